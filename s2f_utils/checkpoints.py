@@ -1,0 +1,122 @@
+"""Files that training leaves: one atomic resume file with everything in it, and generators as safetensors."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils import models
+from s2f_utils.images import atomic_path
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is damaged or does not fit; the message says which file, why, and what to do."""
+
+
+class EMA:
+    """An exponential moving average of a network's weights, kept in a second network.
+
+    `half_life_images` is the number of images after which a weight's influence has halved; it does not depend on the
+    batch size. Floating-point buffers (batch-norm statistics) are averaged as well. Source: Karras et al. 2018.
+    """
+
+    def __init__(self, net: nn.Module, half_life_images: float) -> None:
+        self.half_life_images = half_life_images
+        self.net = models.build(net.name, **net.args)
+        self.net.load_state_dict(net.state_dict())
+        self.net.to(next(net.parameters()).device).eval().requires_grad_(False)
+        self._pairs = self._match(net)
+
+    def _match(self, net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+        live, averaged = net.state_dict(), self.net.state_dict()
+        keys = [key for key in averaged if averaged[key].is_floating_point()]
+        return [averaged[key] for key in keys], [live[key] for key in keys]
+
+    @torch.no_grad()
+    def update(self, num_images: int) -> None:
+        """Move the average towards the network after a step that saw `num_images`."""
+        weight = 1.0 - 0.5 ** (num_images / self.half_life_images)
+        torch._foreach_lerp_(self._pairs[0], self._pairs[1], weight)
+
+
+def save_resume(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the whole training state; whoever reads `path` sees the old state or the new one, never half."""
+    with atomic_path(path) as temporary:
+        torch.save(dict(state), temporary)
+
+
+def load_torch_file(path: str | os.PathLike) -> Any:
+    """Read a torch file without running code from it (`weights_only`), onto the CPU.
+
+    Raises FileNotFoundError, or CheckpointError when the file is damaged, cut off, or holds Python objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error).lower() or "Unsupported" in str(error):
+            raise CheckpointError(
+                f"{path}: holds Python objects, not only weights, and is not executed here: convert it where you"
+                " trust it with torch.save(net.state_dict(), path)"
+            ) from None
+        raise CheckpointError(f"{path}: damaged or not a torch file: copy or download it again") from None
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
+        raise CheckpointError(
+            f"{path}: damaged or cut off ({str(error).splitlines()[0][:80]}): copy or download it again"
+        ) from None
+
+
+def save_generator(path: Path, net: nn.Module, meta: Mapping[str, Any]) -> Path:
+    """Write a network's weights as safetensors, with its name, arguments and `meta` as JSON in the file's header."""
+    from safetensors.torch import save_file
+
+    tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
+    header = {"s2f": json.dumps({"network": net.name, "args": net.args, **meta})}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata=header)
+    return path
+
+
+def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
+    """A network in eval mode and what its file says about it, from `.safetensors`, `.pth` or `.pt`.
+
+    Ours carry name, arguments, size and direction in the header; published checkpoints are recognised by their keys.
+    Raises FileNotFoundError, CheckpointError or UnknownNetworkError.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    if path.suffix == ".safetensors":
+        tensors, meta = _read_safetensors(path)
+    else:
+        tensors, meta = load_torch_file(path), {}
+        for key in ("state_dict", "net_g"):
+            if isinstance(tensors, Mapping) and isinstance(tensors.get(key), Mapping):
+                tensors = tensors[key]
+        if not isinstance(tensors, Mapping):
+            raise CheckpointError(f"{path}: holds a {type(tensors).__name__}, not a state dict")
+    try:
+        return models.from_state_dict(tensors), meta
+    except models.UnknownNetworkError as error:
+        raise models.UnknownNetworkError(f"{path}: {error}") from None
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (no mapping)
+            return tensors, json.loads((file.metadata() or {}).get("s2f", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None

@@ -1,0 +1,255 @@
+"""The command line: s2f train | translate | evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EPILOG = """examples:
+  s2f train pix2pix --data data/my-pairs --profile demo
+  s2f train pix2pix --data data/cuhk --set epochs=50 --set batch_size=8
+  s2f train pix2pix --data data/my-pairs --resume runs/0003-pix2pix-demo
+  s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
+  s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
+
+Data sets are made by 'python -m data_prep'; see its --help."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line, with all its help."""
+    raw = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser(
+        prog="s2f", description="Sketch to Face: from face sketches to photos.", epilog=EPILOG, formatter_class=raw
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    train = commands.add_parser(
+        "train", help="train a network on a data set", description="Train a network; leaves a run folder.",
+        formatter_class=raw,
+    )  # fmt: skip
+    train.add_argument("method", help="pix2pix")
+    train.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv, or the file itself")
+    train.add_argument("--profile", help="full (the paper's settings), demo or fast; default: S2F_PROFILE, else demo")
+    train.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+        help="change one setting, such as epochs=50; repeatable; --list-settings shows all",
+    )  # fmt: skip
+    train.add_argument("--list-settings", action=_ListSettings, help="print a method's settings and stop")
+    train.add_argument("--runs", default="runs", metavar="DIR", help="where the run folder is made (default: runs)")
+    train.add_argument("--name", help="name of the run, after its number; default: METHOD-PROFILE")
+    train.add_argument(
+        "--resume", default="auto", metavar="auto|never|RUN",
+        help="auto (default): go on with the newest unfinished run of the same settings; never: a new run; or a run",
+    )  # fmt: skip
+    train.add_argument("--init", metavar="MODEL", help="start from this generator's weights (fine-tuning)")
+    train.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    train.add_argument("--mode", action="append", choices=["deterministic", "paper"], help=_MODE_HELP)
+    train.add_argument("--no-report", action="store_true", help="do not score the model and write report.html")
+    train.add_argument("--dry-run", action="store_true", help="print what would be done, with the origin of each value")
+
+    translate = commands.add_parser(
+        "translate", help="translate pictures with a trained network", formatter_class=raw,
+        description="Translate drawings; no photos are needed. Pictures keep their aspect ratio.",
+    )  # fmt: skip
+    translate.add_argument("model", help="run folder, .safetensors or .pth file")
+    translate.add_argument("inputs", nargs="+", metavar="INPUT", help="picture or folder of pictures")
+    translate.add_argument("--out", required=True, metavar="DIR", help="folder for the results (PNG)")
+    translate.add_argument("--mode", default="deterministic", choices=["deterministic", "paper"], help=_MODE_HELP)
+    translate.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
+    translate.add_argument("--seed", type=int, default=0, help="for --mode paper (default: 0)")
+    translate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+
+    evaluate = commands.add_parser(
+        "evaluate", help="score a trained network on pairs", formatter_class=raw,
+        description="SSIM, PSNR, MSE, L1 and L2 norm with 95 %% intervals, beside the trivial answers.",
+    )  # fmt: skip
+    evaluate.add_argument("model", help="run folder, .safetensors or .pth file")
+    evaluate.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
+    evaluate.add_argument("--split", default="test", choices=["train", "val", "test"], help="default: test")
+    evaluate.add_argument("--out", metavar="DIR", help="folder for the results; default: evaluation/ beside the model")
+    evaluate.add_argument("--mode", action="append", choices=["deterministic", "paper"], help=_MODE_HELP)
+    evaluate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    return top
+
+
+_MODE_HELP = "deterministic (default), or paper: the test image's own statistics and live dropout"
+
+
+class _ListSettings(argparse.Action):
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, nargs=0, **kwargs)
+
+    def __call__(self, top, namespace, values, option_string=None) -> None:
+        import dataclasses
+
+        from s2f_utils.config import CONFIGS
+
+        for method, kind in CONFIGS.items():
+            print(f"{method}:")
+            for f in dataclasses.fields(kind):
+                print(f"  {f.name} = {f.default!r}")
+        top.exit()
+
+
+def _settings(method: str, settings: Sequence[str]) -> dict:
+    from s2f_utils.config import CONFIGS, ConfigError, parse_value
+
+    if method not in CONFIGS:
+        raise ConfigError(f"there is no method {method!r}: the methods are {', '.join(CONFIGS)}")
+    out = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals:
+            raise ConfigError(f"--set needs NAME=VALUE, got {setting!r}")
+        out[name.strip()] = parse_value(method, name.strip(), text.strip())
+    return out
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """`s2f train`."""
+    from s2f_utils import config, runtime
+    from s2f_utils.datasets import read_manifest
+    from s2f_utils.training.loop import train
+    from s2f_utils.training.run import open_run
+
+    profile = config.profile_name(args.profile)
+    overrides = _settings(args.method, args.settings)
+    device = runtime.pick_device(args.device)
+    resolved = config.resolve(args.method, profile, overrides, has_gpu=device.type != "cpu")
+    manifest = read_manifest(args.data)
+    counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
+    if args.dry_run:
+        print(f"{args.method}, profile {profile}, on {device.type}; pairs: {counts}; nothing is written")
+        for name, origin in resolved.origin.items():
+            print(f"  {name} = {getattr(resolved.config, name)!r}  ({origin})")
+        return 0
+    run = open_run(
+        resolved,
+        manifest,
+        args.runs,
+        name=args.name or f"{args.method}-{profile}",
+        device=device.type if args.device == "auto" else args.device,
+        resume=args.resume,
+        init=args.init,
+    )
+    how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
+    print(f"{run.folder} {how}: {run.method}, profile {profile}, {device.type}, {run.precision.name}; pairs: {counts}")
+    reason = train(run)
+    if reason == "interrupted":
+        print(
+            f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved. To go on, run the"
+            f" same command again, or add --resume {str(run.folder)!r}",
+            file=sys.stderr,
+        )
+        return 130
+    if not args.no_report and manifest.split("test"):
+        print(f"report: {_report(run.folder, manifest, args.mode or ['deterministic'], args.device)}")
+    else:
+        print(f"model: {run.folder / 'generator.safetensors'}")
+    return 0
+
+
+def _report(folder: Path, manifest, modes: Sequence[str], device: str) -> Path:
+    from s2f_utils.evaluation import evaluate
+    from s2f_utils.inference import load
+    from s2f_utils.report import write_report
+
+    translator = load(folder, device)
+    name = translator.meta.get("method", "model")
+    evaluation = evaluate(translator, manifest, folder / "evaluation", modes=modes, name=name)
+    print(evaluation.table())
+    return write_report(folder, evaluation).resolve()
+
+
+def run_translate(args: argparse.Namespace) -> int:
+    """`s2f translate`: a picture that cannot be used is reported and left out."""
+    from tqdm.auto import tqdm
+
+    from s2f_utils import images, runtime
+    from s2f_utils.inference import find_pictures, load
+
+    paths = find_pictures(args.inputs)
+    translator = load(args.model, args.device)
+    kind = translator.direction.rsplit("-", 1)[1]
+    runtime.seed_everything(args.seed)
+    bad = 0
+    for path in tqdm(paths, desc="translating", unit="image", disable=len(paths) < 2):
+        try:
+            made = translator.translate(images.load_rgb(path), mode=args.mode, fit=args.fit)
+        except ValueError as error:
+            bad += 1
+            print(f"s2f: left out: {error}", file=sys.stderr)
+            continue
+        images.save(_free_path(Path(args.out), f"{path.stem}-{kind}"), made, generated=True)
+    print(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}; {images.GENERATED_NOTE}")
+    return 0 if bad == 0 else (2 if bad == len(paths) else 1)
+
+
+def _free_path(folder: Path, stem: str) -> Path:
+    """A PNG path that is not taken yet; what lies in the folder already is never overwritten."""
+    path, number = folder / f"{stem}.png", 2
+    while path.exists():
+        path, number = folder / f"{stem}-{number}.png", number + 1
+    return path
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """`s2f evaluate`."""
+    from s2f_utils.datasets import read_manifest
+    from s2f_utils.evaluation import evaluate
+    from s2f_utils.inference import find_generator, load
+
+    manifest = read_manifest(args.data)
+    translator = load(args.model, args.device)
+    out = Path(args.out) if args.out else find_generator(args.model).parent / "evaluation"
+    name = translator.meta.get("method", Path(args.model).stem)
+    result = evaluate(translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"], name=name)
+    print(result.table())
+    print(f"per image: {result.folder / 'per_image.csv'}; summary: {result.folder / 'metrics.json'}")
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; every expected failure is one line on stderr and exit status 2."""
+    args = parser().parse_args(argv)
+    try:
+        return {"train": run_train, "translate": run_translate, "evaluate": run_evaluate}[args.command](args)
+    except KeyboardInterrupt:
+        print("s2f: interrupted; nothing is half written", file=sys.stderr)
+        return 130
+    except (ValueError, FileNotFoundError, OSError, ArithmeticError, RuntimeError) as error:
+        text = _explain(error)
+        if text is None:
+            raise
+        print(f"s2f: {text}", file=sys.stderr)
+        return 2
+
+
+def _explain(error: Exception) -> str | None:
+    """One line for a failure that a person can do something about; None for a fault of ours."""
+    from s2f_utils.training.loop import TrainingDiverged
+
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f"{error.filename}: " if error.filename else ""
+        advice = {
+            errno.ENOSPC: "the disk is full: free some space and run the same command again",
+            errno.EROFS: "this folder is read-only: choose another with --runs or --out",
+            errno.EACCES: "no permission to write or read here: choose another folder or mend its permissions",
+            errno.EPERM: "no permission to write or read here: choose another folder or mend its permissions",
+        }
+        return where + advice.get(error.errno, error.strerror or str(error))
+    if type(error) in (RuntimeError, ArithmeticError, ZeroDivisionError):
+        message = str(error)
+        if "out of memory" in message or "not enough memory" in message:
+            return "out of memory: use a smaller batch (--set batch_size=…) or size"
+        return None
+    if isinstance(error, ValueError | FileNotFoundError | TrainingDiverged):
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

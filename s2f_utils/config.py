@@ -1,0 +1,222 @@
+"""Settings as frozen dataclasses whose defaults are the papers', and the profiles that override them.
+
+A value comes from the paper, from the profile, or from the person who asked for it; `resolve` keeps track of which.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
+PROFILE_NAMES = ("full", "demo", "fast")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What every training method has. Durations are counted in images shown to the networks."""
+
+    direction: str = "sketch-to-photo"  # which domain goes in and which comes out
+    size_px: int = 256  # height and width of what the networks see
+    load_size_px: int = 286  # images are read at this size, then cropped at random to size_px
+    batch_size: int = 1  # images a step
+    epochs: float = 200.0  # passes over the training pairs, unless total_images is given
+    total_images: int = 0  # length of training in images; 0: epochs * copies * number of training pairs
+    constant_share: float = 0.5  # share of training before the learning rate falls linearly to 0
+    copies: int = 1  # how often a pass shows each pair, each time transformed anew (project 1: 130)
+    flip: float = 0.5  # probability of mirroring a pair
+    rotate_deg: float = 0.0  # random rotation up to this angle, either way
+    shift_px: float = 0.0  # random shift up to this many pixels, either way, along both axes
+    shear_deg: float = 0.0  # random shear up to this angle, either way
+    ema_half_life_images: float = 0.0  # half-life of the averaged generator's memory; 0: no average
+    seed: int = 0  # weights, order of the data, augmentation, dropout
+    precision: str = "auto"  # auto, float32, bfloat16, float16
+    memory_format: str = "auto"  # auto, channels_last, contiguous
+    log_every_images: int = 0  # a row of log.jsonl every so many images; 0: 200 rows a run
+    sample_every_images: int = 0  # a sheet of samples every so many images; 0: 20 sheets a run
+    num_samples: int = 8  # sketches on that sheet
+    save_every_s: float = 300.0  # seconds between two saves of the resume file
+    num_snapshots: int = 0  # generators kept along the way, evenly spread, beside the last
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixConfig(TrainConfig):
+    """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
+
+    base_filters: int = 64  # channels of the U-Net's first level
+    norm: str = "batch"  # batch or instance, in both networks
+    dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
+    discriminator: str = "patchgan"  # patchgan or pixelgan
+    disc_filters: int = 64  # channels of the discriminator's first layer
+    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
+    gan_loss: str = "vanilla"  # vanilla (cross entropy) or lsgan (squares)
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_l1: float = 100.0  # weight of the L1 loss
+    lr_g: float = 2e-4  # Adam's learning rate for the generator
+    lr_d: float = 2e-4  # and for the discriminator
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+
+CONFIGS: dict[str, type[TrainConfig]] = {"pix2pix": Pix2PixConfig}
+
+# Overrides of the papers' values. "method@cpu" holds on machines without a GPU, after "method".
+PROFILES: dict[str, dict[str, dict[str, Any]]] = {
+    "full": {},
+    "demo": {
+        "pix2pix": {
+            "size_px": 128,
+            "load_size_px": 136,
+            "batch_size": 8,
+            "total_images": 60_000,
+            "ema_half_life_images": 2_000.0,
+        },
+        "pix2pix@cpu": {
+            "base_filters": 32,
+            "disc_filters": 32,
+            "total_images": 20_000,
+            "ema_half_life_images": 1_000.0,
+        },
+    },
+    "fast": {
+        "pix2pix": {
+            "size_px": 64,
+            "load_size_px": 68,
+            "batch_size": 4,
+            "base_filters": 8,
+            "disc_filters": 8,
+            "total_images": 64,
+            "ema_half_life_images": 16.0,
+            "num_samples": 4,
+        },
+    },
+}
+
+# How many synthetic faces a profile draws, and how large.
+SYNTHETIC_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 2_000, "size_px": 256},
+    "demo": {"num": 1_600, "size_px": 128},
+    "fast": {"num": 24, "size_px": 64},
+}
+
+
+class ConfigError(ValueError):
+    """A setting that does not exist or has an impossible value."""
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A configuration and, for each of its fields, where the value came from ("paper", "profile demo", "yours")."""
+
+    config: TrainConfig
+    origin: dict[str, str] = field(default_factory=dict)
+
+    def changed(self) -> dict[str, tuple[Any, str]]:
+        """The fields that differ from the paper's: name → (value, origin)."""
+        return {k: (getattr(self.config, k), v) for k, v in self.origin.items() if v != "paper"}
+
+
+def profile_name(wanted: str | None = None) -> str:
+    """The profile in force: the environment's S2F_PROFILE, else `wanted`, else "demo". ConfigError if unknown."""
+    name = os.environ.get("S2F_PROFILE") or wanted or "demo"
+    if name not in PROFILE_NAMES:
+        raise ConfigError(f"there is no profile {name!r}: the profiles are {', '.join(PROFILE_NAMES)}")
+    return name
+
+
+def parse_value(method: str, name: str, text: str) -> Any:
+    """Turn a command line's `name=text` into a value of the field's type."""
+    fields = {f.name: f for f in dataclasses.fields(CONFIGS[method])}
+    _check_names(method, [name])
+    kind = type(fields[name].default)
+    try:
+        return kind(float(text)) if kind is int and float(text) == int(float(text)) else kind(text)
+    except ValueError:
+        raise ConfigError(f"{name} must be a {kind.__name__}, got {text!r}") from None
+
+
+def _check_names(method: str, names: list[str]) -> None:
+    known = [f.name for f in dataclasses.fields(CONFIGS[method])]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ConfigError(f"{method} has no setting {name!r}{hint}: it has {', '.join(known)}")
+
+
+def resolve(
+    method: str, profile: str = "full", overrides: Mapping[str, Any] | None = None, *, has_gpu: bool = False
+) -> Resolved:
+    """The configuration of a method under a profile, with a person's `overrides` on top.
+
+    Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
+    """
+    if method not in CONFIGS:
+        raise ConfigError(f"there is no method {method!r}: the methods are {', '.join(CONFIGS)}")
+    if profile not in PROFILES:
+        raise ConfigError(f"there is no profile {profile!r}: the profiles are {', '.join(PROFILES)}")
+    layers = [(f"profile {profile}", PROFILES[profile].get(method, {}))]
+    if not has_gpu:
+        layers.append((f"profile {profile} on a CPU", PROFILES[profile].get(f"{method}@cpu", {})))
+    layers.append(("yours", dict(overrides or {})))
+    values: dict[str, Any] = {}
+    origin = {f.name: "paper" for f in dataclasses.fields(CONFIGS[method])}
+    for source, layer in layers:
+        _check_names(method, list(layer))
+        values.update(layer)
+        origin.update(dict.fromkeys(layer, source))
+    config = CONFIGS[method](**values)
+    validate(config)
+    return Resolved(config, origin)
+
+
+def config_from_dict(method: str, values: Mapping[str, Any]) -> TrainConfig:
+    """The configuration that a `config.json` holds; unknown settings raise ConfigError."""
+    _check_names(method, list(values))
+    config = CONFIGS[method](**values)
+    validate(config)
+    return config
+
+
+def validate(config: TrainConfig) -> None:
+    """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+
+    def need(holds: bool, message: str) -> None:
+        if not holds:
+            raise ConfigError(message)
+
+    size = config.size_px
+    need(config.direction in DIRECTIONS, f"direction must be one of {', '.join(DIRECTIONS)}, got {config.direction!r}")
+    need(size >= 32 and size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
+    need(
+        config.load_size_px >= size,
+        f"load_size_px ({config.load_size_px}) must not be smaller than size_px ({size}): the crop is taken from it",
+    )
+    for name in ("batch_size", "copies", "num_samples"):
+        need(getattr(config, name) >= 1, f"{name} must be 1 or more, got {getattr(config, name)}")
+    for name in ("constant_share", "flip"):
+        need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")
+    need(config.epochs > 0 or config.total_images > 0, "epochs or total_images must be more than 0")
+    need(
+        config.precision in ("auto", "float32", "bfloat16", "float16"),
+        f"precision must be auto, float32, bfloat16 or float16, got {config.precision!r}",
+    )
+    need(
+        config.memory_format in ("auto", "channels_last", "contiguous"),
+        f"memory_format must be auto, channels_last or contiguous, got {config.memory_format!r}",
+    )
+    for name in ("total_images", "log_every_images", "sample_every_images", "save_every_s", "ema_half_life_images"):
+        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    if isinstance(config, Pix2PixConfig):
+        need(
+            config.discriminator in ("patchgan", "pixelgan"),
+            f"discriminator must be patchgan or pixelgan, got {config.discriminator!r}",
+        )
+        need(config.gan_loss in ("vanilla", "lsgan"), f"gan_loss must be vanilla or lsgan, got {config.gan_loss!r}")
+        need(config.norm in ("batch", "instance"), f"norm must be batch or instance, got {config.norm!r}")
+        for name in ("lr_g", "lr_d", "base_filters", "disc_filters", "disc_layers"):
+            need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")

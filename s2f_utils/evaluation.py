@@ -1,0 +1,166 @@
+"""Scoring a model on a split: outputs as PNG, a table per image, means with intervals beside the trivial rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import images, metrics, runtime
+from s2f_utils.datasets import DataError, Manifest, Pair
+from s2f_utils.inference import Translator
+from s2f_utils.metrics.pixel import DEFAULT_METRICS
+
+MAX_TRAIN_FOR_TRIVIAL = 1000
+
+
+@dataclass
+class Evaluation:
+    """What was measured: for each row (model or trivial) a label and per-image values of each metric."""
+
+    folder: Path
+    split: str
+    ids: list[str]
+    labels: dict[str, str]
+    values: dict[str, dict[str, np.ndarray]]
+    seconds_per_image: float
+    pictures: dict[str, np.ndarray]
+
+    def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
+        """Mean and 95 % interval of every metric in every row."""
+        return {
+            row: {name: metrics.bootstrap_mean(v) for name, v in found.items()} for row, found in self.values.items()
+        }
+
+    def table(self) -> str:
+        """The table as text for a terminal."""
+        rows = self.intervals()
+        names = list(next(iter(rows.values())))
+        width = max(len(self.labels[row]) for row in rows) + 2
+        lines = [" " * width + "".join(f"{_heading(name):>26}" for name in names)]
+        for row, found in rows.items():
+            lines.append(self.labels[row].ljust(width) + "".join(f"{cell(n, i):>26}" for n, i in found.items()))
+        return "\n".join(lines)
+
+
+def _heading(name: str) -> str:
+    metric = metrics.METRICS[name]
+    return f"{name}{' ' + metric.unit if metric.unit else ''} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def cell(name: str, interval: metrics.Interval) -> str:
+    """One cell of a table: mean and interval with the metric's number of digits."""
+    digits = metrics.METRICS[name].digits
+    return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def load_pairs(pairs: Sequence[Pair], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3)."""
+    both = []
+    for pair in pairs:
+        if pair.sketch is None or pair.photo is None:
+            raise DataError(f"pair {pair.id} has only one picture: scoring needs both")
+        both.append([images.resize(images.load_rgb(p), size_px) for p in (pair.sketch, pair.photo)])
+    stacked = np.asarray(both, dtype=np.uint8).reshape(len(both), 2, size_px, size_px, 3)
+    sketches, photos = stacked[:, 0], stacked[:, 1]
+    return (sketches, photos) if direction == "sketch-to-photo" else (photos, sketches)
+
+
+def evaluate(
+    translator: Translator,
+    manifest: Manifest,
+    out: str | Path,
+    *,
+    split: str = "test",
+    modes: Sequence[str] = ("deterministic",),
+    metric_names: tuple[str, ...] = DEFAULT_METRICS,
+    name: str = "model",
+    progress: bool = True,
+) -> Evaluation:
+    """Translate a split, score it beside the trivial rows, and write the results into the folder `out`.
+
+    Writes `outputs/<mode>/<id>.png`, `per_image.csv` and `metrics.json`, the last when all else is there. Raises
+    DataError when the split is empty.
+    """
+    pairs = manifest.split(split)
+    if not pairs:
+        raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
+    inputs, truths = load_pairs(pairs, translator.size_px, translator.direction)
+    out = Path(out)
+    ids = [pair.id for pair in pairs]
+    outputs: dict[str, np.ndarray] = {}
+    labels: dict[str, str] = {}
+    began = time.monotonic()
+    for mode in modes:
+        made = _translate_all(translator, inputs, mode, f"translating ({mode})", progress)
+        key = name if len(modes) == 1 else f"{name}, {mode}"
+        outputs[key], labels[key] = made, key
+        for identity, picture in zip(ids, made, strict=True):
+            images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
+    seconds = (time.monotonic() - began) / (len(pairs) * len(modes))
+
+    train = manifest.split("train")[:MAX_TRAIN_FOR_TRIVIAL]
+    if train and split != "train":
+        train_inputs, train_truths = load_pairs(train, translator.size_px, translator.direction)
+        outputs |= metrics.trivial_predictions(train_inputs, train_truths, inputs)
+        labels |= trivial_labels(translator.direction)
+    values = {row: metrics.measure(made, truths, metric_names) for row, made in outputs.items()}
+    result = Evaluation(out, split, ids, labels, values, seconds, {"input": inputs, "truth": truths, **outputs})
+    _write(result, translator, manifest)
+    return result
+
+
+def trivial_labels(direction: str) -> dict[str, str]:
+    """The trivial rows' labels; for photo → sketch the two domains are swapped."""
+    if direction == "sketch-to-photo":
+        return dict(metrics.TRIVIAL_ROWS)
+    swap = {"sketch": "photo", "photo": "sketch"}
+    words = {key: text.split(" ") for key, text in metrics.TRIVIAL_ROWS.items()}
+    plural = {f"{k}s": f"{v}{'es' if v.endswith('ch') else 's'}" for k, v in swap.items()} | {"sketches": "photos"}
+    return {key: " ".join((swap | plural).get(word, word) for word in text) for key, text in words.items()}
+
+
+def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, what: str, progress: bool) -> np.ndarray:
+    from tqdm.auto import tqdm
+
+    made = []
+    with tqdm(total=len(inputs), desc=what, unit="image", disable=not progress, leave=False) as bar:
+        for start in range(0, len(inputs), 16):
+            batch = inputs[start : start + 16]
+            made.append(translator.translate_batch(batch, mode=mode))
+            bar.update(len(batch))
+    return np.concatenate(made)
+
+
+def _write(result: Evaluation, translator: Translator, manifest: Manifest) -> None:
+    names = list(next(iter(result.values.values())))
+    with (
+        images.atomic_path(result.folder / "per_image.csv") as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file)
+        writer.writerow(["row", "id", *names])
+        for row, found in result.values.items():
+            for place, identity in enumerate(result.ids):
+                writer.writerow([row, identity, *(f"{found[name][place]:.6g}" for name in names)])
+    facts: dict[str, Any] = {
+        "split": result.split,
+        "num_images": len(result.ids),
+        "size_px": translator.size_px,
+        "fit": manifest.settings.get("fit", "stretch"),
+        "direction": translator.direction,
+        "seconds_per_image": round(result.seconds_per_image, 4),
+        "rows": {
+            row: {"label": result.labels[row], **{n: vars(i) for n, i in found.items()}}
+            for row, found in result.intervals().items()
+        },
+        "machine": runtime.machine_facts(),
+    }
+    with images.atomic_path(result.folder / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

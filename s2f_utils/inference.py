@@ -1,0 +1,169 @@
+"""From a trained network to pictures: one image, any aspect ratio, a folder of drawings.
+
+A picture goes in as uint8 (H, W, 3) and comes out with the same aspect ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from s2f_utils import checkpoints, images, models, runtime
+
+MODES = ("deterministic", "paper")
+
+
+@contextmanager
+def _paper_mode(net: nn.Module) -> Iterator[None]:
+    """Batch norm uses the statistics of what it is given and dropout is live; nothing in the network changes."""
+    training = {module: module.training for module in net.modules()}
+    kept = []
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            kept.append((module, module.running_mean, module.running_var))
+            module.eval()
+            module.running_mean = module.running_var = None  # without them, eval mode takes the batch's own
+        elif isinstance(module, nn.Dropout):
+            module.train()
+    try:
+        yield
+    finally:
+        for module, mean, var in kept:
+            module.running_mean, module.running_var = mean, var
+        for module, was in training.items():
+            module.training = was
+
+
+@torch.no_grad()
+def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
+    """Run a generator on images (N, C, H, W) in [-1, 1]; returns (N, 3, H, W) in [-1, 1], the network as it was.
+
+    "deterministic": eval mode, the same answer every time. "paper": as the published test script, image by image,
+    with each image's own batch statistics and live dropout (Isola et al. 2017, section 6.1.1), so answers vary.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if mode == "paper":
+        with _paper_mode(net):
+            return torch.cat([net(one) for one in x.split(1)])
+    was_training = net.training
+    net.eval()
+    try:
+        return net(x)
+    finally:
+        net.train(was_training)
+
+
+@dataclass
+class Translator:
+    """A trained generator, ready for pictures; made by `load`."""
+
+    net: nn.Module
+    precision: runtime.Precision
+    direction: str = "sketch-to-photo"
+    size_px: int = 256
+    fit: str = "stretch"
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def translate(self, image: np.ndarray, *, mode: str = "deterministic", fit: str | None = None) -> np.ndarray:
+        """One picture, uint8 (H, W, 3) of any size → its translation, uint8, with the same aspect ratio.
+
+        The network works on a square of `size_px`. "stretch" (as most pairs are prepared) squeezes the picture into
+        it and back; "pad" keeps proportions, continues the paper's colour to a square, and crops the result back. The
+        result's longer side is `size_px`: the network adds no detail beyond that.
+        """
+        image = np.asarray(image)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
+        if min(image.shape[:2]) < 16:
+            raise images.ImageError(
+                f"a picture of {image.shape[1]}x{image.shape[0]} pixels shows no face: 16 pixels are the least"
+            )
+        height, width = image.shape[:2]
+        fit = fit or self.fit
+        if fit == "stretch":
+            square = images.resize(image, self.size_px, "stretch")
+        elif self.fit == "pad":  # as the training data were padded: small pictures are not enlarged, black around
+            square = images.resize(image, self.size_px, "pad", fill=(0, 0, 0))
+        else:
+            square = images.resize(_enlarged(image, self.size_px), self.size_px, "pad")
+        out = self.translate_batch(square[None], mode=mode)[0]
+        left, top, width, height = images.content_box((height, width), self.size_px, enlarge=self.fit != "pad")
+        if fit == "stretch":
+            return np.asarray(Image.fromarray(out).resize((width, height), Image.Resampling.BICUBIC))
+        return out[top : top + height, left : left + width]
+
+    def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
+        """Square pictures, uint8 (N, size_px, size_px, 3) → the same shape."""
+        x = images.to_tensor(batch).to(self.precision.device)
+        return images.to_uint8(generate(self.net, self.precision.images(x), mode))
+
+
+def _enlarged(image: np.ndarray, size_px: int) -> np.ndarray:
+    """The picture scaled so that its longer side is `size_px`."""
+    _, _, width, height = images.content_box(image.shape[:2], size_px, enlarge=True)
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def find_generator(model: str | Path) -> Path:
+    """The checkpoint that a person means by `model`: the file itself, or the generator in a run folder.
+
+    Raises FileNotFoundError, saying what a run folder should hold.
+    """
+    path = Path(model)
+    if path.is_dir():
+        inside = path / "generator.safetensors"
+        if not inside.is_file():
+            raise FileNotFoundError(f"{path}: no generator.safetensors in this folder: give a run folder or a file")
+        return inside
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such model: give a run folder, a .safetensors or a .pth file")
+    return path
+
+
+def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Translator:
+    """A translator from a run folder, a `.safetensors` file of ours, or a published `.pth` checkpoint.
+
+    Raises FileNotFoundError, CheckpointError, or UnknownNetworkError, also for a discriminator.
+    """
+    path = find_generator(model)
+    net, meta = checkpoints.load_network(path)
+    if not hasattr(net, "multiple_px"):
+        raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
+    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
+    size_px = int(meta.get("size_px", net.multiple_px))
+    return Translator(
+        chosen.prepare(net),
+        chosen,
+        direction=meta.get("direction", "sketch-to-photo"),
+        size_px=size_px,
+        fit=meta.get("fit", "stretch"),
+        meta=dict(meta),
+    )
+
+
+def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
+    """The picture files that these files and folders name, folders searched one level deep, in order.
+
+    Raises FileNotFoundError for a path that does not exist, and for a folder without pictures.
+    """
+    found: list[Path] = []
+    for item in map(Path, inputs):
+        if item.is_dir():
+            inside = sorted(p for p in item.iterdir() if p.is_file() and images.is_image_name(p))
+            if not inside:
+                raise FileNotFoundError(f"{item}: no pictures in this folder ({', '.join(images.SUFFIXES[:4])}, …)")
+            found += inside
+        elif item.is_file():
+            found.append(item)
+        else:
+            raise FileNotFoundError(f"{item}: no such picture or folder")
+    return found

@@ -1,0 +1,122 @@
+"""Networks: built by name with plain arguments, or recognised from the state dict of a published checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils.models.patchgan import PatchGAN, PixelGAN
+from s2f_utils.models.unet import UNet
+
+NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "patchgan": PatchGAN, "pixelgan": PixelGAN}
+
+
+class UnknownNetworkError(ValueError):
+    """A state dict that fits no network of the project; the message lists the nearest and the keys that differ."""
+
+
+def build(name: str, **args) -> nn.Module:
+    """A new network: "unet", "patchgan" or "pixelgan", with the arguments of its class, as plain values.
+
+    Raises ValueError for a name or an argument that does not exist, listing those that do.
+    """
+    import inspect
+
+    if name not in NETWORKS:
+        raise ValueError(f"there is no network {name!r}: the names are {', '.join(NETWORKS)}")
+    known = list(inspect.signature(NETWORKS[name]).parameters)
+    unknown = sorted(set(args) - set(known))
+    if unknown:
+        raise ValueError(f"{name} has no argument {', '.join(unknown)}: it takes {', '.join(known)}")
+    net = NETWORKS[name](**args)
+    net.name = name
+    return net
+
+
+def init_weights(net: nn.Module, gain: float = 0.02) -> nn.Module:
+    """Draw the starting weights in place, from torch's global generator, and return the network.
+
+    Convolutions from N(0, gain), batch-norm scales from N(1, gain), biases 0. Source: Isola et al. 2017, section 6.2.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, 0.0, gain)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, gain)
+            nn.init.zeros_(module.bias)
+    return net
+
+
+def count_parameters(net: nn.Module) -> int:
+    """The number of trainable values in a network."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def clean_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a state dict, freed of DataParallel's `module.` prefix (a prefix only where every key has it)."""
+    tensors = {key: value for key, value in state_dict.items() if isinstance(value, Tensor)}
+    if tensors and all(key.startswith("module.") for key in tensors):
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+    return tensors
+
+
+def _difference(net: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[list[str], list[str], list[str]]:
+    own = {key: tuple(value.shape) for key, value in net.state_dict().items()}
+    missing = [key for key in own if key not in tensors]
+    unexpected = [key for key in tensors if key not in own]
+    other_shape = [key for key in own if key in tensors and own[key] != tuple(tensors[key].shape)]
+    return missing, unexpected, other_shape
+
+
+def _few(keys: list[str], most: int = 4) -> str:
+    return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
+
+
+def _describe(name: str, net: nn.Module, tensors: Mapping[str, Tensor]) -> str:
+    parts = [
+        f"{len(keys)} {label} ({_few(keys)})"
+        for label, keys in zip(("missing", "not expected", "of another shape"), _difference(net, tensors), strict=True)
+        if keys
+    ]
+    return f"{name}: " + "; ".join(parts)
+
+
+def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
+    """Recognise a published network by the keys and shapes of its state dict, build it, and load it strictly.
+
+    Returns the network on the CPU in eval mode, with `.name` and `.args` saying what it is. Raises
+    UnknownNetworkError with the nearest networks and the keys that differ when nothing fits exactly.
+    """
+    tensors = clean_state_dict(state_dict)
+    if not tensors:
+        raise UnknownNetworkError("no tensors in this state dict: pass the network's state_dict(), not the whole file")
+    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    nearest = []
+    for name, network in NETWORKS.items():
+        args = network.args_from(shapes)
+        if args is None:
+            with torch.device("meta"):
+                net = build(name)
+            overlap = len(set(net.state_dict()) & set(shapes))
+            nearest.append((overlap, _describe(name, net, tensors)))
+            continue
+        try:
+            with torch.device("meta"):
+                net = build(name, **args)
+        except ValueError as error:
+            nearest.append((0, f"{name}: {error}"))
+            continue
+        if not any(_difference(net, tensors)):
+            net = build(name, **args)
+            net.load_state_dict(tensors, strict=True)
+            return net.eval()
+        nearest.append((len(shapes) + 1, _describe(name, net, tensors)))
+    nearest.sort(key=lambda item: -item[0])
+    raise UnknownNetworkError(
+        f"this state dict of {len(tensors)} tensors is none of the networks known here. Nearest:\n  "
+        + "\n  ".join(text for _, text in nearest[:3])
+    )

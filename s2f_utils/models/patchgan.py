@@ -1,0 +1,100 @@
+"""Discriminators that judge patches, with the key names of the published PyTorch checkpoints.
+
+Shapes: N images, C channels (sketch and photo together for pix2pix), H and W pixels; F = base_filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from s2f_utils.models.unet import norm_layer
+
+
+class PatchGAN(nn.Module):
+    """One real-or-fake logit for every overlapping patch: (N, C, H, W) → (N, 1, h, w).
+
+    With `num_layers=3` a logit sees 70×70 pixels and a 256 px image has 30×30 of them; 2,768,705 parameters on 6
+    channels with batch norm. Source: Isola et al. 2017, section 6.1.2; keys as in pytorch-CycleGAN-and-pix2pix.
+    """
+
+    def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers must be 1 or more, got {num_layers}: a PixelGAN judges single pixels")
+        bias = norm == "instance"
+        widths = [base_filters * min(2**n, 8) for n in range(num_layers + 1)]
+        layers = [nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        for n in range(1, num_layers + 1):
+            stride = 2 if n < num_layers else 1
+            layers += [
+                nn.Conv2d(widths[n - 1], widths[n], 4, stride=stride, padding=1, bias=bias),
+                norm_layer(norm, widths[n]),
+                nn.LeakyReLU(0.2),
+            ]
+        layers.append(nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1))
+        self.model = nn.Sequential(*layers)
+        self.args = {
+            "in_channels": in_channels,
+            "base_filters": base_filters,
+            "num_layers": num_layers,
+            "norm": norm,
+        }
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.model(x)
+
+    @property
+    def receptive_field_px(self) -> int:
+        """The width in pixels of the patch that one logit sees."""
+        size = 1
+        for layer in reversed([m for m in self.model if isinstance(m, nn.Conv2d)]):
+            size = (size - 1) * layer.stride[0] + layer.kernel_size[0]
+        return size
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a PatchGAN's."""
+        first = shapes.get("model.0.weight")
+        if first is None or len(first) != 4 or first[2:] != (4, 4):
+            return None
+        convs = [key for key, shape in shapes.items() if len(shape) == 4]
+        return {
+            "in_channels": first[1],
+            "base_filters": first[0],
+            "num_layers": len(convs) - 2,
+            "norm": "batch" if "model.3.running_mean" in shapes else "instance",
+        }
+
+
+class PixelGAN(nn.Module):
+    """One real-or-fake logit for every pixel, from 1×1 convolutions: (N, C, H, W) → (N, 1, H, W).
+
+    Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in pytorch-CycleGAN-and-pix2pix.
+    """
+
+    def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
+        super().__init__()
+        bias = norm == "instance"
+        self.net = nn.Sequential(
+            nn.Conv2d(in_channels, base_filters, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(base_filters, 2 * base_filters, 1, bias=bias),
+            norm_layer(norm, 2 * base_filters),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * base_filters, 1, 1, bias=bias),
+        )
+        self.args = {"in_channels": in_channels, "base_filters": base_filters, "norm": norm}
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a PixelGAN's."""
+        first = shapes.get("net.0.weight")
+        if first is None or len(first) != 4 or first[2:] != (1, 1):
+            return None
+        norm = "batch" if "net.3.running_mean" in shapes else "instance"
+        return {"in_channels": first[1], "base_filters": first[0], "norm": norm}

@@ -1,0 +1,196 @@
+"""The page that a run leaves: one HTML file with pictures, curves, the metric table, settings and times inside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from s2f_utils import images, metrics, viz
+from s2f_utils.config import CONFIGS
+from s2f_utils.evaluation import Evaluation, cell
+from s2f_utils.tracking import read_log
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; }
+.lead { color: GrayText; margin-top: .2rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+td small { color: GrayText; }
+tr.model td { font-weight: 600; }
+.pictures td { padding: 2px; border: 0; } .pictures th { border: 0; font-weight: 400; padding-right: .6rem; }
+.pictures img { display: block; width: {{ shown_px }}px; height: {{ shown_px }}px; }
+img.curves { max-width: 100%; background: white; border-radius: 4px; }
+.note { border-left: 4px solid #c80; padding: .2rem .9rem; margin: 1.5rem 0; }
+</style></head><body>
+<h1>{{ title }}</h1>
+<p class="lead">{{ lead }}</p>
+<p class="note">{{ note }}</p>
+
+<h2>Held-out pictures</h2>
+<p>Inputs that training never saw, what the network made of them, and the truth. {{ order }}</p>
+<div class="wide"><table class="pictures">
+{% for name, row in pictures.items() %}<tr><th>{{ name }}</th>
+{% for uri in row %}<td><img src="{{ uri }}" alt="{{ name }} {{ loop.index }}"></td>{% endfor %}</tr>
+{% endfor %}</table></div>
+
+<h2>Scores</h2>
+<p>Mean over {{ num }} pictures of the split “{{ split }}” at {{ size_px }} px, with 95&nbsp;% bootstrap intervals.
+The rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
+<div class="wide"><table><tr><th></th>{% for h in headings %}<th>{{ h }}</th>{% endfor %}</tr>
+{% for row in scores %}<tr{% if row.model %} class="model"{% endif %}><td>{{ row.label }}</td>
+{% for mean, interval in row.cells %}<td>{{ mean }} <small>{{ interval }}</small></td>{% endfor %}</tr>
+{% endfor %}</table></div>
+
+<h2>Training</h2>
+{% if curves %}<img class="curves" src="{{ curves }}" alt="losses over images seen">
+<p>Pale: as logged; solid: smoothed. A falling <code>loss_l1</code> is progress; <code>loss_gan</code> and
+<code>loss_d</code> are two opponents in balance, and need not fall.</p>{% endif %}
+{% if progress %}<p>The same sketches through time:</p>
+<div class="wide"><table class="pictures">{% for name, row in progress.items() %}
+<tr><th>{{ name }}</th>
+{% for uri in row %}<td><img src="{{ uri }}" alt="{{ name }}"></td>{% endfor %}</tr>
+{% endfor %}</table></div>{% endif %}
+
+<h2>Machine and time</h2>
+<table>{% for key, value in facts.items() %}<tr><td>{{ key }}</td><td>{{ value }}</td></tr>{% endfor %}</table>
+
+<h2>Settings that differ from the paper's</h2>
+<table><tr><th>setting</th><th>here</th><th>paper</th><th>from</th></tr>
+{% for s in settings %}<tr><td>{{ s.name }}</td><td>{{ s.here }}</td><td>{{ s.paper }}</td><td>{{ s.origin }}</td></tr>
+{% endfor %}</table>
+</body></html>
+"""
+
+
+def _picture_uri(picture: np.ndarray) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="WEBP", quality=92, method=4)  # for showing; scores come from arrays
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _figure_uri(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: "45 s", "6 min 05 s", "1 h 02 min"."""
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    return f"{total // 3600} h {total % 3600 // 60:02d} min"
+
+
+def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: int = 10) -> Path:
+    """Write `report.html` into a run folder from its log, its samples, and an evaluation; returns its path.
+
+    The pictures shown are the first of the split, not the best. The file refers to no other file or address.
+    """
+    from jinja2 import Environment
+
+    folder = Path(folder)
+    run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    rows, events = read_log(folder)
+    shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *_model_rows(evaluation), "truth")}
+    size = evaluation.pictures["truth"].shape[1]
+    changes = [event for event in events if event["event"] == "change"]
+    page = Environment(autoescape=True).from_string(_PAGE)
+    text = page.render(
+        title=f"{run['method']}: {run['config']['direction'].replace('-to-', ' → ')}",
+        lead=f"Run {folder.name}, {rows[-1]['images'] if rows else 0:,} images seen in training.",
+        note=images.GENERATED_NOTE,
+        order=f"The first {len(shown['truth'])} of the split, not the best.",
+        pictures={name: [_picture_uri(p) for p in row] for name, row in shown.items()},
+        shown_px=128 if size <= 128 else 192,
+        num=len(evaluation.ids),
+        split=evaluation.split,
+        size_px=size,
+        headings=[_heading(name) for name in next(iter(evaluation.values.values()))],
+        scores=_score_rows(evaluation),
+        curves=_figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
+        progress=_progress_rows(folder, size),
+        facts=_facts(run, rows, evaluation),
+        settings=_settings(run),
+    )
+    path = folder / "report.html"
+    with images.atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _model_rows(evaluation: Evaluation) -> list[str]:
+    return [row for row in evaluation.values if row not in metrics.TRIVIAL_ROWS]
+
+
+def _heading(name: str) -> str:
+    metric = metrics.METRICS[name]
+    unit = f" ({metric.unit})" if metric.unit else ""
+    return f"{name.upper().replace('_', ' ')}{unit} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def _score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
+    out = []
+    for row, found in evaluation.intervals().items():
+        cells = [cell(name, interval).split(" ", 1) for name, interval in found.items()]
+        out.append({"label": evaluation.labels[row], "model": row not in metrics.TRIVIAL_ROWS, "cells": cells})
+    return out
+
+
+def _progress_rows(folder: Path, size_px: int, num_times: int = 5, num_faces: int = 8) -> dict[str, list[str]]:
+    """Outputs at a few moments, cut out of the sheets of samples (rows: input, output, truth; 4 px gaps)."""
+    sheets = sorted((folder / "samples").glob("*.png"))
+    if len(sheets) < 2:
+        return {}
+    places = sorted({round(i) for i in np.geomspace(1, len(sheets), num_times)})
+    out: dict[str, list[str]] = {}
+    for place in places:
+        picture = images.load_rgb(sheets[place - 1])
+        step = size_px + 4
+        num = min(num_faces, (picture.shape[1] - 4) // step)
+        cuts = [picture[step + 4 : 2 * step, 4 + n * step : (n + 1) * step] for n in range(num)]
+        out[f"{int(sheets[place - 1].stem):,} images"] = [_picture_uri(cut) for cut in cuts]
+    return out
+
+
+def _facts(run: dict[str, Any], rows: list[dict[str, Any]], evaluation: Evaluation) -> dict[str, Any]:
+    machine = run["machine"]
+    rates = [row["images_per_second"] for row in rows]
+    facts = {
+        "trained on": f"{machine['gpu'] if run['device'] == 'cuda' else machine['processor']}, {run['precision']}",
+        "training time": duration(rows[-1]["seconds"]) if rows else "–",
+        "training rate": f"{np.median(rates):.1f} images a second" if rates else "–",
+        "translation": f"{1000 * evaluation.seconds_per_image:.0f} ms an image, float32",
+        "memory": machine["memory"],
+        "versions": f"Python {machine['python']}, torch {machine['torch']}, torchvision {machine['torchvision']}",
+        "data": f"{Path(run['data']).parent.name}, {run['data_settings'].get('layout', '')} layout",
+    }
+    return facts
+
+
+def _settings(run: dict[str, Any]) -> list[dict[str, Any]]:
+    paper = CONFIGS[run["method"]]()
+    return [
+        {"name": name, "here": run["config"][name], "paper": getattr(paper, name), "origin": origin}
+        for name, origin in run["origin"].items()
+        if origin != "paper" and run["config"][name] != getattr(paper, name)
+    ]

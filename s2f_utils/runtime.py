@@ -1,0 +1,222 @@
+"""The machine and the run: device, precision, seeds, numbered run folders, and the notebooks' `start` and `check`."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import platform
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick_device(wanted: str = "auto") -> torch.device:
+    """The best device: cuda, then mps, then cpu; or the one asked for, with a ValueError if it is not there."""
+    import torch
+
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted == "auto":
+        return torch.device(next(name for name, there in available.items() if there))
+    kind = wanted.split(":")[0]
+    if not available.get(kind, False):
+        there = ", ".join(name for name, is_there in available.items() if is_there)
+        raise ValueError(f"device {wanted!r} is not available here: use one of auto, {there}")
+    return torch.device(wanted)
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (AVX-512 BF16, AMX, or an ARM with BF16)."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="ignore") as file:
+            flags = file.read()
+    except OSError:
+        return False
+    return bool(re.search(r"\b(avx512_bf16|amx_bf16|bf16)\b", flags))
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The number format of the forward passes, and the memory format that measures faster with it.
+
+    `benchmarks/train_speed.py` measures both; parameters, losses and optimisers always stay in float32.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    channels_last: bool
+
+    @property
+    def name(self) -> str:
+        return str(self.dtype).removeprefix("torch.")
+
+    def prepare(self, net: torch.nn.Module) -> torch.nn.Module:
+        """Move a network to the device and the memory format, and let its forward pass run in this precision.
+
+        What the network returns is float32 again, so that a training step reads like the paper's.
+        """
+        import torch
+
+        net.to(self.device)
+        if self.channels_last:
+            net.to(memory_format=torch.channels_last)
+        if self.dtype != torch.float32:
+            plain_forward = type(net).forward
+
+            @functools.wraps(plain_forward)
+            def forward(x: torch.Tensor) -> torch.Tensor:
+                with torch.autocast(self.device.type, self.dtype):
+                    return plain_forward(net, x).float()
+
+            net.forward = forward
+        return net
+
+    def images(self, batch: torch.Tensor) -> torch.Tensor:
+        """A batch (N, C, H, W) in this memory format."""
+        import torch
+
+        return batch.contiguous(memory_format=torch.channels_last) if self.channels_last else batch
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Gradient scaling: at work in float16 only, transparent otherwise."""
+        import torch
+
+        return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+
+
+def pick_precision(device: torch.device, precision: str = "auto", memory_format: str = "auto") -> Precision:
+    """bfloat16 where the hardware has it, float16 on other CUDA cards (T4), else float32; channels last with both."""
+    import torch
+
+    if precision == "auto":
+        if device.type == "cuda":
+            precision = "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
+        else:
+            precision = "bfloat16" if device.type == "cpu" and cpu_has_bfloat16() else "float32"
+    if precision == "float16" and device.type == "cpu":
+        raise ValueError("float16 training needs a GPU: use precision=auto, bfloat16 or float32")
+    channels_last = device.type in ("cpu", "cuda") if memory_format == "auto" else memory_format == "channels_last"
+    return Precision(device, getattr(torch, precision), channels_last)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's global generators."""
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def rng_state() -> dict[str, Any]:
+    """The state of all global random generators, in a form that `torch.load(weights_only=True)` reads back."""
+    import torch
+
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def set_rng_state(state: dict[str, Any]) -> None:
+    """Put all global random generators back to a saved state."""
+    import torch
+
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
+    name, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state["torch"])
+    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def new_run_folder(root: str | os.PathLike, name: str) -> Path:
+    """Make and return the next free numbered folder under `root`, such as runs/0007-pix2pix-demo."""
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    number = 1 + max((int(m[1]) for p in root.iterdir() if (m := re.match(r"(\d{4,})-", p.name))), default=0)
+    while True:
+        folder = root / f"{number:04d}-{name}"
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:  # somebody else took the number in the meantime
+            number += 1
+
+
+def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
+    """The newest folder of this name under `root` that holds a resume file, or None."""
+    folders = sorted(Path(root).glob(f"[0-9]*-{name}/resume.pt")) if Path(root).is_dir() else []
+    return folders[-1].parent if folders else None
+
+
+def machine_facts() -> dict[str, str]:
+    """What a result has to say about where it was made: processor, GPU, memory, versions."""
+    import torch
+    import torchvision
+
+    processor = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError, StopIteration), open("/proc/cpuinfo", encoding="utf-8") as file:
+        processor = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    import psutil
+
+    facts = {
+        "processor": f"{processor}, {os.cpu_count()} cores",
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": np.__version__,
+        "system": platform.system(),
+    }
+    return facts
+
+
+def check(condition: bool, lesson: str) -> bool:
+    """Say what a reader learns, with ✓ or ✗ in front; where S2F_STRICT=1 (tests), ✗ is an AssertionError."""
+    if not condition and os.environ.get("S2F_STRICT") == "1":
+        raise AssertionError(lesson)
+    print(("✓ " if condition else "✗ not so this time: ") + lesson)
+    return bool(condition)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a notebook works with: device, profile, and a folder of its own for data and runs."""
+
+    device: torch.device
+    profile: str
+    folder: Path
+
+
+def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> Session:
+    """A notebook's first line: choose device and profile, make its folder, print all three.
+
+    `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to S2F_FOLDER, else
+    `runs/<name>` under the current folder; in Colab, give a folder on Drive to keep results.
+    """
+    from s2f_utils.config import profile_name
+
+    device = pick_device()
+    profile = profile_name(profile)
+    path = Path(folder or os.environ.get("S2F_FOLDER") or Path("runs")) / name
+    path.mkdir(parents=True, exist_ok=True)
+    seed_everything(0)
+    import torch
+
+    label = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
+    precision = pick_precision(device)
+    print(f"device: {device.type} ({label}), {precision.name} · profile: {profile} · folder: {path}")
+    return Session(device, profile, path)

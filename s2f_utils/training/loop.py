@@ -1,0 +1,283 @@
+"""The one training loop: live values, a batch, the method's step, then log, samples, snapshots and saves.
+
+Lengths and intervals are counted in images, so that they survive another batch size. Nothing in a step waits for the
+device; losses are read back when a row of the log is due.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from s2f_utils import images, viz
+from s2f_utils.augment import crop_and_flip
+from s2f_utils.checkpoints import save_generator
+from s2f_utils.datasets import indices_at
+from s2f_utils.inference import generate
+from s2f_utils.live import LiveValues
+from s2f_utils.training.run import TrainingRun
+
+Step = Callable[[Any, Tensor, Tensor, LiveValues], dict[str, Tensor]]
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss became NaN or infinite; the message names it and the last good checkpoint."""
+
+
+class Callback:
+    """What can be done at the events of a run; override what is wanted. Called in the training's own thread."""
+
+    def on_start(self, run: TrainingRun) -> None:
+        """Training begins, or goes on."""
+
+    def on_step(self, run: TrainingRun) -> None:
+        """A step is done."""
+
+    def on_log(self, run: TrainingRun, row: dict[str, Any]) -> None:
+        """A row with the mean losses since the last one was written to log.jsonl."""
+
+    def on_sample(self, run: TrainingRun, path: Path) -> None:
+        """A sheet of samples was written."""
+
+    def on_save(self, run: TrainingRun, path: Path) -> None:
+        """The resume file was written."""
+
+    def on_idle(self, run: TrainingRun) -> None:
+        """Training is paused; called about twenty times a second."""
+
+    def on_end(self, run: TrainingRun, reason: str) -> None:
+        """Training has ended; `reason` is what `train` returns."""
+
+
+def train(
+    run: TrainingRun,
+    *,
+    callbacks: Sequence[Any] = (),
+    step: Step | None = None,
+    max_seconds: float | None = None,
+    progress: bool = True,
+) -> str:
+    """Train until `run.total_images` have been seen; returns why it ended: "done", "stopped", "interrupted", "chunk".
+
+    `step(model, a, b, live)` replaces the method's own step (notebooks define theirs in a cell). With `max_seconds`
+    it returns "chunk" after that time; calling it again goes on. Ctrl-C, or an interrupted kernel, finishes the step,
+    saves, and returns "interrupted". Raises TrainingDiverged when a loss is no longer finite.
+    """
+    config, live, model = run.config, run.live, run.model
+    step = step or type(model).step
+    report = _Reporter(run, callbacks, progress)
+    reason = "done"
+    begun = last_save = time.monotonic()
+    for net in model.nets.values():
+        net.train()
+    report.tell("on_start")
+    if run.images_seen == 0:
+        report.sample()
+
+    with report, _interruptible() as interrupted:
+        while run.images_seen < run.total_images:
+            # Take up what widgets, callbacks or controls.json changed since the last step.
+            for change in live.poll():
+                run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
+            if live.asked("stop") or interrupted.is_set():
+                reason = "interrupted" if interrupted.is_set() else "stopped"
+                break
+            if live.asked("pause"):
+                report.idle()
+                continue
+
+            # A batch of pairs, jittered on the device, in [-1, 1].
+            num = min(config.batch_size, run.total_images - run.images_seen)
+            a, b = make_batch(run, num)
+
+            # The method's step, at the live learning rates times the schedule.
+            factor = run.lr_factor()
+            for name, opt in model.optimizers.items():
+                for group in opt.param_groups:
+                    group["lr"] = live[name] * factor
+            losses = step(model, a, b, live)
+            if model.scaler.is_enabled():
+                model.scaler.update()
+            if run.ema:
+                run.ema.update(num)
+            before, run.images_seen = run.images_seen, run.images_seen + num
+
+            # What is due: log, samples, snapshots, save.
+            report.step(losses, num)
+            if _crosses(report.log_every, before, run.images_seen):
+                report.log(factor)
+            if _crosses(int(live["sample_every"]), before, run.images_seen) or live.asked("sample"):
+                live.done("sample")
+                report.sample()
+            if any(before < at <= run.images_seen for at in run.snapshots_at()):
+                name = f"snapshots/generator-{run.images_seen:08d}.safetensors"
+                save_generator(run.folder / name, run.generator, run.meta())
+            if time.monotonic() - last_save >= config.save_every_s or live.asked("save"):
+                live.done("save")
+                report.save(factor)
+                last_save = time.monotonic()
+            report.tell("on_step")
+            if max_seconds is not None and time.monotonic() - begun >= max_seconds:
+                reason = "chunk" if run.images_seen < run.total_images else "done"
+                break
+
+        if reason != "chunk":
+            for command in ("pause", "stop"):
+                live.set(command, False, "loop")
+                live.done(command)
+            live.poll()
+            live.write_controls()
+            report.save(run.lr_factor(), must_work=True)
+        run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
+    report.tell("on_end", reason)
+    return reason
+
+
+def make_batch(run: TrainingRun, num: int) -> tuple[Tensor, Tensor]:
+    """The next `num` pairs as the networks see them: input a and target b, (num, 3, H, W) each, in [-1, 1]."""
+    config = run.config
+    indices = indices_at(run.images_seen, num, len(run.data), config.copies, config.seed)
+    sketches, photos = run.data.batch(indices)  # uint8, load_size_px
+    sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
+    sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
+    sketches, photos = run.affine(sketches, photos, run.live["augment"])
+    a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
+    return run.precision.images(a), run.precision.images(b)
+
+
+def _crosses(every: int, before: int, after: int) -> bool:
+    return every > 0 and before // every != after // every
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Within the block, a first Ctrl-C (or SIGTERM) sets the event, so that a step is finished before saving."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Reporter:
+    """Keeps the loop readable: mean losses, progress bar, log rows, sample sheets, saves, callbacks, the clock."""
+
+    def __init__(self, run: TrainingRun, callbacks: Sequence[Any], progress: bool) -> None:
+        self.run = run
+        self.callbacks = callbacks
+        self.log_every = run.config.log_every_images or max(run.config.batch_size, run.total_images // 200)
+        self.bar = tqdm(
+            total=run.total_images,
+            initial=run.images_seen,
+            desc=run.method,
+            unit="image",
+            disable=not progress,
+            mininterval=1.0 if sys.stderr.isatty() else 10.0,
+            dynamic_ncols=True,
+        )
+        self.sums: dict[str, Tensor] = {}
+        self.num = 0
+        self.clock = time.monotonic()
+        self.row_start = (self.clock, run.images_seen)
+
+    def __enter__(self) -> _Reporter:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.bar.close()
+
+    def tell(self, event: str, *args: Any) -> None:
+        for callback in self.callbacks:
+            getattr(callback, event, lambda *_: None)(self.run, *args)
+
+    def idle(self) -> None:
+        time.sleep(0.05)
+        self.tell("on_idle")
+        now = time.monotonic()
+        self.row_start = (self.row_start[0] + now - self.clock, self.row_start[1])  # a pause is no training time
+        self.clock = now
+
+    def step(self, losses: dict[str, Tensor], num: int) -> None:
+        for name, value in losses.items():
+            self.sums[name] = self.sums[name] + value * num if name in self.sums else value * num
+        self.num += num
+        now = time.monotonic()
+        self.run.seconds += now - self.clock
+        self.clock = now
+        self.bar.update(num)
+
+    def log(self, factor: float) -> None:
+        """Read the mean losses back, stop if one is not finite, write the row."""
+        run = self.run
+        if not self.num:
+            return
+        means = dict(zip(self.sums, torch.stack(list(self.sums.values())).div(self.num).tolist(), strict=True))
+        broken = [name for name, value in means.items() if not math.isfinite(value)]
+        if broken:
+            saved = f"the last good state is {run.resume_path}" if run.resume_path.exists() else "nothing was saved yet"
+            run.log.event("diverged", images=run.images_seen, losses=broken)
+            raise TrainingDiverged(
+                f"{', '.join(broken)} became NaN or infinite before image {run.images_seen}: lower the learning rate"
+                f" or use precision=float32; {saved}"
+            )
+        now = time.monotonic()
+        elapsed, seen = now - self.row_start[0], run.images_seen - self.row_start[1]
+        run.images_per_second = seen / elapsed if elapsed > 0 else 0.0
+        rates = {name: run.live[name] * factor for name in run.model.optimizers}
+        row = {"images": run.images_seen, "epoch": run.epoch(), **means, **rates}
+        row |= {"images_per_second": round(run.images_per_second, 3), "seconds": round(run.seconds, 2)}
+        run.log.row(row)
+        self.bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()}, refresh=False)
+        self.sums, self.num, self.row_start = {}, 0, (now, run.images_seen)
+        self.tell("on_log", row)
+
+    def sample(self) -> None:
+        """Write the sheet of fixed sketches, outputs and truths; draws nothing from the random generators."""
+        run = self.run
+        sketches, photos = run.samples.batch(range(len(run.samples)))
+        a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
+        fake = generate(run.generator, run.precision.images(images.to_tensor(a)))
+        rows = [images.to_uint8(images.to_tensor(a)), images.to_uint8(fake), images.to_uint8(images.to_tensor(b))]
+        path = run.folder / "samples" / f"{run.images_seen:08d}.png"
+        images.save(path, viz.sheet(rows), generated=True)
+        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}")
+        self.clock = time.monotonic()
+        self.tell("on_sample", path)
+
+    def save(self, factor: float, *, must_work: bool = False) -> None:
+        """Write the resume file; a full disk on the way is reported and training goes on, at the end it is raised."""
+        run = self.run
+        self.log(factor)
+        try:
+            path = run.save()
+        except OSError as error:
+            if must_work:
+                raise
+            run.log.problem(f"could not save at image {run.images_seen}: {error.strerror}; training goes on")
+            return
+        run.log.event("save", images=run.images_seen)
+        self.clock = time.monotonic()
+        self.tell("on_save", path)

@@ -1,0 +1,254 @@
+"""A training run: its folder, networks, data, live values, and the state that an interrupted run takes up again.
+
+`open_run` makes a run or takes one up; `training.loop.train` runs it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from s2f_utils import checkpoints, images, runtime
+from s2f_utils.augment import PairedAffine
+from s2f_utils.config import CONFIGS, Resolved, TrainConfig
+from s2f_utils.datasets import DataError, Manifest, PairedData
+from s2f_utils.live import LiveValues, Range
+from s2f_utils.tracking import RunLog
+from s2f_utils.training.pix2pix import Pix2Pix
+
+METHODS: dict[str, type] = {"pix2pix": Pix2Pix}
+
+
+@dataclass
+class TrainingRun:
+    """Everything that one run works with; made by `open_run`."""
+
+    method: str
+    config: TrainConfig
+    folder: Path
+    model: Any
+    data: PairedData
+    samples: PairedData
+    live: LiveValues
+    log: RunLog
+    precision: runtime.Precision
+    total_images: int
+    ema: checkpoints.EMA | None = None
+    images_seen: int = 0
+    seconds: float = 0.0
+    images_per_second: float = 0.0
+    data_settings: dict[str, Any] = field(default_factory=dict)
+    affine: PairedAffine | None = None
+
+    @property
+    def sketch_first(self) -> bool:
+        return self.config.direction == "sketch-to-photo"
+
+    @property
+    def resume_path(self) -> Path:
+        return self.folder / "resume.pt"
+
+    @property
+    def generator(self) -> torch.nn.Module:
+        """The network to use: the averaged generator where there is one."""
+        return self.ema.net if self.ema else self.model.net_g
+
+    def lr_factor(self) -> float:
+        """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
+
+        As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0.
+        """
+        length = len(self.data) * self.config.copies
+        epochs = self.total_images / length
+        constant = epochs * self.config.constant_share
+        if constant >= epochs:
+            return 1.0
+        return max(0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1))
+
+    def meta(self) -> dict[str, Any]:
+        """What a saved generator says about itself."""
+        return {
+            "method": self.method,
+            "direction": self.config.direction,
+            "size_px": self.config.size_px,
+            "fit": self.data_settings.get("fit", "stretch"),
+            "images_seen": self.images_seen,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state of training, as it goes into the resume file."""
+        return {
+            "version": 1,
+            "method": self.method,
+            "config": dataclasses.asdict(self.config),
+            "data_ids": [pair.id for pair in self.data.pairs],
+            "images_seen": self.images_seen,
+            "total_images": self.total_images,
+            "seconds": self.seconds,
+            "nets": {name: net.state_dict() for name, net in self.model.nets.items()},
+            "optimizers": {name: opt.state_dict() for name, opt in self.model.optimizers.items()},
+            "scaler": self.model.scaler.state_dict(),
+            "ema": self.ema.net.state_dict() if self.ema else None,
+            "live": self.live.state_dict(),
+            "rng": runtime.rng_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
+        mine, theirs = dataclasses.asdict(self.config), dict(state["config"])
+        free = {"total_images", "epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s"}
+        other = sorted(key for key in mine if key not in free and mine[key] != theirs.get(key))
+        if state["method"] != self.method or other:
+            what = ", ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in other) or "another method"
+            raise checkpoints.CheckpointError(
+                f"{self.resume_path}: was made with other settings ({what}): use the same, or start a new run"
+                " with --resume never"
+            )
+        if state["data_ids"] != [pair.id for pair in self.data.pairs]:
+            raise checkpoints.CheckpointError(
+                f"{self.resume_path}: was trained on other pairs: use the same data, or start a new run with"
+                " --resume never"
+            )
+        for name, net in self.model.nets.items():
+            net.load_state_dict(state["nets"][name])
+        for name, opt in self.model.optimizers.items():
+            opt.load_state_dict(state["optimizers"][name])
+        self.model.scaler.load_state_dict(state["scaler"])
+        if self.ema:
+            self.ema.net.load_state_dict(state["ema"])
+        self.live.load_state_dict(state["live"])
+        self.images_seen = state["images_seen"]
+        self.seconds = state["seconds"]
+        runtime.set_rng_state(state["rng"])
+
+    def epoch(self) -> float:
+        """How many passes over the training pairs have been made, as a fraction."""
+        return round(self.images_seen / (len(self.data) * self.config.copies), 4)
+
+    def snapshots_at(self) -> set[int]:
+        """The numbers of images at which a generator is kept."""
+        num = self.config.num_snapshots
+        return {round(self.total_images * (n + 1) / (num + 1)) for n in range(num)}
+
+    def save(self) -> Path:
+        """Write the resume file and the generator, each complete or not at all."""
+        checkpoints.save_resume(self.resume_path, self.state_dict())
+        checkpoints.save_generator(self.folder / "generator.safetensors", self.generator, self.meta())
+        return self.resume_path
+
+
+def open_run(
+    resolved: Resolved,
+    manifest: Manifest,
+    runs: str | Path = "runs",
+    *,
+    name: str | None = None,
+    device: str = "auto",
+    resume: str | Path = "auto",
+    init: str | Path | None = None,
+    progress: bool = True,
+) -> TrainingRun:
+    """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
+
+    `resume`: "auto" takes up the newest unfinished run of this name, method, settings and data if there is one;
+    "never" starts a new one; a folder takes up that run, and raises CheckpointError if it does not fit. `init`: a
+    checkpoint whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError
+    before anything is written.
+    """
+    config = resolved.config
+    method = next(key for key, kind in CONFIGS.items() if type(config) is kind)
+    torch_device = runtime.pick_device(device)
+    precision = runtime.pick_precision(torch_device, config.precision, config.memory_format)
+    train_pairs = manifest.split("train")
+    if not train_pairs:
+        raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
+    runtime.seed_everything(config.seed)
+    model = METHODS[method](config, precision)
+    if init is not None:
+        _load_init(model.net_g, init)
+    ema = checkpoints.EMA(model.net_g, config.ema_half_life_images) if config.ema_half_life_images else None
+    if ema:
+        precision.prepare(ema.net)
+    total = config.total_images or round(config.epochs * config.copies * len(train_pairs))
+    data = PairedData(train_pairs, config.load_size_px, torch_device, progress=progress)
+    samples = PairedData((manifest.split("val") or train_pairs)[: config.num_samples], config.size_px, torch_device)
+    affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg)
+
+    folder, state = _find_resume(resume, runs, name or method, config, total)
+    is_new = folder is None
+    _check_space(Path(runs), model)
+    if is_new:
+        folder = runtime.new_run_folder(runs, name or method)
+    live = LiveValues(*_live(model, config, total), controls=folder / "controls.json")
+    run = TrainingRun(
+        method, config, folder, model, data, samples, live, RunLog(folder), precision, total, ema,
+        data_settings=dict(manifest.settings), affine=affine,
+    )  # fmt: skip
+    if is_new:
+        facts = {"method": method, "config": dataclasses.asdict(config), "origin": resolved.origin}
+        facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings, "total_images": total}
+        facts |= {"init": str(init) if init else None, "precision": precision.name, "device": torch_device.type}
+        with images.atomic_path(folder / "config.json") as temporary:
+            temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
+    else:
+        run.load_state_dict(state)
+        run.log.event("resume", images=run.images_seen)
+    live.write_controls()
+    return run
+
+
+def _check_space(runs: Path, model: Any) -> None:
+    """A run that could not be saved is refused before it begins."""
+    place = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.is_dir())
+    weights = sum(p.numel() for net in model.nets.values() for p in net.parameters())
+    need = 4 * weights * (2 * 3 + 1)  # two resume files (weights and Adam's two moments), one generator
+    free = shutil.disk_usage(place).free
+    if free < need:
+        raise DataError(
+            f"{place}: {free / 1e6:.0f} MB are free, but this run needs {need / 1e6:.0f} MB to be saved: free some"
+            " space or choose another folder"
+        )
+
+
+def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float], dict[str, Range]]:
+    values, ranges = model.live_values(), dict(model.live_ranges)
+    values["augment"], ranges["augment"] = 1.0, Range(0.0, 2.0)
+    every = float(config.sample_every_images or max(config.batch_size, total // 20))
+    values["sample_every"], ranges["sample_every"] = every, Range(1.0, max(1e9, every))
+    return values, ranges
+
+
+def _load_init(net_g: torch.nn.Module, path: str | Path) -> None:
+    given, _ = checkpoints.load_network(path)
+    if (given.name, given.args | {"dropout": None}) != (net_g.name, net_g.args | {"dropout": None}):
+        raise checkpoints.CheckpointError(
+            f"{path}: is a {given.name} of {given.args}, but this run's generator is a {net_g.name} of {net_g.args}:"
+            " choose the settings of the checkpoint (size_px, base_filters, norm)"
+        )
+    net_g.load_state_dict(given.state_dict())
+
+
+def _find_resume(
+    resume: str | Path, runs: str | Path, name: str, config: TrainConfig, total: int
+) -> tuple[Path | None, Mapping[str, Any]]:
+    if resume == "never":
+        return None, {}
+    if resume == "auto":
+        folder = runtime.last_run_folder(runs, name)
+        if folder is None:
+            return None, {}
+        state = checkpoints.load_torch_file(folder / "resume.pt")
+        same = {k: v for k, v in state["config"].items() if k not in ("total_images", "epochs")}
+        mine = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("total_images", "epochs")}
+        return (folder, state) if same == mine and state["images_seen"] < total else (None, {})
+    folder = Path(resume)
+    if not (folder / "resume.pt").is_file():
+        raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
+    return folder, checkpoints.load_torch_file(folder / "resume.pt")
