@@ -30,21 +30,21 @@ class EMA:
 
     def __init__(self, net: nn.Module, half_life_images: float) -> None:
         self.half_life_images = half_life_images
+        self.source = net
         self.net = models.build(net.name, **net.args)
         self.net.load_state_dict(net.state_dict())
         self.net.to(next(net.parameters()).device).eval().requires_grad_(False)
-        self._pairs = self._match(net)
-
-    def _match(self, net: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
-        live, averaged = net.state_dict(), self.net.state_dict()
-        keys = [key for key in averaged if averaged[key].is_floating_point()]
-        return [averaged[key] for key in keys], [live[key] for key in keys]
 
     @torch.no_grad()
     def update(self, num_images: int) -> None:
         """Move the average towards the network after a step that saw `num_images`."""
         weight = 1.0 - 0.5 ** (num_images / self.half_life_images)
-        torch._foreach_lerp_(self._pairs[0], self._pairs[1], weight)
+        torch._foreach_lerp_(_floats(self.net), _floats(self.source), weight)
+
+
+def _floats(net: nn.Module) -> list[Tensor]:
+    """Parameters and floating-point buffers, as they are now: moving a network replaces its buffers."""
+    return [t.data for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
 
 
 def save_resume(path: Path, state: Mapping[str, Any]) -> None:

@@ -181,7 +181,7 @@ def run_translate(args: argparse.Namespace) -> int:
             made = translator.translate(images.load_rgb(path), mode=args.mode, fit=args.fit)
         except ValueError as error:
             bad += 1
-            print(f"s2f: left out: {error}", file=sys.stderr)
+            tqdm.write(f"s2f: left out: {error}", file=sys.stderr)
             continue
         images.save(_free_path(Path(args.out), f"{path.stem}-{kind}"), made, generated=True)
     print(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}; {images.GENERATED_NOTE}")

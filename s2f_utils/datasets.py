@@ -61,11 +61,11 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
     identity in two splits; FileNotFoundError when there is no such folder.
     """
     path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such data set: give the folder that data_prep made, or its manifest.csv")
     if path.is_dir():
         path = path / "manifest.csv"
     if not path.is_file():
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"{path.parent}: no such folder")
         raise DataError(
             f"{path.parent}: no manifest.csv in this folder: make one with"
             f" 'python -m data_prep pairs SRC {path.parent}'"
@@ -144,7 +144,7 @@ class PairedData:
     def _decode(self, indices: Sequence[int], progress: bool = False) -> tuple[Tensor, Tensor]:
         def read(index: int) -> np.ndarray:
             pair = self.pairs[index]
-            both = [_fit(images.load_rgb(path), self.size_px) for path in (pair.sketch, pair.photo)]
+            both = [_fit(path, images.load_rgb(path), self.size_px) for path in (pair.sketch, pair.photo)]
             return np.stack(both)
 
         out = np.empty((2, len(indices), 3, self.size_px, self.size_px), np.uint8)
@@ -159,7 +159,9 @@ class PairedData:
         return torch.from_numpy(out[0]), torch.from_numpy(out[1])
 
 
-def _fit(image: np.ndarray, size_px: int) -> np.ndarray:
+def _fit(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
+    if min(image.shape[:2]) < 16:
+        raise DataError(f"{path}: {image.shape[1]}x{image.shape[0]} pixels show no face: leave this pair out")
     return image if image.shape[:2] == (size_px, size_px) else images.resize(image, size_px, "stretch")
 
 

@@ -115,6 +115,11 @@ class LiveValues:
             self.write_controls()
         return changes
 
+    def take_problem(self) -> str | None:
+        """What was wrong with `controls.json` since the last call, once; the values in question stayed as they were."""
+        problem, self.problem = self.problem, None
+        return problem
+
     @property
     def _controls_name(self) -> str:
         return self._controls.name if self._controls else ""
@@ -135,7 +140,6 @@ class LiveValues:
         except (OSError, ValueError) as error:  # an editor may be in the middle of writing: the next version counts
             self.problem = f"{self._controls_name} was not understood ({error}); the values stay as they are"
             return
-        self.problem = None
         for name, value in wanted.items():
             try:
                 self.set(name, value, self._controls_name)

@@ -214,9 +214,40 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     path = Path(folder or os.environ.get("S2F_FOLDER") or Path("runs")) / name
     path.mkdir(parents=True, exist_ok=True)
     seed_everything(0)
+    _light_figures()
     import torch
 
     label = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
     precision = pick_precision(device)
     print(f"device: {device.type} ({label}), {precision.name} · profile: {profile} · folder: {path}")
     return Session(device, profile, path)
+
+
+def _light_figures() -> None:
+    """Figures in a notebook as JPEG: a page of faces takes a fifth of the space that PNG does."""
+    with contextlib.suppress(ImportError):
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+        if get_ipython() is not None:
+            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 88})
+
+
+def zip_results(folder: str | os.PathLike) -> Path:
+    """Pack a session's folder into one zip beside it and return its path.
+
+    Left out: data sets (folders with a manifest.csv), which can be made again, and resume files, which are large.
+    """
+    import zipfile
+
+    from s2f_utils.images import atomic_path
+
+    folder = Path(folder)
+    target = folder.with_name(folder.name + ".zip")
+    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        data = [path.parent for path in folder.rglob("manifest.csv")]
+        for path in sorted(folder.rglob("*")):
+            left_out = path.name == "resume.pt" or path.name.startswith(".") or any(d in path.parents for d in data)
+            if path.is_file() and not left_out:
+                archive.write(path, Path(folder.name) / path.relative_to(folder))
+    return target

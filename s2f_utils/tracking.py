@@ -33,9 +33,9 @@ class RunLog:
         """A row of losses."""
         self._append(values)
 
-    def event(self, name: str, **details: Any) -> None:
+    def event(self, event: str, /, **details: Any) -> None:
         """Something that happened: "change", "sample", "save", "resume", "end", …"""
-        self._append({"event": name, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
+        self._append({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
 
     def problem(self, message: str) -> None:
         """A problem that does not end the run: shown, and written down if that is possible."""

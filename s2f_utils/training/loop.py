@@ -91,6 +91,8 @@ def train(
             # Take up what widgets, callbacks or controls.json changed since the last step.
             for change in live.poll():
                 run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
+            if problem := live.take_problem():
+                run.log.problem(problem)
             if live.asked("stop") or interrupted.is_set():
                 reason = "interrupted" if interrupted.is_set() else "stopped"
                 break

@@ -1,0 +1,40 @@
+"""What several test files share: a small data set of drawn faces, and a short training run on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("WANDB_MODE", "offline")
+
+
+@pytest.fixture(scope="session")
+def faces_manifest(tmp_path_factory):
+    """A manifest of 16 drawn faces at 64 px: path of the file."""
+    import data_prep
+
+    return Path(data_prep.make_synthetic(tmp_path_factory.mktemp("faces"), num=16, size_px=64, progress=False))
+
+
+@pytest.fixture()
+def tiny():
+    """Settings of a run that takes a second; a function of the values to change."""
+    from s2f_utils.config import resolve
+
+    def make(**changes):
+        values = {
+            "size_px": 32,
+            "load_size_px": 34,
+            "base_filters": 4,
+            "disc_filters": 4,
+            "batch_size": 2,
+            "total_images": 24,
+            "num_samples": 2,
+            "log_every_images": 2,
+        }
+        return resolve("pix2pix", "full", values | changes)
+
+    return make

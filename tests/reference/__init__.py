@@ -1,0 +1,58 @@
+"""Deterministic weights and inputs, and what the published implementations answer on them, at a few hundred places.
+
+Each JSON file beside this one holds a published network's keys and shapes, its number of parameters, and its output
+(`values` at `indices`) for the weights of `fill` and the inputs of `image`. Nothing here is a trained weight.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def load(name: str) -> dict:
+    """A case by its name."""
+    return json.loads((Path(__file__).with_name(f"{name}.json")).read_text(encoding="utf-8"))
+
+
+def published_state_dict(case: dict) -> dict[str, Tensor]:
+    """The state dict of a case, under the published key names, filled with its deterministic weights."""
+    counters = {key for key in case["keys"] if key.endswith("num_batches_tracked")}
+    empty = {k: torch.zeros(s, dtype=torch.long if k in counters else torch.float32) for k, s in case["keys"].items()}
+    return fill(empty)
+
+
+def fill(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Values that depend only on a tensor's key and shape: normal, standard deviation 1/sqrt(fan in) for weights."""
+    for key, tensor in state_dict.items():
+        if not tensor.is_floating_point():
+            continue
+        seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+        values = np.random.default_rng(seed).standard_normal(tuple(tensor.shape))
+        if key.endswith("running_var"):
+            values = 1.0 + 0.1 * np.abs(values)
+        elif key.endswith("running_mean"):
+            values = 0.1 * values
+        elif tensor.ndim <= 1:
+            values = 0.1 * values + (1.0 if key.endswith("weight") and tensor.ndim == 1 else 0.0)
+        else:
+            values = values / np.sqrt(np.prod(tensor.shape[1:]))
+        tensor.copy_(torch.from_numpy(values.astype(np.float32)))
+    return state_dict
+
+
+def image(batch: int, channels: int, size_px: int, seed: int = 0) -> Tensor:
+    """A (batch, channels, size, size) float32 tensor of smooth waves in [-1, 1]."""
+    rng = np.random.default_rng(1000 + seed)
+    y, x = np.mgrid[0:size_px, 0:size_px] / size_px
+    out = np.empty((batch, channels, size_px, size_px), np.float32)
+    for b in range(batch):
+        for c in range(channels):
+            fy, fx, phase = rng.uniform(1, 6), rng.uniform(1, 6), rng.uniform(0, 6.28)
+            out[b, c] = np.sin(2 * np.pi * (fy * y + fx * x) + phase)
+    return torch.from_numpy(out)

@@ -1,0 +1,312 @@
+"""The command line: from pairs to a report, and one clear line for everything that can go wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_utils import cli, datasets, images, models
+
+TINY = [
+    "--set", "size_px=32", "--set", "load_size_px=34", "--set", "base_filters=4", "--set", "disc_filters=4",
+    "--set", "total_images=8", "--set", "batch_size=2", "--profile", "full", "--device", "cpu",
+]  # fmt: skip
+
+
+def command(*args: object) -> tuple[int, str, str]:
+    """Run s2f in a process of its own, as a person would; (exit status, stdout, stderr)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "s2f_utils", *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=Path(__file__).parents[1],
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def said(capsys) -> str:
+    """What the last command wrote to stderr; fails when that is not one line without a traceback."""
+    text = "\n".join(line for line in capsys.readouterr().err.splitlines() if line.startswith("s2f:"))
+    assert text and "Traceback" not in text and "\n" not in text, text
+    return text
+
+
+@pytest.fixture(scope="module")
+def trained(faces_manifest, tmp_path_factory):
+    """A run folder, made by the command line in one go."""
+    runs = tmp_path_factory.mktemp("runs")
+    assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]) == 0
+    (folder,) = runs.iterdir()
+    return folder
+
+
+def test_train_leaves_a_complete_run_folder(trained):
+    assert trained.name == "0001-pix2pix-full"
+    names = {p.name for p in trained.iterdir()}
+    assert {"config.json", "log.jsonl", "controls.json", "resume.pt", "generator.safetensors", "report.html"} <= names
+    assert not list(trained.rglob("*.part"))
+    facts = json.loads((trained / "config.json").read_text())
+    assert facts["origin"]["base_filters"] == "yours" and facts["origin"]["lambda_l1"] == "paper"
+    scores = json.loads((trained / "evaluation" / "metrics.json").read_text())
+    assert set(scores["rows"]) == {"pix2pix", "sketch", "mean", "nearest", "ridge"}
+    assert scores["rows"]["mean"]["ssim"]["low"] <= scores["rows"]["mean"]["ssim"]["mean"]
+
+
+def test_report_is_one_file_that_asks_for_nothing(trained):
+    page = (trained / "report.html").read_text()
+    assert not re.search(r"(?:src|href)=[\"'](?!data:)", page)
+    assert "http" not in re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
+    assert page.count("<img") >= 10 and "not evidence" in page
+    for label in ("pix2pix", "the sketch itself", "ridge regression of photos on sketches"):
+        assert label in page
+
+
+def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained, faces_manifest, tmp_path, capsys):
+    out = tmp_path / "scores"
+    assert cli.main(["evaluate", str(trained), "--data", str(faces_manifest), "--out", str(out), "--device", "cpu"]) == 0
+    assert "ridge regression" in capsys.readouterr().out
+    first, second = (json.loads((p / "metrics.json").read_text())["rows"] for p in (trained / "evaluation", out))
+    assert first == second
+    before = {p: p.stat().st_mtime_ns for p in trained.rglob("*")}
+    args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(trained.parent), *TINY, "--no-report"]
+    assert cli.main(args) == 0
+    assert {p.name for p in trained.parent.iterdir()} == {"0001-pix2pix-full", "0002-pix2pix-full"}
+    assert {p: p.stat().st_mtime_ns for p in trained.rglob("*")} == before
+
+
+def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, capsys):
+    source, out = tmp_path / "Zeichnungen für später", tmp_path / "Größe 1"
+    rng = np.random.default_rng(0)
+    for name, shape in (("Köpfe.png", (40, 60, 3)), ("b.jpg", (90, 50, 3)), ("b.png", (32, 32, 3))):
+        images.save(source / name, rng.integers(0, 256, shape, dtype=np.uint8))
+    (source / "notes.txt").write_text("not a picture")
+    (source / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    assert cli.main(["translate", str(trained), str(source), "--out", str(out), "--device", "cpu"]) == 1
+    assert "broken.png" in said(capsys)
+    assert sorted(p.name for p in out.iterdir()) == ["Köpfe-photo.png", "b-photo-2.png", "b-photo.png"]
+    assert images.load_rgb(out / "Köpfe-photo.png").shape == (21, 32, 3)
+    assert images.load_rgb(out / "b-photo.png").shape == (32, 18, 3)
+    from PIL import Image
+
+    assert "not evidence" in Image.open(out / "b-photo.png").text["Description"]
+
+
+def test_interrupted_from_the_keyboard_says_how_to_go_on(faces_manifest, tmp_path):
+    import signal
+    import time
+
+    args = ["train", "pix2pix", "--data", faces_manifest, "--runs", tmp_path, *TINY, "--set", "total_images=100000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "s2f_utils", *map(str, args)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
+    )  # fmt: skip
+    log = tmp_path / "0001-pix2pix-full" / "log.jsonl"
+    deadline = time.monotonic() + 120
+    while not (log.exists() and "loss_l1" in log.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "all is saved. To go on, run the same command again" in err and "Traceback" not in err
+    status, out, err = command(*args[:-1], "total_images=100002", "--dry-run")
+    assert status == 0 and "nothing is written" in out
+    assert torch.load(log.with_name("resume.pt"), weights_only=True)["images_seen"] > 0
+
+
+# Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
+
+
+def test_bad_empty_folder(tmp_path, trained, capsys):
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["train", "pix2pix", "--data", str(tmp_path / "empty"), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    assert "no manifest.csv in this folder: make one with 'python -m data_prep" in said(capsys)
+    assert cli.main(["translate", str(trained), str(tmp_path / "empty"), "--out", str(tmp_path / "o")]) == 2
+    assert "no pictures in this folder" in said(capsys)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty"]
+
+
+@pytest.fixture()
+def own_copy(faces_manifest, tmp_path):
+    """A copy of the data set that a test may spoil; path of its manifest."""
+    shutil.copytree(faces_manifest.parent, tmp_path / "data")
+    return tmp_path / "data" / "manifest.csv"
+
+
+def test_bad_half_of_a_pair_missing(own_copy, tmp_path, capsys):
+    manifest = datasets.read_manifest(own_copy)
+    victim = manifest.split("train")[0]
+    row = next(line for line in own_copy.read_text().splitlines() if f",{victim.id}," in line)
+    photo = victim.photo.relative_to(own_copy.parent).as_posix()
+    own_copy.write_text(own_copy.read_text().replace(row, row.replace(photo, "")))
+    assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    assert f"pair {victim.id} has no photo" in said(capsys)
+    assert not (tmp_path / "r").exists()
+
+
+def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
+    victim = datasets.read_manifest(own_copy).split("train")[0]
+    victim.sketch.unlink()
+    assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    assert f"sketch sketches/{victim.id}.png does not exist" in said(capsys)
+    assert cli.main(["train", "pix2pix", "--data", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    assert "nowhere" in said(capsys)
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (["lambda_l2=3"], "no setting 'lambda_l2' (did you mean lambda_l1?)"),
+        (["epochs=many"], "epochs must be a float, got 'many'"),
+        (["size_px=100", "load_size_px=110"], "size_px must be a power of two"),
+        (["epochs"], "--set needs NAME=VALUE"),
+        (["precision=int8"], "precision must be auto, float32"),
+    ],
+)
+def test_bad_unknown_option(settings, message, faces_manifest, tmp_path, capsys):
+    flags = [part for setting in settings for part in ("--set", setting)]
+    args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path / "r"), *TINY, *flags]
+    assert cli.main(args) == 2
+    assert message in said(capsys)
+    assert not (tmp_path / "r").exists()
+
+
+def test_bad_method_profile_and_device(faces_manifest, tmp_path, capsys):
+    data = ["--data", str(faces_manifest), "--runs", str(tmp_path / "r")]
+    assert cli.main(["train", "pix3pix", *data]) == 2
+    assert "the methods are pix2pix" in said(capsys)
+    assert cli.main(["train", "pix2pix", *data, "--profile", "turbo"]) == 2
+    assert "the profiles are full, demo, fast" in said(capsys)
+    assert cli.main(["train", "pix2pix", *data, "--device", "tpu"]) == 2
+    assert "use one of auto" in said(capsys)
+
+
+def test_bad_wrong_checkpoint(tmp_path, trained, capsys):
+    drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
+    judge = tmp_path / "latest_net_D.pth"
+    torch.save(models.build("patchgan", base_filters=4).state_dict(), judge)
+    assert cli.main(["translate", str(judge), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    assert "is a patchgan, which judges pictures: give a generator" in said(capsys)
+    torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pth")
+    assert cli.main(["translate", str(tmp_path / "other.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    assert "none of the networks known here" in capsys.readouterr().err
+    torch.save(models.build("patchgan", base_filters=4), tmp_path / "pickled.pth")
+    assert cli.main(["translate", str(tmp_path / "pickled.pth"), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    assert "not executed here" in said(capsys)
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_bad_truncated_checkpoint(suffix, trained, faces_manifest, tmp_path, capsys):
+    drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
+    whole = trained / ("generator.safetensors" if suffix == "safetensors" else "resume.pt")
+    cut = tmp_path / whole.name
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    assert cli.main(["translate", str(cut), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    assert "damaged" in said(capsys)
+    assert not (tmp_path / "o").exists()
+
+
+def test_bad_image_of_one_pixel(trained, own_copy, tmp_path, capsys):
+    drawing = images.save(tmp_path / "a.png", np.full((1, 1, 3), 255, np.uint8))
+    assert cli.main(["translate", str(trained), str(drawing), "--out", str(tmp_path / "o")]) == 2
+    assert "1x1 pixels shows no face" in said(capsys)
+    assert not (tmp_path / "o").exists()
+    victim = datasets.read_manifest(own_copy).split("train")[0]
+    images.save(victim.photo, np.full((1, 1, 3), 255, np.uint8))
+    assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    assert "1x1" in said(capsys)
+    assert not (tmp_path / "r").exists()
+
+
+def test_paths_with_spaces_and_umlauts_work(own_copy, tmp_path):
+    odd = tmp_path / "Meine Gesichter (größer)"
+    own_copy.parent.rename(odd)
+    runs = tmp_path / "Läufe heute"
+    assert cli.main(["train", "pix2pix", "--data", str(odd), "--runs", str(runs), *TINY]) == 0
+    assert next(runs.glob("*/report.html")).is_file()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_bad_read_only_folder(faces_manifest, trained, tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
+    unprivileged = _read_only(locked)
+    for args in (
+        ["train", "pix2pix", "--data", faces_manifest, "--runs", locked / "r", *TINY],
+        ["translate", trained, drawing, "--out", locked / "o", "--device", "cpu"],
+    ):
+        status, _, err = unprivileged(args)
+        lines = [line for line in err.splitlines() if line.startswith("s2f:")]
+        assert status == 2 and len(lines) == 1 and "Traceback" not in err, err
+        assert "no permission" in lines[0] or "read-only" in lines[0]
+    assert list(locked.iterdir()) == []
+
+
+def _read_only(folder: Path):
+    """A function that runs s2f where `folder` cannot be written, for root too (by a read-only bind mount)."""
+    folder.chmod(0o555)
+    if os.geteuid() != 0:
+        return lambda args: command(*args)
+    if shutil.which("unshare") is None:
+        pytest.skip("running as root, and unshare is not installed: nothing is read-only for root")
+
+    def run(args):
+        words = " ".join(f"'{a}'" for a in [sys.executable, "-m", "s2f_utils", *args])
+        script = f"mount --bind '{folder}' '{folder}' && mount -o remount,ro,bind '{folder}' && exec {words}"
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script],
+            capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[1],
+        )  # fmt: skip
+        if "mount:" in done.stderr or "unshare:" in done.stderr:
+            pytest.skip(f"running as root, and no read-only mount can be made: {done.stderr.strip()[:80]}")
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="needs a small file system to fill")
+def test_bad_full_disk(faces_manifest, trained, tmp_path):
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root can mount a small file system to fill")
+    small = tmp_path / "small"
+    small.mkdir()
+
+    def run(args, size):
+        words = " ".join(f"'{a}'" for a in [sys.executable, "-m", "s2f_utils", *args])
+        script = f"mount -t tmpfs -o size={size} none '{small}' && {words}; s=$?; find '{small}' -type f; exit $s"
+        return subprocess.run(
+            ["unshare", "--mount", "sh", "-c", script],
+            capture_output=True, text=True, timeout=300, cwd=Path(__file__).parents[1],
+        )  # fmt: skip
+
+    done = run(["train", "pix2pix", "--data", faces_manifest, "--runs", small / "r", *TINY], "64k")
+    if "mount:" in done.stderr or "unshare:" in done.stderr:
+        pytest.skip(f"no small file system can be mounted: {done.stderr.strip()[:80]}")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("s2f:")]
+    assert done.returncode == 2 and len(lines) == 1 and "MB are free" in lines[0], done.stderr
+    assert done.stdout.strip() == ""  # no file was left
+
+    drawing = images.save(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    done = run(["translate", trained, drawing, "--out", small / "o", "--device", "cpu"], "4k,nr_inodes=2")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("s2f:")]
+    assert done.returncode == 2 and len(lines) == 1 and "disk is full" in lines[0], done.stderr
+    assert done.stdout.strip() == ""
+
+
+def test_help_reads_well():
+    status, out, _ = command("--help")
+    assert status == 0 and "s2f translate runs/0003" in out and "train a network on a data set" in out
+    status, out, _ = command("train", "--help")
+    assert status == 0 and "--resume auto|never|RUN" in out

@@ -1,0 +1,310 @@
+"""The loop: it learns, it resumes bit for bit, it survives being killed, it obeys live values, it stops at NaN."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from s2f_utils import checkpoints, datasets
+from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
+from s2f_utils.training.pix2pix import pix2pix_step
+from s2f_utils.training.run import open_run
+from s2f_utils.tracking import read_log
+
+EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
+
+
+@pytest.fixture()
+def manifest(faces_manifest):
+    return datasets.read_manifest(faces_manifest)
+
+
+def start(tiny, manifest, folder, *, resume="never", device="cpu", init=None, **changes):
+    return open_run(tiny(**changes), manifest, folder, resume=resume, device=device, init=init, progress=False)
+
+
+class StopAt(Callback):
+    def __init__(self, images: int, command: str = "stop") -> None:
+        self.images, self.command = images, command
+
+    def on_step(self, run):
+        if run.images_seen == self.images:
+            run.live.set(self.command, True, "test")
+
+
+def all_tensors(run):
+    state = run.state_dict()
+    flat = {f"{net}.{k}": v for net, tensors in state["nets"].items() for k, v in tensors.items()}
+    flat |= {f"ema.{k}": v for k, v in (state["ema"] or {}).items()}
+    for name, opt in state["optimizers"].items():
+        flat |= {f"{name}.{i}.{k}": v for i, slot in opt["state"].items() for k, v in slot.items()}
+    flat["rng"] = state["rng"]["torch"]
+    return flat
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_stop_and_resume_is_bit_for_bit_the_uninterrupted_run(tiny, manifest, tmp_path, precision):
+    options = EVERYTHING | {"precision": precision}
+    whole = start(tiny, manifest, tmp_path / "whole", **options)
+    assert train(whole, progress=False) == "done"
+    first = start(tiny, manifest, tmp_path / "parts", **options)
+    assert train(first, callbacks=[StopAt(10)], progress=False) == "stopped"
+    assert first.images_seen == 10
+    torch.rand(100)  # whatever else the session does with the generators must not matter
+    second = start(tiny, manifest, tmp_path / "parts", resume="auto", **options)
+    assert second.folder == first.folder and second.images_seen == 10
+    assert train(second, progress=False) == "done"
+    expected, found = all_tensors(whole), all_tensors(second)
+    assert set(expected) == set(found) and len(expected) > 100
+    different = [key for key in expected if not torch.equal(torch.as_tensor(expected[key]), torch.as_tensor(found[key]))]
+    assert different == []
+    rows = [{k: v for k, v in row.items() if "second" not in k} for row in read_log(second.folder)[0]]
+    assert rows == [{k: v for k, v in row.items() if "second" not in k} for row in read_log(whole.folder)[0]]
+
+
+def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, base_filters=16, total_images=600, batch_size=4, flip=0.0, load_size_px=32)
+    assert train(run, progress=False) == "done"
+    l1 = [row["loss_l1"] for row in read_log(run.folder)[0]]
+    assert sum(l1[-5:]) < 0.6 * sum(l1[:5])
+
+
+def test_own_step_gives_the_same_losses_as_the_library(tiny, manifest, tmp_path):
+    rows = []
+    for name, step in (("ours", None), ("theirs", lambda m, a, b, live: pix2pix_step(m, a, b, live))):
+        run = start(tiny, manifest, tmp_path / name, total_images=8)
+        train(run, step=step, progress=False)
+        rows.append([row["loss_l1"] for row in read_log(run.folder)[0]])
+    assert rows[0] == rows[1]
+
+
+KILLED = """
+import sys, os
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from s2f_utils import checkpoints, config, datasets
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+resolved = config.resolve("pix2pix", "full", {settings!r})
+run = open_run(resolved, datasets.read_manifest({manifest!r}), {runs!r}, device="cpu", resume="auto", progress=False)
+print("images", run.images_seen, flush=True)
+real_save, saves = checkpoints.torch.save, [0]
+def save(state, path):
+    real_save(state, path)
+    saves[0] += 1
+    if saves[0] == 4:
+        os.truncate(path, os.path.getsize(path) // 2)
+        print("half written", flush=True)
+        os.kill(os.getpid(), {signal})
+checkpoints.torch.save = save
+train(run, progress=False)
+print("done", run.images_seen, flush=True)
+"""
+
+
+def test_sigkill_in_the_middle_of_a_save_loses_only_the_last_interval(tiny, manifest, tmp_path):
+    import dataclasses
+    from pathlib import Path
+
+    settings = dataclasses.asdict(tiny(save_every_s=0.0, total_images=16).config)
+    code = KILLED.format(
+        root=str(Path(__file__).parents[1]),
+        settings=settings,
+        manifest=str(manifest.path),
+        runs=str(tmp_path),
+        signal=int(signal.SIGKILL),
+    )
+    first = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert first.returncode == -signal.SIGKILL, first.stderr
+    assert "half written" in first.stdout
+    (folder,) = tmp_path.iterdir()
+    state = checkpoints.load_torch_file(folder / "resume.pt")
+    assert state["images_seen"] == 6  # three saves of two images each were complete
+    assert [p.name for p in folder.glob(".resume*.part")]  # what the kill left behind is not mistaken for a save
+    run = start(tiny, manifest, tmp_path, resume="auto", save_every_s=0.0, total_images=16)
+    assert run.images_seen == 6
+    assert train(run, progress=False) == "done"
+    whole = start(tiny, manifest, tmp_path / "whole", save_every_s=300.0, total_images=16)
+    train(whole, progress=False)
+    mine, theirs = all_tensors(run), all_tensors(whole)
+    assert all(torch.equal(torch.as_tensor(mine[k]), torch.as_tensor(theirs[k])) for k in theirs)
+
+
+def test_ctrl_c_finishes_the_step_and_saves(tiny, manifest, tmp_path):
+    class Interrupt(Callback):
+        def on_step(self, run):
+            if run.images_seen == 6:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    run = start(tiny, manifest, tmp_path)
+    assert train(run, callbacks=[Interrupt()], progress=False) == "interrupted"
+    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == run.images_seen == 6
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_learning_rate_follows_the_published_schedule(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, total_images=0, epochs=200.0, constant_share=0.5)
+    length = len(run.data)
+    factors = []
+    for epoch in range(200):
+        run.images_seen = epoch * length
+        factors.append(run.lr_factor())
+    assert factors == pytest.approx([1 - max(0, epoch + 1 - 100) / 101 for epoch in range(200)])
+
+
+def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tmp_path):
+    seen = []
+
+    class Edit(Callback):
+        def on_step(self, run):
+            seen.append((run.images_seen, run.model.opt_g.param_groups[0]["lr"], run.live["lambda_l1"]))
+            path = run.folder / "controls.json"
+            if run.images_seen == 4:
+                path.write_text(json.dumps(json.loads(path.read_text()) | {"lr_g": 1e-3, "lambda_l1": 50}))
+            if run.images_seen == 8:
+                path.write_text("{ not json")
+            if run.images_seen == 10:
+                path.write_text(json.dumps({"lr_g": 99.0, "lr_d": 3e-4}))
+            if run.images_seen == 12:
+                path.write_text(json.dumps({"stop": True}))
+
+    run = start(tiny, manifest, tmp_path, constant_share=1.0)
+    assert train(run, callbacks=[Edit()], progress=False) == "stopped"
+    assert run.images_seen == 12
+    rates = {images: lr for images, lr, _ in seen}
+    assert rates[4] == 2e-4 and rates[6] == 1e-3 and rates[12] == 1e-3
+    problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
+    assert len(problems) == 2 and "not understood" in problems[0] and "lr_g must be between" in problems[1]
+    changes = [e for e in read_log(run.folder)[1] if e["event"] == "change" and e["source"] == "controls.json"]
+    assert [(c["name"], c["images"]) for c in changes] == [
+        ("lr_g", 4), ("lambda_l1", 4), ("lr_d", 10), ("stop", 12)
+    ]  # fmt: skip
+    assert json.loads((run.folder / "controls.json").read_text())["stop"] is False
+
+
+def test_pause_waits_and_save_and_sample_act_at_once(tiny, manifest, tmp_path):
+    events = []
+
+    class Watch(Callback):
+        def on_step(self, run):
+            if run.images_seen == 2:
+                for command in ("save", "sample", "pause"):
+                    run.live.set(command, True, "test")
+
+        def on_idle(self, run):
+            events.append(("idle", run.images_seen))
+            if len([e for e in events if e[0] == "idle"]) == 3:
+                run.live.set("pause", False, "test")
+
+        def on_save(self, run, path):
+            events.append(("save", run.images_seen))
+
+        def on_sample(self, run, path):
+            events.append(("sample", run.images_seen))
+
+    run = start(tiny, manifest, tmp_path, total_images=8, sample_every_images=8)
+    assert train(run, callbacks=[Watch()], progress=False) == "done"
+    assert events == [
+        ("sample", 0), ("idle", 2), ("idle", 2), ("idle", 2), ("sample", 4), ("save", 4), ("sample", 8), ("save", 8)
+    ]  # fmt: skip
+
+
+def test_nan_stops_with_the_name_of_the_loss_and_the_last_good_state(tiny, manifest, tmp_path):
+    def step(model, a, b, live):
+        losses = pix2pix_step(model, a, b, live)
+        step.calls += 1
+        return losses | ({"loss_l1": losses["loss_l1"] * float("nan")} if step.calls == 5 else {})
+
+    step.calls = 0
+    run = start(tiny, manifest, tmp_path, save_every_s=0.0)
+    with pytest.raises(TrainingDiverged, match=r"loss_l1 became NaN.*before image 10.*last good state is"):
+        train(run, step=step, progress=False)
+    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 8
+
+
+def test_chunks_add_up_to_the_whole(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path)
+    reasons = [train(run, max_seconds=0.0, progress=False) for _ in range(12)]
+    assert reasons == ["chunk"] * 11 + ["done"]
+    whole = start(tiny, manifest, tmp_path / "whole")
+    train(whole, progress=False)
+    assert all(torch.equal(a, b) for a, b in zip(run.model.net_g.parameters(), whole.model.net_g.parameters(), strict=True))
+
+
+def test_init_starts_from_given_weights_and_refuses_others(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, total_images=4)
+    train(run, progress=False)
+    tuned = start(tiny, manifest, tmp_path, init=run.folder / "generator.safetensors")
+    state = run.model.net_g.state_dict()
+    assert all(torch.equal(v, state[k]) for k, v in tuned.model.net_g.state_dict().items())
+    with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
+        start(tiny, manifest, tmp_path, init=run.folder / "generator.safetensors", base_filters=8)
+
+
+def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path)
+    train(run, callbacks=[StopAt(6)], progress=False)
+    with pytest.raises(checkpoints.CheckpointError, match="dropout: 0.5 there, 0.0 here"):
+        start(tiny, manifest, tmp_path, resume=run.folder, dropout=0.0)
+    assert start(tiny, manifest, tmp_path, resume="auto", dropout=0.0).folder != run.folder
+    assert start(tiny, manifest, tmp_path, resume="auto").folder == run.folder
+    fewer = datasets.Manifest(manifest.path, [p for p in manifest.pairs if p.id != run.data.pairs[0].id])
+    with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
+        start(tiny, fewer, tmp_path, resume=run.folder)
+
+
+def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, ema_half_life_images=8.0)
+    weight = next(run.ema.net.parameters())
+    with torch.no_grad():
+        weight.zero_()
+        next(run.model.net_g.parameters()).fill_(1.0)
+    for _ in range(4):
+        run.ema.update(2)
+    assert weight.mean().item() == pytest.approx(0.5)
+
+
+def test_batches_do_not_depend_on_how_they_are_cut(tiny, manifest, tmp_path):
+    orders = []
+    for batch_size in (1, 2, 5):
+        order = []
+        while len(order) < 30:
+            order += list(datasets.indices_at(len(order), batch_size, 7, 2, seed=3))
+        orders.append(order[:28])
+    assert orders[0] == orders[1] == orders[2]
+    assert sorted(orders[0][:14]) == sorted([*range(7), *range(7)])
+    assert orders[0][:14] != orders[0][14:]
+
+
+def test_direction_swaps_the_domains(tiny, manifest, tmp_path):
+    for direction in ("sketch-to-photo", "photo-to-sketch"):
+        run = start(tiny, manifest, tmp_path, direction=direction, flip=0.0, load_size_px=32)
+        a, b = make_batch(run, 4)
+        sketch, photo = (a, b) if direction == "sketch-to-photo" else (b, a)
+        assert torch.equal(sketch[:, 0], sketch[:, 1])  # drawn pencil lines are grey
+        assert not torch.equal(photo[:, 0], photo[:, 1])
+        assert sketch.mean() > photo.mean()
+
+
+def test_speed_is_logged_without_pauses(tiny, manifest, tmp_path):
+    class Slow(Callback):
+        def on_step(self, run):
+            if run.images_seen == 4:
+                run.live.set("pause", True, "test")
+                self.until = time.monotonic() + 1.0
+
+        def on_idle(self, run):
+            if time.monotonic() > self.until:
+                run.live.set("pause", False, "test")
+
+    run = start(tiny, manifest, tmp_path, total_images=8)
+    began = time.monotonic()
+    train(run, callbacks=[Slow()], progress=False)
+    assert run.seconds < time.monotonic() - began - 0.9
