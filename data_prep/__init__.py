@@ -1,0 +1,16 @@
+"""Raw pictures in, a data set out: folders of square pictures and one `manifest.csv`.
+
+On the command line `python -m data_prep pairs SRC OUT` and `python -m data_prep synthetic OUT`; in Python
+`make_pairs(src, out)` and `make_synthetic(out)`. The manifest is the only contract with the rest of the project:
+a row per pair with the columns of `COLUMNS`, and it is written last, so that a folder which has one is complete.
+"""
+
+from __future__ import annotations
+
+from data_prep.errors import DataPrepError
+from data_prep.pairs import make_pairs
+from data_prep.split import SPLITS, split_by_identity
+from data_prep.synthetic_set import make_synthetic
+from data_prep.write import COLUMNS
+
+__all__ = ["COLUMNS", "SPLITS", "DataPrepError", "make_pairs", "make_synthetic", "split_by_identity"]

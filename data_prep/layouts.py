@@ -1,0 +1,196 @@
+"""The shapes in which pairs are distributed: how each is recognised, and how its pairs are found.
+
+A layout is a name, a drawing of the folders it expects, and two functions: `recognise` says from the tree whether the
+layout fits, `collect` finds the pairs. To add one, write the two functions and put it into `LAYOUTS`, before those
+that are more general.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep import names
+from data_prep.cufs import collect_cufs, is_cufs
+from data_prep.errors import DataPrepError, printable
+from data_prep.found import SIDES, Candidate, Collection, LayoutOptions
+from data_prep.tree import Picture, Tree, relocated, scan
+
+MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
+SIZES_READ = 12  # pictures whose size decides whether a folder holds AB images
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way in which pairs are distributed; `expected` is a small drawing of its folders."""
+
+    name: str
+    description: str
+    expected: str
+    recognise: Callable[[Tree], bool]
+    collect: Callable[[Tree, LayoutOptions], Collection]
+
+
+def is_pairs(tree: Tree) -> bool:
+    """Whether there are folders of both sides."""
+    return bool(tree.on_side("sketch")) and bool(tree.on_side("photo"))
+
+
+def collect_pairs(tree: Tree, options: LayoutOptions) -> Collection:
+    """Pair the pictures of a sketch and a photo folder by stem: exactly, else whatever the case, else without
+    "_sketch" and "_photo" in the names. Subfolders and splits must agree.
+    """
+    if bool(options.sketches) != bool(options.photos):
+        raise DataPrepError("--sketches and --photos belong together: give both, or neither")
+    if options.sketches and options.photos:
+        sketches, photos = (_named(tree, option, side) for side, option in _sides(options))
+    else:
+        sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
+
+    def key(normalise: Callable[[str], str]) -> Callable[[Picture], tuple]:
+        return lambda p: (p.group, p.split, tuple(map(normalise, p.sub)), normalise(p.stem))
+
+    keys = [key(_composed), key(_folded), key(names.without_side)]
+    pairs, lone_sketches, lone_photos = names.match(sketches, photos, keys)
+    found = Collection([], lone_sketches, lone_photos)
+    people = {photo.sub for _, photo in pairs if photo.sub}
+    by_folder = len(people) >= MIN_PEOPLE_FOLDERS and all(photo.sub for _, photo in pairs)
+    if by_folder:
+        found.notes.append(f"each of the {len(people)} subfolders is taken for one person (else: --identity)")
+    for sketch, photo in sorted(pairs, key=lambda pair: pair[1].shown):
+        qualifiers = tuple(filter(None, (photo.split, *photo.group, *photo.sub)))
+        identity = _composed("/".join(photo.sub)) if by_folder else ""
+        found.pairs.append(
+            Candidate(sketch, photo, tree.root.name, photo.split, printable(identity), qualifiers=qualifiers)
+        )
+    return found
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold().strip()
+
+
+def _sides(options: LayoutOptions) -> list[tuple[str, str]]:
+    return [("sketch", options.sketches or ""), ("photo", options.photos or "")]
+
+
+def named_folder(tree: Tree, option: str) -> Path:
+    """The folder that a user named with --sketches or --photos: inside the source, or anywhere."""
+    inside = tree.root / option
+    return inside if inside.is_dir() else Path(option)
+
+
+def _named(tree: Tree, option: str, side: str) -> list[Picture]:
+    base = named_folder(tree, option)
+    return [relocated(picture, side, base) for picture in _scan_named(base, side)]
+
+
+def _scan_named(base: Path, side: str) -> list[Picture]:
+    try:
+        return scan(base).pictures
+    except DataPrepError as error:
+        raise DataPrepError(f"--{'sketches' if side == 'sketch' else 'photos'}: {error.message}") from None
+
+
+def is_ab(tree: Tree) -> bool:
+    """Whether the pictures are twice as wide as high (a dozen of them, spread evenly, are looked at)."""
+    from PIL import Image
+
+    step = max(1, len(tree.pictures) // SIZES_READ)
+    wide = read = 0
+    for picture in tree.pictures[::step][:SIZES_READ]:
+        try:
+            with Image.open(picture.path) as opened:
+                width, height = opened.size
+        except Exception:  # whatever is wrong with it is said when its turn comes
+            continue
+        read += 1
+        wide += abs(width - 2 * height) <= 0.02 * width
+    return read > 0 and wide >= 0.9 * read
+
+
+def collect_ab(tree: Tree, options: LayoutOptions) -> Collection:
+    """Every picture is a pair; train, val and test folders are kept as the split."""
+    found = Collection([])
+    for picture in tree.pictures:
+        found.pairs.append(
+            Candidate(
+                picture, picture, tree.root.name, picture.split, half=options.sketch_side, qualifiers=picture.folder
+            )
+        )
+    other = SIDES[1 - SIDES.index(options.sketch_side)]
+    found.notes.append(f"the {options.sketch_side} half is the sketch, the {other} half the photo (--sketch-side)")
+    return found
+
+
+LAYOUTS: dict[str, Layout] = {
+    layout.name: layout
+    for layout in (
+        Layout(
+            "cufs",
+            "CUFS as distributed: names differ in case and suffix, the official 88/100 split is kept",
+            "CUHK_training_cropped_photos/    f-005-01.jpg ...\n"
+            "CUHK_training_cropped_sketches/  F2-005-01-sz1.jpg ...\n"
+            "CUHK_testing_cropped_photos/     m-063-01.jpg ...\n"
+            "CUHK_testing_cropped_sketches/   m-063-01-sz1.jpg ...",
+            is_cufs,
+            collect_cufs,
+        ),
+        Layout(
+            "pairs",
+            "a folder of sketches and a folder of photos, matched by name",
+            "sketches/  anna.png ...   (or sketch, drawings, edges, A, trainA, train/A, ...)\n"
+            "photos/    anna.jpg ...   (or photo, images, faces, B, trainB, train/B, ...)",
+            is_pairs,
+            collect_pairs,
+        ),
+        Layout(
+            "ab",
+            "sketch and photo side by side in one picture (pix2pix's AB images)",
+            "train/  1.jpg ...   (each twice as wide as high; train, val and test are kept as the split)\n"
+            "test/   2.jpg ...   (or all pictures in one folder)",
+            is_ab,
+            collect_ab,
+        ),
+    )
+}
+
+
+def expected_trees() -> str:
+    """The drawings of all layouts, to be shown beside a tree that fits none of them."""
+    lines = []
+    for layout in LAYOUTS.values():
+        lines.append(f"{layout.name}: {layout.description}")
+        lines += [f"    {line}" for line in layout.expected.splitlines()]
+    return "\n".join(lines)
+
+
+def find_layout(tree: Tree, name: str | None, options: LayoutOptions) -> Layout:
+    """The layout of that name, else the first one that recognises the tree.
+
+    Raises DataPrepError for an unknown name, or with the tree found and the trees expected where none fits.
+    """
+    if name is not None:
+        if name not in LAYOUTS:
+            raise DataPrepError(f"there is no layout {name!r}: the layouts are {', '.join(LAYOUTS)}")
+        return LAYOUTS[name]
+    if options.sketches or options.photos:
+        return LAYOUTS["pairs"]
+    for layout in LAYOUTS.values():
+        if layout.recognise(tree):
+            return layout
+    raise DataPrepError(
+        f"{printable(tree.root.name)}: no known layout fits this folder: name one with --layout, or name its folders"
+        " with --sketches and --photos",
+        f"found:\n{_indent(tree.describe())}\nexpected one of:\n{_indent(expected_trees())}",
+    )
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())

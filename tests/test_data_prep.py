@@ -1,0 +1,321 @@
+"""data_prep: splits by identity, names, layouts, and the pictures that come out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import COLUMNS, DataPrepError, make_pairs, names, split_by_identity
+from data_prep.__main__ import main
+from data_prep.cufs import cufs_identity, cufs_key
+from data_prep.split import crossing_identities
+from s2f_utils import images
+from s2f_utils.synthetic import draw_face
+
+ROOT = Path(__file__).resolve().parents[1]
+CUFS = ROOT.parent / "shared" / "data" / "cufs"
+NUM = 6
+
+
+@pytest.fixture(scope="module")
+def faces() -> list:
+    return [draw_face(index, size_px=64) for index in range(NUM)]
+
+
+@pytest.fixture
+def folders(tmp_path, faces) -> Path:
+    """sketches/anna0.png … and photos/anna0.png …"""
+    return put(tmp_path / "src", faces, [(f"sketches/anna{n}.png", f"photos/anna{n}.png") for n in range(NUM)])
+
+
+def put(root: Path, faces: list, pairs: list[tuple[str, str]]) -> Path:
+    """Save a face's sketch and photo under each pair of names."""
+    for n, (sketch, photo) in enumerate(pairs):
+        images.save(root / sketch, faces[n % len(faces)].sketch)
+        images.save(root / photo, faces[n % len(faces)].photo)
+    return root
+
+
+def read(out: Path) -> list[dict[str, str]]:
+    with open(out / "manifest.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def by_split(rows: list[dict[str, str]]) -> dict[str, list[str]]:
+    return {split: sorted(row["id"] for row in rows if row["split"] == split) for split in ("train", "val", "test")}
+
+
+# Splits
+
+
+def people(num: int, shots: int = 3) -> list[dict[str, str]]:
+    return [{"identity": f"p{n}", "split": "", "id": f"p{n}-{shot}"} for n in range(num) for shot in range(shots)]
+
+
+def test_no_identity_crosses_and_the_shares_are_kept():
+    rows = people(50)
+    splits = split_by_identity(rows, {"test": 0.2, "val": 0.1}, seed=3)
+    made = [{**row, "split": split} for row, split in zip(rows, splits, strict=True)]
+    assert crossing_identities(made) == {}
+    assert [splits.count(name) for name in ("train", "val", "test")] == [105, 15, 30]
+
+
+def test_the_check_for_crossing_identities_can_fail():
+    rows = [{"identity": "anna", "split": "train"}, {"identity": "anna", "split": "test"}]
+    assert crossing_identities(rows) == {"anna": ["train", "test"]}
+    with pytest.raises(DataPrepError, match="anna in train and test"):
+        split_by_identity(rows)
+
+
+def test_a_split_depends_on_the_seed_and_not_on_the_order():
+    rows = people(20)
+    forward = dict(zip((row["id"] for row in rows), split_by_identity(rows, seed=1), strict=True))
+    backward = dict(zip((row["id"] for row in rows[::-1]), split_by_identity(rows[::-1], seed=1), strict=True))
+    assert forward == backward
+    assert split_by_identity(rows, seed=1) != split_by_identity(rows, seed=2)
+
+
+def test_an_official_split_is_kept_and_val_comes_from_training():
+    rows = [{"identity": f"p{n}", "split": "train" if n < 88 else "test"} for n in range(188)]
+    splits = split_by_identity(rows, {"val": 10 / 88})
+    assert [splits.count(name) for name in ("train", "val", "test")] == [78, 10, 100]
+    assert set(splits[88:]) == {"test"}
+    with pytest.raises(DataPrepError, match="its own test split"):
+        split_by_identity(rows, {"test": 0.1})
+
+
+def test_rows_without_a_split_follow_their_identity():
+    rows = [{"identity": "anna", "split": "test"}, {"identity": "anna", "split": ""}, {"identity": "b", "split": ""}]
+    assert split_by_identity(rows) == ["test", "test", "train"]
+
+
+@pytest.mark.parametrize("shares", [{"test": 1.0}, {"test": -0.1}, {"test": 0.6, "val": 0.5}, {"dev": 0.1}])
+def test_impossible_shares_are_refused(shares):
+    with pytest.raises(DataPrepError):
+        split_by_identity(people(5), shares)
+
+
+# Names
+
+
+def test_folder_names_tell_side_and_split():
+    assert [names.side_of(n) for n in ("CUHK_training_cropped_photos", "trainA", "sketches", "Photo", "B")] == [
+        "photo", "sketch", "sketch", "photo", "photo"
+    ]  # fmt: skip
+    assert [names.side_of(n) for n in ("photo_sketch", "train", "images_of_a", "data")] == [None] * 4
+    assert [names.split_of([n]) for n in ("trainA", "CUHK_testing_photos", "val", "latest")] == [
+        "train",
+        "test",
+        "val",
+        "",
+    ]
+
+
+def test_ids_are_unique_safe_and_the_stem_where_possible():
+    ids = names.unique_ids(["a", "A", "b", "b", "c", 'd:"?'], [["train"], ["train"], ["train"], ["test"], [], []])
+    assert ids == ["train-a", "train-A-2", "train-b", "test-b", "c", "d___"]
+    assert names.safe_id("Mu\u0308ller") == "M\u00fcller"
+    assert names.safe_id("nul") == "_nul" and len(names.safe_id("x" * 250).encode()) <= 120
+    assert names.safe_id("\udcff") == "_"
+
+
+def test_a_name_that_two_pictures_share_pairs_nothing():
+    pairs, sketches, photos = names.match(["a1", "b1"], ["a2", "a3", "b2"], [lambda name: name[0]])
+    assert (pairs, sketches, photos) == ([("b1", "b2")], ["a1"], ["a2", "a3"])
+
+
+@pytest.mark.parametrize(
+    ("sketch", "photo"),
+    [("F2-005-01-sz1", "f-005-01"), ("m2-025-01-SZ1", "M-025-01"), ("f1-001-01-sz1", "f1-001-01")],
+)
+def test_cufs_names_of_a_pair_have_one_key(sketch, photo):
+    assert cufs_key(sketch) == cufs_key(photo)
+
+
+def test_cufs_people():
+    assert cufs_identity("f-005-01", "cuhk") == "f-005" and cufs_identity("f1-005-01", "cuhk") == "f1-005"
+    assert cufs_identity("M2-001-01-sz1", "ar") == cufs_identity("m-001-1", "ar") == "ar-m-001"
+    assert cufs_identity("003_1_1", "xm2vts") == "xm2vts-003"
+
+
+# Layouts
+
+
+def test_plain_pairs(folders, tmp_path):
+    manifest = make_pairs(folders, tmp_path / "out", size_px=32)
+    rows = read(tmp_path / "out")
+    assert manifest == tmp_path / "out" / "manifest.csv" and tuple(rows[0]) == COLUMNS
+    assert sorted(row["id"] for row in rows) == [f"anna{n}" for n in range(NUM)]
+    assert [len(ids) for ids in by_split(rows).values()] == [5, 0, 1]
+    for row in rows:
+        assert row["photo"] == f"photos/{row['id']}.png" and row["mask"] == "" and row["source"] == "src"
+        assert images.load_rgb(tmp_path / "out" / row["sketch"]).shape == (32, 32, 3)
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["layout"] == "pairs" and settings["counts"]["pairs"] == NUM and settings["source"] == "src"
+    assert str(tmp_path) not in json.dumps(settings)
+
+
+@pytest.mark.parametrize(
+    ("sketch", "photo"),
+    [
+        ("sketch/{}.jpg", "photo/{}.png"),
+        ("trainA/{}.png", "trainB/{}.png"),
+        ("A/train/{}.png", "B/train/{}.png"),
+        ("set/sketches/{}_sketch.png", "set/photos/{}_photo.png"),
+        ("My Sketches/\u00c4nne{}.png", "My Photos/A\u0308NNE{}.png"),
+        ("face_sketches/person{}/1.png", "face_photos/person{}/1.png"),
+    ],
+)
+def test_names_of_folders_and_pictures_that_are_understood(tmp_path, faces, sketch, photo):
+    src = put(tmp_path / "src", faces, [(sketch.format(n), photo.format(n)) for n in range(NUM)])
+    make_pairs(src, tmp_path / "out", size_px=64)
+    rows = read(tmp_path / "out")
+    assert len(rows) == NUM and len({row["identity"] for row in rows}) == NUM
+    for row in rows:  # the right photo with the right sketch
+        shown = images.load_rgb(tmp_path / "out" / row["photo"])
+        n = next(n for n, face in enumerate(faces) if np.array_equal(face.photo, shown))
+        drawn = images.load_rgb(tmp_path / "out" / row["sketch"])[..., 0].astype(int)
+        assert np.abs(drawn - faces[n].sketch).mean() < 4  # one case is a JPEG
+
+
+def test_train_and_test_folders_are_kept_although_their_names_repeat(tmp_path, faces):
+    pairs = [(f"{s}/sketches/{n}.png", f"{s}/photos/{n}.png") for s in ("train", "test") for n in range(3)]
+    make_pairs(put(tmp_path / "src", faces, pairs), tmp_path / "out", size_px=32)
+    split = by_split(read(tmp_path / "out"))
+    assert split == {"train": ["train-0", "train-1", "train-2"], "val": [], "test": ["test-0", "test-1", "test-2"]}
+
+
+def test_named_folders_and_identities_from_names(tmp_path, faces):
+    pairs = [(f"ink/p{n % 3}_{n}.png", f"camera/p{n % 3}_{n}.png") for n in range(NUM)]
+    src, out = put(tmp_path / "src", faces, pairs), tmp_path / "out"
+    with pytest.raises(DataPrepError, match="no known layout"):
+        make_pairs(src, out)
+    with pytest.raises(DataPrepError, match="finds no person"):
+        make_pairs(src, out, sketches="ink", photos="camera", identity="^(q)_")
+    make_pairs(src, out, size_px=32, sketches="ink", photos="camera", identity="^([^_]+)_")
+    rows = read(out)
+    assert {row["identity"] for row in rows} == {"p0", "p1", "p2"} and crossing_identities(rows) == {}
+    assert [len(ids) for ids in by_split(rows).values()] == [4, 0, 2]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_ab_images_are_cut_and_their_folders_are_the_split(tmp_path, faces, side):
+    for n, face in enumerate(faces):
+        halves = [np.repeat(face.sketch[..., None], 3, axis=2), face.photo]
+        both = np.concatenate(halves if side == "left" else halves[::-1], axis=1)
+        images.save(tmp_path / "src" / ("train", "val", "test")[n % 3] / f"{n // 3}.png", both)
+    make_pairs(tmp_path / "src", tmp_path / "out", size_px=64, sketch_side=side)
+    rows = read(tmp_path / "out")
+    assert by_split(rows)["val"] == ["val-0", "val-1"] and len(rows) == NUM
+    for row in rows:
+        n = 3 * int(row["id"][-1]) + ("train", "val", "test").index(row["split"])
+        assert np.array_equal(images.load_rgb(tmp_path / "out" / row["photo"]), faces[n].photo)
+        assert np.array_equal(images.load_rgb(tmp_path / "out" / row["sketch"])[..., 0], faces[n].sketch)
+
+
+def test_sides_that_look_swapped_are_pointed_out(tmp_path, faces, capsys):
+    src = put(tmp_path / "src", faces, [(f"B/{n}.png", f"A/{n}.png") for n in range(NUM)])
+    main(["pairs", str(src), str(tmp_path / "out"), "--dry-run"])
+    assert "other way round" in capsys.readouterr().err
+    src = put(tmp_path / "right", faces, [(f"A/{n}.png", f"B/{n}.png") for n in range(NUM)])
+    main(["pairs", str(src), str(tmp_path / "out"), "--dry-run"])
+    assert "other way round" not in capsys.readouterr().err
+
+
+CUFS_PAIRS = [
+    ("CUHK_training_cropped_sketches/F2-005-01-sz1.jpg", "CUHK_training_cropped_photos/f-005-01.jpg"),
+    ("CUHK_training_cropped_sketches/M2-062-01-sz1.jpg", "CUHK_training_cropped_photos/M-062-01.jpg"),
+    ("CUHK_testing_cropped_sketches/sketches/f1-005-01-sz1.jpg", "CUHK_testing_cropped_photos/photos/f1-005-01.jpg"),
+    ("CUHK_testing_cropped_sketches/sketches/m-063-01-SZ1.JPG", "CUHK_testing_cropped_photos/photos/m-063-01.jpg"),
+    ("CUHK_testing_sketch/m-063-01-sz1.jpg", "CUHK_testing_photo/m-063-01.jpg"),
+    ("AR_cropped_sketches/M2-062-01-sz1.jpg", "AR_cropped_photos/m-062-1.jpg"),
+]
+
+
+def test_cufs_names_databases_and_official_split(tmp_path, faces):
+    make_pairs(put(tmp_path / "src", faces, CUFS_PAIRS), tmp_path / "out", size_px=32)
+    rows = {row["identity"]: row for row in read(tmp_path / "out")}
+    assert set(rows) == {"f-005", "m-062", "f1-005", "m-063", "ar-m-062"}
+    assert [rows[name]["split"] for name in ("f-005", "m-062", "f1-005", "m-063")] == ["train", "train", "test", "test"]
+    assert rows["f-005"]["id"] == "f-005-01" and rows["m-062"]["id"] == "M-062-01"
+    assert rows["ar-m-062"]["source"] == "cufs/ar"
+    cropped = images.load_rgb(tmp_path / "src" / CUFS_PAIRS[3][1])  # not the original beside it
+    assert np.array_equal(
+        images.load_rgb(tmp_path / "out" / rows["m-063"]["photo"]), images.resize(cropped, 32, "stretch")
+    )
+
+
+def test_cufs_in_one_folder_gets_its_official_split_from_the_numbers(tmp_path, faces):
+    flat = [(f"sketches/{s.split('/')[-1]}", f"photos/{p.split('/')[-1]}") for s, p in CUFS_PAIRS[:4]]
+    make_pairs(put(tmp_path / "src", faces, flat), tmp_path / "out", size_px=32)
+    assert by_split(read(tmp_path / "out")) == {
+        "train": ["M-062-01", "f-005-01"], "val": [], "test": ["f1-005-01", "m-063-01"]
+    }  # fmt: skip
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not CUFS.exists(), reason="no ../shared/data/cufs")
+def test_the_real_cufs_is_found_exactly(tmp_path):
+    from data_prep.found import LayoutOptions
+    from data_prep.layouts import find_layout
+    from data_prep.tree import scan
+
+    with open(CUFS / "expected_pairs.csv", newline="") as file:
+        expected = {(row["split"], row["sketch"], row["photo"]) for row in csv.DictReader(file)}
+    options = LayoutOptions()
+    layout = find_layout(tree := scan(CUFS), None, options)
+    found = layout.collect(tree, options)
+    assert layout.name == "cufs" and not found.lone_sketches and not found.lone_photos
+    assert len(found.pairs) == 188
+    assert {(pair.split, pair.sketch.path.name, pair.photo.path.name) for pair in found.pairs} == expected
+
+    make_pairs(CUFS, tmp_path / "out", size_px=32, progress=False)
+    rows = read(tmp_path / "out")
+    assert {(row["split"], f"{row['id']}.jpg") for row in rows} == {(s, photo) for s, _, photo in expected}
+    assert [len(ids) for ids in by_split(rows).values()] == [88, 0, 100]
+    assert len({row["identity"] for row in rows}) == 188 and crossing_identities(rows) == {}
+
+
+# Pictures
+
+
+def portrait(height: int, width: int) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows * 255 // height, columns * 255 // width, (rows + columns) % 256], axis=2).astype(np.uint8)
+
+
+def one_pair(tmp_path: Path, sketch: np.ndarray, photo: np.ndarray, **options) -> dict[str, np.ndarray]:
+    images.save(tmp_path / "src" / "sketches" / "a.png", sketch)
+    images.save(tmp_path / "src" / "photos" / "a.png", photo)
+    make_pairs(tmp_path / "src", tmp_path / "out", **options)
+    return {side: images.load_rgb(tmp_path / "out" / side / "a.png") for side in ("sketches", "photos")}
+
+
+def test_stretch_is_pillows_bicubic(tmp_path):
+    image = portrait(250, 200)
+    made = one_pair(tmp_path, 255 - image, image)
+    expected = np.asarray(Image.fromarray(image).resize((256, 256), Image.Resampling.BICUBIC))
+    assert np.array_equal(made["photos"], expected)
+
+
+def test_pad_keeps_the_pixels_and_centres_them_on_black(tmp_path):
+    image = np.maximum(portrait(250, 200), 1)
+    made = one_pair(tmp_path, image, image, fit="pad")["photos"]
+    assert np.array_equal(made[3:253, 28:228], image)
+    made[3:253, 28:228] = 0
+    assert not made.any()
+
+
+def test_pad_keeps_sketch_and_photo_on_each_other_when_their_sizes_differ(tmp_path):
+    sketch, photo = np.full((500, 400, 3), 255, np.uint8), np.full((250, 200, 3), 255, np.uint8)
+    made = one_pair(tmp_path, sketch, photo, fit="pad")
+    assert np.array_equal(made["sketches"], made["photos"])

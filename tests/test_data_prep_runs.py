@@ -1,0 +1,326 @@
+"""data_prep: drawn faces, stopping and going on, and what bad inputs get."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import data_prep.write
+from data_prep import COLUMNS, make_pairs, make_synthetic
+from data_prep.__main__ import main
+from data_prep.parallel import run_jobs
+from s2f_utils import images
+from s2f_utils.synthetic import draw_face
+from tests.test_data_prep import NUM, by_split, contents, put, read
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def faces() -> list:
+    return [draw_face(index, size_px=64) for index in range(NUM)]
+
+
+@pytest.fixture
+def folders(tmp_path, faces) -> Path:
+    """sketches/anna0.png … and photos/anna0.png …"""
+    return put(tmp_path / "src", faces, [(f"sketches/anna{n}.png", f"photos/anna{n}.png") for n in range(NUM)])
+
+
+def refused(capsys, *arguments: object) -> str:
+    """Run a command that must fail: exit code 2, one message, no traceback; returns the message."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err.split("\r")[-1].splitlines()
+    lines = [line for line in error if line.startswith("data_prep: ") and "warning:" not in line]
+    assert len(lines) == 1, error
+    assert "Traceback" not in "".join(error)
+    return lines[0]
+
+
+# Drawn faces
+
+
+def test_synthetic_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_PROFILE", "fast")
+    make_synthetic(tmp_path / "out")
+    rows = read(tmp_path / "out")
+    assert [len(ids) for ids in by_split(rows).values()] == [21, 1, 2]
+    assert by_split(rows)["test"] == ["face-00022", "face-00023"]
+    face = draw_face(22, size_px=64, seed=0)
+    row = next(row for row in rows if row["id"] == "face-00022")
+    assert row["identity"] == row["id"] and row["source"] == "synthetic seed=0"
+    assert np.array_equal(images.load_rgb(tmp_path / "out" / row["photo"]), face.photo)
+    with Image.open(tmp_path / "out" / row["mask"]) as mask, Image.open(tmp_path / "out" / row["sketch"]) as sketch:
+        assert np.array_equal(np.asarray(mask), face.mask) and np.array_equal(np.asarray(sketch), face.sketch)
+
+
+def test_the_number_of_workers_does_not_matter(tmp_path):
+    for workers in (1, 3):
+        make_synthetic(tmp_path / str(workers), num=9, size_px=32, seed=5, workers=workers)
+    assert contents(tmp_path / "1") == contents(tmp_path / "3")
+    make_synthetic(tmp_path / "other", num=9, size_px=32, seed=6)
+    assert contents(tmp_path / "other") != contents(tmp_path / "1")
+
+
+def test_the_library_reads_what_was_written(tmp_path):
+    datasets = pytest.importorskip("s2f_utils.datasets")
+    make_synthetic(tmp_path / "out", num=4, size_px=32)
+    manifest = datasets.read_manifest(tmp_path / "out")
+    assert datasets.COLUMNS == COLUMNS and len(manifest.pairs) == 4 and manifest.settings["size_px"] == 32
+
+
+# Stopping and going on
+
+
+def stop_after(monkeypatch, number: int, error: BaseException) -> list[Path]:
+    """Let `images.save` fail from its `number`-th call on; returns the list of what it has saved."""
+    saved: list[Path] = []
+    original = images.save
+
+    def save(path, image, **options):
+        if len(saved) >= number:
+            raise error
+        saved.append(path)
+        return original(path, image, **options)
+
+    monkeypatch.setattr(data_prep.write.images, "save", save)
+    return saved
+
+
+def test_dry_run_writes_nothing(folders, tmp_path, capsys):
+    before = contents(tmp_path)
+    assert main(["pairs", str(folders), str(tmp_path / "out"), "--dry-run"]) == 0
+    assert main(["synthetic", str(tmp_path / "faces"), "--num", "3", "--dry-run"]) == 0
+    assert contents(tmp_path) == before and not (tmp_path / "out").exists() and not (tmp_path / "faces").exists()
+    shown = capsys.readouterr().out
+    assert "6 pairs (train 5, test 1)" in shown and "fit: stretch" in shown and "num: 3" in shown
+
+
+def test_an_interrupted_run_goes_on_and_ends_the_same(folders, tmp_path, monkeypatch, capsys):
+    make_pairs(folders, tmp_path / "whole", size_px=32)
+    command = ["pairs", str(folders), str(tmp_path / "out"), "--size", "32", "--workers", "1"]
+    with monkeypatch.context() as patch:
+        stop_after(patch, 5, KeyboardInterrupt())
+        assert main(command) == 130
+    assert "goes on" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+    with monkeypatch.context() as patch:
+        saved = stop_after(patch, 1000, KeyboardInterrupt())
+        assert main(command) == 0
+        assert len(saved) == 8  # two pairs were whole, the third is made again
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, where the system says so (Linux)."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in listed.read_text().split()] if listed.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
+    command = [sys.executable, "-m", "data_prep", "synthetic", str(tmp_path / "out"), "--num", "24", "--size", "32"]
+    process = subprocess.Popen([*command, "--workers", "2"], cwd=ROOT, stderr=subprocess.DEVNULL)
+    photos = tmp_path / "out" / "photos"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and not (photos.is_dir() and len(list(photos.glob("*.png"))) >= 3):
+        time.sleep(0.01)
+    workers = children(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "out" / "manifest.csv").exists()
+    while time.monotonic() < deadline and any(map(is_running, workers)):
+        time.sleep(0.01)
+    assert not any(map(is_running, workers))
+    begun = len(list(photos.glob("*.png")))
+    assert 3 <= begun < 24
+    (photos / ".face-00023.png.abc.part").write_bytes(b"half")
+    make_synthetic(tmp_path / "out", num=24, size_px=32)
+    make_synthetic(tmp_path / "whole", num=24, size_px=32)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_a_complete_set_is_left_alone_and_a_deleted_picture_comes_back(folders, tmp_path, capsys):
+    out = tmp_path / "out"
+    make_pairs(folders, out, size_px=32)
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    make_pairs(folders, out, size_px=32)
+    assert "already complete" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == stamps
+    before = contents(out)
+    (out / "photos" / "anna3.png").unlink()
+    make_pairs(folders, out, size_px=32)
+    assert contents(out) == before
+
+
+def test_other_settings_or_another_source_are_refused(folders, tmp_path, capsys):
+    out = tmp_path / "out"
+    make_pairs(folders, out, size_px=32)
+    before = contents(out)
+    assert "size_px: 32 there, 64 now" in refused(capsys, "pairs", folders, out, "--size", "64")
+    (folders / "sketches" / "anna0.png").unlink()
+    assert "the pictures of the source have changed" in refused(capsys, "pairs", folders, out, "--size", "32")
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, workers):
+    command = ["pairs", folders, tmp_path / "out", "--size", "32", "--workers", workers]
+    monkeypatch.setattr("data_prep.parallel.MIN_JOBS_PER_WORKER", 2)
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3, OSError(errno.ENOSPC, "No space left on device"))
+        assert "disk is full" in refused(capsys, *command)
+    left = contents(tmp_path / "out")
+    assert "manifest.csv" not in left and not any(name.endswith(".part") for name in left)
+    assert main(list(map(str, command))) == 0 and len(read(tmp_path / "out")) == NUM
+
+
+def test_an_error_in_a_worker_ends_the_run():
+    with pytest.raises(ZeroDivisionError):
+        run_jobs(divmod, [(1, n) for n in (1, 2, 0, *range(3, 30))], workers=2, progress=False)
+    assert run_jobs(pow, [(n, 2) for n in range(40)], workers=2, progress=False) == {n: n * n for n in range(40)}
+
+
+# Bad inputs
+
+
+def test_broken_pictures_are_left_out_and_counted(folders, tmp_path, capsys):
+    photo = folders / "photos" / "anna1.png"
+    photo.write_bytes(photo.read_bytes()[:200])
+    (folders / "sketches" / "anna2.png").write_text("no picture")
+    images.save(folders / "photos" / "anna3.png", np.zeros((1, 1, 3), np.uint8))
+    assert main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"]) == 0
+    shown = capsys.readouterr()
+    assert "3 left out" in shown.out and "anna2.png: not a picture" in shown.err and "1x1" in shown.err
+    assert {row["id"] for row in read(tmp_path / "out")} == {"anna0", "anna4", "anna5"}
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["counts"]["left_out"] == 3 and {e["id"] for e in settings["left_out"]} == {
+        "anna1",
+        "anna2",
+        "anna3",
+    }
+    main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"])
+    assert "already complete" in capsys.readouterr().out
+
+
+def test_no_usable_pair_is_an_error_and_leaves_nothing(tmp_path, capsys):
+    for name in ("sketches/a.png", "photos/a.png"):
+        (tmp_path / "src" / name).parent.mkdir(parents=True)
+        (tmp_path / "src" / name).write_text("no picture")
+    assert "no usable pair" in refused(capsys, "pairs", tmp_path / "src", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_names_that_do_not_match_are_shown_with_the_nearest(folders, tmp_path, capsys):
+    (folders / "photos" / "anna2.png").rename(folders / "photos" / "anan2.png")
+    message = refused(capsys, "pairs", folders, tmp_path / "out", "--strict")
+    assert "2 pictures have no partner" in message and not (tmp_path / "out").exists()
+    assert main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"]) == 0
+    shown = capsys.readouterr().err
+    assert "sketch sketches/anna2.png" in shown and "nearest photo: photos/" in shown
+    assert len(read(tmp_path / "out")) == NUM - 1
+
+
+def test_an_unknown_tree_is_shown_beside_the_expected_ones(tmp_path, faces, capsys):
+    src = put(tmp_path / "src", faces, [("one/a.png", "two/b.png")])
+    assert main(["pairs", str(src), str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr().err
+    assert "one/  1 pictures, e.g. a.png" in shown and "CUHK_training_cropped_photos/" in shown
+
+
+def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):
+    out, empty, archive = tmp_path / "out", tmp_path / "empty", tmp_path / "cufs.zip"
+    empty.mkdir()
+    archive.write_bytes(b"PK")
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("years of work")
+    assert "no such folder" in refused(capsys, "pairs", tmp_path / "missing", out)
+    assert "no pictures" in refused(capsys, "pairs", empty, out)
+    assert "unpack" in refused(capsys, "pairs", archive, out)
+    assert "lies in the source" in refused(capsys, "pairs", folders, folders / "out")
+    assert "lies in the source" in refused(capsys, "pairs", folders, folders)
+    assert "not made by data_prep" in refused(capsys, "pairs", folders, foreign)
+    assert "got a file" in refused(capsys, "pairs", folders, archive)
+    refused(capsys, "pairs", folders, archive / "out")
+    assert "no pairs found" in refused(capsys, "pairs", folders / "photos", out, "--layout", "pairs")
+    assert not out.exists() and list(foreign.iterdir()) == [foreign / "thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--size", "4"], ["--test-share", "1.5"], ["--workers", "0"], ["--sketches", "photos"], ["--identity", "("],
+    ],
+)  # fmt: skip
+def test_impossible_options(folders, tmp_path, capsys, options):
+    refused(capsys, "pairs", folders, tmp_path / "out", *options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_options_and_profiles(folders, tmp_path, capsys, monkeypatch):
+    for command in (["pairs", str(folders)], ["pairs", str(folders), "o", "--layout", "cuf"], ["synth", "o"]):
+        with pytest.raises(SystemExit) as stopped:
+            main(command)
+        error = capsys.readouterr().err
+        assert stopped.value.code == 2 and error.count("\n") == 1 and "Traceback" not in error
+    monkeypatch.setenv("S2F_PROFILE", "turbo")
+    assert "turbo" in refused(capsys, "synthetic", tmp_path / "out")
+    assert "--num" in refused(capsys, "synthetic", tmp_path / "out", "--profile", "fast", "--num", "0")
+    assert "--size" in refused(capsys, "synthetic", tmp_path / "out", "--profile", "fast", "--size", "8")
+
+
+def test_a_read_only_output_gets_one_line(folders, tmp_path, capsys, monkeypatch):
+    def mkdir(self, *args, **options):
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    assert "not permitted (Read-only file system)" in refused(capsys, "pairs", folders, tmp_path / "out")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything")
+def test_folders_without_permission(folders, tmp_path, capsys):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    assert "not permitted" in refused(capsys, "pairs", folders, closed / "out")
+    (folders / "photos").chmod(0)
+    try:
+        assert "cannot be read" in refused(capsys, "pairs", folders, tmp_path / "out")
+    finally:
+        (folders / "photos").chmod(0o700)
+
+
+def test_paths_with_spaces_and_umlauts(tmp_path, faces):
+    src = put(
+        tmp_path / "Bilder für Jörg",
+        faces,
+        [("Sketches/Zoë 1.png", "Photos/Zoë 1.png"), ("Sketches/2.png", "Photos/2.png")],
+    )
+    make_pairs(src, tmp_path / "größer als je" / "zuvor", size_px=32)
+    rows = read(tmp_path / "größer als je" / "zuvor")
+    assert {row["id"] for row in rows} == {"Zoë 1", "2"}
+
+
+def test_the_command_line_from_outside(folders, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "data_prep", "pairs", str(tmp_path / "nothing"), str(tmp_path / "out")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f"data_prep: {tmp_path / 'nothing'}: no such folder: check the path\n"
