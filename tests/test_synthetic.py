@@ -1,0 +1,232 @@
+"""Drawn faces: the same picture every time, at every size, with labels, landmarks and lines that fit it."""
+
+import numpy as np
+import pytest
+
+from s2f_utils.synthetic import CLASSES, Face, draw_face, draw_faces
+
+LABEL = {name: k for k, name in enumerate(CLASSES)}
+
+
+@pytest.fixture(scope="module")
+def faces() -> list[Face]:
+    return list(draw_faces(200, size_px=64))
+
+
+@pytest.fixture(scope="module")
+def large() -> list[Face]:
+    return list(draw_faces(16, size_px=256))
+
+
+def share(face: Face, *names: str) -> float:
+    return float(np.isin(face.mask, [LABEL[name] for name in names]).mean())
+
+
+def edges(mask: np.ndarray) -> np.ndarray:
+    """Pixels whose right or lower neighbour has another label."""
+    out = np.zeros(mask.shape, bool)
+    out[:, :-1] |= mask[:, 1:] != mask[:, :-1]
+    out[:-1] |= mask[1:] != mask[:-1]
+    return out
+
+
+def shrink(img: np.ndarray, times: int) -> np.ndarray:
+    h, w = img.shape[0] // times, img.shape[1] // times
+    return img.reshape(h, times, w, times, -1).mean((1, 3))
+
+
+def same(a: Face, b: Face) -> bool:
+    return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("photo", "sketch", "mask", "landmarks")) and (
+        a.attributes == b.attributes
+    )
+
+
+def test_classes_are_celebamask_hq_in_its_order():
+    order = "background skin nose eye_g l_eye r_eye l_brow r_brow l_ear r_ear mouth u_lip l_lip "
+    assert (order + "hair hat ear_r neck_l neck cloth").split() == list(CLASSES)
+
+
+def test_same_index_and_seed_give_the_same_bytes_in_any_order(faces):
+    assert same(draw_face(17, size_px=64), faces[17])
+    assert same(draw_face(3, size_px=64), faces[3])
+    assert same(next(draw_faces(1, size_px=64, start=9)), faces[9])
+
+
+def test_drawing_leaves_numpys_global_random_state_alone():
+    np.random.seed(5)
+    before = np.random.get_state()[1].copy()
+    draw_face(0, size_px=32)
+    assert np.array_equal(before, np.random.get_state()[1])
+
+
+def test_another_index_or_seed_gives_another_face(faces):
+    photos = {face.photo.tobytes() for face in faces} | {draw_face(0, size_px=64, seed=1).photo.tobytes()}
+    assert len(photos) == len(faces) + 1
+
+
+@pytest.mark.parametrize("size_px", [32, 100, 512])
+def test_shapes_types_and_ranges_at_any_size(size_px):
+    face = draw_face(5, size_px=size_px)
+    assert face.photo.shape == (size_px, size_px, 3) and face.photo.dtype == np.uint8
+    assert face.sketch.shape == face.mask.shape == (size_px, size_px)
+    assert face.sketch.dtype == face.mask.dtype == np.uint8
+    assert face.mask.max() < len(CLASSES)
+    assert face.landmarks.shape == (5, 2) and face.landmarks.dtype == np.float32
+    assert face.photo.std() > 20 and face.sketch.std() > 10
+
+
+@pytest.mark.parametrize("size_px", [31, 513, 0, -64])
+def test_sizes_out_of_range_are_refused(size_px):
+    with pytest.raises(ValueError, match="32 to 512"):
+        draw_face(0, size_px=size_px)
+
+
+@pytest.mark.parametrize("kwargs", [{"index": -1}, {"index": 0, "seed": -1}])
+def test_negative_index_or_seed_is_refused(kwargs):
+    with pytest.raises(ValueError, match="0 or more"):
+        draw_face(**kwargs)
+
+
+def test_the_same_face_at_every_size(faces, large):
+    for small, big in zip(faces, large, strict=False):
+        assert small.attributes == big.attributes
+        assert np.allclose((small.landmarks + 0.5) * 4, big.landmarks + 0.5, atol=1e-2)
+        for a, b, least in ((small.photo, big.photo, 0.98), (small.sketch, big.sketch, 0.95)):
+            a, b = a.reshape(64, 64, -1).astype(float), shrink(b, 4)
+            assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > least
+        assert (small.mask == big.mask[1::4, 1::4]).mean() > 0.93
+    # The measure can tell faces apart.
+    a, b = shrink(large[0].photo, 4), shrink(large[1].photo, 4)
+    assert np.corrcoef(a.ravel(), b.ravel())[0, 1] < 0.95
+
+
+def test_every_class_occurs(faces):
+    seen = np.unique(np.concatenate([face.mask.ravel() for face in faces]))
+    assert [CLASSES[k] for k in seen] == list(CLASSES)
+
+
+def test_every_face_has_the_parts_that_nothing_hides(faces):
+    for face in faces:
+        assert share(face, "skin") > 0.07 and share(face, "nose") > 0.005
+        assert share(face, "u_lip", "l_lip") > 0.001
+        # At 64 px a closed eye is thinner than a pixel.
+        assert face.attributes["eyes_closed"] or min(share(face, "l_eye"), share(face, "r_eye")) > 0.001
+
+
+def test_left_means_the_images_left(large):
+    for face in large:
+        for left, right in (("l_eye", "r_eye"), ("l_brow", "r_brow")):
+            assert np.nonzero(face.mask == LABEL[left])[1].mean() < np.nonzero(face.mask == LABEL[right])[1].mean()
+        assert face.landmarks[0, 0] < face.landmarks[1, 0] and face.landmarks[3, 0] < face.landmarks[4, 0]
+
+
+def test_landmarks_lie_on_their_parts(large):
+    for face in large:
+        rows, columns = np.rint(face.landmarks[:, ::-1]).astype(int).T
+        near = [face.mask[y - 3 : y + 4, x - 3 : x + 4] for y, x in zip(rows, columns, strict=True)]
+        if not face.attributes["eyes_closed"]:
+            assert face.mask[rows[0], columns[0]] == LABEL["l_eye"]
+            assert face.mask[rows[1], columns[1]] == LABEL["r_eye"]
+        assert face.mask[rows[2], columns[2]] == LABEL["nose"]
+        for corner in near[3:]:
+            assert np.isin(corner, [LABEL["u_lip"], LABEL["l_lip"], LABEL["mouth"]]).any()
+
+
+def test_framing_is_an_aligned_portraits(faces):
+    eyes = np.array([face.landmarks[:2].mean(0) for face in faces]) / 64
+    assert eyes[:, 1].min() > 0.43 and eyes[:, 1].max() < 0.5
+    assert eyes[:, 0].min() > 0.4 and eyes[:, 0].max() < 0.6
+    wide = [
+        np.ptp(np.nonzero(face.mask == LABEL["skin"])[1]) / 64 for face in faces if face.attributes["hat"] == "none"
+    ]
+    assert 0.4 < np.median(wide) < 0.56
+
+
+def test_attributes_say_what_the_picture_shows(faces):
+    for face in faces:
+        a = face.attributes
+        assert (a["glasses"] != "none") == (share(face, "eye_g") > 0)
+        assert (a["hat"] != "none") == (share(face, "hat") > 0.02)
+        assert (a["expression"] in ("grin", "surprised")) == (share(face, "mouth") > 0)
+        assert (a["hair_style"] == "bald") <= (share(face, "hair") == 0)
+        assert a["earrings"] >= (share(face, "ear_r") > 0)
+        assert a["necklace"] >= (share(face, "neck_l") > 0)
+    assert all(type(v) in (str, float, bool) for v in faces[0].attributes.values())
+
+
+def cheek(face: Face) -> np.ndarray:
+    """Mean colour of the skin between eyes and mouth."""
+    y0, y1 = face.landmarks[:2, 1].mean(), face.landmarks[3:, 1].mean()
+    rows = np.arange(face.mask.shape[0])[:, None]
+    return face.photo[(face.mask == LABEL["skin"]) & (rows > y0) & (rows < y1)].mean(0)
+
+
+def test_skin_tones_are_spread_evenly(faces):
+    tone = np.array([face.attributes["skin_tone"] for face in faces])
+    assert (np.histogram(tone, 10, (0, 1))[0] > 10).all()
+    light = np.array([cheek(face) @ (0.299, 0.587, 0.114) for face in faces])
+    assert np.corrcoef(tone, light)[0, 1] < -0.95
+    assert light.min() < 60 and light.max() > 200
+    assert (np.histogram(light, 4, (50, 210))[0] > 20).all()
+
+
+def test_skin_tone_says_nothing_about_age_or_gender(faces):
+    tone, age, feminine = (np.array([f.attributes[k] for f in faces], float) for k in ("skin_tone", "age", "feminine"))
+    assert abs(np.corrcoef(tone, age)[0, 1]) < 0.15 and abs(np.corrcoef(tone, feminine)[0, 1]) < 0.15
+
+
+def test_faces_vary(faces):
+    values = {k: [face.attributes[k] for face in faces] for k in faces[0].attributes}
+    for key, least in (("hair_style", 15), ("hair_colour", 8), ("expression", 6), ("beard", 6), ("glasses", 5),
+                       ("hat", 4), ("clothes", 6), ("eye_colour", 6)):  # fmt: skip
+        assert len(set(values[key])) >= least, key
+    assert min(values["age"]) < 14 and max(values["age"]) > 75
+    assert min(values["yaw_deg"]) < -12 and max(values["yaw_deg"]) > 12
+    assert 80 < sum(values["feminine"]) < 120
+    hair = np.array([share(face, "hair") for face in faces])
+    assert hair.min() == 0 and hair.max() > 0.3 and np.quantile(hair, 0.75) > 1.5 * np.quantile(hair, 0.25)
+
+
+def test_light_comes_from_the_side_that_the_attributes_name(faces):
+    for side, sign in (("left", 1), ("right", -1)):
+        lit = []
+        for face in faces:
+            if face.attributes["light_from"] == side and abs(face.attributes["yaw_deg"]) < 5:
+                grey, middle = face.photo.mean(2), face.landmarks[2, 0]
+                columns = np.arange(64)[None] + 0 * face.mask
+                skin = face.mask == LABEL["skin"]
+                lit.append(grey[skin & (columns < middle)].mean() - grey[skin & (columns > middle)].mean())
+        assert len(lit) > 10 and sign * np.mean(lit) > 5
+
+
+def test_sketches_are_dark_lines_on_white_paper(large):
+    for face in large:
+        paper = face.sketch[face.mask == 0]
+        assert np.median(paper) > 240 and (paper < 200).mean() < 0.08
+        assert 0.01 < (face.sketch < 110).mean() < 0.25
+        assert face.sketch.min() < 60
+
+
+def test_pencil_lines_follow_the_edges_of_the_labels(large):
+    ratios = []
+    for face in large:
+        depth = 255.0 - face.sketch
+        edge = edges(face.mask)
+        near = edge.copy()
+        for shift in (-2, -1, 1, 2):
+            near |= np.roll(edge, shift, 0) | np.roll(edge, shift, 1)
+        assert depth[near].mean() > 1.5 * depth[~near].mean()
+        ratios.append(depth[near].mean() / depth[np.roll(near, (9, 9), (0, 1))].mean())
+    # The same edges moved by 9 pixels hit far fewer lines; hatched hair and skin are dark on both.
+    assert min(ratios) > 1.05 and np.median(ratios) > 1.4
+
+
+def test_dark_skin_and_dark_hair_are_shaded_darker_in_the_sketch(faces):
+    tone = np.array([face.attributes["skin_tone"] for face in faces])
+    shade = np.array([np.median(face.sketch[face.mask == LABEL["skin"]]) for face in faces])
+    assert np.corrcoef(tone, shade)[0, 1] < -0.8
+    hair = {c: [] for c in ("black", "blond")}
+    for face in faces:
+        if face.attributes["hair_colour"] in hair and share(face, "hair") > 0.05:
+            hair[face.attributes["hair_colour"]].append(face.sketch[face.mask == LABEL["hair"]].mean())
+    assert np.mean(hair["black"]) < np.mean(hair["blond"]) - 20
