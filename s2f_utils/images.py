@@ -6,7 +6,9 @@ At the edges an image is RGB uint8, HWC, [0, 255]; inside the networks it is flo
 from __future__ import annotations
 
 import os
+import struct
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,7 +70,9 @@ def load_rgb(path: str | os.PathLike) -> np.ndarray:
         raise ImageError(f"{path}: not a picture that Pillow can read: convert it to PNG or JPEG") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{path}: too many pixels: save a smaller copy") from None
-    except (OSError, SyntaxError, EOFError) as error:
+    except (OSError, SyntaxError, EOFError, ValueError, struct.error, zlib.error) as error:  # as decoders raise them
+        if isinstance(error, ImageError):
+            raise
         if isinstance(error, PermissionError):
             raise ImageError(f"{path}: may not be read: check its permissions") from None
         raise ImageError(f"{path}: damaged or cut off ({error}): copy or download it again") from None

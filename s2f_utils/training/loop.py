@@ -80,6 +80,10 @@ def train(
     report = _Reporter(run, callbacks, progress)
     reason = "done"
     begun = last_save = time.monotonic()
+
+    def out_of_time() -> bool:
+        return max_seconds is not None and time.monotonic() - begun >= max_seconds
+
     for net in model.nets.values():
         net.train()
     report.tell("on_start")
@@ -98,6 +102,9 @@ def train(
                 break
             if live.asked("pause"):
                 report.idle()
+                if out_of_time():
+                    reason = "chunk"
+                    break
                 continue
 
             # A batch of pairs, jittered on the device, in [-1, 1].
@@ -131,8 +138,8 @@ def train(
                 report.save(factor)
                 last_save = time.monotonic()
             report.tell("on_step")
-            if max_seconds is not None and time.monotonic() - begun >= max_seconds:
-                reason = "chunk" if run.images_seen < run.total_images else "done"
+            if out_of_time() and run.images_seen < run.total_images:
+                reason = "chunk"
                 break
 
         if reason != "chunk":

@@ -221,7 +221,7 @@ def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float]
     values, ranges = model.live_values(), dict(model.live_ranges)
     values["augment"], ranges["augment"] = 1.0, Range(0.0, 2.0)
     every = float(config.sample_every_images or max(config.batch_size, total // 20))
-    values["sample_every"], ranges["sample_every"] = every, Range(1.0, max(1e9, every))
+    values["sample_every"], ranges["sample_every"] = every, Range(1.0, max(1e9, every), log=True)
     return values, ranges
 
 

@@ -1,0 +1,62 @@
+"""What the benchmark scripts share: medians of repeated timings, peak memory, a JSON file with the machine in it."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from s2f_utils import images, runtime  # noqa: E402  (from the clone, before anything that is installed)
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def sync() -> None:
+    """Wait until the GPU, if there is one, has done what it was given."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def alternate(variants: dict[str, Callable[[], Any]], rounds: int = 5) -> dict[str, float]:
+    """Median seconds of each variant, called in turn A B C A B C …, so that a drifting machine hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for call in variants.values():
+        call()  # warm-up
+    for _ in range(rounds):
+        for name, call in variants.items():
+            sync()
+            start = time.perf_counter()
+            call()
+            sync()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_memory_mib() -> float:
+    """The largest resident size of this process so far, in MiB (on a GPU: the largest allocation there)."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def write(name: str, results: dict[str, Any] | Sequence[Any]) -> Path:
+    """Write results/<name>.json with the machine and the versions, and print it."""
+    path = RESULTS / f"{name}.json"
+    text = json.dumps({"machine": runtime.machine_facts(), "results": results}, indent=2) + "\n"
+    with images.atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(text)
+    return path

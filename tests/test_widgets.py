@@ -1,0 +1,347 @@
+"""Sliders reach the live values; in a real kernel they do so while the cell that trains still runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from s2f_utils import widgets
+from s2f_utils.live import LiveValues, Range
+
+pytest.importorskip("ipywidgets")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def make_live(folder=None):
+    values = {"lr_g": 2e-4, "lambda_l1": 100.0, "augment": 1.0, "sample_every": 500.0}
+    ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l1": Range(0, 200)}
+    ranges |= {"augment": Range(0, 2), "sample_every": Range(1, 1e9, log=True)}
+    return LiveValues(values, ranges, folder / "controls.json" if folder else None)
+
+
+@pytest.fixture()
+def run(tmp_path):
+    live = make_live(tmp_path)
+    return SimpleNamespace(live=live, images_seen=0, total_images=80, folder=tmp_path, images_per_second=4.0)
+
+
+@pytest.fixture()
+def page(monkeypatch):
+    """As if a page were there, with a kernel that cannot be polled."""
+    monkeypatch.setattr(widgets, "has_page", lambda: True)
+    monkeypatch.setattr(widgets, "current_kernel", lambda: None)
+    monkeypatch.setattr(widgets, "_polling_works", None)
+    for name in ("VSCODE_PID", "VSCODE_CWD"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture()
+def polled(page, monkeypatch):
+    """As if polling worked; `polled.events` are what the page sends before the next step."""
+    poller = SimpleNamespace(events=[])
+
+    def poll():
+        while poller.events:
+            poller.events.pop(0)()
+
+    poller.poll = poll
+    monkeypatch.setattr(widgets, "PagePoller", lambda kernel: poller)
+    monkeypatch.setattr(widgets, "POLL_EVERY_S", 0.0)
+    return poller
+
+
+def train(run, callbacks=(), max_seconds=None, images=8, at_step=None):
+    """The loop's protocol without a network; `max_seconds` ends it after two steps."""
+    for callback in callbacks:
+        callback.on_start(run)
+    reason, steps = "done", 0
+    while run.images_seen < run.total_images and reason == "done":
+        run.live.poll()
+        if run.live.asked("stop"):
+            reason = "stopped"
+            run.live.done("stop")
+            break
+        run.images_seen += images
+        steps += 1
+        if at_step:
+            at_step(steps)
+        for callback in callbacks:
+            callback.on_log(run, {"images": run.images_seen, "loss_l1": 0.25, "lr_g": 2e-4})
+            callback.on_step(run)
+        if max_seconds is not None and steps == 2:
+            reason = "chunk"
+    for callback in callbacks:
+        callback.on_end(run, reason)
+    return reason
+
+
+def test_importing_costs_no_ipywidgets():
+    code = "import sys, s2f_utils.widgets; print('ipywidgets' in sys.modules, 'IPython' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["False", "False"]
+
+
+def test_unknown_name_or_mode_is_refused():
+    with pytest.raises(ValueError, match="'lr_x'.*lr_g, lambda_l1"):
+        widgets.training_sliders(make_live(), ["lr_x"])
+    with pytest.raises(ValueError, match="mode must be auto, polling, chunks, off, got 'live'"):
+        widgets.training_sliders(make_live(), mode="live")
+
+
+def test_sliders_set_live_values_within_their_range(page, run):
+    sliders = widgets.training_sliders(run.live, labels={"lr_g": "learning rate"})
+    assert sliders.names == ("lr_g", "lambda_l1", "augment")
+    assert sliders.show()
+    rate, weight, _ = sliders.sliders.values()
+    assert (type(rate).__name__, type(weight).__name__) == ("FloatLogSlider", "FloatSlider")
+    assert rate.description == "learning rate"
+    weight.value = 42.0
+    rate.value = 10**rate.min * (1 - 1e-12)  # a rounding error below the limit
+    changes = {change.name: change for change in run.live.poll()}
+    assert (changes["lambda_l1"].new, changes["lambda_l1"].source) == (42.0, "widget")
+    assert changes["lr_g"].new == 1e-6
+    weight.value = 1e6  # the widget itself stays within the range
+    assert run.live["lambda_l1"] == 200.0
+
+
+def test_other_sources_move_the_sliders(polled, run):
+    sliders = widgets.training_sliders(run.live)
+    sliders.show()
+    polled.events += [lambda: run.live.set("lambda_l1", 7.0, "controls.json")]
+    widgets.train_live(train, run, sliders)
+    assert sliders.sliders["lambda_l1"].value == 7.0
+    assert [change.source for change in run.live.poll()] == []  # the moved slider set nothing by itself
+
+
+def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_path):
+    sliders = widgets.training_sliders(run.live)
+    sliders.show()
+    sliders.buttons["stop"].click()
+    assert not run.live.asked("stop")
+    seen = []
+
+    def note():
+        seen.append((run.live.asked("pause"), sliders.buttons["pause"].description))
+
+    press = {name: button.click for name, button in sliders.buttons.items()}
+    polled.events += [press["pause"], note, press["pause"], note, press["sample"], press["stop"]]
+    (tmp_path / "sheet.png").write_bytes(b"png")
+    assert widgets.train_live(train, run, sliders) == "stopped"
+    assert seen == [(True, "Resume"), (False, "Pause")]
+    assert run.images_seen == 8 and run.live.asked("sample")
+    assert widgets._polling_works
+    assert "ended: stopped" in sliders.status.value and "loss_l1 <b>0.25</b>" in sliders.losses.value
+    assert sliders.progress.value == "8 of 80 images · 4 images/s · 0:18 left"
+    sliders.on_sample(run, tmp_path / "sheet.png")
+    assert sliders.picture.value == b"png"
+
+
+def test_without_polling_it_trains_in_chunks(page, run):
+    sliders = widgets.training_sliders(run.live)
+    assert widgets.train_live(train, run, sliders) == "chunk"
+    assert run.images_seen == 16 and "Continue" in sliders.status.value
+    assert sliders.buttons["continue"].layout.display == "" and not sliders.buttons["continue"].disabled
+    sliders.sliders["lambda_l1"].value = 5.0
+    sliders.buttons["continue"].click()
+    assert run.images_seen == 32 and run.live["lambda_l1"] == 5.0
+    assert widgets.train_live(train, run, sliders) == "chunk"  # the cell again
+    sliders.buttons["stop"].click()
+    assert run.images_seen == 48 and "ended: stopped" in sliders.status.value
+    assert sliders.buttons["continue"].layout.display == "none"
+
+
+def test_an_error_in_a_chunk_is_shown(page, run):
+    sliders = widgets.training_sliders(run.live)
+    widgets.train_live(train, run, sliders, at_step=lambda step: 1 / (run.images_seen - 24))
+    with pytest.raises(ZeroDivisionError):
+        sliders.go_on()
+    assert "ZeroDivisionError" in sliders.status.value and sliders._thread is None
+
+
+def test_an_answer_after_the_cell_means_chunks_next_time(polled, run, monkeypatch):
+    monkeypatch.setattr(widgets, "PROOF_TIMEOUT_S", -1.0)
+    sliders = widgets.training_sliders(run.live)
+    assert widgets.train_live(train, run, sliders, at_step=lambda step: sliders._draw(run)) == "done"
+    assert widgets._polling_works is None
+    sliders.probe._view_count = 1  # what a page does when it has drawn the probe
+    assert widgets._polling_works is False
+    assert widgets.training_sliders(run.live).needs_chunks() is False  # not shown: there is nothing to wait for
+    run.images_seen = 0
+    assert widgets.train_live(train, run, widgets.training_sliders(run.live)) == "chunk"
+
+
+def test_a_kernel_that_breaks_polling_does_not_break_training(polled, run):
+    polled.events += [lambda: 1 / 0]
+    sliders = widgets.training_sliders(run.live)
+    assert widgets.train_live(train, run, sliders) == "done"
+    assert widgets._polling_works is False and sliders.needs_chunks()
+
+
+def test_one_progress_bar_is_enough(polled, run, monkeypatch):
+    def loop(run, callbacks, max_seconds=None, progress=True):
+        return f"bar {progress}"
+
+    assert widgets.train_live(loop, run, widgets.training_sliders(run.live)) == "bar False"
+    monkeypatch.setattr(widgets, "has_page", lambda: False)
+    assert widgets.train_live(loop, run, widgets.training_sliders(run.live)) == "bar True"
+
+
+def test_in_vscode_the_first_chunk_shows_whether_polling_works(polled, run, monkeypatch):
+    monkeypatch.setenv("VSCODE_PID", "1")
+    assert widgets.train_live(train, run, widgets.training_sliders(run.live)) == "chunk"
+    sliders = widgets.training_sliders(run.live)
+    polled.events += [lambda: setattr(sliders.probe, "_view_count", 1)]
+    assert widgets.train_live(train, run, sliders) == "done"
+
+
+def test_without_a_kernel_it_just_trains(run, capsys):
+    sliders = widgets.training_sliders(run.live)
+    assert widgets.train_live(train, run, sliders, callbacks=[]) == "done"
+    assert sliders.mode == "off" and sliders.box is None
+    sliders._ipython_display_()
+    assert "lr_g 0.0002, lambda_l1 100, augment 1; controls.json only" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("images", "rate", "text"),
+    [
+        (0, None, "0 of 4,000 images"),
+        (4000, 2.0, "4,000 of 4,000 images · 2 images/s · 0:00 left"),
+        (400, 1 / 3, "400 of 4,000 images · 0.333 images/s · 3 h 00 min left"),
+    ],
+)
+def test_progress_text(images, rate, text):
+    assert widgets.progress_text(images, 4000, rate) == text
+
+
+# In a real kernel
+
+SETUP = f"""
+import sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from tests.test_widgets import make_live, train
+from types import SimpleNamespace
+from s2f_utils import widgets
+run = SimpleNamespace(live=make_live(), images_seen=0, total_images=0, images_per_second=None)
+sliders = widgets.training_sliders(run.live)
+times = []
+def at_step(step):
+    time.sleep(0.05)
+    times.append(run.live["lambda_l1"])
+def go(steps):
+    run.images_seen, run.total_images = 0, 8 * steps
+    times.clear()
+    return widgets.train_live(train, run, sliders, at_step=at_step)
+"""
+
+
+class Kernel:
+    """A kernel and the messages of a page, or of a program that only executes notebooks (`page=False`)."""
+
+    def __init__(self):
+        from jupyter_client.manager import start_new_kernel
+
+        self.manager, self.client = start_new_kernel(startup_timeout=60, env=dict(os.environ))
+
+    def start(self, code, page=True):
+        return self.client.execute(code, allow_stdin=page)
+
+    def finish(self, cell, timeout_s=30):
+        """Wait for the end of a cell; its printed text, and all messages of other requests on the way."""
+        text, messages, end = "", [], time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            message = self.client.get_iopub_msg(timeout=timeout_s)
+            messages.append(message)
+            content, kind = message["content"], message["msg_type"]
+            if message["parent_header"].get("msg_id") != cell:
+                continue
+            if kind == "stream":
+                text += content["text"]
+            elif kind == "error":
+                text += content["ename"]
+            elif kind == "status" and content["execution_state"] == "idle":
+                return text, messages
+        raise TimeoutError(text)
+
+    def wait_for(self, text, timeout_s=30):
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            message = self.client.get_iopub_msg(timeout=timeout_s)
+            if text in message["content"].get("text", ""):
+                return message["content"]["text"]
+        raise TimeoutError(text)
+
+    def move(self, model_id, value):
+        """What a page sends when a slider is let go."""
+        data = {"method": "update", "state": {"value": value}, "buffer_paths": []}
+        message = self.client.session.msg("comm_msg", {"comm_id": model_id, "data": data})
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("jupyter_client")
+    kernel = Kernel()
+    text, _ = kernel.finish(kernel.start(SETUP))
+    assert text == ""
+    yield kernel
+    kernel.client.stop_channels()
+    kernel.manager.shutdown_kernel(now=True)
+
+
+def test_a_slider_acts_while_the_cell_runs(kernel):
+    cell = kernel.start("sliders.show(); print(sliders.sliders['lambda_l1'].model_id, flush=True); print(go(60))")
+    slider = kernel.wait_for("\n").split()[0]
+    later = [kernel.start(f"print('later {number}', times[-1])") for number in range(2)]
+    time.sleep(0.5)
+    moved = kernel.move(slider, 7.0)
+    _, messages = kernel.finish(cell)
+    handled = [m for m in messages if m["parent_header"].get("msg_id") == moved and m["msg_type"] == "status"]
+    assert [m["content"]["execution_state"] for m in handled] == ["busy", "idle"]
+    # The next cells of "Run all" were neither run early nor lost.
+    assert [kernel.finish(cell)[0] for cell in later] == ["later 0 7.0\n", "later 1 7.0\n"]
+    text, _ = kernel.finish(
+        kernel.start("print(len(times), times.index(7.0) < 55, sliders.mode, widgets._polling_works)")
+    )
+    assert text == "60 True polling True\n"
+
+
+def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
+    cell = kernel.start("sliders.show(); print(sliders.sliders['lambda_l1'].model_id, flush=True); go(400)")
+    kernel.move(kernel.wait_for("\n").split()[0], 8.0)
+    later = kernel.start("print('later')")
+    time.sleep(0.5)
+    kernel.manager.interrupt_kernel()
+    assert kernel.finish(cell)[0] == "KeyboardInterrupt"
+    assert kernel.finish(later)[0] == ""  # given up, as after any error
+    time.sleep(0.3)
+    kernel.manager.interrupt_kernel()  # nothing runs
+    time.sleep(0.3)
+    text, _ = kernel.finish(kernel.start("print(run.live['lambda_l1'], 'KeyboardInterrupt' in sliders.status.value)"))
+    assert text == "8.0 True\n"
+
+
+def test_where_nobody_looks_nothing_is_drawn(kernel):
+    code = "sliders = widgets.training_sliders(run.live); print(go(5), sliders.mode, sliders.box)"
+    text, messages = kernel.finish(kernel.start(code, page=False))
+    assert text == "done off None\n"
+    assert not {m["msg_type"] for m in messages} & {"display_data", "comm_open", "comm_msg"}
+
+
+def test_polling_is_cheap(kernel):
+    code = """
+poller = widgets.PagePoller(widgets.current_kernel())
+start = time.perf_counter()
+for _ in range(200): poller.poll()
+print((time.perf_counter() - start) / 200)
+"""
+    seconds = float(kernel.finish(kernel.start(code))[0])
+    assert seconds < 0.03 * widgets.POLL_EVERY_S  # 3 % of training time at most; measured: 0.1 %
