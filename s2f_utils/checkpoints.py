@@ -25,7 +25,8 @@ class EMA:
     """An exponential moving average of a network's weights, kept in a second network.
 
     `half_life_images` is the number of images after which a weight's influence has halved; it does not depend on the
-    batch size. Floating-point buffers (batch-norm statistics) are averaged as well. Source: Karras et al. 2018.
+    batch size; early in training it is at most a twentieth of the images seen, so that the first bad weights are soon
+    forgotten. Floating-point buffers (batch-norm statistics) are averaged as well. Source: Karras et al. 2020 (ADA).
     """
 
     def __init__(self, net: nn.Module, half_life_images: float) -> None:
@@ -36,9 +37,9 @@ class EMA:
         self.net.to(next(net.parameters()).device).eval().requires_grad_(False)
 
     @torch.no_grad()
-    def update(self, num_images: int) -> None:
-        """Move the average towards the network after a step that saw `num_images`."""
-        weight = 1.0 - 0.5 ** (num_images / self.half_life_images)
+    def update(self, num_images: int, images_seen: int) -> None:
+        """Move the average towards the network after a step that saw `num_images`, `images_seen` in all."""
+        weight = 1.0 - 0.5 ** (num_images / min(self.half_life_images, max(images_seen / 20, 1e-8)))
         torch._foreach_lerp_(_floats(self.net), _floats(self.source), weight)
 
 

@@ -115,7 +115,7 @@ def run_train(args: argparse.Namespace) -> int:
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import open_run
 
-    profile = config.profile_name(args.profile)
+    profile = config.profile_name(asked=args.profile)
     overrides = _settings(args.method, args.settings)
     device = runtime.pick_device(args.device)
     resolved = config.resolve(args.method, profile, overrides, has_gpu=device.type != "cpu")

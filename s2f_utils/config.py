@@ -120,9 +120,11 @@ class Resolved:
         return {k: (getattr(self.config, k), v) for k, v in self.origin.items() if v != "paper"}
 
 
-def profile_name(wanted: str | None = None) -> str:
-    """The profile in force: the environment's S2F_PROFILE, else `wanted`, else "demo". ConfigError if unknown."""
-    name = os.environ.get("S2F_PROFILE") or wanted or "demo"
+def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
+    """The profile in force: the one `asked` for on a command line, else the environment's S2F_PROFILE, else `wanted`
+    (a notebook's parameter), else "demo". ConfigError if there is no such profile.
+    """
+    name = asked or os.environ.get("S2F_PROFILE") or wanted or "demo"
     if name not in PROFILE_NAMES:
         raise ConfigError(f"there is no profile {name!r}: the profiles are {', '.join(PROFILE_NAMES)}")
     return name

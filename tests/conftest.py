@@ -11,6 +11,12 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("WANDB_MODE", "offline")
 
 
+@pytest.fixture(autouse=True)
+def no_profile_from_outside(monkeypatch):
+    """`make test` sets S2F_PROFILE for the notebooks; the tests choose their own."""
+    monkeypatch.delenv("S2F_PROFILE", raising=False)
+
+
 @pytest.fixture(scope="session")
 def faces_manifest(tmp_path_factory):
     """A manifest of 16 drawn faces at 64 px: path of the file."""

@@ -267,7 +267,11 @@ def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
         weight.zero_()
         next(run.model.net_g.parameters()).fill_(1.0)
     for _ in range(4):
-        run.ema.update(2)
+        run.ema.update(2, images_seen=1000)
+    assert weight.mean().item() == pytest.approx(0.5)
+    with torch.no_grad():
+        weight.zero_()
+    run.ema.update(2, images_seen=40)  # early on the half-life is a twentieth of what was seen: two images
     assert weight.mean().item() == pytest.approx(0.5)
 
 

@@ -119,9 +119,9 @@ def train(
             losses = step(model, a, b, live)
             if model.scaler.is_enabled():
                 model.scaler.update()
-            if run.ema:
-                run.ema.update(num)
             before, run.images_seen = run.images_seen, run.images_seen + num
+            if run.ema:
+                run.ema.update(num, run.images_seen)
 
             # What is due: log, samples, snapshots, save.
             report.step(losses, num)

@@ -1,0 +1,81 @@
+# `make` lists the targets. The plain commands behind them, for machines without make, stand in README.md.
+#
+#   S2F_VENV   folder of the virtual environment (default .venv; relative to the clone, or absolute)
+#   PYTHON     interpreter to make it with: 3.11, 3.12 or 3.13 (default: the first of them that is found)
+#   LAB_FLAGS  for `make lab`, such as --no-browser, or --allow-root in a container
+
+S2F_VENV       ?= .venv
+S2F_COLAB_VENV ?= .venv-colab
+PYTHON         ?= auto
+COLAB_PYTHON   ?= auto
+DEMO_DATA      ?= data/synthetic-demo-$(shell cat s2f_utils/synthetic*.py | cksum | cut -d' ' -f1)
+NOTEBOOKS_OUT  ?= runs/notebooks
+WORKERS        ?= 2
+LAB_FLAGS      ?=
+
+# Windows' Python, under Git Bash, has Scripts instead of bin.
+BIN       := $(S2F_VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+COLAB_BIN := $(S2F_COLAB_VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PY        := "$(BIN)/python"
+
+# Weights & Biases never asks for a login or a network here; a run that wants it names its own mode.
+export WANDB_MODE ?= offline
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lab notebooks badges tables bench test-colab setup-colab clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## make the virtual environment, or find that it is ready
+	@sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
+
+demo: setup ## draw faces, train pix2pix on them, translate, score, write report.html
+	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo
+	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo
+
+# Every part runs even when an earlier one has failed, so that pytest's closing line is always there; the exit status
+# says whether all passed. Each worker gets its share of the cores. A notebook's cells stay on one worker (loadscope).
+test: setup ## ruff, pytest, and every notebook in the fast profile
+	@status=0; \
+	$(PY) -m ruff check . || status=1; \
+	$(PY) -m ruff format --check . || status=1; \
+	cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); \
+	share=$$(( (cores + $(WORKERS) - 1) / $(WORKERS) )); \
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$share} S2F_PROFILE=fast S2F_STRICT=1 \
+	$(PY) -m pytest -n $(WORKERS) --dist loadscope --nbval-lax --nbval-current-env tests notebooks || status=1; \
+	exit $$status
+
+check: setup ## ruff and pytest, without the notebooks
+	@status=0; \
+	$(PY) -m ruff check . || status=1; \
+	$(PY) -m ruff format --check . || status=1; \
+	$(PY) -m pytest tests || status=1; \
+	exit $$status
+
+lab: setup ## JupyterLab on the notebooks
+	@"$(BIN)/jupyter-lab" --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(LAB_FLAGS)
+
+notebooks: setup ## execute the series in the demo profile into runs/notebooks
+	@S2F_PROFILE=$${S2F_PROFILE:-demo} $(PY) tools/run_notebooks.py --out "$(NOTEBOOKS_OUT)"
+
+badges: setup ## write the public address of pyproject.toml into README.md and the notebooks
+	@$(PY) tools/badges.py
+
+tables: setup ## write README.md's tables from benchmarks/results
+	@$(PY) tools/readme_tables.py
+
+bench: setup ## measure speed and memory into benchmarks/results (on a quiet machine)
+	@for script in benchmarks/*_speed.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
+
+# Colab's versions on Python 3.13, in an environment of its own (another 7 GB).
+setup-colab:
+	@SUPPORTED=3.13 sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" "$(COLAB_PYTHON)" tests/colab.txt
+
+test-colab: setup-colab ## every notebook, with its set-up cell unmodified, in a copy of Colab's environment
+	@"$(COLAB_BIN)/python" tests/colab_check.py
+
+clean: ## delete caches; environments, data and runs stay
+	@rm -rf .pytest_cache .ruff_cache dist
+	@find s2f_utils data_prep tests tools notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find notebooks -name .ipynb_checkpoints -type d -prune -exec rm -rf {} + 2>/dev/null || true

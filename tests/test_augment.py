@@ -1,0 +1,76 @@
+"""Augmentation: the same for sketch and photo, different for each pair, drawn from the seeded generator."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from s2f_utils.augment import PairedAffine, crop_and_flip
+
+
+def coordinates(num, size):
+    """Pictures whose values are their own pixel positions."""
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    return torch.stack([y, x, torch.zeros_like(x)]).to(torch.uint8).expand(num, 3, size, size).contiguous()
+
+
+def test_crop_and_flip_is_the_same_for_both_and_exact():
+    torch.manual_seed(0)
+    batch = coordinates(64, 40)
+    sketches, photos = crop_and_flip(batch, batch, 32, flip=0.5)
+    assert torch.equal(sketches, photos) and sketches.dtype == torch.uint8 and sketches.shape == (64, 3, 32, 32)
+    left, right, top = photos[:, 1, 0, 0].int(), photos[:, 1, 0, -1].int(), photos[:, 0, 0, 0].int()
+    assert torch.equal((right - left).abs(), torch.full((64,), 31).int())
+    mirrored = (left > right).float().mean().item()
+    assert 0.25 < mirrored < 0.75
+    assert {int(v) for v in top} == set(range(9))  # every offset that fits, the last one too
+
+
+def test_no_flip_and_no_room_leave_the_picture_alone():
+    batch = coordinates(3, 32)
+    assert torch.equal(crop_and_flip(batch, batch, 32, flip=0.0)[1], batch)
+    with pytest.raises(ValueError, match="too small for a crop of 64"):
+        crop_and_flip(batch, batch, 64)
+
+
+def test_affine_moves_sketch_and_photo_alike_and_each_pair_differently():
+    torch.manual_seed(0)
+    batch = torch.rand(1, 3, 64, 64).expand(6, 3, 64, 64).contiguous()
+    sketches, photos = PairedAffine(20.0, 5.0, 5.0)(batch, batch)
+    assert torch.equal(sketches, photos) and sketches.shape == batch.shape
+    assert len({round(p.sum().item(), 3) for p in (photos[:, :, 20:40, 20:40])}) == 6
+    torch.manual_seed(0)
+    again, _ = PairedAffine(20.0, 5.0, 5.0)(torch.rand(1, 3, 64, 64).expand(6, 3, 64, 64), batch)
+    assert torch.equal(again, sketches)
+
+
+def test_shift_stays_within_its_limit():
+    torch.manual_seed(0)
+    dot = torch.zeros(200, 3, 64, 64)
+    dot[:, :, 32, 32] = 1.0
+    _, moved = PairedAffine(0.0, 5.0, 0.0)(dot, dot)
+    columns = (moved.sum(dim=(1, 2)) * torch.arange(64)).sum(1) / moved.sum(dim=(1, 2, 3))
+    shift = (columns - 32).abs()
+    assert shift.max() <= 5.01 and shift.max() > 4.0
+
+
+def test_rotation_reaches_its_limit_and_not_more():
+    torch.manual_seed(0)
+    line = torch.zeros(200, 3, 65, 65)
+    line[:, :, 32, :] = 1.0
+    _, turned = PairedAffine(20.0, 0.0, 0.0)(line, line)
+    heights = turned[:, 0, :, 52].argmax(dim=1).float() - 32  # 20 pixels right of the middle
+    angles = torch.rad2deg(torch.atan2(heights.abs(), torch.tensor(20.0)))
+    assert 15 < angles.max() < 22.5
+
+
+def test_strength_scales_and_zero_changes_nothing():
+    batch = torch.rand(2, 3, 32, 32)
+    affine = PairedAffine(20.0, 5.0, 5.0)
+    assert affine(batch, batch, 0.0)[0] is batch
+    assert PairedAffine(0.0, 0.0, 0.0)(batch, batch)[0] is batch
+    torch.manual_seed(0)
+    little = (affine(batch, batch, 0.05)[0] - batch).abs().mean()
+    torch.manual_seed(0)
+    much = (affine(batch, batch, 1.0)[0] - batch).abs().mean()
+    assert 0 < little < much

@@ -1,0 +1,138 @@
+"""The public address stands in pyproject.toml; whatever repeats it is as `make badges` writes it."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ELSEWHERE = "https://github.com/example/elsewhere"
+
+spec = importlib.util.spec_from_file_location("badges", ROOT / "tools" / "badges.py")
+badges = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(badges)
+
+
+def notebook(first: str, setup: str) -> nbformat.NotebookNode:
+    v4 = nbformat.v4
+    return v4.new_notebook(
+        cells=[v4.new_markdown_cell(first), v4.new_code_cell(setup), v4.new_code_cell("print('mine')")]
+    )
+
+
+@pytest.fixture()
+def clone(tmp_path):
+    """A small clone whose files name another address than its pyproject.toml."""
+    (tmp_path / "notebooks").mkdir()
+    for name in ("README.md", "CITATION.cff"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "pyproject.toml").write_text(
+        f'[project]\nname = "x"\n[project.urls]\nRepository = "{ELSEWHERE}"\n', encoding="utf-8"
+    )
+    old = badges.setup_cell_source("https://github.com/old/address")
+    old_badge = badges.colab_badge("https://github.com/old/address", "99_wrong.ipynb")
+    nbformat.write(notebook(f"# One\n\n{old_badge}\n\nText.", old), tmp_path / "notebooks" / "01_one.ipynb")
+    nbformat.write(notebook("# Two\n\nText.", old + "\nprint(1)"), tmp_path / "notebooks" / "02_two.ipynb")
+    return tmp_path
+
+
+def apply(root: Path) -> dict[Path, str]:
+    files = badges.pending(root)
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8")
+    return files
+
+
+def test_this_repository_is_up_to_date():
+    pending = [str(path.relative_to(ROOT)) for path in badges.pending(ROOT)]
+    assert pending == [], "run `make badges`"
+
+
+def test_wrong_addresses_are_found_and_mended(clone):
+    found = {path.name for path in apply(clone)}
+    assert found == {"README.md", "CITATION.cff", "01_one.ipynb", "02_two.ipynb"}
+    assert badges.pending(clone) == {}
+    one = nbformat.read(clone / "notebooks" / "01_one.ipynb", as_version=4)
+    badge = (
+        "[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+        "(https://colab.research.google.com/github/example/elsewhere/blob/main/notebooks/01_one.ipynb)"
+    )
+    assert one.cells[0].source == f"# One\n\n{badge}\n\nText."
+    assert "git+https://github.com/example/elsewhere" in one.cells[1].source
+    assert one.cells[2].source == "print('mine')"
+    two = nbformat.read(clone / "notebooks" / "02_two.ipynb", as_version=4)
+    assert two.cells[0].source.splitlines()[2] == badge.replace("01_one", "02_two")
+    assert two.cells[1].source == badges.setup_cell_source(ELSEWHERE)
+    readme = (clone / "README.md").read_text(encoding="utf-8")
+    assert f"{badge} One" in readme and f"git clone {ELSEWHERE}\ncd elsewhere" in readme
+    assert f"repository-code: {ELSEWHERE}" in (clone / "CITATION.cff").read_text(encoding="utf-8")
+    for path in (clone / "README.md", clone / "CITATION.cff"):
+        assert badges.repository_url(ROOT) not in path.read_text(encoding="utf-8")
+
+
+def test_one_wrong_address_is_enough(clone):
+    apply(clone)
+    path = clone / "notebooks" / "02_two.ipynb"
+    path.write_text(path.read_text(encoding="utf-8").replace("blob/main/notebooks/02", "blob/main/notebooks/03"))
+    assert list(badges.pending(clone)) == [path]
+
+
+def test_without_notebooks_only_the_documents_are_looked_at(clone):
+    shutil.rmtree(clone / "notebooks")
+    assert {path.name for path in badges.pending(clone)} == {"README.md", "CITATION.cff"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ([nbformat.v4.new_code_cell("1")], "first cell must be Markdown"),
+        ([nbformat.v4.new_markdown_cell("# T")], "0 set-up cells"),
+        (
+            [nbformat.v4.new_markdown_cell("# T")]
+            + [nbformat.v4.new_code_cell(badges.setup_cell_source(ELSEWHERE)) for _ in range(2)],
+            "2 set-up cells",
+        ),
+    ],
+)
+def test_a_notebook_without_its_badge_or_set_up_cell_is_an_error(cells, message):
+    with pytest.raises(ValueError, match=message):
+        badges.updated_notebook(nbformat.v4.new_notebook(cells=cells), "x.ipynb", ELSEWHERE)
+
+
+def test_an_address_that_colab_cannot_open_is_an_error():
+    with pytest.raises(ValueError, match="https://github.com/OWNER/NAME"):
+        badges.colab_badge("https://example.org/a/b", "x.ipynb")
+
+
+def test_no_other_file_names_the_address():
+    address = re.escape(badges.repository_url(ROOT).partition("//")[2])
+    known = {"pyproject.toml", "README.md", "CITATION.cff"}
+    folders = ("s2f_utils", "data_prep", "tests", "tools", "benchmarks", "docs", ".github", ".ci")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    files += [path for path in ROOT.iterdir() if path.is_file() and path.name not in known]
+    assert len(files) > 20
+    texts = {path: path.read_bytes() for path in files if path.suffix not in {".pyc", ".png", ".npz", ".safetensors"}}
+    assert [str(path.relative_to(ROOT)) for path, text in texts.items() if re.search(address.encode(), text)] == []
+
+
+def test_the_set_up_cell_is_short_and_uses_the_clone(tmp_path, monkeypatch, capsys):
+    """In a folder below a clone, the cell puts that clone first on the path and installs nothing."""
+    source = badges.setup_cell_source(ELSEWHERE)
+    assert len([line for line in source.splitlines() if line and not line.startswith("#")]) <= 17
+    clone = tmp_path / "a clone"
+    (clone / "s2f_utils").mkdir(parents=True)
+    (clone / "s2f_utils" / "__init__.py").touch()
+    (clone / "notebooks").mkdir()
+    monkeypatch.chdir(clone / "notebooks")
+    monkeypatch.setattr("sys.path", ["elsewhere", *sys.path])
+    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("the set-up cell installs in a clone"))
+    values: dict = {}
+    exec(compile(source, "set-up cell", "exec"), values)
+    assert values["sys"].path[:2] == [str(clone), "elsewhere"]
+    assert "torch" in capsys.readouterr().out

@@ -1,0 +1,85 @@
+"""Settings: the papers' defaults, profiles on top, and errors that list what there is."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from s2f_utils import config
+
+
+def test_defaults_are_the_papers():
+    c = config.Pix2PixConfig()
+    assert (c.size_px, c.load_size_px, c.batch_size, c.epochs, c.constant_share) == (256, 286, 1, 200, 0.5)
+    assert (c.lr_g, c.lr_d, c.beta1, c.beta2, c.lambda_l1, c.lambda_gan) == (2e-4, 2e-4, 0.5, 0.999, 100, 1)
+    assert (c.base_filters, c.disc_filters, c.disc_layers, c.norm, c.dropout, c.flip) == (64, 64, 3, "batch", 0.5, 0.5)
+    assert (c.gan_loss, c.ema_half_life_images, c.copies, c.rotate_deg) == ("vanilla", 0, 1, 0)
+
+
+def test_every_profile_is_valid_and_says_where_its_values_come_from():
+    for profile in config.PROFILE_NAMES:
+        for has_gpu in (False, True):
+            resolved = config.resolve("pix2pix", profile, {"seed": 7}, has_gpu=has_gpu)
+            paper = config.Pix2PixConfig()
+            for name, origin in resolved.origin.items():
+                value = getattr(resolved.config, name)
+                if origin == "paper":
+                    assert value == getattr(paper, name)
+            assert resolved.changed()["seed"] == (7, "yours")
+    assert config.resolve("pix2pix", "full").changed() == {}
+
+
+def test_the_cpu_has_its_own_demo():
+    gpu, cpu = (config.resolve("pix2pix", "demo", has_gpu=g).config for g in (True, False))
+    assert cpu.base_filters < gpu.base_filters
+    assert config.resolve("pix2pix", "demo").origin["base_filters"] == "profile demo on a CPU"
+
+
+def test_profile_comes_from_the_environment_first(monkeypatch):
+    monkeypatch.setenv("S2F_PROFILE", "fast")
+    assert config.profile_name("full") == "fast"
+    assert config.profile_name("full", asked="demo") == "demo"  # what somebody types wins over all
+    monkeypatch.delenv("S2F_PROFILE")
+    assert config.profile_name("full") == "full"
+    assert config.profile_name() == "demo"
+    with pytest.raises(config.ConfigError, match="full, demo, fast"):
+        config.profile_name("turbo")
+
+
+def test_configuration_cannot_be_changed_and_travels_through_json():
+    c = config.resolve("pix2pix", "demo").config
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        c.lr_g = 1.0
+    assert config.config_from_dict("pix2pix", dataclasses.asdict(c)) == c
+    with pytest.raises(config.ConfigError, match="no setting 'lr'"):
+        config.config_from_dict("pix2pix", {"lr": 1.0})
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"size_px": 200}, "power of two from 32 on, got 200"),
+        ({"load_size_px": 100}, "must not be smaller than size_px"),
+        ({"batch_size": 0}, "batch_size must be 1 or more"),
+        ({"flip": 1.5}, "flip must be between 0 and 1"),
+        ({"direction": "A2B"}, "sketch-to-photo, photo-to-sketch"),
+        ({"gan_loss": "wgan"}, "vanilla or lsgan"),
+        ({"discriminator": "stylegan"}, "patchgan or pixelgan"),
+        ({"lr_g": 0.0}, "lr_g must be more than 0"),
+        ({"epochs": 0.0}, "more than 0"),
+        ({"memory_format": "nchw"}, "channels_last or contiguous"),
+    ],
+)
+def test_impossible_values_are_refused(change, message):
+    with pytest.raises(config.ConfigError, match=message):
+        config.resolve("pix2pix", "full", change)
+
+
+def test_command_line_values_get_the_type_of_their_field():
+    assert config.parse_value("pix2pix", "epochs", "5") == 5.0
+    assert config.parse_value("pix2pix", "batch_size", "16") == 16
+    assert config.parse_value("pix2pix", "total_images", "2e4") == 20000
+    assert config.parse_value("pix2pix", "norm", "instance") == "instance"
+    with pytest.raises(config.ConfigError, match="batch_size must be a int, got '1.5'"):
+        config.parse_value("pix2pix", "batch_size", "1.5")

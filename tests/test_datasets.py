@@ -1,0 +1,72 @@
+"""Manifests and batches: what is read, what is refused, and the same batches whether the set fits in memory or not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from s2f_utils import datasets, images
+
+CPU = torch.device("cpu")
+HEADER = ",".join(datasets.COLUMNS)
+
+
+def write(folder, *lines, header=HEADER):
+    (folder / "manifest.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_reads_what_data_prep_writes(faces_manifest):
+    manifest = datasets.read_manifest(faces_manifest.parent)
+    assert len(manifest.pairs) == 16 and manifest.settings["size_px"] == 64
+    assert sum(len(manifest.split(name)) for name in datasets.SPLITS) == 16
+    assert all(p.sketch.is_file() and p.photo.is_file() and p.mask.is_file() for p in manifest.pairs)
+
+
+@pytest.mark.parametrize(
+    "lines, header, message",
+    [
+        ((), HEADER, "lists no pairs"),
+        (("train,1,1,,,,",), HEADER.replace("photo,", ""), "column photo is missing"),
+        (("training,1,1,,,,",), HEADER, "line 2: split must be one of train, val, test, got 'training'"),
+        (("train,1,1,a.png,,,",), HEADER, "line 2: sketch a.png does not exist"),
+        (("train,1,ann,,,,", "test,2,ann,,,,"), HEADER, "identity ann is in train and in test"),
+    ],
+)
+def test_bad_manifests_say_which_line(lines, header, message, tmp_path):
+    with pytest.raises(datasets.DataError, match=message):
+        datasets.read_manifest(write(tmp_path, *lines, header=header))
+
+
+def test_missing_folder_and_manifest(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such data set"):
+        datasets.read_manifest(tmp_path / "nowhere")
+    with pytest.raises(datasets.DataError, match="no manifest.csv in this folder"):
+        datasets.read_manifest(tmp_path)
+
+
+def test_batches_are_the_pictures(faces_manifest, monkeypatch):
+    pairs = datasets.read_manifest(faces_manifest).split("train")
+    resident = datasets.PairedData(pairs, 64, CPU)
+    assert resident.resident
+    monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
+    streamed = datasets.PairedData(pairs, 64, CPU)
+    assert not streamed.resident
+    for data in (resident, streamed):
+        sketches, photos = data.batch([3, 0, 3])
+        assert sketches.dtype == torch.uint8 and sketches.shape == photos.shape == (3, 3, 64, 64)
+        assert torch.equal(photos[1], torch.from_numpy(images.load_rgb(pairs[0].photo)).permute(2, 0, 1))
+        assert torch.equal(sketches[0], sketches[2]) and not torch.equal(sketches[0], sketches[1])
+
+
+def test_pictures_are_resized_to_the_load_size(faces_manifest):
+    pairs = datasets.read_manifest(faces_manifest).split("train")[:2]
+    assert datasets.PairedData(pairs, 71, CPU).batch([0, 1])[0].shape == (2, 3, 71, 71)
+
+
+def test_a_pass_shows_every_pair_as_often_as_asked():
+    order = datasets.epoch_order(5, 3, seed=1, epoch=0)
+    assert sorted(order) == sorted([0, 1, 2, 3, 4] * 3)
+    assert list(order) == list(datasets.epoch_order(5, 3, seed=1, epoch=0))
+    assert list(order) != list(datasets.epoch_order(5, 3, seed=1, epoch=1))
+    assert list(order) != list(datasets.epoch_order(5, 3, seed=2, epoch=0))

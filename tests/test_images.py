@@ -1,0 +1,140 @@
+"""Pictures in and out: every mode that files come in, exact conversions, nothing half written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from s2f_utils import images
+
+
+def test_uint8_and_tensor_are_exact_inverses():
+    every = np.arange(256, dtype=np.uint8).reshape(1, 16, 16, 1).repeat(3, axis=3)
+    tensor = images.to_tensor(every)
+    assert tensor.shape == (1, 3, 16, 16) and tensor.dtype == torch.float32
+    assert (tensor.min().item(), tensor.max().item()) == (-1.0, 1.0)
+    assert np.array_equal(images.to_uint8(tensor), every)
+    assert torch.equal(images.to_tensor(torch.from_numpy(every).permute(0, 3, 1, 2)), tensor)
+
+
+def test_values_beyond_the_range_are_clamped_and_nan_is_refused():
+    out = images.to_uint8(torch.tensor([-3.0, 3.0, 0.0]).view(1, 3, 1, 1))
+    assert out.tolist() == [[[[0, 255, 128]]]]
+    with pytest.raises(ValueError, match="NaN"):
+        images.to_uint8(torch.full((1, 3, 2, 2), float("nan")))
+    with pytest.raises(ValueError, match="add a batch axis"):
+        images.to_uint8(torch.zeros(3, 2, 2))
+
+
+def save_as(path, mode):
+    grey = np.full((4, 6), 200, np.uint8)
+    if mode == "I;16":
+        Image.fromarray((grey.astype(np.uint16) * 257)).save(path)
+    elif mode == "RGBA":
+        Image.fromarray(np.dstack([np.zeros((4, 6, 3), np.uint8), np.full((4, 6), 55, np.uint8)])).save(path)
+    elif mode == "P with transparency":
+        picture = Image.fromarray(np.zeros((4, 6), np.uint8), mode="P")
+        picture.putpalette([10, 20, 30] + [0] * 765)
+        picture.save(path, transparency=0)
+    elif mode == "CMYK":
+        Image.new("CMYK", (6, 4), (0, 0, 0, 55)).save(path)
+    else:
+        Image.fromarray(grey).convert(mode).save(path)
+
+
+@pytest.mark.parametrize(
+    "mode, suffix, expected",
+    [
+        ("L", "png", 200),
+        ("RGB", "png", 200),
+        ("RGB", "bmp", 200),
+        ("1", "png", None),
+        ("LA", "png", 200),
+        ("I;16", "png", 200),
+        ("RGBA", "png", 200),
+        ("P with transparency", "png", 255),
+        ("CMYK", "tif", 200),
+    ],
+)
+def test_any_mode_becomes_rgb_as_it_is_meant_to_be_seen(mode, suffix, expected, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    save_as(path, mode)
+    found = images.load_rgb(path)
+    assert found.shape == (4, 6, 3) and found.dtype == np.uint8
+    if expected is not None:
+        assert abs(found.astype(int) - expected).max() <= 1
+
+
+def test_exif_rotation_is_obeyed(tmp_path):
+    picture = Image.fromarray(np.zeros((4, 6, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90 degrees
+    picture.save(tmp_path / "a.jpg", exif=exif)
+    assert images.load_rgb(tmp_path / "a.jpg").shape == (6, 4, 3)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [(b"just text", "not a picture"), (b"", "not a picture"), ("cut", "damaged or cut off")],
+)
+def test_bad_files_are_named(content, message, tmp_path):
+    path = tmp_path / "a.png"
+    if content == "cut":
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        images.save(tmp_path / "whole.png", noise)
+        content = (tmp_path / "whole.png").read_bytes()[:3000]
+    path.write_bytes(content)
+    with pytest.raises(images.ImageError, match=f"a.png: {message}"):
+        images.load_rgb(path)
+    with pytest.raises(FileNotFoundError, match="no such picture"):
+        images.load_rgb(tmp_path / "b.png")
+
+
+def test_too_many_pixels_are_refused_before_decoding(tmp_path, monkeypatch):
+    images.save(tmp_path / "a.png", np.zeros((20, 20, 3), np.uint8))
+    monkeypatch.setattr(images, "MAX_PIXELS", 300)
+    with pytest.raises(images.ImageError, match="20x20 pixels"):
+        images.load_rgb(tmp_path / "a.png")
+
+
+def test_save_is_complete_or_absent(tmp_path, monkeypatch):
+    path = images.save(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8), generated=True)
+    assert "not evidence" in Image.open(path).text["Description"]
+    before = path.read_bytes()
+
+    def broken(self, target, **options):
+        with open(target, "wb") as file:
+            file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", broken)
+    with pytest.raises(OSError, match="No space"):
+        images.save(path, np.ones((8, 8, 3), np.uint8))
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_save_refuses_what_is_no_picture(tmp_path):
+    with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
+        images.save(tmp_path / "a.png", np.zeros((8, 8, 3)))
+    with pytest.raises(ValueError, match="unknown picture format '.xyz'"):
+        images.save(tmp_path / "a.xyz", np.zeros((8, 8, 3), np.uint8))
+
+
+def test_tracks_a_and_b_of_the_protocol():
+    rng = np.random.default_rng(0)
+    crop = rng.integers(0, 256, (250, 200, 3), dtype=np.uint8)
+    stretched = images.resize(crop, 256, "stretch")
+    assert np.array_equal(stretched, np.asarray(Image.fromarray(crop).resize((256, 256), Image.Resampling.BICUBIC)))
+    padded = images.resize(crop, 256, "pad", fill=(0, 0, 0))
+    assert np.array_equal(padded[3:253, 28:228], crop)
+    assert padded[:3].max() == padded[253:].max() == padded[:, :28].max() == padded[:, 228:].max() == 0
+    with pytest.raises(ValueError, match="stretch, pad"):
+        images.resize(crop, 256, "crop")
+
+
+def test_padding_takes_the_colour_of_the_paper():
+    drawing = np.full((20, 10, 3), (250, 240, 230), np.uint8)
+    drawing[5:15, 3:7] = 0
+    assert images.resize(drawing, 32, "pad")[0, 0].tolist() == [250, 240, 230]

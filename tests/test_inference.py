@@ -1,0 +1,105 @@
+"""From a network to pictures: both modes, any aspect ratio, published checkpoints, nothing changed on the way."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_utils import checkpoints, images, inference, models
+
+
+@pytest.fixture()
+def net():
+    torch.manual_seed(0)
+    net = models.init_weights(models.build("unet", num_downs=6, base_filters=4))
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.rand(4, 3, 64, 64) * 2 - 1)  # running statistics that differ from any one image's
+    return net.eval()
+
+
+def test_deterministic_mode_is_deterministic_and_leaves_no_trace(net):
+    x = torch.rand(2, 3, 64, 64) * 2 - 1
+    net.train()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    assert torch.equal(inference.generate(net, x), inference.generate(net, x))
+    assert net.training and all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
+def test_paper_mode_is_the_published_test_script(net):
+    x = torch.rand(3, 3, 64, 64) * 2 - 1
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    torch.manual_seed(5)
+    found = inference.generate(net, x, "paper")
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert not any(m.training for m in net.modules())
+    torch.manual_seed(5)
+    with torch.no_grad():  # what the script does: the network left in training mode, one image at a time
+        expected = torch.cat([net.train()(one) for one in x.split(1)])
+    assert torch.allclose(found, expected, atol=1e-6)
+    assert not torch.equal(found, inference.generate(net.eval(), x, "paper"))
+
+
+def test_unknown_mode_is_an_error(net):
+    with pytest.raises(ValueError, match="deterministic, paper"):
+        inference.generate(net, torch.zeros(1, 3, 64, 64), "fast")
+
+
+@pytest.fixture()
+def translator(net, tmp_path):
+    meta = {"direction": "sketch-to-photo", "size_px": 64, "fit": "stretch", "method": "pix2pix"}
+    return inference.load(checkpoints.save_generator(tmp_path / "generator.safetensors", net, meta), "cpu")
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad"])
+@pytest.mark.parametrize("height, width", [(250, 200), (64, 64), (30, 90), (17, 16)])
+def test_any_aspect_ratio_comes_back(translator, fit, height, width):
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    out = translator.translate(image, fit=fit)
+    scale = 64 / max(height, width)
+    assert out.shape == (round(height * scale), round(width * scale), 3) and out.dtype == np.uint8
+
+
+def test_padding_is_cropped_away_exactly(translator):
+    class Identity(torch.nn.Module):
+        def forward(self, x):
+            return x
+
+    translator.net = Identity()
+    image = np.random.default_rng(0).integers(0, 256, (64, 40, 3), dtype=np.uint8)
+    assert np.array_equal(translator.translate(image, fit="pad"), image)
+    translator.fit = "pad"  # trained on padded data: small pictures keep their size
+    small = image[:30, :20]
+    assert np.array_equal(translator.translate(small), small)
+
+
+def test_pictures_that_cannot_be_used_are_named(translator):
+    with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
+        translator.translate(np.zeros((64, 64), np.uint8))
+    with pytest.raises(images.ImageError, match="1x1 pixels shows no face"):
+        translator.translate(np.zeros((1, 1, 3), np.uint8))
+
+
+def test_published_checkpoint_by_file_name(net, tmp_path):
+    """Saved the way the published code saves it: the state dict of a DataParallel network, on its own."""
+    path = tmp_path / "latest_net_G.pth"
+    torch.save({f"module.{k}": v for k, v in net.state_dict().items()}, path)
+    translator = inference.load(path, "cpu")
+    assert (translator.size_px, translator.direction, translator.net.name) == (64, "sketch-to-photo", "unet")
+    x = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
+    with torch.no_grad():
+        expected = images.to_uint8(net(images.to_tensor(x)))
+    assert np.array_equal(translator.translate_batch(x), expected)
+
+
+def test_generator_file_keeps_what_it_says_about_itself(translator):
+    assert translator.meta["method"] == "pix2pix" and translator.fit == "stretch" and translator.size_px == 64
+
+
+def test_find_pictures_takes_files_and_folders(tmp_path):
+    for name in ("b.png", "a.JPG", ".hidden.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [p.name for p in inference.find_pictures([tmp_path, tmp_path / "b.png"])] == ["a.JPG", "b.png", "b.png"]
+    with pytest.raises(FileNotFoundError, match="no such picture or folder"):
+        inference.find_pictures([tmp_path / "c.png"])

@@ -1,0 +1,102 @@
+"""The notebooks keep to the template, and a broken one fails the tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+MAX_CODE_LINES = 15
+
+
+def load(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def test_there_are_notebooks():
+    assert "02_pix2pix.ipynb" in [p.name for p in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_template(path):
+    notebook = load(path)
+    cells = notebook.cells
+    assert cells[0].source.startswith(f"# {path.name[:2]} ") and "colab-badge.svg" in cells[0].source
+    for profile in ("demo", "full", "fast"):
+        assert f"`{profile}`" in cells[0].source
+    setup, parameters, begin = code_cells(notebook)[:3]
+    assert setup.source.startswith("# Set-up, the same in every notebook")
+    assert parameters.metadata.tags == ["parameters"] and "# @param" in parameters.source
+    assert "runtime.start(" in begin.source
+    text = "\n".join(cell.source for cell in cells)
+    assert "if FAST" not in text and "zip_results" in text and "## Summary" in text and "<summary>Hint" in text
+    assert text.count("check(") >= 8
+    taught = [c for c in code_cells(notebook)[2:] if len([ln for ln in c.source.splitlines() if ln]) > MAX_CODE_LINES + 5]
+    assert not taught, f"cells of more than {MAX_CODE_LINES} lines: {[c.source[:60] for c in taught]}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_committed_outputs_are_a_demo_run_without_errors(path):
+    notebook = load(path)
+    assert path.stat().st_size < 1_000_000
+    outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error"]
+    text = "".join(o.get("text", "") for o in outputs if o.output_type == "stream")
+    assert "profile: demo" in text and "✓" in text
+    assert "✗" not in text
+    assert not re.search(r"/(home|root|work|Users|content)/", text), "a path of one machine is in the outputs"
+    assert any("image/jpeg" in o.get("data", {}) or "image/png" in o.get("data", {}) for o in outputs)
+
+
+def run_nbval(path: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--nbval-lax", "--nbval-current-env", str(path)],
+        capture_output=True, text=True, timeout=300, cwd=path.parent,
+        env={**os.environ, "S2F_STRICT": "1", "S2F_PROFILE": "fast", "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+def test_a_broken_cell_fails_and_a_false_check_fails(tmp_path):
+    """The same command as `make test`, on three notebooks of two cells."""
+    codes = {
+        "whole": "assert check(1 + 1 == 2, 'one and one are two')",
+        "broken": "undefined_name",
+        "false": "check(1 + 1 == 3, 'one and one are three')",
+    }
+    results = {}
+    for name, code in codes.items():
+        cells = [nbformat.v4.new_code_cell("from s2f_utils.runtime import check"), nbformat.v4.new_code_cell(code)]
+        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / f"{name}.ipynb")
+        results[name] = run_nbval(tmp_path / f"{name}.ipynb")
+    assert results["whole"].returncode == 0, results["whole"].stdout
+    for name, reason in (("broken", "NameError"), ("false", "one and one are three")):
+        assert results[name].returncode == 1, results[name].stdout
+        assert "1 failed, 1 passed" in results[name].stdout and reason in results[name].stdout
+
+
+def test_a_cell_broken_in_the_real_notebook_fails(tmp_path):
+    """The first cells of notebook 02, with its level of the U-Net broken: the check in it has to notice."""
+    notebook = load(ROOT / "notebooks" / "02_pix2pix.ipynb")
+    last = next(i for i, c in enumerate(notebook.cells) if "these twelve lines are one level" in c.source)
+    notebook.cells = notebook.cells[: last + 1]
+    broken = next(c for c in notebook.cells if c.source.startswith("class Level"))
+    assert "LeakyReLU(0.2)" in broken.source
+    broken.source = broken.source.replace("LeakyReLU(0.2)", "LeakyReLU(0.5)")
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    nbformat.write(notebook, folder / "02_broken.ipynb")
+    done = run_nbval(folder / "02_broken.ipynb")
+    assert done.returncode == 1 and "one level of the published U-Net" in done.stdout, done.stdout[-3000:]
+    assert "1 failed" in done.stdout

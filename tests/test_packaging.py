@@ -1,0 +1,234 @@
+"""pyproject.toml (ranges), requirements.txt and environment.yml (pins) say the same, each with its reasons."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYTHONS = ("3.11", "3.12", "3.13")
+
+# What is imported under another name than it is installed under.
+DISTRIBUTIONS = {
+    "IPython": "ipython",
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+    "_pytest": "pytest",
+}
+# Declared although no line imports them: they are run as commands, or come into play through another package.
+COMMANDS = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "ruff", "pre-commit", "nbstripout"}
+# Declared for what the plan promises and the code does not do yet: take a name out when the code does it.
+NOT_YET = {"wandb"}
+# Optional packages: imported where they are there, never required. google.colab is there in Colab only.
+OPTIONAL = {"google", "gfpgan"}
+OURS = {"s2f_utils", "data_prep", "tests", "tools", "benchmarks"}
+
+
+def commented(text: str, pattern: str) -> dict[str, str]:
+    """{requirement: reason} of the lines that match; the reason is what follows the last ` # `."""
+    found = {}
+    for line in text.splitlines():
+        match = re.fullmatch(pattern + r"(?:\s+#\s*(?P<reason>.*))?", line)
+        if match:
+            found[match["requirement"].strip()] = (match["reason"] or "").strip()
+    return found
+
+
+def ranges() -> dict[str, str]:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    section = text[text.index("\ndependencies = [") : text.index("[project.scripts]")]
+    return commented(section, r'\s+"(?P<requirement>[^"]+)",?')
+
+
+def pins() -> dict[str, str]:
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return commented(text, r"(?P<requirement>[A-Za-z][^#]*?)")
+
+
+def conda_pins() -> dict[str, str]:
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    return commented(text, r"\s{6}- (?P<requirement>[A-Za-z][^#]*?)")
+
+
+def by_name(requirements) -> dict[str, list[Requirement]]:
+    grouped: dict[str, list[Requirement]] = {}
+    for requirement in map(Requirement, requirements):
+        grouped.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return grouped
+
+
+def active(requirement: Requirement, python: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate(
+        {"python_version": python, "python_full_version": f"{python}.0"}
+    )
+
+
+def version_of(requirement: Requirement) -> str:
+    """The version of a pin; an error for anything that is not one."""
+    (specifier,) = requirement.specifier
+    assert specifier.operator == "==" and "*" not in specifier.version, f"{requirement} is not an exact pin"
+    return specifier.version
+
+
+def declared() -> list[str]:
+    return PROJECT["dependencies"] + [r for extra in PROJECT["optional-dependencies"].values() for r in extra]
+
+
+def test_the_comments_were_read_for_every_requirement():
+    assert sorted(ranges()) == sorted(requirement.replace('"', "'") for requirement in declared())
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert sorted(conda_pins()) == sorted(from_pip)
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert len(pins()) == len([line for line in lines if line and not line.startswith("#")])
+
+
+@pytest.mark.parametrize("source", [ranges, pins, conda_pins])
+def test_each_dependency_has_its_reason_beside_it(source):
+    without = [requirement for requirement, reason in source().items() if len(reason) < 8]
+    assert without == []
+
+
+def test_the_three_files_name_the_same_packages():
+    assert set(by_name(declared())) == set(by_name(pins())) == set(by_name(conda_pins()))
+
+
+def test_both_pin_files_have_the_same_pins():
+    assert sorted(map(str, map(Requirement, pins()))) == sorted(map(str, map(Requirement, conda_pins())))
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_on_each_python_every_range_has_one_pin_inside(python):
+    pinned = by_name(pins())
+    for requirement in map(Requirement, declared()):
+        candidates = [pin for pin in pinned[canonicalize_name(requirement.name)] if active(pin, python)]
+        expected = 1 if active(requirement, python) else 0
+        assert len(candidates) == expected, f"{requirement} on Python {python}: {list(map(str, candidates))}"
+        for pin in candidates:
+            assert requirement.specifier.contains(version_of(pin)), f"{pin} is outside of {requirement}"
+
+
+def test_supported_pythons_agree_everywhere():
+    required = SpecifierSet(PROJECT["requires-python"])
+    assert [v for v in ("3.9", "3.10", *PYTHONS, "3.14", "3.15") if required.contains(f"{v}.1")] == list(PYTHONS)
+    classifiers = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if "Python :: 3." in c]
+    assert classifiers == list(PYTHONS)
+    script = (ROOT / "tools" / "setup_venv.sh").read_text(encoding="utf-8")
+    assert f'SUPPORTED=${{SUPPORTED:-"{" ".join(PYTHONS)}"}}' in script
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
+    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == [PYTHONS[0], PYTHONS[-1]]
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    assert environment["dependencies"][0].removeprefix("python=") in PYTHONS
+
+
+def test_the_ranges_leave_colab_alone():
+    """What Colab has of our dependencies is inside our ranges, so that pip has nothing to change."""
+    lines = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8").splitlines()
+    colab = by_name(line for line in lines if line and not line.startswith("#"))
+    versions = {name: version_of(found[0]) for name, found in colab.items()}
+    named_in_the_plan = {
+        "torch": "2.11.0",
+        "torchvision": "0.26.0",
+        "numpy": "2.1.3",
+        "ipywidgets": "7.7.1",
+        "ipykernel": "6.17.1",
+        "notebook": "6.5.7",
+    }
+    assert {name: versions.get(name) for name in named_in_the_plan} == named_in_the_plan
+    core = by_name(PROJECT["dependencies"])
+    there = set(core) & set(versions)
+    assert {"torch", "torchvision", "numpy", "pillow", "ipywidgets", "scikit-image"} <= there
+    for name in there:
+        assert core[name][0].specifier.contains(versions[name]), f"Colab's {name} {versions[name]}: {core[name][0]}"
+
+
+def test_the_colab_check_sees_a_changed_version():
+    spec = importlib.util.spec_from_file_location("colab_check", ROOT / "tests" / "colab_check.py")
+    colab_check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(colab_check)
+    before = colab_check.parse_pins("torch==2.11.0\nJinja2==3.1.6  # why\nnumpy==2.1.3\n# pandas==1\n")
+    assert before == {"torch": "2.11.0", "jinja2": "3.1.6", "numpy": "2.1.3"}
+    after = colab_check.parse_pins("jinja2==3.1.6\nnumpy==2.2.0\nkornia==0.9.0\nsketch_to_face @ file:///x")
+    assert after["sketch-to-face"] == "file:///x"
+    assert colab_check.changes(before, after) == ["numpy: 2.1.3 → 2.2.0", "torch: 2.11.0 → gone"]
+    assert colab_check.changes(before, {**before, "kornia": "0.9.0"}) == []
+
+
+def test_the_version_stands_in_one_place():
+    assert "version" in PROJECT["dynamic"] and "version" not in PROJECT
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    place = ROOT / tables["tool"]["hatch"]["version"]["path"]
+    (version,) = re.findall(r'(?m)^__version__ = "([^"]+)"$', place.read_text(encoding="utf-8"))
+    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", version)
+    assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    others = [p for p in [*ROOT.glob("s2f_utils/**/*.py"), *ROOT.glob("data_prep/**/*.py")] if p != place]
+    assert len(others) > 5
+    assert [p.name for p in others if re.search(r"(?m)^__version__\s*=\s*[\"']", p.read_text(encoding="utf-8"))] == []
+
+
+def test_the_readme_and_the_hooks_repeat_the_pins():
+    pinned = {name: version_of(found[0]) for name, found in by_name(pins()).items()}
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+    used = by_name(r for hook in hooks for r in hook["additional_dependencies"])
+    assert {"ruff", "nbstripout"} <= set(used)
+    for name in set(used) & set(pinned):
+        assert {version_of(r) for r in used[name]} == {pinned[name]}
+    named = re.findall(r"\b([a-z][a-z-]+)==([\d.]+\d)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert named and all(pinned[name] == version for name, version in named)
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names of what a Python file imports, inside functions too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names - set(sys.stdlib_module_names) - OURS
+
+
+def imports_below(*folders: str) -> set[str]:
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    names = set().union(*map(imported, files)) - {path.stem for path in files}
+    return {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in names - OPTIONAL}
+
+
+def test_the_library_imports_what_it_declares_and_nothing_else():
+    core = set(by_name(PROJECT["dependencies"]))
+    optional = set(by_name(PROJECT["optional-dependencies"]["tracking"]))
+    used = imports_below("s2f_utils", "data_prep")
+    assert used - core - optional == set(), "imported, but not declared in pyproject.toml"
+    assert core - used == set(), "declared in pyproject.toml, but never imported"
+
+
+def test_tests_and_tools_import_what_is_declared():
+    used = imports_below("s2f_utils", "data_prep", "tests", "tools", "benchmarks")
+    everything = set(by_name(declared()))
+    assert used - everything == set(), "imported, but not declared in pyproject.toml"
+    assert everything - used - COMMANDS - OPTIONAL == NOT_YET, "declared in pyproject.toml, but never used"
+
+
+def test_commands_named_in_the_documents_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"(?m)^([a-z][a-z-]*):", makefile))
+    for document in ("README.md", "CONTRIBUTING.md", ".ci/run"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        named = set(re.findall(r"(?m)(?:^|`)make (?:[A-Z0-9_]+=\S+ )*([a-z-]+)", text))
+        assert named and named <= targets, f"{document}: {named - targets}"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env tests notebooks" in readme
+    assert "--dist loadscope --nbval-lax --nbval-current-env tests notebooks" in makefile

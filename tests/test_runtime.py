@@ -1,0 +1,97 @@
+"""The machine and the run: devices, precision, generators, numbered folders, checks, the zip of results."""
+
+from __future__ import annotations
+
+import random
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_utils import models, runtime
+from s2f_utils.tracking import RunLog, read_log
+
+
+def test_unknown_device_lists_what_is_there():
+    with pytest.raises(ValueError, match="use one of auto, .*cpu"):
+        runtime.pick_device("tpu")
+    assert runtime.pick_device("cpu").type == "cpu"
+
+
+def test_precision_follows_the_hardware(monkeypatch):
+    cpu = torch.device("cpu")
+    for has, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(runtime, "cpu_has_bfloat16", lambda has=has: has)
+        assert runtime.pick_precision(cpu).dtype == expected
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    t4 = runtime.pick_precision(torch.device("cuda"))
+    assert t4.dtype == torch.float16 and t4.channels_last
+    with pytest.raises(ValueError, match="float16 training needs a GPU"):
+        runtime.pick_precision(cpu, "float16")
+
+
+def test_prepared_network_answers_in_float32_and_trains_its_own_weights():
+    precision = runtime.pick_precision(torch.device("cpu"), "bfloat16")
+    torch.manual_seed(0)
+    net = models.init_weights(models.build("patchgan", in_channels=3, base_filters=8))
+    x = torch.rand(1, 3, 64, 64)
+    exact = net(x)
+    keys = list(net.state_dict())
+    precision.prepare(net)
+    out = net(precision.images(x))
+    assert out.dtype == torch.float32 and list(net.state_dict()) == keys
+    assert 0 < (out - exact).abs().max() < 0.05 * exact.abs().max() + 0.02
+    out.sum().backward()
+    assert all(p.grad.dtype == torch.float32 for p in net.parameters())
+
+
+def test_random_generators_are_put_back():
+    runtime.seed_everything(3)
+    state = runtime.rng_state()
+    first = (random.random(), np.random.rand(), torch.rand(1).item())
+    runtime.set_rng_state(state)
+    assert (random.random(), np.random.rand(), torch.rand(1).item()) == first
+    runtime.seed_everything(3)
+    assert random.random() == first[0]
+
+
+def test_run_folders_are_numbered_and_never_reused(tmp_path):
+    names = [runtime.new_run_folder(tmp_path / "runs", name).name for name in ("a", "b", "a")]
+    assert names == ["0001-a", "0002-b", "0003-a"]
+    assert runtime.last_run_folder(tmp_path / "runs", "a") is None
+    for name in names:
+        (tmp_path / "runs" / name / "resume.pt").write_bytes(b"")
+    assert runtime.last_run_folder(tmp_path / "runs", "a").name == "0003-a"
+    assert runtime.last_run_folder(tmp_path / "nowhere", "a") is None
+
+
+def test_check_is_strict_only_where_asked(monkeypatch, capsys):
+    monkeypatch.delenv("S2F_STRICT", raising=False)
+    assert runtime.check(True, "water is wet") and not runtime.check(False, "fire is cold")
+    assert capsys.readouterr().out == "✓ water is wet\n✗ not so this time: fire is cold\n"
+    monkeypatch.setenv("S2F_STRICT", "1")
+    with pytest.raises(AssertionError, match="fire is cold"):
+        runtime.check(False, "fire is cold")
+
+
+def test_zip_leaves_data_sets_and_resume_files_out(tmp_path):
+    folder = tmp_path / "02"
+    for name in ("runs/0001-a/report.html", "runs/0001-a/resume.pt", "faces/manifest.csv", "faces/photos/1.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("x")
+    with zipfile.ZipFile(runtime.zip_results(folder)) as archive:
+        assert archive.namelist() == ["02/runs/0001-a/report.html"]
+
+
+def test_log_survives_a_line_cut_off_and_forgets_what_was_not_kept(tmp_path):
+    log = RunLog(tmp_path)
+    for images in (2, 4, 6):
+        log.row({"images": images, "loss": 1.0})
+    with open(log.path, "a") as file:
+        file.write('{"images": 8, "lo')  # killed in the middle of a line
+    log.event("resume", images=4)
+    log.row({"images": 6, "loss": 2.0})
+    rows, events = read_log(tmp_path)
+    assert [(row["images"], row["loss"]) for row in rows] == [(2, 1.0), (4, 1.0), (6, 2.0)]
+    assert [event["event"] for event in events] == ["resume"]

@@ -1,0 +1,78 @@
+"""Execute the notebooks from top to bottom and keep the executed copies. `make notebooks` runs it.
+
+The profile comes from S2F_PROFILE, as everywhere. A notebook that fails is kept too, up to the cell that failed, and
+the exit status says so. Without arguments the whole series is executed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def series(root: Path = ROOT) -> list[Path]:
+    """The numbered notebooks, in order."""
+    return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+
+
+def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> tuple[float, str]:
+    """Run the notebook `source` in the working directory `folder` and write what came out to `target`.
+
+    Returns the seconds it took and the error, empty when there was none. `timeout_s` is for one cell.
+    """
+    notebook = nbformat.read(source, as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=timeout_s,
+        kernel_name="python3",
+        record_timing=False,  # times in the metadata would make every run a change to commit
+        resources={"metadata": {"path": str(folder)}},
+    )
+    start = time.monotonic()
+    error = ""
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as failure:
+        error = str(failure)
+    seconds = time.monotonic() - start
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f".{target.name}.part")
+    nbformat.write(notebook, part)
+    os.replace(part, target)
+    return seconds, error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; 0 when every notebook ran to its end."""
+    parser = argparse.ArgumentParser(prog="run_notebooks", description=__doc__.partition("\n")[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, help="default: notebooks/[0-9]*.ipynb")
+    parser.add_argument("--out", type=Path, default=Path("runs/notebooks"), help="folder of the executed copies")
+    options = parser.parse_args(arguments)
+    sources = options.notebooks or series()
+    if not sources:
+        print("run_notebooks: no notebooks found", file=sys.stderr)
+        return 1
+    failed = 0
+    for source in sources:
+        target = options.out / source.name
+        print(f"{source.name} …", flush=True)
+        seconds, error = execute(source, target, source.resolve().parent)
+        outcome = "FAILED" if error else "ok"
+        print(f"{source.name} {outcome}, {seconds:.0f} s, {target.stat().st_size / 1e6:.2f} MB: {target}", flush=True)
+        if error:
+            print(error, file=sys.stderr)
+            failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
