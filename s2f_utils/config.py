@@ -26,6 +26,7 @@ class TrainConfig:
     batch_size: int = 1  # images a step
     epochs: float = 200.0  # passes over the training pairs, unless total_images is given
     total_images: int = 0  # length of training in images; 0: epochs * copies * number of training pairs
+    time_budget_s: float = 0.0  # training is planned shorter where this machine needs longer for it; 0: no limit
     constant_share: float = 0.5  # share of training before the learning rate falls linearly to 0
     copies: int = 1  # how often a pass shows each pair, each time transformed anew (project 1: 130)
     flip: float = 0.5  # probability of mirroring a pair
@@ -48,6 +49,7 @@ class Pix2PixConfig(TrainConfig):
     """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
 
     base_filters: int = 64  # channels of the U-Net's first level
+    num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
     norm: str = "batch"  # batch or instance, in both networks
     dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
     discriminator: str = "patchgan"  # patchgan or pixelgan
@@ -211,12 +213,24 @@ def validate(config: TrainConfig) -> None:
         config.memory_format in ("auto", "channels_last", "contiguous"),
         f"memory_format must be auto, channels_last or contiguous, got {config.memory_format!r}",
     )
-    for name in ("total_images", "log_every_images", "sample_every_images", "save_every_s", "ema_half_life_images"):
+    for name in (
+        "total_images",
+        "log_every_images",
+        "sample_every_images",
+        "save_every_s",
+        "time_budget_s",
+        "ema_half_life_images",
+    ):
         need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
     if isinstance(config, Pix2PixConfig):
         need(
             config.discriminator in ("patchgan", "pixelgan"),
             f"discriminator must be patchgan or pixelgan, got {config.discriminator!r}",
+        )
+        deepest = size.bit_length() - 1
+        need(
+            config.num_downs == 0 or 5 <= config.num_downs <= deepest,
+            f"num_downs must be 0 or from 5 to {deepest} (one pixel) at {size} px, got {config.num_downs}",
         )
         need(config.gan_loss in ("vanilla", "lsgan"), f"gan_loss must be vanilla or lsgan, got {config.gan_loss!r}")
         need(config.norm in ("batch", "instance"), f"norm must be batch or instance, got {config.norm!r}")

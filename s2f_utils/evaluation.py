@@ -96,14 +96,15 @@ def evaluate(
     ids = [pair.id for pair in pairs]
     outputs: dict[str, np.ndarray] = {}
     labels: dict[str, str] = {}
-    began = time.monotonic()
+    seconds = 0.0
     for mode in modes:
+        began = time.monotonic()
         made = _translate_all(translator, inputs, mode, f"translating ({mode})", progress)
+        seconds += (time.monotonic() - began) / (len(pairs) * len(modes))
         key = name if len(modes) == 1 else f"{name}, {mode}"
         outputs[key], labels[key] = made, key
         for identity, picture in zip(ids, made, strict=True):
             images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
-    seconds = (time.monotonic() - began) / (len(pairs) * len(modes))
 
     train = manifest.split("train")[:MAX_TRAIN_FOR_TRIVIAL]
     if train and split != "train":

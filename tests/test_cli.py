@@ -73,7 +73,9 @@ def test_report_is_one_file_that_asks_for_nothing(trained):
 
 def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained, faces_manifest, tmp_path, capsys):
     out = tmp_path / "scores"
-    assert cli.main(["evaluate", str(trained), "--data", str(faces_manifest), "--out", str(out), "--device", "cpu"]) == 0
+    assert (
+        cli.main(["evaluate", str(trained), "--data", str(faces_manifest), "--out", str(out), "--device", "cpu"]) == 0
+    )
     assert "ridge regression" in capsys.readouterr().out
     first, second = (json.loads((p / "metrics.json").read_text())["rows"] for p in (trained / "evaluation", out))
     assert first == second
@@ -158,7 +160,9 @@ def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
     victim.sketch.unlink()
     assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
     assert f"sketch sketches/{victim.id}.png does not exist" in said(capsys)
-    assert cli.main(["train", "pix2pix", "--data", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    assert (
+        cli.main(["train", "pix2pix", "--data", str(tmp_path / "nowhere"), "--runs", str(tmp_path / "r"), *TINY]) == 2
+    )
     assert "nowhere" in said(capsys)
     assert not (tmp_path / "r").exists()
 

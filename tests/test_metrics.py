@@ -126,7 +126,9 @@ def test_trivial_rows_of_the_protocol_on_cuhk():
     with open(SHARED / "expected_pairs.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             part = "training" if row["split"] == "train" else "testing"
-            paths = (SHARED / f"CUHK_{part}_cropped_{d}" / row[k] for d, k in (("sketches", "sketch"), ("photos", "photo")))
+            paths = (
+                SHARED / f"CUHK_{part}_cropped_{d}" / row[k] for d, k in (("sketches", "sketch"), ("photos", "photo"))
+            )
             pictures[row["split"]].append([images.resize(images.load_rgb(p), 256) for p in paths])
     train, test = np.array(pictures["train"]), np.array(pictures["test"])
     assert (len(train), len(test)) == (88, 100)

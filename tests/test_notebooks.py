@@ -42,7 +42,9 @@ def test_template(path):
     text = "\n".join(cell.source for cell in cells)
     assert "if FAST" not in text and "zip_results" in text and "## Summary" in text and "<summary>Hint" in text
     assert text.count("check(") >= 8
-    taught = [c for c in code_cells(notebook)[2:] if len([ln for ln in c.source.splitlines() if ln]) > MAX_CODE_LINES + 5]
+    taught = [
+        c for c in code_cells(notebook)[2:] if len([ln for ln in c.source.splitlines() if ln]) > MAX_CODE_LINES + 5
+    ]
     assert not taught, f"cells of more than {MAX_CODE_LINES} lines: {[c.source[:60] for c in taught]}"
 
 

@@ -63,7 +63,9 @@ def test_stop_and_resume_is_bit_for_bit_the_uninterrupted_run(tiny, manifest, tm
     assert train(second, progress=False) == "done"
     expected, found = all_tensors(whole), all_tensors(second)
     assert set(expected) == set(found) and len(expected) > 100
-    different = [key for key in expected if not torch.equal(torch.as_tensor(expected[key]), torch.as_tensor(found[key]))]
+    different = [
+        key for key in expected if not torch.equal(torch.as_tensor(expected[key]), torch.as_tensor(found[key]))
+    ]
     assert different == []
     rows = [{k: v for k, v in row.items() if "second" not in k} for row in read_log(second.folder)[0]]
     assert rows == [{k: v for k, v in row.items() if "second" not in k} for row in read_log(whole.folder)[0]]
@@ -235,7 +237,9 @@ def test_chunks_add_up_to_the_whole(tiny, manifest, tmp_path):
     assert reasons == ["chunk"] * 11 + ["done"]
     whole = start(tiny, manifest, tmp_path / "whole")
     train(whole, progress=False)
-    assert all(torch.equal(a, b) for a, b in zip(run.model.net_g.parameters(), whole.model.net_g.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(run.model.net_g.parameters(), whole.model.net_g.parameters(), strict=True)
+    )
 
 
 def test_init_starts_from_given_weights_and_refuses_others(tiny, manifest, tmp_path):
@@ -258,6 +262,21 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     fewer = datasets.Manifest(manifest.path, [p for p in manifest.pairs if p.id != run.data.pairs[0].id])
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
+
+
+def test_time_budget_plans_shorter_where_the_machine_is_slow(tiny, manifest, tmp_path):
+    roomy = start(tiny, manifest, tmp_path, time_budget_s=1000.0)
+    assert roomy.total_images == 24
+    tight = start(tiny, manifest, tmp_path, total_images=10**9, time_budget_s=0.5)
+    assert 2 <= tight.total_images < 10**4
+    began = time.monotonic()
+    assert train(tight, callbacks=[StopAt(2)], progress=False) == "stopped"
+    again = start(tiny, manifest, tmp_path, total_images=10**9, time_budget_s=0.5, resume="auto")
+    assert (again.folder, again.total_images, again.images_seen) == (tight.folder, tight.total_images, 2)
+    assert train(again, progress=False) == "done" and time.monotonic() - began < 30
+    weights = [p.clone() for p in start(tiny, manifest, tmp_path, time_budget_s=9e9).model.net_g.parameters()]
+    plain = start(tiny, manifest, tmp_path).model.net_g.parameters()
+    assert all(torch.equal(a, b) for a, b in zip(weights, plain, strict=True))  # measuring changes no starting weight
 
 
 def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):

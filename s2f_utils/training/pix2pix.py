@@ -40,7 +40,7 @@ class Pix2Pix:
 
     def __init__(self, config: Pix2PixConfig, precision: Precision) -> None:
         self.config = config
-        num_downs = config.size_px.bit_length() - 1  # down to 1x1 pixel, as the published U-Net
+        num_downs = config.num_downs or config.size_px.bit_length() - 1
         net_g = models.build(
             "unet", num_downs=num_downs, base_filters=config.base_filters, norm=config.norm, dropout=config.dropout
         )

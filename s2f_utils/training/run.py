@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import statistics
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,6 +171,11 @@ def open_run(
     train_pairs = manifest.split("train")
     if not train_pairs:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
+    total = config.total_images or round(config.epochs * config.copies * len(train_pairs))
+    folder, state = _find_resume(resume, runs, name or method, config, total)
+    is_new = folder is None
+    if config.time_budget_s:
+        total = min(total, _images_in_time(method, config, precision)) if is_new else state["total_images"]
     runtime.seed_everything(config.seed)
     model = METHODS[method](config, precision)
     if init is not None:
@@ -176,13 +183,10 @@ def open_run(
     ema = checkpoints.EMA(model.net_g, config.ema_half_life_images) if config.ema_half_life_images else None
     if ema:
         precision.prepare(ema.net)
-    total = config.total_images or round(config.epochs * config.copies * len(train_pairs))
     data = PairedData(train_pairs, config.load_size_px, torch_device, progress=progress)
     samples = PairedData((manifest.split("val") or train_pairs)[: config.num_samples], config.size_px, torch_device)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg)
 
-    folder, state = _find_resume(resume, runs, name or method, config, total)
-    is_new = folder is None
     _check_space(Path(runs), model)
     if is_new:
         folder = runtime.new_run_folder(runs, name or method)
@@ -202,6 +206,20 @@ def open_run(
         run.log.event("resume", images=run.images_seen)
     live.write_controls()
     return run
+
+
+def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
+    """How many images this machine trains on in the time budget: from a few steps of a throw-away model."""
+    model = METHODS[method](config, precision)
+    shape = (config.batch_size, 3, config.size_px, config.size_px)
+    a = b = precision.images(torch.zeros(shape, device=precision.device))
+    seconds = []
+    for _ in range(3 + num_steps):
+        began = time.monotonic()
+        float(model.step(a, b, model.live_values())["loss_l1"])  # reading a value waits for the device
+        seconds.append(time.monotonic() - began)
+    per_step = 1.1 * statistics.median(seconds[3:])  # a tenth more for data, log, samples and saves
+    return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
 
 
 def _check_space(runs: Path, model: Any) -> None:
@@ -247,7 +265,8 @@ def _find_resume(
         state = checkpoints.load_torch_file(folder / "resume.pt")
         same = {k: v for k, v in state["config"].items() if k not in ("total_images", "epochs")}
         mine = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("total_images", "epochs")}
-        return (folder, state) if same == mine and state["images_seen"] < total else (None, {})
+        end = state["total_images"] if config.time_budget_s else total
+        return (folder, state) if same == mine and state["images_seen"] < end else (None, {})
     folder = Path(resume)
     if not (folder / "resume.pt").is_file():
         raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
