@@ -31,7 +31,7 @@ def test_values_beyond_the_range_are_clamped_and_nan_is_refused():
 def save_as(path, mode):
     grey = np.full((4, 6), 200, np.uint8)
     if mode == "I;16":
-        Image.fromarray((grey.astype(np.uint16) * 257)).save(path)
+        Image.fromarray(grey.astype(np.uint16) * 257).save(path)
     elif mode == "RGBA":
         Image.fromarray(np.dstack([np.zeros((4, 6, 3), np.uint8), np.full((4, 6), 55, np.uint8)])).save(path)
     elif mode == "P with transparency":

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from s2f_utils import checkpoints, datasets
+from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.pix2pix import pix2pix_step
 from s2f_utils.training.run import open_run
-from s2f_utils.tracking import read_log
 
 EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
 
