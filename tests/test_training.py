@@ -264,6 +264,18 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
         start(tiny, fewer, tmp_path, resume=run.folder)
 
 
+def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, num_snapshots=2, ema_half_life_images=6.0)
+    train(run, progress=False)
+    names = [p.name for p in sorted((run.folder / "snapshots").iterdir())]
+    assert names == ["generator-00000008.safetensors", "generator-00000016.safetensors"]
+    net, meta = checkpoints.load_network(run.folder / "snapshots" / names[0])
+    assert meta["images_seen"] == 8 and meta["size_px"] == 32
+    last, _ = checkpoints.load_network(run.folder / "generator.safetensors")
+    assert not torch.equal(next(net.parameters()), next(last.parameters()))
+    assert all(torch.equal(v, run.ema.net.state_dict()[k]) for k, v in last.state_dict().items())
+
+
 def test_time_budget_plans_shorter_where_the_machine_is_slow(tiny, manifest, tmp_path):
     roomy = start(tiny, manifest, tmp_path, time_budget_s=1000.0)
     assert roomy.total_images == 24

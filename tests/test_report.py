@@ -1,0 +1,71 @@
+"""Evaluation tables and the report: labels, numbers, and what is drawn."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from s2f_utils import datasets, evaluation, metrics, models, report, runtime, viz
+from s2f_utils.inference import Translator
+
+
+@pytest.mark.parametrize(
+    "seconds, text", [(0.4, "0 s"), (59.4, "59 s"), (65, "1 min 05 s"), (3599.6, "1 h 00 min"), (7320, "2 h 02 min")]
+)
+def test_durations_as_people_say_them(seconds, text):
+    assert report.duration(seconds) == text
+
+
+def test_trivial_rows_are_named_by_what_goes_in():
+    assert evaluation.trivial_labels("sketch-to-photo") == metrics.TRIVIAL_ROWS
+    assert evaluation.trivial_labels("photo-to-sketch") == {
+        "sketch": "the photo itself",
+        "mean": "mean of the training sketches",
+        "nearest": "sketch of the nearest training photo",
+        "ridge": "ridge regression of sketches on photos",
+    }
+
+
+@pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
+def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
+    import torch
+
+    from s2f_utils import images
+
+    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    precision = runtime.pick_precision(torch.device("cpu"), "float32")
+    translator = Translator(precision.prepare(net), precision, direction=direction, size_px=64)
+    manifest = datasets.read_manifest(faces_manifest)
+    result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
+    pair = manifest.split("test")[0]
+    made = images.load_rgb(tmp_path / "outputs" / "deterministic" / f"{pair.id}.png")
+    truth = images.load_rgb(pair.photo if direction == "sketch-to-photo" else pair.sketch)
+    assert result.values["model"]["psnr"][0] == pytest.approx(metrics.METRICS["psnr"].compute(made, truth))
+    rows = list(csv.DictReader(open(tmp_path / "per_image.csv", encoding="utf-8")))
+    assert len(rows) == 5 * len(manifest.split("test"))
+    assert float(rows[0]["psnr"]) == pytest.approx(result.values["model"]["psnr"][0], rel=1e-5)
+    assert "ssim ↑" in result.table() and "l1 ↓" in result.table()
+    with pytest.raises(datasets.DataError, match="no pairs in the split"):
+        evaluation.evaluate(translator, datasets.Manifest(manifest.path, []), tmp_path, progress=False)
+
+
+def test_sheet_places_every_picture():
+    rows = [np.full((2, 8, 8, 3), value, np.uint8) for value in (10, 200)]
+    sheet = viz.sheet(rows, gap_px=4)
+    assert sheet.shape == (28, 28, 3)
+    assert sheet[8, 8, 0] == 10 and sheet[20, 20, 0] == 200 and sheet[0, 0, 0] == 255 and sheet[13, 13, 0] == 255
+
+
+def test_smoothing_keeps_a_constant_and_follows_a_step():
+    assert viz.smooth([3.0] * 5) == pytest.approx([3.0] * 5)
+    after = viz.smooth([0.0] * 50 + [1.0] * 5, half_life=5.0)
+    assert after[54] == pytest.approx(0.5, abs=0.01)
+
+
+def test_curves_mark_the_live_changes():
+    rows = [{"images": n, "loss_d": 1.0, "loss_l1": 1.0 / n, "seconds": n} for n in range(1, 9)]
+    figure = viz.loss_curves(rows, [{"images": 4}])
+    assert [axes.get_title() for axes in figure.axes] == ["loss_d", "loss_l1"]
+    assert all(any(list(line.get_xdata()) == [4, 4] for line in axes.lines) for axes in figure.axes)
