@@ -23,14 +23,14 @@ _PAGE = """<!DOCTYPE html>
 <title>{{ title }}</title>
 <style>
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; }
 .lead { color: GrayText; margin-top: .2rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
-td small { color: GrayText; }
+td small { color: GrayText; display: block; }
 tr.model td { font-weight: 600; }
 .pictures td { padding: 2px; border: 0; } .pictures th { border: 0; font-weight: 400; padding-right: .6rem; }
 .pictures img { display: block; width: {{ shown_px }}px; height: {{ shown_px }}px; }
@@ -101,7 +101,7 @@ def duration(seconds: float) -> str:
     return f"{total // 3600} h {total % 3600 // 60:02d} min"
 
 
-def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: int = 10) -> Path:
+def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: int = 8) -> Path:
     """Write `report.html` into a run folder from its log, its samples, and an evaluation; returns its path.
 
     The pictures shown are the first of the split, not the best. The file refers to no other file or address.

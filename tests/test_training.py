@@ -191,6 +191,12 @@ def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tm
     assert json.loads((run.folder / "controls.json").read_text())["stop"] is False
 
 
+def test_settings_beyond_a_sliders_range_are_allowed(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, lambda_l1=1000.0, total_images=2)
+    assert run.live["lambda_l1"] == 1000.0 == run.live.ranges["lambda_l1"].high
+    assert train(run, progress=False) == "done"
+
+
 def test_pause_waits_and_save_and_sample_act_at_once(tiny, manifest, tmp_path):
     events = []
 
@@ -262,6 +268,7 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     fewer = datasets.Manifest(manifest.path, [p for p in manifest.pairs if p.id != run.data.pairs[0].id])
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
+    assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
 
 
 def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):

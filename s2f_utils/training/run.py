@@ -159,9 +159,9 @@ def open_run(
 ) -> TrainingRun:
     """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
 
-    `resume`: "auto" takes up the newest unfinished run of this name, method, settings and data if there is one;
-    "never" starts a new one; a folder takes up that run, and raises CheckpointError if it does not fit. `init`: a
-    checkpoint whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError
+    `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings and pairs, else
+    starts a new one; "never" starts a new one; a folder takes up that run, and raises CheckpointError if it does not
+    fit. `init`: a checkpoint whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError
     before anything is written.
     """
     config = resolved.config
@@ -172,7 +172,8 @@ def open_run(
     if not train_pairs:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     total = config.total_images or round(config.epochs * config.copies * len(train_pairs))
-    folder, state = _find_resume(resume, runs, name or method, config, total)
+    ids = [pair.id for pair in train_pairs]
+    folder, state = _find_resume(resume, runs, name or method, config, total, ids)
     is_new = folder is None
     if config.time_budget_s:
         total = min(total, _images_in_time(method, config, precision)) if is_new else state["total_images"]
@@ -236,7 +237,11 @@ def _check_space(runs: Path, model: Any) -> None:
 
 
 def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float], dict[str, Range]]:
-    values, ranges = model.live_values(), dict(model.live_ranges)
+    values = model.live_values()
+    ranges = {  # a setting outside of the slider's range moves its end
+        name: dataclasses.replace(r, low=min(r.low, values[name]), high=max(r.high, values[name]))
+        for name, r in model.live_ranges.items()
+    }
     values["augment"], ranges["augment"] = 1.0, Range(0.0, 2.0)
     every = float(config.sample_every_images or max(config.batch_size, total // 20))
     values["sample_every"], ranges["sample_every"] = every, Range(1.0, max(1e9, every), log=True)
@@ -254,7 +259,7 @@ def _load_init(net_g: torch.nn.Module, path: str | Path) -> None:
 
 
 def _find_resume(
-    resume: str | Path, runs: str | Path, name: str, config: TrainConfig, total: int
+    resume: str | Path, runs: str | Path, name: str, config: TrainConfig, total: int, ids: list[str]
 ) -> tuple[Path | None, Mapping[str, Any]]:
     if resume == "never":
         return None, {}
@@ -266,7 +271,8 @@ def _find_resume(
         same = {k: v for k, v in state["config"].items() if k not in ("total_images", "epochs")}
         mine = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("total_images", "epochs")}
         end = state["total_images"] if config.time_budget_s else total
-        return (folder, state) if same == mine and state["images_seen"] < end else (None, {})
+        fits = same == mine and state["data_ids"] == ids and state["images_seen"] < end
+        return (folder, state) if fits else (None, {})
     folder = Path(resume)
     if not (folder / "resume.pt").is_file():
         raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
