@@ -33,7 +33,12 @@ def bare(size_px: int, batch_size: int, precision: str, memory_format: str, *, f
     shape = (batch_size, 3, size_px, size_px)
     a, b = (chosen.images(torch.rand(shape, device=chosen.device) * 2 - 1) for _ in range(2))
     live = model.live_values()
-    return lambda: model.step(a, b, live)
+
+    def step():
+        model.step(a, b, live)
+        model.end_step()
+
+    return step
 
 
 def loop(folder: Path, size_px: int, batch_size: int, num_steps: int):
@@ -46,6 +51,7 @@ def loop(folder: Path, size_px: int, batch_size: int, num_steps: int):
         "load_size_px": round(size_px * 286 / 256),
         "batch_size": batch_size,
         "total_images": 10**9,
+        "ema_half_life_images": 1000.0,
         "sample_every_images": 10**9,
         "log_every_images": batch_size * 4,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -51,7 +52,10 @@ def _floats(net: nn.Module) -> list[Tensor]:
 def save_resume(path: Path, state: Mapping[str, Any]) -> None:
     """Write the whole training state; whoever reads `path` sees the old state or the new one, never half."""
     with atomic_path(path) as temporary:
-        torch.save(dict(state), temporary)
+        try:
+            torch.save(dict(state), temporary)
+        except RuntimeError as error:  # torch's own writer does not raise OSError
+            raise _not_written(path, error) from error
 
 
 def load_torch_file(path: str | os.PathLike) -> Any:
@@ -79,13 +83,22 @@ def load_torch_file(path: str | os.PathLike) -> Any:
 
 def save_generator(path: Path, net: nn.Module, meta: Mapping[str, Any]) -> Path:
     """Write a network's weights as safetensors, with its name, arguments and `meta` as JSON in the file's header."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
     header = {"s2f": json.dumps({"network": net.name, "args": net.args, **meta})}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, metadata=header)
+        try:
+            save_file(tensors, temporary, metadata=header)
+        except SafetensorError as error:
+            raise _not_written(path, error) from error
     return path
+
+
+def _not_written(path: Path, error: Exception) -> OSError:
+    """A writer's own error as the OSError that it stands for: in practice, a full disk."""
+    return OSError(errno.ENOSPC, f"could not be written ({str(error).splitlines()[0][:80]})", str(path))
 
 
 def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
@@ -107,7 +120,13 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         if not isinstance(tensors, Mapping):
             raise CheckpointError(f"{path}: holds a {type(tensors).__name__}, not a state dict")
     try:
+        if "network" in meta:  # ours: a state dict alone does not say how much dropout there was
+            net = models.build(meta["network"], **meta["args"])
+            net.load_state_dict(tensors)
+            return net.eval(), meta
         return models.from_state_dict(tensors), meta
+    except (RuntimeError, TypeError) as error:
+        raise CheckpointError(f"{path}: its weights do not fit what its header says ({error})") from None
     except models.UnknownNetworkError as error:
         raise models.UnknownNetworkError(f"{path}: {error}") from None
 

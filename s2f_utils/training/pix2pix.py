@@ -79,6 +79,11 @@ class Pix2Pix:
         self.scaler.scale(loss).backward()
         self.scaler.step(opt)
 
+    def end_step(self) -> None:
+        """What is due once all optimisers have stepped: the next gradient scale, in float16."""
+        if self.scaler.is_enabled():
+            self.scaler.update()
+
     def step(self, a: Tensor, b: Tensor, live: LiveValues | Mapping[str, float]) -> dict[str, Tensor]:
         """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
 

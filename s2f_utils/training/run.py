@@ -122,7 +122,8 @@ class TrainingRun:
             net.load_state_dict(state["nets"][name])
         for name, opt in self.model.optimizers.items():
             opt.load_state_dict(state["optimizers"][name])
-        self.model.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where training was not in float16: another GPU may go on with it
+            self.model.scaler.load_state_dict(state["scaler"])
         if self.ema:
             self.ema.net.load_state_dict(state["ema"])
         self.live.load_state_dict(state["live"])
@@ -218,6 +219,7 @@ def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precisi
     for _ in range(3 + num_steps):
         began = time.monotonic()
         float(model.step(a, b, model.live_values())["loss_l1"])  # reading a value waits for the device
+        model.end_step()
         seconds.append(time.monotonic() - began)
     per_step = 1.1 * statistics.median(seconds[3:])  # a tenth more for data, log, samples and saves
     return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
