@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from dataclasses import asdict
 from pathlib import Path
 
 import common
 
-from s2f_utils import config, datasets, inference, runtime
+from s2f_utils import config, datasets, inference, metrics, runtime
 from s2f_utils.evaluation import evaluate
 from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import train
@@ -65,10 +66,13 @@ def main() -> None:
         for row, found in result.intervals().items():
             if row not in result.labels or any(row == r["key"] for r in rows):
                 continue
-            trivial = row in ("sketch", "mean", "nearest", "ridge")
+            trivial = row in metrics.TRIVIAL_ROWS
             scores = {n: {k: round(v, 5) for k, v in vars(i).items()} for n, i in found.items()}
             rows.append({"key": row, "label": result.labels[row], **({} if trivial else how), **scores})
-    rows.sort(key=lambda row: row["key"] in ("sketch", "mean", "nearest", "ridge"))
+    path = common.RESULTS / "cuhk_pix2pix.json"  # rows of settings that were not asked for this time are kept
+    before = json.loads(path.read_text(encoding="utf-8"))["results"]["rows"] if path.exists() else []
+    rows += [row for row in before if row["key"] not in {r["key"] for r in rows}]
+    rows.sort(key=lambda row: row["key"] in metrics.TRIVIAL_ROWS)
     common.write("cuhk_pix2pix", {"protocol": "CUHK 88/100, track A (stretched to 256 px), 88-only", "rows": rows})
 
 
@@ -77,8 +81,9 @@ def trained(runs: Path, name: str, changes: dict, manifest: datasets.Manifest) -
     resolved = config.resolve("pix2pix", "full", changes)
     last = runtime.last_run_folder(runs, name)
     if last:
-        rows, events = read_log(last)
-        if events and events[-1].get("reason") == "done":
+        _, events = read_log(last)
+        same = json.loads((last / "config.json").read_text(encoding="utf-8"))["config"] == asdict(resolved.config)
+        if same and events and events[-1].get("reason") == "done":
             return last
     run = open_run(resolved, manifest, runs, name=name)
     if train(run) != "done":

@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", help="run folder, .safetensors or .pth file")
     evaluate.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
     evaluate.add_argument("--split", default="test", choices=["train", "val", "test"], help="default: test")
-    evaluate.add_argument("--out", metavar="DIR", help="folder for the results; default: evaluation/ beside the model")
+    evaluate.add_argument("--out", metavar="DIR", help="folder for the results; default: a new one beside the model")
     evaluate.add_argument("--mode", action="append", choices=["deterministic", "paper"], help=_MODE_HELP)
     evaluate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     return top
@@ -196,6 +196,14 @@ def _free_path(folder: Path, stem: str) -> Path:
     return path
 
 
+def _free_folder(parent: Path, name: str) -> Path:
+    """A folder that is not there yet, so that one evaluation does not mix with another."""
+    path, number = parent / name, 2
+    while path.exists():
+        path, number = parent / f"{name}-{number}", number + 1
+    return path
+
+
 def run_evaluate(args: argparse.Namespace) -> int:
     """`s2f evaluate`."""
     from s2f_utils.datasets import read_manifest
@@ -204,7 +212,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
 
     manifest = read_manifest(args.data)
     translator = load(args.model, args.device)
-    out = Path(args.out) if args.out else find_generator(args.model).parent / "evaluation"
+    out = Path(args.out) if args.out else _free_folder(find_generator(args.model).parent, f"evaluation-{args.split}")
     name = translator.meta.get("method", Path(args.model).stem)
     result = evaluate(translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"], name=name)
     print(result.table())
@@ -241,13 +249,10 @@ def _explain(error: Exception) -> str | None:
             errno.EPERM: "no permission to write or read here: choose another folder or mend its permissions",
         }
         return where + advice.get(error.errno, error.strerror or str(error))
-    if type(error) in (RuntimeError, ArithmeticError, ZeroDivisionError):
-        message = str(error)
-        if "out of memory" in message or "not enough memory" in message:
-            return "out of memory: use a smaller batch (--set batch_size=…) or size"
-        return None
     if isinstance(error, ValueError | FileNotFoundError | TrainingDiverged):
         return str(error)
+    if "out of memory" in str(error) or "not enough memory" in str(error):
+        return "out of memory: use a smaller batch (--set batch_size=…) or size"
     return None
 
 

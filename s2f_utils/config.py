@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -146,7 +147,7 @@ def parse_value(method: str, name: str, text: str) -> Any:
     kind = type(fields[name].default)
     try:
         return kind(float(text)) if kind is int and float(text) == int(float(text)) else kind(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ConfigError(f"{name} must be a {kind.__name__}, got {text!r}") from None
 
 
@@ -212,6 +213,11 @@ def validate(config: TrainConfig) -> None:
     for name in ("constant_share", "flip"):
         need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")
     need(config.epochs > 0 or config.total_images > 0, "epochs or total_images must be more than 0")
+    for name, value in vars(config).items():
+        need(not isinstance(value, float) or math.isfinite(value), f"{name} must be a finite number, got {value}")
+    for name in ("seed", "rotate_deg", "shear_deg", "num_snapshots"):
+        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    need(0 <= config.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {config.shift_px}")
     need(
         config.precision in ("auto", "float32", "bfloat16", "float16"),
         f"precision must be auto, float32, bfloat16 or float16, got {config.precision!r}",
@@ -241,5 +247,10 @@ def validate(config: TrainConfig) -> None:
         )
         need(config.gan_loss in ("vanilla", "lsgan"), f"gan_loss must be vanilla or lsgan, got {config.gan_loss!r}")
         need(config.norm in ("batch", "instance"), f"norm must be batch or instance, got {config.norm!r}")
+        most = size.bit_length() - 4
+        need(
+            config.discriminator == "pixelgan" or config.disc_layers <= most,
+            f"disc_layers must be at most {most} at {size} px, so that some patches are left, got {config.disc_layers}",
+        )
         for name in ("lr_g", "lr_d", "base_filters", "disc_filters", "disc_layers"):
             need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")

@@ -70,18 +70,24 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
             f"{path.parent}: no manifest.csv in this folder: make one with"
             f" 'python -m data_prep pairs SRC {path.parent}'"
         )
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-        if missing:
-            raise DataError(f"{path}: column {', '.join(missing)} is missing: the columns are {', '.join(COLUMNS)}")
-        rows = list(reader)
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+            rows = list(reader)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8: save it as UTF-8 CSV, or run data_prep again") from None
+    if missing:
+        raise DataError(f"{path}: column {', '.join(missing)} is missing: the columns are {', '.join(COLUMNS)}")
     pairs = [_pair(path, number, row) for number, row in enumerate(rows, start=2)]
     if not pairs:
         raise DataError(f"{path}: lists no pairs: run data_prep again on a folder with pictures")
     _check_identities(path, pairs)
     settings = path.with_name("settings.json")
-    known = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    try:
+        known = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
+    except ValueError:
+        raise DataError(f"{settings}: is not JSON: run data_prep again, or delete the file") from None
     return Manifest(path, pairs, known)
 
 
@@ -138,7 +144,7 @@ class PairedData:
         if self._tensors is None:
             sketches, photos = self._decode(indices)
             return sketches.to(self.device), photos.to(self.device)
-        where = torch.as_tensor(indices, device=self.device)
+        where = torch.as_tensor(indices).to(self.device, non_blocking=self.device.type == "cuda")
         return self._tensors[0].index_select(0, where), self._tensors[1].index_select(0, where)
 
     def _decode(self, indices: Sequence[int], progress: bool = False) -> tuple[Tensor, Tensor]:

@@ -170,6 +170,8 @@ def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:
     import torch
 
     if isinstance(images, torch.Tensor):
+        if images.dtype != torch.uint8:
+            raise ValueError(f"images must be uint8, got {images.dtype}: they may be in [-1, 1] already")
         return images.to(torch.float32).div_(127.5).sub_(1.0)
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:

@@ -77,6 +77,8 @@ class LiveValues:
     def done(self, command: str) -> None:
         """Take a command back once it has been obeyed."""
         if self._commands[command]:
+            if self._controls is not None:
+                self._read_controls()
             self._commands[command] = False
             self.write_controls()
 
@@ -86,7 +88,9 @@ class LiveValues:
         Raises ValueError for an unknown name, or for a value outside of its range.
         """
         if name in self._commands:
-            old, new = self._commands[name], bool(value)
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} must be true or false, got {value!r}")
+            old, new = self._commands[name], value
             self._commands[name] = new
         else:
             new = self._checked(name, value)
@@ -147,9 +151,11 @@ class LiveValues:
                 self.problem = f"{self._controls_name}: {error}; it stays as it is"
 
     def write_controls(self) -> None:
-        """Write the current values and commands to `controls.json`, for a person to edit."""
+        """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts."""
         if self._controls is None:
             return
+        if self._stamp is not None:
+            self._read_controls()
         with atomic_path(self._controls) as temporary:
             temporary.write_text(json.dumps({**self._values, **self._commands}, indent=2) + "\n", encoding="utf-8")
         status = os.stat(self._controls)

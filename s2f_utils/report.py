@@ -12,7 +12,7 @@ import numpy as np
 
 from s2f_utils import images, metrics, viz
 from s2f_utils.config import CONFIGS
-from s2f_utils.evaluation import Evaluation, cell
+from s2f_utils.evaluation import Evaluation, cell, heading
 from s2f_utils.tracking import read_log
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: in
         num=len(evaluation.ids),
         split=evaluation.split,
         size_px=size,
-        headings=[_heading(name) for name in next(iter(evaluation.values.values()))],
+        headings=[heading(name) for name in next(iter(evaluation.values.values()))],
         scores=_score_rows(evaluation),
         curves=_figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
         progress=_progress_rows(folder, size),
@@ -140,12 +140,6 @@ def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: in
 
 def _model_rows(evaluation: Evaluation) -> list[str]:
     return [row for row in evaluation.values if row not in metrics.TRIVIAL_ROWS]
-
-
-def _heading(name: str) -> str:
-    metric = metrics.METRICS[name]
-    unit = f" ({metric.unit})" if metric.unit else ""
-    return f"{name.upper().replace('_', ' ')}{unit} {'↑' if metric.higher_is_better else '↓'}"
 
 
 def _score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:

@@ -157,8 +157,9 @@ def new_run_folder(root: str | os.PathLike, name: str) -> Path:
 
 def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
     """The newest folder of this name under `root` that holds a resume file, or None."""
-    folders = sorted(Path(root).glob(f"[0-9]*-{name}/resume.pt")) if Path(root).is_dir() else []
-    return folders[-1].parent if folders else None
+    folders = sorted(Path(root).iterdir()) if Path(root).is_dir() else []
+    mine = [f for f in folders if re.fullmatch(rf"\d+-{re.escape(name)}", f.name) and (f / "resume.pt").is_file()]
+    return mine[-1] if mine else None
 
 
 def machine_facts() -> dict[str, str]:

@@ -17,6 +17,7 @@ class RunLog:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "log.jsonl"
+        self.failed = False
 
     def _append(self, entry: dict[str, Any]) -> None:
         text = json.dumps(entry) + "\n"
@@ -26,8 +27,15 @@ class RunLog:
                 if file.tell():
                     file.seek(-1, 2)
                     text = ("" if file.read(1) == b"\n" else "\n") + text
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(text)
+        try:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:  # a full disk must not end the training that the log is about
+            if not self.failed:
+                print(f"{self.path}: {error.strerror}; rows of the log are lost", file=sys.stderr)
+            self.failed = True
+        else:
+            self.failed = False
 
     def row(self, values: dict[str, Any]) -> None:
         """A row of losses."""
@@ -40,10 +48,7 @@ class RunLog:
     def problem(self, message: str) -> None:
         """A problem that does not end the run: shown, and written down if that is possible."""
         print(message, file=sys.stderr)
-        try:
-            self.event("problem", message=message)
-        except OSError as error:
-            print(f"{self.path}: {error.strerror}", file=sys.stderr)
+        self.event("problem", message=message)
 
 
 def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -68,6 +68,12 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ({"discriminator": "stylegan"}, "patchgan or pixelgan"),
         ({"lr_g": 0.0}, "lr_g must be more than 0"),
         ({"epochs": 0.0}, "more than 0"),
+        ({"epochs": float("inf")}, "epochs must be a finite number"),
+        ({"seed": -1}, "seed must be 0 or more"),
+        ({"rotate_deg": -5.0}, "rotate_deg must be 0 or more"),
+        ({"shift_px": 9999.0}, "shift_px must be from 0"),
+        ({"size_px": 64, "load_size_px": 64, "disc_layers": 5}, "disc_layers must be at most 3 at 64 px"),
+        ({"num_downs": 4}, "num_downs must be 0 or from 5 to 8"),
         ({"memory_format": "nchw"}, "channels_last or contiguous"),
     ],
 )
@@ -81,5 +87,8 @@ def test_command_line_values_get_the_type_of_their_field():
     assert config.parse_value("pix2pix", "batch_size", "16") == 16
     assert config.parse_value("pix2pix", "total_images", "2e4") == 20000
     assert config.parse_value("pix2pix", "norm", "instance") == "instance"
+    for text in ("1.5", "inf", "many"):
+        with pytest.raises(config.ConfigError, match=f"batch_size must be a int, got '{text}'"):
+            config.parse_value("pix2pix", "batch_size", text)
     with pytest.raises(config.ConfigError, match="batch_size must be a int, got '1.5'"):
         config.parse_value("pix2pix", "batch_size", "1.5")

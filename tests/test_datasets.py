@@ -38,6 +38,16 @@ def test_bad_manifests_say_which_line(lines, header, message, tmp_path):
         datasets.read_manifest(write(tmp_path, *lines, header=header))
 
 
+def test_other_encodings_and_broken_settings_are_named(tmp_path):
+    (tmp_path / "manifest.csv").write_bytes(f"{HEADER}\ntrain,M\xfcller,,,,,\n".encode("latin-1"))
+    with pytest.raises(datasets.DataError, match="is not UTF-8"):
+        datasets.read_manifest(tmp_path)
+    write(tmp_path, "train,1,1,,,,")
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(datasets.DataError, match="settings.json: is not JSON"):
+        datasets.read_manifest(tmp_path)
+
+
 def test_missing_folder_and_manifest(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such data set"):
         datasets.read_manifest(tmp_path / "nowhere")

@@ -19,6 +19,11 @@ def test_uint8_and_tensor_are_exact_inverses():
     assert torch.equal(images.to_tensor(torch.from_numpy(every).permute(0, 3, 1, 2)), tensor)
 
 
+def test_a_float_tensor_is_not_taken_for_pixels():
+    with pytest.raises(ValueError, match="must be uint8"):
+        images.to_tensor(torch.zeros(1, 3, 2, 2))
+
+
 def test_values_beyond_the_range_are_clamped_and_nan_is_refused():
     out = images.to_uint8(torch.tensor([-3.0, 3.0, 0.0]).view(1, 3, 1, 1))
     assert out.tolist() == [[[[0, 255, 128]]]]

@@ -63,6 +63,21 @@ def test_commands_fall_back_and_the_file_shows_it(live):
     assert live.poll() == []  # our own writing is not mistaken for a person's
 
 
+def test_an_edit_between_two_polls_survives_our_own_writing(live):
+    live.set("save", True)
+    live.poll()
+    live._controls.write_text(json.dumps({"weight": 7.0, "save": True}))
+    live.done("save")
+    assert live["weight"] == 7.0 and json.loads(live._controls.read_text())["weight"] == 7.0
+    assert [(c.name, c.source) for c in live.poll()] == [("weight", "controls.json")]
+
+
+def test_commands_are_true_or_false(live):
+    live._controls.write_text(json.dumps({"stop": "false"}))
+    live.poll()
+    assert not live.asked("stop") and "stop must be true or false" in live.take_problem()
+
+
 def test_state_goes_into_the_resume_file_without_commands(live):
     live.set("weight", 2.5)
     live.set("stop", True)

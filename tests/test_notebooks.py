@@ -62,7 +62,16 @@ def test_committed_outputs_are_a_demo_run_without_errors(path):
 
 
 def run_nbval(path: Path) -> subprocess.CompletedProcess:
-    pytest_nbval = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--nbval-lax", "--nbval-current-env"]
+    pytest_nbval = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "--nbval-lax",
+        "--nbval-current-env",
+    ]
     return subprocess.run(
         [*pytest_nbval, str(path)],
         capture_output=True, text=True, timeout=300, cwd=path.parent,

@@ -43,10 +43,11 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
     made = images.load_rgb(tmp_path / "outputs" / "deterministic" / f"{pair.id}.png")
     truth = images.load_rgb(pair.photo if direction == "sketch-to-photo" else pair.sketch)
     assert result.values["model"]["psnr"][0] == pytest.approx(metrics.METRICS["psnr"].compute(made, truth))
-    rows = list(csv.DictReader(open(tmp_path / "per_image.csv", encoding="utf-8")))
+    with open(tmp_path / "per_image.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
     assert len(rows) == 5 * len(manifest.split("test"))
     assert float(rows[0]["psnr"]) == pytest.approx(result.values["model"]["psnr"][0], rel=1e-5)
-    assert "ssim ↑" in result.table() and "l1 ↓" in result.table()
+    assert "SSIM ↑" in result.table() and "L1 ↓" in result.table()
     with pytest.raises(datasets.DataError, match="no pairs in the split"):
         evaluation.evaluate(translator, datasets.Manifest(manifest.path, []), tmp_path, progress=False)
 

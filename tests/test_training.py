@@ -78,13 +78,52 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
     assert sum(l1[-5:]) < 0.6 * sum(l1[:5])
 
 
-def test_own_step_gives_the_same_losses_as_the_library(tiny, manifest, tmp_path):
+def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifest, tmp_path):
+    def own(m, a, b, live):
+        """The paper's update with torch's own functions."""
+        bce, calls = torch.nn.functional.binary_cross_entropy_with_logits, own.calls
+        own.calls = calls + 1
+        fake = m.net_g(a)
+        real_logits, fake_logits = m.net_d(torch.cat([a, b], 1)), m.net_d(torch.cat([a, fake.detach()], 1))
+        loss_d = (bce(real_logits, torch.ones_like(real_logits)) + bce(fake_logits, torch.zeros_like(fake_logits))) / 2
+        m.opt_d.zero_grad()
+        loss_d.backward()
+        m.opt_d.step()
+        logits = m.net_d(torch.cat([a, fake], 1))
+        loss_gan, loss_l1 = bce(logits, torch.ones_like(logits)), (fake - b).abs().mean()
+        m.opt_g.zero_grad()
+        (loss_gan + 100 * loss_l1).backward()
+        m.opt_g.step()
+        return {"loss_d": loss_d.detach(), "loss_gan": loss_gan.detach(), "loss_l1": loss_l1.detach()}
+
+    own.calls = 0
     rows = []
-    for name, step in (("ours", None), ("theirs", lambda m, a, b, live: pix2pix_step(m, a, b, live))):
-        run = start(tiny, manifest, tmp_path / name, total_images=8)
+    for name, step in (("library", None), ("own", own)):
+        run = start(tiny, manifest, tmp_path / name, total_images=16, precision="float32")
         train(run, step=step, progress=False)
-        rows.append([row["loss_l1"] for row in read_log(run.folder)[0]])
-    assert rows[0] == rows[1]
+        rows.append([[row[k] for k in ("loss_d", "loss_gan", "loss_l1")] for row in read_log(run.folder)[0]])
+    assert own.calls == 8
+    assert torch.allclose(torch.tensor(rows[0]), torch.tensor(rows[1]), atol=1e-5)
+
+
+def test_float16_on_the_cpus_scaler_trains_measures_and_crosses_over_to_bfloat16(tiny, manifest, tmp_path, monkeypatch):
+    """What a T4 does, with the CPU's gradient scaler; a run goes on under another precision, as on another GPU."""
+    from s2f_utils import runtime
+
+    chosen = [torch.float16]
+
+    def pick(device, precision, memory_format):
+        return runtime.Precision(torch.device("cpu"), chosen[0], True)
+
+    monkeypatch.setattr(runtime, "pick_precision", pick)
+    run = start(tiny, manifest, tmp_path, time_budget_s=1000.0)
+    assert run.model.scaler.is_enabled()
+    assert train(run, callbacks=[StopAt(6)], progress=False) == "stopped"
+    assert run.model.scaler.state_dict()["scale"] > 0
+    for chosen[0] in (torch.bfloat16, torch.float16):
+        run = start(tiny, manifest, tmp_path, time_budget_s=1000.0, resume=run.folder)
+        assert train(run, callbacks=[StopAt(run.images_seen + 6)], progress=False) == "stopped"
+    assert run.images_seen == 18
 
 
 KILLED = """
@@ -269,6 +308,100 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
+
+
+def test_a_disk_that_fills_up_on_the_way_loses_nothing(tiny, manifest, tmp_path, monkeypatch, capsys):
+    """torch and safetensors do not raise OSError when they cannot write; training goes on and saves when it can."""
+    from safetensors import SafetensorError
+
+    full = [False]
+
+    def failing(real, error):
+        def write(*args, **kwargs):
+            if full[0]:
+                raise error
+            return real(*args, **kwargs)
+
+        return write
+
+    import safetensors.torch
+
+    monkeypatch.setattr(torch, "save", failing(torch.save, RuntimeError("unexpected pos 704 vs 598")))
+    save_file = failing(safetensors.torch.save_file, SafetensorError("No space left on device"))
+    monkeypatch.setattr(safetensors.torch, "save_file", save_file)
+
+    class Fill(Callback):
+        def on_step(self, run):
+            full[0] = 4 <= run.images_seen < 12
+
+    run = start(tiny, manifest, tmp_path, save_every_s=0.0, num_snapshots=3)
+    assert train(run, callbacks=[Fill()], progress=False) == "done"
+    problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
+    assert len(problems) == 5 and "could not save at image 6" in problems[0] and "training goes on" in problems[0]
+    assert any("could not keep a snapshot" in p for p in problems)
+    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 24
+    assert not list(run.folder.rglob("*.part"))
+    full[0] = True
+    other = start(tiny, manifest, tmp_path, total_images=4)
+    with pytest.raises(OSError, match="could not be written"):
+        train(other, progress=False)
+
+
+def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
+    class Break(Callback):
+        def on_step(self, run):
+            if run.images_seen == 8:
+                with torch.no_grad():
+                    next(run.model.net_g.parameters()).fill_(float("nan"))
+                run.live.set("save", True, "test")
+
+    run = start(tiny, manifest, tmp_path, save_every_s=0.0)
+    with pytest.raises(TrainingDiverged, match="NaN or infinite"):
+        train(run, callbacks=[Break()], progress=False)
+    state = checkpoints.load_torch_file(run.resume_path)
+    assert state["images_seen"] == 8 and all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
+
+
+def test_dropout_travels_with_the_generator(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, dropout=0.0, size_px=64, load_size_px=64, total_images=2)
+    train(run, progress=False)
+    net, _ = checkpoints.load_network(run.folder / "generator.safetensors")
+    assert net.args["dropout"] == 0.0 and not any(isinstance(m, torch.nn.Dropout) for m in net.modules())
+
+
+def test_chunks_shorter_than_the_saving_interval_save_all_the_same(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, save_every_s=0.2, total_images=10**6)
+    deadline = time.monotonic() + 30
+    while not run.resume_path.exists() and time.monotonic() < deadline:
+        assert train(run, max_seconds=0.05, progress=False) == "chunk"
+    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] > 0
+
+
+def test_short_trainings_fall_with_every_image(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, total_images=1000, constant_share=0.4)
+    run.data.pairs = run.data.pairs * 1000  # 13,000 pairs: a thirteenth of one pass
+    factors = []
+    for run.images_seen in (0, 400, 700, 1000):
+        factors.append(run.lr_factor())
+    assert factors == pytest.approx([1.0, 1.0, 0.5, 0.0])
+
+
+def test_auto_does_not_take_up_a_run_with_another_start_or_a_longer_name(tiny, manifest, tmp_path):
+    first = start(tiny, manifest, tmp_path, total_images=4)
+    train(first, progress=False)
+    begun = start(tiny, manifest, tmp_path)
+    train(begun, callbacks=[StopAt(4)], progress=False)
+    tuned = start(tiny, manifest, tmp_path, resume="auto", init=first.folder / "generator.safetensors")
+    assert tuned.folder != begun.folder and tuned.images_seen == 0
+    other = open_run(tiny(), manifest, tmp_path, name="pix", device="cpu", progress=False)
+    assert other.folder.name.endswith("-pix") and other.images_seen == 0
+
+
+def test_a_foreign_resume_file_is_named(tiny, manifest, tmp_path):
+    (tmp_path / "0001-x").mkdir()
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "0001-x" / "resume.pt")
+    with pytest.raises(checkpoints.CheckpointError, match="is not the resume file of a run"):
+        start(tiny, manifest, tmp_path, resume=tmp_path / "0001-x")
 
 
 def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):

@@ -117,6 +117,6 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
         nearest.append((len(shapes) + 1, _describe(name, net, tensors)))
     nearest.sort(key=lambda item: -item[0])
     raise UnknownNetworkError(
-        f"this state dict of {len(tensors)} tensors is none of the networks known here. Nearest:\n  "
-        + "\n  ".join(text for _, text in nearest[:3])
+        f"this state dict of {len(tensors)} tensors is none of the networks known here; nearest: "
+        + " | ".join(text for _, text in nearest[:3])
     )

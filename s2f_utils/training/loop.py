@@ -79,7 +79,7 @@ def train(
     step = step or type(model).step
     report = _Reporter(run, callbacks, progress)
     reason = "done"
-    begun = last_save = time.monotonic()
+    begun = time.monotonic()
 
     def out_of_time() -> bool:
         return max_seconds is not None and time.monotonic() - begun >= max_seconds
@@ -128,20 +128,20 @@ def train(
                 report.log(factor)
             if _crosses(int(live["sample_every"]), before, run.images_seen) or live.asked("sample"):
                 live.done("sample")
-                report.sample()
+                report.attempt("write a sample sheet", report.sample)
             if any(before < at <= run.images_seen for at in run.snapshots_at()):
-                name = f"snapshots/generator-{run.images_seen:08d}.safetensors"
-                save_generator(run.folder / name, run.generator, run.meta())
-            if time.monotonic() - last_save >= config.save_every_s or live.asked("save"):
+                report.attempt("keep a snapshot", report.snapshot)
+            if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
                 live.done("save")
                 report.save(factor)
-                last_save = time.monotonic()
             report.tell("on_step")
             if out_of_time() and run.images_seen < run.total_images:
                 reason = "chunk"
                 break
 
-        if reason != "chunk":
+        if reason == "chunk":
+            report.log(run.lr_factor())
+        else:
             for command in ("pause", "stop"):
                 live.set(command, False, "loop")
                 live.done(command)
@@ -245,12 +245,7 @@ class _Reporter:
         means = dict(zip(self.sums, torch.stack(list(self.sums.values())).div(self.num).tolist(), strict=True))
         broken = [name for name, value in means.items() if not math.isfinite(value)]
         if broken:
-            saved = f"the last good state is {run.resume_path}" if run.resume_path.exists() else "nothing was saved yet"
-            run.log.event("diverged", images=run.images_seen, losses=broken)
-            raise TrainingDiverged(
-                f"{', '.join(broken)} became NaN or infinite before image {run.images_seen}: lower the learning rate"
-                f" or use precision=float32; {saved}"
-            )
+            raise self._diverged([f"{name} became NaN or infinite" for name in broken])
         now = time.monotonic()
         elapsed, seen = now - self.row_start[0], run.images_seen - self.row_start[1]
         run.images_per_second = seen / elapsed if elapsed > 0 else 0.0
@@ -261,6 +256,15 @@ class _Reporter:
         self.bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()}, refresh=False)
         self.sums, self.num, self.row_start = {}, 0, (now, run.images_seen)
         self.tell("on_log", row)
+
+    def _diverged(self, what: list[str]) -> TrainingDiverged:
+        run = self.run
+        saved = f"the last good state is {run.resume_path}" if run.resume_path.exists() else "nothing was saved yet"
+        run.log.event("diverged", images=run.images_seen, what=what)
+        return TrainingDiverged(
+            f"{', '.join(what)} before image {run.images_seen}: lower the learning rate or use precision=float32;"
+            f" {saved}"
+        )
 
     def sample(self) -> None:
         """Write the sheet of fixed sketches, outputs and truths; draws nothing from the random generators."""
@@ -279,13 +283,30 @@ class _Reporter:
         """Write the resume file; a full disk on the way is reported and training goes on, at the end it is raised."""
         run = self.run
         self.log(factor)
+        run.last_save = time.monotonic()
         try:
-            path = run.save()
-        except OSError as error:
             if must_work:
-                raise
-            run.log.problem(f"could not save at image {run.images_seen}: {error.strerror}; training goes on")
-            return
+                run.save()
+            elif not self.attempt("save", run.save):
+                return
+        except FloatingPointError as error:
+            raise self._diverged([str(error)]) from None
         run.log.event("save", images=run.images_seen)
         self.clock = time.monotonic()
-        self.tell("on_save", path)
+        self.tell("on_save", run.resume_path)
+
+    def snapshot(self) -> None:
+        """Keep the generator as it is now, beside the last one."""
+        run = self.run
+        path = run.folder / "snapshots" / f"generator-{run.images_seen:08d}.safetensors"
+        save_generator(path, run.generator, run.meta())
+
+    def attempt(self, what: str, action: Callable[[], Any]) -> bool:
+        """Do something that writes; where that fails (a full disk), say so and go on. Returns whether it worked."""
+        try:
+            action()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self.run.log.problem(f"could not {what} at image {self.run.images_seen}: {reason}; training goes on")
+            return False
+        return True

@@ -26,6 +26,8 @@ from s2f_utils.tracking import RunLog
 from s2f_utils.training.pix2pix import Pix2Pix
 
 METHODS: dict[str, type] = {"pix2pix": Pix2Pix}
+# Settings that a resumed run may have changed: its length, and how often it reports and saves.
+MAY_DIFFER = {"total_images", "epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s"}
 
 
 @dataclass
@@ -45,6 +47,7 @@ class TrainingRun:
     ema: checkpoints.EMA | None = None
     images_seen: int = 0
     seconds: float = 0.0
+    last_save: float = field(default_factory=time.monotonic)
     images_per_second: float = 0.0
     data_settings: dict[str, Any] = field(default_factory=dict)
     affine: PairedAffine | None = None
@@ -65,13 +68,16 @@ class TrainingRun:
     def lr_factor(self) -> float:
         """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
 
-        As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0.
+        As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
+        of fewer than ten passes falls with every image instead: a pass would be too coarse a step.
         """
         length = len(self.data) * self.config.copies
         epochs = self.total_images / length
         constant = epochs * self.config.constant_share
         if constant >= epochs:
             return 1.0
+        if epochs < 10:
+            return min(1.0, (epochs - self.images_seen / length) / (epochs - constant))
         return max(0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1))
 
     def meta(self) -> dict[str, Any]:
@@ -105,8 +111,7 @@ class TrainingRun:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
         mine, theirs = dataclasses.asdict(self.config), dict(state["config"])
-        free = {"total_images", "epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s"}
-        other = sorted(key for key in mine if key not in free and mine[key] != theirs.get(key))
+        other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs.get(key))
         if state["method"] != self.method or other:
             what = ", ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in other) or "another method"
             raise checkpoints.CheckpointError(
@@ -141,7 +146,13 @@ class TrainingRun:
         return {round(self.total_images * (n + 1) / (num + 1)) for n in range(num)}
 
     def save(self) -> Path:
-        """Write the resume file and the generator, each complete or not at all."""
+        """Write the resume file and the generator, each complete or not at all.
+
+        Raises FloatingPointError, and writes nothing, when weights are NaN: the last good state is worth keeping.
+        """
+        broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
+        if broken:
+            raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")
         checkpoints.save_resume(self.resume_path, self.state_dict())
         checkpoints.save_generator(self.folder / "generator.safetensors", self.generator, self.meta())
         return self.resume_path
@@ -162,8 +173,8 @@ def open_run(
 
     `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings and pairs, else
     starts a new one; "never" starts a new one; a folder takes up that run, and raises CheckpointError if it does not
-    fit. `init`: a checkpoint whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError
-    before anything is written.
+    fit. `init`: a checkpoint whose generator (and nothing else) to start from. Raises DataError, ConfigError or
+    CheckpointError before anything is written.
     """
     config = resolved.config
     method = next(key for key, kind in CONFIGS.items() if type(config) is kind)
@@ -174,7 +185,7 @@ def open_run(
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     total = config.total_images or round(config.epochs * config.copies * len(train_pairs))
     ids = [pair.id for pair in train_pairs]
-    folder, state = _find_resume(resume, runs, name or method, config, total, ids)
+    folder, state = _find_resume(resume, runs, name or method, config, total, ids, init)
     is_new = folder is None
     if config.time_budget_s:
         total = min(total, _images_in_time(method, config, precision)) if is_new else state["total_images"]
@@ -229,7 +240,7 @@ def _check_space(runs: Path, model: Any) -> None:
     """A run that could not be saved is refused before it begins."""
     place = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.is_dir())
     weights = sum(p.numel() for net in model.nets.values() for p in net.parameters())
-    need = 4 * weights * (2 * 3 + 1)  # two resume files (weights and Adam's two moments), one generator
+    need = 4 * weights * 2 * (3 + 1 + 1)  # old and new file of: weights and Adam's two moments, average, generator
     free = shutil.disk_usage(place).free
     if free < need:
         raise DataError(
@@ -261,7 +272,13 @@ def _load_init(net_g: torch.nn.Module, path: str | Path) -> None:
 
 
 def _find_resume(
-    resume: str | Path, runs: str | Path, name: str, config: TrainConfig, total: int, ids: list[str]
+    resume: str | Path,
+    runs: str | Path,
+    name: str,
+    config: TrainConfig,
+    total: int,
+    ids: list[str],
+    init: str | Path | None,
 ) -> tuple[Path | None, Mapping[str, Any]]:
     if resume == "never":
         return None, {}
@@ -269,13 +286,25 @@ def _find_resume(
         folder = runtime.last_run_folder(runs, name)
         if folder is None:
             return None, {}
-        state = checkpoints.load_torch_file(folder / "resume.pt")
-        same = {k: v for k, v in state["config"].items() if k not in ("total_images", "epochs")}
-        mine = {k: v for k, v in dataclasses.asdict(config).items() if k not in ("total_images", "epochs")}
+        state = _read_resume(folder)
+        same = {k: v for k, v in state["config"].items() if k not in MAY_DIFFER}
+        mine = {k: v for k, v in dataclasses.asdict(config).items() if k not in MAY_DIFFER}
         end = state["total_images"] if config.time_budget_s else total
-        fits = same == mine and state["data_ids"] == ids and state["images_seen"] < end
+        begun_from = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("init")
+        same_start = begun_from == (str(init) if init else None)
+        fits = same == mine and same_start and state["data_ids"] == ids and state["images_seen"] < end
         return (folder, state) if fits else (None, {})
     folder = Path(resume)
     if not (folder / "resume.pt").is_file():
         raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
-    return folder, checkpoints.load_torch_file(folder / "resume.pt")
+    return folder, _read_resume(folder)
+
+
+def _read_resume(folder: Path) -> Mapping[str, Any]:
+    state = checkpoints.load_torch_file(folder / "resume.pt")
+    needed = {"config", "data_ids", "images_seen", "nets", "optimizers", "rng"}
+    if not isinstance(state, Mapping) or not needed <= set(state):
+        raise checkpoints.CheckpointError(
+            f"{folder / 'resume.pt'}: is not the resume file of a run: start a new run with --resume never"
+        )
+    return state
