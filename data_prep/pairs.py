@@ -55,7 +55,10 @@ def make_pair(task: PairTask) -> dict[str, np.ndarray]:
         size = (photo.shape[1], photo.shape[0])
         sketch = np.asarray(Image.fromarray(sketch).resize(size, Image.Resampling.BICUBIC))
     pair = {"sketch": sketch, "photo": photo}
-    return {part: images.resize(image, task.size_px, task.fit, fill=(0, 0, 0)) for part, image in pair.items()}
+    made = {part: images.resize(image, task.size_px, task.fit, fill=(0, 0, 0)) for part, image in pair.items()}
+    if task.fit == "pad":  # scores are taken inside of this box (track B)
+        made["content"] = images.content_box(photo.shape[:2], task.size_px)
+    return made
 
 
 def _load(path: str) -> np.ndarray:

@@ -43,8 +43,8 @@ class SetPlan:
     """A data set that is yet to be written.
 
     `rows` are the manifest's, all columns but the paths filled in; `tasks` holds for each row what `make` needs to
-    return its pictures: {"sketch": uint8 array, "photo": …, "mask": …}. `make` and the tasks travel to other
-    processes. `settings` decide what the pictures look like; `notes` goes into settings.json beside them.
+    return its pictures: {"sketch": uint8 array, "photo": …, "mask": …}, and as "content" the box (left, top, width,
+    height) of what is not padding, if they are padded. `make` and the tasks travel to other processes. `settings` decide what the pictures look like; `notes` goes into settings.json beside them.
     """
 
     rows: list[dict[str, str]]
@@ -147,7 +147,7 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
     except images.ImageError as error:
         return printable(error)
     for part, path in paths.items():
-        images.save(path, made[part])
+        images.save(path, made[part], content=made.get("content"))
     return ""
 
 

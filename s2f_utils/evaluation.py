@@ -116,10 +116,32 @@ def evaluate(
         train_inputs, train_truths = load_pairs(train, translator.size_px, translator.direction)
         outputs |= metrics.trivial_predictions(train_inputs, train_truths, inputs)
         labels |= trivial_labels(translator.direction)
-    values = {row: metrics.measure(made, truths, metric_names) for row, made in outputs.items()}
+    boxes = [images.read_content_box(pair.photo) for pair in pairs]
+    cut_truths = _inside(truths, boxes, translator.size_px, manifest)
+    values = {
+        row: metrics.measure(_inside(made, boxes, translator.size_px, manifest), cut_truths, metric_names)
+        for row, made in outputs.items()
+    }
     result = Evaluation(out, split, ids, labels, values, seconds, {"input": inputs, "truth": truths, **outputs})
     _write(result, translator, manifest)
     return result
+
+
+def _inside(
+    pictures: np.ndarray, boxes: Sequence[tuple[int, int, int, int] | None], size_px: int, manifest: Manifest
+) -> np.ndarray | list[np.ndarray]:
+    """The pictures without their padding: track B is scored on the picture itself, not on its black frame."""
+    if not any(boxes):
+        return pictures
+    if manifest.settings.get("size_px", size_px) != size_px:
+        raise DataError(
+            f"{manifest.path}: padded pictures of {manifest.settings['size_px']} px cannot be scored at {size_px} px:"
+            f" prepare the data with --size {size_px}"
+        )
+    return [
+        p if box is None else p[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
+        for p, box in zip(pictures, boxes, strict=True)
+    ]
 
 
 def trivial_labels(direction: str) -> dict[str, str]:

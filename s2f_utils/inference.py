@@ -78,7 +78,8 @@ class Translator:
 
         The network works on a square of `size_px`. "stretch" (as most pairs are prepared) squeezes the picture into
         it and back; "pad" keeps proportions, continues the paper's colour to a square, and crops the result back. The
-        result's longer side is `size_px`: the network adds no detail beyond that.
+        result's longer side is `size_px`, for the network adds no detail beyond that (less where the network was
+        trained on padded pictures and this one is smaller: it is not enlarged).
         """
         image = np.asarray(image)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
@@ -89,14 +90,15 @@ class Translator:
             )
         height, width = image.shape[:2]
         fit = fit or self.fit
+        as_trained = fit == self.fit == "pad"
         if fit == "stretch":
             square = images.resize(image, self.size_px, "stretch")
-        elif self.fit == "pad":  # as the training data were padded: small pictures are not enlarged, black around
+        elif as_trained:  # as the training data were padded: small pictures are not enlarged, black around
             square = images.resize(image, self.size_px, "pad", fill=(0, 0, 0))
         else:
             square = images.resize(_enlarged(image, self.size_px), self.size_px, "pad")
         out = self.translate_batch(square[None], mode=mode)[0]
-        left, top, width, height = images.content_box((height, width), self.size_px, enlarge=self.fit != "pad")
+        left, top, width, height = images.content_box((height, width), self.size_px, enlarge=not as_trained)
         if fit == "stretch":
             return np.asarray(Image.fromarray(out).resize((width, height), Image.Resampling.BICUBIC))
         return out[top : top + height, left : left + width]

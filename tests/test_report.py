@@ -52,6 +52,30 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
         evaluation.evaluate(translator, datasets.Manifest(manifest.path, []), tmp_path, progress=False)
 
 
+def test_track_b_is_scored_inside_of_the_padding(tmp_path):
+    import torch
+
+    import data_prep
+    from s2f_utils import images
+
+    rng = np.random.default_rng(0)
+    for n in range(6):
+        for side in ("sketches", "photos"):
+            images.save(tmp_path / "raw" / side / f"{n}.png", rng.integers(0, 256, (50, 40, 3), dtype=np.uint8))
+    manifest = datasets.read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad"))
+    pair = manifest.split("test")[0]
+    assert images.read_content_box(pair.photo) == (12, 7, 40, 50)
+    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    precision = runtime.pick_precision(torch.device("cpu"), "float32")
+    translator = Translator(precision.prepare(net), precision, size_px=64, fit="pad")
+    result = evaluation.evaluate(translator, manifest, tmp_path / "scores", progress=False)
+    inputs, truths = (images.load_rgb(path)[7:57, 12:52] for path in (pair.sketch, pair.photo))
+    assert result.values["sketch"]["l1"][0] == pytest.approx(metrics.METRICS["l1"].compute(inputs, truths))
+    translator.size_px = 32
+    with pytest.raises(datasets.DataError, match="prepare the data with --size 32"):
+        evaluation.evaluate(translator, manifest, tmp_path / "other", progress=False)
+
+
 def test_sheet_places_every_picture():
     rows = [np.full((2, 8, 8, 3), value, np.uint8) for value in (10, 200)]
     sheet = viz.sheet(rows, gap_px=4)

@@ -100,7 +100,7 @@ DEFAULT_METRICS = ("ssim", "psnr", "mse", "l1", "l2_norm")
 
 
 def measure(fakes: np.ndarray, reals: np.ndarray, names: tuple[str, ...] = DEFAULT_METRICS) -> dict[str, np.ndarray]:
-    """Every metric for every pair of pictures: uint8 (N, H, W, 3) twice → {name: float64 (N,)}."""
+    """Every metric for every pair of pictures, N of uint8 (H, W, 3) twice → {name: float64 (N,)}."""
     if len(fakes) != len(reals):
         raise ValueError(f"as many outputs as true pictures are needed, got {len(fakes)} and {len(reals)}")
     unknown = [name for name in names if name not in METRICS]
