@@ -44,7 +44,8 @@ class SetPlan:
 
     `rows` are the manifest's, all columns but the paths filled in; `tasks` holds for each row what `make` needs to
     return its pictures: {"sketch": uint8 array, "photo": …, "mask": …}, and as "content" the box (left, top, width,
-    height) of what is not padding, if they are padded. `make` and the tasks travel to other processes. `settings` decide what the pictures look like; `notes` goes into settings.json beside them.
+    height) of what is not padding, if they are padded. `make` and the tasks travel to other processes. `settings`
+    decide what the pictures look like; `notes` goes into settings.json beside them.
     """
 
     rows: list[dict[str, str]]
