@@ -250,7 +250,7 @@ def _lone_lines(side: str, lone: list[Picture], other: str, partners: list[Pictu
 
 def _report(layout: str, tree: Tree, found: Collection, plan: SetPlan, wanted: bool) -> None:
     settings = plan.settings
-    say(f"{printable(tree.root)}: layout {layout}, {describe_counts(plan.counts())}", wanted)
+    say(f"{printable(tree.given)}: layout {layout}, {describe_counts(plan.counts())}", wanted)
     for note in found.notes:
         say(note, wanted)
     say(f"{settings['size_px']}x{settings['size_px']} pixels, fit {settings['fit']}, seed {settings['seed']}", wanted)

@@ -46,7 +46,7 @@ def run_jobs(
     starts, for work that was finished before. The first exception ends the run: jobs under way are finished, none is
     begun. So does Ctrl-C.
     """
-    from tqdm import tqdm
+    from tqdm.auto import tqdm
 
     useful = max(1, len(jobs) // MIN_JOBS_PER_WORKER)
     workers = min(workers or num_cores(), useful)

@@ -43,11 +43,12 @@ class Picture:
 
 @dataclass
 class Tree:
-    """All pictures below `root`, sorted by path, and the number of other files by suffix."""
+    """All pictures below `root`, sorted by path, the number of other files by suffix, and `root` as it was given."""
 
     root: Path
     pictures: list[Picture]
     others: Counter[str] = field(default_factory=Counter)
+    given: Path = Path()
 
     def on_side(self, side: str) -> list[Picture]:
         return [picture for picture in self.pictures if picture.side == side]
@@ -80,7 +81,7 @@ def scan(root: str | os.PathLike) -> Tree:
     if not root.is_dir():
         hint = "unpack it and give the folder" if root.suffix.lower() in _ARCHIVES else "give the folder it lies in"
         raise DataPrepError(f"{printable(root)}: expected a folder, got a file: {hint}")
-    tree = Tree(root.resolve(), [])
+    tree = Tree(root.resolve(), [], given=root)
     seen: set[str] = set()
     try:
         for folder, folders, files in os.walk(root, onerror=_raise, followlinks=True):

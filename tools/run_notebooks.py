@@ -44,11 +44,25 @@ def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> 
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as failure:
         error = str(failure)
     seconds = time.monotonic() - start
+    without_progress_bars(notebook)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     nbformat.write(notebook, part)
     os.replace(part, target)
     return seconds, error
+
+
+def without_progress_bars(notebook: nbformat.NotebookNode) -> None:
+    """Take out what nobody can see in a saved notebook: progress bars, as text or as widgets without their kernel."""
+    widget = "application/vnd.jupyter.widget-view+json"
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if output.get("name") != "stderr" and widget not in output.get("data", {})
+            ]
+    notebook.metadata.pop("widgets", None)
 
 
 def main(arguments: list[str] | None = None) -> int:
