@@ -247,7 +247,7 @@ def validate(config: TrainConfig) -> None:
         )
         need(config.gan_loss in ("vanilla", "lsgan"), f"gan_loss must be vanilla or lsgan, got {config.gan_loss!r}")
         need(config.norm in ("batch", "instance"), f"norm must be batch or instance, got {config.norm!r}")
-        most = size.bit_length() - 4
+        most = size.bit_length() - 3
         need(
             config.discriminator == "pixelgan" or config.disc_layers <= most,
             f"disc_layers must be at most {most} at {size} px, so that some patches are left, got {config.disc_layers}",
