@@ -337,8 +337,9 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(tiny, manifest, tmp_path,
     run = start(tiny, manifest, tmp_path, save_every_s=0.0, num_snapshots=3)
     assert train(run, callbacks=[Fill()], progress=False) == "done"
     problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
-    assert len(problems) == 5 and "could not save at image 6" in problems[0] and "training goes on" in problems[0]
-    assert any("could not keep a snapshot" in p for p in problems)
+    unsaved = [p for p in problems if p.startswith("could not save at image") and p.endswith("training goes on")]
+    assert [p.split("image ")[1].split(":")[0] for p in unsaved] == ["6", "8", "10", "12"]
+    assert len([p for p in problems if "could not keep a snapshot" in p]) == 2 == len(problems) - len(unsaved)
     assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 24
     assert not list(run.folder.rglob("*.part"))
     full[0] = True
