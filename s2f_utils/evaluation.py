@@ -44,9 +44,9 @@ class Evaluation:
         rows = self.intervals()
         names = list(next(iter(rows.values())))
         width = max(len(self.labels[row]) for row in rows) + 2
-        lines = [" " * width + "".join(f"{heading(name):>26}" for name in names)]
+        lines = [" " * width + "".join(f"{heading(name):>30}" for name in names)]
         for row, found in rows.items():
-            lines.append(self.labels[row].ljust(width) + "".join(f"{cell(n, i):>26}" for n, i in found.items()))
+            lines.append(self.labels[row].ljust(width) + "".join(f"{cell(n, i):>30}" for n, i in found.items()))
         return "\n".join(lines)
 
 
