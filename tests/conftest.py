@@ -25,6 +25,23 @@ def faces_manifest(tmp_path_factory):
     return Path(data_prep.make_synthetic(tmp_path_factory.mktemp("faces"), num=16, size_px=64, progress=False))
 
 
+@pytest.fixture(scope="session")
+def faces():
+    """Six drawn faces at 64 px, for the raw folders that data_prep reads."""
+    from s2f_utils.synthetic import draw_face
+
+    return [draw_face(index, size_px=64) for index in range(6)]
+
+
+@pytest.fixture()
+def folders(tmp_path, faces):
+    """A raw folder of pairs: sketches/anna0.png … and photos/anna0.png …"""
+    from tests.test_data_prep import put
+
+    names = [(f"sketches/anna{n}.png", f"photos/anna{n}.png") for n in range(len(faces))]
+    return put(tmp_path / "src", faces, names)
+
+
 @pytest.fixture()
 def tiny():
     """Settings of a run that takes a second; a function of the values to change."""

@@ -15,22 +15,10 @@ from data_prep.__main__ import main
 from data_prep.cufs import cufs_identity, cufs_key
 from data_prep.split import crossing_identities
 from s2f_utils import images
-from s2f_utils.synthetic import draw_face
 
 ROOT = Path(__file__).resolve().parents[1]
 CUFS = ROOT.parent / "shared" / "data" / "cufs"
 NUM = 6
-
-
-@pytest.fixture(scope="module")
-def faces() -> list:
-    return [draw_face(index, size_px=64) for index in range(NUM)]
-
-
-@pytest.fixture
-def folders(tmp_path, faces) -> Path:
-    """sketches/anna0.png … and photos/anna0.png …"""
-    return put(tmp_path / "src", faces, [(f"sketches/anna{n}.png", f"photos/anna{n}.png") for n in range(NUM)])
 
 
 def put(root: Path, faces: list, pairs: list[tuple[str, str]]) -> Path:

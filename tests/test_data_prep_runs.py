@@ -26,17 +26,6 @@ from tests.test_data_prep import NUM, by_split, contents, put, read
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def faces() -> list:
-    return [draw_face(index, size_px=64) for index in range(NUM)]
-
-
-@pytest.fixture
-def folders(tmp_path, faces) -> Path:
-    """sketches/anna0.png … and photos/anna0.png …"""
-    return put(tmp_path / "src", faces, [(f"sketches/anna{n}.png", f"photos/anna{n}.png") for n in range(NUM)])
-
-
 def refused(capsys, *arguments: object) -> str:
     """Run a command that must fail: exit code 2, one message, no traceback; returns the message."""
     capsys.readouterr()
