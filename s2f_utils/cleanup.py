@@ -1,0 +1,204 @@
+"""Clean-up of a photographed or scanned drawing: perspective, shadow and paper tone, the sheet's edges, handwriting.
+
+`clean` does all of it; each stage is a function of its own. A drawing is uint8 (H, W, 3) RGB or (H, W) grey; what comes
+back is uint8 (H, W) grey, dark lines on white paper (255).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+GRID = 24  # blocks along each side, from which the paper's brightness is estimated
+SHADOWS = ("soft", "hard")
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A cleaned drawing, uint8 (H, W), and what was done: the sheet's corners in the original ((4, 2) pixels, clockwise
+    from the top left, None where no sheet was found), the shares of the picture's pixels that were ink at the rim and
+    were taken away, and how much brighter the paper's brightest part was than its darkest.
+    """
+
+    image: np.ndarray
+    corners: np.ndarray | None
+    rim_share: float
+    shadow_ratio: float
+
+
+def clean(
+    drawing: np.ndarray, *, sheet: bool = True, shadows: str = "soft", strength: float = 1.0, rim: float = 0.1
+) -> Cleaned:
+    """Straighten the sheet, even out the paper, stretch the contrast, clear the rim.
+
+    sheet: look for a sheet of paper that lies on something darker, and cut it out. shadows: "soft" for light that
+    changes slowly over the paper, "hard" for a shadow with edges (large dark areas of the drawing become lighter, too).
+    strength: of the contrast, 0.25 (pale lines stay pale) to 4. rim: width of the strip along the edges that is
+    searched for the sheet's edges and for handwriting, a share of each side, 0 (leave it) to 0.25.
+    """
+    if not 0 <= rim <= 0.25:
+        raise ValueError(f"rim must be from 0 to 0.25, got {rim:g}")
+    corners = find_sheet(drawing) if sheet else None
+    picture = drawing if corners is None else straighten(drawing, corners)
+    flat, ratio = flatten_paper(picture, shadows=shadows)
+    lines = stretch_contrast(flat, strength=strength)
+    cleared = clear_rim(lines, rim) if rim else lines
+    return Cleaned(cleared, corners, float(np.mean((lines < 128) & (cleared >= 128))), ratio)
+
+
+def _grey(drawing: np.ndarray) -> np.ndarray:
+    drawing = np.asarray(drawing)
+    if drawing.dtype != np.uint8 or drawing.ndim not in (2, 3) or (drawing.ndim == 3 and drawing.shape[2] != 3):
+        raise ValueError(f"drawing must be uint8 (H, W, 3) or (H, W), got {drawing.dtype} {drawing.shape}")
+    return drawing if drawing.ndim == 2 else np.asarray(Image.fromarray(drawing).convert("L"))
+
+
+def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
+    """The corners of a sheet of paper on something darker: (4, 2) pixels, clockwise from the top left; None if there is
+    none, which is so for a scan whose paper fills the picture.
+    """
+    import cv2
+
+    grey = _grey(drawing)
+    scale = 400 / max(grey.shape)
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    # The drawing's own lines are closed, so that only what is large and dark, the table, remains.
+    closed = cv2.morphologyEx(cv2.GaussianBlur(small, (0, 0), 2), cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
+    level, bright = cv2.threshold(closed, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    inside, outside = closed[bright > 0], closed[bright == 0]
+    if not len(outside) or np.median(inside) - np.median(outside) < 40 or len(outside) < 0.03 * small.size:
+        return None
+    found, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(max(found, key=cv2.contourArea))
+    if cv2.contourArea(hull) < 0.2 * small.size:
+        return None
+    for tolerance in (0.02, 0.03, 0.04, 0.06, 0.08):
+        corners = cv2.approxPolyDP(hull, tolerance * cv2.arcLength(hull, True), True)[:, 0].astype(np.float64)
+        if len(corners) == 4:
+            break
+    else:
+        return None
+    filled = cv2.contourArea(corners.astype(np.float32)) / cv2.contourArea(hull)
+    at_frame = np.sum(np.minimum(corners, np.array(small.shape[::-1]) - 1 - corners).min(axis=1) < 2)
+    if not 0.85 < filled < 1.15 or at_frame > 2:
+        return None
+    order = np.argsort(np.arctan2(*(corners - corners.mean(axis=0)).T[::-1]))  # clockwise, y pointing down
+    corners = corners[order]
+    first = int(np.argmin(corners.sum(axis=1)))
+    return np.roll(corners, -first, axis=0) / scale
+
+
+def straighten(drawing: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Cut a sheet out and undo its perspective; its sides become as long as they are in the picture, on average."""
+    import cv2
+
+    top, right, bottom, left = (np.hypot(*(corners[(n + 1) % 4] - corners[n])) for n in range(4))
+    width, height = max(16, round((top + bottom) / 2)), max(16, round((left + right) / 2))
+    target = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
+    return cv2.warpPerspective(drawing, matrix, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+
+
+def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.ndarray, float]:
+    """Divide a drawing by its paper's brightness: uint8 (H, W) with even, white paper, and brightest over darkest
+    paper.
+
+    The paper's brightness is a cubic surface through the brightest parts of 24 × 24 blocks; blocks that are darker than
+    it, drawn hair and shading, are left out of the fit in turn. "hard" closes the lines instead and follows what is
+    left.
+    """
+    import cv2
+
+    if shadows not in SHADOWS:
+        raise ValueError(f"shadows must be one of {', '.join(SHADOWS)}, got {shadows!r}")
+    grey = _grey(drawing).astype(np.float32)
+    height, width = grey.shape
+    rows = np.linspace(0, height, min(GRID, height) + 1).astype(int)
+    columns = np.linspace(0, width, min(GRID, width) + 1).astype(int)
+    blocks = np.array(
+        [
+            [np.percentile(grey[top:bottom, left:right], 90) for left, right in zip(columns, columns[1:], strict=False)]
+            for top, bottom in zip(rows, rows[1:], strict=False)
+        ],
+        np.float32,
+    )
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in blocks.shape), indexing="ij")
+    terms = np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], axis=-1).reshape(-1, 10)
+    values, share = blocks.ravel().astype(np.float64), np.ones(blocks.size)
+    for _ in range(12):
+        weighted = terms * share[:, None]
+        fit, *_ = np.linalg.lstsq(weighted.T @ terms + 1e-6 * np.eye(10), weighted.T @ values, rcond=None)
+        under = terms @ fit - values
+        spread = max(2.0, 1.5 * float(np.median(np.abs(under))))
+        share = 1.0 / (1.0 + (np.maximum(under, 0) / spread) ** 4)  # far below the surface: drawing, not paper
+    surface = (terms @ fit).reshape(blocks.shape).astype(np.float32)
+    if shadows == "hard":
+        paper = np.clip(_local_paper(grey, surface), 8, 255)
+    else:
+        paper = np.clip(cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC), 8, 255)
+    ratio = float(np.percentile(paper, 99) / np.percentile(paper, 1))
+    return np.clip(np.rint(grey / paper * 255), 0, 255).astype(np.uint8), ratio
+
+
+def _local_paper(grey: np.ndarray, surface: np.ndarray, side_px: int = 400) -> np.ndarray:
+    """The paper's brightness at each point, shadows' edges included: lines are closed, and what is then still much
+    darker than the smooth surface is drawn, not shadow.
+    """
+    import cv2
+
+    scale = min(1.0, side_px / max(grey.shape))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    size = small.shape[1::-1]
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(0.02 * max(small.shape)) + 1,) * 2)
+    closed = cv2.medianBlur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel), 5)
+    smooth = cv2.resize(surface, size, interpolation=cv2.INTER_CUBIC)
+    local = np.where(closed > 0.2 * smooth, closed, smooth)
+    return cv2.resize(local, grey.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
+    """Make the paper white and the darkest lines nearly black: uint8 (H, W) → uint8 (H, W).
+
+    What is within the paper's own noise becomes white. strength: the exponent after it, 0.25 to 4. A page without lines
+    stays white.
+    """
+    if not 0.25 <= strength <= 4:
+        raise ValueError(f"strength must be from 0.25 to 4, got {strength:g}")
+    values = flat.astype(np.float32)
+    paper = float(np.percentile(values, 75))
+    noise = 1.4826 * float(np.median(np.abs(values[values >= paper - 25] - paper)))
+    white = paper - max(3.0, 2.0 * noise)
+    black = float(np.percentile(values, 0.5))
+    if white - black < 24:
+        return np.full(flat.shape, 255, np.uint8)
+    lines = np.clip((values - black) / (white - black), 0, 1) ** strength
+    return np.clip(np.rint(15 + 240 * lines), 0, 255).astype(np.uint8)
+
+
+def clear_rim(lines: np.ndarray, rim: float = 0.1) -> np.ndarray:
+    """Whiten what lies at the edges and does not belong to the drawing: the sheet's edges, and handwriting.
+
+    lines: uint8 (H, W), dark on white. rim: width of the strip, a share of each side. A connected piece of ink (gaps up
+    to 0.6 % of the longer side are closed) that lies in the strip as a whole is taken away; so is a long thin one that
+    runs along an edge. What reaches further into the picture stays.
+    """
+    import cv2
+
+    height, width = lines.shape
+    gap = max(1, round(0.006 * max(lines.shape)))
+    ink = cv2.dilate((lines < 200).astype(np.uint8), np.ones((gap, gap), np.uint8))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    across, down = rim * width, rim * height
+    gone = np.zeros(count, bool)
+    for label in range(1, count):
+        left, top, wide, high = boxes[label, :4]
+        in_strip = left + wide <= across or left >= width - across or top + high <= down or top >= height - down
+        gone[label] = in_strip
+    cleared = np.where(gone[labels], 255, lines).astype(np.uint8)
+    edge = max(1, round(0.012 * max(lines.shape)))  # the sheet's edge and its shadow, joined to the drawing or not
+    for strip in (cleared[:edge], cleared[-edge:], cleared[:, :edge].T, cleared[:, -edge:].T):
+        if np.mean(strip.min(axis=0) < 200) > 0.4:
+            strip[:] = 255
+    return cleared

@@ -1,0 +1,183 @@
+"""Sketches from photos: one pure function for each style, and a random mixture of them.
+
+A photo is uint8 (H, W, 3) RGB; a sketch is uint8 (H, W), dark lines on white (255). Lengths are shares of the picture's
+longer side, so that a style looks the same at every size. `STYLES` has the functions by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as PIL's "L"
+
+
+def _grey(photo: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3) or (H, W) → float32 (H, W) in [0, 1]."""
+    photo = np.asarray(photo)
+    if photo.dtype != np.uint8 or photo.ndim not in (2, 3) or (photo.ndim == 3 and photo.shape[2] != 3):
+        raise ValueError(f"photo must be uint8 (H, W, 3) or (H, W), got {photo.dtype} {photo.shape}")
+    grey = photo.astype(np.float32) if photo.ndim == 2 else photo.astype(np.float32) @ GREY
+    return grey / 255.0
+
+
+def _blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
+    import cv2
+
+    return image if sigma_px < 0.1 else cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
+
+
+def _to_uint8(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(values * 255.0), 0, 255).astype(np.uint8)
+
+
+def _in_range(name: str, value: float, low: float, high: float) -> float:
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
+    return float(value)
+
+
+def pencil(photo: np.ndarray, *, strength: float = 1.0, width: float = 0.015, shading: float = 0.15) -> np.ndarray:
+    """A soft pencil drawing: colour dodge, the grey photo divided by its blurred self, over a light shading.
+
+    strength: darkness of the lines, 0 (white paper) to 3. width: of the blur, a share of the longer side, 0.002 to 0.1:
+    narrow gives fine lines, wide gives broad ones. shading: how much of the photo's tones the pencil keeps, 0 to 1.
+    """
+    strength, shading = _in_range("strength", strength, 0, 3), _in_range("shading", shading, 0, 1)
+    grey = _blur(_grey(photo), 0.001 * max(photo.shape[:2]))  # single pixels of noise are not drawn
+    soft = _blur(grey, _in_range("width", width, 0.002, 0.1) * max(photo.shape[:2]))
+    lines = np.clip((grey + 0.02) / (soft + 0.02), 0, 1)
+    tones = 1 - shading * np.clip(1 - soft, 0, 1) ** 1.5
+    return _to_uint8((lines**2 * tones) ** strength)
+
+
+def xdog(
+    photo: np.ndarray, *, strength: float = 1.0, width: float = 0.004, sharpness: float = 3.0, darkness: float = 0.2
+) -> np.ndarray:
+    """An ink drawing: the extended difference of Gaussians (Winnemöller, Kyprianidis and Olsen 2012, eqs. 5 and 7).
+
+    strength: of the edges against the tones, 0 to 3 (the paper's p = 30 · strength). width: sigma of the narrower
+    Gaussian, a share of the longer side, 0.001 to 0.02; the wider one is 1.6 times as wide. sharpness: the paper's φ, 1
+    (soft) to 100 (black and white). darkness: the paper's ε, the tone below which all is ink, 0 to 1.
+    """
+    p = 30.0 * _in_range("strength", strength, 0, 3)
+    sigma = _in_range("width", width, 0.001, 0.02) * max(photo.shape[:2])
+    grey = _grey(photo)
+    narrow, wide = _blur(grey, sigma), _blur(grey, 1.6 * sigma)
+    response = (1 + p) * narrow - p * wide
+    below = _in_range("darkness", darkness, 0, 1) - response
+    phi = _in_range("sharpness", sharpness, 1, 100)
+    return _to_uint8(np.where(below <= 0, 1.0, 1.0 - np.tanh(phi * np.maximum(below, 0))))
+
+
+def contour(
+    photo: np.ndarray,
+    *,
+    strength: float = 1.0,
+    width: float = 0.005,
+    smoothing: float = 0.005,
+    shortest: float = 0.04,
+    simplify: float = 0.003,
+) -> np.ndarray:
+    """A line drawing: Canny's edges (Canny 1986), short ones left out, the others straightened and drawn as strokes.
+
+    strength: how weak an edge may be and still be drawn, 0 (none) to 3. width: of the strokes, 0.002 to 0.03.
+    smoothing: sigma before the edges are looked for, 0 to 0.05. shortest: the shortest edge that stays, 0 to 0.5.
+    simplify: how far a stroke may leave its edge (Douglas-Peucker), 0 to 0.05. Lengths are shares of the longer side.
+    """
+    import cv2
+
+    side = max(photo.shape[:2])
+    strength = _in_range("strength", strength, 0, 3)
+    smooth = _blur(_grey(photo), _in_range("smoothing", smoothing, 0, 0.05) * side)
+    paper = np.full(photo.shape[:2], 255, np.uint8)
+    if strength == 0:
+        return paper
+    high = 43.0 / strength * 256 / side  # the same edge is flatter, pixel by pixel, in a larger picture
+    edges = cv2.Canny(_to_uint8(smooth), 0.4 * high, high, L2gradient=True)
+    found, _ = cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    length = 2 * _in_range("shortest", shortest, 0, 0.5) * side  # a contour runs around its line, there and back
+    tolerance = _in_range("simplify", simplify, 0, 0.05) * side
+    strokes = [cv2.approxPolyDP(line, tolerance, True) for line in found if cv2.arcLength(line, True) >= length]
+    return _draw(paper, strokes, _in_range("width", width, 0.002, 0.03) * side)
+
+
+def outlines(mask: np.ndarray, *, width: float = 0.005, simplify: float = 0.002) -> np.ndarray:
+    """The outlines of a label map's parts, as strokes.
+
+    mask: integer (H, W), one class a pixel (CelebAMask-HQ's 19, or any). width, simplify: as in `contour`.
+    """
+    import cv2
+    from skimage.measure import find_contours
+
+    mask = np.asarray(mask)
+    if mask.ndim != 2 or not np.issubdtype(mask.dtype, np.integer):
+        raise ValueError(f"mask must be integer (H, W), got {mask.dtype} {mask.shape}")
+    side = max(mask.shape)
+    width_px = _in_range("width", width, 0.002, 0.03) * side
+    tolerance = _in_range("simplify", simplify, 0, 0.05) * side
+    rim = 2 + round(2 * width_px)  # the frame is not an outline: the map goes on beyond it, and is cut off at the end
+    wider = np.pad(mask, rim, mode="edge")
+    strokes = []
+    for label in np.unique(mask):
+        for line in find_contours((wider == label).astype(np.float32), 0.5):  # between the pixels: both sides agree
+            if len(line) > 0.02 * side:
+                strokes.append(cv2.approxPolyDP(line[:, None, ::-1].astype(np.float32), tolerance, True))
+    return _draw(np.full(wider.shape, 255, np.uint8), strokes, width_px)[rim:-rim, rim:-rim].copy()
+
+
+def _draw(paper: np.ndarray, strokes: list, width_px: float) -> np.ndarray:
+    """Closed polylines as dark strokes, anti-aliased at any width: drawn at four times the size."""
+    import cv2
+
+    factor = 4
+    canvas = np.full((paper.shape[0] * factor, paper.shape[1] * factor), 255, np.uint8)
+    shifted = [np.rint((line + 0.5) * factor - 0.5).astype(np.int32) for line in strokes]
+    cv2.polylines(canvas, shifted, True, 0, max(1, round(width_px * factor)), cv2.LINE_8)
+    return cv2.resize(canvas, (paper.shape[1], paper.shape[0]), interpolation=cv2.INTER_AREA)
+
+
+STYLES: dict[str, Callable[..., np.ndarray]] = {"pencil": pencil, "xdog": xdog, "contour": contour}
+# What `mixture` draws from: for each style, its parameters' ranges; strengths and widths are drawn on a log scale.
+RANDOM: dict[str, Mapping[str, tuple[float, float]]] = {
+    "pencil": {"strength": (0.6, 1.6), "width": (0.006, 0.03), "shading": (0.02, 0.5)},
+    "xdog": {"strength": (0.6, 1.5), "width": (0.002, 0.006), "sharpness": (2, 10), "darkness": (0.1, 0.3)},
+    "contour": {
+        "strength": (0.6, 1.6),
+        "width": (0.003, 0.009),
+        "smoothing": (0.004, 0.01),
+        "simplify": (0.001, 0.005),
+    },
+    "outlines": {"width": (0.003, 0.009), "simplify": (0.001, 0.004)},
+}
+
+
+def make_sketch(photo: np.ndarray, style: str, *, mask: np.ndarray | None = None, **parameters: float) -> np.ndarray:
+    """A sketch by the style's name: one of `STYLES`, or "outlines", which needs the photo's label map."""
+    if style == "outlines":
+        if mask is None:
+            raise ValueError("style outlines needs a mask: choose another style, or give a data set with masks")
+        return outlines(mask, **parameters)
+    if style not in STYLES:
+        raise ValueError(f"style must be one of {', '.join([*STYLES, 'outlines'])}, got {style!r}")
+    return STYLES[style](photo, **parameters)
+
+
+def random_style(rng: np.random.Generator, *, with_mask: bool = False) -> tuple[str, dict[str, float]]:
+    """A style and its parameters, drawn from `RANDOM`; "outlines" only where there is a mask."""
+    style = str(rng.choice([name for name in RANDOM if with_mask or name != "outlines"]))
+    drawn = {key: float(np.exp(rng.uniform(*np.log(bounds)))) for key, bounds in RANDOM[style].items()}
+    return style, drawn
+
+
+def mixture(photo: np.ndarray, seed: int, *, mask: np.ndarray | None = None) -> np.ndarray:
+    """A sketch in a random style of random strength, the same for the same `seed`: for training that does not depend on
+    one style. Half of the sketches are darkest-of-two blends of two styles, as drawings with lines and shading are.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(int(rng.integers(1, 3))):
+        style, parameters = random_style(rng, with_mask=mask is not None)
+        drawn.append(make_sketch(photo, style, mask=mask, **parameters))
+    return np.minimum.reduce(drawn)

@@ -1,0 +1,194 @@
+"""Faces: found, turned upright, cut out; on drawn faces, whose landmarks are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils import faces
+from s2f_utils.synthetic import draw_face
+
+NUM, SIZE = 12, 256
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return [draw_face(index, size_px=SIZE) for index in range(NUM)]
+
+
+@pytest.fixture(scope="module")
+def found(drawn):
+    return [faces.find_face(face.photo) for face in drawn]
+
+
+def error(face, true_landmarks):
+    """The largest distance of a landmark, in eye distances."""
+    eyes = np.hypot(*(true_landmarks[1] - true_landmarks[0]))
+    return np.hypot(*(face.landmarks - true_landmarks).T).max() / eyes
+
+
+def test_the_detector_finds_drawn_faces_and_their_landmarks(drawn, found):
+    assert all(face.method == "yunet" and face.score > 0.9 and face.turn == 0 for face in found)
+    errors = [error(face, true.landmarks) for face, true in zip(found, drawn, strict=True)]
+    assert max(errors) < 0.3 and np.mean(errors) < 0.16
+
+
+def test_faces_in_line_drawings_are_found_too(drawn):
+    sketches = [faces.find_face(np.repeat(face.sketch[..., None], 3, axis=2), drawing=True) for face in drawn]
+    assert np.mean([error(face, true.landmarks) < 0.35 for face, true in zip(sketches, drawn, strict=True)]) > 0.9
+
+
+@pytest.mark.parametrize("quarter", [1, 2, 3])
+def test_a_photo_that_lies_on_its_side_is_noticed_and_aligned_upright(drawn, found, quarter):
+    for true, upright in list(zip(drawn, found, strict=True))[:4]:
+        turned = np.ascontiguousarray(np.rot90(true.photo, quarter))
+        face = faces.find_face(turned)
+        assert face.turn == (-90 * quarter) % 360
+        difference = faces.align(turned, face, 64).astype(float) - faces.align(true.photo, upright, 64)
+        assert np.abs(difference).mean() < 6
+
+
+def test_a_face_is_cut_out_alike_however_it_lies_in_the_picture(drawn):
+    eyes = []
+    for true in drawn:
+        for turn, scale in ((0, 1.0), (20, 0.7), (-25, 1.6)):
+            size = round(SIZE * scale)
+            turned = Image.fromarray(true.photo).resize((size, size), Image.Resampling.BICUBIC).rotate(turn)
+            crop = faces.align(np.asarray(turned), faces.find_face(np.asarray(turned)), 256)
+            eyes.append(faces.find_face(crop).landmarks[:2] / 256)
+    eyes = np.array(eyes).reshape(NUM, 3, 2, 2)
+    assert (eyes - eyes.mean(axis=1, keepdims=True)).std(axis=(0, 1)).max() < 0.015
+    np.testing.assert_allclose(eyes.mean(axis=(0, 1)), faces.TEMPLATE[:2], atol=0.02)
+
+
+def test_similarity_recovers_a_known_transform():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(6, 2))
+    angle, scale, shift = 0.7, 2.5, np.array([3.0, -4.0])
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = faces.similarity(points, points @ turn.T + shift)
+    np.testing.assert_allclose(matrix, np.column_stack([turn, shift]), atol=1e-12)
+    np.testing.assert_allclose(faces.transform(points, matrix), points @ turn.T + shift, atol=1e-12)
+    with pytest.raises(faces.FaceError, match="one point"):
+        faces.similarity(np.ones((3, 2)), points[:3])
+
+
+def test_similarity_agrees_with_scikit_image():
+    from skimage.transform import SimilarityTransform
+
+    rng = np.random.default_rng(1)
+    source, target = rng.normal(size=(5, 2)), rng.normal(size=(5, 2))
+    if hasattr(SimilarityTransform, "from_estimate"):
+        theirs = SimilarityTransform.from_estimate(source, target)
+    else:
+        theirs = SimilarityTransform()
+        theirs.estimate(source, target)
+    ours = faces.similarity(source, target)
+    if np.linalg.det(theirs.params[:2, :2]) > 0:  # scikit-image's never mirrors either
+        np.testing.assert_allclose(ours, theirs.params[:2], atol=1e-9)
+
+
+def test_the_ffhq_rule_gives_the_published_square():
+    """The quad of `recreate_aligned_images` (NVlabs/ffhq-dataset), worked out by hand."""
+    landmarks = np.array([[40.0, 50], [80, 50], [60, 70], [45, 90], [75, 90]])
+    # x = eye_to_eye - flipud(eye_to_mouth) * [-1, 1] = (40, 0) + (40, 0), of length max(2 * 40, 1.8 * 40) = 80;
+    # centre = (60, 50) + 0.1 * (0, 40) = (60, 54): the square reaches from (-20, -26) to (140, 134).
+    matrix = faces.alignment(landmarks, 160, method="ffhq")
+    corners = faces.transform(np.array([[-20.0, -26], [140, 134]]), matrix)
+    np.testing.assert_allclose(corners, [[-0.5, -0.5], [159.5, 159.5]], atol=1e-9)
+
+
+def test_alignment_scales_with_size_and_zoom(found):
+    points = [faces.transform(found[0].landmarks, faces.alignment(found[0].landmarks, size)) for size in (128, 256)]
+    np.testing.assert_allclose((points[0] + 0.5) * 2, points[1] + 0.5, atol=1e-9)
+    near = faces.transform(found[0].landmarks, faces.alignment(found[0].landmarks, 256, zoom=1.5))
+    assert np.hypot(*(near[1] - near[0])) / np.hypot(*(points[1][1] - points[1][0])) == pytest.approx(1.5)
+
+
+def test_an_identity_warp_changes_nothing_and_a_smaller_one_does_not_alias(drawn):
+    image = drawn[0].photo
+    np.testing.assert_array_equal(faces.warp(image, np.eye(2, 3), SIZE), image)
+    stripes = np.zeros((256, 256, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = faces.warp(stripes, np.array([[0.3, 0, 0], [0, 0.3, 0]]), 64)
+    assert np.abs(small[8:56, 8:56].astype(int) - 127).max() < 12
+
+
+def test_beyond_the_edge_a_crop_fades_into_the_pictures_colour(drawn):
+    image = drawn[1].photo
+    out = faces.warp(image, np.array([[1.0, 0, 96], [0, 1, 96]]), 320)  # 96 px are missing on two sides
+    np.testing.assert_array_equal(out[140:300, 140:300], image[44:204, 44:204])
+    corner = np.median(image.reshape(-1, 3), axis=0)
+    np.testing.assert_allclose(out[0, 0], corner, atol=2)
+    seam = np.abs(np.diff(out[200].astype(int), axis=0)).max()
+    assert seam <= np.abs(np.diff(image[104].astype(int), axis=0)).max() + 2  # no hard edge where the picture ends
+    paper = faces.warp(np.full((64, 64, 3), 240, np.uint8), np.array([[1.0, 0, 30], [0, 1, 30]]), 96, border="paper")
+    assert (paper == 240).all()
+
+
+def test_hand_given_points_are_taken_as_they_are(drawn, found):
+    true = found[2].landmarks
+    mouth = true[3:].mean(axis=0)
+    three = faces.find_face(drawn[2].photo, points=[*true[:2], mouth])
+    assert three.method == "points" and error(three, true) < 0.25
+    np.testing.assert_array_equal(three.landmarks[:2], true[:2])
+    np.testing.assert_array_equal(faces.find_face(drawn[2].photo, points=true).landmarks, true)
+    with pytest.raises(faces.FaceError, match="order"):
+        faces.find_face(drawn[2].photo, points=[true[1], true[0], mouth])
+    with pytest.raises(ValueError, match=r"got \(2, 2\)"):
+        faces.find_face(drawn[2].photo, points=true[:2])
+
+
+def test_without_a_face_it_is_an_error_or_a_named_fallback():
+    empty = np.full((120, 90, 3), 200, np.uint8)
+    with pytest.raises(faces.FaceError, match="give the eyes and the mouth by hand"):
+        faces.find_face(empty)
+    for fallback in ("cascade", "centre"):
+        face = faces.find_face(empty, fallback=fallback)
+        assert (face.method, face.score) == ("centre", 0.0)
+        matrix = faces.alignment(face.landmarks, 90)
+        np.testing.assert_allclose(matrix, [[1, 0, 0], [0, 1, -15]], atol=1e-6)
+    with pytest.raises(ValueError, match="none, cascade, centre"):
+        faces.find_face(empty, fallback="guess")
+
+
+def test_the_cascade_is_tried_before_the_centre():
+    from skimage import data
+
+    astronaut = data.astronaut()
+    expected = faces.find_face(astronaut)
+    guessed = faces._cascade(astronaut)
+    assert guessed.method == "cascade"
+    assert error(guessed, expected.landmarks) < 0.35
+
+
+def test_large_and_small_pictures_and_bad_input():
+    from skimage import data
+
+    astronaut = Image.fromarray(data.astronaut())
+    small = faces.find_face(np.asarray(astronaut))
+    large = faces.find_face(np.asarray(astronaut.resize((3000, 3000))))
+    np.testing.assert_allclose(large.landmarks / 3000, small.landmarks / 512, atol=0.01)
+    assert faces.detect(np.zeros((4, 4, 3), np.uint8)) == []
+    with pytest.raises(ValueError, match="uint8"):
+        faces.detect(np.zeros((64, 64, 3)))
+    with pytest.raises(ValueError, match="min_score"):
+        faces.detect(np.zeros((64, 64, 3), np.uint8), min_score=0.1)
+
+
+def test_labels_are_cut_like_their_photo(drawn, found):
+    face = drawn[3]
+    matrix = faces.alignment(found[3].landmarks, 128)
+    labels = faces.warp_labels(face.mask, matrix, 128)
+    assert set(np.unique(labels)) <= set(np.unique(face.mask)) | {0}
+    skin = faces.warp((face.mask == 1).astype(np.uint8)[..., None].repeat(3, 2) * 255, matrix, 128)[..., 0] > 127
+    assert np.mean(skin == (labels == 1)) > 0.98
+
+
+def test_uniform_crop_is_the_same_part_of_every_picture():
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[25:75, 50:150] = 255
+    assert (faces.uniform_crop(image, (0.25, 0.25, 0.75, 0.75), 64) == 255).all()
+    with pytest.raises(ValueError, match="shares from 0 to 1"):
+        faces.uniform_crop(image, (0.5, 0, 0.2, 1), 64)
