@@ -5,10 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 
+from data_prep.clean import clean_drawings
+from data_prep.copies import make_copies
+from data_prep.doctor import run_doctor
+from data_prep.download import fetch_set
 from data_prep.errors import DataPrepError, explain
 from data_prep.layouts import LAYOUTS, expected_trees
 from data_prep.pairs import make_pairs
+from data_prep.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
 from data_prep.synthetic_set import make_synthetic
+from s2f_utils.cleanup import SHADOWS
+from s2f_utils.faces import FALLBACKS, METHODS
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
@@ -46,6 +53,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_pairs(commands)
     _add_synthetic(commands)
+    _add_copies(commands)
+    _add_clean(commands)
+    _add_doctor(commands)
+    _add_download(commands)
     return parser
 
 
@@ -57,7 +68,10 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         epilog=f"layouts:\n{_indented(expected_trees())}\n\nexamples:\n{_PAIRS_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    pairs.add_argument("src", metavar="SRC", help="folder with the pictures")
+    pairs.add_argument(
+        "src", metavar="SRC", nargs="+",
+        help="folder or zip archive with the pictures; several become one set; LAYOUT:SRC names the layout of one",
+    )  # fmt: skip
     pairs.add_argument("out", metavar="OUT", help="new folder for the data set")
     where = pairs.add_argument_group("what lies where")
     where.add_argument("--layout", choices=list(LAYOUTS), help="how SRC is laid out (default: recognised)")
@@ -78,6 +92,7 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         default="stretch",
         help="stretch to the square (the protocol's track A), or centre on black (track B) (default: stretch)",
     )
+    _add_recipe(pairs, square)
     split = pairs.add_argument_group("dividing them (a split that SRC brings is kept)")
     split.add_argument(
         "--test-share",
@@ -98,7 +113,93 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         " '^([^_]+)_' (default: every pair is another person)",
     )
     split.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, another split (default: 0)")
+    split.add_argument(
+        "--drop-leaks", action="store_true", help="leave out training pairs whose photo is in another split, too"
+    )
     _add_common(pairs)
+
+
+def _add_recipe(pairs: argparse.ArgumentParser, square: argparse._ArgumentGroup) -> None:
+    square.add_argument(
+        "--align", choices=ALIGN, default="none",
+        help="face: find it, turn it upright, cut it out; crop: cut the same part out of all; none: the whole picture"
+        " (default)",
+    )  # fmt: skip
+    square.add_argument(
+        "--crop",
+        type=float,
+        nargs=4,
+        metavar=("L", "T", "R", "B"),
+        help="the part for --align crop, as shares from 0 to 1",
+    )
+    square.add_argument(
+        "--zoom", type=float, default=1.0, metavar="Z", help="above 1: less around the face (default: 1)"
+    )
+    square.add_argument(
+        "--method", choices=METHODS, default="similarity",
+        help="similarity: the five landmarks to their mean places (default); ffhq: the published FFHQ rule",
+    )  # fmt: skip
+    square.add_argument(
+        "--each", action="store_true", help="align photo and sketch each by its own face, not both by the photo's"
+    )
+    square.add_argument(
+        "--fallback", choices=FALLBACKS, default="none",
+        help="where no face is found: none, leave the pair out (default); cascade, a simpler detector; centre, guess",
+    )  # fmt: skip
+    square.add_argument("--points", metavar="CSV", help="hand-given eyes and mouths: name, left_eye_x, ... mouth_y")
+    looks = pairs.add_argument_group("changing how they look")
+    looks.add_argument(
+        "--style", nargs="+", action="extend", choices=STYLES, default=[], metavar="STYLE",
+        help=f"make sketches from the photos, one or more of {', '.join(STYLES)}",
+    )  # fmt: skip
+    looks.add_argument(
+        "--background", choices=BACKGROUNDS, default="keep",
+        help="paint what is behind the person white: by label maps, by GrabCut, or by the package rembg",
+    )  # fmt: skip
+    looks.add_argument(
+        "--clean",
+        action="store_true",
+        help="the sketches are photographed or scanned paper: even it out, clear the rim",
+    )
+
+
+def _add_copies(commands: argparse._SubParsersAction) -> None:
+    copies = commands.add_parser(
+        "copies",
+        help="turned, shifted and sheared copies of each training pair, for small sets",
+        description="Write a data set with copies of each training pair. Training does the same while it runs, without"
+        " the disk: s2f train pix2pix --set rotate_deg=20 --set shift_px=5 --set shear_deg=5.",
+    )
+    copies.add_argument("data", metavar="DATA", help="data set made by data_prep")
+    copies.add_argument("out", metavar="OUT", help="new folder")
+    copies.add_argument("--num", type=int, default=130, metavar="N", help="copies a pair (default: 130)")
+    for name, unit, value in (("rotate", "degrees", 20.0), ("shift", "pixels", 5.0), ("shear", "degrees", 5.0)):
+        copies.add_argument(
+            f"--{name}", type=float, default=value, metavar="X", dest=f"{name}_{'px' if name == 'shift' else 'deg'}",
+            help=f"largest, either way, in {unit} (default: {value:g})",
+        )  # fmt: skip
+    copies.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, other copies (default: 0)")
+    _add_common(copies)
+
+
+def _add_clean(commands: argparse._SubParsersAction) -> None:
+    clean = commands.add_parser(
+        "clean",
+        help="clean up photographed or scanned drawings",
+        description="Straighten the sheet, even out shadow and paper, stretch the contrast, clear the rim: every"
+        " picture of SRC becomes a PNG in OUT.",
+    )
+    clean.add_argument("src", metavar="SRC", help="folder or zip archive with drawings")
+    clean.add_argument("out", metavar="OUT", help="new folder")
+    clean.add_argument("--shadows", choices=SHADOWS, default="soft", help="hard: a shadow has edges (default: soft)")
+    clean.add_argument(
+        "--strength", type=float, default=1.0, metavar="X", help="of the contrast, 0.25 to 4 (default: 1)"
+    )
+    clean.add_argument(
+        "--rim", type=float, default=0.1, metavar="X", help="strip that is cleared, a share of each side (default: 0.1)"
+    )
+    clean.add_argument("--no-sheet", action="store_true", help="do not look for a sheet of paper")
+    _add_common(clean)
 
 
 def _add_synthetic(commands: argparse._SubParsersAction) -> None:
@@ -119,6 +220,37 @@ def _add_synthetic(commands: argparse._SubParsersAction) -> None:
     _add_common(synthetic)
 
 
+def _add_doctor(commands: argparse._SubParsersAction) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="what is wrong with a data set, and how to mend it",
+        description="Look for faults in a data set (a folder with a manifest.csv) or in a source as 'pairs' takes it."
+        " The exit code is 0 when training may start, 1 when it should not, 2 for an error.",
+    )
+    doctor.add_argument("src", metavar="DATA", help="data set, or folder or zip archive with pictures")
+    doctor.add_argument("--layout", choices=list(LAYOUTS), help="how a source is laid out (default: recognised)")
+    doctor.add_argument("--sketches", metavar="DIR", help="the folder of sketches, as for 'pairs'")
+    doctor.add_argument("--photos", metavar="DIR", help="the folder of photos, as for 'pairs'")
+    doctor.add_argument(
+        "--sketch-side", choices=["left", "right"], default="left", help="the sketch's half of AB images"
+    )
+    doctor.add_argument("--json", metavar="FILE", dest="json_file", help="write all findings as JSON")
+    doctor.add_argument("--html", metavar="FILE", dest="html_file", help="write a page with pictures of the findings")
+    doctor.add_argument("--fix", metavar="OUT", help="write a mended copy of the set into this new folder")
+    doctor.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+
+
+def _add_download(commands: argparse._SubParsersAction) -> None:
+    download = commands.add_parser(
+        "download",
+        help="data sets by name: fetched and checked, or where to get them",
+        description="Fetch a data set; its terms are shown first. Without a name, list them.",
+    )
+    download.add_argument("name", nargs="?", metavar="NAME", help="name of the set")
+    download.add_argument("--out", metavar="DIR", help="folder for it (default: data/raw/NAME)")
+    download.add_argument("--dry-run", action="store_true", help="show the terms and the page, fetch nothing")
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
@@ -128,14 +260,37 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
 
 
+def _pairs(options: dict) -> None:
+    """`pairs`: the options that say how each pair is made become a recipe."""
+    crop = options.pop("crop")
+    if crop and options["align"] != "crop":
+        raise DataPrepError("--crop belongs to --align crop: give that, too")
+    fields = ("fit", "align", "zoom", "method", "each", "fallback", "background", "clean")
+    recipe = Recipe(
+        size_px=options.pop("size"),
+        crop=tuple(crop or Recipe.crop),
+        styles=tuple(dict.fromkeys(options.pop("style"))),
+        **{name: options.pop(name) for name in fields},
+    )
+    make_pairs(**options, recipe=recipe)
+
+
+_RUN = {
+    "pairs": _pairs,
+    "synthetic": lambda options: make_synthetic(size_px=options.pop("size"), **options),
+    "copies": lambda options: make_copies(**options),
+    "download": lambda options: fetch_set(**options),
+    "doctor": lambda options: run_doctor(**options),
+    "clean": lambda options: clean_drawings(sheet=not options.pop("no_sheet"), **options),
+}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for an error (one line on stderr says which), 130 for Ctrl-C."""
     try:
         options = vars(build_parser().parse_args(arguments))
-        command, size_px = options.pop("command"), options.pop("size")
-        run = {"pairs": make_pairs, "synthetic": make_synthetic}[command]
-        run(**options, size_px=size_px)
-        return 0
+        code = _RUN[options.pop("command")](options)
+        return code if isinstance(code, int) else 0
     except DataPrepError as error:
         print(f"data_prep: {error}", file=sys.stderr)
     except OSError as error:

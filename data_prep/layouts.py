@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from data_prep import names
+from data_prep import files, named_sets, names
 from data_prep.cufs import collect_cufs, is_cufs
 from data_prep.errors import DataPrepError, printable
+from data_prep.feret import collect_feret, is_feret
 from data_prep.found import SIDES, Candidate, Collection, LayoutOptions
-from data_prep.tree import Picture, Tree, relocated, scan
+from data_prep.sides import named_sides
+from data_prep.tree import Picture, Tree
 
 MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
 SIZES_READ = 12  # pictures whose size decides whether a folder holds AB images
@@ -44,16 +45,10 @@ def collect_pairs(tree: Tree, options: LayoutOptions) -> Collection:
     """
     if bool(options.sketches) != bool(options.photos):
         raise DataPrepError("--sketches and --photos belong together: give both, or neither")
-    if options.sketches and options.photos:
-        sketches, photos = (_named(tree, option, side) for side, option in _sides(options))
-    else:
-        sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
+    sketches, photos = named_sides(tree, options)
 
-    def key(normalise: Callable[[str], str]) -> Callable[[Picture], tuple]:
-        return lambda p: (p.group, p.split, tuple(map(normalise, p.sub)), normalise(p.stem))
-
-    keys = [key(_composed), key(_folded), key(names.without_side)]
-    pairs, lone_sketches, lone_photos = names.match(sketches, photos, keys)
+    pairs, lone_sketches, lone_photos = names.match(sketches, photos, _KEYS)
+    masks = masks_of(tree, [photo for _, photo in pairs])
     found = Collection([], lone_sketches, lone_photos)
     people = {photo.sub for _, photo in pairs if photo.sub}
     by_folder = len(people) >= MIN_PEOPLE_FOLDERS and all(photo.sub for _, photo in pairs)
@@ -63,9 +58,34 @@ def collect_pairs(tree: Tree, options: LayoutOptions) -> Collection:
         qualifiers = tuple(filter(None, (photo.split, *photo.group, *photo.sub)))
         identity = _composed("/".join(photo.sub)) if by_folder else ""
         found.pairs.append(
-            Candidate(sketch, photo, tree.root.name, photo.split, printable(identity), qualifiers=qualifiers)
-        )
+            Candidate(
+                sketch, photo, tree.root.stem, photo.split, printable(identity), mask=masks.get(photo),
+                qualifiers=qualifiers,
+            )
+        )  # fmt: skip
     return found
+
+
+def masks_of(tree: Tree, photos: list[Picture]) -> dict[Picture, Picture]:
+    """The label map of each photo, from folders that are called masks; {} where there are none."""
+    matched, _, _ = names.match(tree.on_side("mask"), photos, _KEYS)
+    return {photo: mask for mask, photo in matched}
+
+
+def _collect_photos(tree: Tree, options: LayoutOptions) -> Collection:
+    """Every picture is a photo; train, val and test folders are kept as the split. Sketches are made from them."""
+    photos = tree.on_side("photo") or [picture for picture in tree.pictures if not picture.side]
+    masks = masks_of(tree, photos)
+    return Collection(
+        [
+            Candidate(None, photo, tree.root.stem, photo.split, mask=masks.get(photo), qualifiers=photo.folder)
+            for photo in photos
+        ]
+    )
+
+
+def _key(normalise: Callable[[str], str]) -> Callable[[Picture], tuple]:
+    return lambda p: (p.group, p.split, tuple(map(normalise, p.sub)), normalise(p.stem))
 
 
 def _composed(name: str) -> str:
@@ -76,26 +96,7 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold().strip()
 
 
-def _sides(options: LayoutOptions) -> list[tuple[str, str]]:
-    return [("sketch", options.sketches or ""), ("photo", options.photos or "")]
-
-
-def named_folder(tree: Tree, option: str) -> Path:
-    """The folder that a user named with --sketches or --photos: inside the source, or anywhere."""
-    inside = tree.root / option
-    return inside if inside.is_dir() else Path(option)
-
-
-def _named(tree: Tree, option: str, side: str) -> list[Picture]:
-    base = named_folder(tree, option)
-    return [relocated(picture, side, base) for picture in _scan_named(base, side)]
-
-
-def _scan_named(base: Path, side: str) -> list[Picture]:
-    try:
-        return scan(base).pictures
-    except DataPrepError as error:
-        raise DataPrepError(f"--{'sketches' if side == 'sketch' else 'photos'}: {error.message}") from None
+_KEYS = [_key(_composed), _key(_folded), _key(names.without_side)]  # from strict to loose
 
 
 def is_ab(tree: Tree) -> bool:
@@ -106,7 +107,7 @@ def is_ab(tree: Tree) -> bool:
     wide = read = 0
     for picture in tree.pictures[::step][:SIZES_READ]:
         try:
-            with Image.open(picture.path) as opened:
+            with Image.open(files.open_picture(picture.path)) as opened:
                 width, height = opened.size
         except Exception:  # whatever is wrong with it is said when its turn comes
             continue
@@ -129,9 +130,23 @@ def collect_ab(tree: Tree, options: LayoutOptions) -> Collection:
     return found
 
 
+def _collect_person_face_sketches(tree: Tree, options: LayoutOptions) -> Collection:
+    found = collect_pairs(tree, options)
+    found.pairs = [replace(pair, source="person-face-sketches") for pair in found.pairs]
+    found.terms = named_sets.PFS_TERMS
+    return found
+
+
 LAYOUTS: dict[str, Layout] = {
     layout.name: layout
     for layout in (
+        Layout(
+            "dataset",
+            "a data set that data_prep made, to be aligned, resized or merged anew; its split is kept",
+            "manifest.csv\nphotos/, sketches/, masks/",
+            named_sets.is_dataset,
+            named_sets.collect_dataset,
+        ),
         Layout(
             "cufs",
             "CUFS as distributed: names differ in case and suffix, the official 88/100 split is kept",
@@ -141,6 +156,37 @@ LAYOUTS: dict[str, Layout] = {
             "CUHK_testing_cropped_sketches/   m-063-01-sz1.jpg ...",
             is_cufs,
             collect_cufs,
+        ),
+        Layout(
+            "feret",
+            "FERET as distributed: the frontal photos (fa, fb) by person; sketches beside them, or made",
+            "dvd1/data/images/00001/  00001_930831_fa.ppm.bz2 ...   (or grey FERET's 00001fa010_930831.tif)\n"
+            "sketches/                00001_930831_fa.jpg, or 00001.jpg ...   (not needed where sketches are made)",
+            is_feret,
+            collect_feret,
+        ),
+        Layout(
+            "fs2k",
+            "FS2K as distributed, with its official split",
+            "photo/photo1/    image0001.jpg ...   (photo1 to photo3)\n"
+            "sketch/sketch1/  sketch0001.jpg ...\n"
+            "anno_train.json, anno_test.json",
+            named_sets.is_fs2k,
+            named_sets.collect_fs2k,
+        ),
+        Layout(
+            "celebamask-hq",
+            "CelebAMask-HQ's photos, with CelebA's split; sketches are made",
+            "CelebA-HQ-img/  0.jpg ... 29999.jpg\nCelebA-HQ-to-CelebA-mapping.txt",
+            named_sets.is_celeba,
+            named_sets.collect_celeba,
+        ),
+        Layout(
+            "person-face-sketches",
+            "Person Face Sketches from Kaggle, with its split",
+            "train/photos/, train/sketches/  1.jpg ...\nval/photos/, val/sketches/, test/photos/, test/sketches/",
+            named_sets.is_person_face_sketches,
+            _collect_person_face_sketches,
         ),
         Layout(
             "pairs",
@@ -157,6 +203,13 @@ LAYOUTS: dict[str, Layout] = {
             "test/   2.jpg ...   (or all pictures in one folder)",
             is_ab,
             collect_ab,
+        ),
+        Layout(
+            "photos",
+            "photos alone, in any folders; sketches are made from them (recognised where --style is given)",
+            "1.jpg ...   (train, val and test folders are kept as the split)",
+            named_sets.is_photos,
+            _collect_photos,
         ),
     )
 }
@@ -180,9 +233,11 @@ def find_layout(tree: Tree, name: str | None, options: LayoutOptions) -> Layout:
         if name not in LAYOUTS:
             raise DataPrepError(f"there is no layout {name!r}: the layouts are {', '.join(LAYOUTS)}")
         return LAYOUTS[name]
-    if options.sketches or options.photos:
+    if (options.sketches or options.photos) and not (options.sketches and is_feret(tree)):
         return LAYOUTS["pairs"]
     for layout in LAYOUTS.values():
+        if layout.name == "photos" and not options.made:
+            continue  # two folders of pairs with names of their own are not to be taken for photos
         if layout.recognise(tree):
             return layout
     raise DataPrepError(

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 SKETCH_WORDS = frozenset({"sketch", "sketches", "drawing", "drawings"})
 PHOTO_WORDS = frozenset({"photo", "photos", "photograph", "photographs"})
+MASK_WORDS = frozenset({"mask", "masks", "labels", "labelmaps", "segmentation", "segmentations"})
 # Words that mean a side only when a folder's name has no other: "A" and "images" do, "images_of_line_A" does not.
 WEAK_SKETCH_WORDS = frozenset({"a", "edge", "edges", "line", "lines", "lineart", "pencil"})
 WEAK_PHOTO_WORDS = frozenset({"b", "image", "images", "face", "faces", "portrait", "portraits", "picture", "pictures"})
@@ -35,17 +36,18 @@ def group_tokens(folder: str) -> list[str]:
     """A folder name's words and numbers without those for side and split: what two folders of pairs share."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFC", folder))
     tokens = [token.casefold() for token in re.findall(r"[^\W\d_]+|\d+", spaced)]
-    spoken = SKETCH_WORDS | PHOTO_WORDS | WEAK_SKETCH_WORDS | WEAK_PHOTO_WORDS
+    spoken = SKETCH_WORDS | PHOTO_WORDS | MASK_WORDS | WEAK_SKETCH_WORDS | WEAK_PHOTO_WORDS
     return [token for token in tokens if token not in spoken and token not in SPLIT_WORDS]
 
 
 def side_of(folder: str) -> str | None:
-    """Whether a folder's name says "sketch" or "photo"; None when it says neither or both."""
+    """Whether a folder's name says "sketch", "photo" or "mask"; None when it says none of them, or several."""
     said = [word for word in words(folder) if word not in SPLIT_WORDS]
-    sketch, photo = bool(SKETCH_WORDS.intersection(said)), bool(PHOTO_WORDS.intersection(said))
-    if sketch != photo:
-        return "sketch" if sketch else "photo"
-    if not sketch and len(said) == 1:
+    sides = {"sketch": SKETCH_WORDS, "photo": PHOTO_WORDS, "mask": MASK_WORDS}
+    strong = [side for side, spoken in sides.items() if spoken.intersection(said)]
+    if strong:
+        return strong[0] if len(strong) == 1 else None
+    if len(said) == 1:
         if said[0] in WEAK_SKETCH_WORDS:
             return "sketch"
         if said[0] in WEAK_PHOTO_WORDS:
@@ -64,7 +66,7 @@ def split_of(folders: Iterable[str]) -> str:
 
 def without_side(stem: str) -> str:
     """A stem without a leading or trailing word for its side: "anna_sketch" and "photo-anna" → "anna"."""
-    side = "|".join(sorted(SKETCH_WORDS | PHOTO_WORDS, key=len, reverse=True))
+    side = "|".join(sorted(SKETCH_WORDS | PHOTO_WORDS | MASK_WORDS, key=len, reverse=True))
     stem = unicodedata.normalize("NFC", stem).casefold().strip()
     return re.sub(rf"^({side})(?=[\W_\d])[\W_]*|(?<=[\W_\d])({side})\W*$", "", stem).strip(" -_.()[]")
 

@@ -1,90 +1,46 @@
-"""From a folder of sketches and photos to a data set of square pairs."""
+"""From folders of sketches and photos, or of photos alone, to a data set of square pairs."""
 
 from __future__ import annotations
 
+import csv
+import functools
 import hashlib
 import os
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from data_prep import names
+from data_prep import files, names
 from data_prep.errors import DataPrepError, printable
 from data_prep.found import SIDES, Candidate, Collection, LayoutOptions
-from data_prep.layouts import find_layout, named_folder
+from data_prep.layouts import LAYOUTS, find_layout
+from data_prep.recipe import PairTask, Recipe, make_pair
+from data_prep.review import review
+from data_prep.sides import named_folder
 from data_prep.split import split_by_identity
 from data_prep.tree import Picture, Tree, scan
 from data_prep.write import NUM_SHOWN, SetPlan, describe_counts, dry_run_report, say, warn, write_set
-from s2f_utils import images
+from s2f_utils import images, weights
 
-MIN_SIDE_PX = 8  # smaller pictures hold no face
-MIN_AB_ASPECT = 1.2  # narrower pictures are not two faces side by side
-MAX_SIZE_PX = 4096
 MAX_LISTED = 200  # names in settings.json
+POINT_COLUMNS = ("name", "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y", "mouth_x", "mouth_y")
 
 
 @dataclass(frozen=True)
-class PairTask:
-    """What another process needs to make one pair: the files, the sketch's half of them, size and fit."""
+class Source:
+    """One folder or archive, how it is laid out, and what was found in it."""
 
-    sketch: str
-    photo: str
-    half: str
-    size_px: int
-    fit: str
-
-
-def make_pair(task: PairTask) -> dict[str, np.ndarray]:
-    """Read, cut and resize one pair: {"sketch", "photo"}, uint8 (size_px, size_px, 3).
-
-    With fit "pad" (track B of the protocol) the pictures are centred on black; a sketch of another size than its photo
-    is stretched to the photo's first, because padded apart they would no longer lie on each other.
-    Raises ImageError when a picture is unusable.
-    """
-    photo = _load(task.photo)
-    if task.half:
-        sketch, photo = _halves(photo, task)
-    else:
-        sketch = _load(task.sketch)
-    if task.fit == "pad" and sketch.shape != photo.shape:
-        size = (photo.shape[1], photo.shape[0])
-        sketch = np.asarray(Image.fromarray(sketch).resize(size, Image.Resampling.BICUBIC))
-    pair = {"sketch": sketch, "photo": photo}
-    made = {part: images.resize(image, task.size_px, task.fit, fill=(0, 0, 0)) for part, image in pair.items()}
-    if task.fit == "pad":  # scores are taken inside of this box (track B)
-        made["content"] = images.content_box(photo.shape[:2], task.size_px)
-    return made
-
-
-def _load(path: str) -> np.ndarray:
-    try:
-        image = images.load_rgb(path)
-    except images.ImageError:
-        raise
-    except Exception as error:  # a damaged file can fail anywhere in its decoder, and must not end the run
-        raise images.ImageError(f"{path}: cannot be read ({error or type(error).__name__})") from None
-    height, width = image.shape[:2]
-    if min(height, width) < MIN_SIDE_PX:
-        raise images.ImageError(f"{path}: {width}x{height} pixels are too few for a face")
-    return image
-
-
-def _halves(image: np.ndarray, task: PairTask) -> tuple[np.ndarray, np.ndarray]:
-    """The sketch and the photo of an AB image; the middle column of an odd width belongs to neither."""
-    height, width = image.shape[:2]
-    if width < MIN_AB_ASPECT * height:
-        raise images.ImageError(f"{task.photo}: {width}x{height} pixels are not two pictures side by side")
-    left, right = image[:, : width // 2], image[:, width - width // 2 :]
-    return (left, right) if task.half == "left" else (right, left)
+    tree: Tree
+    layout: str
+    found: Collection
 
 
 def make_pairs(
-    src: str | os.PathLike,
+    src: str | os.PathLike | Sequence[str | os.PathLike],
     out: str | os.PathLike,
     layout: str | None = None,
     size_px: int = 256,
@@ -93,60 +49,178 @@ def make_pairs(
     sketches: str | None = None,
     photos: str | None = None,
     sketch_side: str = "left",
+    recipe: Recipe | None = None,
+    points: str | os.PathLike | None = None,
     test_share: float | None = None,
     val_share: float | None = None,
     seed: int = 0,
     identity: str | None = None,
     strict: bool = False,
+    drop_leaks: bool = False,
     workers: int | None = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
     """Make a data set of the pairs in `src`: square PNGs and a manifest in the folder `out`.
 
+    src: a folder, a zip archive, or several of them, which become one set; "LAYOUT:PATH" names the layout of one.
     layout: a name of `data_prep.layouts.LAYOUTS`; None: recognised.
     size_px, fit: height and width of the pictures, and how they get there: "stretch" (the protocol's track A) or "pad"
         with black (track B).
     sketches, photos: the two folders of pairs, inside `src` or anywhere, where their names do not say what they are.
     sketch_side: which half of an AB image is the sketch, "left" or "right".
+    recipe: alignment, sketches made from photos, background, clean-up; its size_px and fit count, and those above do
+        not, when it is given.
+    points: a CSV file of hand-given eyes and mouths (`POINT_COLUMNS`, pixels of the source) for pictures by name.
     test_share, val_share, seed: as in `split_by_identity`. A split that the source brings is kept.
     identity: a regular expression; what its first group matches in a photo's path below its folder, without suffix,
         names the person. None: as the layout knows it, else each pair is somebody else.
     strict: pictures without a partner are an error, not a warning.
+    drop_leaks: leave training pairs out whose photo is also in another split, instead of warning of them.
     workers: processes; None: one a core. dry_run: say what would be done, write nothing.
     progress: show the bar and say what is done.
 
     Returns the manifest's path. What an interrupted call left is gone on with. Raises DataPrepError (a ValueError)
     when the source or an option is unusable, and OSError when the disk is full or may not be written.
     """
-    _check_options(size_px, fit, sketch_side)
-    options = LayoutOptions(sketches, photos, sketch_side)
-    out, tree = Path(out), scan(src)
-    _check_apart(tree, options, out)
-    chosen = find_layout(tree, layout, options)
-    found = chosen.collect(tree, options)
-    _check_matches(tree, chosen.name, found, strict)
+    recipe = recipe or Recipe(size_px=size_px, fit=fit)
+    recipe.check()
+    if sketch_side not in SIDES:
+        raise DataPrepError(f"--sketch-side must be left or right, got {sketch_side!r}")
+    options = LayoutOptions(sketches, photos, sketch_side, bool(recipe.styles))
+    out = Path(out)
+    sources = _read_sources(src, layout, options, out, strict)
+    pairs = _merged(sources)
+    recipe = _with_sketches(recipe, pairs)
+    _check_masks(recipe, pairs)
+    if recipe.align == "face" or recipe.background == "grabcut":
+        get_detector()
     settings = {
-        "layout": chosen.name,
-        "source": printable(tree.root.name),
-        "source_digest": _digest(found.pairs, tree.root),
-        "size_px": size_px,
-        "fit": fit,
-        "sketch_side": sketch_side if chosen.name == "ab" else "",
+        "layout": "+".join(source.layout for source in sources),
+        "source": "+".join(printable(source.tree.root.name) for source in sources),
+        "source_digest": _digest(pairs),
+        **{key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()},
+        "sketch_side": sketch_side if any(source.layout == "ab" for source in sources) else "",
+        "points": _file_digest(points),
         "test_share": test_share,
         "val_share": val_share,
         "identity": identity,
         "seed": seed,
+        "drop_leaks": drop_leaks,
     }
-    plan = _plan(found, settings)
-    _report(chosen.name, tree, found, plan, progress or dry_run)
+    plan = _plan(sources, pairs, recipe, settings, _read_points(points), progress)
+    _report(sources, pairs, recipe, plan, progress or dry_run)
     if dry_run:
         return dry_run_report(out, plan)
     return write_set(out, plan, workers=workers, progress=progress)
 
 
-def _plan(found: Collection, settings: dict[str, Any]) -> SetPlan:
-    pairs = found.pairs
+def _read_sources(
+    src: str | os.PathLike | Sequence[str | os.PathLike],
+    layout: str | None,
+    options: LayoutOptions,
+    out: Path,
+    strict: bool,
+) -> list[Source]:
+    given = [src] if isinstance(src, str | os.PathLike) else list(src)
+    if not given:
+        raise DataPrepError("no source given: name at least one folder")
+    if len(given) > 1 and (options.sketches or options.photos):
+        raise DataPrepError("--sketches and --photos belong to a single source: lay the others out as --help shows")
+    sources = []
+    for entry in given:
+        named, _, path = str(entry).partition(":")
+        chosen, path = (named, path) if named in LAYOUTS and path else (layout, str(entry))
+        tree = scan(path)
+        _check_apart(tree, options, out)
+        found_layout = find_layout(tree, chosen, options)
+        found = found_layout.collect(tree, options)
+        if options.made:
+            found.pairs += [Candidate(None, p, tree.root.name, p.split, qualifiers=p.folder) for p in found.lone_photos]
+            found.lone_photos, found.lone_sketches = [], []
+        _check_matches(tree, found_layout.name, found, strict)
+        sources.append(Source(tree, found_layout.name, found))
+    return sources
+
+
+def _merged(sources: Sequence[Source]) -> list[Candidate]:
+    """The pairs of all sources; with more than one, people and ids carry their source's name."""
+    if len(sources) == 1:
+        return list(sources[0].found.pairs)
+    labels = names.unique_ids([source.tree.root.stem for source in sources], [(source.layout,) for source in sources])
+    merged = []
+    for label, source in zip(labels, sources, strict=True):
+        for pair in source.found.pairs:
+            person = f"{label}/{pair.identity or '/'.join([*pair.qualifiers, pair.photo.stem])}"
+            merged.append(replace(pair, identity=person, qualifiers=(label, *pair.qualifiers)))
+    return merged
+
+
+def _with_sketches(recipe: Recipe, pairs: Sequence[Candidate]) -> Recipe:
+    """The recipe, with a style where there are photos without sketches and none was named."""
+    alone = sum(pair.sketch is None for pair in pairs)
+    if not alone or recipe.styles:
+        return recipe
+    if alone < len(pairs):
+        raise DataPrepError(
+            f"{alone} of {len(pairs)} photos have no sketch: name a style to make all sketches from photos"
+            " (--style pencil), or leave that source away"
+        )
+    warn("the source has photos only: pencil sketches are made from them (--style names another style)")
+    return replace(recipe, styles=("pencil",))
+
+
+def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
+    wanted = [name for name, used in (("--style outlines", "outlines" in recipe.styles),
+                                      ("--background labels", recipe.background == "labels")) if used]  # fmt: skip
+    without = [pair.photo.shown for pair in pairs if pair.mask is None]
+    if wanted and without:
+        raise DataPrepError(
+            f"{wanted[0]} needs a label map for every photo, and {len(without)} have none (such as {without[0]}): put"
+            " them into a folder masks/ under their photos' names, or choose another"
+        )
+
+
+def get_detector() -> None:
+    """Make sure that the face detector is on this machine. Raises DataPrepError when it cannot be had."""
+    try:
+        weights.get("yunet")
+    except weights.WeightsError as error:
+        raise DataPrepError(f"the face detector is missing: {error}") from None
+
+
+def _read_points(path: str | os.PathLike | None) -> dict[str, tuple[tuple[float, float], ...]]:
+    """{picture's name: eyes and mouth} of a CSV file with `POINT_COLUMNS`."""
+    if path is None:
+        return {}
+    path = Path(path)
+    if not path.is_file():
+        raise DataPrepError(
+            f"--points {printable(path)}: no such file: give a CSV file with {', '.join(POINT_COLUMNS)}"
+        )
+    found = {}
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        reader = csv.DictReader(file)
+        missing = [column for column in POINT_COLUMNS if column not in (reader.fieldnames or ())]
+        if missing:
+            raise DataPrepError(f"--points {printable(path)}: the columns {', '.join(missing)} are missing")
+        for number, row in enumerate(reader, start=2):
+            try:
+                values = [float(row[column]) for column in POINT_COLUMNS[1:]]
+            except (TypeError, ValueError):
+                raise DataPrepError(f"--points {printable(path)}: line {number} has no six numbers") from None
+            found[row["name"]] = tuple(zip(values[::2], values[1::2], strict=True))
+    return found
+
+
+def _plan(
+    sources: Sequence[Source],
+    pairs: Sequence[Candidate],
+    recipe: Recipe,
+    settings: dict[str, Any],
+    points: Mapping[str, tuple],
+    progress: bool,
+) -> SetPlan:
     ids = names.unique_ids([pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
     people = _identities(pairs, ids, settings["identity"])
     rows = [
@@ -156,12 +230,23 @@ def _plan(found: Collection, settings: dict[str, Any]) -> SetPlan:
     shares = {"test": settings["test_share"], "val": settings["val_share"]}
     for row, split in zip(rows, split_by_identity(rows, shares, settings["seed"]), strict=True):
         row["split"] = split
-    tasks = [
-        PairTask(str(pair.sketch.path), str(pair.photo.path), pair.half, settings["size_px"], settings["fit"])
-        for pair in pairs
-    ]
-    lone = [picture.shown for picture in (*found.lone_sketches, *found.lone_photos)]
-    return SetPlan(rows, tasks, make_pair, ("sketch", "photo"), settings, {"unmatched": sorted(lone)[:MAX_LISTED]})
+    tasks = [_task(pair, recipe, points, name, settings["seed"]) for pair, name in zip(pairs, ids, strict=True)]
+    lone = [picture.shown for source in sources for picture in (*source.found.lone_sketches, *source.found.lone_photos)]
+    terms = sorted({source.found.terms for source in sources if source.found.terms})
+    notes = {"unmatched": sorted(lone)[:MAX_LISTED], "terms": terms}
+    has_masks = bool(pairs) and all(pair.mask for pair in pairs)
+    look = functools.partial(review, drop_leaks=settings["drop_leaks"], progress=progress)
+    return SetPlan(rows, tasks, make_pair, recipe.parts(has_masks), settings, notes, look)
+
+
+def _task(pair: Candidate, recipe: Recipe, points: Mapping[str, tuple], name: str, seed: int) -> PairTask:
+    given = next(
+        (points[key] for key in (pair.photo.shown, pair.photo.path.name, pair.photo.stem) if key in points), ()
+    )
+    own_seed = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4], "big")
+    sketch = str(pair.sketch.path) if pair.sketch else ""
+    mask = str(pair.mask.path) if pair.mask else ""
+    return PairTask(sketch, str(pair.photo.path), pair.half, recipe, mask, given, own_seed)
 
 
 def _identities(pairs: Sequence[Candidate], ids: Sequence[str], pattern: str | None) -> list[str]:
@@ -182,23 +267,17 @@ def _identities(pairs: Sequence[Candidate], ids: Sequence[str], pattern: str | N
     return people
 
 
-def _digest(pairs: Sequence[Candidate], root: Path) -> str:
+def _digest(pairs: Sequence[Candidate]) -> str:
     """A fingerprint of the source: names, sizes in bytes and splits of its pairs' files."""
     digest = hashlib.sha256()
     for pair in pairs:
-        for picture in (pair.sketch, pair.photo):
-            size = picture.path.stat().st_size if picture.path.exists() else -1
-            digest.update(f"{picture.shown}\0{size}\0{pair.split}\n".encode())
+        for picture in filter(None, (pair.sketch, pair.photo, pair.mask)):
+            digest.update(f"{picture.shown}\0{files.size_of(picture.path)}\0{pair.split}\n".encode())
     return digest.hexdigest()
 
 
-def _check_options(size_px: int, fit: str, sketch_side: str) -> None:
-    if fit not in images.FITS:
-        raise DataPrepError(f"--fit must be one of {', '.join(images.FITS)}, got {fit!r}")
-    if sketch_side not in SIDES:
-        raise DataPrepError(f"--sketch-side must be left or right, got {sketch_side!r}")
-    if not MIN_SIDE_PX <= size_px <= MAX_SIZE_PX:
-        raise DataPrepError(f"--size must be from {MIN_SIDE_PX} to {MAX_SIZE_PX} pixels, got {size_px}")
+def _file_digest(path: str | os.PathLike | None) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path and Path(path).is_file() else ""
 
 
 def _check_apart(tree: Tree, options: LayoutOptions, out: Path) -> None:
@@ -214,9 +293,10 @@ def _check_apart(tree: Tree, options: LayoutOptions, out: Path) -> None:
 
 def _check_matches(tree: Tree, layout: str, found: Collection, strict: bool) -> None:
     """Report pictures without a partner; an error when no pair is left, or when `strict`."""
+    drawn = [pair.sketch for pair in found.pairs if pair.sketch]
     lines = [
         *_lone_lines("sketch", found.lone_sketches, "photo", [pair.photo for pair in found.pairs] + found.lone_photos),
-        *_lone_lines("photo", found.lone_photos, "sketch", [pair.sketch for pair in found.pairs] + found.lone_sketches),
+        *_lone_lines("photo", found.lone_photos, "sketch", drawn + found.lone_sketches),
     ]
     if not found.pairs:
         raise DataPrepError(
@@ -248,31 +328,54 @@ def _lone_lines(side: str, lone: list[Picture], other: str, partners: list[Pictu
     return lines
 
 
-def _report(layout: str, tree: Tree, found: Collection, plan: SetPlan, wanted: bool) -> None:
-    settings = plan.settings
-    say(f"{printable(tree.given)}: layout {layout}, {describe_counts(plan.counts())}", wanted)
-    for note in found.notes:
-        say(note, wanted)
-    say(f"{settings['size_px']}x{settings['size_px']} pixels, fit {settings['fit']}, seed {settings['seed']}", wanted)
-    counts = plan.counts()
-    if not counts["test"]:
+def _report(sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recipe, plan: SetPlan, wanted: bool) -> None:
+    for source in sources:
+        where = printable(source.tree.given)
+        if len(sources) > 1:
+            say(f"{where}: layout {source.layout}, {len(source.found.pairs)} pairs", wanted)
+        for note in (*source.found.notes, *filter(None, [source.found.terms])):
+            say(note, wanted)
+    shown = " + ".join(printable(source.tree.given) for source in sources)
+    say(f"{shown}: layout {plan.settings['layout']}, {describe_counts(plan.counts())}", wanted)
+    say(f"{recipe.size_px}x{recipe.size_px} pixels, {_how(recipe)}, seed {plan.settings['seed']}", wanted)
+    if not plan.counts()["test"]:
         warn("no pair is left for testing: results on training pictures say nothing about new ones")
-    renamed = sum(row["id"] != pair.photo.stem for row, pair in zip(plan.rows, found.pairs, strict=True))
+    renamed = sum(row["id"] != pair.photo.stem for row, pair in zip(plan.rows, pairs, strict=True))
     if renamed:
         say(f"{renamed} ids are not just the photo's name, because names repeat or are not safe everywhere", wanted)
-    if _look_swapped(found.pairs):
-        hint = "give the other --sketch-side" if layout == "ab" else "name the folders with --sketches and --photos"
+    if not recipe.styles and _look_swapped(pairs):
+        ab = "ab" in plan.settings["layout"].split("+")
+        hint = "give the other --sketch-side" if ab else "name the folders with --sketches and --photos"
         warn(f"the sketches are more colourful than the photos: are they the other way round? If so, {hint}")
+
+
+def _how(recipe: Recipe) -> str:
+    """The recipe in words."""
+    own = ", each by its own" if recipe.each else ""
+    parts = {
+        "none": f"fit {recipe.fit}",
+        "crop": f"cut at {' '.join(f'{v:g}' for v in recipe.crop)}",
+        "face": f"aligned to the face ({recipe.method}, zoom {recipe.zoom:g}{own})",
+    }
+    how = [parts[recipe.align]]
+    if recipe.styles:
+        how.append(f"sketches made: {', '.join(recipe.styles)}")
+    if recipe.background != "keep":
+        how.append(f"background white ({recipe.background})")
+    if recipe.clean:
+        how.append("sketches cleaned up")
+    return ", ".join(how)
 
 
 def _look_swapped(pairs: Sequence[Candidate], num_read: int = 6) -> bool:
     """Whether most of a few pairs have a colourful "sketch" and a grey "photo"."""
     votes = []
+    quick = Recipe(size_px=64)
     for pair in pairs[:: max(1, len(pairs) // num_read)][:num_read]:
         try:
-            made = make_pair(PairTask(str(pair.sketch.path), str(pair.photo.path), pair.half, 64, "stretch"))
+            made = make_pair(_task(replace(pair, mask=None), quick, {}, "", 0))
         except images.ImageError:
             continue
-        colour = {part: np.ptp(image.astype(np.int16), axis=2).mean() for part, image in made.items()}
+        colour = {part: np.ptp(made[part].astype(np.int16), axis=2).mean() for part in ("sketch", "photo")}
         votes.append(colour["sketch"] > 2 * colour["photo"] + 5)
     return 2 * sum(votes) > len(votes)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from data_prep import names
+from data_prep import files, names
 from data_prep.errors import DataPrepError, explain, printable
-from s2f_utils.images import is_image_name
 
 _SKIPPED_FOLDERS = ("__MACOSX",)
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
+_ARCHIVES = (".tar", ".gz", ".tgz", ".rar", ".7z")
 MAX_SHOWN = 12
 
 
@@ -20,8 +19,9 @@ MAX_SHOWN = 12
 class Picture:
     """One picture file. `folder` is its path's folders below the source; `sub` those below the sketch or photo folder.
 
-    `side` is "sketch", "photo" or ""; `split` is "train", "val", "test" or ""; `group` are the words that the folders
-    down to the side's have beside those for split and side, by which a folder of photos finds its folder of sketches.
+    `side` is "sketch", "photo", "mask" or ""; `split` is "train", "val", "test" or ""; `group` are the words that the
+    folders down to the side's have beside those for split and side, by which a folder of photos finds its folder of
+    sketches.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Picture:
 
     @property
     def stem(self) -> str:
-        return self.path.stem
+        return Path(files.picture_name(self.path.name)).stem
 
     @property
     def shown(self) -> str:
@@ -71,39 +71,59 @@ class Tree:
 
 
 def scan(root: str | os.PathLike) -> Tree:
-    """Find all pictures below `root`; hidden files and folders are passed over, links to folders are followed once.
+    """Find all pictures below `root`, a folder or a zip archive; hidden files and folders are passed over, links to
+    folders are followed once. A folder that holds nothing but one zip archive stands for the archive.
 
     Raises DataPrepError when there is no such folder, when it may not be read, or when it has no pictures.
     """
     root = Path(root)
     if not root.exists():
         raise DataPrepError(f"{printable(root)}: no such folder: check the path")
-    if not root.is_dir():
-        hint = "unpack it and give the folder" if root.suffix.lower() in _ARCHIVES else "give the folder it lies in"
-        raise DataPrepError(f"{printable(root)}: expected a folder, got a file: {hint}")
     tree = Tree(root.resolve(), [], given=root)
+    if files.is_archive(root):
+        _list_archive(root, tree)
+    elif not root.is_dir():
+        hint = "unpack it and give the folder" if root.suffix.lower() in _ARCHIVES else "give the folder it lies in"
+        raise DataPrepError(f"{printable(root)}: expected a folder or a zip archive, got a file: {hint}")
+    else:
+        _walk(root, tree)
+        if not tree.pictures and len(archives := list(root.glob("*.[zZ][iI][pP]"))) == 1:
+            return scan(archives[0])
+    if not tree.pictures:
+        packed = sum(tree.others[suffix] for suffix in (*_ARCHIVES, ".zip"))
+        hint = "unpack the archives in it, or give one zip archive itself" if packed else "check the path"
+        raise DataPrepError(f"{printable(root)}: no pictures in this folder or below it: {hint}")
+    return tree
+
+
+def _walk(root: Path, tree: Tree) -> None:
     seen: set[str] = set()
     try:
-        for folder, folders, files in os.walk(root, onerror=_raise, followlinks=True):
+        for folder, folders, members in os.walk(root, onerror=_raise, followlinks=True):
             real = os.path.realpath(folder)
             folders[:] = sorted(f for f in folders if not f.startswith(".") and f not in _SKIPPED_FOLDERS)
             if real in seen:
                 folders.clear()
                 continue
             seen.add(real)
-            parts = Path(folder).relative_to(root).parts
-            for name in sorted(files):
-                if is_image_name(name):
-                    tree.pictures.append(_placed(Path(folder) / name, parts))
-                elif not name.startswith("."):
-                    tree.others[Path(name).suffix.lower()] += 1
+            for name in sorted(members):
+                _add(tree, Path(folder) / name, Path(folder).relative_to(root).parts)
     except OSError as error:
         raise DataPrepError(f"the source cannot be read: {explain(error)}") from None
-    if not tree.pictures:
-        packed = sum(tree.others[suffix] for suffix in _ARCHIVES)
-        hint = "unpack the archives in it first" if packed else "check the path"
-        raise DataPrepError(f"{printable(root)}: no pictures in this folder or below it: {hint}")
-    return tree
+
+
+def _list_archive(archive: Path, tree: Tree) -> None:
+    for name in sorted(info.filename for info in files.open_archive(archive).infolist() if not info.is_dir()):
+        parts = PurePosixPath(name).parts
+        if not any(part.startswith(".") or part in _SKIPPED_FOLDERS for part in parts):
+            _add(tree, archive / name, parts[:-1])
+
+
+def _add(tree: Tree, path: Path, folder: tuple[str, ...]) -> None:
+    if files.is_picture(path.name):
+        tree.pictures.append(_placed(path, folder))
+    elif not path.name.startswith("."):
+        tree.others[path.suffix.lower()] += 1
 
 
 def _raise(error: OSError) -> None:

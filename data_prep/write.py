@@ -43,9 +43,11 @@ class SetPlan:
     """A data set that is yet to be written.
 
     `rows` are the manifest's, all columns but the paths filled in; `tasks` holds for each row what `make` needs to
-    return its pictures: {"sketch": uint8 array, "photo": …, "mask": …}, and as "content" the box (left, top, width,
-    height) of what is not padding, if they are padded. `make` and the tasks travel to other processes. `settings`
-    decide what the pictures look like; `notes` goes into settings.json beside them.
+    return its `parts`: {"sketch": uint8 array, "photo": …, "mask": …}, as "content" the box (left, top, width, height)
+    of what is not padding, if they are padded, and as "notes" words that are kept in the photo's file. With several
+    sketches of a photo, the parts "sketch-pencil", "sketch-xdog", …, a row becomes one row for each of them. `make` and
+    the tasks travel to other processes. `settings` decide what the pictures look like; `notes` goes into settings.json
+    beside them; `review` looks at the rows when all is written, and returns those to keep and further notes.
     """
 
     rows: list[dict[str, str]]
@@ -54,14 +56,32 @@ class SetPlan:
     parts: tuple[str, ...]
     settings: dict[str, Any]
     notes: dict[str, Any] = field(default_factory=dict)
+    review: Callable[[Path, Sequence[Mapping[str, str]]], tuple[list[Mapping[str, str]], dict[str, Any]]] | None = None
 
     def counts(self) -> dict[str, int]:
         """Pairs in all and by split."""
-        return count_rows(self.rows)
+        return count_rows([full for row in self.rows for full in self.manifest_rows(row)])
 
     def paths(self, row: Mapping[str, str]) -> dict[str, str]:
         """The row's picture files relative to the manifest, with forward slashes."""
-        return {part: f"{FOLDERS[part]}/{row['id']}.png" for part in self.parts}
+        return {part: f"{folder_of(part)}/{row['id']}.png" for part in self.parts}
+
+    def manifest_rows(self, row: Mapping[str, str]) -> list[dict[str, str]]:
+        """The row as the manifest has it: with its files, once for each of its sketches."""
+        paths = self.paths(row)
+        drawn = [part for part in self.parts if part.startswith("sketch")]
+        rest = {part: path for part, path in paths.items() if part not in drawn}
+        found = []
+        for part in drawn:
+            name = row["id"] + part.removeprefix("sketch")
+            found.append({"mask": "", **row, **rest, "id": name, "sketch": paths[part]})
+        return found
+
+
+def folder_of(part: str) -> str:
+    """The folder of a part: "sketch" → sketches, "sketch-xdog" → sketches-xdog."""
+    kind, _, style = part.partition("-")
+    return FOLDERS[kind] + (f"-{style}" if style else "")
 
 
 def count_rows(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
@@ -110,7 +130,7 @@ def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress:
     """
     check_workers(workers)
     state = read_state(out, plan)
-    present = {part: _present(out / FOLDERS[part]) for part in plan.parts} if state != "new" else {}
+    present = {part: _present(out / folder_of(part)) for part in plan.parts} if state != "new" else {}
     todo = [
         n for n, row in enumerate(plan.rows) if not all(f"{row['id']}.png" in present.get(p, ()) for p in plan.parts)
     ]
@@ -148,7 +168,8 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
     except images.ImageError as error:
         return printable(error)
     for part, path in paths.items():
-        images.save(path, made[part], content=made.get("content"))
+        notes = made.get("notes") if part == "photo" else None
+        images.save(path, made[part], content=made.get("content"), notes=notes)
     return ""
 
 
@@ -161,7 +182,7 @@ def _prepare(out: Path, plan: SetPlan) -> None:
     first = next(parent for parent in (out, *out.parents) if parent.exists())
     if not os.access(first, os.W_OK):
         raise PermissionError(errno.EACCES, "no permission to write", str(first))
-    for folder in (out, *(out / FOLDERS[part] for part in plan.parts)):
+    for folder in (out, *(out / folder_of(part) for part in plan.parts)):
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(".*.part"):
             leftover.unlink(missing_ok=True)
@@ -173,7 +194,7 @@ def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
     manifest = out / MANIFEST
     with open(manifest, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    gone = sum(not (out / row[part]).is_file() for row in rows for part in plan.parts)
+    gone = sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row[column])
     if not gone:
         say(f"already complete: {describe_counts(count_rows(rows))} in {printable(out)}", progress)
         return manifest
@@ -183,21 +204,23 @@ def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
 
 
 def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], progress: bool) -> Path:
-    counts = {**count_rows(rows), "left_out": len(left_out)}
+    rows, reviewed = plan.review(out, rows) if plan.review else (rows, {})
+    ordered = sorted(rows, key=lambda row: (SPLITS.index(row["split"]), row["id"]))
+    full = [entry for row in ordered for entry in plan.manifest_rows(row)]
+    counts = {**count_rows(full), "left_out": len(left_out)}
     versions = {
         "s2f_utils": s2f_utils.__version__,
         "python": platform.python_version(),
         "pillow": PIL.__version__,
         "numpy": np.__version__,
     }
-    notes = {"counts": counts, "left_out": left_out, **plan.notes, "versions": versions}
+    notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
     _write_json(out / SETTINGS, {**plan.settings, **notes})
     manifest = out / MANIFEST
-    ordered = sorted(rows, key=lambda row: (SPLITS.index(row["split"]), row["id"]))
     with images.atomic_path(manifest) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({"mask": "", **row, **plan.paths(row)} for row in ordered)
+        writer.writerows(full)
     (out / PARTIAL).unlink(missing_ok=True)
     for entry in left_out[:NUM_SHOWN]:
         warn(f"left out: {entry['reason']}")
@@ -215,7 +238,8 @@ def _write_json(path: Path, values: Mapping[str, Any]) -> None:
 def _sweep(out: Path) -> None:
     """Take away an output folder in which nothing came to be; folders that hold something stay."""
     (out / PARTIAL).unlink(missing_ok=True)
-    for folder in (*(out / name for name in FOLDERS.values()), out):
+    made = [folder for name in FOLDERS.values() for folder in out.glob(f"{name}*")]
+    for folder in (*made, out):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 

@@ -242,7 +242,7 @@ def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):
     (foreign / "thesis.txt").write_text("years of work")
     assert "no such folder" in refused(capsys, "pairs", tmp_path / "missing", out)
     assert "no pictures" in refused(capsys, "pairs", empty, out)
-    assert "unpack" in refused(capsys, "pairs", archive, out)
+    assert "not a zip archive" in refused(capsys, "pairs", archive, out)
     assert "lies in the source" in refused(capsys, "pairs", folders, folders / "out")
     assert "lies in the source" in refused(capsys, "pairs", folders, folders)
     assert "not made by data_prep" in refused(capsys, "pairs", folders, foreign)

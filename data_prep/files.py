@@ -1,0 +1,114 @@
+"""Picture files wherever they lie: in a folder, in a zip archive, or packed with bzip2 as FERET's are.
+
+A picture in an archive has the path `archive.zip/folder/name.jpg`, as if the archive were a folder.
+"""
+
+from __future__ import annotations
+
+import bz2
+import functools
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from data_prep.errors import DataPrepError, printable
+from s2f_utils import images
+
+PACKED = ".bz2"
+MAX_PACKED_BYTES = 400_000_000  # what one packed picture may unpack to
+
+
+def picture_name(name: str) -> str:
+    """A file name without the suffix of its packing: "00001_930831_fa.ppm.bz2" → "00001_930831_fa.ppm"."""
+    return name[: -len(PACKED)] if name.lower().endswith(PACKED) else name
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file name ends like a picture's, packed or not."""
+    return images.is_image_name(picture_name(name))
+
+
+def is_archive(path: Path) -> bool:
+    """Whether this file is a zip archive by its name; its content is looked at when it is opened."""
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+def archive_of(path: Path) -> Path | None:
+    """The archive that a picture's path leads through, None if it is a plain file's."""
+    return next((parent for parent in path.parents if is_archive(parent)), None) if not path.exists() else None
+
+
+@functools.cache
+def _opened(archive: str, process: int) -> zipfile.ZipFile:
+    """One open archive for each process: reading its table of contents takes longer than a picture."""
+    try:
+        return zipfile.ZipFile(archive)
+    except zipfile.BadZipFile:
+        raise DataPrepError(f"{printable(archive)}: not a zip archive, or cut off: download it again") from None
+
+
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """A zip archive, opened for reading. Raises DataPrepError when it is damaged."""
+    return _opened(str(path), os.getpid())
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's content, from a folder or from an archive. Raises FileNotFoundError or ImageError."""
+    archive = archive_of(path)
+    if archive is None:
+        return path.read_bytes()
+    inside = path.relative_to(archive).as_posix()
+    try:
+        return open_archive(archive).read(inside)
+    except KeyError:
+        raise FileNotFoundError(f"{path}: no such file in the archive") from None
+    except RuntimeError:
+        raise images.ImageError(f"{path}: the archive is encrypted: unpack it with its password first") from None
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+        raise images.ImageError(f"{path}: damaged in the archive ({error}): download it again") from None
+
+
+def size_of(path: Path) -> int:
+    """A file's size in bytes, packed; -1 if there is none."""
+    archive = archive_of(path)
+    if archive is None:
+        return path.stat().st_size if path.exists() else -1
+    try:
+        return open_archive(archive).getinfo(path.relative_to(archive).as_posix()).file_size
+    except KeyError:
+        return -1
+
+
+def open_picture(path: Path) -> BinaryIO | Path:
+    """What `images.load_rgb` can read: the path itself, or the unpacked content. Raises ImageError."""
+    packed = path.name.lower().endswith(PACKED)
+    if not packed and path.exists():
+        return path
+    content = read_bytes(path)
+    if packed:
+        try:
+            unpacked = bz2.BZ2Decompressor()
+            content = unpacked.decompress(content, MAX_PACKED_BYTES)
+            if not unpacked.eof:
+                raise OSError("it ends too early, or is too large")
+        except OSError as error:
+            raise images.ImageError(f"{path}: not a bzip2 file, or damaged ({error}): copy it again") from None
+    return io.BytesIO(content)
+
+
+def load_rgb(path: str | os.PathLike) -> np.ndarray:
+    """A picture as uint8 (H, W, 3), wherever it lies; as `images.load_rgb`, but whatever fails is an ImageError."""
+    path = Path(path)
+    try:
+        opened = open_picture(path)
+        return images.load_rgb(opened, name=str(path))
+    except (images.ImageError, DataPrepError):
+        raise
+    except FileNotFoundError:
+        raise images.ImageError(f"{path}: no such file, or a link to one that is gone") from None
+    except Exception as error:  # a damaged file can fail anywhere in its decoder, and must not end the run
+        raise images.ImageError(f"{path}: cannot be read ({error or type(error).__name__})") from None

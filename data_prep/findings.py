@@ -1,0 +1,77 @@
+"""What can be wrong with a data set: the kinds of findings, how bad each is, and how it is mended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of finding. stops: training must not start with it. mend: what a person does; fix: what --fix does."""
+
+    title: str
+    stops: bool
+    mend: str
+    fix: str
+
+
+LEAVE_OUT = "the pair is left out"
+KINDS: dict[str, Kind] = {
+    "missing": Kind(
+        "files that the manifest names and that are not there", True, "copy them beside the manifest", LEAVE_OUT
+    ),
+    "unmatched": Kind("pictures without a partner", False, "rename them like their partner, or delete them", LEAVE_OUT),
+    "unreadable": Kind("files that cannot be read", True, "copy or download them again, or delete them", LEAVE_OUT),
+    "kind": Kind(
+        "files of an unusual kind", False, "nothing: they are converted when they are read; look at the result",
+        "they are written as 8-bit RGB",
+    ),
+    "aspect": Kind(
+        "pictures of another shape than the others", False, "crop them, or use --align face or --fit pad", LEAVE_OUT
+    ),
+    "sizes": Kind(
+        "sketches of another shape than their photo", True, "crop both alike, or use --align face --each", LEAVE_OUT
+    ),
+    "small": Kind("pictures much smaller than the others", False, "get larger ones, or delete them", LEAVE_OUT),
+    "tiny_face": Kind("faces that fill little of the picture", False, "cut them out: --align face", LEAVE_OUT),
+    "no_face": Kind(
+        "photos in which no face was found", False, "look at them; give the eyes by --points, or delete them", LEAVE_OUT
+    ),
+    "turned": Kind("photos that lie on their side or upside down", True, "turn both pictures", "both are turned"),
+    "identity": Kind(
+        "people who are in more than one split", True, "put all pictures of a person into one split",
+        "their training pairs are left out",
+    ),
+    "duplicate": Kind(
+        "pictures that are there twice", False, "delete one of them", "one of them is left out, with its partner"
+    ),
+    "leak": Kind(
+        "the same picture in two splits", True, "delete it from training", "the training pair is left out"
+    ),
+    "blank": Kind("empty pictures", True, "scan or copy them again, or delete them", LEAVE_OUT),
+    "inverted": Kind("sketches with white lines on black", True, "invert them", "they are inverted"),
+    "swapped": Kind("sketch and photo the other way round", True, "swap the two files", "they are swapped"),
+    "wrong_side": Kind(
+        "sketches where photos should be, or photos where sketches should be", True, "put the right file there",
+        LEAVE_OUT,
+    ),
+    "mismatch": Kind(
+        "sketches that do not fit their photo", True, "pair them with their own photo, or delete them", LEAVE_OUT
+    ),
+}  # fmt: skip
+# What --fix mends by changing the pictures; every other kind, except "kind", by leaving the pair out.
+CHANGES = ("inverted", "swapped", "turned")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: its kind, the subject's id, the files it is about, and what was seen.
+
+    drop: the ids of the subjects that --fix leaves out for it.
+    """
+
+    kind: str
+    id: str
+    files: tuple[str, ...]
+    detail: str
+    drop: tuple[str, ...] = field(default=())

@@ -1,0 +1,185 @@
+"""The doctor: each fault that is put into a good set is found, nothing is found in the good set, and --fix mends it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import DataPrepError, duplicates, make_pairs
+from data_prep.__main__ import main
+from data_prep.doctor import diagnose, run_doctor
+from data_prep.findings import KINDS
+from data_prep.found import LayoutOptions
+from data_prep.layouts import find_layout
+from data_prep.recipe import perceptual_hash
+from data_prep.tree import scan
+from s2f_utils import images
+from s2f_utils.datasets import read_manifest
+from s2f_utils.synthetic import draw_face
+from tests.broken import FAULTS, Pair
+
+NUM, SIZE = 40, 128
+CUFS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    """A raw folder of drawn pairs, train/ and test/, each person once."""
+    root = tmp_path_factory.mktemp("good") / "set"
+    for index in range(NUM):
+        face = draw_face(index, size_px=SIZE)
+        split = "test" if index % 4 == 0 else "train"
+        images.save(root / split / "sketches" / f"face{index:02d}.png", face.sketch)
+        images.save(root / split / "photos" / f"face{index:02d}.png", face.photo)
+    return root
+
+
+def broken_copy(source, target):
+    """A copy with every fault of `FAULTS`, each in another pair; {fault: the id of its pair}."""
+    shutil.copytree(source, target)
+    tree, options = scan(target), LayoutOptions()
+    pairs = find_layout(tree, None, options).collect(tree, options).pairs
+    sides = {
+        split: [Pair(p.sketch.path, p.photo.path) for p in pairs if p.split == split] for split in ("train", "test")
+    }
+    where = {}
+    mine, others = sides["train"][3:], sides["test"][::-1]
+    for fault, (_, change) in FAULTS.items():
+        pair, other = mine.pop(0), others[0]
+        if fault == "exchanged":
+            other = mine.pop(-1)
+        where[fault] = pair.photo.stem
+        change(pair, other)
+    return where
+
+
+@pytest.fixture(scope="module")
+def broken(good, tmp_path_factory):
+    root = tmp_path_factory.mktemp("broken") / "set"
+    where = broken_copy(good, root)
+    return root, where, diagnose(root, progress=False)
+
+
+def test_nothing_is_found_in_a_good_set(good, capsys):
+    diagnosis = diagnose(good, progress=False)
+    assert (diagnosis.findings, diagnosis.may_train, len(diagnosis.subjects)) == ([], True, NUM)
+    assert main(["doctor", str(good)]) == 0
+    assert "nothing found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fault", list(FAULTS))
+def test_every_fault_is_found(broken, fault):
+    _, where, diagnosis = broken
+    expected, _ = FAULTS[fault]
+    found = {f.kind for f in diagnosis.findings if any(where[fault] in name for name in (f.id, *f.files))}
+    assert expected <= found, f"{fault}: found only {found}"
+
+
+def test_nothing_else_is_found(broken):
+    _, where, diagnosis = broken
+    blamed = set(where.values())
+    strangers = [f for f in diagnosis.findings if not any(name in part for name in blamed for part in (f.id, *f.files))]
+    assert [f.kind for f in strangers] in ([], ["mismatch"])  # the other one of the two exchanged sketches
+    assert not diagnosis.may_train
+
+
+def test_the_findings_are_told_to_machines_and_people(broken, tmp_path, capsys):
+    root, _, diagnosis = broken
+    code = main(["doctor", str(root), "--json", str(tmp_path / "a.json"), "--html", str(tmp_path / "a.html")])
+    assert code == 1
+    shown = capsys.readouterr().out
+    told = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    assert told["may_train"] is False and told["counts"] == diagnosis.counts()
+    assert len(told["findings"]) == len(diagnosis.findings)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    for kind in diagnosis.counts():
+        assert KINDS[kind].title in page and KINDS[kind].title in shown
+    assert page.count("data:image/jpeg") > 15 and "http" not in page.replace("http-equiv", "")
+
+
+def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, capsys):
+    root, where, diagnosis = broken
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    assert run_doctor(root, fix=tmp_path / "mended", progress=False) == 0
+    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
+    manifest = read_manifest(tmp_path / "mended")
+    assert all(pair.split for pair in manifest.pairs) and len(manifest.pairs) >= NUM - 12
+    again = diagnose(tmp_path / "mended", progress=False)
+    assert again.may_train, [f for f in again.findings]
+    mended = {pair.id: pair for pair in manifest.pairs}
+    upright = images.load_rgb(mended[where["on its side"]].photo)
+    np.testing.assert_allclose(upright, draw_face(int(where["on its side"][4:]), size_px=SIZE).photo, atol=1)
+    positive = images.load_rgb(mended[where["inverted"]].sketch)
+    assert np.median(positive) > 200
+    squares = make_pairs(tmp_path / "mended", tmp_path / "squares", size_px=64, progress=False)
+    assert [(p.id, p.split) for p in read_manifest(squares).pairs] == [(p.id, p.split) for p in manifest.pairs]
+
+
+def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
+    make_pairs(good, tmp_path / "set", size_px=96, progress=False)
+    assert diagnose(tmp_path / "set", progress=False).findings == []
+    (tmp_path / "set" / "photos" / "face07.png").unlink()
+    diagnosis = diagnose(tmp_path / "set", progress=False)
+    assert [(f.kind, f.id) for f in diagnosis.findings] == [("missing", "face07")]
+    table = (tmp_path / "set" / "manifest.csv").read_text(encoding="utf-8")
+    crossing = table.replace("test,face08,face08", "test,face08,face09")
+    (tmp_path / "set" / "manifest.csv").write_text(crossing, encoding="utf-8")
+    found = {f.kind: f for f in diagnose(tmp_path / "set", progress=False).findings}
+    assert set(found) == {"missing", "identity"}
+    assert found["identity"].drop == ("face09",) and "train and test" in found["identity"].detail
+
+
+def test_small_sets_say_what_could_not_be_tested(good, tmp_path):
+    for index in (1, 2, 3):
+        for side in ("sketches", "photos"):
+            target = tmp_path / "few" / side / f"face{index:02d}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(good / "train" / side / target.name, target)
+    diagnosis = diagnose(tmp_path / "few", progress=False)
+    assert diagnosis.findings == []
+    assert any("pairs that do not fit" in text for text in diagnosis.not_tested)
+
+
+def test_ab_images_are_looked_at_by_halves(tmp_path):
+    for index in range(14):
+        face = draw_face(index, size_px=96)
+        sketch = np.repeat(face.sketch[..., None], 3, axis=2)
+        halves = [face.photo, sketch] if index == 5 else [sketch, face.photo]
+        images.save(tmp_path / "ab" / f"{index:02d}.png", np.concatenate(halves, axis=1))
+    diagnosis = diagnose(tmp_path / "ab", progress=False)
+    assert [(f.kind, f.id) for f in diagnosis.findings] == [("swapped", "05")]
+
+
+def test_copies_are_near_and_different_people_are_not():
+    faces = [draw_face(index, size_px=SIZE).photo for index in range(30)]
+    copies = [np.asarray(Image.fromarray(face).resize((80, 80))) for face in faces[:5]]
+    hashes = [perceptual_hash(face) for face in faces + copies]
+    twins = duplicates.find_twins(hashes, lambda n: (faces + copies)[n])
+    assert {(t.first, t.second) for t in twins} == {(n, 30 + n) for n in range(5)}
+    groups = ["train"] * 30 + ["test"] * 2 + ["train"] * 3
+    assert [t.second for t in duplicates.find_twins(hashes, lambda n: (faces + copies)[n], groups)] == [30, 31]
+    assert duplicates.near_pairs(["", hashes[0]]) == []
+
+
+def test_what_cannot_be_looked_at_is_refused(tmp_path, capsys):
+    (tmp_path / "manifest.csv").write_text("a,b\n1,2\n")
+    assert main(["doctor", str(tmp_path)]) == 2
+    assert "column split" in capsys.readouterr().err
+    with pytest.raises(DataPrepError, match="no such folder"):
+        diagnose(tmp_path / "nowhere")
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not CUFS.is_dir(), reason="no ../shared/data/cufs")
+def test_cufs_is_healthy_and_every_fault_put_into_it_is_found(tmp_path):
+    assert diagnose(CUFS, progress=False).findings == []
+    where = broken_copy(CUFS, tmp_path / "cufs")
+    diagnosis = diagnose(tmp_path / "cufs", progress=False)
+    for fault, (expected, _) in FAULTS.items():
+        found = {f.kind for f in diagnosis.findings if any(where[fault].lower() in n.lower() for n in (f.id, *f.files))}
+        assert expected <= found, f"{fault}: found only {found}"

@@ -1,0 +1,293 @@
+"""Downloads against a real HTTP server on this machine that behaves badly in every way that servers do."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from data_prep import DataPrepError
+from data_prep.download import SETS, _File, fetch_files, fetch_set, portrait_files
+from s2f_utils import download, weights
+from s2f_utils.download import DownloadError, fetch, sha256_of
+
+CONTENT = bytes(range(256)) * 1200  # 307,200 bytes
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(BaseHTTPRequestHandler):
+    """The first folder of the path says how to behave; `seen` are the requests' paths and ranges."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[tuple[str, str | None]] = []
+    hits: dict[str, int] = {}
+
+    def do_GET(self):
+        kind = self.path.split("/")[1]
+        asked = self.headers.get("Range")
+        Server.seen.append((self.path, asked))
+        hit = Server.hits[self.path] = Server.hits.get(self.path, 0) + 1
+        getattr(self, f"serve_{kind}")(asked, hit)
+
+    def answer(self, body, status=200, *, length=None, **headers):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def part(self, asked):
+        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1])
+        return start, {"Content_Range": f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"}
+
+    def serve_good(self, asked, hit):
+        if asked:
+            start, headers = self.part(asked)
+            if start >= len(CONTENT):
+                return self.answer(b"", 416)
+            return self.answer(CONTENT[start:], 206, **headers)
+        return self.answer(CONTENT)
+
+    def serve_cut(self, asked, hit):
+        """Every answer ends after 100,000 bytes, though it promised more."""
+        start, headers = self.part(asked) if asked else (0, {})
+        piece = CONTENT[start : start + 100_000]
+        self.answer(piece, 206 if asked else 200, length=len(CONTENT) - start, **headers)
+        self.close_connection = True
+
+    def serve_stall(self, asked, hit):
+        """The first two answers stop in the middle and stay silent; the connection stays open."""
+        if hit > 2:
+            return self.serve_good(asked, hit)
+        start, headers = self.part(asked) if asked else (0, {})
+        self.answer(CONTENT[start : start + 20_000], 206 if asked else 200, length=len(CONTENT) - start, **headers)
+        self.wfile.flush()
+        time.sleep(3)
+        self.close_connection = True
+
+    def serve_moved(self, asked, hit):
+        self.answer(b"", 302, Location="/good/moved.bin")
+
+    def serve_page(self, asked, hit):
+        self.answer(b"<html>Please log in</html>", Content_Type="text/html; charset=utf-8")
+
+    def serve_missing(self, asked, hit):
+        self.answer(b"no", 404)
+
+    def serve_busy(self, asked, hit):
+        self.answer(b"later", 503) if hit < 3 else self.serve_good(asked, hit)
+
+    def serve_norange(self, asked, hit):
+        self.answer(CONTENT)
+
+    def serve_other(self, asked, hit):
+        self.answer(b"x" * len(CONTENT))
+
+    def serve_longer(self, asked, hit):
+        self.answer(CONTENT + b"more")
+
+    def serve_wrongpart(self, asked, hit):
+        if asked and hit == 1:
+            return self.answer(CONTENT[7:], 206, Content_Range=f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}")
+        return self.serve_good(asked, hit)
+
+    def serve_chunked(self, asked, hit):
+        """No length is announced, and the first answer breaks off."""
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        body = CONTENT if hit > 1 else CONTENT[:50_000]
+        self.wfile.write(b"%x\r\n" % len(body) + body + b"\r\n" + (b"0\r\n\r\n" if hit > 1 else b""))
+        self.close_connection = hit == 1
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture()
+def server():
+    """The address of the server, e.g. http://127.0.0.1:40000."""
+    Server.seen, Server.hits = [], {}
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    running.daemon_threads = True
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_address[1]}"
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(download, "MAX_WAIT_S", 0.01)
+
+
+def get(address, path, **changes):
+    return fetch(address, path, **({"sha256": DIGEST, "size": len(CONTENT), "timeout_s": 0.5} | changes))
+
+
+@pytest.mark.parametrize("kind", ["good", "cut", "stall", "moved", "busy", "norange", "chunked"])
+@pytest.mark.parametrize("begun", [0, 40_000])
+def test_what_a_server_does_on_a_bad_day_is_got_over(server, tmp_path, kind, begun):
+    path = tmp_path / "folder" / "file.bin"
+    if begun:
+        path.parent.mkdir()
+        path.with_name("file.bin.partial").write_bytes(CONTENT[:begun])
+    came = []
+    assert get(f"{server}/{kind}/file.bin", path, on_bytes=came.append) == path
+    assert path.read_bytes() == CONTENT
+    assert [p.name for p in path.parent.iterdir()] == ["file.bin"]
+    assert sum(came) == len(CONTENT) - begun or kind in ("norange", "chunked")
+
+
+def test_what_came_before_is_not_asked_for_again(server, tmp_path):
+    path = tmp_path / "file.bin"
+    (tmp_path / "file.bin.partial").write_bytes(CONTENT[:200_000])
+    with pytest.raises(DownloadError, match=r"cannot be reached.*goes on after the 200,000 bytes"):
+        get("http://127.0.0.1:9/gone", path, attempts=2)
+    assert not path.exists()
+    get(f"{server}/good/file.bin", path)
+    assert Server.seen[-1] == ("/good/file.bin", "bytes=200000-")
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("page", "web page instead of the file"),
+        ("missing", "404"),
+        ("other", "another SHA-256"),
+        ("longer", "offers 307,204 bytes instead of 307,200"),
+    ],
+)
+def test_another_file_is_never_kept(server, tmp_path, kind, message):
+    path = tmp_path / "file.bin"
+    with pytest.raises(DownloadError, match=message):
+        get(f"{server}/{kind}/file.bin", path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_web_page_does_not_spoil_what_was_there(server, tmp_path):
+    partial = tmp_path / "file.bin.partial"
+    partial.write_bytes(CONTENT[:1000])
+    with pytest.raises(DownloadError, match="web page"):
+        get(f"{server}/page/file.bin", tmp_path / "file.bin")
+    assert partial.read_bytes() == CONTENT[:1000]
+
+
+@pytest.mark.parametrize("begun", [b"y" * 1000, CONTENT + b"too much"])
+def test_a_spoilt_beginning_is_begun_again(server, tmp_path, begun):
+    (tmp_path / "file.bin.partial").write_bytes(begun)
+    assert get(f"{server}/good/file.bin", tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+def test_a_part_from_another_place_is_not_appended(server, tmp_path):
+    (tmp_path / "file.bin.partial").write_bytes(CONTENT[:5000])
+    assert get(f"{server}/wrongpart/file.bin", tmp_path / "file.bin").read_bytes() == CONTENT
+
+
+def test_a_silent_server_is_given_up(server, tmp_path):
+    with pytest.raises(DownloadError, match=r"stays silent, 1 times.*goes on after the 16,384 bytes"):
+        get(f"{server}/stall/file.bin", tmp_path / "file.bin", attempts=1, timeout_s=0.3)
+
+
+def test_a_file_that_is_there_is_kept(server, tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(CONTENT)
+    get(f"{server}/good/file.bin", path)
+    assert Server.seen == []
+    path.write_bytes(b"my own")
+    with pytest.raises(DownloadError, match="move it away"):
+        get(f"{server}/good/file.bin", path)
+    assert path.read_bytes() == b"my own"
+
+
+def test_weights_are_found_by_name_in_the_order_of_the_documentation(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    packaged = weights.find("yunet")
+    entry = weights.WEIGHTS["yunet"]
+    assert packaged.parent == weights.PACKAGED
+    assert (packaged.stat().st_size, sha256_of(packaged)) == (entry.size, entry.sha256)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    monkeypatch.setenv("S2F_WEIGHTS", str(mine))
+    assert weights.find("yunet") == packaged
+    (mine / entry.file_name).write_bytes(packaged.read_bytes())
+    assert weights.find("yunet") == mine / entry.file_name
+    (mine / entry.file_name).write_bytes(packaged.read_bytes()[:-1])
+    with pytest.raises(weights.WeightsError, match="not the published file"):
+        weights.find("yunet")
+    monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path / "nowhere"))
+    with pytest.raises(weights.WeightsError, match="no such folder"):
+        weights.find("yunet")
+    with pytest.raises(weights.WeightsError, match="the names are yunet"):
+        weights.find("yolo")
+
+
+def test_weights_are_downloaded_into_the_cache(server, tmp_path, monkeypatch, capsys):
+    entry = weights.WeightsFile(
+        "w",
+        "file.bin",
+        (f"{server}/missing/file.bin", f"{server}/good/file.bin"),
+        len(CONTENT),
+        DIGEST,
+        "MIT",
+        "a test",
+    )
+    monkeypatch.setitem(weights.WEIGHTS, "w", entry)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    assert weights.get("w").read_bytes() == CONTENT
+    assert "licence: MIT" in capsys.readouterr().out
+    assert weights.find("w") == tmp_path / "sketch-to-face" / "file.bin"
+    weights.find("w").unlink()
+    gone = weights.WeightsFile("w", "file.bin", (f"{server}/page/x",), len(CONTENT), DIGEST, "MIT", "a test")
+    monkeypatch.setitem(weights.WEIGHTS, "w", gone)
+    with pytest.raises(weights.WeightsError, match=r"web page.*name that folder in S2F_WEIGHTS"):
+        weights.get("w")
+
+
+def test_many_files_are_fetched_at_once_and_one_that_is_gone_does_not_stop_them(server, tmp_path, capsys):
+    files = [_File((f"{server}/missing/{n}", f"{server}/cut/{n}"), f"{n}.bin", DIGEST) for n in range(9)]
+    lost = [_File((f"{server}/missing/a", f"{server}/page/a"), "lost.bin", DIGEST)]
+    with pytest.raises(DataPrepError, match="1 of 10 files are missing"):
+        fetch_files(lost + files, tmp_path, timeout_s=0.5, progress=False)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{n}.bin" for n in range(9)]
+    assert "404" in capsys.readouterr().err
+    before = len(Server.seen)
+    fetch_files(files, tmp_path, progress=False)
+    assert len(Server.seen) == before
+
+
+def test_the_portraits_are_listed_with_address_and_digest():
+    files = portrait_files()
+    assert len(files) == len({file.name for file in files}) == 591
+    first = next(file for file in files if file.name.startswith("house-"))
+    assert first.urls[0].startswith(
+        "https://github.com/CivilServiceUSA/us-house/raw/abf6d4d9/images/headshots/512x512/"
+    )
+    assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in files)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in SETS.items() if entry.by_hand and not entry.kaggle])
+def test_sets_that_need_a_signature_say_where_they_are(name, capsys):
+    with pytest.raises(DataPrepError) as caught:
+        fetch_set(name)
+    shown = capsys.readouterr().out
+    assert "terms:" in shown and "page: http" in shown
+    assert "python -m data_prep pairs" in str(caught.value)
+
+
+def test_unknown_sets_are_refused_and_all_are_listed(capsys):
+    with pytest.raises(DataPrepError, match="the names are portraits"):
+        fetch_set("lfw")
+    fetch_set(None)
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in SETS)
+    with pytest.raises(DataPrepError, match="kagglehub"):
+        fetch_set("person-face-sketches")

@@ -1,0 +1,487 @@
+"""Named data sets as they are distributed, archives, several sources in one set, and what a recipe does with them."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import io
+import json
+import shutil
+import unicodedata
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep import DataPrepError, make_pairs
+from data_prep.__main__ import main
+from data_prep.copies import make_copies
+from data_prep.feret import read_name
+from data_prep.recipe import PairTask, Recipe, make_pair
+from s2f_utils import faces, images, sketches
+from s2f_utils.datasets import read_manifest
+from s2f_utils.synthetic import draw_face
+from tests.test_data_prep import by_split, put, read
+
+SIZE = 128
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Sixteen drawn faces at 128 px."""
+    return [draw_face(index, size_px=SIZE) for index in range(16)]
+
+
+def ppm(photo):
+    buffer = io.BytesIO()
+    Image.fromarray(photo).save(buffer, format="PPM")
+    return buffer.getvalue()
+
+
+def put_feret(root, drawn):
+    """Colour FERET: fa and fb of five people, other poses, and the smaller copies of the same."""
+    for person in range(5):
+        for shot, pose in enumerate(("fa", "fb", "pl", "qr")):
+            name = f"{person:05d}_9308{shot + 10}_{pose}.ppm.bz2"
+            for folder in ("images", "smaller"):
+                path = root / "dvd1" / "data" / folder / f"{person:05d}" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(bz2.compress(ppm(drawn[2 * person + shot % 2].photo)))
+    return root
+
+
+def put_fs2k(root, drawn, *, leak=False):
+    for n, face in enumerate(drawn):
+        style = n % 3 + 1
+        photo = drawn[0].photo if leak and n == 9 else face.photo
+        images.save(root / "photo" / f"photo{style}" / f"image{n:04d}.jpg", photo)
+        images.save(root / "sketch" / f"sketch{style}" / f"sketch{n:04d}.png", face.sketch)
+    names = [f"photo{n % 3 + 1}/image{n:04d}" for n in range(len(drawn))]
+    for split, part in (("train", names[:8]), ("test", names[8:])):
+        (root / f"anno_{split}.json").write_text(json.dumps([{"image_name": name, "hair": 0} for name in part]))
+    return root
+
+
+def put_celeba(root, drawn):
+    for n, face in enumerate(drawn[:6]):
+        images.save(root / "CelebA-HQ-img" / f"{n}.jpg", face.photo)
+    originals = [5, 162_770, 162_771, 182_637, 182_638, 9]
+    lines = ["idx orig_idx orig_file", *(f"{n} {o} {o:06d}.jpg" for n, o in enumerate(originals))]
+    (root / "CelebA-HQ-to-CelebA-mapping.txt").write_text("\n".join(lines))
+    mask = root / "CelebAMask-HQ-mask-anno" / "0" / "00000_skin.png"
+    images.save(mask, (drawn[0].mask == 1).astype(np.uint8) * 255)
+    return root
+
+
+# Named sets
+
+
+def test_feret_names():
+    assert read_name("00001_930831_fa").pose == "fa" and read_name("00002_931230_fb_a").person == "00002"
+    assert (read_name("00001fa010_930831").date, read_name("00001fa010_930831").pose) == ("930831", "fa")
+    assert read_name("00001_930831") is None and read_name("f-005-01") is None
+
+
+def test_feret_gives_the_frontal_photos_once_each_by_person(tmp_path, drawn, capsys):
+    root = put_feret(tmp_path / "feret", drawn)
+    recipe = Recipe(size_px=64, styles=("pencil",))
+    rows = read(make_pairs(root, tmp_path / "out", recipe=recipe, progress=True).parent)
+    assert len(rows) == 10 and {row["identity"] for row in rows} == {f"feret-{n:05d}" for n in range(5)}
+    assert all(row["id"].endswith(("_fa", "_fb")) for row in rows)
+    assert len({row["split"] for row in rows if row["identity"] == "feret-00003"}) == 1
+    shown = capsys.readouterr().out
+    assert "10 photos of other poses" in shown and "NIST" in shown
+    expected = np.asarray(Image.fromarray(drawn[0].photo).resize((64, 64), Image.Resampling.BICUBIC))
+    np.testing.assert_array_equal(images.load_rgb(tmp_path / "out" / "photos" / "00000_930810_fa.png"), expected)
+
+
+def test_feret_with_a_folder_of_sketches(tmp_path, drawn):
+    root = put_feret(tmp_path / "feret", drawn)
+    images.save(tmp_path / "drawn" / "00001.png", drawn[2].sketch)
+    images.save(tmp_path / "drawn" / "00002_930811_fb.png", drawn[5].sketch)
+    images.save(tmp_path / "drawn" / "00099.png", drawn[5].sketch)
+    make_pairs(root, tmp_path / "out", size_px=64, sketches=str(tmp_path / "drawn"))
+    assert {row["id"] for row in read(tmp_path / "out")} == {"00001_930810_fa", "00002_930811_fb"}
+
+
+def test_fs2k_keeps_its_split_and_its_leak_is_found(tmp_path, drawn, capsys):
+    root = put_fs2k(tmp_path / "FS2K", drawn, leak=True)
+    rows = read(make_pairs(root, tmp_path / "out", size_px=96).parent)
+    assert by_split(rows) == {
+        "train": [f"image{n:04d}" for n in range(8)], "val": [], "test": [f"image{n:04d}" for n in range(8, 16)]
+    }  # fmt: skip
+    assert {row["source"] for row in rows} == {"fs2k/style1", "fs2k/style2", "fs2k/style3"}
+    assert "train/image0000 = test/image0009" in capsys.readouterr().err
+    make_pairs(root, tmp_path / "mended", size_px=96, drop_leaks=True)
+    assert "image0000" not in {row["id"] for row in read(tmp_path / "mended")}
+    settings = json.loads((tmp_path / "mended" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["dropped_leaks"] == ["image0000"] and settings["counts"]["train"] == 7
+    (root / "anno_test.json").write_text("{}")
+    with pytest.raises(DataPrepError, match=r"anno_test\.json is not FS2K's list"):
+        make_pairs(root, tmp_path / "never")
+
+
+def test_celebamask_photos_are_split_as_celeba_is(tmp_path, drawn, capsys):
+    root = put_celeba(tmp_path / "CelebAMask-HQ", drawn)
+    rows = read(make_pairs(root, tmp_path / "out", size_px=64).parent)
+    assert by_split(rows) == {"train": ["0", "1", "5"], "val": ["2", "3"], "test": ["4"]}
+    assert "photos only: pencil sketches are made" in capsys.readouterr().err
+    (root / "CelebA-HQ-to-CelebA-mapping.txt").unlink()
+    make_pairs(root, tmp_path / "other", size_px=64, progress=True)
+    assert "not CelebA's, and may divide people" in capsys.readouterr().out
+
+
+def test_person_face_sketches_are_known_by_their_name(tmp_path, drawn):
+    splits = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
+    names = [(f"{split}/sketches/{n}.jpg", f"{split}/photos/{n}.jpg") for n, split in enumerate(splits)]
+    root = put(tmp_path / "person-face-sketches", drawn, names)
+    rows = read(make_pairs(root, tmp_path / "out", size_px=64).parent)
+    assert [len(ids) for ids in by_split(rows).values()] == [8, 2, 2]
+    assert {row["source"] for row in rows} == {"person-face-sketches"}
+
+
+def test_photos_alone_need_to_be_meant(tmp_path, drawn, capsys):
+    for n in range(8):
+        images.save(tmp_path / "mine" / f"{n}.png", drawn[n].photo)
+    with pytest.raises(DataPrepError, match="no known layout"):
+        make_pairs(tmp_path / "mine", tmp_path / "out")
+    make_pairs(tmp_path / "mine", tmp_path / "out", recipe=Recipe(size_px=SIZE, styles=("xdog",)))
+    made = images.load_rgb(tmp_path / "out" / "sketches" / "3.png")[..., 0]
+    np.testing.assert_array_equal(made, sketches.xdog(drawn[3].photo))
+
+
+# Archives, several sources
+
+
+def test_a_zip_archive_is_read_as_it_is(folders, tmp_path):
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in folders.rglob("*.png"):
+            packed.write(path, f"top/{path.relative_to(folders).as_posix()}")
+        packed.writestr("__MACOSX/top/photos/._anna0.png", b"resource fork")
+    make_pairs(folders, tmp_path / "a", size_px=32)
+    make_pairs(archive, tmp_path / "b", size_px=32)
+    for row in read(tmp_path / "a"):
+        np.testing.assert_array_equal(*(images.load_rgb(tmp_path / d / row["photo"]) for d in "ab"))
+    assert [r["id"] for r in read(tmp_path / "a")] == [r["id"] for r in read(tmp_path / "b")]
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    shutil.copy(archive, downloads / "SET.ZIP")
+    assert len(read(make_pairs(downloads, tmp_path / "c", size_px=32).parent)) == len(read(tmp_path / "a"))
+
+
+def test_a_damaged_picture_in_an_archive_is_left_out(folders, tmp_path, capsys):
+    archive = tmp_path / "set.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for path in sorted(folders.rglob("*.png")):
+            packed.write(path, path.relative_to(folders).as_posix())
+        offset = packed.getinfo("photos/anna2.png").header_offset
+    content = bytearray(archive.read_bytes())
+    content[offset + 200 : offset + 240] = b"\0" * 40
+    archive.write_bytes(bytes(content))
+    rows = read(make_pairs(archive, tmp_path / "out", size_px=32).parent)
+    assert "anna2" not in {row["id"] for row in rows} and len(rows) == 5
+    assert "damaged in the archive" in capsys.readouterr().err
+
+
+def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
+    feret = put_feret(tmp_path / "feret", drawn)
+    cufs = [
+        (f"CUHK_training_sketches/F2-00{n}-01-sz1.png", f"CUHK_training_photos/f-00{n}-01.png") for n in range(5, 8)
+    ]
+    cufs += [("CUHK_testing_sketches/m-063-01-sz1.png", "CUHK_testing_photos/m-063-01.png")]
+    students = put(tmp_path / "cufs", faces, cufs)
+    recipe = Recipe(size_px=64, align="crop", crop=(0.1, 0.0, 0.9, 0.8), styles=("pencil",))
+    rows = read(make_pairs([f"feret:{feret}", students], tmp_path / "out", recipe=recipe, test_share=0.4).parent)
+    assert len(rows) == 14 and {row["source"] for row in rows} == {"feret", "cufs/cuhk"}
+    official = {row["id"]: row["split"] for row in rows if row["source"] == "cufs/cuhk"}
+    assert official == {"f-005-01": "train", "f-006-01": "train", "f-007-01": "train", "m-063-01": "test"}
+    assert sum(row["split"] == "test" and row["source"] == "feret" for row in rows) == 4
+    assert all(row["identity"].startswith(("feret/", "cufs/")) for row in rows)
+    with pytest.raises(DataPrepError, match="10 of 14 photos have no sketch: name a style"):
+        make_pairs([feret, students], tmp_path / "never", size_px=64)
+
+
+def test_a_data_set_is_a_source_too(tmp_path, drawn):
+    for n, face in enumerate(drawn):
+        images.save(tmp_path / "raw" / "sketches" / f"{n}.png", face.sketch)
+        images.save(tmp_path / "raw" / "photos" / f"{n}.png", face.photo)
+        images.save(tmp_path / "raw" / "masks" / f"{n}.png", face.mask)
+    first = make_pairs(tmp_path / "raw", tmp_path / "one", size_px=SIZE, val_share=0.2)
+    aligned = make_pairs(tmp_path / "one", tmp_path / "two", recipe=Recipe(size_px=96, align="face"))
+    a, b = (read_manifest(m).pairs for m in (first, aligned))
+    assert [(p.id, p.split, p.identity) for p in a] == [(p.id, p.split, p.identity) for p in b]
+    assert all(p.mask for p in b)
+    labels = images.load_labels(b[0].mask)
+    assert labels.shape == (96, 96) and set(np.unique(labels)) <= set(range(19))
+
+
+# Recipes
+
+
+def test_one_transform_for_both_keeps_sketch_and_photo_on_each_other(tmp_path, drawn):
+    face = drawn[5]
+    for name, picture in (("s", face.sketch), ("p", face.photo)):
+        Image.fromarray(picture).rotate(15, Image.Resampling.BICUBIC, fillcolor=255 if name == "s" else None).save(
+            tmp_path / f"{name}.png"
+        )
+    task = PairTask(str(tmp_path / "s.png"), str(tmp_path / "p.png"), "", Recipe(size_px=SIZE, align="face"))
+    made = make_pair(task)
+    found = faces.find_face(images.load_rgb(tmp_path / "p.png"))
+    matrix = faces.alignment(found.landmarks, SIZE)
+    np.testing.assert_array_equal(made["photo"], faces.warp(images.load_rgb(tmp_path / "p.png"), matrix, SIZE))
+    np.testing.assert_array_equal(made["sketch"], faces.warp(images.load_rgb(tmp_path / "s.png"), matrix, SIZE))
+    assert made["notes"]["face"].startswith("yunet 0.9")
+
+
+def test_each_by_its_own_face_brings_a_drawing_that_lies_elsewhere_onto_its_photo(tmp_path, drawn):
+    face = draw_face(5, size_px=256)
+    images.save(tmp_path / "p.png", face.photo)
+    moved = Image.new("L", (320, 400), 255)
+    moved.paste(Image.fromarray(face.sketch).resize((200, 200)).rotate(12, fillcolor=255), (80, 160))
+    moved.save(tmp_path / "s.png")
+    paths = (str(tmp_path / "s.png"), str(tmp_path / "p.png"), "")
+    own = make_pair(PairTask(*paths, Recipe(size_px=256, align="face", each=True)))
+    both = faces.find_face(own["photo"]).landmarks, faces.find_face(own["sketch"], drawing=True).landmarks
+    assert np.hypot(*(both[0] - both[1]).T).max() < 0.08 * 256
+    assert own["notes"]["sketch_face"].startswith("yunet")
+
+
+def test_a_photo_without_a_face_is_left_out_or_guessed_with_a_warning(tmp_path, drawn, capsys):
+    for n in range(6):
+        photo = np.full((SIZE, SIZE, 3), 120, np.uint8) if n == 2 else drawn[n].photo
+        images.save(tmp_path / "src" / "photos" / f"{n}.png", photo)
+    recipe = Recipe(size_px=64, align="face", styles=("pencil",))
+    make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe)
+    assert "2" not in {row["id"] for row in read(tmp_path / "out")}
+    assert "no face found" in capsys.readouterr().err
+    guess = Recipe(size_px=64, align="face", styles=("pencil",), fallback="cascade")
+    make_pairs(tmp_path / "src", tmp_path / "guessed", recipe=guess)
+    shown = capsys.readouterr()
+    assert "5 by yunet, 1 by centre" in shown.out and "guessed: look at 2" in shown.err
+    settings = json.loads((tmp_path / "guessed" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["guessed_faces"] == ["2"] and settings["faces"] == {"yunet": 5, "centre": 1}
+
+
+def test_points_by_hand(tmp_path, drawn, capsys):
+    photo = draw_face(1, size_px=200)
+    images.save(tmp_path / "src" / "photos" / "a.png", photo.photo)
+    images.save(tmp_path / "src" / "photos" / "b.png", np.full((200, 200, 3), 90, np.uint8))
+    mouth = photo.landmarks[3:].mean(axis=0)
+    numbers = [f"{v:.2f}" for v in (*photo.landmarks[0], *photo.landmarks[1], *mouth)]
+    table = tmp_path / "points.csv"
+    head = "name,left_eye_x,left_eye_y,right_eye_x,right_eye_y,mouth_x,mouth_y"
+    table.write_text("\n".join([head, *(",".join([name, *numbers]) for name in ("a.png", "b"))]))
+    recipe = Recipe(size_px=64, align="face", styles=("pencil",))
+    make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe, points=table)
+    assert "2 by points" in capsys.readouterr().out
+    for content, message in (
+        (head.replace("mouth_y", "m"), "columns mouth_y are missing"), (f"{head}\na,1,2,x,4,5,6", "line 2 has no six")
+    ):  # fmt: skip
+        table.write_text(content)
+        with pytest.raises(DataPrepError, match=message):
+            make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe, points=table)
+
+
+def test_several_styles_give_a_row_for_each_and_one_photo(tmp_path, drawn):
+    for n in range(5):
+        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
+        images.save(tmp_path / "src" / "masks" / f"{n}.png", drawn[n].mask)
+    recipe = Recipe(size_px=SIZE, styles=("pencil", "outlines", "mixture"))
+    manifest = read_manifest(make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe))
+    assert len(manifest.pairs) == 15 and len({pair.photo for pair in manifest.pairs}) == 5
+    first = {pair.id: pair for pair in manifest.pairs if pair.identity == "0"}
+    assert set(first) == {"0-pencil", "0-outlines", "0-mixture"} and len({p.split for p in first.values()}) == 1
+    drawn_lines = images.load_rgb(first["0-outlines"].sketch)[..., 0]
+    np.testing.assert_array_equal(drawn_lines, sketches.outlines(drawn[0].mask))
+    make_pairs(tmp_path / "src", tmp_path / "again", recipe=recipe)
+    for row in read(tmp_path / "out"):
+        assert (tmp_path / "out" / row["sketch"]).read_bytes() == (tmp_path / "again" / row["sketch"]).read_bytes()
+
+
+def test_the_background_is_painted_white_by_labels(tmp_path, drawn):
+    for n in range(4):
+        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
+        images.save(tmp_path / "src" / "masks" / f"{n}.png", drawn[n].mask)
+    recipe = Recipe(size_px=SIZE, styles=("pencil",), background="labels")
+    make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe)
+    photo = images.load_rgb(tmp_path / "out" / "photos" / "1.png")
+    assert (photo[drawn[1].mask == 0] == 255).all()
+    shutil.rmtree(tmp_path / "src" / "masks")
+    with pytest.raises(DataPrepError, match="needs a label map for every photo, and 4 have none"):
+        make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--crop", "0", "0", "1", "1"], "--crop belongs to --align crop"),
+        (["--align", "crop", "--crop", "0.5", "0", "0.2", "1"], "LEFT TOP RIGHT BOTTOM"),
+        (["--each"], "belong to --align face"),
+        (["--align", "face", "--fit", "pad"], "--fit belongs to --align none"),
+        (["--align", "face", "--zoom", "9"], "--zoom must be"),
+        (["--points", "nowhere.csv", "--align", "face"], "no such file"),
+        (["--style", "outlines"], "needs a label map"),
+    ],
+)
+def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, message):
+    assert main(["pairs", str(folders), str(tmp_path / "out"), *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+    assert not (tmp_path / "out").exists()
+
+
+# Copies, clean
+
+
+def test_copies_are_of_training_pairs_only_and_move_sketch_and_photo_alike(tmp_path, drawn, capsys):
+    names = [
+        (f"{'test' if n > 3 else 'train'}/sketches/{n}.png", f"{'test' if n > 3 else 'train'}/photos/{n}.png")
+        for n in range(6)
+    ]
+    source = make_pairs(put(tmp_path / "raw", drawn, names), tmp_path / "set", size_px=96).parent
+    manifest = read_manifest(make_copies(source, tmp_path / "copies", num=5))
+    assert len(manifest.split("train")) == 4 * 6 and len(manifest.split("test")) == 2
+    assert "without the disk" in capsys.readouterr().out
+    original, copy = (next(p for p in manifest.pairs if p.id == name) for name in ("2", "2-copy003"))
+    np.testing.assert_array_equal(images.load_rgb(original.photo), images.load_rgb(source / "photos" / "2.png"))
+    assert original.identity == copy.identity
+    moved = [faces.find_face(images.load_rgb(copy.photo)), faces.find_face(images.load_rgb(copy.sketch), drawing=True)]
+    assert np.hypot(*(moved[0].landmarks - moved[1].landmarks).T).max() < 8
+    assert np.abs(images.load_rgb(copy.photo).astype(int) - images.load_rgb(original.photo)).mean() > 3
+    again = read_manifest(make_copies(source, tmp_path / "again", num=5))
+    assert next(p for p in again.pairs if p.id == copy.id).photo.read_bytes() == copy.photo.read_bytes()
+    for options, message in (
+        ({"num": 0}, "--num"), ({"rotate_deg": -1}, "--rotate"), ({"num": 2, "seed": 3}, "made in another way"),
+    ):  # fmt: skip
+        with pytest.raises(DataPrepError, match=message):
+            make_copies(source, tmp_path / "copies", **options)
+    with pytest.raises(DataPrepError, match="lies in the data set"):
+        make_copies(source, source / "copies")
+    with pytest.raises(DataPrepError, match=r"no manifest\.csv"):
+        make_copies(tmp_path / "raw", tmp_path / "never")
+
+
+def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
+    from tests.test_sketches import drawing, photographed
+
+    for name in ("a/one.jpg", "b/one.jpg", "two.png"):
+        images.save(tmp_path / "src" / name, photographed(drawing(240)))
+    (tmp_path / "src" / "broken.jpg").write_text("no picture")
+    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out")]) == 0
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a-one.png", "b-one.png", "two.png"]
+    shown = capsys.readouterr()
+    assert "3 drawings cleaned" in shown.out and "broken.jpg" in shown.err
+    stamp = (tmp_path / "out" / "two.png").stat().st_mtime_ns
+    (tmp_path / "out" / "a-one.png").unlink()
+    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "out")]) == 0
+    assert (tmp_path / "out" / "a-one.png").is_file() and (tmp_path / "out" / "two.png").stat().st_mtime_ns == stamp
+    assert np.median(images.load_rgb(tmp_path / "out" / "two.png")) == 255
+    for options in (["--rim", "2"], ["--strength", "0"], ["--workers", "0"]):
+        assert main(["clean", str(tmp_path / "src"), str(tmp_path / "never"), *options]) == 2
+    assert main(["clean", str(tmp_path / "src"), str(tmp_path / "src" / "in")]) == 2
+    assert not (tmp_path / "never").exists() and "Traceback" not in capsys.readouterr().err
+
+
+# Files of every kind
+
+
+def _sixteen_bits(path, photo):
+    Image.fromarray(photo[..., 0].astype(np.uint16) * 257).save(path)
+
+
+def _animation(path, photo):
+    frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+
+
+def _palette(path, photo):
+    picture = Image.fromarray(photo).quantize(64)
+    picture.save(path, transparency=0)
+
+
+def _by_exif(path, photo):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by 90° clockwise
+    Image.fromarray(np.ascontiguousarray(np.rot90(photo))).save(path, exif=exif, quality=95)
+
+
+def _cut(path, photo):
+    Image.fromarray(photo).save(path)
+    path.write_bytes(path.read_bytes()[:900])
+
+
+def _large(path, _):
+    Image.new("1", (20_000, 20_000), 1).save(path)
+
+
+# name of the photo's file → (how it is written, what is said of it; "" where it works)
+KINDS = {
+    "text.jpg": (lambda path, photo: path.write_text("a letter"), "not a picture"),
+    "empty.png": (lambda path, photo: path.write_bytes(b""), "not a picture"),
+    "cut.jpg": (_cut, "damaged"),
+    "cmyk.jpg": (lambda path, photo: Image.fromarray(photo).convert("CMYK").save(path, quality=95), ""),
+    "deep.png": (_sixteen_bits, ""),
+    "palette.png": (_palette, ""),
+    "alpha.png": (lambda path, photo: Image.fromarray(photo).convert("RGBA").save(path), ""),
+    "animated.gif": (_animation, ""),
+    "turned.jpg": (_by_exif, ""),
+    "phone.heic": (lambda path, photo: path.write_bytes(b"\0\0\0\x18ftypheic"), "pillow-heif"),
+    "point.png": (lambda path, photo: Image.fromarray(photo[:1, :1]).save(path), "too few for a face"),
+    "large.png": (_large, "save a smaller copy"),
+    "grey.webp": (lambda path, photo: Image.fromarray(photo).convert("L").save(path, quality=95), ""),
+    "bits.bmp": (lambda path, photo: Image.fromarray(photo).convert("1").save(path), ""),
+    "strip.png": (lambda path, photo: Image.fromarray(photo[:4]).save(path), "too few for a face"),
+    "packed.ppm.bz2": (lambda path, photo: path.write_bytes(bz2.compress(ppm(photo))), ""),
+    "halfpacked.ppm.bz2": (lambda path, photo: path.write_bytes(bz2.compress(ppm(photo))[:500]), "bzip2"),
+}  # fmt: skip
+
+
+def test_files_of_every_kind_work_or_get_one_clear_line(tmp_path, drawn, capsys):
+    src = tmp_path / "src"
+    for folder in ("photos", "sketches"):
+        (src / folder).mkdir(parents=True)
+    for name, (write, _) in KINDS.items():
+        write(src / "photos" / name, drawn[4].photo)
+        images.save(src / "sketches" / f"{name.split('.')[0]}.png", drawn[4].sketch)
+    images.save(tmp_path / "elsewhere.png", drawn[4].photo)
+    (src / "photos" / "link.png").symlink_to(tmp_path / "elsewhere.png")
+    (src / "photos" / "dead.png").symlink_to(tmp_path / "nowhere.png")
+    for name in ("link", "dead"):
+        images.save(src / "sketches" / f"{name}.png", drawn[4].sketch)
+    assert main(["pairs", str(src), str(tmp_path / "out"), "--size", "64"]) == 0
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))
+    said = {entry["id"]: entry["reason"] for entry in settings["left_out"]}
+    expected = {name.split(".")[0]: message for name, (_, message) in KINDS.items()} | {
+        "link": "",
+        "dead": "a link to one that is gone",
+    }
+    assert set(said) == {name for name, message in expected.items() if message}
+    for name, reason in said.items():
+        assert expected[name] in reason and "\n" not in reason, (name, reason)
+    truth = np.asarray(Image.fromarray(drawn[4].photo).resize((64, 64), Image.Resampling.BICUBIC)).astype(float)
+    for row in read(tmp_path / "out"):
+        made = images.load_rgb(tmp_path / "out" / row["photo"]).astype(float)
+        grey = row["id"] in ("deep", "grey", "bits")
+        error = np.abs(made.mean(2) - truth.mean(2)).mean() if grey else np.abs(made - truth).mean()
+        assert error < (90 if row["id"] in ("bits", "palette") else 30 if grey else 16), row["id"]
+    assert "Traceback" not in capsys.readouterr().err
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_names_that_differ_by_case_or_by_their_unicode_form(tmp_path, drawn):
+    names = [
+        (f"sketches/{unicodedata.normalize('NFD', 'Jörg')}.png", f"photos/{unicodedata.normalize('NFC', 'Jörg')}.png"),
+        ("sketches/ANNA.PNG", "photos/anna.png"),
+        ("sketches/Zoë sketch.png", "photos/zoë photo.png"),
+    ]
+    rows = read(make_pairs(put(tmp_path / "src", drawn, names), tmp_path / "out", size_px=32).parent)
+    assert {row["id"] for row in rows} == {"Jörg", "anna", "zoë photo"}
+
+
+def test_the_manifest_has_the_documented_columns(tmp_path, drawn, folders):
+    with open(make_pairs(folders, tmp_path / "out", size_px=32), encoding="utf-8") as file:
+        assert next(csv.reader(file)) == ["split", "id", "identity", "sketch", "photo", "mask", "source"]
+    assert Path(tmp_path / "out" / "settings.json").is_file()
