@@ -7,10 +7,11 @@ a row per pair with the columns of `COLUMNS`, and it is written last, so that a 
 
 from __future__ import annotations
 
+from data_prep.copies import make_copies
 from data_prep.errors import DataPrepError
 from data_prep.pairs import make_pairs
 from data_prep.split import SPLITS, split_by_identity
 from data_prep.synthetic_set import make_synthetic
 from data_prep.write import COLUMNS
 
-__all__ = ["COLUMNS", "SPLITS", "DataPrepError", "make_pairs", "make_synthetic", "split_by_identity"]
+__all__ = ["COLUMNS", "SPLITS", "DataPrepError", "make_copies", "make_pairs", "make_synthetic", "split_by_identity"]

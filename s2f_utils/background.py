@@ -98,19 +98,20 @@ def _trimap(shape: tuple[int, int], landmarks: np.ndarray) -> np.ndarray:
     cv2.fillPoly(trimap, [np.rint(body).astype(np.int32)], cv2.GC_PR_FGD)
     ellipse(eyes + 0.25 * down, (1.55, 2.1), cv2.GC_PR_FGD)  # hair
     ellipse(eyes + 0.55 * down, (0.9, 1.35), cv2.GC_FGD)  # skin
-    chest = np.array(
-        [
-            neck + [-0.4 * unit, -0.4 * unit],
-            neck + [0.4 * unit, -0.4 * unit],
-            [neck[0] + 1.8 * unit, height],
-            [neck[0] - 1.8 * unit, height],
-        ]
-    )
+    # The neck, and from 0.1 units below its end to 0.8 units the shoulders' slope, as far as the picture goes.
+    ends = np.clip(np.array([-0.4, 0.1, 0.8]) * unit + neck[1], 0, height)
+    slope = np.clip((ends[2] - ends[1]) / (0.7 * unit), 0, 1)
+    half = np.array([0.4, 0.4, 0.4 + 1.3 * slope]) * unit
+    rightside = np.array([*zip(neck[0] + half, ends, strict=True), (neck[0] + half[2], height)])
+    chest = np.concatenate([rightside, ([2 * neck[0], 0] + rightside * [-1, 1])[::-1]])
     cv2.fillPoly(trimap, [np.rint(chest).astype(np.int32)], cv2.GC_FGD)
     rim = max(2, round(0.02 * width))
     top = max(1, min(height, round(eyes[1])))
-    for strip in (trimap[:rim], trimap[:top, :rim], trimap[:top, -rim:]):
-        strip[strip != cv2.GC_FGD] = cv2.GC_BGD
+    head = slice(max(0, round(eyes[0] - 1.5 * unit)), max(0, round(eyes[0] + 1.5 * unit)))  # it may touch the top edge
+    frame = np.zeros(shape, bool)
+    frame[:rim] = frame[:top, :rim] = frame[:top, -rim:] = True
+    frame[:rim, head] = False
+    trimap[frame & (trimap != cv2.GC_FGD)] = cv2.GC_BGD
     return trimap
 
 

@@ -114,6 +114,14 @@ SYNTHETIC_PROFILES: dict[str, dict[str, int]] = {
 }
 
 
+# Raw photos that notebook 01 begins with: how many, and their height and width.
+RAW_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 200, "size_px": 320},
+    "demo": {"num": 48, "size_px": 320},
+    "fast": {"num": 16, "size_px": 240},
+}
+
+
 class ConfigError(ValueError):
     """A setting that does not exist or has an impossible value."""
 

@@ -201,10 +201,8 @@ def find_face(
         raise ValueError(f"fallback must be one of {', '.join(FALLBACKS)}, got {fallback!r}")
     if points is not None:
         return face_from_points(points)
-    if not drawing and (face := detect_turned(image)):
-        return _refined(image, face)
-    if drawing and (face := detect_drawn(image)):
-        return face
+    if face := detect_drawn(image) if drawing else detect_turned(image):
+        return _refined(image, face, drawing)
     if fallback == "cascade" and (face := _cascade(image)):
         return face
     if fallback in ("cascade", "centre"):
@@ -213,16 +211,17 @@ def find_face(
     raise FaceError(f"no face found ({tried}): give the eyes and the mouth by hand, or choose a fallback")
 
 
-def _refined(image: np.ndarray, face: Face) -> Face:
+def _refined(image: np.ndarray, face: Face, drawing: bool) -> Face:
     """The same face with its landmarks found once more, in its upright crop, where all faces are of one size: aligned
     by them, the eyes of portraits lie closer together (a standard deviation of 1.1 % of the width, 1.3 % without).
     """
     matrix = alignment(face.landmarks, REFINE_PX, zoom=0.9)
-    again = detect(warp(image, matrix, REFINE_PX), min_score=face.score - 0.05)
-    if not again:
+    crop = warp(image, matrix, REFINE_PX, border="paper" if drawing else "reflect")
+    again = detect_drawn(crop) if drawing else next(iter(detect(crop)), None)
+    if again is None or again.score < face.score - 0.05:
         return face
-    points = transform(again[0].landmarks, inverse(matrix))
-    return Face(points, face.box, max(face.score, again[0].score), face.method, face.turn)
+    points = transform(again.landmarks, inverse(matrix))
+    return Face(points, face.box, max(face.score, again.score), face.method, face.turn)
 
 
 def face_from_points(points: np.ndarray | Sequence) -> Face:

@@ -43,7 +43,7 @@ ALLOWED = {
         "training", "augment", "checkpoints", "config", "datasets", "images", "inference", "live", "losses", "models",
         "runtime", "tracking", "viz",
     },
-    "widgets": {"live"},
+    "widgets": {"images", "live"},
     "cli": {
         "config", "datasets", "evaluation", "images", "inference", "report", "runtime", "training",
     },

@@ -345,3 +345,16 @@ print((time.perf_counter() - start) / 200)
 """
     seconds = float(kernel.finish(kernel.start(code))[0])
     assert seconds < 0.03 * widgets.POLL_EVERY_S  # 3 % of training time at most; measured: 0.1 %
+
+
+def test_uploads_are_saved_whatever_the_version_and_nothing_is_overwritten(tmp_path):
+    pytest.importorskip("ipywidgets")
+    as_7 = {"a.png": {"metadata": {"name": "a.png"}, "content": b"one"}, "C:\\x\\b.zip": {"content": b"two"}}
+    as_8 = ({"name": "a.png", "content": memoryview(b"three")}, {"name": "../../b.zip", "content": memoryview(b"two")})
+    assert widgets.uploaded_files(as_7) == [("a.png", b"one"), ("b.zip", b"two")]
+    assert widgets.uploaded_files(as_8) == [("a.png", b"three"), ("b.zip", b"two")]
+    button, folder = widgets.upload_box(tmp_path / "inbox")
+    for value in (as_7, as_8, as_8):
+        for handler in button._trait_notifiers["value"]["change"]:
+            handler({"new": value})
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"a.png": b"one", "a-2.png": b"three", "b.zip": b"two"}
