@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the two commands."""
+    """The parser of all commands."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = _Parser(
         prog="python -m data_prep",
@@ -146,7 +146,11 @@ def _add_recipe(pairs: argparse.ArgumentParser, square: argparse._ArgumentGroup)
         "--fallback", choices=FALLBACKS, default="none",
         help="where no face is found: none, leave the pair out (default); cascade, a simpler detector; centre, guess",
     )  # fmt: skip
-    square.add_argument("--points", metavar="CSV", help="hand-given eyes and mouths: name, left_eye_x, ... mouth_y")
+    square.add_argument(
+        "--points",
+        metavar="CSV",
+        help="hand-given eyes and mouths: name, left_eye_x, ... mouth_y (name: file name, or its path in SRC)",
+    )
     looks = pairs.add_argument_group("changing how they look")
     looks.add_argument(
         "--style", nargs="+", action="extend", choices=STYLES, default=[], metavar="STYLE",
@@ -237,6 +241,9 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     doctor.add_argument("--json", metavar="FILE", dest="json_file", help="write all findings as JSON")
     doctor.add_argument("--html", metavar="FILE", dest="html_file", help="write a page with pictures of the findings")
     doctor.add_argument("--fix", metavar="OUT", help="write a mended copy of the set into this new folder")
+    doctor.add_argument(
+        "--drop-doubtful", action="store_true", help="with --fix: leave out pairs with any other finding, too"
+    )
     doctor.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
 
 
@@ -296,7 +303,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"data_prep: {explain(error)}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("data_prep: stopped: the same command goes on where this one stopped", file=sys.stderr)
+        goes_on = "" if "doctor" in (arguments or sys.argv[1:]) else ": the same command goes on where this one stopped"
+        print(f"data_prep: stopped{goes_on}", file=sys.stderr)
         return EXIT_STOPPED
     return EXIT_ERROR
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.parallel import check_workers, run_jobs
 from data_prep.recipe import load
 from data_prep.tree import scan
-from data_prep.write import NUM_SHOWN, say, warn
+from data_prep.write import NUM_SHOWN, SETTINGS, say, warn
 from s2f_utils import cleanup, images
 
 
@@ -20,6 +21,8 @@ def clean_file(source: str, target: str, options: dict) -> str:
         cleaned = cleanup.clean(load(source), **options)
     except images.ImageError as error:
         return printable(error)
+    except Exception as error:  # one strange drawing must not end the run
+        return printable(f"{source}: could not be cleaned ({type(error).__name__}: {error})")
     images.save(target, cleaned.image)
     return ""
 
@@ -42,7 +45,8 @@ def clean_drawings(
     sheet, shadows, strength, rim: as in `cleanup.clean`. Pictures that are in `out` already are passed over, so that an
     interrupted call goes on. A picture that cannot be read is reported and left out. Returns the files.
 
-    Raises DataPrepError for impossible options, OSError when the disk is full or may not be written.
+    Raises DataPrepError for impossible options or a folder that holds something else, OSError when the disk is full or
+    may not be written.
     """
     check_workers(workers)
     if not 0.25 <= strength <= 4:
@@ -55,6 +59,7 @@ def clean_drawings(
     ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
     targets = [out / f"{name}.png" for name in ids]
     options = {"sheet": sheet, "shadows": shadows, "strength": strength, "rim": rim}
+    _check_settings(out, options, dry_run)
     todo = [n for n, target in enumerate(targets) if not target.is_file()]
     say(
         f"{printable(tree.given)}: {len(targets)} drawings, {len(targets) - len(todo)} cleaned already",
@@ -75,3 +80,19 @@ def clean_drawings(
         raise DataPrepError(f"no usable drawing among {len(targets)}")
     say(f"{len(targets) - len(broken)} drawings cleaned into {printable(out)}, {len(broken)} left out", progress)
     return [target for n, target in enumerate(targets) if n not in broken]
+
+
+def _check_settings(out: Path, options: dict, dry_run: bool) -> None:
+    """Remember how a folder's drawings were cleaned, so that two ways are not mixed in it."""
+    path = out / SETTINGS
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before != options:
+            raise DataPrepError(f"{printable(out)}: holds drawings cleaned with {before}: choose another folder")
+    elif out.is_dir() and any(out.iterdir()):
+        raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")
+    elif not dry_run:
+        with images.atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    for leftover in out.glob(".*.part") if out.is_dir() and not dry_run else ():
+        leftover.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep import files
 from data_prep.errors import DataPrepError, printable
 from data_prep.recipe import load
 from data_prep.write import SetPlan, describe_counts, dry_run_report, say, write_set
@@ -44,7 +45,7 @@ def make_copy(task: CopyTask) -> dict[str, object]:
     """
     made: dict[str, object] = {"sketch": load(task.sketch), "photo": load(task.photo)}
     if task.mask:
-        made["mask"] = images.load_labels(task.mask)
+        made["mask"] = files.load_labels(task.mask)
     content = images.read_content_box(task.photo)
     moved = task.rotate_deg or task.shear_deg or any(task.shift_px)
     if content and not moved:
@@ -113,6 +114,8 @@ def make_copies(
         "shear_deg": shear_deg,
         "seed": seed,
     }
+    if manifest.settings.get("layout") == "copies":
+        raise DataPrepError(f"{printable(root)}: holds copies already: make them from the set that they were made of")
     rng = np.random.default_rng(seed)
     rows, tasks = [], []
     masks = all(pair.mask for pair in manifest.pairs)

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from data_prep import names
 from data_prep.found import Candidate, Collection, LayoutOptions
+from data_prep.sides import with_made
 from data_prep.tree import Picture, Tree
 
 _NAME = re.compile(r"^[fmw]\d?-\d{3}-\d{1,2}$")
@@ -78,7 +79,8 @@ def collect_cufs(tree: Tree, options: LayoutOptions) -> Collection:
         tree.on_side("sketch"), tree.on_side("photo"), [lambda p: (*place(p), cufs_key(p.stem)), person]
     )
     found = Collection([], lone_sketches, lone_photos)
-    once: dict[tuple[str, str], tuple[Picture, Picture]] = {}
+    pairs = with_made(pairs, found, options)
+    once: dict[tuple[str, str], tuple[Picture | None, Picture]] = {}
     # Cropped pictures before the originals that lie beside them, folders with a split before those without.
     for sketch, photo in sorted(pairs, key=lambda p: ("cropped" not in p[1].group, not p[1].split, str(p[1].path))):
         once.setdefault((_database(photo, root), cufs_key(photo.stem)), (sketch, photo))

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from data_prep.tree import scan
 from data_prep.write import COLUMNS, MANIFEST, NUM_SHOWN, say
 
 EXIT_FOUND = 1  # training must not start
+MAX_HINTS = 100
 
 
 @dataclass
@@ -52,8 +53,9 @@ class Diagnosis:
             "may_train": self.may_train,
             "counts": self.counts(),
             "findings": [
-                {**asdict(f), "files": list(f.files), "drop": list(f.drop), "stops": KINDS[f.kind].stops,
-                 "mend": KINDS[f.kind].mend, "fix": KINDS[f.kind].fix}
+                {"kind": f.kind, "id": printable(f.id), "files": [printable(name) for name in f.files],
+                 "detail": printable(f.detail), "drop": [printable(name) for name in f.drop],
+                 "stops": KINDS[f.kind].stops, "mend": KINDS[f.kind].mend, "fix": KINDS[f.kind].fix}
                 for f in self.findings
             ],
             "not_tested": self.not_tested,
@@ -103,14 +105,13 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
         raise DataPrepError(f"{printable(path)}: lists no pairs: run data_prep pairs again")
     subjects = []
     for row in rows:
-        gone = [row[part] for part in ("sketch", "photo") if row[part] and not (path.parent / row[part]).is_file()]
+        parts = ("sketch", "photo", "mask")
+        gone = [row[part] for part in parts if row[part] and not (path.parent / row[part]).is_file()]
         if gone:
             findings.append(Finding("missing", row["id"], tuple(gone), "named by the manifest", (row["id"],)))
-        there = {
-            part: str(path.parent / row[part]) if row[part] and row[part] not in gone else ""
-            for part in ("sketch", "photo")
-        }
-        subjects.append(Subject(row["id"], row["identity"] or row["id"], row["split"], **there))
+        there = {part: str(path.parent / row[part]) if row[part] and row[part] not in gone else "" for part in parts}
+        identity = row["identity"] or row["id"]
+        subjects.append(Subject(row["id"], identity, row["split"], source=row["source"], **there))
     return subjects
 
 
@@ -118,7 +119,7 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions, finding
     tree = scan(path)
     found = find_layout(tree, layout, options).collect(tree, options)
     pairs = found.pairs
-    ids = names.unique_ids([pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
+    ids = names.unique_ids([pair.id or pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
     subjects = [
         Subject(
             name,
@@ -127,6 +128,8 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions, finding
             str(pair.sketch.path) if pair.sketch else "",
             str(pair.photo.path),
             pair.half,
+            str(pair.mask.path) if pair.mask else "",
+            pair.source,
         )
         for name, pair in zip(ids, pairs, strict=True)
     ]
@@ -134,9 +137,10 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions, finding
         ("sketch", found.lone_sketches, found.lone_photos + [pair.photo for pair in pairs]),
         ("photo", found.lone_photos, found.lone_sketches + [pair.sketch for pair in pairs if pair.sketch]),
     ):
-        for picture in lone:
-            near = names.nearest(picture.stem, [partner.stem for partner in partners])
-            hint = f"; the nearest name is {next(p.shown for p in partners if p.stem == near)}" if near else ""
+        stems = [partner.stem for partner in partners]
+        for number, picture in enumerate(lone):
+            near = names.nearest(picture.stem, stems) if number < MAX_HINTS else None  # each looks at all names
+            hint = f"; the nearest name is {partners[stems.index(near)].shown}" if near else ""
             findings.append(Finding("unmatched", picture.stem, (picture.shown,), f"{side} without a partner{hint}"))
     if not subjects and not findings:
         raise DataPrepError(f"{printable(path)}: no pictures to look at")
@@ -171,12 +175,14 @@ def run_doctor(
     json_file: str | os.PathLike | None = None,
     html_file: str | os.PathLike | None = None,
     fix: str | os.PathLike | None = None,
+    drop_doubtful: bool = False,
     progress: bool = True,
     **options: Any,
 ) -> int:
     """`diagnose`, print, and write what is asked for; returns 0, or 1 where training must not start.
 
-    fix: a new folder for the mended set (`mend.write_mended`); then 0 means that the mended set may be trained with.
+    fix, drop_doubtful: a new folder for the mended set, and how it is made (`mend.write_mended`); then 0 means that the
+    mended set may be trained with.
     """
     from data_prep import doctor_page, mend
     from s2f_utils import images
@@ -191,6 +197,7 @@ def run_doctor(
         doctor_page.write_page(diagnosis, html_file)
         say(f"page: {Path(html_file).resolve()}")
     if fix:
-        mend.write_mended(diagnosis, fix, workers=options.get("workers"), progress=progress)
-        return 0
+        workers = options.get("workers")
+        mend.write_mended(diagnosis, fix, drop_doubtful=drop_doubtful, workers=workers, progress=progress)
+        return EXIT_FOUND if "exchanged" in diagnosis.counts() else 0
     return 0 if diagnosis.may_train else EXIT_FOUND

@@ -148,7 +148,9 @@ def fetch_set(
     if dry_run:
         return None
     if name == "yunet":
-        return weights.get("yunet")
+        found = weights.get("yunet")
+        say(f"it is here: {printable(found)}")
+        return found
     target = Path(out or Path("data") / "raw" / name)
     if name == "portraits":
         return fetch_files(portrait_files(), target, progress=progress)
@@ -170,7 +172,9 @@ def _from_kaggle(entry: NamedSet) -> Path:
             _indented(entry.by_hand),
         ) from None
     try:
-        return Path(kagglehub.dataset_download(entry.kaggle))
+        found = Path(kagglehub.dataset_download(entry.kaggle))
+        say(f"it is here: {printable(found)}")
+        return found
     except Exception as error:  # it raises what its libraries raise
         raise DataPrepError(
             f"kagglehub could not fetch {entry.kaggle} ({error}): check the login, or get it by hand",

@@ -14,7 +14,7 @@ from PIL import Image
 # correlate by 0.96 and more, different people by 0.93 at the most.
 MAX_BITS = 56
 MIN_CORRELATION = 0.955
-ROWS_AT_ONCE = 2048
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -48,26 +48,40 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
     return found
 
 
-def correlation(first: np.ndarray, second: np.ndarray, side_px: int = 48) -> float:
-    """How alike two photos are, in [-1, 1]: the correlation of their grey values at 48 px."""
-    small = [
-        np.asarray(
-            Image.fromarray(image).convert("L").resize((side_px, side_px), Image.Resampling.BOX), dtype=np.float64
-        )
-        for image in (first, second)
-    ]
-    a, b = (image - image.mean() for image in small)
+def thumbnail(image: np.ndarray, side_px: int = 48) -> np.ndarray:
+    """What `correlation` compares: uint8 (H, W, 3) → the grey values at 48 px, uint8 (48, 48)."""
+    return np.asarray(Image.fromarray(image).convert("L").resize((side_px, side_px), Image.Resampling.BOX))
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """How alike two thumbnails are, in [-1, 1]: the correlation of their grey values."""
+    a, b = (image.astype(np.float64) - image.mean() for image in (first, second))
     spread = np.sqrt((a**2).sum() * (b**2).sum())
     return float((a * b).sum() / spread) if spread else 1.0
 
 
 def find_twins(
-    hashes: Sequence[str], load: Callable[[int], np.ndarray], groups: Sequence[object] | None = None
+    hashes: Sequence[str],
+    load: Callable[[int], np.ndarray],
+    groups: Sequence[object] | None = None,
+    *,
+    progress: bool = False,
 ) -> list[Twins]:
-    """Pictures that are nearly the same: near by hash, and alike by `correlation` of what `load(place)` returns."""
+    """Pictures that are nearly the same: near by hash, and alike by `correlation` of what `load(place)` returns.
+
+    groups: only pairs whose groups differ are looked at. Every picture is loaded once. progress: show a bar, if there
+    is much to compare.
+    """
+    from tqdm.auto import tqdm
+
+    pairs = near_pairs(hashes, groups)
+    thumbnails: dict[int, np.ndarray] = {}
     twins = []
-    for first, second, bits in near_pairs(hashes, groups):
-        alike = correlation(load(first), load(second))
+    for first, second, bits in tqdm(pairs, unit="pair", desc="duplicates", disable=not progress or len(pairs) < 1000):
+        for place in (first, second):
+            if place not in thumbnails:
+                thumbnails[place] = thumbnail(load(place))
+        alike = correlation(thumbnails[first], thumbnails[second])
         if alike >= MIN_CORRELATION:
             twins.append(Twins(first, second, bits, alike))
     return twins

@@ -22,7 +22,9 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
 
 @dataclass(frozen=True)
 class Subject:
-    """One pair, or one picture, to be examined: file paths, "" where there is none; `half` as in `Candidate`."""
+    """One pair, or one picture, to be examined: file paths, "" where there is none; `half` as in `Candidate`; `mask`
+    and `source` are taken along for the mended set.
+    """
 
     id: str
     identity: str
@@ -30,6 +32,8 @@ class Subject:
     sketch: str
     photo: str
     half: str = ""
+    mask: str = ""
+    source: str = ""
 
 
 @dataclass
@@ -68,17 +72,23 @@ def _examine_file(path: str, side: str, half: str) -> PictureFacts:
     try:
         content = files.read_bytes(Path(path))
         facts.digest = hashlib.sha256(content).hexdigest()
-        image = files.load_rgb(path)
+        image = files.without_padding(files.load_rgb(path), path)
         facts.remarks = _remarks(content)
-    except (images.ImageError, OSError) as error:
-        facts.error = printable(error)
-        return facts
+        _look(facts, image, side, half, path)
+    except Exception as error:  # one strange picture must not end the examination of ten thousand
+        if isinstance(error, FileNotFoundError):
+            error = images.ImageError(f"{path}: no such file, or a link to one that is gone")
+        known = isinstance(error, images.ImageError | OSError)
+        facts.error = printable(error if known else f"{path}: cannot be looked at ({type(error).__name__}: {error})")
+    return facts
+
+
+def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: str) -> None:
     if half:
         image = halves(image, half)[side == "photo"]
     facts.size = (image.shape[1], image.shape[0])
     if min(facts.size) < 8:
-        facts.error = f"{path}: {facts.size[0]}x{facts.size[1]} pixels are too few for a face"
-        return facts
+        raise images.ImageError(f"{path}: {facts.size[0]}x{facts.size[1]} pixels are too few for a face")
     picture = Image.fromarray(image)
     small = np.asarray(picture.resize((STRUCTURE_PX, STRUCTURE_PX), Image.Resampling.BOX))
     grey = np.asarray(Image.fromarray(small).convert("L"), dtype=np.float32)
@@ -91,7 +101,6 @@ def _examine_file(path: str, side: str, half: str) -> PictureFacts:
     facts.structure = structure(grey)
     if side == "photo":
         _look_for_face(image, facts)
-    return facts
 
 
 def _remarks(content: bytes) -> list[str]:

@@ -64,13 +64,14 @@ def collect_feret(tree: Tree, options: LayoutOptions) -> Collection:
     if others:
         found.notes.append(f"{others} photos of other poses than {' and '.join(FRONTAL)} left aside")
     chosen = sorted(once.values(), key=lambda pair: (pair[0].person, pair[0].date, pair[0].pose, str(pair[1].path)))
-    partner = _partners(sketches, chosen, found) if sketches and not options.made else {}
+    wanted = bool(sketches) and not options.made
+    partner = _partners(sketches, chosen, found) if wanted else {}
     for shot, photo in chosen:
         sketch = partner.get(photo.stem.casefold())
-        if partner and sketch is None:
+        if wanted and sketch is None:
             continue
         found.pairs.append(Candidate(sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder))
-    if partner and len(found.pairs) < len(chosen):
+    if wanted and len(found.pairs) < len(chosen):
         found.notes.append(f"{len(chosen) - len(found.pairs)} frontal photos have no sketch and are left aside")
     return found
 

@@ -10,6 +10,8 @@ import functools
 import io
 import os
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,8 +44,8 @@ def archive_of(path: Path) -> Path | None:
     return next((parent for parent in path.parents if is_archive(parent)), None) if not path.exists() else None
 
 
-@functools.cache
-def _opened(archive: str, process: int) -> zipfile.ZipFile:
+@functools.lru_cache(maxsize=4)
+def _opened(archive: str, modified_ns: int, size: int, process: int) -> zipfile.ZipFile:
     """One open archive for each process: reading its table of contents takes longer than a picture."""
     try:
         return zipfile.ZipFile(archive)
@@ -53,7 +55,8 @@ def _opened(archive: str, process: int) -> zipfile.ZipFile:
 
 def open_archive(path: Path) -> zipfile.ZipFile:
     """A zip archive, opened for reading. Raises DataPrepError when it is damaged."""
-    return _opened(str(path), os.getpid())
+    state = path.stat()
+    return _opened(str(path), state.st_mtime_ns, state.st_size, os.getpid())
 
 
 def read_bytes(path: Path) -> bytes:
@@ -68,7 +71,7 @@ def read_bytes(path: Path) -> bytes:
         raise FileNotFoundError(f"{path}: no such file in the archive") from None
     except RuntimeError:
         raise images.ImageError(f"{path}: the archive is encrypted: unpack it with its password first") from None
-    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, zlib.error) as error:
         raise images.ImageError(f"{path}: damaged in the archive ({error}): download it again") from None
 
 
@@ -102,10 +105,26 @@ def open_picture(path: Path) -> BinaryIO | Path:
 
 def load_rgb(path: str | os.PathLike) -> np.ndarray:
     """A picture as uint8 (H, W, 3), wherever it lies; as `images.load_rgb`, but whatever fails is an ImageError."""
+    return _load(images.load_rgb, Path(path))
+
+
+def load_labels(path: str | os.PathLike) -> np.ndarray:
+    """A label map as uint8 (H, W), wherever it lies; as `images.load_labels`, but whatever fails is an ImageError."""
+    return _load(images.load_labels, Path(path))
+
+
+def without_padding(image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
+    """The part of a picture that is not padding, by its file's metadata; the picture itself if it is not padded."""
     path = Path(path)
+    if path.suffix.lower() != ".png" or not path.is_file() or not (box := images.read_content_box(path)):
+        return image
+    left, top, width, height = box
+    return image[top : top + height, left : left + width]
+
+
+def _load(load: Callable[..., np.ndarray], path: Path) -> np.ndarray:
     try:
-        opened = open_picture(path)
-        return images.load_rgb(opened, name=str(path))
+        return load(open_picture(path), name=str(path))
     except (images.ImageError, DataPrepError):
         raise
     except FileNotFoundError:

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of finding. stops: training must not start with it. mend: what a person does; fix: what --fix does."""
+    """A kind of finding. stops: training must not start with it. mend: what a person does; fix: what --fix does. drops:
+    --fix leaves the pair out.
+    """
 
     title: str
     stops: bool
     mend: str
     fix: str
+    drops: bool = True
 
 
 LEAVE_OUT = "the pair is left out"
+STAYS = "the pair stays (--drop-doubtful leaves it out)"
 KINDS: dict[str, Kind] = {
     "missing": Kind(
         "files that the manifest names and that are not there", True, "copy them beside the manifest", LEAVE_OUT
@@ -27,15 +31,16 @@ KINDS: dict[str, Kind] = {
         "they are written as 8-bit RGB",
     ),
     "aspect": Kind(
-        "pictures of another shape than the others", False, "crop them, or use --align face or --fit pad", LEAVE_OUT
+        "pictures of another shape than the others", False, "crop them, or use --align face or --fit pad", STAYS, False
     ),
     "sizes": Kind(
         "sketches of another shape than their photo", True, "crop both alike, or use --align face --each", LEAVE_OUT
     ),
-    "small": Kind("pictures much smaller than the others", False, "get larger ones, or delete them", LEAVE_OUT),
-    "tiny_face": Kind("faces that fill little of the picture", False, "cut them out: --align face", LEAVE_OUT),
+    "small": Kind("pictures much smaller than the others", False, "get larger ones, or delete them", STAYS, False),
+    "tiny_face": Kind("faces that fill little of the picture", False, "cut them out: --align face", STAYS, False),
     "no_face": Kind(
-        "photos in which no face was found", False, "look at them; give the eyes by --points, or delete them", LEAVE_OUT
+        "photos in which no face was found", False, "look at them; give the eyes by --points, or delete them",
+        STAYS, False
     ),
     "turned": Kind("photos that lie on their side or upside down", True, "turn both pictures", "both are turned"),
     "identity": Kind(
@@ -54,6 +59,11 @@ KINDS: dict[str, Kind] = {
     "wrong_side": Kind(
         "sketches where photos should be, or photos where sketches should be", True, "put the right file there",
         LEAVE_OUT,
+    ),
+    "exchanged": Kind(
+        "all sketches and photos exchanged", True, 
+        "name the folders with --sketches and --photos, or the --sketch-side",
+        "nothing: name the sides first", False,
     ),
     "mismatch": Kind(
         "sketches that do not fit their photo", True, "pair them with their own photo, or delete them", LEAVE_OUT

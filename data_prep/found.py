@@ -16,7 +16,7 @@ class Candidate:
     `sketch` is None where the source has only the photo: then a sketch is made from it. `half` is "" where sketch and
     photo are files of their own, else the half of the one file that is the sketch. `mask` is the photo's label map.
     `split` and `identity` are "" where the source does not give them; then the identity becomes the id.
-    `qualifiers` tell apart ids whose photos have the same name.
+    `qualifiers` tell apart ids whose photos have the same name; `id` is that of the source, "" for the photo's stem.
     """
 
     sketch: Picture | None
@@ -27,6 +27,7 @@ class Candidate:
     half: str = ""
     mask: Picture | None = None
     qualifiers: tuple[str, ...] = ()
+    id: str = ""
 
 
 @dataclass

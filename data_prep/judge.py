@@ -18,10 +18,12 @@ from data_prep.split import crossing_identities
 if TYPE_CHECKING:
     from data_prep.doctor import Diagnosis
 
+DARK_PAPER = 90  # grey value of the rim
 BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more
 SMALL_PX = 64
 MIN_TO_COMPARE = 12  # fewer pairs say nothing about what is usual
 ASPECT_OFF, SIZE_OFF = 0.10, 0.03
+COLOUR = 24  # the place in `looks` that says how colourful a picture is
 TINY_FACE = 0.22  # of the picture's width; FFHQ-like crops have 0.45 to 0.6
 MISMATCH_Z, MISMATCH_OWN = 1.5, 0.25  # CUFS's own pairs have a z of 2.8 and more, exchanged ones 0.5 and less
 NUM_IMPOSTORS = 400
@@ -91,12 +93,20 @@ def _shapes(diagnosis: Diagnosis) -> None:
                 )
             if short < max(SMALL_PX, usual_size / 4):
                 _add(diagnosis, "small", n, (side,), f"{width}x{height} pixels")
+    apart = []
     for n, facts in enumerate(diagnosis.facts):
         if len(facts) == 2 and all(seen.size[0] for seen in facts.values()):
             a, b = (seen.size[0] / seen.size[1] for seen in facts.values())
             if abs(np.log(a / b)) > SIZE_OFF:
-                shown = " and ".join(f"{side} {seen.size[0]}x{seen.size[1]}" for side, seen in facts.items())
-                _add(diagnosis, "sizes", n, ("sketch", "photo"), shown)
+                apart.append((n, " and ".join(f"{k} {seen.size[0]}x{seen.size[1]}" for k, seen in facts.items())))
+    if len(apart) >= MIN_TO_COMPARE and 2 * len(apart) > len(diagnosis.facts):
+        diagnosis.not_tested.append(
+            f"whether pairs lie on each other: {len(apart)} of {len(diagnosis.facts)} sketches have another shape than"
+            " their photo: align each by its own face (--align face --each)"
+        )
+        return
+    for n, shown in apart:
+        _add(diagnosis, "sizes", n, ("sketch", "photo"), shown)
 
 
 def _faces(diagnosis: Diagnosis) -> None:
@@ -121,13 +131,17 @@ def _faces(diagnosis: Diagnosis) -> None:
 def _blank(diagnosis: Diagnosis) -> None:
     papers = [facts["sketch"].paper for facts in diagnosis.facts if "sketch" in facts and not facts["sketch"].error]
     usual_paper = float(np.median(papers)) if papers else 255.0
+    if usual_paper < DARK_PAPER and len(papers) >= MIN_TO_COMPARE:
+        diagnosis.not_tested.append(
+            "inverted sketches: most have light lines on dark paper; invert all, if that is not meant"
+        )
     for n, facts in enumerate(diagnosis.facts):
         for side, seen in facts.items():
             if seen.error:
                 continue
             if seen.spread < BLANK_SPREAD:
                 _add(diagnosis, "blank", n, (side,), f"grey values spread by {seen.spread:.1f} of 255")
-            elif side == "sketch" and seen.paper < 90 and (usual_paper > 128 or len(papers) < MIN_TO_COMPARE):
+            elif side == "sketch" and seen.paper < DARK_PAPER and (usual_paper > 128 or len(papers) < MIN_TO_COMPARE):
                 _add(diagnosis, "inverted", n, (side,), f"the rim's grey value is {seen.paper:.0f} of 255", drop=False)
 
 
@@ -135,7 +149,7 @@ def _identities(diagnosis: Diagnosis) -> None:
     rows = [{"identity": s.identity, "split": s.split} for s in diagnosis.subjects]
     for person, splits in crossing_identities(rows).items():
         mine = [n for n, subject in enumerate(diagnosis.subjects) if subject.identity == person]
-        training = tuple(diagnosis.subjects[n].id for n in mine if diagnosis.subjects[n].split == splits[0])
+        training = tuple(diagnosis.subjects[n].id for n in mine if diagnosis.subjects[n].split != splits[-1])
         shown = tuple(_shown(diagnosis, diagnosis.subjects[n].photo) for n in mine)
         diagnosis.findings.append(Finding("identity", person, shown, f"in {' and '.join(splits)}", training))
 
@@ -173,7 +187,8 @@ def _twins(diagnosis: Diagnosis) -> None:
 
 def _load(diagnosis: Diagnosis, place: int, side: str) -> np.ndarray:
     subject = diagnosis.subjects[place]
-    image = files.load_rgb(getattr(subject, side) or subject.photo)
+    path = getattr(subject, side) or subject.photo
+    image = files.without_padding(files.load_rgb(path), path)
     return halves(image, subject.half)[side == "photo"] if subject.half else image
 
 
@@ -187,6 +202,12 @@ def _sides(diagnosis: Diagnosis) -> None:
     if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
         if drawn and photographed:
             diagnosis.not_tested.append(f"sketches among photos: {MIN_TO_COMPARE} pairs are needed")
+        return
+    colour = [np.median([facts.looks[COLOUR] for _, facts in side]) for side in (drawn, photographed)]
+    found = np.mean([facts.face is not None for _, facts in photographed])
+    if colour[0] > 2 * colour[1] + 0.1:
+        detail = f"the sketches are colourful and the photos are not; faces were found in {found:.0%} of the photos"
+        diagnosis.findings.append(Finding("exchanged", "all pairs", (), detail))
         return
     x = np.stack([facts.looks for _, facts in drawn + photographed]).astype(np.float64)
     x = np.column_stack([x, np.ones(len(x))])

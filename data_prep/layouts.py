@@ -16,10 +16,9 @@ from data_prep.cufs import collect_cufs, is_cufs
 from data_prep.errors import DataPrepError, printable
 from data_prep.feret import collect_feret, is_feret
 from data_prep.found import SIDES, Candidate, Collection, LayoutOptions
-from data_prep.sides import named_sides
-from data_prep.tree import Picture, Tree
+from data_prep.sides import named_sides, people_of, with_made
+from data_prep.tree import Picture, Tree, relocated
 
-MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
 SIZES_READ = 12  # pictures whose size decides whether a folder holds AB images
 
 
@@ -48,21 +47,18 @@ def collect_pairs(tree: Tree, options: LayoutOptions) -> Collection:
     sketches, photos = named_sides(tree, options)
 
     pairs, lone_sketches, lone_photos = names.match(sketches, photos, _KEYS)
-    masks = masks_of(tree, [photo for _, photo in pairs])
     found = Collection([], lone_sketches, lone_photos)
-    people = {photo.sub for _, photo in pairs if photo.sub}
-    by_folder = len(people) >= MIN_PEOPLE_FOLDERS and all(photo.sub for _, photo in pairs)
-    if by_folder:
-        found.notes.append(f"each of the {len(people)} subfolders is taken for one person (else: --identity)")
+    pairs = with_made(pairs, found, options)
+    masks = masks_of(tree, [photo for _, photo in pairs])
+    people = people_of([photo for _, photo in pairs], found)
     for sketch, photo in sorted(pairs, key=lambda pair: pair[1].shown):
         qualifiers = tuple(filter(None, (photo.split, *photo.group, *photo.sub)))
-        identity = _composed("/".join(photo.sub)) if by_folder else ""
+        identity = printable(people.get(photo, ""))
         found.pairs.append(
             Candidate(
-                sketch, photo, tree.root.stem, photo.split, printable(identity), mask=masks.get(photo),
-                qualifiers=qualifiers,
+                sketch, photo, tree.root.stem, photo.split, identity, mask=masks.get(photo), qualifiers=qualifiers
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -73,15 +69,22 @@ def masks_of(tree: Tree, photos: list[Picture]) -> dict[Picture, Picture]:
 
 
 def _collect_photos(tree: Tree, options: LayoutOptions) -> Collection:
-    """Every picture is a photo; train, val and test folders are kept as the split. Sketches are made from them."""
-    photos = tree.on_side("photo") or [picture for picture in tree.pictures if not picture.side]
-    masks = masks_of(tree, photos)
-    return Collection(
-        [
-            Candidate(None, photo, tree.root.stem, photo.split, mask=masks.get(photo), qualifiers=photo.folder)
-            for photo in photos
-        ]
-    )
+    """Every picture is a photo; train, val and test folders are kept as the split, others may be people. Sketches are
+    made from them.
+    """
+    found = Collection([])
+    photos = tree.on_side("photo")
+    if not photos:  # no folder says so: all folders but the splits' are below the photos' own
+        photos = [relocated(p, "photo", tree.given) for p in tree.pictures if not p.side]
+    masks, people = masks_of(tree, photos), people_of(photos, found)
+    for photo in photos:
+        identity = printable(people.get(photo, ""))
+        found.pairs.append(
+            Candidate(
+                None, photo, tree.root.stem, photo.split, identity, mask=masks.get(photo), qualifiers=photo.folder
+            )
+        )
+    return found
 
 
 def _key(normalise: Callable[[str], str]) -> Callable[[Picture], tuple]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from data_prep import files, names
 from data_prep.errors import DataPrepError, printable
 from data_prep.found import Candidate, Collection, LayoutOptions
+from data_prep.sides import with_made
 from data_prep.tree import Picture, Tree
+from s2f_utils.datasets import COLUMNS, DataError, read_manifest
 
 FS2K_TERMS = "FS2K: for research; see its repository (DengPingFan/FS2K)"
 CELEBA_TERMS = "CelebAMask-HQ: for non-commercial research and education; the photos belong to others"
@@ -74,7 +76,7 @@ def collect_fs2k(tree: Tree, options: LayoutOptions) -> Collection:
                 split_of[found[1], found[2]] = split
     pairs, lone_sketches, lone_photos = names.match(sides["sketch"], sides["photo"], [_fs2k_key])
     found = Collection([], lone_sketches, lone_photos, terms=FS2K_TERMS)
-    for sketch, photo in sorted(pairs, key=lambda pair: _fs2k_key(pair[1])):
+    for sketch, photo in sorted(with_made(pairs, found, options), key=lambda pair: _fs2k_key(pair[1])):
         batch, number = _fs2k_key(photo)
         found.pairs.append(
             Candidate(
@@ -91,14 +93,14 @@ def collect_fs2k(tree: Tree, options: LayoutOptions) -> Collection:
 
 def is_person_face_sketches(tree: Tree) -> bool:
     """Whether a folder called like the Kaggle set, or one above it, has train/photos and train/sketches."""
-    spoken = {word for part in (tree.root.name, tree.root.parent.name) for word in names.words(part)}
+    spoken = {word for part in tree.root.parts for word in names.words(part)}
     tops = {picture.folder[:2] for picture in tree.pictures if len(picture.folder) >= 2}
     return {"person", "face", "sketches"} <= spoken and {("train", "photos"), ("train", "sketches")} <= tops
 
 
 def is_celeba(tree: Tree) -> bool:
     """Whether there is a folder CelebA-HQ-img with numbered pictures."""
-    return any(_CELEBA_FOLDER in (*picture.folder, tree.root.name) for picture in tree.pictures[:1])
+    return any(_CELEBA_FOLDER in (*picture.folder, tree.root.name) for picture in tree.pictures)
 
 
 def collect_celeba(tree: Tree, options: LayoutOptions) -> Collection:
@@ -134,16 +136,21 @@ def is_photos(tree: Tree) -> bool:
 
 
 def is_dataset(tree: Tree) -> bool:
-    """Whether data_prep made this folder: it has a manifest."""
-    return tree.root.is_dir() and (tree.root / "manifest.csv").is_file()
+    """Whether data_prep made this folder, or the one folder in it: it has a manifest with the documented columns."""
+    if len(tree.manifests) != 1:
+        return False
+    head = files.read_bytes(tree.manifests[0])[:200].decode("utf-8-sig", errors="replace").splitlines()
+    return bool(head) and set(COLUMNS) <= set(head[0].strip().split(","))
 
 
 def collect_dataset(tree: Tree, options: LayoutOptions) -> Collection:
     """The pairs of a data set as its manifest has them, with split and identity: to align, resize or merge it anew."""
-    from s2f_utils.datasets import DataError, read_manifest
-
+    if not tree.root.is_dir():
+        raise DataPrepError(
+            f"{printable(tree.given)}: holds a data set with a manifest.csv: unpack it, give the folder"
+        )
     try:
-        manifest = read_manifest(tree.root)
+        manifest = read_manifest(tree.manifests[0])
     except DataError as error:
         raise DataPrepError(str(error)) from None
 
@@ -151,10 +158,12 @@ def collect_dataset(tree: Tree, options: LayoutOptions) -> Collection:
         return path and Picture(path, path.parent.relative_to(manifest.path.parent).parts, side)
 
     found = Collection([])
+    once: set[Path] = set()
     for pair in manifest.pairs:
-        if pair.photo:
-            sketch, photo, mask = (picture(getattr(pair, side), side) for side in ("sketch", "photo", "mask"))
-            found.pairs.append(
-                Candidate(sketch, photo, pair.source, pair.split, pair.identity, mask=mask, qualifiers=(pair.id,))
-            )
+        if not pair.photo or (options.made and pair.photo in once):
+            continue  # of a photo with several sketches, one is enough to make others from
+        once.add(pair.photo)
+        sketch, photo, mask = (picture(getattr(pair, side), side) for side in ("sketch", "photo", "mask"))
+        name = photo.stem if options.made else pair.id
+        found.pairs.append(Candidate(sketch, photo, pair.source, pair.split, pair.identity, mask=mask, id=name))
     return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
+import importlib.util
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -95,6 +97,10 @@ def make_pairs(
     _check_masks(recipe, pairs)
     if recipe.align == "face" or recipe.background == "grabcut":
         get_detector()
+    if recipe.background == "rembg" and importlib.util.find_spec("rembg") is None:
+        raise DataPrepError(
+            "--background rembg needs a further package: pip install 'rembg[cpu]', or choose --background grabcut"
+        )
     settings = {
         "layout": "+".join(source.layout for source in sources),
         "source": "+".join(printable(source.tree.root.name) for source in sources),
@@ -106,9 +112,8 @@ def make_pairs(
         "val_share": val_share,
         "identity": identity,
         "seed": seed,
-        "drop_leaks": drop_leaks,
     }
-    plan = _plan(sources, pairs, recipe, settings, _read_points(points), progress)
+    plan = _plan(sources, pairs, recipe, settings, _read_points(points), drop_leaks, progress)
     _report(sources, pairs, recipe, plan, progress or dry_run)
     if dry_run:
         return dry_run_report(out, plan)
@@ -135,9 +140,6 @@ def _read_sources(
         _check_apart(tree, options, out)
         found_layout = find_layout(tree, chosen, options)
         found = found_layout.collect(tree, options)
-        if options.made:
-            found.pairs += [Candidate(None, p, tree.root.name, p.split, qualifiers=p.folder) for p in found.lone_photos]
-            found.lone_photos, found.lone_sketches = [], []
         _check_matches(tree, found_layout.name, found, strict)
         sources.append(Source(tree, found_layout.name, found))
     return sources
@@ -208,7 +210,9 @@ def _read_points(path: str | os.PathLike | None) -> dict[str, tuple[tuple[float,
             try:
                 values = [float(row[column]) for column in POINT_COLUMNS[1:]]
             except (TypeError, ValueError):
-                raise DataPrepError(f"--points {printable(path)}: line {number} has no six numbers") from None
+                values = [math.nan]
+            if not all(map(math.isfinite, values)):
+                raise DataPrepError(f"--points {printable(path)}: line {number} has no six numbers")
             found[row["name"]] = tuple(zip(values[::2], values[1::2], strict=True))
     return found
 
@@ -219,9 +223,10 @@ def _plan(
     recipe: Recipe,
     settings: dict[str, Any],
     points: Mapping[str, tuple],
+    drop_leaks: bool,
     progress: bool,
 ) -> SetPlan:
-    ids = names.unique_ids([pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
+    ids = names.unique_ids([pair.id or pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
     people = _identities(pairs, ids, settings["identity"])
     rows = [
         {"id": name, "identity": person, "split": pair.split, "source": printable(pair.source)}
@@ -232,21 +237,33 @@ def _plan(
         row["split"] = split
     tasks = [_task(pair, recipe, points, name, settings["seed"]) for pair, name in zip(pairs, ids, strict=True)]
     lone = [picture.shown for source in sources for picture in (*source.found.lone_sketches, *source.found.lone_photos)]
+    used = {key for pair in pairs for p in (pair.photo, pair.sketch) if p for key in (p.shown, p.path.name, p.stem)}
+    if unused := sorted(set(points) - used):
+        warn(f"{len(unused)} names in the file of points are no picture's: {', '.join(unused[:NUM_SHOWN])}")
     terms = sorted({source.found.terms for source in sources if source.found.terms})
-    notes = {"unmatched": sorted(lone)[:MAX_LISTED], "terms": terms}
+    notes = {"unmatched": sorted(lone)[:MAX_LISTED], "terms": terms, "drop_leaks": drop_leaks}
     has_masks = bool(pairs) and all(pair.mask for pair in pairs)
-    look = functools.partial(review, drop_leaks=settings["drop_leaks"], progress=progress)
+    look = functools.partial(review, drop_leaks=drop_leaks, progress=progress)
     return SetPlan(rows, tasks, make_pair, recipe.parts(has_masks), settings, notes, look)
 
 
 def _task(pair: Candidate, recipe: Recipe, points: Mapping[str, tuple], name: str, seed: int) -> PairTask:
-    given = next(
-        (points[key] for key in (pair.photo.shown, pair.photo.path.name, pair.photo.stem) if key in points), ()
-    )
     own_seed = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:4], "big")
     sketch = str(pair.sketch.path) if pair.sketch else ""
     mask = str(pair.mask.path) if pair.mask else ""
-    return PairTask(sketch, str(pair.photo.path), pair.half, recipe, mask, given, own_seed)
+    photo_points, sketch_points = _points_of(pair.photo, points), ()
+    if pair.sketch and recipe.each:
+        sketch_points = _points_of(pair.sketch, points, besides=pair.photo)
+    return PairTask(sketch, str(pair.photo.path), pair.half, recipe, mask, photo_points, sketch_points, own_seed)
+
+
+def _points_of(picture: Picture, points: Mapping[str, tuple], besides: Picture | None = None) -> tuple:
+    """A picture's hand-given points: by its path in the source, its name, or its stem. A name that `besides`, its
+    photo, has as well means the photo.
+    """
+    keys = [picture.shown, picture.path.name, picture.stem]
+    taken = {besides.shown, besides.path.name, besides.stem} if besides else set()
+    return next((points[key] for key in keys if key in points and key not in taken), ())
 
 
 def _identities(pairs: Sequence[Candidate], ids: Sequence[str], pattern: str | None) -> list[str]:

@@ -65,7 +65,11 @@ def _here(function: Callable[..., Any], jobs: Sequence[tuple]) -> Iterator[tuple
 
 
 def _elsewhere(function: Callable[..., Any], jobs: Sequence[tuple], workers: int) -> Iterator[tuple[int, Any]]:
+    import cv2
+
     waiting: dict[Future, int] = {}
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # the processes share the cores already; and a forked worker has none of its parent's threads
     pool = ProcessPoolExecutor(workers, mp_context=_context(), initializer=_start_worker)
     try:
         for place, job in enumerate(jobs):
@@ -84,6 +88,7 @@ def _elsewhere(function: Callable[..., Any], jobs: Sequence[tuple], workers: int
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+        cv2.setNumThreads(threads)
 
 
 def _collect(waiting: dict[Future, int]) -> list[tuple[int, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import contextlib
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,7 @@ from s2f_utils import background, cleanup, faces, images, sketches
 MIN_SIDE_PX = 8  # smaller pictures hold no face
 MAX_SIZE_PX = 4096
 MIN_AB_ASPECT = 1.2  # narrower pictures are not two faces side by side
+SQUEEZED = 0.03  # by how much a sketch's shape may differ from its photo's before that is reported
 ALIGN = ("none", "crop", "face")
 STYLES = (*sketches.STYLES, "outlines", "mixture")
 BACKGROUNDS = ("keep", "labels", "grabcut", "rembg")
@@ -64,8 +66,10 @@ class Recipe:
             )
         if not 0.3 <= self.zoom <= 3:
             raise DataPrepError(f"--zoom must be from 0.3 to 3, got {self.zoom:g}")
-        if self.align != "face" and (self.each or self.fallback != "none"):
-            raise DataPrepError("--each and --fallback belong to --align face: give that, too")
+        if self.align != "face" and self.each:
+            raise DataPrepError("--each belongs to --align face: give that, too")
+        if self.align != "face" and self.background != "grabcut" and self.fallback != "none":
+            raise DataPrepError("--fallback belongs to --align face and to --background grabcut: give one of them, too")
         if self.align != "none" and self.fit != "stretch":
             raise DataPrepError("--fit belongs to --align none: crops are square already")
 
@@ -78,7 +82,7 @@ class Recipe:
 @dataclass(frozen=True)
 class PairTask:
     """What another process needs to make one pair: the files ("" where there is none), the sketch's half of AB images
-    ("" else), the recipe, hand-given points of the face, and a seed for random styles.
+    ("" else), the recipe, hand-given points of the photo's and of the sketch's face, and a seed for random styles.
     """
 
     sketch: str
@@ -87,6 +91,7 @@ class PairTask:
     recipe: Recipe
     mask: str = ""
     points: tuple[tuple[float, float], ...] = ()
+    sketch_points: tuple[tuple[float, float], ...] = ()
     seed: int = 0
 
 
@@ -112,13 +117,13 @@ def make_pair(task: PairTask) -> dict[str, object]:
     if recipe.clean and pair.sketch is not None:
         cleaned = cleanup.clean(pair.sketch, sheet=recipe.each)  # straightened alone, it would leave its photo
         pair.sketch = np.repeat(cleaned.image[..., None], 3, axis=2)
-    if (
-        pair.sketch is not None
-        and not recipe.each
-        and pair.sketch.shape != pair.photo.shape
-        and _needs_one_size(recipe)
-    ):
-        pair.sketch = np.asarray(Image.fromarray(pair.sketch).resize(pair.photo.shape[1::-1], Image.Resampling.BICUBIC))
+    if pair.sketch is not None and not recipe.each and pair.sketch.shape != pair.photo.shape:
+        aspects = [image.shape[1] / image.shape[0] for image in (pair.sketch, pair.photo)]
+        if abs(np.log(aspects[0] / aspects[1])) > SQUEEZED:
+            pair.notes["squeezed"] = "yes"
+        if _needs_one_size(recipe):
+            size = pair.photo.shape[1::-1]
+            pair.sketch = np.asarray(Image.fromarray(pair.sketch).resize(size, Image.Resampling.BICUBIC))
     made: dict[str, object] = {}
     if recipe.align == "face" or recipe.background == "grabcut":
         face = _find(task, pair)
@@ -140,7 +145,8 @@ def make_pair(task: PairTask) -> dict[str, object]:
         made |= _draw(task, pair)
     else:
         made["sketch"] = pair.sketch
-    pair.notes["phash"] = perceptual_hash(pair.photo)
+    left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
+    pair.notes["phash"] = perceptual_hash(pair.photo[top : top + height, left : left + width])
     made["notes"] = pair.notes
     return made
 
@@ -155,7 +161,7 @@ def _read(task: PairTask) -> _Pair:
         sketch, photo = halves(photo, task.half)
     elif task.sketch:
         sketch = load(task.sketch)
-    mask = images.load_labels(task.mask) if task.mask else None
+    mask = files.load_labels(task.mask) if task.mask else None
     if mask is not None and mask.shape != photo.shape[:2]:
         mask = np.asarray(Image.fromarray(mask).resize(photo.shape[1::-1], Image.Resampling.NEAREST))
     return _Pair(photo, None if task.recipe.styles else sketch, mask)
@@ -189,22 +195,20 @@ def _find(task: PairTask, pair: _Pair) -> faces.Face:
         return faces.find_face(pair.photo, points=points)
     except faces.FaceError as error:
         first = error
-    if pair.sketch is not None and not recipe.each:
-        try:
-            return faces.find_face(pair.sketch, drawing=True)
-        except faces.FaceError:
-            pass
-    if recipe.fallback == "none":
+    if points is None and pair.sketch is not None and not recipe.each:
+        with contextlib.suppress(faces.FaceError):
+            return replace(faces.find_face(pair.sketch, drawing=True), method="yunet-in-sketch")
+    if recipe.fallback == "none" or points is not None:
         raise images.ImageError(f"{task.photo}: {first}") from None
     return faces.find_face(pair.photo, fallback=recipe.fallback)
 
 
 def _align(recipe: Recipe, pair: _Pair, face: faces.Face, task: PairTask) -> None:
     matrix = faces.alignment(face.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
-    pair.notes |= {
-        "face": f"{face.method} {face.score:.3f}",
-        "scale": f"{np.sqrt(abs(np.linalg.det(matrix[:, :2]))):.3f}",
-    }
+    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    pair.notes |= {"face": face.method, "score": f"{face.score:.3f}", "scale": f"{scale:.3f}"}
+    if face.turn:
+        pair.notes["turned"] = str(face.turn)
     pair.photo = faces.warp(pair.photo, matrix, recipe.size_px)
     if pair.mask is not None:
         pair.mask = faces.warp_labels(pair.mask, matrix, recipe.size_px)
@@ -212,10 +216,11 @@ def _align(recipe: Recipe, pair: _Pair, face: faces.Face, task: PairTask) -> Non
         return
     if recipe.each:
         try:
-            own = faces.find_face(pair.sketch, drawing=True, fallback=recipe.fallback)
+            points = task.sketch_points or None
+            own = faces.find_face(pair.sketch, drawing=True, points=points, fallback=recipe.fallback)
         except faces.FaceError as error:
             raise images.ImageError(f"{task.sketch}: {error}") from None
-        pair.notes["sketch_face"] = f"{own.method} {own.score:.3f}"
+        pair.notes |= {"sketch_face": own.method, "sketch_score": f"{own.score:.3f}"}
         matrix = faces.alignment(own.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
     pair.sketch = faces.warp(pair.sketch, matrix, recipe.size_px, border="paper" if recipe.each else "reflect")
 

@@ -7,52 +7,88 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.duplicates import find_twins
+from data_prep import files
+from data_prep.duplicates import Twins, find_twins
 from data_prep.write import FOLDERS, NUM_SHOWN, say, warn
 from s2f_utils import images
+
+GUESSED = ("cascade", "centre")
 
 
 def review(
     out: Path, rows: Sequence[Mapping[str, str]], *, drop_leaks: bool = False, progress: bool = True
 ) -> tuple[list[Mapping[str, str]], dict[str, Any]]:
-    """Read the notes in the written photos, warn of guessed faces and of photos that are in two splits.
+    """Read the notes in the written photos, warn of guessed faces, squeezed sketches, and photos that are in two
+    splits.
 
-    Returns the rows to keep (with `drop_leaks`, training rows whose photo is also in another split are dropped) and
-    what is to be kept in settings.json.
+    Returns the rows to keep (with `drop_leaks`, all training rows of a person whose photo is also in another split are
+    dropped) and what is to be kept in settings.json.
     """
     photos = [out / FOLDERS["photo"] / f"{row['id']}.png" for row in rows]
     notes = [images.read_notes(photo) for photo in photos]
     kept: dict[str, Any] = {}
-    methods = [note["face"].split() for note in notes if "face" in note]
-    if methods:
-        counts = Counter(method for method, *_ in methods)
-        turned = sum("turned" in words for words in methods)
-        kept["faces"] = dict(counts.most_common())
-        say(f"faces: {', '.join(f'{n} by {name}' for name, n in counts.most_common())}", progress)
-        if turned:
-            kept["turned"] = turned
-            say(f"{turned} faces lay on their side or stood on their head, and were turned upright", progress)
-        guessed = [row["id"] for row, note in zip(rows, notes, strict=True) if note.get("face", "").endswith(" 0.000")]
-        if guessed:
-            kept["guessed_faces"] = guessed
-            warn(f"{len(guessed)} faces were not found by the detector but guessed: look at {_listed(guessed)}")
+    for key, what in (("face", "faces"), ("sketch_face", "faces_in_sketches")):
+        _count_faces(rows, notes, key, what, kept, progress)
+    turned = sum("turned" in note for note in notes)
+    if turned:
+        kept["turned"] = turned
+        say(f"{turned} faces lay on their side or stood on their head, and were turned upright", progress)
+    squeezed = [row["id"] for row, note in zip(rows, notes, strict=True) if "squeezed" in note]
+    if squeezed:
+        kept["squeezed"] = len(squeezed)
+        warn(
+            f"{len(squeezed)} sketches have another shape than their photo and were stretched onto it"
+            f" ({_listed(squeezed)}): --align face --each aligns each by its own face"
+        )
     twins = find_twins(
-        [note.get("phash", "") for note in notes], lambda n: images.load_rgb(photos[n]), [row["split"] for row in rows]
+        [note.get("phash", "") for note in notes],
+        lambda n: files.without_padding(images.load_rgb(photos[n]), photos[n]),
+        [row["split"] for row in rows],
+        progress=progress,
     )
-    if not twins:
-        return list(rows), kept
-    shown = [
-        f"{rows[t.first]['split']}/{rows[t.first]['id']} = {rows[t.second]['split']}/{rows[t.second]['id']}"
-        for t in twins
-    ]
+    return _without_leaks(rows, twins, kept, drop_leaks, progress) if twins else list(rows), kept
+
+
+def _count_faces(
+    rows: Sequence[Mapping[str, str]],
+    notes: Sequence[Mapping[str, str]],
+    key: str,
+    what: str,
+    kept: dict[str, Any],
+    progress: bool,
+) -> None:
+    """Count how the faces were found, and list those that were guessed."""
+    counts = Counter(note[key] for note in notes if key in note)
+    if not counts:
+        return
+    words = what.replace("_", " ")
+    kept[what] = dict(counts.most_common())
+    say(f"{words}: {', '.join(f'{n} by {name}' for name, n in counts.most_common())}", progress)
+    guessed = [row["id"] for row, note in zip(rows, notes, strict=True) if note.get(key) in GUESSED]
+    if guessed:
+        kept[f"guessed_{what}"] = guessed
+        warn(f"{len(guessed)} {words} were not detected but guessed: look at {_listed(guessed)}")
+
+
+def _without_leaks(
+    rows: Sequence[Mapping[str, str]], twins: Sequence[Twins], kept: dict[str, Any], drop: bool, progress: bool
+) -> list[Mapping[str, str]]:
+    """Report photos that are in two splits, and leave the training rows of these people out, if `drop`."""
+    shown = [" = ".join(f"{rows[n]['split']}/{rows[n]['id']}" for n in (t.first, t.second)) for t in twins]
     kept["in_two_splits"] = shown
-    in_training = {place for t in twins for place in (t.first, t.second) if rows[place]["split"] == "train"}
-    if drop_leaks:
-        kept["dropped_leaks"] = sorted(rows[place]["id"] for place in in_training)
-        say(f"{len(in_training)} training photos that are in another split, too, left out", progress)
-        return [row for place, row in enumerate(rows) if place not in in_training], kept
-    warn(f"{len(twins)} photos are in two splits ({_listed(shown)}): scores would be too good; --drop-leaks mends it")
-    return list(rows), kept
+    if not drop:
+        warn(
+            f"{len(twins)} photos are in two splits ({_listed(shown)}): scores would be too good; --drop-leaks mends it"
+        )
+        return list(rows)
+    leaking = {rows[n]["identity"] for t in twins for n in (t.first, t.second) if rows[n]["split"] == "train"}
+    gone = [row for row in rows if row["split"] == "train" and row["identity"] in leaking]
+    kept["dropped_leaks"] = sorted(row["id"] for row in gone)
+    say(f"{len(gone)} training pairs of people who are in another split, too, left out", progress)
+    left = [text for text in shown if "train/" not in text]
+    if left:
+        warn(f"{len(left)} photos are in validation and in testing ({_listed(left)})")
+    return [row for row in rows if not (row["split"] == "train" and row["identity"] in leaking)]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -43,12 +43,15 @@ class Picture:
 
 @dataclass
 class Tree:
-    """All pictures below `root`, sorted by path, the number of other files by suffix, and `root` as it was given."""
+    """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, and the
+    files called manifest.csv.
+    """
 
     root: Path
     pictures: list[Picture]
     others: Counter[str] = field(default_factory=Counter)
     given: Path = Path()
+    manifests: list[Path] = field(default_factory=list)
 
     def on_side(self, side: str) -> list[Picture]:
         return [picture for picture in self.pictures if picture.side == side]
@@ -115,7 +118,8 @@ def _walk(root: Path, tree: Tree) -> None:
 def _list_archive(archive: Path, tree: Tree) -> None:
     for name in sorted(info.filename for info in files.open_archive(archive).infolist() if not info.is_dir()):
         parts = PurePosixPath(name).parts
-        if not any(part.startswith(".") or part in _SKIPPED_FOLDERS for part in parts):
+        hidden = any(part.startswith(".") or part in _SKIPPED_FOLDERS for part in parts)  # ".." among them
+        if not hidden and not PurePosixPath(name).is_absolute():
             _add(tree, archive / name, parts[:-1])
 
 
@@ -123,6 +127,8 @@ def _add(tree: Tree, path: Path, folder: tuple[str, ...]) -> None:
     if files.is_picture(path.name):
         tree.pictures.append(_placed(path, folder))
     elif not path.name.startswith("."):
+        if path.name == "manifest.csv":
+            tree.manifests.append(path)
         tree.others[path.suffix.lower()] += 1
 
 

@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import numpy as np
 import PIL
 
 import s2f_utils
+from data_prep import names
 from data_prep.errors import DataPrepError, printable
 from data_prep.parallel import check_workers, run_jobs
 from data_prep.split import SPLITS
@@ -129,6 +131,7 @@ def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress:
     OSError when the disk is full or may not be written: then there is no manifest, and the same call goes on later.
     """
     check_workers(workers)
+    _check_ids(plan)
     state = read_state(out, plan)
     present = {part: _present(out / folder_of(part)) for part in plan.parts} if state != "new" else {}
     todo = [
@@ -146,6 +149,19 @@ def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress:
         _sweep(out)
         raise DataPrepError(f"no usable pair among {len(broken)}: the first of them: {left_out[0]['reason']}")
     return _finish(out, plan, rows, left_out, progress)
+
+
+def _check_ids(plan: SetPlan) -> None:
+    """Ids become file names: a foreign manifest's could leave the folder, or name one file twice."""
+    seen: set[str] = set()
+    for row in plan.rows:
+        name = row["id"]
+        if names.safe_id(name) != name or name.casefold() in seen:
+            reason = "is there twice" if name.casefold() in seen else "is no file name"
+            raise DataPrepError(
+                f"the id {printable(name)!r} {reason}: give every pair an id of its own in the manifest"
+            )
+        seen.add(name.casefold())
 
 
 def dry_run_report(out: Path, plan: SetPlan) -> Path:
@@ -167,6 +183,8 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
         made = make(task)
     except images.ImageError as error:
         return printable(error)
+    except Exception as error:  # whatever is strange about one picture must not end a run of ten thousand
+        return printable(f"{getattr(task, 'photo', task)}: could not be prepared ({type(error).__name__}: {error})")
     for part, path in paths.items():
         notes = made.get("notes") if part == "photo" else None
         images.save(path, made[part], content=made.get("content"), notes=notes)
@@ -190,8 +208,15 @@ def _prepare(out: Path, plan: SetPlan) -> None:
 
 
 def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
-    """The manifest if all the pictures that it names are there; else it is taken away, so that nobody trusts it."""
+    """The manifest if all the pictures that it names are there and nothing is to be left out that was not, or the other
+    way round; else it is taken away, so that nobody trusts it.
+    """
     manifest = out / MANIFEST
+    before = json.loads((out / SETTINGS).read_text(encoding="utf-8")) if (out / SETTINGS).is_file() else {}
+    if before.get("drop_leaks", False) != plan.notes.get("drop_leaks", False):
+        say("the pictures are there: writing the manifest anew", progress)
+        manifest.unlink()
+        return None
     with open(manifest, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     gone = sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row[column])
@@ -213,6 +238,7 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
         "python": platform.python_version(),
         "pillow": PIL.__version__,
         "numpy": np.__version__,
+        **{name: metadata.version(name) for name in ("opencv-python-headless", "scikit-image") if _installed(name)},
     }
     notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
     _write_json(out / SETTINGS, {**plan.settings, **notes})
@@ -228,6 +254,14 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
         warn(f"left out: {len(left_out) - NUM_SHOWN} more, listed in {printable(out / SETTINGS)}")
     say(f"{describe_counts(counts)} written to {printable(out)}", progress)
     return manifest
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:

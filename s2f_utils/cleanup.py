@@ -68,7 +68,12 @@ def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
     closed = cv2.morphologyEx(cv2.GaussianBlur(small, (0, 0), 2), cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
     level, bright = cv2.threshold(closed, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     inside, outside = closed[bright > 0], closed[bright == 0]
-    if not len(outside) or np.median(inside) - np.median(outside) < 40 or len(outside) < 0.03 * small.size:
+    if (
+        not len(inside)
+        or not len(outside)
+        or np.median(inside) - np.median(outside) < 40
+        or len(outside) < 0.03 * small.size
+    ):
         return None
     found, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     hull = cv2.convexHull(max(found, key=cv2.contourArea))

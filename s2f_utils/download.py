@@ -105,6 +105,8 @@ def _fetch_all(url, partial, sha256, size, timeout_s, attempts, report, session)
                     f" the {_length(partial):,} bytes that are here"
                 ) from None
             time.sleep(min(MAX_WAIT_S, 0.5 * 2 ** (failures - 1)))
+        except requests.RequestException as error:  # too many redirects, an address that is none
+            raise DownloadError(f"{url}: cannot be fetched ({error}): check the address in a browser") from None
 
 
 def _fetch_rest(session, url, partial, size, timeout_s, report) -> None:

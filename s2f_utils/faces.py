@@ -62,8 +62,8 @@ class Face:
 
 
 @functools.cache
-def _detector(path: str, process: int):
-    """YuNet, one for each process (a forked one must not use its parent's)."""
+def _detector(folder: str, process: int):
+    """YuNet, one for each process (a forked one must not use its parent's) and folder of weights."""
     import cv2
 
     if not hasattr(cv2, "FaceDetectorYN"):
@@ -71,7 +71,7 @@ def _detector(path: str, process: int):
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # OpenCV 5 warns of its own default target
     try:
-        return cv2.FaceDetectorYN.create(path, "", (320, 320), LOWEST_SCORE, 0.3, 100)
+        return cv2.FaceDetectorYN.create(str(weights.get("yunet")), "", (320, 320), LOWEST_SCORE, 0.3, 100)
     finally:
         cv2.utils.logging.setLogLevel(level)
 
@@ -89,8 +89,8 @@ def detect(image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: in
         raise ValueError(f"min_score must be in [{LOWEST_SCORE}, 1], got {min_score}")
     longest = max(image.shape[:2])
     for side in (max_side_px, max_side_px // 2, 2 * max_side_px):
-        if side > max_side_px and longest <= max_side_px:
-            break  # enlarging shows nothing new
+        if side != max_side_px and longest <= min(side, max_side_px):
+            continue  # enlarging shows nothing new
         faces = [face for face in _detect_at(image, min(1.0, side / longest)) if face.score >= min_score]
         if faces:
             return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
@@ -104,7 +104,7 @@ def _detect_at(image: np.ndarray, scale: float) -> list[Face]:
     small = image if scale == 1.0 else np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
     if min(height, width) < 16:
         return []
-    detector = _detector(str(weights.get("yunet")), os.getpid())
+    detector = _detector(os.environ.get("S2F_WEIGHTS", ""), os.getpid())
     detector.setInputSize((width, height))
     _, rows = detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
     back = np.array([image.shape[1] / width, image.shape[0] / height])
@@ -119,10 +119,11 @@ def _detect_at(image: np.ndarray, scale: float) -> list[Face]:
 
 
 def detect_turned(image: np.ndarray) -> Face | None:
-    """The face of a photo that may lie on its side or stand on its head: the surest of `detect` at all four turns.
+    """The face of a photo that may lie on its side or stand on its head.
 
-    The detector was trained on upright faces and half knows the others, with less certainty; a turn counts when its
-    score is higher by 0.03 than the upright one. Landmarks are those of the picture as it is.
+    The largest upright face, if the detector is sure of one (0.92); else the surest of all four turns. The detector was
+    trained on upright faces and half knows the others, with less certainty: a turn counts when its score is higher by
+    0.03 than the upright one. Landmarks are those of the picture as it is.
     """
     upright = detect(image)
     if upright and max(face.score for face in upright) >= SURE_SCORE:

@@ -195,23 +195,27 @@ def content_box(shape: tuple[int, int], size_px: int, *, enlarge: bool = False) 
     return (size_px - new_width) // 2, (size_px - new_height) // 2, new_width, new_height
 
 
-def load_labels(path: str | os.PathLike) -> np.ndarray:
+def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
     """Read a label map: uint8 (H, W), one class a pixel; a palette's colours are passed over, its indices are the
     labels.
 
-    Raises ImageError when the file is no picture, or has colours instead of labels.
+    source: a path, or an open binary file, which `name` then names in errors. Raises ImageError when the file is no
+    picture, or has colours instead of labels.
     """
+    shown = name or str(source)
     try:
-        with Image.open(path) as picture:
+        with Image.open(source) as picture:
             if picture.mode not in ("L", "P", "1", "I", "I;16"):
-                raise ImageError(f"{path}: a label map has one channel or a palette, got mode {picture.mode}")
+                raise ImageError(f"{shown}: a label map has one channel or a palette, got mode {picture.mode}")
             labels = np.asarray(picture)
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, ImageError | FileNotFoundError):
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, zlib.error, Image.DecompressionBombError) as error:
+        if isinstance(error, ImageError):
             raise
-        raise ImageError(f"{path}: not a label map that can be read: save it as PNG") from None
+        raise ImageError(f"{shown}: not a label map that can be read: save it as PNG") from None
     if labels.max(initial=0) > 255:
-        raise ImageError(f"{path}: labels must be from 0 to 255, got {labels.max()}")
+        raise ImageError(f"{shown}: labels must be from 0 to 255, got {labels.max()}")
     return labels.astype(np.uint8)
 
 

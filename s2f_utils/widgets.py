@@ -386,7 +386,8 @@ def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
         entries = [(name, entry["content"]) for name, entry in value.items()]
     else:
         entries = [(entry["name"], entry["content"]) for entry in value]
-    return [(name.replace("\\", "/").rpartition("/")[2] or "upload", bytes(content)) for name, content in entries]
+    names = [name.replace("\\", "/").rpartition("/")[2].lstrip(".") or "upload" for name, _ in entries]
+    return [(name, bytes(content)) for name, (_, content) in zip(names, entries, strict=True)]
 
 
 def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple[Any, Path]:
@@ -406,7 +407,7 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
         for name, content in uploaded_files(change["new"]):
             target, number = folder / name, 1
             while target.exists():
-                if target.read_bytes() == content:
+                if target.is_file() and target.read_bytes() == content:
                     break
                 number += 1
                 target = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"

@@ -134,6 +134,49 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     assert found["identity"].drop == ("face09",) and "train and test" in found["identity"].detail
 
 
+def test_masks_padding_and_sources_stay_in_a_mended_set(tmp_path, capsys):
+    for n in range(14):
+        face = draw_face(n, size_px=96)
+        tall = (slice(None), slice(12, 84))
+        for folder, picture in (("sketches", face.sketch), ("photos", face.photo), ("masks", face.mask)):
+            images.save(tmp_path / "raw" / folder / f"{n:02d}.png", picture[tall])
+    images.save(tmp_path / "raw" / "sketches" / "05.png", np.full((96, 72), 255, np.uint8))
+    make_pairs(tmp_path / "raw", tmp_path / "set", size_px=128, fit="pad", progress=False)
+    assert run_doctor(tmp_path / "set", fix=tmp_path / "mended", progress=False) == 0
+    mended = read_manifest(tmp_path / "mended")
+    assert len(mended.pairs) == 13 and all(pair.mask for pair in mended.pairs)
+    assert mended.settings["fit"] == "pad" and {pair.source for pair in mended.pairs} == {"raw"}
+    assert images.read_content_box(mended.pairs[0].photo) == (28, 16, 72, 96)
+
+
+def test_sides_that_are_exchanged_as_a_whole_stop_training(good, tmp_path):
+    for split in ("train", "test"):
+        for side, other in (("sketches", "photos"), ("photos", "sketches")):
+            shutil.copytree(good / split / side, tmp_path / "set" / split / other)
+    diagnosis = diagnose(tmp_path / "set", progress=False)
+    assert "exchanged" in diagnosis.counts() and not diagnosis.may_train
+
+
+def test_fix_keeps_what_does_not_stop_training_unless_asked(tmp_path, capsys):
+    for n in range(14):
+        face = draw_face(n, size_px=96)
+        images.save(tmp_path / "raw" / "sketches" / f"{n:02d}.png", face.sketch)
+        images.save(
+            tmp_path / "raw" / "photos" / f"{n:02d}.png", np.full_like(face.photo, 90) if n == 3 else face.photo
+        )
+    noisy = np.random.default_rng(0).integers(60, 120, (96, 96, 3), dtype=np.uint8)
+    images.save(tmp_path / "raw" / "photos" / "03.png", noisy)
+    diagnosis = diagnose(tmp_path / "raw", progress=False)
+    assert "no_face" in diagnosis.counts()
+    only_face = [f for f in diagnosis.findings if f.kind == "no_face"]
+    diagnosis.findings[:] = only_face
+    from data_prep.mend import write_mended
+
+    assert len(read_manifest(write_mended(diagnosis, tmp_path / "kept", progress=False)).pairs) == 14
+    dropped = write_mended(diagnosis, tmp_path / "dropped", drop_doubtful=True, progress=False)
+    assert len(read_manifest(dropped).pairs) == 13
+
+
 def test_small_sets_say_what_could_not_be_tested(good, tmp_path):
     for index in (1, 2, 3):
         for side in ("sketches", "photos"):
@@ -159,6 +202,7 @@ def test_copies_are_near_and_different_people_are_not():
     faces = [draw_face(index, size_px=SIZE).photo for index in range(30)]
     copies = [np.asarray(Image.fromarray(face).resize((80, 80))) for face in faces[:5]]
     hashes = [perceptual_hash(face) for face in faces + copies]
+    assert duplicates.correlation(*(duplicates.thumbnail(f) for f in (faces[0], copies[0]))) > 0.99
     twins = duplicates.find_twins(hashes, lambda n: (faces + copies)[n])
     assert {(t.first, t.second) for t in twins} == {(n, 30 + n) for n in range(5)}
     groups = ["train"] * 30 + ["test"] * 2 + ["train"] * 3

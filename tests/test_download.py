@@ -73,6 +73,9 @@ class Server(BaseHTTPRequestHandler):
     def serve_moved(self, asked, hit):
         self.answer(b"", 302, Location="/good/moved.bin")
 
+    def serve_loop(self, asked, hit):
+        self.answer(b"", 302, Location="/loop/file.bin")
+
     def serve_page(self, asked, hit):
         self.answer(b"<html>Please log in</html>", Content_Type="text/html; charset=utf-8")
 
@@ -160,6 +163,7 @@ def test_what_came_before_is_not_asked_for_again(server, tmp_path):
     [
         ("page", "web page instead of the file"),
         ("missing", "404"),
+        ("loop", "cannot be fetched"),
         ("other", "another SHA-256"),
         ("longer", "offers 307,204 bytes instead of 307,200"),
     ],
