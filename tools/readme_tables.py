@@ -42,12 +42,37 @@ def speed_table(results: Path = RESULTS) -> str:
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = [[name, f"{value:g}"] for name, value in found["results"].items() if name != "unit"]
         parts.append(f"Data ({_machine(found)}):\n\n" + table(["work", found["results"]["unit"]], rows))
+    path = results / "faces_found.json"
+    if path.exists():
+        parts.append(_faces_table(json.loads(path.read_text(encoding="utf-8"))))
     path = results / "commands.json"
     if path.exists():
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = [[f"`{name}`", value] for name, value in found["results"].items()]
         parts.append(f"Commands, after installation ({_machine(found)}):\n\n" + table(["command", "time"], rows))
     return "\n\n".join(parts)
+
+
+def _faces_table(found: dict[str, Any]) -> str:
+    """How often a face is found in drawings, from faces_found.json."""
+    photos = found["results"]["portraits"]
+    spread = max(value for eye in photos["eyes_spread_percent_of_width"] for value in eye)
+    rows = [
+        [
+            f"{name} ({r['num']})",
+            *(
+                f"{100 * r[key]:.1f} %"
+                for key in ("found_at_0.9", "found_as_drawing", "left_to_the_fallback", "far_off")
+            ),
+        ]
+        for name, r in found["results"].items()
+        if name != "portraits"
+    ]
+    return (
+        f"Faces: found in {100 * photos['found']:.1f} % of {photos['num']} portraits; after alignment the eyes' places"
+        f" spread by {spread:.1f} % of the width or less (standard deviation). In drawings of them:\n\n"
+        + table(["drawings", "score 0.9", "found as a drawing", "left to the fallback", "a landmark far off"], rows)
+    )
 
 
 def quality_table(results: Path = RESULTS) -> str:
