@@ -244,6 +244,7 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     doctor.add_argument(
         "--drop-doubtful", action="store_true", help="with --fix: leave out pairs with any other finding, too"
     )
+    doctor.add_argument("--dry-run", action="store_true", help="with --fix: say what would be written, write nothing")
     doctor.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
 
 

@@ -41,9 +41,9 @@ class Diagnosis:
         return not any(KINDS[finding.kind].stops for finding in self.findings)
 
     def counts(self) -> dict[str, int]:
-        """Findings by kind, in the order of `KINDS`."""
+        """Findings by kind: those that stop training first, each in the order of `KINDS`."""
         counted = Counter(finding.kind for finding in self.findings)
-        return {kind: counted[kind] for kind in KINDS if counted[kind]}
+        return {kind: counted[kind] for kind in sorted(KINDS, key=lambda k: not KINDS[k].stops) if counted[kind]}
 
     def as_json(self) -> dict[str, Any]:
         """All of it for machines."""
@@ -139,8 +139,9 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions, finding
     ):
         stems = [partner.stem for partner in partners]
         for number, picture in enumerate(lone):
-            near = names.nearest(picture.stem, stems) if number < MAX_HINTS else None  # each looks at all names
-            hint = f"; the nearest name is {partners[stems.index(near)].shown}" if near else ""
+            near = names.nearest(picture.stem, stems, 3) if number < MAX_HINTS else []  # each looks at all names
+            shown = ", ".join(partners[stems.index(stem)].shown for stem in dict.fromkeys(near))
+            hint = f"; the nearest names are {shown}" if near else ""
             findings.append(Finding("unmatched", picture.stem, (picture.shown,), f"{side} without a partner{hint}"))
     if not subjects and not findings:
         raise DataPrepError(f"{printable(path)}: no pictures to look at")
@@ -176,13 +177,14 @@ def run_doctor(
     html_file: str | os.PathLike | None = None,
     fix: str | os.PathLike | None = None,
     drop_doubtful: bool = False,
+    dry_run: bool = False,
     progress: bool = True,
     **options: Any,
 ) -> int:
     """`diagnose`, print, and write what is asked for; returns 0, or 1 where training must not start.
 
-    fix, drop_doubtful: a new folder for the mended set, and how it is made (`mend.write_mended`); then 0 means that the
-    mended set may be trained with.
+    fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said, by
+    `mend.write_mended`; then 0 means that the mended set may be trained with.
     """
     from data_prep import doctor_page, mend
     from s2f_utils import images
@@ -198,6 +200,8 @@ def run_doctor(
         say(f"page: {Path(html_file).resolve()}")
     if fix:
         workers = options.get("workers")
-        mend.write_mended(diagnosis, fix, drop_doubtful=drop_doubtful, workers=workers, progress=progress)
+        mend.write_mended(
+            diagnosis, fix, drop_doubtful=drop_doubtful, workers=workers, dry_run=dry_run, progress=progress
+        )
         return EXIT_FOUND if "exchanged" in diagnosis.counts() else 0
     return 0 if diagnosis.may_train else EXIT_FOUND

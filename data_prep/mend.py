@@ -16,7 +16,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.findings import CHANGES, KINDS
 from data_prep.recipe import halves, load
 from data_prep.split import split_by_identity
-from data_prep.write import SETTINGS, SetPlan, say, write_set
+from data_prep.write import SETTINGS, SetPlan, dry_run_report, say, write_set
 from s2f_utils import faces, images
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def write_mended(
     *,
     drop_doubtful: bool = False,
     workers: int | None = None,
+    dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
     """Write what is left of the set, mended, into the new folder `out`, with a manifest; returns the manifest's path.
@@ -120,6 +121,8 @@ def write_mended(
     notes = {"mended": diagnosis.counts(), "dropped": sorted(dropped)}
     plan = SetPlan(rows, tasks, mend_pair, parts, settings, notes)
     say(f"mending: {len(rows)} of {len(diagnosis.subjects)} pairs are kept, {len(changes)} of them changed", progress)
+    if dry_run:
+        return dry_run_report(out, plan)
     return write_set(out, plan, workers=workers, progress=progress)
 
 

@@ -134,7 +134,6 @@ def match(
     return pairs, list(sketches), list(photos)
 
 
-def nearest(name: str, candidates: Sequence[str]) -> str | None:
-    """The candidate most like `name`, or None when none is like it."""
-    found = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
-    return found[0] if found else None
+def nearest(name: str, candidates: Sequence[str], num: int = 1) -> list[str]:
+    """The candidates most like `name`, at most `num`, the most alike first; [] when none is like it."""
+    return difflib.get_close_matches(name, candidates, n=num, cutoff=0.6)

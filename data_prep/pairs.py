@@ -338,7 +338,7 @@ def _lone_lines(side: str, lone: list[Picture], other: str, partners: list[Pictu
     lines = []
     for picture in lone[:NUM_SHOWN]:
         near = names.nearest(picture.stem, list(by_stem))
-        hint = f" (nearest {other}: {by_stem[near][0].shown})" if near else ""
+        hint = f" (nearest {other}: {by_stem[near[0]][0].shown})" if near else ""
         lines.append(f"  {side} {picture.shown}: no {other} that is its own{hint}")
     if len(lone) > NUM_SHOWN:
         lines.append(f"  and {len(lone) - NUM_SHOWN} more {side} pictures")

@@ -105,6 +105,8 @@ def test_the_findings_are_told_to_machines_and_people(broken, tmp_path, capsys):
 def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, capsys):
     root, where, diagnosis = broken
     before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    assert main(["doctor", str(root), "--fix", str(tmp_path / "mended"), "--dry-run"]) == 0
+    assert "dry run" in capsys.readouterr().out and not (tmp_path / "mended").exists()
     assert run_doctor(root, fix=tmp_path / "mended", progress=False) == 0
     assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
     manifest = read_manifest(tmp_path / "mended")
