@@ -64,6 +64,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--num", type=int, default=20_000)
     num = parser.parse_args().num
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background jobs ignore Ctrl-C, and so would ours
     with tempfile.TemporaryDirectory() as folder:
         out, photos = f"{folder}/set", Path(folder) / "set" / "photos"
         command = ("synthetic", out, "--num", str(num), "--size", "64")

@@ -153,8 +153,8 @@ def _add_recipe(pairs: argparse.ArgumentParser, square: argparse._ArgumentGroup)
     )
     looks = pairs.add_argument_group("changing how they look")
     looks.add_argument(
-        "--style", nargs="+", action="extend", choices=STYLES, default=[], metavar="STYLE",
-        help=f"make sketches from the photos, one or more of {', '.join(STYLES)}",
+        "--style", type=_styles, action="extend", default=[], metavar="STYLES",
+        help=f"make sketches from the photos: one style or several with commas, of {', '.join(STYLES)}",
     )  # fmt: skip
     looks.add_argument(
         "--background", choices=BACKGROUNDS, default="keep",
@@ -165,6 +165,15 @@ def _add_recipe(pairs: argparse.ArgumentParser, square: argparse._ArgumentGroup)
         action="store_true",
         help="the sketches are photographed or scanned paper: even it out, clear the rim",
     )
+
+
+def _styles(text: str) -> list[str]:
+    """ "pencil,xdog" → ["pencil", "xdog"]."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in STYLES]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"{text!r}: the styles are {', '.join(STYLES)}")
+    return names
 
 
 def _add_copies(commands: argparse._SubParsersAction) -> None:

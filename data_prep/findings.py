@@ -53,6 +53,9 @@ KINDS: dict[str, Kind] = {
     "leak": Kind(
         "the same picture in two splits", True, "delete it from training", "the training pair is left out"
     ),
+    "alike": Kind(
+        "pictures that are much alike", False, "look whether they are the same, and delete one", STAYS, False
+    ),
     "blank": Kind("empty pictures", True, "scan or copy them again, or delete them", LEAVE_OUT),
     "inverted": Kind("sketches with white lines on black", True, "invert them", "they are inverted"),
     "swapped": Kind("sketch and photo the other way round", True, "swap the two files", "they are swapped"),
@@ -64,6 +67,9 @@ KINDS: dict[str, Kind] = {
         "all sketches and photos exchanged", True, 
         "name the folders with --sketches and --photos, or the --sketch-side",
         "nothing: name the sides first", False,
+    ),
+    "doubtful": Kind(
+        "sketches that hardly fit their photo", False, "look at them; delete those of other people", STAYS, False
     ),
     "mismatch": Kind(
         "sketches that do not fit their photo", True, "pair them with their own photo, or delete them", LEAVE_OUT

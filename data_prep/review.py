@@ -46,7 +46,12 @@ def review(
         [row["split"] for row in rows],
         progress=progress,
     )
-    return _without_leaks(rows, twins, kept, drop_leaks, progress) if twins else list(rows), kept
+    alike = [_named(rows, twin) for twin in twins if not twin.sure]
+    if alike:
+        kept["alike_in_two_splits"] = alike
+        warn(f"{len(alike)} photos are much alike in two splits: look whether they are the same ({_listed(alike)})")
+    sure = [twin for twin in twins if twin.sure]
+    return _without_leaks(rows, sure, kept, drop_leaks, progress) if sure else list(rows), kept
 
 
 def _count_faces(
@@ -70,11 +75,15 @@ def _count_faces(
         warn(f"{len(guessed)} {words} were not detected but guessed: look at {_listed(guessed)}")
 
 
+def _named(rows: Sequence[Mapping[str, str]], twin: Twins) -> str:
+    return " = ".join(f"{rows[n]['split']}/{rows[n]['id']}" for n in (twin.first, twin.second))
+
+
 def _without_leaks(
     rows: Sequence[Mapping[str, str]], twins: Sequence[Twins], kept: dict[str, Any], drop: bool, progress: bool
 ) -> list[Mapping[str, str]]:
     """Report photos that are in two splits, and leave the training rows of these people out, if `drop`."""
-    shown = [" = ".join(f"{rows[n]['split']}/{rows[n]['id']}" for n in (t.first, t.second)) for t in twins]
+    shown = [_named(rows, twin) for twin in twins]
     kept["in_two_splits"] = shown
     if not drop:
         warn(

@@ -325,6 +325,7 @@ def test_the_background_is_painted_white_by_labels(tmp_path, drawn):
         (["--align", "face", "--zoom", "9"], "--zoom must be"),
         (["--points", "nowhere.csv", "--align", "face"], "no such file"),
         (["--style", "outlines"], "needs a label map"),
+        (["--style", "pencil,outlines"], "needs a label map"),
     ],
 )
 def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, message):
