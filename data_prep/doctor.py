@@ -78,20 +78,29 @@ def diagnose(
     when there is nothing to look at.
     """
     check_workers(workers)
-    get_detector()
     path = Path(src)
     findings: list[Finding] = []
+    not_tested = _without_detector()
     if path.is_dir() and (path / MANIFEST).is_file() or path.name == MANIFEST:
         subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
     else:
         subjects = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
     done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress)
     facts = [done[n] for n in range(len(subjects))]
-    diagnosis = Diagnosis(path, subjects, facts, findings)
+    diagnosis = Diagnosis(path, subjects, facts, findings, not_tested)
     judge.judge_all(diagnosis)
     order = list(KINDS)
     diagnosis.findings.sort(key=lambda f: (not KINDS[f.kind].stops, order.index(f.kind), f.id))
     return diagnosis
+
+
+def _without_detector() -> list[str]:
+    """What cannot be tested where the face detector cannot be had; [] where it is here."""
+    try:
+        get_detector()
+    except DataPrepError as error:
+        return [f"faces: {error.message}"]
+    return []
 
 
 def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:

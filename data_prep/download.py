@@ -51,7 +51,7 @@ SETS: dict[str, NamedSet] = {
         ),
         NamedSet(
             "yunet",
-            "the YuNet face detector, 0.2 MB (it also comes with this package)",
+            "the YuNet face detector, 0.2 MB",
             weights.WEIGHTS["yunet"].licence,
             "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
         ),

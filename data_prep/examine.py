@@ -13,7 +13,7 @@ from PIL import Image
 from data_prep import files
 from data_prep.errors import printable
 from data_prep.recipe import halves, perceptual_hash
-from s2f_utils import faces, images
+from s2f_utils import faces, images, weights
 
 STRUCTURE_PX = 128  # pictures are compared at this size
 LOOKS = 28  # numbers that tell drawings from photos
@@ -99,7 +99,7 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
     facts.phash = perceptual_hash(image)
     facts.looks = looks(small)
     facts.structure = structure(grey)
-    if side == "photo":
+    if side == "photo" and weights.find("yunet"):
         _look_for_face(image, facts)
 
 

@@ -113,6 +113,8 @@ def _shapes(diagnosis: Diagnosis) -> None:
 
 def _faces(diagnosis: Diagnosis) -> None:
     seen = _usable(diagnosis, "photo")
+    if any(text.startswith("faces:") for text in diagnosis.not_tested):
+        return
     for n, facts in seen:
         if facts.turned:
             _add(diagnosis, "turned", n, ("photo",), f"upright after {facts.turned}° counterclockwise", drop=False)

@@ -95,6 +95,7 @@ def make_pairs(
     pairs = _merged(sources)
     recipe = _with_sketches(recipe, pairs)
     _check_masks(recipe, pairs)
+    given_points = _read_points(points)
     if recipe.align == "face" or recipe.background == "grabcut":
         get_detector()
     if recipe.background == "rembg" and importlib.util.find_spec("rembg") is None:
@@ -113,7 +114,7 @@ def make_pairs(
         "identity": identity,
         "seed": seed,
     }
-    plan = _plan(sources, pairs, recipe, settings, _read_points(points), drop_leaks, progress)
+    plan = _plan(sources, pairs, recipe, settings, given_points, drop_leaks, progress)
     _report(sources, pairs, recipe, plan, progress or dry_run)
     if dry_run:
         return dry_run_report(out, plan)

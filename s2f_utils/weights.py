@@ -1,6 +1,6 @@
 """Weights by name: where they come from, under which terms, and a file that is checked before it is used.
 
-A name is looked for in the folder that S2F_WEIGHTS names, in the package, in the cache, and is then downloaded into the
+A name is looked for in the folder that S2F_WEIGHTS names, in the cache, and is then downloaded into the
 cache (`~/.cache/sketch-to-face`, or below XDG_CACHE_HOME).
 """
 
@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from s2f_utils.download import DownloadError, fetch, sha256_of
-
-PACKAGED = Path(__file__).parent / "packaged_weights"
 
 
 class WeightsError(ValueError):
@@ -70,7 +68,7 @@ def find(name: str) -> Path | None:
     that is not the published one.
     """
     entry = entry_of(name)
-    places = [PACKAGED, cache_folder()]
+    places = [cache_folder()]
     if chosen := os.environ.get("S2F_WEIGHTS"):
         if not Path(chosen).is_dir():
             raise WeightsError(f"S2F_WEIGHTS={chosen}: no such folder: name the folder with the weights, or unset it")

@@ -23,6 +23,7 @@ from s2f_utils.datasets import read_manifest
 from s2f_utils.synthetic import draw_face
 from tests.broken import FAULTS, Pair
 
+pytestmark = pytest.mark.detector
 NUM, SIZE = 40, 128
 CUFS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
 

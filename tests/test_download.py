@@ -13,7 +13,7 @@ import pytest
 from data_prep import DataPrepError
 from data_prep.download import SETS, _File, fetch_files, fetch_set, portrait_files
 from s2f_utils import download, weights
-from s2f_utils.download import DownloadError, fetch, sha256_of
+from s2f_utils.download import DownloadError, fetch
 
 CONTENT = bytes(range(256)) * 1200  # 307,200 bytes
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -211,25 +211,28 @@ def test_a_file_that_is_there_is_kept(server, tmp_path):
 
 
 def test_weights_are_found_by_name_in_the_order_of_the_documentation(tmp_path, monkeypatch):
+    entry = weights.WeightsFile("w", "file.bin", ("http://127.0.0.1:9/x",), len(CONTENT), DIGEST, "MIT", "a test")
+    monkeypatch.setitem(weights.WEIGHTS, "w", entry)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
-    packaged = weights.find("yunet")
-    entry = weights.WEIGHTS["yunet"]
-    assert packaged.parent == weights.PACKAGED
-    assert (packaged.stat().st_size, sha256_of(packaged)) == (entry.size, entry.sha256)
+    assert weights.find("w") is None
+    cached = weights.cache_folder() / "file.bin"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(CONTENT)
+    assert weights.find("w") == cached
     mine = tmp_path / "mine"
     mine.mkdir()
     monkeypatch.setenv("S2F_WEIGHTS", str(mine))
-    assert weights.find("yunet") == packaged
-    (mine / entry.file_name).write_bytes(packaged.read_bytes())
-    assert weights.find("yunet") == mine / entry.file_name
-    (mine / entry.file_name).write_bytes(packaged.read_bytes()[:-1])
+    assert weights.find("w") == cached
+    (mine / "file.bin").write_bytes(CONTENT)
+    assert weights.find("w") == mine / "file.bin"
+    (mine / "file.bin").write_bytes(CONTENT[:-1])
     with pytest.raises(weights.WeightsError, match="not the published file"):
-        weights.find("yunet")
+        weights.find("w")
     monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path / "nowhere"))
     with pytest.raises(weights.WeightsError, match="no such folder"):
-        weights.find("yunet")
-    with pytest.raises(weights.WeightsError, match="the names are yunet"):
+        weights.find("w")
+    with pytest.raises(weights.WeightsError, match="the names are"):
         weights.find("yolo")
 
 

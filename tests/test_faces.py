@@ -9,6 +9,7 @@ from PIL import Image
 from s2f_utils import faces
 from s2f_utils.synthetic import draw_face
 
+pytestmark = pytest.mark.detector
 NUM, SIZE = 12, 256
 
 

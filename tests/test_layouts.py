@@ -204,6 +204,7 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
         make_pairs([feret, students], tmp_path / "never", size_px=64)
 
 
+@pytest.mark.detector
 def test_a_data_set_is_a_source_too(tmp_path, drawn):
     for n, face in enumerate(drawn):
         images.save(tmp_path / "raw" / "sketches" / f"{n}.png", face.sketch)
@@ -221,6 +222,7 @@ def test_a_data_set_is_a_source_too(tmp_path, drawn):
 # Recipes
 
 
+@pytest.mark.detector
 def test_one_transform_for_both_keeps_sketch_and_photo_on_each_other(tmp_path, drawn):
     face = drawn[5]
     for name, picture in (("s", face.sketch), ("p", face.photo)):
@@ -236,6 +238,7 @@ def test_one_transform_for_both_keeps_sketch_and_photo_on_each_other(tmp_path, d
     assert made["notes"]["face"] == "yunet" and float(made["notes"]["score"]) > 0.9
 
 
+@pytest.mark.detector
 def test_each_by_its_own_face_brings_a_drawing_that_lies_elsewhere_onto_its_photo(tmp_path, drawn):
     face = draw_face(5, size_px=256)
     images.save(tmp_path / "p.png", face.photo)
@@ -249,6 +252,7 @@ def test_each_by_its_own_face_brings_a_drawing_that_lies_elsewhere_onto_its_phot
     assert own["notes"]["sketch_face"] == "yunet"
 
 
+@pytest.mark.detector
 def test_a_photo_without_a_face_is_left_out_or_guessed_with_a_warning(tmp_path, drawn, capsys):
     for n in range(6):
         photo = np.full((SIZE, SIZE, 3), 120, np.uint8) if n == 2 else drawn[n].photo
@@ -265,6 +269,7 @@ def test_a_photo_without_a_face_is_left_out_or_guessed_with_a_warning(tmp_path, 
     assert settings["guessed_faces"] == ["2"] and settings["faces"] == {"yunet": 5, "centre": 1}
 
 
+@pytest.mark.detector
 def test_points_by_hand(tmp_path, drawn, capsys):
     photo = draw_face(1, size_px=200)
     images.save(tmp_path / "src" / "photos" / "a.png", photo.photo)
@@ -359,6 +364,7 @@ def test_label_maps_are_read_from_an_archive_and_a_damaged_one_leaves_its_pair_o
     assert "not a label map" in capsys.readouterr().err
 
 
+@pytest.mark.detector
 def test_damaged_deflated_members_are_one_clear_line_for_pairs_and_doctor(tmp_path, folders, capsys):
     archive = zipped(folders, tmp_path / "set.zip", compression=zipfile.ZIP_DEFLATED)
     with zipfile.ZipFile(archive) as packed:
@@ -446,6 +452,7 @@ def test_leaks_are_dropped_by_person_and_without_making_the_pictures_again(tmp_p
     assert "already complete" in capsys.readouterr().out
 
 
+@pytest.mark.detector
 def test_a_stretched_sketch_and_a_guessed_one_are_reported(tmp_path, drawn, capsys):
     for n in range(4):
         wide = np.asarray(Image.fromarray(drawn[n].sketch).resize((180, SIZE)))
@@ -457,6 +464,7 @@ def test_a_stretched_sketch_and_a_guessed_one_are_reported(tmp_path, drawn, caps
     assert "1 faces in sketches were not detected but guessed: look at 0" in capsys.readouterr().err
 
 
+@pytest.mark.detector
 def test_a_photo_on_its_side_is_turned_and_said_so(tmp_path, drawn, capsys):
     for n in range(4):
         photo = np.ascontiguousarray(np.rot90(drawn[n].photo)) if n == 1 else drawn[n].photo
@@ -465,6 +473,7 @@ def test_a_photo_on_its_side_is_turned_and_said_so(tmp_path, drawn, capsys):
     assert "1 faces lay on their side" in capsys.readouterr().out
 
 
+@pytest.mark.detector
 def test_points_that_are_no_face_and_names_that_are_nobodys_are_said(tmp_path, drawn, capsys):
     for n in range(3):
         images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
@@ -508,6 +517,7 @@ def test_ids_that_leave_the_folder_or_are_there_twice_are_refused(tmp_path, fold
 # Copies, clean
 
 
+@pytest.mark.detector
 def test_copies_are_of_training_pairs_only_and_move_sketch_and_photo_alike(tmp_path, drawn, capsys):
     names = [
         (f"{'test' if n > 3 else 'train'}/sketches/{n}.png", f"{'test' if n > 3 else 'train'}/photos/{n}.png")

@@ -228,6 +228,7 @@ def test_clean_up_refuses_what_it_cannot_use():
 # --- background ---
 
 
+@pytest.mark.detector
 def test_the_person_is_told_from_the_background(face):
     true = face.mask != 0
     by_labels = background.person_mask(face.photo, "labels", labels=face.mask)
@@ -240,6 +241,7 @@ def test_the_person_is_told_from_the_background(face):
     assert np.mean(scores) > 0.85 and min(scores) > 0.6
 
 
+@pytest.mark.detector
 def test_grabcut_gives_the_same_mask_every_time(face):
     found = faces.find_face(face.photo)
     masks = [background.person_mask(face.photo, "grabcut", face=found) for _ in range(2)]
