@@ -15,7 +15,7 @@ from data_prep.pairs import make_pairs
 from data_prep.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
 from data_prep.synthetic_set import make_synthetic
 from s2f_utils.cleanup import SHADOWS
-from s2f_utils.faces import FALLBACKS, METHODS
+from s2f_utils.faces import DETECTORS, FALLBACKS, METHODS
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
@@ -145,6 +145,10 @@ def _add_recipe(pairs: argparse.ArgumentParser, square: argparse._ArgumentGroup)
     square.add_argument(
         "--fallback", choices=FALLBACKS, default="none",
         help="where no face is found: none, leave the pair out (default); cascade, a simpler detector; centre, guess",
+    )  # fmt: skip
+    square.add_argument(
+        "--detector", choices=DETECTORS, default="yunet",
+        help="none: go by --points and --fallback alone (default: yunet, fetched at its first use)",
     )  # fmt: skip
     square.add_argument(
         "--points",
@@ -282,7 +286,7 @@ def _pairs(options: dict) -> None:
     crop = options.pop("crop")
     if crop and options["align"] != "crop":
         raise DataPrepError("--crop belongs to --align crop: give that, too")
-    fields = ("fit", "align", "zoom", "method", "each", "fallback", "background", "clean")
+    fields = ("fit", "align", "zoom", "method", "each", "fallback", "detector", "background", "clean")
     recipe = Recipe(
         size_px=options.pop("size"),
         crop=tuple(crop or Recipe.crop),

@@ -16,10 +16,10 @@ from data_prep.examine import PictureFacts, Subject, examine
 from data_prep.findings import KINDS, Finding
 from data_prep.found import LayoutOptions
 from data_prep.layouts import find_layout
-from data_prep.pairs import get_detector
 from data_prep.parallel import check_workers, run_jobs
 from data_prep.tree import scan
 from data_prep.write import COLUMNS, MANIFEST, NUM_SHOWN, say
+from s2f_utils import faces
 
 EXIT_FOUND = 1  # training must not start
 MAX_HINTS = 100
@@ -80,7 +80,8 @@ def diagnose(
     check_workers(workers)
     path = Path(src)
     findings: list[Finding] = []
-    not_tested = _without_detector()
+    problem = faces.detector_problem()
+    not_tested = [f"faces: {problem}"] if problem else []
     if path.is_dir() and (path / MANIFEST).is_file() or path.name == MANIFEST:
         subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
     else:
@@ -92,15 +93,6 @@ def diagnose(
     order = list(KINDS)
     diagnosis.findings.sort(key=lambda f: (not KINDS[f.kind].stops, order.index(f.kind), f.id))
     return diagnosis
-
-
-def _without_detector() -> list[str]:
-    """What cannot be tested where the face detector cannot be had; [] where it is here."""
-    try:
-        get_detector()
-    except DataPrepError as error:
-        return [f"faces: {error.message}"]
-    return []
 
 
 def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:

@@ -26,7 +26,7 @@ from data_prep.sides import named_folder
 from data_prep.split import split_by_identity
 from data_prep.tree import Picture, Tree, scan
 from data_prep.write import NUM_SHOWN, SetPlan, describe_counts, dry_run_report, say, warn, write_set
-from s2f_utils import images, weights
+from s2f_utils import faces, images
 
 MAX_LISTED = 200  # names in settings.json
 POINT_COLUMNS = ("name", "left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y", "mouth_x", "mouth_y")
@@ -96,8 +96,7 @@ def make_pairs(
     recipe = _with_sketches(recipe, pairs)
     _check_masks(recipe, pairs)
     given_points = _read_points(points)
-    if recipe.align == "face" or recipe.background == "grabcut":
-        get_detector()
+    recipe = _with_detector(recipe, pairs, given_points)
     if recipe.background == "rembg" and importlib.util.find_spec("rembg") is None:
         raise DataPrepError(
             "--background rembg needs a further package: pip install 'rembg[cpu]', or choose --background grabcut"
@@ -184,12 +183,23 @@ def _check_masks(recipe: Recipe, pairs: Sequence[Candidate]) -> None:
         )
 
 
-def get_detector() -> None:
-    """Make sure that the face detector is on this machine. Raises DataPrepError when it cannot be had."""
-    try:
-        weights.get("yunet")
-    except weights.WeightsError as error:
-        raise DataPrepError(f"the face detector is missing: {error}") from None
+def _with_detector(recipe: Recipe, pairs: Sequence[Candidate], points: Mapping[str, tuple]) -> Recipe:
+    """The recipe, without the detector where it cannot be had and something else is there: points, or the fallback."""
+    if recipe.detector == "none" or (recipe.align != "face" and recipe.background != "grabcut"):
+        return recipe
+    problem = faces.detector_problem()
+    if not problem:
+        return recipe
+    tasks = [_task(pair, recipe, points, "", 0) for pair in pairs]
+    without = sum(not task.points or (recipe.each and not task.sketch_points) for task in tasks)
+    if without and recipe.fallback == "none":
+        raise DataPrepError(
+            f"the face detector is missing: {problem}. Without it: give eyes and mouths by hand (--points; {without} of"
+            f" {len(pairs)} pairs lack them), or let faces be guessed (--fallback cascade)"
+        )
+    if without:
+        warn(f"the face detector is missing, --fallback {recipe.fallback} stands in for it: {problem}")
+    return replace(recipe, detector="none")
 
 
 def _read_points(path: str | os.PathLike | None) -> dict[str, tuple[tuple[float, float], ...]]:

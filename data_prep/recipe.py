@@ -27,9 +27,9 @@ class Recipe:
 
     size_px: height and width. align: "none" (the whole picture, made square by `fit`), "crop" (the part `crop` of it)
     or "face" (found, turned upright, and cut out by `method` and `zoom`). each: photo and sketch are aligned each by
-    its own face, instead of both by the photo's. fallback: as in `faces.find_face`. styles: sketches to make from the
-    photos; none: the source's sketches. background: the method that finds the person before all else is painted white.
-    clean: sketches are photographs or scans of paper and are cleaned up first.
+    its own face, instead of both by the photo's. fallback, detector: as in `faces.find_face`. styles: sketches to make
+    from the photos; none: the source's sketches. background: the method that finds the person before all else is
+    painted white. clean: sketches are photographs or scans of paper and are cleaned up first.
     """
 
     size_px: int = 256
@@ -40,6 +40,7 @@ class Recipe:
     zoom: float = 1.0
     each: bool = False
     fallback: str = "none"
+    detector: str = "yunet"
     styles: tuple[str, ...] = ()
     background: str = "keep"
     clean: bool = False
@@ -51,6 +52,7 @@ class Recipe:
             ("--align", self.align, ALIGN),
             ("--method", self.method, faces.METHODS),
             ("--fallback", self.fallback, faces.FALLBACKS),
+            ("--detector", self.detector, faces.DETECTORS),
             ("--background", self.background, BACKGROUNDS),
             *(("--style", style, STYLES) for style in self.styles),
         ):
@@ -192,15 +194,15 @@ def _find(task: PairTask, pair: _Pair) -> faces.Face:
     """The face of the photo; where there is none, that of the sketch, which lies on it."""
     recipe, points = task.recipe, (task.points or None)
     try:
-        return faces.find_face(pair.photo, points=points)
+        return faces.find_face(pair.photo, points=points, detector=recipe.detector)
     except faces.FaceError as error:
         first = error
-    if points is None and pair.sketch is not None and not recipe.each:
+    if points is None and pair.sketch is not None and not recipe.each and recipe.detector != "none":
         with contextlib.suppress(faces.FaceError):
             return replace(faces.find_face(pair.sketch, drawing=True), method="yunet-in-sketch")
     if recipe.fallback == "none" or points is not None:
         raise images.ImageError(f"{task.photo}: {first}") from None
-    return faces.find_face(pair.photo, fallback=recipe.fallback)
+    return faces.find_face(pair.photo, fallback=recipe.fallback, detector=recipe.detector)
 
 
 def _align(recipe: Recipe, pair: _Pair, face: faces.Face, task: PairTask) -> None:
@@ -217,7 +219,8 @@ def _align(recipe: Recipe, pair: _Pair, face: faces.Face, task: PairTask) -> Non
     if recipe.each:
         try:
             points = task.sketch_points or None
-            own = faces.find_face(pair.sketch, drawing=True, points=points, fallback=recipe.fallback)
+            options = {"fallback": recipe.fallback, "detector": recipe.detector}
+            own = faces.find_face(pair.sketch, drawing=True, points=points, **options)
         except faces.FaceError as error:
             raise images.ImageError(f"{task.sketch}: {error}") from None
         pair.notes |= {"sketch_face": own.method, "sketch_score": f"{own.score:.3f}"}

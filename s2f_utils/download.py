@@ -100,9 +100,9 @@ def _fetch_all(url, partial, sha256, size, timeout_s, attempts, report, session)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             failures = 1 if _length(partial) > before else failures + 1
             if failures >= attempts:
+                kept = f"; it goes on after the {_length(partial):,} bytes that are here" if _length(partial) else ""
                 raise DownloadError(
-                    f"{url}: {_reason(error)}, {failures} times: check the network and run this again; it goes on after"
-                    f" the {_length(partial):,} bytes that are here"
+                    f"{url}: {_reason(error)}, {failures} times: check the network and run this again{kept}"
                 ) from None
             time.sleep(min(MAX_WAIT_S, 0.5 * 2 ** (failures - 1)))
         except requests.RequestException as error:  # too many redirects, an address that is none

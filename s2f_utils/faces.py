@@ -29,6 +29,7 @@ FIT_WEIGHTS = np.array([1.0, 1.0, 0.25, 0.5, 0.5])
 
 METHODS = ("similarity", "ffhq")
 FALLBACKS = ("none", "cascade", "centre")
+DETECTORS = ("yunet", "none")
 PHOTO_SCORE, DRAWING_SCORE = 0.6, 0.9
 DRAWING_BLURS = (0.008, 0.016)  # sigma as a share of the longer side
 LOWEST_SCORE, SURE_SCORE = 0.3, 0.92  # upright faces of photos have 0.93 and more, turned ones 0.91 and less
@@ -59,6 +60,15 @@ class Face:
     def eye_distance(self) -> float:
         """Between the eyes, in pixels."""
         return float(np.hypot(*(self.landmarks[1] - self.landmarks[0])))
+
+
+def detector_problem() -> str:
+    """Why YuNet cannot be used here; "" when it can. It is fetched if it is not on this machine."""
+    try:
+        weights.get("yunet")
+    except weights.WeightsError as error:
+        return str(error)
+    return ""
 
 
 @functools.cache
@@ -187,6 +197,7 @@ def find_face(
     drawing: bool = False,
     points: np.ndarray | Sequence | None = None,
     fallback: str = "none",
+    detector: str = "yunet",
 ) -> Face:
     """The one face of a portrait or a drawing.
 
@@ -194,21 +205,26 @@ def find_face(
     instead of a detector, (3, 2) the eyes and the mouth's middle, (4, 2) the eyes and the mouth's corners, or (5, 2)
     all; pixels. fallback: what to do when no face is found: "none" (an error), "cascade" (scikit-image's frontal-face
     cascade, a box only, and the centre where that fails), or "centre" (the face is taken to fill the picture as in
-    FFHQ). Look at `method` and `score` of the result.
+    FFHQ). detector: "yunet", or "none" to go to the points or the fallback at once, where YuNet cannot be had
+    (`detector_problem`). Look at `method` and `score` of the result.
 
-    Raises FaceError when nothing is found, ValueError for other shapes.
+    Raises FaceError when nothing is found, WeightsError when YuNet is asked for and cannot be had, ValueError for other
+    shapes.
     """
+    if detector not in DETECTORS:
+        raise ValueError(f"detector must be one of {', '.join(DETECTORS)}, got {detector!r}")
     if fallback not in FALLBACKS:
         raise ValueError(f"fallback must be one of {', '.join(FALLBACKS)}, got {fallback!r}")
     if points is not None:
         return face_from_points(points)
-    if face := detect_drawn(image) if drawing else detect_turned(image):
+    if detector == "yunet" and (face := detect_drawn(image) if drawing else detect_turned(image)):
         return _refined(image, face, drawing)
     if fallback == "cascade" and (face := _cascade(image)):
         return face
     if fallback in ("cascade", "centre"):
         return centre_face(image.shape[:2])
-    tried = f"YuNet down to a score of {LOWEST_SCORE if drawing else PHOTO_SCORE}"
+    score = LOWEST_SCORE if drawing else PHOTO_SCORE
+    tried = "without a detector" if detector == "none" else f"YuNet down to a score of {score}"
     raise FaceError(f"no face found ({tried}): give the eyes and the mouth by hand, or choose a fallback")
 
 

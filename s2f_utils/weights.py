@@ -7,6 +7,7 @@ cache (`~/.cache/sketch-to-face`, or below XDG_CACHE_HOME).
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,10 @@ WEIGHTS: dict[str, WeightsFile] = {
 }
 
 
+RETRY_AFTER_S = 300.0  # a download that failed is not tried again at once, for every picture of a set
+_failed: dict[tuple[str, Path], tuple[float, str]] = {}
+
+
 def cache_folder() -> Path:
     """Where downloaded weights are kept: `sketch-to-face` below XDG_CACHE_HOME, else below ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sketch-to-face"
@@ -86,13 +91,16 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     """The file of these weights, downloaded into the cache if it is not on this machine.
 
     The terms are printed before a download. Raises WeightsError when no address delivers it, saying where to put the
-    file by hand.
+    file by hand; for five minutes after that it is raised again without another try.
     """
     found = find(name)
     if found:
         return found
     entry = entry_of(name)
     target = cache_folder() / entry.file_name
+    failed_at, message = _failed.get((name, target), (-RETRY_AFTER_S, ""))
+    if time.monotonic() - failed_at < RETRY_AFTER_S and message:
+        raise WeightsError(message)
     print(f"downloading {entry.file_name} ({entry.size / 2**20:.1f} MB): {entry.what}; licence: {entry.licence}")
     reasons = []
     for url in entry.urls:
@@ -100,7 +108,9 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
             return fetch(url, target, sha256=entry.sha256, size=entry.size, timeout_s=timeout_s, attempts=attempts)
         except DownloadError as error:
             reasons.append(str(error))
-    raise WeightsError(
+    message = (
         f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
         " name that folder in S2F_WEIGHTS"
     )
+    _failed[(name, target)] = (time.monotonic(), message)
+    raise WeightsError(message)

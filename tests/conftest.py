@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -15,14 +16,14 @@ if SHARED_WEIGHTS.is_dir():
 
 
 def pytest_collection_modifyitems(items):
-    """Skip, by name, what needs the face detector where it is not on this machine; notebook 01 is built on it."""
+    """Skip, by name, what needs the face detector where it is not on this machine."""
     from s2f_utils import weights
 
     if weights.find("yunet"):
         return
     skip = pytest.mark.skip(reason="the face detector is not on this machine: see S2F_WEIGHTS in s2f_utils/weights.py")
     for item in items:
-        if item.get_closest_marker("detector") or item.path.name == "01_preprocessing.ipynb":
+        if item.get_closest_marker("detector"):
             item.add_marker(skip)
 
 
@@ -30,6 +31,17 @@ def pytest_collection_modifyitems(items):
 def no_profile_from_outside(monkeypatch):
     """`make test` sets S2F_PROFILE for the notebooks; the tests choose their own."""
     monkeypatch.delenv("S2F_PROFILE", raising=False)
+
+
+@pytest.fixture()
+def no_detector(monkeypatch, tmp_path):
+    """A machine without the face detector, and without a network to fetch it from."""
+    from s2f_utils import weights
+
+    entry = dataclasses.replace(weights.WEIGHTS["yunet"], urls=("http://127.0.0.1:9/yunet.onnx",))
+    monkeypatch.setitem(weights.WEIGHTS, "yunet", entry)
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import json
 import shutil
 import unicodedata
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -269,7 +270,6 @@ def test_a_photo_without_a_face_is_left_out_or_guessed_with_a_warning(tmp_path, 
     assert settings["guessed_faces"] == ["2"] and settings["faces"] == {"yunet": 5, "centre": 1}
 
 
-@pytest.mark.detector
 def test_points_by_hand(tmp_path, drawn, capsys):
     photo = draw_face(1, size_px=200)
     images.save(tmp_path / "src" / "photos" / "a.png", photo.photo)
@@ -288,6 +288,28 @@ def test_points_by_hand(tmp_path, drawn, capsys):
         table.write_text(content)
         with pytest.raises(DataPrepError, match=message):
             make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe, points=table)
+
+
+def test_without_the_detector_points_or_a_fallback_are_needed(tmp_path, drawn, no_detector, capsys):
+    for n in range(4):
+        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
+    recipe = Recipe(size_px=64, align="face", styles=("pencil",))
+    with pytest.raises(DataPrepError, match=r"detector is missing.*--points; 4 of 4 pairs lack them.*--fallback"):
+        make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe)
+    assert not (tmp_path / "never").exists()
+    make_pairs(tmp_path / "src", tmp_path / "guessed", recipe=replace(recipe, fallback="centre"), workers=2)
+    shown = capsys.readouterr()
+    assert shown.err.count("--fallback centre stands in for it") == 1 and "4 by centre" in shown.out
+    settings = json.loads((tmp_path / "guessed" / "settings.json").read_text(encoding="utf-8"))
+    assert settings["detector"] == "none"
+    lines = ["name,left_eye_x,left_eye_y,right_eye_x,right_eye_y,mouth_x,mouth_y"]
+    for n in range(4):
+        points = (*drawn[n].landmarks[0], *drawn[n].landmarks[1], *drawn[n].landmarks[3:].mean(axis=0))
+        lines.append(",".join([f"{n}.png", *(f"{v:.2f}" for v in points)]))
+    (tmp_path / "points.csv").write_text("\n".join(lines))
+    make_pairs(tmp_path / "src", tmp_path / "given", recipe=recipe, points=tmp_path / "points.csv")
+    shown = capsys.readouterr()
+    assert "4 by points" in shown.out and "detector" not in shown.err
 
 
 def test_several_styles_give_a_row_for_each_and_one_photo(tmp_path, drawn):
@@ -364,7 +386,6 @@ def test_label_maps_are_read_from_an_archive_and_a_damaged_one_leaves_its_pair_o
     assert "not a label map" in capsys.readouterr().err
 
 
-@pytest.mark.detector
 def test_damaged_deflated_members_are_one_clear_line_for_pairs_and_doctor(tmp_path, folders, capsys):
     archive = zipped(folders, tmp_path / "set.zip", compression=zipfile.ZIP_DEFLATED)
     with zipfile.ZipFile(archive) as packed:
@@ -473,7 +494,6 @@ def test_a_photo_on_its_side_is_turned_and_said_so(tmp_path, drawn, capsys):
     assert "1 faces lay on their side" in capsys.readouterr().out
 
 
-@pytest.mark.detector
 def test_points_that_are_no_face_and_names_that_are_nobodys_are_said(tmp_path, drawn, capsys):
     for n in range(3):
         images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
@@ -517,21 +537,23 @@ def test_ids_that_leave_the_folder_or_are_there_twice_are_refused(tmp_path, fold
 # Copies, clean
 
 
-@pytest.mark.detector
 def test_copies_are_of_training_pairs_only_and_move_sketch_and_photo_alike(tmp_path, drawn, capsys):
     names = [
         (f"{'test' if n > 3 else 'train'}/sketches/{n}.png", f"{'test' if n > 3 else 'train'}/photos/{n}.png")
         for n in range(6)
     ]
-    source = make_pairs(put(tmp_path / "raw", drawn, names), tmp_path / "set", size_px=96).parent
+    alike = [replace(face, sketch=face.photo) for face in drawn]
+    source = make_pairs(put(tmp_path / "raw", alike, names), tmp_path / "set", size_px=96).parent
     manifest = read_manifest(make_copies(source, tmp_path / "copies", num=5))
     assert len(manifest.split("train")) == 4 * 6 and len(manifest.split("test")) == 2
     assert "without the disk" in capsys.readouterr().out
     original, copy = (next(p for p in manifest.pairs if p.id == name) for name in ("2", "2-copy003"))
     np.testing.assert_array_equal(images.load_rgb(original.photo), images.load_rgb(source / "photos" / "2.png"))
     assert original.identity == copy.identity
-    moved = [faces.find_face(images.load_rgb(copy.photo)), faces.find_face(images.load_rgb(copy.sketch), drawing=True)]
-    assert np.hypot(*(moved[0].landmarks - moved[1].landmarks).T).max() < 8
+    inside = (slice(16, 80), slice(16, 80))  # photos fade beyond their edge, sketches become paper
+    np.testing.assert_allclose(
+        *(images.load_rgb(part)[inside].astype(int) for part in (copy.photo, copy.sketch)), atol=3
+    )
     assert np.abs(images.load_rgb(copy.photo).astype(int) - images.load_rgb(original.photo)).mean() > 3
     again = read_manifest(make_copies(source, tmp_path / "again", num=5))
     assert next(p for p in again.pairs if p.id == copy.id).photo.read_bytes() == copy.photo.read_bytes()

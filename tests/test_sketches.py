@@ -228,7 +228,6 @@ def test_clean_up_refuses_what_it_cannot_use():
 # --- background ---
 
 
-@pytest.mark.detector
 def test_the_person_is_told_from_the_background(face):
     true = face.mask != 0
     by_labels = background.person_mask(face.photo, "labels", labels=face.mask)
@@ -236,14 +235,13 @@ def test_the_person_is_told_from_the_background(face):
     scores = []
     for index in range(8):
         drawn = draw_face(index, size_px=SIZE)
-        mask = background.person_mask(drawn.photo, "grabcut", face=faces.find_face(drawn.photo)) > 0.5
+        mask = background.person_mask(drawn.photo, "grabcut", face=faces.face_from_points(drawn.landmarks)) > 0.5
         scores.append(np.sum(mask & (drawn.mask != 0)) / np.sum(mask | (drawn.mask != 0)))
     assert np.mean(scores) > 0.85 and min(scores) > 0.6
 
 
-@pytest.mark.detector
 def test_grabcut_gives_the_same_mask_every_time(face):
-    found = faces.find_face(face.photo)
+    found = faces.face_from_points(face.landmarks)
     masks = [background.person_mask(face.photo, "grabcut", face=found) for _ in range(2)]
     np.testing.assert_array_equal(*masks)
 
