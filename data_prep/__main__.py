@@ -74,15 +74,7 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
     )  # fmt: skip
     pairs.add_argument("out", metavar="OUT", help="new folder for the data set")
     where = pairs.add_argument_group("what lies where")
-    where.add_argument("--layout", choices=list(LAYOUTS), help="how SRC is laid out (default: recognised)")
-    where.add_argument("--sketches", metavar="DIR", help="the folder of sketches, in SRC or anywhere")
-    where.add_argument("--photos", metavar="DIR", help="the folder of photos, in SRC or anywhere")
-    where.add_argument(
-        "--sketch-side",
-        choices=["left", "right"],
-        default="left",
-        help="the sketch's half of AB images (default: left)",
-    )
+    _add_where(where)
     where.add_argument("--strict", action="store_true", help="a picture without a partner is an error")
     square = pairs.add_argument_group("making them square")
     square.add_argument("--size", type=int, default=256, metavar="S", help="height and width in pixels (default: 256)")
@@ -117,6 +109,18 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         "--drop-leaks", action="store_true", help="leave out training pairs whose photo is in another split, too"
     )
     _add_common(pairs)
+
+
+def _add_where(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    parser.add_argument("--layout", choices=list(LAYOUTS), help="how the source is laid out (default: recognised)")
+    parser.add_argument("--sketches", metavar="DIR", help="the folder of sketches, in the source or anywhere")
+    parser.add_argument("--photos", metavar="DIR", help="the folder of photos, in the source or anywhere")
+    parser.add_argument(
+        "--sketch-side",
+        choices=["left", "right"],
+        default="left",
+        help="the sketch's half of AB images (default: left)",
+    )
 
 
 def _add_recipe(pairs: argparse.ArgumentParser, square: argparse._ArgumentGroup) -> None:
@@ -245,12 +249,7 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
         " The exit code is 0 when training may start, 1 when it should not, 2 for an error.",
     )
     doctor.add_argument("src", metavar="DATA", help="data set, or folder or zip archive with pictures")
-    doctor.add_argument("--layout", choices=list(LAYOUTS), help="how a source is laid out (default: recognised)")
-    doctor.add_argument("--sketches", metavar="DIR", help="the folder of sketches, as for 'pairs'")
-    doctor.add_argument("--photos", metavar="DIR", help="the folder of photos, as for 'pairs'")
-    doctor.add_argument(
-        "--sketch-side", choices=["left", "right"], default="left", help="the sketch's half of AB images"
-    )
+    _add_where(doctor)
     doctor.add_argument("--json", metavar="FILE", dest="json_file", help="write all findings as JSON")
     doctor.add_argument("--html", metavar="FILE", dest="html_file", help="write a page with pictures of the findings")
     doctor.add_argument("--fix", metavar="OUT", help="write a mended copy of the set into this new folder")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from data_prep import files
 from data_prep.errors import printable
 from data_prep.findings import KINDS
-from s2f_utils import images
+from s2f_utils import images, pages
 
 if TYPE_CHECKING:
     from data_prep.doctor import Diagnosis
@@ -21,14 +17,7 @@ if TYPE_CHECKING:
 PICTURES_A_KIND = 24
 SHOWN_PX = 160
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { margin-bottom: 0; } h2 { margin: 2.2rem 0 0; }
-.lead { color: GrayText; margin-top: .2rem; }
+_STYLE = """
 .verdict { border-left: 4px solid {{ "#2a7" if may_train else "#c30" }}; padding: .2rem .9rem; margin: 1.5rem 0; }
 .stop { color: #c30; } .look { color: #c80; }
 .cards { display: flex; flex-wrap: wrap; gap: 1rem; margin-top: .8rem; }
@@ -36,8 +25,8 @@ h1 { margin-bottom: 0; } h2 { margin: 2.2rem 0 0; }
 .card { max-width: {{ 2 * px + 30 }}px; }
 .card img { max-width: {{ px }}px; max-height: {{ px }}px; vertical-align: top; background: #8882; }
 .card p { margin: .3rem 0 0; overflow-wrap: anywhere; }
-</style></head><body>
-<h1>{{ title }}</h1>
+"""
+_BODY = """
 <p class="lead">{{ num }} pairs looked at.</p>
 <p class="verdict">{{ verdict }}</p>
 {% for kind in kinds %}
@@ -50,14 +39,11 @@ h1 { margin-bottom: 0; } h2 { margin: 2.2rem 0 0; }
 {% if kind.more %}<p>And {{ kind.more }} more, in the JSON file.</p>{% endif %}
 {% endfor %}
 {% for text in not_tested %}<p class="lead">Not tested: {{ text }}.</p>{% endfor %}
-</body></html>
 """
 
 
 def write_page(diagnosis: Diagnosis, path: str | os.PathLike) -> Path:
     """Write the page; pictures of at most 24 findings of each kind are in it. Returns its path."""
-    import jinja2
-
     kinds = []
     for kind, number in diagnosis.counts().items():
         shown = [finding for finding in diagnosis.findings if finding.kind == kind][:PICTURES_A_KIND]
@@ -79,15 +65,10 @@ def write_page(diagnosis: Diagnosis, path: str | os.PathLike) -> Path:
         else "Nothing here keeps training from starting; have a look." if diagnosis.may_train
         else "Training should not start with this set."
     )  # fmt: skip
-    page = jinja2.Environment(autoescape=True).from_string(_PAGE)
-    text = page.render(
-        title=f"Data set {printable(diagnosis.source.name)}", num=len(diagnosis.subjects), verdict=verdict,
-        may_train=diagnosis.may_train, kinds=kinds, not_tested=diagnosis.not_tested, px=SHOWN_PX,
+    return pages.write(
+        path, _BODY, style=_STYLE, title=f"Data set {printable(diagnosis.source.name)}", num=len(diagnosis.subjects),
+        verdict=verdict, may_train=diagnosis.may_train, kinds=kinds, not_tested=diagnosis.not_tested, px=SHOWN_PX,
     )  # fmt: skip
-    path = Path(path)
-    with images.atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
 
 
 def _pictures(diagnosis: Diagnosis, finding) -> list[str]:
@@ -100,11 +81,7 @@ def _pictures(diagnosis: Diagnosis, finding) -> list[str]:
     found = []
     for path in wanted[:2]:
         try:
-            picture = Image.fromarray(files.load_rgb(path))
+            found.append(pages.picture_uri(files.load_rgb(path), 2 * SHOWN_PX))
         except (images.ImageError, OSError):
             continue
-        picture.thumbnail((2 * SHOWN_PX, 2 * SHOWN_PX))
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=80)
-        found.append(f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}")
     return found

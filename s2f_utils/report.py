@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from s2f_utils import images, metrics, viz
+from s2f_utils import images, metrics, pages, viz
 from s2f_utils.config import CONFIGS
 from s2f_utils.evaluation import Evaluation, cell, heading
 from s2f_utils.tracking import read_log
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; }
-.lead { color: GrayText; margin-top: .2rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #8884; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-td small { color: GrayText; display: block; }
-tr.model td { font-weight: 600; }
-.pictures td { padding: 2px; border: 0; } .pictures th { border: 0; font-weight: 400; padding-right: .6rem; }
+_STYLE = """
 .pictures img { display: block; width: {{ shown_px }}px; height: {{ shown_px }}px; }
 img.curves { max-width: 100%; background: white; border-radius: 4px; }
-.note { border-left: 4px solid #c80; padding: .2rem .9rem; margin: 1.5rem 0; }
-</style></head><body>
-<h1>{{ title }}</h1>
+"""
+_BODY = """
 <p class="lead">{{ lead }}</p>
 <p class="note">{{ note }}</p>
 
@@ -73,22 +53,7 @@ The rows below the model are trivial answers: a model that does not beat them ha
 <table><tr><th>setting</th><th>here</th><th>paper</th><th>from</th></tr>
 {% for s in settings %}<tr><td>{{ s.name }}</td><td>{{ s.here }}</td><td>{{ s.paper }}</td><td>{{ s.origin }}</td></tr>
 {% endfor %}</table>
-</body></html>
 """
-
-
-def _picture_uri(picture: np.ndarray) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="WEBP", quality=92, method=4)  # for showing; scores come from arrays
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _figure_uri(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def duration(seconds: float) -> str:
@@ -106,36 +71,32 @@ def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: in
 
     The pictures shown are the first of the split, not the best. The file refers to no other file or address.
     """
-    from jinja2 import Environment
-
     folder = Path(folder)
     run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     rows, events = read_log(folder)
     shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *_model_rows(evaluation), "truth")}
     size = evaluation.pictures["truth"].shape[1]
     changes = [event for event in events if event["event"] == "change"]
-    page = Environment(autoescape=True).from_string(_PAGE)
-    text = page.render(
+    return pages.write(
+        folder / "report.html",
+        _BODY,
+        style=_STYLE,
         title=f"{run['method']}: {run['config']['direction'].replace('-to-', ' → ')}",
         lead=f"Run {folder.name}, {rows[-1]['images'] if rows else 0:,} images seen in training.",
         note=images.GENERATED_NOTE,
         order=f"The first {len(shown['truth'])} of the split, not the best.",
-        pictures={name: [_picture_uri(p) for p in row] for name, row in shown.items()},
+        pictures={name: [pages.picture_uri(p) for p in row] for name, row in shown.items()},
         shown_px=128 if size <= 128 else 192,
         num=len(evaluation.ids),
         split=evaluation.split,
         size_px=size,
         headings=[heading(name) for name in next(iter(evaluation.values.values()))],
         scores=_score_rows(evaluation),
-        curves=_figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
+        curves=pages.figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
         progress=_progress_rows(folder, size),
         facts=_facts(run, rows, evaluation),
         settings=_settings(run),
     )
-    path = folder / "report.html"
-    with images.atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
 
 
 def _model_rows(evaluation: Evaluation) -> list[str]:
@@ -162,7 +123,7 @@ def _progress_rows(folder: Path, size_px: int, num_times: int = 5, num_faces: in
         step = size_px + 4
         num = min(num_faces, (picture.shape[1] - 4) // step)
         cuts = [picture[step + 4 : 2 * step, 4 + n * step : (n + 1) * step] for n in range(num)]
-        out[f"{int(sheets[place - 1].stem):,} images"] = [_picture_uri(cut) for cut in cuts]
+        out[f"{int(sheets[place - 1].stem):,} images"] = [pages.picture_uri(cut) for cut in cuts]
     return out
 
 

@@ -38,7 +38,8 @@ ALLOWED = {
     "checkpoints": {"images", "models"},
     "inference": {"checkpoints", "images", "models", "runtime"},
     "evaluation": {"datasets", "images", "inference", "metrics", "runtime"},
-    "report": {"config", "evaluation", "images", "metrics", "tracking", "viz"},
+    "pages": {"images"},
+    "report": {"config", "evaluation", "images", "metrics", "pages", "tracking", "viz"},
     "training": {
         "training", "augment", "checkpoints", "config", "datasets", "images", "inference", "live", "losses", "models",
         "runtime", "tracking", "viz",
@@ -49,7 +50,7 @@ ALLOWED = {
     },
 }  # fmt: skip
 DATA_PREP_MAY = {
-    "", "background", "cleanup", "config", "datasets", "download", "faces", "images", "sketches", "synthetic",
+    "", "background", "cleanup", "config", "datasets", "download", "faces", "images", "pages", "sketches", "synthetic",
     "weights",
 }  # fmt: skip
 

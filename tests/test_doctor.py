@@ -103,7 +103,7 @@ def test_the_findings_are_told_to_machines_and_people(broken, tmp_path, capsys):
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
     for kind in diagnosis.counts():
         assert KINDS[kind].title in page and KINDS[kind].title in shown
-    assert page.count("data:image/jpeg") > 15 and not re.search(r"(src|href)=.?http|url\(", page)
+    assert page.count("data:image/webp") > 15 and not re.search(r"(src|href)=.?http|url\(", page)
 
 
 @pytest.mark.detector
