@@ -12,8 +12,9 @@ from PIL import Image
 
 from data_prep import files
 from data_prep.errors import printable
-from data_prep.recipe import halves, perceptual_hash
+from data_prep.recipe import halves
 from s2f_utils import faces, images, weights
+from s2f_utils.duplicates import perceptual_hash
 
 STRUCTURE_PX = 128  # pictures are compared at this size
 LOOKS = 28  # numbers that tell drawings from photos

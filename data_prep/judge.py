@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from data_prep import files
-from data_prep.duplicates import find_twins
 from data_prep.examine import PictureFacts
 from data_prep.findings import Finding
 from data_prep.recipe import halves
 from data_prep.split import crossing_identities
+from s2f_utils.duplicates import find_twins
 
 if TYPE_CHECKING:
     from data_prep.doctor import Diagnosis

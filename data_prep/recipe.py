@@ -11,6 +11,7 @@ from PIL import Image
 from data_prep import files
 from data_prep.errors import DataPrepError
 from s2f_utils import background, cleanup, faces, images, sketches
+from s2f_utils.duplicates import perceptual_hash
 
 MIN_SIDE_PX = 8  # smaller pictures hold no face
 MAX_SIZE_PX = 4096
@@ -252,10 +253,3 @@ def _draw(task: PairTask, pair: _Pair) -> dict[str, np.ndarray]:
             sketch = sketches.make_sketch(pair.photo, style, mask=pair.mask)
         drawn[f"sketch-{style}" if len(styles) > 1 else "sketch"] = sketch
     return drawn
-
-
-def perceptual_hash(photo: np.ndarray) -> str:
-    """A 256-bit perceptual hash (DCT of the grey picture at 64 px) as 64 hexadecimal digits."""
-    import imagehash
-
-    return str(imagehash.phash(Image.fromarray(photo), hash_size=16))

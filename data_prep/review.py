@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import files
-from data_prep.duplicates import Twins, find_twins
 from data_prep.write import FOLDERS, NUM_SHOWN, say, warn
 from s2f_utils import images
+from s2f_utils.duplicates import Twins, find_twins
 
 GUESSED = ("cascade", "centre")
 

@@ -72,6 +72,42 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", metavar="DIR", help="folder for the results; default: a new one beside the model")
     evaluate.add_argument("--mode", action="append", choices=["deterministic", "paper"], help=_MODE_HELP)
     evaluate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    evaluate.add_argument(
+        "--metrics", default="ssim,psnr,mse,l1,l2_norm", metavar="NAMES",
+        help="with commas; all, or project1 (with its published errors), too (default: ssim,psnr,mse,l1,l2_norm)",
+    )  # fmt: skip
+
+    board = commands.add_parser(
+        "leaderboard", help="compare the saved outputs of several models", formatter_class=raw,
+        description="Measure saved outputs by every metric, beside the answers that need no model: a table as JSON,"
+        " Markdown and one HTML page.",
+    )  # fmt: skip
+    board.add_argument(
+        "outputs", nargs="*", metavar="RUN", help="run folder, or folder of PNGs by id; NAME=PATH names it"
+    )
+    board.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
+    board.add_argument("--split", default="test", choices=["val", "test"], help="default: test")
+    board.add_argument("--out", default="leaderboard", metavar="DIR", help="folder for it (default: leaderboard)")
+    board.add_argument(
+        "--open", action="append", default=[], metavar="NAME", dest="open_league",
+        help="this model saw other data than the set's training pairs: it plays in the open league; repeatable",
+    )  # fmt: skip
+    board.add_argument(
+        "--metrics", default="all", metavar="NAMES", help="with commas (default: all that can be measured)"
+    )
+    board.add_argument(
+        "--patch-seeds", type=int, default=1, metavar="N", help="times the patch test is repeated; 0: not at all"
+    )
+    board.add_argument(
+        "--gallery", type=int, default=24, metavar="N", help="pictures shown of each model (default: 24)"
+    )
+    board.add_argument("--direction", default="sketch-to-photo", choices=["sketch-to-photo", "photo-to-sketch"])
+
+    fetch = commands.add_parser(
+        "weights", help="list or fetch the weights that some metrics need", formatter_class=raw,
+        description="Without a name, list the weights and whether they are here. With names, fetch them.",
+    )  # fmt: skip
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="name of weights, or all")
     return top
 
 
@@ -214,17 +250,80 @@ def run_evaluate(args: argparse.Namespace) -> int:
     translator = load(args.model, args.device)
     out = Path(args.out) if args.out else _free_folder(find_generator(args.model).parent, f"evaluation-{args.split}")
     name = translator.meta.get("method", Path(args.model).stem)
-    result = evaluate(translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"], name=name)
+    names = _metric_names(args.metrics)
+    result = evaluate(
+        translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"], metric_names=names, name=name
+    )
     print(result.table())
+    for metric, reason in result.missing.items():
+        print(f"not measured: {metric}: {reason}")
     print(f"per image: {result.folder / 'per_image.csv'}; summary: {result.folder / 'metrics.json'}")
     return 0
+
+
+def _metric_names(text: str) -> tuple[str, ...]:
+    """ "ssim,psnr" → ("ssim", "psnr"); "all" and "project1" stand for several."""
+    from s2f_utils import metrics
+
+    groups = {"all": metrics.ALL_METRICS, "project1": metrics.PROJECT_1_METRICS}
+    names = [n for part in text.split(",") if part.strip() for n in groups.get(part.strip(), (part.strip(),))]
+    unknown = [name for name in names if name not in metrics.METRICS]
+    if unknown or not names:
+        raise ValueError(f"--metrics {text!r}: the metrics are {', '.join(metrics.METRICS)}, all, project1")
+    return tuple(dict.fromkeys(names))
+
+
+def run_leaderboard(args: argparse.Namespace) -> int:
+    """`s2f leaderboard`."""
+    from s2f_utils import leaderboard
+    from s2f_utils.datasets import read_manifest
+
+    if args.patch_seeds < 0 or args.gallery < 0:
+        raise ValueError("--patch-seeds and --gallery must be 0 or more")
+    names = _metric_names(args.metrics)
+    manifest = read_manifest(args.data)
+    ids = [pair.id for pair in manifest.split(args.split)]
+    entries = [entry for spec in args.outputs for entry in leaderboard.find_outputs(spec, ids)]
+    board = leaderboard.build(
+        entries, manifest, split=args.split, columns=names, patch_seeds=args.patch_seeds, direction=args.direction,
+        open_league=args.open_league, say=lambda text: print(f"  {text}", file=sys.stderr),
+    )  # fmt: skip
+    page = leaderboard.write(board, args.out, gallery=args.gallery)
+    print(leaderboard.as_markdown(board))
+    print(f"written: {page} and, beside it, leaderboard.json, leaderboard.md, per_image.csv")
+    return 0
+
+
+def run_weights(args: argparse.Namespace) -> int:
+    """`s2f weights`."""
+    from s2f_utils import weights
+
+    names = list(weights.WEIGHTS) if args.names == ["all"] else args.names
+    for name in names:
+        weights.entry_of(name)
+    for name in names:
+        print(f"{name}: {weights.get(name)}")
+    if not names:
+        for name, entry in weights.WEIGHTS.items():
+            here = weights.find(name)
+            print(f"{name}: {entry.what}; {entry.size / 1e6:.1f} MB; {entry.licence}; {here or 'not here'}")
+    return 0
+
+
+_RUN = {
+    "train": run_train,
+    "translate": run_translate,
+    "evaluate": run_evaluate,
+    "leaderboard": run_leaderboard,
+    "weights": run_weights,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; every expected failure is one line on stderr and exit status 2."""
     args = parser().parse_args(argv)
     try:
-        return {"train": run_train, "translate": run_translate, "evaluate": run_evaluate}[args.command](args)
+        return _RUN[args.command](args)
     except KeyboardInterrupt:
         print("s2f: interrupted; nothing is half written", file=sys.stderr)
         return 130

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from s2f_utils import images, metrics, runtime
+from s2f_utils import duplicates, images, metrics, runtime
 from s2f_utils.datasets import DataError, Manifest, Pair
 from s2f_utils.inference import Translator
-from s2f_utils.metrics.pixel import DEFAULT_METRICS
 
 MAX_TRAIN_FOR_TRIVIAL = 1000
 
@@ -32,6 +33,7 @@ class Evaluation:
     values: dict[str, dict[str, np.ndarray]]
     seconds_per_image: float
     pictures: dict[str, np.ndarray]
+    missing: dict[str, str] = field(default_factory=dict)
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric in every row."""
@@ -44,17 +46,10 @@ class Evaluation:
         rows = self.intervals()
         names = list(next(iter(rows.values())))
         width = max(len(self.labels[row]) for row in rows) + 2
-        lines = [" " * width + "".join(f"{heading(name):>30}" for name in names)]
+        lines = [" " * width + "".join(f"{metrics.METRICS[name].heading:>30}" for name in names)]
         for row, found in rows.items():
             lines.append(self.labels[row].ljust(width) + "".join(f"{cell(n, i):>30}" for n, i in found.items()))
         return "\n".join(lines)
-
-
-def heading(name: str) -> str:
-    """A metric's name for the head of a table, with its unit and an arrow towards better."""
-    metric = metrics.METRICS[name]
-    unit = f" ({metric.unit})" if metric.unit else ""
-    return f"{name.upper().replace('_', ' ')}{unit} {'↑' if metric.higher_is_better else '↓'}"
 
 
 def cell(name: str, interval: metrics.Interval) -> str:
@@ -82,18 +77,19 @@ def evaluate(
     *,
     split: str = "test",
     modes: Sequence[str] = ("deterministic",),
-    metric_names: tuple[str, ...] = DEFAULT_METRICS,
+    metric_names: tuple[str, ...] = metrics.DEFAULT_METRICS,
     name: str = "model",
     progress: bool = True,
 ) -> Evaluation:
     """Translate a split, score it beside the trivial rows, and write the results into the folder `out`.
 
     Writes `outputs/<mode>/<id>.png`, `per_image.csv` and `metrics.json`, the last when all else is there. Raises
-    DataError when the split is empty.
+    DataError when the split is empty, or when one of its photos is among the training photos.
     """
     pairs = manifest.split(split)
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
+    refuse_leaks(manifest, split)
     inputs, truths = load_pairs(pairs, translator.size_px, translator.direction)
     out = Path(out)
     ids = [pair.id for pair in pairs]
@@ -111,26 +107,29 @@ def evaluate(
         for identity, picture in zip(ids, made, strict=True):
             images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
 
-    train = manifest.split("train")[:MAX_TRAIN_FOR_TRIVIAL]
-    if train and split != "train":
-        train_inputs, train_truths = load_pairs(train, translator.size_px, translator.direction)
-        outputs |= metrics.trivial_predictions(train_inputs, train_truths, inputs)
-        labels |= trivial_labels(translator.direction)
+    trivial = trivial_outputs(manifest, split, inputs, translator.size_px, translator.direction)
+    outputs |= trivial
+    labels |= {key: label for key, label in trivial_labels(translator.direction).items() if key in trivial}
     boxes = [images.read_content_box(pair.photo) for pair in pairs]
-    cut_truths = _inside(truths, boxes, translator.size_px, manifest)
+    cut_truths = inside_padding(truths, boxes, translator.size_px, manifest)
     values = {
-        row: metrics.measure(_inside(made, boxes, translator.size_px, manifest), cut_truths, metric_names)
+        row: metrics.measure(inside_padding(made, boxes, translator.size_px, manifest), cut_truths, metric_names)
         for row, made in outputs.items()
     }
     result = Evaluation(out, split, ids, labels, values, seconds, {"input": inputs, "truth": truths, **outputs})
+    result.missing = metrics.not_measured(metric_names, *cut_truths[0].shape[:2])
     _write(result, translator, manifest)
     return result
 
 
-def _inside(
+def inside_padding(
     pictures: np.ndarray, boxes: Sequence[tuple[int, int, int, int] | None], size_px: int, manifest: Manifest
 ) -> np.ndarray | list[np.ndarray]:
-    """The pictures without their padding: track B is scored on the picture itself, not on its black frame."""
+    """The pictures without their padding: track B is scored on the picture itself, not on its black frame.
+
+    boxes: (left, top, width, height) of each picture's content, None where it has no padding. Raises DataError when the
+    pictures were resized after padding.
+    """
     if not any(boxes):
         return pictures
     if manifest.settings.get("size_px", size_px) != size_px:
@@ -142,6 +141,41 @@ def _inside(
         p if box is None else p[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
         for p, box in zip(pictures, boxes, strict=True)
     ]
+
+
+def trivial_outputs(
+    manifest: Manifest, split: str, inputs: np.ndarray, size_px: int, direction: str
+) -> dict[str, np.ndarray]:
+    """The trivial rows for a split's inputs, learned from at most 1,000 training pairs; {} for the training split."""
+    train = manifest.split("train")[:MAX_TRAIN_FOR_TRIVIAL]
+    if not train or split == "train":
+        return {}
+    return metrics.trivial_predictions(*load_pairs(train, size_px, direction), inputs)
+
+
+def refuse_leaks(manifest: Manifest, split: str) -> None:
+    """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
+    score too good. That nobody is in two splits is checked when a manifest is read.
+    """
+    if split == "train":
+        return
+    pairs = [pair for pair in manifest.pairs if pair.split in ("train", split) and pair.photo]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        hashes = list(pool.map(lambda pair: duplicates.perceptual_hash(_photo(pair)), pairs))
+    twins = duplicates.find_twins(hashes, lambda n: _photo(pairs[n]), [pair.split for pair in pairs])
+    sure = [f"train/{pairs[t.first].id} = {split}/{pairs[t.second].id}" if pairs[t.first].split == "train"
+            else f"train/{pairs[t.second].id} = {split}/{pairs[t.first].id}" for t in twins if t.sure]  # fmt: skip
+    if sure:
+        raise DataError(
+            f"{manifest.path}: {len(sure)} photos of the split {split!r} are among the training photos"
+            f" ({', '.join(sure[:3])}{', …' if len(sure) > 3 else ''}): scores would be too good. Make the set again"
+            " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix'"
+        )
+
+
+def _photo(pair: Pair) -> np.ndarray:
+    picture, box = images.load_rgb(pair.photo), images.read_content_box(pair.photo)
+    return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
 
 
 def trivial_labels(direction: str) -> dict[str, str]:
@@ -185,6 +219,7 @@ def _write(result: Evaluation, translator: Translator, manifest: Manifest) -> No
         "size_px": translator.size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": translator.direction,
+        "not_measured": result.missing,
         "seconds_per_image": round(result.seconds_per_image, 4),
         "rows": {
             row: {"label": result.labels[row], **{n: vars(i) for n, i in found.items()}}

@@ -10,7 +10,7 @@ import numpy as np
 
 from s2f_utils import images, metrics, pages, viz
 from s2f_utils.config import CONFIGS
-from s2f_utils.evaluation import Evaluation, cell, heading
+from s2f_utils.evaluation import Evaluation, cell
 from s2f_utils.tracking import read_log
 
 _STYLE = """
@@ -90,7 +90,7 @@ def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: in
         num=len(evaluation.ids),
         split=evaluation.split,
         size_px=size,
-        headings=[heading(name) for name in next(iter(evaluation.values.values()))],
+        headings=[metrics.METRICS[name].heading for name in next(iter(evaluation.values.values()))],
         scores=_score_rows(evaluation),
         curves=pages.figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
         progress=_progress_rows(folder, size),

@@ -50,6 +50,28 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], changes: Sequence[Mapping[str
     return figure
 
 
+def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
+    """Each answer as a point: SSIM across, the patch test's area downwards to 0.5, which is where photos are.
+
+    points: {label: (ssim, patch_auc, kind)}, kind "model", "control" or "trivial" (Blau and Michaeli 2018).
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    colours = {"model": "C0", "control": "C1", "trivial": "C7"}
+    for label, (x, y, kind) in points.items():
+        axes.scatter(x, y, color=colours[kind], s=28, zorder=3)
+        axes.annotate(
+            label if len(label) < 40 else label[:38] + "…", (x, y), (5, 4), textcoords="offset points", fontsize=7
+        )
+    axes.axhline(0.5, color="C2", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
+    axes.set_ylim(0.4, 1.05)
+    axes.margins(x=0.25)
+    return figure
+
+
 def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4) -> Figure:
     """Named rows of pictures, each uint8 (N, H, W, 3), as a figure with the names at the left."""
     from matplotlib.figure import Figure

@@ -46,6 +46,57 @@ WEIGHTS: dict[str, WeightsFile] = {
             "MIT, (c) Shiqi Yu",
             "face detector with five landmarks (Wu, Peng and Yu 2023), from the OpenCV Zoo",
         ),
+        WeightsFile(
+            "alexnet",
+            "alexnet-owt-7be5be79.pth",
+            ("https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",),
+            244_408_911,
+            "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+            "BSD-3-Clause (torchvision), trained on ImageNet (non-commercial research)",
+            "AlexNet, for LPIPS",
+        ),
+        WeightsFile(
+            "vgg16",
+            "vgg16-397923af.pth",
+            ("https://download.pytorch.org/models/vgg16-397923af.pth",),
+            553_433_881,
+            "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+            "BSD-3-Clause (torchvision), trained on ImageNet (non-commercial research)",
+            "VGG-16, for LPIPS and DISTS",
+        ),
+        WeightsFile(
+            "dists",
+            "DISTS_weights-f5e65c96.pth",
+            (
+                "https://huggingface.co/chaofengc/IQA-PyTorch-Weights/resolve/main/DISTS_weights-f5e65c96.pth",
+                "https://github.com/dingkeyan93/DISTS/raw/master/DISTS_pytorch/weights.pt",
+            ),
+            12_288,
+            "f5e65c96230b7f6ca995691647d482237e4cab8a50c5c4a5784f219ef0748218",
+            "MIT, (c) Keyan Ding",
+            "the weights of texture and structure in DISTS",
+        ),
+        WeightsFile(
+            "inception",
+            "pt_inception-2015-12-05-6726825d.pth",
+            (
+                "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+                "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+            ),
+            95_628_359,
+            "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+            "Apache-2.0 (TensorFlow's, ported by pytorch-fid), trained on ImageNet (non-commercial research)",
+            "Inception of 2015-12-05, for FID and KID",
+        ),
+        WeightsFile(
+            "arcface",
+            "recognition_arcface_ir_se50.pth",
+            ("https://github.com/xinntao/facexlib/releases/download/v0.1.0/recognition_arcface_ir_se50.pth",),
+            175_367_323,
+            "a035c768259b98ab1ce0e646312f48b9e1e218197a0f80ac6765e88f8b6ddf28",
+            "MIT (TreB1eN's InsightFace_Pytorch), trained on MS-Celeb-1M faces that were collected without consent",
+            "IR-SE50 ArcFace features of faces, for the identity score",
+        ),
     )
 }
 
@@ -85,6 +136,19 @@ def find(name: str) -> Path | None:
                 raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
             return path
     return None
+
+
+def problem(*names: str) -> str:
+    """Why these weights cannot be used, with the way to get them; "" when all are here. Nothing is downloaded."""
+    try:
+        gone = [entry_of(name) for name in names if find(name) is None]
+    except WeightsError as error:
+        return str(error)
+    if not gone:
+        return ""
+    size = sum(entry.size for entry in gone) / 1e6
+    listed = " ".join(entry.name for entry in gone)
+    return f"its weights are not here ({size:,.0f} MB): s2f weights {listed}"
 
 
 def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:

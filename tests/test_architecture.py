@@ -33,11 +33,14 @@ ALLOWED = {
     "live": {"images"},
     "tracking": set(),
     "models": {"models"},
-    "metrics": {"metrics"},
+    "duplicates": set(),
+    "metrics": {"metrics", "faces", "models", "weights"},
     "datasets": {"images"},
     "checkpoints": {"images", "models"},
     "inference": {"checkpoints", "images", "models", "runtime"},
-    "evaluation": {"datasets", "images", "inference", "metrics", "runtime"},
+    "evaluation": {"datasets", "duplicates", "images", "inference", "metrics", "runtime"},
+    "leaderboard": {"datasets", "evaluation", "images", "leaderboard_page", "metrics", "runtime"},
+    "leaderboard_page": {"images", "leaderboard", "metrics", "pages", "viz"},
     "pages": {"images"},
     "report": {"config", "evaluation", "images", "metrics", "pages", "tracking", "viz"},
     "training": {
@@ -46,12 +49,13 @@ ALLOWED = {
     },
     "widgets": {"images", "live"},
     "cli": {
-        "config", "datasets", "evaluation", "images", "inference", "report", "runtime", "training",
+        "config", "datasets", "evaluation", "images", "inference", "leaderboard", "metrics", "report", "runtime",
+        "training", "weights",
     },
 }  # fmt: skip
 DATA_PREP_MAY = {
-    "", "background", "cleanup", "config", "datasets", "download", "faces", "images", "pages", "sketches", "synthetic",
-    "weights",
+    "", "background", "cleanup", "config", "datasets", "download", "duplicates", "faces", "images", "pages", "sketches",
+    "synthetic", "weights",
 }  # fmt: skip
 
 

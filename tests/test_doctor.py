@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import DataPrepError, duplicates, make_pairs
+from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.doctor import diagnose, run_doctor
 from data_prep.findings import KINDS
 from data_prep.found import LayoutOptions
 from data_prep.layouts import find_layout
-from data_prep.recipe import perceptual_hash
 from data_prep.tree import scan
-from s2f_utils import images
+from s2f_utils import duplicates, images
 from s2f_utils.datasets import read_manifest
 from s2f_utils.synthetic import draw_face
 from tests.broken import FAULTS, Pair
@@ -209,7 +208,7 @@ def test_ab_images_are_looked_at_by_halves(tmp_path):
 def test_copies_are_near_and_different_people_are_not():
     faces = [draw_face(index, size_px=SIZE).photo for index in range(30)]
     copies = [np.asarray(Image.fromarray(face).resize((80, 80))) for face in faces[:5]]
-    hashes = [perceptual_hash(face) for face in faces + copies]
+    hashes = [duplicates.perceptual_hash(face) for face in faces + copies]
     assert duplicates.correlation(*(duplicates.thumbnail(f) for f in (faces[0], copies[0]))) > 0.99
     twins = duplicates.find_twins(hashes, lambda n: (faces + copies)[n])
     assert {(t.first, t.second) for t in twins} == {(n, 30 + n) for n in range(5)}

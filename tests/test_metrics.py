@@ -11,9 +11,12 @@ import skimage.metrics
 from PIL import Image
 
 from s2f_utils import images, metrics
-from s2f_utils.metrics import baselines, pixel
+from s2f_utils.metrics import baselines, distribution, on_device, pixel, retrieval, structure
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
+
+
+PIXEL = ("ssim", "psnr", "mse", "l1", "l2_norm", "ssim_rgb_7x7", *metrics.PROJECT_1_METRICS)
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +29,26 @@ def pair():
 
 def test_identical_pictures(pair):
     _, real = pair
-    best = {"ssim": 1.0, "ssim_rgb_7x7": 1.0, "psnr": np.inf, "psnr_uint8": np.inf, "mse": 0.0, "l1": 0.0, "l2_norm": 0}
-    assert set(best) == set(metrics.METRICS)
-    for name, value in best.items():
-        assert metrics.METRICS[name].compute(real, real) == pytest.approx(value)
+    real = np.tile(real, (3, 3, 1))  # MS-SSIM wants 161 px
+    missing = metrics.not_measured(list(metrics.METRICS), *real.shape[:2])
+    assert set(missing) <= {"lpips_alex", "lpips_vgg", "dists", "identity", "landmarks"}
+    for name, metric in metrics.METRICS.items():
+        if name in missing or name == "landmarks":  # tests/test_metrics_networks.py and below
+            continue
+        assert metric.compute(real, real) == pytest.approx(metric.best), name
+        assert metric.measure([real], [real]) == pytest.approx([metric.best]), name
 
 
 def test_black_against_white_by_hand():
     black, white = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)
-    found = {name: m.compute(black, white) for name, m in metrics.METRICS.items()}
+    found = {name: metrics.METRICS[name].compute(black, white) for name in PIXEL}
     assert found["mse"] == 255**2
     assert found["psnr"] == pytest.approx(0.0)
     assert found["l1"] == 255
     assert found["l2_norm"] == pytest.approx(255 * np.sqrt(16 * 16 * 3))
     c1 = (0.01 * 255) ** 2
     assert found["ssim"] == pytest.approx(c1 / (255**2 + c1), rel=1e-6)
+    assert found["mse_uint8"] == 1 and found["l2_uint8"] == pytest.approx(np.sqrt(16 * 16 * 3))
     assert found["psnr_uint8"] == pytest.approx(10 * np.log10(255**2))  # 255 squared wraps to 1: 48 dB for the worst
 
 
@@ -61,6 +69,16 @@ def test_uint8_error_flatters(pair):
     assert pixel.psnr_uint8(fake, 255 - real) > 20 > pixel.psnr(fake, 255 - real)
 
 
+def test_project_1s_protocol_beside_the_right_one(pair):
+    fake, real = pair
+    assert pixel.mse_uint8(fake, real) < 249 < pixel.mse(fake, 255 - real)
+    wrapped = fake - real  # what its notebook subtracts: uint8, so that -1 is 255
+    assert pixel.l2_uint8(fake, real) == pytest.approx(np.sqrt((wrapped.astype(float) ** 2).sum()))
+    noise = np.random.default_rng(5).integers(100, 156, (64, 64, 3), dtype=np.uint8)
+    softer = ((noise.astype(int) + 128) // 2).astype(np.uint8)
+    assert pixel.ssim_3x3(softer, noise) > 0.75
+
+
 def test_measure_refuses_what_cannot_be_compared(pair):
     fake, real = pair
     with pytest.raises(ValueError, match="of one size"):
@@ -70,7 +88,7 @@ def test_measure_refuses_what_cannot_be_compared(pair):
     with pytest.raises(ValueError, match="there is no metric beauty"):
         metrics.measure(fake[None], real[None], ("beauty",))
     with pytest.raises(ValueError, match="as many outputs"):
-        metrics.measure(fake[None], np.stack([real, real]))
+        metrics.measure(fake[None], np.stack([real, real]), ("ssim",))
 
 
 def test_bootstrap_covers_the_mean_about_as_often_as_it_says():
@@ -142,3 +160,267 @@ def test_trivial_rows_of_the_protocol_on_cuhk():
     for row, made in metrics.trivial_predictions(train[:, 0], train[:, 1], test[:, 0]).items():
         found = metrics.measure(made, test[:, 1], names)
         assert tuple(round(float(found[n].mean()), 4 if "ssim" in n else 2) for n in names) == expected[row]
+
+
+# --- structure, sharpness, spectrum, colour ---
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """A photo that ships with scikit-image, 256 px: the same on every machine."""
+    return np.ascontiguousarray(skimage.data.astronaut()[:256, 128:384])
+
+
+def blurred(picture: np.ndarray, times: int = 1) -> np.ndarray:
+    """Means of 3x3 pixels, the rim left as it is."""
+    out = picture.astype(float)
+    for _ in range(times):
+        mean = sum(np.roll(out, (y, x), (0, 1)) for y in (-1, 0, 1) for x in (-1, 0, 1)) / 9
+        out[1:-1, 1:-1] = mean[1:-1, 1:-1]
+    return np.rint(out).astype(np.uint8)
+
+
+def noisy(picture: np.ndarray, spread: int = 40) -> np.ndarray:
+    noise = np.random.default_rng(0).integers(-spread, spread + 1, picture.shape)
+    return np.clip(picture.astype(int) + noise, 0, 255).astype(np.uint8)
+
+
+# piqa 1.3.2: FSIM(chromatic=False, downsample=True) and MS_SSIM(window_size=11, sigma=1.5, n_channels=1) on PIL's "L"
+PIQA = {"blurred": (0.898032, 0.977361), "noisy": (0.747271, 0.885225), "mirrored": (0.591299, 0.095255)}
+
+
+@pytest.mark.parametrize("name", PIQA)
+def test_fsim_and_ms_ssim_agree_with_piqa(photo, name):
+    fake = {"blurred": blurred(photo, 3), "noisy": noisy(photo), "mirrored": photo[:, ::-1].copy()}[name]
+    assert structure.fsim(fake, photo) == pytest.approx(PIQA[name][0], abs=1e-4)
+    assert structure.ms_ssim(fake, photo) == pytest.approx(PIQA[name][1], abs=1e-4)
+
+
+def test_a_metric_gives_the_same_alone_and_in_a_batch_of_mixed_sizes(photo):
+    fakes = [blurred(photo), noisy(photo), blurred(photo[:200, :180]), noisy(photo)]
+    reals = [photo, photo, photo[:200, :180], photo]
+    names = ("ssim", "ms_ssim", "fsim", "delta_e", "sharpness", "spectrum")
+    found = metrics.measure(fakes, reals, names)
+    for name in names:
+        alone = [metrics.METRICS[name].compute(*pair) for pair in zip(fakes, reals, strict=True)]
+        np.testing.assert_allclose(found[name], alone, rtol=1e-4)
+
+
+def test_sharpness_by_hand(photo):
+    ramp = np.repeat(np.arange(0, 64, 2, dtype=np.uint8)[None, :, None], 32, 0).repeat(3, 2)  # 2 levels a pixel, across
+    steep = (ramp.astype(int) * 2).astype(np.uint8)
+    assert structure.gradient(ramp) == pytest.approx(2.0)
+    assert structure.gradient(ramp + ramp.transpose(1, 0, 2)) == pytest.approx(2 * np.sqrt(2))
+    assert structure.sharpness(steep, ramp) == pytest.approx(2.0)
+    assert np.isnan(structure.sharpness(ramp, np.full_like(ramp, 7)))
+    assert structure.sharpness(blurred(photo), photo) < 0.8 < 1.2 < structure.sharpness(noisy(photo), photo)
+
+
+def test_spectrum_by_hand(photo):
+    """A wave of 8 px (octave 1: 1/8 to 1/4 cycle a pixel) with half of the amplitude has a quarter of the power."""
+    y, x = np.mgrid[0:128, 0:128]
+    wave = np.sin(2 * np.pi * x / 7)
+    strong, weak = (np.rint(128 + a * wave).astype(np.uint8)[..., None].repeat(3, 2) for a in (100, 50))
+    found = structure.spectrum_db(weak, strong)
+    assert found[1] == pytest.approx(10 * np.log10(0.25), abs=0.1)
+    found = structure.spectrum_db(blurred(photo), photo)
+    assert len(found) == 5 and found[0] < -8 and found[0] < found[1] < found[2] and abs(found[4]) < 0.2
+    assert structure.spectrum_db(noisy(photo), photo)[0] > 5
+    assert structure.spectrum(blurred(photo), photo) == pytest.approx(np.abs(found).mean())
+    with pytest.raises(ValueError, match="at least 16 px"):
+        structure.spectrum_db(photo[:8, :8], photo[:8, :8])
+
+
+def test_colour_difference_by_hand():
+    """Of greys, CIEDE2000 is ΔL over 1 + 0.015 (L̄ − 50)² / √(20 + (L̄ − 50)²): 100 / 1.0 of black and white, L̄ = 50."""
+    black, white = np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)
+    assert structure.delta_e(black, white) == pytest.approx(100.0, abs=0.01)
+    assert structure.delta_e(white, black) == pytest.approx(100.0, abs=0.01)
+
+
+def test_what_is_too_small_is_not_measured(photo):
+    small = photo[:64, :64]
+    missing = metrics.not_measured(("ssim", "ms_ssim"), 64, 64)
+    assert list(missing) == ["ms_ssim"] and "161 px, these have 64" in missing["ms_ssim"]
+    assert list(metrics.measure([small], [small], ("ssim", "ms_ssim"))) == ["ssim"]
+
+
+def test_on_the_device_they_agree_with_scikit_image(photo):
+    import torch
+
+    fakes = np.stack([blurred(photo), noisy(photo), photo[::-1]])
+    reals = np.stack([photo] * 3)
+    found = on_device.measure(*(torch.from_numpy(p.copy()).permute(0, 3, 1, 2) for p in (fakes, reals)))
+    expected = metrics.measure(fakes, reals, on_device.METRICS)
+    for name in on_device.METRICS:
+        np.testing.assert_allclose(found[name].numpy(), expected[name], rtol=1e-5, atol=1e-4)
+    assert on_device.measure(*(torch.from_numpy(reals).permute(0, 3, 1, 2),) * 2)["ssim"].eq(1).all()
+    x = torch.tensor([-1.0, 0.0, 1.0])
+    assert on_device.to_grey_levels(x).tolist() == [0.0, 128.0, 255.0]
+    every = torch.cartesian_prod(*(torch.arange(0, 256, 5),) * 3).T.reshape(1, 3, 1, -1)
+    as_pil = Image.fromarray(every[0].permute(1, 2, 0).numpy().astype(np.uint8)).convert("L")
+    np.testing.assert_array_equal(on_device.luminance(every)[0, 0].numpy(), np.asarray(as_pil))
+    with pytest.raises(ValueError, match="of one size"):
+        on_device.measure(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 9))
+
+
+@pytest.mark.detector
+def test_landmarks_move_with_the_face():
+    from s2f_utils.synthetic import draw_face
+
+    face = draw_face(3, size_px=256)
+    error = metrics.METRICS["landmarks"].compute
+    assert error(face.photo, face.photo) == 0
+    shifted = np.roll(face.photo, 8, axis=1)
+    eyes = np.hypot(*(face.landmarks[1] - face.landmarks[0]))
+    assert error(shifted, face.photo) == pytest.approx(8 / eyes, abs=0.05)
+    blank = np.full_like(face.photo, 128)
+    assert error(blank, face.photo) == 1.0
+    assert np.isnan(error(face.photo, blank))
+    small = [np.asarray(Image.fromarray(p).resize((96, 96))) for p in (shifted, face.photo)]
+    assert error(*small) == pytest.approx(8 / eyes, abs=0.06)
+
+
+# --- the patch test ---
+
+
+def textures(num: int, spread: int, seed: int) -> np.ndarray:
+    """Grey pictures with grain of this strength: nothing else tells them apart."""
+    rng = np.random.default_rng(seed)
+    return (128 + rng.integers(-spread, spread + 1, (num, 72, 72, 1))).astype(np.uint8).repeat(3, 3)
+
+
+def test_the_patch_test_tells_textures_apart_and_not_the_same():
+    who = [f"p{n}" for n in range(20)]
+    real = textures(20, 20, 0)
+    apart = metrics.patch_test(textures(20, 32, 1), real, who, num_steps=60)
+    assert apart.auc > 0.9 and apart.per_image.mean() == pytest.approx(apart.auc)
+    alike = metrics.patch_test(textures(20, 20, 2), real, who, num_steps=60)
+    assert abs(alike.auc - 0.5) < 0.2 < apart.auc - alike.auc
+    assert len(alike.folds) == 5 and alike.spread == pytest.approx(np.std(alike.folds))
+    again = metrics.patch_test(textures(20, 20, 2), real, who, num_steps=60)
+    assert again.auc == alike.auc and (again.per_image == alike.per_image).all()
+    assert metrics.patch_test(textures(20, 20, 2), real, who, num_steps=60, seed=1).auc != alike.auc
+
+
+def test_the_patch_test_leaves_torchs_generator_and_inputs_alone():
+    import torch
+
+    who = [f"p{n}" for n in range(10)]
+    fake, real = textures(10, 9, 0), textures(10, 20, 1)
+    torch.manual_seed(5)
+    before, state = fake.copy(), torch.get_rng_state()
+    metrics.patch_test(fake, real, who, num_steps=2)
+    assert torch.equal(torch.get_rng_state(), state) and (fake == before).all()
+
+
+def test_area_under_the_curve_by_hand():
+    from s2f_utils.metrics.patch_test import _beaten
+
+    found = _beaten(np.array([[3.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 2.0], [-1.0, -2.0]]))
+    np.testing.assert_allclose(
+        found, [(4 + 2) / 8, 2.5 / 4]
+    )  # 3 beats four, 0 beats two; 1 beats two and ties with one
+
+
+def test_the_patch_test_keeps_people_apart(monkeypatch):
+    """Pictures that know who they are: a network that met the person would tell them, one that did not cannot."""
+    import importlib
+
+    module = importlib.import_module("s2f_utils.metrics.patch_test")
+    seen = []
+
+    def remember(sides, num_steps):
+        seen.append([{int(p[0, 0, 0]) for p in side} for side in sides])
+        return module._network().eval()
+
+    monkeypatch.setattr(module, "_trained", remember)
+    fakes = np.stack([np.full((64, 64, 3), n, np.uint8) for n in range(12)])
+    asked = []
+    real_logits = module._logits
+    monkeypatch.setattr(
+        module, "_logits", lambda net, p: asked.append({int(q[0, 0, 0]) for q in p}) or real_logits(net, p)
+    )
+    module.patch_test(fakes, fakes, [f"person {n // 2}" for n in range(12)])
+    assert len(seen) == 5
+    for fold, trained in enumerate(seen):
+        for side in (0, 1):
+            held = asked[2 * fold + side]
+            assert held and not {n // 2 for n in held} & {n // 2 for n in trained[0] | trained[1]}
+    with pytest.raises(ValueError, match="5 people or more, got 2"):
+        module.patch_test(fakes[:4], fakes[:4], ["a", "a", "b", "b"])
+    with pytest.raises(ValueError, match="at least 64 px"):
+        module.patch_test(fakes[:, :32], fakes, [str(n) for n in range(12)])
+    with pytest.raises(ValueError, match="every picture needs an identity"):
+        module.patch_test(fakes, fakes, ["a"])
+
+
+def test_filtered_pictures_have_the_photos_sharpness_and_no_more(photo):
+    soft = np.stack([blurred(photo, 4), blurred(photo, 3)])
+    made = metrics.filtered(soft, photo[None])
+    sharpness = np.mean([structure.gradient(p) for p in made]) / structure.gradient(photo)
+    assert sharpness == pytest.approx(0.95, abs=0.02) > np.mean([structure.sharpness(s, photo) for s in soft])
+    assert (made == metrics.filtered(soft, photo[None])).all() and made.dtype == np.uint8
+    assert np.abs(made.astype(int).mean() - soft.mean()) < 1
+    np.testing.assert_array_equal(metrics.filtered(noisy(photo)[None], photo[None])[0], noisy(photo))
+
+
+# --- retrieval ---
+
+
+def test_ranks_by_hand():
+    gallery = np.array([[1.0, 0], [0, 1], [1, 1]])
+    queries = np.array([[2.0, 0.1], [1, 0.9], [1, 1]])  # the second is nearest to the third, then the first
+    assert retrieval.ranks(queries, gallery).tolist() == [1, 3, 1]
+    assert retrieval.ranks(gallery, gallery).tolist() == [1, 1, 1]
+    assert retrieval.ranks(np.ones((3, 2)), np.ones((3, 2))).tolist() == [2, 2, 2]  # all the same: the middle
+    scores = retrieval.scores(np.array([1.0, 3, 8]))
+    assert scores["rank1"].tolist() == [1, 0, 0] and scores["rank5"].tolist() == [1, 1, 0]
+    assert scores["mrr"].mean() == pytest.approx((1 + 1 / 3 + 1 / 8) / 3)
+    with pytest.raises(ValueError, match="same people"):
+        retrieval.ranks(queries, gallery[:2])
+
+
+def test_retrieval_finds_a_face_again_and_not_without_its_features():
+    from s2f_utils.synthetic import draw_face
+
+    faces = np.stack([draw_face(n, size_px=128).photo for n in range(20)])
+    softer = np.stack([blurred(face, 2) for face in faces])
+    gallery = retrieval.features(faces)
+    assert (retrieval.ranks(retrieval.features(softer), gallery) == 1).mean() > 0.9
+    hidden = retrieval.without_face(faces)
+    middle = (slice(60, 90), slice(54, 74))
+    assert all(len(np.unique(p[middle].reshape(-1, 3), axis=0)) == 1 for p in hidden)
+    np.testing.assert_array_equal(hidden[:, :20], faces[:, :20])
+    shuffled = retrieval.ranks(gallery[::-1], gallery)
+    assert 6 < shuffled.mean() < 15  # other people's faces: a rank by chance
+
+
+# --- sets of features ---
+
+
+def test_frechet_and_kernel_distance_by_hand():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(400, 6))
+    assert distribution.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert distribution.frechet_distance(a, a + 3) == pytest.approx(6 * 9)
+    assert distribution.frechet_distance(a, 2 * a) == pytest.approx(
+        np.square(a.mean(0)).sum() + np.trace(np.cov(a.T)), rel=1e-9
+    )  # |μ|² + tr(Σ + 4Σ − 2·2Σ)
+    x, y = np.array([[1.0], [2]]), np.array([[0.0], [1]])
+    kernel = lambda p, q: (p * q + 1) ** 3  # noqa: E731
+    by_hand = kernel(1, 2) + kernel(0, 1) - 2 * np.mean([kernel(p, q) for p in (1, 2) for q in (0, 1)])
+    assert distribution.kernel_distance(x, y) == pytest.approx(by_hand)
+    for distance in (distribution.frechet_distance, distribution.kernel_distance):
+        with pytest.raises(ValueError, match="two pictures or more"):
+            distance(a[:1], a)
+
+
+def test_frechet_distance_agrees_with_the_matrix_root():
+    from scipy.linalg import sqrtm
+
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(60, 8)) @ rng.normal(size=(8, 8)), rng.normal(size=(50, 8)) + 1
+    one, two = np.cov(a.T), np.cov(b.T)
+    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(one + two - 2 * sqrtm(one @ two).real)
+    assert distribution.frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)

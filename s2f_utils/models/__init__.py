@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.unet import UNet
 
-NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "patchgan": PatchGAN, "pixelgan": PixelGAN}
+NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "patchgan": PatchGAN, "pixelgan": PixelGAN, "irse50": IRSE50}
 
 
 class UnknownNetworkError(ValueError):
@@ -18,7 +19,7 @@ class UnknownNetworkError(ValueError):
 
 
 def build(name: str, **args) -> nn.Module:
-    """A new network: "unet", "patchgan" or "pixelgan", with the arguments of its class, as plain values.
+    """A new network by its name in `NETWORKS`, with the arguments of its class, as plain values.
 
     Raises ValueError for a name or an argument that does not exist, listing those that do.
     """

@@ -34,6 +34,13 @@ class Twins:
         return self.correlation >= SURE_CORRELATION
 
 
+def perceptual_hash(photo: np.ndarray) -> str:
+    """A 256-bit perceptual hash (DCT of the grey picture at 64 px) as 64 hexadecimal digits."""
+    import imagehash
+
+    return str(imagehash.phash(Image.fromarray(photo), hash_size=16))
+
+
 def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) -> list[tuple[int, int, int]]:
     """The places (i < j) of hashes, 64 hexadecimal digits each, that differ in at most `MAX_BITS`, and the number of
     bits; with `groups`, only where the groups differ. An empty hash is near nothing.

@@ -1,0 +1,62 @@
+"""Is it the same person? The cosine of two ArcFace features (Deng et al. 2019), where its weights are here."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from s2f_utils import weights
+from s2f_utils.metrics.perceptual import place_of_weights
+from s2f_utils.metrics.registry import Metric, Pictures, check_pair, register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+INPUT_PX = 112
+PSP_CROP = (35 / 256, 32 / 256, 223 / 256, 220 / 256)  # pSp's crop of FFHQ-aligned faces: top, left, bottom, right
+
+
+@functools.lru_cache(maxsize=1)
+def _net(place: str) -> nn.Module:
+    import torch
+
+    from s2f_utils import models
+
+    return models.from_state_dict(torch.load(weights.get("arcface"), map_location="cpu", weights_only=True))
+
+
+def features(pictures: Pictures) -> np.ndarray:
+    """ArcFace features of length 1 of FFHQ-aligned faces, cropped as pSp's identity loss does: uint8 (N, H, W, 3) →
+    float32 (N, 512). Raises WeightsError when the weights are not here.
+    """
+    import torch
+
+    net, rows = _net(place_of_weights()), []
+    for picture in pictures:
+        height, width = picture.shape[:2]
+        top, left, bottom, right = (round(v * s) for v, s in zip(PSP_CROP, (height, width) * 2, strict=True))
+        face = Image.fromarray(picture[top:bottom, left:right]).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)
+        rows.append(torch.from_numpy(np.array(face)).permute(2, 0, 1).float() / 127.5 - 1.0)
+    with torch.inference_mode():
+        return torch.cat([net(torch.stack(rows[n : n + 16])) for n in range(0, len(rows), 16)]).numpy()
+
+
+def _cosines(fakes: Pictures, reals: Pictures) -> np.ndarray:
+    return (features(fakes).astype(np.float64) * features(reals)).sum(axis=1)
+
+
+def identity(fake: np.ndarray, real: np.ndarray) -> float:
+    """Cosine of the ArcFace features of two aligned faces, in [-1, 1]; strangers are near 0."""
+    check_pair(fake, real)
+    return float(_cosines(fake[None], real[None])[0])
+
+
+register(
+    Metric(
+        "identity", identity, True, 3, "", "the published IR-SE50 network", title="identity", question="who",
+        best=1.0, batch=_cosines, missing=lambda height, width: weights.problem("arcface"),
+    )
+)  # fmt: skip

@@ -1,0 +1,122 @@
+"""LPIPS and DISTS: distances between what image networks make of two pictures. Their weights are found or fetched."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_utils import weights
+from s2f_utils.metrics.registry import Metric, check_pair, in_batches, register
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from s2f_utils.models.dists import DISTS
+
+BACKBONES = {"alex": "alexnet", "vgg": "vgg16"}
+
+
+def _load(name: str) -> dict[str, Tensor]:
+    import torch
+
+    return torch.load(weights.get(name), map_location="cpu", weights_only=True)
+
+
+def place_of_weights() -> str:
+    """What the cached networks depend on, so that other weights give other networks."""
+    return f"{os.environ.get('S2F_WEIGHTS', '')}|{weights.cache_folder()}"
+
+
+@functools.lru_cache(maxsize=4)
+def _lpips_net(net: str, place: str) -> nn.Module:
+    import lpips
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it asks torchvision in an old way
+        model = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)  # the heads are in the package
+    own = _load(BACKBONES[net])
+    slices = {key: own[f"features.{key.split('.', 1)[1]}"] for key in model.net.state_dict()}  # "slice2.3.weight"
+    model.net.load_state_dict(slices)
+    return model.eval()
+
+
+def _to_tensor(pictures: np.ndarray) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float() / 255.0
+
+
+def _lpips(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    import torch
+
+    model = _lpips_net(net, place_of_weights())
+    with torch.inference_mode():
+        return model(_to_tensor(fakes), _to_tensor(reals), normalize=True).flatten().double().numpy()
+
+
+@functools.lru_cache(maxsize=2)
+def _dists_net(place: str) -> DISTS:
+    from s2f_utils.models.dists import DISTS
+
+    net, own = DISTS(), _load("dists")
+    vgg = {key: value for key, value in _load("vgg16").items() if key in net.state_dict()}
+    net.load_state_dict({**vgg, **{key: own[key].detach() for key in ("alpha", "beta")}})
+    return net.eval()
+
+
+def _dists(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    import torch
+
+    net = _dists_net(place_of_weights())
+    with torch.inference_mode():
+        return net(_to_tensor(fakes), _to_tensor(reals)).double().numpy()
+
+
+def lpips_alex(fake: np.ndarray, real: np.ndarray) -> float:
+    """LPIPS 0.1 with AlexNet, the one for judging (R. Zhang et al. 2018); 0 is the same picture."""
+    check_pair(fake, real)
+    return float(_lpips("alex", fake[None], real[None])[0])
+
+
+def lpips_vgg(fake: np.ndarray, real: np.ndarray) -> float:
+    """LPIPS 0.1 with VGG-16, the one that networks are trained with (R. Zhang et al. 2018); 0 is the same picture."""
+    check_pair(fake, real)
+    return float(_lpips("vgg", fake[None], real[None])[0])
+
+
+def dists(fake: np.ndarray, real: np.ndarray) -> float:
+    """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020), in [0, 1]; 0 is the same picture."""
+    check_pair(fake, real)
+    return float(_dists(fake[None], real[None])[0])
+
+
+def _needs(*names: str, package: str = "", side_px: int = 1):
+    def missing(height: int, width: int) -> str:
+        if package and importlib.util.find_spec(package) is None:
+            return f"needs a further package: pip install {package}"
+        if min(height, width) < side_px:
+            return f"needs pictures of at least {side_px} px, these have {min(height, width)}"
+        return weights.problem(*names)
+
+    return missing
+
+
+register(
+    Metric(
+        "lpips_alex", lpips_alex, False, 4, "", "lpips.LPIPS(net='alex')", title="LPIPS alex", question="real",
+        batch=in_batches(functools.partial(_lpips, "alex")), missing=_needs("alexnet", package="lpips", side_px=64),
+    ),
+    Metric(
+        "lpips_vgg", lpips_vgg, False, 4, "", "lpips.LPIPS(net='vgg')", title="LPIPS vgg", question="real",
+        batch=in_batches(functools.partial(_lpips, "vgg")), missing=_needs("vgg16", package="lpips", side_px=32),
+    ),
+    Metric(
+        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real", batch=in_batches(_dists),
+        missing=_needs("vgg16", "dists", side_px=32),
+    ),
+)  # fmt: skip

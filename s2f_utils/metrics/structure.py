@@ -1,0 +1,140 @@
+"""Metrics of structure, sharpness, spectrum and colour that need no weights: MS-SSIM, FSIM and what looks real."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from s2f_utils.metrics.registry import Metric, check_pair, in_batches, luminance, register
+
+MS_SSIM_SIDE_PX = 161  # five scales of an 11x11 window
+FSIM_SIDE_PX = 24
+SPECTRUM_SIDE_PX = 16
+FINEST_OCTAVE = (0.25, 0.5)  # cycles a pixel; every further octave has half of both
+NUM_OCTAVES = 5
+
+
+def _stacked(pictures: np.ndarray):
+    """uint8 (N, H, W, C) → float32 tensor (N, C, H, W)."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float()
+
+
+def _ms_ssim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    import piq
+    import torch
+
+    grey = [_stacked(np.stack([luminance(p) for p in side])[..., None]) for side in (fakes, reals)]
+    with torch.inference_mode():
+        return piq.multi_scale_ssim(*grey, data_range=255.0, reduction="none").double().numpy()
+
+
+def ms_ssim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Multi-scale structural similarity on grey (PIL's "L"), five scales, in [0, 1] (Wang, Simoncelli, Bovik 2003)."""
+    check_pair(fake, real)
+    return float(_ms_ssim(fake[None], real[None])[0])
+
+
+def _fsim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    import piq
+    import torch
+
+    pair = (_stacked(side) for side in (fakes, reals))
+    with torch.inference_mode():
+        return piq.fsim(*pair, data_range=255.0, chromatic=False, reduction="none").double().numpy()
+
+
+def fsim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011)."""
+    check_pair(fake, real)
+    return float(_fsim(fake[None], real[None])[0])
+
+
+def gradient(picture: np.ndarray) -> float:
+    """Mean of √(Δx² + Δy²), forward differences of the grey values in [0, 255]: how much there is to see up close."""
+    grey = luminance(picture).astype(np.float64)
+    across, down = np.diff(grey, axis=1)[:-1], np.diff(grey, axis=0)[:, :-1]
+    return float(np.sqrt(across**2 + down**2).mean())
+
+
+def sharpness(fake: np.ndarray, real: np.ndarray) -> float:
+    """The output's mean gradient over the truth's: below 1 is softer, above 1 is harsher; NaN for a blank truth.
+
+    Grain raises it as detail does, so that it says nothing alone (../docs/metrics.md).
+    """
+    check_pair(fake, real)
+    true = gradient(real)
+    return gradient(fake) / true if true else float("nan")
+
+
+@functools.lru_cache(maxsize=8)
+def _octaves(height: int, width: int) -> tuple[np.ndarray, ...]:
+    """Masks of the octaves in the half plane of `rfft2`, from the finest to the coarsest that has enough values."""
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    masks, (low, high) = [], FINEST_OCTAVE
+    while len(masks) < NUM_OCTAVES and np.count_nonzero(mask := (radius >= low) & (radius < high)) >= 8:
+        masks.append(mask)
+        low, high = low / 2, high / 2
+    return tuple(masks)
+
+
+def _power(picture: np.ndarray) -> np.ndarray:
+    grey = luminance(picture).astype(np.float64)
+    window = np.hanning(grey.shape[0])[:, None] * np.hanning(grey.shape[1])[None]  # the edges are no detail
+    power = np.abs(np.fft.rfft2((grey - grey.mean()) * window)) ** 2
+    return np.array([power[mask].mean() for mask in _octaves(*grey.shape)])
+
+
+def spectrum_db(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """How much more power the output has than the truth, in dB for each octave, from the finest: float64 (octaves,).
+
+    The radial power spectrum of the grey picture under a Hann window; octave 0 is 1/4 to 1/2 cycle a pixel, octave 1 is
+    1/8 to 1/4, up to five. Minus: detail of this size is missing; plus: there is too much of it. A quarter of a
+    quantisation step's power is added to both, so that flat pictures have a value.
+    """
+    check_pair(fake, real)
+    if min(real.shape[:2]) < SPECTRUM_SIDE_PX:
+        raise ValueError(f"pictures of at least {SPECTRUM_SIDE_PX} px are needed, got {real.shape[:2]}")
+    floor = real.shape[0] * real.shape[1] / 12 / 4
+    return 10 * np.log10((_power(fake) + floor) / (_power(real) + floor))
+
+
+def spectrum(fake: np.ndarray, real: np.ndarray) -> float:
+    """The mean over octaves of the absolute value of `spectrum_db`, in dB."""
+    return float(np.abs(spectrum_db(fake, real)).mean())
+
+
+def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
+    """Mean colour difference over pixels, CIEDE2000 (Sharma et al. 2005); about 1 is just noticeable side by side."""
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    check_pair(fake, real)
+    return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
+
+
+def _at_least(side_px: int):
+    def missing(height: int, width: int) -> str:
+        small = min(height, width) < side_px
+        return f"needs pictures of at least {side_px} px, these have {min(height, width)}" if small else ""
+
+    return missing
+
+
+register(
+    Metric(
+        "ms_ssim", ms_ssim, True, 4, "", "piq.multi_scale_ssim, piqa.MS_SSIM", title="MS-SSIM", best=1.0,
+        batch=in_batches(_ms_ssim), missing=_at_least(MS_SSIM_SIDE_PX),
+    ),
+    Metric(
+        "fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, batch=in_batches(_fsim),
+        missing=_at_least(FSIM_SIDE_PX),
+    ),
+    Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
+    Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
+    Metric(
+        "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", title="spectrum error", question="real",
+        missing=_at_least(SPECTRUM_SIDE_PX),
+    ),
+)  # fmt: skip
