@@ -1,7 +1,8 @@
-"""The leaderboard of CUHK 88/100, track A, from saved outputs: `python benchmarks/leaderboard_cuhk.py --data data/cuhk RUN…`
+"""The leaderboard of CUHK 88/100, track A, from saved outputs.
 
-RUN as in `s2f leaderboard`. Writes results/leaderboard_cuhk.json, which README.md's table comes from (`make tables`):
-numbers only, no pictures. Rows of runs that are not given this time are kept.
+`python benchmarks/leaderboard_cuhk.py --data data/cuhk RUN…`, RUN as in `s2f leaderboard`. Writes
+results/leaderboard_cuhk.json, which README.md's table comes from (`make tables`): numbers only, no pictures. Rows of
+runs that are not given this time are kept.
 """
 
 from __future__ import annotations

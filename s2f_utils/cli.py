@@ -269,7 +269,7 @@ def _metric_names(text: str) -> tuple[str, ...]:
     names = [n for part in text.split(",") if part.strip() for n in groups.get(part.strip(), (part.strip(),))]
     unknown = [name for name in names if name not in metrics.METRICS]
     if unknown or not names:
-        raise ValueError(f"--metrics {text!r}: the metrics are {', '.join(metrics.METRICS)}, all, project1")
+        raise ValueError(f"--metrics {text!r}: the metrics are {', '.join(metrics.ALL_METRICS)}, all, project1")
     return tuple(dict.fromkeys(names))
 
 

@@ -122,6 +122,14 @@ RAW_PROFILES: dict[str, dict[str, int]] = {
 }
 
 
+# What notebook 06 measures: drawn faces (how many, how large), images of its training, steps of its patch tests.
+METRICS_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 1_000, "size_px": 256, "images": 40_000, "patch_steps": 600},
+    "demo": {"num": 360, "size_px": 128, "images": 6_000, "patch_steps": 200},
+    "fast": {"num": 80, "size_px": 64, "images": 480, "patch_steps": 8},
+}
+
+
 class ConfigError(ValueError):
     """A setting that does not exist or has an impossible value."""
 

@@ -159,12 +159,11 @@ def refuse_leaks(manifest: Manifest, split: str) -> None:
     """
     if split == "train":
         return
-    pairs = [pair for pair in manifest.pairs if pair.split in ("train", split) and pair.photo]
+    pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         hashes = list(pool.map(lambda pair: duplicates.perceptual_hash(_photo(pair)), pairs))
     twins = duplicates.find_twins(hashes, lambda n: _photo(pairs[n]), [pair.split for pair in pairs])
-    sure = [f"train/{pairs[t.first].id} = {split}/{pairs[t.second].id}" if pairs[t.first].split == "train"
-            else f"train/{pairs[t.second].id} = {split}/{pairs[t.first].id}" for t in twins if t.sure]  # fmt: skip
+    sure = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins if twin.sure]
     if sure:
         raise DataError(
             f"{manifest.path}: {len(sure)} photos of the split {split!r} are among the training photos"

@@ -338,7 +338,7 @@ def as_dict(board: Leaderboard) -> dict[str, Any]:
     for row in board.rows:
         intervals = {column: row.interval(column) for column in board.columns}
         rows.append(
-            {"model": row.label, "kind": row.kind, "league": row.league, "seed": row.seed}
+            {"key": row.key, "model": row.label, "kind": row.kind, "league": row.league, "seed": row.seed}
             | {c: _number(i.mean) if i else None for c, i in intervals.items()}
             | {k: _number(v) if isinstance(v, float) else v for k, v in row.details.items()}
             | {"intervals": {c: [_number(i.low), _number(i.high)] for c, i in intervals.items() if i}}

@@ -17,6 +17,7 @@ _STYLE = """
 .gallery img { width: {{ px }}px; height: {{ px }}px; display: block; }
 img.figure { max-width: 100%; background: white; border-radius: 4px; }
 tr.control td { font-style: italic; }
+td:first-child { white-space: normal; min-width: 13rem; }
 details summary { cursor: pointer; }
 """
 _BODY = """
@@ -51,7 +52,7 @@ only filtered should not pass for real.</p>
 <h2>{{ model.label }}</h2>
 <p>From the worst to the best by SSIM, {{ model.figures|length }} of {{ num }}: what went in, the output, the truth.</p>
 <details{% if loop.first %} open{% endif %}><summary>pictures</summary><div class="gallery">
-{% for f in model.figures %}<figure>{% for uri in f.pictures %}<img src="{{ uri }}" alt="{{ f.id }}" loading="lazy">
+{% for f in model.figures %}<figure>{% for uri in f.pictures %}<img src="{{ uri }}" alt="{{ f.id }}">
 {% endfor %}<figcaption>{{ f.id }} · {{ f.ssim }}</figcaption></figure>{% endfor %}
 </div></details>
 {% endfor %}

@@ -148,7 +148,7 @@ def problem(*names: str) -> str:
         return ""
     size = sum(entry.size for entry in gone) / 1e6
     listed = " ".join(entry.name for entry in gone)
-    return f"its weights are not here ({size:,.0f} MB): s2f weights {listed}"
+    return f"its weights are not here ({size:,.{0 if size >= 10 else 1}f} MB): s2f weights {listed}"
 
 
 def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:

@@ -293,14 +293,13 @@ def textures(num: int, spread: int, seed: int) -> np.ndarray:
 def test_the_patch_test_tells_textures_apart_and_not_the_same():
     who = [f"p{n}" for n in range(20)]
     real = textures(20, 20, 0)
-    apart = metrics.patch_test(textures(20, 32, 1), real, who, num_steps=60)
+    apart = metrics.patch_test(textures(20, 32, 1), real, who, num_steps=30)
     assert apart.auc > 0.9 and apart.per_image.mean() == pytest.approx(apart.auc)
-    alike = metrics.patch_test(textures(20, 20, 2), real, who, num_steps=60)
+    alike = metrics.patch_test(textures(20, 20, 2), real, who, num_steps=30)
     assert abs(alike.auc - 0.5) < 0.2 < apart.auc - alike.auc
     assert len(alike.folds) == 5 and alike.spread == pytest.approx(np.std(alike.folds))
-    again = metrics.patch_test(textures(20, 20, 2), real, who, num_steps=60)
-    assert again.auc == alike.auc and (again.per_image == alike.per_image).all()
-    assert metrics.patch_test(textures(20, 20, 2), real, who, num_steps=60, seed=1).auc != alike.auc
+    short = [metrics.patch_test(real, real, who, num_steps=2, seed=seed) for seed in (0, 0, 1)]
+    assert short[0].auc == short[1].auc != short[2].auc and (short[0].per_image == short[1].per_image).all()
 
 
 def test_the_patch_test_leaves_torchs_generator_and_inputs_alone():
@@ -359,7 +358,7 @@ def test_filtered_pictures_have_the_photos_sharpness_and_no_more(photo):
     soft = np.stack([blurred(photo, 4), blurred(photo, 3)])
     made = metrics.filtered(soft, photo[None])
     sharpness = np.mean([structure.gradient(p) for p in made]) / structure.gradient(photo)
-    assert sharpness == pytest.approx(0.95, abs=0.02) > np.mean([structure.sharpness(s, photo) for s in soft])
+    assert np.mean([structure.sharpness(s, photo) for s in soft]) < 0.9 and sharpness == pytest.approx(0.95, abs=0.02)
     assert (made == metrics.filtered(soft, photo[None])).all() and made.dtype == np.uint8
     assert np.abs(made.astype(int).mean() - soft.mean()) < 1
     np.testing.assert_array_equal(metrics.filtered(noisy(photo)[None], photo[None])[0], noisy(photo))
@@ -417,10 +416,10 @@ def test_frechet_and_kernel_distance_by_hand():
 
 
 def test_frechet_distance_agrees_with_the_matrix_root():
-    from scipy.linalg import sqrtm
-
     rng = np.random.default_rng(1)
     a, b = rng.normal(size=(60, 8)) @ rng.normal(size=(8, 8)), rng.normal(size=(50, 8)) + 1
     one, two = np.cov(a.T), np.cov(b.T)
-    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(one + two - 2 * sqrtm(one @ two).real)
+    expected = np.square(a.mean(0) - b.mean(0)).sum() + (
+        np.trace(one + two) - 2 * np.sqrt(np.linalg.eigvals(one @ two).real).sum()
+    )
     assert distribution.frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)

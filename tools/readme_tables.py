@@ -1,6 +1,6 @@
-"""Write the tables of README.md from benchmarks/results/*.json, between their markers: `make tables`.
+"""Write the tables of README.md and docs/ from benchmarks/results/*.json, between their markers: `make tables`.
 
-`--check` changes nothing and fails when the README does not say what the results say.
+`--check` changes nothing and fails when a file does not say what the results say.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,21 +76,69 @@ def _faces_table(found: dict[str, Any]) -> str:
     )
 
 
+def _results(results: Path, name: str) -> dict[str, Any] | None:
+    path = results / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else None
+
+
 def quality_table(results: Path = RESULTS) -> str:
-    """pix2pix on CUHK's 88 pairs beside the trivial rows, from cuhk_pix2pix.json."""
-    path = results / "cuhk_pix2pix.json"
-    if not path.exists():
-        return "Not measured yet."
-    found = json.loads(path.read_text(encoding="utf-8"))["results"]
-    names = ["ssim", "psnr", "mse", "l1", "l2_norm"]
-    digits = {"ssim": 4, "psnr": 2, "mse": 0, "l1": 2, "l2_norm": 0}
+    """The leaderboard of CUHK's 100 test faces, from leaderboard_cuhk.json."""
+    found = _results(results, "leaderboard_cuhk")
+    if not found:
+        return ""
+    digits = {"ssim": 3, "psnr": 1, "l1": 1, "fsim": 3, "sharpness": 2, "patch_auc": 2, "rank1": 2}
+    names = ["SSIM ↑", "PSNR ↑", "L1 ↓", "FSIM ↑", "sharpness → 1", "patch AUC → 0.5", "rank-1 ↑"]
 
     def cell(row: dict[str, Any], name: str) -> str:
-        value = row[name]
-        return f"{value['mean']:.{digits[name]}f} ({value['low']:.{digits[name]}f}–{value['high']:.{digits[name]}f})"
+        if row.get(name) is None:
+            return "–"
+        low, high = row["intervals"][name]
+        spread = f" ({low:.{digits[name]}f}–{high:.{digits[name]}f})" if name in ("ssim", "psnr", "l1") else ""
+        return f"{row[name]:.{digits[name]}f}{spread}"
 
-    rows = [[row["label"], *(cell(row, name) for name in names)] for row in found["rows"]]
-    return table(["CUHK 88/100, 256 px", "SSIM ↑", "PSNR ↑", "MSE ↓", "L1 ↓", "L2 norm ↓"], rows)
+    rows = [[f"{row['model']}", row["league"], *(cell(row, name) for name in digits)] for row in found["rows"]]
+    return table(["CUHK 88/100, 256 px", "league", *names], rows) + f"\n\n{found['retrieval_note']}"
+
+
+def patch_table(results: Path = RESULTS) -> str:
+    """What the patch test says of known pictures, from patch_test.json."""
+    found = _results(results, "patch_test")
+    if not found:
+        return ""
+    rows = [
+        [r["pictures"], f"{r['auc']:.3f}", " ".join(f"{a:.3f}" for a in r["auc_by_seed"]), f"{r['std_over_folds']:.3f}"]
+        for r in found["rows"]
+    ]
+    head = ["CUHK's 100 test photos against", "area", "of each seed", "standard deviation over folds"]
+    return table(head, rows)
+
+
+def traps_table(results: Path = RESULTS) -> str:
+    """What common errors do to scores, from traps.json."""
+    found = _results(results, "traps")
+    if not found:
+        return ""
+
+    def shown(values: dict[str, float]) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in values.items())
+
+    rows = [[r["trap"], r["metric"], shown(r["right"]), shown(r["with_the_error"])] for r in found["rows"]]
+    return table(["error", "metric", "right", "with the error"], rows) + f"\n\nThe model is “{found['model']}”."
+
+
+def metrics_speed_table(results: Path = RESULTS) -> str:
+    """Times of the metrics, from metrics_speed.json."""
+    path = results / "metrics_speed.json"
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    r = found["results"]
+    rows = [[name, f"{value:g} ms"] for name, value in r["milliseconds_a_pair"].items()]
+    return (
+        f"At {r['size_px']} px ({_machine(found)}):\n\n{table(['metric', 'time a pair'], rows)}\n\n1,000 pairs through"
+        f" all of them, with retrieval: {r['seconds_for_1000_pairs']:.0f} s. The patch test on 100 pictures:"
+        f" {r['patch_test_seconds_for_100_images']:.0f} s."
+    )
 
 
 def _machine(found: dict[str, Any]) -> str:
@@ -98,30 +147,40 @@ def _machine(found: dict[str, Any]) -> str:
     return f"{where}, torch {machine['torch'].split('+')[0]}"
 
 
-def filled(text: str, results: Path = RESULTS) -> str:
-    """README's text with both tables in place. Raises ValueError when a pair of markers is missing."""
-    for name, content in (("bench", speed_table(results)), ("quality", quality_table(results))):
+# file → marker → what stands there
+TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
+    "README.md": {"bench": speed_table, "quality": quality_table},
+    "docs/metrics.md": {"patch-test": patch_table, "traps": traps_table, "metrics-speed": metrics_speed_table},
+}
+
+
+def filled(text: str, results: Path = RESULTS, file: str = "README.md") -> str:
+    """A file's text with its tables in place. Raises ValueError when a pair of markers is missing."""
+    for name, make in TABLES[file].items():
         start, end = f"<!-- {name}:start -->", f"<!-- {name}:end -->"
         if start not in text or end not in text:
-            raise ValueError(f"README.md has no markers {start} … {end}")
+            raise ValueError(f"{file} has no markers {start} … {end}")
         head, rest = text.split(start, 1)
-        text = f"{head}{start}\n\n{content or 'Not measured yet.'}\n\n{end}{rest.split(end, 1)[1]}"
+        text = f"{head}{start}\n\n{make(results) or 'Not measured yet.'}\n\n{end}{rest.split(end, 1)[1]}"
     return text
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line; 0 when README.md says what the results say."""
+    """Command line; 0 when the files say what the results say."""
     parser = argparse.ArgumentParser(prog="readme_tables", description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit status 1 when out of date")
     options = parser.parse_args(arguments)
-    readme = ROOT / "README.md"
-    before = readme.read_text(encoding="utf-8")
-    after = filled(before)
-    if options.check:
-        print("README.md is " + ("up to date" if before == after else "out of date: run 'make tables'"))
-        return int(before != after)
-    readme.write_text(after, encoding="utf-8")
-    return 0
+    stale = 0
+    for file in TABLES:
+        path = ROOT / file
+        before = path.read_text(encoding="utf-8")
+        after = filled(before, file=file)
+        if options.check:
+            print(f"{file} is " + ("up to date" if before == after else "out of date: run 'make tables'"))
+            stale |= before != after
+        else:
+            path.write_text(after, encoding="utf-8")
+    return int(stale)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,239 @@
+"""The leaderboard: from saved outputs alone, beside the answers that need no model, and the same every time."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import data_prep
+from s2f_utils import images, leaderboard, metrics
+from s2f_utils.cli import main
+from s2f_utils.datasets import DataError, read_manifest
+from s2f_utils.evaluation import refuse_leaks
+from s2f_utils.synthetic import draw_face
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """30 drawn faces, 12 of them for testing."""
+    root = tmp_path_factory.mktemp("board") / "raw"
+    for n in range(30):
+        face = draw_face(n, size_px=SIZE)
+        split = "test" if n < 12 else "train"
+        images.save(root / split / "sketches" / f"p{n:02d}.png", face.sketch)
+        images.save(root / split / "photos" / f"p{n:02d}.png", face.photo)
+    return data_prep.make_pairs(root, root.parent / "set", size_px=SIZE, progress=False).parent
+
+
+def save_outputs(data, folder, change, suffix=".png"):
+    """Outputs made from the true photos by `change`."""
+    rng = np.random.default_rng(0)
+    for pair in read_manifest(data).split("test"):
+        made = change(images.load_rgb(pair.photo).astype(float), rng)
+        images.save(folder / f"{pair.id}{suffix}", np.clip(np.rint(made), 0, 255).astype(np.uint8))
+    return folder
+
+
+def run_folder(data, root, name, seed, spread, init=None):
+    """A folder as training and evaluation leave it."""
+    folder = root / name
+    save_outputs(
+        data, folder / "evaluation" / "outputs" / "deterministic", lambda p, g: p + g.normal(0, spread, p.shape)
+    )
+    (folder / "config.json").write_text(json.dumps({"config": {"seed": seed}, "init": init}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(data, tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    return [
+        run_folder(data, root, "0001-near", 0, 10),
+        run_folder(data, root, "0002-near", 1, 11),
+        run_folder(data, root, "0003-far", 0, 40, init="weights.safetensors"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def board(data, runs):
+    manifest = read_manifest(data)
+    ids = [pair.id for pair in manifest.split("test")]
+    entries = [entry for run in runs for entry in leaderboard.find_outputs(str(run), ids)]
+    return leaderboard.build(entries, manifest, patch_seeds=1, patch_steps=3)
+
+
+def test_every_row_is_there_and_measured_by_its_pictures(board, data):
+    keys = [row.key for row in board.rows]
+    assert keys[:3] == ["near, seed 0", "near, seed 1", "far, seed 0"]  # from the highest SSIM down
+    assert keys[3:] == ["filtered", "hair", *metrics.TRIVIAL_ROWS]
+    pairs = read_manifest(data).split("test")
+    truth = np.stack([images.load_rgb(pair.photo) for pair in pairs])
+    sketches = np.stack([images.load_rgb(pair.sketch) for pair in pairs])
+    expected = metrics.measure(sketches, truth, ("ssim", "fsim", "sharpness"))
+    for column, values in expected.items():
+        np.testing.assert_array_equal(board.row("sketch").values[column], values)
+    far = board.row("far, seed 0")
+    assert far.league == "open" and board.row("near, seed 0").league == "18-only" == board.row("ridge").league
+    assert far.mean("ssim") < board.row("near, seed 0").mean("ssim")
+    assert board.row("near, seed 0").mean("rank1") > 0.6 > 0.3 > board.row("mean").mean("rank1")
+    assert len(far.details["spectrum_db"]) >= 4 and far.details["spectrum_db"][0] > 2  # noise: too much fine detail
+    assert "ms_ssim" in board.missing and "161 px" in board.missing["ms_ssim"]
+    assert list(board.row("hair").values) == ["rank1", "rank5", "mrr"]
+    assert board.row("near, seed 0").values["patch_auc"].shape == (12,)
+
+
+def test_seeds_are_taken_together_and_models_compared_in_pairs(board):
+    (group,) = leaderboard.over_seeds(board)
+    means = [board.row(f"near, seed {k}").mean("psnr") for k in (0, 1)]
+    assert group["seeds"] == [0, 1] and group["psnr"]["mean"] == pytest.approx(np.mean(means), abs=1e-4)
+    assert group["psnr"]["std"] == pytest.approx(np.std(means, ddof=1), abs=1e-4)
+    rows = {(row["model"], row["seed"]): row for row in leaderboard.as_dict(board)["rows"]}
+    mean, low, high = rows["far", 0]["paired"]["best"]["ssim"]
+    assert low <= mean <= high < 0
+    assert (
+        set(rows["near", 0]["paired"]) == {"ridge", "filtered"}
+        and rows[metrics.TRIVIAL_ROWS["ridge"], None]["paired"] == {}
+    )
+
+
+def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
+    page = leaderboard.write(board, tmp_path / "out", gallery=4)
+    facts = json.loads((tmp_path / "out" / "leaderboard.json").read_text(encoding="utf-8"))
+    markdown = (tmp_path / "out" / "leaderboard.md").read_text(encoding="utf-8")
+    html = page.read_text(encoding="utf-8")
+    near = facts["rows"][0]
+    assert (near["model"], near["league"], near["seed"]) == ("near", "18-only", 0)
+    assert near["ssim"] == pytest.approx(board.rows[0].mean("ssim"), abs=1e-5)
+    shown = f"{near['ssim']:.4f} [{near['intervals']['ssim'][0]:.4f}, {near['intervals']['ssim'][1]:.4f}]"
+    assert shown in markdown and f"{near['ssim']:.4f}" in html
+    for text in (markdown, html):
+        assert "artists of CUFS looked at the photo" in text and "s2f weights alexnet" in text
+    assert "not evidence" in html and html.count("<figure>") == 3 * 4 and 'src="http' not in html
+    with open(tmp_path / "out" / "per_image.csv", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert len(table) == len(board.rows) * 12
+    first = next(line for line in table if line["row"] == "near, seed 0")
+    assert float(first["psnr"]) == pytest.approx(board.row("near, seed 0").values["psnr"][0], rel=1e-5)
+    worst = np.argsort(board.row("far, seed 0").values["ssim"])[0]
+    gallery = html[html.index("<h2>far") :]
+    assert f"{board.ids[worst]} ·" in gallery[: gallery.index("</figure>")]  # the worst comes first
+
+
+def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
+    arguments = ["leaderboard", f"mine={runs[0]}", "--data", str(data), "--patch-seeds", "0", "--gallery", "0"]
+    tables = []
+    for name in ("a", "b"):
+        assert main([*arguments, "--out", str(tmp_path / name), "--open", "mine"]) == 0
+        facts = json.loads((tmp_path / name / "leaderboard.json").read_text(encoding="utf-8"))
+        tables.append({k: v for k, v in facts.items() if k != "machine"})
+    assert tables[0] == tables[1]
+    row = tables[0]["rows"][0]
+    assert (row["model"], row["league"], row["seed"]) == ("mine", "open", 0)
+    assert "| mine | open | 0 |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda d, t: str(t / "nowhere"), "no such folder"),
+        (lambda d, t: str(t), "no outputs here"),
+        (lambda d, t: str(save_outputs(d, t / "few", lambda p, g: p).joinpath("p03.png").unlink() or t / "few"),
+         "1 of 12 outputs are missing (such as p03.png)"),
+        (lambda d, t: str(save_outputs(d, t / "small", lambda p, g: p[::2, ::2])), "32x32, 64x64 pixels"),
+    ],
+)  # fmt: skip
+def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make, message, capsys):
+    bad = make(data, tmp_path)
+    assert main(["leaderboard", str(runs[0]), bad, "--data", str(data), "--out", str(tmp_path / "out")]) == 2
+    shown = capsys.readouterr().err
+    assert message in shown and "Traceback" not in shown and not (tmp_path / "out").exists()
+
+
+def test_jpeg_outputs_are_refused(data, tmp_path):
+    from PIL import Image
+
+    folder = save_outputs(data, tmp_path / "made", lambda p, g: p)
+    for path in list(folder.iterdir()):
+        Image.open(path).save(path.with_suffix(".jpg"))
+        path.unlink()
+    with pytest.raises(DataError, match="12 outputs are JPEG or WebP"):
+        leaderboard.find_outputs(str(folder), [pair.id for pair in read_manifest(data).split("test")])
+
+
+def test_names_leagues_and_metrics_that_are_not_there(data, runs, tmp_path, capsys):
+    base = ["leaderboard", str(runs[0]), "--data", str(data), "--out", str(tmp_path / "out")]
+    for extra, message in (
+        (["--open", "other"], "no model of this name: near"),
+        (["--metrics", "beauty"], "the metrics are ssim"),
+        (["--patch-seeds", "-1"], "0 or more"),
+        (["--split", "val"], "no pairs in the split 'val'"),
+    ):
+        assert main([*base, *extra]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_test_photo_among_the_training_photos_is_refused(data, tmp_path, runs, capsys):
+    copy = tmp_path / "set"
+    shutil.copytree(data, copy)
+    refuse_leaks(read_manifest(copy), "test")
+    from PIL import Image
+
+    nearly = Image.open(copy / "photos" / "p00.png").resize((48, 48)).resize((SIZE, SIZE))
+    nearly.save(copy / "photos" / "p20.png")
+    with pytest.raises(DataError, match=r"1 photos of the split 'test'.*train/p20 = test/p00.*--drop-leaks"):
+        refuse_leaks(read_manifest(copy), "test")
+    assert main(["leaderboard", str(runs[0]), "--data", str(copy), "--out", str(tmp_path / "out")]) == 2
+    assert "among the training photos" in capsys.readouterr().err
+
+
+def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
+    for n in range(12):
+        face = draw_face(n, size_px=96)
+        for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
+            images.save(tmp_path / "raw" / side / f"{n:02d}.png", picture[:, 12:84])
+    data = data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=128, fit="pad", progress=False).parent
+    pairs = read_manifest(data).split("test")
+    for pair in pairs:
+        made = images.load_rgb(pair.photo)
+        left, top, width, height = images.read_content_box(pair.photo)
+        inside = made[top : top + height, left : left + width].copy()
+        made[:] = 255  # a wrong frame costs nothing
+        made[top : top + height, left : left + width] = inside
+        images.save(tmp_path / "out" / f"{pair.id}.png", made)
+    entries = leaderboard.find_outputs(str(tmp_path / "out"), [pair.id for pair in pairs])
+    board = leaderboard.build(entries, read_manifest(data), columns=("ssim", "psnr", "l1"), patch_seeds=0)
+    assert board.row("out").mean("ssim") == 1.0 and board.row("out").mean("l1") == 0.0
+    assert np.isinf(board.row("out").mean("psnr"))
+    assert leaderboard.as_dict(board)["rows"][0]["psnr"] is None
+
+
+def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeypatch):
+    from s2f_utils import checkpoints, models
+
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    model = tmp_path / "g.safetensors"
+    checkpoints.save_generator(model, net, {"direction": "sketch-to-photo", "size_px": SIZE})
+    names = "ssim,lpips_alex,project1"
+    assert main(["evaluate", str(model), "--data", str(data), "--out", str(tmp_path / "e"), "--metrics", names]) == 0
+    shown = capsys.readouterr().out
+    assert "not measured: lpips_alex: its weights are not here" in shown and "SSIM 3X3" in shown
+    facts = json.loads((tmp_path / "e" / "metrics.json").read_text(encoding="utf-8"))
+    assert "lpips_alex" in facts["not_measured"] and set(facts["rows"]["sketch"]) >= {"ssim", "ssim_3x3", "mse_uint8"}
+
+
+def test_weights_are_listed_and_fetched_by_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert main(["weights"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("not here") == 6 and "non-commercial" in shown
+    assert main(["weights", "vgg19"]) == 2
+    assert "the names are" in capsys.readouterr().err
