@@ -57,18 +57,18 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.5, 4.2), layout="constrained")
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.add_subplot()
     colours = {"model": "C0", "control": "C1", "trivial": "C7"}
-    for label, (x, y, kind) in points.items():
-        axes.scatter(x, y, color=colours[kind], s=28, zorder=3)
-        axes.annotate(
-            label if len(label) < 40 else label[:38] + "…", (x, y), (5, 4), textcoords="offset points", fontsize=7
-        )
+    for number, (label, (x, y, kind)) in enumerate(points.items(), start=1):
+        short = label if len(label) < 50 else label[:48] + "…"
+        axes.scatter(x, y, color=colours[kind], s=90, zorder=3, label=f"{number}  {short}")
+        axes.annotate(str(number), (x, y), ha="center", va="center", color="white", fontsize=7, zorder=4)
     axes.axhline(0.5, color="C2", linewidth=0.8, linestyle=":")
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
     axes.set_ylim(0.4, 1.05)
-    axes.margins(x=0.25)
+    axes.margins(x=0.1)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
     return figure
 
 

@@ -44,8 +44,8 @@ ALLOWED = {
     "pages": {"images"},
     "report": {"config", "evaluation", "images", "metrics", "pages", "tracking", "viz"},
     "training": {
-        "training", "augment", "checkpoints", "config", "datasets", "images", "inference", "live", "losses", "models",
-        "runtime", "tracking", "viz",
+        "training", "augment", "checkpoints", "config", "datasets", "images", "inference", "live", "losses",
+        "metrics", "models", "runtime", "tracking", "viz",
     },
     "widgets": {"images", "live"},
     "cli": {

@@ -49,6 +49,8 @@ def test_black_against_white_by_hand():
     c1 = (0.01 * 255) ** 2
     assert found["ssim"] == pytest.approx(c1 / (255**2 + c1), rel=1e-6)
     assert found["mse_uint8"] == 1 and found["l2_uint8"] == pytest.approx(np.sqrt(16 * 16 * 3))
+    large = [np.tile(p, (11, 11, 1)) for p in (black, white)]  # the luminance counts on the coarsest scale alone
+    assert structure.ms_ssim(*large) == pytest.approx((c1 / (255**2 + c1)) ** 0.1333, rel=1e-3)
     assert found["psnr_uint8"] == pytest.approx(10 * np.log10(255**2))  # 255 squared wraps to 1: 48 dB for the worst
 
 
@@ -194,6 +196,17 @@ def test_fsim_and_ms_ssim_agree_with_piqa(photo, name):
     fake = {"blurred": blurred(photo, 3), "noisy": noisy(photo), "mirrored": photo[:, ::-1].copy()}[name]
     assert structure.fsim(fake, photo) == pytest.approx(PIQA[name][0], abs=1e-4)
     assert structure.ms_ssim(fake, photo) == pytest.approx(PIQA[name][1], abs=1e-4)
+
+
+def test_fsim_by_hand(photo):
+    """Phase congruency and gradients do not see a constant that is added everywhere; of half the contrast they see the
+    gradients alone: FSIM is the mean of (2·½g² + T) / (g² + ¼g² + T) under the phase congruency, T = 160.
+    """
+    grey = np.clip(photo, 40, 200)
+    assert structure.fsim(grey + np.uint8(30), grey) == pytest.approx(1.0, abs=1e-3)
+    ramp = np.repeat(np.abs(np.arange(-64, 64)) * 3, 128).reshape(128, 128).T[..., None].repeat(3, 2).astype(np.uint8)
+    softer = (ramp // 2).astype(np.uint8)
+    assert 160 / 250 < structure.fsim(softer, ramp) < 1.0
 
 
 def test_a_metric_gives_the_same_alone_and_in_a_batch_of_mixed_sizes(photo):

@@ -78,6 +78,21 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
     assert sum(l1[-5:]) < 0.6 * sum(l1[:5])
 
 
+def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
+    from s2f_utils import images, metrics
+
+    run = start(tiny, manifest, tmp_path)
+    assert train(run, progress=False) == "done"
+    event = [e for e in read_log(run.folder)[1] if e["event"] == "sample"][-1]
+    sheet = images.load_rgb(run.folder / event["file"])
+    step = run.config.size_px + 4
+    cut = [
+        [sheet[4 + row * step : (row + 1) * step, 4 + n * step : (n + 1) * step] for n in range(2)] for row in (1, 2)
+    ]
+    for name, values in metrics.measure(*cut, ("ssim", "psnr", "mse", "l1")).items():
+        assert event[name] == pytest.approx(values.mean(), rel=1e-3, abs=2e-4)
+
+
 def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifest, tmp_path):
     def own(m, a, b, live):
         """The paper's update with torch's own functions."""

@@ -27,6 +27,7 @@ from s2f_utils.checkpoints import save_generator
 from s2f_utils.datasets import indices_at
 from s2f_utils.inference import generate
 from s2f_utils.live import LiveValues
+from s2f_utils.metrics import on_device
 from s2f_utils.training.run import TrainingRun
 
 Step = Callable[[Any, Tensor, Tensor, LiveValues], dict[str, Tensor]]
@@ -267,15 +268,21 @@ class _Reporter:
         )
 
     def sample(self) -> None:
-        """Write the sheet of fixed sketches, outputs and truths; draws nothing from the random generators."""
+        """Write the sheet of fixed sketches, outputs and truths, and log their scores; draws nothing at random.
+
+        The pictures are validation pairs where there are some, else training pairs: never the test set.
+        """
         run = self.run
         sketches, photos = run.samples.batch(range(len(run.samples)))
         a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
         fake = generate(run.generator, run.precision.images(images.to_tensor(a)))
-        rows = [images.to_uint8(images.to_tensor(a)), images.to_uint8(fake), images.to_uint8(images.to_tensor(b))]
+        real = images.to_tensor(b)
+        rows = [images.to_uint8(images.to_tensor(a)), images.to_uint8(fake), images.to_uint8(real)]
+        found = on_device.measure(*(on_device.to_grey_levels(side) for side in (fake, real.to(fake.device))))
+        scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
         path = run.folder / "samples" / f"{run.images_seen:08d}.png"
         images.save(path, viz.sheet(rows), generated=True)
-        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}")
+        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **scores)
         self.clock = time.monotonic()
         self.tell("on_sample", path)
 
