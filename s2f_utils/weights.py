@@ -101,6 +101,7 @@ WEIGHTS: dict[str, WeightsFile] = {
 }
 
 
+SHOW_PROGRESS_FROM = 5_000_000  # bytes
 RETRY_AFTER_S = 300.0  # a download that failed is not tried again at once, for every picture of a set
 _failed: dict[tuple[str, Path], tuple[float, str]] = {}
 
@@ -160,6 +161,8 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     found = find(name)
     if found:
         return found
+    from tqdm.auto import tqdm
+
     entry = entry_of(name)
     target = cache_folder() / entry.file_name
     failed_at, message = _failed.get((name, target), (-RETRY_AFTER_S, ""))
@@ -167,11 +170,13 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
         raise WeightsError(message)
     print(f"downloading {entry.file_name} ({entry.size / 2**20:.1f} MB): {entry.what}; licence: {entry.licence}")
     reasons = []
-    for url in entry.urls:
-        try:
-            return fetch(url, target, sha256=entry.sha256, size=entry.size, timeout_s=timeout_s, attempts=attempts)
-        except DownloadError as error:
-            reasons.append(str(error))
+    with tqdm(total=entry.size, unit="B", unit_scale=True, disable=entry.size < SHOW_PROGRESS_FROM) as bar:
+        for url in entry.urls:
+            try:
+                options = {"timeout_s": timeout_s, "attempts": attempts, "on_bytes": bar.update}
+                return fetch(url, target, sha256=entry.sha256, size=entry.size, **options)
+            except DownloadError as error:
+                reasons.append(str(error))
     message = (
         f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
         " name that folder in S2F_WEIGHTS"

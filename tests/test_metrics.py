@@ -11,7 +11,7 @@ import skimage.metrics
 from PIL import Image
 
 from s2f_utils import images, metrics
-from s2f_utils.metrics import baselines, distribution, on_device, pixel, retrieval, structure
+from s2f_utils.metrics import baselines, distribution, on_device, patches, pixel, retrieval, structure
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
 
@@ -323,9 +323,7 @@ def test_the_patch_test_leaves_torchs_generator_and_inputs_alone():
 
 
 def test_area_under_the_curve_by_hand():
-    from s2f_utils.metrics.patch_test import _beaten
-
-    found = _beaten(np.array([[3.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 2.0], [-1.0, -2.0]]))
+    found = patches._beaten(np.array([[3.0, 0.0], [1.0, 1.0]]), np.array([[1.0, 2.0], [-1.0, -2.0]]))
     np.testing.assert_allclose(
         found, [(4 + 2) / 8, 2.5 / 4]
     )  # 3 beats four, 0 beats two; 1 beats two and ties with one
@@ -333,34 +331,31 @@ def test_area_under_the_curve_by_hand():
 
 def test_the_patch_test_keeps_people_apart(monkeypatch):
     """Pictures that know who they are: a network that met the person would tell them, one that did not cannot."""
-    import importlib
-
-    module = importlib.import_module("s2f_utils.metrics.patch_test")
     seen = []
 
     def remember(sides, num_steps):
         seen.append([{int(p[0, 0, 0]) for p in side} for side in sides])
-        return module._network().eval()
+        return patches._network().eval()
 
-    monkeypatch.setattr(module, "_trained", remember)
+    monkeypatch.setattr(patches, "_trained", remember)
     fakes = np.stack([np.full((64, 64, 3), n, np.uint8) for n in range(12)])
     asked = []
-    real_logits = module._logits
+    real_logits = patches._logits
     monkeypatch.setattr(
-        module, "_logits", lambda net, p: asked.append({int(q[0, 0, 0]) for q in p}) or real_logits(net, p)
+        patches, "_logits", lambda net, p: asked.append({int(q[0, 0, 0]) for q in p}) or real_logits(net, p)
     )
-    module.patch_test(fakes, fakes, [f"person {n // 2}" for n in range(12)])
+    patches.patch_test(fakes, fakes, [f"person {n // 2}" for n in range(12)])
     assert len(seen) == 5
     for fold, trained in enumerate(seen):
         for side in (0, 1):
             held = asked[2 * fold + side]
             assert held and not {n // 2 for n in held} & {n // 2 for n in trained[0] | trained[1]}
     with pytest.raises(ValueError, match="5 people or more, got 2"):
-        module.patch_test(fakes[:4], fakes[:4], ["a", "a", "b", "b"])
+        patches.patch_test(fakes[:4], fakes[:4], ["a", "a", "b", "b"])
     with pytest.raises(ValueError, match="at least 64 px"):
-        module.patch_test(fakes[:, :32], fakes, [str(n) for n in range(12)])
+        patches.patch_test(fakes[:, :32], fakes, [str(n) for n in range(12)])
     with pytest.raises(ValueError, match="every picture needs an identity"):
-        module.patch_test(fakes, fakes, ["a"])
+        patches.patch_test(fakes, fakes, ["a"])
 
 
 def test_filtered_pictures_have_the_photos_sharpness_and_no_more(photo):

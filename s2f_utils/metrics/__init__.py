@@ -6,7 +6,7 @@ All take and compare uint8 RGB pictures (H, W, 3) in [0, 255], without any align
 from s2f_utils.metrics import identity, landmarks, perceptual, pixel, structure  # each adds its own to METRICS
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions
 from s2f_utils.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
-from s2f_utils.metrics.patch_test import PATCH_PX, PatchTest, patch_test
+from s2f_utils.metrics.patches import PATCH_PX, PatchTest, patch_test
 from s2f_utils.metrics.registry import METRICS, QUESTIONS, Metric, measure, not_measured
 
 DEFAULT_METRICS = ("ssim", "psnr", "mse", "l1", "l2_norm")
