@@ -42,13 +42,16 @@ class Evaluation:
         }
 
     def table(self) -> str:
-        """The table as text for a terminal."""
+        """The table as text for a terminal, five metrics side by side."""
         rows = self.intervals()
         names = list(next(iter(rows.values())))
         width = max(len(self.labels[row]) for row in rows) + 2
-        lines = [" " * width + "".join(f"{metrics.METRICS[name].heading:>30}" for name in names)]
-        for row, found in rows.items():
-            lines.append(self.labels[row].ljust(width) + "".join(f"{cell(n, i):>30}" for n, i in found.items()))
+        lines = []
+        for start in range(0, len(names), 5):
+            few = names[start : start + 5]
+            lines.append(" " * width + "".join(f"{metrics.METRICS[name].heading:>30}" for name in few))
+            for row, found in rows.items():
+                lines.append(self.labels[row].ljust(width) + "".join(f"{cell(n, found[n]):>30}" for n in few))
         return "\n".join(lines)
 
 

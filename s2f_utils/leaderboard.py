@@ -74,15 +74,13 @@ class Row:
 
     def mean(self, column: str) -> float:
         """The mean over the images that have a value; NaN where the column was not measured."""
-        found = self.values.get(column, np.empty(0))
-        found = found[~np.isnan(found)]
-        return float(found.mean()) if len(found) else float("nan")
+        interval = self.interval(column)
+        return interval.mean if interval else float("nan")
 
     def interval(self, column: str) -> metrics.Interval | None:
         """The 95 % interval over images, None where the column was not measured."""
         found = self.values.get(column, np.empty(0))
-        found = found[~np.isnan(found)]
-        return metrics.bootstrap_mean(found) if len(found) else None
+        return None if np.isnan(found).all() else metrics.bootstrap_mean(found)
 
 
 @dataclass
@@ -374,10 +372,8 @@ def _paired(board: Leaderboard, row: Row) -> dict[str, dict[str, list[float | No
         columns = [c for c in PAIRED if c in row.values and c in other.values]
         found[name] = {}
         for column in columns:
-            both = ~np.isnan(row.values[column]) & ~np.isnan(other.values[column])
-            if both.any():
-                gap = metrics.paired_difference(row.values[column][both], other.values[column][both])
-                found[name][column] = [_number(gap.mean), _number(gap.low), _number(gap.high)]
+            gap = metrics.paired_difference(row.values[column], other.values[column])
+            found[name][column] = [_number(gap.mean), _number(gap.low), _number(gap.high)]
     return found
 
 

@@ -106,6 +106,9 @@ def test_bootstrap_of_constants_and_of_nothing():
     interval = metrics.bootstrap_mean(np.full(5, 2.0))
     assert (interval.mean, interval.low, interval.high) == (2.0, 2.0, 2.0)
     assert metrics.bootstrap_mean(np.array([1.0, np.inf])).mean == np.inf
+    without = metrics.bootstrap_mean(np.array([1.0, np.nan, 3.0]))
+    assert without == metrics.bootstrap_mean(np.array([1.0, 3.0])) and without.mean == 2.0
+    assert np.isnan(metrics.bootstrap_mean(np.array([np.nan])).mean)
     with pytest.raises(ValueError, match="at least one image"):
         metrics.bootstrap_mean(np.array([]))
 

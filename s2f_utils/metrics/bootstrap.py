@@ -19,11 +19,16 @@ class Interval:
 def bootstrap_mean(values: np.ndarray, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
     """The mean of per-image values (N,) and its 95 % percentile interval over resampled images.
 
-    Infinite values (the PSNR of identical pictures) make mean and interval infinite. ValueError when N is 0.
+    Infinite values (the PSNR of identical pictures) make mean and interval infinite; NaN, images that have no value,
+    are left out, and all are NaN when there is no other. ValueError when N is 0.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"values must be (N,) with at least one image, got shape {values.shape}")
+    if np.isnan(values).any():
+        values = values[~np.isnan(values)]
+        if not len(values):
+            return Interval(np.nan, np.nan, np.nan)
     if not np.isfinite(values).all():
         mean = float(values.mean())
         return Interval(mean, mean, mean)
