@@ -178,12 +178,14 @@ def build(
 
     columns: metrics of `metrics.METRICS`. patch_seeds: how often the patch test is repeated (0: left out). patch_steps:
     its length; None: the protocol's. open_league: names of models that saw other data. say: called with what is being
-    measured. Raises DataError when the split is empty, when outputs are of several sizes, or when a test image is among
-    the training images.
+    measured. Raises DataError when the split or the training split is empty, when outputs are of several sizes, or when
+    a test image is among the training images.
     """
     pairs = manifest.split(split)
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
+    if not manifest.split("train"):
+        raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
     refuse_leaks(manifest, split)
     ids, people = [pair.id for pair in pairs], [pair.identity for pair in pairs]
     made = {}
@@ -276,7 +278,7 @@ def _add_retrieval(board: Leaderboard, cut, say) -> None:
     gallery = retrieval.features(cut(board.pictures["truth"]))
     for row in board.rows:
         row.values |= retrieval.scores(retrieval.ranks(retrieval.features(cut(board.pictures[row.key])), gallery))
-    hair = Row(HAIR, "hair alone (the sketch without its face)", "control", board.league)
+    hair = Row(HAIR, "hair alone (what went in, without its face)", "control", board.league)
     board.pictures[HAIR] = retrieval.without_face(board.pictures["input"])
     bald = retrieval.without_face(board.pictures["truth"])
     found = [retrieval.features(cut(pictures)) for pictures in (board.pictures[HAIR], bald)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import shutil
 
@@ -153,6 +154,14 @@ def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make,
     assert main(["leaderboard", str(runs[0]), bad, "--data", str(data), "--out", str(tmp_path / "out")]) == 2
     shown = capsys.readouterr().err
     assert message in shown and "Traceback" not in shown and not (tmp_path / "out").exists()
+
+
+def test_a_set_without_training_pairs_is_refused(data, runs):
+    manifest = read_manifest(data)
+    only_test = dataclasses.replace(manifest, pairs=manifest.split("test"))
+    entries = leaderboard.find_outputs(str(runs[0]), [pair.id for pair in only_test.pairs])
+    with pytest.raises(DataError, match="no training pairs"):
+        leaderboard.build(entries, only_test)
 
 
 def test_jpeg_outputs_are_refused(data, tmp_path):
