@@ -56,7 +56,7 @@ def main() -> None:
     for run in args.runs:
         for entry in leaderboard.find_outputs(run, [pair.id for pair in pairs]):
             made = np.stack([images.load_rgb(entry.files[pair.id]) for pair in pairs])
-            tests[entry.name] = (made, photos, people, None)
+            tests[entry.label] = (made, photos, people, None)
     path = common.RESULTS / "patch_test.json"
     rows = json.loads(path.read_text(encoding="utf-8"))["results"]["rows"] if path.exists() else []
     for name, (fakes, reals, who, others) in tests.items():

@@ -98,7 +98,7 @@ def main() -> None:
     row("a Fréchet distance of few pictures (8x8 grey values as features)", "FD", {"the same people": 0.0}, sizes)
     aliased = round(frechet_distance(thumbnails(photos, Image.Resampling.NEAREST), features), 0)
     row("an aliased resize before it", "FD", {"the same photos": 0.0}, {"the same photos": aliased})
-    common.write("traps", {"num_images": len(truths), "model": entry.name, "rows": rows})
+    common.write("traps", {"num_images": len(truths), "model": entry.label, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -46,13 +46,18 @@ PAIRED = ("ssim", "psnr", "l1", PATCH_COLUMN)
 
 @dataclass(frozen=True)
 class Entry:
-    """Saved outputs: the model's name, its league, seed and inference mode, and {id of a pair: PNG}."""
+    """Saved outputs: the model's name, its league, seed and inference mode ("" when there is one), {id: PNG}."""
 
     name: str
     league: str
     seed: int | None
     mode: str
     files: Mapping[str, Path]
+
+    @property
+    def label(self) -> str:
+        """The name, with the inference mode where there are several."""
+        return f"{self.name}, {self.mode} mode" if self.mode else self.name
 
 
 @dataclass
@@ -124,12 +129,10 @@ def find_outputs(spec: str, ids: Sequence[str]) -> list[Entry]:
         raise DataError(f"{path}: no outputs here: make them with 's2f evaluate {path} --data DATA'")
     run = _run_facts(path)
     name = given or run.get("name") or path.resolve().name
-    entries = []
-    for place in modes or [folder]:
-        label = f"{name}, {place.name}" if len(modes) > 1 else name
-        mode = place.name if modes else ""
-        entries.append(Entry(label, run.get("league", ""), run.get("seed"), mode, _files(place, ids)))
-    return entries
+    return [
+        Entry(name, run.get("league", ""), run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids))
+        for place in modes or [folder]
+    ]
 
 
 def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
@@ -214,7 +217,7 @@ def build(
         raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(e.name for e, _ in made.values())}")
     for key, (entry, pictures) in made.items():
         league = "open" if entry.name in open_league else entry.league or own
-        rows.append(Row(key, entry.name, "model", league, entry.seed))
+        rows.append(Row(key, entry.label, "model", league, entry.seed))
         shown[key] = pictures
     trivial = trivial_outputs(manifest, split, inputs, size_px, direction)
     for key, pictures in trivial.items():
@@ -251,7 +254,7 @@ def _filtered_faithful(rows: Sequence[Row], shown: dict, manifest: Manifest, dir
 
 
 def _key(entry: Entry) -> str:
-    return entry.name if entry.seed is None else f"{entry.name}, seed {entry.seed}"
+    return entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}"
 
 
 def _free_key(key: str, taken: Mapping[str, object]) -> str:

@@ -175,6 +175,16 @@ def test_jpeg_outputs_are_refused(data, tmp_path):
         leaderboard.find_outputs(str(folder), [pair.id for pair in read_manifest(data).split("test")])
 
 
+def test_each_inference_mode_is_a_row(data, tmp_path):
+    for mode, spread in (("deterministic", 5), ("paper", 9)):
+        save_outputs(data, tmp_path / "run" / "outputs" / mode, lambda p, g, s=spread: p + g.normal(0, s, p.shape))
+    manifest = read_manifest(data)
+    entries = leaderboard.find_outputs(f"mine={tmp_path / 'run'}", [pair.id for pair in manifest.split("test")])
+    board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, open_league=["mine"])
+    found = [(row.label, row.league) for row in board.rows[:2]]
+    assert found == [("mine, deterministic mode", "open"), ("mine, paper mode", "open")]
+
+
 def test_names_leagues_and_metrics_that_are_not_there(data, runs, tmp_path, capsys):
     base = ["leaderboard", str(runs[0]), "--data", str(data), "--out", str(tmp_path / "out")]
     for extra, message in (
