@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     )
     board.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
     board.add_argument("--split", default="test", choices=["val", "test"], help="default: test")
-    board.add_argument("--out", default="leaderboard", metavar="DIR", help="folder for it (default: leaderboard)")
+    board.add_argument("--out", default="runs/leaderboard", metavar="DIR", help="default: runs/leaderboard")
     board.add_argument(
         "--open", action="append", default=[], metavar="NAME", dest="open_league",
         help="this model saw other data than the set's training pairs: it plays in the open league; repeatable",

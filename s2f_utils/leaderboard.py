@@ -179,10 +179,10 @@ def build(
 ) -> Leaderboard:
     """Measure entries, trivial rows and controls on a split.
 
-    columns: metrics of `metrics.METRICS`. patch_seeds: how often the patch test is repeated (0: left out). patch_steps:
-    its length; None: the protocol's. open_league: names of models that saw other data. say: called with what is being
-    measured. Raises DataError when the split or the training split is empty, when outputs are of several sizes, or when
-    a test image is among the training images.
+    columns: metrics of `metrics.METRICS`, SSIM in any case. patch_seeds: how often the patch test is repeated (0:
+    left out). patch_steps: its length; None: the protocol's. open_league: names of models that saw other data. say:
+    called with what is being measured. Raises DataError when the split or the training split is empty, when outputs
+    are of several sizes, or when a test image is among the training images.
     """
     pairs = manifest.split(split)
     if not pairs:
@@ -208,7 +208,7 @@ def build(
     def cut(pictures):
         return inside_padding(pictures, boxes, size_px, manifest)
 
-    names = list(columns)
+    names = list(dict.fromkeys(("ssim", *columns)))  # rows and galleries are sorted by it
     missing = metrics.not_measured(names, *np.asarray(cut(truths)[0]).shape[:2])
     rows: list[Row] = []
     shown: dict[str, Sequence[np.ndarray]] = {"input": inputs, "truth": truths}
