@@ -8,7 +8,6 @@ that are there stay; about a minute a row and seed.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 
 import common
@@ -18,13 +17,6 @@ from PIL import Image, ImageFilter
 from s2f_utils import datasets, evaluation, images, leaderboard, metrics
 
 SEEDS = (0, 1, 2)
-
-
-def jpeg(photo: np.ndarray, quality: int = 75) -> np.ndarray:
-    """The photo after compression."""
-    buffer = io.BytesIO()
-    Image.fromarray(photo).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
 
 
 def blur(photo: np.ndarray, sigma_px: float) -> np.ndarray:
@@ -45,7 +37,7 @@ def main() -> None:
     half = (photos[::2], photos[1::2], people[::2], people[1::2])
     tests = {
         "true photos against true photos of others": half,
-        "JPEG of quality 75": (np.stack([jpeg(p) for p in photos]), photos, people, None),
+        "JPEG of quality 75": (np.stack([common.jpeg(p) for p in photos]), photos, people, None),
         "blurred by 0.5 px": (np.stack([blur(p, 0.5) for p in photos]), photos, people, None),
         "blurred by 0.8 px": (np.stack([blur(p, 0.8) for p in photos]), photos, people, None),
     }

@@ -7,7 +7,6 @@ Writes results/traps.json.
 from __future__ import annotations
 
 import argparse
-import io
 
 import common
 import numpy as np
@@ -34,13 +33,6 @@ def ssim_of_floats(fakes, reals, data_range: float) -> float:
 def unstretched(pictures):
     """256x256 back to the 200x250 of the official crops."""
     return [np.asarray(Image.fromarray(p).resize((200, 250), Image.Resampling.BICUBIC)) for p in pictures]
-
-
-def jpeg(picture: np.ndarray) -> np.ndarray:
-    """The picture as a JPEG file of quality 75 would give it back."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
-    return np.asarray(Image.open(buffer))
 
 
 def thumbnails(photos, resample) -> np.ndarray:
@@ -86,7 +78,12 @@ def main() -> None:
     moved = {f"the truth itself, {k} px aside": score("ssim", np.roll(truths, k, axis=2)[:, :, k:], truths[:, :, k:])
              for k in (1, 2)}  # fmt: skip
     row("pictures that do not lie on each other", "SSIM", {"the truth itself": 1.0}, moved)
-    row("outputs saved as JPEG 75", "SSIM", ssim, all_of(lambda a, b: score("ssim", np.stack([jpeg(p) for p in a]), b)))
+    row(
+        "outputs saved as JPEG 75",
+        "SSIM",
+        ssim,
+        all_of(lambda a, b: score("ssim", np.stack([common.jpeg(p) for p in a]), b)),
+    )
     told = {name: score("ssim", np.concatenate([leaked[0], made[5:]]), np.concatenate([leaked[1], truths[5:]]))
             for name, made in answers.items()}  # fmt: skip
     row("5 of 100 test faces were in training, learned by heart", "SSIM", ssim, told)

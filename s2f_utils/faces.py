@@ -11,6 +11,7 @@ import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -72,8 +73,8 @@ def detector_problem() -> str:
 
 
 @functools.cache
-def _detector(folder: str, process: int):
-    """YuNet, one for each process (a forked one must not use its parent's) and folder of weights."""
+def _detector(places: tuple[Path, ...], process: int):
+    """YuNet, one for each process (a forked one must not use its parent's) and the folders of weights."""
     import cv2
 
     if not hasattr(cv2, "FaceDetectorYN"):
@@ -114,7 +115,7 @@ def _detect_at(image: np.ndarray, scale: float) -> list[Face]:
     small = image if scale == 1.0 else np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
     if min(height, width) < 16:
         return []
-    detector = _detector(os.environ.get("S2F_WEIGHTS", ""), os.getpid())
+    detector = _detector(weights.places(), os.getpid())
     detector.setInputSize((width, height))
     _, rows = detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
     back = np.array([image.shape[1] / width, image.shape[0] / height])

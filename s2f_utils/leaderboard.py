@@ -294,10 +294,11 @@ def _add_sets(board: Leaderboard, cut, say) -> None:
     if reason:
         board.missing |= dict.fromkeys(SET_COLUMNS, reason)
         return
+    true = distribution.features(cut(board.pictures["truth"]))
     for row in board.rows:
         if row.key != HAIR:
-            say(f"{row.label}: FID, KID")
-            row.details |= distribution.fid_kid(cut(board.pictures[row.key]), cut(board.pictures["truth"]))
+            say(f"{row.label}: FID, KID of {len(true)} images")
+            row.details |= distribution.compare(distribution.features(cut(board.pictures[row.key])), true)
 
 
 def _add_patch_tests(board: Leaderboard, cut, people, seeds: int, steps: int | None, say) -> None:

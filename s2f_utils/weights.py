@@ -118,6 +118,12 @@ def entry_of(name: str) -> WeightsFile:
     return WEIGHTS[name]
 
 
+def places() -> tuple[Path, ...]:
+    """The folders where weights are looked for, in order: what a loaded network that is kept depends on."""
+    chosen = os.environ.get("S2F_WEIGHTS")
+    return (*([Path(chosen)] if chosen else []), cache_folder())
+
+
 def find(name: str) -> Path | None:
     """The file of these weights on this machine, None if it is not here; nothing is downloaded.
 
@@ -125,12 +131,10 @@ def find(name: str) -> Path | None:
     that is not the published one.
     """
     entry = entry_of(name)
-    places = [cache_folder()]
-    if chosen := os.environ.get("S2F_WEIGHTS"):
-        if not Path(chosen).is_dir():
-            raise WeightsError(f"S2F_WEIGHTS={chosen}: no such folder: name the folder with the weights, or unset it")
-        places.insert(0, Path(chosen))
-    for place in places:
+    chosen = os.environ.get("S2F_WEIGHTS")
+    if chosen and not Path(chosen).is_dir():
+        raise WeightsError(f"S2F_WEIGHTS={chosen}: no such folder: name the folder with the weights, or unset it")
+    for place in places():
         path = place / entry.file_name
         if path.is_file():
             if path.stat().st_size != entry.size or sha256_of(path) != entry.sha256:

@@ -145,6 +145,26 @@ def test_fid_and_kid_from_a_file(own_weights, pictures):
     assert set(found) == {"fid", "kid"}
 
 
+def test_the_leaderboard_has_fid_and_kid_where_the_weights_are(own_weights, tmp_path):
+    import json
+
+    import data_prep
+    from s2f_utils import datasets, images, leaderboard
+
+    own_weights(inception=reference.published_state_dict(reference.load("fid_inception")))
+    manifest = datasets.read_manifest(data_prep.make_synthetic(tmp_path / "set", num=30, size_px=64, progress=False))
+    with pytest.warns(UserWarning, match="FID of 3 and 3 pictures"):
+        board = leaderboard.build([], manifest, columns=("ssim",), patch_seeds=0)
+        truths = [images.load_rgb(pair.photo) for pair in manifest.split("test")]
+        expected = distribution.fid_kid(board.pictures["ridge"], truths)
+    assert board.row("ridge").details["fid"] == pytest.approx(expected["fid"])
+    assert "fid" not in board.missing and "fid" not in board.row("hair").details
+    html = leaderboard.write(board, tmp_path / "out").read_text(encoding="utf-8")
+    facts = json.loads((tmp_path / "out" / "leaderboard.json").read_text(encoding="utf-8"))
+    assert next(r for r in facts["rows"] if r["key"] == "ridge")["kid"] == pytest.approx(expected["kid"], abs=1e-5)
+    assert "FID ↓" in html and f"{expected['fid']:.1f}" in html
+
+
 def test_pictures_are_resized_for_fid_without_aliases():
     stripes = np.zeros((1196, 1196, 3), np.uint8)
     stripes[:, ::2] = 255  # four times finer than 299 px can show: grey, not a moiré

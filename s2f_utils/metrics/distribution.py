@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.perceptual import place_of_weights
 from s2f_utils.metrics.registry import Pictures
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ ENOUGH = 2048  # FID is biased by the number of images: below this it compares w
 
 
 @functools.lru_cache(maxsize=1)
-def _net(place: str) -> nn.Module:
+def _net(places: tuple[Path, ...]) -> nn.Module:
     import torch
 
     from s2f_utils.models.inception import FIDInception
@@ -45,7 +45,7 @@ def features(pictures: Pictures) -> np.ndarray:
     """
     import torch
 
-    net, rows = _net(place_of_weights()), []
+    net, rows = _net(weights.places()), []
     for start in range(0, len(pictures), 16):
         batch = [np.asarray(_resized(picture)) for picture in pictures[start : start + 16]]
         with torch.inference_mode():
@@ -86,13 +86,19 @@ def kernel_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(own[0] + own[1] - 2.0 * ab.mean())
 
 
-def fid_kid(fakes: Pictures, reals: Pictures) -> dict[str, float]:
-    """{"fid", "kid"} of outputs against true photos; a warning below 2,048 pictures, when no published FID compares."""
-    if min(len(fakes), len(reals)) < ENOUGH:
+def compare(made: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """{"fid", "kid"} of `features` (N, 2048) and (M, 2048); a warning below 2,048 pictures, when no published FID
+    compares.
+    """
+    if min(len(made), len(true)) < ENOUGH:
         warnings.warn(
-            f"FID of {len(fakes)} and {len(reals)} pictures compares with no published one: {ENOUGH:,} or more are"
+            f"FID of {len(made)} and {len(true)} pictures compares with no published one: {ENOUGH:,} or more are"
             " needed; KID is the fairer of the two here",
             stacklevel=2,
         )
-    made, true = features(fakes), features(reals)
     return {"fid": frechet_distance(made, true), "kid": kernel_distance(made, true)}
+
+
+def fid_kid(fakes: Pictures, reals: Pictures) -> dict[str, float]:
+    """{"fid", "kid"} of outputs against true photos, uint8 (N, H, W, 3) and (M, H, W, 3); as `compare`."""
+    return compare(features(fakes), features(reals))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.perceptual import place_of_weights
 from s2f_utils.metrics.registry import Metric, Pictures, check_pair, register
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ PSP_CROP = (35 / 256, 32 / 256, 223 / 256, 220 / 256)  # pSp's crop of FFHQ-alig
 
 
 @functools.lru_cache(maxsize=1)
-def _net(place: str) -> nn.Module:
+def _net(places: tuple[Path, ...]) -> nn.Module:
     import torch
 
     from s2f_utils import models
@@ -34,7 +34,7 @@ def features(pictures: Pictures) -> np.ndarray:
     """
     import torch
 
-    net, rows = _net(place_of_weights()), []
+    net, rows = _net(weights.places()), []
     for picture in pictures:
         height, width = picture.shape[:2]
         top, left, bottom, right = (round(v * s) for v, s in zip(PSP_CROP, (height, width) * 2, strict=True))

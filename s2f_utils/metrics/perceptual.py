@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,13 +27,8 @@ def _load(name: str) -> dict[str, Tensor]:
     return torch.load(weights.get(name), map_location="cpu", weights_only=True)
 
 
-def place_of_weights() -> str:
-    """What the cached networks depend on, so that other weights give other networks."""
-    return f"{os.environ.get('S2F_WEIGHTS', '')}|{weights.cache_folder()}"
-
-
 @functools.lru_cache(maxsize=4)
-def _lpips_net(net: str, place: str) -> nn.Module:
+def _lpips_net(net: str, places: tuple[Path, ...]) -> nn.Module:
     import lpips
 
     with warnings.catch_warnings():
@@ -54,13 +49,13 @@ def _to_tensor(pictures: np.ndarray) -> Tensor:
 def _lpips(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
     import torch
 
-    model = _lpips_net(net, place_of_weights())
+    model = _lpips_net(net, weights.places())
     with torch.inference_mode():
         return model(_to_tensor(fakes), _to_tensor(reals), normalize=True).flatten().double().numpy()
 
 
 @functools.lru_cache(maxsize=2)
-def _dists_net(place: str) -> DISTS:
+def _dists_net(places: tuple[Path, ...]) -> DISTS:
     from s2f_utils.models.dists import DISTS
 
     net, own = DISTS(), _load("dists")
@@ -72,7 +67,7 @@ def _dists_net(place: str) -> DISTS:
 def _dists(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
     import torch
 
-    net = _dists_net(place_of_weights())
+    net = _dists_net(weights.places())
     with torch.inference_mode():
         return net(_to_tensor(fakes), _to_tensor(reals)).double().numpy()
 
