@@ -6,6 +6,7 @@ All draws come from torch's global CPU generator, whose state is in the resume f
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -31,30 +32,56 @@ def crop_and_flip(sketches: Tensor, photos: Tensor, size_px: int, flip: float = 
 
 
 class PairedAffine:
-    """Rotation, shift and shear, drawn anew for every pair and applied to sketch and photo alike.
+    """Rotation, shift, shear, enlargement and bending, drawn anew for every pair, applied to sketch and photo alike.
 
-    `rotate_deg`, `shift_px` and `shear_deg` are the largest values, either way; edges are continued by reflection.
-    Project 1's offline copies had 20, 5 and 5. Done by kornia in one pass over sketch and photo as six channels.
+    `rotate_deg`, `shift_px`, `shear_deg` and `scale` (a share) are the largest values, either way; `elastic` is the
+    standard deviation of the shifts of a 6x6 grid, a share of the width, between which the picture is bent smoothly
+    (Simard et al. 2003). Edges are continued by reflection. Project 1's offline copies had 20, 5 and 5. kornia draws
+    and applies the affine part in one pass over sketch and photo as six channels; with bending it is one pass, too,
+    bicubic, so that the photo stays sharp.
     """
 
-    def __init__(self, rotate_deg: float, shift_px: float, shear_deg: float) -> None:
-        self.limits = (rotate_deg, shift_px, shear_deg)
+    def __init__(
+        self, rotate_deg: float, shift_px: float, shear_deg: float, scale: float = 0.0, elastic: float = 0.0
+    ) -> None:
+        self.limits = (rotate_deg, shift_px, shear_deg, scale)
+        self.elastic = elastic
         self._transform = None
         self._made_for: tuple[float, int] | None = None
 
     def __call__(self, sketches: Tensor, photos: Tensor, strength: float = 1.0) -> tuple[Tensor, Tensor]:
         """Two float tensors (B, C, S, S) → two of the same shape; `strength` scales the limits, 0 changes nothing."""
-        if strength == 0 or not any(self.limits):
+        if strength == 0 or not any((*self.limits, self.elastic)):
             return sketches, photos
         size = photos.shape[-1]
         if self._made_for != (strength, size):
             from kornia.augmentation import RandomAffine
 
-            rotate, shift, shear = (strength * limit for limit in self.limits)
+            rotate, shift, shear, scale = (strength * limit for limit in self.limits)
             self._transform = RandomAffine(
-                rotate, translate=(shift / size,) * 2, shear=shear or None, padding_mode="reflection", p=1.0
+                rotate,
+                translate=(shift / size,) * 2,
+                shear=shear or None,
+                scale=(1 - scale, 1 + scale) if scale else None,
+                padding_mode="reflection",
+                p=1.0,
             )
             self._made_for = (strength, size)
         channels = sketches.shape[1]
-        both = self._transform(torch.cat([sketches, photos], dim=1))
+        both = torch.cat([sketches, photos], dim=1)
+        both = self._bent(both, strength * self.elastic) if self.elastic else self._transform(both)
         return both[:, :channels], both[:, channels:]
+
+    def _bent(self, both: Tensor, elastic: float) -> Tensor:
+        """The affine part and the bending in one pass."""
+        from kornia.geometry.conversions import normalize_homography
+
+        num, _, height, width = both.shape
+        params = self._transform.forward_parameters(both.shape)
+        matrix = self._transform.compute_transformation(both, params, self._transform.flags)  # old pixel → new pixel
+        back = torch.linalg.inv(normalize_homography(matrix, (height, width), (height, width)))
+        grid = F.affine_grid(back[:, :2].float(), (num, 1, height, width), align_corners=True)
+        shifts = (2 * elastic * torch.randn(num, 2, 6, 6)).to(both.device)
+        bend = F.interpolate(shifts, size=(height, width), mode="bicubic", align_corners=True)
+        grid = grid + bend.permute(0, 2, 3, 1)
+        return F.grid_sample(both, grid, mode="bicubic", padding_mode="reflection", align_corners=True).clamp(-1, 1)

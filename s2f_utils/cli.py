@@ -1,17 +1,22 @@
-"""The command line: s2f train | translate | evaluate."""
+"""The command line: s2f train | translate | evaluate | leaderboard | weights."""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
   s2f train pix2pix --data data/cuhk --set epochs=50 --set batch_size=8
   s2f train pix2pix --data data/my-pairs --resume runs/0003-pix2pix-demo
+  s2f translate drawing.jpg
   s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
 
@@ -30,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         "train", help="train a network on a data set", description="Train a network; leaves a run folder.",
         formatter_class=raw,
     )  # fmt: skip
-    train.add_argument("method", help="pix2pix")
+    train.add_argument("method", help="pix2pix, faithful or realistic")
     train.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv, or the file itself")
     train.add_argument("--profile", help="full (the paper's settings), demo or fast; default: S2F_PROFILE, else demo")
     train.add_argument(
@@ -51,16 +56,41 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--dry-run", action="store_true", help="print what would be done, with the origin of each value")
 
     translate = commands.add_parser(
-        "translate", help="translate pictures with a trained network", formatter_class=raw,
-        description="Translate drawings; no photos are needed. Pictures keep their aspect ratio.",
+        "translate", help="turn drawings into photos, with the shipped or with your own models", formatter_class=raw,
+        description="Without MODEL: clean the drawing, find and align the face, and write three candidates of the"
+        " shipped models\nand a sheet of them. With MODEL (a run folder, a file, or photo-to-sketch): translate the"
+        " pictures as they are;\nthey keep their aspect ratio. No photos are needed.",
     )  # fmt: skip
-    translate.add_argument("model", help="run folder, .safetensors or .pth file")
-    translate.add_argument("inputs", nargs="+", metavar="INPUT", help="picture or folder of pictures")
-    translate.add_argument("--out", required=True, metavar="DIR", help="folder for the results (PNG)")
-    translate.add_argument("--mode", default="deterministic", choices=["deterministic", "paper"], help=_MODE_HELP)
-    translate.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
-    translate.add_argument("--seed", type=int, default=0, help="for --mode paper (default: 0)")
+    translate.add_argument(
+        "inputs", nargs="+", metavar="[MODEL] INPUT",
+        help="pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name",
+    )  # fmt: skip
+    translate.add_argument(
+        "--out", default="translated", metavar="DIR", help="folder for the PNGs (default: translated)"
+    )
+    translate.add_argument("--seed", type=int, help="of the variation, and for --mode paper (default: 1, 0)")
     translate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    alone = translate.add_argument_group("without MODEL")
+    alone.add_argument(
+        "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels"
+    )
+    alone.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
+    alone.add_argument(
+        "--clean", default="auto", choices=["auto", "always", "never"], help="clean the paper up (default: auto)"
+    )
+    alone.add_argument(
+        "--detail", type=float, default=1.0, metavar="X", help="0 (faithful) to 1 (realistic, invented; default)"
+    )
+    alone.add_argument("--variations", type=int, default=1, metavar="N", help="with other colours (default: 1)")
+    alone.add_argument(
+        "--frame", default="square", choices=["square", "paper"], help="paper: lay the face back onto the drawing"
+    )
+    given = translate.add_argument_group("with MODEL")
+    given.add_argument("--mode", default="deterministic", choices=["deterministic", "paper"], help=_MODE_HELP)
+    given.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
+    given.add_argument(
+        "--align", action="store_true", help="find the face and cut it out first (the result is a square)"
+    )
 
     evaluate = commands.add_parser(
         "evaluate", help="score a trained network on pairs", formatter_class=raw,
@@ -205,31 +235,87 @@ def run_translate(args: argparse.Namespace) -> int:
     from tqdm.auto import tqdm
 
     from s2f_utils import images, runtime
-    from s2f_utils.inference import find_pictures, load
+    from s2f_utils.inference import find_pictures, is_model
 
-    paths = find_pictures(args.inputs)
-    translator = load(args.model, args.device)
-    kind = translator.direction.rsplit("-", 1)[1]
-    runtime.seed_everything(args.seed)
+    model = args.inputs[0] if is_model(args.inputs[0]) else None
+    if model and len(args.inputs) == 1:
+        raise ValueError(f"{model} is a model: name the drawings after it")
+    if bool(args.eyes) != bool(args.mouth):
+        raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
+    paths = find_pictures(args.inputs[1:] if model else args.inputs)
+    if args.eyes and len(paths) > 1:
+        raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
+    runtime.seed_everything(args.seed or 0)
+    work = _with_model(args, model) if model else _with_shipped(args)
     bad = 0
     for path in tqdm(paths, desc="translating", unit="image", disable=len(paths) < 2):
         try:
-            made = translator.translate(images.load_rgb(path), mode=args.mode, fit=args.fit)
+            work(path, images.load_rgb(path))
         except ValueError as error:
             bad += 1
-            tqdm.write(f"s2f: left out: {error}", file=sys.stderr)
-            continue
-        images.save(_free_path(Path(args.out), f"{path.stem}-{kind}"), made, generated=True)
+            tqdm.write(f"s2f: left out: {path.name}: {error}", file=sys.stderr)
     print(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}; {images.GENERATED_NOTE}")
     return 0 if bad == 0 else (2 if bad == len(paths) else 1)
 
 
-def _free_path(folder: Path, stem: str) -> Path:
-    """A PNG path that is not taken yet; what lies in the folder already is never overwritten."""
-    path, number = folder / f"{stem}.png", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}.png", number + 1
-    return path
+def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path, np.ndarray], None]:
+    from s2f_utils import faces, images
+    from s2f_utils.inference import load
+    from s2f_utils.translate import free_path
+
+    translator = load(model, args.device)
+    kind = translator.direction.rsplit("-", 1)[1]
+
+    def work(path: Path, picture: np.ndarray) -> None:
+        if args.align or args.eyes:
+            points = _points(args)
+            drawn = translator.direction == "sketch-to-photo"
+            picture = faces.align(picture, faces.find_face(picture, drawing=drawn, points=points), translator.size_px)
+        made = translator.translate(picture, mode=args.mode, fit=args.fit)
+        images.save(free_path(Path(args.out), f"{path.stem}-{kind}"), made, generated=True)
+
+    return work
+
+
+def _with_shipped(args: argparse.Namespace) -> Callable[[Path, np.ndarray], None]:
+    from tqdm.auto import tqdm
+
+    from s2f_utils.candidates import load_pair
+    from s2f_utils.translate import translate_drawing
+
+    pair = load_pair(device=args.device)
+
+    def work(path: Path, picture: np.ndarray) -> None:
+        done = translate_drawing(
+            picture, args.out, path.stem, pair=pair, points=_points(args), clean=args.clean, frame=args.frame,
+            seed=1 if args.seed is None else args.seed, num_variations=args.variations, detail=args.detail,
+        )  # fmt: skip
+        for warning in done.prepared.warnings:
+            tqdm.write(f"s2f: {path.name}: {warning}", file=sys.stderr)
+        tqdm.write(f"{path.name}: {done.sheet}")
+
+    return work
+
+
+def _points(args: argparse.Namespace) -> list[tuple[float, float]] | None:
+    return [args.eyes[:2], args.eyes[2:], args.mouth] if args.eyes else None
+
+
+def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
+    """A type for argparse: so many numbers with commas."""
+
+    def parse(text: str) -> tuple[float, ...]:
+        try:
+            values = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != count:
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: give {count} numbers with commas, such as {'120,' * (count - 1)}120"
+            )
+        return values
+
+    return parse
 
 
 def _free_folder(parent: Path, name: str) -> Path:

@@ -9,7 +9,7 @@ import dataclasses
 import difflib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +34,8 @@ class TrainConfig:
     rotate_deg: float = 0.0  # random rotation up to this angle, either way
     shift_px: float = 0.0  # random shift up to this many pixels, either way, along both axes
     shear_deg: float = 0.0  # random shear up to this angle, either way
+    scale: float = 0.0  # random enlargement up to this share, either way
+    elastic: float = 0.0  # random bending: standard deviation of a 6x6 grid's shifts, a share of the width
     ema_half_life_images: float = 0.0  # half-life of the averaged generator's memory; 0: no average
     seed: int = 0  # weights, order of the data, augmentation, dropout
     precision: str = "auto"  # auto, float32, bfloat16, float16
@@ -65,7 +67,54 @@ class Pix2PixConfig(TrainConfig):
     beta2: float = 0.999  # Adam's second decay rate
 
 
-CONFIGS: dict[str, type[TrainConfig]] = {"pix2pix": Pix2PixConfig}
+@dataclass(frozen=True, kw_only=True)
+class FaithfulConfig(TrainConfig):
+    """A residual U-Net that answers with what is to be expected: L1 and SSIM, no discriminator. Ours, no paper's."""
+
+    load_size_px: int = 256
+    batch_size: int = 4
+    total_images: int = 40_000
+    constant_share: float = 0.3
+    rotate_deg: float = 4.0
+    shift_px: float = 4.0
+    scale: float = 0.04
+    elastic: float = 0.003
+    ema_half_life_images: float = 5_000.0
+    widths: str = "48,96,144,168"  # channels of the levels, from a quarter of the size on; multiples of 8
+    blocks: int = 2  # residual blocks a level, on the way down and on the way up
+    fine: str = "32,16"  # channels at half and at full size
+    dropout: float = 0.1  # share of a block's channels
+    hint_share: float = 0.0  # share of the pairs that are shown with their photo's colours at 4x4 pixels
+    lambda_l1: float = 1.0  # weight of the L1 loss
+    lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
+    lr_g: float = 7e-4  # AdamW's learning rate
+    beta1: float = 0.9  # AdamW's momentum
+    beta2: float = 0.99  # and second decay rate
+    weight_decay: float = 0.01
+    max_norm: float = 1.0  # longer gradients are scaled down to this
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealisticConfig(FaithfulConfig):
+    """The faithful network, trained on against discriminators of patches, with noise: detail is invented. Ours."""
+
+    total_images: int = 20_000
+    lambda_ssim: float = 0.0
+    lambda_gan: float = 0.05  # weight of the adversarial loss (hinge)
+    lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
+    lr_g: float = 2e-4
+    lr_d: float = 2e-4
+    beta1: float = 0.5
+    disc_filters: int = 32  # channels of the discriminators' first layers
+    disc_crop_px: int = 128  # the discriminators see random parts of this size; 0: whole pictures
+    disc_layers: str = "2,3"  # one discriminator each: 2 judges patches of 34 px, 3 of 70 px
+
+
+CONFIGS: dict[str, type[TrainConfig]] = {
+    "pix2pix": Pix2PixConfig,
+    "faithful": FaithfulConfig,
+    "realistic": RealisticConfig,
+}
 
 # Overrides of the papers' values. "method@cpu" holds on machines without a GPU, after "method".
 PROFILES: dict[str, dict[str, dict[str, Any]]] = {
@@ -233,6 +282,8 @@ def validate(config: TrainConfig) -> None:
         need(not isinstance(value, float) or math.isfinite(value), f"{name} must be a finite number, got {value}")
     for name in ("seed", "rotate_deg", "shear_deg", "num_snapshots"):
         need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    need(0 <= config.scale < 0.5, f"scale must be from 0 to less than 0.5, got {config.scale}")
+    need(0 <= config.elastic <= 0.1, f"elastic must be from 0 to 0.1, got {config.elastic}")
     need(0 <= config.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {config.shift_px}")
     need(
         config.precision in ("auto", "float32", "bfloat16", "float16"),
@@ -270,3 +321,23 @@ def validate(config: TrainConfig) -> None:
         )
         for name in ("lr_g", "lr_d", "base_filters", "disc_filters", "disc_layers"):
             need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
+    if isinstance(config, FaithfulConfig):
+        _validate_resunet(config, need)
+
+
+def _validate_resunet(config: FaithfulConfig, need: Callable[[bool, str], None]) -> None:
+    for name, least in (("widths", 2), ("fine", 2), *((("disc_layers", 1),) if hasattr(config, "disc_layers") else ())):
+        text = getattr(config, name)
+        numbers = text.split(",")
+        fits = all(part.strip().isdecimal() and int(part) > 0 for part in numbers) and len(numbers) >= least
+        need(fits, f"{name} must be {least} or more whole numbers with commas, got {text!r}")
+    need(len(config.fine.split(",")) == 2, f"fine must be two numbers, got {config.fine!r}")
+    levels = len(config.widths.split(","))
+    least_px = 4 * 2 ** (levels - 1)
+    need(config.size_px >= least_px, f"{levels} widths need size_px of {least_px} or more, got {config.size_px}")
+    for name in ("lr_g", "lr_d", "blocks", "disc_filters"):
+        need(getattr(config, name, 1) > 0, f"{name} must be more than 0, got {getattr(config, name, 1)}")
+    for name in ("dropout", "hint_share"):
+        need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")
+    for name in ("weight_decay", "max_norm"):
+        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")

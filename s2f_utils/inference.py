@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from s2f_utils import checkpoints, images, models, runtime
+from s2f_utils import checkpoints, images, models, runtime, weights
 
 MODES = ("deterministic", "paper")
 
@@ -60,6 +60,22 @@ def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
         return net(x)
     finally:
         net.train(was_training)
+
+
+def blend(first: nn.Module, second: nn.Module, share: float) -> nn.Module:
+    """A network between two of the same kind: weights (1 - share) · first + share · second, share in [0, 1].
+
+    It makes pictures between theirs where the second was trained on from the first: network interpolation, Wang et al.
+    2018 (ESRGAN), section 3.4. Raises ValueError for networks of different kinds.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must be from 0 to 1, got {share:g}")
+    if (first.name, first.args) != (second.name, second.args):
+        raise ValueError(f"a {first.name} of {first.args} cannot be blended with a {second.name} of {second.args}")
+    net = models.build(first.name, **first.args).to(next(first.parameters()).device)
+    mine, theirs = first.state_dict(), second.state_dict()
+    net.load_state_dict({key: torch.lerp(value, theirs[key], share) for key, value in mine.items()})
+    return net.eval()
 
 
 @dataclass
@@ -116,19 +132,30 @@ def _enlarged(image: np.ndarray, size_px: int) -> np.ndarray:
 
 
 def find_generator(model: str | Path) -> Path:
-    """The checkpoint that a person means by `model`: the file itself, or the generator in a run folder.
+    """The checkpoint that a person means by `model`: the name of shipped weights, a file, or a run folder's generator.
 
     Raises FileNotFoundError, saying what a run folder should hold.
     """
-    path = Path(model)
+    path = weights.shipped(str(model)) or Path(model)
     if path.is_dir():
         inside = path / "generator.safetensors"
         if not inside.is_file():
             raise FileNotFoundError(f"{path}: no generator.safetensors in this folder: give a run folder or a file")
         return inside
     if not path.exists():
-        raise FileNotFoundError(f"{path}: no such model: give a run folder, a .safetensors or a .pth file")
+        raise FileNotFoundError(
+            f"{path}: no such model: give a run folder, a"
+            f" .safetensors or .pth file, or one of {', '.join(weights.SHIPPED)}"
+        )
     return path
+
+
+def is_model(name: str | Path) -> bool:
+    """Whether this names a model rather than pictures: shipped weights, a file of weights, or a run folder."""
+    path = Path(name)
+    if str(name) in weights.SHIPPED or path.suffix in (".safetensors", ".pth", ".pt"):
+        return True
+    return (path / "generator.safetensors").is_file() or (path / "resume.pt").is_file()
 
 
 def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Translator:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-GAN_LOSSES = ("vanilla", "lsgan")
+GAN_LOSSES = ("vanilla", "lsgan", "hinge")
 
 
 def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Tensor:
     """How far a discriminator's logits, of any shape, are from "all real" (or "all fake"); the mean, a scalar ≥ 0.
 
     "vanilla" is the cross entropy of Goodfellow et al. 2014 with the generator's non-saturating form (pix2pix);
-    "lsgan" the squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN).
+    "lsgan" the squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN); "hinge" how far they are from a margin of 1 on
+    the right side (Lim and Ye 2017), for the discriminator only: the generator's side is `generator_loss`.
     """
     target = torch.ones_like(logits) if is_real else torch.zeros_like(logits)
     if kind == "vanilla":
         return F.binary_cross_entropy_with_logits(logits, target)
     if kind == "lsgan":
         return F.mse_loss(logits, target)
+    if kind == "hinge":
+        return F.relu(1 - logits).mean() if is_real else F.relu(1 + logits).mean()
     raise ValueError(f"kind must be one of {', '.join(GAN_LOSSES)}, got {kind!r}")
 
 
@@ -30,6 +35,31 @@ def discriminator_loss(logits_real: Tensor, logits_fake: Tensor, kind: str = "va
     return 0.5 * (real + fake)
 
 
+def generator_loss(logits: Tensor, kind: str = "vanilla") -> Tensor:
+    """What a generator lowers to pass as real: `adversarial_loss` as real, but minus the mean logit for "hinge"."""
+    return -logits.mean() if kind == "hinge" else adversarial_loss(logits, True, kind)
+
+
+def feature_loss(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """Mean absolute difference of a discriminator's features of made and of true pictures, averaged over its layers.
+
+    Source: Wang et al. 2018 (pix2pixHD), eq. 4. The true pictures' features are the aim: no gradient reaches them.
+    """
+    return sum(F.l1_loss(f, r.detach()) for f, r in zip(fake, real, strict=True)) / len(fake)
+
+
 def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
     """Mean absolute difference of two image batches (N, C, H, W): Isola et al. 2017, eq. 3."""
     return F.l1_loss(fake, real)
+
+
+def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
+    """(1 - SSIM) / 2 of the grey pictures, a scalar from 0 to 1; two batches (N, 3, H, W) in [-1, 1], H, W ≥ 11.
+
+    Gaussian window of sigma 1.5 over 11 pixels, as the metric has it, without the borders: Wang et al. 2004, by kornia.
+    """
+    from kornia.losses import ssim_loss as kornia_ssim
+
+    weights = fake.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R BT.601, as PIL's "L"
+    grey = [(0.5 + 0.5 * (side.float() * weights).sum(dim=1, keepdim=True)) for side in (fake, real)]
+    return kornia_ssim(*grey, window_size=11, padding="valid")

@@ -71,9 +71,9 @@ class Precision:
             plain_forward = type(net).forward
 
             @functools.wraps(plain_forward)
-            def forward(x: torch.Tensor) -> torch.Tensor:
+            def forward(*inputs: torch.Tensor) -> torch.Tensor:
                 with torch.autocast(self.device.type, self.dtype):
-                    return plain_forward(net, x).float()
+                    return _float32(plain_forward(net, *inputs))
 
             net.forward = forward
         return net
@@ -89,6 +89,11 @@ class Precision:
         import torch
 
         return torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+
+
+def _float32(made: Any) -> Any:
+    """A tensor, or lists of tensors, in float32."""
+    return [_float32(part) for part in made] if isinstance(made, list) else made.float()
 
 
 def pick_precision(device: torch.device, precision: str = "auto", memory_format: str = "auto") -> Precision:

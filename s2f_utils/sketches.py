@@ -103,6 +103,69 @@ def contour(
     return _draw(paper, strokes, _in_range("width", width, 0.002, 0.03) * side)
 
 
+def strokes(
+    photo: np.ndarray,
+    *,
+    seed: int = 0,
+    strength: float = 1.0,
+    width: float = 0.004,
+    wobble: float = 0.004,
+    missing: float = 0.2,
+    hatching: float = 0.5,
+) -> np.ndarray:
+    """A drawing by hand: edges as separate strokes that wobble, fade and are sometimes left out, and hatched darks.
+
+    The same `seed` draws the same strokes. strength: how weak an edge may be and still be drawn, 0 (none) to 3. width:
+    of the strokes, 0.002 to 0.03. wobble: how far a stroke strays from its edge, 0 to 0.02. missing: share of the
+    strokes that are left out, 0 to 0.9. hatching: how densely hair and other dark parts are hatched, 0 (not at all) to
+    1. Lengths are shares of the longer side.
+    """
+    import cv2
+
+    side = max(photo.shape[:2])
+    strength, width = _in_range("strength", strength, 0, 3), _in_range("width", width, 0.002, 0.03) * side
+    wobble, missing = _in_range("wobble", wobble, 0, 0.02) * side, _in_range("missing", missing, 0, 0.9)
+    hatching = _in_range("hatching", hatching, 0, 1)
+    rng = np.random.default_rng(seed)
+    grey = _grey(photo)
+    canvas = np.zeros((photo.shape[0] * 2, photo.shape[1] * 2), np.uint8)  # ink, at twice the size
+
+    def draw(points: np.ndarray, ink: float, thick: float) -> None:
+        away = rng.normal(0, wobble, (max(2, len(points) // round(0.06 * side + 1) + 2), 2))
+        knots = np.linspace(0, 1, len(away))
+        along = np.linspace(0, 1, len(points))
+        moved = points + np.stack([np.interp(along, knots, away[:, axis]) for axis in (0, 1)], axis=1)
+        line = np.rint((moved + 0.5) * 2 * 16).astype(np.int32)
+        board = cv2.polylines(np.zeros_like(canvas), [line], False, 255, max(1, round(2 * thick)), cv2.LINE_AA, 4)
+        x, y, wide, high = cv2.boundingRect(np.rint(moved * 2).astype(np.int32))
+        window = np.s_[max(0, y - 8) : y + high + 8, max(0, x - 8) : x + wide + 8]
+        canvas[window] = np.maximum(canvas[window], (board[window] * ink).astype(np.uint8))
+
+    if strength > 0:
+        high = 36.0 / strength * 256 / side
+        edges = cv2.Canny(_to_uint8(_blur(grey, 0.006 * side)), 0.4 * high, high, L2gradient=True)
+        found, _ = cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+        for contour_line in found:
+            points = contour_line[:, 0].astype(np.float64)
+            start = 0
+            while start < len(points) - 4:  # there and back again: many edges are drawn twice, as by hand
+                length = int(rng.uniform(0.05, 0.3) * side)
+                part = points[start : start + length]
+                start += length
+                if len(part) >= 0.025 * side and rng.random() >= missing:
+                    draw(part, rng.uniform(0.55, 1.0), width * rng.uniform(0.6, 1.4))
+    if hatching > 0:
+        tone = _blur(grey, 0.01 * side)
+        dark = np.argwhere(tone < min(0.3, float(np.quantile(tone, 0.35))))
+        slope = np.arctan2(cv2.Sobel(tone, cv2.CV_32F, 0, 1), cv2.Sobel(tone, cv2.CV_32F, 1, 0)) + np.pi / 2
+        for row, column in dark[rng.permutation(len(dark))[: int(hatching * len(dark) * 40 / side**1.5)]]:
+            angle = slope[row, column] + rng.normal(0, 0.3)
+            reach = np.linspace(-0.5, 0.5, 8)[:, None] * rng.uniform(0.03, 0.1) * side
+            draw(np.array([column, row]) + reach * [np.cos(angle), np.sin(angle)], rng.uniform(0.3, 0.8), 0.7 * width)
+    ink = cv2.resize(canvas, photo.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return 255 - ink
+
+
 def outlines(mask: np.ndarray, *, width: float = 0.005, simplify: float = 0.002) -> np.ndarray:
     """The outlines of a label map's parts, as strokes.
 
@@ -138,7 +201,7 @@ def _draw(paper: np.ndarray, strokes: list, width_px: float) -> np.ndarray:
     return cv2.resize(canvas, (paper.shape[1], paper.shape[0]), interpolation=cv2.INTER_AREA)
 
 
-STYLES: dict[str, Callable[..., np.ndarray]] = {"pencil": pencil, "xdog": xdog, "contour": contour}
+STYLES: dict[str, Callable[..., np.ndarray]] = {"pencil": pencil, "xdog": xdog, "contour": contour, "strokes": strokes}
 # What `mixture` draws from: for each style, its parameters' ranges; strengths and widths are drawn on a log scale.
 RANDOM: dict[str, Mapping[str, tuple[float, float]]] = {
     "pencil": {"strength": (0.6, 1.6), "width": (0.006, 0.03), "shading": (0.02, 0.5)},
@@ -148,6 +211,13 @@ RANDOM: dict[str, Mapping[str, tuple[float, float]]] = {
         "width": (0.003, 0.009),
         "smoothing": (0.004, 0.01),
         "simplify": (0.001, 0.005),
+    },
+    "strokes": {
+        "strength": (0.6, 1.8),
+        "width": (0.003, 0.008),
+        "wobble": (0.001, 0.007),
+        "missing": (0.05, 0.5),
+        "hatching": (0.02, 1.0),
     },
     "outlines": {"width": (0.003, 0.009), "simplify": (0.001, 0.004)},
 }
@@ -179,5 +249,7 @@ def mixture(photo: np.ndarray, seed: int, *, mask: np.ndarray | None = None) -> 
     drawn = []
     for _ in range(int(rng.integers(1, 3))):
         style, parameters = random_style(rng, with_mask=mask is not None)
+        if style == "strokes":
+            parameters["seed"] = int(rng.integers(2**31))
         drawn.append(make_sketch(photo, style, mask=mask, **parameters))
     return np.minimum.reduce(drawn)

@@ -1,7 +1,7 @@
 """Weights by name: where they come from, under which terms, and a file that is checked before it is used.
 
-A name is looked for in the folder that S2F_WEIGHTS names, in the cache, and is then downloaded into the
-cache (`~/.cache/sketch-to-face`, or below XDG_CACHE_HOME).
+Our own models are files of the package (`SHIPPED`). Any other name is looked for in the folder that S2F_WEIGHTS names,
+in the cache, and is then downloaded into the cache (`~/.cache/sketch-to-face`, or below XDG_CACHE_HOME).
 """
 
 from __future__ import annotations
@@ -101,6 +101,14 @@ WEIGHTS: dict[str, WeightsFile] = {
 }
 
 
+# Our own, trained by tools/train_weights.py; docs/models.md has their cards.
+SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+SHIPPED: dict[str, str] = {
+    "sketch-to-photo-faithful": "what is to be expected of a drawn face, soft",
+    "sketch-to-photo-realistic": "the same with the detail of photos, invented",
+    "photo-to-sketch": "a pencil and ink drawing of a photographed face",
+}
+
 SHOW_PROGRESS_FROM = 5_000_000  # bytes
 RETRY_AFTER_S = 300.0  # a download that failed is not tried again at once, for every picture of a set
 _failed: dict[tuple[str, Path], tuple[float, str]] = {}
@@ -109,6 +117,11 @@ _failed: dict[tuple[str, Path], tuple[float, str]] = {}
 def cache_folder() -> Path:
     """Where downloaded weights are kept: `sketch-to-face` below XDG_CACHE_HOME, else below ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sketch-to-face"
+
+
+def shipped(name: str) -> Path | None:
+    """The file of one of our own models, None for any other name."""
+    return SHIPPED_FOLDER / f"{name}.safetensors" if name in SHIPPED else None
 
 
 def entry_of(name: str) -> WeightsFile:

@@ -37,7 +37,11 @@ ALLOWED = {
     "metrics": {"metrics", "faces", "models", "weights"},
     "datasets": {"images"},
     "checkpoints": {"images", "models"},
-    "inference": {"checkpoints", "images", "models", "runtime"},
+    "inference": {"checkpoints", "images", "models", "runtime", "weights"},
+    "domain": {"cleanup"},
+    "drawings": {"cleanup", "domain", "faces"},
+    "candidates": {"drawings", "images", "inference", "models"},
+    "translate": {"candidates", "drawings", "images"},
     "evaluation": {"datasets", "duplicates", "images", "inference", "metrics", "runtime"},
     "leaderboard": {"datasets", "evaluation", "images", "leaderboard_page", "metrics", "runtime"},
     "leaderboard_page": {"images", "leaderboard", "metrics", "pages", "viz"},
@@ -49,8 +53,8 @@ ALLOWED = {
     },
     "widgets": {"images", "live"},
     "cli": {
-        "config", "datasets", "evaluation", "images", "inference", "leaderboard", "metrics", "report", "runtime",
-        "training", "weights",
+        "candidates", "config", "datasets", "evaluation", "faces", "images", "inference", "leaderboard",
+        "metrics", "report", "runtime", "training", "translate", "weights",
     },
 }  # fmt: skip
 DATA_PREP_MAY = {

@@ -74,3 +74,37 @@ def test_strength_scales_and_zero_changes_nothing():
     torch.manual_seed(0)
     much = (affine(batch, batch, 1.0)[0] - batch).abs().mean()
     assert 0 < little < much
+
+
+def test_bending_is_smooth_the_same_for_both_and_new_for_each_pair():
+    torch.manual_seed(0)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 64), torch.linspace(-1, 1, 64), indexing="ij")
+    places = torch.stack([y, x, torch.zeros_like(x)]).expand(8, 3, 64, 64).contiguous()
+    sketches, photos = PairedAffine(0.0, 0.0, 0.0, elastic=0.02)(places, places)
+    assert torch.equal(sketches, photos)
+    away = (photos - places)[:, :2, 12:-12, 12:-12] * 32  # in pixels; the rims are continued by reflection
+    assert 0.5 < away.std() < 2.5  # 0.02 of 64 px is 1.3 px at the grid's points
+    assert away.diff(dim=-1).abs().mean() < 0.12  # neighbours move alike
+    assert (away[0] - away[1]).abs().mean() > 0.3
+
+
+def test_bending_keeps_the_affine_part_and_is_sharp():
+    torch.manual_seed(3)
+    dot = torch.full((200, 3, 64, 64), -1.0)
+    dot[:, :, 32, 32] = 1.0
+    _, moved = PairedAffine(0.0, 5.0, 0.0, elastic=1e-6)(dot, dot)
+    share = (moved[:, 0] + 1).clamp_min(0)
+    columns = (share.sum(dim=1) * torch.arange(64)).sum(1) / share.sum(dim=(1, 2))
+    assert 4.0 < (columns - 32).abs().max() < 5.2
+    torch.manual_seed(3)
+    still = PairedAffine(0.0, 0.0, 0.0, elastic=1e-9)(dot, dot)[1]
+    assert torch.allclose(still, dot, atol=1e-3)
+
+
+def test_enlargement_reaches_its_limit_and_not_more():
+    torch.manual_seed(0)
+    disc = (torch.hypot(*torch.meshgrid(*[torch.arange(64.0) - 31.5] * 2, indexing="ij")) < 16).float()
+    disc = disc.expand(100, 3, 64, 64).contiguous()
+    _, scaled = PairedAffine(0.0, 0.0, 0.0, scale=0.2)(disc, disc)
+    sizes = scaled[:, 0].sum(dim=(1, 2)).sqrt() / disc[:, 0].sum(dim=(1, 2)).sqrt()
+    assert 0.79 < sizes.min() < 0.85 and 1.15 < sizes.max() < 1.21

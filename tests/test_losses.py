@@ -37,3 +37,38 @@ def test_l1_by_hand():
 def test_unknown_kind_is_an_error():
     with pytest.raises(ValueError, match="vanilla, lsgan"):
         losses.adversarial_loss(torch.zeros(1), True, "wgan")
+
+
+def test_hinge_by_hand():
+    real, fake = torch.tensor([2.0, 0.5]), torch.tensor([-3.0, 0.25])
+    assert losses.adversarial_loss(real, True, "hinge").item() == pytest.approx((0 + 0.5) / 2)
+    assert losses.adversarial_loss(fake, False, "hinge").item() == pytest.approx((0 + 1.25) / 2)
+    assert losses.discriminator_loss(real, fake, "hinge").item() == pytest.approx(0.5 * (0.25 + 0.625))
+    assert losses.generator_loss(fake, "hinge").item() == pytest.approx(-(-3.0 + 0.25) / 2)
+    assert losses.generator_loss(fake, "lsgan").item() == pytest.approx((16 + 0.75**2) / 2)
+
+
+def test_feature_loss_by_hand_and_the_true_features_get_no_gradient():
+    fake = [torch.zeros(1, 2, requires_grad=True), torch.ones(1, 1, 2, 2, requires_grad=True)]
+    real = [torch.tensor([[1.0, 3.0]], requires_grad=True), torch.ones(1, 1, 2, 2, requires_grad=True)]
+    loss = losses.feature_loss(fake, real)
+    assert loss.item() == pytest.approx((2.0 + 0.0) / 2)
+    loss.backward()
+    assert fake[0].grad.tolist() == [[-0.25, -0.25]] and real[0].grad is None
+
+
+def test_ssim_loss_is_half_of_what_the_metric_lacks():
+    import numpy as np
+    from skimage.metrics import structural_similarity
+
+    generator = torch.Generator().manual_seed(0)
+    real = torch.rand(2, 3, 48, 40, generator=generator) * 2 - 1
+    fake = (0.7 * real + 0.2 * torch.rand(2, 3, 48, 40, generator=generator)).requires_grad_()
+    grey = [(0.5 + 0.5 * x.detach().numpy().transpose(0, 2, 3, 1)) @ [0.299, 0.587, 0.114] for x in (fake, real)]
+    options = {"data_range": 1.0, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    maps = [structural_similarity(a, b, full=True, **options)[1][5:-5, 5:-5] for a, b in zip(*grey, strict=True)]
+    loss = losses.ssim_loss(fake, real)
+    assert loss.item() == pytest.approx((1 - np.mean(maps)) / 2, abs=1e-4)
+    loss.backward()
+    assert fake.grad.abs().sum() > 0
+    assert losses.ssim_loss(real, real).item() == pytest.approx(0, abs=1e-6)

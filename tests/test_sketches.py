@@ -44,7 +44,8 @@ def test_a_style_draws_dark_lines_on_white_where_the_face_has_edges(face, style)
 
 @pytest.mark.parametrize("style", list(sketches.STYLES))
 def test_strength_makes_a_sketch_darker_and_zero_leaves_only_paper_or_tones(face, style):
-    drawn = [sketches.make_sketch(face.photo, style, strength=s) for s in (0.0, 0.5, 1.0, 2.0)]
+    no_tones = {"hatching": 0.0} if style == "strokes" else {}
+    drawn = [sketches.make_sketch(face.photo, style, strength=s, **no_tones) for s in (0.0, 0.5, 1.0, 2.0)]
     darkness = [255 - d.mean() for d in drawn]
     assert darkness[1] < darkness[2] < darkness[3]
     if style != "xdog":
@@ -100,11 +101,25 @@ def test_the_mixture_is_varied_and_the_same_for_the_same_seed(face):
     assert all(sketches.random_style(np.random.default_rng(s))[0] != "outlines" for s in range(40))
 
 
+def test_strokes_are_drawn_anew_for_every_seed_and_as_asked_for(face):
+    def drawn(**parameters):
+        return sketches.strokes(face.photo, **parameters)
+
+    np.testing.assert_array_equal(drawn(seed=5), drawn(seed=5))
+    assert (drawn(seed=5) != drawn(seed=6)).mean() > 0.02
+    assert ink(drawn(missing=0.8, hatching=0)) < 0.5 * ink(drawn(missing=0, hatching=0))
+    assert ink(drawn(hatching=1)) > ink(drawn(hatching=0)) and (drawn(hatching=0, strength=0) == 255).all()
+    # A wobbling line leaves the edge that a steady one follows.
+    steady, shaky = (drawn(wobble=w, missing=0, hatching=0) < 128 for w in (0.0, 0.02))
+    edge = cv2.dilate((sketches.contour(face.photo, width=0.01) < 128).astype(np.uint8), np.ones((3, 3))) > 0
+    assert edge[shaky].mean() < 0.85 * edge[steady].mean()
+
+
 def test_every_parameter_is_checked_and_its_random_range_is_allowed(face):
     for style, ranges in sketches.RANDOM.items():
         function = sketches.STYLES.get(style, sketches.outlines)
         source = face.mask if style == "outlines" else face.photo
-        for name in set(inspect.signature(function).parameters) - {"photo", "mask"}:
+        for name in set(inspect.signature(function).parameters) - {"photo", "mask", "seed"}:
             with pytest.raises(ValueError, match=f"{name} must be from"):
                 function(source, **{name: 1e6})
             for value in ranges.get(name, ()):
@@ -114,7 +129,7 @@ def test_every_parameter_is_checked_and_its_random_range_is_allowed(face):
 def test_bad_input_is_refused(face):
     with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
         sketches.pencil(face.photo / 255.0)
-    with pytest.raises(ValueError, match="pencil, xdog, contour, outlines"):
+    with pytest.raises(ValueError, match="pencil, xdog, contour, strokes, outlines"):
         sketches.make_sketch(face.photo, "charcoal")
     with pytest.raises(ValueError, match="needs a mask"):
         sketches.make_sketch(face.photo, "outlines")

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from s2f_utils import checkpoints, datasets
+from s2f_utils.config import resolve
 from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.pix2pix import pix2pix_step
@@ -47,6 +48,54 @@ def all_tensors(run):
         flat |= {f"{name}.{i}.{k}": v for i, slot in opt["state"].items() for k, v in slot.items()}
     flat["rng"] = state["rng"]["torch"]
     return flat
+
+
+def run_of(method, manifest, folder, resume="never", **changes):
+    """A run of one of our own methods, small enough to take seconds."""
+    values = {
+        "size_px": 32, "load_size_px": 32, "widths": "16,24", "fine": "8,8", "blocks": 1, "batch_size": 2,
+        "total_images": 24, "num_samples": 2, "log_every_images": 2, "shift_px": 2.0, "hint_share": 0.5,
+    }  # fmt: skip
+    if method == "realistic":
+        values |= {"disc_filters": 4, "disc_layers": "1,2", "disc_crop_px": 16}
+    resolved = resolve(method, "full", values | changes)
+    return open_run(resolved, manifest, folder, resume=resume, device="cpu", progress=False)
+
+
+@pytest.mark.parametrize("method", ["faithful", "realistic"])
+def test_our_own_methods_resume_bit_for_bit_and_lower_their_losses(manifest, tmp_path, method):
+    whole = run_of(method, manifest, tmp_path / "whole")
+    assert train(whole, progress=False) == "done"
+    first = run_of(method, manifest, tmp_path / "parts")
+    assert train(first, callbacks=[StopAt(10)], progress=False) == "stopped"
+    second = run_of(method, manifest, tmp_path / "parts", resume="auto")
+    assert second.images_seen == 10 and train(second, progress=False) == "done"
+    expected, found = all_tensors(whole), all_tensors(second)
+    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    assert whole.model.net_g.hint_spread.abs().sum() > 0  # it learned which colours are usual
+    longer = run_of(method, manifest, tmp_path / "longer", total_images=600, batch_size=4, flip=0.0, dropout=0.0)
+    train(longer, progress=False)
+    rows = read_log(longer.folder)[0]
+    l1 = [row["loss_l1"] for row in rows]
+    assert sum(l1[-20:]) < 0.7 * sum(l1[:20])
+    if method == "realistic":
+        assert {"loss_d", "loss_gan", "loss_features"} <= set(rows[0])
+
+
+def test_the_realistic_model_goes_on_from_the_faithful_one(manifest, tmp_path):
+    faithful = run_of("faithful", manifest, tmp_path)
+    train(faithful, progress=False)
+    start_from = faithful.folder / "generator.safetensors"
+    values = {"disc_filters": 4, "disc_layers": "1", "size_px": 32, "load_size_px": 32}
+    small = {"widths": "16,24", "fine": "8,8", "blocks": 1, "total_images": 8, "batch_size": 2}
+    run = open_run(
+        resolve("realistic", "full", values | small), manifest, tmp_path, init=start_from, device="cpu", progress=False
+    )
+    given, _ = checkpoints.load_network(start_from)
+    assert all(torch.equal(v, given.state_dict()[k]) for k, v in run.model.net_g.state_dict().items())
+    other = resolve("realistic", "full", values | small | {"blocks": 2})
+    with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
+        open_run(other, manifest, tmp_path, init=start_from, device="cpu", progress=False)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

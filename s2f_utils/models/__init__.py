@@ -9,9 +9,16 @@ from torch import Tensor, nn
 
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
+from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.unet import UNet
 
-NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "patchgan": PatchGAN, "pixelgan": PixelGAN, "irse50": IRSE50}
+NETWORKS: dict[str, type[nn.Module]] = {
+    "unet": UNet,
+    "resunet": ResUNet,
+    "patchgan": PatchGAN,
+    "pixelgan": PixelGAN,
+    "irse50": IRSE50,
+}
 
 
 class UnknownNetworkError(ValueError):

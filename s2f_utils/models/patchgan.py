@@ -17,13 +17,14 @@ class PatchGAN(nn.Module):
 
     With `num_layers=3` a logit sees 70×70 pixels and a 256 px image has 30×30 of them; 2,768,705 parameters on 6
     channels with batch norm. Source: Isola et al. 2017, section 6.1.2; keys as in pytorch-CycleGAN-and-pix2pix.
+    norm: "batch", "instance" or "none".
     """
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
         super().__init__()
         if num_layers < 1:
             raise ValueError(f"num_layers must be 1 or more, got {num_layers}: a PixelGAN judges single pixels")
-        bias = norm == "instance"
+        bias = norm != "batch"
         widths = [base_filters * min(2**n, 8) for n in range(num_layers + 1)]
         layers = [nn.Conv2d(in_channels, widths[0], 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         for n in range(1, num_layers + 1):
@@ -44,6 +45,15 @@ class PatchGAN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """What the layers make of the pictures, (N, C_i, h_i, w_i) each after its LeakyReLU, and the logits, last."""
+        found = []
+        for layer in self.model:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                found.append(x)
+        return [*found, x]
 
     @property
     def receptive_field_px(self) -> int:

@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 
 def norm_layer(norm: str, num_channels: int) -> nn.Module:
-    """Batch norm with scale and shift, or instance norm without, as the published networks use them."""
+    """Batch norm with scale and shift, or instance norm without, as the published networks use them, or none."""
     if norm == "batch":
         return nn.BatchNorm2d(num_channels)
     if norm == "instance":
         return nn.InstanceNorm2d(num_channels)
-    raise ValueError(f"norm must be 'batch' or 'instance', got {norm!r}")
+    if norm == "none":
+        return nn.Identity()
+    raise ValueError(f"norm must be 'batch', 'instance' or 'none', got {norm!r}")
 
 
 class UNetLevel(nn.Module):

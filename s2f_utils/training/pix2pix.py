@@ -5,30 +5,18 @@ Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from s2f_utils import models
 from s2f_utils.config import Pix2PixConfig
-from s2f_utils.live import LiveValues, Range
+from s2f_utils.live import Range
 from s2f_utils.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.runtime import Precision
+from s2f_utils.training.method import Live, Method, frozen
 
 
-@contextmanager
-def frozen(net: nn.Module) -> Iterator[None]:
-    """Within the block, gradients flow through the network but not into its weights."""
-    net.requires_grad_(False)
-    try:
-        yield
-    finally:
-        net.requires_grad_(True)
-
-
-class Pix2Pix:
+class Pix2Pix(Method):
     """Generator, discriminator and their optimisers. `net_g` turns domain a into b, `net_d` judges a and b together."""
 
     live_ranges = {
@@ -39,7 +27,7 @@ class Pix2Pix:
     }
 
     def __init__(self, config: Pix2PixConfig, precision: Precision) -> None:
-        self.config = config
+        super().__init__(config, precision)
         num_downs = config.num_downs or config.size_px.bit_length() - 1
         net_g = models.build(
             "unet", num_downs=num_downs, base_filters=config.base_filters, norm=config.norm, dropout=config.dropout
@@ -48,43 +36,11 @@ class Pix2Pix:
         net_d = models.build(
             config.discriminator, in_channels=6, base_filters=config.disc_filters, norm=config.norm, **disc_args
         )
-        self.net_g = precision.prepare(models.init_weights(net_g))
-        self.net_d = precision.prepare(models.init_weights(net_d))
-        self.opt_g = self._adam(self.net_g, config.lr_g)
-        self.opt_d = self._adam(self.net_d, config.lr_d)
-        self.scaler = precision.scaler()
+        betas = (config.beta1, config.beta2)
+        self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
+        self.net_d, self.opt_d = self.add("net_d", models.init_weights(net_d), "lr_d", betas=betas)
 
-    def _adam(self, net: nn.Module, lr: float) -> torch.optim.Adam:
-        betas = (self.config.beta1, self.config.beta2)
-        fused = next(net.parameters()).device.type in ("cpu", "cuda")
-        return torch.optim.Adam(net.parameters(), lr=lr, betas=betas, fused=fused)
-
-    @property
-    def nets(self) -> dict[str, nn.Module]:
-        """The networks by name, for checkpoints."""
-        return {"net_g": self.net_g, "net_d": self.net_d}
-
-    @property
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """The optimisers by the name of the live value that holds their learning rate."""
-        return {"lr_g": self.opt_g, "lr_d": self.opt_d}
-
-    def live_values(self) -> dict[str, float]:
-        """The values that may change while training runs, as the configuration starts them."""
-        return {name: float(getattr(self.config, name)) for name in self.live_ranges}
-
-    def descend(self, loss: Tensor, opt: torch.optim.Optimizer) -> None:
-        """One optimiser step down `loss`: clear the gradients, go backward, step (scaled in float16)."""
-        opt.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        self.scaler.step(opt)
-
-    def end_step(self) -> None:
-        """What is due once all optimisers have stepped: the next gradient scale, in float16."""
-        if self.scaler.is_enabled():
-            self.scaler.update()
-
-    def step(self, a: Tensor, b: Tensor, live: LiveValues | Mapping[str, float]) -> dict[str, Tensor]:
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
 
         The discriminator goes first, then the generator against the new discriminator: Isola et al. 2017, section 3.
@@ -92,7 +48,7 @@ class Pix2Pix:
         return pix2pix_step(self, a, b, live)
 
 
-def pix2pix_step(m: Pix2Pix, a: Tensor, b: Tensor, live: LiveValues | Mapping[str, float]) -> dict[str, Tensor]:
+def pix2pix_step(m: Pix2Pix, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
     """The step itself, as a function that a notebook can replace by its own."""
     kind = m.config.gan_loss
     fake_b = m.net_g(a)  # (B, 3, H, W)

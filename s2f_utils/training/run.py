@@ -23,9 +23,12 @@ from s2f_utils.config import CONFIGS, Resolved, TrainConfig
 from s2f_utils.datasets import DataError, Manifest, PairedData
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
+from s2f_utils.training.faithful import Faithful
+from s2f_utils.training.method import Method
 from s2f_utils.training.pix2pix import Pix2Pix
+from s2f_utils.training.realistic import Realistic
 
-METHODS: dict[str, type] = {"pix2pix": Pix2Pix}
+METHODS: dict[str, type[Method]] = {"pix2pix": Pix2Pix, "faithful": Faithful, "realistic": Realistic}
 # Settings that a resumed run may have changed: its length, and how often it reports and saves.
 MAY_DIFFER = {"total_images", "epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s"}
 
@@ -198,7 +201,7 @@ def open_run(
         precision.prepare(ema.net)
     data = PairedData(train_pairs, config.load_size_px, torch_device, progress=progress)
     samples = PairedData((manifest.split("val") or train_pairs)[: config.num_samples], config.size_px, torch_device)
-    affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg)
+    affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
     _check_space(Path(runs), model)
     if is_new:

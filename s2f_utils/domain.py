@@ -1,0 +1,97 @@
+"""Is this what the models were trained on? A drawing: dark lines on light, even paper, without colours.
+
+A few shares of its pixels decide; whether there is a face, is the detector's question. What is wrong is said in a
+sentence that says what to do, and nothing is refused: the models answer to anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from s2f_utils.cleanup import flatten_paper
+
+SIDE_PX = 256  # pictures are looked at at this size
+TONE = 40  # grey levels below the paper from which a smooth place is a tone, not paper
+SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which a place is smooth
+COLOURED_CHROMA = 8.0  # CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below
+# Thresholds, chosen on one half of benchmarks/domain_warning.py's pictures and measured on the other.
+INVERTED_BELOW = 0.2
+FAINT_BELOW = 60.0
+TONES_FROM = 0.06
+COLOURED_FROM = 0.03
+WHITE_FROM = 0.22
+
+ADVICE = {
+    "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",
+    "faint": "the lines are faint: scan with more contrast, or clean the drawing up (--clean always)",
+    "coloured": "the drawing has colours: the models know pencil and ink, and take colours for tones of grey",
+    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch",
+    "rough face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand"
+    " (--eyes x,y,x,y --mouth x,y)",
+    "no face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand"
+    " (--eyes x,y,x,y --mouth x,y)",
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a picture looks like.
+
+    lightness: where the median lies between the darkest and the lightest fiftieth, in [0, 1]: high for lines on paper.
+    contrast: grey levels between these two. tones: share of the pixels that are smooth and much darker than the paper,
+    and tones_inverted the same for the negative: high for photos. coloured: share of the pixels whose chroma is 8 or
+    more beside the paper's. white: share of the pixels within 16 grey levels of the lightest fiftieth: bare paper.
+    """
+
+    lightness: float
+    contrast: float
+    tones: float
+    tones_inverted: float
+    coloured: float
+    white: float
+
+    @property
+    def kind(self) -> str:
+        """ "drawing", or what is the matter: "inverted", "faint", "photo" or "coloured"."""
+        if self.contrast < FAINT_BELOW:
+            return "faint"
+        if self.lightness < INVERTED_BELOW and self.tones_inverted < TONES_FROM:
+            return "inverted"
+        if self.coloured >= COLOURED_FROM:
+            return "coloured" if self.white >= WHITE_FROM else "photo"
+        return "photo" if self.tones >= TONES_FROM else "drawing"
+
+
+def look(picture: np.ndarray) -> Look:
+    """Measure a picture, uint8 (H, W, 3), as it was drawn, scanned or photographed."""
+    from skimage.color import rgb2lab
+
+    image = Image.fromarray(picture)
+    scale = SIDE_PX / max(image.size)
+    small = np.asarray(image.resize([max(8, round(side * scale)) for side in image.size], Image.Resampling.BOX))
+    grey = np.asarray(Image.fromarray(small).convert("L"))
+    dark, middle, light = np.percentile(grey, (2, 50, 98))
+    paper = np.median(small[grey >= np.percentile(grey, 70)], axis=0)
+    balanced = np.clip(small / np.maximum(paper, 1.0), 0, 1)
+    chroma = np.hypot(*np.moveaxis(rgb2lab(balanced)[..., 1:], -1, 0))
+    return Look(
+        lightness=float((middle - dark) / max(light - dark, 1.0)),
+        contrast=float(light - dark),
+        tones=_tones(grey),
+        tones_inverted=_tones(255 - grey),
+        coloured=float(np.mean(chroma >= COLOURED_CHROMA)),
+        white=float(np.mean(grey >= light - 16)),
+    )
+
+
+def _tones(grey: np.ndarray) -> float:
+    """The share of smooth places that are much darker than the paper, after the light was evened out."""
+    import cv2
+
+    flat = flatten_paper(grey)[0].astype(np.float32)
+    mean, of_squares = (cv2.boxFilter(values, -1, (5, 5)) for values in (flat, flat**2))
+    smooth = of_squares - mean**2 < SMOOTH**2
+    return float(np.mean(smooth & (mean < np.percentile(flat, 80) - TONE)))

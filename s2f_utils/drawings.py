@@ -1,0 +1,97 @@
+"""From any drawing to what the models know: cleaned paper, an aligned face, and warnings; and back onto the paper.
+
+`prepare` does it all. A drawing is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2f_utils import cleanup, domain, faces
+
+CLEAN = ("auto", "always", "never")
+EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A drawing that is ready for a model.
+
+    image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up. matrix: float64
+    (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look` saw in
+    the drawing as it came. warnings: sentences for the person, most important first; empty when all is well.
+    """
+
+    image: np.ndarray
+    paper: np.ndarray
+    matrix: np.ndarray
+    face: faces.Face
+    look: domain.Look
+    warnings: tuple[str, ...]
+
+
+def needs_cleaning(drawing: np.ndarray) -> bool:
+    """Whether this is photographed or scanned paper, not white or not even: uint8 (H, W, 3)."""
+    grey = cleanup.flatten_paper(drawing)
+    paper = float(np.percentile(drawing.mean(axis=2), 80))
+    return paper < WHITE_PAPER or grey[1] > EVEN_PAPER
+
+
+def prepare(
+    drawing: np.ndarray,
+    *,
+    size_px: int = 256,
+    points: np.ndarray | Sequence | None = None,
+    clean: str = "auto",
+) -> Prepared:
+    """Clean a drawing's paper, find the face, cut it out as the models know it.
+
+    points: hand-given eyes and mouth in pixels of the drawing as it is (see `faces.find_face`); with them no sheet is
+    cut out, so that they stay true. clean: "auto" (`needs_cleaning`), "always" or "never". Without points the face is
+    looked for by YuNet if it can be had, then by scikit-image's cascade, and is then taken to fill the picture, with a
+    warning. Raises ValueError for other arrays, FaceError for points that are no upright face.
+    """
+    if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3 or min(drawing.shape[:2]) < 16:
+        raise ValueError(f"a drawing must be uint8 (H, W, 3), 16 px or more, got {drawing.dtype} {drawing.shape}")
+    if clean not in CLEAN:
+        raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")
+    found = domain.look(drawing)
+    warnings = [] if found.kind == "drawing" else [domain.ADVICE[found.kind]]
+    paper = drawing
+    is_paper = found.kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
+    if clean == "always" or (clean == "auto" and is_paper and needs_cleaning(drawing)):
+        paper = np.repeat(cleanup.clean(drawing, sheet=points is None).image[..., None], 3, axis=2)
+    face = _find(paper, points)
+    if face.method in ("cascade", "centre"):
+        warnings.append(domain.ADVICE["no face"] if face.method == "centre" else domain.ADVICE["rough face"])
+    matrix = faces.alignment(face.landmarks, size_px)
+    image = faces.warp(paper, matrix, size_px, border="paper")
+    return Prepared(image, paper, matrix, face, found, tuple(warnings))
+
+
+def _find(paper: np.ndarray, points: np.ndarray | Sequence | None) -> faces.Face:
+    if points is not None:
+        return faces.find_face(paper, points=points)
+    detector = "none" if faces.detector_problem() else "yunet"
+    return faces.find_face(paper, drawing=True, fallback="cascade", detector=detector)
+
+
+def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04) -> np.ndarray:
+    """Lay what a model made back where the face is on the paper: uint8 (S, S, 3) → uint8 like `prepared.paper`.
+
+    feather: width of the soft rim, a share of the image's side.
+    """
+    import cv2
+
+    size_px, (height, width) = len(made), prepared.paper.shape[:2]
+    back = faces.inverse(prepared.matrix)
+    inside = np.zeros((size_px, size_px), np.float32)
+    rim = max(1, round(feather * size_px))
+    inside[rim:-rim, rim:-rim] = 1
+    inside = cv2.GaussianBlur(inside, (0, 0), rim / 2)
+    share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
+    laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(np.rint(laid * share + prepared.paper * (1 - share)), 0, 255).astype(np.uint8)

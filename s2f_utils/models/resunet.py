@@ -1,0 +1,202 @@
+"""A small U-Net of residual blocks that begins at a quarter of the size: fast on a CPU, and trainable from 88 pairs.
+
+Shapes: N images, C channels, H and W pixels, both multiples of `multiple_px`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GROUPS = 8
+PATCH_PX, HINT_PX = 4, 4
+NOISE_GAIN = 10.0  # the noise weights learn as if their learning rate were ten times as high
+
+
+def _twice(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Noise(nn.Module):
+    """Add one plane of noise, scaled by a learned weight for every channel: Karras et al. 2019, section 3.2.
+
+    The weights begin at 0. In training the noise is new every time; in eval mode it follows from `seed` alone, whatever
+    else is in the batch and whatever the device.
+    """
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(num_channels))
+        self.seed = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        num, _, height, width = x.shape
+        if self.training:
+            noise = torch.randn(num, 1, height, width, device=x.device)
+        else:
+            generator = torch.Generator().manual_seed(self.seed)
+            noise = torch.randn(1, 1, height, width, generator=generator).to(x.device)
+        return x + noise.to(x.dtype) * (NOISE_GAIN * self.weight).view(1, -1, 1, 1).to(x.dtype)
+
+
+class ResidualBlock(nn.Module):
+    """Group norm, SiLU, convolution, twice, added to the input; it begins as the identity."""
+
+    def __init__(self, num_channels: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, num_channels)
+        self.conv1 = nn.Conv2d(num_channels, num_channels, 3, padding=1)
+        self.norm2 = nn.GroupNorm(GROUPS, num_channels)
+        self.dropout = nn.Dropout2d(dropout)
+        self.conv2 = nn.Conv2d(num_channels, num_channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv1(F.silu(self.norm1(x)))
+        return x + self.conv2(self.dropout(F.silu(self.norm2(y))))
+
+
+class ResUNet(nn.Module):
+    """Sketch (N, 3, H, W) → photo (N, 3, H, W), both in [-1, 1].
+
+    Patches of 4×4 pixels become the first level's channels, each level halves the size, and what comes back up is
+    joined with what went down. From a quarter of the size on two narrow stages go up to the full size, each beside the
+    sketch at its own size, so that fine lines find their way. Everything is enlarged smoothly: rearranged channels
+    (pixel shuffle) leave a grid as soon as an opponent asks for detail. Beside the sketch the network sees where it is
+    (two planes of coordinates) and, where one is given, a `hint` (N, 3, 4, 4) in [-1, 1]: the photo's colours at 4×4
+    pixels; without one (`None`) it answers with the colours to be expected. Noise enters at every level on the way up;
+    its weights are 0 until adversarial training uses it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        widths: tuple[int, ...] = (48, 96, 144, 168),
+        blocks: int = 2,
+        fine: tuple[int, int] = (32, 16),
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        widths, (half, full) = tuple(widths), fine
+        if len(widths) < 2 or any(width % GROUPS for width in (*widths, half)):
+            raise ValueError(f"widths and fine[0] must be multiples of {GROUPS}, two widths or more: {widths}, {fine}")
+        self.args = {
+            "in_channels": in_channels, "out_channels": out_channels, "widths": list(widths), "blocks": blocks,
+            "fine": list(fine), "dropout": dropout,
+        }  # fmt: skip
+        self.multiple_px = PATCH_PX * 2 ** (len(widths) - 1)
+
+        def residual(width: int, num: int) -> nn.Sequential:
+            return nn.Sequential(*[ResidualBlock(width, dropout) for _ in range(num)])
+
+        pairs = list(zip(widths, widths[1:], strict=False))
+        self.stem = nn.Conv2d(in_channels + 2 + out_channels + 1, widths[0], PATCH_PX, stride=PATCH_PX)
+        self.down_blocks = nn.ModuleList([residual(width, blocks) for width in widths[:-1]])
+        self.downs = nn.ModuleList([nn.Conv2d(high, low, 2, stride=2) for high, low in pairs])
+        self.middle = residual(widths[-1], 2 * blocks)
+        self.ups = nn.ModuleList([nn.Conv2d(low, high, 1) for high, low in reversed(pairs)])
+        self.joins = nn.ModuleList([nn.Conv2d(2 * high, high, 1) for high, _ in reversed(pairs)])
+        self.up_blocks = nn.ModuleList([residual(high, blocks) for high, _ in reversed(pairs)])
+        self.half_up = nn.Conv2d(widths[0], half, 3, padding=1)
+        self.half_join = nn.Conv2d(half + in_channels, half, 3, padding=1)
+        self.half_block = ResidualBlock(half)
+        self.full_up = nn.Conv2d(half, full, 3, padding=1)
+        self.full_join = nn.Conv2d(full + in_channels, full, 3, padding=1)
+        self.full_out = nn.Conv2d(full, out_channels, 3, padding=1)
+        self.noises = nn.ModuleList([Noise(width) for width in (*reversed(widths[:-1]), half, full)])
+        num_colours = out_channels * HINT_PX**2
+        self.register_buffer("hint_mean", torch.zeros(num_colours))  # of the hints that training showed,
+        self.register_buffer("hint_spread", torch.zeros(num_colours, num_colours))  # and their covariance
+        self.set_seed(0)
+
+    def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
+        if x.ndim != 4 or x.shape[1] != self.args["in_channels"]:
+            raise ValueError(
+                f"input must be (N, {self.args['in_channels']}, H, W) in [-1, 1], got {tuple(x.shape)}"
+                + (": add a batch axis" if x.ndim == 3 else "")
+            )
+        if x.shape[2] % self.multiple_px or x.shape[3] % self.multiple_px:
+            raise ValueError(
+                f"height and width must be multiples of {self.multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
+                "inference.translate pads and crops back"
+            )
+        features = self.stem(torch.cat([x, self._beside(x, hint)], dim=1))  # (N, widths[0], H/4, W/4)
+        kept = []
+        for block, down in zip(self.down_blocks, self.downs, strict=True):
+            features = block(features)
+            kept.append(features)
+            features = down(features)
+        features = self.middle(features)
+        noises = iter(self.noises)
+        for up, join, block in zip(self.ups, self.joins, self.up_blocks, strict=True):
+            features = join(torch.cat([_twice(up(features)), kept.pop()], dim=1))
+            features = block(next(noises)(features))
+        features = torch.cat([_twice(self.half_up(features)), F.avg_pool2d(x, 2)], dim=1)  # (N, half + 3, H/2, W/2)
+        features = self.half_block(next(noises)(self.half_join(features)))
+        features = torch.cat([_twice(F.silu(self.full_up(features))), x], dim=1)  # (N, full + 3, H, W)
+        return self.full_out(F.silu(next(noises)(self.full_join(features))))
+
+    def _beside(self, x: Tensor, hint: Tensor | None) -> Tensor:
+        """What goes in beside the sketch: (N, 2 + 3 + 1, H, W), coordinates, the hint, and whether there is one.
+
+        A row of the hint that is NaN is none.
+        """
+        num, _, height, width = x.shape
+        rows = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype).view(1, 1, -1, 1)
+        columns = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype).view(1, 1, 1, -1)
+        where = torch.cat([rows.expand(num, 1, height, width), columns.expand(num, 1, height, width)], dim=1)
+        if hint is None:
+            return torch.cat([where, x.new_zeros(num, self.args["out_channels"] + 1, height, width)], dim=1)
+        known = hint.isfinite().all(dim=(1, 2, 3)).to(x.dtype).view(-1, 1, 1, 1)
+        hint = F.interpolate(hint.nan_to_num(0.0).to(x.dtype), size=(height, width), mode="bilinear")
+        return torch.cat([where, hint * known, known.expand(num, 1, height, width)], dim=1)
+
+    @torch.no_grad()
+    def learn_hints(self, hint: Tensor, momentum: float = 0.01) -> None:
+        """Let running means of training's hints, (N, 3, 4, 4), follow, so that `draw_hint` knows what is usual."""
+        flat = hint.float().flatten(1)
+        self.hint_mean.lerp_(flat.mean(dim=0), momentum)
+        away = flat - self.hint_mean
+        self.hint_spread.lerp_(away.T @ away / len(flat), momentum)
+
+    @torch.no_grad()
+    def draw_hint(self, seed: int) -> Tensor:
+        """Colours as training showed them, at random: (1, 3, 4, 4), from a normal distribution, the same for a seed.
+
+        Raises ValueError where the network was trained without hints.
+        """
+        if not self.hint_spread.any():
+            raise ValueError("this network was trained without colour hints (hint_share)")
+        values, vectors = torch.linalg.eigh(self.hint_spread.double().cpu())
+        generator = torch.Generator().manual_seed(seed)
+        normal = torch.randn(len(values), generator=generator, dtype=torch.float64)
+        drawn = self.hint_mean.double().cpu() + vectors @ (values.clamp_min(0).sqrt() * normal)
+        hint = drawn.clamp(-1, 1).view(1, self.args["out_channels"], HINT_PX, HINT_PX)
+        return hint.to(self.hint_mean.device, torch.float32)
+
+    def set_seed(self, seed: int) -> None:
+        """Choose the noise of eval mode: another seed, another answer (where training has given the noise weight)."""
+        for index, noise in enumerate(self.noises):
+            noise.seed = seed * 1000 + index
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a ResUNet's."""
+        stem, half, last = (shapes.get(f"{name}.weight") for name in ("stem", "half_up", "full_out"))
+        if stem is None or half is None or last is None or len(stem) != 4:
+            return None
+        levels = sum(key.startswith("downs.") and key.endswith(".weight") for key in shapes)
+        widths = [stem[0], *(shapes[f"downs.{n}.weight"][0] for n in range(levels))]
+        blocks = sum(key.startswith("down_blocks.0.") and key.endswith("conv1.weight") for key in shapes)
+        return {
+            "in_channels": stem[1] - 3 - last[0],
+            "out_channels": last[0],
+            "widths": widths,
+            "blocks": blocks,
+            "fine": [half[0], last[1]],
+        }

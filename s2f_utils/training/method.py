@@ -1,0 +1,80 @@
+"""What every training method has: networks, optimisers, live values, and one way to step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils.config import TrainConfig
+from s2f_utils.live import LiveValues, Range
+from s2f_utils.runtime import Precision
+
+Live = LiveValues | Mapping[str, float]
+
+
+@contextmanager
+def frozen(net: nn.Module) -> Iterator[None]:
+    """Within the block, gradients flow through the network but not into its weights."""
+    net.requires_grad_(False)
+    try:
+        yield
+    finally:
+        net.requires_grad_(True)
+
+
+class Method:
+    """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs."""
+
+    live_ranges: ClassVar[dict[str, Range]] = {}
+    net_g: nn.Module
+
+    def __init__(self, config: TrainConfig, precision: Precision) -> None:
+        self.config = config
+        self.precision = precision
+        self.scaler = precision.scaler()
+        self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
+        self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
+
+    def add(
+        self,
+        name: str,
+        net: nn.Module,
+        lr_name: str,
+        kind: type[torch.optim.Optimizer] = torch.optim.Adam,
+        **options: object,
+    ) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """Prepare a network for the device and give it an optimiser; both are kept under their names."""
+        self.nets[name] = self.precision.prepare(net)
+        fused = next(net.parameters()).device.type in ("cpu", "cuda")
+        lr = getattr(self.config, lr_name)
+        self.optimizers[lr_name] = kind(net.parameters(), lr=lr, fused=fused, **options)
+        return self.nets[name], self.optimizers[lr_name]
+
+    def live_values(self) -> dict[str, float]:
+        """The values that may change while training runs, as the configuration starts them."""
+        return {name: float(getattr(self.config, name)) for name in self.live_ranges}
+
+    def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
+        """One optimiser step down `loss`: clear the gradients, go backward, step (scaled in float16).
+
+        max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
+        """
+        opt.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if max_norm:
+            self.scaler.unscale_(opt)
+            nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], max_norm)
+        self.scaler.step(opt)
+
+    def end_step(self) -> None:
+        """What is due once all optimisers have stepped: the next gradient scale, in float16."""
+        if self.scaler.is_enabled():
+            self.scaler.update()
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached."""
+        raise NotImplementedError

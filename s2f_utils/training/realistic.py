@@ -1,0 +1,90 @@
+"""The realistic model: the faithful network trained on against discriminators of patches, with noise. It invents the
+detail that a photo has, so it looks like one and is a little further from the truth.
+
+Shapes: B pairs in a batch, H = W = size_px; h, w a discriminator's grid of patches.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils import models
+from s2f_utils.config import RealisticConfig
+from s2f_utils.live import Range
+from s2f_utils.losses import discriminator_loss, feature_loss, generator_loss, l1_loss, ssim_loss
+from s2f_utils.runtime import Precision
+from s2f_utils.training.faithful import Faithful, colour_hint
+from s2f_utils.training.method import Live, frozen
+
+
+class Discriminators(nn.Module):
+    """Several PatchGANs without norm, each with patches of another size, that look at sketch and photo.
+
+    Norm layers would hide the contrast that they have to judge; spectral norm (tried) made them too blunt to see the
+    little that a soft picture lacks.
+    """
+
+    def __init__(self, base_filters: int, num_layers: tuple[int, ...]) -> None:
+        super().__init__()
+        self.judges = nn.ModuleList(
+            [models.build("patchgan", base_filters=base_filters, num_layers=n, norm="none") for n in num_layers]
+        )
+
+    def forward(self, x: Tensor) -> list[list[Tensor]]:
+        """Of each judge the features of its layers and, last, its logits (B, 1, h, w)."""
+        return [judge.features(x) for judge in self.judges]
+
+
+class Realistic(Faithful):
+    """The faithful network as generator, with discriminators as opponents."""
+
+    live_ranges = Faithful.live_ranges | {
+        "lr_d": Range(1e-6, 1e-2, log=True),
+        "lambda_gan": Range(0.0, 10.0),
+        "lambda_features": Range(0.0, 10.0),
+    }
+
+    def __init__(self, config: RealisticConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        layers = tuple(int(num) for num in config.disc_layers.split(","))
+        net_d = Discriminators(config.disc_filters, layers)
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(config.beta1, config.beta2))
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
+
+        True and made pictures go through the discriminators together, as crops at the same places.
+        """
+        fake_b = self.net_g(a, colour_hint(self.net_g, b, self.config.hint_share))
+
+        judged = self.net_d(self._crops(a, b, fake_b.detach()))
+        loss_d = sum(discriminator_loss(*levels[-1].chunk(2), "hinge") for levels in judged)
+        self.descend(loss_d, self.opt_d)
+
+        with frozen(self.net_d):
+            judged = [[level.chunk(2) for level in levels] for levels in self.net_d(self._crops(a, b, fake_b))]
+            loss_gan = sum(generator_loss(levels[-1][1], "hinge") for levels in judged)
+            loss_features = sum(
+                feature_loss([f for _, f in levels[:-1]], [r for r, _ in levels[:-1]]) for levels in judged
+            )
+            loss_l1, loss_ssim = l1_loss(fake_b, b), ssim_loss(fake_b, b)
+            loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim
+            loss = loss + live["lambda_gan"] * loss_gan + live["lambda_features"] * loss_features
+            self.descend(loss, self.opt_g, self.config.max_norm)
+        found = {"loss_d": loss_d, "loss_gan": loss_gan, "loss_features": loss_features}
+        found |= {"loss_l1": loss_l1, "loss_ssim": loss_ssim}
+        return {name: value.detach() for name, value in found.items()}
+
+    def _crops(self, a: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        """Sketch beside photo at a random place of each pair, (2B, 6, disc_crop_px, disc_crop_px), true pairs first."""
+        side = min(self.config.disc_crop_px or a.shape[-1], a.shape[-1])
+        places = torch.randint(0, a.shape[-1] - side + 1, (len(a), 2)).tolist()
+        cut = [
+            torch.cat(
+                [a[n, :, top : top + side, left : left + side], photos[n, :, top : top + side, left : left + side]]
+            )
+            for photos in (real, fake)
+            for n, (top, left) in enumerate(places)
+        ]
+        return self.precision.images(torch.stack(cut))

@@ -1,0 +1,113 @@
+"""The residual U-Net: shapes, noise that a seed decides, colour hints, and weights between two networks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from s2f_utils import inference, models
+
+SMALL = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
+
+
+@pytest.fixture()
+def net():
+    torch.manual_seed(0)
+    return models.build("resunet", **SMALL)
+
+
+def alive(net):
+    """Let every weight count: residual blocks and noise begin at zero."""
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    return net
+
+
+def test_shapes_gradients_and_round_trip(net):
+    alive(net).train()
+    x = torch.rand(2, 3, 32, 48) * 2 - 1
+    hint = torch.rand(2, 3, 4, 4)
+    out = net(x, hint)
+    assert out.shape == (2, 3, 32, 48) and net.multiple_px == 8
+    out.square().mean().backward()
+    silent = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert silent == []
+    again = models.from_state_dict(net.state_dict())
+    assert again.name == "resunet" and again.args | {"dropout": 0.1} == net.args
+    with torch.no_grad():
+        assert torch.equal(again(x, hint), net.eval()(x, hint))
+
+
+def test_it_fits_into_ten_megabytes_of_float16():
+    net = models.build("resunet")
+    assert 4e6 < models.count_parameters(net) < 4.95e6
+
+
+def test_bad_input_is_refused(net):
+    with pytest.raises(ValueError, match="add a batch axis"):
+        net(torch.zeros(3, 32, 32))
+    with pytest.raises(ValueError, match="multiples of 8, got 30x32"):
+        net(torch.zeros(1, 3, 30, 32))
+    with pytest.raises(ValueError, match="multiples of 8"):
+        models.build("resunet", widths=(10, 20))
+
+
+def test_noise_begins_at_zero_and_is_new_in_training_and_seeded_in_eval(net):
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    net.train()
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout2d):
+            module.p = 0.0
+    with torch.no_grad():
+        assert torch.equal(net(x), net(x))  # no weight, no noise
+        alive(net)
+        assert not torch.equal(net(x), net(x))
+        net.eval()
+        first = net(x)
+        assert torch.equal(first, net(x))
+        assert torch.allclose(first[1:], net(x[1:]), atol=1e-5)  # whatever else is in the batch
+        net.set_seed(4)
+        other = net(x)
+        assert (other - first).abs().mean() > 1e-3
+        net.set_seed(0)
+        assert torch.equal(net(x), first)
+
+
+def test_a_hint_that_is_nan_is_no_hint(net):
+    alive(net).eval()
+    x, hint = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 4, 4)
+    hint[1] = torch.nan
+    with torch.no_grad():
+        plain, hinted = net(x), net(x, hint)
+    assert (hinted[0] - plain[0]).abs().mean() > 1e-3 and torch.allclose(hinted[1], plain[1], atol=1e-5)
+
+
+def test_hints_are_drawn_as_training_showed_them(net):
+    with pytest.raises(ValueError, match="without colour hints"):
+        net.draw_hint(0)
+    torch.manual_seed(1)
+    shared = torch.randn(4000, 1, 1, 1) * 0.2  # all cells of a picture light, or all dark
+    for batch in (0.1 + shared).expand(4000, 3, 4, 4).split(8):
+        net.learn_hints(batch)
+    drawn = torch.cat([net.draw_hint(seed) for seed in range(300)])
+    assert drawn.shape == (300, 3, 4, 4) and torch.equal(net.draw_hint(7), net.draw_hint(7))
+    assert drawn.mean().item() == pytest.approx(0.1, abs=0.06)
+    assert drawn.flatten(1).mean(dim=1).std().item() == pytest.approx(0.2, abs=0.06)
+    assert drawn.flatten(1).std(dim=1).mean() < 0.03
+
+
+def test_blended_networks_lie_between_and_end_at_the_two(net):
+    alive(net).eval()
+    torch.manual_seed(5)
+    other = alive(models.build("resunet", **SMALL)).eval()
+    x = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        ends = [inference.blend(net, other, share)(x) for share in (0.0, 1.0)]
+        assert torch.equal(ends[0], net(x)) and torch.allclose(ends[1], other(x), atol=1e-6)
+    half = inference.blend(net, other, 0.5).state_dict()
+    assert torch.allclose(half["stem.weight"], (net.stem.weight + other.stem.weight) / 2)
+    with pytest.raises(ValueError, match="cannot be blended"):
+        inference.blend(net, models.build("resunet"), 0.5)
+    with pytest.raises(ValueError, match="share must be from 0 to 1"):
+        inference.blend(net, other, 1.5)

@@ -1,0 +1,74 @@
+"""Train the shipped models and write them to s2f_utils/shipped; what was stopped goes on where it stopped.
+
+`python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
+all). On two CPU cores each takes less than an hour, on a GPU minutes. Nothing is chosen by the test people; scores on
+them are measured by benchmarks/shipped_models.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from pathlib import Path
+
+from s2f_utils import checkpoints, config, datasets, runtime, weights
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+
+# Drawings by hand have odd proportions: more bending than for pairs of one artist.
+WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}
+# name → method, data set, model to begin with, settings
+RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
+    "sketch-to-photo-faithful": (
+        "faithful", "sketch-to-photo", None, {"total_images": 44_000, "hint_share": 0.5, **WARPS}
+    ),
+    "sketch-to-photo-realistic": (
+        "realistic", "sketch-to-photo", "sketch-to-photo-faithful", {"total_images": 16_000, "hint_share": 0.5, **WARPS}
+    ),
+    "photo-to-sketch": (
+        "faithful", "photo-to-sketch", None, {"total_images": 20_000, "direction": "photo-to-sketch", **WARPS}
+    ),
+}  # fmt: skip
+
+
+def make(name: str, data: Path, runs: Path) -> Path:
+    """Train one model, or go on with it, and write it as float16 safetensors."""
+    method, folder, begin, settings = RECIPES[name]
+    manifest = datasets.read_manifest(data / folder)
+    has_gpu = runtime.pick_device("auto").type != "cpu"
+    resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
+    init = runtime.last_run_folder(runs, begin) / "generator.safetensors" if begin else None
+    run = open_run(
+        resolved, manifest, runs, name=name, init=init, resume=runtime.last_run_folder(runs, name) or "never"
+    )
+    if run.images_seen < run.total_images and train(run) != "done":
+        raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
+    net, meta = checkpoints.load_network(run.folder / "generator.safetensors")
+    meta |= {
+        "name": name,
+        "trained": datetime.date.today().isoformat(),
+        "training_pairs": len(manifest.split("train")),
+        "training_seconds": round(run.seconds),
+        "aligned": "similarity",
+    }
+    path = weights.shipped(name)
+    checkpoints.save_generator(path, net.half(), {k: v for k, v in meta.items() if k not in ("network", "args")})
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {run.seconds / 60:.0f} minutes of training")
+    return path
+
+
+def main() -> None:
+    """Train and export."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
+    parser.add_argument("--runs", type=Path, default=Path("runs/weights"))
+    args = parser.parse_args()
+    for name in args.names or RECIPES:
+        if name not in RECIPES:
+            parser.error(f"there is no model {name!r}: the names are {', '.join(RECIPES)}")
+        make(name, args.data, args.runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The data that the shipped weights are trained on: portraits with sketches in many styles, and drawn faces.
+
+`python tools/weights_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download portraits` leaves them. Writes
+two data sets, OUT/sketch-to-photo and OUT/photo-to-sketch. 100 people are for testing, 20 for validation; who is there
+twice is for training. Sketches are drawn from the person before a softened background, as artists draw them; the photo
+to be made has that background, the photo that is given its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from s2f_utils import background, duplicates, faces, images, sketches, synthetic
+from s2f_utils.datasets import COLUMNS
+
+SIZE_PX = 256
+NUM_TEST, NUM_VAL = 100, 20
+STYLES = ("pencil", "xdog", "contour", "strokes", "strokes", "mixture")  # of each portrait, with random parameters
+EXACT = ("pencil", "xdog")  # with the styles' own parameters: what the test people are measured with
+NUM_DRAWN = 500
+
+
+def random_sketch(photo: np.ndarray, style: str, seed: int) -> np.ndarray:
+    """A sketch in this style with random parameters, uint8 (H, W)."""
+    if style == "mixture":
+        return sketches.mixture(photo, seed)
+    rng = np.random.default_rng(seed)
+    parameters = {key: float(np.exp(rng.uniform(*np.log(span)))) for key, span in sketches.RANDOM[style].items()}
+    return sketches.make_sketch(photo, style, **parameters, **({"seed": seed} if style == "strokes" else {}))
+
+
+def artist(photo: np.ndarray) -> np.ndarray:
+    """The sketch that photo → sketch learns to draw: soft pencil with ink where it is dark, uint8 (H, W)."""
+    return np.minimum(sketches.pencil(photo, strength=1.2), sketches.xdog(photo, strength=0.8, sharpness=3))
+
+
+class Writer:
+    """Pictures and rows of one data set; the manifest is written last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, str]] = []
+
+    def add(
+        self, split: str, name: str, identity: str, sketch: np.ndarray, photo: np.ndarray | str, source: str
+    ) -> str:
+        """Write one pair; `photo` may be the path of one that is there. Returns the photo's path in the set."""
+        paths = {"sketch": f"sketches/{name}.png", "photo": f"photos/{name}.png"}
+        images.save(self.folder / paths["sketch"], np.repeat(sketch[..., None], 3, axis=2))
+        if isinstance(photo, str):
+            paths["photo"] = photo
+        else:
+            images.save(self.folder / paths["photo"], photo)
+        row = dict.fromkeys(COLUMNS, "") | {"split": split, "id": name, "identity": identity, "source": source} | paths
+        self.rows.append(row)
+        return paths["photo"]
+
+    def finish(self) -> None:
+        """Write the manifest."""
+        with open(self.folder / "manifest.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+
+def splits_of(photos: Sequence[np.ndarray]) -> list[str]:
+    """A split for each portrait; near duplicates (a person under two names) are for training."""
+    hashes = [duplicates.perceptual_hash(photo) for photo in photos]
+    twins = {n for pair in duplicates.find_twins(hashes, photos.__getitem__) for n in (pair.first, pair.second)}
+    order = [n for n in np.random.default_rng(0).permutation(len(photos)) if n not in twins]
+    split = dict.fromkeys(range(len(photos)), "train")
+    split |= dict.fromkeys(order[:NUM_TEST], "test") | dict.fromkeys(order[NUM_TEST : NUM_TEST + NUM_VAL], "val")
+    return [split[n] for n in range(len(photos))]
+
+
+def add_portraits(folder: Path, to_photo: Writer, to_sketch: Writer) -> None:
+    """Align the portraits, soften their backgrounds, draw the sketches."""
+    found = []
+    for path in tqdm(sorted(folder.glob("*.jpg")), desc="aligning", unit="portrait"):
+        try:
+            face = faces.find_face(images.load_rgb(path))
+        except faces.FaceError as error:
+            print(f"left out: {path.name}: {error}")
+            continue
+        matrix = faces.alignment(face.landmarks, SIZE_PX)
+        photo = images.load_rgb(path)
+        mask = background.person_mask(photo, face=face)
+        soft = background.soften_background(photo, mask)
+        found.append((path.stem, faces.warp(photo, matrix, SIZE_PX), faces.warp(soft, matrix, SIZE_PX)))
+    for number, ((name, own, soft), split) in enumerate(
+        zip(tqdm(found, desc="drawing", unit="portrait"), splits_of([f[1] for f in found]), strict=True)
+    ):
+        styles = STYLES if split == "train" else EXACT
+        path: np.ndarray | str = soft
+        for index, style in enumerate(styles):
+            sketch = (
+                random_sketch(soft, style, 100 * number + index)
+                if split == "train"
+                else sketches.make_sketch(soft, style)
+            )
+            path = to_photo.add(split, f"{name}-{index}-{style}", name, sketch, path, f"portraits {style}")
+        to_sketch.add(split, name, name, artist(soft), own, "portraits artist")
+
+
+def add_drawn(to_photo: Writer, to_sketch: Writer) -> None:
+    """Drawn faces in the portraits' frame, with the pencil lines they are drawn with."""
+    drawn = synthetic.draw_faces(NUM_DRAWN, size_px=SIZE_PX, seed=5)
+    for number, face in enumerate(tqdm(drawn, total=NUM_DRAWN, desc="drawn faces", unit="face")):
+        matrix = faces.alignment(face.landmarks, SIZE_PX)
+        photo = faces.warp(face.photo, matrix, SIZE_PX)
+        lines = faces.warp(np.repeat(face.sketch[..., None], 3, axis=2), matrix, SIZE_PX, border="paper")[..., 0]
+        name = f"face-{number:05d}"
+        to_photo.add("train", name, name, lines, photo, "synthetic")
+        if number % 4 == 0:
+            to_sketch.add("train", name, name, artist(photo), photo, "synthetic")
+
+
+def main() -> None:
+    """Make both data sets; a folder that is there is left as it is."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("portraits", type=Path)
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    if (args.out / "photo-to-sketch" / "manifest.csv").exists():
+        print(f"{args.out}: is there already")
+        return
+    partial = args.out.with_name(args.out.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    to_photo, to_sketch = Writer(partial / "sketch-to-photo"), Writer(partial / "photo-to-sketch")
+    add_portraits(args.portraits, to_photo, to_sketch)
+    add_drawn(to_photo, to_sketch)
+    to_photo.finish()
+    to_sketch.finish()
+    partial.rename(args.out)
+    print(f"{args.out}: {len(to_photo.rows)} pairs of sketch → photo, {len(to_sketch.rows)} of photo → sketch")
+
+
+if __name__ == "__main__":
+    main()
