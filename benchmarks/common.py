@@ -8,6 +8,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from s2f_utils import images, runtime  # noqa: E402  (from the clone, before anything that is installed)
+from s2f_utils import datasets, images, runtime  # noqa: E402  (from the clone, before anything that is installed)
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -50,6 +51,36 @@ def jpeg(picture: np.ndarray, quality: int = 75) -> np.ndarray:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))
+
+
+def finished_run(
+    method: str, changes: dict[str, Any], manifest: datasets.Manifest, runs: Path, name: str, *, init: str | None = None
+) -> Path:
+    """The folder of the finished run of this name and these settings; trained, or trained to its end, if need be."""
+    from s2f_utils import config
+    from s2f_utils.tracking import read_log
+    from s2f_utils.training.loop import train
+    from s2f_utils.training.run import open_run
+
+    has_gpu = runtime.pick_device("auto").type != "cpu"
+    resolved = config.resolve(method, "full", changes, has_gpu=has_gpu)
+    last = runtime.last_run_folder(runs, name)
+    if last:
+        _, events = read_log(last)
+        same = json.loads((last / "config.json").read_text(encoding="utf-8"))["config"] == asdict(resolved.config)
+        if same and events and events[-1].get("reason") == "done":
+            return last
+    run = open_run(resolved, manifest, runs, name=name, init=init)
+    if train(run) != "done":
+        raise SystemExit("interrupted; all is saved: run the same command again")
+    return run.folder
+
+
+def train_seconds(run: Path) -> float:
+    """How long a run has been trained, in seconds."""
+    from s2f_utils.tracking import read_log
+
+    return read_log(run)[0][-1]["seconds"]
 
 
 def peak_memory_mib() -> float:

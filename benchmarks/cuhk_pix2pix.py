@@ -10,16 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from dataclasses import asdict
 from pathlib import Path
 
 import common
 
-from s2f_utils import config, datasets, inference, metrics, runtime
+from s2f_utils import datasets, inference, metrics
 from s2f_utils.evaluation import evaluate
 from s2f_utils.tracking import read_log
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
 
 # Project 1: no decay, no crop, no flip; its copies were made offline, ours are transformed anew each time.
 PROJECT_1 = {"epochs": 11.0, "batch_size": 16, "load_size_px": 256, "flip": 0.0, "constant_share": 1.0}
@@ -48,7 +45,7 @@ def main() -> None:
             short = args.paper_epochs < 200
             label = f"paper, {args.paper_epochs:g} of 200 epochs{' (undertrained)' if short else ''}"
             changes = {"epochs": args.paper_epochs}
-        folder = trained(args.runs, name, changes, manifest)
+        folder = common.finished_run("pix2pix", changes, manifest, args.runs, name)
         facts = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         log, _ = read_log(folder)
         result = evaluate(
@@ -74,21 +71,6 @@ def main() -> None:
     rows += [row for row in before if row["key"] not in {r["key"] for r in rows}]
     rows.sort(key=lambda row: row["key"] in metrics.TRIVIAL_ROWS)
     common.write("cuhk_pix2pix", {"protocol": "CUHK 88/100, track A (stretched to 256 px), 88-only", "rows": rows})
-
-
-def trained(runs: Path, name: str, changes: dict, manifest: datasets.Manifest) -> Path:
-    """The folder of the finished run of this name; trained, or trained to its end, if there is none."""
-    resolved = config.resolve("pix2pix", "full", changes)
-    last = runtime.last_run_folder(runs, name)
-    if last:
-        _, events = read_log(last)
-        same = json.loads((last / "config.json").read_text(encoding="utf-8"))["config"] == asdict(resolved.config)
-        if same and events and events[-1].get("reason") == "done":
-            return last
-    run = open_run(resolved, manifest, runs, name=name)
-    if train(run) != "done":
-        raise SystemExit("interrupted; all is saved: run the same command again")
-    return run.folder
 
 
 if __name__ == "__main__":

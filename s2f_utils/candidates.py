@@ -41,6 +41,11 @@ class Pair:
         self.faithful, self.realistic = faithful, realistic
         self._blended = functools.lru_cache(maxsize=4)(self._blend)
 
+    @property
+    def knows_colours(self) -> bool:
+        """Whether the models were trained with colour hints, so that colours can be drawn at random."""
+        return bool(self.realistic.net.hint_spread.any())
+
     def _blend(self, detail: float) -> inference.Translator:
         net = inference.blend(self.faithful.net, self.realistic.net, detail)
         return inference.Translator(
@@ -69,14 +74,17 @@ class Pair:
     def candidates(
         self, image: np.ndarray, seed: int = 1, num_variations: int = 1, *, detail: float = 1.0
     ) -> list[Candidate]:
-        """Faithful, realistic (as far as `detail` goes), and variations of that with other colours and fine detail."""
+        """Faithful, realistic (as far as `detail` goes), and variations: other fine detail and, where the models
+        know them, other colours.
+        """
         found = [
             Candidate("faithful", self.translate(image, 0.0), 0.0, 0),
             Candidate("realistic", self.translate(image, detail), detail, 0),
         ]
         for n in range(num_variations):
             name = "variation" if num_variations == 1 else f"variation {n + 1}"
-            found.append(Candidate(name, self.translate(image, detail, seed + n, colours=True), detail, seed + n))
+            made = self.translate(image, detail, seed + n, colours=self.knows_colours)
+            found.append(Candidate(name, made, detail, seed + n))
         return found
 
 
@@ -86,22 +94,24 @@ def load_pair(faithful: str = FAITHFUL, realistic: str = REALISTIC, device: str 
     return Pair(inference.load(faithful, device), inference.load(realistic, device))
 
 
-def sheet(prepared: Prepared, found: list[Candidate], *, frame: str = "square") -> np.ndarray:
+def sheet(
+    prepared: Prepared, found: list[Candidate], *, frame: str = "square", first: str = "your drawing"
+) -> np.ndarray:
     """The drawing and the candidates side by side with their names and the note that they are generated: uint8 RGB.
 
-    frame: "square", as the models made them, or "paper", laid back onto the drawing.
+    frame: "square", as the models made them, or "paper", laid back onto the drawing. first: the drawing's own name.
     """
     pictures = [c.picture if frame == "square" else onto_paper(c.picture, prepared) for c in found]
-    first = prepared.image if frame == "square" else prepared.paper
+    drawing = prepared.image if frame == "square" else prepared.paper
     height = max(256, found[0].picture.shape[0])
     tiles = []
-    for picture in (first, *pictures):
+    for picture in (drawing, *pictures):
         width = round(picture.shape[1] * height / picture.shape[0])
         tiles.append(np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)))
     row = np.hstack(tiles)
     band = Image.new("RGB", (row.shape[1], 44), "white")
     pen, x = ImageDraw.Draw(band), 0
-    for name, tile in zip(("your drawing", *(c.name for c in found)), tiles, strict=True):
+    for name, tile in zip((first, *(c.name for c in found)), tiles, strict=True):
         pen.text((x + 6, 4), name, fill="black")
         x += tile.shape[1]
     pen.text((6, 24), images.GENERATED_NOTE, fill=(110, 110, 110))

@@ -386,10 +386,14 @@ def run_weights(args: argparse.Namespace) -> int:
 
     names = list(weights.WEIGHTS) if args.names == ["all"] else args.names
     for name in names:
-        weights.entry_of(name)
+        if not weights.shipped(name):
+            weights.entry_of(name)
     for name in names:
-        print(f"{name}: {weights.get(name)}")
+        print(f"{name}: {weights.shipped(name) or weights.get(name)}")
     if not names:
+        for name, what in weights.SHIPPED.items():
+            path = weights.shipped(name)
+            print(f"{name}: {what}; {path.stat().st_size / 1e6:.1f} MB; MIT, comes with the project; {path}")
         for name, entry in weights.WEIGHTS.items():
             here = weights.find(name)
             print(f"{name}: {entry.what}; {entry.size / 1e6:.1f} MB; {entry.licence}; {here or 'not here'}")

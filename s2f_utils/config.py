@@ -103,10 +103,12 @@ class RealisticConfig(FaithfulConfig):
     lambda_gan: float = 0.05  # weight of the adversarial loss (hinge)
     lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
     lr_g: float = 2e-4
-    lr_d: float = 2e-4
+    lr_d: float = 1e-3
     beta1: float = 0.5
     disc_filters: int = 32  # channels of the discriminators' first layers
-    disc_crop_px: int = 128  # the discriminators see random parts of this size; 0: whole pictures
+    disc_crop_px: int = 96  # the discriminators see random parts of this size; 0: whole pictures
+    disc_crops: int = 3  # such parts of each picture
+    disc_steps: int = 2  # steps of the discriminators for one of the generator
     disc_layers: str = "2,3"  # one discriminator each: 2 judges patches of 34 px, 3 of 70 px
 
 
@@ -115,6 +117,16 @@ CONFIGS: dict[str, type[TrainConfig]] = {
     "faithful": FaithfulConfig,
     "realistic": RealisticConfig,
 }
+
+# Our own methods at 128 px, and as small as a test needs them.
+_SMALL: dict[str, Any] = {
+    "size_px": 128, "load_size_px": 128, "widths": "32,64,96,128", "fine": "24,12", "shift_px": 2.0,
+    "ema_half_life_images": 1_500.0,
+}  # fmt: skip
+_TINY: dict[str, Any] = {
+    "size_px": 64, "load_size_px": 64, "widths": "16,24,32", "fine": "8,8", "blocks": 1, "total_images": 240,
+    "shift_px": 1.0, "num_samples": 4, "ema_half_life_images": 40.0,
+}  # fmt: skip
 
 # Overrides of the papers' values. "method@cpu" holds on machines without a GPU, after "method".
 PROFILES: dict[str, dict[str, dict[str, Any]]] = {
@@ -140,8 +152,14 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
             "total_images": 30_000,
             "time_budget_s": 440.0,
         },
+        "faithful": _SMALL | {"total_images": 24_000},
+        "faithful@cpu": {"total_images": 16_000, "time_budget_s": 120.0},
+        "realistic": _SMALL | {"total_images": 12_000, "disc_crop_px": 64},
+        "realistic@cpu": {"total_images": 8_000, "time_budget_s": 90.0},
     },
     "fast": {
+        "faithful": _TINY,
+        "realistic": _TINY | {"disc_filters": 8, "disc_crop_px": 48},
         "pix2pix": {
             "size_px": 64,
             "load_size_px": 68,
@@ -176,6 +194,14 @@ METRICS_PROFILES: dict[str, dict[str, int]] = {
     "full": {"num": 1_000, "size_px": 256, "images": 40_000, "patch_steps": 600},
     "demo": {"num": 360, "size_px": 128, "images": 6_000, "patch_steps": 200},
     "fast": {"num": 80, "size_px": 64, "images": 480, "patch_steps": 8},
+}
+
+
+# Notebook 02's curve from faithful to realistic: test faces, and steps of each patch test.
+BLEND_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 100, "patch_steps": 600},
+    "demo": {"num": 60, "patch_steps": 150},
+    "fast": {"num": 8, "patch_steps": 4},
 }
 
 
@@ -335,7 +361,7 @@ def _validate_resunet(config: FaithfulConfig, need: Callable[[bool, str], None])
     levels = len(config.widths.split(","))
     least_px = 4 * 2 ** (levels - 1)
     need(config.size_px >= least_px, f"{levels} widths need size_px of {least_px} or more, got {config.size_px}")
-    for name in ("lr_g", "lr_d", "blocks", "disc_filters"):
+    for name in ("lr_g", "lr_d", "blocks", "disc_filters", "disc_crops", "disc_steps"):
         need(getattr(config, name, 1) > 0, f"{name} must be more than 0, got {getattr(config, name, 1)}")
     for name in ("dropout", "hint_share"):
         need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")

@@ -22,7 +22,7 @@ INVERTED_BELOW = 0.2
 FAINT_BELOW = 60.0
 TONES_FROM = 0.06
 COLOURED_FROM = 0.03
-WHITE_FROM = 0.22
+WHITE_FROM = 0.3
 
 ADVICE = {
     "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",

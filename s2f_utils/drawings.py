@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from s2f_utils import cleanup, domain, faces
+from s2f_utils import cleanup, domain, faces, images
 
 CLEAN = ("auto", "always", "never")
+EXAMPLES = (
+    "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
+)  # fmt: skip
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
 
 
@@ -31,6 +35,16 @@ class Prepared:
     face: faces.Face
     look: domain.Look
     warnings: tuple[str, ...]
+
+
+def example(name: str) -> np.ndarray:
+    """One of the drawings that come with the project, uint8 (510, 420, 3): strokes in code, no training has seen them.
+
+    Raises ValueError for a name that is not in `EXAMPLES`.
+    """
+    if name not in EXAMPLES:
+        raise ValueError(f"there is no example {name!r}: the names are {', '.join(EXAMPLES)}")
+    return images.load_rgb(Path(__file__).with_name("examples") / f"{name}.png")
 
 
 def needs_cleaning(drawing: np.ndarray) -> bool:

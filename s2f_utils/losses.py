@@ -53,6 +53,12 @@ def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
     return F.l1_loss(fake, real)
 
 
+def to_grey(pictures: Tensor) -> Tensor:
+    """The grey pictures, (N, 3, H, W) → (N, 1, H, W), as PIL's "L" weighs the colours (ITU-R BT.601); float32."""
+    weights = pictures.new_tensor([0.299, 0.587, 0.114], dtype=torch.float32).view(1, 3, 1, 1)
+    return (pictures.float() * weights).sum(dim=1, keepdim=True)
+
+
 def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
     """(1 - SSIM) / 2 of the grey pictures, a scalar from 0 to 1; two batches (N, 3, H, W) in [-1, 1], H, W ≥ 11.
 
@@ -60,6 +66,4 @@ def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
     """
     from kornia.losses import ssim_loss as kornia_ssim
 
-    weights = fake.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)  # ITU-R BT.601, as PIL's "L"
-    grey = [(0.5 + 0.5 * (side.float() * weights).sum(dim=1, keepdim=True)) for side in (fake, real)]
-    return kornia_ssim(*grey, window_size=11, padding="valid")
+    return kornia_ssim(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_size=11, padding="valid")

@@ -57,7 +57,7 @@ def run_of(method, manifest, folder, resume="never", **changes):
         "total_images": 24, "num_samples": 2, "log_every_images": 2, "shift_px": 2.0, "hint_share": 0.5,
     }  # fmt: skip
     if method == "realistic":
-        values |= {"disc_filters": 4, "disc_layers": "1,2", "disc_crop_px": 16}
+        values |= {"disc_filters": 4, "disc_layers": "1,2", "disc_crop_px": 24, "lambda_features": 0.1}
     resolved = resolve(method, "full", values | changes)
     return open_run(resolved, manifest, folder, resume=resume, device="cpu", progress=False)
 
@@ -77,7 +77,7 @@ def test_our_own_methods_resume_bit_for_bit_and_lower_their_losses(manifest, tmp
     train(longer, progress=False)
     rows = read_log(longer.folder)[0]
     l1 = [row["loss_l1"] for row in rows]
-    assert sum(l1[-20:]) < 0.7 * sum(l1[:20])
+    assert sum(l1[-20:]) < (0.9 if method == "realistic" else 0.7) * sum(l1[:20])
     if method == "realistic":
         assert {"loss_d", "loss_gan", "loss_features"} <= set(rows[0])
 

@@ -65,11 +65,13 @@ class ResUNet(nn.Module):
 
     Patches of 4×4 pixels become the first level's channels, each level halves the size, and what comes back up is
     joined with what went down. From a quarter of the size on two narrow stages go up to the full size, each beside the
-    sketch at its own size, so that fine lines find their way. Everything is enlarged smoothly: rearranged channels
-    (pixel shuffle) leave a grid as soon as an opponent asks for detail. Beside the sketch the network sees where it is
-    (two planes of coordinates) and, where one is given, a `hint` (N, 3, 4, 4) in [-1, 1]: the photo's colours at 4×4
-    pixels; without one (`None`) it answers with the colours to be expected. Noise enters at every level on the way up;
-    its weights are 0 until adversarial training uses it.
+    sketch at its own size, so that fine lines find their way. Colours are made at half the size, as JPEG keeps them; at
+    full size only grey detail is added, so that no opponent can ask for coloured fringes. Everything is enlarged
+    smoothly: rearranged channels (pixel shuffle) leave a grid as soon as an opponent asks for detail.
+
+    Beside the sketch the network sees where it is (two planes of coordinates) and, where one is given, a `hint`
+    (N, 3, 4, 4) in [-1, 1]: the photo's colours at 4×4 pixels; without one (`None`) it answers with the colours to be
+    expected. Noise enters at every level on the way up; its weights are 0 until adversarial training uses it.
     """
 
     def __init__(
@@ -105,9 +107,10 @@ class ResUNet(nn.Module):
         self.half_up = nn.Conv2d(widths[0], half, 3, padding=1)
         self.half_join = nn.Conv2d(half + in_channels, half, 3, padding=1)
         self.half_block = ResidualBlock(half)
+        self.colours = nn.Conv2d(half, out_channels, 3, padding=1)
         self.full_up = nn.Conv2d(half, full, 3, padding=1)
         self.full_join = nn.Conv2d(full + in_channels, full, 3, padding=1)
-        self.full_out = nn.Conv2d(full, out_channels, 3, padding=1)
+        self.detail = nn.Conv2d(full, 1, 3, padding=1)
         self.noises = nn.ModuleList([Noise(width) for width in (*reversed(widths[:-1]), half, full)])
         num_colours = out_channels * HINT_PX**2
         self.register_buffer("hint_mean", torch.zeros(num_colours))  # of the hints that training showed,
@@ -138,8 +141,9 @@ class ResUNet(nn.Module):
             features = block(next(noises)(features))
         features = torch.cat([_twice(self.half_up(features)), F.avg_pool2d(x, 2)], dim=1)  # (N, half + 3, H/2, W/2)
         features = self.half_block(next(noises)(self.half_join(features)))
+        colours = _twice(self.colours(F.silu(features)))  # (N, 3, H, W)
         features = torch.cat([_twice(F.silu(self.full_up(features))), x], dim=1)  # (N, full + 3, H, W)
-        return self.full_out(F.silu(next(noises)(self.full_join(features))))
+        return colours + self.detail(F.silu(next(noises)(self.full_join(features))))
 
     def _beside(self, x: Tensor, hint: Tensor | None) -> Tensor:
         """What goes in beside the sketch: (N, 2 + 3 + 1, H, W), coordinates, the hint, and whether there is one.
@@ -187,16 +191,16 @@ class ResUNet(nn.Module):
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
         """The constructor's arguments for a state dict of these shapes, or None when it is not a ResUNet's."""
-        stem, half, last = (shapes.get(f"{name}.weight") for name in ("stem", "half_up", "full_out"))
-        if stem is None or half is None or last is None or len(stem) != 4:
+        stem, colours, detail = (shapes.get(f"{name}.weight") for name in ("stem", "colours", "detail"))
+        if stem is None or colours is None or detail is None or len(stem) != 4:
             return None
         levels = sum(key.startswith("downs.") and key.endswith(".weight") for key in shapes)
         widths = [stem[0], *(shapes[f"downs.{n}.weight"][0] for n in range(levels))]
         blocks = sum(key.startswith("down_blocks.0.") and key.endswith("conv1.weight") for key in shapes)
         return {
-            "in_channels": stem[1] - 3 - last[0],
-            "out_channels": last[0],
+            "in_channels": stem[1] - 3 - colours[0],
+            "out_channels": colours[0],
             "widths": widths,
             "blocks": blocks,
-            "fine": [half[0], last[1]],
+            "fine": [colours[1], detail[1]],
         }

@@ -1,0 +1,182 @@
+"""From the paper to the best, on CUHK 88/100: faithful, realistic, what lies between, and what each part brings.
+
+`python benchmarks/best_cuhk.py --data data/cuhk ablation` trains small variants on 78 of the 88 pairs and scores them
+on the other 10: this is where everything was chosen. `… final` trains the chosen settings on all 88, three seeds each,
+and scores each once on the 100 test faces; `… curve` scores the blends of the first seed. All go on where they were
+stopped. `python benchmarks/leaderboard_cuhk.py` then takes the outputs that `final` leaves. Results:
+results/best_cuhk.json. CUHK's pictures and weights made from them stay outside of the repository.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+import common
+import numpy as np
+
+from s2f_utils import datasets, inference, metrics, runtime, weights
+from s2f_utils.evaluation import evaluate, load_pairs
+
+SEEDS = (0, 1, 2)
+FAITHFUL = {"total_images": 12_000}
+REALISTIC = {"total_images": 8_000}
+SHORT_F, SHORT_R = {"total_images": 4_800}, {"total_images": 3_200}
+# name → method, settings, the variant or the shipped model that it begins with
+ABLATION: dict[str, tuple[str, dict, str | None]] = {
+    "faithful": ("faithful", SHORT_F, None),
+    "without SSIM": ("faithful", SHORT_F | {"lambda_ssim": 0.0}, None),
+    "without bending": ("faithful", SHORT_F | {"elastic": 0.0}, None),
+    "without any warp": (
+        "faithful",
+        SHORT_F | {"elastic": 0.0, "rotate_deg": 0.0, "shift_px": 0.0, "scale": 0.0},
+        None,
+    ),
+    "without dropout": ("faithful", SHORT_F | {"dropout": 0.0}, None),
+    "without averaged weights": ("faithful", SHORT_F | {"ema_half_life_images": 0.0}, None),
+    "from the shipped weights": ("faithful", SHORT_F, "sketch-to-photo-faithful"),
+    "realistic": ("realistic", SHORT_R, "faithful"),
+    "realistic, whole pictures judged": ("realistic", SHORT_R | {"disc_crop_px": 0, "disc_crops": 1}, "faithful"),
+    "realistic, one step of the judges": ("realistic", SHORT_R | {"disc_steps": 1}, "faithful"),
+    "realistic, feature matching": ("realistic", SHORT_R | {"lambda_features": 0.2}, "faithful"),
+    "realistic, without SSIM": ("realistic", SHORT_R | {"lambda_ssim": 0.0}, "faithful"),
+}
+DETAILS = (0.0, 0.25, 0.5, 0.75, 1.0)
+NAMES = ("ssim", "psnr", "l1", "sharpness", "spectrum")
+
+
+def ten_held_back(manifest: datasets.Manifest) -> datasets.Manifest:
+    """The training pairs alone, every ninth of them, ten in all, for validation."""
+    train = manifest.split("train")
+    held = {pair.id for pair in train[::9][:10]}
+    pairs = [dataclasses.replace(p, split="val" if p.id in held else "train") for p in train]
+    return datasets.Manifest(manifest.path, pairs, manifest.settings)
+
+
+def octaves(made: np.ndarray, true: np.ndarray) -> list[float]:
+    """Mean error of the power spectrum in each octave, in dB, coarse to fine."""
+    errors = np.mean([metrics.spectrum_db(f, t) for f, t in zip(made, true, strict=True)], axis=0)
+    return [round(float(e), 2) for e in errors]
+
+
+def ablation(manifest: datasets.Manifest, runs: Path, only: list[str]) -> list[dict]:
+    """Train and score every variant on the ten that are held back."""
+    held = ten_held_back(manifest)
+    rows = []
+    for name, (method, settings, begin) in ABLATION.items():
+        if only and name not in only:
+            continue
+        init = begin if begin in (None, *weights.SHIPPED) else str(folder_of(runs, begin) / "generator.safetensors")
+        folder = common.finished_run(method, settings, held, runs, slug(name), init=init)
+        net = inference.load(folder, precision="auto")
+        made, true = {}, {}
+        for split in ("train", "val"):
+            sketches, true[split] = load_pairs(held.split(split), net.size_px, net.direction)
+            made[split] = np.concatenate([net.translate_batch(part) for part in np.array_split(sketches, 8)])
+        found = metrics.measure(made["val"], true["val"], NAMES)
+        fakes, reals = (np.concatenate([side["train"], side["val"]]) for side in (made, true))
+        who = [p.identity for p in held.split("train")] + [p.identity for p in held.split("val")]
+        test = metrics.patch_test(fakes, reals, who)
+        row = {"variant": name, "settings": settings, **{k: round(float(v.mean()), 4) for k, v in found.items()}}
+        row |= {
+            "octaves_db": octaves(made["val"], true["val"]),
+            "patch_auc": round(float(test.per_image[-10:].mean()), 3),
+        }
+        rows.append(row | {"train_seconds": common.train_seconds(folder)})
+        print(json.dumps(rows[-1]))
+    return rows
+
+
+def slug(name: str) -> str:
+    """A variant's name as a run's."""
+    return "ablation-" + name.replace(",", "").replace(" ", "-")
+
+
+def folder_of(runs: Path, variant: str) -> Path:
+    """The run of a variant that is trained already."""
+    folder = runtime.last_run_folder(runs, slug(variant))
+    if folder is None:
+        raise SystemExit(f"train the variant {variant!r} first")
+    return folder
+
+
+def final(manifest: datasets.Manifest, runs: Path, seeds: list[int]) -> list[dict]:
+    """Train both models on all 88 pairs and score them once."""
+    rows = []
+    for seed in seeds:
+        first = common.finished_run("faithful", FAITHFUL | {"seed": seed}, manifest, runs, f"faithful-{seed}")
+        init = str(first / "generator.safetensors")
+        second = common.finished_run(
+            "realistic", REALISTIC | {"seed": seed}, manifest, runs, f"realistic-{seed}", init=init
+        )
+        for name, folder in (("faithful", first), ("realistic", second)):
+            rows.append(
+                {"model": name, "seed": seed, "train_seconds": common.train_seconds(folder)} | scored(folder, manifest)
+            )
+            print(json.dumps(rows[-1]))
+    return rows
+
+
+def scored(folder: Path, manifest: datasets.Manifest) -> dict:
+    """The scores of a run on the test faces; its outputs stay in its folder for the leaderboard."""
+    done = folder / "scores.json"
+    if not done.exists():
+        result = evaluate(inference.load(folder), manifest, folder / "evaluation", metric_names=NAMES, name=folder.name)
+        row = next(iter(result.intervals()))
+        found = {n: {k: round(v, 5) for k, v in vars(i).items()} for n, i in result.intervals()[row].items()}
+        _, true = load_pairs(manifest.split("test"), 256, "sketch-to-photo")
+        done.write_text(json.dumps(found | {"octaves_db": octaves(result.pictures[row], true)}), encoding="utf-8")
+    return json.loads(done.read_text(encoding="utf-8"))
+
+
+def curve(manifest: datasets.Manifest, runs: Path) -> list[dict]:
+    """Blends of the first seed's two models on the test faces."""
+    ends = [
+        inference.load(runtime.last_run_folder(runs, f"{name}-0"), precision="auto")
+        for name in ("faithful", "realistic")
+    ]
+    test = manifest.split("test")
+    sketches, true = load_pairs(test, 256, "sketch-to-photo")
+    rows = []
+    for detail in DETAILS:
+        net = ends[0].precision.prepare(inference.blend(ends[0].net, ends[1].net, detail))
+        mixed = dataclasses.replace(ends[0], net=net)
+        made = np.concatenate([mixed.translate_batch(part) for part in np.array_split(sketches, 10)])
+        found = metrics.measure(made, true, NAMES)
+        areas = [metrics.patch_test(made, true, [p.identity for p in test], seed=seed).auc for seed in SEEDS]
+        row = {"detail": detail, **{k: round(float(v.mean()), 4) for k, v in found.items()}}
+        rows.append(row | {"octaves_db": octaves(made, true), "patch_auc": round(float(np.mean(areas)), 4)})
+        print(json.dumps(rows[-1]))
+    return rows
+
+
+def main() -> None:
+    """Do what is asked for, keep the other parts of the results."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=["ablation", "final", "curve"])
+    parser.add_argument("--data", required=True, help="folder of the CUHK data set, as data_prep makes it")
+    parser.add_argument("--runs", type=Path, default=Path("runs/cuhk-best"))
+    parser.add_argument("--only", nargs="*", default=[], help="variants of the ablation, or seeds")
+    args = parser.parse_args()
+    manifest = datasets.read_manifest(args.data)
+    path = common.RESULTS / "best_cuhk.json"
+    results = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    if args.what == "ablation":
+        new = {row["variant"]: row for row in ablation(manifest, args.runs, args.only)}
+        known = {row["variant"]: row for row in results.get("ablation", [])} | new
+        results["ablation"] = [known[name] for name in ABLATION if name in known]
+    elif args.what == "final":
+        new = final(manifest, args.runs, [int(seed) for seed in args.only] or list(SEEDS))
+        known = {(r["model"], r["seed"]): r for r in results.get("final", [])} | {
+            (r["model"], r["seed"]): r for r in new
+        }
+        results["final"] = [known[key] for key in sorted(known)]
+    else:
+        results["curve"] = curve(manifest, args.runs)
+    common.write("best_cuhk", results)
+
+
+if __name__ == "__main__":
+    main()

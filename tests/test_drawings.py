@@ -1,0 +1,126 @@
+"""From any drawing to what the models know: is it one, is its paper clean, where is the face, back onto the paper."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils import domain, drawings, faces, sketches
+from s2f_utils.synthetic import draw_face
+
+SIZE = 256
+
+
+def rgb(grey):
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def photographed(grey, seed=0):
+    """The drawing as a phone's camera sees it: yellowish paper, light from one side, noise."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: grey.shape[0], : grey.shape[1]] / max(grey.shape)
+    light = 0.72 + 0.25 * np.clip(x * rng.uniform(0.4, 1) + y * rng.uniform(-0.5, 0.5), 0, 1)
+    paper = grey[..., None] / 255 * np.array([250, 240, 222]) * light[..., None]
+    return np.clip(paper + rng.normal(0, 3, (*grey.shape, 1)), 0, 255).astype(np.uint8)
+
+
+def washed(face, strength):
+    """A drawing with colours on white paper."""
+    colour = 255 - (255 - face.photo.astype(float)) * strength
+    colour[face.mask == 0] = 255
+    return (colour * (face.sketch[..., None] / 255)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def some():
+    return [draw_face(index, size_px=SIZE, seed=77) for index in range(8)]
+
+
+def kinds(pictures):
+    return [domain.look(picture).kind for picture in pictures]
+
+
+def test_drawings_are_known_in_every_style_and_on_photographed_paper(some):
+    drawn = [rgb(f.sketch) for f in some]
+    for style in sketches.STYLES:
+        drawn += [rgb(sketches.make_sketch(f.photo, style)) for f in some[:4]]
+    drawn += [photographed(f.sketch, n) for n, f in enumerate(some)]
+    assert kinds(drawn).count("drawing") >= len(drawn) - 1
+
+
+def test_what_is_no_drawing_is_said_to_be_what_it_is(some):
+    assert kinds([f.photo for f in some]).count("photo") >= 7
+    grey = [rgb(np.asarray(Image.fromarray(f.photo).convert("L"))) for f in some]
+    assert kinds(grey).count("photo") >= 7
+    assert set(kinds([255 - rgb(f.sketch) for f in some])) == {"inverted"}
+    pale = [np.clip(250 - (255 - rgb(f.sketch).astype(float)) * 0.15, 0, 255).astype(np.uint8) for f in some]
+    assert set(kinds(pale)) == {"faint"}
+    assert kinds([washed(f, 0.5) for f in some]).count("coloured") >= 6
+    assert kinds([np.full((64, 64, 3), 255, np.uint8)]) == ["faint"]
+
+
+def test_white_even_paper_is_left_alone_and_photographed_paper_is_cleaned(some):
+    clean, dirty = rgb(some[0].sketch), photographed(some[0].sketch)
+    assert not drawings.needs_cleaning(clean) and drawings.needs_cleaning(dirty)
+    points = some[0].landmarks[[0, 1, 3, 4]]
+    ready = drawings.prepare(clean, points=points)
+    assert np.array_equal(ready.paper, clean) and ready.warnings == ()
+    ready = drawings.prepare(dirty, points=points)
+    assert np.percentile(ready.paper, 60) > 240 and ready.warnings == ()
+    untouched = drawings.prepare(dirty, points=points, clean="never")
+    assert np.array_equal(untouched.paper, dirty)
+
+
+def test_given_points_put_the_face_where_the_models_have_it(some):
+    face = some[1]
+    wide = np.full((400, 700, 3), 255, np.uint8)
+    wide[60 : 60 + SIZE, 300 : 300 + SIZE] = rgb(face.sketch)
+    points = face.landmarks[[0, 1, 3, 4]] + [300, 60]
+    ready = drawings.prepare(wide, points=points)
+    assert ready.image.shape == (SIZE, SIZE, 3) and ready.face.method == "points"
+    found = faces.transform(ready.face.landmarks[:2], ready.matrix) / SIZE
+    assert np.abs(found - faces.TEMPLATE[:2]).max() < 0.03
+    assert np.array_equal(drawings.prepare(wide, points=points, size_px=128).image.shape, (128, 128, 3))
+
+
+@pytest.mark.detector
+def test_the_detector_finds_the_face_of_a_small_drawing_on_a_large_sheet(some):
+    sheet = np.full((900, 700, 3), 255, np.uint8)
+    sheet[300:556, 240:496] = rgb(some[2].sketch)
+    ready = drawings.prepare(sheet)
+    assert ready.face.method == "yunet" and ready.warnings == ()
+    away = np.hypot(*(ready.face.landmarks - (some[2].landmarks + [240, 300])).T)
+    assert away.max() < 0.35 * ready.face.eye_distance
+
+
+def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
+    ready = drawings.prepare(rgb(some[0].sketch))
+    assert ready.face.method in ("cascade", "centre") and len(ready.warnings) == 1
+    assert "--eyes" in ready.warnings[0] and "--mouth" in ready.warnings[0]
+    blank = drawings.prepare(np.full((200, 160, 3), 255, np.uint8))
+    assert blank.face.method == "centre" and len(blank.warnings) == 2 and "faint" in blank.warnings[0]
+
+
+def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
+    wide = np.full((400, 700, 3), 255, np.uint8)
+    wide[60 : 60 + SIZE, 300 : 300 + SIZE] = rgb(some[3].sketch)
+    ready = drawings.prepare(wide, points=some[3].landmarks[[0, 1, 3, 4]] + [300, 60])
+    red = np.zeros((SIZE, SIZE, 3), np.uint8)
+    red[..., 0] = 200
+    laid = drawings.onto_paper(red, ready)
+    assert laid.shape == wide.shape and laid.dtype == np.uint8
+    x, y = np.rint(ready.face.landmarks[2]).astype(int)
+    assert laid[y, x].tolist() == [200, 0, 0]
+    assert np.array_equal(laid[:, :200], wide[:, :200])  # far from the face the paper is as it was
+    same = drawings.onto_paper(ready.image, ready)  # the drawing itself, there and back again
+    assert np.abs(same.astype(int) - ready.paper).mean() < 2
+
+
+def test_bad_input_is_refused(some):
+    with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
+        drawings.prepare(some[0].sketch)
+    with pytest.raises(ValueError, match="clean must be one of auto, always, never"):
+        drawings.prepare(some[0].photo, clean="perhaps")
+    with pytest.raises(faces.FaceError, match="not an upright face"):
+        drawings.prepare(some[0].photo, points=[(10, 10), (20, 10), (15, 2)])
