@@ -49,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
         "--resume", default="auto", metavar="auto|never|RUN",
         help="auto (default): go on with the newest unfinished run of the same settings; never: a new run; or a run",
     )  # fmt: skip
-    train.add_argument("--init", metavar="MODEL", help="start from this generator's weights (fine-tuning)")
+    train.add_argument(
+        "--init", metavar="MODEL", help="begin with this model (fine-tuning): a shipped name, run or file"
+    )
     train.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     train.add_argument("--mode", action="append", choices=["deterministic", "paper"], help=_MODE_HELP)
     train.add_argument("--no-report", action="store_true", help="do not score the model and write report.html")
@@ -179,12 +181,14 @@ def run_train(args: argparse.Namespace) -> int:
     from s2f_utils import config, runtime
     from s2f_utils.datasets import read_manifest
     from s2f_utils.training.loop import train
-    from s2f_utils.training.run import open_run
+    from s2f_utils.training.run import open_run, settings_of
 
     profile = config.profile_name(asked=args.profile)
     overrides = _settings(args.method, args.settings)
     device = runtime.pick_device(args.device)
-    resolved = config.resolve(args.method, profile, overrides, has_gpu=device.type != "cpu")
+    begun_with = settings_of(args.init, args.method) if args.init else {}
+    has_gpu = device.type != "cpu"
+    resolved = config.resolve(args.method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
     manifest = read_manifest(args.data)
     counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
     if args.dry_run:

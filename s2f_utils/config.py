@@ -252,9 +252,16 @@ def _check_names(method: str, names: list[str]) -> None:
 
 
 def resolve(
-    method: str, profile: str = "full", overrides: Mapping[str, Any] | None = None, *, has_gpu: bool = False
+    method: str,
+    profile: str = "full",
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    has_gpu: bool = False,
+    begun_with: Mapping[str, Any] | None = None,
 ) -> Resolved:
     """The configuration of a method under a profile, with a person's `overrides` on top.
+
+    begun_with: what the model that training begins with asks for (`training.run.settings_of`), above the profile's.
 
     Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
     """
@@ -265,7 +272,7 @@ def resolve(
     layers = [(f"profile {profile}", PROFILES[profile].get(method, {}))]
     if not has_gpu:
         layers.append((f"profile {profile} on a CPU", PROFILES[profile].get(f"{method}@cpu", {})))
-    layers.append(("yours", dict(overrides or {})))
+    layers += [("the model it begins with", dict(begun_with or {})), ("yours", dict(overrides or {}))]
     values: dict[str, Any] = {}
     origin = {f.name: "paper" for f in dataclasses.fields(CONFIGS[method])}
     for source, layer in layers:

@@ -111,8 +111,8 @@ def find_outputs(spec: str, ids: Sequence[str]) -> list[Entry]:
     """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
 
     One entry for each inference mode. Name and seed come from the run's `config.json` where there is one; a run that
-    began with given weights is in the league "open". Raises DataError when there are no outputs, when some are missing,
-    or when they are JPEG files, whose blocks and blurs would be scored too.
+    began with the weights of another data set is in the league "open". Raises DataError when there are no outputs, when
+    some are missing, or when they are JPEG files, whose blocks and blurs would be scored too.
     """
     given, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
@@ -160,9 +160,20 @@ def _run_facts(path: Path) -> dict[str, Any]:
         if (folder / "config.json").is_file():
             run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             name = re.sub(r"^\d{4}-", "", folder.resolve().name)
-            league = "open" if run.get("init") else ""
-            return {"name": name, "seed": run.get("config", {}).get("seed"), "league": league}
+            return {"name": name, "seed": run.get("config", {}).get("seed"), "league": _league_of(run)}
     return {}
+
+
+def _league_of(run: Mapping[str, Any]) -> str:
+    """ "open" for a run that began with weights of other data, "" for one that began anew or with a run on its own."""
+    begun_from = run.get("init")
+    if not begun_from:
+        return ""
+    config = Path(begun_from).parent / "config.json"
+    if not config.is_file():
+        return "open"
+    first = json.loads(config.read_text(encoding="utf-8"))
+    return _league_of(first) if first.get("data") == run.get("data") else "open"
 
 
 def build(

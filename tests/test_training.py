@@ -17,7 +17,7 @@ from s2f_utils.config import resolve
 from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.pix2pix import pix2pix_step
-from s2f_utils.training.run import open_run
+from s2f_utils.training.run import open_run, settings_of
 
 EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
 
@@ -93,6 +93,13 @@ def test_the_realistic_model_goes_on_from_the_faithful_one(manifest, tmp_path):
     )
     given, _ = checkpoints.load_network(start_from)
     assert all(torch.equal(v, given.state_dict()[k]) for k, v in run.model.net_g.state_dict().items())
+    asked = settings_of(start_from, "realistic")
+    assert asked == {"widths": "16,24", "fine": "8,8", "blocks": 1, "size_px": 32, "load_size_px": 32}
+    found = resolve("realistic", "demo", {"blocks": 3}, begun_with=asked)
+    assert found.config.widths == "16,24" and found.origin["widths"] == "the model it begins with"
+    assert found.config.blocks == 3 and found.origin["blocks"] == "yours"
+    with pytest.raises(checkpoints.CheckpointError, match="is a resunet, which pix2pix does not train"):
+        settings_of(start_from, "pix2pix")
     other = resolve("realistic", "full", values | small | {"blocks": 2})
     with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
         open_run(other, manifest, tmp_path, init=start_from, device="cpu", progress=False)
@@ -195,7 +202,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from s2f_utils import checkpoints, config, datasets
 from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.training.run import open_run, settings_of
 resolved = config.resolve("pix2pix", "full", {settings!r})
 run = open_run(resolved, datasets.read_manifest({manifest!r}), {runs!r}, device="cpu", resume="auto", progress=False)
 print("images", run.images_seen, flush=True)

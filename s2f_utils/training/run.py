@@ -21,6 +21,7 @@ from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
 from s2f_utils.config import CONFIGS, Resolved, TrainConfig
 from s2f_utils.datasets import DataError, Manifest, PairedData
+from s2f_utils.inference import find_generator
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
 from s2f_utils.training.faithful import Faithful
@@ -176,8 +177,8 @@ def open_run(
 
     `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings and pairs, else
     starts a new one; "never" starts a new one; a folder takes up that run, and raises CheckpointError if it does not
-    fit. `init`: a checkpoint whose generator (and nothing else) to start from. Raises DataError, ConfigError or
-    CheckpointError before anything is written.
+    fit. `init`: a model, as `inference.find_generator` knows it, whose generator (and nothing else) to start from.
+    Raises DataError, ConfigError or CheckpointError before anything is written.
     """
     config = resolved.config
     method = next(key for key, kind in CONFIGS.items() if type(config) is kind)
@@ -265,13 +266,33 @@ def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float]
 
 
 def _load_init(net_g: torch.nn.Module, path: str | Path) -> None:
-    given, _ = checkpoints.load_network(path)
+    given, _ = checkpoints.load_network(find_generator(path))
     if (given.name, given.args | {"dropout": None}) != (net_g.name, net_g.args | {"dropout": None}):
         raise checkpoints.CheckpointError(
             f"{path}: is a {given.name} of {given.args}, but this run's generator is a {net_g.name} of {net_g.args}:"
-            " choose the settings of the checkpoint (size_px, base_filters, norm)"
+            " choose the settings of the checkpoint (widths, blocks, fine; or size_px, base_filters, norm)"
         )
     net_g.load_state_dict(given.state_dict())
+
+
+def settings_of(init: str | Path, method: str) -> dict[str, Any]:
+    """The settings that a run of this method needs to begin with this model: its size and its network's arguments.
+
+    init: as in `inference.find_generator`. Raises what loading the model raises, and CheckpointError where the method
+    trains other networks.
+    """
+    net, meta = checkpoints.load_network(find_generator(init))
+    found: dict[str, Any] = {}
+    if net.name == "resunet":
+        found = {"blocks": net.args["blocks"], **{n: ",".join(map(str, net.args[n])) for n in ("widths", "fine")}}
+    elif net.name == "unet":
+        found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
+    if "size_px" in meta:
+        found |= {"size_px": int(meta["size_px"])}
+        found["load_size_px"] = found["size_px"] if net.name == "resunet" else round(1.0625 * found["size_px"])
+    if not set(found) <= {field.name for field in dataclasses.fields(CONFIGS[method])}:
+        raise checkpoints.CheckpointError(f"{init}: is a {net.name}, which {method} does not train: choose another")
+    return found
 
 
 def _find_resume(

@@ -1,0 +1,50 @@
+"""Fine-tuning the shipped model on CUHK's 88 pairs against training from scratch, at the same time of training.
+
+`python benchmarks/finetune.py --data data/cuhk [--minutes 5 20]`. The pictures and the weights made from CUHK stay
+outside of the repository. The two runs of a budget see the same number of images: what this machine manages in that
+time. Results: results/finetune.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import common
+
+from s2f_utils import datasets, inference
+from s2f_utils.evaluation import evaluate
+
+NAMES = ("ssim", "psnr", "l1", "sharpness")
+STARTS = {"from scratch": None, "from the shipped weights": "sketch-to-photo-faithful"}
+
+
+def main() -> None:
+    """Train what is not trained yet, score, write results/finetune.json."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", required=True, help="folder of the CUHK data set, as data_prep makes it")
+    parser.add_argument("--runs", type=Path, default=Path("runs/finetune"))
+    parser.add_argument("--minutes", type=float, nargs="*", default=[5.0, 20.0])
+    parser.add_argument("--images-a-minute", type=int, default=950, help="what this machine trains (two cores: 950)")
+    args = parser.parse_args()
+    manifest = datasets.read_manifest(args.data)
+    rows = []
+    for minutes in args.minutes:
+        settings = {"total_images": round(minutes * args.images_a_minute)}
+        for label, init in STARTS.items():
+            name = f"{label.replace(' ', '-')}-{minutes:g}"
+            folder = common.finished_run("faithful", settings, manifest, args.runs, name, init=init)
+            result = evaluate(
+                inference.load(folder), manifest, folder / "evaluation", metric_names=NAMES, name=name, progress=False
+            )
+            row = next(iter(result.intervals()))
+            scores = {n: {k: round(v, 5) for k, v in vars(i).items()} for n, i in result.intervals()[row].items()}
+            rows.append({
+                "start": label, "minutes": minutes, **settings, "train_seconds": common.train_seconds(folder), **scores,
+            })  # fmt: skip
+            print(rows[-1])
+    common.write("finetune", {"protocol": "CUHK 88/100, track A, 100 test faces, faithful, one seed", "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

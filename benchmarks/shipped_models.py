@@ -1,0 +1,107 @@
+"""The shipped models: size, time an image, scores on portraits that no training saw, and whether they copy people.
+
+`python benchmarks/shipped_models.py --data data/weights --runs runs/shipped`, DATA as tools/weights_data.py leaves it.
+The 100 test people are drawn in two styles with the styles' own parameters, and scored beside the trivial answers.
+Outputs and a sheet of nearest training faces are left in RUNS, outside of the repository: they show people. Results:
+results/shipped_models.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+import common
+import numpy as np
+
+from s2f_utils import candidates, datasets, duplicates, images, inference, leaderboard, viz, weights
+from s2f_utils.evaluation import load_pairs
+
+STYLES = ("pencil", "xdog")
+SIZE_PX = 256
+
+
+def of_style(manifest: datasets.Manifest, style: str) -> datasets.Manifest:
+    """The portraits' pairs in one style; training pairs, for the trivial answers, have random parameters."""
+    pairs = [pair for pair in manifest.pairs if pair.source == f"portraits {style}"]
+    return datasets.Manifest(manifest.path, pairs, manifest.settings)
+
+
+def scored(manifest: datasets.Manifest, out: Path, models: dict[str, callable], direction: str) -> list[dict]:
+    """The leaderboard's rows for these models; outputs are saved below `out`."""
+    test = manifest.split("test")
+    inputs, _ = load_pairs(test, SIZE_PX, direction)
+    entries = []
+    for name, translate in models.items():
+        for pair, picture in zip(test, inputs, strict=True):
+            images.save(out / name / f"{pair.id}.png", translate(picture), generated=True)
+        entries += leaderboard.find_outputs(f"{name}={out / name}", [pair.id for pair in test])
+    say = lambda text: print(text, file=sys.stderr)  # noqa: E731
+    board = leaderboard.build(entries, manifest, patch_seeds=3, direction=direction, open_league=list(models), say=say)
+    return leaderboard.as_dict(board)["rows"]
+
+
+def nearest_training_faces(manifest: datasets.Manifest, out: Path, translate: callable, num: int = 8) -> dict:
+    """How like the nearest training photo outputs are, and how like it the true photos of the same people are."""
+    train = list({pair.photo: pair for pair in manifest.split("train")}.values())
+    known = [images.load_rgb(pair.photo) for pair in train]
+    small = [duplicates.thumbnail(photo) for photo in known]
+    test = manifest.split("test")[:: len(manifest.split("test")) // num][:num]
+    inputs, truths = load_pairs(test, SIZE_PX, "sketch-to-photo")
+    rows, alike = [], {"output": [], "true photo": []}
+    for sketch, truth in zip(inputs, truths, strict=True):
+        made = translate(sketch)
+        nearest = []
+        for kind, picture in (("output", made), ("true photo", truth)):
+            found = [duplicates.correlation(duplicates.thumbnail(picture), thumb) for thumb in small]
+            alike[kind].append(round(float(max(found)), 3))
+            nearest.append(known[int(np.argmax(found))])
+        rows.append(np.stack([sketch, made, nearest[0], truth, nearest[1]]))
+    images.save(out / "nearest.png", viz.sheet(rows))
+    return {"correlation_with_nearest_training_photo": alike, "a_copy_has_at_least": duplicates.SURE_CORRELATION}
+
+
+def main() -> None:
+    """Measure, write results/shipped_models.json."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs/shipped"))
+    args = parser.parse_args()
+    pair = candidates.load_pair(device="cpu")
+    to_sketch = inference.load("photo-to-sketch", "cpu")
+    picture = np.full((SIZE_PX, SIZE_PX, 3), 255, np.uint8)
+    seconds = common.alternate(
+        {
+            "sketch-to-photo-faithful": lambda: pair.translate(picture, 0.0),
+            "sketch-to-photo-realistic": lambda: pair.translate(picture, 1.0),
+            "photo-to-sketch": lambda: to_sketch.translate(picture),
+        },
+        rounds=15,
+    )
+    results: dict = {
+        "models": {
+            name: {
+                "megabytes": round(weights.shipped(name).stat().st_size / 1e6, 3),
+                "milliseconds_an_image": round(1000 * seconds[name], 1),
+                "training": {k: v for k, v in inference.load(name, "cpu").meta.items() if k not in ("network", "args")},
+            }
+            for name in weights.SHIPPED
+        }
+    }
+    to_photo = datasets.read_manifest(args.data / "sketch-to-photo")
+    own = {"faithful": lambda x: pair.translate(x, 0.0), "realistic": lambda x: pair.translate(x, 1.0)}
+    for style in STYLES:
+        results[f"portraits, {style}"] = scored(of_style(to_photo, style), args.runs / style, own, "sketch-to-photo")
+    back = datasets.read_manifest(args.data / "photo-to-sketch")
+    back = dataclasses.replace(back, pairs=[p for p in back.pairs if p.source.startswith("portraits")])
+    results["portraits, photo to sketch"] = scored(
+        back, args.runs / "photo-to-sketch", {"photo-to-sketch": to_sketch.translate}, "photo-to-sketch"
+    )
+    results["nearest"] = nearest_training_faces(of_style(to_photo, "pencil"), args.runs, own["realistic"])
+    common.write("shipped_models", results)
+
+
+if __name__ == "__main__":
+    main()
