@@ -40,10 +40,10 @@ ADVICE = {
 class Look:
     """What a picture looks like.
 
-    lightness: where the median lies between the darkest and the lightest fiftieth, in [0, 1]: high for lines on paper.
+    lightness: where the median lies between the darkest 0.5 % and the lightest 2 %, in [0, 1]: high for lines on paper.
     contrast: grey levels between these two. tones: share of the pixels that are smooth and much darker than the paper,
     and tones_inverted the same for the negative: high for photos. coloured: share of the pixels whose chroma is 8 or
-    more beside the paper's. white: share of the pixels within 16 grey levels of the lightest fiftieth: bare paper.
+    more beside the paper's. white: share of the pixels within 16 grey levels of the lightest 2 %: bare paper.
     """
 
     lightness: float
@@ -73,7 +73,7 @@ def look(picture: np.ndarray) -> Look:
     scale = SIDE_PX / max(image.size)
     small = np.asarray(image.resize([max(8, round(side * scale)) for side in image.size], Image.Resampling.BOX))
     grey = np.asarray(Image.fromarray(small).convert("L"))
-    dark, middle, light = np.percentile(grey, (2, 50, 98))
+    dark, middle, light = np.percentile(grey, (0.5, 50, 98))
     paper = np.median(small[grey >= np.percentile(grey, 70)], axis=0)
     balanced = np.clip(small / np.maximum(paper, 1.0), 0, 1)
     chroma = np.hypot(*np.moveaxis(rgb2lab(balanced)[..., 1:], -1, 0))

@@ -90,11 +90,13 @@ def test_hints_are_drawn_as_training_showed_them(net):
     shared = torch.randn(4000, 1, 1, 1) * 0.2  # all cells of a picture light, or all dark
     for batch in (0.1 + shared).expand(4000, 3, 4, 4).split(8):
         net.learn_hints(batch)
-    drawn = torch.cat([net.draw_hint(seed) for seed in range(300)])
+    drawn = torch.cat([net.draw_hint(seed, 1.0) for seed in range(300)])
     assert drawn.shape == (300, 3, 4, 4) and torch.equal(net.draw_hint(7), net.draw_hint(7))
     assert drawn.mean().item() == pytest.approx(0.1, abs=0.06)
     assert drawn.flatten(1).mean(dim=1).std().item() == pytest.approx(0.2, abs=0.06)
     assert drawn.flatten(1).std(dim=1).mean() < 0.03
+    usual = torch.cat([net.draw_hint(seed) for seed in range(300)])
+    assert usual.flatten(1).mean(dim=1).std() < 0.8 * drawn.flatten(1).mean(dim=1).std()
 
 
 def test_blended_networks_lie_between_and_end_at_the_two(net):

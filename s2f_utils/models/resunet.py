@@ -104,13 +104,18 @@ class ResUNet(nn.Module):
         self.ups = nn.ModuleList([nn.Conv2d(low, high, 1) for high, low in reversed(pairs)])
         self.joins = nn.ModuleList([nn.Conv2d(2 * high, high, 1) for high, _ in reversed(pairs)])
         self.up_blocks = nn.ModuleList([residual(high, blocks) for high, _ in reversed(pairs)])
-        self.half_up = nn.Conv2d(widths[0], half, 3, padding=1)
-        self.half_join = nn.Conv2d(half + in_channels, half, 3, padding=1)
+
+        # The picture goes on beyond its edges: zeros there would draw a frame around it.
+        def conv(before: int, after: int) -> nn.Conv2d:
+            return nn.Conv2d(before, after, 3, padding=1, padding_mode="replicate")
+
+        self.half_up = conv(widths[0], half)
+        self.half_join = conv(half + in_channels, half)
         self.half_block = ResidualBlock(half)
-        self.colours = nn.Conv2d(half, out_channels, 3, padding=1)
-        self.full_up = nn.Conv2d(half, full, 3, padding=1)
-        self.full_join = nn.Conv2d(full + in_channels, full, 3, padding=1)
-        self.detail = nn.Conv2d(full, 1, 3, padding=1)
+        self.colours = conv(half, out_channels)
+        self.full_up = conv(half, full)
+        self.full_join = conv(full + in_channels, full)
+        self.detail = conv(full, 1)
         self.noises = nn.ModuleList([Noise(width) for width in (*reversed(widths[:-1]), half, full)])
         num_colours = out_channels * HINT_PX**2
         self.register_buffer("hint_mean", torch.zeros(num_colours))  # of the hints that training showed,
@@ -169,17 +174,18 @@ class ResUNet(nn.Module):
         self.hint_spread.lerp_(away.T @ away / len(flat), momentum)
 
     @torch.no_grad()
-    def draw_hint(self, seed: int) -> Tensor:
+    def draw_hint(self, seed: int, temperature: float = 0.7) -> Tensor:
         """Colours as training showed them, at random: (1, 3, 4, 4), from a normal distribution, the same for a seed.
 
-        Raises ValueError where the network was trained without hints.
+        temperature: 1 for all the variety of training, less to stay nearer to the usual. Raises ValueError where the
+        network was trained without hints.
         """
         if not self.hint_spread.any():
             raise ValueError("this network was trained without colour hints (hint_share)")
         values, vectors = torch.linalg.eigh(self.hint_spread.double().cpu())
         generator = torch.Generator().manual_seed(seed)
         normal = torch.randn(len(values), generator=generator, dtype=torch.float64)
-        drawn = self.hint_mean.double().cpu() + vectors @ (values.clamp_min(0).sqrt() * normal)
+        drawn = self.hint_mean.double().cpu() + temperature * (vectors @ (values.clamp_min(0).sqrt() * normal))
         hint = drawn.clamp(-1, 1).view(1, self.args["out_channels"], HINT_PX, HINT_PX)
         return hint.to(self.hint_mean.device, torch.float32)
 
