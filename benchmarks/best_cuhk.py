@@ -2,8 +2,8 @@
 
 `python benchmarks/best_cuhk.py --data data/cuhk ablation` trains small variants on 78 of the 88 pairs and scores them
 on the other 10: this is where everything was chosen. `… final` trains the chosen settings on all 88, three seeds each,
-and scores each once on the 100 test faces; `… curve` scores the blends of the first seed. All go on where they were
-stopped. `python benchmarks/leaderboard_cuhk.py` then takes the outputs that `final` leaves. Results:
+and scores each once on the 100 test faces; `… curve` scores the first seed with more and more detail. All go on where
+they were stopped. `python benchmarks/leaderboard_cuhk.py` then takes the outputs that `final` leaves. Results:
 results/best_cuhk.json. CUHK's pictures and weights made from them stay outside of the repository.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from s2f_utils import datasets, inference, metrics, runtime, weights
 from s2f_utils.evaluation import evaluate, load_pairs
+from s2f_utils.metrics.structure import spectrum_db
 
 SEEDS = (0, 1, 2)
 FAITHFUL = {"total_images": 12_000}
@@ -57,7 +58,7 @@ def ten_held_back(manifest: datasets.Manifest) -> datasets.Manifest:
 
 def octaves(made: np.ndarray, true: np.ndarray) -> list[float]:
     """Mean error of the power spectrum in each octave, in dB, coarse to fine."""
-    errors = np.mean([metrics.spectrum_db(f, t) for f, t in zip(made, true, strict=True)], axis=0)
+    errors = np.mean([spectrum_db(f, t) for f, t in zip(made, true, strict=True)], axis=0)
     return [round(float(e), 2) for e in errors]
 
 
@@ -132,21 +133,17 @@ def scored(folder: Path, manifest: datasets.Manifest) -> dict:
 
 
 def curve(manifest: datasets.Manifest, runs: Path) -> list[dict]:
-    """Blends of the first seed's two models on the test faces."""
-    ends = [
-        inference.load(runtime.last_run_folder(runs, f"{name}-0"), precision="auto")
-        for name in ("faithful", "realistic")
-    ]
+    """The first seed's realistic model on the test faces, with more and more of its detail."""
+    net = inference.load(runtime.last_run_folder(runs, "realistic-0"), precision="auto")
     test = manifest.split("test")
     sketches, true = load_pairs(test, 256, "sketch-to-photo")
     rows = []
-    for detail in DETAILS:
-        net = ends[0].precision.prepare(inference.blend(ends[0].net, ends[1].net, detail))
-        mixed = dataclasses.replace(ends[0], net=net)
-        made = np.concatenate([mixed.translate_batch(part) for part in np.array_split(sketches, 10)])
+    for amount in DETAILS:
+        net.net.amount = amount
+        made = np.concatenate([net.translate_batch(part) for part in np.array_split(sketches, 10)])
         found = metrics.measure(made, true, NAMES)
         areas = [metrics.patch_test(made, true, [p.identity for p in test], seed=seed).auc for seed in SEEDS]
-        row = {"detail": detail, **{k: round(float(v.mean()), 4) for k, v in found.items()}}
+        row = {"detail": amount, **{k: round(float(v.mean()), 4) for k, v in found.items()}}
         rows.append(row | {"octaves_db": octaves(made, true), "patch_auc": round(float(np.mean(areas)), 4)})
         print(json.dumps(rows[-1]))
     return rows

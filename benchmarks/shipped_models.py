@@ -16,7 +16,7 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils import candidates, datasets, duplicates, images, inference, leaderboard, viz, weights
+from s2f_utils import candidates, checkpoints, datasets, duplicates, images, inference, leaderboard, viz, weights
 from s2f_utils.evaluation import load_pairs
 
 STYLES = ("pencil", "xdog")
@@ -75,7 +75,7 @@ def main() -> None:
     seconds = common.alternate(
         {
             "sketch-to-photo-faithful": lambda: pair.translate(picture, 0.0),
-            "sketch-to-photo-realistic": lambda: pair.translate(picture, 1.0),
+            "sketch-to-photo-detail": lambda: pair.translate(picture, 1.0),  # with the first stage's answer
             "photo-to-sketch": lambda: to_sketch.translate(picture),
         },
         rounds=15,
@@ -85,7 +85,7 @@ def main() -> None:
             name: {
                 "megabytes": round(weights.shipped(name).stat().st_size / 1e6, 3),
                 "milliseconds_an_image": round(1000 * seconds[name], 1),
-                "training": {k: v for k, v in inference.load(name, "cpu").meta.items() if k not in ("network", "args")},
+                "training": checkpoints.load_network(weights.shipped(name))[1],
             }
             for name in weights.SHIPPED
         }

@@ -1,22 +1,24 @@
-"""Several answers to one drawing: faithful, realistic, and seeded variations between and beside them.
+"""Several answers to one drawing: faithful, realistic, and seeded variations.
 
-The faithful and the realistic model are one network with two sets of weights, so that a slider can go from one to the
-other. A sketch does not say how light the skin, the hair or the wall is: a variation draws such colours at random.
+A faithful model answers first, a second one adds detail to that, as much of it as a slider asks for. A sketch does not
+say how light the skin, the hair or the wall is: a variation draws such colours at random.
 """
 
 from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from s2f_utils import images, inference, models
+from s2f_utils import checkpoints, images, inference, models, runtime
 from s2f_utils.drawings import Prepared, onto_paper
+from s2f_utils.models.twostage import TwoStage
 
-FAITHFUL, REALISTIC = "sketch-to-photo-faithful", "sketch-to-photo-realistic"
+FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
 
 
 @dataclass(frozen=True)
@@ -30,28 +32,20 @@ class Candidate:
 
 
 class Pair:
-    """A faithful and a realistic model; made by `load_pair`."""
+    """A faithful model and one that adds detail to its answers; made by `load_pair`."""
 
-    def __init__(self, faithful: inference.Translator, realistic: inference.Translator) -> None:
-        if (faithful.net.name, faithful.net.args) != (realistic.net.name, realistic.net.args):
+    def __init__(self, translator: inference.Translator) -> None:
+        if not isinstance(translator.net, TwoStage):
             raise models.UnknownNetworkError(
-                f"a {faithful.net.name} of {faithful.net.args} and a {realistic.net.name} of {realistic.net.args}"
-                " cannot be blended: give the model that the realistic one was trained on from (--init)"
+                f"a {translator.net.name} answers only once: give a run of 'realistic', which adds detail"
             )
-        self.faithful, self.realistic = faithful, realistic
-        self._blended = functools.lru_cache(maxsize=4)(self._blend)
+        self.translator = translator
+        self.size_px = translator.size_px
 
     @property
     def knows_colours(self) -> bool:
-        """Whether the models were trained with colour hints, so that colours can be drawn at random."""
-        return bool(self.realistic.net.hint_spread.any())
-
-    def _blend(self, detail: float) -> inference.Translator:
-        net = inference.blend(self.faithful.net, self.realistic.net, detail)
-        return inference.Translator(
-            self.faithful.precision.prepare(net), self.faithful.precision, self.faithful.direction,
-            self.faithful.size_px, self.faithful.fit, dict(self.faithful.meta),
-        )  # fmt: skip
+        """Whether the faithful model was trained with colour hints, so that colours can be drawn at random."""
+        return bool(self.translator.net.hint_spread.any())
 
     def translate(self, image: np.ndarray, detail: float = 1.0, seed: int = 0, *, colours: bool = False) -> np.ndarray:
         """One answer, uint8 (S, S, 3) → the same shape. detail: from 0, faithful, to 1, realistic; it is invented.
@@ -60,16 +54,16 @@ class Pair:
         """
         if not 0 <= detail <= 1:
             raise ValueError(f"detail must be from 0 (faithful) to 1 (realistic), got {detail:g}")
-        chosen = self.faithful if detail == 0 else self.realistic if detail == 1 else self._blended(round(detail, 3))
-        chosen.net.set_seed(seed)
-        x = images.to_tensor(image[None]).to(chosen.precision.device)
-        hint = chosen.net.draw_hint(seed) if colours else None
-        was_training = chosen.net.training
-        chosen.net.eval()
-        with torch.no_grad():
-            made = chosen.net(chosen.precision.images(x), hint)
-        chosen.net.train(was_training)
-        return images.to_uint8(made)[0]
+        net, precision = self.translator.net, self.translator.precision
+        net.set_seed(seed)
+        x = precision.images(images.to_tensor(image[None]).to(precision.device))
+        hint = net.draw_hint(seed) if colours else None
+        net.amount = detail
+        try:
+            with torch.no_grad():
+                return images.to_uint8(net(x, hint))[0]
+        finally:
+            net.amount = 1.0
 
     def candidates(
         self, image: np.ndarray, seed: int = 1, num_variations: int = 1, *, detail: float = 1.0
@@ -88,10 +82,18 @@ class Pair:
         return found
 
 
+def load_pair(model: str | Path | None = None, device: str = "auto") -> Pair:
+    """The shipped models, or those of a run of "realistic" (its folder or file); errors as in `inference.load`."""
+    return _shipped_pair(device) if model is None else Pair(inference.load(model, device))
+
+
 @functools.lru_cache(maxsize=2)
-def load_pair(faithful: str = FAITHFUL, realistic: str = REALISTIC, device: str = "auto") -> Pair:
-    """A pair from the names of shipped weights, run folders or files; errors as in `inference.load`."""
-    return Pair(inference.load(faithful, device), inference.load(realistic, device))
+def _shipped_pair(device: str) -> Pair:
+    first, meta = checkpoints.load_network(inference.find_generator(FAITHFUL))
+    second, _ = checkpoints.load_network(inference.find_generator(DETAIL))
+    chosen = runtime.pick_precision(runtime.pick_device(device), "float32")
+    net = chosen.prepare(TwoStage.of(first, second))
+    return Pair(inference.Translator(net, chosen, meta["direction"], int(meta["size_px"]), meta["fit"], dict(meta)))
 
 
 def sheet(

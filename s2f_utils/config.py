@@ -96,11 +96,14 @@ class FaithfulConfig(TrainConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class RealisticConfig(FaithfulConfig):
-    """The faithful network, trained on against discriminators of patches, with noise: detail is invented. Ours."""
+    """A faithful network and a second one that adds detail, against discriminators of patches. Ours, no paper's."""
 
     total_images: int = 20_000
-    lambda_ssim: float = 0.0
-    lambda_gan: float = 0.05  # weight of the adversarial loss (hinge)
+    detail_widths: str = "32,64,96,128"  # as `widths`, of the network that adds detail
+    detail_fine: str = "32,16"  # as `fine`
+    detail_blocks: int = 1  # as `blocks`
+    lambda_ssim: float = 0.8
+    lambda_gan: float = 0.012  # weight of the adversarial loss (hinge)
     lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
     lr_g: float = 2e-4
     lr_d: float = 1e-3
@@ -154,12 +157,13 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         },
         "faithful": _SMALL | {"total_images": 24_000},
         "faithful@cpu": {"total_images": 16_000, "time_budget_s": 120.0},
-        "realistic": _SMALL | {"total_images": 12_000, "disc_crop_px": 64},
+        "realistic": _SMALL
+        | {"detail_widths": "24,48,72", "detail_fine": "24,12", "total_images": 12_000, "disc_crop_px": 64},
         "realistic@cpu": {"total_images": 8_000, "time_budget_s": 90.0},
     },
     "fast": {
         "faithful": _TINY,
-        "realistic": _TINY | {"disc_filters": 8, "disc_crop_px": 48},
+        "realistic": _TINY | {"detail_widths": "16,24", "detail_fine": "8,8", "disc_filters": 8, "disc_crop_px": 48},
         "pix2pix": {
             "size_px": 64,
             "load_size_px": 68,
@@ -359,16 +363,20 @@ def validate(config: TrainConfig) -> None:
 
 
 def _validate_resunet(config: FaithfulConfig, need: Callable[[bool, str], None]) -> None:
-    for name, least in (("widths", 2), ("fine", 2), *((("disc_layers", 1),) if hasattr(config, "disc_layers") else ())):
+    lists = {"widths": 2, "fine": 2}
+    if isinstance(config, RealisticConfig):
+        lists |= {"detail_widths": 2, "detail_fine": 2, "disc_layers": 1}
+    for name, least in lists.items():
         text = getattr(config, name)
         numbers = text.split(",")
         fits = all(part.strip().isdecimal() and int(part) > 0 for part in numbers) and len(numbers) >= least
         need(fits, f"{name} must be {least} or more whole numbers with commas, got {text!r}")
-    need(len(config.fine.split(",")) == 2, f"fine must be two numbers, got {config.fine!r}")
-    levels = len(config.widths.split(","))
-    least_px = 4 * 2 ** (levels - 1)
-    need(config.size_px >= least_px, f"{levels} widths need size_px of {least_px} or more, got {config.size_px}")
-    for name in ("lr_g", "lr_d", "blocks", "disc_filters", "disc_crops", "disc_steps"):
+        if name.endswith("fine"):
+            need(len(numbers) == 2, f"{name} must be two numbers, got {text!r}")
+        if name.endswith("widths"):
+            least_px = 4 * 2 ** (len(numbers) - 1)
+            need(config.size_px >= least_px, f"{len(numbers)} {name} need size_px of {least_px} or more")
+    for name in ("lr_g", "lr_d", "blocks", "detail_blocks", "disc_filters", "disc_crops", "disc_steps"):
         need(getattr(config, name, 1) > 0, f"{name} must be more than 0, got {getattr(config, name, 1)}")
     for name in ("dropout", "hint_share"):
         need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")

@@ -113,7 +113,7 @@ def detail_slider(pair: Pair, prepared: Prepared) -> Any:
     colours = ipywidgets.Checkbox(value=False, description="colours at random, too", disabled=not pair.knows_colours)
     for control in (detail, seed):
         control.style.description_width = "initial"
-    shown = ipywidgets.Image(format="png", width=2 * pair.faithful.size_px)
+    shown = ipywidgets.Image(format="png", width=2 * pair.size_px)
     note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")
     box = ipywidgets.VBox([detail, seed, colours, shown, note])
 

@@ -62,22 +62,6 @@ def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
         net.train(was_training)
 
 
-def blend(first: nn.Module, second: nn.Module, share: float) -> nn.Module:
-    """A network between two of the same kind: weights (1 - share) · first + share · second, share in [0, 1].
-
-    It makes pictures between theirs where the second was trained on from the first: network interpolation, Wang et al.
-    2018 (ESRGAN), section 3.4. Raises ValueError for networks of different kinds.
-    """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must be from 0 to 1, got {share:g}")
-    if (first.name, first.args) != (second.name, second.args):
-        raise ValueError(f"a {first.name} of {first.args} cannot be blended with a {second.name} of {second.args}")
-    net = models.build(first.name, **first.args).to(next(first.parameters()).device)
-    mine, theirs = first.state_dict(), second.state_dict()
-    net.load_state_dict({key: torch.lerp(value, theirs[key], share) for key, value in mine.items()})
-    return net.eval()
-
-
 @dataclass
 class Translator:
     """A trained generator, ready for pictures; made by `load`."""

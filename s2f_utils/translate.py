@@ -50,7 +50,7 @@ def translate_drawing(
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     pair = pair or candidates.load_pair()
-    ready = prepare(drawing, size_px=pair.faithful.size_px, points=points, clean=clean)
+    ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean)
     found = pair.candidates(ready.image, seed, num_variations, detail=detail)
     out = Path(out)
     files = [

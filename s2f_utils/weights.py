@@ -105,7 +105,7 @@ WEIGHTS: dict[str, WeightsFile] = {
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 SHIPPED: dict[str, str] = {
     "sketch-to-photo-faithful": "what is to be expected of a drawn face, soft",
-    "sketch-to-photo-realistic": "the same with the detail of photos, invented",
+    "sketch-to-photo-detail": "the detail of photos that is added to it, invented",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
 }
 

@@ -1,11 +1,11 @@
-"""The residual U-Net: shapes, noise that a seed decides, colour hints, and weights between two networks."""
+"""The residual U-Net: shapes, noise that a seed decides, colour hints; and two of them in a row."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from s2f_utils import inference, models
+from s2f_utils import models
 
 SMALL = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
 
@@ -99,17 +99,48 @@ def test_hints_are_drawn_as_training_showed_them(net):
     assert usual.flatten(1).mean(dim=1).std() < 0.8 * drawn.flatten(1).mean(dim=1).std()
 
 
-def test_blended_networks_lie_between_and_end_at_the_two(net):
-    alive(net).eval()
-    torch.manual_seed(5)
-    other = alive(models.build("resunet", **SMALL)).eval()
+@pytest.fixture()
+def both():
+    torch.manual_seed(2)
+    return models.build("twostage", structure=SMALL, detail={"widths": (8, 16), "blocks": 1, "fine": (8, 8)})
+
+
+def test_two_stages_begin_as_the_first_and_add_grey_as_much_as_asked(both):
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    alive(both.structure)
+    both.eval()
+    with torch.no_grad():
+        first = both.structure(x)
+        assert torch.equal(both(x), first)  # the detail begins with 0
+        alive(both.detail)
+        added = both(x) - first
+        assert added.abs().mean() > 0.01
+        assert torch.allclose(added[:, :1].expand_as(added), added, atol=1e-5)  # the same for all three colours
+        both.amount = 0.5
+        assert torch.allclose(both(x), first + 0.5 * added, atol=1e-5)
+        both.amount = 0.0
+        assert torch.equal(both(x), first)
+
+
+def test_the_first_stage_stays_as_it_is_in_training(both):
+    alive(both).train()
+    assert both.detail.training and not any(m.training for m in both.structure.modules())
     x = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
-        ends = [inference.blend(net, other, share)(x) for share in (0.0, 1.0)]
-        assert torch.equal(ends[0], net(x)) and torch.allclose(ends[1], other(x), atol=1e-6)
-    half = inference.blend(net, other, 0.5).state_dict()
-    assert torch.allclose(half["stem.weight"], (net.stem.weight + other.stem.weight) / 2)
-    with pytest.raises(ValueError, match="cannot be blended"):
-        inference.blend(net, models.build("resunet"), 0.5)
-    with pytest.raises(ValueError, match="share must be from 0 to 1"):
-        inference.blend(net, other, 1.5)
+        assert torch.equal(both.structure(x), both.structure(x))
+        assert not torch.equal(both(x), both(x))  # new noise in the detail
+
+
+def test_two_stages_are_put_together_and_recognised(both):
+    alive(both).eval()
+    x = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        expected = both(x)
+        assert torch.equal(models.TwoStage.of(both.structure, both.detail)(x), expected)
+        again = models.from_state_dict(both.state_dict())
+        assert again.name == "twostage" and torch.equal(again(x), expected)
+        both.set_seed(3)
+        assert not torch.equal(both(x), expected)
+    with pytest.raises(ValueError, match="should take 6"):
+        models.TwoStage.of(both.structure, both.structure)
+    assert 1e6 < models.count_parameters(models.build("twostage").detail) < 4.9e6

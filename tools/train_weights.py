@@ -22,8 +22,8 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "sketch-to-photo-faithful": (
         "faithful", "sketch-to-photo", None, {"total_images": 44_000, "hint_share": 0.5, **WARPS}
     ),
-    "sketch-to-photo-realistic": (
-        "realistic", "sketch-to-photo", "sketch-to-photo-faithful", {"total_images": 16_000, "hint_share": 0.5, **WARPS}
+    "sketch-to-photo-detail": (
+        "realistic", "sketch-to-photo", "sketch-to-photo-faithful", {"total_images": 20_000, "hint_share": 0.5, **WARPS}
     ),
     "photo-to-sketch": (
         "faithful", "photo-to-sketch", None, {"total_images": 20_000, "direction": "photo-to-sketch", **WARPS}
@@ -44,6 +44,9 @@ def make(name: str, data: Path, runs: Path) -> Path:
     if run.images_seen < run.total_images and train(run) != "done":
         raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
     net, meta = checkpoints.load_network(run.folder / "generator.safetensors")
+    if net.name == "twostage":  # its first stage is a file of its own
+        net = net.detail
+        net.name = "resunet"
     meta |= {
         "name": name,
         "trained": datetime.date.today().isoformat(),

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.resunet import ResUNet
+from s2f_utils.models.twostage import TwoStage
 from s2f_utils.models.unet import UNet
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "unet": UNet,
     "resunet": ResUNet,
+    "twostage": TwoStage,
     "patchgan": PatchGAN,
     "pixelgan": PixelGAN,
     "irse50": IRSE50,

@@ -30,6 +30,7 @@ class Method:
     """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs."""
 
     live_ranges: ClassVar[dict[str, Range]] = {}
+    needs_init = False  # whether training has to begin with a trained model
     net_g: nn.Module
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
@@ -45,13 +46,18 @@ class Method:
         net: nn.Module,
         lr_name: str,
         kind: type[torch.optim.Optimizer] = torch.optim.Adam,
+        *,
+        part: nn.Module | None = None,
         **options: object,
     ) -> tuple[nn.Module, torch.optim.Optimizer]:
-        """Prepare a network for the device and give it an optimiser; both are kept under their names."""
+        """Prepare a network for the device and give it an optimiser; both are kept under their names.
+
+        part: the part of the network that is trained; None: all of it.
+        """
         self.nets[name] = self.precision.prepare(net)
         fused = next(net.parameters()).device.type in ("cpu", "cuda")
         lr = getattr(self.config, lr_name)
-        self.optimizers[lr_name] = kind(net.parameters(), lr=lr, fused=fused, **options)
+        self.optimizers[lr_name] = kind((part or net).parameters(), lr=lr, fused=fused, **options)
         return self.nets[name], self.optimizers[lr_name]
 
     def live_values(self) -> dict[str, float]:

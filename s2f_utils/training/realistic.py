@@ -1,5 +1,5 @@
-"""The realistic model: the faithful network trained on against discriminators of patches, with noise. It invents the
-detail that a photo has, so it looks like one and is a little further from the truth.
+"""The realistic model: a faithful network, and a second one that adds the detail which photos have, trained against
+discriminators of patches. The detail is invented: it looks like a photo and is a little further from the truth.
 
 Shapes: B pairs in a batch, H = W = size_px; h, w a discriminator's grid of patches.
 """
@@ -14,8 +14,8 @@ from s2f_utils.config import RealisticConfig
 from s2f_utils.live import Range
 from s2f_utils.losses import discriminator_loss, feature_loss, generator_loss, l1_loss, ssim_loss, to_grey
 from s2f_utils.runtime import Precision
-from s2f_utils.training.faithful import Faithful, colour_hint
-from s2f_utils.training.method import Live, frozen
+from s2f_utils.training.faithful import Faithful, colour_hint, resunet_args
+from s2f_utils.training.method import Live, Method, frozen
 
 
 class Discriminators(nn.Module):
@@ -38,9 +38,13 @@ class Discriminators(nn.Module):
         return [judge.features(x) for judge in self.judges]
 
 
-class Realistic(Faithful):
-    """The faithful network as generator, with discriminators as opponents."""
+class Realistic(Method):
+    """A trained faithful network, a second one that adds detail to its answer, and opponents of that.
 
+    The first is loaded by `init` and not changed.
+    """
+
+    needs_init = True
     live_ranges = Faithful.live_ranges | {
         "lr_d": Range(1e-6, 1e-2, log=True),
         "lambda_gan": Range(0.0, 10.0),
@@ -49,9 +53,16 @@ class Realistic(Faithful):
 
     def __init__(self, config: RealisticConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        layers = tuple(int(num) for num in config.disc_layers.split(","))
-        net_d = Discriminators(config.disc_filters, layers)
-        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=(config.beta1, config.beta2))
+        widths, fine = (tuple(map(int, text.split(","))) for text in (config.detail_widths, config.detail_fine))
+        detail = {"widths": widths, "fine": fine, "blocks": config.detail_blocks, "dropout": 0.0}
+        net_g = models.build("twostage", structure=resunet_args(config), detail=detail)
+        net_g.structure.requires_grad_(False)
+        betas = (config.beta1, config.beta2)
+        self.net_g, self.opt_g = self.add(
+            "net_g", net_g, "lr_g", torch.optim.AdamW, part=net_g.detail, betas=betas, weight_decay=config.weight_decay
+        )
+        net_d = Discriminators(config.disc_filters, tuple(map(int, config.disc_layers.split(","))))
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
@@ -59,7 +70,7 @@ class Realistic(Faithful):
         The discriminators go first, `disc_steps` times with new crops of the same pictures; on 88 pairs they would
         otherwise lag behind. True and made pictures go through them together, as crops at the same places.
         """
-        fake_b = self.net_g(a, colour_hint(self.net_g, b, self.config.hint_share))
+        fake_b = self.net_g(a, colour_hint(b, self.config.hint_share))
 
         for _ in range(self.config.disc_steps):
             judged = self.net_d(self._crops(a, b, fake_b.detach()))

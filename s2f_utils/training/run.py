@@ -19,7 +19,7 @@ import torch
 
 from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
-from s2f_utils.config import CONFIGS, Resolved, TrainConfig
+from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
 from s2f_utils.datasets import DataError, Manifest, PairedData
 from s2f_utils.inference import find_generator
 from s2f_utils.live import LiveValues, Range
@@ -191,6 +191,10 @@ def open_run(
     ids = [pair.id for pair in train_pairs]
     folder, state = _find_resume(resume, runs, name or method, config, total, ids, init)
     is_new = folder is None
+    if is_new and init is None and METHODS[method].needs_init:
+        raise ConfigError(
+            f"{method} begins with a trained model of 'faithful': give it with --init (a run, file or name)"
+        )
     if config.time_budget_s:
         total = min(total, _images_in_time(method, config, precision)) if is_new else state["total_images"]
     runtime.seed_everything(config.seed)
@@ -267,12 +271,21 @@ def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float]
 
 def _load_init(net_g: torch.nn.Module, path: str | Path) -> None:
     given, _ = checkpoints.load_network(find_generator(path))
-    if (given.name, given.args | {"dropout": None}) != (net_g.name, net_g.args | {"dropout": None}):
+    wanted, name = net_g, net_g.name
+    if name == "twostage" and given.name == "resunet":  # its first stage
+        wanted, name = net_g.structure, "resunet"
+    if (given.name, _without_dropout(given.args)) != (name, _without_dropout(wanted.args)):
         raise checkpoints.CheckpointError(
-            f"{path}: is a {given.name} of {given.args}, but this run's generator is a {net_g.name} of {net_g.args}:"
+            f"{path}: is a {given.name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
             " choose the settings of the checkpoint (widths, blocks, fine; or size_px, base_filters, norm)"
         )
-    net_g.load_state_dict(given.state_dict())
+    wanted.load_state_dict(given.state_dict())
+
+
+def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
+    """A network's arguments but for dropout, which has no weights and which state dicts do not know."""
+    inside = {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items()}
+    return {k: v for k, v in inside.items() if k != "dropout"}
 
 
 def settings_of(init: str | Path, method: str) -> dict[str, Any]:
@@ -283,13 +296,17 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
     """
     net, meta = checkpoints.load_network(find_generator(init))
     found: dict[str, Any] = {}
-    if net.name == "resunet":
-        found = {"blocks": net.args["blocks"], **{n: ",".join(map(str, net.args[n])) for n in ("widths", "fine")}}
+    args = net.args
+    if net.name == "twostage":
+        found = {f"detail_{n}": ",".join(map(str, args["detail"][n])) for n in ("widths", "fine")}
+        found["detail_blocks"], args = args["detail"]["blocks"], args["structure"]
+    if net.name in ("resunet", "twostage"):
+        found |= {"blocks": args["blocks"], **{n: ",".join(map(str, args[n])) for n in ("widths", "fine")}}
     elif net.name == "unet":
         found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
     if "size_px" in meta:
         found |= {"size_px": int(meta["size_px"])}
-        found["load_size_px"] = found["size_px"] if net.name == "resunet" else round(1.0625 * found["size_px"])
+        found["load_size_px"] = round(1.0625 * found["size_px"]) if net.name == "unet" else found["size_px"]
     if not set(found) <= {field.name for field in dataclasses.fields(CONFIGS[method])}:
         raise checkpoints.CheckpointError(f"{init}: is a {net.name}, which {method} does not train: choose another")
     return found

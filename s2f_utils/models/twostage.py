@@ -1,0 +1,94 @@
+"""Structure first, then detail: a faithful network, and a second one that adds grey detail to its answer.
+
+Shapes: N images, C channels, H and W pixels, both multiples of `multiple_px`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils.models.resunet import ResUNet
+
+
+class TwoStage(nn.Module):
+    """Sketch (N, 3, H, W) → photo (N, 3, H, W), both in [-1, 1]: structure(x) + amount · detail(x, structure(x)).
+
+    `structure` is trained already and is not changed; `detail`, which sees the sketch and the first answer, begins with
+    0 and adds one plane of grey to all three colours, so that no opponent can ask for coloured fringes. `amount` goes
+    from 0, faithful, to 1, realistic; what lies between is the best compromise between the error and the distance from
+    photos that two such answers allow (Freirich, Michaeli and Meir 2021).
+    """
+
+    def __init__(self, structure: Mapping[str, Any] | None = None, detail: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self.structure = ResUNet(**(structure or {}))
+        given, made = self.structure.args["in_channels"], self.structure.args["out_channels"]
+        channels = {"in_channels": given + made, "out_channels": 1}
+        self.detail = ResUNet(**({"widths": (32, 64, 96, 128)} | dict(detail or {}) | channels))
+        for last in (self.detail.colours, self.detail.detail):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        self.amount = 1.0
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"structure": self.structure.args, "detail": self.detail.args}
+
+    @property
+    def multiple_px(self) -> int:
+        """What height and width have to be multiples of."""
+        return max(self.structure.multiple_px, self.detail.multiple_px)
+
+    @property
+    def hint_spread(self) -> Tensor:
+        """Covariance of the colour hints that the structure was trained with."""
+        return self.structure.hint_spread
+
+    @classmethod
+    def of(cls, structure: ResUNet, detail: ResUNet) -> TwoStage:
+        """Put two trained networks together. Raises ValueError where the second does not go with the first."""
+        want = structure.args["in_channels"] + structure.args["out_channels"]
+        if detail.args["in_channels"] != want or detail.args["out_channels"] != 1:
+            raise ValueError(
+                f"the second network takes {detail.args['in_channels']} channels and makes"
+                f" {detail.args['out_channels']}: it should take {want} (sketch and first answer) and make 1"
+            )
+        net = cls(structure.args, detail.args)
+        net.structure.load_state_dict(structure.state_dict())
+        net.detail.load_state_dict(detail.state_dict())
+        net.name = "twostage"
+        return net.eval()
+
+    def train(self, mode: bool = True) -> TwoStage:
+        """As usual, but the structure answers as in use: without dropout and without new noise."""
+        super().train(mode)
+        self.structure.eval()
+        return self
+
+    def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
+        base = self.structure(x, hint)
+        if self.amount == 0:
+            return base
+        return base + self.amount * self.detail(torch.cat([x, base.to(x.dtype)], dim=1))
+
+    def set_seed(self, seed: int) -> None:
+        """Choose the detail's noise in eval mode: another seed, other detail."""
+        self.detail.set_seed(seed)
+
+    def draw_hint(self, seed: int, temperature: float = 0.7) -> Tensor:
+        """Colours at random, as `ResUNet.draw_hint`."""
+        return self.structure.draw_hint(seed, temperature)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a TwoStage's."""
+        found = {}
+        for part in ("structure", "detail"):
+            inside = {k.removeprefix(f"{part}."): v for k, v in shapes.items() if k.startswith(f"{part}.")}
+            found[part] = ResUNet.args_from(inside)
+        return found if all(found.values()) else None
