@@ -57,7 +57,7 @@ def ten_held_back(manifest: datasets.Manifest) -> datasets.Manifest:
 
 
 def octaves(made: np.ndarray, true: np.ndarray) -> list[float]:
-    """Mean error of the power spectrum in each octave, in dB, coarse to fine."""
+    """Mean error of the power spectrum in each octave, in dB, the finest first."""
     errors = np.mean([spectrum_db(f, t) for f, t in zip(made, true, strict=True)], axis=0)
     return [round(float(e), 2) for e in errors]
 
