@@ -25,8 +25,8 @@ class Prepared:
     """A drawing that is ready for a model.
 
     image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up. matrix: float64
-    (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look` saw in
-    the drawing as it came. warnings: sentences for the person, most important first; empty when all is well.
+    (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look` saw on
+    the paper before that. warnings: sentences for the person, most important first; empty when all is well.
     """
 
     image: np.ndarray
@@ -72,18 +72,30 @@ def prepare(
         raise ValueError(f"a drawing must be uint8 (H, W, 3), 16 px or more, got {drawing.dtype} {drawing.shape}")
     if clean not in CLEAN:
         raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")
-    found = domain.look(drawing)
+    paper, found = _sheet(drawing) if points is None and clean != "never" else (drawing, domain.look(drawing))
     warnings = [] if found.kind == "drawing" else [domain.ADVICE[found.kind]]
-    paper = drawing
     is_paper = found.kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
-    if clean == "always" or (clean == "auto" and is_paper and needs_cleaning(drawing)):
-        paper = np.repeat(cleanup.clean(drawing, sheet=points is None).image[..., None], 3, axis=2)
+    if clean == "always" or (clean == "auto" and is_paper and needs_cleaning(paper)):
+        paper = np.repeat(cleanup.clean(paper, sheet=False).image[..., None], 3, axis=2)
     face = _find(paper, points)
     if face.method in ("cascade", "centre"):
         warnings.append(domain.ADVICE["no face"] if face.method == "centre" else domain.ADVICE["rough face"])
     matrix = faces.alignment(face.landmarks, size_px)
     image = faces.warp(paper, matrix, size_px, border="paper")
     return Prepared(image, paper, matrix, face, found, tuple(warnings))
+
+
+def _sheet(drawing: np.ndarray) -> tuple[np.ndarray, domain.Look]:
+    """The sheet of paper in the picture, straightened, and what it looks like; the picture itself where there is no
+    sheet, or where what looked like one bears no drawing.
+    """
+    corners = cleanup.find_sheet(drawing)
+    if corners is not None:
+        sheet = cleanup.straighten(drawing, corners)
+        seen = domain.look(sheet)
+        if seen.kind in ("drawing", "faint", "coloured") and min(sheet.shape[:2]) >= 64:
+            return sheet, seen
+    return drawing, domain.look(drawing)
 
 
 def _find(paper: np.ndarray, points: np.ndarray | Sequence | None) -> faces.Face:

@@ -72,6 +72,26 @@ def test_white_even_paper_is_left_alone_and_photographed_paper_is_cleaned(some):
     assert np.array_equal(untouched.paper, dirty)
 
 
+@pytest.mark.detector
+def test_a_sheet_on_a_desk_is_cut_out_straightened_and_cleaned():
+    import cv2
+
+    drawing = drawings.example("glasses")
+    height, width = drawing.shape[:2]
+    corners = np.float32([[110, 90], [640, 110], [690, 840], [60, 800]])
+    matrix = cv2.getPerspectiveTransform(np.float32([[0, 0], [width, 0], [width, height], [0, height]]), corners)
+    inside = cv2.warpPerspective(np.ones((height, width), np.float32), matrix, (760, 900))[..., None]
+    desk = np.random.default_rng(0).normal([95, 70, 50], 6, (900, 760, 3))
+    sheet = cv2.warpPerspective(drawing, matrix, (760, 900)) * np.array([0.96, 0.93, 0.86])
+    light = np.linspace(0.65, 1, 760)[None, :, None]
+    ready = drawings.prepare(np.clip((sheet * inside + desk * (1 - inside)) * light, 0, 255).astype(np.uint8))
+    assert ready.look.kind == "drawing" and ready.warnings == () and ready.face.method == "yunet"
+    assert np.percentile(ready.paper, 50) > 240 and np.percentile(ready.image, 60) > 240
+    plain = drawings.prepare(drawing).image
+    soft = [cv2.GaussianBlur(x[..., 0].astype(np.float32), (0, 0), 4) for x in (ready.image, plain)]
+    assert np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1] > 0.8  # the same face at the same place
+
+
 def test_given_points_put_the_face_where_the_models_have_it(some):
     face = some[1]
     wide = np.full((400, 700, 3), 255, np.uint8)
