@@ -1,4 +1,4 @@
-"""Structure first, then detail: a faithful network, and a second one that adds grey detail to its answer.
+"""Structure first, then detail: a faithful network, and a second one that adds detail to its answer.
 
 Shapes: N images, C channels, H and W pixels, both multiples of `multiple_px`.
 """
@@ -18,16 +18,15 @@ class TwoStage(nn.Module):
     """Sketch (N, 3, H, W) → photo (N, 3, H, W), both in [-1, 1]: structure(x) + amount · detail(x, structure(x)).
 
     `structure` is trained already and is not changed; `detail`, which sees the sketch and the first answer, begins with
-    0 and adds one plane of grey to all three colours, so that no opponent can ask for coloured fringes. `amount` goes
-    from 0, faithful, to 1, realistic; what lies between is the best compromise between the error and the distance from
-    photos that two such answers allow (Freirich, Michaeli and Meir 2021).
+    0. `amount` goes from 0, faithful, to 1, realistic; what lies between is the best compromise between the error and
+    the distance from photos that two such answers allow (Freirich, Michaeli and Meir 2021).
     """
 
     def __init__(self, structure: Mapping[str, Any] | None = None, detail: Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.structure = ResUNet(**(structure or {}))
         given, made = self.structure.args["in_channels"], self.structure.args["out_channels"]
-        channels = {"in_channels": given + made, "out_channels": 1}
+        channels = {"in_channels": given + made, "out_channels": made}
         self.detail = ResUNet(**({"widths": (32, 64, 96, 128)} | dict(detail or {}) | channels))
         for last in (self.detail.colours, self.detail.detail):
             nn.init.zeros_(last.weight)
@@ -52,11 +51,12 @@ class TwoStage(nn.Module):
     @classmethod
     def of(cls, structure: ResUNet, detail: ResUNet) -> TwoStage:
         """Put two trained networks together. Raises ValueError where the second does not go with the first."""
-        want = structure.args["in_channels"] + structure.args["out_channels"]
-        if detail.args["in_channels"] != want or detail.args["out_channels"] != 1:
+        made = structure.args["out_channels"]
+        want = structure.args["in_channels"] + made
+        if detail.args["in_channels"] != want or detail.args["out_channels"] != made:
             raise ValueError(
                 f"the second network takes {detail.args['in_channels']} channels and makes"
-                f" {detail.args['out_channels']}: it should take {want} (sketch and first answer) and make 1"
+                f" {detail.args['out_channels']}: it should take {want} (sketch and first answer) and make {made}"
             )
         net = cls(structure.args, detail.args)
         net.structure.load_state_dict(structure.state_dict())

@@ -19,16 +19,13 @@ from s2f_utils.training.method import Live, Method, frozen
 
 
 class Discriminators(nn.Module):
-    """Several PatchGANs with instance norm, each with patches of another size, that look at grey sketch and photo.
-
-    Colours are left to the L1 loss: judges that see them ask for coloured noise.
-    """
+    """Several PatchGANs with instance norm, each with patches of another size, that look at grey sketch and photo."""
 
     def __init__(self, base_filters: int, num_layers: tuple[int, ...]) -> None:
         super().__init__()
         self.judges = nn.ModuleList(
             [
-                models.build("patchgan", in_channels=2, base_filters=base_filters, num_layers=n, norm="instance")
+                models.build("patchgan", in_channels=4, base_filters=base_filters, num_layers=n, norm="instance")
                 for n in num_layers
             ]
         )
@@ -92,7 +89,7 @@ class Realistic(Method):
         return {name: value.detach() for name, value in losses.items()}
 
     def _crops(self, a: Tensor, real: Tensor, fake: Tensor) -> Tensor:
-        """Grey sketch and photo at K = disc_crops random places of each pair: (2·K·B, 2, S, S) of S = disc_crop_px,
+        """Grey sketch and photo at K = disc_crops random places of each pair: (2·K·B, 4, S, S) of S = disc_crop_px,
         true pairs first.
         """
         side = min(self.config.disc_crop_px or a.shape[-1], a.shape[-1])
@@ -100,7 +97,7 @@ class Realistic(Method):
         places = torch.randint(0, a.shape[-1] - side + 1, (num, 2)).tolist()
         cut = [
             both[n % len(a), :, top : top + side, left : left + side]
-            for both in (torch.cat([a, to_grey(real)], dim=1), torch.cat([a, to_grey(fake)], dim=1))
+            for both in (torch.cat([a, real], dim=1), torch.cat([a, fake], dim=1))
             for n, (top, left) in enumerate(places)
         ]
         return self.precision.images(torch.stack(cut))
