@@ -101,7 +101,7 @@ def _sheet(drawing: np.ndarray) -> tuple[np.ndarray, domain.Look]:
 def _find(paper: np.ndarray, points: np.ndarray | Sequence | None) -> faces.Face:
     if points is not None:
         return faces.find_face(paper, points=points)
-    detector = "none" if faces.detector_problem() else "yunet"
+    detector = "none" if faces.detector_problem(timeout_s=5, attempts=1) else "yunet"  # nobody waits for a first try
     return faces.find_face(paper, drawing=True, fallback="cascade", detector=detector)
 
 

@@ -63,10 +63,12 @@ class Face:
         return float(np.hypot(*(self.landmarks[1] - self.landmarks[0])))
 
 
-def detector_problem() -> str:
-    """Why YuNet cannot be used here; "" when it can. It is fetched if it is not on this machine."""
+def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
+    """Why YuNet cannot be used here; "" when it can. It is fetched if it is not on this machine, as `weights.get` does
+    it.
+    """
     try:
-        weights.get("yunet")
+        weights.get("yunet", timeout_s=timeout_s, attempts=attempts)
     except weights.WeightsError as error:
         return str(error)
     return ""
