@@ -43,13 +43,13 @@ class Noise(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Group norm, SiLU, convolution, twice, added to the input; it begins as the identity."""
+    """Group norm (or none), SiLU, convolution, twice, added to the input; it begins as the identity."""
 
-    def __init__(self, num_channels: int, dropout: float = 0.0) -> None:
+    def __init__(self, num_channels: int, dropout: float = 0.0, norm: str = "group") -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(GROUPS, num_channels)
+        self.norm1 = nn.GroupNorm(GROUPS, num_channels) if norm == "group" else nn.Identity()
         self.conv1 = nn.Conv2d(num_channels, num_channels, 3, padding=1)
-        self.norm2 = nn.GroupNorm(GROUPS, num_channels)
+        self.norm2 = nn.GroupNorm(GROUPS, num_channels) if norm == "group" else nn.Identity()
         self.dropout = nn.Dropout2d(dropout)
         self.conv2 = nn.Conv2d(num_channels, num_channels, 3, padding=1)
         nn.init.zeros_(self.conv2.weight)
@@ -82,19 +82,22 @@ class ResUNet(nn.Module):
         blocks: int = 2,
         fine: tuple[int, int] = (32, 16),
         dropout: float = 0.1,
+        norm: str = "group",
     ) -> None:
         super().__init__()
+        if norm not in ("group", "none"):
+            raise ValueError(f"norm must be 'group' or 'none', got {norm!r}")
         widths, (half, full) = tuple(widths), fine
         if len(widths) < 2 or any(width % GROUPS for width in (*widths, half)):
             raise ValueError(f"widths and fine[0] must be multiples of {GROUPS}, two widths or more: {widths}, {fine}")
         self.args = {
             "in_channels": in_channels, "out_channels": out_channels, "widths": list(widths), "blocks": blocks,
-            "fine": list(fine), "dropout": dropout,
+            "fine": list(fine), "dropout": dropout, "norm": norm,
         }  # fmt: skip
         self.multiple_px = PATCH_PX * 2 ** (len(widths) - 1)
 
         def residual(width: int, num: int) -> nn.Sequential:
-            return nn.Sequential(*[ResidualBlock(width, dropout) for _ in range(num)])
+            return nn.Sequential(*[ResidualBlock(width, dropout, norm) for _ in range(num)])
 
         pairs = list(zip(widths, widths[1:], strict=False))
         self.stem = nn.Conv2d(in_channels + 2 + out_channels + 1, widths[0], PATCH_PX, stride=PATCH_PX)
@@ -111,7 +114,7 @@ class ResUNet(nn.Module):
 
         self.half_up = conv(widths[0], half)
         self.half_join = conv(half + in_channels, half)
-        self.half_block = ResidualBlock(half)
+        self.half_block = ResidualBlock(half, norm=norm)
         self.colours = conv(half, out_channels)
         self.full_up = conv(half, full)
         self.full_join = conv(full + in_channels, full)
@@ -209,4 +212,5 @@ class ResUNet(nn.Module):
             "widths": widths,
             "blocks": blocks,
             "fine": [colours[1], detail[1]],
+            "norm": "group" if "middle.0.norm1.weight" in shapes else "none",
         }
