@@ -397,7 +397,8 @@ def run_weights(args: argparse.Namespace) -> int:
     if not names:
         for name, what in weights.SHIPPED.items():
             path = weights.shipped(name)
-            print(f"{name}: {what}; {path.stat().st_size / 1e6:.1f} MB; MIT, comes with the project; {path}")
+            where = f"{path.stat().st_size / 1e6:.1f} MB; {path}" if path.is_file() else "not in this version"
+            print(f"{name}: {what}; MIT, comes with the project; {where}")
         for name, entry in weights.WEIGHTS.items():
             here = weights.find(name)
             print(f"{name}: {entry.what}; {entry.size / 1e6:.1f} MB; {entry.licence}; {here or 'not here'}")

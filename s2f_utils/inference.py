@@ -121,6 +121,8 @@ def find_generator(model: str | Path) -> Path:
     Raises FileNotFoundError, saying what a run folder should hold.
     """
     path = weights.shipped(str(model)) or Path(model)
+    if str(model) in weights.SHIPPED and not path.is_file():
+        raise FileNotFoundError(f"{model}: its weights are not in this version: give a model of your own")
     if path.is_dir():
         inside = path / "generator.safetensors"
         if not inside.is_file():
