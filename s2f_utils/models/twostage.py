@@ -27,8 +27,7 @@ class TwoStage(nn.Module):
         self.structure = ResUNet(**(structure or {}))
         given, made = self.structure.args["in_channels"], self.structure.args["out_channels"]
         channels = {"in_channels": given + made, "out_channels": made}
-        # No norm layers: they make networks with opponents draw blobs (Wang et al. 2018, Karras et al. 2020).
-        self.detail = ResUNet(**({"widths": (32, 64, 96, 128), "norm": "none"} | dict(detail or {}) | channels))
+        self.detail = ResUNet(**({"widths": (32, 64, 96, 128)} | dict(detail or {}) | channels))
         for last in (self.detail.colours, self.detail.detail):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
