@@ -97,7 +97,7 @@ def test_receptive_field_is_the_70_pixels_of_the_name():
 
 
 def test_unknown_networks_and_arguments_are_named():
-    with pytest.raises(ValueError, match="unet, patchgan, pixelgan"):
+    with pytest.raises(ValueError, match="unet, resunet, twostage, patchgan, pixelgan"):
         models.build("resnet50")
     with pytest.raises(ValueError, match="no argument width: it takes in_channels"):
         models.build("unet", width=3)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -142,128 +141,6 @@ def metrics_speed_table(results: Path = RESULTS) -> str:
     )
 
 
-def best_table(results: Path = RESULTS) -> str:
-    """The faithful and the realistic model on CUHK, mean and spread over seeds, from best_cuhk.json."""
-    rows = []
-    found = (_results(results, "best_cuhk") or {}).get("final", [])
-    for name in dict.fromkeys(row["model"] for row in found):
-        seeds = [row for row in found if row["model"] == name]
-        cells = []
-        for metric, digits in (("ssim", 4), ("psnr", 2), ("l1", 2), ("sharpness", 2), ("spectrum", 2)):
-            values = [row[metric]["mean"] for row in seeds]
-            cells.append(f"{statistics.fmean(values):.{digits}f} ± {statistics.pstdev(values):.{digits}f}")
-        octaves = [statistics.fmean(values) for values in zip(*(row["octaves_db"] for row in seeds), strict=True)]
-        minutes = statistics.fmean(row["train_seconds"] for row in seeds) / 60
-        rows.append([name, str(len(seeds)), *cells, " ".join(f"{v:+.1f}" for v in octaves), f"{minutes:.0f} min"])
-    head = [
-        "model",
-        "seeds",
-        "SSIM ↑",
-        "PSNR ↑",
-        "L1 ↓",
-        "sharpness → 1",
-        "spectrum ↓",
-        "dB by octave, fine first",
-        "training",
-    ]
-    return table(head, rows) if rows else ""
-
-
-def _detail_rows(rows: list[dict[str, Any]], label: str) -> str:
-    head = [label, "SSIM ↑", "PSNR ↑", "L1 ↓", "sharpness → 1", "dB by octave, fine first", "patch AUC → 0.5"]
-    return table(
-        head,
-        [
-            [
-                str(r[label]), f"{r['ssim']:.4f}", f"{r['psnr']:.2f}", f"{r['l1']:.2f}", f"{r['sharpness']:.2f}",
-                " ".join(f"{v:+.1f}" for v in r["octaves_db"]), f"{r['patch_auc']:.2f}",
-            ]
-            for r in rows
-        ],
-    )  # fmt: skip
-
-
-def curve_table(results: Path = RESULTS) -> str:
-    """The perception-distortion curve, from best_cuhk.json."""
-    rows = (_results(results, "best_cuhk") or {}).get("curve", [])
-    return _detail_rows(rows, "detail") if rows else ""
-
-
-def ablation_table(results: Path = RESULTS) -> str:
-    """What each part brings, from best_cuhk.json."""
-    rows = (_results(results, "best_cuhk") or {}).get("ablation", [])
-    return _detail_rows(rows, "variant") if rows else ""
-
-
-def shipped_table(results: Path = RESULTS) -> str:
-    """Sizes and times of the shipped weights, from shipped_models.json."""
-    path = results / "shipped_models.json"
-    if not path.exists():
-        return ""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    rows = [
-        [
-            f"`{name}`", f"{r['megabytes']:.1f} MB", f"{r['milliseconds_an_image']:.0f} ms",
-            f"{r['training']['images_seen']:,} images, {r['training']['training_seconds'] / 60:.0f} min",
-        ]
-        for name, r in found["results"]["models"].items()
-    ]  # fmt: skip
-    head = ["name", "size", f"one image of 256 px ({_machine(found)})", "training"]
-    return table(head, rows) + "\n\nThe time of `sketch-to-photo-detail` is that of both networks together."
-
-
-def shipped_scores(results: Path = RESULTS) -> str:
-    """Scores on portraits held out by identity, from shipped_models.json."""
-    found = _results(results, "shipped_models") or {}
-    parts = []
-    for name, rows in found.items():
-        if not name.startswith("portraits"):
-            continue
-        cells = [
-            [
-                r["model"],
-                *(
-                    f"{r[m]:.{d}f}" if r.get(m) is not None else "–"
-                    for m, d in (("ssim", 3), ("psnr", 1), ("l1", 1), ("sharpness", 2), ("patch_auc", 2))
-                ),
-            ]
-            for r in rows
-            if r.get("psnr") is not None
-        ]
-        parts.append(table([name, "SSIM ↑", "PSNR ↑", "L1 ↓", "sharpness → 1", "patch AUC → 0.5"], cells))
-    return "\n\n".join(parts)
-
-
-def nearest_text(results: Path = RESULTS) -> str:
-    """How near outputs are to training photos, from shipped_models.json."""
-    found = (_results(results, "shipped_models") or {}).get("nearest")
-    if not found:
-        return ""
-    alike = found["correlation_with_nearest_training_photo"]
-    shown = {kind: f"{min(v):.2f} to {max(v):.2f}, mean {statistics.fmean(v):.2f}" for kind, v in alike.items()}
-    return (
-        f"Eight outputs against all training photos, at 48 px: the nearest correlates by {shown['output']}. The true"
-        f" photos of the same people, whom training never saw: {shown['true photo']}. A copy has"
-        f" {found['a_copy_has_at_least']} or more."
-    )
-
-
-def finetune_table(results: Path = RESULTS) -> str:
-    """From scratch against from the shipped weights, from finetune.json."""
-    rows = (_results(results, "finetune") or {}).get("rows", [])
-    cells = [
-        [
-            r["start"], f"{r['minutes']:g} min ({r['total_images']:,} images)",
-            *(
-                f"{r[m]['mean']:.{d}f} ({r[m]['low']:.{d}f}–{r[m]['high']:.{d}f})"
-                for m, d in (("ssim", 3), ("psnr", 1), ("l1", 1))
-            ),
-        ]
-        for r in rows
-    ]  # fmt: skip
-    return table(["start", "training", "SSIM ↑", "PSNR ↑", "L1 ↓"], cells) if cells else ""
-
-
 def domain_table(results: Path = RESULTS) -> str:
     """How often the warning is right, from domain_warning.json."""
     found = _results(results, "domain_warning")
@@ -291,16 +168,7 @@ def _machine(found: dict[str, Any]) -> str:
 TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "README.md": {"bench": speed_table, "quality": quality_table},
     "docs/metrics.md": {"patch-test": patch_table, "traps": traps_table, "metrics-speed": metrics_speed_table},
-    "docs/models.md": {
-        "best": best_table,
-        "curve": curve_table,
-        "ablation": ablation_table,
-        "shipped": shipped_table,
-        "shipped-scores": shipped_scores,
-        "nearest": nearest_text,
-        "finetune": finetune_table,
-        "domain": domain_table,
-    },
+    "docs/models.md": {"domain": domain_table},
 }
 
 
