@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.models.unet import check_images
+
 GROUPS = 8
 PATCH_PX, HINT_PX = 4, 4
 NOISE_GAIN = 10.0  # the noise weights learn as if their learning rate were ten times as high
@@ -126,16 +128,7 @@ class ResUNet(nn.Module):
         self.set_seed(0)
 
     def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
-        if x.ndim != 4 or x.shape[1] != self.args["in_channels"]:
-            raise ValueError(
-                f"input must be (N, {self.args['in_channels']}, H, W) in [-1, 1], got {tuple(x.shape)}"
-                + (": add a batch axis" if x.ndim == 3 else "")
-            )
-        if x.shape[2] % self.multiple_px or x.shape[3] % self.multiple_px:
-            raise ValueError(
-                f"height and width must be multiples of {self.multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
-                "inference.translate pads and crops back"
-            )
+        check_images(x, self.args["in_channels"], self.multiple_px)
         features = self.stem(torch.cat([x, self._beside(x, hint)], dim=1))  # (N, widths[0], H/4, W/4)
         kept = []
         for block, down in zip(self.down_blocks, self.downs, strict=True):

@@ -23,6 +23,20 @@ def norm_layer(norm: str, num_channels: int) -> nn.Module:
     raise ValueError(f"norm must be 'batch', 'instance' or 'none', got {norm!r}")
 
 
+def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
+    """Raise ValueError, saying what to do, unless x is (N, channels, H, W) with H and W multiples of `multiple_px`."""
+    if x.ndim != 4 or x.shape[1] != channels:
+        raise ValueError(
+            f"input must be (N, {channels}, H, W) in [-1, 1], got {tuple(x.shape)}"
+            + (": add a batch axis" if x.ndim == 3 else "")
+        )
+    if x.shape[2] % multiple_px or x.shape[3] % multiple_px:
+        raise ValueError(
+            f"height and width must be multiples of {multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
+            "inference.translate pads and crops back"
+        )
+
+
 class UNetLevel(nn.Module):
     """One level: halve the size, run everything below, double the size, and put the input beside the result.
 
@@ -101,16 +115,7 @@ class UNet(nn.Module):
         self.multiple_px = 2**num_downs
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 4 or x.shape[1] != self.args["in_channels"]:
-            raise ValueError(
-                f"input must be (N, {self.args['in_channels']}, H, W) in [-1, 1], got {tuple(x.shape)}"
-                + (": add a batch axis" if x.ndim == 3 else "")
-            )
-        if x.shape[2] % self.multiple_px or x.shape[3] % self.multiple_px:
-            raise ValueError(
-                f"height and width must be multiples of {self.multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
-                "inference.translate pads and crops back"
-            )
+        check_images(x, self.args["in_channels"], self.multiple_px)
         return self.model(x)  # (N, out_channels, H, W)
 
     @staticmethod

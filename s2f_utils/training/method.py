@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import ClassVar
@@ -26,7 +27,7 @@ def frozen(net: nn.Module) -> Iterator[None]:
         net.requires_grad_(True)
 
 
-class Method:
+class Method(ABC):
     """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs."""
 
     live_ranges: ClassVar[dict[str, Range]] = {}
@@ -81,6 +82,6 @@ class Method:
         if self.scaler.is_enabled():
             self.scaler.update()
 
+    @abstractmethod
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached."""
-        raise NotImplementedError
