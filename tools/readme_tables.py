@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -89,14 +90,23 @@ def quality_table(results: Path = RESULTS) -> str:
     digits = {"ssim": 3, "psnr": 1, "l1": 1, "fsim": 3, "sharpness": 2, "patch_auc": 2, "rank1": 2}
     names = ["SSIM ↑", "PSNR ↑", "L1 ↓", "FSIM ↑", "sharpness → 1", "patch AUC → 0.5", "rank-1 ↑"]
 
-    def cell(row: dict[str, Any], name: str) -> str:
-        if row.get(name) is None:
-            return "–"
-        low, high = row["intervals"][name]
-        spread = f" ({low:.{digits[name]}f}–{high:.{digits[name]}f})" if name in ("ssim", "psnr", "l1") else ""
-        return f"{row[name]:.{digits[name]}f}{spread}"
+    seeds: dict[str, list[dict[str, Any]]] = {}
+    for row in found["rows"]:
+        seeds.setdefault(row["model"], []).append(row)
 
-    rows = [[f"{row['model']}", row["league"], *(cell(row, name) for name in digits)] for row in found["rows"]]
+    def cell(same: list[dict[str, Any]], name: str) -> str:
+        if same[0].get(name) is None:
+            return "–"
+        value = f"{statistics.fmean(row[name] for row in same):.{digits[name]}f}"
+        if len(same) > 1:
+            return f"{value} (±{max(row[name] for row in same) / 2 - min(row[name] for row in same) / 2:.3f})"
+        low, high = same[0]["intervals"][name]
+        return value + (f" ({low:.{digits[name]}f}–{high:.{digits[name]}f})" if name in ("ssim", "psnr", "l1") else "")
+
+    rows = [
+        [f"{name}, {len(same)} seeds" if len(same) > 1 else name, same[0]["league"], *(cell(same, n) for n in digits)]
+        for name, same in seeds.items()
+    ]
     return table(["CUHK 88/100, 256 px", "league", *names], rows) + f"\n\n{found['retrieval_note']}"
 
 
@@ -156,6 +166,127 @@ def domain_table(results: Path = RESULTS) -> str:
         f"\n\nWarned where it should: {total['warned_where_it_should']}; where it should not:"
         f" {total['warned_where_it_should_not']}."
     )
+
+
+GOALS = {"faithful": "≥ .78, ≥ 19.1, ≤ 22.2", "realistic": "≥ .74, AUC ≤ .75, sharpness .85–1.1, ≤ 1.5 dB"}
+
+
+def _db(octaves: list[float]) -> str:
+    return " ".join(f"{value:+.1f}" for value in octaves)
+
+
+def _mean(found: Any) -> float:
+    return found["mean"] if isinstance(found, dict) else found
+
+
+def best_table(results: Path = RESULTS) -> str:
+    """Both models on CUHK's test faces, seed by seed, beside the goals, from best_cuhk.json."""
+    rows = (_results(results, "best_cuhk") or {}).get("final")
+    if not rows:
+        return ""
+    shown = [
+        [
+            f"{r['model']}, seed {r['seed']}",
+            *(
+                f"{_mean(r[name]):.{digits}f}"
+                for name, digits in (("ssim", 4), ("psnr", 2), ("l1", 2), ("sharpness", 2))
+            ),
+            _db(r["octaves_db"]),
+            f"{r['train_seconds'] / 60:.0f} min",
+        ]
+        for r in rows
+    ]
+    head = ["CUHK 88/100", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB (finest first)", "training"]
+    goals = "; ".join(f"{name}: {goal}" for name, goal in GOALS.items())
+    return table(head, shown) + f"\n\nThe goals were, {goals}."
+
+
+def curve_table(results: Path = RESULTS) -> str:
+    """One realistic model with more and more of its detail, from best_cuhk.json."""
+    rows = (_results(results, "best_cuhk") or {}).get("curve")
+    if not rows:
+        return ""
+    names = (("ssim", 4), ("psnr", 2), ("l1", 2), ("sharpness", 2))
+    shown = [
+        [f"{r['detail']:g}", *(f"{r[name]:.{digits}f}" for name, digits in names), _db(r["octaves_db"]),
+         f"{r['patch_auc']:.3f}"]
+        for r in rows
+    ]  # fmt: skip
+    return table(["detail", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB", "patch AUC"], shown)
+
+
+def ablation_table(results: Path = RESULTS) -> str:
+    """What each part brings, on ten of the 88 that training did not see, from best_cuhk.json."""
+    rows = (_results(results, "best_cuhk") or {}).get("ablation")
+    if not rows:
+        return ""
+    shown = [
+        [r["variant"], f"{r['ssim']:.4f}", f"{r['psnr']:.2f}", f"{r['l1']:.2f}", f"{r['sharpness']:.2f}",
+         _db(r["octaves_db"]), f"{r['patch_auc']:.2f}"]
+        for r in rows
+    ]  # fmt: skip
+    return table(["variant", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB", "patch AUC"], shown)
+
+
+def shipped_table(results: Path = RESULTS) -> str:
+    """Size, time and training of the models that come with the project, from shipped_models.json."""
+    found = _results(results, "shipped_models")
+    if not found:
+        return ""
+    rows = [
+        [
+            f"`{name}`",
+            f"{r['megabytes']:.1f} MB",
+            f"{r['milliseconds_an_image']:.0f} ms",
+            f"{int(r['training']['training_pairs']):,} pairs, {int(r['training']['images_seen']):,} images,"
+            f" {float(r['training']['training_seconds']) / 60:.0f} min",
+        ]
+        for name, r in found["models"].items()
+    ]
+    return table(["model", "file (float16)", "time an image", "training"], rows)
+
+
+def portraits_table(results: Path = RESULTS) -> str:
+    """The shipped models on people whom no training saw, from shipped_models.json."""
+    found = _results(results, "shipped_models")
+    if not found:
+        return ""
+    digits = {"ssim": 3, "psnr": 1, "l1": 1, "sharpness": 2, "spectrum": 1, "patch_auc": 2}
+    rows = [
+        [title.partition(", ")[2], r["model"],
+         *("–" if r.get(n) is None else f"{r[n]:.{d}f}" for n, d in digits.items())]
+        for title, rows in found.items()
+        if title.startswith("portraits")
+        for r in rows
+        if r["kind"] != "control" or r["model"].startswith("filtered")
+    ]  # fmt: skip
+    head = ["sketches", "model", "SSIM ↑", "PSNR ↑", "L1 ↓", "sharpness → 1", "spectrum, dB ↓", "patch AUC → 0.5"]
+    return table(head, rows)
+
+
+def nearest_table(results: Path = RESULTS) -> str:
+    """How like the nearest training photo eight outputs are, from shipped_models.json."""
+    found = _results(results, "shipped_models")
+    if not found:
+        return ""
+    alike = found["nearest"]["correlation_with_nearest_training_photo"]
+    rows = [[name, *(f"{value:.2f}" for value in values)] for name, values in alike.items()]
+    head = ["correlation with the nearest training photo", *(str(n + 1) for n in range(len(rows[0]) - 1))]
+    return table(head, rows) + f"\n\nA copy has {found['nearest']['a_copy_has_at_least']:g} or more."
+
+
+def finetune_table(results: Path = RESULTS) -> str:
+    """Fine-tuning against training from scratch at the same time of training, from finetune.json."""
+    found = _results(results, "finetune")
+    if not found:
+        return ""
+    rows = [
+        [f"{r['minutes']:g} minutes, {r['start']}", f"{r['total_images']:,}",
+         *(f"{r[n]['mean']:.{d}f} ({r[n]['low']:.{d}f}–{r[n]['high']:.{d}f})"
+           for n, d in (("ssim", 3), ("psnr", 1), ("l1", 1)))]
+        for r in found["rows"]
+    ]  # fmt: skip
+    return table(["CUHK 88/100, faithful", "images", "SSIM ↑", "PSNR ↑", "L1 ↓"], rows)
 
 
 def _machine(found: dict[str, Any]) -> str:

@@ -1,0 +1,111 @@
+"""A drawing to candidates on one sheet, by models of one's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from s2f_utils import candidates, checkpoints, drawings, faces, images, inference, models, runtime
+from s2f_utils.models.twostage import TwoStage
+from s2f_utils.synthetic import draw_face
+from s2f_utils.translate import translate_drawing
+
+SIZE = 64
+POINTS = [(84, 102), (170, 102), (127, 190)]  # eyes and mouth of a 256 px drawing
+
+
+def rgb(grey):
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+@pytest.fixture(scope="module")
+def own():
+    """A pair of small networks with weights at random, which were shown colour hints."""
+    torch.manual_seed(0)
+    small = {"widths": (16, 24), "fine": (8, 8), "blocks": 1, "dropout": 0.0}
+    net = TwoStage(small, small)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    net.structure.learn_hints(torch.rand(64, 3, 4, 4) * 2 - 1, momentum=1.0)
+    net.name = "twostage"
+    precision = runtime.pick_precision(torch.device("cpu"), "float32")
+    return candidates.Pair(inference.Translator(precision.prepare(net).eval(), precision, "sketch-to-photo", SIZE))
+
+
+@pytest.fixture(scope="module")
+def drawing():
+    sheet = np.full((540, 300, 3), 255, np.uint8)
+    sheet[160:416, 20:276] = rgb(draw_face(5, size_px=256).sketch)
+    return sheet
+
+
+def points_on_the_sheet():
+    return np.array(POINTS, float) + [20, 160]
+
+
+def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing, tmp_path):
+    done = translate_drawing(drawing, tmp_path, "anna", pair=own, points=points_on_the_sheet())
+    assert [c.name for c in done.candidates] == ["faithful", "realistic", "variation"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "anna-candidates.png", "anna-faithful.png", "anna-realistic.png", "anna-variation.png",
+    ]  # fmt: skip
+    for path in done.files:
+        with Image.open(path) as picture:
+            assert picture.text["Description"] == images.GENERATED_NOTE
+    assert images.read_notes(done.files[3]) == {"candidate": "variation", "detail": "1", "seed": "1"}
+    pictures = [c.picture for c in done.candidates]
+    assert all(p.shape == (SIZE, SIZE, 3) for p in pictures)
+    assert len({p.tobytes() for p in pictures}) == 3  # three different answers
+    assert images.load_rgb(done.sheet).shape[1] == 4 * 256
+
+
+def test_nothing_is_overwritten(own, drawing, tmp_path):
+    first = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet())
+    before = first.sheet.read_bytes()
+    second = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), seed=9)
+    assert not set(first.files) & set(second.files) and first.sheet.read_bytes() == before
+    assert second.sheet.name == "drawing-candidates-2.png"
+
+
+def test_seed_detail_and_variations_do_what_they_say(own, drawing, tmp_path):
+    ready = drawings.prepare(drawing, size_px=SIZE, points=points_on_the_sheet())
+    same = [own.translate(ready.image, 1.0, 3, colours=True) for _ in range(2)]
+    assert np.array_equal(*same)
+    assert not np.array_equal(same[0], own.translate(ready.image, 1.0, 4, colours=True))
+    none, half, full = (own.translate(ready.image, detail).astype(float) for detail in (0.0, 0.5, 1.0))
+    assert np.abs(half - (none + full) / 2).mean() < 1.5  # half of the detail lies halfway, up to clipping
+    found = own.candidates(ready.image, seed=4, num_variations=3, detail=0.5)
+    assert [(c.name, c.seed, c.detail) for c in found[2:]] == [
+        ("variation 1", 4, 0.5), ("variation 2", 5, 0.5), ("variation 3", 6, 0.5),
+    ]  # fmt: skip
+
+
+def test_back_into_the_papers_frame(own, drawing, tmp_path):
+    done = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), frame="paper")
+    laid = images.load_rgb(done.files[1])
+    assert laid.shape == drawing.shape
+    back = faces.inverse(done.prepared.matrix)
+    above, centre = faces.transform(np.array([[SIZE / 2, -4], [SIZE / 2, SIZE / 2]]), back).round().astype(int)
+    assert above[1] > 4 and np.array_equal(laid[: above[1]], drawing[: above[1]])  # the paper beside it is as it was
+    made = done.candidates[0].picture[SIZE // 2, SIZE // 2]
+    assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40
+
+
+@pytest.mark.parametrize(
+    ("change", "said_"),
+    [({"frame": "round"}, "frame must be"), ({"detail": 2.0}, "from 0"), ({"clean": "wash"}, "clean must be")],
+)
+def test_what_cannot_be_asked_for_is_refused_and_nothing_is_written(own, drawing, tmp_path, change, said_):
+    with pytest.raises(ValueError, match=said_):
+        translate_drawing(drawing, tmp_path / "out", pair=own, points=points_on_the_sheet(), **change)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_network_with_one_answer_is_no_pair(tmp_path):
+    net = models.build("unet", num_downs=5, base_filters=4)
+    path = tmp_path / "generator.safetensors"
+    checkpoints.save_generator(path, net, {"size_px": 32})
+    with pytest.raises(models.UnknownNetworkError, match="answers only once"):
+        candidates.load_pair(path, "cpu")
