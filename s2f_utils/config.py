@@ -105,14 +105,15 @@ class RealisticConfig(FaithfulConfig):
     lambda_ssim: float = 0.8
     lambda_gan: float = 0.012  # weight of the adversarial loss (hinge)
     lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
-    lr_g: float = 2e-4
+    lr_g: float = 8e-4
     lr_d: float = 1e-3
     beta1: float = 0.5
     disc_filters: int = 32  # channels of the discriminators' first layers
     disc_crop_px: int = 96  # the discriminators see random parts of this size; 0: whole pictures
     disc_crops: int = 3  # such parts of each picture
     disc_steps: int = 2  # steps of the discriminators for one of the generator
-    disc_layers: str = "2,3"  # one discriminator each: 2 judges patches of 34 px, 3 of 70 px
+    disc_layers: str = "2,3"  # a judge of brightness each: 2 looks at patches of 34 px, 3 at 70 px
+    disc_layers_colour: str = "2"  # the same for judges of the colours that go with a brightness; "" for none
 
 
 CONFIGS: dict[str, type[TrainConfig]] = {
@@ -366,6 +367,7 @@ def _validate_resunet(config: FaithfulConfig, need: Callable[[bool, str], None])
     lists = {"widths": 2, "fine": 2}
     if isinstance(config, RealisticConfig):
         lists |= {"detail_widths": 2, "detail_fine": 2, "disc_layers": 1}
+        lists |= {"disc_layers_colour": 1} if config.disc_layers_colour else {}
     for name, least in lists.items():
         text = getattr(config, name)
         numbers = text.split(",")

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from s2f_utils import models
+from s2f_utils.models.twostage import on_colours
 
 SMALL = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
 
@@ -134,6 +135,28 @@ def test_two_stages_begin_as_the_first_and_add_as_much_as_asked(both):
         assert torch.allclose(both(x), first + 0.5 * added, atol=1e-5)
         both.amount = 0.0
         assert torch.equal(both(x), first)
+
+
+def test_detail_is_light_and_shade_and_ten_grey_levels_of_colour():
+    skin = torch.tensor([0.6, 0.2, 0.0]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    shade = -0.3 * torch.ones(1, 3, 8, 8)
+    grey = weighted(skin).expand(1, 3, 8, 8)
+    assert torch.allclose(on_colours(grey, shade), shade, atol=1e-6)  # on grey it is grey
+    shaded = on_colours(skin, shade)[0, :, 0, 0]
+    assert shaded[0] < shaded[1] < shaded[2] < 0  # the strongest channel of a colour loses most
+    red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1) * torch.rand(1, 1, 8, 8)
+    assert (on_colours(grey, red) - weighted(red)).abs().max() <= 0.081
+    small = 0.01 * red
+    assert torch.allclose(on_colours(grey, small), small, atol=2e-4)  # little colour stays as it is
+
+
+def weighted(picture):
+    return (picture * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
+def test_only_three_channels_have_colours():
+    with pytest.raises(ValueError, match="3 channels"):
+        models.build("twostage", structure=SMALL | {"out_channels": 1})
 
 
 def test_the_first_stage_stays_as_it_is_in_training(both):

@@ -17,6 +17,7 @@ from s2f_utils.config import ConfigError, resolve
 from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.pix2pix import pix2pix_step
+from s2f_utils.training.realistic import Discriminators
 from s2f_utils.training.run import open_run, settings_of
 
 EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
@@ -576,3 +577,14 @@ def test_speed_is_logged_without_pauses(tiny, manifest, tmp_path):
     began = time.monotonic()
     train(run, callbacks=[Slow()], progress=False)
     assert run.seconds < time.monotonic() - began - 0.9
+
+
+def test_a_judge_of_colours_has_no_say_in_the_brightness():
+    torch.manual_seed(0)
+    judges = Discriminators(8, [(2, "grey"), (2, "colour")])
+    sketch, photo = torch.rand(2, 1, 48, 48), (torch.rand(2, 3, 48, 48) * 2 - 1).requires_grad_()
+    brighter = torch.ones(1, 3, 1, 1)
+    for index, what in enumerate(judges.sees):
+        (slope,) = torch.autograd.grad(judges(sketch, photo)[index][-1].sum(), photo)
+        along = (slope * brighter).sum(dim=1).abs().max()
+        assert (along < 1e-5) == (what == "colour") and slope.abs().max() > 1e-4

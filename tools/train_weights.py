@@ -20,13 +20,14 @@ WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "
 # name → method, data set, model to begin with, settings
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "sketch-to-photo-faithful": (
-        "faithful", "sketch-to-photo", None, {"total_images": 44_000, "hint_share": 0.5, **WARPS}
+        "faithful", "sketch-to-photo", None, {"total_images": 32_000, "hint_share": 0.5, **WARPS}
     ),
     "sketch-to-photo-detail": (
-        "realistic", "sketch-to-photo", "sketch-to-photo-faithful", {"total_images": 20_000, "hint_share": 0.5, **WARPS}
+        "realistic", "sketch-to-photo", "sketch-to-photo-faithful", {"total_images": 10_000, "hint_share": 0.5, **WARPS}
     ),
     "photo-to-sketch": (
-        "faithful", "photo-to-sketch", None, {"total_images": 20_000, "direction": "photo-to-sketch", **WARPS}
+        "faithful", "photo-to-sketch", None,
+        {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},
     ),
 }  # fmt: skip
 

@@ -13,9 +13,29 @@ from torch import Tensor, nn
 
 from s2f_utils.models.resunet import ResUNet
 
+EASE = 0.2  # of 2: light on black is light on a dark grey
+MOST_COLOUR = 0.08  # of 2: ten grey levels
+
+
+def _grey(picture: Tensor) -> Tensor:
+    red, green, blue = picture.float().split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue  # ITU-R BT.601
+
+
+def on_colours(base: Tensor, added: Tensor) -> Tensor:
+    """What detail (N, 3, H, W) adds to a picture (N, 3, H, W) in [-1, 1].
+
+    Its grey part is light and shade, stronger where a colour is strong, so that skin stays skin and hair stays hair; of
+    its colours ten grey levels are left: opponents that look at colours ask for speckles otherwise.
+    """
+    grey = _grey(added)
+    tone = (base + 1 + EASE) / (_grey(base) + 1 + EASE)
+    return grey * tone + MOST_COLOUR * torch.tanh((added - grey) / MOST_COLOUR)
+
 
 class TwoStage(nn.Module):
-    """Sketch (N, 3, H, W) → photo (N, 3, H, W), both in [-1, 1]: structure(x) + amount · detail(x, structure(x)).
+    """Sketch (N, 3, H, W) → photo (N, 3, H, W), both in [-1, 1]: y + amount · on_colours(y, detail(x, y))
+    with y = structure(x).
 
     `structure` is trained already and is not changed; `detail`, which sees the sketch and the first answer, begins with
     0. `amount` goes from 0, faithful, to 1, realistic; what lies between is the best compromise between the error and
@@ -26,6 +46,8 @@ class TwoStage(nn.Module):
         super().__init__()
         self.structure = ResUNet(**(structure or {}))
         given, made = self.structure.args["in_channels"], self.structure.args["out_channels"]
+        if made != 3:
+            raise ValueError(f"the structure must answer in 3 channels, red, green and blue, not in {made}")
         channels = {"in_channels": given + made, "out_channels": made}
         self.detail = ResUNet(**({"widths": (32, 64, 96, 128)} | dict(detail or {}) | channels))
         for last in (self.detail.colours, self.detail.detail):
@@ -74,7 +96,7 @@ class TwoStage(nn.Module):
         base = self.structure(x, hint)
         if self.amount == 0:
             return base
-        return base + self.amount * self.detail(torch.cat([x, base.to(x.dtype)], dim=1))
+        return base + self.amount * on_colours(base, self.detail(torch.cat([x, base.to(x.dtype)], dim=1)))
 
     def set_seed(self, seed: int) -> None:
         """Choose the detail's noise in eval mode: another seed, other detail."""

@@ -6,6 +6,9 @@ Shapes: B pairs in a batch, H = W = size_px; h, w a discriminator's grid of patc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -17,22 +20,46 @@ from s2f_utils.runtime import Precision
 from s2f_utils.training.faithful import Faithful, colour_hint, resunet_args
 from s2f_utils.training.method import Live, Method, frozen
 
+COLOUR_GAIN = 4.0  # colours are small beside brightness
+
 
 class Discriminators(nn.Module):
-    """Several PatchGANs with instance norm, each with patches of another size, that look at grey sketch and photo."""
+    """PatchGANs with instance norm that look at sketch and photo, the sketch in grey.
 
-    def __init__(self, base_filters: int, num_layers: tuple[int, ...]) -> None:
+    judges: of each, its layers (2 looks at patches of 34 px, 3 at 70 px) and what it sees of the photo: "grey", its
+    brightness, or "colour", which colours go with that brightness. A judge of colours has no say in the
+    brightness: together they would be content with coloured speckles.
+    """
+
+    CHANNELS: ClassVar[dict[str, int]] = {"grey": 2, "colour": 5}
+
+    def __init__(self, base_filters: int, judges: Sequence[tuple[int, str]]) -> None:
         super().__init__()
+        self.sees = tuple(what for _, what in judges)
         self.judges = nn.ModuleList(
             [
-                models.build("patchgan", in_channels=4, base_filters=base_filters, num_layers=n, norm="instance")
-                for n in num_layers
+                models.build(
+                    "patchgan",
+                    in_channels=self.CHANNELS[what],
+                    base_filters=base_filters,
+                    num_layers=n,
+                    norm="instance",
+                )
+                for n, what in judges
             ]
         )
 
-    def forward(self, x: Tensor) -> list[list[Tensor]]:
-        """Of each judge the features of its layers and, last, its logits (B, 1, h, w)."""
-        return [judge.features(x) for judge in self.judges]
+    def forward(self, sketch: Tensor, photo: Tensor) -> list[list[Tensor]]:
+        """Of each judge the features of its layers and, last, its logits (B, 1, h, w).
+
+        sketch: (B, 1, H, W); photo: (B, 3, H, W).
+        """
+        grey = to_grey(photo).to(photo.dtype)
+        views = {"grey": (grey,), "colour": (grey.detach(), COLOUR_GAIN * (photo - grey))}
+        return [
+            judge.features(torch.cat([sketch, *views[what]], dim=1))
+            for judge, what in zip(self.judges, self.sees, strict=True)
+        ]
 
 
 class Realistic(Method):
@@ -58,7 +85,9 @@ class Realistic(Method):
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, part=net_g.detail, betas=betas, weight_decay=config.weight_decay
         )
-        net_d = Discriminators(config.disc_filters, tuple(map(int, config.disc_layers.split(","))))
+        texts = {"grey": config.disc_layers, "colour": config.disc_layers_colour}
+        judges = [(int(n), what) for what, text in texts.items() for n in text.split(",") if n]
+        net_d = Discriminators(config.disc_filters, judges)
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
@@ -70,7 +99,7 @@ class Realistic(Method):
         fake_b = self.net_g(a, colour_hint(b, self.config.hint_share))
 
         for _ in range(self.config.disc_steps):
-            judged = self.net_d(self._crops(a, b, fake_b.detach()))
+            judged = self.net_d(*self._crops(a, b, fake_b.detach()))
             loss_d = sum(discriminator_loss(*levels[-1].chunk(2), "hinge") for levels in judged)
             self.descend(loss_d, self.opt_d)
 
@@ -78,7 +107,7 @@ class Realistic(Method):
         loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim
         losses = {"loss_d": loss_d, "loss_l1": loss_l1, "loss_ssim": loss_ssim}
         with frozen(self.net_d):
-            judged = [[level.chunk(2) for level in levels] for levels in self.net_d(self._crops(a, b, fake_b))]
+            judged = [[level.chunk(2) for level in levels] for levels in self.net_d(*self._crops(a, b, fake_b))]
             losses["loss_gan"] = sum(generator_loss(levels[-1][1], "hinge") for levels in judged)
             loss = loss + live["lambda_gan"] * losses["loss_gan"]
             if live["lambda_features"]:
@@ -88,16 +117,18 @@ class Realistic(Method):
             self.descend(loss, self.opt_g, self.config.max_norm)
         return {name: value.detach() for name, value in losses.items()}
 
-    def _crops(self, a: Tensor, real: Tensor, fake: Tensor) -> Tensor:
-        """Grey sketch and photo at K = disc_crops random places of each pair: (2·K·B, 4, S, S) of S = disc_crop_px,
-        true pairs first.
+    def _crops(self, a: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """K = disc_crops random places of each pair, S = disc_crop_px: the grey sketch there, (2·K·B, 1, S, S), and the
+        photo, (2·K·B, 3, S, S), true ones first.
         """
         side = min(self.config.disc_crop_px or a.shape[-1], a.shape[-1])
-        a, num = to_grey(a), len(a) * self.config.disc_crops
+        num = len(a) * self.config.disc_crops
         places = torch.randint(0, a.shape[-1] - side + 1, (num, 2)).tolist()
-        cut = [
-            both[n % len(a), :, top : top + side, left : left + side]
-            for both in (torch.cat([a, real], dim=1), torch.cat([a, fake], dim=1))
-            for n, (top, left) in enumerate(places)
-        ]
-        return self.precision.images(torch.stack(cut))
+
+        def cut(pictures: Tensor) -> list[Tensor]:
+            return [
+                pictures[n % len(a), :, top : top + side, left : left + side] for n, (top, left) in enumerate(places)
+            ]
+
+        sketch = cut(to_grey(a))
+        return torch.stack(sketch + sketch), self.precision.images(torch.stack(cut(real) + cut(fake)))
