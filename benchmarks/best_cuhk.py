@@ -22,9 +22,9 @@ from s2f_utils.evaluation import evaluate, load_pairs
 from s2f_utils.metrics.structure import spectrum_db
 
 SEEDS = (0, 1, 2)
-FAITHFUL = {"total_images": 12_000}
-REALISTIC = {"total_images": 8_000}
-SHORT_F, SHORT_R = {"total_images": 4_800}, {"total_images": 3_200}
+FAITHFUL = {"total_images": 5_400, "constant_share": 0.5}
+REALISTIC = {"total_images": 2_700}
+SHORT_F, SHORT_R = {"total_images": 4_800, "constant_share": 0.5}, {"total_images": 2_400}
 # name → method, settings, the variant or the shipped model that it begins with
 ABLATION: dict[str, tuple[str, dict, str | None]] = {
     "faithful": ("faithful", SHORT_F, None),
@@ -40,9 +40,13 @@ ABLATION: dict[str, tuple[str, dict, str | None]] = {
     "from the shipped weights": ("faithful", SHORT_F, "sketch-to-photo-faithful"),
     "realistic": ("realistic", SHORT_R, "faithful"),
     "realistic, whole pictures judged": ("realistic", SHORT_R | {"disc_crop_px": 0, "disc_crops": 1}, "faithful"),
-    "realistic, one step of the judges": ("realistic", SHORT_R | {"disc_steps": 1}, "faithful"),
+    "realistic, no judge of colours": ("realistic", SHORT_R | {"disc_layers_colour": ""}, "faithful"),
     "realistic, feature matching": ("realistic", SHORT_R | {"lambda_features": 0.2}, "faithful"),
-    "realistic, without SSIM": ("realistic", SHORT_R | {"lambda_ssim": 0.0}, "faithful"),
+    "realistic, from the shipped weights": (
+        "realistic",
+        SHORT_R | {"detail_init": "sketch-to-photo-detail"},
+        "from the shipped weights",
+    ),
 }
 DETAILS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NAMES = ("ssim", "psnr", "l1", "sharpness", "spectrum")

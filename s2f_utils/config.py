@@ -102,6 +102,7 @@ class RealisticConfig(FaithfulConfig):
     detail_widths: str = "32,64,96,128"  # as `widths`, of the network that adds detail
     detail_fine: str = "32,16"  # as `fine`
     detail_blocks: int = 1  # as `blocks`
+    detail_init: str = ""  # a name, run or file: begin with the network that adds detail there; "": with none
     lambda_ssim: float = 0.8
     lambda_gan: float = 0.012  # weight of the adversarial loss (hinge)
     lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d

@@ -166,10 +166,13 @@ def _run_facts(path: Path) -> dict[str, Any]:
 
 def _league_of(run: Mapping[str, Any]) -> str:
     """ "open" for a run that began with weights of other data, "" for one that began anew or with a run on its own."""
-    begun_from = run.get("init")
-    if not begun_from:
-        return ""
-    config = Path(begun_from).parent / "config.json"
+    begun_from = [b for b in (run.get("init"), run.get("config", {}).get("detail_init")) if b]
+    return "open" if any(_league_of_model(model, run) == "open" for model in begun_from) else ""
+
+
+def _league_of_model(model: str, run: Mapping[str, Any]) -> str:
+    place = Path(model)
+    config = (place if place.is_dir() else place.parent) / "config.json"
     if not config.is_file():
         return "open"
     first = json.loads(config.read_text(encoding="utf-8"))

@@ -259,10 +259,10 @@ def test_weights_are_listed_and_fetched_by_name(tmp_path, capsys, monkeypatch):
 
 
 def test_a_run_that_went_on_from_one_on_the_same_pairs_stays_in_its_league(tmp_path):
-    def run(name, data, init):
+    def run(name, data, init, **config):
         (tmp_path / name).mkdir()
         images.save(tmp_path / name / "a.png", np.zeros((8, 8, 3), np.uint8))
-        (tmp_path / name / "config.json").write_text(json.dumps({"config": {}, "data": data, "init": init}))
+        (tmp_path / name / "config.json").write_text(json.dumps({"config": config, "data": data, "init": init}))
         return leaderboard.find_outputs(str(tmp_path / name), ["a"])[0].league
 
     assert run("0001-first", "cuhk", None) == ""
@@ -271,3 +271,6 @@ def test_a_run_that_went_on_from_one_on_the_same_pairs_stays_in_its_league(tmp_p
     assert run("0004-elsewhere", "portraits", str(tmp_path / "0001-first" / "generator.safetensors")) == "open"
     assert run("0005-back", "cuhk", str(tmp_path / "0004-elsewhere" / "generator.safetensors")) == "open"
     assert run("0006-shipped", "cuhk", "sketch-to-photo-faithful") == "open"
+    first = str(tmp_path / "0001-first" / "generator.safetensors")
+    assert run("0007-detail", "cuhk", first, detail_init="sketch-to-photo-detail") == "open"
+    assert run("0008-own", "cuhk", first, detail_init=str(tmp_path / "0002-second")) == ""

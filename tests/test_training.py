@@ -118,6 +118,14 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
         "detail_widths": "8,16", "detail_fine": "8,8", "detail_blocks": 1
     }  # fmt: skip
 
+    again = resolve("realistic", "full", values | small | {"detail_init": str(run.folder)}, begun_with=asked)
+    begun = open_run(again, manifest, tmp_path, init=start_from, device="cpu", progress=False)
+    kept = begun.model.net_g.detail.state_dict()
+    assert all(torch.equal(v, kept[k]) for k, v in whole.detail.state_dict().items())
+    with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
+        wrong = resolve("realistic", "full", values | small | {"detail_init": str(start_from)}, begun_with=asked)
+        open_run(wrong, manifest, tmp_path, init=start_from, device="cpu", progress=False)
+
     other = resolve("realistic", "full", values | small | asked | {"blocks": 2})
     with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
         open_run(other, manifest, tmp_path, init=start_from, device="cpu", progress=False)

@@ -19,7 +19,7 @@ import torch
 
 from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
-from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
+from s2f_utils.config import CONFIGS, ConfigError, RealisticConfig, Resolved, TrainConfig
 from s2f_utils.datasets import DataError, Manifest, PairedData
 from s2f_utils.inference import find_generator
 from s2f_utils.live import LiveValues, Range
@@ -201,6 +201,8 @@ def open_run(
     model = METHODS[method](config, precision)
     if init is not None:
         _load_init(model.net_g, init)
+    if isinstance(config, RealisticConfig) and config.detail_init:
+        _load_detail(model.net_g.detail, config.detail_init)
     ema = checkpoints.EMA(model.net_g, config.ema_half_life_images) if config.ema_half_life_images else None
     if ema:
         precision.prepare(ema.net)
@@ -274,9 +276,20 @@ def _load_init(net_g: torch.nn.Module, path: str | Path) -> None:
     wanted, name = net_g, net_g.name
     if name == "twostage" and given.name == "resunet":  # its first stage
         wanted, name = net_g.structure, "resunet"
-    if (given.name, _without_dropout(given.args)) != (name, _without_dropout(wanted.args)):
+    _load_into(wanted, name, given, path)
+
+
+def _load_detail(detail: torch.nn.Module, path: str | Path) -> None:
+    given, _ = checkpoints.load_network(find_generator(path))
+    given = given.detail if given.name == "twostage" else given
+    _load_into(detail, "resunet", given, path)
+
+
+def _load_into(wanted: torch.nn.Module, name: str, given: torch.nn.Module, path: str | Path) -> None:
+    given_name = getattr(given, "name", name)
+    if (given_name, _without_dropout(given.args)) != (name, _without_dropout(wanted.args)):
         raise checkpoints.CheckpointError(
-            f"{path}: is a {given.name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
+            f"{path}: is a {given_name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
             " choose the settings of the checkpoint (widths, blocks, fine; or size_px, base_filters, norm)"
         )
     wanted.load_state_dict(given.state_dict())
