@@ -57,10 +57,10 @@ class Pair:
         net, precision = self.translator.net, self.translator.precision
         net.set_seed(seed)
         x = precision.images(images.to_tensor(image[None]).to(precision.device))
-        hint = net.draw_hint(seed) if colours else None
         net.amount = detail
         try:
             with torch.no_grad():
+                hint = net.draw_hint(seed, around=net.structure(x)) if colours else None
                 return images.to_uint8(net(x, hint))[0]
         finally:
             net.amount = 1.0

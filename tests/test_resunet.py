@@ -111,6 +111,10 @@ def test_hints_are_drawn_as_training_showed_them(net):
     assert drawn.mean().item() == pytest.approx(0.1, abs=0.06)
     assert drawn.flatten(1).mean(dim=1).std().item() == pytest.approx(0.2, abs=0.06)
     assert drawn.flatten(1).std(dim=1).mean() < 0.03
+    picture = torch.full((1, 3, 32, 32), -0.4)
+    picture[:, 0] = 0.5
+    near = torch.cat([net.draw_hint(seed, around=picture) for seed in range(300)]).mean(dim=(0, 2, 3))
+    assert near.tolist() == pytest.approx([0.5, -0.4, -0.4], abs=0.05)
     usual = torch.cat([net.draw_hint(seed) for seed in range(300)])
     assert usual.flatten(1).mean(dim=1).std() < 0.8 * drawn.flatten(1).mean(dim=1).std()
 

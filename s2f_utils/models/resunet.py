@@ -170,18 +170,20 @@ class ResUNet(nn.Module):
         self.hint_spread.lerp_(away.T @ away / len(flat), momentum)
 
     @torch.no_grad()
-    def draw_hint(self, seed: int, temperature: float = 0.7) -> Tensor:
-        """Colours as training showed them, at random: (1, 3, 4, 4), from a normal distribution, the same for a seed.
+    def draw_hint(self, seed: int, temperature: float = 0.6, around: Tensor | None = None) -> Tensor:
+        """Colours at random: (1, 3, 4, 4), from a normal distribution as wide as training's, the same for a seed.
 
-        temperature: 1 for all the variety of training, less to stay nearer to the usual. Raises ValueError where the
-        network was trained without hints.
+        temperature: 1 for all the variety of training, less to stay nearer to the centre. around: a picture (1, 3, H,
+        W) whose colours are the centre, such as the answer without a hint, so that dark hair does not come out as fog;
+        None: training's mean. Raises ValueError where the network was trained without hints.
         """
         if not self.hint_spread.any():
             raise ValueError("this network was trained without colour hints (hint_share)")
         values, vectors = torch.linalg.eigh(self.hint_spread.double().cpu())
         generator = torch.Generator().manual_seed(seed)
         normal = torch.randn(len(values), generator=generator, dtype=torch.float64)
-        drawn = self.hint_mean.double().cpu() + temperature * (vectors @ (values.clamp_min(0).sqrt() * normal))
+        centre = self.hint_mean if around is None else F.adaptive_avg_pool2d(around.float(), HINT_PX).flatten()
+        drawn = centre.double().cpu() + temperature * (vectors @ (values.clamp_min(0).sqrt() * normal))
         hint = drawn.clamp(-1, 1).view(1, self.args["out_channels"], HINT_PX, HINT_PX)
         return hint.to(self.hint_mean.device, torch.float32)
 

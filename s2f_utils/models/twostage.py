@@ -102,9 +102,9 @@ class TwoStage(nn.Module):
         """Choose the detail's noise in eval mode: another seed, other detail."""
         self.detail.set_seed(seed)
 
-    def draw_hint(self, seed: int, temperature: float = 0.7) -> Tensor:
+    def draw_hint(self, seed: int, temperature: float = 0.6, around: Tensor | None = None) -> Tensor:
         """Colours at random, as `ResUNet.draw_hint`."""
-        return self.structure.draw_hint(seed, temperature)
+        return self.structure.draw_hint(seed, temperature, around)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
