@@ -2,7 +2,8 @@
 
 `python benchmarks/shipped_models.py --data data/weights --runs runs/shipped`, DATA as tools/weights_data.py leaves it.
 The 100 test people are drawn in two styles with the styles' own parameters, and scored beside the trivial answers.
-Outputs and a sheet of nearest training faces are left in RUNS, outside of the repository: they show people. Results:
+`--also NAME=RUN` scores another model beside them, such as a pix2pix that was trained on the same data. Outputs and a
+sheet of nearest training faces are left in RUNS, outside of the repository: they show people. Results:
 results/shipped_models.json.
 """
 
@@ -68,6 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/shipped"))
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=RUN")
     args = parser.parse_args()
     pair = candidates.load_pair(device="cpu")
     to_sketch = inference.load("photo-to-sketch", "cpu")
@@ -92,6 +94,8 @@ def main() -> None:
     }
     to_photo = datasets.read_manifest(args.data / "sketch-to-photo")
     own = {"faithful": lambda x: pair.translate(x, 0.0), "realistic": lambda x: pair.translate(x, 1.0)}
+    for name, _, run in (text.partition("=") for text in args.also):
+        own[name] = inference.load(run, "cpu", precision="auto").translate
     for style in STYLES:
         results[f"portraits, {style}"] = scored(of_style(to_photo, style), args.runs / style, own, "sketch-to-photo")
     back = datasets.read_manifest(args.data / "photo-to-sketch")

@@ -1,6 +1,7 @@
-"""Make docs/demo.png from a demo run: sketches, what the network made of them, the truth.
+"""Make the README's pictures: `demo_picture.py RUN DATA` docs/demo.png, `demo_picture.py` alone docs/drawings.png.
 
-The faces shown are the first of the test split, not the best.
+The first: sketches, what the network of a demo run made of them, the truth; the first faces of the test split, not the
+best. The second: example drawings, and what the models that come with the project make of them.
 """
 
 from __future__ import annotations
@@ -9,24 +10,41 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from s2f_utils import datasets, evaluation, images, inference, viz  # noqa: E402  (from the clone)
+from s2f_utils import candidates, datasets, drawings, evaluation, images, inference, viz  # noqa: E402  (the clone's)
+
+SHOWN = ("long-hair", "plain-man", "glasses", "old-man", "beard", "turned")
+
+
+def demo(run: Path, data: Path, num: int) -> np.ndarray:
+    """Sketches, answers and truths of a run, in rows."""
+    translator = inference.load(run)
+    pairs = datasets.read_manifest(data).split("test")[:num]
+    inputs, truths = evaluation.load_pairs(pairs, translator.size_px, translator.direction)
+    return viz.sheet([inputs, translator.translate_batch(inputs), truths])
+
+
+def drawn() -> np.ndarray:
+    """Drawings, and the faithful, the realistic answer and a variation, in rows."""
+    pair = candidates.load_pair(device="cpu")
+    inputs = [drawings.prepare(drawings.example(name)).image for name in SHOWN]
+    found = [pair.candidates(picture, seed=3) for picture in inputs]
+    return viz.sheet([np.stack(inputs), *(np.stack([c[n].picture for c in found]) for n in range(3))])
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="demo_picture", description=__doc__.partition("\n")[0])
-    parser.add_argument("run", type=Path)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("run", type=Path, nargs="?")
+    parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--num", type=int, default=8)
     options = parser.parse_args(arguments)
-    translator = inference.load(options.run)
-    pairs = datasets.read_manifest(options.data).split("test")[: options.num]
-    inputs, truths = evaluation.load_pairs(pairs, translator.size_px, translator.direction)
-    made = translator.translate_batch(inputs)
-    print(images.save(ROOT / "docs" / "demo.png", viz.sheet([inputs, made, truths]), generated=True))
+    name, picture = ("demo", demo(options.run, options.data, options.num)) if options.data else ("drawings", drawn())
+    print(images.save(ROOT / "docs" / f"{name}.png", picture, generated=True))
     return 0
 
 
