@@ -17,8 +17,9 @@ from PIL import Image, ImageDraw
 from s2f_utils import checkpoints, images, inference, models, runtime
 from s2f_utils.drawings import Prepared, onto_paper
 from s2f_utils.models.twostage import TwoStage
+from s2f_utils.weights import DETAIL, FAITHFUL
 
-FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
+TILE_PX = 256  # of a sheet of candidates
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,25 @@ def sheet(
     """
     pictures = [c.picture if frame == "square" else onto_paper(c.picture, prepared) for c in found]
     drawing = prepared.image if frame == "square" else prepared.paper
-    height = max(256, found[0].picture.shape[0])
-    tiles = []
-    for picture in (drawing, *pictures):
-        width = round(picture.shape[1] * height / picture.shape[0])
-        tiles.append(np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC)))
-    row = np.hstack(tiles)
-    band = Image.new("RGB", (row.shape[1], 44), "white")
-    pen, x = ImageDraw.Draw(band), 0
-    for name, tile in zip((first, *(c.name for c in found)), tiles, strict=True):
-        pen.text((x + 6, 4), name, fill="black")
-        x += tile.shape[1]
-    pen.text((6, 24), images.GENERATED_NOTE, fill=(110, 110, 110))
-    return np.vstack([row, np.asarray(band)])
+    tiles = [_tile(picture) for picture in (drawing, *pictures)]
+    pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    names = [first, *(c.name for c in found)]
+    widths = [max(tile.width, round(pen.textlength(name)) + 12) for tile, name in zip(tiles, names, strict=True)]
+    note = round(pen.textlength(images.GENERATED_NOTE)) + 12
+    height = max(tile.height for tile in tiles)
+    whole = Image.new("RGB", (max(sum(widths), note), height + 44), "white")
+    pen, x = ImageDraw.Draw(whole), 0
+    for name, tile, width in zip(names, tiles, widths, strict=True):
+        whole.paste(tile, (x, 0))
+        pen.text((x + 6, height + 4), name, fill="black")
+        x += width
+    pen.text((6, height + 24), images.GENERATED_NOTE, fill=(110, 110, 110))
+    return np.asarray(whole)
+
+
+def _tile(picture: np.ndarray) -> Image.Image:
+    """The picture with a shorter side of 256 px or more, the longer one at most four times that."""
+    short, long = sorted(picture.shape[:2])
+    scale = min(max(TILE_PX, min(short, 2 * TILE_PX)) / short, 4 * TILE_PX / long)
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC)

@@ -95,15 +95,25 @@ def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
     return np.roll(corners, -first, axis=0) / scale
 
 
-def straighten(drawing: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Cut a sheet out and undo its perspective; its sides become as long as they are in the picture, on average."""
+def sheet_matrix(corners: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """The perspective, (3, 3), from the picture's pixels to the sheet's, and the sheet's width and height.
+
+    corners: as `find_sheet` gives them. The sides become as long as they are in the picture, on average.
+    """
     import cv2
 
     top, right, bottom, left = (np.hypot(*(corners[(n + 1) % 4] - corners[n])) for n in range(4))
     width, height = max(16, round((top + bottom) / 2)), max(16, round((left + right) / 2))
     target = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float32)
-    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
-    return cv2.warpPerspective(drawing, matrix, (width, height), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.getPerspectiveTransform(corners.astype(np.float32), target), (width, height)
+
+
+def straighten(drawing: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Cut a sheet out and undo its perspective (`sheet_matrix`)."""
+    import cv2
+
+    matrix, size = sheet_matrix(corners)
+    return cv2.warpPerspective(drawing, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
 
 
 def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.ndarray, float]:
@@ -175,9 +185,10 @@ def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
     paper = float(np.percentile(values, 75))
     noise = 1.4826 * float(np.median(np.abs(values[values >= paper - 25] - paper)))
     white = paper - max(3.0, 2.0 * noise)
-    black = float(np.percentile(values, 0.5))
-    if white - black < 24:
+    ink = values[values < paper - max(24.0, 6.0 * noise)]  # a few lines on a large sheet are less than 0.5 % of it
+    if ink.size < max(16, 1e-4 * values.size):
         return np.full(flat.shape, 255, np.uint8)
+    black = float(np.percentile(ink, 10))
     lines = np.clip((values - black) / (white - black), 0, 1) ** strength
     return np.clip(np.rint(15 + 240 * lines), 0, 255).astype(np.uint8)
 

@@ -72,23 +72,17 @@ def parser() -> argparse.ArgumentParser:
     )
     translate.add_argument("--seed", type=int, help="of the variation, and for --mode paper (default: 1, 0)")
     translate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
-    alone = translate.add_argument_group("without MODEL")
-    alone.add_argument(
-        "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels"
+    translate.add_argument(
+        "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels as shown"
     )
-    alone.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
-    alone.add_argument(
-        "--clean", default="auto", choices=["auto", "always", "never"], help="clean the paper up (default: auto)"
-    )
-    alone.add_argument(
-        "--detail", type=float, default=1.0, metavar="X", help="0 (faithful) to 1 (realistic, invented; default)"
-    )
-    alone.add_argument("--variations", type=int, default=1, metavar="N", help="with other colours (default: 1)")
-    alone.add_argument(
-        "--frame", default="square", choices=["square", "paper"], help="paper: lay the face back onto the drawing"
-    )
+    translate.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
+    alone = translate.add_argument_group("without MODEL, or with a run of 'realistic'")
+    alone.add_argument("--clean", choices=["auto", "always", "never"], help="clean the paper up (default: auto)")
+    alone.add_argument("--detail", type=float, metavar="X", help="0 (faithful) to 1 (realistic, invented; default)")
+    alone.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
+    alone.add_argument("--frame", choices=["square", "paper"], help="paper: lay the face back onto the drawing")
     given = translate.add_argument_group("with MODEL")
-    given.add_argument("--mode", default="deterministic", choices=["deterministic", "paper"], help=_MODE_HELP)
+    given.add_argument("--mode", choices=["deterministic", "paper"], help=_MODE_HELP)
     given.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
     given.add_argument(
         "--align", action="store_true", help="find the face and cut it out first (the result is a square)"
@@ -247,10 +241,12 @@ def run_translate(args: argparse.Namespace) -> int:
     if bool(args.eyes) != bool(args.mouth):
         raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
     paths = find_pictures(args.inputs[1:] if model else args.inputs)
+    _check_options(args, model)
     if args.eyes and len(paths) > 1:
         raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
     runtime.seed_everything(args.seed or 0)
-    work = _with_model(args, model) if model else _with_shipped(args)
+    several = not model or any(getattr(args, name) is not None for name in _OF_CANDIDATES)
+    work = _with_pair(args, model) if several else _with_model(args, model)
     bad = 0
     for path in tqdm(paths, desc="translating", unit="image", disable=len(paths) < 2):
         try:
@@ -258,8 +254,31 @@ def run_translate(args: argparse.Namespace) -> int:
         except ValueError as error:
             bad += 1
             tqdm.write(f"s2f: left out: {path.name}: {error}", file=sys.stderr)
-    print(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}; {images.GENERATED_NOTE}")
+    note = f"; {images.GENERATED_NOTE}" if bad < len(paths) else ""
+    print(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}{note}")
     return 0 if bad == 0 else (2 if bad == len(paths) else 1)
+
+
+_OF_CANDIDATES, _OF_MODELS = ("clean", "detail", "variations", "frame"), ("mode", "fit", "align")
+
+
+def _check_options(args: argparse.Namespace, model: str | None) -> None:
+    from s2f_utils.weights import DETAIL, FAITHFUL
+
+    if not model:
+        for name in _OF_MODELS:
+            if getattr(args, name):
+                raise ValueError(f"--{name} is for a model of your own: name one before the drawings, or leave it out")
+    elif model == DETAIL:
+        raise ValueError(f"{DETAIL} only adds detail to {FAITHFUL}: leave the model out, and both are used")
+    if args.detail is not None and not 0 <= args.detail <= 1:
+        raise ValueError(f"--detail must be from 0 (faithful) to 1 (realistic), got {args.detail:g}")
+    if args.variations is not None and not 0 <= args.variations <= 64:
+        raise ValueError(f"--variations must be from 0 to 64, got {args.variations}")
+    if args.seed is not None and not 0 <= args.seed < 2**31:
+        raise ValueError(f"--seed must be from 0 to {2**31 - 1}, got {args.seed}")
+    if Path(args.out).is_file():
+        raise ValueError(f"--out {args.out}: is a file: name a folder")
 
 
 def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path, np.ndarray], None]:
@@ -275,24 +294,27 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path, np.ndar
             points = _points(args)
             drawn = translator.direction == "sketch-to-photo"
             picture = faces.align(picture, faces.find_face(picture, drawing=drawn, points=points), translator.size_px)
-        made = translator.translate(picture, mode=args.mode, fit=args.fit)
+        made = translator.translate(picture, mode=args.mode or "deterministic", fit=args.fit)
         images.save(free_path(Path(args.out), f"{path.stem}-{kind}"), made, generated=True)
 
     return work
 
 
-def _with_shipped(args: argparse.Namespace) -> Callable[[Path, np.ndarray], None]:
+def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path, np.ndarray], None]:
     from tqdm.auto import tqdm
 
     from s2f_utils.candidates import load_pair
     from s2f_utils.translate import translate_drawing
 
-    pair = load_pair(device=args.device)
+    pair = load_pair(model, device=args.device)
+    names = ("clean", "frame", "detail")
+    asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    asked |= {} if args.variations is None else {"num_variations": args.variations}
 
     def work(path: Path, picture: np.ndarray) -> None:
         done = translate_drawing(
-            picture, args.out, path.stem, pair=pair, points=_points(args), clean=args.clean, frame=args.frame,
-            seed=1 if args.seed is None else args.seed, num_variations=args.variations, detail=args.detail,
+            picture, args.out, path.stem, pair=pair, points=_points(args),
+            seed=1 if args.seed is None else args.seed, **asked,
         )  # fmt: skip
         for warning in done.prepared.warnings:
             tqdm.write(f"s2f: {path.name}: {warning}", file=sys.stderr)

@@ -14,6 +14,7 @@ from PIL import Image
 from s2f_utils.cleanup import flatten_paper
 
 SIDE_PX = 256  # pictures are looked at at this size
+LINES_PX, LINES_SHARE = 1024, 5e-4  # lines this thin and this few are looked for before a drawing is called faint
 TONE = 40  # grey levels below the paper from which a smooth place is a tone, not paper
 SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which a place is smooth
 COLOURED_CHROMA = 8.0  # CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below
@@ -26,11 +27,13 @@ WHITE_FROM = 0.3
 
 ADVICE = {
     "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",
-    "faint": "the lines are faint: scan with more contrast, or clean the drawing up (--clean always)",
+    "faint": "the lines are faint: scan with more contrast, or have the drawing cleaned up",
     "coloured": "the drawing has colours: the models know pencil and ink, and take colours for tones of grey",
-    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch",
+    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch, with --align",
     "rough face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand"
     " (--eyes x,y,x,y --mouth x,y)",
+    "turned": "the drawing lay on its side, or on its head, and was turned",
+    "no lines": "there are no lines that are darker than the paper",
     "no face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand"
     " (--eyes x,y,x,y --mouth x,y)",
 }
@@ -41,9 +44,10 @@ class Look:
     """What a picture looks like.
 
     lightness: where the median lies between the darkest 0.5 % and the lightest 2 %, in [0, 1]: high for lines on paper.
-    contrast: grey levels between these two. tones: share of the pixels that are smooth and much darker than the paper,
-    and tones_inverted the same for the negative: high for photos. coloured: share of the pixels whose chroma is 8 or
-    more beside the paper's. white: share of the pixels within 16 grey levels of the lightest 2 %: bare paper.
+    contrast: grey levels between these two, or between the paper and lines that are fewer than that. tones: share of
+    the pixels that are smooth and much darker than the paper, and tones_inverted the same for the negative: high for
+    photos. coloured: share of the pixels whose chroma is 8 or more beside the paper's. white: share of the pixels
+    within 16 grey levels of the lightest 2 %: bare paper.
     """
 
     lightness: float
@@ -74,17 +78,27 @@ def look(picture: np.ndarray) -> Look:
     small = np.asarray(image.resize([max(8, round(side * scale)) for side in image.size], Image.Resampling.BOX))
     grey = np.asarray(Image.fromarray(small).convert("L"))
     dark, middle, light = np.percentile(grey, (0.5, 50, 98))
+    contrast = max(light - dark, _ink_contrast(image, light))
     paper = np.median(small[grey >= np.percentile(grey, 70)], axis=0)
     balanced = np.clip(small / np.maximum(paper, 1.0), 0, 1)
     chroma = np.hypot(*np.moveaxis(rgb2lab(balanced)[..., 1:], -1, 0))
     return Look(
         lightness=float((middle - dark) / max(light - dark, 1.0)),
-        contrast=float(light - dark),
+        contrast=float(contrast),
         tones=_tones(grey),
         tones_inverted=_tones(255 - grey),
         coloured=float(np.mean(chroma >= COLOURED_CHROMA)),
         white=float(np.mean(grey >= light - 16)),
     )
+
+
+def _ink_contrast(image: Image.Image, light: float) -> float:
+    """How much darker than the paper lines are that cover little of a large sheet; 0 where there are none."""
+    near = image.convert("L")
+    near.thumbnail((LINES_PX, LINES_PX), Image.Resampling.BOX)
+    grey = np.asarray(near)
+    ink = grey[grey < light - FAINT_BELOW]
+    return light - float(np.median(ink)) if ink.size >= LINES_SHARE * grey.size else 0.0
 
 
 def _tones(grey: np.ndarray) -> float:

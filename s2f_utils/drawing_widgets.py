@@ -37,8 +37,9 @@ function render({ model, el }) {
     const points = model.get("shown");
     for (const [x, y] of points) {
       const dot = document.createElement("span");
-      dot.style.cssText = `position:absolute;left:${x - 6}px;top:${y - 6}px;width:12px;height:12px;border-radius:50%;` +
-        "border:2px solid #d22;background:#fff8;box-sizing:border-box;pointer-events:none";
+      const size = picture.clientWidth / picture.naturalWidth || 1;
+      dot.style.cssText = `position:absolute;left:${x * size - 6}px;top:${y * size - 6}px;width:12px;height:12px;` +
+        "border-radius:50%;border:2px solid #d22;background:#fff8;box-sizing:border-box;pointer-events:none";
       frame.append(dot);
     }
     line.textContent = points.length < names.length ? `click on ${names[points.length]}` : "all three are set";
@@ -46,11 +47,13 @@ function render({ model, el }) {
   function set(points) { model.set("shown", points); model.save_changes(); draw(); }
   picture.addEventListener("click", (event) => {
     const points = model.get("shown");
-    if (points.length < names.length) set([...points, [event.offsetX, event.offsetY]]);
+    const size = picture.naturalWidth / picture.clientWidth;  // where the page shows the picture smaller
+    if (points.length < names.length) set([...points, [event.offsetX * size, event.offsetY * size]]);
   });
   again.addEventListener("click", () => set([]));
   model.on("change:shown", draw);
   el.append(line, frame, document.createElement("br"), again);
+  picture.addEventListener("load", draw);
   draw();
 }
 export default { render };
@@ -112,6 +115,7 @@ def detail_slider(pair: Pair, prepared: Prepared) -> Any:
     seed = ipywidgets.IntSlider(value=0, min=0, max=50, description="seed")
     colours = ipywidgets.Checkbox(value=False, description="colours at random, too", disabled=not pair.knows_colours)
     for control in (detail, seed):
+        control.continuous_update = False  # an answer takes a moment: one when the slider is let go
         control.style.description_width = "initial"
     shown = ipywidgets.Image(format="png", width=2 * pair.size_px)
     note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")

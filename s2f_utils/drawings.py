@@ -17,6 +17,7 @@ CLEAN = ("auto", "always", "never")
 EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
+SURER = 0.05  # by so much a turned drawing's score must be higher; of ten upright ones all were, by 0.09 and more
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
 
 
@@ -24,9 +25,9 @@ EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as w
 class Prepared:
     """A drawing that is ready for a model.
 
-    image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up. matrix: float64
-    (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look` saw on
-    the paper before that. warnings: sentences for the person, most important first; empty when all is well.
+    image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up, upright. matrix:
+    float64 (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look`
+    saw on the paper before that. warnings: sentences for the person, most important first; empty when all is well.
     """
 
     image: np.ndarray
@@ -63,46 +64,85 @@ def prepare(
 ) -> Prepared:
     """Clean a drawing's paper, find the face, cut it out as the models know it.
 
-    points: hand-given eyes and mouth in pixels of the drawing as it is (see `faces.find_face`); with them no sheet is
-    cut out, so that they stay true. clean: "auto" (`needs_cleaning`), "always" or "never". Without points the face is
-    looked for by YuNet if it can be had, then by scikit-image's cascade, and is then taken to fill the picture, with a
-    warning. Raises ValueError for other arrays, FaceError for points that are no upright face.
+    points: hand-given eyes and mouth in pixels of the drawing as it is (see `faces.find_face`). clean: "auto"
+    (`needs_cleaning`), "always" or "never"; a sheet that lies in the picture is cut out unless it is "never". Without
+    points the face is looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's
+    cascade, and is then taken to fill the picture, with a warning. Raises ValueError for other arrays and what else
+    cannot be, FaceError for points that are no face or lie outside of the picture.
     """
-    if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3 or min(drawing.shape[:2]) < 16:
-        raise ValueError(f"a drawing must be uint8 (H, W, 3), 16 px or more, got {drawing.dtype} {drawing.shape}")
+    if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
+        raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
+    height, width = drawing.shape[:2]
+    if min(height, width) < 16:
+        raise ValueError(f"the drawing is {width} x {height} pixels: 16 are needed each way, 256 are better")
     if clean not in CLEAN:
         raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")
-    paper, found = _sheet(drawing) if points is None and clean != "never" else (drawing, domain.look(drawing))
-    warnings = [] if found.kind == "drawing" else [domain.ADVICE[found.kind]]
+    if points is not None:
+        points = np.asarray(points, dtype=np.float64)
+        faces.face_from_points(points)  # says what is wrong before anything is cut or turned
+        if (points < -0.5).any() or (points > [width - 0.5, height - 0.5]).any():
+            raise faces.FaceError(f"the points lie outside of the picture, which is {width} x {height} pixels")
+    paper, points, found = _sheet(drawing, points) if clean != "never" else (drawing, points, domain.look(drawing))
     is_paper = found.kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
-    if clean == "always" or (clean == "auto" and is_paper and needs_cleaning(paper)):
+    dirty = found.kind == "faint" or needs_cleaning(paper)
+    warnings = [] if found.kind == "drawing" else [domain.ADVICE[found.kind]]
+    if clean == "always" or (clean == "auto" and is_paper and dirty):
         paper = np.repeat(cleanup.clean(paper, sheet=False).image[..., None], 3, axis=2)
-    face = _find(paper, points)
-    if face.method in ("cascade", "centre"):
-        warnings.append(domain.ADVICE["no face"] if face.method == "centre" else domain.ADVICE["rough face"])
+        if found.kind == "faint":  # of which something may be left now
+            warnings = [domain.ADVICE["no lines"]] if paper.min() > 200 else []
+    paper, face, notes = _find(paper, points)
     matrix = faces.alignment(face.landmarks, size_px)
     image = faces.warp(paper, matrix, size_px, border="paper")
-    return Prepared(image, paper, matrix, face, found, tuple(warnings))
+    return Prepared(image, paper, matrix, face, found, tuple(warnings + notes))
 
 
-def _sheet(drawing: np.ndarray) -> tuple[np.ndarray, domain.Look]:
-    """The sheet of paper in the picture, straightened, and what it looks like; the picture itself where there is no
-    sheet, or where what looked like one bears no drawing.
+def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, domain.Look]:
+    """The sheet of paper in the picture, straightened, the points on it, and what it looks like; the picture itself
+    where there is no sheet, where what looked like one bears no drawing, or where a point is not on it.
     """
+    import cv2
+
     corners = cleanup.find_sheet(drawing)
     if corners is not None:
         sheet = cleanup.straighten(drawing, corners)
         seen = domain.look(sheet)
-        if seen.kind in ("drawing", "faint", "coloured") and min(sheet.shape[:2]) >= 64:
-            return sheet, seen
-    return drawing, domain.look(drawing)
+        on_it = points
+        if points is not None:
+            matrix, _ = cleanup.sheet_matrix(corners)
+            on_it = cv2.perspectiveTransform(points[None], matrix)[0]
+        inside = points is None or ((on_it >= 0) & (on_it < sheet.shape[1::-1])).all()
+        if inside and seen.kind in ("drawing", "faint", "coloured") and min(sheet.shape[:2]) >= 64:
+            return sheet, on_it, seen
+    return drawing, points, domain.look(drawing)
 
 
-def _find(paper: np.ndarray, points: np.ndarray | Sequence | None) -> faces.Face:
+def _find(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, faces.Face, list[str]]:
+    """The paper, turned if need be, the face on it, and what to tell the person."""
     if points is not None:
-        return faces.find_face(paper, points=points)
-    detector = "none" if faces.detector_problem(timeout_s=5, attempts=1) else "yunet"  # nobody waits for a first try
-    return faces.find_face(paper, drawing=True, fallback="cascade", detector=detector)
+        return paper, faces.find_face(paper, points=points), []
+    problem = faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
+    if not problem:
+        quarters = _quarters(paper)
+        turned = np.ascontiguousarray(np.rot90(paper, quarters))
+        face = faces.find_face(turned, drawing=True, fallback="cascade")
+        notes = [domain.ADVICE["turned"]] if quarters else []
+        if face.method == "yunet":
+            return turned, face, notes
+    face = faces.find_face(paper, drawing=True, fallback="cascade", detector="none")
+    advice = domain.ADVICE["no face" if face.method == "centre" else "rough face"]
+    return paper, face, [f"{advice} (the detector cannot be used: {problem})" if problem else advice]
+
+
+def _quarters(paper: np.ndarray) -> int:
+    """By how many quarter turns the paper has to be turned: where the detector is surer of a face than as it lies."""
+    upright = faces.detect_drawn(paper)
+    best, beat = 0, upright.score + SURER if upright else 0.0
+    if upright is None or upright.score < faces.DRAWING_SCORE:
+        for quarters in (1, 2, 3):
+            face = faces.detect_drawn(np.ascontiguousarray(np.rot90(paper, quarters)))
+            if face and face.score > beat:
+                best, beat = quarters, face.score
+    return best
 
 
 def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04) -> np.ndarray:

@@ -247,8 +247,10 @@ def _refined(image: np.ndarray, face: Face, drawing: bool) -> Face:
 def face_from_points(points: np.ndarray | Sequence) -> Face:
     """A face from hand-given points, as in `find_face`; what is missing is placed as in the mean face."""
     given = np.asarray(points, dtype=np.float64)
-    if given.shape not in ((3, 2), (4, 2), (5, 2)) or not np.isfinite(given).all():
+    if given.shape not in ((3, 2), (4, 2), (5, 2)):
         raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) numbers: eyes, mouth; got {given.shape}")
+    if not np.isfinite(given).all():
+        raise ValueError("points must be finite numbers, but one is NaN or infinite")
     used = {3: [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]], 4: np.eye(5)[[0, 1, 3, 4]], 5: np.eye(5)}
     selection = np.asarray(used[len(given)], dtype=np.float64)
     matrix = similarity(selection @ TEMPLATE, given)
@@ -257,10 +259,12 @@ def face_from_points(points: np.ndarray | Sequence) -> Face:
         landmarks[:2] = given[:2]
     if len(given) == 4:
         landmarks[3:] = given[2:]
-    if not is_plausible(landmarks):
+    across = landmarks[1] - landmarks[0]  # hand-given, any tilt is meant
+    level = np.array([[across[0], -across[1]], [across[1], across[0]]]) / max(float(np.hypot(*across)), 1e-9)
+    if not is_plausible(landmarks @ level):
         raise FaceError(
-            "the points are not an upright face: the order is the eye on the picture's left, the eye on its right, the"
-            " mouth (x, y in pixels)"
+            "the points are not a face: the order is the eye on the left, as the upright face shows it, the eye on the"
+            " right, the mouth (x, y in pixels)"
         )
     return Face(landmarks, _box_around(landmarks), 1.0, "points")
 

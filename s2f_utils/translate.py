@@ -52,16 +52,24 @@ def translate_drawing(
     pair = pair or candidates.load_pair()
     ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean)
     found = pair.candidates(ready.image, seed, num_variations, detail=detail)
-    out = Path(out)
-    files = [
-        images.save(free_path(out, f"{stem}-candidates"), candidates.sheet(ready, found, frame=frame), generated=True)
-    ]
-    for candidate in found:
+    out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
+    stem = free_stem(out, stem, names)
+    path = out / f"{stem}-{names[0]}.png"
+    files = [images.save(path, candidates.sheet(ready, found, frame=frame), generated=True)]
+    for candidate, name in zip(found, names[1:], strict=True):
         picture = candidate.picture if frame == "square" else onto_paper(candidate.picture, ready)
         notes = {"candidate": candidate.name, "detail": f"{candidate.detail:g}", "seed": str(candidate.seed)}
-        name = f"{stem}-{candidate.name.replace(' ', '-')}"
-        files.append(images.save(free_path(out, name), picture, generated=True, notes=notes))
+        files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=notes))
     return Translated(ready, found, tuple(files))
+
+
+def free_stem(folder: Path, stem: str, names: Sequence[str]) -> str:
+    """The stem, with a number if need be, so that none of the files "stem-name.png" is there yet."""
+    number, chosen = 1, stem
+    while any((folder / f"{chosen}-{name}.png").exists() for name in names):
+        number += 1
+        chosen = f"{stem}-{number}"
+    return chosen
 
 
 def free_path(folder: Path, stem: str) -> Path:

@@ -103,9 +103,10 @@ WEIGHTS: dict[str, WeightsFile] = {
 
 # Our own, trained by tools/train_weights.py; docs/models.md has their cards.
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
 SHIPPED: dict[str, str] = {
-    "sketch-to-photo-faithful": "what is to be expected of a drawn face, soft",
-    "sketch-to-photo-detail": "the detail of photos that is added to it, invented",
+    FAITHFUL: "what is to be expected of a drawn face, soft",
+    DETAIL: "the detail of photos that is added to it, invented",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
 }
 

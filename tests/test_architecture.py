@@ -41,7 +41,7 @@ ALLOWED = {
     "domain": {"cleanup"},
     "drawings": {"cleanup", "domain", "faces", "images"},
     "drawing_widgets": {"candidates", "drawings", "images"},
-    "candidates": {"checkpoints", "drawings", "images", "inference", "models", "runtime"},
+    "candidates": {"checkpoints", "drawings", "images", "inference", "models", "runtime", "weights"},
     "translate": {"candidates", "drawings", "images"},
     "evaluation": {"datasets", "duplicates", "images", "inference", "metrics", "runtime"},
     "leaderboard": {"datasets", "evaluation", "images", "leaderboard_page", "metrics", "runtime"},

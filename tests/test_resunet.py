@@ -150,6 +150,8 @@ def test_detail_is_light_and_shade_and_ten_grey_levels_of_colour():
     assert shaded[0] < shaded[1] < shaded[2] < 0  # the strongest channel of a colour loses most
     red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1) * torch.rand(1, 1, 8, 8)
     assert (on_colours(grey, red) - weighted(red)).abs().max() <= 0.081
+    beyond = on_colours(torch.full((1, 3, 8, 8), -1.3), shade)  # networks answer beyond black, too
+    assert torch.allclose(beyond, shade, atol=1e-6)
     small = 0.01 * red
     assert torch.allclose(on_colours(grey, small), small, atol=2e-4)  # little colour stays as it is
 

@@ -100,7 +100,15 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
     train(faithful, progress=False)
     start_from = faithful.folder / "generator.safetensors"
     asked = settings_of(faithful.folder, "realistic")
-    assert asked == {"widths": "16,24", "fine": "8,8", "blocks": 1, "size_px": 32, "load_size_px": 32}
+    assert asked == {
+        "widths": "16,24",
+        "fine": "8,8",
+        "blocks": 1,
+        "size_px": 32,
+        "load_size_px": 32,
+        "direction": "sketch-to-photo",
+        "hint_share": 0.5,
+    }
     found = resolve("realistic", "demo", {"blocks": 3}, begun_with=asked)
     assert found.config.widths == "16,24" and found.origin["widths"] == "the model it begins with"
     assert found.config.blocks == 3 and found.origin["blocks"] == "yours"

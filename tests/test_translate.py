@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from s2f_utils import candidates, checkpoints, drawings, faces, images, inference, models, runtime
 from s2f_utils.models.twostage import TwoStage
@@ -66,7 +66,9 @@ def test_nothing_is_overwritten(own, drawing, tmp_path):
     before = first.sheet.read_bytes()
     second = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), seed=9)
     assert not set(first.files) & set(second.files) and first.sheet.read_bytes() == before
-    assert second.sheet.name == "drawing-candidates-2.png"
+    third = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), num_variations=3)
+    assert [p.name.partition("-2-")[0] for p in second.files] == ["drawing"] * 4  # one number for all of an answer
+    assert all(p.name.startswith("drawing-3-") for p in third.files) and len(third.files) == 6
 
 
 def test_seed_detail_and_variations_do_what_they_say(own, drawing, tmp_path):
@@ -86,6 +88,10 @@ def test_back_into_the_papers_frame(own, drawing, tmp_path):
     done = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), frame="paper")
     laid = images.load_rgb(done.files[1])
     assert laid.shape == drawing.shape
+    tall = translate_drawing(np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255), tmp_path, "tall",
+                             pair=own, points=points_on_the_sheet(), frame="paper")  # fmt: skip
+    height, width = images.load_rgb(tall.sheet).shape[:2]
+    assert width >= ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(images.GENERATED_NOTE) and height > 1000
     back = faces.inverse(done.prepared.matrix)
     above, centre = faces.transform(np.array([[SIZE / 2, -4], [SIZE / 2, SIZE / 2]]), back).round().astype(int)
     assert above[1] > 4 and np.array_equal(laid[: above[1]], drawing[: above[1]])  # the paper beside it is as it was

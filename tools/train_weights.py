@@ -12,6 +12,7 @@ import datetime
 from pathlib import Path
 
 from s2f_utils import checkpoints, config, datasets, runtime, weights
+from s2f_utils.download import sha256_of
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 
@@ -38,7 +39,7 @@ def make(name: str, data: Path, runs: Path) -> Path:
     manifest = datasets.read_manifest(data / folder)
     has_gpu = runtime.pick_device("auto").type != "cpu"
     resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
-    init = runtime.last_run_folder(runs, begin) / "generator.safetensors" if begin else None
+    init = (runtime.last_run_folder(runs, begin) or weights.shipped(begin)) if begin else None
     run = open_run(
         resolved, manifest, runs, name=name, init=init, resume=runtime.last_run_folder(runs, name) or "never"
     )
@@ -55,6 +56,8 @@ def make(name: str, data: Path, runs: Path) -> Path:
         "training_seconds": round(run.seconds),
         "aligned": "similarity",
     }
+    if begin:
+        meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
     path = weights.shipped(name)
     checkpoints.save_generator(path, net.half(), {k: v for k, v in meta.items() if k not in ("network", "args")})
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {run.seconds / 60:.0f} minutes of training")

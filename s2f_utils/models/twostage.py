@@ -28,7 +28,7 @@ def on_colours(base: Tensor, added: Tensor) -> Tensor:
     Its grey part is light and shade, stronger where a colour is strong, so that skin stays skin and hair stays hair; of
     its colours ten grey levels are left: opponents that look at colours ask for speckles otherwise.
     """
-    grey = _grey(added)
+    base, grey = base.clamp(-1, 1), _grey(added)
     tone = (base + 1 + EASE) / (_grey(base) + 1 + EASE)
     return grey * tone + MOST_COLOUR * torch.tanh((added - grey) / MOST_COLOUR)
 

@@ -30,6 +30,7 @@ from s2f_utils.training.pix2pix import Pix2Pix
 from s2f_utils.training.realistic import Realistic
 
 METHODS: dict[str, type[Method]] = {"pix2pix": Pix2Pix, "faithful": Faithful, "realistic": Realistic}
+HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
 # Settings that a resumed run may have changed: its length, and how often it reports and saves.
 MAY_DIFFER = {"total_images", "epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s"}
 
@@ -317,6 +318,10 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
         found |= {"blocks": args["blocks"], **{n: ",".join(map(str, args[n])) for n in ("widths", "fine")}}
     elif net.name == "unet":
         found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
+    if net.name in ("resunet", "twostage") and net.hint_spread.any():
+        found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
+    if "direction" in meta:
+        found["direction"] = meta["direction"]
     if "size_px" in meta:
         found |= {"size_px": int(meta["size_px"])}
         found["load_size_px"] = round(1.0625 * found["size_px"]) if net.name == "unet" else found["size_px"]
