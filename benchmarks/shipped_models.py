@@ -30,7 +30,9 @@ def of_style(manifest: datasets.Manifest, style: str) -> datasets.Manifest:
     return datasets.Manifest(manifest.path, pairs, manifest.settings)
 
 
-def scored(manifest: datasets.Manifest, out: Path, models: dict[str, callable], direction: str) -> list[dict]:
+def scored(
+    manifest: datasets.Manifest, out: Path, models: dict[str, callable], direction: str, patch_seeds: int
+) -> list[dict]:
     """The leaderboard's rows for these models; outputs are saved below `out`."""
     test = manifest.split("test")
     inputs, _ = load_pairs(test, SIZE_PX, direction)
@@ -40,7 +42,9 @@ def scored(manifest: datasets.Manifest, out: Path, models: dict[str, callable], 
             images.save(out / name / f"{pair.id}.png", translate(picture), generated=True)
         entries += leaderboard.find_outputs(f"{name}={out / name}", [pair.id for pair in test])
     say = lambda text: print(text, file=sys.stderr)  # noqa: E731
-    board = leaderboard.build(entries, manifest, patch_seeds=3, direction=direction, open_league=list(models), say=say)
+    board = leaderboard.build(
+        entries, manifest, patch_seeds=patch_seeds, direction=direction, open_league=list(models), say=say
+    )
     return leaderboard.as_dict(board)["rows"]
 
 
@@ -69,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/shipped"))
+    parser.add_argument("--patch-seeds", type=int, default=3, help="times the patch test is repeated (default: 3)")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=RUN")
     args = parser.parse_args()
     pair = candidates.load_pair(device="cpu")
@@ -97,11 +102,13 @@ def main() -> None:
     for name, _, run in (text.partition("=") for text in args.also):
         own[name] = inference.load(run, "cpu", precision="auto").translate
     for style in STYLES:
-        results[f"portraits, {style}"] = scored(of_style(to_photo, style), args.runs / style, own, "sketch-to-photo")
+        results[f"portraits, {style}"] = scored(
+            of_style(to_photo, style), args.runs / style, own, "sketch-to-photo", args.patch_seeds
+        )
     back = datasets.read_manifest(args.data / "photo-to-sketch")
     back = dataclasses.replace(back, pairs=[p for p in back.pairs if p.source.startswith("portraits")])
     results["portraits, photo to sketch"] = scored(
-        back, args.runs / "photo-to-sketch", {"photo-to-sketch": to_sketch.translate}, "photo-to-sketch"
+        back, args.runs / "photo-to-sketch", {"photo-to-sketch": to_sketch.translate}, "photo-to-sketch", 0
     )
     results["nearest"] = nearest_training_faces(of_style(to_photo, "pencil"), args.runs, own["realistic"])
     common.write("shipped_models", results)

@@ -408,6 +408,7 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
             target, number = folder / name, 1
             while target.exists():
                 if target.is_file() and target.read_bytes() == content:
+                    target.touch()  # it is the latest again
                     break
                 number += 1
                 target = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"

@@ -1,4 +1,4 @@
-"""Make the README's pictures: `demo_picture.py RUN DATA` docs/demo.png, `demo_picture.py` alone docs/drawings.png.
+"""Make the README's pictures: `demo_picture.py RUN DATA` docs/demo.png, `demo_picture.py` alone docs/drawings.jpg.
 
 The first: sketches, what the network of a demo run made of them, the truth; the first faces of the test split, not the
 best. The second: example drawings, and what the models that come with the project make of them.
@@ -11,13 +11,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from s2f_utils import candidates, datasets, drawings, evaluation, images, inference, viz  # noqa: E402  (the clone's)
 
-SHOWN = ("long-hair", "plain-man", "glasses", "old-man", "beard", "turned")
+SHOWN = ("long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "turned", "child")
 
 
 def demo(run: Path, data: Path, num: int) -> np.ndarray:
@@ -43,8 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--num", type=int, default=8)
     options = parser.parse_args(arguments)
-    name, picture = ("demo", demo(options.run, options.data, options.num)) if options.data else ("drawings", drawn())
-    print(images.save(ROOT / "docs" / f"{name}.png", picture, generated=True))
+    if options.data:
+        name, picture = "demo.png", demo(options.run, options.data, options.num)
+    else:
+        name, picture = "drawings.jpg", np.asarray(Image.fromarray(drawn()).reduce(2))
+    print(images.save(ROOT / "docs" / name, picture, generated=True))
     return 0
 
 

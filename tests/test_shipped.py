@@ -1,0 +1,115 @@
+"""The models that come with the project: small, there, offline, and of some use."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from s2f_utils import candidates, checkpoints, cli, drawings, faces, images, inference, weights
+from s2f_utils.download import sha256_of
+from s2f_utils.synthetic import draw_face
+from tests.test_cli import command, said
+from tests.test_translate import rgb
+
+
+def test_the_shipped_files_are_here_and_small():
+    sizes = {name: weights.shipped(name).stat().st_size for name in weights.SHIPPED}
+    assert max(sizes.values()) <= 10e6 and sum(sizes.values()) <= 40e6
+    for name in weights.SHIPPED:
+        net, meta = checkpoints.load_network(weights.shipped(name))
+        assert meta["name"] == name and int(meta["size_px"]) == 256 and net.name == "resunet"
+        assert meta["aligned"] == "similarity" and int(meta["training_pairs"]) > 500
+        assert int(meta["images_seen"]) >= 5_000 and "trained" in meta
+        assert all(value.isfinite().all() for value in net.state_dict().values())
+
+
+def test_both_halves_of_the_pair_are_of_one_training():
+    _, meta = checkpoints.load_network(weights.shipped("sketch-to-photo-detail"))
+    assert meta["structure_sha256"] == sha256_of(weights.shipped("sketch-to-photo-faithful"))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Ten drawn faces that no training saw, aligned as the models know them: sketches and photos."""
+    found = {"sketch": [], "photo": []}
+    for index in range(10):
+        face = draw_face(index, size_px=256, seed=991)
+        matrix = faces.alignment(face.landmarks, 256)
+        found["sketch"].append(faces.warp(rgb(face.sketch), matrix, 256, border="paper"))
+        found["photo"].append(faces.warp(face.photo, matrix, 256))
+    return {name: np.stack(pictures) for name, pictures in found.items()}
+
+
+def test_the_shipped_pair_draws_the_face_of_the_sketch_and_nobody_elses(drawn):
+    pair = candidates.load_pair(device="cpu")
+    assert pair.knows_colours
+    made = np.stack([pair.translate(sketch, 0.0) for sketch in drawn["sketch"]]).astype(float)
+
+    def error(answer, truth):
+        return np.abs(answer - truth)[:, 40:220, 50:206].mean(axis=(1, 2, 3))
+
+    own = error(made, drawn["photo"])
+    assert own.mean() < 0.8 * error(drawn["photo"].mean(axis=0)[None], drawn["photo"]).mean()
+    assert own.mean() < 0.8 * error(made, np.roll(drawn["photo"], 1, axis=0)).mean()
+
+
+def test_the_shipped_pair_adds_sharpness_and_varies_colours(drawn):
+    pair = candidates.load_pair(device="cpu")
+    sketch = drawn["sketch"][0]
+    faithful, realistic = (pair.translate(sketch, detail).astype(float) for detail in (0.0, 1.0))
+
+    def roughness(picture):
+        grey = picture.mean(axis=2)
+        return np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
+
+    assert roughness(realistic) > 1.1 * roughness(faithful)
+    colours = [pair.translate(sketch, 0.0, seed, colours=True).mean(axis=(0, 1)) for seed in range(4)]
+    assert np.ptp(np.stack(colours), axis=0).max() > 8  # grey levels
+
+
+def test_photo_to_sketch_draws(drawn):
+    net = inference.load("photo-to-sketch", "cpu")
+    assert net.direction == "photo-to-sketch"
+    made = np.stack([net.translate(photo) for photo in drawn["photo"][:4]]).astype(float)
+    assert np.ptp(made, axis=3).mean() < 12  # grey
+    assert np.percentile(made, 60) > 200 and np.percentile(made, 2) < 140  # dark lines on light paper
+
+
+def test_offline_in_one_command(no_detector, tmp_path):
+    """What a newcomer types first; no detector, no network."""
+    drawing = images.save(tmp_path / "mine.png", drawings.example("glasses"))
+    status, out, err = command("translate", drawing, "--out", tmp_path / "out", "--device", "cpu")
+    assert status == 0, err
+    assert images.GENERATED_NOTE in out and "mine-candidates.png" in out
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def test_command_lines_that_cannot_work_say_what_would(tmp_path, capsys):
+    path = tmp_path / "a.png"
+    images.save(path, rgb(draw_face(1, size_px=64).sketch))
+    for extra, hint in (
+        (["--eyes", "1,2,3,4"], "belong together"),
+        (["--eyes", "9,9,9,9", "--mouth", "9,9"], "are not a face"),
+    ):
+        assert cli.main(["translate", str(path), "--out", str(tmp_path / "out"), *extra]) == 2
+        assert hint in capsys.readouterr().err
+    assert cli.main(["translate", "photo-to-sketch"]) == 2
+    assert "name the drawings after it" in said(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path, capsys):
+    path = images.save(tmp_path / "a.png", drawings.example("glasses"))
+    for extra, hint in (
+        (["--detail", "3"], "--detail must be"),
+        (["--variations", "-3"], "--variations must be"),
+        (["--seed", "99999999999999999999"], "--seed must be"),
+        (["--out", str(path)], "is a file"),
+        (["--fit", "pad"], "--fit is for a model of your own"),
+        (["--eyes", "3000,2300,3200,2300", "--mouth", "3100,2500"], "outside of the picture, which is 420 x 510"),
+    ):
+        assert cli.main(["translate", str(path), "--out", str(tmp_path / "out"), *extra]) == 2
+        assert hint in capsys.readouterr().err
+    assert cli.main(["translate", "sketch-to-photo-detail", str(path), "--out", str(tmp_path / "out")]) == 2
+    assert "leave the model out" in said(capsys)
+    assert not (tmp_path / "out").exists()

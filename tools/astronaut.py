@@ -1,0 +1,36 @@
+"""The shipped models on a photo that scikit-image brings along: to a sketch, and back. The end of `make demo`.
+
+`python tools/astronaut.py OUT.png` writes one sheet: the photo (NASA's portrait of Eileen Collins, in the public
+domain), the sketch that photo-to-sketch draws of it, and what the sketch-to-photo models make of that sketch alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import skimage.data
+
+from s2f_utils import candidates, domain, drawings, faces, images, inference
+
+# As YuNet finds them; given by hand, so that nothing has to be downloaded: eyes, corners of the mouth.
+POINTS = ((203.4, 104.0), (245.9, 108.7), (200.8, 143.6), (238.5, 148.0))
+
+
+def main() -> None:
+    """Write the sheet and say where it is."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("out", type=Path)
+    args = parser.parse_args()
+    whole = skimage.data.astronaut()
+    face = faces.find_face(whole, points=POINTS)
+    matrix = faces.alignment(face.landmarks, 256)
+    photo = faces.warp(whole, matrix, 256)
+    sketch = inference.load("photo-to-sketch", "cpu").translate(photo)
+    found = [candidates.Candidate("its sketch", sketch, 0.0, 0), *candidates.load_pair(device="cpu").candidates(sketch)]
+    shown = drawings.Prepared(photo, whole, matrix, face, domain.look(whole), ())
+    print(images.save(args.out, candidates.sheet(shown, found, first="a photo"), generated=True))
+
+
+if __name__ == "__main__":
+    main()
