@@ -28,6 +28,7 @@ WHITE_FROM = 0.3
 ADVICE = {
     "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",
     "faint": "the lines are faint: scan with more contrast, or have the drawing cleaned up",
+    "strengthened": "the lines were faint and have been strengthened: a scan with more contrast gives a better face",
     "coloured": "the drawing has colours: the models know pencil and ink, and take colours for tones of grey",
     "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch, with --align",
     "rough face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand"

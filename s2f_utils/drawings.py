@@ -88,8 +88,8 @@ def prepare(
     warnings = [] if found.kind == "drawing" else [domain.ADVICE[found.kind]]
     if clean == "always" or (clean == "auto" and is_paper and dirty):
         paper = np.repeat(cleanup.clean(paper, sheet=False).image[..., None], 3, axis=2)
-        if found.kind == "faint":  # of which something may be left now
-            warnings = [domain.ADVICE["no lines"]] if paper.min() > 200 else []
+        if found.kind == "faint":
+            warnings = [domain.ADVICE["no lines" if paper.min() > 200 else "strengthened"]]
     paper, face, notes = _find(paper, points)
     matrix = faces.alignment(face.landmarks, size_px)
     image = faces.warp(paper, matrix, size_px, border="paper")

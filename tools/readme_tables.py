@@ -261,6 +261,8 @@ def portraits_table(results: Path = RESULTS) -> str:
         if r["kind"] != "control" or r["model"].startswith("filtered")
     ]  # fmt: skip
     head = ["sketches", "model", "SSIM ↑", "PSNR ↑", "L1 ↓", "sharpness → 1", "spectrum, dB ↓", "patch AUC → 0.5"]
+    if all(row[-1] == "–" for row in rows):
+        head, rows = head[:-1], [row[:-1] for row in rows]
     return table(head, rows)
 
 
@@ -299,7 +301,13 @@ def _machine(found: dict[str, Any]) -> str:
 TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "README.md": {"bench": speed_table, "quality": quality_table},
     "docs/metrics.md": {"patch-test": patch_table, "traps": traps_table, "metrics-speed": metrics_speed_table},
-    "docs/models.md": {"domain": domain_table},
+    "docs/models.md": {
+        "ablation": ablation_table,
+        "shipped": shipped_table,
+        "portraits": portraits_table,
+        "nearest": nearest_table,
+        "domain": domain_table,
+    },
 }
 
 
