@@ -503,7 +503,7 @@ def test_points_that_are_no_face_and_names_that_are_nobodys_are_said(tmp_path, d
     recipe = Recipe(size_px=64, align="face", styles=("pencil",), fallback="centre")
     make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe, points=table)
     shown = capsys.readouterr().err
-    assert "the order is the eye on the picture's left" in shown and "no picture's: nobody.png" in shown
+    assert "the order is the eye on the left" in shown and "no picture's: nobody.png" in shown
     assert {row["id"] for row in read(tmp_path / "out")} == {"0", "2"}
     table.write_text(f"{head}\n1.png,nan,50,40,50,60,90\n")
     with pytest.raises(DataPrepError, match="line 2 has no six numbers"):
