@@ -130,7 +130,7 @@ def _find(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, fac
             return turned, face, notes
     face = faces.find_face(paper, drawing=True, fallback="cascade", detector="none")
     advice = domain.ADVICE["no face" if face.method == "centre" else "rough face"]
-    return paper, face, [f"{advice} (the detector cannot be used: {problem})" if problem else advice]
+    return paper, face, [f"{advice} (the detector cannot be used: {problem.partition(' (')[0]})" if problem else advice]
 
 
 def _quarters(paper: np.ndarray) -> int:
