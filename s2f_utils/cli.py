@@ -241,11 +241,11 @@ def run_translate(args: argparse.Namespace) -> int:
     if bool(args.eyes) != bool(args.mouth):
         raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
     paths = find_pictures(args.inputs[1:] if model else args.inputs)
-    _check_options(args, model)
+    several = not model or any(getattr(args, name) is not None for name in _OF_CANDIDATES)
+    _check_options(args, model, several)
     if args.eyes and len(paths) > 1:
         raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
     runtime.seed_everything(args.seed or 0)
-    several = not model or any(getattr(args, name) is not None for name in _OF_CANDIDATES)
     work = _with_pair(args, model) if several else _with_model(args, model)
     bad = 0
     for path in tqdm(paths, desc="translating", unit="image", disable=len(paths) < 2):
@@ -262,14 +262,13 @@ def run_translate(args: argparse.Namespace) -> int:
 _OF_CANDIDATES, _OF_MODELS = ("clean", "detail", "variations", "frame"), ("mode", "fit", "align")
 
 
-def _check_options(args: argparse.Namespace, model: str | None) -> None:
+def _check_options(args: argparse.Namespace, model: str | None, several: bool) -> None:
     from s2f_utils.weights import DETAIL, FAITHFUL
 
-    if not model:
-        for name in _OF_MODELS:
-            if getattr(args, name):
-                raise ValueError(f"--{name} is for a model of your own: name one before the drawings, or leave it out")
-    elif model == DETAIL:
+    if several and (given := next((name for name in _OF_MODELS if getattr(args, name)), None)):
+        others = ", ".join(f"--{name}" for name in _OF_CANDIDATES)
+        raise ValueError(f"--{given} is for a model of your own, named before the drawings, and goes without {others}")
+    if model == DETAIL:
         raise ValueError(f"{DETAIL} only adds detail to {FAITHFUL}: leave the model out, and both are used")
     if args.detail is not None and not 0 <= args.detail <= 1:
         raise ValueError(f"--detail must be from 0 (faithful) to 1 (realistic), got {args.detail:g}")

@@ -17,7 +17,7 @@ CLEAN = ("auto", "always", "never")
 EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
-SURER = 0.05  # by so much a turned drawing's score must be higher; of ten upright ones all were, by 0.09 and more
+SURER = 0.05  # by so much a turned drawing's score must be higher; turned, the ten examples score lower by 0.09 or more
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
 
 
@@ -67,8 +67,8 @@ def prepare(
     points: hand-given eyes and mouth in pixels of the drawing as it is (see `faces.find_face`). clean: "auto"
     (`needs_cleaning`), "always" or "never"; a sheet that lies in the picture is cut out unless it is "never". Without
     points the face is looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's
-    cascade, and is then taken to fill the picture, with a warning. Raises ValueError for other arrays and what else
-    cannot be, FaceError for points that are no face or lie outside of the picture.
+    cascade, and is then taken to fill the picture, with a warning. Raises ValueError for other arrays, for less than 16
+    pixels, and for points that are not numbers, FaceError for points that are no face or lie outside of the picture.
     """
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")

@@ -110,6 +110,8 @@ def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path,
     ):
         assert cli.main(["translate", str(path), "--out", str(tmp_path / "out"), *extra]) == 2
         assert hint in capsys.readouterr().err
+    assert cli.main(["translate", "photo-to-sketch", str(path), "--detail", "0.5", "--align"]) == 2
+    assert "goes without --clean" in said(capsys)
     assert cli.main(["translate", "sketch-to-photo-detail", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "leave the model out" in said(capsys)
     assert not (tmp_path / "out").exists()

@@ -1,7 +1,7 @@
 """Train the shipped models and write them to s2f_utils/shipped; what was stopped goes on where it stopped.
 
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
-all). On two CPU cores each takes less than an hour, on a GPU minutes. Nothing is chosen by the test people; scores on
+all). How long that took stands in docs/models.md. Nothing is chosen by the test people; scores on
 them are measured by benchmarks/shipped_models.py.
 """
 
