@@ -20,6 +20,7 @@ from s2f_utils.models.twostage import TwoStage
 from s2f_utils.weights import DETAIL, FAITHFUL
 
 TILE_PX = 256  # of a sheet of candidates
+DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Pair:
             net.amount = 1.0
 
     def candidates(
-        self, image: np.ndarray, seed: int = 1, num_variations: int = 1, *, detail: float = 1.0
+        self, image: np.ndarray, seed: int = 1, num_variations: int = 1, *, detail: float = DETAIL_OF_DRAWINGS
     ) -> list[Candidate]:
         """Faithful, realistic (as far as `detail` goes), and variations: other fine detail and, where the models
         know them, other colours.

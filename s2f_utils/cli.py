@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     translate.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
     alone = translate.add_argument_group("without MODEL, or with a run of 'realistic'")
     alone.add_argument("--clean", choices=["auto", "always", "never"], help="clean the paper up (default: auto)")
-    alone.add_argument("--detail", type=float, metavar="X", help="0 (faithful) to 1 (realistic, invented; default)")
+    alone.add_argument("--detail", type=float, metavar="X", help="invented detail, from 0 to 1; default 0.5")
     alone.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
     alone.add_argument("--frame", choices=["square", "paper"], help="paper: lay the face back onto the drawing")
     given = translate.add_argument_group("with MODEL")

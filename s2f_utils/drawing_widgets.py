@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils import images
-from s2f_utils.candidates import Pair
+from s2f_utils.candidates import DETAIL_OF_DRAWINGS, Pair
 from s2f_utils.drawings import Prepared
 
 MOST_PX = 640  # larger drawings are shown smaller; points are always in the drawing's own pixels
@@ -111,7 +111,9 @@ def detail_slider(pair: Pair, prepared: Prepared) -> Any:
     """
     import ipywidgets
 
-    detail = ipywidgets.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="invented detail")
+    detail = ipywidgets.FloatSlider(
+        value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail"
+    )
     seed = ipywidgets.IntSlider(value=0, min=0, max=50, description="seed")
     colours = ipywidgets.Checkbox(value=False, description="colours at random, too", disabled=not pair.knows_colours)
     for control in (detail, seed):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_utils import candidates, images
+from s2f_utils.candidates import DETAIL_OF_DRAWINGS
 from s2f_utils.drawings import Prepared, onto_paper, prepare
 
 FRAMES = ("square", "paper")
@@ -39,7 +40,7 @@ def translate_drawing(
     frame: str = "square",
     seed: int = 1,
     num_variations: int = 1,
-    detail: float = 1.0,
+    detail: float = DETAIL_OF_DRAWINGS,
 ) -> Translated:
     """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
 

@@ -54,7 +54,7 @@ def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing,
     for path in done.files:
         with Image.open(path) as picture:
             assert picture.text["Description"] == images.GENERATED_NOTE
-    assert images.read_notes(done.files[3]) == {"candidate": "variation", "detail": "1", "seed": "1"}
+    assert images.read_notes(done.files[3]) == {"candidate": "variation", "detail": "0.5", "seed": "1"}
     pictures = [c.picture for c in done.candidates]
     assert all(p.shape == (SIZE, SIZE, 3) for p in pictures)
     assert len({p.tobytes() for p in pictures}) == 3  # three different answers
