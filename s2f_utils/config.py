@@ -104,9 +104,9 @@ class RealisticConfig(FaithfulConfig):
     detail_blocks: int = 1  # as `blocks`
     detail_init: str = ""  # a name, run or file: begin with the network that adds detail there; "": with none
     lambda_ssim: float = 0.8
-    lambda_gan: float = 0.012  # weight of the adversarial loss (hinge)
+    lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
     lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
-    lr_g: float = 8e-4
+    lr_g: float = 6e-4
     lr_d: float = 1e-3
     beta1: float = 0.5
     disc_filters: int = 32  # channels of the discriminators' first layers
