@@ -38,10 +38,10 @@ ABLATION: dict[str, tuple[str, dict, str | None]] = {
     ),
     "without dropout": ("faithful", SHORT_F | {"dropout": 0.0}, None),
     "without averaged weights": ("faithful", SHORT_F | {"ema_half_life_images": 0.0}, None),
-    "from the shipped weights": ("faithful", SHORT_F, "sketch-to-photo-faithful"),
+    "from the shipped weights": ("faithful", SHORT_F | {"hint_share": 0.0}, "sketch-to-photo-faithful"),
     "realistic": ("realistic", SHORT_R, "faithful"),
     "realistic, opponents of twice the weight": ("realistic", SHORT_R | {"lambda_gan": 0.012}, "faithful"),
-    "realistic, detail from nothing": (
+    "realistic, detail from nothing, with the default settings": (
         "realistic",
         {"total_images": 3_000},
         "faithful",

@@ -8,7 +8,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,18 +57,16 @@ def finished_run(
 ) -> Path:
     """The folder of the finished run of this name and these settings; trained, or trained to its end, if need be."""
     from s2f_utils import config
-    from s2f_utils.tracking import read_log
+    from s2f_utils.training.init import settings_of
     from s2f_utils.training.loop import train
-    from s2f_utils.training.run import open_run
+    from s2f_utils.training.run import finished, open_run
 
     has_gpu = runtime.pick_device("auto").type != "cpu"
-    resolved = config.resolve(method, "full", changes, has_gpu=has_gpu)
-    last = runtime.last_run_folder(runs, name)
-    if last:
-        _, events = read_log(last)
-        same = json.loads((last / "config.json").read_text(encoding="utf-8"))["config"] == asdict(resolved.config)
-        if same and events and events[-1].get("reason") == "done":
-            return last
+    begun_with = settings_of(init, method) if init else {}
+    resolved = config.resolve(method, "full", changes, has_gpu=has_gpu, begun_with=begun_with)
+    done = finished(resolved, manifest, runs, name=name, init=init)
+    if done:
+        return done
     run = open_run(resolved, manifest, runs, name=name, init=init)
     if train(run) != "done":
         raise SystemExit("interrupted; all is saved: run the same command again")

@@ -36,7 +36,6 @@ def bare(size_px: int, batch_size: int, precision: str, memory_format: str, *, f
 
     def step():
         model.step(a, b, live)
-        model.end_step()
 
     return step
 

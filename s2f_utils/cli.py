@@ -70,13 +70,13 @@ def parser() -> argparse.ArgumentParser:
     translate.add_argument(
         "--out", default="translated", metavar="DIR", help="folder for the PNGs (default: translated)"
     )
-    translate.add_argument("--seed", type=int, help="of the variation, and for --mode paper (default: 1, 0)")
+    translate.add_argument("--seed", type=int, help="of what is invented (default: 1 for the variation, else 0)")
     translate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     translate.add_argument(
         "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels as shown"
     )
     translate.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
-    alone = translate.add_argument_group("without MODEL, or with a run of 'realistic'")
+    alone = translate.add_argument_group("without MODEL; one of these with a run of 'realistic': its candidates")
     alone.add_argument("--clean", choices=["auto", "always", "never"], help="clean the paper up (default: auto)")
     alone.add_argument("--detail", type=float, metavar="X", help="invented detail, from 0 to 1; default 0.5")
     alone.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
@@ -95,7 +95,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("model", help="run folder, .safetensors or .pth file")
     evaluate.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
     evaluate.add_argument("--split", default="test", choices=["train", "val", "test"], help="default: test")
-    evaluate.add_argument("--out", metavar="DIR", help="folder for the results; default: a new one beside the model")
+    evaluate.add_argument(
+        "--out", metavar="DIR", help="folder for the results; default: a new one beside the model, or in runs"
+    )
     evaluate.add_argument("--mode", action="append", choices=["deterministic", "paper"], help=_MODE_HELP)
     evaluate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     evaluate.add_argument(
@@ -174,13 +176,15 @@ def run_train(args: argparse.Namespace) -> int:
     """`s2f train`."""
     from s2f_utils import config, runtime
     from s2f_utils.datasets import read_manifest
+    from s2f_utils.training.init import settings_of, settings_of_detail
     from s2f_utils.training.loop import train
-    from s2f_utils.training.run import open_run, settings_of
+    from s2f_utils.training.run import open_run
 
     profile = config.profile_name(asked=args.profile)
     overrides = _settings(args.method, args.settings)
     device = runtime.pick_device(args.device)
     begun_with = settings_of(args.init, args.method) if args.init else {}
+    begun_with |= settings_of_detail(overrides["detail_init"]) if overrides.get("detail_init") else {}
     has_gpu = device.type != "cpu"
     resolved = config.resolve(args.method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
     manifest = read_manifest(args.data)
@@ -200,7 +204,8 @@ def run_train(args: argparse.Namespace) -> int:
         init=args.init,
     )
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
-    print(f"{run.folder} {how}: {run.method}, profile {profile}, {device.type}, {run.precision.name}; pairs: {counts}")
+    length = f"{run.total_images:,} images, profile {profile}, {device.type}, {run.precision.name}"
+    print(f"{run.folder} {how}: {run.method}, {length}; pairs: {counts}")
     reason = train(run)
     if reason == "interrupted":
         print(
@@ -286,6 +291,8 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path, np.ndar
     from s2f_utils.translate import free_path
 
     translator = load(model, args.device)
+    if hasattr(translator.net, "set_seed"):  # of the detail that it invents
+        translator.net.set_seed(args.seed or 0)
     kind = translator.direction.rsplit("-", 1)[1]
 
     def work(path: Path, picture: np.ndarray) -> None:
@@ -353,13 +360,19 @@ def _free_folder(parent: Path, name: str) -> Path:
 
 def run_evaluate(args: argparse.Namespace) -> int:
     """`s2f evaluate`."""
+    from s2f_utils import weights
     from s2f_utils.datasets import read_manifest
     from s2f_utils.evaluation import evaluate
     from s2f_utils.inference import find_generator, load
 
     manifest = read_manifest(args.data)
     translator = load(args.model, args.device)
-    out = Path(args.out) if args.out else _free_folder(find_generator(args.model).parent, f"evaluation-{args.split}")
+    if args.out:
+        out = Path(args.out)
+    elif args.model in weights.SHIPPED:  # nothing is written where the project is installed
+        out = _free_folder(Path("runs"), f"evaluation-{args.model}-{args.split}")
+    else:
+        out = _free_folder(find_generator(args.model).parent, f"evaluation-{args.split}")
     name = translator.meta.get("method", Path(args.model).stem)
     names = _metric_names(args.metrics)
     result = evaluate(

@@ -224,7 +224,9 @@ class Resolved:
 
     def changed(self) -> dict[str, tuple[Any, str]]:
         """The fields that differ from the paper's: name → (value, origin)."""
-        return {k: (getattr(self.config, k), v) for k, v in self.origin.items() if v != "paper"}
+        paper = type(self.config)()
+        found = {k: (getattr(self.config, k), v) for k, v in self.origin.items()}
+        return {k: (value, v) for k, (value, v) in found.items() if value != getattr(paper, k)}
 
 
 def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
@@ -267,8 +269,9 @@ def resolve(
 ) -> Resolved:
     """The configuration of a method under a profile, with a person's `overrides` on top.
 
-    begun_with: what the model that training begins with asks for (`training.run.settings_of`), above the profile's.
+    begun_with: what the model that training begins with asks for (`training.init.settings_of`), above the profile's.
 
+    A length among the overrides (`epochs` or `total_images`) stands above a profile's length and time budget.
     Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
     """
     if method not in CONFIGS:
@@ -278,7 +281,10 @@ def resolve(
     layers = [(f"profile {profile}", PROFILES[profile].get(method, {}))]
     if not has_gpu:
         layers.append((f"profile {profile} on a CPU", PROFILES[profile].get(f"{method}@cpu", {})))
-    layers += [("the model it begins with", dict(begun_with or {})), ("yours", dict(overrides or {}))]
+    yours = dict(overrides or {})
+    length = {"total_images", "epochs"} & set(yours)
+    no_other = {"total_images": 0, "time_budget_s": 0.0} if length else {}  # a length that one asks for is not cut
+    layers += [("the model it begins with", dict(begun_with or {})), ("your length", no_other), ("yours", yours)]
     values: dict[str, Any] = {}
     origin = {f.name: "paper" for f in dataclasses.fields(CONFIGS[method])}
     for source, layer in layers:
@@ -383,5 +389,14 @@ def _validate_resunet(config: FaithfulConfig, need: Callable[[bool, str], None])
         need(getattr(config, name, 1) > 0, f"{name} must be more than 0, got {getattr(config, name, 1)}")
     for name in ("dropout", "hint_share"):
         need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")
-    for name in ("weight_decay", "max_norm"):
-        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    for name in ("weight_decay", "max_norm", "lambda_l1", "lambda_ssim", "lambda_gan", "lambda_features"):
+        need(getattr(config, name, 0) >= 0, f"{name} must be 0 or more, got {getattr(config, name, 0)}")
+    if isinstance(config, RealisticConfig):
+        deepest = max(int(n) for n in f"{config.disc_layers},{config.disc_layers_colour}".split(",") if n)
+        least_px = 2 ** (deepest + 1) + 8  # so that two patches or more are left, for the norm
+        side = config.disc_crop_px or config.size_px
+        need(
+            side >= least_px,
+            f"disc_crop_px must be 0 (whole pictures, {config.size_px} px) or {least_px} or more with {deepest} layers"
+            f" in a discriminator, got {config.disc_crop_px}",
+        )

@@ -52,6 +52,8 @@ def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if mode == "paper":
+        if not any(isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.Dropout) for module in net.modules()):
+            raise ValueError(f"mode paper is for pix2pix: a {getattr(net, 'name', 'network')} has one way to answer")
         with _paper_mode(net):
             return torch.cat([net(one) for one in x.split(1)])
     was_training = net.training

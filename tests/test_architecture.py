@@ -49,7 +49,7 @@ ALLOWED = {
     "pages": {"images"},
     "report": {"config", "evaluation", "images", "metrics", "pages", "tracking", "viz"},
     "training": {
-        "training", "augment", "checkpoints", "config", "datasets", "images", "inference", "live", "losses",
+        "training", "augment", "checkpoints", "config", "datasets", "download", "images", "inference", "live", "losses",
         "metrics", "models", "runtime", "tracking", "viz",
     },
     "widgets": {"images", "live"},

@@ -36,6 +36,31 @@ def test_the_cpu_has_its_own_demo():
     assert config.resolve("pix2pix", "demo").origin["base_filters"] == "profile demo on a CPU"
 
 
+@pytest.mark.parametrize("method", config.CONFIGS)
+def test_a_length_that_one_asks_for_is_not_cut_by_a_profile(method):
+    for profile in ("demo", "fast"):
+        found = config.resolve(method, profile, {"epochs": 50.0}).config
+        assert (found.epochs, found.total_images, found.time_budget_s) == (50.0, 0, 0)
+        found = config.resolve(method, profile, {"total_images": 1_000}).config
+        assert (found.total_images, found.time_budget_s) == (1_000, 0)
+        found = config.resolve(method, profile, {"total_images": 1_000, "time_budget_s": 9.0}).config
+        assert (found.total_images, found.time_budget_s) == (1_000, 9.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"disc_crop_px": 16}, "disc_crop_px must be 0 .* or 24 or more with 3 layers"),
+        ({"disc_crop_px": -5}, "disc_crop_px must be"),
+        ({"lambda_gan": -1.0}, "lambda_gan must be 0 or more"),
+        ({"disc_layers": ""}, "disc_layers must be 1 or more whole numbers"),
+    ],
+)
+def test_impossible_opponents_are_refused(change, message):
+    with pytest.raises(config.ConfigError, match=message):
+        config.resolve("realistic", "full", change)
+
+
 def test_profile_comes_from_the_environment_first(monkeypatch):
     monkeypatch.setenv("S2F_PROFILE", "fast")
     assert config.profile_name("full") == "fast"

@@ -41,6 +41,12 @@ def test_paper_mode_is_the_published_test_script(net):
     assert not torch.equal(found, inference.generate(net.eval(), x, "paper"))
 
 
+def test_paper_mode_is_refused_where_it_would_change_nothing():
+    ours = models.build("resunet", widths=(8, 16), fine=(8, 8), blocks=1)
+    with pytest.raises(ValueError, match="mode paper is for pix2pix: a resunet"):
+        inference.generate(ours, torch.zeros(1, 3, 64, 64), "paper")
+
+
 def test_unknown_mode_is_an_error(net):
     with pytest.raises(ValueError, match="deterministic, paper"):
         inference.generate(net, torch.zeros(1, 3, 64, 64), "fast")

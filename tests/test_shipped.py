@@ -115,3 +115,12 @@ def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path,
     assert cli.main(["translate", "sketch-to-photo-detail", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "leave the model out" in said(capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_scores_of_a_shipped_model_are_not_written_into_the_package(faces_manifest, tmp_path, monkeypatch, capsys):
+    data = faces_manifest.resolve()
+    monkeypatch.chdir(tmp_path)
+    before = sorted(weights.SHIPPED_FOLDER.rglob("*"))
+    assert cli.main(["evaluate", "photo-to-sketch", "--data", str(data), "--device", "cpu", "--metrics", "l1"]) == 0
+    assert (tmp_path / "runs" / "evaluation-photo-to-sketch-test" / "metrics.json").is_file()
+    assert sorted(weights.SHIPPED_FOLDER.rglob("*")) == before

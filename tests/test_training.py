@@ -15,10 +15,11 @@ import torch
 from s2f_utils import checkpoints, datasets, models
 from s2f_utils.config import ConfigError, resolve
 from s2f_utils.tracking import read_log
+from s2f_utils.training.init import settings_of, settings_of_detail
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.pix2pix import pix2pix_step
 from s2f_utils.training.realistic import Discriminators
-from s2f_utils.training.run import open_run, settings_of
+from s2f_utils.training.run import finished, open_run
 
 EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
 
@@ -125,12 +126,13 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
     assert settings_of(run.folder, "realistic") == asked | {
         "detail_widths": "8,16", "detail_fine": "8,8", "detail_blocks": 1
     }  # fmt: skip
+    assert settings_of_detail(run.folder) == {"detail_widths": "8,16", "detail_fine": "8,8", "detail_blocks": 1}
 
     again = resolve("realistic", "full", values | small | {"detail_init": str(run.folder)}, begun_with=asked)
     begun = open_run(again, manifest, tmp_path, init=start_from, device="cpu", progress=False)
     kept = begun.model.net_g.detail.state_dict()
     assert all(torch.equal(v, kept[k]) for k, v in whole.detail.state_dict().items())
-    with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
+    with pytest.raises(checkpoints.CheckpointError, match="settings of the checkpoint .detail_widths"):
         wrong = resolve("realistic", "full", values | small | {"detail_init": str(start_from)}, begun_with=asked)
         open_run(wrong, manifest, tmp_path, init=start_from, device="cpu", progress=False)
 
@@ -141,6 +143,47 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
         open_run(resolved, manifest, tmp_path, resume="never", device="cpu", progress=False)
     with pytest.raises(checkpoints.CheckpointError, match="is a resunet, which pix2pix does not train"):
         settings_of(start_from, "pix2pix")
+
+
+def test_a_run_goes_on_only_with_the_model_that_it_began_with(manifest, tmp_path):
+    first, other = (run_of("faithful", manifest, tmp_path / name, total_images=n) for name, n in (("a", 2), ("b", 4)))
+    for run in (first, other):
+        train(run, progress=False)
+    start_from = first.folder / "generator.safetensors"
+    resolved = resolve("faithful", "full", settings_of(first.folder, "faithful") | {"total_images": 8, "batch_size": 2})
+
+    def begin(**options):
+        return open_run(resolved, manifest, tmp_path, init=start_from, device="cpu", progress=False, **options)
+
+    def is_finished():
+        return finished(resolved, manifest, tmp_path, init=start_from)
+
+    assert is_finished() is None
+    run = begin()
+    assert train(run, callbacks=[StopAt(4)], progress=False) == "stopped"
+    assert is_finished() is None and begin().folder == run.folder
+    assert train(begin(), progress=False) == "done" and is_finished() == run.folder
+    assert finished(resolve("faithful", "full", {"total_images": 8}), manifest, tmp_path, init=start_from) is None
+
+    start_from.write_bytes((other.folder / "generator.safetensors").read_bytes())  # trained on, by the same name
+    assert is_finished() is None
+    with pytest.raises(checkpoints.CheckpointError, match="did not begin with .* as it is now"):
+        begin(resume=run.folder)
+    start_from.unlink()  # what it began with is not needed to go on
+    assert open_run(resolved, manifest, tmp_path, resume=run.folder, device="cpu", progress=False).images_seen == 8
+
+
+@pytest.mark.parametrize("method", ["faithful", "realistic"])
+def test_our_own_methods_train_in_float16(method, manifest, tmp_path, monkeypatch):
+    """With the CPU's gradient scaler; the realistic model's discriminators step twice for one step of the generator."""
+    from s2f_utils import runtime
+
+    precision = runtime.Precision(torch.device("cpu"), torch.float16, True)
+    monkeypatch.setattr(runtime, "pick_precision", lambda *_: precision)
+    run = run_of(method, manifest, tmp_path)
+    before = {k: v.clone() for k, v in run.model.net_g.state_dict().items()}
+    assert run.model.scaler.is_enabled() and train(run, progress=False) == "done"
+    assert any(not torch.equal(v, before[k]) for k, v in run.model.net_g.state_dict().items())
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -240,7 +283,7 @@ from pathlib import Path
 sys.path.insert(0, {root!r})
 from s2f_utils import checkpoints, config, datasets
 from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run, settings_of
+from s2f_utils.training.run import open_run
 resolved = config.resolve("pix2pix", "full", {settings!r})
 run = open_run(resolved, datasets.read_manifest({manifest!r}), {runs!r}, device="cpu", resume="auto", progress=False)
 print("images", run.images_seen, flush=True)

@@ -1,8 +1,8 @@
 """Train the shipped models and write them to s2f_utils/shipped; what was stopped goes on where it stopped.
 
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
-all). How long that took stands in docs/models.md. Nothing is chosen by the test people; scores on
-them are measured by benchmarks/shipped_models.py.
+all). How long that took stands in docs/models.md. Nothing is chosen by the test people; scores on them are measured by
+benchmarks/shipped_models.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from s2f_utils import checkpoints, config, datasets, runtime, weights
 from s2f_utils.download import sha256_of
 from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
+from s2f_utils.training.run import finished, open_run
 
 # Drawings by hand have odd proportions: more bending than for pairs of one artist.
 WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}
@@ -24,7 +24,8 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "faithful", "sketch-to-photo", None, {"total_images": 32_000, "hint_share": 0.5, **WARPS}
     ),
     "sketch-to-photo-detail": (
-        "realistic", "sketch-to-photo", "sketch-to-photo-faithful", {"total_images": 10_000, "hint_share": 0.5, **WARPS}
+        "realistic", "sketch-to-photo", "sketch-to-photo-faithful",
+        {"total_images": 10_000, "hint_share": 0.5, "lr_g": 8e-4, "lambda_gan": 0.012, **WARPS},
     ),
     "photo-to-sketch": (
         "faithful", "photo-to-sketch", None,
@@ -40,27 +41,29 @@ def make(name: str, data: Path, runs: Path) -> Path:
     has_gpu = runtime.pick_device("auto").type != "cpu"
     resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
     init = (runtime.last_run_folder(runs, begin) or weights.shipped(begin)) if begin else None
-    run = open_run(
-        resolved, manifest, runs, name=name, init=init, resume=runtime.last_run_folder(runs, name) or "never"
-    )
-    if run.images_seen < run.total_images and train(run) != "done":
-        raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
-    net, meta = checkpoints.load_network(run.folder / "generator.safetensors")
+    trained = finished(resolved, manifest, runs, name=name, init=init)
+    if trained is None:
+        run = open_run(resolved, manifest, runs, name=name, init=init)
+        if train(run) != "done":
+            raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
+        trained = run.folder
+    seconds = checkpoints.load_torch_file(trained / "resume.pt")["seconds"]
+    net, meta = checkpoints.load_network(trained / "generator.safetensors")
     if net.name == "twostage":  # its first stage is a file of its own
         net = net.detail
         net.name = "resunet"
     meta |= {
         "name": name,
-        "trained": datetime.date.today().isoformat(),
+        "trained": datetime.date.fromtimestamp((trained / "generator.safetensors").stat().st_mtime).isoformat(),
         "training_pairs": len(manifest.split("train")),
-        "training_seconds": round(run.seconds),
+        "training_seconds": round(seconds),
         "aligned": "similarity",
     }
     if begin:
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
     path = weights.shipped(name)
     checkpoints.save_generator(path, net.half(), {k: v for k, v in meta.items() if k not in ("network", "args")})
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {run.seconds / 60:.0f} minutes of training")
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
     return path
 
 

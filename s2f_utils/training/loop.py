@@ -118,7 +118,6 @@ def train(
                 for group in opt.param_groups:
                     group["lr"] = live[name] * factor
             losses = step(model, a, b, live)
-            model.end_step()
             before, run.images_seen = run.images_seen, run.images_seen + num
             if run.ema:
                 run.ema.update(num, run.images_seen)

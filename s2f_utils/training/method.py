@@ -76,11 +76,8 @@ class Method(ABC):
             self.scaler.unscale_(opt)
             nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], max_norm)
         self.scaler.step(opt)
-
-    def end_step(self) -> None:
-        """What is due once all optimisers have stepped: the next gradient scale, in float16."""
         if self.scaler.is_enabled():
-            self.scaler.update()
+            self.scaler.update()  # at once: an optimiser may step twice for one step of the other
 
     @abstractmethod
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

@@ -19,18 +19,17 @@ import torch
 
 from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
-from s2f_utils.config import CONFIGS, ConfigError, RealisticConfig, Resolved, TrainConfig
+from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
 from s2f_utils.datasets import DataError, Manifest, PairedData
-from s2f_utils.inference import find_generator
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
 from s2f_utils.training.faithful import Faithful
+from s2f_utils.training.init import begins_alike, facts_of, load_init
 from s2f_utils.training.method import Method
 from s2f_utils.training.pix2pix import Pix2Pix
 from s2f_utils.training.realistic import Realistic
 
 METHODS: dict[str, type[Method]] = {"pix2pix": Pix2Pix, "faithful": Faithful, "realistic": Realistic}
-HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
 # Settings that a resumed run may have changed: its length, and how often it reports and saves.
 MAY_DIFFER = {"total_images", "epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s"}
 
@@ -176,13 +175,13 @@ def open_run(
 ) -> TrainingRun:
     """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
 
-    `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings and pairs, else
-    starts a new one; "never" starts a new one; a folder takes up that run, and raises CheckpointError if it does not
-    fit. `init`: a model, as `inference.find_generator` knows it, whose generator (and nothing else) to start from.
-    Raises DataError, ConfigError or CheckpointError before anything is written.
+    `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings, pairs and model
+    to begin with, else starts a new one; "never" starts a new one; a folder takes up that run, and raises
+    CheckpointError if it does not fit. `init`: a model, as `inference.find_generator` knows it, whose generator (and
+    nothing else) to start from. Raises DataError, ConfigError or CheckpointError before anything is written.
     """
     config = resolved.config
-    method = next(key for key, kind in CONFIGS.items() if type(config) is kind)
+    method = _method_of(config)
     torch_device = runtime.pick_device(device)
     precision = runtime.pick_precision(torch_device, config.precision, config.memory_format)
     train_pairs = manifest.split("train")
@@ -190,7 +189,8 @@ def open_run(
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     total = config.total_images or round(config.epochs * config.copies * len(train_pairs))
     ids = [pair.id for pair in train_pairs]
-    folder, state = _find_resume(resume, runs, name or method, config, total, ids, init)
+    begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
+    folder, state = _find_resume(resume, runs, name or method, config, total, ids, begins)
     is_new = folder is None
     if is_new and init is None and METHODS[method].needs_init:
         raise ConfigError(
@@ -200,10 +200,8 @@ def open_run(
         total = min(total, _images_in_time(method, config, precision)) if is_new else state["total_images"]
     runtime.seed_everything(config.seed)
     model = METHODS[method](config, precision)
-    if init is not None:
-        _load_init(model.net_g, init)
-    if isinstance(config, RealisticConfig) and config.detail_init:
-        _load_detail(model.net_g.detail, config.detail_init)
+    if is_new:
+        load_init(model.net_g, init, getattr(config, "detail_init", ""))
     ema = checkpoints.EMA(model.net_g, config.ema_half_life_images) if config.ema_half_life_images else None
     if ema:
         precision.prepare(ema.net)
@@ -222,7 +220,7 @@ def open_run(
     if is_new:
         facts = {"method": method, "config": dataclasses.asdict(config), "origin": resolved.origin}
         facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings, "total_images": total}
-        facts |= {"init": str(init) if init else None, "precision": precision.name, "device": torch_device.type}
+        facts |= {**begins, "precision": precision.name, "device": torch_device.type}
         with images.atomic_path(folder / "config.json") as temporary:
             temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
     else:
@@ -241,7 +239,6 @@ def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precisi
     for _ in range(3 + num_steps):
         began = time.monotonic()
         float(model.step(a, b, model.live_values())["loss_l1"])  # reading a value waits for the device
-        model.end_step()
         seconds.append(time.monotonic() - began)
     per_step = 1.1 * statistics.median(seconds[3:])  # a tenth more for data, log, samples and saves
     return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
@@ -272,62 +269,36 @@ def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float]
     return values, ranges
 
 
-def _load_init(net_g: torch.nn.Module, path: str | Path) -> None:
-    given, _ = checkpoints.load_network(find_generator(path))
-    wanted, name = net_g, net_g.name
-    if name == "twostage" and given.name == "resunet":  # its first stage
-        wanted, name = net_g.structure, "resunet"
-    _load_into(wanted, name, given, path)
-
-
-def _load_detail(detail: torch.nn.Module, path: str | Path) -> None:
-    given, _ = checkpoints.load_network(find_generator(path))
-    given = given.detail if given.name == "twostage" else given
-    _load_into(detail, "resunet", given, path)
-
-
-def _load_into(wanted: torch.nn.Module, name: str, given: torch.nn.Module, path: str | Path) -> None:
-    given_name = getattr(given, "name", name)
-    if (given_name, _without_dropout(given.args)) != (name, _without_dropout(wanted.args)):
-        raise checkpoints.CheckpointError(
-            f"{path}: is a {given_name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
-            " choose the settings of the checkpoint (widths, blocks, fine; or size_px, base_filters, norm)"
-        )
-    wanted.load_state_dict(given.state_dict())
-
-
-def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
-    """A network's arguments but for dropout, which has no weights and which state dicts do not know."""
-    inside = {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items()}
-    return {k: v for k, v in inside.items() if k != "dropout"}
-
-
-def settings_of(init: str | Path, method: str) -> dict[str, Any]:
-    """The settings that a run of this method needs to begin with this model: its size and its network's arguments.
-
-    init: as in `inference.find_generator`. Raises what loading the model raises, and CheckpointError where the method
-    trains other networks.
+def finished(
+    resolved: Resolved,
+    manifest: Manifest,
+    runs: str | Path = "runs",
+    *,
+    name: str | None = None,
+    init: str | Path | None = None,
+) -> Path | None:
+    """The newest run of this name, if it is trained to its end with these settings, pairs and model to begin with;
+    else None. Arguments as of `open_run`.
     """
-    net, meta = checkpoints.load_network(find_generator(init))
-    found: dict[str, Any] = {}
-    args = net.args
-    if net.name == "twostage":
-        found = {f"detail_{n}": ",".join(map(str, args["detail"][n])) for n in ("widths", "fine")}
-        found["detail_blocks"], args = args["detail"]["blocks"], args["structure"]
-    if net.name in ("resunet", "twostage"):
-        found |= {"blocks": args["blocks"], **{n: ",".join(map(str, args[n])) for n in ("widths", "fine")}}
-    elif net.name == "unet":
-        found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
-    if net.name in ("resunet", "twostage") and net.hint_spread.any():
-        found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
-    if "direction" in meta:
-        found["direction"] = meta["direction"]
-    if "size_px" in meta:
-        found |= {"size_px": int(meta["size_px"])}
-        found["load_size_px"] = round(1.0625 * found["size_px"]) if net.name == "unet" else found["size_px"]
-    if not set(found) <= {field.name for field in dataclasses.fields(CONFIGS[method])}:
-        raise checkpoints.CheckpointError(f"{init}: is a {net.name}, which {method} does not train: choose another")
-    return found
+    config, method = resolved.config, _method_of(resolved.config)
+    folder = runtime.last_run_folder(runs, name or method)
+    if folder is None:
+        return None
+    state, ids = _read_resume(folder), [pair.id for pair in manifest.split("train")]
+    asked = config.total_images or round(config.epochs * config.copies * len(ids))
+    end = state["total_images"] if config.time_budget_s else asked
+    same = _lasting(state["config"]) == _lasting(dataclasses.asdict(config)) and state["data_ids"] == ids
+    done = state["images_seen"] >= end == state["total_images"]
+    return folder if same and done and begins_alike(folder, facts_of(config, init)) else None
+
+
+def _method_of(config: TrainConfig) -> str:
+    return next(key for key, kind in CONFIGS.items() if type(config) is kind)
+
+
+def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a resumed run must not have changed."""
+    return {k: v for k, v in settings.items() if k not in MAY_DIFFER}
 
 
 def _find_resume(
@@ -337,7 +308,7 @@ def _find_resume(
     config: TrainConfig,
     total: int,
     ids: list[str],
-    init: str | Path | None,
+    begins: Mapping[str, str | None],
 ) -> tuple[Path | None, Mapping[str, Any]]:
     if resume == "never":
         return None, {}
@@ -346,16 +317,18 @@ def _find_resume(
         if folder is None:
             return None, {}
         state = _read_resume(folder)
-        same = {k: v for k, v in state["config"].items() if k not in MAY_DIFFER}
-        mine = {k: v for k, v in dataclasses.asdict(config).items() if k not in MAY_DIFFER}
+        same = _lasting(state["config"]) == _lasting(dataclasses.asdict(config)) and state["data_ids"] == ids
         end = state["total_images"] if config.time_budget_s else total
-        begun_from = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("init")
-        same_start = begun_from == (str(init) if init else None)
-        fits = same == mine and same_start and state["data_ids"] == ids and state["images_seen"] < end
+        fits = same and state["images_seen"] < end and begins_alike(folder, begins)
         return (folder, state) if fits else (None, {})
     folder = Path(resume)
     if not (folder / "resume.pt").is_file():
         raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
+    if begins and not begins_alike(folder, begins):
+        raise checkpoints.CheckpointError(
+            f"{folder}: did not begin with {begins['init']} as it is now: leave --init out to go on with what it began"
+            " with, or start a new run with --resume never"
+        )
     return folder, _read_resume(folder)
 
 

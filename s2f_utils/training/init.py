@@ -1,0 +1,108 @@
+"""What a run begins with: models of other runs or shipped ones, the settings they ask for, and their checksums."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from s2f_utils import checkpoints
+from s2f_utils.config import CONFIGS, TrainConfig
+from s2f_utils.download import sha256_of
+from s2f_utils.inference import find_generator
+
+HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
+
+
+def settings_of(init: str | Path, method: str) -> dict[str, Any]:
+    """The settings that a run of this method needs to begin with this model: its size and its network's arguments.
+
+    init: as in `inference.find_generator`. Raises what loading the model raises, and CheckpointError where the method
+    trains other networks.
+    """
+    net, meta = checkpoints.load_network(find_generator(init))
+    found: dict[str, Any] = {}
+    args = net.args
+    if net.name == "twostage":
+        found, args = _sizes(args["detail"], "detail_"), args["structure"]
+    if net.name in ("resunet", "twostage"):
+        found |= _sizes(args)
+    elif net.name == "unet":
+        found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
+    if net.name in ("resunet", "twostage") and net.hint_spread.any():
+        found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
+    if "direction" in meta:
+        found["direction"] = meta["direction"]
+    if "size_px" in meta:
+        found |= {"size_px": int(meta["size_px"])}
+        found["load_size_px"] = round(1.0625 * found["size_px"]) if net.name == "unet" else found["size_px"]
+    if not set(found) <= {field.name for field in dataclasses.fields(CONFIGS[method])}:
+        raise checkpoints.CheckpointError(f"{init}: is a {net.name}, which {method} does not train: choose another")
+    return found
+
+
+def settings_of_detail(detail_init: str | Path) -> dict[str, Any]:
+    """The same for the model whose detail a run of "realistic" begins with (its setting `detail_init`)."""
+    return _sizes(_detail_of(detail_init).args, "detail_")
+
+
+def _sizes(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A residual U-Net's arguments as settings."""
+    lists = {f"{prefix}{name}": ",".join(map(str, args[name])) for name in ("widths", "fine")}
+    return lists | {f"{prefix}blocks": args["blocks"]}
+
+
+def load_init(net_g: torch.nn.Module, init: str | Path | None, detail_init: str | Path = "") -> None:
+    """Load what training begins with into a generator; CheckpointError where it is of another kind or size."""
+    if init is not None:
+        given, _ = checkpoints.load_network(find_generator(init))
+        wanted, name = net_g, net_g.name
+        if name == "twostage" and given.name == "resunet":  # its first stage
+            wanted, name = net_g.structure, "resunet"
+        _load_into(wanted, name, given, init, "widths, blocks, fine; or size_px, base_filters, norm")
+    if detail_init:
+        sizes = "detail_widths, detail_blocks, detail_fine"
+        _load_into(net_g.detail, "resunet", _detail_of(detail_init), detail_init, sizes)
+
+
+def _detail_of(path: str | Path) -> torch.nn.Module:
+    given, _ = checkpoints.load_network(find_generator(path))
+    if given.name not in ("twostage", "resunet"):
+        raise checkpoints.CheckpointError(f"{path}: is a {given.name}, which adds no detail: give a run of 'realistic'")
+    return given.detail if given.name == "twostage" else given
+
+
+def _load_into(wanted: torch.nn.Module, name: str, given: torch.nn.Module, path: str | Path, settings: str) -> None:
+    given_name = getattr(given, "name", name)
+    if (given_name, _without_dropout(given.args)) != (name, _without_dropout(wanted.args)):
+        raise checkpoints.CheckpointError(
+            f"{path}: is a {given_name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
+            f" choose the settings of the checkpoint ({settings})"
+        )
+    wanted.load_state_dict(given.state_dict())
+
+
+def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
+    """A network's arguments but for dropout, which has no weights and which state dicts do not know."""
+    inside = {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items()}
+    return {k: v for k, v in inside.items() if k != "dropout"}
+
+
+def facts_of(config: TrainConfig, init: str | Path | None) -> dict[str, str | None]:
+    """What a run begins with, for its config.json: the model's name and the checksums of the files."""
+    given = {"init": init, "detail_init": getattr(config, "detail_init", "")}
+    sums = {f"{key}_sha256": sha256_of(find_generator(path)) if path else None for key, path in given.items()}
+    return {"init": str(init) if init else None, **sums}
+
+
+def begins_alike(folder: Path, facts: Mapping[str, str | None]) -> bool:
+    """Whether a run began with the same models as they are now (by name where it knows no checksums)."""
+    theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    keys = [key for key in facts if key.endswith("sha256")]
+    if not set(keys) <= set(theirs):
+        return theirs.get("init") == facts["init"]
+    return all(theirs[key] == facts[key] for key in keys)
