@@ -1,8 +1,8 @@
 """Fine-tuning the shipped model on CUHK's 88 pairs against training from scratch, at the same time of training.
 
 `python benchmarks/finetune.py --data data/cuhk [--minutes 5 20]`. The pictures and the weights made from CUHK stay
-outside of the repository. The two runs of a budget see the same number of images: what this machine manages in that
-time. Results: results/finetune.json.
+outside of the repository. The runs of a budget see the same number of images: what this machine manages in that time.
+Results: results/finetune.json.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from s2f_utils import datasets, inference
 from s2f_utils.evaluation import evaluate
 
 NAMES = ("ssim", "psnr", "l1", "sharpness")
-STARTS = {"from scratch": None, "from the shipped weights": "sketch-to-photo-faithful"}
+SHIPPED = "sketch-to-photo-faithful"
+STARTS: dict[str, tuple[str | None, dict]] = {
+    "from scratch": (None, {}),
+    "from the shipped weights": (SHIPPED, {}),
+    "from the shipped weights, without colour hints": (SHIPPED, {"hint_share": 0.0}),
+}
 
 
 def main() -> None:
@@ -25,15 +30,18 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of the CUHK data set, as data_prep makes it")
     parser.add_argument("--runs", type=Path, default=Path("runs/finetune"))
     parser.add_argument("--minutes", type=float, nargs="*", default=[5.0, 20.0])
-    parser.add_argument("--images-a-minute", type=int, default=950, help="what this machine trains (two cores: 950)")
+    parser.add_argument("--images-a-minute", type=int, default=400, help="what this machine trains (one core: 400)")
+    parser.add_argument("--only", nargs="*", default=[], help="names of starts; nothing is written then")
     args = parser.parse_args()
     manifest = datasets.read_manifest(args.data)
     rows = []
     for minutes in args.minutes:
         settings = {"total_images": round(minutes * args.images_a_minute)}
-        for label, init in STARTS.items():
-            name = f"{label.replace(' ', '-')}-{minutes:g}"
-            folder = common.finished_run("faithful", settings, manifest, args.runs, name, init=init)
+        for label, (init, changes) in STARTS.items():
+            if args.only and label not in args.only:
+                continue
+            name = f"{label.replace(',', '').replace(' ', '-')}-{minutes:g}"
+            folder = common.finished_run("faithful", settings | changes, manifest, args.runs, name, init=init)
             result = evaluate(
                 inference.load(folder), manifest, folder / "evaluation", metric_names=NAMES, name=name, progress=False
             )
@@ -43,6 +51,8 @@ def main() -> None:
                 "start": label, "minutes": minutes, **settings, "train_seconds": common.train_seconds(folder), **scores,
             })  # fmt: skip
             print(rows[-1])
+    if args.only:
+        return
     common.write("finetune", {"protocol": "CUHK 88/100, track A, 100 test faces, faithful, one seed", "rows": rows})
 
 
