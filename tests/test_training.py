@@ -15,7 +15,7 @@ import torch
 from s2f_utils import checkpoints, datasets, models
 from s2f_utils.config import ConfigError, resolve
 from s2f_utils.tracking import read_log
-from s2f_utils.training.init import settings_of, settings_of_detail
+from s2f_utils.training.init import load_init, settings_of, settings_of_detail
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.pix2pix import pix2pix_step
 from s2f_utils.training.realistic import Discriminators
@@ -132,9 +132,11 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
     begun = open_run(again, manifest, tmp_path, init=start_from, device="cpu", progress=False)
     kept = begun.model.net_g.detail.state_dict()
     assert all(torch.equal(v, kept[k]) for k, v in whole.detail.state_dict().items())
-    with pytest.raises(checkpoints.CheckpointError, match="settings of the checkpoint .detail_widths"):
+    with pytest.raises(checkpoints.CheckpointError, match="adds no detail to another's answer"):
         wrong = resolve("realistic", "full", values | small | {"detail_init": str(start_from)}, begun_with=asked)
         open_run(wrong, manifest, tmp_path, init=start_from, device="cpu", progress=False)
+    with pytest.raises(checkpoints.CheckpointError, match="settings of the checkpoint .detail_widths"):
+        load_init(models.build("twostage", detail={"blocks": 2}), None, run.folder)
 
     other = resolve("realistic", "full", values | small | asked | {"blocks": 2})
     with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):

@@ -71,8 +71,14 @@ def load_init(net_g: torch.nn.Module, init: str | Path | None, detail_init: str 
 
 def _detail_of(path: str | Path) -> torch.nn.Module:
     given, _ = checkpoints.load_network(find_generator(path))
-    if given.name not in ("twostage", "resunet"):
-        raise checkpoints.CheckpointError(f"{path}: is a {given.name}, which adds no detail: give a run of 'realistic'")
+    adds = given.name == "twostage" or (
+        given.name == "resunet" and given.args["in_channels"] > 3
+    )  # sees an answer, too
+    if not adds:
+        raise checkpoints.CheckpointError(
+            f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
+            " sketch-to-photo-detail"
+        )
     return given.detail if given.name == "twostage" else given
 
 
