@@ -30,6 +30,7 @@ SHORT_F, SHORT_R = FAITHFUL | {"total_images": 4_800}, REALISTIC | {"total_image
 ABLATION: dict[str, tuple[str, dict, str | None]] = {
     "faithful": ("faithful", SHORT_F, None),
     "without SSIM": ("faithful", SHORT_F | {"lambda_ssim": 0.0}, None),
+    "four times the SSIM": ("faithful", SHORT_F | {"lambda_ssim": 4.0}, None),
     "without bending": ("faithful", SHORT_F | {"elastic": 0.0}, None),
     "without any warp": (
         "faithful",
