@@ -303,6 +303,8 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "docs/metrics.md": {"patch-test": patch_table, "traps": traps_table, "metrics-speed": metrics_speed_table},
     "docs/models.md": {
         "ablation": ablation_table,
+        "best": best_table,
+        "curve": curve_table,
         "shipped": shipped_table,
         "portraits": portraits_table,
         "nearest": nearest_table,
