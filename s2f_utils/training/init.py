@@ -71,10 +71,8 @@ def load_init(net_g: torch.nn.Module, init: str | Path | None, detail_init: str 
 
 def _detail_of(path: str | Path) -> torch.nn.Module:
     given, _ = checkpoints.load_network(find_generator(path))
-    adds = given.name == "twostage" or (
-        given.name == "resunet" and given.args["in_channels"] > 3
-    )  # sees an answer, too
-    if not adds:
+    sees_an_answer = given.name == "resunet" and given.args["in_channels"] > 3
+    if given.name != "twostage" and not sees_an_answer:
         raise checkpoints.CheckpointError(
             f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
             " sketch-to-photo-detail"

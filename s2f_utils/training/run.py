@@ -187,7 +187,7 @@ def open_run(
     train_pairs = manifest.split("train")
     if not train_pairs:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    total = config.total_images or round(config.epochs * config.copies * len(train_pairs))
+    total = _length(config, len(train_pairs))
     ids = [pair.id for pair in train_pairs]
     begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
     folder, state = _find_resume(resume, runs, name or method, config, total, ids, begins)
@@ -285,8 +285,7 @@ def finished(
     if folder is None:
         return None
     state, ids = _read_resume(folder), [pair.id for pair in manifest.split("train")]
-    asked = config.total_images or round(config.epochs * config.copies * len(ids))
-    end = state["total_images"] if config.time_budget_s else asked
+    end = state["total_images"] if config.time_budget_s else _length(config, len(ids))
     same = _lasting(state["config"]) == _lasting(dataclasses.asdict(config)) and state["data_ids"] == ids
     done = state["images_seen"] >= end == state["total_images"]
     return folder if same and done and begins_alike(folder, facts_of(config, init)) else None
@@ -294,6 +293,11 @@ def finished(
 
 def _method_of(config: TrainConfig) -> str:
     return next(key for key, kind in CONFIGS.items() if type(config) is kind)
+
+
+def _length(config: TrainConfig, num_pairs: int) -> int:
+    """How many images a training is to see, where no time budget ends it."""
+    return config.total_images or round(config.epochs * config.copies * num_pairs)
 
 
 def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
