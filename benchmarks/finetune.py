@@ -12,11 +12,12 @@ from pathlib import Path
 
 import common
 
-from s2f_utils import datasets, inference
+from s2f_utils import config, datasets, inference
 from s2f_utils.evaluation import evaluate
 
 NAMES = ("ssim", "psnr", "l1", "sharpness")
 SHIPPED = "sketch-to-photo-faithful"
+SMALL = config.PROFILES["small"]["faithful"]
 STARTS: dict[str, tuple[str | None, dict]] = {
     "from scratch": (None, {}),
     "from the shipped weights": (SHIPPED, {}),
@@ -36,19 +37,19 @@ def main() -> None:
     manifest = datasets.read_manifest(args.data)
     rows = []
     for minutes in args.minutes:
-        settings = {"total_images": round(minutes * args.images_a_minute)}
+        length = {"total_images": round(minutes * args.images_a_minute)}
         for label, (init, changes) in STARTS.items():
             if args.only and label not in args.only:
                 continue
             name = f"{label.replace(',', '').replace(' ', '-')}-{minutes:g}"
-            folder = common.finished_run("faithful", settings | changes, manifest, args.runs, name, init=init)
+            folder = common.finished_run("faithful", SMALL | length | changes, manifest, args.runs, name, init=init)
             result = evaluate(
                 inference.load(folder), manifest, folder / "evaluation", metric_names=NAMES, name=name, progress=False
             )
             row = next(iter(result.intervals()))
             scores = {n: {k: round(v, 5) for k, v in vars(i).items()} for n, i in result.intervals()[row].items()}
             rows.append({
-                "start": label, "minutes": minutes, **settings, "train_seconds": common.train_seconds(folder), **scores,
+                "start": label, "minutes": minutes, **length, "train_seconds": common.train_seconds(folder), **scores,
             })  # fmt: skip
             print(rows[-1])
     if args.only:

@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     train.add_argument("method", help="pix2pix, faithful or realistic")
     train.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv, or the file itself")
-    train.add_argument("--profile", help="full (the paper's settings), demo or fast; default: S2F_PROFILE, else demo")
+    train.add_argument("--profile", help=_PROFILE_HELP)
     train.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
         help="change one setting, such as epochs=50; repeatable; --list-settings shows all",
@@ -139,6 +139,10 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+_PROFILE_HELP = (
+    "full (the paper's settings), demo, fast, or small (a hundred pairs of your own at 256 px: faithful, realistic);"
+    " default: S2F_PROFILE, else demo"
+)
 _MODE_HELP = "deterministic (default), or paper: the test image's own statistics and live dropout"
 
 
@@ -184,9 +188,11 @@ def run_train(args: argparse.Namespace) -> int:
     overrides = _settings(args.method, args.settings)
     device = runtime.pick_device(args.device)
     begun_with = settings_of(args.init, args.method) if args.init else {}
-    begun_with |= settings_of_detail(overrides["detail_init"]) if overrides.get("detail_init") else {}
     has_gpu = device.type != "cpu"
     resolved = config.resolve(args.method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
+    if detail_init := getattr(resolved.config, "detail_init", ""):
+        begun_with |= settings_of_detail(detail_init)
+        resolved = config.resolve(args.method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
     manifest = read_manifest(args.data)
     counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
     if args.dry_run:

@@ -201,7 +201,7 @@ def test_bad_method_profile_and_device(faces_manifest, tmp_path, capsys):
     assert cli.main(["train", "pix3pix", *data]) == 2
     assert "the methods are pix2pix" in said(capsys)
     assert cli.main(["train", "pix2pix", *data, "--profile", "turbo"]) == 2
-    assert "the profiles are full, demo, fast" in said(capsys)
+    assert "the profiles are full, small, demo, fast" in said(capsys)
     assert cli.main(["train", "pix2pix", *data, "--device", "tpu"]) == 2
     assert "use one of auto" in said(capsys)
 

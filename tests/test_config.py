@@ -30,6 +30,20 @@ def test_every_profile_is_valid_and_says_where_its_values_come_from():
     assert config.resolve("pix2pix", "full").changed() == {}
 
 
+def test_a_small_set_has_a_profile_for_training_alone(monkeypatch):
+    assert config.profile_name(asked="small") == "small"
+    with pytest.raises(config.ConfigError, match="there is no profile 'small'"):
+        config.profile_name("small")
+    monkeypatch.setenv("S2F_PROFILE", "small")
+    with pytest.raises(config.ConfigError, match="there is no profile 'small'"):
+        config.profile_name("demo")
+    found = config.resolve("faithful", "small", {"seed": 7})
+    assert found.config.dropout > config.FaithfulConfig().dropout and found.origin["dropout"] == "profile small"
+    assert config.resolve("realistic", "small").config.detail_init == "sketch-to-photo-detail"
+    with pytest.raises(config.ConfigError, match="profile small is for faithful and realistic: choose another"):
+        config.resolve("pix2pix", "small")
+
+
 def test_the_cpu_has_its_own_demo():
     gpu, cpu = (config.resolve("pix2pix", "demo", has_gpu=g).config for g in (True, False))
     assert cpu.base_filters < gpu.base_filters
@@ -40,9 +54,11 @@ def test_the_cpu_has_its_own_demo():
 def test_a_length_that_one_asks_for_is_not_cut_by_a_profile(method):
     for profile in ("demo", "fast"):
         found = config.resolve(method, profile, {"epochs": 50.0}).config
-        assert (found.epochs, found.total_images, found.time_budget_s) == (50.0, 0, 0)
+        assert (found.epochs, found.total_images, found.max_epochs, found.time_budget_s) == (50.0, 0, 0, 0)
         found = config.resolve(method, profile, {"total_images": 1_000}).config
-        assert (found.total_images, found.time_budget_s) == (1_000, 0)
+        assert (found.total_images, found.max_epochs, found.time_budget_s) == (1_000, 0, 0)
+        found = config.resolve(method, profile, {"total_images": 1_000, "max_epochs": 3.0}).config
+        assert (found.total_images, found.max_epochs) == (1_000, 3.0)
         found = config.resolve(method, profile, {"total_images": 1_000, "time_budget_s": 9.0}).config
         assert (found.total_images, found.time_budget_s) == (1_000, 9.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -136,7 +137,9 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
         wrong = resolve("realistic", "full", values | small | {"detail_init": str(start_from)}, begun_with=asked)
         open_run(wrong, manifest, tmp_path, init=start_from, device="cpu", progress=False)
     with pytest.raises(checkpoints.CheckpointError, match="settings of the checkpoint .detail_widths"):
-        load_init(models.build("twostage", detail={"blocks": 2}), None, run.folder)
+        load_init(models.build("twostage", detail={"blocks": 2}), None, again.config)
+    with pytest.raises(checkpoints.CheckpointError, match="knows the detail of sketch-to-photo.*--set detail_init="):
+        load_init(begun.model.net_g, None, dataclasses.replace(again.config, direction="photo-to-sketch"))
 
     other = resolve("realistic", "full", values | small | asked | {"blocks": 2})
     with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
@@ -569,6 +572,16 @@ def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):
     last, _ = checkpoints.load_network(run.folder / "generator.safetensors")
     assert not torch.equal(next(net.parameters()), next(last.parameters()))
     assert all(torch.equal(v, run.ema.net.state_dict()[k]) for k, v in last.state_dict().items())
+
+
+def test_few_pairs_are_shown_no_more_often_than_max_epochs(tiny, manifest, tmp_path):
+    num = len(manifest.split("train"))
+    assert start(tiny, manifest, tmp_path, total_images=10**9, max_epochs=1.5).total_images == round(1.5 * num)
+    assert start(tiny, manifest, tmp_path, total_images=24, max_epochs=10**6).total_images == 24
+    first = start(tiny, manifest, tmp_path, total_images=24, max_epochs=0.0)
+    assert train(first, callbacks=[StopAt(2)], progress=False) == "stopped"
+    again = start(tiny, manifest, tmp_path, total_images=24, max_epochs=1.0, resume="auto")
+    assert (again.folder, again.images_seen, again.total_images) == (first.folder, 2, num)
 
 
 def test_time_budget_plans_shorter_where_the_machine_is_slow(tiny, manifest, tmp_path):

@@ -215,6 +215,19 @@ def curve_table(results: Path = RESULTS) -> str:
     return table(["detail", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB", "patch AUC"], shown)
 
 
+def length_table(results: Path = RESULTS) -> str:
+    """The faithful model while it is trained for longer, from best_cuhk.json."""
+    found = _results(results, "best_cuhk")
+    if not found or "length" not in found:
+        return ""
+    names = ("ssim_usual", "psnr_usual", "ssim_heavy", "psnr_heavy")
+    rows = [
+        [r["variant"], f"{r['images']:,}", *(f"{r[n]:.4f}" if n.startswith("ssim") else f"{r[n]:.2f}" for n in names)]
+        for r in found["length"]
+    ]
+    return table(["dropout and warps", "images seen", "SSIM, usual", "PSNR, usual", "SSIM, dark", "PSNR, dark"], rows)
+
+
 def ablation_table(results: Path = RESULTS) -> str:
     """What each part brings, on ten of the 88 that training did not see, from best_cuhk.json."""
     rows = (_results(results, "best_cuhk") or {}).get("ablation")
@@ -303,6 +316,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "docs/metrics.md": {"patch-test": patch_table, "traps": traps_table, "metrics-speed": metrics_speed_table},
     "docs/models.md": {
         "ablation": ablation_table,
+        "length": length_table,
         "best": best_table,
         "curve": curve_table,
         "shipped": shipped_table,

@@ -47,7 +47,7 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
 
 def settings_of_detail(detail_init: str | Path) -> dict[str, Any]:
     """The same for the model whose detail a run of "realistic" begins with (its setting `detail_init`)."""
-    return _sizes(_detail_of(detail_init).args, "detail_")
+    return _sizes(_detail_of(detail_init)[0].args, "detail_")
 
 
 def _sizes(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -56,28 +56,37 @@ def _sizes(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return lists | {f"{prefix}blocks": args["blocks"]}
 
 
-def load_init(net_g: torch.nn.Module, init: str | Path | None, detail_init: str | Path = "") -> None:
-    """Load what training begins with into a generator; CheckpointError where it is of another kind or size."""
+def load_init(net_g: torch.nn.Module, init: str | Path | None, config: TrainConfig) -> None:
+    """Load what training begins with into a generator; CheckpointError where it is of another kind or size, or where
+    the detail is that of answers in the other direction.
+    """
     if init is not None:
         given, _ = checkpoints.load_network(find_generator(init))
         wanted, name = net_g, net_g.name
         if name == "twostage" and given.name == "resunet":  # its first stage
             wanted, name = net_g.structure, "resunet"
         _load_into(wanted, name, given, init, "widths, blocks, fine; or size_px, base_filters, norm")
-    if detail_init:
+    if detail_init := getattr(config, "detail_init", ""):
+        detail, meta = _detail_of(detail_init)
+        knows = meta.get("direction", config.direction)
+        if knows != config.direction:
+            raise checkpoints.CheckpointError(
+                f"{detail_init}: knows the detail of {knows}, but this run goes {config.direction}: begin with none"
+                " (--set detail_init=)"
+            )
         sizes = "detail_widths, detail_blocks, detail_fine"
-        _load_into(net_g.detail, "resunet", _detail_of(detail_init), detail_init, sizes)
+        _load_into(net_g.detail, "resunet", detail, detail_init, sizes)
 
 
-def _detail_of(path: str | Path) -> torch.nn.Module:
-    given, _ = checkpoints.load_network(find_generator(path))
+def _detail_of(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
+    given, meta = checkpoints.load_network(find_generator(path))
     sees_an_answer = given.name == "resunet" and given.args["in_channels"] > 3
     if given.name != "twostage" and not sees_an_answer:
         raise checkpoints.CheckpointError(
             f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
             " sketch-to-photo-detail"
         )
-    return given.detail if given.name == "twostage" else given
+    return (given.detail if given.name == "twostage" else given), meta
 
 
 def _load_into(wanted: torch.nn.Module, name: str, given: torch.nn.Module, path: str | Path, settings: str) -> None:

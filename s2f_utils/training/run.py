@@ -31,7 +31,15 @@ from s2f_utils.training.realistic import Realistic
 
 METHODS: dict[str, type[Method]] = {"pix2pix": Pix2Pix, "faithful": Faithful, "realistic": Realistic}
 # Settings that a resumed run may have changed: its length, and how often it reports and saves.
-MAY_DIFFER = {"total_images", "epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s"}
+MAY_DIFFER = {
+    "total_images",
+    "epochs",
+    "max_epochs",
+    "num_samples",
+    "log_every_images",
+    "sample_every_images",
+    "save_every_s",
+}
 
 
 @dataclass
@@ -201,7 +209,7 @@ def open_run(
     runtime.seed_everything(config.seed)
     model = METHODS[method](config, precision)
     if is_new:
-        load_init(model.net_g, init, getattr(config, "detail_init", ""))
+        load_init(model.net_g, init, config)
     ema = checkpoints.EMA(model.net_g, config.ema_half_life_images) if config.ema_half_life_images else None
     if ema:
         precision.prepare(ema.net)
@@ -297,7 +305,8 @@ def _method_of(config: TrainConfig) -> str:
 
 def _length(config: TrainConfig, num_pairs: int) -> int:
     """How many images a training is to see, where no time budget ends it."""
-    return config.total_images or round(config.epochs * config.copies * num_pairs)
+    total = config.total_images or round(config.epochs * config.copies * num_pairs)
+    return min(total, max(1, round(config.max_epochs * num_pairs))) if config.max_epochs else total
 
 
 def _lasting(settings: Mapping[str, Any]) -> dict[str, Any]:
