@@ -32,14 +32,12 @@ ABLATION: dict[str, tuple[str, dict, str | None]] = {
     "faithful": ("faithful", SHORT_F, None),
     "without SSIM": ("faithful", SHORT_F | {"lambda_ssim": 0.0}, None),
     "four times the SSIM": ("faithful", SHORT_F | {"lambda_ssim": 4.0}, None),
-    "without bending": ("faithful", SHORT_F | {"elastic": 0.0}, None),
     "without any warp": (
         "faithful",
         SHORT_F | {"elastic": 0.0, "rotate_deg": 0.0, "shift_px": 0.0, "scale": 0.0},
         None,
     ),
     "without dropout": ("faithful", SHORT_F | {"dropout": 0.0}, None),
-    "without averaged weights": ("faithful", SHORT_F | {"ema_half_life_images": 0.0}, None),
     "from the shipped weights": ("faithful", SHORT_F | {"hint_share": 0.0}, "sketch-to-photo-faithful"),
     "realistic": ("realistic", SHORT_R, "faithful"),
     "realistic, opponents of twice the weight": ("realistic", SHORT_R | {"lambda_gan": 0.012}, "faithful"),
@@ -49,7 +47,6 @@ ABLATION: dict[str, tuple[str, dict, str | None]] = {
         "faithful",
     ),
     "realistic, whole pictures judged": ("realistic", SHORT_R | {"disc_crop_px": 0, "disc_crops": 1}, "faithful"),
-    "realistic, no judge of colours": ("realistic", SHORT_R | {"disc_layers_colour": ""}, "faithful"),
     "realistic, feature matching": ("realistic", SHORT_R | {"lambda_features": 0.2}, "faithful"),
 }
 LONG = {"constant_share": 0.5, "lambda_ssim": 4.0}
