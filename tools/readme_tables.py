@@ -322,6 +322,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "shipped": shipped_table,
         "portraits": portraits_table,
         "nearest": nearest_table,
+        "finetune": finetune_table,
         "domain": domain_table,
     },
 }
