@@ -109,22 +109,22 @@ def twenty_held_back(manifest: datasets.Manifest) -> tuple[datasets.Manifest, se
     """
     train = manifest.split("train")
     sketches, _ = load_pairs(train, 256, "sketch-to-photo")
-    heavy = {train[i].id for i in np.argsort(sketches.mean(axis=(1, 2, 3)), kind="stable")[:10]}
-    usual = {pair.id for pair in [pair for pair in train if pair.id not in heavy][::8][:10]}
-    pairs = [dataclasses.replace(p, split="val" if p.id in heavy | usual else "train") for p in train]
-    return datasets.Manifest(manifest.path, pairs, manifest.settings), heavy
+    dark = {train[i].id for i in np.argsort(sketches.mean(axis=(1, 2, 3)), kind="stable")[:10]}
+    usual = {pair.id for pair in [pair for pair in train if pair.id not in dark][::8][:10]}
+    pairs = [dataclasses.replace(p, split="val" if p.id in dark | usual else "train") for p in train]
+    return datasets.Manifest(manifest.path, pairs, manifest.settings), dark
 
 
 def length(manifest: datasets.Manifest, runs: Path) -> list[dict]:
     """Train the faithful model for longer, with weaker and stronger warps and dropout, and score it on the way."""
-    held, heavy = twenty_held_back(manifest)
+    held, dark = twenty_held_back(manifest)
     val = held.split("val")
     sketches, true = load_pairs(val, 256, "sketch-to-photo")
-    is_heavy = np.array([pair.id in heavy for pair in val])
+    is_dark = np.array([pair.id in dark for pair in val])
 
     def row(label: str, seen: int, made: np.ndarray) -> dict:
         found = metrics.measure(made, true, ("ssim", "psnr"))
-        groups = {"usual": ~is_heavy, "heavy": is_heavy}
+        groups = {"usual": ~is_dark, "dark": is_dark}
         scores = {f"{n}_{g}": round(float(v[at].mean()), 4) for n, v in found.items() for g, at in groups.items()}
         print(label, seen, scores)
         return {"variant": label, "images": seen, **scores}

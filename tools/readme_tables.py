@@ -220,7 +220,7 @@ def length_table(results: Path = RESULTS) -> str:
     found = _results(results, "best_cuhk")
     if not found or "length" not in found:
         return ""
-    names = ("ssim_usual", "psnr_usual", "ssim_heavy", "psnr_heavy")
+    names = ("ssim_usual", "psnr_usual", "ssim_dark", "psnr_dark")
     rows = [
         [r["variant"], f"{r['images']:,}", *(f"{r[n]:.4f}" if n.startswith("ssim") else f"{r[n]:.2f}" for n in names)]
         for r in found["length"]
