@@ -258,7 +258,8 @@ def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
     name = asked or os.environ.get("S2F_PROFILE") or wanted or "demo"
     names = tuple(PROFILES) if asked else PROFILE_NAMES
     if name not in names:
-        raise ConfigError(f"there is no profile {name!r}: the profiles are {', '.join(names)}")
+        hint = f" ({name} is asked for by --profile {name}, in training)" if name in PROFILES else ""
+        raise ConfigError(f"there is no profile {name!r}{hint}: the profiles are {', '.join(names)}")
     return name
 
 

@@ -35,7 +35,7 @@ def test_a_small_set_has_a_profile_for_training_alone(monkeypatch):
     with pytest.raises(config.ConfigError, match="there is no profile 'small'"):
         config.profile_name("small")
     monkeypatch.setenv("S2F_PROFILE", "small")
-    with pytest.raises(config.ConfigError, match="there is no profile 'small'"):
+    with pytest.raises(config.ConfigError, match="'small' .small is asked for by --profile small"):
         config.profile_name("demo")
     found = config.resolve("faithful", "small", {"seed": 7})
     assert found.config.dropout > config.FaithfulConfig().dropout and found.origin["dropout"] == "profile small"
