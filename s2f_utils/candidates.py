@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from s2f_utils import checkpoints, images, inference, models, runtime
 from s2f_utils.drawings import Prepared, onto_paper
@@ -20,6 +20,7 @@ from s2f_utils.models.twostage import TwoStage
 from s2f_utils.weights import DETAIL, FAITHFUL
 
 TILE_PX = 256  # of a sheet of candidates
+MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
@@ -39,7 +40,8 @@ class Pair:
     def __init__(self, translator: inference.Translator) -> None:
         if not isinstance(translator.net, TwoStage):
             raise models.UnknownNetworkError(
-                f"a {translator.net.name} answers only once: give a run of 'realistic', which adds detail"
+                f"a {translator.net.name} answers only once, without --detail, --variations, --clean or --frame: these"
+                " are for a run of 'realistic', which adds detail, and for no model at all"
             )
         self.translator = translator
         self.size_px = translator.size_px
@@ -101,25 +103,30 @@ def _shipped_pair(device: str) -> Pair:
 def sheet(
     prepared: Prepared, found: list[Candidate], *, frame: str = "square", first: str = "your drawing"
 ) -> np.ndarray:
-    """The drawing and the candidates side by side with their names and the note that they are generated: uint8 RGB.
+    """The drawing and the candidates, with their names and the note that they are generated: uint8 RGB, up to six in
+    a row.
 
     frame: "square", as the models made them, or "paper", laid back onto the drawing. first: the drawing's own name.
     """
     pictures = [c.picture if frame == "square" else onto_paper(c.picture, prepared) for c in found]
     drawing = prepared.image if frame == "square" else prepared.paper
     tiles = [_tile(picture) for picture in (drawing, *pictures)]
+    per_row = max(1, min(MOST_IN_A_ROW, MOST_WIDE_PX // tiles[0].width))
+    rows = [range(n, min(n + per_row, len(tiles))) for n in range(0, len(tiles), per_row)]
+    wide, high = (max(getattr(tile, side) for tile in tiles) for side in ("width", "height"))
+    font = ImageFont.load_default(max(11, round(wide * min(len(tiles), per_row) / 70)))
     pen = ImageDraw.Draw(Image.new("RGB", (1, 1)))
-    names = [first, *(c.name for c in found)]
-    widths = [max(tile.width, round(pen.textlength(name)) + 12) for tile, name in zip(tiles, names, strict=True)]
-    note = round(pen.textlength(images.GENERATED_NOTE)) + 12
-    height = max(tile.height for tile in tiles)
-    whole = Image.new("RGB", (max(sum(widths), note), height + 44), "white")
-    pen, x = ImageDraw.Draw(whole), 0
-    for name, tile, width in zip(names, tiles, widths, strict=True):
-        whole.paste(tile, (x, 0))
-        pen.text((x + 6, height + 4), name, fill="black")
-        x += width
-    pen.text((6, height + 24), images.GENERATED_NOTE, fill=(110, 110, 110))
+    names, line = [first, *(c.name for c in found)], round(1.6 * font.size)
+    wide = max([wide, *(round(pen.textlength(name, font)) + 12 for name in names)])
+    note = round(pen.textlength(images.GENERATED_NOTE, font)) + 12
+    size = (max(wide * len(rows[0]), note), (high + line) * len(rows) + line + 4)
+    whole = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(whole)
+    for row, numbers in enumerate(rows):
+        for column, n in enumerate(numbers):
+            whole.paste(tiles[n], (column * wide, row * (high + line)))
+            pen.text((column * wide + 6, row * (high + line) + high + 3), names[n], fill="black", font=font)
+    pen.text((6, len(rows) * (high + line) + 2), images.GENERATED_NOTE, fill=(110, 110, 110), font=font)
     return np.asarray(whole)
 
 

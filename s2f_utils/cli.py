@@ -90,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser(
         "evaluate", help="score a trained network on pairs", formatter_class=raw,
-        description="SSIM, PSNR, MSE, L1 and L2 norm with 95 %% intervals, beside the trivial answers.",
+        description="SSIM, PSNR, MSE, L1 and L2 norm with 95 % intervals, beside the trivial answers.",
     )  # fmt: skip
     evaluate.add_argument("model", help="run folder, .safetensors or .pth file")
     evaluate.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
@@ -182,7 +182,7 @@ def run_train(args: argparse.Namespace) -> int:
     from s2f_utils.datasets import read_manifest
     from s2f_utils.training.init import settings_of, settings_of_detail
     from s2f_utils.training.loop import train
-    from s2f_utils.training.run import open_run
+    from s2f_utils.training.run import check_beginning, open_run
 
     profile = config.profile_name(asked=args.profile)
     overrides = _settings(args.method, args.settings)
@@ -196,6 +196,8 @@ def run_train(args: argparse.Namespace) -> int:
     manifest = read_manifest(args.data)
     counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
     if args.dry_run:
+        if args.resume in ("auto", "never"):
+            check_beginning(resolved, args.init)
         print(f"{args.method}, profile {profile}, on {device.type}; pairs: {counts}; nothing is written")
         for name, origin in resolved.origin.items():
             print(f"  {name} = {getattr(resolved.config, name)!r}  ({origin})")
@@ -264,7 +266,8 @@ def run_translate(args: argparse.Namespace) -> int:
             work(path, images.load_rgb(path))
         except ValueError as error:
             bad += 1
-            tqdm.write(f"s2f: left out: {path.name}: {error}", file=sys.stderr)
+            named = "" if str(error).startswith(str(path)) else f"{path.name}: "
+            tqdm.write(f"s2f: left out: {named}{error}", file=sys.stderr)
     note = f"; {images.GENERATED_NOTE}" if bad < len(paths) else ""
     print(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}{note}")
     return 0 if bad == 0 else (2 if bad == len(paths) else 1)
@@ -287,29 +290,60 @@ def _check_options(args: argparse.Namespace, model: str | None, several: bool) -
         raise ValueError(f"--variations must be from 0 to 64, got {args.variations}")
     if args.seed is not None and not 0 <= args.seed < 2**31:
         raise ValueError(f"--seed must be from 0 to {2**31 - 1}, got {args.seed}")
-    if Path(args.out).is_file():
-        raise ValueError(f"--out {args.out}: is a file: name a folder")
+    out = Path(args.out)
+    if not args.out or any(place.exists() and not place.is_dir() for place in (out, *out.parents)):
+        raise ValueError(f"--out {args.out!r}: is a file, or below one, or nothing: name a folder")
+    if folder := next(
+        (item for item in args.inputs if Path(item).is_dir() and item != model and _same(item, out)), None
+    ):
+        raise ValueError(f"--out {args.out!r}: is the folder of the drawings {folder!r}: name another, or a file in it")
+
+
+def _same(one: str | Path, other: str | Path) -> bool:
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path, np.ndarray], None]:
-    from s2f_utils import faces, images
+    from s2f_utils import domain, drawings, faces, images
     from s2f_utils.inference import load
     from s2f_utils.translate import free_path
+    from s2f_utils.weights import SHIPPED
 
     translator = load(model, args.device)
     if hasattr(translator.net, "set_seed"):  # of the detail that it invents
         translator.net.set_seed(args.seed or 0)
     kind = translator.direction.rsplit("-", 1)[1]
+    drawn, say = translator.direction == "sketch-to-photo", _warner()
 
     def work(path: Path, picture: np.ndarray) -> None:
+        if model in SHIPPED and (advice := domain.advice(picture, translator.direction)):
+            say(path, advice)
         if args.align or args.eyes:
-            points = _points(args)
-            drawn = translator.direction == "sketch-to-photo"
-            picture = faces.align(picture, faces.find_face(picture, drawing=drawn, points=points), translator.size_px)
+            face, notes = drawings.find_any(picture, drawing=drawn, points=_points(args))
+            for note in notes:
+                say(path, note)
+            picture = faces.align(picture, face, translator.size_px)
         made = translator.translate(picture, mode=args.mode or "deterministic", fit=args.fit)
         images.save(free_path(Path(args.out), f"{path.stem}-{kind}"), made, generated=True)
 
     return work
+
+
+def _warner() -> Callable[[Path, str], None]:
+    """A function that warns about a picture, and only once about the machine."""
+    from tqdm.auto import tqdm
+
+    from s2f_utils.drawings import NO_DETECTOR
+
+    said: set[str] = set()
+
+    def say(path: Path, warning: str) -> None:
+        about = "" if warning.startswith(NO_DETECTOR) else f"{path.name}: "
+        if about or warning not in said:
+            tqdm.write(f"s2f: {about}{warning}", file=sys.stderr)
+        said.add(warning)
+
+    return say
 
 
 def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path, np.ndarray], None]:
@@ -322,6 +356,7 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path, n
     names = ("clean", "frame", "detail")
     asked = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     asked |= {} if args.variations is None else {"num_variations": args.variations}
+    say = _warner()
 
     def work(path: Path, picture: np.ndarray) -> None:
         done = translate_drawing(
@@ -329,7 +364,7 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path, n
             seed=1 if args.seed is None else args.seed, **asked,
         )  # fmt: skip
         for warning in done.prepared.warnings:
-            tqdm.write(f"s2f: {path.name}: {warning}", file=sys.stderr)
+            say(path, warning)
         tqdm.write(f"{path.name}: {done.sheet}")
 
     return work

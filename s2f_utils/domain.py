@@ -30,11 +30,16 @@ ADVICE = {
     "faint": "the lines are faint: scan with more contrast, or have the drawing cleaned up",
     "strengthened": "the lines were faint and have been strengthened: a scan with more contrast gives a better face",
     "coloured": "the drawing has colours: the models know pencil and ink, and take colours for tones of grey",
-    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch, with --align",
+    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch, with --align;"
+    " a drawing is cleaned up nevertheless with --clean always",
+    "not a photo": "this looks like a drawing, not like a photo: photo-to-sketch draws photos",
+    "shadow": "the drawing lies in a shadow, or on a light table: its light has been evened out",
     "rough face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand"
     " (--eyes x,y,x,y --mouth x,y)",
     "turned": "the drawing lay on its side, or on its head, and was turned",
-    "no lines": "there are no lines that are darker than the paper",
+    "no lines": "there are no lines that are darker than the paper (what is transparent counts as white paper)",
+    "not cleaned": "cleaned up, nothing would be left of it: it was left as it is",
+    "empty": "there is nothing in the cut-out: the face is elsewhere",
     "no face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand"
     " (--eyes x,y,x,y --mouth x,y)",
 }
@@ -91,6 +96,14 @@ def look(picture: np.ndarray) -> Look:
         coloured=float(np.mean(chroma >= COLOURED_CHROMA)),
         white=float(np.mean(grey >= light - 16)),
     )
+
+
+def advice(picture: np.ndarray, direction: str = "sketch-to-photo") -> str:
+    """What to tell the person whose picture, uint8 (H, W, 3), a shipped model gets as it is; "" if all is well."""
+    kind = look(picture).kind
+    if direction == "photo-to-sketch":
+        return ADVICE["not a photo"] if kind in ("drawing", "faint", "inverted") else ""
+    return "" if kind == "drawing" else ADVICE[kind]
 
 
 def _ink_contrast(image: Image.Image, light: float) -> float:

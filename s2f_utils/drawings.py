@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,12 @@ EXAMPLES = (
 )  # fmt: skip
 SURER = 0.05  # by so much a turned drawing's score must be higher; turned, the ten examples score lower by 0.09 or more
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
+LINES_BELOW = 200  # grey levels; what is lighter on cleaned paper is no line
+INK_BELOW = 60  # grey levels below the paper
+NO_DETECTOR = "YuNet, which finds drawn faces best, cannot be used: "  # how a warning begins that is about the machine
+# Evened out as if it lay in a hard shadow, a drawing is white for the most part (measured: .89 and more) and was not
+# coloured before; photos are not white (.71 at most), and flat pictures of drawn faces have colours (.39 and more).
+SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.8, 0.2
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,8 @@ class Prepared:
 
     image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up, upright. matrix:
     float64 (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look`
-    saw on the paper before that. warnings: sentences for the person, most important first; empty when all is well.
+    saw on the paper before that, in even light. warnings: sentences for the person, most important first; empty when
+    all is well.
     """
 
     image: np.ndarray
@@ -80,20 +87,41 @@ def prepare(
     if points is not None:
         points = np.asarray(points, dtype=np.float64)
         faces.face_from_points(points)  # says what is wrong before anything is cut or turned
-        if (points < -0.5).any() or (points > [width - 0.5, height - 0.5]).any():
-            raise faces.FaceError(f"the points lie outside of the picture, which is {width} x {height} pixels")
+        faces.check_inside(points, drawing.shape)
     paper, points, found = _sheet(drawing, points) if clean != "never" else (drawing, points, domain.look(drawing))
-    is_paper = found.kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
-    dirty = found.kind == "faint" or needs_cleaning(paper)
-    warnings = [] if found.kind == "drawing" else [domain.ADVICE[found.kind]]
+    hard = look_in_shadow(paper, found) if clean != "never" else None
+    dirty = hard or found.kind == "faint" or needs_cleaning(paper)
+    is_paper = hard or found.kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
+    warnings = [] if found.kind == "drawing" else [domain.ADVICE["shadow" if hard else found.kind]]
     if clean == "always" or (clean == "auto" and is_paper and dirty):
-        paper = np.repeat(cleanup.clean(paper, sheet=False).image[..., None], 3, axis=2)
+        shadows = "hard" if found.kind == "photo" else "soft"
+        cleaned = cleanup.clean(paper, sheet=False, shadows=shadows).image
+        has_lines = cleaned.min() <= LINES_BELOW
+        if has_lines or found.kind == "faint":
+            paper = np.repeat(cleaned[..., None], 3, axis=2)
         if found.kind == "faint":
-            warnings = [domain.ADVICE["no lines" if paper.min() > 200 else "strengthened"]]
+            warnings = [domain.ADVICE["strengthened" if has_lines else "no lines"]]
+        elif not has_lines:
+            warnings.append(domain.ADVICE["not cleaned"])
     paper, face, notes = _find(paper, points)
     matrix = faces.alignment(face.landmarks, size_px)
     image = faces.warp(paper, matrix, size_px, border="paper")
-    return Prepared(image, paper, matrix, face, found, tuple(warnings + notes))
+    if image.min() > LINES_BELOW >= paper.min():
+        notes = [domain.ADVICE["empty"], *notes]
+    return Prepared(image, paper, matrix, face, hard or found, tuple(warnings + notes))
+
+
+def look_in_shadow(picture: np.ndarray, seen: domain.Look) -> domain.Look | None:
+    """What a drawing in a shadow with edges, or on a table nearly as light as its paper, looks like when its light is
+    evened out (`cleanup.flatten_paper` with hard shadows); None for what is no such drawing.
+
+    picture: uint8 (H, W, 3). seen: what `domain.look` says of it; photo, as a rule.
+    """
+    if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW:
+        return None
+    even = cleanup.flatten_paper(picture, shadows="hard")[0]
+    again = domain.look(np.repeat(even[..., None], 3, axis=2))
+    return again if again.kind == "drawing" and again.white >= SHADOWED_WHITE_FROM else None
 
 
 def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, domain.Look]:
@@ -116,21 +144,52 @@ def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, 
     return drawing, points, domain.look(drawing)
 
 
+def find_any(
+    picture: np.ndarray, *, drawing: bool = True, points: np.ndarray | Sequence | None = None
+) -> tuple[faces.Face, list[str]]:
+    """The face of a drawing or a photo by what is at hand, and what to tell the person about it.
+
+    picture: uint8 (H, W, 3). points: as in `prepare`. Without them: YuNet, if it can be had; scikit-image's cascade;
+    the picture's middle, for drawings that of the ink. Raises FaceError for points that are no face or lie outside.
+    """
+    if points is not None:
+        face = faces.find_face(picture, points=points)
+        faces.check_inside(points, picture.shape)
+        return face, []
+    problem = faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
+    face = faces.find_face(picture, drawing=drawing, fallback="cascade", detector="none" if problem else "yunet")
+    if face.method == "yunet":
+        return face, []
+    if face.method == "centre" and drawing:
+        face = _centre_of_ink(picture)
+    notes = [domain.ADVICE["no face" if face.method == "centre" else "rough face"]]
+    if problem:
+        remedy = "'s2f weights yunet' fetches it, or S2F_WEIGHTS names a folder that has it"
+        notes.append(f"{NO_DETECTOR}{problem.partition(' (')[0]}: {remedy}")
+    return face, notes
+
+
+def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
+    """The face as it is where a drawing fills its picture, on the part of the picture that is drawn on."""
+    grey = drawing.mean(axis=2)
+    rows, columns = np.nonzero(grey < np.median(grey) - INK_BELOW)
+    if len(rows) < 16:
+        return faces.centre_face(drawing.shape[:2])
+    (top, bottom), (left, right) = (np.percentile(at, (0.5, 99.5)) for at in (rows, columns))
+    side = 1.2 * max(16.0, min(bottom - top, right - left))  # shoulders and long hair do not count
+    corner = np.array([(left + right) / 2, (top + bottom) / 2]) - side / 2
+    face = faces.centre_face((round(side), round(side)))
+    box = (face.box[0] + corner[0], face.box[1] + corner[1], *face.box[2:])
+    return replace(face, landmarks=face.landmarks + corner, box=box)
+
+
 def _find(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, faces.Face, list[str]]:
     """The paper, turned if need be, the face on it, and what to tell the person."""
-    if points is not None:
-        return paper, faces.find_face(paper, points=points), []
-    problem = faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
-    if not problem:
-        quarters = _quarters(paper)
-        turned = np.ascontiguousarray(np.rot90(paper, quarters))
-        face = faces.find_face(turned, drawing=True, fallback="cascade")
-        notes = [domain.ADVICE["turned"]] if quarters else []
-        if face.method == "yunet":
-            return turned, face, notes
-    face = faces.find_face(paper, drawing=True, fallback="cascade", detector="none")
-    advice = domain.ADVICE["no face" if face.method == "centre" else "rough face"]
-    return paper, face, [f"{advice} (the detector cannot be used: {problem.partition(' (')[0]})" if problem else advice]
+    with_detector = points is None and not faces.detector_problem(timeout_s=5, attempts=1)
+    quarters = _quarters(paper) if with_detector else 0
+    turned = np.ascontiguousarray(np.rot90(paper, quarters))
+    face, notes = find_any(turned, points=points)
+    return turned, face, [*([domain.ADVICE["turned"]] if quarters else []), *notes]
 
 
 def _quarters(paper: np.ndarray) -> int:

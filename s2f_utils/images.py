@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -45,7 +46,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     """Any PIL mode → RGB: 16 bits are scaled to 8, transparency is laid over white paper."""
     if picture.mode in ("I;16", "I;16L", "I;16B", "I", "F"):
         values = np.asarray(picture, dtype=np.float64)
-        top = 65535.0 if picture.mode != "F" and values.max(initial=0) > 255 else 255.0
+        most = values.max(initial=0)
+        top = 65535.0 if picture.mode != "F" and most > 255 else 1.0 if picture.mode == "F" and most <= 1 else 255.0
         return Image.fromarray(np.clip(np.rint(values * 255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
@@ -68,7 +70,10 @@ def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -
     if shown.lower().endswith(HEIC_SUFFIXES):
         _register_heic(shown)
     try:
-        with Image.open(source) as picture:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS is ours, and an error
+            opened = Image.open(source)
+        with opened as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ImageError(
                     f"{shown}: {picture.width}x{picture.height} pixels are more than the {MAX_PIXELS // 10**6} million"

@@ -155,6 +155,11 @@ def load(model: str | Path, device: str = "auto", precision: str = "float32") ->
     net, meta = checkpoints.load_network(path)
     if not hasattr(net, "multiple_px"):
         raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
+    if net.name == "resunet" and net.args["in_channels"] > 3:
+        raise models.UnknownNetworkError(
+            f"{model}: only adds detail to the answer of another model: give {weights.FAITHFUL}, or a run of"
+            " 'realistic'"
+        )
     chosen = runtime.pick_precision(runtime.pick_device(device), precision)
     size_px = int(meta.get("size_px", net.multiple_px))
     return Translator(
@@ -182,5 +187,8 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
         elif item.is_file():
             found.append(item)
         else:
-            raise FileNotFoundError(f"{item}: no such picture or folder")
+            raise FileNotFoundError(
+                f"{item}: no such picture or folder; nor a model, which comes first: a run folder, a .safetensors or"
+                f" .pth file, or one of {', '.join(weights.SHIPPED)}"
+            )
     return found

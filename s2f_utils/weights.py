@@ -7,6 +7,7 @@ in the cache, and is then downloaded into the cache (`~/.cache/sketch-to-face`, 
 from __future__ import annotations
 
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,7 +187,8 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     failed_at, message = _failed.get((name, target), (-RETRY_AFTER_S, ""))
     if time.monotonic() - failed_at < RETRY_AFTER_S and message:
         raise WeightsError(message)
-    print(f"downloading {entry.file_name} ({entry.size / 2**20:.1f} MB): {entry.what}; licence: {entry.licence}")
+    about = f"{entry.size / 2**20:.1f} MB): {entry.what}; licence: {entry.licence}"
+    print(f"downloading {entry.file_name} ({about}", file=sys.stderr)
     reasons = []
     with tqdm(total=entry.size, unit="B", unit_scale=True, disable=entry.size < SHOW_PROGRESS_FROM) as bar:
         for url in entry.urls:

@@ -54,8 +54,8 @@ ALLOWED = {
     },
     "widgets": {"images", "live"},
     "cli": {
-        "candidates", "config", "datasets", "evaluation", "faces", "images", "inference", "leaderboard",
-        "metrics", "report", "runtime", "training", "translate", "weights",
+        "candidates", "config", "datasets", "domain", "drawings", "evaluation", "faces", "images", "inference",
+        "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
     },
 }  # fmt: skip
 DATA_PREP_MAY = {

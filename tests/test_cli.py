@@ -320,8 +320,18 @@ def test_bad_full_disk(faces_manifest, trained, tmp_path):
     assert done.stdout.strip() == ""
 
 
+def test_dry_run_refuses_what_the_run_would(faces_manifest, tmp_path, capsys):
+    base = ["train", "realistic", "--data", str(faces_manifest), "--runs", str(tmp_path / "r"), "--dry-run"]
+    for extra, message in (([], "give it with --init"), (["--init", "sketch-to-photo-detail"], "only adds detail")):
+        assert cli.main([*base, *extra]) == 2
+        assert message in said(capsys)
+    assert cli.main([*base, "--init", "sketch-to-photo-faithful"]) == 0
+    assert not (tmp_path / "r").exists()
+
+
 def test_help_reads_well():
     status, out, _ = command("--help")
     assert status == 0 and "s2f translate runs/0003" in out and "train a network on a data set" in out
+    assert "95 % intervals" in command("evaluate", "--help")[1]
     status, out, _ = command("train", "--help")
     assert status == 0 and "--resume auto|never|RUN" in out

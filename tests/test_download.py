@@ -250,7 +250,7 @@ def test_weights_are_downloaded_into_the_cache(server, tmp_path, monkeypatch, ca
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
     assert weights.get("w").read_bytes() == CONTENT
-    assert "licence: MIT" in capsys.readouterr().out
+    assert "licence: MIT" in capsys.readouterr().err
     assert weights.find("w") == tmp_path / "sketch-to-face" / "file.bin"
     weights.find("w").unlink()
     gone = weights.WeightsFile("w", "file.bin", (f"{server}/page/x",), len(CONTENT), DIGEST, "MIT", "a test")

@@ -179,10 +179,65 @@ def test_the_detector_finds_the_face_of_a_small_drawing_on_a_large_sheet(some):
 
 def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     ready = drawings.prepare(rgb(some[0].sketch))
-    assert ready.face.method in ("cascade", "centre") and len(ready.warnings) == 1
+    assert ready.face.method in ("cascade", "centre") and len(ready.warnings) == 2
     assert "--eyes" in ready.warnings[0] and "--mouth" in ready.warnings[0]
+    assert ready.warnings[1].startswith(drawings.NO_DETECTOR) and "s2f weights yunet" in ready.warnings[1]
     blank = drawings.prepare(np.full((200, 160, 3), 255, np.uint8))
-    assert blank.face.method == "centre" and len(blank.warnings) == 2 and "no lines" in blank.warnings[0]
+    assert blank.face.method == "centre" and len(blank.warnings) == 3 and "no lines" in blank.warnings[0]
+
+
+def test_without_any_detector_the_face_is_taken_to_be_where_the_ink_is(no_detector, monkeypatch):
+    monkeypatch.setattr(faces, "_cascade", lambda image: None)
+    drawing = drawings.example("plain-man")
+    wide = np.full((900, 2400, 3), 255, np.uint8)
+    wide[300:810, 1700:2120] = drawing
+    at_home, away = (drawings.prepare(picture) for picture in (drawing, wide))
+    assert at_home.face.method == away.face.method == "centre" and "--eyes" in away.warnings[0]
+    assert np.abs(away.face.landmarks - [1700, 300] - at_home.face.landmarks).max() < 2
+    assert alike(at_home.image, away.image) > 0.95
+    drawn_at = np.array([[147.0, 247.0], [275.0, 247.0]])  # its eyes
+    assert np.hypot(*(at_home.face.landmarks[:2] - drawn_at).T).max() < 0.5 * 128
+
+
+def in_a_shadow(drawing, seed):
+    """The drawing on grey paper, half of it in a shadow with an edge."""
+    height, width = drawing.shape[:2]
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:height, :width] / max(height, width) - 0.4
+    angle = rng.uniform(0, 2 * np.pi)
+    dark = np.cos(angle) * x + np.sin(angle) * y > rng.uniform(-0.1, 0.1)
+    seen = drawing * 0.92 * np.where(dark, 0.6, 1.0)[..., None] + rng.normal(0, 2, (height, width, 1))
+    return np.clip(seen, 0, 255).astype(np.uint8)
+
+
+def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
+    points = np.array([[147.0, 247.0], [275.0, 247.0], [211.0, 360.0]])
+    for seed, name in enumerate(("plain-man", "long-hair", "beard", "old-man")):
+        drawing = drawings.example(name)
+        dark = in_a_shadow(drawing, seed)
+        assert domain.look(dark).kind == "photo"
+        ready = drawings.prepare(dark, points=points)
+        assert ready.look.kind == "drawing" and ready.warnings == (domain.ADVICE["shadow"],)
+        assert np.percentile(ready.paper, 30) > 240 and ready.paper.min() < 60
+        assert alike(ready.image, drawings.prepare(drawing, points=points).image) > 0.9
+        kept = drawings.prepare(dark, points=points, clean="never")
+        assert np.array_equal(kept.paper, dark) and kept.look.kind == "photo"
+    for face in some:
+        seen = domain.look(face.photo)
+        assert seen.kind != "drawing" and drawings.look_in_shadow(face.photo, seen) is None
+
+
+def test_cleaning_never_wipes_a_drawing_away_and_empty_cut_outs_are_said(some):
+    points = some[0].landmarks[[0, 1, 3, 4]]
+    negative = 255 - rgb(some[0].sketch)
+    ready = drawings.prepare(negative, points=points, clean="always")
+    assert np.array_equal(ready.paper, negative)
+    assert ready.warnings == (domain.ADVICE["inverted"], domain.ADVICE["not cleaned"])
+    wide = np.full((SIZE, 4 * SIZE, 3), 255, np.uint8)
+    wide[:, :SIZE] = rgb(some[0].sketch)
+    assert drawings.prepare(wide, points=points).warnings == ()
+    away = drawings.prepare(wide, points=points + [2 * SIZE, 0])
+    assert away.warnings == (domain.ADVICE["empty"],)
 
 
 def test_what_was_made_lies_where_the_face_is_on_the_paper(some):

@@ -72,6 +72,12 @@ def test_any_mode_becomes_rgb_as_it_is_meant_to_be_seen(mode, suffix, expected, 
         assert abs(found.astype(int) - expected).max() <= 1
 
 
+def test_floats_from_0_to_1_are_scaled(tmp_path):
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None].repeat(20, axis=0)
+    Image.fromarray(ramp).save(tmp_path / "ramp.tif")
+    assert np.array_equal(images.load_rgb(tmp_path / "ramp.tif")[0, :, 0], np.rint(ramp[0] * 255).astype(np.uint8))
+
+
 def test_exif_rotation_is_obeyed(tmp_path):
     picture = Image.fromarray(np.zeros((4, 6, 3), np.uint8))
     exif = Image.Exif()

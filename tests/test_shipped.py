@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_utils import candidates, checkpoints, cli, drawings, faces, images, inference, weights
+from s2f_utils import candidates, checkpoints, cli, domain, drawings, faces, images, inference, models, weights
 from s2f_utils.download import sha256_of
 from s2f_utils.synthetic import draw_face
 from tests.test_cli import command, said
@@ -105,6 +105,8 @@ def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path,
         (["--variations", "-3"], "--variations must be"),
         (["--seed", "99999999999999999999"], "--seed must be"),
         (["--out", str(path)], "is a file"),
+        (["--out", str(path / "below")], "below one"),
+        (["--out", ""], "name a folder"),
         (["--fit", "pad"], "--fit is for a model of your own"),
         (["--eyes", "3000,2300,3200,2300", "--mouth", "3100,2500"], "outside of the picture, which is 420 x 510"),
     ):
@@ -114,7 +116,37 @@ def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path,
     assert "goes without --clean" in said(capsys)
     assert cli.main(["translate", "sketch-to-photo-detail", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "leave the model out" in said(capsys)
+    assert cli.main(["translate", str(tmp_path), "--out", str(tmp_path)]) == 2
+    assert "is the folder of the drawings" in said(capsys)
+    assert cli.main(["translate", str(path), "photo-to-sketch", "--out", str(tmp_path / "out")]) == 2
+    assert "a model, which comes first" in said(capsys)
+    assert cli.main(["translate", "photo-to-sketch", str(path), "--variations", "2"]) == 2
+    assert "answers only once, without --detail" in said(capsys)
+    beyond = ["--eyes", "3000,2300,3200,2300", "--mouth", "3100,2500", "--out", str(tmp_path / "out")]
+    assert cli.main(["translate", "sketch-to-photo-faithful", str(path), *beyond]) == 2
+    assert "outside of the picture, which is 420 x 510" in said(capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without_a_detector(
+    no_detector, tmp_path, capsys
+):
+    from skimage import data
+
+    person = images.save(tmp_path / "person.png", data.astronaut())
+    drawing = images.save(tmp_path / "drawing.png", drawings.example("glasses"))
+    out = ["--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert cli.main(["translate", "sketch-to-photo-faithful", str(person), *out]) == 0
+    assert domain.ADVICE["photo"] in capsys.readouterr().err
+    assert cli.main(["translate", "photo-to-sketch", str(drawing), *out]) == 0
+    assert domain.ADVICE["not a photo"] in capsys.readouterr().err
+    assert cli.main(["translate", "photo-to-sketch", str(person), str(person), "--align", *out]) == 0
+    err = capsys.readouterr().err
+    assert err.count(domain.ADVICE["rough face"]) == 2 and err.count(drawings.NO_DETECTOR) == 1
+    drawn = images.load_rgb(tmp_path / "out" / "person-sketch.png")
+    assert drawn.shape == (256, 256, 3)
+    with pytest.raises(models.UnknownNetworkError, match="only adds detail"):
+        inference.load("sketch-to-photo-detail", "cpu")
 
 
 def test_scores_of_a_shipped_model_are_not_written_into_the_package(faces_manifest, tmp_path, monkeypatch, capsys):

@@ -99,6 +99,15 @@ def test_back_into_the_papers_frame(own, drawing, tmp_path):
     assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40
 
 
+def test_many_variations_stand_in_rows(own, drawing):
+    ready = drawings.prepare(drawing, size_px=SIZE, points=points_on_the_sheet())
+    few, many = (candidates.sheet(ready, own.candidates(ready.image, num_variations=n)) for n in (1, 20))
+    assert few.shape[1] == 4 * 256 and many.shape[1] == candidates.MOST_IN_A_ROW * 256
+    assert 4 * 256 < many.shape[0] < 4 * 256 + 200  # 23 tiles in four rows
+    paper = candidates.sheet(ready, own.candidates(ready.image), frame="paper")
+    assert paper.shape[1] <= candidates.MOST_WIDE_PX
+
+
 @pytest.mark.parametrize(
     ("change", "said_"),
     [({"frame": "round"}, "frame must be"), ({"detail": 2.0}, "from 0"), ({"clean": "wash"}, "clean must be")],

@@ -62,6 +62,11 @@ def load_init(net_g: torch.nn.Module, init: str | Path | None, config: TrainConf
     """
     if init is not None:
         given, _ = checkpoints.load_network(find_generator(init))
+        if given.name == "resunet" and given.args["in_channels"] > 3:
+            raise checkpoints.CheckpointError(
+                f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
+                " (sketch-to-photo-faithful, or a run)"
+            )
         wanted, name = net_g, net_g.name
         if name == "twostage" and given.name == "resunet":  # its first stage
             wanted, name = net_g.structure, "resunet"

@@ -170,6 +170,20 @@ class TrainingRun:
         return self.resume_path
 
 
+def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
+    """Raise what `open_run` would raise for the model that a new run begins with; nothing is written."""
+    _check_init(_method_of(resolved.config), init)
+    precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
+    load_init(METHODS[_method_of(resolved.config)](resolved.config, precision).net_g, init, resolved.config)
+
+
+def _check_init(method: str, init: str | Path | None) -> None:
+    if init is None and METHODS[method].needs_init:
+        raise ConfigError(
+            f"{method} begins with a trained model of 'faithful': give it with --init (a run, file or name)"
+        )
+
+
 def open_run(
     resolved: Resolved,
     manifest: Manifest,
@@ -200,10 +214,8 @@ def open_run(
     begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
     folder, state = _find_resume(resume, runs, name or method, config, total, ids, begins)
     is_new = folder is None
-    if is_new and init is None and METHODS[method].needs_init:
-        raise ConfigError(
-            f"{method} begins with a trained model of 'faithful': give it with --init (a run, file or name)"
-        )
+    if is_new:
+        _check_init(method, init)
     if config.time_budget_s:
         total = min(total, _images_in_time(method, config, precision)) if is_new else state["total_images"]
     runtime.seed_everything(config.seed)
