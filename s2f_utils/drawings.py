@@ -22,9 +22,9 @@ EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as w
 LINES_BELOW = 200  # grey levels; what is lighter on cleaned paper is no line
 INK_BELOW = 60  # grey levels below the paper
 NO_DETECTOR = "YuNet, which finds drawn faces best, cannot be used: "  # how a warning begins that is about the machine
-# Evened out as if it lay in a hard shadow, a drawing is white for the most part (measured: .89 and more) and was not
-# coloured before; photos are not white (.71 at most), and flat pictures of drawn faces have colours (.39 and more).
-SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.8, 0.2
+# Evened out as if it lay in a hard shadow, a drawing has no tones left and white paper, and was not coloured before;
+# photos have colours, and grey ones have tones left.
+SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6, 0.2
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def look_in_shadow(picture: np.ndarray, seen: domain.Look) -> domain.Look | None
         return None
     even = cleanup.flatten_paper(picture, shadows="hard")[0]
     again = domain.look(np.repeat(even[..., None], 3, axis=2))
-    return again if again.kind == "drawing" and again.white >= SHADOWED_WHITE_FROM else None
+    is_drawing = again.kind == "drawing" and again.tones < SHADOWED_TONES_BELOW and again.white >= SHADOWED_WHITE_FROM
+    return again if is_drawing else None
 
 
 def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, domain.Look]:

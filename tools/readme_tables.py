@@ -156,10 +156,12 @@ def domain_table(results: Path = RESULTS) -> str:
     found = _results(results, "domain_warning")
     if not found:
         return ""
+
+    def others(kind: str, said: dict[str, int]) -> str:
+        return ", ".join(f"{n} {k}" for k, n in said.items() if k != kind.partition(",")[0]) or "–"
+
     rows = [
-        [kind, str(r["num"]), str(r["right"]), ", ".join(f"{n} {k}" for k, n in r["said"].items() if k != kind) or "–"]
-        for kind, r in found.items()
-        if kind != "all"
+        [kind, str(r["num"]), str(r["right"]), others(kind, r["said"])] for kind, r in found.items() if kind != "all"
     ]
     total = found["all"]
     return table(["what it is", "pictures", "said so", "said instead"], rows) + (
