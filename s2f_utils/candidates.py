@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from s2f_utils import checkpoints, images, inference, models, runtime
-from s2f_utils.drawings import Prepared, onto_paper
+from s2f_utils.drawings import Prepared, framed
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.weights import DETAIL, FAITHFUL
 
@@ -106,9 +106,9 @@ def sheet(
     """The drawing and the candidates, with their names and the note that they are generated: uint8 RGB, up to six in
     a row.
 
-    frame: "square", as the models made them, or "paper", laid back onto the drawing. first: the drawing's own name.
+    frame: as in `drawings.framed`. first: the drawing's own name.
     """
-    pictures = [c.picture if frame == "square" else onto_paper(c.picture, prepared) for c in found]
+    pictures = [framed(c.picture, prepared, frame) for c in found]
     drawing = prepared.image if frame == "square" else prepared.paper
     tiles = [_tile(picture) for picture in (drawing, *pictures)]
     per_row = max(1, min(MOST_IN_A_ROW, MOST_WIDE_PX // tiles[0].width))

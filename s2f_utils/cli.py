@@ -80,7 +80,7 @@ def parser() -> argparse.ArgumentParser:
     alone.add_argument("--clean", choices=["auto", "always", "never"], help="clean the paper up (default: auto)")
     alone.add_argument("--detail", type=float, metavar="X", help="invented detail, from 0 to 1; default 0.5")
     alone.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
-    alone.add_argument("--frame", choices=["square", "paper"], help="paper: lay the face back onto the drawing")
+    alone.add_argument("--frame", choices=["square", "paper", "person"], help=_FRAME_HELP)
     given = translate.add_argument_group("with MODEL")
     given.add_argument("--mode", choices=["deterministic", "paper"], help=_MODE_HELP)
     given.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
@@ -143,6 +143,7 @@ _PROFILE_HELP = (
     "full (the paper's settings), demo, fast, or small (a hundred pairs of your own at 256 px: faithful, realistic);"
     " default: S2F_PROFILE, else demo"
 )
+_FRAME_HELP = "paper: lay the picture back onto the drawing; person: without the wall behind the person"
 _MODE_HELP = "deterministic (default), or paper: the test image's own statistics and live dropout"
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_utils import cleanup, domain, faces, images
+from s2f_utils import background, cleanup, domain, faces, images
 
 CLEAN = ("auto", "always", "never")
+FRAMES = ("square", "paper", "person")
 EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
 )  # fmt: skip
@@ -205,10 +206,20 @@ def _quarters(paper: np.ndarray) -> int:
     return best
 
 
-def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04) -> np.ndarray:
+def framed(made: np.ndarray, prepared: Prepared, frame: str = "square") -> np.ndarray:
+    """What a model made, uint8 (S, S, 3): as it is ("square"), or laid back onto the drawing ("paper"), there without
+    the wall behind the person ("person"). Raises ValueError for other frames.
+    """
+    if frame not in FRAMES:
+        raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
+    return made if frame == "square" else onto_paper(made, prepared, person=frame == "person")
+
+
+def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04, person: bool = False) -> np.ndarray:
     """Lay what a model made back where the face is on the paper: uint8 (S, S, 3) → uint8 like `prepared.paper`.
 
-    feather: width of the soft rim, a share of the image's side.
+    feather: width of the soft rim, a share of the image's side. person: leave the wall behind the person out
+    (`background.person_mask`); what is taken for wall by mistake, such as loose curls, stays as it was drawn.
     """
     import cv2
 
@@ -218,6 +229,9 @@ def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04) -
     rim = max(1, round(feather * size_px))
     inside[rim:-rim, rim:-rim] = 1
     inside = cv2.GaussianBlur(inside, (0, 0), rim / 2)
+    if person:
+        landmarks = faces.transform(prepared.face.landmarks, prepared.matrix)
+        inside *= background.person_mask(made, face=faces.face_from_points(landmarks))
     share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
     laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.clip(np.rint(laid * share + prepared.paper * (1 - share)), 0, 255).astype(np.uint8)

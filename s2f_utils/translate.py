@@ -10,9 +10,7 @@ import numpy as np
 
 from s2f_utils import candidates, images
 from s2f_utils.candidates import DETAIL_OF_DRAWINGS
-from s2f_utils.drawings import Prepared, onto_paper, prepare
-
-FRAMES = ("square", "paper")
+from s2f_utils.drawings import FRAMES, Prepared, framed, prepare
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ def translate_drawing(
 ) -> Translated:
     """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
 
-    pair: the models (None: the shipped ones). points, clean: as in `drawings.prepare`. frame: "square", as the models
-    see it, or "paper", laid back onto the cleaned drawing. detail: of the realistic answers, from 0 to 1. Files that
-    are there are never overwritten. Raises what `prepare` raises, and OSError where nothing can be written.
+    pair: the models (None: the shipped ones). points, clean: as in `drawings.prepare`. frame: as in `drawings.framed`.
+    detail: of the realistic answers, from 0 to 1. Files that are there are never overwritten. Raises what `prepare`
+    raises, and OSError where nothing can be written.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
@@ -58,7 +56,7 @@ def translate_drawing(
     path = out / f"{stem}-{names[0]}.png"
     files = [images.save(path, candidates.sheet(ready, found, frame=frame), generated=True)]
     for candidate, name in zip(found, names[1:], strict=True):
-        picture = candidate.picture if frame == "square" else onto_paper(candidate.picture, ready)
+        picture = framed(candidate.picture, ready, frame)
         notes = {"candidate": candidate.name, "detail": f"{candidate.detail:g}", "seed": str(candidate.seed)}
         files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=notes))
     return Translated(ready, found, tuple(files))

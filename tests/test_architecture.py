@@ -39,7 +39,7 @@ ALLOWED = {
     "checkpoints": {"images", "models"},
     "inference": {"checkpoints", "images", "models", "runtime", "weights"},
     "domain": {"cleanup"},
-    "drawings": {"cleanup", "domain", "faces", "images"},
+    "drawings": {"background", "cleanup", "domain", "faces", "images"},
     "drawing_widgets": {"candidates", "drawings", "images"},
     "candidates": {"checkpoints", "drawings", "images", "inference", "models", "runtime", "weights"},
     "translate": {"candidates", "drawings", "images"},

@@ -255,6 +255,20 @@ def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
     assert np.abs(same.astype(int) - ready.paper).mean() < 2
 
 
+def test_the_person_alone_may_be_laid_onto_the_paper():
+    points = np.array([[147.0, 247.0], [275.0, 247.0], [211.0, 360.0]])
+    ready = drawings.prepare(drawings.example("plain-man"), points=points)
+    face = draw_face(5, size_px=SIZE, seed=77)
+    matrix = faces.similarity(face.landmarks, faces.transform(ready.face.landmarks, ready.matrix))
+    made = faces.warp(face.photo, matrix, SIZE)  # a person before a wall
+    whole, person = (drawings.onto_paper(made, ready, person=alone) for alone in (False, True))
+    x, y = np.rint(ready.face.landmarks[2]).astype(int)
+    assert np.abs(person[y, x].astype(int) - whole[y, x]).max() < 3
+    corner = faces.transform(np.array([[25.0, 25.0], [230.0, 25.0]]), faces.inverse(ready.matrix)).round().astype(int)
+    for x, y in corner:  # the wall
+        assert np.array_equal(person[y, x], ready.paper[y, x]) and not np.array_equal(whole[y, x], ready.paper[y, x])
+
+
 def test_bad_input_is_refused(some):
     with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
         drawings.prepare(some[0].sketch)
