@@ -22,13 +22,14 @@ FAR_OFF = 0.35  # of the distance between the eyes: a landmark that lies on anot
 def in_drawings(drawings: list[np.ndarray], truths: list[faces.Face]) -> dict[str, float]:
     """Shares of drawings in which a face is found, by how it was found, and how far off the landmarks are."""
     at = {score: np.mean([bool(faces.detect(d, min_score=score)) for d in drawings]) for score in (0.9, 0.6)}
-    errors, found = [], 0
+    errors, doubted, found = [], [], 0
     for drawing, truth in zip(drawings, truths, strict=True):
         try:
             face = faces.find_face(drawing, drawing=True)
         except faces.FaceError:
             continue
         found += 1
+        doubted.append(face.score < faces.TRUSTED_IN_DRAWINGS)
         errors.append(np.hypot(*(face.landmarks - truth.landmarks).T).max() / truth.eye_distance)
     return {
         "num": len(drawings),
@@ -37,6 +38,8 @@ def in_drawings(drawings: list[np.ndarray], truths: list[faces.Face]) -> dict[st
         "found_as_drawing": round(found / len(drawings), 4),
         "left_to_the_fallback": round(1 - found / len(drawings), 4),
         "far_off": round(float(np.mean(np.array(errors) > FAR_OFF)), 4),
+        "doubted": round(float(np.mean(doubted)), 4),
+        "far_off_and_not_doubted": round(float(np.mean((np.array(errors) > FAR_OFF) & ~np.array(doubted))), 4),
         "median_error_in_eye_distances": round(float(np.median(errors)), 4),
     }
 

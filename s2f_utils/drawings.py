@@ -161,7 +161,7 @@ def find_any(
     problem = faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
     face = faces.find_face(picture, drawing=drawing, fallback="cascade", detector="none" if problem else "yunet")
     if face.method == "yunet":
-        return face, []
+        return face, [domain.ADVICE["rough face"]] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
     if face.method == "centre" and drawing:
         face = _centre_of_ink(picture)
     notes = [domain.ADVICE["no face" if face.method == "centre" else "rough face"]]

@@ -33,6 +33,7 @@ FALLBACKS = ("none", "cascade", "centre")
 DETECTORS = ("yunet", "none")
 PHOTO_SCORE, DRAWING_SCORE = 0.6, 0.9
 DRAWING_BLURS = (0.008, 0.016)  # sigma as a share of the longer side
+TRUSTED_IN_DRAWINGS = 0.8  # of faces in drawings that score less, three in five are not where they seem to be
 LOWEST_SCORE, SURE_SCORE = 0.3, 0.92  # upright faces of photos have 0.93 and more, turned ones 0.91 and less
 REFINE_PX = 256
 MIN_FACE_SHARE = 0.06  # narrower faces, as a share of the picture's shorter side, are people in the background

@@ -64,7 +64,7 @@ def _faces_table(found: dict[str, Any]) -> str:
             f"{name} ({r['num']})",
             *(
                 f"{100 * r[key]:.1f} %"
-                for key in ("found_at_0.9", "found_as_drawing", "left_to_the_fallback", "far_off")
+                for key in ("found_at_0.9", "found_as_drawing", "far_off", "far_off_and_not_doubted", "doubted")
             ),
         ]
         for name, r in found["results"].items()
@@ -72,8 +72,9 @@ def _faces_table(found: dict[str, Any]) -> str:
     ]
     return (
         f"Faces: found in {100 * photos['found']:.1f} % of {photos['num']} portraits; after alignment the eyes' places"
-        f" spread by {spread:.1f} % of the width or less (standard deviation). In drawings of them:\n\n"
-        + table(["drawings", "score 0.9", "found as a drawing", "left to the fallback", "a landmark far off"], rows)
+        f" spread by {spread:.1f} % of the width or less (standard deviation). In drawings of them, and how often a"
+        " landmark is far off:\n\n"
+        + table(["drawings", "score 0.9", "found as a drawing", "far off", "far off, not warned", "warned"], rows)
     )
 
 
