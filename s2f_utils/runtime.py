@@ -236,7 +236,7 @@ def _light_figures() -> None:
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         if get_ipython() is not None:
-            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 80})
+            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True})
 
 
 def zip_results(folder: str | os.PathLike) -> Path:
