@@ -211,13 +211,15 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     """A notebook's first line: choose device and profile, make its folder, print all three.
 
     `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to S2F_FOLDER, else
-    `runs/<name>` under the current folder; in Colab, give a folder on Drive to keep results.
+    `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ); in
+    Colab, give a folder on Drive to keep results.
     """
     from s2f_utils.config import profile_name
 
     device = pick_device()
     profile = profile_name(profile)
-    path = Path(folder or os.environ.get("S2F_FOLDER") or Path("runs")) / name
+    path = Path(folder or os.environ.get("S2F_FOLDER") or Path("runs"))
+    path /= name if profile == "demo" else f"{name}-{profile}"
     path.mkdir(parents=True, exist_ok=True)
     seed_everything(0)
     _light_figures()

@@ -95,3 +95,13 @@ def test_log_survives_a_line_cut_off_and_forgets_what_was_not_kept(tmp_path):
     rows, events = read_log(tmp_path)
     assert [(row["images"], row["loss"]) for row in rows] == [(2, 1.0), (4, 1.0), (6, 2.0)]
     assert [event["event"] for event in events] == ["resume"]
+
+
+def test_each_profile_has_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("S2F_PROFILE", raising=False)
+    monkeypatch.setenv("S2F_FOLDER", str(tmp_path))
+    assert runtime.start("02").folder == tmp_path / "02"
+    monkeypatch.setenv("S2F_PROFILE", "fast")
+    session = runtime.start("02", "full")
+    assert session.profile == "fast" and session.folder == tmp_path / "02-fast" and session.folder.is_dir()
+    assert "02-fast" in capsys.readouterr().out
