@@ -294,14 +294,8 @@ def _check_options(args: argparse.Namespace, model: str | None, several: bool) -
     out = Path(args.out)
     if not args.out or any(place.exists() and not place.is_dir() for place in (out, *out.parents)):
         raise ValueError(f"--out {args.out!r}: is a file, or below one, or nothing: name a folder")
-    if folder := next(
-        (item for item in args.inputs if Path(item).is_dir() and item != model and _same(item, out)), None
-    ):
-        raise ValueError(f"--out {args.out!r}: is the folder of the drawings {folder!r}: name another, or a file in it")
-
-
-def _same(one: str | Path, other: str | Path) -> bool:
-    return Path(one).resolve() == Path(other).resolve()
+    if any(Path(item).is_dir() and item != model and Path(item).resolve() == out.resolve() for item in args.inputs):
+        raise ValueError(f"--out {args.out!r}: is the folder of the drawings: name another folder for the results")
 
 
 def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path, np.ndarray], None]:

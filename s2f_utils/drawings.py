@@ -230,8 +230,8 @@ def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04, p
     inside[rim:-rim, rim:-rim] = 1
     inside = cv2.GaussianBlur(inside, (0, 0), rim / 2)
     if person:
-        landmarks = faces.transform(prepared.face.landmarks, prepared.matrix)
-        inside *= background.person_mask(made, face=faces.face_from_points(landmarks))
+        face = replace(prepared.face, landmarks=faces.transform(prepared.face.landmarks, prepared.matrix))
+        inside *= background.person_mask(made, face=face)
     share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
     laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return np.clip(np.rint(laid * share + prepared.paper * (1 - share)), 0, 255).astype(np.uint8)

@@ -155,7 +155,7 @@ def load(model: str | Path, device: str = "auto", precision: str = "float32") ->
     net, meta = checkpoints.load_network(path)
     if not hasattr(net, "multiple_px"):
         raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
-    if net.name == "resunet" and net.args["in_channels"] > 3:
+    if getattr(net, "adds_detail", False):
         raise models.UnknownNetworkError(
             f"{model}: only adds detail to the answer of another model: give {weights.FAITHFUL}, or a run of"
             " 'realistic'"

@@ -127,6 +127,11 @@ class ResUNet(nn.Module):
         self.register_buffer("hint_spread", torch.zeros(num_colours, num_colours))  # and their covariance
         self.set_seed(0)
 
+    @property
+    def adds_detail(self) -> bool:
+        """Whether it sees another model's answer beside the sketch, and adds detail to that (`TwoStage`)."""
+        return self.args["in_channels"] > 3
+
     def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
         check_images(x, self.args["in_channels"], self.multiple_px)
         features = self.stem(torch.cat([x, self._beside(x, hint)], dim=1))  # (N, widths[0], H/4, W/4)

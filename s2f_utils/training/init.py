@@ -62,7 +62,7 @@ def load_init(net_g: torch.nn.Module, init: str | Path | None, config: TrainConf
     """
     if init is not None:
         given, _ = checkpoints.load_network(find_generator(init))
-        if given.name == "resunet" and given.args["in_channels"] > 3:
+        if getattr(given, "adds_detail", False):
             raise checkpoints.CheckpointError(
                 f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
                 " (sketch-to-photo-faithful, or a run)"
@@ -85,8 +85,7 @@ def load_init(net_g: torch.nn.Module, init: str | Path | None, config: TrainConf
 
 def _detail_of(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     given, meta = checkpoints.load_network(find_generator(path))
-    sees_an_answer = given.name == "resunet" and given.args["in_channels"] > 3
-    if given.name != "twostage" and not sees_an_answer:
+    if given.name != "twostage" and not getattr(given, "adds_detail", False):
         raise checkpoints.CheckpointError(
             f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
             " sketch-to-photo-detail"

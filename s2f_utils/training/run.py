@@ -172,9 +172,10 @@ class TrainingRun:
 
 def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
     """Raise what `open_run` would raise for the model that a new run begins with; nothing is written."""
-    _check_init(_method_of(resolved.config), init)
+    method = _method_of(resolved.config)
+    _check_init(method, init)
     precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
-    load_init(METHODS[_method_of(resolved.config)](resolved.config, precision).net_g, init, resolved.config)
+    load_init(METHODS[method](resolved.config, precision).net_g, init, resolved.config)
 
 
 def _check_init(method: str, init: str | Path | None) -> None:
