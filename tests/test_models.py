@@ -12,9 +12,11 @@ CASES = {
     "pix2pix_unet_256_batch": lambda: reference.image(1, 3, 256),
     "patchgan_70_batch_in6": lambda: torch.cat([reference.image(1, 3, 256, 0), reference.image(1, 3, 256, 1)], dim=1),
     "patchgan_70_instance_in3": lambda: reference.image(1, 3, 256),
+    "cyclegan_resnet_9_instance": lambda: reference.image(1, 3, 256),
 }
 SMALL = {
     "unet": ({"num_downs": 5, "base_filters": 4}, 3),
+    "resnet": ({"num_blocks": 2, "base_filters": 4}, 3),
     "patchgan": ({"in_channels": 6, "base_filters": 4}, 6),
     "pixelgan": ({"in_channels": 6, "base_filters": 4}, 6),
 }
@@ -45,6 +47,64 @@ def test_a_fault_in_the_network_breaks_the_agreement():
     assert (found - torch.tensor(case["values"])).abs().max() > 1e-2 * case["absmax"]
 
 
+def test_old_and_new_files_of_a_resnet_are_one_network():
+    """With dropout, and with the statistics that instance norm kept before PyTorch 0.4, the output is the same."""
+    case = reference.load("cyclegan_resnet_9_instance")
+    plain = reference.published_state_dict(case)
+    with_dropout = {key.replace("conv_block.5.", "conv_block.6."): value for key, value in plain.items()}
+    old = dict(plain)
+    for key, value in plain.items():
+        layer, _, part = key.rpartition(".")
+        if part == "bias" and layer != "model.26":  # every convolution but the last is followed by instance norm
+            norm = ".".join([*layer.split(".")[:-1], str(int(layer.split(".")[-1]) + 1)])
+            old |= {f"{norm}.running_mean": value + 7, f"{norm}.running_var": value**2 + 3}
+            old[f"{norm}.num_batches_tracked"] = torch.tensor(9)
+    x = reference.image(1, 3, 64)
+    with torch.no_grad():
+        expected = models.from_state_dict(plain)(x)
+        for state_dict, dropout in ((with_dropout, 0.5), (old, 0.0)):
+            net = models.from_state_dict(state_dict)
+            assert net.args == models.from_state_dict(plain).args | {"dropout": dropout}
+            assert torch.equal(net(x), expected)
+
+
+def test_project_2s_small_generator_is_known_by_its_keys():
+    net = models.build("seed")
+    assert models.count_parameters(net) == 756_739
+    published = {f"module.{key}": value for key, value in models.init_weights(net).state_dict().items()}
+    assert len(published) == 12 and {key.split(".")[2] for key in published} == {"0", "2", "4", "6", "8", "10"}
+    found = models.from_state_dict(published)
+    x = reference.image(2, 3, 64)
+    with torch.no_grad():
+        assert found.name == "seed" and found(x).shape == x.shape and torch.equal(found(x), net(x))
+
+
+def test_project_5s_networks_are_as_described():
+    net_g, net_d = models.build("cgan"), models.build("dense")
+    x = torch.rand(2, 3, 128, 128) * 2 - 1
+    assert net_g(x).shape == x.shape and net_d(x).shape == (2, 1)
+    widths = [m.out_channels for m in net_g.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.ConvTranspose2d)]
+    assert widths == [32, 64, 128, *[128] * 12, 64, 32, 3]
+    net_d(net_g(x)).sum().backward()
+    # but for a bias under batch norm, every weight learns
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for net in (net_g, net_d) for p in net.parameters())
+    for net in (net_g, net_d):
+        other = models.from_state_dict(net.state_dict())
+        assert (other.name, other.args) == (net.name, net.args)
+        assert torch.equal(other(x), net.eval()(x))
+    with pytest.raises(ValueError, match="128x128 only"):
+        net_d(torch.zeros(1, 3, 64, 64))
+
+
+def test_project_5s_block_adds_its_first_convolution_not_its_input():
+    block = models.cgan.FirstConvBlock(4).eval()
+    for p in block.second.parameters():
+        torch.nn.init.zeros_(p)  # what is left is what the second convolution is added to
+    x = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(block(x), block.first(x)) and not torch.allclose(block(x), x)
+
+
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("height, width", [(64, 64), (64, 128)])
@@ -53,7 +113,7 @@ def test_shape_gradients_and_round_trip(name, norm, height, width):
     net = models.init_weights(models.build(name, norm=norm, **args)).train()
     x = torch.rand(2, channels, height, width) * 2 - 1
     out = net(x)
-    assert out.shape[:2] == (2, 3 if name == "unet" else 1)
+    assert out.shape[:2] == (2, 3 if name in ("unet", "resnet") else 1)
     if name != "patchgan":
         assert out.shape[2:] == x.shape[2:]
     out.square().mean().backward()
@@ -97,7 +157,7 @@ def test_receptive_field_is_the_70_pixels_of_the_name():
 
 
 def test_unknown_networks_and_arguments_are_named():
-    with pytest.raises(ValueError, match="unet, resunet, twostage, patchgan, pixelgan"):
+    with pytest.raises(ValueError, match="unet, resnet, seed, cgan, resunet, twostage, patchgan, pixelgan, dense"):
         models.build("resnet50")
     with pytest.raises(ValueError, match="no argument width: it takes in_channels"):
         models.build("unet", width=3)

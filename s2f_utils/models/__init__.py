@@ -7,18 +7,24 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
+from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.models.unet import UNet
 
 NETWORKS: dict[str, type[nn.Module]] = {
     "unet": UNet,
+    "resnet": ResNet,
+    "seed": SeedGenerator,
+    "cgan": CGANGenerator,
     "resunet": ResUNet,
     "twostage": TwoStage,
     "patchgan": PatchGAN,
     "pixelgan": PixelGAN,
+    "dense": DenseDiscriminator,
     "irse50": IRSE50,
 }
 
@@ -66,12 +72,22 @@ def count_parameters(net: nn.Module) -> int:
     return sum(p.numel() for p in net.parameters())
 
 
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
 def clean_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a state dict, freed of DataParallel's `module.` prefix (a prefix only where every key has it)."""
+    """The tensors of a state dict, freed of DataParallel's `module.` prefix (a prefix only where every key has it), and
+    of the statistics that instance norm kept before PyTorch 0.4: those of a layer without a scale.
+    """
     tensors = {key: value for key, value in state_dict.items() if isinstance(value, Tensor)}
     if tensors and all(key.startswith("module.") for key in tensors):
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
-    return tensors
+
+    def is_left_over(key: str) -> bool:
+        layer, _, what = key.rpartition(".")
+        return what in _STATISTICS and f"{layer}.weight" not in tensors
+
+    return {key: value for key, value in tensors.items() if not is_left_over(key)}
 
 
 def _difference(net: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[list[str], list[str], list[str]]:

@@ -1,0 +1,125 @@
+"""Project 5's conditional GAN at 128 px: a ResNet-like generator and a dense discriminator.
+
+Shapes: N images, C channels, H and W pixels; F = base_filters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from s2f_utils.models.unet import check_images, norm_layer
+
+
+def _layer(conv: nn.Module, channels: int) -> list[nn.Module]:
+    return [conv, norm_layer("batch", channels), nn.ReLU()]
+
+
+class FirstConvBlock(nn.Module):
+    """Two 3×3 convolutions, each with batch norm; (N, C, H, W) → the same.
+
+    What is added to the second one's result is not the block's input, as in a residual network, but the first one's
+    result. So the input reaches the output only through a convolution, and many blocks are harder to train.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(*_layer(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels))
+        self.second = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False), norm_layer("batch", channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.first(x)
+        return y + self.second(y)
+
+
+class CGANGenerator(nn.Module):
+    """7×7 convolution, two halvings, `num_blocks` blocks, two doublings, 3×3 output: (N, C, H, W) → the same size.
+
+    Batch norm and ReLU after every convolution but the last, which ends in tanh; values in [-1, 1]. Source: project 5
+    (in Keras; at 128 px, with 32 filters and six blocks).
+    """
+
+    def __init__(
+        self, in_channels: int = 3, out_channels: int = 3, num_blocks: int = 6, base_filters: int = 32
+    ) -> None:
+        super().__init__()
+        f = base_filters
+        layers = _layer(nn.Conv2d(in_channels, f, 7, padding=3, bias=False), f)
+        for width in (f, 2 * f):  # (N, F, H, W) → (N, 4F, H/4, W/4)
+            layers += _layer(nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=False), 2 * width)
+        layers += [FirstConvBlock(4 * f) for _ in range(num_blocks)]
+        for width in (4 * f, 2 * f):  # (N, 4F, H/4, W/4) → (N, F, H, W)
+            up = nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=False)
+            layers += _layer(up, width // 2)
+        layers += [nn.Conv2d(f, out_channels, 3, padding=1), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+        self.args = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "num_blocks": num_blocks,
+            "base_filters": base_filters,
+        }
+        self.multiple_px, self.usual_px = 4, 128
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_images(x, self.args["in_channels"], self.multiple_px)
+        return self.model(x)  # (N, out_channels, H, W)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not this generator's."""
+        blocks = [key for key in shapes if re.fullmatch(r"model\.\d+\.second\.0\.weight", key)]
+        first, last = shapes.get("model.0.weight"), shapes.get(f"model.{len(blocks) + 15}.weight")
+        if not blocks or first is None or last is None or len(first) != 4:
+            return None
+        return {
+            "in_channels": first[1],
+            "out_channels": last[0],
+            "num_blocks": len(blocks),
+            "base_filters": first[0],
+        }
+
+
+class DenseDiscriminator(nn.Module):
+    """One real-or-fake logit for the whole picture: (N, C, size_px, size_px) → (N, 1).
+
+    Four 4×4 convolutions of stride 2 (F, 2F, 4F, 8F) with LeakyReLU, batch norm after all but the first; then a dense
+    layer, which ties it to one size. Project 5 gives neither widths nor depth; these are DCGAN's (Radford et al. 2016). It ends in a logit: the sigmoid is part of the loss.
+    """
+
+    def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
+        super().__init__()
+        if size_px % 16:
+            raise ValueError(f"size_px must be a multiple of 16, got {size_px}")
+        widths = [base_filters * 2**n for n in range(4)]
+        layers: list[nn.Module] = []
+        for n, (before, width) in enumerate(zip([in_channels, *widths], widths, strict=False)):
+            layers.append(nn.Conv2d(before, width, 4, stride=2, padding=1, bias=n == 0))
+            layers += [norm_layer("batch", width)] if n else []
+            layers.append(nn.LeakyReLU(0.2))
+        self.convolutions = nn.Sequential(*layers)  # (N, 8F, size_px/16, size_px/16)
+        self.dense = nn.Linear(widths[-1] * (size_px // 16) ** 2, 1)
+        self.args = {"in_channels": in_channels, "base_filters": base_filters, "size_px": size_px}
+
+    def forward(self, x: Tensor) -> Tensor:
+        side = self.args["size_px"]
+        if x.ndim != 4 or x.shape[2:] != (side, side):
+            raise ValueError(f"the dense layer fits pictures of {side}x{side} only, got {tuple(x.shape)}: build it with"
+                             " another size_px")  # fmt: skip
+        return self.dense(self.convolutions(x).flatten(1))  # (N, 1)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not this discriminator's."""
+        first, dense = shapes.get("convolutions.0.weight"), shapes.get("dense.weight")
+        if first is None or dense is None or len(dense) != 2:
+            return None
+        return {
+            "in_channels": first[1],
+            "base_filters": first[0],
+            "size_px": 16 * round((dense[1] / (8 * first[0])) ** 0.5),
+        }

@@ -1,0 +1,145 @@
+"""The ResNet generator of CycleGAN (Zhu et al. 2017), with the key names of its published PyTorch checkpoints, and the
+small generator of project 2, a CycleGAN web app.
+
+Shapes: N images, C channels, H and W pixels, both multiples of 4; F = base_filters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from s2f_utils.models.unet import check_images, norm_layer
+
+USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at
+
+
+class ResnetBlock(nn.Module):
+    """Two 3×3 convolutions whose result is added to the input: (N, C, H, W) → the same.
+
+    Edges are continued by reflection. With dropout the second convolution's key is `conv_block.6`, without `.5`.
+    """
+
+    def __init__(self, channels: int, norm: str = "instance", dropout: float = 0.0) -> None:
+        super().__init__()
+        bias = norm == "instance"
+        between = [nn.Dropout(dropout)] if dropout else []
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm_layer(norm, channels),
+            nn.ReLU(),
+            *between,
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm_layer(norm, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_block(x)
+
+
+class ResNet(nn.Module):
+    """Two halvings, `num_blocks` residual blocks at a quarter of the size, two doublings: (N, C, H, W) → the same size.
+
+    `num_blocks=9` is published for 256 px (11,378,179 parameters with instance norm), 6 for 128 px. Values in
+    [-1, 1]. Source: Zhu et al. 2017, section 7.1; keys as in pytorch-CycleGAN-and-pix2pix.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        num_blocks: int = 9,
+        base_filters: int = 64,
+        norm: str = "instance",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if num_blocks < 1:
+            raise ValueError(f"num_blocks must be 1 or more, got {num_blocks}")
+        f, bias = base_filters, norm == "instance"
+        layers = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, f, 7, bias=bias), norm_layer(norm, f), nn.ReLU()]
+        for width in (f, 2 * f):  # (N, F, H, W) → (N, 4F, H/4, W/4)
+            down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias)
+            layers += [down, norm_layer(norm, 2 * width), nn.ReLU()]
+        layers += [ResnetBlock(4 * f, norm, dropout) for _ in range(num_blocks)]
+        for width in (4 * f, 2 * f):  # (N, 4F, H/4, W/4) → (N, F, H, W)
+            up = nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias)
+            layers += [up, norm_layer(norm, width // 2), nn.ReLU()]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(f, out_channels, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+        self.args = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "num_blocks": num_blocks,
+            "base_filters": base_filters,
+            "norm": norm,
+            "dropout": dropout,
+        }
+        self.multiple_px, self.usual_px = 4, USUAL_PX
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_images(x, self.args["in_channels"], self.multiple_px)
+        return self.model(x)  # (N, out_channels, H, W)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a ResNet's."""
+        first = shapes.get("model.1.weight")
+        blocks = {key.split(".")[1] for key in shapes if re.fullmatch(r"model\.\d+\.conv_block\.1\.weight", key)}
+        last = shapes.get(f"model.{len(blocks) + 17}.weight")
+        if first is None or last is None or not blocks or len(first) != 4 or first[2:] != (7, 7):
+            return None
+        second = shapes.get("model.10.conv_block.6.weight", ())  # a convolution only where dropout comes before it
+        return {
+            "in_channels": first[1],
+            "out_channels": last[0],
+            "num_blocks": len(blocks),
+            "base_filters": first[0],
+            "norm": "batch" if "model.2.running_mean" in shapes else "instance",
+            "dropout": 0.5 if len(second) == 4 else 0.0,
+        }
+
+
+class SeedGenerator(nn.Module):
+    """Project 2's own generator: halve twice, double twice, no norm, no residual blocks; 756,739 parameters.
+
+    (N, 3, H, W) in [-1, 1] → the same; its layers are `model.{0,2,4,6,8,10}`. Source: `generator_A2B.pth` and
+    `generator_B2A.pth` of the CycleGAN web app on Person Face Sketches.
+    """
+
+    def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
+        super().__init__()
+        f = base_filters
+        self.model = nn.Sequential(
+            nn.Conv2d(in_channels, f, 7, padding=3),
+            nn.ReLU(),
+            nn.Conv2d(f, 2 * f, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(2 * f, 4 * f, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(4 * f, 2 * f, 3, stride=2, padding=1, output_padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * f, f, 3, stride=2, padding=1, output_padding=1),
+            nn.ReLU(),
+            nn.Conv2d(f, out_channels, 7, padding=3),
+            nn.Tanh(),
+        )
+        self.args = {"in_channels": in_channels, "out_channels": out_channels, "base_filters": base_filters}
+        self.multiple_px, self.usual_px = 4, USUAL_PX
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_images(x, self.args["in_channels"], self.multiple_px)
+        return self.model(x)  # (N, out_channels, H, W)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not such a generator's."""
+        kept = [f"model.{n}.{part}" for n in range(0, 12, 2) for part in ("weight", "bias")]
+        first, last = shapes.get("model.0.weight"), shapes.get("model.10.weight")
+        if sorted(kept) != sorted(shapes) or len(first) != 4 or first[2:] != (7, 7):
+            return None
+        return {"in_channels": first[1], "out_channels": last[0], "base_filters": first[0]}
