@@ -119,8 +119,56 @@ class RealisticConfig(FaithfulConfig):
     disc_layers_colour: str = "2"  # the same for judges of the colours that go with a brightness; "" for none
 
 
+@dataclass(frozen=True, kw_only=True)
+class CycleGANConfig(TrainConfig):
+    """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both directions at once."""
+
+    apart: bool = True  # of a person the sketch or the photo is shown, never both; False: all pictures of both sides
+    base_filters: int = 64  # channels of the generators' first layer
+    num_blocks: int = 0  # residual blocks; 0: as published, 9 from 256 px on, else 6
+    dropout: float = 0.0  # in the residual blocks
+    disc_filters: int = 64  # channels of the discriminators' first layer
+    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
+    gan_loss: str = "lsgan"  # lsgan (squares) or vanilla (cross entropy)
+    pool_size: int = 50  # made pictures kept for each discriminator; 0: it sees the newest only
+    lambda_gan: float = 1.0  # weight of both adversarial losses
+    lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
+    lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
+    lambda_identity: float = 0.5  # weight of the identity mapping, as a share of the cycle weights
+    lr_g: float = 2e-4  # Adam's learning rate for both generators
+    lr_d: float = 2e-4  # and for both discriminators
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class CGANConfig(TrainConfig):
+    """Project 5's conditional GAN: a ResNet-like generator against a dense discriminator of whole photos, at 128 px.
+
+    It has no L1 loss, and its discriminator does not see the sketch. What project 5 does not say is DCGAN's.
+    """
+
+    size_px: int = 128
+    load_size_px: int = 128
+    flip: float = 0.0
+    batch_size: int = 16
+    constant_share: float = 0.0  # the learning rates fall from the first epoch on
+    base_filters: int = 32  # channels of the generator's first layer
+    num_blocks: int = 6  # of its residual form: what is added is the first convolution's output
+    disc_filters: int = 64  # channels of the discriminator's first layer
+    gan_loss: str = "vanilla"  # vanilla (cross entropy of the logits) or sigmoid (of their sigmoid, as project 5)
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 has not
+    lr_g: float = 2e-4  # Adam's learning rate for the generator
+    lr_d: float = 2e-4  # and for the discriminator
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+
 CONFIGS: dict[str, type[TrainConfig]] = {
     "pix2pix": Pix2PixConfig,
+    "cyclegan": CycleGANConfig,
+    "cgan": CGANConfig,
     "faithful": FaithfulConfig,
     "realistic": RealisticConfig,
 }
@@ -179,6 +227,24 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
             "total_images": 30_000,
             "time_budget_s": 440.0,
         },
+        "cyclegan": {
+            "size_px": 128,
+            "load_size_px": 143,  # as published: 286 for 256
+            "batch_size": 4,
+            "total_images": 40_000,
+            "ema_half_life_images": 1_500.0,
+        },
+        "cyclegan@cpu": {
+            "size_px": 64,
+            "load_size_px": 72,
+            "base_filters": 32,
+            "disc_filters": 32,
+            "disc_layers": 2,
+            "total_images": 30_000,
+            "time_budget_s": 600.0,
+        },
+        "cgan": {"total_images": 30_000},
+        "cgan@cpu": {"total_images": 15_000, "time_budget_s": 240.0},
         "faithful": _SMALL | {"total_images": 24_000},
         "faithful@cpu": {"total_images": 16_000, "time_budget_s": 120.0},
         "realistic": _SMALL
@@ -186,6 +252,29 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         "realistic@cpu": {"total_images": 8_000, "time_budget_s": 90.0},
     },
     "fast": {
+        "cyclegan": {
+            "size_px": 64,
+            "load_size_px": 68,
+            "batch_size": 4,
+            "base_filters": 8,
+            "num_blocks": 2,
+            "disc_filters": 8,
+            "disc_layers": 2,
+            "pool_size": 8,
+            "total_images": 240,
+            "ema_half_life_images": 40.0,
+            "num_samples": 4,
+        },
+        "cgan": {
+            "size_px": 64,
+            "load_size_px": 64,
+            "base_filters": 8,
+            "num_blocks": 2,
+            "disc_filters": 8,
+            "batch_size": 8,
+            "total_images": 240,
+            "num_samples": 4,
+        },
         "faithful": _TINY,
         "realistic": _TINY | {"detail_widths": "16,24", "detail_fine": "8,8", "disc_filters": 8, "disc_crop_px": 48},
         "pix2pix": {
@@ -395,8 +484,38 @@ def validate(config: TrainConfig) -> None:
         )
         for name in ("lr_g", "lr_d", "base_filters", "disc_filters", "disc_layers"):
             need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
+    if isinstance(config, CycleGANConfig):
+        _validate_cyclegan(config, need)
+    if isinstance(config, CGANConfig):
+        known = ("vanilla", "sigmoid", "lsgan")
+        need(config.gan_loss in known, f"gan_loss must be one of {', '.join(known)}, got {config.gan_loss!r}")
+        for name in ("lr_g", "lr_d", "base_filters", "num_blocks", "disc_filters"):
+            need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
+        for name in ("lambda_gan", "lambda_l1"):
+            need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
     if isinstance(config, FaithfulConfig):
         _validate_resunet(config, need)
+
+
+def _validate_cyclegan(config: CycleGANConfig, need: Callable[[bool, str], None]) -> None:
+    need(
+        config.direction == "sketch-to-photo",
+        "cyclegan learns both directions: leave direction out here, and say which one you want when you use it"
+        " (s2f translate RUN … --direction photo-to-sketch)",
+    )
+    need(config.gan_loss in ("lsgan", "vanilla"), f"gan_loss must be lsgan or vanilla, got {config.gan_loss!r}")
+    for name in ("lr_g", "lr_d", "base_filters", "disc_filters", "disc_layers"):
+        need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
+    numbers = ("num_blocks", "pool_size", "lambda_gan", "lambda_cycle_sketch", "lambda_cycle_photo", "lambda_identity")
+    for name in numbers:
+        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    need(0 <= config.dropout < 1, f"dropout must be from 0 to less than 1, got {config.dropout}")
+    most = config.size_px.bit_length() - 3
+    need(
+        config.disc_layers <= most,
+        f"disc_layers must be at most {most} at {config.size_px} px, so that some patches are left, got"
+        f" {config.disc_layers}",
+    )
 
 
 def _validate_resunet(config: FaithfulConfig, need: Callable[[bool, str], None]) -> None:

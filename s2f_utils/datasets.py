@@ -6,10 +6,11 @@ Shapes: N pairs, B pairs in a batch, S pixels of the square picture as loaded.
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -115,54 +116,196 @@ def _check_identities(path: Path, pairs: Sequence[Pair]) -> None:
             )
 
 
-class PairedData:
+class PictureStore:
+    """Pictures of one domain as uint8 batches (B, 3, S, S).
+
+    With `resident` all are decoded once and kept on the device; else anew for every batch.
+    """
+
+    def __init__(self, paths: Sequence[Path], size_px: int, device: torch.device, resident: bool) -> None:
+        self.paths, self.size_px, self.device = list(paths), size_px, device
+        self.resident = resident
+        self._tensor: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def load(self, progress: bool = False) -> None:
+        """Decode all pictures and keep them, where they are to be resident."""
+        if self.resident and self.paths:
+            self._tensor = self.decode(range(len(self.paths)), progress).to(self.device)
+
+    def batch(self, indices: Sequence[int]) -> Tensor:
+        """These pictures on the device, (B, 3, S, S) in [0, 255]."""
+        if self._tensor is None:
+            return self.decode(indices).to(self.device)
+        where = torch.as_tensor(indices).to(self.device, non_blocking=self.device.type == "cuda")
+        return self._tensor.index_select(0, where)
+
+    def decode(self, indices: Sequence[int], progress: bool = False) -> Tensor:
+        """These pictures, read from their files, on the CPU."""
+        out = np.empty((len(indices), 3, self.size_px, self.size_px), np.uint8)
+        found = _readers().map(self._read, indices)
+        if progress:
+            from tqdm.auto import tqdm
+
+            found = tqdm(found, total=len(indices), desc="reading pictures", unit="picture", leave=False)
+        for place, picture in enumerate(found):
+            out[place] = picture.transpose(2, 0, 1)
+        return torch.from_numpy(out)
+
+    def _read(self, index: int) -> np.ndarray:
+        path = self.paths[index]
+        return _fit(path, images.load_rgb(path), self.size_px)
+
+
+@functools.lru_cache(maxsize=1)
+def _readers() -> ThreadPoolExecutor:
+    """The threads that decode pictures: Pillow gives the interpreter free meanwhile."""
+    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="read")
+
+
+class _Data:
+    """Sketches and photos in two stores; what follows in the order of a training is read ahead where it is not kept."""
+
+    AHEAD = 4  # batches
+
+    def __init__(
+        self, sketches: Sequence[Path], photos: Sequence[Path], size_px: int, device: torch.device, progress: bool
+    ) -> None:
+        self.size_px, self.device = size_px, device
+        need = (len(sketches) + len(photos)) * 3 * size_px**2
+        self.resident = need < 0.4 * free_bytes(device)
+        self.sketches, self.photos = (PictureStore(side, size_px, device, self.resident) for side in (sketches, photos))
+        for store in (self.sketches, self.photos):
+            store.load(progress)
+        self._coming: dict[tuple[int, int], Future] = {}
+        self._reader: ThreadPoolExecutor | None = None
+
+    def batch_at(self, position: int, num: int, copies: int, seed: int) -> tuple[Tensor, Tensor]:
+        """The `num` sketches and photos that follow after `position` images of a training with this seed: two uint8
+        tensors (num, 3, S, S) on the device.
+        """
+        where = self._where(position, num, copies, seed)
+        if self.resident:
+            return self.sketches.batch(where[0]), self.photos.batch(where[1])
+        ready = self._coming.pop((position, num), None)
+        self._read_ahead(position + num, num, copies, seed)
+        sketches, photos = ready.result() if ready else self._decode(where)
+        return sketches.to(self.device), photos.to(self.device)
+
+    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        raise NotImplementedError
+
+    def _decode(self, where: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
+        return self.sketches.decode(where[0]), self.photos.decode(where[1])
+
+    def _read_ahead(self, position: int, num: int, copies: int, seed: int) -> None:
+        """Keep the next batches coming, in a thread of their own; what was read for another place is dropped."""
+        self._reader = self._reader or ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        wanted = [(position + n * num, num) for n in range(self.AHEAD)]
+        for key in set(self._coming) - set(wanted):
+            self._coming.pop(key).cancel()
+        for key in wanted:
+            if key not in self._coming:
+                self._coming[key] = self._reader.submit(self._decode, self._where(*key, copies, seed))
+
+
+class PairedData(_Data):
     """The pairs of one split as uint8 batches (B, 3, S, S), sketches and photos with the same index.
 
-    A set that fits is decoded once and kept on the device; a larger one is decoded anew for every batch.
+    A set that fits is decoded once and kept on the device; a larger one is read ahead of training.
     """
 
     def __init__(self, pairs: Sequence[Pair], size_px: int, device: torch.device, *, progress: bool = False) -> None:
         for pair in pairs:
             if pair.sketch is None or pair.photo is None:
                 lacking = "sketch" if pair.sketch is None else "photo"
-                raise DataError(f"pair {pair.id} has no {lacking}: this method learns from pairs; leave the row out")
+                raise DataError(
+                    f"pair {pair.id} has no {lacking}: this method learns from pairs; leave the row out, or train"
+                    " cyclegan, which needs no pairs"
+                )
         self.pairs = list(pairs)
-        self.size_px = size_px
-        self.device = device
-        need = 2 * len(self.pairs) * 3 * size_px**2
-        self.resident = need < 0.4 * free_bytes(device)
-        self._tensors: tuple[Tensor, Tensor] | None = None
-        if self.resident and self.pairs:
-            sketches, photos = self._decode(range(len(self.pairs)), progress)
-            self._tensors = (sketches.to(device), photos.to(device))
+        super().__init__([p.sketch for p in pairs], [p.photo for p in pairs], size_px, device, progress)
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Sketches and photos of these pairs on the device: two uint8 tensors (B, 3, S, S) in [0, 255]."""
-        if self._tensors is None:
-            sketches, photos = self._decode(indices)
-            return sketches.to(self.device), photos.to(self.device)
-        where = torch.as_tensor(indices).to(self.device, non_blocking=self.device.type == "cuda")
-        return self._tensors[0].index_select(0, where), self._tensors[1].index_select(0, where)
+        return self.sketches.batch(indices), self.photos.batch(indices)
 
-    def _decode(self, indices: Sequence[int], progress: bool = False) -> tuple[Tensor, Tensor]:
-        def read(index: int) -> np.ndarray:
-            pair = self.pairs[index]
-            both = [_fit(path, images.load_rgb(path), self.size_px) for path in (pair.sketch, pair.photo)]
-            return np.stack(both)
+    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = indices_at(position, num, len(self), copies, seed)
+        return indices, indices
 
-        out = np.empty((2, len(indices), 3, self.size_px, self.size_px), np.uint8)
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            found = pool.map(read, indices)
-            if progress:
-                from tqdm.auto import tqdm
 
-                found = tqdm(found, total=len(indices), desc="reading pairs", unit="pair", leave=False)
-            for place, both in enumerate(found):
-                out[:, place] = both.transpose(0, 3, 1, 2)
-        return torch.from_numpy(out[0]), torch.from_numpy(out[1])
+class UnpairedData(_Data):
+    """Sketches and photos in an order of their own each, so that a batch's are not of the same faces.
+
+    pairs: rows with a sketch, a photo, or both. apart: of a person the sketches or the photos are used, never both
+    (`split_apart`). One pass shows the larger side once. Raises DataError where a side is empty.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        size_px: int,
+        device: torch.device,
+        *,
+        apart: bool = True,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> None:
+        self.sketch_rows, self.photo_rows = unpaired_rows(pairs, apart, seed)
+        sides = [row.sketch for row in self.sketch_rows], [row.photo for row in self.photo_rows]
+        super().__init__(*sides, size_px, device, progress)
+
+    def __len__(self) -> int:
+        return max(len(self.sketches), len(self.photos))
+
+    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return tuple(
+            indices_at(position, num, len(store), copies, seed, stream)
+            for stream, store in enumerate((self.sketches, self.photos))
+        )
+
+
+def unpaired_rows(pairs: Sequence[Pair], apart: bool = True, seed: int = 0) -> tuple[list[Pair], list[Pair]]:
+    """The rows whose sketch, and those whose photo, a training without pairs sees.
+
+    apart: of a person the sketches or the photos are used, never both, so that no face is in both lists; which of them,
+    is drawn so that both sides have about as many pictures. Raises DataError where a side is empty.
+    """
+    drawn, photographed = [p for p in pairs if p.sketch], [p for p in pairs if p.photo]
+    lacking = [side for side, rows in (("sketches", drawn), ("photos", photographed)) if not rows]
+    if lacking:
+        raise DataError(
+            f"there are no {' and no '.join(lacking)} among the {len(pairs)} training rows: cyclegan needs pictures of"
+            " both sides; 'python -m data_prep unpaired SKETCHES PHOTOS OUT' makes such a set"
+        )
+    if not apart:
+        return drawn, photographed
+    of_both = {p.identity for p in drawn} & {p.identity for p in photographed}
+    order = sorted(of_both)
+    np.random.default_rng(np.random.SeedSequence([seed, 2])).shuffle(order)
+    counts = {who: [sum(p.identity == who for p in rows) for rows in (drawn, photographed)] for who in order}
+    totals = [sum(p.identity not in of_both for p in rows) for rows in (drawn, photographed)]
+    kept: tuple[set[str], set[str]] = (set(), set())
+    for who in order:
+        side = int(totals[1] < totals[0])
+        kept[side].add(who)
+        totals[side] += counts[who][side]
+    rows = [
+        [p for p in side if p.identity in names or p.identity not in of_both]
+        for side, names in zip((drawn, photographed), kept, strict=True)
+    ]
+    if not all(rows):
+        raise DataError(
+            f"the {len(order)} people cannot be divided into some whose sketch is shown and others whose photo is: give"
+            " more, or show both of everybody (--set apart=false)"
+        )
+    return rows[0], rows[1]
 
 
 def _fit(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
@@ -180,32 +323,27 @@ def free_bytes(device: torch.device) -> int:
     return psutil.virtual_memory().available
 
 
-def epoch_order(num_items: int, copies: int, seed: int, epoch: int) -> np.ndarray:
-    """The order of one pass: every item `copies` times, shuffled; the same for the same seed and epoch."""
-    rng = np.random.default_rng(np.random.SeedSequence([seed, epoch]))
+def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int = 0) -> np.ndarray:
+    """The order of one pass: every item `copies` times, shuffled; the same for the same seed, epoch and stream."""
+    key = [seed, epoch, stream] if stream else [seed, epoch]
+    rng = np.random.default_rng(np.random.SeedSequence(key))
     return rng.permutation(num_items * copies) % num_items
 
 
-def indices_at(images_seen: int, batch_size: int, num_items: int, copies: int, seed: int) -> np.ndarray:
+def indices_at(
+    images_seen: int, batch_size: int, num_items: int, copies: int, seed: int, stream: int = 0
+) -> np.ndarray:
     """Which items the batch after `images_seen` images holds: the place in the data follows from that one number."""
     length = num_items * copies
     parts = []
     position = images_seen
     while batch_size > 0:
         epoch, start = divmod(position, length)
-        part = _cached_order(num_items, copies, seed, epoch)[start : start + batch_size]
+        part = _cached_order(num_items, copies, seed, epoch, stream)[start : start + batch_size]
         parts.append(part)
         position += len(part)
         batch_size -= len(part)
     return np.concatenate(parts)
 
 
-_orders: dict[tuple[int, int, int, int], np.ndarray] = {}
-
-
-def _cached_order(*key: int) -> np.ndarray:
-    if key not in _orders:
-        if len(_orders) > 3:
-            _orders.clear()
-        _orders[key] = epoch_order(*key)
-    return _orders[key]
+_cached_order = functools.lru_cache(maxsize=8)(epoch_order)

@@ -17,8 +17,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from s2f_utils import checkpoints, images, models, runtime, weights
+from s2f_utils.config import DIRECTIONS
 
 MODES = ("deterministic", "paper")
+VALUES = ("signed", "unit")
+GO_EITHER_WAY = ("resnet", "seed")  # networks whose published files serve either direction
 
 
 @contextmanager
@@ -66,7 +69,11 @@ def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
 
 @dataclass
 class Translator:
-    """A trained generator, ready for pictures; made by `load`."""
+    """A trained generator, ready for pictures; made by `load`.
+
+    values: what the network is given, "signed" [-1, 1], as networks are trained, or "unit" [0, 1], as project 2's app
+    does by mistake; what comes out is taken for the same.
+    """
 
     net: nn.Module
     precision: runtime.Precision
@@ -74,6 +81,7 @@ class Translator:
     size_px: int = 256
     fit: str = "stretch"
     meta: dict[str, Any] = field(default_factory=dict)
+    values: str = "signed"
 
     def translate(self, image: np.ndarray, *, mode: str = "deterministic", fit: str | None = None) -> np.ndarray:
         """One picture, uint8 (H, W, 3) of any size → its translation, uint8, with the same aspect ratio.
@@ -108,6 +116,9 @@ class Translator:
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """Square pictures, uint8 (N, size_px, size_px, 3) → the same shape."""
         x = images.to_tensor(batch).to(self.precision.device)
+        if self.values == "unit":
+            made = generate(self.net, self.precision.images((x + 1) / 2), mode)
+            return images.to_uint8(2 * made.clamp(0, 1) - 1)
         return images.to_uint8(generate(self.net, self.precision.images(x), mode))
 
 
@@ -117,8 +128,16 @@ def _enlarged(image: np.ndarray, size_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def find_generator(model: str | Path) -> Path:
-    """The checkpoint that a person means by `model`: the name of shipped weights, a file, or a run folder's generator.
+def generator_file(direction: str | None = None) -> str:
+    """The name of a generator's file in a run folder: of the run's own direction (None), or of the other one, where a
+    method learns both.
+    """
+    return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
+
+
+def find_generator(model: str | Path, direction: str | None = None) -> Path:
+    """The checkpoint that a person means by `model`: the name of shipped weights, a file, or a run folder's generator,
+    of a run that learned both directions the one that goes in `direction`.
 
     Raises FileNotFoundError, saying what a run folder should hold.
     """
@@ -126,7 +145,8 @@ def find_generator(model: str | Path) -> Path:
     if str(model) in weights.SHIPPED and not path.is_file():
         raise FileNotFoundError(f"{model}: its weights are not in this version: give a model of your own")
     if path.is_dir():
-        inside = path / "generator.safetensors"
+        inside = path / generator_file(direction)
+        inside = inside if direction and inside.is_file() else path / generator_file()
         if not inside.is_file():
             raise FileNotFoundError(f"{path}: no generator.safetensors in this folder: give a run folder or a file")
         return inside
@@ -146,12 +166,26 @@ def is_model(name: str | Path) -> bool:
     return (path / "generator.safetensors").is_file() or (path / "resume.pt").is_file()
 
 
-def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Translator:
+def load(
+    model: str | Path,
+    device: str = "auto",
+    precision: str = "float32",
+    *,
+    direction: str | None = None,
+    values: str = "signed",
+) -> Translator:
     """A translator from a run folder, a `.safetensors` file of ours, or a published `.pth` checkpoint.
 
-    Raises FileNotFoundError, CheckpointError, or UnknownNetworkError, also for a discriminator.
+    direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a CycleGAN run is meant, and which way a
+    published CycleGAN file goes: it does not say so itself. values: as in `Translator`.
+    Raises FileNotFoundError, CheckpointError, UnknownNetworkError, also for a discriminator, or ValueError for a
+    direction that is missing or not the model's.
     """
-    path = find_generator(model)
+    if direction not in (None, *DIRECTIONS):
+        raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
+    if values not in VALUES:
+        raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
+    path = find_generator(model, direction)
     net, meta = checkpoints.load_network(path)
     if not hasattr(net, "multiple_px"):
         raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
@@ -161,15 +195,29 @@ def load(model: str | Path, device: str = "auto", precision: str = "float32") ->
             " 'realistic'"
         )
     chosen = runtime.pick_precision(runtime.pick_device(device), precision)
-    size_px = int(meta.get("size_px", net.multiple_px))
+    size_px = int(meta.get("size_px", getattr(net, "usual_px", net.multiple_px)))
     return Translator(
         chosen.prepare(net),
         chosen,
-        direction=meta.get("direction", "sketch-to-photo"),
+        direction=_direction(model, net, meta, direction),
         size_px=size_px,
         fit=meta.get("fit", "stretch"),
         meta=dict(meta),
+        values=values,
     )
+
+
+def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
+    """Which way a model goes: as its file says, else as a person does."""
+    known = meta.get("direction")
+    if known and asked and known != asked:
+        raise ValueError(f"{model}: goes {known}, not {asked}: leave the direction out, or choose another model")
+    if not known and not asked and net.name in GO_EITHER_WAY:
+        raise ValueError(
+            f"{model}: a CycleGAN's file does not say which way it goes ('A' and 'B' are what its trainer chose): say"
+            f" --direction {' or '.join(DIRECTIONS)}"
+        )
+    return known or asked or DIRECTIONS[0]
 
 
 def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:

@@ -8,19 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-GAN_LOSSES = ("vanilla", "lsgan", "hinge")
+GAN_LOSSES = ("vanilla", "sigmoid", "lsgan", "hinge")
 
 
 def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Tensor:
     """How far a discriminator's logits, of any shape, are from "all real" (or "all fake"); the mean, a scalar ≥ 0.
 
     "vanilla" is the cross entropy of Goodfellow et al. 2014 with the generator's non-saturating form (pix2pix);
+    "sigmoid" the same in two steps, as small projects write it: where the sigmoid rounds to 0 or 1, its gradient is lost;
     "lsgan" the squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN); "hinge" how far they are from a margin of 1 on
     the right side (Lim and Ye 2017), for the discriminator only: the generator's side is `generator_loss`.
     """
     target = torch.ones_like(logits) if is_real else torch.zeros_like(logits)
     if kind == "vanilla":
         return F.binary_cross_entropy_with_logits(logits, target)
+    if kind == "sigmoid":
+        return F.binary_cross_entropy(torch.sigmoid(logits), target)
     if kind == "lsgan":
         return F.mse_loss(logits, target)
     if kind == "hinge":

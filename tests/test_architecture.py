@@ -37,7 +37,7 @@ ALLOWED = {
     "metrics": {"metrics", "faces", "models", "weights"},
     "datasets": {"images"},
     "checkpoints": {"images", "models"},
-    "inference": {"checkpoints", "images", "models", "runtime", "weights"},
+    "inference": {"checkpoints", "config", "images", "models", "runtime", "weights"},
     "domain": {"cleanup"},
     "drawings": {"background", "cleanup", "domain", "faces", "images"},
     "drawing_widgets": {"candidates", "drawings", "images"},

@@ -35,7 +35,7 @@ def test_l1_by_hand():
 
 
 def test_unknown_kind_is_an_error():
-    with pytest.raises(ValueError, match="vanilla, lsgan"):
+    with pytest.raises(ValueError, match="vanilla, sigmoid, lsgan, hinge"):
         losses.adversarial_loss(torch.zeros(1), True, "wgan")
 
 

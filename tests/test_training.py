@@ -46,7 +46,7 @@ class StopAt(Callback):
 def all_tensors(run):
     state = run.state_dict()
     flat = {f"{net}.{k}": v for net, tensors in state["nets"].items() for k, v in tensors.items()}
-    flat |= {f"ema.{k}": v for k, v in (state["ema"] or {}).items()}
+    flat |= {f"ema.{way}.{k}": v for way, tensors in state["ema"].items() for k, v in tensors.items()}
     for name, opt in state["optimizers"].items():
         flat |= {f"{name}.{i}.{k}": v for i, slot in opt["state"].items() for k, v in slot.items()}
     flat["rng"] = state["rng"]["torch"]
@@ -571,7 +571,7 @@ def test_snapshots_are_spread_evenly_and_can_be_used(tiny, manifest, tmp_path):
     assert meta["images_seen"] == 8 and meta["size_px"] == 32
     last, _ = checkpoints.load_network(run.folder / "generator.safetensors")
     assert not torch.equal(next(net.parameters()), next(last.parameters()))
-    assert all(torch.equal(v, run.ema.net.state_dict()[k]) for k, v in last.state_dict().items())
+    assert all(torch.equal(v, run.ema["sketch-to-photo"].net.state_dict()[k]) for k, v in last.state_dict().items())
 
 
 def test_few_pairs_are_shown_no_more_often_than_max_epochs(tiny, manifest, tmp_path):
@@ -601,16 +601,17 @@ def test_time_budget_plans_shorter_where_the_machine_is_slow(tiny, manifest, tmp
 
 def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path, ema_half_life_images=8.0)
-    weight = next(run.ema.net.parameters())
+    ema = run.ema["sketch-to-photo"]
+    weight = next(ema.net.parameters())
     with torch.no_grad():
         weight.zero_()
         next(run.model.net_g.parameters()).fill_(1.0)
     for _ in range(4):
-        run.ema.update(2, images_seen=1000)
+        ema.update(2, images_seen=1000)
     assert weight.mean().item() == pytest.approx(0.5)
     with torch.no_grad():
         weight.zero_()
-    run.ema.update(2, images_seen=40)  # early on the half-life is a twentieth of what was seen: two images
+    ema.update(2, images_seen=40)  # early on the half-life is a twentieth of what was seen: two images
     assert weight.mean().item() == pytest.approx(0.5)
 
 

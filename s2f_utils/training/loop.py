@@ -24,8 +24,7 @@ from tqdm.auto import tqdm
 from s2f_utils import images, viz
 from s2f_utils.augment import crop_and_flip
 from s2f_utils.checkpoints import save_generator
-from s2f_utils.datasets import indices_at
-from s2f_utils.inference import generate
+from s2f_utils.datasets import UnpairedData
 from s2f_utils.live import LiveValues
 from s2f_utils.metrics import on_device
 from s2f_utils.training.run import TrainingRun
@@ -119,8 +118,8 @@ def train(
                     group["lr"] = live[name] * factor
             losses = step(model, a, b, live)
             before, run.images_seen = run.images_seen, run.images_seen + num
-            if run.ema:
-                run.ema.update(num, run.images_seen)
+            for ema in run.ema.values():
+                ema.update(num, run.images_seen)
 
             # What is due: log, samples, snapshots, save.
             report.step(losses, num)
@@ -154,13 +153,20 @@ def train(
 
 
 def make_batch(run: TrainingRun, num: int) -> tuple[Tensor, Tensor]:
-    """The next `num` pairs as the networks see them: input a and target b, (num, 3, H, W) each, in [-1, 1]."""
+    """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
+    [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself.
+    """
     config = run.config
-    indices = indices_at(run.images_seen, num, len(run.data), config.copies, config.seed)
-    sketches, photos = run.data.batch(indices)  # uint8, load_size_px
-    sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
-    sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
-    sketches, photos = run.affine(sketches, photos, run.live["augment"])
+    sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed)  # uint8, load_size_px
+
+    def jitter(sketches: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
+        sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
+        return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
+
+    if run.model.paired:
+        sketches, photos = jitter(sketches, photos)
+    else:
+        sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
     return run.precision.images(a), run.precision.images(b)
 
@@ -269,18 +275,24 @@ class _Reporter:
     def sample(self) -> None:
         """Write the sheet of fixed sketches, outputs and truths, and log their scores; draws nothing at random.
 
-        The pictures are validation pairs where there are some, else training pairs: never the test set.
+        The pictures are validation pairs where there are some, else training pictures: never the test set.
         """
-        run = self.run
-        sketches, photos = run.samples.batch(range(len(run.samples)))
+        run, samples = self.run, self.run.samples
+        if isinstance(samples, UnpairedData):
+            num = min(len(samples.sketches), len(samples.photos))
+            sketches, photos = samples.sketches.batch(range(num)), samples.photos.batch(range(num))
+        else:
+            sketches, photos = samples.batch(range(len(samples)))
         a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
-        fake = generate(run.generator, run.precision.images(images.to_tensor(a)))
-        real = images.to_tensor(b)
-        rows = [images.to_uint8(images.to_tensor(a)), images.to_uint8(fake), images.to_uint8(real)]
-        found = on_device.measure(*(on_device.to_grey_levels(side) for side in (fake, real.to(fake.device))))
-        scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
+        a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
+        with torch.no_grad():
+            rows = run.model.samples(a, b, run.generators)
+        scores = {}
+        if not isinstance(samples, UnpairedData):
+            found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
+            scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
         path = run.folder / "samples" / f"{run.images_seen:08d}.png"
-        images.save(path, viz.sheet(rows), generated=True)
+        images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
         run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **scores)
         self.clock = time.monotonic()
         self.tell("on_sample", path)
@@ -302,10 +314,12 @@ class _Reporter:
         self.tell("on_save", run.resume_path)
 
     def snapshot(self) -> None:
-        """Keep the generator as it is now, beside the last one."""
+        """Keep the generators as they are now, beside the last ones."""
         run = self.run
-        path = run.folder / "snapshots" / f"generator-{run.images_seen:08d}.safetensors"
-        save_generator(path, run.generator, run.meta())
+        for direction, net in run.generators.items():
+            name = "generator" if direction == run.config.direction else f"generator-{direction}"
+            path = run.folder / "snapshots" / f"{name}-{run.images_seen:08d}.safetensors"
+            save_generator(path, net, run.meta(direction))
 
     def attempt(self, what: str, action: Callable[[], Any]) -> bool:
         """Do something that writes; where that fails (a full disk), say so and go on. Returns whether it worked."""

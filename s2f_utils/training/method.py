@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.config import TrainConfig
+from s2f_utils.inference import generate
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.runtime import Precision
 
@@ -32,6 +33,8 @@ class Method(ABC):
 
     live_ranges: ClassVar[dict[str, Range]] = {}
     needs_init = False  # whether training has to begin with a trained model
+    paired = True  # whether a and b of a batch show the same faces
+    cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)
     net_g: nn.Module
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
@@ -56,10 +59,38 @@ class Method(ABC):
         part: the part of the network that is trained; None: all of it.
         """
         self.nets[name] = self.precision.prepare(net)
+        return self.nets[name], self.optimize(part or net, lr_name, kind, **options)
+
+    def optimize(
+        self,
+        net: nn.Module,
+        lr_name: str,
+        kind: type[torch.optim.Optimizer] = torch.optim.Adam,
+        **options: object,
+    ) -> torch.optim.Optimizer:
+        """An optimiser of a network, or of several as a ModuleList, kept under its learning rate's name."""
         fused = next(net.parameters()).device.type in ("cpu", "cuda")
-        lr = getattr(self.config, lr_name)
-        self.optimizers[lr_name] = kind((part or net).parameters(), lr=lr, fused=fused, **options)
-        return self.nets[name], self.optimizers[lr_name]
+        self.optimizers[lr_name] = kind(net.parameters(), lr=getattr(self.config, lr_name), fused=fused, **options)
+        return self.optimizers[lr_name]
+
+    @property
+    def generators(self) -> dict[str, nn.Module]:
+        """The generators by the direction in which they go."""
+        return {self.config.direction: self.net_g}
+
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """The rows of a sheet of samples, (N, 3, S, S) each: "a", what comes out as "fake_b", the truth "b", …
+
+        a, b: pictures of both domains, (N, 3, S, S) in [-1, 1]. nets: as `generators`, or their averages.
+        """
+        return {"a": a, "fake_b": generate(nets[self.config.direction], a), "b": b}
+
+    def state_dict(self) -> dict[str, object]:
+        """What a resumed training needs besides networks and optimisers: tensors and plain values."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Take up what `state_dict` gave."""
 
     def live_values(self) -> dict[str, float]:
         """The values that may change while training runs, as the configuration starts them."""

@@ -20,16 +20,26 @@ import torch
 from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
 from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
-from s2f_utils.datasets import DataError, Manifest, PairedData
+from s2f_utils.datasets import DataError, Manifest, Pair, PairedData, UnpairedData, unpaired_rows
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
+from s2f_utils.training.cgan import CGAN
+from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.faithful import Faithful
+from s2f_utils.inference import generator_file
 from s2f_utils.training.init import begins_alike, facts_of, load_init
 from s2f_utils.training.method import Method
 from s2f_utils.training.pix2pix import Pix2Pix
 from s2f_utils.training.realistic import Realistic
 
-METHODS: dict[str, type[Method]] = {"pix2pix": Pix2Pix, "faithful": Faithful, "realistic": Realistic}
+METHODS: dict[str, type[Method]] = {
+    "pix2pix": Pix2Pix,
+    "cyclegan": CycleGAN,
+    "cgan": CGAN,
+    "faithful": Faithful,
+    "realistic": Realistic,
+}
+VERSION = 2  # of the resume file
 # Settings that a resumed run may have changed: its length, and how often it reports and saves.
 MAY_DIFFER = {
     "total_images",
@@ -50,13 +60,14 @@ class TrainingRun:
     config: TrainConfig
     folder: Path
     model: Any
-    data: PairedData
-    samples: PairedData
+    data_ids: list[str]
+    data: PairedData | UnpairedData
+    samples: PairedData | UnpairedData
     live: LiveValues
     log: RunLog
     precision: runtime.Precision
     total_images: int
-    ema: checkpoints.EMA | None = None
+    ema: dict[str, checkpoints.EMA] = field(default_factory=dict)  # by direction; empty: no averages
     images_seen: int = 0
     seconds: float = 0.0
     last_save: float = field(default_factory=time.monotonic)
@@ -73,9 +84,14 @@ class TrainingRun:
         return self.folder / "resume.pt"
 
     @property
+    def generators(self) -> dict[str, torch.nn.Module]:
+        """The networks to use, by direction: the averaged generators where there are some."""
+        return self.model.generators | {direction: ema.net for direction, ema in self.ema.items()}
+
+    @property
     def generator(self) -> torch.nn.Module:
-        """The network to use: the averaged generator where there is one."""
-        return self.ema.net if self.ema else self.model.net_g
+        """The network to use for the configuration's direction."""
+        return self.generators[self.config.direction]
 
     def lr_factor(self) -> float:
         """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
@@ -92,11 +108,11 @@ class TrainingRun:
             return min(1.0, (epochs - self.images_seen / length) / (epochs - constant))
         return max(0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1))
 
-    def meta(self) -> dict[str, Any]:
+    def meta(self, direction: str | None = None) -> dict[str, Any]:
         """What a saved generator says about itself."""
         return {
             "method": self.method,
-            "direction": self.config.direction,
+            "direction": direction or self.config.direction,
             "size_px": self.config.size_px,
             "fit": self.data_settings.get("fit", "stretch"),
             "images_seen": self.images_seen,
@@ -105,17 +121,18 @@ class TrainingRun:
     def state_dict(self) -> dict[str, Any]:
         """The whole state of training, as it goes into the resume file."""
         return {
-            "version": 1,
+            "version": VERSION,
             "method": self.method,
             "config": dataclasses.asdict(self.config),
-            "data_ids": [pair.id for pair in self.data.pairs],
+            "data_ids": self.data_ids,
             "images_seen": self.images_seen,
             "total_images": self.total_images,
             "seconds": self.seconds,
             "nets": {name: net.state_dict() for name, net in self.model.nets.items()},
             "optimizers": {name: opt.state_dict() for name, opt in self.model.optimizers.items()},
             "scaler": self.model.scaler.state_dict(),
-            "ema": self.ema.net.state_dict() if self.ema else None,
+            "ema": {direction: ema.net.state_dict() for direction, ema in self.ema.items()},
+            "model": self.model.state_dict(),
             "live": self.live.state_dict(),
             "rng": runtime.rng_state(),
         }
@@ -130,7 +147,12 @@ class TrainingRun:
                 f"{self.resume_path}: was made with other settings ({what}): use the same, or start a new run"
                 " with --resume never"
             )
-        if state["data_ids"] != [pair.id for pair in self.data.pairs]:
+        if state.get("version") != VERSION:
+            raise checkpoints.CheckpointError(
+                f"{self.resume_path}: was written by another version of this project: start a new run with"
+                " --resume never"
+            )
+        if state["data_ids"] != self.data_ids:
             raise checkpoints.CheckpointError(
                 f"{self.resume_path}: was trained on other pairs: use the same data, or start a new run with"
                 " --resume never"
@@ -141,8 +163,9 @@ class TrainingRun:
             opt.load_state_dict(state["optimizers"][name])
         if state["scaler"]:  # empty where training was not in float16: another GPU may go on with it
             self.model.scaler.load_state_dict(state["scaler"])
-        if self.ema:
-            self.ema.net.load_state_dict(state["ema"])
+        for direction, ema in self.ema.items():
+            ema.net.load_state_dict(state["ema"][direction])
+        self.model.load_state_dict(state["model"])
         self.live.load_state_dict(state["live"])
         self.images_seen = state["images_seen"]
         self.seconds = state["seconds"]
@@ -166,7 +189,9 @@ class TrainingRun:
         if broken:
             raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")
         checkpoints.save_resume(self.resume_path, self.state_dict())
-        checkpoints.save_generator(self.folder / "generator.safetensors", self.generator, self.meta())
+        for direction, net in self.generators.items():
+            name = generator_file(direction if direction != self.config.direction else None)
+            checkpoints.save_generator(self.folder / name, net, self.meta(direction))
         return self.resume_path
 
 
@@ -206,11 +231,11 @@ def open_run(
     config = resolved.config
     method = _method_of(config)
     torch_device = runtime.pick_device(device)
-    precision = runtime.pick_precision(torch_device, config.precision, config.memory_format)
+    precision = _precision(method, config, torch_device)
     train_pairs = manifest.split("train")
     if not train_pairs:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    total = _length(config, len(train_pairs))
+    total = _length(config, _pass_length(config, train_pairs))
     ids = [pair.id for pair in train_pairs]
     begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
     folder, state = _find_resume(resume, runs, name or method, config, total, ids, begins)
@@ -223,11 +248,11 @@ def open_run(
     model = METHODS[method](config, precision)
     if is_new:
         load_init(model.net_g, init, config)
-    ema = checkpoints.EMA(model.net_g, config.ema_half_life_images) if config.ema_half_life_images else None
-    if ema:
-        precision.prepare(ema.net)
-    data = PairedData(train_pairs, config.load_size_px, torch_device, progress=progress)
-    samples = PairedData((manifest.split("val") or train_pairs)[: config.num_samples], config.size_px, torch_device)
+    ema = {}
+    for direction, net in model.generators.items() if config.ema_half_life_images else ():
+        ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
+        precision.prepare(ema[direction].net)
+    data, samples = _data(config, manifest, train_pairs, torch_device, progress)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
     _check_space(Path(runs), model)
@@ -235,7 +260,7 @@ def open_run(
         folder = runtime.new_run_folder(runs, name or method)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json")
     run = TrainingRun(
-        method, config, folder, model, data, samples, live, RunLog(folder), precision, total, ema,
+        method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, ema,
         data_settings=dict(manifest.settings), affine=affine,
     )  # fmt: skip
     if is_new:
@@ -251,6 +276,39 @@ def open_run(
     return run
 
 
+def _precision(method: str, config: TrainConfig, device: torch.device) -> runtime.Precision:
+    """The number format, and the memory format that is faster for this method's networks."""
+    memory_format = config.memory_format
+    if memory_format == "auto" and device.type == "cpu":
+        memory_format = METHODS[method].cpu_format
+    return runtime.pick_precision(device, config.precision, memory_format)
+
+
+def _data(
+    config: TrainConfig, manifest: Manifest, rows: list[Pair], device: torch.device, progress: bool
+) -> tuple[PairedData | UnpairedData, PairedData | UnpairedData]:
+    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
+    chosen = manifest.split("val") or rows
+    pairs = [pair for pair in chosen if pair.sketch and pair.photo]
+    if METHODS[_method_of(config)].paired:
+        data = PairedData(rows, config.load_size_px, device, progress=progress)
+        return data, PairedData((pairs or chosen)[: config.num_samples], config.size_px, device)
+    options = {"apart": config.apart, "seed": config.seed}
+    data = UnpairedData(rows, config.load_size_px, device, progress=progress, **options)
+    if pairs:
+        return data, PairedData(pairs[: config.num_samples], config.size_px, device)
+    num = config.num_samples
+    few = [*data.sketch_rows[:num], *data.photo_rows[:num]]
+    return data, UnpairedData(few, config.size_px, device, apart=False)
+
+
+def _pass_length(config: TrainConfig, rows: list[Pair]) -> int:
+    """How many images one pass over these rows shows."""
+    if METHODS[_method_of(config)].paired:
+        return len(rows)
+    return max(len(side) for side in unpaired_rows(rows, config.apart, config.seed))
+
+
 def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
     """How many images this machine trains on in the time budget: from a few steps of a throw-away model."""
     model = METHODS[method](config, precision)
@@ -259,7 +317,7 @@ def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precisi
     seconds = []
     for _ in range(3 + num_steps):
         began = time.monotonic()
-        float(model.step(a, b, model.live_values())["loss_l1"])  # reading a value waits for the device
+        float(sum(model.step(a, b, model.live_values()).values()))  # reading a value waits for the device
         seconds.append(time.monotonic() - began)
     per_step = 1.1 * statistics.median(seconds[3:])  # a tenth more for data, log, samples and saves
     return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
@@ -305,8 +363,9 @@ def finished(
     folder = runtime.last_run_folder(runs, name or method)
     if folder is None:
         return None
-    state, ids = _read_resume(folder), [pair.id for pair in manifest.split("train")]
-    end = state["total_images"] if config.time_budget_s else _length(config, len(ids))
+    state, rows = _read_resume(folder), manifest.split("train")
+    ids = [pair.id for pair in rows]
+    end = state["total_images"] if config.time_budget_s else _length(config, _pass_length(config, rows))
     same = _lasting(state["config"]) == _lasting(dataclasses.asdict(config)) and state["data_ids"] == ids
     done = state["images_seen"] >= end == state["total_images"]
     return folder if same and done and begins_alike(folder, facts_of(config, init)) else None
