@@ -9,11 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.unet import check_images, norm_layer
 
 USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at
+
+
+class ReflectionPad(nn.ReflectionPad2d):
+    """Edges continued by reflection, in the input's own number format: autocast would turn it to float32 and back."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x)
 
 
 class ResnetBlock(nn.Module):
@@ -27,12 +36,12 @@ class ResnetBlock(nn.Module):
         bias = norm == "instance"
         between = [nn.Dropout(dropout)] if dropout else []
         self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_layer(norm, channels),
             nn.ReLU(),
             *between,
-            nn.ReflectionPad2d(1),
+            ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),
             norm_layer(norm, channels),
         )
@@ -61,7 +70,7 @@ class ResNet(nn.Module):
         if num_blocks < 1:
             raise ValueError(f"num_blocks must be 1 or more, got {num_blocks}")
         f, bias = base_filters, norm == "instance"
-        layers = [nn.ReflectionPad2d(3), nn.Conv2d(in_channels, f, 7, bias=bias), norm_layer(norm, f), nn.ReLU()]
+        layers = [ReflectionPad(3), nn.Conv2d(in_channels, f, 7, bias=bias), norm_layer(norm, f), nn.ReLU()]
         for width in (f, 2 * f):  # (N, F, H, W) → (N, 4F, H/4, W/4)
             down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias)
             layers += [down, norm_layer(norm, 2 * width), nn.ReLU()]
@@ -69,7 +78,7 @@ class ResNet(nn.Module):
         for width in (4 * f, 2 * f):  # (N, 4F, H/4, W/4) → (N, F, H, W)
             up = nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias)
             layers += [up, norm_layer(norm, width // 2), nn.ReLU()]
-        layers += [nn.ReflectionPad2d(3), nn.Conv2d(f, out_channels, 7), nn.Tanh()]
+        layers += [ReflectionPad(3), nn.Conv2d(f, out_channels, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
         self.args = {
             "in_channels": in_channels,
