@@ -12,6 +12,16 @@ from data_prep.errors import DataPrepError
 from data_prep.pairs import make_pairs
 from data_prep.split import SPLITS, split_by_identity
 from data_prep.synthetic_set import make_synthetic
+from data_prep.unpaired import make_unpaired
 from data_prep.write import COLUMNS
 
-__all__ = ["COLUMNS", "SPLITS", "DataPrepError", "make_copies", "make_pairs", "make_synthetic", "split_by_identity"]
+__all__ = [
+    "COLUMNS",
+    "SPLITS",
+    "DataPrepError",
+    "make_copies",
+    "make_pairs",
+    "make_synthetic",
+    "make_unpaired",
+    "split_by_identity",
+]

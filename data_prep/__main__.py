@@ -14,6 +14,7 @@ from data_prep.layouts import LAYOUTS, expected_trees
 from data_prep.pairs import make_pairs
 from data_prep.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
 from data_prep.synthetic_set import make_synthetic
+from data_prep.unpaired import make_unpaired
 from s2f_utils.cleanup import SHADOWS
 from s2f_utils.faces import DETECTORS, FALLBACKS, METHODS
 
@@ -52,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
     _add_pairs(commands)
+    _add_unpaired(commands)
     _add_synthetic(commands)
     _add_copies(commands)
     _add_clean(commands)
@@ -109,6 +111,31 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         "--drop-leaks", action="store_true", help="leave out training pairs whose photo is in another split, too"
     )
     _add_common(pairs)
+
+
+def _add_unpaired(commands: argparse._SubParsersAction) -> None:
+    unpaired = commands.add_parser(
+        "unpaired",
+        help="sketches and photos of different people, for CycleGAN",
+        description="Write the pictures of two folders as a data set without pairs, which 's2f train cyclegan' learns"
+        " from. Where they are pairs, use 'pairs': training keeps them apart, and scores need them.",
+    )
+    unpaired.add_argument("sketches", metavar="SKETCHES", help="folder or zip archive with the sketches")
+    unpaired.add_argument("photos", metavar="PHOTOS", help="folder or zip archive with the photos")
+    unpaired.add_argument("out", metavar="OUT", help="new folder for the data set")
+    unpaired.add_argument("--size", type=int, default=256, metavar="S", help="height and width (default: 256)")
+    unpaired.add_argument("--fit", choices=["stretch", "pad"], default="stretch", help="default: stretch")
+    unpaired.add_argument(
+        "--align", choices=["none", "face"], default="none", help="face: find it, turn it upright, cut it out"
+    )
+    unpaired.add_argument("--zoom", type=float, default=1.0, metavar="Z", help="above 1: less around the face")
+    unpaired.add_argument("--fallback", choices=FALLBACKS, default="none", help="where no face is found")
+    unpaired.add_argument("--detector", choices=DETECTORS, default="yunet", help="none: go by --fallback alone")
+    unpaired.add_argument("--clean", action="store_true", help="the sketches are photographed or scanned paper")
+    unpaired.add_argument("--test-share", type=float, metavar="X", help="of each side, for testing (default: 0.1)")
+    unpaired.add_argument("--val-share", type=float, metavar="X", help="for validation (default: none)")
+    unpaired.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, another split (default: 0)")
+    _add_common(unpaired)
 
 
 def _add_where(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
@@ -295,8 +322,16 @@ def _pairs(options: dict) -> None:
     make_pairs(**options, recipe=recipe)
 
 
+def _unpaired(options: dict) -> None:
+    """`unpaired`: the options that say how a picture is made become a recipe."""
+    fields = ("fit", "align", "zoom", "fallback", "detector", "clean")
+    recipe = Recipe(size_px=options.pop("size"), **{name: options.pop(name) for name in fields})
+    make_unpaired(**options, recipe=recipe)
+
+
 _RUN = {
     "pairs": _pairs,
+    "unpaired": _unpaired,
     "synthetic": lambda options: make_synthetic(size_px=options.pop("size"), **options),
     "copies": lambda options: make_copies(**options),
     "download": lambda options: fetch_set(**options),

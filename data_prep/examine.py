@@ -14,9 +14,10 @@ from data_prep import files
 from data_prep.errors import printable
 from data_prep.recipe import halves
 from s2f_utils import faces, images, weights
+from s2f_utils.domain import LOOKS_PX, looks
 from s2f_utils.duplicates import perceptual_hash
 
-STRUCTURE_PX = 128  # pictures are compared at this size
+STRUCTURE_PX = LOOKS_PX  # pictures are compared at this size
 LOOKS = 28  # numbers that tell drawings from photos
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
 
@@ -122,20 +123,6 @@ def _remarks(content: bytes) -> list[str]:
     except Exception:  # packed files, and what only the tolerant reader reads
         return found
     return found
-
-
-def looks(small: np.ndarray) -> np.ndarray:
-    """What tells drawings from photos: the histogram of grey values, how colourful, how rough; float32 (28,).
-
-    small: uint8 (128, 128, 3).
-    """
-    rgb = small.astype(np.float32)
-    grey = rgb.mean(axis=2)
-    histogram = np.histogram(grey, bins=24, range=(0, 256))[0] / grey.size
-    across, down = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
-    colour = float(np.median(rgb.max(axis=2) - rgb.min(axis=2)))
-    rough = [np.median(across) / 32, (across.mean() + down.mean()) / 32, np.mean(across > 24)]
-    return np.array([*np.sqrt(histogram), min(1.0, colour / 40), *rough], dtype=np.float32)
 
 
 def structure(grey: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from data_prep.examine import PictureFacts
 from data_prep.findings import Finding
 from data_prep.recipe import halves
 from data_prep.split import crossing_identities
+from s2f_utils.domain import MIN_TO_COMPARE, look_exchanged, on_wrong_side
 from s2f_utils.duplicates import find_twins
 
 if TYPE_CHECKING:
@@ -21,15 +22,12 @@ if TYPE_CHECKING:
 DARK_PAPER = 90  # grey value of the rim
 BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more
 SMALL_PX = 64
-MIN_TO_COMPARE = 12  # fewer pairs say nothing about what is usual
 ASPECT_OFF, SIZE_OFF = 0.10, 0.03
-COLOUR = 24  # the place in `looks` that says how colourful a picture is
 TINY_FACE = 0.22  # of the picture's width; FFHQ-like crops have 0.45 to 0.6
 # CUFS's own pairs have a z of 2.8 and more, exchanged ones 0.5 and less; of 6,000 drawn faces at 64 px, 13 have 0.9 to
 # 1.5.
 MISMATCH_Z, SURE_MISMATCH_Z, MISMATCH_OWN = 1.5, 0.5, 0.25
 NUM_IMPOSTORS = 400
-WRONG_SIDE = 0.35
 
 
 def judge_all(diagnosis: Diagnosis) -> None:
@@ -208,25 +206,17 @@ def _sides(diagnosis: Diagnosis) -> None:
         if drawn and photographed:
             diagnosis.not_tested.append(f"sketches among photos: {MIN_TO_COMPARE} pairs are needed")
         return
-    colour = [np.median([facts.looks[COLOUR] for _, facts in side]) for side in (drawn, photographed)]
-    found = np.mean([facts.face is not None for _, facts in photographed])
-    if colour[0] > 2 * colour[1] + 0.1:
+    a, b = (np.stack([facts.looks for _, facts in side]) for side in (drawn, photographed))
+    if look_exchanged(a, b):
+        found = np.mean([facts.face is not None for _, facts in photographed])
         detail = f"the sketches are colourful and the photos are not; faces were found in {found:.0%} of the photos"
         diagnosis.findings.append(Finding("exchanged", "all pairs", (), detail))
         return
-    x = np.stack([facts.looks for _, facts in drawn + photographed]).astype(np.float64)
-    x = np.column_stack([x, np.ones(len(x))])
-    y = np.array([-1.0] * len(drawn) + [1.0] * len(photographed))
-    gram = x.T @ x + 1e-2 * np.eye(x.shape[1])
-    hat = np.einsum("ij,ji->i", x, np.linalg.solve(gram, x.T))
-    fitted = x @ np.linalg.solve(gram, x.T @ y)
-    left_out = (fitted - hat * y) / (1 - np.minimum(hat, 0.99))
     wrong: dict[int, set[str]] = defaultdict(set)
-    for (n, _), side, score in zip(
-        drawn + photographed, ["sketch"] * len(drawn) + ["photo"] * len(photographed), left_out * y, strict=True
-    ):
-        if score < -WRONG_SIDE:
-            wrong[n].add(side)
+    for side, seen, flags in zip(("sketch", "photo"), (drawn, photographed), on_wrong_side(a, b), strict=True):
+        for (n, _), is_wrong in zip(seen, flags, strict=True):
+            if is_wrong:
+                wrong[n].add(side)
     for n, sides in wrong.items():
         if len(sides) == 2:
             _add(

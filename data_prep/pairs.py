@@ -328,7 +328,8 @@ def _check_matches(tree: Tree, layout: str, found: Collection, strict: bool) -> 
     ]
     if not found.pairs:
         raise DataPrepError(
-            f"{printable(tree.root)}: no pairs found with layout {layout}: a sketch and its photo need the same name",
+            f"{printable(tree.root)}: no pairs found with layout {layout}: a sketch and its photo need the same name"
+            " (sketches and photos of different people: 'python -m data_prep unpaired')",
             "\n".join([*lines, "found:", tree.describe()]),
         )
     num_lone = len(found.lone_sketches) + len(found.lone_photos)

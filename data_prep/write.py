@@ -49,7 +49,8 @@ class SetPlan:
     of what is not padding, if they are padded, and as "notes" words that are kept in the photo's file. With several
     sketches of a photo, the parts "sketch-pencil", "sketch-xdog", …, a row becomes one row for each of them. `make` and
     the tasks travel to other processes. `settings` decide what the pictures look like; `notes` goes into settings.json
-    beside them; `review` looks at the rows when all is written, and returns those to keep and further notes.
+    beside them; `review` looks at the rows when all is written, and returns those to keep and further notes. `noun` is
+    what a row is called.
     """
 
     rows: list[dict[str, str]]
@@ -59,6 +60,7 @@ class SetPlan:
     settings: dict[str, Any]
     notes: dict[str, Any] = field(default_factory=dict)
     review: Callable[[Path, Sequence[Mapping[str, str]]], tuple[list[Mapping[str, str]], dict[str, Any]]] | None = None
+    noun: str = "pair"
 
     def counts(self) -> dict[str, int]:
         """Pairs in all and by split."""
@@ -135,7 +137,9 @@ def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress:
     state = read_state(out, plan)
     present = {part: _present(out / folder_of(part)) for part in plan.parts} if state != "new" else {}
     todo = [
-        n for n, row in enumerate(plan.rows) if not all(f"{row['id']}.png" in present.get(p, ()) for p in plan.parts)
+        n
+        for n, row in enumerate(plan.rows)
+        if not all(f"{row['id']}.png" in present.get(part, ()) for part in plan.paths(row))
     ]
     if state == "complete" and (manifest := _still_complete(out, plan, progress)):
         return manifest
@@ -147,7 +151,7 @@ def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress:
     left_out = [{"id": plan.rows[n]["id"], "reason": reason} for n, reason in sorted(broken.items())]
     if not rows:
         _sweep(out)
-        raise DataPrepError(f"no usable pair among {len(broken)}: the first of them: {left_out[0]['reason']}")
+        raise DataPrepError(f"no usable {plan.noun} among {len(broken)}: the first of them: {left_out[0]['reason']}")
     return _finish(out, plan, rows, left_out, progress)
 
 
@@ -168,9 +172,9 @@ def dry_run_report(out: Path, plan: SetPlan) -> Path:
     """Say what `write_set` would do, after the same checks of `out`, and write nothing."""
     state = read_state(out, plan)
     held = {"new": "is new", "partial": "holds a part of it", "complete": "holds all of it"}[state]
-    say(
-        f"dry run: {describe_counts(plan.counts())}, {len(plan.parts)} pictures each, to {printable(out)}, which {held}"
-    )
+    each = len(plan.paths(plan.rows[0]))
+    pictures = "" if each == 1 else f", {each} pictures each"
+    say(f"dry run: {describe_counts(plan.counts(), plan.noun)}{pictures}, to {printable(out)}, which {held}")
     for key, value in plan.settings.items():
         if value not in ("", None):
             say(f"    {key}: {value}")
@@ -221,7 +225,7 @@ def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
         rows = list(csv.DictReader(file))
     gone = sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row[column])
     if not gone:
-        say(f"already complete: {describe_counts(count_rows(rows))} in {printable(out)}", progress)
+        say(f"already complete: {describe_counts(count_rows(rows), plan.noun)} in {printable(out)}", progress)
         return manifest
     say(f"{gone} pictures of {printable(out)} have been deleted: making them again", progress)
     manifest.unlink()
@@ -252,7 +256,7 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
         warn(f"left out: {entry['reason']}")
     if len(left_out) > NUM_SHOWN:
         warn(f"left out: {len(left_out) - NUM_SHOWN} more, listed in {printable(out / SETTINGS)}")
-    say(f"{describe_counts(counts)} written to {printable(out)}", progress)
+    say(f"{describe_counts(counts, plan.noun)} written to {printable(out)}", progress)
     return manifest
 
 
@@ -278,12 +282,11 @@ def _sweep(out: Path) -> None:
             folder.rmdir()
 
 
-def describe_counts(counts: Mapping[str, int]) -> str:
+def describe_counts(counts: Mapping[str, int], noun: str = "pair") -> str:
     """ "188 pairs (train 88, test 100)", with the number left out where there is one."""
     splits = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts.get(split))
     left = f", {counts['left_out']} left out" if counts.get("left_out") else ""
-    noun = "pair" if counts["pairs"] == 1 else "pairs"
-    return f"{counts['pairs']} {noun} ({splits}{left})"
+    return f"{counts['pairs']} {noun if counts['pairs'] == 1 else noun + 's'} ({splits}{left})"
 
 
 def say(text: str, wanted: bool = True) -> None:

@@ -45,6 +45,14 @@ ADVICE = {
 }
 
 
+LOOKS_PX = 128  # `looks` wants pictures of this size
+COLOUR = 24  # the place in `looks` that says how colourful a picture is
+MIN_TO_COMPARE = 12  # fewer pictures of a side say nothing about what is usual
+GREY, DARKER = 0.05, 25.0  # colour below which a side is grey; by how many grey levels one is darker than the other
+ALIKE = 0.85  # share of pictures on their own side below which the two sides cannot be told apart
+WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other side
+
+
 @dataclass(frozen=True)
 class Look:
     """What a picture looks like.
@@ -123,3 +131,86 @@ def _tones(grey: np.ndarray) -> float:
     mean, of_squares = (cv2.boxFilter(values, -1, (5, 5)) for values in (flat, flat**2))
     smooth = of_squares - mean**2 < SMOOTH**2
     return float(np.mean(smooth & (mean < np.percentile(flat, 80) - TONE)))
+
+
+def looks(small: np.ndarray) -> np.ndarray:
+    """What tells drawings from photos: the histogram of grey values, how colourful, how rough; float32 (28,).
+
+    small: uint8 (128, 128, 3).
+    """
+    rgb = small.astype(np.float32)
+    grey = rgb.mean(axis=2)
+    histogram = np.histogram(grey, bins=24, range=(0, 256))[0] / grey.size
+    across, down = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
+    colour = float(np.median(rgb.max(axis=2) - rgb.min(axis=2)))
+    rough = [np.median(across) / 32, (across.mean() + down.mean()) / 32, np.mean(across > 24)]
+    return np.array([*np.sqrt(histogram), min(1.0, colour / 40), *rough], dtype=np.float32)
+
+
+def look_exchanged(drawn: np.ndarray, photographed: np.ndarray) -> bool:
+    """Whether the sketches are colourful and the photos are not; both `looks`, (N, 28) and (M, 28)."""
+    colour = [float(np.median(_colour(side))) for side in (drawn, photographed)]
+    return colour[0] > 2 * colour[1] + 0.1
+
+
+def _colour(looked: np.ndarray) -> np.ndarray:
+    return looked[:, COLOUR]
+
+
+def _level(looked: np.ndarray) -> np.ndarray:
+    """The mean grey level of each picture, from its histogram (whose roots are kept)."""
+    shares = looked[:, :COLOUR] ** 2
+    return shares @ (np.arange(COLOUR) + 0.5) * 256 / COLOUR
+
+
+def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the sketches look like photos, and which of the photos like sketches: two arrays of bool, (N,) and (M,).
+
+    drawn, photographed: `looks` of each picture, (N, 28) and (M, 28). A linear discriminant; each picture is judged by
+    what the others say. With fewer than `MIN_TO_COMPARE` of a side, none does.
+    """
+    if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
+        return np.zeros(len(drawn), bool), np.zeros(len(photographed), bool)
+    wrong = _margins(drawn, photographed) < -WRONG_SIDE
+    return wrong[: len(drawn)], wrong[len(drawn) :]
+
+
+def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
+    """How far each picture is on its own side, sketches first: 1 as expected, below 0 on the other (leave-one-out)."""
+    x = np.concatenate([drawn, photographed]).astype(np.float64)
+    x = np.column_stack([x, np.ones(len(x))])
+    y = np.array([-1.0] * len(drawn) + [1.0] * len(photographed))
+    gram = x.T @ x + 1e-2 * np.eye(x.shape[1])
+    hat = np.einsum("ij,ji->i", x, np.linalg.solve(gram, x.T))
+    fitted = x @ np.linalg.solve(gram, x.T @ y)
+    return (fitted - hat * y) / (1 - np.minimum(hat, 0.99)) * y
+
+
+def problems_of_sides(sketches: np.ndarray, photos: np.ndarray) -> list[str]:
+    """What seems wrong with two sides that a model is to learn to translate into each other, in words; [] if nothing.
+
+    sketches, photos: `looks` of some of each, (N, 28) and (M, 28). The first word is "exchanged" where the two are the
+    other way round.
+    """
+    if look_exchanged(sketches, photos):
+        return [
+            "exchanged: the sketches are colourful and the photos are not: give the two folders the other way round"
+        ]
+    colours, levels = ([float(np.median(of(side))) for side in (sketches, photos)] for of in (_colour, _level))
+    if max(colours) < GREY and levels[0] < levels[1] - DARKER:
+        return ["the sketches are darker than the photos, which is unusual: are the two folders exchanged?"]
+    wrong = list(on_wrong_side(sketches, photos))
+    # Many photos among the sketches spoil the discriminant; their colours still tell.
+    plain, colourful = np.percentile(sketches[:, COLOUR], 10), np.percentile(photos[:, COLOUR], 75)
+    if colourful > 2 * plain + 0.1:
+        wrong[0] = wrong[0] | (sketches[:, COLOUR] > plain + 0.6 * (colourful - plain))
+    found = [
+        f"{flags.sum()} of {len(flags)} {side} that were looked at look like {other}"
+        for side, other, flags in zip(("sketches", "photos"), ("photos", "sketches"), wrong, strict=True)
+        if flags.any()
+    ]
+    if min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[0].sum() > 0.3 * len(sketches):
+        told_apart = np.mean(_margins(sketches, photos) > 0)
+        if told_apart < ALIKE:
+            return ["sketches and photos look much alike: are both folders of the same kind, or mixed?"]
+    return found

@@ -15,7 +15,7 @@ def adversarial_loss(logits: Tensor, is_real: bool, kind: str = "vanilla") -> Te
     """How far a discriminator's logits, of any shape, are from "all real" (or "all fake"); the mean, a scalar ≥ 0.
 
     "vanilla" is the cross entropy of Goodfellow et al. 2014 with the generator's non-saturating form (pix2pix);
-    "sigmoid" the same in two steps, as small projects write it: where the sigmoid rounds to 0 or 1, its gradient is lost;
+    "sigmoid" the same in two steps, as small projects write it: where it rounds to 0 or 1, no gradient is left;
     "lsgan" the squared distance to 1 or 0 of Mao et al. 2017 (CycleGAN); "hinge" how far they are from a margin of 1 on
     the right side (Lim and Ye 2017), for the discriminator only: the generator's side is `generator_loss`.
     """

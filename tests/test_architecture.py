@@ -49,8 +49,8 @@ ALLOWED = {
     "pages": {"images"},
     "report": {"config", "evaluation", "images", "metrics", "pages", "tracking", "viz"},
     "training": {
-        "training", "augment", "checkpoints", "config", "datasets", "download", "images", "inference", "live", "losses",
-        "metrics", "models", "runtime", "tracking", "viz",
+        "training", "augment", "checkpoints", "config", "datasets", "domain", "download", "images", "inference", "live",
+        "losses", "metrics", "models", "runtime", "tracking", "viz",
     },
     "widgets": {"images", "live"},
     "cli": {
@@ -59,8 +59,8 @@ ALLOWED = {
     },
 }  # fmt: skip
 DATA_PREP_MAY = {
-    "", "background", "cleanup", "config", "datasets", "download", "duplicates", "faces", "images", "pages", "sketches",
-    "synthetic", "weights",
+    "", "background", "cleanup", "config", "datasets", "domain", "download", "duplicates", "faces", "images", "pages",
+    "sketches", "synthetic", "weights",
 }  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def test_project_5s_networks_are_as_described():
         other = models.from_state_dict(net.state_dict())
         assert (other.name, other.args) == (net.name, net.args)
         assert torch.equal(other(x), net.eval()(x))
-    with pytest.raises(ValueError, match="128x128 only"):
+    with pytest.raises(ValueError, match="128x128 pixels only"):
         net_d(torch.zeros(1, 3, 64, 64))
 
 

@@ -88,7 +88,8 @@ class DenseDiscriminator(nn.Module):
     """One real-or-fake logit for the whole picture: (N, C, size_px, size_px) → (N, 1).
 
     Four 4×4 convolutions of stride 2 (F, 2F, 4F, 8F) with LeakyReLU, batch norm after all but the first; then a dense
-    layer, which ties it to one size. Project 5 gives neither widths nor depth; these are DCGAN's (Radford et al. 2016). It ends in a logit: the sigmoid is part of the loss.
+    layer, which ties it to one size. Project 5 gives neither widths nor depth; these are DCGAN's (Radford et al. 2016).
+    It ends in a logit: the sigmoid is part of the loss.
     """
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
@@ -108,8 +109,9 @@ class DenseDiscriminator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         side = self.args["size_px"]
         if x.ndim != 4 or x.shape[2:] != (side, side):
-            raise ValueError(f"the dense layer fits pictures of {side}x{side} only, got {tuple(x.shape)}: build it with"
-                             " another size_px")  # fmt: skip
+            raise ValueError(
+                f"the dense layer fits {side}x{side} pixels only, got {tuple(x.shape)}: build it with another size_px"
+            )
         return self.dense(self.convolutions(x).flatten(1))  # (N, 1)
 
     @staticmethod

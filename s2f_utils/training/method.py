@@ -91,6 +91,8 @@ class Method(ABC):
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
         """Take up what `state_dict` gave."""
+        if state:
+            raise ValueError(f"{type(self).__name__} keeps no state of its own, got {', '.join(state)}")
 
     def live_values(self) -> dict[str, float]:
         """The values that may change while training runs, as the configuration starts them."""

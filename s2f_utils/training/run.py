@@ -15,18 +15,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
-from s2f_utils import checkpoints, images, runtime
+from s2f_utils import checkpoints, domain, images, runtime
 from s2f_utils.augment import PairedAffine
 from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
 from s2f_utils.datasets import DataError, Manifest, Pair, PairedData, UnpairedData, unpaired_rows
+from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
 from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.faithful import Faithful
-from s2f_utils.inference import generator_file
 from s2f_utils.training.init import begins_alike, facts_of, load_init
 from s2f_utils.training.method import Method
 from s2f_utils.training.pix2pix import Pix2Pix
@@ -40,6 +42,7 @@ METHODS: dict[str, type[Method]] = {
     "realistic": Realistic,
 }
 VERSION = 2  # of the resume file
+LOOKED_AT = 200  # pictures of each side, before a training without pairs
 # Settings that a resumed run may have changed: its length, and how often it reports and saves.
 MAY_DIFFER = {
     "total_images",
@@ -255,6 +258,7 @@ def open_run(
     data, samples = _data(config, manifest, train_pairs, torch_device, progress)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
+    remarks = _check_sides(data) if is_new and isinstance(data, UnpairedData) else []
     _check_space(Path(runs), model)
     if is_new:
         folder = runtime.new_run_folder(runs, name or method)
@@ -273,7 +277,27 @@ def open_run(
         run.load_state_dict(state)
         run.log.event("resume", images=run.images_seen)
     live.write_controls()
+    for remark in remarks:
+        run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
     return run
+
+
+def _check_sides(data: UnpairedData) -> list[str]:
+    """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged."""
+    seen = []
+    for store in (data.sketches, data.photos):
+        places = range(0, len(store), -(-len(store) // LOOKED_AT))
+        small = [np.asarray(_looks_size(store.paths[n])) for n in places]
+        seen.append(np.stack([domain.looks(picture) for picture in small]))
+    found = domain.problems_of_sides(*seen)
+    if found and found[0].startswith("exchanged"):
+        raise DataError(found[0].removeprefix("exchanged: "))
+    return found
+
+
+def _looks_size(path: Path) -> Image.Image:
+    picture = Image.fromarray(images.load_rgb(path))
+    return picture.resize((domain.LOOKS_PX, domain.LOOKS_PX), Image.Resampling.BOX)
 
 
 def _precision(method: str, config: TrainConfig, device: torch.device) -> runtime.Precision:
