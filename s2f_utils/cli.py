@@ -9,15 +9,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s2f_utils.config import DIRECTIONS
+
 if TYPE_CHECKING:
     import numpy as np
 
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
+  s2f train cyclegan --data data/unpaired --profile demo
   s2f train pix2pix --data data/cuhk --set epochs=50 --set batch_size=8
   s2f train pix2pix --data data/my-pairs --resume runs/0003-pix2pix-demo
   s2f translate drawing.jpg
   s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
+  s2f translate runs/0004-cyclegan-demo portrait.jpg --direction photo-to-sketch
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
 
 Data sets are made by 'python -m data_prep'; see its --help."""
@@ -35,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "train", help="train a network on a data set", description="Train a network; leaves a run folder.",
         formatter_class=raw,
     )  # fmt: skip
-    train.add_argument("method", help="pix2pix, faithful or realistic")
+    train.add_argument("method", help="pix2pix, cyclegan (without pairs), cgan, faithful or realistic")
     train.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv, or the file itself")
     train.add_argument("--profile", help=_PROFILE_HELP)
     train.add_argument(
@@ -84,6 +88,11 @@ def parser() -> argparse.ArgumentParser:
     given = translate.add_argument_group("with MODEL")
     given.add_argument("--mode", choices=["deterministic", "paper"], help=_MODE_HELP)
     given.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
+    given.add_argument("--direction", choices=DIRECTIONS, help=_DIRECTION_HELP)
+    given.add_argument(
+        "--values", choices=["signed", "unit"],
+        help="what the network is given: [-1, 1] (default), or [0, 1], as project 2's app does by mistake",
+    )  # fmt: skip
     given.add_argument(
         "--align", action="store_true", help="find the face and cut it out first (the result is a square)"
     )
@@ -98,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--out", metavar="DIR", help="folder for the results; default: a new one beside the model, or in runs"
     )
+    evaluate.add_argument("--direction", choices=DIRECTIONS, help=_DIRECTION_HELP)
     evaluate.add_argument("--mode", action="append", choices=["deterministic", "paper"], help=_MODE_HELP)
     evaluate.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
     evaluate.add_argument(
@@ -129,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
     board.add_argument(
         "--gallery", type=int, default=24, metavar="N", help="pictures shown of each model (default: 24)"
     )
-    board.add_argument("--direction", default="sketch-to-photo", choices=["sketch-to-photo", "photo-to-sketch"])
+    board.add_argument("--direction", default="sketch-to-photo", choices=DIRECTIONS)
 
     fetch = commands.add_parser(
         "weights", help="list or fetch the weights that some metrics need", formatter_class=raw,
@@ -144,6 +154,7 @@ _PROFILE_HELP = (
     " default: S2F_PROFILE, else demo"
 )
 _FRAME_HELP = "paper: lay the picture back onto the drawing; person: without the wall behind the person"
+_DIRECTION_HELP = "of a CycleGAN: which of its two generators, or which way a published file goes"
 _MODE_HELP = "deterministic (default), or paper: the test image's own statistics and live dropout"
 
 
@@ -223,7 +234,7 @@ def run_train(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 130
-    if not args.no_report and manifest.split("test"):
+    if not args.no_report and any(pair.sketch and pair.photo for pair in manifest.split("test")):
         print(f"report: {_report(run.folder, manifest, args.mode or ['deterministic'], args.device)}")
     else:
         print(f"model: {run.folder / 'generator.safetensors'}")
@@ -232,14 +243,18 @@ def run_train(args: argparse.Namespace) -> int:
 
 def _report(folder: Path, manifest, modes: Sequence[str], device: str) -> Path:
     from s2f_utils.evaluation import evaluate
-    from s2f_utils.inference import load
+    from s2f_utils.inference import load, ways_of
     from s2f_utils.report import write_report
 
-    translator = load(folder, device)
-    name = translator.meta.get("method", "model")
-    evaluation = evaluate(translator, manifest, folder / "evaluation", modes=modes, name=name)
-    print(evaluation.table())
-    return write_report(folder, evaluation).resolve()
+    found = []
+    for direction in ways_of(folder):
+        translator = load(folder, device, direction=direction)
+        name, out = translator.meta.get("method", "model"), "evaluation" if not found else f"evaluation-{direction}"
+        found.append(evaluate(translator, manifest, folder / out, modes=modes, name=name))
+        if len(ways_of(folder)) > 1:
+            print(f"{direction.replace('-to-', ' → ')}:")
+        print(found[-1].table())
+    return write_report(folder, *found).resolve()
 
 
 def run_translate(args: argparse.Namespace) -> int:
@@ -274,7 +289,8 @@ def run_translate(args: argparse.Namespace) -> int:
     return 0 if bad == 0 else (2 if bad == len(paths) else 1)
 
 
-_OF_CANDIDATES, _OF_MODELS = ("clean", "detail", "variations", "frame"), ("mode", "fit", "align")
+_OF_CANDIDATES = ("clean", "detail", "variations", "frame")
+_OF_MODELS = ("mode", "fit", "align", "direction", "values")
 
 
 def _check_options(args: argparse.Namespace, model: str | None, several: bool) -> None:
@@ -304,7 +320,7 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path, np.ndar
     from s2f_utils.translate import free_path
     from s2f_utils.weights import SHIPPED
 
-    translator = load(model, args.device)
+    translator = load(model, args.device, direction=args.direction, values=args.values or "signed")
     if hasattr(translator.net, "set_seed"):  # of the detail that it invents
         translator.net.set_seed(args.seed or 0)
     kind = translator.direction.rsplit("-", 1)[1]
@@ -402,7 +418,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from s2f_utils.inference import find_generator, load
 
     manifest = read_manifest(args.data)
-    translator = load(args.model, args.device)
+    translator = load(args.model, args.device, direction=args.direction)
     if args.out:
         out = Path(args.out)
     elif args.model in weights.SHIPPED:  # nothing is written where the project is installed

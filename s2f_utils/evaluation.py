@@ -34,6 +34,7 @@ class Evaluation:
     seconds_per_image: float
     pictures: dict[str, np.ndarray]
     missing: dict[str, str] = field(default_factory=dict)
+    direction: str = "sketch-to-photo"
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric in every row."""
@@ -121,6 +122,7 @@ def evaluate(
     }
     result = Evaluation(out, split, ids, labels, values, seconds, {"input": inputs, "truth": truths, **outputs})
     result.missing = metrics.not_measured(metric_names, *cut_truths[0].shape[:2])
+    result.direction = translator.direction
     _write(result, translator, manifest)
     return result
 
@@ -150,7 +152,7 @@ def trivial_outputs(
     manifest: Manifest, split: str, inputs: np.ndarray, size_px: int, direction: str
 ) -> dict[str, np.ndarray]:
     """The trivial rows for a split's inputs, learned from at most 1,000 training pairs; {} for the training split."""
-    train = manifest.split("train")[:MAX_TRAIN_FOR_TRIVIAL]
+    train = [pair for pair in manifest.split("train") if pair.sketch and pair.photo][:MAX_TRAIN_FOR_TRIVIAL]
     if not train or split == "train":
         return {}
     return metrics.trivial_predictions(*load_pairs(train, size_px, direction), inputs)

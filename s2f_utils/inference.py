@@ -158,6 +158,13 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     return path
 
 
+def ways_of(run: str | Path) -> tuple[str, ...]:
+    """The directions that a run folder's generators go, the run's own first."""
+    _, meta = checkpoints.load_network(find_generator(run))
+    own = meta.get("direction", DIRECTIONS[0])
+    return own, *(way for way in DIRECTIONS if way != own and (Path(run) / generator_file(way)).is_file())
+
+
 def is_model(name: str | Path) -> bool:
     """Whether this names a model rather than pictures: shipped weights, a file of weights, or a run folder."""
     path = Path(name)

@@ -21,25 +21,26 @@ _BODY = """
 <p class="lead">{{ lead }}</p>
 <p class="note">{{ note }}</p>
 
-<h2>Held-out pictures</h2>
-<p>Inputs that training never saw, what the network made of them, and the truth. {{ order }}</p>
+{% for part in parts %}<h2>Held-out pictures{{ part.named }}</h2>
+<p>Inputs that training never saw, what the network made of them, and the truth. {{ part.order }}</p>
 <div class="wide"><table class="pictures">
-{% for name, row in pictures.items() %}<tr><th>{{ name }}</th>
+{% for name, row in part.pictures.items() %}<tr><th>{{ name }}</th>
 {% for uri in row %}<td><img src="{{ uri }}" alt="{{ name }} {{ loop.index }}"></td>{% endfor %}</tr>
 {% endfor %}</table></div>
 
-<h2>Scores</h2>
-<p>Mean over {{ num }} pictures of the split “{{ split }}” at {{ size_px }} px, with 95&nbsp;% bootstrap intervals.
-The rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
-<div class="wide"><table><tr><th></th>{% for h in headings %}<th>{{ h }}</th>{% endfor %}</tr>
-{% for row in scores %}<tr{% if row.model %} class="model"{% endif %}><td>{{ row.label }}</td>
+<h2>Scores{{ part.named }}</h2>
+<p>Mean over {{ part.num }} pictures of the split “{{ part.split }}” at {{ size_px }} px, with 95&nbsp;% bootstrap
+intervals. The rows below the model are trivial answers: a model that does not beat them has learned nothing worth
+having.</p>
+<div class="wide"><table><tr><th></th>{% for h in part.headings %}<th>{{ h }}</th>{% endfor %}</tr>
+{% for row in part.scores %}<tr{% if row.model %} class="model"{% endif %}><td>{{ row.label }}</td>
 {% for mean, interval in row.cells %}<td>{{ mean }} <small>{{ interval }}</small></td>{% endfor %}</tr>
 {% endfor %}</table></div>
-
+{% endfor %}
 <h2>Training</h2>
 {% if curves %}<img class="curves" src="{{ curves }}" alt="losses over images seen">
-<p>Pale: as logged; solid: smoothed. A falling <code>loss_l1</code> is progress; <code>loss_gan</code> and
-<code>loss_d</code> are two opponents in balance, and need not fall.</p>{% endif %}
+<p>Pale: as logged; solid: smoothed. A falling <code>{{ falling }}</code> is progress; <code>loss_gan</code> and
+<code>loss_d</code> are opponents in balance, and need not fall.{{ cycle_note }}</p>{% endif %}
 {% if progress %}<p>The same sketches through time:</p>
 <div class="wide"><table class="pictures">{% for name, row in progress.items() %}
 <tr><th>{{ name }}</th>
@@ -66,37 +67,57 @@ def duration(seconds: float) -> str:
     return f"{total // 3600} h {total % 3600 // 60:02d} min"
 
 
-def write_report(folder: str | Path, evaluation: Evaluation, *, num_pictures: int = 8) -> Path:
-    """Write `report.html` into a run folder from its log, its samples, and an evaluation; returns its path.
+def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int = 8) -> Path:
+    """Write `report.html` into a run folder from its log, its samples, and an evaluation of each direction that the run
+    has learned; returns its path.
 
     The pictures shown are the first of the split, not the best. The file refers to no other file or address.
     """
     folder = Path(folder)
     run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     rows, events = read_log(folder)
-    shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *_model_rows(evaluation), "truth")}
-    size = evaluation.pictures["truth"].shape[1]
+    first, several = evaluations[0], len(evaluations) > 1
+    size = first.pictures["truth"].shape[1]
     changes = [event for event in events if event["event"] == "change"]
+    ways = " and ".join(_shown(evaluation) for evaluation in evaluations)
+    cycles = [name for name in (rows[0] if rows else {}) if name.startswith("loss_cycle")]
     return pages.write(
         folder / "report.html",
         _BODY,
         style=_STYLE,
-        title=f"{run['method']}: {run['config']['direction'].replace('-to-', ' → ')}",
+        title=f"{run['method']}: {ways}",
         lead=f"Run {folder.name}, {rows[-1]['images'] if rows else 0:,} images seen in training.",
         note=images.GENERATED_NOTE,
-        order=f"The first {len(shown['truth'])} of the split, not the best.",
-        pictures={name: [pages.picture_uri(p) for p in row] for name, row in shown.items()},
+        parts=[_part(e, f": {_shown(e)}" if several else "", num_pictures) for e in evaluations],
         shown_px=128 if size <= 128 else 192,
-        num=len(evaluation.ids),
-        split=evaluation.split,
         size_px=size,
-        headings=[metrics.METRICS[name].heading for name in next(iter(evaluation.values.values()))],
-        scores=_score_rows(evaluation),
+        falling="loss_cycle" if cycles else "loss_l1",
+        cycle_note=" A cycle can be closed by hiding the picture in its translation: it is no measure of quality."
+        if cycles
+        else "",
         curves=pages.figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
         progress=_progress_rows(folder, size),
-        facts=_facts(run, rows, evaluation),
+        facts=_facts(run, rows, first),
         settings=_settings(run),
     )
+
+
+def _shown(evaluation: Evaluation) -> str:
+    return evaluation.direction.replace("-to-", " → ")
+
+
+def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, Any]:
+    """What the page says about one direction."""
+    shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *_model_rows(evaluation), "truth")}
+    return {
+        "named": named,
+        "order": f"The first {len(shown['truth'])} of the split, not the best.",
+        "pictures": {name: [pages.picture_uri(p) for p in row] for name, row in shown.items()},
+        "num": len(evaluation.ids),
+        "split": evaluation.split,
+        "headings": [metrics.METRICS[name].heading for name in next(iter(evaluation.values.values()))],
+        "scores": _score_rows(evaluation),
+    }
 
 
 def _model_rows(evaluation: Evaluation) -> list[str]:

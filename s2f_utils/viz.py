@@ -33,13 +33,15 @@ def smooth(values: Sequence[float], half_life: float = 5.0) -> list[float]:
 
 
 def loss_curves(rows: Sequence[Mapping[str, Any]], changes: Sequence[Mapping[str, Any]] = ()) -> Figure:
-    """The losses of a run's log over images seen, raw and smoothed, with a mark for every live change."""
+    """The losses of a run's log over images seen, raw and smoothed, with a mark for every live change; four a row."""
     from matplotlib.figure import Figure
 
     names = [name for name in (rows[0] if rows else {}) if name.startswith("loss_")]
-    figure = Figure(figsize=(3.6 * max(1, len(names)), 2.6), layout="constrained")
+    across = min(4, max(1, len(names)))
+    down = max(1, -(-len(names) // across))
+    figure = Figure(figsize=(3.6 * across, 2.6 * down), layout="constrained")
     for place, name in enumerate(names, start=1):
-        axes = figure.add_subplot(1, len(names), place)
+        axes = figure.add_subplot(down, across, place)
         x, y = [row["images"] for row in rows], [row[name] for row in rows]
         axes.plot(x, y, alpha=0.3, color="C0")
         axes.plot(x, smooth(y), color="C0")
