@@ -44,7 +44,8 @@ class StopAt(Callback):
 
 
 def all_tensors(run):
-    state = run.state_dict()
+    """All tensors of the state that a run has saved at its end."""
+    state = checkpoints.load_torch_file(run.resume_path)
     flat = {f"{net}.{k}": v for net, tensors in state["nets"].items() for k, v in tensors.items()}
     flat |= {f"ema.{way}.{k}": v for way, tensors in state["ema"].items() for k, v in tensors.items()}
     for name, opt in state["optimizers"].items():

@@ -1,0 +1,555 @@
+"""CycleGAN and project 5's conditional GAN: each judge judges the domain of its name, nothing is lost on resuming, and
+what was trained normalised is used normalised.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_utils import checkpoints, datasets, domain, images, inference, losses, models, runtime
+from s2f_utils.config import ConfigError, resolve
+from s2f_utils.datasets import DataError, UnpairedData, unpaired_rows
+from s2f_utils.tracking import read_log
+from s2f_utils.training.cyclegan import CycleGAN, cyclegan_step
+from s2f_utils.training.loop import make_batch, train
+from s2f_utils.training.pool import ImagePool
+from s2f_utils.training.run import open_run
+from tests.test_training import StopAt, all_tensors
+
+CPU = torch.device("cpu")
+SMALL = {
+    "size_px": 32, "load_size_px": 34, "base_filters": 4, "num_blocks": 1, "disc_filters": 8, "disc_layers": 1,
+    "batch_size": 2, "num_samples": 2, "log_every_images": 2, "pool_size": 6, "total_images": 40,
+}  # fmt: skip
+
+
+@pytest.fixture()
+def manifest(faces_manifest):
+    return datasets.read_manifest(faces_manifest)
+
+
+def start(manifest, folder, *, resume="never", **changes):
+    resolved = resolve("cyclegan", "full", SMALL | changes)
+    return open_run(resolved, manifest, folder, resume=resume, device="cpu", progress=False)
+
+
+def model_of(**changes) -> CycleGAN:
+    torch.manual_seed(0)
+    config = resolve("cyclegan", "full", SMALL | changes).config
+    return CycleGAN(config, runtime.pick_precision(CPU, "float32", "contiguous"))
+
+
+def pictures(manifest, num=8):
+    rows = manifest.split("train")[:num]
+    a, b = ([images.resize(images.load_rgb(getattr(r, side)), 32) for r in rows] for side in ("sketch", "photo"))
+    return images.to_tensor(np.stack(a)), images.to_tensor(np.stack(b))
+
+
+# Which domain does a discriminator call real? In project 2 they were exchanged between the two steps.
+
+
+def scores(m, a, b):
+    with torch.no_grad():
+        return {
+            f"{judge} of {name}": getattr(m, f"net_d_{judge}")(shown).mean().item()
+            for judge in ("photo", "sketch")
+            for name, shown in (("photos", b), ("sketches", a))
+        }
+
+
+class Exchanged(CycleGAN):
+    """Project 2's fault, put in: the judges change places."""
+
+    def step(self, a, b, live):
+        self.net_d_photo, self.net_d_sketch = self.net_d_sketch, self.net_d_photo
+        try:
+            return cyclegan_step(self, a, b, live)
+        finally:
+            self.net_d_photo, self.net_d_sketch = self.net_d_sketch, self.net_d_photo
+
+
+def unchanged():
+    """A generator that hands back what it gets."""
+    net = torch.nn.Conv2d(3, 3, 1)
+    with torch.no_grad():
+        net.weight.copy_(torch.eye(3)[..., None, None])
+        net.bias.zero_()
+    return net
+
+
+def judges_after_training(m, a, b):
+    """What the judges say after generators that do nothing: sketches come as made photos, photos as made sketches."""
+    m.net_g_photo, m.net_g_sketch = unchanged(), unchanged()
+    for _ in range(40):
+        m.step(a, b, m.live_values())
+    return scores(m, a, b)
+
+
+def test_each_discriminator_learns_to_call_its_own_domain_real(manifest):
+    """A perfect photo has to become real for `net_d_photo` and made for `net_d_sketch`, a perfect sketch the other way."""
+    m = model_of(pool_size=0, lr_d=2e-3)
+    found = judges_after_training(m, *pictures(manifest))
+    assert found["photo of photos"] > 0.7 and found["sketch of sketches"] > 0.7
+    assert found["photo of sketches"] < 0.3 and found["sketch of photos"] < 0.3
+
+    m = model_of(pool_size=0, lr_d=2e-3)
+    m.__class__ = Exchanged
+    found = judges_after_training(m, *pictures(manifest))
+    assert found["photo of photos"] < 0.3 and found["sketch of sketches"] < 0.3  # the fault is seen
+
+
+def own_judges_after_training(m, a, b):
+    """What each generator's own judge says of it after it has learned by the adversarial loss alone, before judges that
+    know photos from sketches.
+    """
+    for _ in range(60):
+        loss = losses.discriminator_loss(m.net_d_photo(b), m.net_d_photo(a), "lsgan")
+        m.descend(loss + losses.discriminator_loss(m.net_d_sketch(a), m.net_d_sketch(b), "lsgan"), m.opt_d)
+    for group in m.opt_d.param_groups:
+        group["lr"] = 0.0
+    live = m.live_values() | {"lambda_cycle_sketch": 0.0, "lambda_cycle_photo": 0.0}
+    for _ in range(50):
+        m.step(a, b, live)
+    known = scores(m, a, b)
+    assert known["photo of photos"] > 0.8 and known["photo of sketches"] < 0.2
+    with torch.no_grad():
+        return m.net_d_photo(m.net_g_photo(a)).mean().item(), m.net_d_sketch(m.net_g_sketch(b)).mean().item()
+
+
+def test_each_generator_is_pushed_towards_the_domain_that_it_draws(manifest):
+    m = model_of(pool_size=0, lr_d=2e-3)
+    assert min(own_judges_after_training(m, *pictures(manifest))) > 0.5
+    m = model_of(pool_size=0, lr_d=2e-3)
+    m.__class__ = Exchanged
+    assert min(own_judges_after_training(m, *pictures(manifest))) < 0.2  # the fault is seen
+
+
+# Trained normalised, used normalised: project 2 did the first and not the second.
+
+
+def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path):
+    run = start(manifest, tmp_path, precision="float32", load_size_px=32, flip=0.0)
+    assert train(run, progress=False) == "done"
+    row = manifest.split("test")[0]
+    sides = {"sketch-to-photo": row.sketch, "photo-to-sketch": row.photo}
+    for direction, net in run.model.generators.items():
+        picture = images.resize(images.load_rgb(sides[direction]), 32)
+        translator = inference.load(run.folder, "cpu", direction=direction)
+        assert translator.direction == direction
+        with torch.no_grad():
+            inside = net.eval()(torch.tensor(picture).permute(2, 0, 1)[None].float() / 127.5 - 1)
+        expected = np.round((inside[0].permute(1, 2, 0).numpy() + 1) * 127.5).clip(0, 255)
+        answer = translator.translate(picture)
+        assert np.abs(answer - expected).max() <= 1
+        wrong = inference.load(run.folder, "cpu", direction=direction, values="unit").translate(picture)
+        assert np.abs(wrong - expected).mean() > 20  # the fault would be seen
+
+
+def test_the_loop_feeds_minus_one_to_one_and_draws_both_sides_apart(manifest, tmp_path):
+    run = start(manifest, tmp_path, load_size_px=32, flip=0.0)
+    a, b = make_batch(run, 4)
+    assert a.min() >= -1 and a.max() > 0.9 and b.min() < -0.5 and a.mean() > b.mean() + 0.3
+    people = [{row.identity for row in side} for side in (run.data.sketch_rows, run.data.photo_rows)]
+    assert not people[0] & people[1] and len(people[0]) + len(people[1]) == len(manifest.split("train"))
+    assert abs(len(people[0]) - len(people[1])) <= 1
+
+
+# The step
+
+
+def test_the_step_is_the_papers(manifest):
+    """Zhu et al. 2017, written out network by network, with torch's own losses."""
+    a, b = pictures(manifest, 2)
+
+    def plain(m, a, b):
+        mse, l1 = torch.nn.functional.mse_loss, torch.nn.functional.l1_loss
+        fake_b, fake_a = m.net_g_photo(a), m.net_g_sketch(b)
+        rec_a, rec_b = m.net_g_sketch(fake_b), m.net_g_photo(fake_a)
+        same_b, same_a = m.net_g_photo(b), m.net_g_sketch(a)
+        on_b, on_a = m.net_d_photo(fake_b), m.net_d_sketch(fake_a)
+        gan = mse(on_b, torch.ones_like(on_b)) + mse(on_a, torch.ones_like(on_a))
+        cycle, same = l1(rec_a, a) + l1(rec_b, b), l1(same_a, a) + l1(same_b, b)
+        m.opt_g.zero_grad()
+        (gan + 10 * cycle + 5 * same).backward()
+        m.opt_g.step()
+        total = 0
+        for net, real, fake in ((m.net_d_photo, b, fake_b), (m.net_d_sketch, a, fake_a)):
+            on_real, on_fake = net(real), net(fake.detach())
+            loss = (mse(on_real, torch.ones_like(on_real)) + mse(on_fake, torch.zeros_like(on_fake))) / 2
+            total = total + loss
+        m.opt_d.zero_grad()
+        total.backward()
+        m.opt_d.step()
+        return gan.item(), cycle.item(), same.item(), total.item()
+
+    ours, paper = model_of(), model_of()
+    for _ in range(2):  # the pools are not full yet: the newest pictures are judged
+        found = ours.step(a, b, ours.live_values())
+        sums = [
+            sum(v.item() for k, v in found.items() if k.startswith(n)) for n in ("loss_gan", "loss_cycle", "loss_id")
+        ]
+        sums.append((found["loss_d_photo"] + found["loss_d_sketch"]).item())
+        assert sums == pytest.approx(plain(paper, a, b), rel=1e-4)
+    for name, net in ours.nets.items():  # a bias under instance norm has no gradient but rounding, which Adam enlarges
+        for p, q in zip(net.parameters(), paper.nets[name].parameters(), strict=True):
+            assert p.ndim == 1 or (p - q).abs().mean() < 1e-5, name
+
+
+def test_without_identity_the_term_is_not_computed(manifest):
+    m = model_of()
+    a, b = pictures(manifest, 2)
+    found = m.step(a, b, m.live_values() | {"lambda_identity": 0.0})
+    assert "loss_identity_photo" not in found and "loss_cycle_photo" in found
+
+
+def test_the_pool_returns_old_pictures_half_of_the_time():
+    torch.manual_seed(0)
+    pool = ImagePool(50)
+    first = torch.arange(50.0).view(50, 1, 1, 1)
+    assert torch.equal(pool.query(first), first)  # until it is full, the newest
+    shown = pool.query(torch.arange(50.0, 450.0).view(400, 1, 1, 1)).flatten()
+    old = (shown != torch.arange(50.0, 450.0)).float().mean()
+    assert 0.4 < old < 0.6 and len(pool.pictures) == 50
+    assert len({p.item() for p in pool.pictures}) == 50  # what is returned has left the pool
+    kept = ImagePool(50)
+    kept.load_state_dict(pool.state_dict(), CPU)
+    assert all(torch.equal(p, q) for p, q in zip(kept.pictures, pool.pictures, strict=True))
+    assert torch.equal(ImagePool(0).query(first), first)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_resume_with_full_pools_is_bit_for_bit(manifest, tmp_path, precision):
+    options = {"precision": precision, "ema_half_life_images": 6.0, "rotate_deg": 10.0, "constant_share": 0.5}
+    whole = start(manifest, tmp_path / "whole", **options)
+    assert train(whole, progress=False) == "done"
+    first = start(manifest, tmp_path / "parts", **options)
+    assert train(first, callbacks=[StopAt(20)], progress=False) == "stopped"
+    assert len(first.model.photo_pool.pictures) == len(first.model.sketch_pool.pictures) == 6
+    torch.rand(100)
+    second = start(manifest, tmp_path / "parts", resume="auto", **options)
+    assert second.folder == first.folder and second.images_seen == 20
+    assert train(second, progress=False) == "done"
+    expected, found = all_tensors(whole), all_tensors(second)
+    for run, tensors in ((whole, expected), (second, found)):
+        for name, state in run.state_dict()["model"].items():
+            tensors[name] = state["pictures"]
+    assert (
+        len([key for key in expected if key.startswith("lr_g")]) > 20
+        and "ema.photo-to-sketch.model.1.weight" in expected
+    )
+    assert set(expected) == set(found)
+    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    assert not torch.equal(expected["photo_pool"], expected["sketch_pool"])
+
+
+def test_a_resume_file_without_its_pools_would_give_another_training(manifest, tmp_path):
+    """So that the test above can fail: the same resume, with the pools emptied."""
+    whole = start(manifest, tmp_path / "whole")
+    train(whole, progress=False)
+    first = start(manifest, tmp_path / "parts")
+    train(first, callbacks=[StopAt(20)], progress=False)
+    second = start(manifest, tmp_path / "parts", resume="auto")
+    second.model.photo_pool.pictures = []
+    train(second, progress=False)
+    expected, found = all_tensors(whole), all_tensors(second)
+    assert not torch.equal(expected["rng"], found["rng"])
+    assert not torch.equal(expected["net_d_photo.model.0.weight"], found["net_d_photo.model.0.weight"])
+
+
+def test_cycles_close_on_a_few_pictures(manifest, tmp_path):
+    run = start(manifest, tmp_path, total_images=600, base_filters=8, load_size_px=32, flip=0.0, lr_g=1e-3)
+    train(run, progress=False)
+    rows = read_log(run.folder)[0]
+    for name in ("loss_cycle_sketch", "loss_cycle_photo", "loss_identity_photo"):
+        values = [row[name] for row in rows]
+        assert sum(values[-20:]) < 0.6 * sum(values[:20]), name
+
+
+def test_a_run_holds_a_generator_for_each_direction(manifest, tmp_path):
+    run = start(manifest, tmp_path, ema_half_life_images=8.0, num_snapshots=1)
+    train(run, progress=False)
+    assert inference.ways_of(run.folder) == ("sketch-to-photo", "photo-to-sketch")
+    for direction, net in run.generators.items():
+        loaded = inference.load(run.folder, "cpu", direction=direction)
+        assert loaded.direction == loaded.meta["direction"] == direction and loaded.size_px == 32
+        assert all(torch.equal(v, net.state_dict()[k]) for k, v in loaded.net.state_dict().items())
+    assert len(list((run.folder / "snapshots").iterdir())) == 2
+    sheet = images.load_rgb(sorted((run.folder / "samples").iterdir())[-1])
+    assert sheet.shape == (6 * 36 + 4, 36 * len(run.samples) + 4, 3)
+    with pytest.raises(ValueError, match="goes photo-to-sketch, not sketch-to-photo"):
+        inference.load(run.folder / "generator-photo-to-sketch.safetensors", "cpu", direction="sketch-to-photo")
+
+
+# Published files
+
+
+def test_a_published_file_is_asked_for_by_its_domains(tmp_path):
+    torch.manual_seed(0)
+    state = models.init_weights(models.build("resnet", num_blocks=6, base_filters=8), 0.1).state_dict()
+    old = {f"module.{key.replace('conv_block.5.', 'conv_block.6.')}": value for key, value in state.items()}
+    for name, content in (("latest_net_G_A.pth", state), ("latest_net_G.pth", old)):
+        torch.save(content, tmp_path / name)
+        with pytest.raises(ValueError, match="does not say which way it goes.*--direction sketch-to-photo or photo"):
+            inference.load(tmp_path / name, "cpu")
+    picture = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
+    loaded = [
+        inference.load(tmp_path / n, "cpu", direction="photo-to-sketch")
+        for n in ("latest_net_G_A.pth", "latest_net_G.pth")
+    ]
+    assert all(t.direction == "photo-to-sketch" and t.size_px == 256 for t in loaded)
+    answers = [t.translate(picture) for t in loaded]
+    assert answers[0].shape == (256, 199, 3) and np.array_equal(*answers)
+    with pytest.raises(ValueError, match="direction must be"):
+        inference.load(tmp_path / "latest_net_G.pth", "cpu", direction="AtoB")
+
+
+def test_project_2s_generators_run_in_both_normalisations(tmp_path):
+    torch.manual_seed(0)
+    net = models.init_weights(models.build("seed"), 0.05)
+    torch.save({f"module.{key}": value for key, value in net.state_dict().items()}, tmp_path / "generator_A2B.pth")
+    picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    x = torch.tensor(picture).permute(2, 0, 1)[None].float() / 255
+    options = {"device": "cpu", "direction": "photo-to-sketch"}
+    for values, given, taken in (("signed", 2 * x - 1, lambda y: (y + 1) / 2), ("unit", x, lambda y: y.clamp(0, 1))):
+        translator = inference.load(tmp_path / "generator_A2B.pth", values=values, **options)
+        translator.size_px = 64
+        with torch.no_grad():
+            expected = taken(net(given))[0].permute(1, 2, 0).numpy() * 255
+        assert np.abs(translator.translate(picture) - expected).max() <= 1
+    with pytest.raises(ValueError, match="values must be one of signed, unit"):
+        inference.load(tmp_path / "generator_A2B.pth", values="0..1", **options)
+
+
+# Data without pairs
+
+
+def write_side(folder, side, pictures):
+    for n, picture in enumerate(pictures):
+        images.save(folder / side / f"{n:03d}.png", picture)
+    return folder / side
+
+
+def unpaired(tmp_path, sketches, photos, **options):
+    import data_prep
+
+    a, b = write_side(tmp_path / "raw", "drawings", sketches), write_side(tmp_path / "raw", "portraits", photos)
+    return datasets.read_manifest(data_prep.make_unpaired(a, b, tmp_path / "set", progress=False, **options))
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    from s2f_utils.synthetic import draw_face
+
+    faces = [draw_face(n, size_px=48) for n in range(24)]
+    return [np.repeat(f.sketch[..., None], 3, axis=2) for f in faces], [f.photo for f in faces]
+
+
+def recipe(size_px=32):
+    from data_prep.recipe import Recipe
+
+    return Recipe(size_px=size_px)
+
+
+def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_path, drawn, capsys):
+    sketches, photos = drawn[0][:10], drawn[1][10:24]
+    sizes = itertools.cycle([(48, 48), (60, 40), (33, 64)])  # different sizes in one domain, and grey photos
+    mixed = [images.Image.fromarray(p).resize(next(sizes)) for p in photos]
+    mixed = [np.asarray(p.convert("L").convert("RGB") if n % 3 == 0 else p) for n, p in enumerate(mixed)]
+    manifest = unpaired(tmp_path, sketches, mixed, recipe=recipe(), test_share=0.2)
+    counts = {
+        s: [sum(bool(getattr(p, side)) for p in manifest.split(s)) for side in ("sketch", "photo")]
+        for s in ("train", "test")
+    }
+    assert counts == {"train": [8, 11], "test": [2, 3]}
+    run = start(manifest, tmp_path / "runs", num_samples=3)
+    assert len(run.data) == 11 and train(run, progress=False) == "done"
+    assert "ssim" not in [e for e in read_log(run.folder)[1] if e["event"] == "sample"][-1]  # there is no truth
+    with pytest.raises(DataError, match="has no sketch: this method learns from pairs.*cyclegan"):
+        open_run(resolve("pix2pix", "fast"), manifest, tmp_path / "runs", device="cpu", progress=False)
+
+
+@pytest.mark.parametrize("seen", [1, 2])
+def test_one_picture_of_a_side_is_enough_to_run(tmp_path, drawn, seen):
+    manifest = unpaired(tmp_path, drawn[0][:seen], drawn[1][5:8], recipe=recipe(), test_share=0.0)
+    run = start(manifest, tmp_path / "runs", total_images=8)
+    assert train(run, progress=False) == "done" and len(run.data) == 3
+
+
+def test_an_empty_side_is_named(tmp_path, drawn, manifest):
+    import data_prep
+
+    (tmp_path / "none").mkdir()
+    photos = write_side(tmp_path, "photos", drawn[1][:3])
+    with pytest.raises(data_prep.DataPrepError, match="none"):
+        data_prep.make_unpaired(tmp_path / "none", photos, tmp_path / "set", progress=False)
+    with pytest.raises(data_prep.DataPrepError, match="both the sketches' and the photos' folder"):
+        data_prep.make_unpaired(photos, photos, tmp_path / "set", progress=False)
+    only = [p for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], recipe=recipe(), test_share=0.0).pairs if p.photo]
+    with pytest.raises(DataError, match="there are no sketches among the 3 training rows.*data_prep unpaired"):
+        start(datasets.Manifest(tmp_path / "set" / "manifest.csv", only), tmp_path / "runs")
+    one = datasets.Manifest(manifest.path, manifest.split("train")[:1])
+    with pytest.raises(DataError, match="the 1 people cannot be divided.*apart=false"):
+        start(one, tmp_path / "runs")
+    assert train(start(one, tmp_path / "runs", apart=False, total_images=4), progress=False) == "done"
+    assert len(list((tmp_path / "runs").iterdir())) == 1  # what was refused left nothing
+
+
+def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, capsys):
+    sketches, photos = drawn
+    manifest = unpaired(tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], recipe=recipe(), test_share=0.0)
+    run = start(manifest, tmp_path / "runs", total_images=4)
+    assert "2 of 16 sketches that were looked at look like photos" in capsys.readouterr().err
+    assert any("look like photos" in e.get("message", "") for e in read_log(run.folder)[1])
+    exchanged = tmp_path / "exchanged"
+    manifest = unpaired(exchanged, photos[:12], sketches[12:24], recipe=recipe(), test_share=0.0)
+    with pytest.raises(DataError, match="colourful and the photos are not: give the two folders the other way round"):
+        start(manifest, exchanged / "runs")
+    assert not (exchanged / "runs").exists()
+
+
+def test_sides_that_are_as_they_should_be_are_not_remarked_on(drawn):
+    looked = [
+        np.stack([domain.looks(np.asarray(images.Image.fromarray(p).resize((128, 128)))) for p in side])
+        for side in drawn
+    ]
+    assert domain.problems_of_sides(looked[0][:12], looked[1][12:]) == []
+    grey = looked[1].copy()
+    grey[:, domain.COLOUR] = 0
+    assert domain.problems_of_sides(looked[0][:12], grey[12:]) == []
+    assert domain.problems_of_sides(grey[:12], looked[0][12:]) != []
+    assert domain.problems_of_sides(looked[1][:12], looked[1][12:]) != []
+
+
+def test_reading_ahead_changes_nothing(manifest, monkeypatch):
+    rows = manifest.split("train")
+    kept = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
+    monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
+    streamed = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
+    for resident, ahead in zip(kept, streamed, strict=True):
+        assert resident.resident and not ahead.resident
+        for position, num in ((0, 3), (3, 3), (6, 3), (9, 2), (40, 4), (44, 4)):  # other sizes and leaps too
+            for one, other in zip(
+                resident.batch_at(position, num, 1, 5), ahead.batch_at(position, num, 1, 5), strict=True
+            ):
+                assert torch.equal(one, other)
+        assert len(ahead._coming) == ahead.AHEAD
+
+
+def test_a_broken_picture_that_was_read_ahead_is_an_error(manifest, tmp_path, monkeypatch):
+    import dataclasses
+
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"not a picture")
+    rows = manifest.split("train")[:4]
+    rows = [dataclasses.replace(row, photo=broken) if n == 3 else row for n, row in enumerate(rows)]
+    monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
+    data = datasets.PairedData(rows, 64, CPU)
+    with pytest.raises(images.ImageError, match="broken.png"):
+        for position in range(4):
+            data.batch_at(position, 1, 1, 0)
+
+
+def test_people_with_several_pictures_are_on_one_side_only(manifest):
+    import dataclasses
+
+    rows = [dataclasses.replace(p, identity=f"person{n // 3}") for n, p in enumerate(manifest.split("train")[:12])]
+    sketches, photos = unpaired_rows(rows, True, seed=1)
+    assert not {p.identity for p in sketches} & {p.identity for p in photos} and len(sketches) == len(photos) == 6
+    assert unpaired_rows(rows, True, seed=1) == (sketches, photos) != unpaired_rows(rows, True, seed=2)
+    everything = unpaired_rows(rows, False)
+    assert [len(side) for side in everything] == [12, 12]
+
+
+# Project 5
+
+
+@pytest.mark.parametrize("gan_loss", ["vanilla", "sigmoid"])
+def test_project_5s_gan_trains_resumes_and_answers(manifest, tmp_path, gan_loss):
+    values = {
+        "size_px": 32, "load_size_px": 32, "base_filters": 4, "num_blocks": 1, "disc_filters": 4, "batch_size": 4,
+        "total_images": 40, "num_samples": 2, "gan_loss": gan_loss,
+    }  # fmt: skip
+
+    def begin(folder, resume="never"):
+        resolved = resolve("cgan", "full", values)
+        return open_run(resolved, manifest, folder, resume=resume, device="cpu", progress=False)
+
+    whole = begin(tmp_path / "whole")
+    assert train(whole, progress=False) == "done"
+    train(begin(tmp_path / "parts"), callbacks=[StopAt(20)], progress=False)
+    second = begin(tmp_path / "parts", "auto")
+    assert second.images_seen == 20 and train(second, progress=False) == "done"
+    expected, found = all_tensors(whole), all_tensors(second)
+    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    rates = [row["lr_g"] for row in read_log(whole.folder)[0]]
+    assert rates[-1] < 0.5 * rates[0]  # decays from the beginning
+    answer = inference.load(whole.folder, "cpu").translate(images.load_rgb(manifest.split("test")[0].sketch))
+    assert answer.shape == (32, 32, 3)
+
+
+def test_the_sigmoid_form_is_the_same_loss_until_it_rounds():
+    logits = torch.tensor([-3.0, 0.5, 4.0])
+    for is_real in (True, False):
+        one, other = (losses.adversarial_loss(logits, is_real, kind) for kind in ("vanilla", "sigmoid"))
+        assert one.item() == pytest.approx(other.item(), rel=1e-5)
+    sure = torch.tensor([30.0], requires_grad=True)  # a judge that is wrong and sure of it
+    slopes = [
+        torch.autograd.grad(losses.adversarial_loss(sure, False, kind), sure)[0].item()
+        for kind in ("vanilla", "sigmoid")
+    ]
+    assert slopes[0] == pytest.approx(1.0) and slopes[1] == 0.0  # one learns from it, the other cannot
+
+
+def test_settings_that_cannot_work_are_refused():
+    for changes, message in (
+        ({"direction": "photo-to-sketch"}, "cyclegan learns both directions"),
+        ({"gan_loss": "hinge"}, "gan_loss must be lsgan or vanilla"),
+        ({"disc_layers": 9}, "disc_layers must be at most 6 at 256 px"),
+        ({"pool_size": -1}, "pool_size must be 0 or more"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            resolve("cyclegan", "full", changes)
+    assert resolve("cyclegan", "full").config.num_blocks == 0
+    assert (
+        models.count_parameters(
+            CycleGAN(resolve("cyclegan", "full").config, runtime.pick_precision(CPU, "float32")).net_g
+        )
+        == 11_378_179
+    )
+    with pytest.raises(ConfigError, match="gan_loss must be one of vanilla, sigmoid, lsgan"):
+        resolve("cgan", "full", {"gan_loss": "hinge"})
+
+
+def test_the_command_line_does_both_directions(manifest, tmp_path):
+    def s2f(*arguments):
+        done = subprocess.run([sys.executable, "-m", "s2f_utils", *map(str, arguments)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    small = [item for name, value in SMALL.items() for item in ("--set", f"{name}={value}")]
+    data, runs = manifest.path, tmp_path / "runs"
+    text = s2f("train", "cyclegan", "--data", data, "--runs", runs, "--profile", "fast", *small)
+    assert "sketch → photo:" in text and "photo → sketch:" in text and "the photo itself" in text
+    run = runs / "0001-cyclegan-fast"
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Held-out pictures: photo → sketch" in page and "http" not in page.replace("http://www.w3.org", "")
+    s2f("translate", run, manifest.split("test")[0].photo, "--direction", "photo-to-sketch", "--out", tmp_path / "out")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [f"{manifest.split('test')[0].photo.stem}-sketch.png"]
+    s2f("evaluate", run, "--data", data, "--direction", "photo-to-sketch", "--out", tmp_path / "scores")
+    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["direction"] == "photo-to-sketch"
+
+
+def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):
+    run = start(manifest, tmp_path)
+    train(run, callbacks=[StopAt(4)], progress=False)
+    state = checkpoints.load_torch_file(run.resume_path)
+    checkpoints.save_resume(run.resume_path, state | {"version": 1})
+    with pytest.raises(checkpoints.CheckpointError, match="another version of this project"):
+        start(manifest, tmp_path, resume=run.folder)
