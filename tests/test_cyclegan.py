@@ -93,7 +93,7 @@ def judges_after_training(m, a, b):
 
 
 def test_each_discriminator_learns_to_call_its_own_domain_real(manifest):
-    """A perfect photo has to become real for `net_d_photo` and made for `net_d_sketch`, a perfect sketch the other way."""
+    """A perfect photo has to become real for `net_d_photo`, made for `net_d_sketch`; a perfect sketch the other way."""
     m = model_of(pool_size=0, lr_d=2e-3)
     found = judges_after_training(m, *pictures(manifest))
     assert found["photo of photos"] > 0.7 and found["sketch of sketches"] > 0.7
