@@ -1,7 +1,8 @@
-"""Speed and memory of pix2pix training: the loop against the bare step, and our step against a plain one.
+"""Speed and memory of training pix2pix and CycleGAN: the loop against the bare step, and our step against a plain one.
 
-Run it on a quiet machine: `python benchmarks/train_speed.py [--size 256] [--batch 8]`. Times are medians of alternating
-calls in one run; what counts are the ratios.
+Run it on a quiet machine: `python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`. Times are
+medians of alternating calls in one run; what counts are the ratios. Plain is the published step as published: float32,
+NCHW, Adam as it comes, and for CycleGAN one pass of a network after the other.
 """
 
 from __future__ import annotations
@@ -10,37 +11,74 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import common
 import torch
+import torch.nn.functional as F
 
 import data_prep
 from s2f_utils import config, datasets, runtime
+from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.loop import train
-from s2f_utils.training.pix2pix import Pix2Pix
-from s2f_utils.training.run import open_run
+from s2f_utils.training.method import Method
+from s2f_utils.training.run import METHODS, open_run
+
+BATCHES = {"pix2pix": 8, "cyclegan": 1}
+ROUNDS = {"pix2pix": 5, "cyclegan": 3}
+FORMATS = {"channels_last": "channels last", "contiguous": "NCHW"}
 
 
-def bare(size_px: int, batch_size: int, precision: str, memory_format: str, *, fused: bool = True):
+def bare(method: str, size_px: int, batch_size: int, precision: str, memory_format: str, *, plain: bool = False):
     """A function that makes one step (forward, backward, optimiser) on random tensors."""
-    resolved = config.resolve("pix2pix", "full", {"size_px": size_px, "batch_size": batch_size})
+    resolved = config.resolve(method, "full", {"size_px": size_px, "batch_size": batch_size})
     chosen = runtime.pick_precision(runtime.pick_device(), precision, memory_format)
-    model = Pix2Pix(resolved.config, chosen)
-    if not fused:
-        for name, net in (("opt_g", model.net_g), ("opt_d", model.net_d)):
-            setattr(model, name, torch.optim.Adam(net.parameters(), lr=2e-4, betas=(0.5, 0.999)))
+    model = METHODS[method](resolved.config, chosen)
+    if plain:
+        for name, group in _optimised(model).items():
+            setattr(model, name, torch.optim.Adam(group, lr=2e-4, betas=(0.5, 0.999)))
     shape = (batch_size, 3, size_px, size_px)
     a, b = (chosen.images(torch.rand(shape, device=chosen.device) * 2 - 1) for _ in range(2))
     live = model.live_values()
-
-    def step():
-        model.step(a, b, live)
-
-    return step
+    step: Callable[..., Any] = plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
+    return lambda: step(model, a, b, live)
 
 
-def loop(folder: Path, size_px: int, batch_size: int, num_steps: int):
+def _optimised(model: Method) -> dict[str, list[torch.Tensor]]:
+    """The parameters of each optimiser, by the name of the model's attribute."""
+    named = {"opt_g": model.optimizers["lr_g"], "opt_d": model.optimizers["lr_d"]}
+    return {name: [p for group in opt.param_groups for p in group["params"]] for name, opt in named.items()}
+
+
+def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dict[str, float]) -> None:
+    """Zhu et al. 2017 in the order of their published code: every network on one picture after the other."""
+    fake_b = m.net_g_photo(a)
+    rec_a = m.net_g_sketch(fake_b)
+    fake_a = m.net_g_sketch(b)
+    rec_b = m.net_g_photo(fake_a)
+    m.nets_d.requires_grad_(False)
+    same_b, same_a = m.net_g_photo(b), m.net_g_sketch(a)
+    on_b, on_a = m.net_d_photo(fake_b), m.net_d_sketch(fake_a)
+    loss = F.mse_loss(on_b, torch.ones_like(on_b)) + F.mse_loss(on_a, torch.ones_like(on_a))
+    loss = loss + 10 * (F.l1_loss(rec_a, a) + F.l1_loss(rec_b, b)) + 5 * (F.l1_loss(same_a, a) + F.l1_loss(same_b, b))
+    m.opt_g.zero_grad()
+    loss.backward()
+    m.opt_g.step()
+    m.nets_d.requires_grad_(True)
+    m.opt_d.zero_grad()
+    for net, real, fake, pool in (
+        (m.net_d_photo, b, fake_b, m.photo_pool),
+        (m.net_d_sketch, a, fake_a, m.sketch_pool),
+    ):
+        on_real, on_fake = net(real), net(pool.query(fake.detach()))
+        loss = F.mse_loss(on_real, torch.ones_like(on_real)) + F.mse_loss(on_fake, torch.zeros_like(on_fake))
+        (loss * 0.5).backward()
+    m.opt_d.step()
+
+
+def loop(method: str, folder: Path, size_px: int, batch_size: int, num_steps: int):
     """A function that trains `num_steps` steps in the real loop: drawn faces, jitter, EMA, log, bar; without saving."""
     manifest = datasets.read_manifest(
         data_prep.make_synthetic(folder / "faces", num=32, size_px=size_px, progress=False)
@@ -54,7 +92,7 @@ def loop(folder: Path, size_px: int, batch_size: int, num_steps: int):
         "sample_every_images": 10**9,
         "log_every_images": batch_size * 4,
     }
-    run = open_run(config.resolve("pix2pix", "full", changes), manifest, folder / "runs", resume="never")
+    run = open_run(config.resolve(method, "full", changes), manifest, folder / "runs", resume="never")
     run.images_seen = batch_size  # past the first sample sheet
 
     class Stop:
@@ -73,11 +111,11 @@ def loop(folder: Path, size_px: int, batch_size: int, num_steps: int):
     return some_steps
 
 
-def memory_of(size_px: int, batch_size: int, precision: str) -> float:
+def memory_of(method: str, size_px: int, batch_size: int, precision: str, memory_format: str) -> float:
     """Peak memory in MiB of three steps in a fresh process."""
     code = (
         f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import common, train_speed\n"
-        f"step = train_speed.bare({size_px}, {batch_size}, {precision!r}, 'auto')\n"
+        f"step = train_speed.bare({method!r}, {size_px}, {batch_size}, {precision!r}, {memory_format!r})\n"
         "for _ in range(3): step()\n"
         "print(common.peak_memory_mib())"
     )
@@ -85,42 +123,50 @@ def memory_of(size_px: int, batch_size: int, precision: str) -> float:
     return float(done.stdout.splitlines()[-1])
 
 
-def main() -> None:
-    """Measure and write results/train_speed.json (on a GPU: train_speed_gpu.json)."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=5)
-    args = parser.parse_args()
-    size, batch = args.size, args.batch
+def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
+    """All ratios of one method."""
     chosen = runtime.pick_precision(runtime.pick_device())
-
+    ours = METHODS[method].cpu_format if chosen.device.type == "cpu" else "channels_last"
+    other = next(name for name in FORMATS if name != ours)
     seconds = common.alternate(
         {
-            "ours": bare(size, batch, "auto", "auto"),
-            "ours, NCHW": bare(size, batch, "auto", "contiguous"),
-            "float32, channels last": bare(size, batch, "float32", "channels_last"),
-            "plain: float32, NCHW, default Adam": bare(size, batch, "float32", "contiguous", fused=False),
+            "ours": bare(method, size, batch, "auto", ours),
+            f"ours, {FORMATS[other]}": bare(method, size, batch, "auto", other),
+            f"float32, {FORMATS['channels_last']}": bare(method, size, batch, "float32", "channels_last"),
+            "plain: float32, NCHW, default Adam": bare(method, size, batch, "float32", "contiguous", plain=True),
         },
-        args.rounds,
+        rounds,
     )
     per_image = {name: value / batch for name, value in seconds.items()}
     plain = per_image["plain: float32, NCHW, default Adam"]
 
-    num_steps = 4
-    step = bare(size, batch, "auto", "auto")
+    num_steps = 4 if method == "pix2pix" else 2
+    step = bare(method, size, batch, "auto", ours)
     with tempfile.TemporaryDirectory() as folder:
-        whole = loop(Path(folder), size, batch, num_steps)
-        pair = common.alternate({"loop": whole, "bare": lambda: [step() for _ in range(num_steps)]}, args.rounds)
-
-    results = {
-        "setting": f"pix2pix, {size} px, batch {batch}, 64 filters, {chosen.device.type}, {chosen.name}",
+        whole = loop(method, Path(folder), size, batch, num_steps)
+        pair = common.alternate({"loop": whole, "bare": lambda: [step() for _ in range(num_steps)]}, rounds)
+    memory = {p: round(memory_of(method, size, batch, p, ours)) for p in dict.fromkeys([chosen.name, "float32"])}
+    return {
+        "setting": f"{method}, {size} px, batch {batch}, 64 filters, {chosen.device.type}, {chosen.name}",
         "seconds_per_image": {name: round(value, 4) for name, value in per_image.items()},
         "speedup_over_plain": {name: round(plain / value, 2) for name, value in per_image.items()},
         "loop_over_bare_step": round(pair["loop"] / pair["bare"], 3),
-        "peak_memory_mib": {p: round(memory_of(size, batch, p)) for p in dict.fromkeys([chosen.name, "float32"])},
+        "peak_memory_mib": memory,
     }
-    common.write("train_speed" + ("_gpu" if chosen.device.type == "cuda" else ""), results)
+
+
+def main() -> None:
+    """Measure and write results/train_speed.json and train_speed_cyclegan.json (on a GPU: …_gpu.json)."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--method", nargs="*", choices=list(BATCHES), default=list(BATCHES))
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, help="default: 8 for pix2pix, 1 for cyclegan")
+    parser.add_argument("--rounds", type=int, help="default: 5 for pix2pix, 3 for cyclegan")
+    args = parser.parse_args()
+    for method in args.method:
+        results = measure(method, args.size, args.batch or BATCHES[method], args.rounds or ROUNDS[method])
+        name = "train_speed" + ("" if method == "pix2pix" else f"_{method}")
+        common.write(name + ("_gpu" if torch.cuda.is_available() else ""), results)
 
 
 if __name__ == "__main__":
