@@ -72,6 +72,7 @@ def make_unpaired(
     sketches: str | os.PathLike,
     photos: str | os.PathLike,
     out: str | os.PathLike,
+    size_px: int = 256,
     *,
     recipe: Recipe | None = None,
     test_share: float | None = None,
@@ -83,13 +84,15 @@ def make_unpaired(
 ) -> Path:
     """Make a data set of the pictures in two folders (or zip archives), which are of different faces.
 
-    recipe: its size, fit ("stretch" or "pad"), align ("none" or "face"), and clean (of the sketches) count. test_share:
-    of each side, for testing (None: a tenth); val_share: for validation (None: none); train, val and test folders in
-    the sources are kept as the split. Returns the manifest's path: a row has a sketch or a photo. What an interrupted
-    call left is gone on with. Raises DataPrepError for an empty side or impossible options, and OSError when the disk
-    is full or may not be written.
+    size_px: height and width of the pictures. recipe: its size (instead of size_px), fit ("stretch" or "pad"), align
+    ("none" or "face"), and clean (of the sketches) count. test_share: of each side, for testing (None: a tenth);
+    val_share: for validation (None: none); train, val and test folders in the sources are kept as the split. Returns
+    the manifest's path: a row has a sketch or a photo. What an interrupted call left is gone on with.
+
+    Raises DataPrepError for an empty side or impossible options, and OSError when the disk is full or may not be
+    written.
     """
-    recipe, out = recipe or Recipe(), Path(out)
+    recipe, out = recipe or Recipe(size_px=size_px), Path(out)
     recipe.check()
     if recipe.align == "crop" or recipe.styles or recipe.each or recipe.background != "keep":
         raise DataPrepError("pictures without a partner are resized, aligned by their face, or cleaned up: no more")

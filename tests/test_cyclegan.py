@@ -351,18 +351,12 @@ def drawn():
     return [np.repeat(f.sketch[..., None], 3, axis=2) for f in faces], [f.photo for f in faces]
 
 
-def recipe(size_px=32):
-    from data_prep.recipe import Recipe
-
-    return Recipe(size_px=size_px)
-
-
 def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_path, drawn, capsys):
     sketches, photos = drawn[0][:10], drawn[1][10:24]
     sizes = itertools.cycle([(48, 48), (60, 40), (33, 64)])  # different sizes in one domain, and grey photos
     mixed = [images.Image.fromarray(p).resize(next(sizes)) for p in photos]
     mixed = [np.asarray(p.convert("L").convert("RGB") if n % 3 == 0 else p) for n, p in enumerate(mixed)]
-    manifest = unpaired(tmp_path, sketches, mixed, recipe=recipe(), test_share=0.2)
+    manifest = unpaired(tmp_path, sketches, mixed, size_px=32, test_share=0.2)
     counts = {
         s: [sum(bool(getattr(p, side)) for p in manifest.split(s)) for side in ("sketch", "photo")]
         for s in ("train", "test")
@@ -377,7 +371,7 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
 
 @pytest.mark.parametrize("seen", [1, 2])
 def test_one_picture_of_a_side_is_enough_to_run(tmp_path, drawn, seen):
-    manifest = unpaired(tmp_path, drawn[0][:seen], drawn[1][5:8], recipe=recipe(), test_share=0.0)
+    manifest = unpaired(tmp_path, drawn[0][:seen], drawn[1][5:8], size_px=32, test_share=0.0)
     run = start(manifest, tmp_path / "runs", total_images=8)
     assert train(run, progress=False) == "done" and len(run.data) == 3
 
@@ -391,7 +385,7 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
         data_prep.make_unpaired(tmp_path / "none", photos, tmp_path / "set", progress=False)
     with pytest.raises(data_prep.DataPrepError, match="both the sketches' and the photos' folder"):
         data_prep.make_unpaired(photos, photos, tmp_path / "set", progress=False)
-    only = [p for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], recipe=recipe(), test_share=0.0).pairs if p.photo]
+    only = [p for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, test_share=0.0).pairs if p.photo]
     with pytest.raises(DataError, match="there are no sketches among the 3 training rows.*data_prep unpaired"):
         start(datasets.Manifest(tmp_path / "set" / "manifest.csv", only), tmp_path / "runs")
     one = datasets.Manifest(manifest.path, manifest.split("train")[:1])
@@ -403,12 +397,12 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
 
 def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, capsys):
     sketches, photos = drawn
-    manifest = unpaired(tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], recipe=recipe(), test_share=0.0)
+    manifest = unpaired(tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], size_px=32, test_share=0.0)
     run = start(manifest, tmp_path / "runs", total_images=4)
     assert "2 of 16 sketches that were looked at look like photos" in capsys.readouterr().err
     assert any("look like photos" in e.get("message", "") for e in read_log(run.folder)[1])
     exchanged = tmp_path / "exchanged"
-    manifest = unpaired(exchanged, photos[:12], sketches[12:24], recipe=recipe(), test_share=0.0)
+    manifest = unpaired(exchanged, photos[:12], sketches[12:24], size_px=32, test_share=0.0)
     with pytest.raises(DataError, match="colourful and the photos are not: give the two folders the other way round"):
         start(manifest, exchanged / "runs")
     assert not (exchanged / "runs").exists()

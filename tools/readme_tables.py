@@ -307,6 +307,64 @@ def finetune_table(results: Path = RESULTS) -> str:
     return table(["CUHK 88/100, faithful", "images", "SSIM ↑", "PSNR ↑", "L1 ↓"], rows)
 
 
+def large_table(results: Path = RESULTS) -> str:
+    """Training on a set that is not kept in memory, from large_training.json."""
+    found = _results(results, "large_training")
+    if not found:
+        return ""
+    rows = [
+        [
+            f"{method}, {how}",
+            f"{r['images_per_second']:.1f}",
+            f"{r['of_kept_in_memory']:.2f}",
+            f"{r['memory_mib'] / 1024:.1f} GB",
+        ]
+        for method in ("pix2pix", "cyclegan")
+        for how, r in found[method].items()
+    ]
+    head = ["pictures", "images a second", "of those kept in memory", "peak memory"]
+    need = f"Kept in memory are 500 pairs; all of them would need {found['would_need_gib']:.1f} GB at 256 px."
+    return table(head, rows) + f"\n\n{need}"
+
+
+def sides_table(results: Path = RESULTS) -> str:
+    """How often mixed-up sides are noticed, from mixed_sides.json."""
+    found = _results(results, "mixed_sides")
+    if not found:
+        return ""
+    rows = [[name, f"{said}/{found['num_sets']}"] for name, said in found["remarked"].items()]
+    return table(["the two sides", "data sets with a remark"], rows)
+
+
+def unpaired_table(results: Path = RESULTS) -> str:
+    """CycleGAN beside what pairs bring, from cyclegan_cuhk.json."""
+    found = _results(results, "cyclegan_cuhk")
+    if not found:
+        return ""
+    digits = {"ssim": 3, "psnr": 1, "l1": 1, "fsim": 3, "sharpness": 2, "patch_auc": 2}
+
+    def cell(row: dict[str, Any], name: str) -> str:
+        if row.get(name) is None:
+            return "–"
+        low, high = row["intervals"][name]
+        interval = f" ({low:.{digits[name]}f}–{high:.{digits[name]}f})" if name in ("ssim", "psnr", "l1") else ""
+        return f"{row[name]:.{digits[name]}f}{interval}"
+
+    parts = []
+    for way, board in found["boards"].items():
+        rows = []
+        for row in board:
+            if row["kind"] == "control":
+                continue
+            minutes = row.get("train_seconds", 0) / 60
+            half = ", both directions" if row.get("both_directions") else ""
+            budget = f"{minutes:.0f} min{half}" if minutes else "–"
+            rows.append([row["model"], *(cell(row, name) for name in digits), budget])
+        names = ["SSIM ↑", "PSNR ↑", "L1 ↓", "FSIM ↑", "sharpness → 1", "patch AUC → 0.5", "training, one core"]
+        parts.append(table([way.replace("-to-", " → "), *names], rows))
+    return "\n\n".join(parts)
+
+
 def _machine(found: dict[str, Any]) -> str:
     machine = found["machine"]
     where = machine["gpu"] if machine["gpu"] != "none" else machine["processor"]
@@ -328,6 +386,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "finetune": finetune_table,
         "domain": domain_table,
     },
+    "docs/cyclegan.md": {"sides": sides_table},
 }
 
 

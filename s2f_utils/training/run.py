@@ -10,7 +10,7 @@ import json
 import shutil
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -284,20 +284,18 @@ def open_run(
 
 def _check_sides(data: UnpairedData) -> list[str]:
     """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged."""
-    seen = []
-    for store in (data.sketches, data.photos):
-        places = range(0, len(store), -(-len(store) // LOOKED_AT))
-        small = [np.asarray(_looks_size(store.paths[n])) for n in places]
-        seen.append(np.stack([domain.looks(picture) for picture in small]))
-    found = domain.problems_of_sides(*seen)
+    sides = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
+    found = domain.problems_of_sides(*map(looks_of, sides))
     if found and found[0].startswith("exchanged"):
         raise DataError(found[0].removeprefix("exchanged: "))
     return found
 
 
-def _looks_size(path: Path) -> Image.Image:
-    picture = Image.fromarray(images.load_rgb(path))
-    return picture.resize((domain.LOOKS_PX, domain.LOOKS_PX), Image.Resampling.BOX)
+def looks_of(paths: Sequence[Path]) -> np.ndarray:
+    """`domain.looks` of these pictures, (N, 28)."""
+    size = (domain.LOOKS_PX, domain.LOOKS_PX)
+    pictures = (Image.fromarray(images.load_rgb(path)).resize(size, Image.Resampling.BOX) for path in paths)
+    return np.stack([domain.looks(np.asarray(picture)) for picture in pictures])
 
 
 def _precision(method: str, config: TrainConfig, device: torch.device) -> runtime.Precision:
