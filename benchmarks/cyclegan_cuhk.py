@@ -73,7 +73,7 @@ def score(
         if not (out / "metrics.json").is_file():
             evaluate(inference.load(folders[way], direction=way), manifest, out, name=name)
         label = MODELS[name][0]
-        entries += leaderboard.find_outputs(f"{label}={out / 'outputs' / 'deterministic'}", ids)
+        entries += leaderboard.find_outputs(f"{label}={out}", ids, way)
         settings = json.loads((folders[way] / "config.json").read_text(encoding="utf-8"))
         facts[label] = {
             "train_seconds": round(common.train_seconds(folders[way])),

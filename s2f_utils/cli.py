@@ -459,7 +459,7 @@ def run_leaderboard(args: argparse.Namespace) -> int:
     names = _metric_names(args.metrics)
     manifest = read_manifest(args.data)
     ids = [pair.id for pair in manifest.split(args.split)]
-    entries = [entry for spec in args.outputs for entry in leaderboard.find_outputs(spec, ids)]
+    entries = [entry for spec in args.outputs for entry in leaderboard.find_outputs(spec, ids, args.direction)]
     board = leaderboard.build(
         entries, manifest, split=args.split, columns=names, patch_seeds=args.patch_seeds, direction=args.direction,
         open_league=args.open_league, say=lambda text: print(f"  {text}", file=sys.stderr),

@@ -107,12 +107,13 @@ class Leaderboard:
         return {row.key: row for row in self.rows}[key]
 
 
-def find_outputs(spec: str, ids: Sequence[str]) -> list[Entry]:
+def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-photo") -> list[Entry]:
     """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
 
-    One entry for each inference mode. Name and seed come from the run's `config.json` where there is one; a run that
-    began with the weights of another data set is in the league "open". Raises DataError when there are no outputs, when
-    some are missing, or when they are JPEG files, whose blocks and blurs would be scored too.
+    One entry for each inference mode; of a run that learned both directions, those of `direction`. Name and seed come
+    from the run's `config.json` where there is one; a run that began with the weights of another data set is in the
+    league "open". Raises DataError when there are no outputs, when some are missing or go the other way, or when they
+    are JPEG files, whose blocks and blurs would be scored too.
     """
     given, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
@@ -120,19 +121,36 @@ def find_outputs(spec: str, ids: Sequence[str]) -> list[Entry]:
     path = Path(path_text)
     if not path.is_dir():
         raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
-    for folder in (path / "evaluation" / "outputs", path / "outputs", path):
+    for folder in (
+        path / f"evaluation-{direction}" / "outputs",
+        path / "evaluation" / "outputs",
+        path / "outputs",
+        path,
+    ):
         modes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.png"))) if folder.is_dir() else []
         modes = modes if folder.name == "outputs" else []
         if modes or (folder.is_dir() and any(images.is_image_name(p) for p in folder.iterdir() if p.is_file())):
             break
     else:
         raise DataError(f"{path}: no outputs here: make them with 's2f evaluate {path} --data DATA'")
+    _check_direction(path, folder, direction)
     run = _run_facts(path)
     name = given or run.get("name") or path.resolve().name
     return [
         Entry(name, run.get("league", ""), run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids))
         for place in modes or [folder]
     ]
+
+
+def _check_direction(path: Path, folder: Path, direction: str) -> None:
+    """DataError for outputs that say they go the other way."""
+    facts = folder.parent / "metrics.json"
+    known = json.loads(facts.read_text(encoding="utf-8")).get("direction") if facts.is_file() else None
+    if known and known != direction:
+        raise DataError(
+            f"{path}: its outputs go {known}, this leaderboard {direction}: choose with --direction, or make others"
+            f" with 's2f evaluate {path} --data DATA --direction {direction}'"
+        )
 
 
 def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:

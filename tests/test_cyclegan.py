@@ -287,6 +287,42 @@ def test_a_run_holds_a_generator_for_each_direction(manifest, tmp_path):
         inference.load(run.folder / "generator-photo-to-sketch.safetensors", "cpu", direction="sketch-to-photo")
 
 
+def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
+    from s2f_utils.training.init import settings_of
+
+    first = start(manifest, tmp_path / "first", total_images=8)
+    train(first, progress=False)
+    begun_with = settings_of(first.folder, "cyclegan")
+    assert begun_with["num_blocks"] == 1 and begun_with["base_filters"] == 4 and begun_with["size_px"] == 32
+    resolved = resolve("cyclegan", "full", SMALL, begun_with=begun_with)
+    second = open_run(resolved, manifest, tmp_path / "second", init=first.folder, device="cpu", progress=False)
+    for direction, net in first.generators.items():
+        mine = second.model.generators[direction].state_dict()
+        assert all(torch.equal(v, mine[k]) for k, v in net.state_dict().items())
+    with pytest.raises(
+        checkpoints.CheckpointError, match="has not a generator for sketch-to-photo and photo-to-sketch"
+    ):
+        one = first.folder / "generator.safetensors"
+        open_run(resolved, manifest, tmp_path / "third", init=one, device="cpu", progress=False)
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_leaderboard_takes_the_outputs_of_its_own_direction(manifest, tmp_path):
+    from s2f_utils import leaderboard
+    from s2f_utils.evaluation import evaluate
+
+    run = start(manifest, tmp_path, total_images=4)
+    train(run, progress=False)
+    ids = [pair.id for pair in manifest.split("test")]
+    evaluate(inference.load(run.folder, "cpu"), manifest, run.folder / "evaluation", progress=False)
+    with pytest.raises(DataError, match="go sketch-to-photo, this leaderboard photo-to-sketch"):
+        leaderboard.find_outputs(str(run.folder), ids, "photo-to-sketch")
+    back = inference.load(run.folder, "cpu", direction="photo-to-sketch")
+    evaluate(back, manifest, run.folder / "evaluation-photo-to-sketch", progress=False)
+    places = [leaderboard.find_outputs(str(run.folder), ids, way)[0].files[ids[0]].parts[-4] for way in run.generators]
+    assert places == ["evaluation", "evaluation-photo-to-sketch"]
+
+
 # Published files
 
 

@@ -13,8 +13,9 @@ import torch
 from s2f_utils import checkpoints
 from s2f_utils.config import CONFIGS, TrainConfig
 from s2f_utils.download import sha256_of
-from s2f_utils.inference import find_generator
+from s2f_utils.inference import find_generator, ways_of
 
+LOADED_LARGER = {"unet": 1.0625, "resnet": 286 / 256}  # for the crop
 HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
 
 
@@ -33,13 +34,15 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
         found |= _sizes(args)
     elif net.name == "unet":
         found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
+    elif net.name in ("resnet", "cgan"):
+        found = {name: net.args[name] for name in ("num_blocks", "base_filters")}
     if net.name in ("resunet", "twostage") and net.hint_spread.any():
         found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
     if "direction" in meta:
         found["direction"] = meta["direction"]
     if "size_px" in meta:
         found |= {"size_px": int(meta["size_px"])}
-        found["load_size_px"] = round(1.0625 * found["size_px"]) if net.name == "unet" else found["size_px"]
+        found["load_size_px"] = round(LOADED_LARGER.get(net.name, 1.0) * found["size_px"])
     if not set(found) <= {field.name for field in dataclasses.fields(CONFIGS[method])}:
         raise checkpoints.CheckpointError(f"{init}: is a {net.name}, which {method} does not train: choose another")
     return found
@@ -56,12 +59,25 @@ def _sizes(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return lists | {f"{prefix}blocks": args["blocks"]}
 
 
-def load_init(net_g: torch.nn.Module, init: str | Path | None, config: TrainConfig) -> None:
-    """Load what training begins with into a generator; CheckpointError where it is of another kind or size, or where
-    the detail is that of answers in the other direction.
+def load_init(
+    generators: Mapping[str, torch.nn.Module] | torch.nn.Module, init: str | Path | None, config: TrainConfig
+) -> None:
+    """Load what training begins with into its generator, or its generators by direction; CheckpointError where it is
+    of another kind or size, goes the other way, or where the detail is that of answers in the other direction.
     """
+    if not isinstance(generators, Mapping):
+        generators = {config.direction: generators}
+    if init is not None and len(generators) > 1 and set(generators) != set(ways_of(init)):
+        raise checkpoints.CheckpointError(
+            f"{init}: has not a generator for {' and '.join(generators)}: begin with the folder of a cyclegan run"
+        )
+    for direction, net in generators.items():
+        _load_generator(net, init, direction, config)
+
+
+def _load_generator(net_g: torch.nn.Module, init: str | Path | None, direction: str, config: TrainConfig) -> None:
     if init is not None:
-        given, _ = checkpoints.load_network(find_generator(init))
+        given, _ = checkpoints.load_network(find_generator(init, direction))
         if getattr(given, "adds_detail", False):
             raise checkpoints.CheckpointError(
                 f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
@@ -70,7 +86,7 @@ def load_init(net_g: torch.nn.Module, init: str | Path | None, config: TrainConf
         wanted, name = net_g, net_g.name
         if name == "twostage" and given.name == "resunet":  # its first stage
             wanted, name = net_g.structure, "resunet"
-        _load_into(wanted, name, given, init, "widths, blocks, fine; or size_px, base_filters, norm")
+        _load_into(wanted, name, given, init, "widths, blocks, fine; or size_px, base_filters, num_blocks, norm")
     if detail_init := getattr(config, "detail_init", ""):
         detail, meta = _detail_of(detail_init)
         knows = meta.get("direction", config.direction)

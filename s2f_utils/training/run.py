@@ -203,7 +203,7 @@ def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
     method = _method_of(resolved.config)
     _check_init(method, init)
     precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
-    load_init(METHODS[method](resolved.config, precision).net_g, init, resolved.config)
+    load_init(METHODS[method](resolved.config, precision).generators, init, resolved.config)
 
 
 def _check_init(method: str, init: str | Path | None) -> None:
@@ -250,7 +250,7 @@ def open_run(
     runtime.seed_everything(config.seed)
     model = METHODS[method](config, precision)
     if is_new:
-        load_init(model.net_g, init, config)
+        load_init(model.generators, init, config)
     ema = {}
     for direction, net in model.generators.items() if config.ema_half_life_images else ():
         ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
