@@ -325,6 +325,10 @@ BLEND_PROFILES: dict[str, dict[str, int]] = {
 }
 
 
+# Steps of notebook 03's two networks that hide a photo in a sketch and find it.
+HIDING_STEPS: dict[str, int] = {"full": 4_000, "demo": 1_000, "fast": 20}
+
+
 class ConfigError(ValueError):
     """A setting that does not exist or has an impossible value."""
 
