@@ -145,10 +145,13 @@ def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, meth
         "num_blocks": 1,
     }
     changes |= {"disc_filters": 8, "batch_size": 2, "num_samples": 2, "total_images": 40}
-    changes |= {"disc_layers": 1} if method == "cyclegan" else {}
+    changes |= {"disc_layers": 1} if method == "cyclegan" else {"total_images": 240}  # its batch norm has to settle
     resolved = resolve(method, "full", changes)
     run = open_run(resolved, manifest, tmp_path, resume="never", device="cpu", progress=False)
     assert train(run, progress=False) == "done"
+    if method == "cgan":  # strong answers, as after a long training
+        run.model.net_g.model[-2].weight.data.mul_(20)
+        run.save()
     row = manifest.split("test")[0]
     sides = {"sketch-to-photo": row.sketch, "photo-to-sketch": row.photo}
     for direction, net in run.model.generators.items():
