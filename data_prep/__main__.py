@@ -132,8 +132,10 @@ def _add_unpaired(commands: argparse._SubParsersAction) -> None:
     unpaired.add_argument("--fallback", choices=FALLBACKS, default="none", help="where no face is found")
     unpaired.add_argument("--detector", choices=DETECTORS, default="yunet", help="none: go by --fallback alone")
     unpaired.add_argument("--clean", action="store_true", help="the sketches are photographed or scanned paper")
-    unpaired.add_argument("--test-share", type=float, metavar="X", help="of each side, for testing (default: 0.1)")
-    unpaired.add_argument("--val-share", type=float, metavar="X", help="for validation (default: none)")
+    unpaired.add_argument(
+        "--val-share", type=float, metavar="X", help="of each side, for the sheets of samples (default: 0.1)"
+    )
+    unpaired.add_argument("--test-share", type=float, metavar="X", help="kept apart altogether (default: none)")
     unpaired.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, another split (default: 0)")
     _add_common(unpaired)
 

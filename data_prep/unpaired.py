@@ -64,7 +64,9 @@ def make_one(task: OneTask) -> dict[str, object]:
         picture = faces.warp(picture, matrix, recipe.size_px, border="paper" if drawn else "reflect")
         notes["face"] = face.method
     else:
+        box = images.content_box(picture.shape[:2], recipe.size_px) if recipe.fit == "pad" else None
         picture = images.resize(picture, recipe.size_px, recipe.fit, fill=(0, 0, 0))
+        return {task.side: picture, "content": box}
     return {task.side: picture, "notes": notes}
 
 
@@ -85,9 +87,9 @@ def make_unpaired(
     """Make a data set of the pictures in two folders (or zip archives), which are of different faces.
 
     size_px: height and width of the pictures. recipe: its size (instead of size_px), fit ("stretch" or "pad"), align
-    ("none" or "face"), and clean (of the sketches) count. test_share: of each side, for testing (None: a tenth);
-    val_share: for validation (None: none); train, val and test folders in the sources are kept as the split. Returns
-    the manifest's path: a row has a sketch or a photo. What an interrupted call left is gone on with.
+    ("none" or "face"), and clean (of the sketches) count. val_share: of each side, for the sheets of samples (None: a
+    tenth); test_share: kept apart altogether (None: none); train, val and test folders in the sources are kept as the
+    split. Returns the manifest's path: a row has a sketch or a photo. What an interrupted call left is gone on with.
 
     Raises DataPrepError for an empty side or impossible options, and OSError when the disk is full or may not be
     written.
@@ -100,13 +102,20 @@ def make_unpaired(
     for tree in trees.values():
         if out.resolve() == tree.root or tree.root in out.resolve().parents:
             raise DataPrepError(f"{printable(out)}: lies in a source folder: choose a folder outside of it")
-    if trees["sketch"].root == trees["photo"].root:
-        raise DataPrepError(f"{printable(sketches)}: is both the sketches' and the photos' folder: give two")
+    roots = [tree.root for tree in trees.values()]
+    if roots[0] == roots[1] or any(one in other.parents for one, other in (roots, roots[::-1])):
+        raise DataPrepError(
+            f"{printable(sketches)} and {printable(photos)}: are one folder, or one lies in the other, so that pictures"
+            " would be on both sides: give two folders apart"
+        )
     if recipe.align == "face" and recipe.detector != "none" and (problem := faces.detector_problem()):
         raise DataPrepError(f"the face detector is missing: {problem}. Without it: --fallback cascade --detector none")
     rows, tasks, digests = [], [], {}
     for side, tree in trees.items():
-        found, shares = tree.pictures, {"test": 0.1 if test_share is None else test_share, "val": val_share}
+        found, own = tree.pictures, {p.split for p in tree.pictures}
+        shares = {"test": test_share, "val": 0.1 if val_share is None and "val" not in own else val_share}
+        if "" in own and test_share is None:
+            shares["test"] = 0.0
         ids = names.unique_ids([p.stem for p in found], [p.folder for p in found])
         mine = [
             {
@@ -117,8 +126,6 @@ def make_unpaired(
             }
             for name, p in zip(ids, found, strict=True)
         ]
-        if all(row["split"] for row in mine):
-            shares["test"] = test_share
         for row, split in zip(mine, split_by_identity(mine, shares, seed), strict=True):
             row["split"] = split
         rows += mine

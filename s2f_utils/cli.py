@@ -225,7 +225,11 @@ def run_train(args: argparse.Namespace) -> int:
     )
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
     length = f"{run.total_images:,} images, profile {profile}, {device.type}, {run.precision.name}"
-    print(f"{run.folder} {how}: {run.method}, {length}; pairs: {counts}")
+    shown = f"pairs: {counts}"
+    if not run.model.paired:
+        shown = f"{len(run.data.sketches)} sketches and {len(run.data.photos)} photos, of different people"
+        shown = shown if run.config.apart else shown.partition(",")[0]
+    print(f"{run.folder} {how}: {run.method}, {length}; {shown}")
     reason = train(run)
     if reason == "interrupted":
         print(
@@ -246,12 +250,12 @@ def _report(folder: Path, manifest, modes: Sequence[str], device: str) -> Path:
     from s2f_utils.inference import load, ways_of
     from s2f_utils.report import write_report
 
-    found = []
-    for direction in ways_of(folder):
+    found, ways = [], ways_of(folder)
+    for direction in ways:
         translator = load(folder, device, direction=direction)
         name, out = translator.meta.get("method", "model"), "evaluation" if not found else f"evaluation-{direction}"
         found.append(evaluate(translator, manifest, folder / out, modes=modes, name=name))
-        if len(ways_of(folder)) > 1:
+        if len(ways) > 1:
             print(f"{direction.replace('-to-', ' → ')}:")
         print(found[-1].table())
     return write_report(folder, *found).resolve()
@@ -431,6 +435,8 @@ def run_evaluate(args: argparse.Namespace) -> int:
         translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"], metric_names=names, name=name
     )
     print(result.table())
+    if result.not_pairs:
+        print(f"{result.not_pairs} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():
         print(f"not measured: {metric}: {reason}")
     print(f"per image: {result.folder / 'per_image.csv'}; summary: {result.folder / 'metrics.json'}")

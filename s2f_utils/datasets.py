@@ -9,6 +9,7 @@ import csv
 import functools
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -289,13 +290,13 @@ def unpaired_rows(pairs: Sequence[Pair], apart: bool = True, seed: int = 0) -> t
     of_both = {p.identity for p in drawn} & {p.identity for p in photographed}
     order = sorted(of_both)
     np.random.default_rng(np.random.SeedSequence([seed, 2])).shuffle(order)
-    counts = {who: [sum(p.identity == who for p in rows) for rows in (drawn, photographed)] for who in order}
+    counts = [Counter(p.identity for p in rows) for rows in (drawn, photographed)]
     totals = [sum(p.identity not in of_both for p in rows) for rows in (drawn, photographed)]
     kept: tuple[set[str], set[str]] = (set(), set())
     for who in order:
         side = int(totals[1] < totals[0])
         kept[side].add(who)
-        totals[side] += counts[who][side]
+        totals[side] += counts[side][who]
     rows = [
         [p for p in side if p.identity in names or p.identity not in of_both]
         for side, names in zip((drawn, photographed), kept, strict=True)

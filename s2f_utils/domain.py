@@ -48,7 +48,7 @@ ADVICE = {
 LOOKS_PX = 128  # `looks` wants pictures of this size
 COLOUR = 24  # the place in `looks` that says how colourful a picture is
 MIN_TO_COMPARE = 12  # fewer pictures of a side say nothing about what is usual
-GREY, DARKER = 0.05, 25.0  # colour below which a side is grey; by how many grey levels one is darker than the other
+DARKER = 25.0  # grey levels by which sketches are never darker than photos
 ALIKE = 0.85  # share of pictures on their own side below which the two sides cannot be told apart
 WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other side
 
@@ -148,9 +148,12 @@ def looks(small: np.ndarray) -> np.ndarray:
 
 
 def look_exchanged(drawn: np.ndarray, photographed: np.ndarray) -> bool:
-    """Whether the sketches are colourful and the photos are not; both `looks`, (N, 28) and (M, 28)."""
-    colour = [float(np.median(_colour(side))) for side in (drawn, photographed)]
-    return colour[0] > 2 * colour[1] + 0.1
+    """Whether the sketches are colourful and the photos are not, and lighter; both `looks`, (N, 28) and (M, 28).
+
+    Toned paper is colourful, too, but lighter than photos are.
+    """
+    colours, levels = ([float(np.median(of(side))) for side in (drawn, photographed)] for of in (_colour, _level))
+    return colours[0] > 2 * colours[1] + 0.1 and levels[0] < levels[1]
 
 
 def _colour(looked: np.ndarray) -> np.ndarray:
@@ -194,10 +197,11 @@ def problems_of_sides(sketches: np.ndarray, photos: np.ndarray) -> list[str]:
     """
     if look_exchanged(sketches, photos):
         return [
-            "exchanged: the sketches are colourful and the photos are not: give the two folders the other way round"
+            "exchanged: the sketches are colourful and dark, the photos are not: give the two folders the other way"
+            " round"
         ]
-    colours, levels = ([float(np.median(of(side))) for side in (sketches, photos)] for of in (_colour, _level))
-    if max(colours) < GREY and levels[0] < levels[1] - DARKER:
+    levels = [float(np.median(_level(side))) for side in (sketches, photos)]
+    if levels[0] < levels[1] - DARKER:
         return ["the sketches are darker than the photos, which is unusual: are the two folders exchanged?"]
     wrong = list(on_wrong_side(sketches, photos))
     # Many photos among the sketches spoil the discriminant; their colours still tell.

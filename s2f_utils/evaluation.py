@@ -35,6 +35,7 @@ class Evaluation:
     pictures: dict[str, np.ndarray]
     missing: dict[str, str] = field(default_factory=dict)
     direction: str = "sketch-to-photo"
+    not_pairs: int = 0  # rows of the split with one picture only
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric in every row."""
@@ -90,7 +91,8 @@ def evaluate(
     Writes `outputs/<mode>/<id>.png`, `per_image.csv` and `metrics.json`, the last when all else is there. Raises
     DataError when the split is empty, or when one of its photos is among the training photos.
     """
-    pairs = manifest.split(split)
+    rows = manifest.split(split)
+    pairs = [row for row in rows if row.sketch and row.photo]
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
     refuse_leaks(manifest, split)
@@ -122,7 +124,7 @@ def evaluate(
     }
     result = Evaluation(out, split, ids, labels, values, seconds, {"input": inputs, "truth": truths, **outputs})
     result.missing = metrics.not_measured(metric_names, *cut_truths[0].shape[:2])
-    result.direction = translator.direction
+    result.direction, result.not_pairs = translator.direction, len(rows) - len(pairs)
     _write(result, translator, manifest)
     return result
 

@@ -121,19 +121,7 @@ def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-phot
     path = Path(path_text)
     if not path.is_dir():
         raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
-    for folder in (
-        path / f"evaluation-{direction}" / "outputs",
-        path / "evaluation" / "outputs",
-        path / "outputs",
-        path,
-    ):
-        modes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.png"))) if folder.is_dir() else []
-        modes = modes if folder.name == "outputs" else []
-        if modes or (folder.is_dir() and any(images.is_image_name(p) for p in folder.iterdir() if p.is_file())):
-            break
-    else:
-        raise DataError(f"{path}: no outputs here: make them with 's2f evaluate {path} --data DATA'")
-    _check_direction(path, folder, direction)
+    folder, modes = _find_folder(path, ids, direction)
     run = _run_facts(path)
     name = given or run.get("name") or path.resolve().name
     return [
@@ -142,15 +130,35 @@ def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-phot
     ]
 
 
-def _check_direction(path: Path, folder: Path, direction: str) -> None:
-    """DataError for outputs that say they go the other way."""
-    facts = folder.parent / "metrics.json"
-    known = json.loads(facts.read_text(encoding="utf-8")).get("direction") if facts.is_file() else None
-    if known and known != direction:
+def _find_folder(path: Path, ids: Sequence[str], direction: str) -> tuple[Path, list[Path]]:
+    """The folder of outputs and its inference modes; of a run's evaluations the first that goes this way and has all
+    of the pictures.
+    """
+    found, other_way = [], ""
+    for folder in (*sorted(p / "outputs" for p in path.glob("evaluation*")), path / "outputs", path):
+        if not folder.is_dir():
+            continue
+        named = folder.name == "outputs"
+        modes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.png"))) if named else []
+        if not modes and not any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()):
+            continue
+        facts = folder.parent / "metrics.json"
+        known = json.loads(facts.read_text(encoding="utf-8")).get("direction") if named and facts.is_file() else None
+        if known not in (None, direction):
+            other_way = known
+            continue
+        found.append((folder, modes))
+    if found:
+        whole = [
+            (f, modes) for f, modes in found if all((p / f"{i}.png").is_file() for p in modes or [f] for i in ids[:1])
+        ]
+        return (whole or found)[0]
+    if other_way:
         raise DataError(
-            f"{path}: its outputs go {known}, this leaderboard {direction}: choose with --direction, or make others"
+            f"{path}: its outputs go {other_way}, this leaderboard {direction}: choose with --direction, or make others"
             f" with 's2f evaluate {path} --data DATA --direction {direction}'"
         )
+    raise DataError(f"{path}: no outputs here: make them with 's2f evaluate {path} --data DATA'")
 
 
 def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:

@@ -36,13 +36,14 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], changes: Sequence[Mapping[str
     """The losses of a run's log over images seen, raw and smoothed, with a mark for every live change; four a row."""
     from matplotlib.figure import Figure
 
-    names = [name for name in (rows[0] if rows else {}) if name.startswith("loss_")]
+    names = list(dict.fromkeys(name for row in rows for name in row if name.startswith("loss_")))
     across = min(4, max(1, len(names)))
     down = max(1, -(-len(names) // across))
     figure = Figure(figsize=(3.6 * across, 2.6 * down), layout="constrained")
     for place, name in enumerate(names, start=1):
         axes = figure.add_subplot(down, across, place)
-        x, y = [row["images"] for row in rows], [row[name] for row in rows]
+        known = [row for row in rows if name in row]  # a loss of weight 0 may be left out
+        x, y = [row["images"] for row in known], [row[name] for row in known]
         axes.plot(x, y, alpha=0.3, color="C0")
         axes.plot(x, smooth(y), color="C0")
         for change in changes:

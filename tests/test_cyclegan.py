@@ -322,6 +322,39 @@ def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
     assert not (tmp_path / "third").exists()
 
 
+def test_dropout_may_be_turned_on_when_beginning_with_a_model(manifest, tmp_path):
+    from s2f_utils.training.init import settings_of
+
+    first = start(manifest, tmp_path / "first", total_images=4, dropout=0.5)
+    train(first, progress=False)
+    begun_with = settings_of(first.folder, "cyclegan")
+    assert begun_with["dropout"] == 0.5
+    for dropout in (0.5, 0.0):
+        resolved = resolve("cyclegan", "full", SMALL | {"dropout": dropout}, begun_with=begun_with)
+        run = open_run(resolved, manifest, tmp_path / str(dropout), init=first.folder, device="cpu", progress=False)
+        pairs = zip(run.model.net_g.parameters(), first.model.net_g.parameters(), strict=True)
+        assert all(torch.equal(p, q) for p, q in pairs)
+
+
+def test_a_loss_that_comes_and_goes_is_logged_and_drawn(manifest, tmp_path):
+    from s2f_utils.viz import loss_curves
+
+    class Turn:
+        def on_step(self, run):
+            if run.images_seen in (10, 25):
+                run.live.set("lambda_identity", 0.0 if run.images_seen == 10 else 0.5, "test")
+
+    run = start(manifest, tmp_path, batch_size=1, log_every_images=4)
+    train(run, callbacks=[Turn()], progress=False)
+    rows, events = read_log(run.folder)
+    there = ["loss_identity_photo" in row for row in rows]
+    assert there[0] and not all(there) and there[-1]
+    part = next(row for row in rows if row["images"] == 12)  # two of its four images had the term
+    assert part["loss_identity_photo"] > 0.5 * rows[0]["loss_identity_photo"]
+    figure = loss_curves(rows, [e for e in events if e["event"] == "change"])
+    assert len(figure.axes) == 8 and len({round(a.get_position().y0, 2) for a in figure.axes}) == 2
+
+
 def test_a_leaderboard_takes_the_outputs_of_its_own_direction(manifest, tmp_path):
     from s2f_utils import leaderboard
     from s2f_utils.evaluation import evaluate
@@ -343,7 +376,7 @@ def test_a_leaderboard_takes_the_outputs_of_its_own_direction(manifest, tmp_path
 
 def test_a_published_file_is_asked_for_by_its_domains(tmp_path):
     torch.manual_seed(0)
-    state = models.init_weights(models.build("resnet", num_blocks=6, base_filters=8), 0.1).state_dict()
+    state = models.init_weights(models.build("resnet", num_blocks=9, base_filters=8), 0.1).state_dict()
     old = {f"module.{key.replace('conv_block.5.', 'conv_block.6.')}": value for key, value in state.items()}
     for name, content in (("latest_net_G_A.pth", state), ("latest_net_G.pth", old)):
         torch.save(content, tmp_path / name)
@@ -407,13 +440,14 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
     sizes = itertools.cycle([(48, 48), (60, 40), (33, 64)])  # different sizes in one domain, and grey photos
     mixed = [images.Image.fromarray(p).resize(next(sizes)) for p in photos]
     mixed = [np.asarray(p.convert("L").convert("RGB") if n % 3 == 0 else p) for n, p in enumerate(mixed)]
-    manifest = unpaired(tmp_path, sketches, mixed, size_px=32, test_share=0.2)
+    manifest = unpaired(tmp_path, sketches, mixed, size_px=32, val_share=0.2)
     counts = {
         s: [sum(bool(getattr(p, side)) for p in manifest.split(s)) for side in ("sketch", "photo")]
-        for s in ("train", "test")
+        for s in ("train", "val")
     }
-    assert counts == {"train": [8, 11], "test": [2, 3]}
+    assert counts == {"train": [8, 11], "val": [2, 3]}
     run = start(manifest, tmp_path / "runs", num_samples=3)
+    assert {p.split for p in (*run.samples.sketch_rows, *run.samples.photo_rows)} == {"val"}
     assert len(run.data) == 11 and train(run, progress=False) == "done"
     assert "ssim" not in [e for e in read_log(run.folder)[1] if e["event"] == "sample"][-1]  # there is no truth
     with pytest.raises(DataError, match="has no sketch: this method learns from pairs.*cyclegan"):
@@ -422,7 +456,7 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
 
 @pytest.mark.parametrize("seen", [1, 2])
 def test_one_picture_of_a_side_is_enough_to_run(tmp_path, drawn, seen):
-    manifest = unpaired(tmp_path, drawn[0][:seen], drawn[1][5:8], size_px=32, test_share=0.0)
+    manifest = unpaired(tmp_path, drawn[0][:seen], drawn[1][5:8], size_px=32, val_share=0.0)
     run = start(manifest, tmp_path / "runs", total_images=8)
     assert train(run, progress=False) == "done" and len(run.data) == 3
 
@@ -434,9 +468,9 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
     photos = write_side(tmp_path, "photos", drawn[1][:3])
     with pytest.raises(data_prep.DataPrepError, match="none"):
         data_prep.make_unpaired(tmp_path / "none", photos, tmp_path / "set", progress=False)
-    with pytest.raises(data_prep.DataPrepError, match="both the sketches' and the photos' folder"):
+    with pytest.raises(data_prep.DataPrepError, match="are one folder, or one lies in the other"):
         data_prep.make_unpaired(photos, photos, tmp_path / "set", progress=False)
-    only = [p for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, test_share=0.0).pairs if p.photo]
+    only = [p for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, val_share=0.0).pairs if p.photo]
     with pytest.raises(DataError, match="there are no sketches among the 3 training rows.*data_prep unpaired"):
         start(datasets.Manifest(tmp_path / "set" / "manifest.csv", only), tmp_path / "runs")
     one = datasets.Manifest(manifest.path, manifest.split("train")[:1])
@@ -448,15 +482,35 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
 
 def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, capsys):
     sketches, photos = drawn
-    manifest = unpaired(tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], size_px=32, test_share=0.0)
+    manifest = unpaired(tmp_path, [*sketches[:14], *photos[:2]], photos[8:24], size_px=32, val_share=0.0)
     run = start(manifest, tmp_path / "runs", total_images=4)
     assert "2 of 16 sketches that were looked at look like photos" in capsys.readouterr().err
     assert any("look like photos" in e.get("message", "") for e in read_log(run.folder)[1])
     exchanged = tmp_path / "exchanged"
-    manifest = unpaired(exchanged, photos[:12], sketches[12:24], size_px=32, test_share=0.0)
-    with pytest.raises(DataError, match="colourful and the photos are not: give the two folders the other way round"):
+    manifest = unpaired(exchanged, photos[:12], sketches[12:24], size_px=32, val_share=0.0)
+    with pytest.raises(DataError, match="colourful and dark, the photos are not: give the two folders the other"):
         start(manifest, exchanged / "runs")
     assert not (exchanged / "runs").exists()
+
+
+def test_toned_paper_and_grey_photos_are_not_taken_for_exchanged(drawn):
+    small = [[np.asarray(images.Image.fromarray(p).resize((128, 128))) for p in side] for side in drawn]
+    toned = [(p * np.array([1.0, 0.96, 0.86])).astype(np.uint8) for p in small[0][:12]]
+    grey = [np.repeat(p.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) for p in small[1][12:]]
+    looked = [np.stack([domain.looks(p) for p in side]) for side in (toned, grey)]
+    assert domain.problems_of_sides(*looked) == [] and domain.problems_of_sides(looked[0][:1], looked[1][:1]) == []
+    assert domain.problems_of_sides(looked[1], looked[0]) != []
+
+
+def test_dividing_a_large_set_takes_no_time(manifest):
+    import dataclasses
+    import time
+
+    row = manifest.split("train")[0]
+    rows = [dataclasses.replace(row, id=f"p{n}", identity=f"p{n}") for n in range(20_655)]
+    began = time.monotonic()
+    sketches, photos = unpaired_rows(rows)
+    assert len(sketches) + len(photos) == 20_655 and time.monotonic() - began < 5
 
 
 def test_sides_that_are_as_they_should_be_are_not_remarked_on(drawn):

@@ -35,8 +35,8 @@ def counts(manifest):
 
 
 def test_the_set_has_a_picture_a_row_and_keeps_a_split(sources, tmp_path):
-    manifest = data_prep.make_unpaired(*sources, tmp_path / "set", 64, val_share=0.1, progress=False)
-    assert counts(manifest) == {"train": [10, 6], "val": [1, 1], "test": [1, 3]}
+    manifest = data_prep.make_unpaired(*sources, tmp_path / "set", 64, progress=False)
+    assert counts(manifest) == {"train": [11, 6], "val": [1, 1], "test": [0, 3]}
     rows = datasets.read_manifest(manifest)
     assert all(bool(row.sketch) != bool(row.photo) for row in rows.pairs)
     assert len({row.identity for row in rows.pairs}) == 22  # nobody is on both sides, though names repeat
@@ -92,11 +92,13 @@ def test_faces_are_aligned_on_both_sides_and_paper_is_cleaned(sources, tmp_path)
 def test_what_cannot_be_is_said(sources, tmp_path, capsys):
     with pytest.raises(data_prep.DataPrepError, match="resized, aligned by their face, or cleaned up: no more"):
         data_prep.make_unpaired(*sources, tmp_path / "set", recipe=Recipe(styles=("pencil",)), progress=False)
+    with pytest.raises(data_prep.DataPrepError, match="one lies in the other"):
+        data_prep.make_unpaired(sources[0].parent, sources[1], tmp_path / "set", progress=False)
     with pytest.raises(data_prep.DataPrepError, match="lies in a source folder"):
         data_prep.make_unpaired(*sources, sources[0] / "set", progress=False)
     assert main(["unpaired", str(tmp_path / "nowhere"), str(sources[1]), str(tmp_path / "set")]) == 2
     assert "nowhere" in capsys.readouterr().err
-    assert main(["unpaired", *map(str, sources), str(tmp_path / "set"), "--size", "32", "--test-share", "0"]) == 0
+    assert main(["unpaired", *map(str, sources), str(tmp_path / "set"), "--size", "32", "--val-share", "0"]) == 0
     shown = capsys.readouterr()
     assert "12 sketches, 10 photos, taken for different people's" in shown.out
     assert "12 pictures on the sketch side: a network learns them by heart" in shown.err

@@ -18,7 +18,7 @@ def _layer(conv: nn.Module, channels: int) -> list[nn.Module]:
 
 
 class FirstConvBlock(nn.Module):
-    """Two 3×3 convolutions, each with batch norm; (N, C, H, W) → the same.
+    """Two 3×3 convolutions, each with batch norm, a ReLU between them; (N, C, H, W) → the same.
 
     What is added to the second one's result is not the block's input, as in a residual network, but the first one's
     result. So the input reaches the output only through a convolution, and many blocks are harder to train.

@@ -88,7 +88,7 @@ class ResNet(nn.Module):
             "norm": norm,
             "dropout": dropout,
         }
-        self.multiple_px, self.usual_px = 4, USUAL_PX
+        self.multiple_px, self.usual_px = 4, USUAL_PX if num_blocks >= 9 else 128  # as published
 
     def forward(self, x: Tensor) -> Tensor:
         check_images(x, self.args["in_channels"], self.multiple_px)
@@ -111,6 +111,12 @@ class ResNet(nn.Module):
             "norm": "batch" if "model.2.running_mean" in shapes else "instance",
             "dropout": 0.5 if len(second) == 4 else 0.0,
         }
+
+
+def with_dropout_keys(state_dict: Mapping[str, Tensor], dropout: bool) -> dict[str, Tensor]:
+    """A ResNet's state dict, with instance norm, under the keys that it has with, or without, dropout in its blocks."""
+    wanted, other = ("conv_block.6.", "conv_block.5.") if dropout else ("conv_block.5.", "conv_block.6.")
+    return {key.replace(other, wanted): value for key, value in state_dict.items()}
 
 
 class SeedGenerator(nn.Module):

@@ -118,7 +118,8 @@ def cyclegan_step(m: CycleGAN, a: Tensor, b: Tensor, live: Live) -> dict[str, Te
         ("photo", m.net_d_photo, b, fake_b, m.photo_pool),
         ("sketch", m.net_d_sketch, a, fake_a, m.sketch_pool),
     ):
-        logits_real, logits_fake = _each(net, real, pool.query(made.detach()))
+        judged = m.precision.images(pool.query(made.detach()))
+        logits_real, logits_fake = _each(net, real, judged)
         losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
     m.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], m.opt_d)
     return {name: value.detach() for name, value in losses.items()}

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from s2f_utils import checkpoints
-from s2f_utils.config import CONFIGS, TrainConfig
+from s2f_utils.config import CONFIGS, DIRECTIONS, TrainConfig
 from s2f_utils.download import sha256_of
-from s2f_utils.inference import find_generator, ways_of
+from s2f_utils.inference import find_generator, generator_file, ways_of
+from s2f_utils.models.resnet import with_dropout_keys
 
 LOADED_LARGER = {"unet": 1.0625, "resnet": 286 / 256}  # for the crop
 HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
@@ -35,10 +36,10 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
     elif net.name == "unet":
         found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
     elif net.name in ("resnet", "cgan"):
-        found = {name: net.args[name] for name in ("num_blocks", "base_filters")}
+        found = {name: net.args[name] for name in ("num_blocks", "base_filters", "dropout") if name in net.args}
     if net.name in ("resunet", "twostage") and net.hint_spread.any():
         found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
-    if "direction" in meta:
+    if "direction" in meta and method != "cyclegan":  # which learns both
         found["direction"] = meta["direction"]
     if "size_px" in meta:
         found |= {"size_px": int(meta["size_px"])}
@@ -116,11 +117,14 @@ def _load_into(wanted: torch.nn.Module, name: str, given: torch.nn.Module, path:
             f"{path}: is a {given_name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
             f" choose the settings of the checkpoint ({settings})"
         )
-    wanted.load_state_dict(given.state_dict())
+    state = given.state_dict()
+    if name == "resnet":
+        state = with_dropout_keys(state, wanted.args["dropout"] > 0)
+    wanted.load_state_dict(state)
 
 
 def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
-    """A network's arguments but for dropout, which has no weights and which state dicts do not know."""
+    """A network's arguments but for dropout, which has no weights."""
     inside = {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items()}
     return {k: v for k, v in inside.items() if k != "dropout"}
 
@@ -129,6 +133,9 @@ def facts_of(config: TrainConfig, init: str | Path | None) -> dict[str, str | No
     """What a run begins with, for its config.json: the model's name and the checksums of the files."""
     given = {"init": init, "detail_init": getattr(config, "detail_init", "")}
     sums = {f"{key}_sha256": sha256_of(find_generator(path)) if path else None for key, path in given.items()}
+    if init is not None:  # a run that learned both directions has a second generator
+        others = [Path(init) / generator_file(way) for way in DIRECTIONS]
+        sums |= {f"{other.stem}_sha256": sha256_of(other) for other in others if other.is_file()}
     return {"init": str(init) if init else None, **sums}
 
 

@@ -213,7 +213,7 @@ class _Reporter:
             dynamic_ncols=True,
         )
         self.sums: dict[str, Tensor] = {}
-        self.num = 0
+        self.nums: dict[str, int] = {}  # images of each loss: one of weight 0 may be left out
         self.clock = time.monotonic()
         self.row_start = (self.clock, run.images_seen)
 
@@ -237,7 +237,7 @@ class _Reporter:
     def step(self, losses: dict[str, Tensor], num: int) -> None:
         for name, value in losses.items():
             self.sums[name] = self.sums[name] + value * num if name in self.sums else value * num
-        self.num += num
+            self.nums[name] = self.nums.get(name, 0) + num
         now = time.monotonic()
         self.run.seconds += now - self.clock
         self.clock = now
@@ -246,9 +246,10 @@ class _Reporter:
     def log(self, factor: float) -> None:
         """Read the mean losses back, stop if one is not finite, write the row."""
         run = self.run
-        if not self.num:
+        if not self.sums:
             return
-        means = dict(zip(self.sums, torch.stack(list(self.sums.values())).div(self.num).tolist(), strict=True))
+        sums = torch.stack(list(self.sums.values())).tolist()
+        means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
         broken = [name for name, value in means.items() if not math.isfinite(value)]
         if broken:
             raise self._diverged([f"{name} became NaN or infinite" for name in broken])
@@ -260,7 +261,7 @@ class _Reporter:
         row |= {"images_per_second": round(run.images_per_second, 3), "seconds": round(run.seconds, 2)}
         run.log.row(row)
         self.bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()}, refresh=False)
-        self.sums, self.num, self.row_start = {}, 0, (now, run.images_seen)
+        self.sums, self.nums, self.row_start = {}, {}, (now, run.images_seen)
         self.tell("on_log", row)
 
     def _diverged(self, what: list[str]) -> TrainingDiverged:

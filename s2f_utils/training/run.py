@@ -226,10 +226,11 @@ def open_run(
 ) -> TrainingRun:
     """A run that is ready for `train`: networks, data on the device, a numbered folder under `runs`.
 
-    `resume`: "auto" takes up the newest run of this name if it is unfinished and has the same settings, pairs and model
-    to begin with, else starts a new one; "never" starts a new one; a folder takes up that run, and raises
-    CheckpointError if it does not fit. `init`: a model, as `inference.find_generator` knows it, whose generator (and
-    nothing else) to start from. Raises DataError, ConfigError or CheckpointError before anything is written.
+    `resume`: "auto" takes up the newest run of this name if it is unfinished, was saved by this version of the project,
+    and has the same settings, pairs and model to begin with, else starts a new one; "never" starts a new one; a folder
+    takes up that run, and raises CheckpointError if it does not fit. `init`: a model, as `inference.find_generator`
+    knows it, whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError before
+    anything is written.
     """
     config = resolved.config
     method = _method_of(config)
@@ -258,7 +259,7 @@ def open_run(
     data, samples = _data(config, manifest, train_pairs, torch_device, progress)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
-    remarks = _check_sides(data) if is_new and isinstance(data, UnpairedData) else []
+    remarks = _check_sides(data) if is_new else []
     _check_space(Path(runs), model)
     if is_new:
         folder = runtime.new_run_folder(runs, name or method)
@@ -282,11 +283,13 @@ def open_run(
     return run
 
 
-def _check_sides(data: UnpairedData) -> list[str]:
-    """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged."""
+def _check_sides(data: PairedData | UnpairedData) -> list[str]:
+    """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
+    no pairs: what a pair's sides are called, is its owner's affair.
+    """
     sides = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
     found = domain.problems_of_sides(*map(looks_of, sides))
-    if found and found[0].startswith("exchanged"):
+    if found and found[0].startswith("exchanged") and isinstance(data, UnpairedData):
         raise DataError(found[0].removeprefix("exchanged: "))
     return found
 
@@ -312,15 +315,17 @@ def _data(
     """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
     chosen = manifest.split("val") or rows
     pairs = [pair for pair in chosen if pair.sketch and pair.photo]
+    num = config.num_samples
     if METHODS[_method_of(config)].paired:
         data = PairedData(rows, config.load_size_px, device, progress=progress)
-        return data, PairedData((pairs or chosen)[: config.num_samples], config.size_px, device)
+        return data, PairedData((pairs or chosen)[:num], config.size_px, device)
     options = {"apart": config.apart, "seed": config.seed}
     data = UnpairedData(rows, config.load_size_px, device, progress=progress, **options)
     if pairs:
-        return data, PairedData(pairs[: config.num_samples], config.size_px, device)
-    num = config.num_samples
-    few = [*data.sketch_rows[:num], *data.photo_rows[:num]]
+        return data, PairedData(pairs[:num], config.size_px, device)
+    sides = [[row for row in chosen if getattr(row, side)] for side in ("sketch", "photo")]
+    sides = [mine or all_rows for mine, all_rows in zip(sides, (data.sketch_rows, data.photo_rows), strict=True)]
+    few = [row for side in sides for row in side[:num]]
     return data, UnpairedData(few, config.size_px, device, apart=False)
 
 
@@ -425,6 +430,7 @@ def _find_resume(
             return None, {}
         state = _read_resume(folder)
         same = _lasting(state["config"]) == _lasting(dataclasses.asdict(config)) and state["data_ids"] == ids
+        same = same and state.get("version") == VERSION
         end = state["total_images"] if config.time_budget_s else total
         fits = same and state["images_seen"] < end and begins_alike(folder, begins)
         return (folder, state) if fits else (None, {})
