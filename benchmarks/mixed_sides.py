@@ -19,15 +19,18 @@ from s2f_utils import datasets, domain
 from s2f_utils.training.run import LOOKED_AT, looks_of
 
 MIN_PAIRS = 60
+TONED = 0.6  # how colourful cream-coloured paper is: 24 grey levels between red and blue
 
 
 def trials(sketches: np.ndarray, photos: np.ndarray) -> dict[str, list[str]]:
     """What is said about the sides of these pairs, `looks` (N, 28) each, in every case."""
     half = len(sketches) // 2
     a, b, more_photos, more_sketches = sketches[:half], photos[half:], photos[:half], sketches[half:]
-    grey = b.copy()
+    grey, toned = b.copy(), a.copy()
     grey[:, domain.COLOUR] = 0
-    cases = {"as they should be": (a, b), "grey photos": (a, grey), "exchanged": (b, a), "exchanged, grey": (grey, a)}
+    toned[:, domain.COLOUR] = np.maximum(toned[:, domain.COLOUR], TONED)
+    cases = {"as they should be": (a, b), "grey photos": (a, grey), "toned paper": (toned, b)}
+    cases |= {"toned paper, grey photos": (toned, grey), "exchanged": (b, a), "exchanged, grey": (grey, a)}
     for share, name in ((0.02, "one of fifty"), (0.1, "a tenth"), (0.25, "a quarter"), (0.5, "half")):
         num = max(1, round(share * half))
         cases[f"photos among the sketches, {name}"] = (np.concatenate([a[num:], more_photos[:num]]), b)

@@ -112,3 +112,24 @@ def test_a_cell_broken_in_the_real_notebook_fails(tmp_path):
     done = run_nbval(folder / "02_broken.ipynb")
     assert done.returncode == 1 and "one level of the published U-Net" in done.stdout, done.stdout[-3000:]
     assert "1 failed" in done.stdout
+
+
+def test_notebook_03_runs_on_two_piles_of_ones_own(tmp_path):
+    """The set that its section 13 makes: no pairs, no label maps, no test split."""
+    import data_prep
+    from s2f_utils import images
+    from s2f_utils.synthetic import draw_face
+
+    for n in range(30):
+        face = draw_face(500 + n, size_px=64)
+        side, picture = ("drawings", face.sketch) if n < 15 else ("portraits", face.photo)
+        images.save(tmp_path / side / f"{n}.png", picture)
+    sides = tmp_path / "drawings", tmp_path / "portraits"
+    piles = data_prep.make_unpaired(*sides, tmp_path / "piles", 64, progress=False)
+    notebook = load(ROOT / "notebooks" / "03_cyclegan.ipynb")
+    parameters = next(cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", []))
+    parameters.source = parameters.source.replace('DATA = ""', f'DATA = "{piles.parent.as_posix()}"')
+    parameters.source = parameters.source.replace('FOLDER = ""', f'FOLDER = "{tmp_path.as_posix()}"')
+    nbformat.write(notebook, tmp_path / "03_own.ipynb")
+    done = run_nbval(tmp_path / "03_own.ipynb")
+    assert done.returncode == 0, done.stdout[-3000:]
