@@ -16,7 +16,7 @@ import common
 import numpy as np
 
 from s2f_utils import datasets, domain
-from s2f_utils.training.run import LOOKED_AT, looks_of
+from s2f_utils.training.data import LOOKED_AT, looks_of
 
 MIN_PAIRS = 60
 TONED = 0.6  # how colourful cream-coloured paper is: 24 grey levels between red and blue

@@ -10,24 +10,23 @@ import json
 import shutil
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
-from s2f_utils import checkpoints, domain, images, runtime
+from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
 from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
-from s2f_utils.datasets import DataError, Manifest, Pair, PairedData, UnpairedData, unpaired_rows
+from s2f_utils.datasets import DataError, Manifest, PairedData, UnpairedData
 from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
 from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN
+from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
 from s2f_utils.training.faithful import Faithful
 from s2f_utils.training.init import begins_alike, facts_of, load_init
 from s2f_utils.training.method import Method
@@ -42,7 +41,6 @@ METHODS: dict[str, type[Method]] = {
     "realistic": Realistic,
 }
 VERSION = 2  # of the resume file
-LOOKED_AT = 200  # pictures of each side, before a training without pairs
 # Settings that a resumed run may have changed: its length, and how often it reports and saves.
 MAY_DIFFER = {
     "total_images",
@@ -239,7 +237,7 @@ def open_run(
     train_pairs = manifest.split("train")
     if not train_pairs:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    total = _length(config, _pass_length(config, train_pairs))
+    total = _length(config, pass_length(config, METHODS[method].paired, train_pairs))
     ids = [pair.id for pair in train_pairs]
     begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
     folder, state = _find_resume(resume, runs, name or method, config, total, ids, begins)
@@ -256,10 +254,10 @@ def open_run(
     for direction, net in model.generators.items() if config.ema_half_life_images else ():
         ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
         precision.prepare(ema[direction].net)
-    data, samples = _data(config, manifest, train_pairs, torch_device, progress)
+    data, samples = training_data(config, METHODS[method].paired, manifest, train_pairs, torch_device, progress)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
-    remarks = _check_sides(data) if is_new else []
+    remarks = remarks_on_sides(data) if is_new else []
     _check_space(Path(runs), model)
     if is_new:
         folder = runtime.new_run_folder(runs, name or method)
@@ -283,57 +281,12 @@ def open_run(
     return run
 
 
-def _check_sides(data: PairedData | UnpairedData) -> list[str]:
-    """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
-    no pairs: what a pair's sides are called, is its owner's affair.
-    """
-    sides = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
-    found = domain.problems_of_sides(*map(looks_of, sides))
-    if found and found[0].startswith("exchanged") and isinstance(data, UnpairedData):
-        raise DataError(found[0].removeprefix("exchanged: "))
-    return found
-
-
-def looks_of(paths: Sequence[Path]) -> np.ndarray:
-    """`domain.looks` of these pictures, (N, 28)."""
-    size = (domain.LOOKS_PX, domain.LOOKS_PX)
-    pictures = (Image.fromarray(images.load_rgb(path)).resize(size, Image.Resampling.BOX) for path in paths)
-    return np.stack([domain.looks(np.asarray(picture)) for picture in pictures])
-
-
 def _precision(method: str, config: TrainConfig, device: torch.device) -> runtime.Precision:
     """The number format, and the memory format that is faster for this method's networks."""
     memory_format = config.memory_format
     if memory_format == "auto" and device.type == "cpu":
         memory_format = METHODS[method].cpu_format
     return runtime.pick_precision(device, config.precision, memory_format)
-
-
-def _data(
-    config: TrainConfig, manifest: Manifest, rows: list[Pair], device: torch.device, progress: bool
-) -> tuple[PairedData | UnpairedData, PairedData | UnpairedData]:
-    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
-    chosen = manifest.split("val") or rows
-    pairs = [pair for pair in chosen if pair.sketch and pair.photo]
-    num = config.num_samples
-    if METHODS[_method_of(config)].paired:
-        data = PairedData(rows, config.load_size_px, device, progress=progress)
-        return data, PairedData((pairs or chosen)[:num], config.size_px, device)
-    options = {"apart": config.apart, "seed": config.seed}
-    data = UnpairedData(rows, config.load_size_px, device, progress=progress, **options)
-    if pairs:
-        return data, PairedData(pairs[:num], config.size_px, device)
-    sides = [[row for row in chosen if getattr(row, side)] for side in ("sketch", "photo")]
-    sides = [mine or all_rows for mine, all_rows in zip(sides, (data.sketch_rows, data.photo_rows), strict=True)]
-    few = [row for side in sides for row in side[:num]]
-    return data, UnpairedData(few, config.size_px, device, apart=False)
-
-
-def _pass_length(config: TrainConfig, rows: list[Pair]) -> int:
-    """How many images one pass over these rows shows."""
-    if METHODS[_method_of(config)].paired:
-        return len(rows)
-    return max(len(side) for side in unpaired_rows(rows, config.apart, config.seed))
 
 
 def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
@@ -392,7 +345,11 @@ def finished(
         return None
     state, rows = _read_resume(folder), manifest.split("train")
     ids = [pair.id for pair in rows]
-    end = state["total_images"] if config.time_budget_s else _length(config, _pass_length(config, rows))
+    end = (
+        state["total_images"]
+        if config.time_budget_s
+        else _length(config, pass_length(config, METHODS[method].paired, rows))
+    )
     same = _lasting(state["config"]) == _lasting(dataclasses.asdict(config)) and state["data_ids"] == ids
     done = state["images_seen"] >= end == state["total_images"]
     return folder if same and done and begins_alike(folder, facts_of(config, init)) else None

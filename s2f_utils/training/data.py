@@ -1,0 +1,61 @@
+"""What a training looks at: pairs, or two sides without pairs; and a look at both sides before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from s2f_utils import domain, images
+from s2f_utils.config import TrainConfig
+from s2f_utils.datasets import DataError, Manifest, Pair, PairedData, UnpairedData, unpaired_rows
+
+LOOKED_AT = 200  # pictures of each side
+
+
+def training_data(
+    config: TrainConfig, paired: bool, manifest: Manifest, rows: list[Pair], device: torch.device, progress: bool
+) -> tuple[PairedData | UnpairedData, PairedData | UnpairedData]:
+    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
+    chosen = manifest.split("val") or rows
+    pairs = [pair for pair in chosen if pair.sketch and pair.photo]
+    num = config.num_samples
+    if paired:
+        data = PairedData(rows, config.load_size_px, device, progress=progress)
+        return data, PairedData((pairs or chosen)[:num], config.size_px, device)
+    options = {"apart": config.apart, "seed": config.seed}
+    data = UnpairedData(rows, config.load_size_px, device, progress=progress, **options)
+    if pairs:
+        return data, PairedData(pairs[:num], config.size_px, device)
+    sides = [[row for row in chosen if getattr(row, side)] for side in ("sketch", "photo")]
+    sides = [mine or all_rows for mine, all_rows in zip(sides, (data.sketch_rows, data.photo_rows), strict=True)]
+    few = [row for side in sides for row in side[:num]]
+    return data, UnpairedData(few, config.size_px, device, apart=False)
+
+
+def pass_length(config: TrainConfig, paired: bool, rows: list[Pair]) -> int:
+    """How many images one pass over these rows shows."""
+    if paired:
+        return len(rows)
+    return max(len(side) for side in unpaired_rows(rows, config.apart, config.seed))
+
+
+def remarks_on_sides(data: PairedData | UnpairedData) -> list[str]:
+    """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
+    no pairs: what a pair's sides are called, is its owner's affair.
+    """
+    sides = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
+    found = domain.problems_of_sides(*map(looks_of, sides))
+    if found and found[0].startswith("exchanged") and isinstance(data, UnpairedData):
+        raise DataError(found[0].removeprefix("exchanged: "))
+    return found
+
+
+def looks_of(paths: Sequence[Path]) -> np.ndarray:
+    """`domain.looks` of these pictures, (N, 28)."""
+    size = (domain.LOOKS_PX, domain.LOOKS_PX)
+    pictures = (Image.fromarray(images.load_rgb(path)).resize(size, Image.Resampling.BOX) for path in paths)
+    return np.stack([domain.looks(np.asarray(picture)) for picture in pictures])
