@@ -1,10 +1,11 @@
 """CycleGAN without pairs on CUHK's 88 training people; pix2pix and project 5's conditional GAN with the pairs. At
 128 px, in both directions, scored on the 100 test faces beside the trivial answers.
 
-`python benchmarks/cyclegan_cuhk.py --data data/cuhk [--only cyclegan pix2pix …]`: two hours of one core for CycleGAN,
-some minutes for each of the others. CycleGAN sees the sketches of 44 people and the photos of the 44 others; every
-model is trained on as many images as that takes in its 200 epochs. Runs that are there, finished or not, are gone on
-with, and rows that are there are kept. Only numbers are written into the repository, no pictures and no weights.
+`python benchmarks/cyclegan_cuhk.py --data data/cuhk [--only cyclegan pix2pix …]`: an hour of two cores at most for each
+model. CycleGAN sees the sketches of 44 people and the photos of the 44 others. With the published 200 epochs its judge of
+sketches knows the 44 by heart after some 150, and wins: the row "as published" shows it. So the other row has fewer
+epochs, smaller judges, and pictures that are turned and shifted a little. Runs that are there, finished or not, are
+gone on with, and rows that are there are kept. Only numbers are written into the repository, no pictures, no weights.
 """
 
 from __future__ import annotations
@@ -20,12 +21,28 @@ from s2f_utils.evaluation import evaluate
 
 TO_PHOTO, TO_SKETCH = config.DIRECTIONS
 SIZE = {"size_px": 128, "load_size_px": 143, "ema_half_life_images": 500.0, "sample_every_images": 800}
-LENGTH = {"total_images": 8_800}  # 200 epochs of 44 sketches and 44 photos
+SMALL_SET = {"disc_filters": 32, "rotate_deg": 4.0, "shift_px": 3.0, "scale": 0.04}
 # name → (label, method, settings, directions)
 MODELS = {
-    "cyclegan": ("CycleGAN, 44 sketches and 44 other people's photos", "cyclegan", {"base_filters": 32}, None),
-    "pix2pix": ("pix2pix, 88 pairs", "pix2pix", {"batch_size": 4}, config.DIRECTIONS),
-    "cgan": ("project 5's conditional GAN, 88 pairs", "cgan", {"load_size_px": 128}, config.DIRECTIONS),
+    "cyclegan": (
+        "CycleGAN, 44 sketches and 44 other people's photos",
+        "cyclegan",
+        {"base_filters": 32, "total_images": 5_600} | SMALL_SET,
+        None,
+    ),
+    "cyclegan-published": (
+        "CycleGAN, 200 epochs as published",
+        "cyclegan",
+        {"base_filters": 32, "total_images": 8_800},
+        None,
+    ),
+    "pix2pix": ("pix2pix, 88 pairs", "pix2pix", {"batch_size": 4, "total_images": 8_800}, config.DIRECTIONS),
+    "cgan": (
+        "project 5's conditional GAN, 88 pairs",
+        "cgan",
+        {"load_size_px": 128, "total_images": 8_800},
+        config.DIRECTIONS,
+    ),
 }
 COLUMNS = ("ssim", "psnr", "l1", "fsim", "sharpness")
 
@@ -34,10 +51,10 @@ def trained(name: str, manifest: datasets.Manifest, runs: Path) -> dict[str, Pat
     """The finished runs of a model by direction; one run for both where it learns both."""
     _, method, changes, directions = MODELS[name]
     if directions is None:
-        folder = common.finished_run(method, SIZE | LENGTH | changes, manifest, runs, name)
+        folder = common.finished_run(method, SIZE | changes, manifest, runs, name)
         return dict.fromkeys(config.DIRECTIONS, folder)
     return {
-        way: common.finished_run(method, SIZE | LENGTH | changes | {"direction": way}, manifest, runs, f"{name}-{way}")
+        way: common.finished_run(method, SIZE | changes | {"direction": way}, manifest, runs, f"{name}-{way}")
         for way in directions
     }
 
@@ -59,7 +76,7 @@ def main() -> None:
     before = json.loads(path.read_text(encoding="utf-8"))["results"]["boards"] if path.exists() else {}
     boards = {way: score(way, runs, manifest, args, before.get(way, [])) for way in config.DIRECTIONS}
     protocol = "CUHK 88/100, stretched to 128 px, 100 test faces, 88-only, one seed"
-    common.write("cyclegan_cuhk", {"protocol": protocol, **SIZE, **LENGTH, "boards": boards})
+    common.write("cyclegan_cuhk", {"protocol": protocol, **SIZE, "boards": boards})
 
 
 def score(
