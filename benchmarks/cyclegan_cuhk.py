@@ -2,8 +2,8 @@
 128 px, in both directions, scored on the 100 test faces beside the trivial answers.
 
 `python benchmarks/cyclegan_cuhk.py --data data/cuhk [--only cyclegan pix2pix …]`: an hour of two cores at most for each
-model. CycleGAN sees the sketches of 44 people and the photos of the 44 others. With the published 200 epochs its judge of
-sketches knows the 44 by heart after some 150, and wins: the row "as published" shows it. So the other row has fewer
+model. CycleGAN sees the sketches of 44 people and the photos of the 44 others. With the published 200 epochs the judge
+of sketches knows the 44 by heart after some 150, and wins: the row "as published" shows it. So the other row has fewer
 epochs, smaller judges, and pictures that are turned and shifted a little. Runs that are there, finished or not, are
 gone on with, and rows that are there are kept. Only numbers are written into the repository, no pictures, no weights.
 """
