@@ -9,6 +9,7 @@ import csv
 import functools
 import json
 import os
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -166,7 +167,7 @@ def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="read")
 
 
-class _Data:
+class _Data(ABC):
     """Sketches and photos in two stores; what follows in the order of a training is read ahead where it is not kept."""
 
     AHEAD = 4  # batches
@@ -195,8 +196,9 @@ class _Data:
         sketches, photos = ready.result() if ready else self._decode(where)
         return sketches.to(self.device), photos.to(self.device)
 
+    @abstractmethod
     def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        raise NotImplementedError
+        """Which sketches and which photos come at this place of a training."""
 
     def _decode(self, where: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
         return self.sketches.decode(where[0]), self.photos.decode(where[1])
