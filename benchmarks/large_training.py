@@ -76,7 +76,8 @@ def measure(method: str, manifest_path: str, how: str, seconds: float, runs: str
         manifest = datasets.Manifest(manifest.path, manifest.split("train")[:500], manifest.settings)
     else:
         datasets.free_bytes = lambda device: 0
-    datasets.PairedData.AHEAD = datasets.UnpairedData.AHEAD = 0 if how == "read when needed" else 4
+    batches = 0 if how == "read when needed" else 4
+    datasets.PairedData.AHEAD = datasets.UnpairedData.AHEAD = {"cpu": batches, "cuda": batches}
     changes = SETTINGS[method] | {"total_images": 10**8, "sample_every_images": 10**8, "save_every_s": 10**6}
     run = open_run(config.resolve(method, "full", changes), manifest, runs, resume="never", progress=False)
     run.images_seen = run.config.batch_size  # past the first sample sheet

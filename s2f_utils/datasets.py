@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -168,9 +168,11 @@ def _readers() -> ThreadPoolExecutor:
 
 
 class _Data(ABC):
-    """Sketches and photos in two stores; what follows in the order of a training is read ahead where it is not kept."""
+    """Sketches and photos in two stores; what follows in the order of a training is read ahead where it is not kept and
+    the processor has nothing better to do.
+    """
 
-    AHEAD = 4  # batches
+    AHEAD: ClassVar[dict[str, int]] = {"cpu": 0, "cuda": 4}  # batches, where training runs on this device
 
     def __init__(
         self, sketches: Sequence[Path], photos: Sequence[Path], size_px: int, device: torch.device, progress: bool
@@ -206,7 +208,7 @@ class _Data(ABC):
     def _read_ahead(self, position: int, num: int, copies: int, seed: int) -> None:
         """Keep the next batches coming, in a thread of their own; what was read for another place is dropped."""
         self._reader = self._reader or ThreadPoolExecutor(1, thread_name_prefix="ahead")
-        wanted = [(position + n * num, num) for n in range(self.AHEAD)]
+        wanted = [(position + n * num, num) for n in range(self.AHEAD.get(self.device.type, 4))]
         for key in set(self._coming) - set(wanted):
             self._coming.pop(key).cancel()
         for key in wanted:
@@ -217,7 +219,7 @@ class _Data(ABC):
 class PairedData(_Data):
     """The pairs of one split as uint8 batches (B, 3, S, S), sketches and photos with the same index.
 
-    A set that fits is decoded once and kept on the device; a larger one is read ahead of training.
+    A set that fits is decoded once and kept on the device; a larger one is read while training.
     """
 
     def __init__(self, pairs: Sequence[Pair], size_px: int, device: torch.device, *, progress: bool = False) -> None:

@@ -530,6 +530,7 @@ def test_reading_ahead_changes_nothing(manifest, monkeypatch):
     rows = manifest.split("train")
     kept = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
     monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(datasets._Data, "AHEAD", {"cpu": 4})  # as on a GPU
     streamed = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
     for resident, ahead in zip(kept, streamed, strict=True):
         assert resident.resident and not ahead.resident
@@ -538,7 +539,7 @@ def test_reading_ahead_changes_nothing(manifest, monkeypatch):
                 resident.batch_at(position, num, 1, 5), ahead.batch_at(position, num, 1, 5), strict=True
             ):
                 assert torch.equal(one, other)
-        assert len(ahead._coming) == ahead.AHEAD
+        assert len(ahead._coming) == 4
 
 
 def test_a_broken_picture_that_was_read_ahead_is_an_error(manifest, tmp_path, monkeypatch):
@@ -549,6 +550,7 @@ def test_a_broken_picture_that_was_read_ahead_is_an_error(manifest, tmp_path, mo
     rows = manifest.split("train")[:4]
     rows = [dataclasses.replace(row, photo=broken) if n == 3 else row for n, row in enumerate(rows)]
     monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(datasets._Data, "AHEAD", {"cpu": 4})
     data = datasets.PairedData(rows, 64, CPU)
     with pytest.raises(images.ImageError, match="broken.png"):
         for position in range(4):

@@ -386,7 +386,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "finetune": finetune_table,
         "domain": domain_table,
     },
-    "docs/cyclegan.md": {"sides": sides_table},
+    "docs/cyclegan.md": {"large": large_table, "sides": sides_table},
 }
 
 
