@@ -526,20 +526,22 @@ def test_sides_that_are_as_they_should_be_are_not_remarked_on(drawn):
     assert domain.problems_of_sides(looked[1][:12], looked[1][12:]) != []
 
 
-def test_reading_ahead_changes_nothing(manifest, monkeypatch):
+@pytest.mark.parametrize("ahead", [0, 4])
+def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch):
     rows = manifest.split("train")
     kept = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
     monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
-    monkeypatch.setattr(datasets._Data, "AHEAD", {"cpu": 4})  # as on a GPU
+    if ahead:  # as on a GPU; else what a processor does
+        monkeypatch.setattr(datasets._Data, "AHEAD", {"cpu": ahead})
     streamed = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
-    for resident, ahead in zip(kept, streamed, strict=True):
-        assert resident.resident and not ahead.resident
+    for resident, from_disk in zip(kept, streamed, strict=True):
+        assert resident.resident and not from_disk.resident
         for position, num in ((0, 3), (3, 3), (6, 3), (9, 2), (40, 4), (44, 4)):  # other sizes and leaps too
             for one, other in zip(
-                resident.batch_at(position, num, 1, 5), ahead.batch_at(position, num, 1, 5), strict=True
+                resident.batch_at(position, num, 1, 5), from_disk.batch_at(position, num, 1, 5), strict=True
             ):
                 assert torch.equal(one, other)
-        assert len(ahead._coming) == 4
+        assert len(from_disk._coming) == ahead
 
 
 def test_a_broken_picture_that_was_read_ahead_is_an_error(manifest, tmp_path, monkeypatch):
