@@ -48,13 +48,7 @@ def test_template(path):
     assert not taught, f"cells of more than {MAX_CODE_LINES} lines: {[c.source[:60] for c in taught]}"
 
 
-def made(path):
-    """A notebook's parameter; of one whose demo run is still to be made, expected to fail until it is."""
-    waits = pytest.mark.xfail(strict=True, reason="its demo run with outputs is not made yet")
-    return pytest.param(path, marks=waits) if path.name.startswith("03") else path
-
-
-@pytest.mark.parametrize("path", [made(path) for path in NOTEBOOKS], ids=lambda p: p.name)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 def test_committed_outputs_are_a_demo_run_without_errors(path):
     notebook = load(path)
     assert path.stat().st_size < 1_000_000
