@@ -17,6 +17,7 @@ from s2f_utils import checkpoints, datasets, domain, images, inference, losses, 
 from s2f_utils.config import ConfigError, resolve
 from s2f_utils.datasets import DataError, UnpairedData, unpaired_rows
 from s2f_utils.tracking import read_log
+from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN, cyclegan_step
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.pool import ImagePool
@@ -595,6 +596,20 @@ def test_project_5s_gan_trains_resumes_and_answers(manifest, tmp_path, gan_loss)
     assert rates[-1] < 0.5 * rates[0]  # decays from the beginning
     answer = inference.load(whole.folder, "cpu").translate(images.load_rgb(manifest.split("test")[0].sketch))
     assert answer.shape == (32, 32, 3)
+
+
+def test_project_5s_generator_learns_through_the_judge_that_learned():
+    config = resolve("cgan", "full", {"size_px": 32, "load_size_px": 32, "batch_size": 2}).config
+    model = CGAN(config, runtime.pick_precision(CPU, "float32"))
+    norm = next(m for m in model.net_d.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    modes, statistics = [], []
+    norm.register_forward_hook(lambda module, given, out: modes.append((module.training, len(given[0]))))
+    norm.register_forward_hook(lambda module, given, out: statistics.append(module.running_mean.clone()))
+    a, b = torch.rand(2, 2, 3, 32, 32) * 2 - 1
+    model.step(a, b, model.live_values())
+    assert modes == [(True, 4), (False, 2)]  # it learns from both kinds at once; made photos alone change nothing in it
+    assert torch.equal(*statistics) and statistics[0].any()
+    assert model.net_d.training and all(weight.requires_grad for weight in model.net_d.parameters())
 
 
 def test_the_sigmoid_form_is_the_same_loss_until_it_rounds():

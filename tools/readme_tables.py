@@ -358,7 +358,7 @@ def unpaired_table(results: Path = RESULTS) -> str:
                 continue
             minutes = row.get("train_seconds", 0) / 60
             half = ", both directions" if row.get("both_directions") else ""
-            budget = f"{minutes:.0f} min{half}" if minutes else "–"
+            budget = f"{row['images']:,} images, {minutes:.0f} min{half}" if minutes else "–"
             rows.append([row["model"], *(cell(row, name) for name in digits), budget])
         names = ["SSIM ↑", "PSNR ↑", "L1 ↓", "FSIM ↑", "sharpness → 1", "patch AUC → 0.5", "training"]
         parts.append(table([way.replace("-to-", " → "), *names], rows))
@@ -386,7 +386,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "finetune": finetune_table,
         "domain": domain_table,
     },
-    "docs/cyclegan.md": {"large": large_table, "sides": sides_table},
+    "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
 }
 
 
