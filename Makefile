@@ -33,7 +33,7 @@ setup: ## make the virtual environment, or find that it is ready
 demo: setup ## draw faces, train pix2pix and a short CycleGAN on them, score, write reports; a photo to a sketch and back
 	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo
 	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo
-	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=100
+	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60
 	@$(PY) tools/astronaut.py runs/astronaut.png
 
 # Every part runs even when an earlier one has failed, so that pytest's closing line is always there; the exit status
