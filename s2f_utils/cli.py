@@ -226,7 +226,9 @@ def run_train(args: argparse.Namespace) -> int:
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
     length = f"{run.total_images:,} images, profile {profile}, {device.type}, {run.precision.name}"
     shown = f"pairs: {counts}"
-    if not run.model.paired:
+    if run.model.data == "photos":
+        shown = f"{len(run.data)} photos"
+    elif run.model.data == "piles":
         shown = f"{len(run.data.sketches)} sketches and {len(run.data.photos)} photos, of different people"
         shown = shown if run.config.apart else shown.partition(",")[0]
     print(f"{run.folder} {how}: {run.method}, {length}; {shown}")
@@ -238,7 +240,8 @@ def run_train(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 130
-    if not args.no_report and any(pair.sketch and pair.photo for pair in manifest.split("test")):
+    judged = run.model.data != "photos" and not args.no_report
+    if judged and any(pair.sketch and pair.photo for pair in manifest.split("test")):
         print(f"report: {_report(run.folder, manifest, args.mode or ['deterministic'], args.device)}")
     else:
         print(f"model: {run.folder / 'generator.safetensors'}")

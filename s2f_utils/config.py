@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses whose defaults are the papers', and the profiles that override them.
+"""A method's settings: the papers' (`settings`), the profiles that override them, and a person's own.
 
 A value comes from the paper, from the profile, or from the person who asked for it; `resolve` keeps track of which.
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +20,26 @@ from s2f_utils.profiles import (
     RAW_PROFILES,
     SYNTHETIC_PROFILES,
 )
+from s2f_utils.settings import (
+    CONFIGS,
+    DIRECTIONS,
+    FROM_NOISE,
+    CGANConfig,
+    ConfigError,
+    CycleGANConfig,
+    FaithfulConfig,
+    Pix2PixConfig,
+    RealisticConfig,
+    StyleGAN2Config,
+    TrainConfig,
+    validate,
+)
 
 __all__ = [  # the tables are asked for here, too
     "BLEND_PROFILES",
     "CONFIGS",
     "DIRECTIONS",
+    "FROM_NOISE",
     "HIDING_STEPS",
     "METRICS_PROFILES",
     "PROFILES",
@@ -39,6 +53,7 @@ __all__ = [  # the tables are asked for here, too
     "Pix2PixConfig",
     "RealisticConfig",
     "Resolved",
+    "StyleGAN2Config",
     "TrainConfig",
     "config_from_dict",
     "parse_value",
@@ -47,169 +62,7 @@ __all__ = [  # the tables are asked for here, too
     "validate",
 ]
 
-DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks; training has one more, "small"
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """What every training method has. Durations are counted in images shown to the networks."""
-
-    direction: str = "sketch-to-photo"  # which domain goes in and which comes out
-    size_px: int = 256  # height and width of what the networks see
-    load_size_px: int = 286  # images are read at this size, then cropped at random to size_px
-    batch_size: int = 1  # images a step
-    epochs: float = 200.0  # passes over the training pairs, unless total_images is given
-    total_images: int = 0  # length of training in images; 0: epochs * copies * number of training pairs
-    max_epochs: float = 0.0  # training is cut to so many passes over the training pairs; 0: no limit
-    time_budget_s: float = 0.0  # training is planned shorter where this machine needs longer for it; 0: no limit
-    constant_share: float = 0.5  # share of training before the learning rate falls linearly to 0
-    copies: int = 1  # how often a pass shows each pair, each time transformed anew (project 1: 130)
-    flip: float = 0.5  # probability of mirroring a pair
-    rotate_deg: float = 0.0  # random rotation up to this angle, either way
-    shift_px: float = 0.0  # random shift up to this many pixels, either way, along both axes
-    shear_deg: float = 0.0  # random shear up to this angle, either way
-    scale: float = 0.0  # random enlargement up to this share, either way
-    elastic: float = 0.0  # random bending: standard deviation of a 6x6 grid's shifts, a share of the width
-    ema_half_life_images: float = 0.0  # half-life of the averaged generator's memory; 0: no average
-    seed: int = 0  # weights, order of the data, augmentation, dropout
-    precision: str = "auto"  # auto, float32, bfloat16, float16
-    memory_format: str = "auto"  # auto, channels_last, contiguous
-    log_every_images: int = 0  # a row of log.jsonl every so many images; 0: 200 rows a run
-    sample_every_images: int = 0  # a sheet of samples every so many images; 0: 20 sheets a run
-    num_samples: int = 8  # sketches on that sheet
-    save_every_s: float = 300.0  # seconds between two saves of the resume file
-    num_snapshots: int = 0  # generators kept along the way, evenly spread, beside the last
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pix2PixConfig(TrainConfig):
-    """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
-
-    base_filters: int = 64  # channels of the U-Net's first level
-    num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
-    norm: str = "batch"  # batch or instance, in both networks
-    dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
-    discriminator: str = "patchgan"  # patchgan or pixelgan
-    disc_filters: int = 64  # channels of the discriminator's first layer
-    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
-    gan_loss: str = "vanilla"  # vanilla (cross entropy) or lsgan (squares)
-    lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_l1: float = 100.0  # weight of the L1 loss
-    lr_g: float = 2e-4  # Adam's learning rate for the generator
-    lr_d: float = 2e-4  # and for the discriminator
-    beta1: float = 0.5  # Adam's momentum
-    beta2: float = 0.999  # Adam's second decay rate
-
-
-@dataclass(frozen=True, kw_only=True)
-class FaithfulConfig(TrainConfig):
-    """A residual U-Net that answers with what is to be expected: L1 and SSIM, no discriminator. Ours, no paper's."""
-
-    load_size_px: int = 256
-    batch_size: int = 4
-    total_images: int = 40_000
-    max_epochs: float = 80.0  # on CUHK's 88 pairs more was worse (docs/models.md)
-    constant_share: float = 0.3
-    rotate_deg: float = 4.0
-    shift_px: float = 4.0
-    scale: float = 0.04
-    elastic: float = 0.003
-    ema_half_life_images: float = 5_000.0
-    widths: str = "48,96,144,168"  # channels of the levels, from a quarter of the size on; multiples of 8
-    blocks: int = 2  # residual blocks a level, on the way down and on the way up
-    fine: str = "32,16"  # channels at half and at full size
-    dropout: float = 0.1  # share of a block's channels
-    hint_share: float = 0.0  # share of the pairs that are shown with their photo's colours at 4x4 pixels
-    lambda_l1: float = 1.0  # weight of the L1 loss
-    lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
-    lr_g: float = 7e-4  # AdamW's learning rate
-    beta1: float = 0.9  # AdamW's momentum
-    beta2: float = 0.99  # and second decay rate
-    weight_decay: float = 0.01
-    max_norm: float = 1.0  # longer gradients are scaled down to this
-
-
-@dataclass(frozen=True, kw_only=True)
-class RealisticConfig(FaithfulConfig):
-    """A faithful network and a second one that adds detail, against discriminators of patches. Ours, no paper's."""
-
-    total_images: int = 20_000
-    detail_widths: str = "32,64,96,128"  # as `widths`, of the network that adds detail
-    detail_fine: str = "32,16"  # as `fine`
-    detail_blocks: int = 1  # as `blocks`
-    detail_init: str = ""  # a name, run or file: begin with the network that adds detail there; "": with none
-    lambda_ssim: float = 0.8
-    lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
-    lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
-    lr_g: float = 6e-4
-    lr_d: float = 1e-3
-    beta1: float = 0.5
-    disc_filters: int = 32  # channels of the discriminators' first layers
-    disc_crop_px: int = 96  # the discriminators see random parts of this size; 0: whole pictures
-    disc_crops: int = 3  # such parts of each picture
-    disc_steps: int = 2  # steps of the discriminators for one of the generator
-    disc_layers: str = "2,3"  # a judge of brightness each: 2 looks at patches of 34 px, 3 at 70 px
-    disc_layers_colour: str = "2"  # the same for judges of the colours that go with a brightness; "" for none
-
-
-@dataclass(frozen=True, kw_only=True)
-class CycleGANConfig(TrainConfig):
-    """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both directions at once."""
-
-    apart: bool = True  # of a person the sketch or the photo is shown, never both; False: all pictures of both sides
-    base_filters: int = 64  # channels of the generators' first layer
-    num_blocks: int = 0  # residual blocks; 0: as published, 9 from 256 px on, else 6
-    dropout: float = 0.0  # in the residual blocks
-    disc_filters: int = 64  # channels of the discriminators' first layer
-    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
-    gan_loss: str = "lsgan"  # lsgan (squares) or vanilla (cross entropy)
-    pool_size: int = 50  # made pictures kept for each discriminator; 0: it sees the newest only
-    lambda_gan: float = 1.0  # weight of both adversarial losses
-    lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
-    lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
-    lambda_identity: float = 0.5  # weight of the identity mapping, as a share of the cycle weights
-    lr_g: float = 2e-4  # Adam's learning rate for both generators
-    lr_d: float = 2e-4  # and for both discriminators
-    beta1: float = 0.5  # Adam's momentum
-    beta2: float = 0.999  # Adam's second decay rate
-
-
-@dataclass(frozen=True, kw_only=True)
-class CGANConfig(TrainConfig):
-    """Project 5's conditional GAN: a ResNet-like generator against a dense discriminator of whole photos, at 128 px.
-
-    It has no L1 loss, and its discriminator does not see the sketch. What project 5 does not say is DCGAN's.
-    """
-
-    size_px: int = 128
-    load_size_px: int = 128
-    flip: float = 0.0
-    batch_size: int = 16
-    constant_share: float = 0.0  # the learning rates fall from the first epoch on
-    base_filters: int = 32  # channels of the generator's first layer
-    num_blocks: int = 6  # of its residual form: what is added is the first convolution's output
-    disc_filters: int = 64  # channels of the discriminator's first layer
-    gan_loss: str = "vanilla"  # vanilla (cross entropy of the logits) or sigmoid (of their sigmoid, as project 5)
-    lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 has not
-    lr_g: float = 2e-4  # Adam's learning rate for the generator
-    lr_d: float = 2e-4  # and for the discriminator
-    beta1: float = 0.5  # Adam's momentum
-    beta2: float = 0.999  # Adam's second decay rate
-
-
-CONFIGS: dict[str, type[TrainConfig]] = {
-    "pix2pix": Pix2PixConfig,
-    "cyclegan": CycleGANConfig,
-    "cgan": CGANConfig,
-    "faithful": FaithfulConfig,
-    "realistic": RealisticConfig,
-}
-
-
-class ConfigError(ValueError):
-    """A setting that does not exist or has an impossible value."""
 
 
 @dataclass(frozen=True)
@@ -305,132 +158,3 @@ def config_from_dict(method: str, values: Mapping[str, Any]) -> TrainConfig:
     config = CONFIGS[method](**values)
     validate(config)
     return config
-
-
-def validate(config: TrainConfig) -> None:
-    """Raise ConfigError with what is wrong and what would be right, or return quietly."""
-
-    def need(holds: bool, message: str) -> None:
-        if not holds:
-            raise ConfigError(message)
-
-    size = config.size_px
-    need(config.direction in DIRECTIONS, f"direction must be one of {', '.join(DIRECTIONS)}, got {config.direction!r}")
-    need(size >= 32 and size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
-    need(
-        config.load_size_px >= size,
-        f"load_size_px ({config.load_size_px}) must not be smaller than size_px ({size}): the crop is taken from it",
-    )
-    for name in ("batch_size", "copies", "num_samples"):
-        need(getattr(config, name) >= 1, f"{name} must be 1 or more, got {getattr(config, name)}")
-    for name in ("constant_share", "flip"):
-        need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")
-    need(config.epochs > 0 or config.total_images > 0, "epochs or total_images must be more than 0")
-    for name, value in vars(config).items():
-        need(not isinstance(value, float) or math.isfinite(value), f"{name} must be a finite number, got {value}")
-    for name in ("seed", "rotate_deg", "shear_deg", "num_snapshots"):
-        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
-    need(0 <= config.scale < 0.5, f"scale must be from 0 to less than 0.5, got {config.scale}")
-    need(0 <= config.elastic <= 0.1, f"elastic must be from 0 to 0.1, got {config.elastic}")
-    need(0 <= config.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {config.shift_px}")
-    need(
-        config.precision in ("auto", "float32", "bfloat16", "float16"),
-        f"precision must be auto, float32, bfloat16 or float16, got {config.precision!r}",
-    )
-    need(
-        config.memory_format in ("auto", "channels_last", "contiguous"),
-        f"memory_format must be auto, channels_last or contiguous, got {config.memory_format!r}",
-    )
-    for name in (
-        "total_images",
-        "log_every_images",
-        "sample_every_images",
-        "save_every_s",
-        "max_epochs",
-        "time_budget_s",
-        "ema_half_life_images",
-    ):
-        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
-    if isinstance(config, Pix2PixConfig):
-        need(
-            config.discriminator in ("patchgan", "pixelgan"),
-            f"discriminator must be patchgan or pixelgan, got {config.discriminator!r}",
-        )
-        deepest = size.bit_length() - 1
-        need(
-            config.num_downs == 0 or 5 <= config.num_downs <= deepest,
-            f"num_downs must be 0 or from 5 to {deepest} (one pixel) at {size} px, got {config.num_downs}",
-        )
-        need(config.gan_loss in ("vanilla", "lsgan"), f"gan_loss must be vanilla or lsgan, got {config.gan_loss!r}")
-        need(config.norm in ("batch", "instance"), f"norm must be batch or instance, got {config.norm!r}")
-        most = size.bit_length() - 3
-        need(
-            config.discriminator == "pixelgan" or config.disc_layers <= most,
-            f"disc_layers must be at most {most} at {size} px, so that some patches are left, got {config.disc_layers}",
-        )
-        for name in ("lr_g", "lr_d", "base_filters", "disc_filters", "disc_layers"):
-            need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
-    if isinstance(config, CycleGANConfig):
-        _validate_cyclegan(config, need)
-    if isinstance(config, CGANConfig):
-        known = ("vanilla", "sigmoid", "lsgan")
-        need(config.gan_loss in known, f"gan_loss must be one of {', '.join(known)}, got {config.gan_loss!r}")
-        for name in ("lr_g", "lr_d", "base_filters", "num_blocks", "disc_filters"):
-            need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
-        for name in ("lambda_gan", "lambda_l1"):
-            need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
-    if isinstance(config, FaithfulConfig):
-        _validate_resunet(config, need)
-
-
-def _validate_cyclegan(config: CycleGANConfig, need: Callable[[bool, str], None]) -> None:
-    need(
-        config.direction == "sketch-to-photo",
-        "cyclegan learns both directions: leave direction out here, and say which one you want when you use it"
-        " (s2f translate RUN … --direction photo-to-sketch)",
-    )
-    need(config.gan_loss in ("lsgan", "vanilla"), f"gan_loss must be lsgan or vanilla, got {config.gan_loss!r}")
-    for name in ("lr_g", "lr_d", "base_filters", "disc_filters", "disc_layers"):
-        need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
-    numbers = ("num_blocks", "pool_size", "lambda_gan", "lambda_cycle_sketch", "lambda_cycle_photo", "lambda_identity")
-    for name in numbers:
-        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
-    need(0 <= config.dropout < 1, f"dropout must be from 0 to less than 1, got {config.dropout}")
-    most = config.size_px.bit_length() - 3
-    need(
-        config.disc_layers <= most,
-        f"disc_layers must be at most {most} at {config.size_px} px, so that some patches are left, got"
-        f" {config.disc_layers}",
-    )
-
-
-def _validate_resunet(config: FaithfulConfig, need: Callable[[bool, str], None]) -> None:
-    lists = {"widths": 2, "fine": 2}
-    if isinstance(config, RealisticConfig):
-        lists |= {"detail_widths": 2, "detail_fine": 2, "disc_layers": 1}
-        lists |= {"disc_layers_colour": 1} if config.disc_layers_colour else {}
-    for name, least in lists.items():
-        text = getattr(config, name)
-        numbers = text.split(",")
-        fits = all(part.strip().isdecimal() and int(part) > 0 for part in numbers) and len(numbers) >= least
-        need(fits, f"{name} must be {least} or more whole numbers with commas, got {text!r}")
-        if name.endswith("fine"):
-            need(len(numbers) == 2, f"{name} must be two numbers, got {text!r}")
-        if name.endswith("widths"):
-            least_px = 4 * 2 ** (len(numbers) - 1)
-            need(config.size_px >= least_px, f"{len(numbers)} {name} need size_px of {least_px} or more")
-    for name in ("lr_g", "lr_d", "blocks", "detail_blocks", "disc_filters", "disc_crops", "disc_steps"):
-        need(getattr(config, name, 1) > 0, f"{name} must be more than 0, got {getattr(config, name, 1)}")
-    for name in ("dropout", "hint_share"):
-        need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")
-    for name in ("weight_decay", "max_norm", "lambda_l1", "lambda_ssim", "lambda_gan", "lambda_features"):
-        need(getattr(config, name, 0) >= 0, f"{name} must be 0 or more, got {getattr(config, name, 0)}")
-    if isinstance(config, RealisticConfig):
-        deepest = max(int(n) for n in f"{config.disc_layers},{config.disc_layers_colour}".split(",") if n)
-        least_px = 2 ** (deepest + 1) + 8  # so that two patches or more are left, for the norm
-        side = config.disc_crop_px or config.size_px
-        need(
-            side >= least_px,
-            f"disc_crop_px must be 0 (whole pictures, {config.size_px} px) or {least_px} or more with {deepest} layers"
-            f" in a discriminator, got {config.disc_crop_px}",
-        )

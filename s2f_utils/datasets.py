@@ -167,7 +167,7 @@ def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="read")
 
 
-class _Data(ABC):
+class Data(ABC):
     """Sketches and photos in two stores; what follows in the order of a training is read ahead where it is not kept and
     the processor has nothing better to do.
     """
@@ -216,7 +216,7 @@ class _Data(ABC):
                 self._coming[key] = self._reader.submit(self._decode, self._where(*key, copies, seed))
 
 
-class PairedData(_Data):
+class PairedData(Data):
     """The pairs of one split as uint8 batches (B, 3, S, S), sketches and photos with the same index.
 
     A set that fits is decoded once and kept on the device; a larger one is read while training.
@@ -245,7 +245,26 @@ class PairedData(_Data):
         return indices, indices
 
 
-class UnpairedData(_Data):
+class PhotoData(Data):
+    """Photos alone, for a method that learns from nothing else: batches of no sketches and as many photos.
+
+    Raises DataError where no row has a photo.
+    """
+
+    def __init__(self, rows: Sequence[Pair], size_px: int, device: torch.device, *, progress: bool = False) -> None:
+        paths = [row.photo for row in rows if row.photo]
+        if not paths:
+            raise DataError(f"there are no photos among the {len(rows)} rows: this method learns from photos")
+        super().__init__([], paths, size_px, device, progress)
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.empty(0, np.int64), indices_at(position, num, len(self), copies, seed)
+
+
+class UnpairedData(Data):
     """Sketches and photos in an order of their own each, so that a batch's are not of the same faces.
 
     pairs: rows with a sketch, a photo, or both. apart: of a person the sketches or the photos are used, never both

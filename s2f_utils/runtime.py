@@ -66,14 +66,16 @@ class Precision:
 
         net.to(self.device)
         if self.channels_last:
-            net.to(memory_format=torch.channels_last)
+            for tensor in (*net.parameters(), *net.buffers()):
+                if tensor.ndim == 4:  # StyleGAN2 has weights of five dimensions, which the network's own to() refuses
+                    tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         if self.dtype != torch.float32:
             plain_forward = type(net).forward
 
             @functools.wraps(plain_forward)
-            def forward(*inputs: torch.Tensor) -> torch.Tensor:
+            def forward(*inputs: torch.Tensor, **options: Any) -> torch.Tensor:
                 with torch.autocast(self.device.type, self.dtype):
-                    return _float32(plain_forward(net, *inputs))
+                    return _float32(plain_forward(net, *inputs, **options))
 
             net.forward = forward
         return net

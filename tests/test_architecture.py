@@ -16,7 +16,8 @@ FILES = sorted([*(ROOT / "s2f_utils").rglob("*.py"), *(ROOT / "data_prep").rglob
 ALLOWED = {
     "": set(),
     "__main__": {"cli"},
-    "config": {"profiles"},
+    "config": {"profiles", "settings"},
+    "settings": set(),
     "profiles": set(),
     "images": set(),
     "losses": set(),

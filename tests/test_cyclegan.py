@@ -533,7 +533,7 @@ def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch
     kept = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
     monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
     if ahead:  # as on a GPU; else what a processor does
-        monkeypatch.setattr(datasets._Data, "AHEAD", {"cpu": ahead})
+        monkeypatch.setattr(datasets.Data, "AHEAD", {"cpu": ahead})
     streamed = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
     for resident, from_disk in zip(kept, streamed, strict=True):
         assert resident.resident and not from_disk.resident
@@ -553,7 +553,7 @@ def test_a_broken_picture_that_was_read_ahead_is_an_error(manifest, tmp_path, mo
     rows = manifest.split("train")[:4]
     rows = [dataclasses.replace(row, photo=broken) if n == 3 else row for n, row in enumerate(rows)]
     monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
-    monkeypatch.setattr(datasets._Data, "AHEAD", {"cpu": 4})
+    monkeypatch.setattr(datasets.Data, "AHEAD", {"cpu": 4})
     data = datasets.PairedData(rows, 64, CPU)
     with pytest.raises(images.ImageError, match="broken.png"):
         for position in range(4):

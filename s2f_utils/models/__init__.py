@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
+from s2f_utils.models.psp import PSPEncoder
 from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet
+from s2f_utils.models.stylegan2 import StyleGAN2
+from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.models.unet import UNet
 
@@ -26,6 +29,9 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "pixelgan": PixelGAN,
     "dense": DenseDiscriminator,
     "irse50": IRSE50,
+    "stylegan2": StyleGAN2,
+    "stylegan2-disc": StyleGAN2Discriminator,
+    "psp-encoder": PSPEncoder,
 }
 
 

@@ -27,7 +27,7 @@ TO_PHOTO, TO_SKETCH = DIRECTIONS
 class CycleGAN(Method):
     """Two generators with one Adam, two discriminators with another, and a pool of made pictures for each of these."""
 
-    paired = False
+    data = "piles"
     cpu_format = "contiguous"  # instance norm has no kernel of its own for channels last
     live_ranges = {
         "lr_g": Range(1e-6, 1e-2, log=True),

@@ -11,19 +11,26 @@ from PIL import Image
 
 from s2f_utils import domain, images
 from s2f_utils.config import TrainConfig
-from s2f_utils.datasets import DataError, Manifest, Pair, PairedData, UnpairedData, unpaired_rows
+from s2f_utils.datasets import Data, DataError, Manifest, Pair, PairedData, PhotoData, UnpairedData, unpaired_rows
 
 LOOKED_AT = 200  # pictures of each side
 
 
 def training_data(
-    config: TrainConfig, paired: bool, manifest: Manifest, rows: list[Pair], device: torch.device, progress: bool
-) -> tuple[PairedData | UnpairedData, PairedData | UnpairedData]:
-    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some."""
+    config: TrainConfig, kind: str, manifest: Manifest, rows: list[Pair], device: torch.device, progress: bool
+) -> tuple[Data, Data]:
+    """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some.
+
+    kind: "pairs", "piles" or "photos", as `Method.data`.
+    """
     chosen = manifest.split("val") or rows
     pairs = [pair for pair in chosen if pair.sketch and pair.photo]
     num = config.num_samples
-    if paired:
+    if kind == "photos":
+        few = [row for row in chosen if row.photo] or rows
+        data = PhotoData(rows, config.load_size_px, device, progress=progress)
+        return data, PhotoData(few[:num], config.size_px, device)
+    if kind == "pairs":
         data = PairedData(rows, config.load_size_px, device, progress=progress)
         return data, PairedData((pairs or chosen)[:num], config.size_px, device)
     options = {"apart": config.apart, "seed": config.seed}
@@ -36,14 +43,14 @@ def training_data(
     return data, UnpairedData(few, config.size_px, device, apart=False)
 
 
-def pass_length(config: TrainConfig, paired: bool, rows: list[Pair]) -> int:
+def pass_length(config: TrainConfig, kind: str, rows: list[Pair]) -> int:
     """How many images one pass over these rows shows."""
-    if paired:
-        return len(rows)
+    if kind != "piles":
+        return sum(row.photo is not None for row in rows) if kind == "photos" else len(rows)
     return max(len(side) for side in unpaired_rows(rows, config.apart, config.seed))
 
 
-def remarks_on_sides(data: PairedData | UnpairedData) -> list[str]:
+def remarks_on_sides(data: Data) -> list[str]:
     """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
     no pairs: what a pair's sides are called, is its owner's affair.
     """

@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from s2f_utils import images, viz
 from s2f_utils.augment import crop_and_flip
 from s2f_utils.checkpoints import save_generator
-from s2f_utils.datasets import UnpairedData
+from s2f_utils.datasets import PairedData, PhotoData, UnpairedData
 from s2f_utils.live import LiveValues
 from s2f_utils.metrics import on_device
 from s2f_utils.training.run import TrainingRun
@@ -154,7 +154,8 @@ def train(
 
 def make_batch(run: TrainingRun, num: int) -> tuple[Tensor, Tensor]:
     """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
-    [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself.
+    [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
+    learns from photos alone, these as both.
     """
     config = run.config
     sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed)  # uint8, load_size_px
@@ -163,8 +164,10 @@ def make_batch(run: TrainingRun, num: int) -> tuple[Tensor, Tensor]:
         sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
         return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
 
-    if run.model.paired:
+    if run.model.data == "pairs":
         sketches, photos = jitter(sketches, photos)
+    elif run.model.data == "photos":
+        sketches = photos = jitter(photos, photos[:, :0])[0]
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
@@ -279,7 +282,9 @@ class _Reporter:
         The pictures are validation pairs where there are some, else training pictures: never the test set.
         """
         run, samples = self.run, self.run.samples
-        if isinstance(samples, UnpairedData):
+        if isinstance(samples, PhotoData):
+            sketches = photos = samples.photos.batch(range(len(samples)))
+        elif isinstance(samples, UnpairedData):
             num = min(len(samples.sketches), len(samples.photos))
             sketches, photos = samples.sketches.batch(range(num)), samples.photos.batch(range(num))
         else:
@@ -289,7 +294,7 @@ class _Reporter:
         with torch.no_grad():
             rows = run.model.samples(a, b, run.generators)
         scores = {}
-        if not isinstance(samples, UnpairedData):
+        if isinstance(samples, PairedData):
             found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
             scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
         path = run.folder / "samples" / f"{run.images_seen:08d}.png"

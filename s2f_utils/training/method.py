@@ -33,7 +33,7 @@ class Method(ABC):
 
     live_ranges: ClassVar[dict[str, Range]] = {}
     needs_init = False  # whether training has to begin with a trained model
-    paired = True  # whether a and b of a batch show the same faces
+    data = "pairs"  # what it learns from: "pairs", "piles" (both sides, but of different faces), or "photos"
     cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)
     net_g: nn.Module
 

@@ -20,7 +20,7 @@ import torch
 from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
 from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
-from s2f_utils.datasets import DataError, Manifest, PairedData, UnpairedData
+from s2f_utils.datasets import Data, DataError, Manifest
 from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
@@ -32,11 +32,13 @@ from s2f_utils.training.init import begins_alike, facts_of, load_init
 from s2f_utils.training.method import Method
 from s2f_utils.training.pix2pix import Pix2Pix
 from s2f_utils.training.realistic import Realistic
+from s2f_utils.training.stylegan2 import StyleGAN2
 
 METHODS: dict[str, type[Method]] = {
     "pix2pix": Pix2Pix,
     "cyclegan": CycleGAN,
     "cgan": CGAN,
+    "stylegan2": StyleGAN2,
     "faithful": Faithful,
     "realistic": Realistic,
 }
@@ -62,8 +64,8 @@ class TrainingRun:
     folder: Path
     model: Any
     data_ids: list[str]
-    data: PairedData | UnpairedData
-    samples: PairedData | UnpairedData
+    data: Data
+    samples: Data
     live: LiveValues
     log: RunLog
     precision: runtime.Precision
@@ -237,7 +239,7 @@ def open_run(
     train_pairs = manifest.split("train")
     if not train_pairs:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    total = _length(config, pass_length(config, METHODS[method].paired, train_pairs))
+    total = _length(config, pass_length(config, METHODS[method].data, train_pairs))
     ids = [pair.id for pair in train_pairs]
     begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
     folder, state = _find_resume(resume, runs, name or method, config, total, ids, begins)
@@ -254,10 +256,10 @@ def open_run(
     for direction, net in model.generators.items() if config.ema_half_life_images else ():
         ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
         precision.prepare(ema[direction].net)
-    data, samples = training_data(config, METHODS[method].paired, manifest, train_pairs, torch_device, progress)
+    data, samples = training_data(config, METHODS[method].data, manifest, train_pairs, torch_device, progress)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
-    remarks = remarks_on_sides(data) if is_new else []
+    remarks = remarks_on_sides(data) if is_new and METHODS[method].data != "photos" else []
     _check_space(Path(runs), model)
     if is_new:
         folder = runtime.new_run_folder(runs, name or method)
@@ -348,7 +350,7 @@ def finished(
     end = (
         state["total_images"]
         if config.time_budget_s
-        else _length(config, pass_length(config, METHODS[method].paired, rows))
+        else _length(config, pass_length(config, METHODS[method].data, rows))
     )
     same = _lasting(state["config"]) == _lasting(dataclasses.asdict(config)) and state["data_ids"] == ids
     done = state["images_seen"] >= end == state["total_images"]

@@ -24,13 +24,22 @@ def published_state_dict(case: dict) -> dict[str, Tensor]:
     """The state dict of a case, under the published key names, filled with its deterministic weights."""
     counters = {key for key in case["keys"] if key.endswith("num_batches_tracked")}
     empty = {k: torch.zeros(s, dtype=torch.long if k in counters else torch.float32) for k, s in case["keys"].items()}
-    return fill(empty)
+    filled = fill(empty, case.get("std_of"))
+    for key in filled:
+        if key.endswith("kernel"):  # StyleGAN2's low-pass filter: as it is, or for an enlargement by two
+            row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+            gain = 4 if "blur" in key or "upsample" in key else 1
+            filled[key] = torch.outer(row, row) * gain
+    return filled
 
 
-def fill(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Values that depend only on a tensor's key and shape: normal, standard deviation 1/sqrt(fan in) for weights."""
+def fill(state_dict: dict[str, Tensor], std_of: dict[str, float] | None = None) -> dict[str, Tensor]:
+    """Values that depend only on a tensor's key and shape: normal, standard deviation 1/sqrt(fan in) for weights.
+
+    std_of: another standard deviation for weights whose key holds this, the last that does.
+    """
     for key, tensor in state_dict.items():
-        if not tensor.is_floating_point():
+        if not tensor.is_floating_point() or key.endswith("kernel"):
             continue
         seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
         values = np.random.default_rng(seed).standard_normal(tuple(tensor.shape))
@@ -41,7 +50,10 @@ def fill(state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         elif tensor.ndim <= 1:
             values = 0.1 * values + (1.0 if key.endswith("weight") and tensor.ndim == 1 else 0.0)
         else:
-            values = values / np.sqrt(np.prod(tensor.shape[1:]))
+            scale = 1.0 if "noise" in key else 1 / np.sqrt(np.prod(tensor.shape[1:]))
+            for part, std in (std_of or {}).items():
+                scale = std if part in key else scale
+            values = values * scale
         tensor.copy_(torch.from_numpy(values.astype(np.float32)))
     return state_dict
 

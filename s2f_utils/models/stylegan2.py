@@ -1,0 +1,336 @@
+"""StyleGAN2: a generator that is steered by one style vector per layer, and its discriminator.
+
+Shapes: N images, I and O channels in and out, k kernel width, H and W pixels, D style values, L layers (2 log2 S - 2),
+S pixels of the finished image. Source: Karras et al. 2020, arXiv:1912.04958; key names as in stylegan2-pytorch
+(rosinality), which the pSp checkpoints use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GAIN = math.sqrt(2)  # of the leaky ReLU
+EPS = 1e-8
+BLUR = (1.0, 3.0, 3.0, 1.0)
+
+
+def activated(x: Tensor, bias: Tensor) -> Tensor:
+    """Bias, leaky ReLU with slope 0.2, times √2: (N, C) → (N, C)."""
+    return F.leaky_relu(x + bias, 0.2) * GAIN
+
+
+def blur_kernel(gain: float = 1.0) -> Tensor:
+    """The published low-pass filter, outer([1, 3, 3, 1]) / 64 times `gain`, (4, 4)."""
+    row = torch.tensor(BLUR)
+    kernel = torch.outer(row, row)
+    return kernel / kernel.sum() * gain
+
+
+def blurred(x: Tensor, kernel: Tensor, pad: tuple[int, int]) -> Tensor:
+    """Each channel filtered with the flipped kernel: (N, C, H, W) → (N, C, H + sum(pad) - 3, W + sum(pad) - 3)."""
+    channels = x.shape[1]
+    weight = kernel.flip(0, 1).to(x.dtype).expand(channels, 1, *kernel.shape)
+    before, after = pad
+    if before == after:
+        return F.conv2d(x, weight, padding=before, groups=channels)
+    return F.conv2d(F.pad(x, (before, after, before, after)), weight, groups=channels)
+
+
+class Blur(nn.Module):
+    """A low-pass filter with a margin of `pad` zeros before and after; `gain` is 4 after an upsampling by two."""
+
+    def __init__(self, pad: tuple[int, int], gain: float = 1.0) -> None:
+        super().__init__()
+        self.pad = pad
+        self.register_buffer("kernel", blur_kernel(gain))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return blurred(x, self.kernel, self.pad)
+
+
+class Upsample(nn.Module):
+    """Twice as many pixels by zeros in between and a low-pass filter: (N, C, H, W) → (N, C, 2H, 2W)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("kernel", blur_kernel(4.0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels = x.shape[1]
+        weight = self.kernel.to(x.dtype).expand(channels, 1, 4, 4)
+        return F.conv_transpose2d(x, weight, stride=2, padding=1, groups=channels)
+
+
+class EqualLinear(nn.Module):
+    """A dense layer whose weights are scaled while running, so that all learn at the same rate: (N, I) → (N, O)."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, bias: float = 0.0, lr_mul: float = 1.0, activate: bool = False
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels) / lr_mul)
+        self.bias = nn.Parameter(torch.full((out_channels,), bias))
+        self.scale, self.lr_mul, self.activate = lr_mul / math.sqrt(in_channels), lr_mul, activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.activate:
+            return activated(F.linear(x, self.weight * self.scale), self.bias * self.lr_mul)
+        return F.linear(x, self.weight * self.scale, self.bias * self.lr_mul)
+
+
+class EqualConv2d(nn.Module):
+    """A convolution with an equalised learning rate: (N, I, H, W) → (N, O, h, w)."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, padding: int = 0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(out_channels, in_channels, kernel, kernel))
+        self.scale, self.stride, self.padding = 1 / math.sqrt(in_channels * kernel**2), stride, padding
+
+    def forward(self, x: Tensor, gain: float = 1.0, bias: Tensor | None = None) -> Tensor:
+        """The convolution, plus a bias where there is one, all times `gain`."""
+        bias = None if bias is None else bias * gain
+        return F.conv2d(x, self.weight * (self.scale * gain), bias, self.stride, self.padding)
+
+
+class PixelNorm(nn.Module):
+    """Vectors of mean square 1: (N, D) → (N, D)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.rsqrt(x.square().mean(1, keepdim=True) + EPS)
+
+
+class ModulatedConv2d(nn.Module):
+    """A convolution whose input channels are scaled by a style, and its output scaled back to unit variance.
+
+    (N, I, H, W) and (N, D) → (N, O, H, W), or (N, O, 2H, 2W) with `upsample`. The published form scales the weights of
+    each image and convolves in N groups; scaling the activations around one ordinary convolution is the same sum in
+    another order, and faster (`benchmarks/stylegan2_speed.py`).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        style_dim: int,
+        demodulate: bool = True,
+        upsample: bool = False,
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(1, out_channels, in_channels, kernel, kernel))  # [1OIkk]
+        self.modulation = EqualLinear(style_dim, in_channels, bias=1.0)
+        self.scale = 1 / math.sqrt(in_channels * kernel**2)
+        self.demodulate, self.padding = demodulate, kernel // 2
+        self.blur = Blur((1, 1), gain=4.0) if upsample else None
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        x, scale = self.scaled(x, style)
+        return x if scale is None else x * scale
+
+    def scaled(self, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The convolution's result, and what it is still to be multiplied with, (N, O, 1, 1), where it demodulates."""
+        style = self.modulation(style)  # [NI]
+        weight = self.weight[0] * self.scale  # [OIkk]
+        x = x * style.to(x.dtype)[:, :, None, None]
+        if self.blur is None:
+            x = F.conv2d(x, weight, padding=self.padding)
+        else:
+            x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
+        if not self.demodulate:
+            return x, None
+        energy = style.float().square() @ weight.float().square().sum((2, 3)).t()  # [NO]
+        return x, torch.rsqrt(energy + EPS).to(x.dtype)[:, :, None, None]
+
+
+class NoiseInjection(nn.Module):
+    """Holds how strong the noise of a layer is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+
+
+class FusedLeakyReLU(nn.Module):
+    """Holds the bias before a leaky ReLU."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+
+class StyledConv(nn.Module):
+    """Modulated convolution, noise, bias, leaky ReLU times √2, in few passes over the large tensors."""
+
+    def __init__(self, in_channels: int, out_channels: int, style_dim: int, upsample: bool = False) -> None:
+        super().__init__()
+        self.conv = ModulatedConv2d(in_channels, out_channels, 3, style_dim, upsample=upsample)
+        self.noise = NoiseInjection()
+        self.activate = FusedLeakyReLU(out_channels)
+
+    def forward(self, x: Tensor, style: Tensor, noise: Tensor) -> Tensor:
+        x, scale = self.conv.scaled(x, style)
+        bias = (self.activate.bias * GAIN).to(x.dtype)[None, :, None, None]
+        x = torch.addcmul(bias, x, scale * GAIN) + (self.noise.weight * GAIN * noise).to(x.dtype)
+        return F.leaky_relu(x, 0.2)
+
+
+class ToRGB(nn.Module):
+    """The picture so far, twice as large, plus what this layer adds: (N, I, H, W) → (N, 3, H, W)."""
+
+    def __init__(self, in_channels: int, style_dim: int, upsample: bool = True) -> None:
+        super().__init__()
+        self.upsample = Upsample() if upsample else None
+        self.conv = ModulatedConv2d(in_channels, 3, 1, style_dim, demodulate=False)
+        self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
+
+    def forward(self, x: Tensor, style: Tensor, skip: Tensor | None = None) -> Tensor:
+        out = self.conv(x, style).float() + self.bias
+        return out if skip is None else out + self.upsample(skip)
+
+
+class ConstantInput(nn.Module):
+    """The learned picture of 4 px that every face begins with: () → (N, C, 4, 4)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.input = nn.Parameter(torch.randn(1, channels, 4, 4))
+
+    def forward(self, num: int) -> Tensor:
+        return self.input.expand(num, -1, -1, -1)
+
+
+def check_size(size_px: int) -> int:
+    """log2 of the size; ValueError unless it is a power of two from 8 to 1024."""
+    if size_px not in (8, 16, 32, 64, 128, 256, 512, 1024):
+        raise ValueError(f"size_px must be a power of two from 8 to 1024, got {size_px}: StyleGAN2 doubles 4 px")
+    return size_px.bit_length() - 1
+
+
+def width_at(size_px: int, width: int, channel_multiplier: float) -> int:
+    """The channels of the layers at this size: `width` up to 32 px, from there on fewer with each doubling."""
+    return min(width, max(1, round(width * 32 * channel_multiplier / size_px)))
+
+
+class StyleGAN2(nn.Module):
+    """The generator: (N, D) or (N, L, D) → (N, 3, S, S), about [-1, 1].
+
+    30,370,060 parameters at 1024 px, 30,034,338 at 256 px. size_px: 8 to 1024, a power of two. width: channels of the
+    coarse layers; channel_multiplier: 2 in "config F" of the paper, 1 in the smaller published models.
+    """
+
+    def __init__(
+        self,
+        size_px: int = 256,
+        style_dim: int = 512,
+        num_mlp: int = 8,
+        channel_multiplier: float = 2.0,
+        width: int = 512,
+        lr_mlp: float = 0.01,
+    ) -> None:
+        super().__init__()
+        levels = check_size(size_px)
+        self.size_px, self.style_dim, self.num_layers = size_px, style_dim, 2 * levels - 2
+        mapping = [EqualLinear(style_dim, style_dim, lr_mul=lr_mlp, activate=True) for _ in range(num_mlp)]
+        self.style = nn.Sequential(PixelNorm(), *mapping)
+        sizes = [2**level for level in range(2, levels + 1)]
+        widths = [width_at(size, width, channel_multiplier) for size in sizes]
+        self.input = ConstantInput(widths[0])
+        self.conv1 = StyledConv(widths[0], widths[0], style_dim)
+        self.to_rgb1 = ToRGB(widths[0], style_dim, upsample=False)
+        self.convs, self.to_rgbs, self.noises = nn.ModuleList(), nn.ModuleList(), nn.Module()
+        for before, now in zip(widths, widths[1:], strict=False):
+            self.convs.append(StyledConv(before, now, style_dim, upsample=True))
+            self.convs.append(StyledConv(now, now, style_dim))
+            self.to_rgbs.append(ToRGB(now, style_dim))
+        for n in range(self.num_layers - 1):
+            size = 4 * 2 ** ((n + 1) // 2)
+            self.noises.register_buffer(f"noise_{n}", torch.randn(1, 1, size, size))
+        self.args = {
+            "size_px": size_px,
+            "style_dim": style_dim,
+            "num_mlp": num_mlp,
+            "channel_multiplier": channel_multiplier,
+            "width": width,
+            "lr_mlp": lr_mlp,
+        }
+
+    def forward(
+        self,
+        styles: Tensor,
+        input_is_latent: bool = False,
+        randomize_noise: bool = True,
+        noise: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """styles: z, (N, D) or (N, L, D), or w with `input_is_latent`. noise: one (1 or N, 1, h, w) for each layer but
+        the last; else drawn anew, or the stored one where `randomize_noise` is off.
+
+        Raises ValueError for another shape of styles.
+        """
+        if styles.ndim not in (2, 3) or styles.shape[-1] != self.style_dim:
+            raise ValueError(
+                f"styles must be (N, {self.style_dim}) or (N, {self.num_layers}, {self.style_dim}), got"
+                f" {tuple(styles.shape)}"
+            )
+        if styles.ndim == 3 and styles.shape[1] != self.num_layers:
+            raise ValueError(
+                f"{styles.shape[1]} styles were given: a generator of {self.size_px} px takes {self.num_layers}; the"
+                " encoder belongs to a generator of another size"
+            )
+        latent = styles if input_is_latent else self.map(styles)
+        if latent.ndim == 2:
+            latent = latent[:, None].expand(-1, self.num_layers, -1)
+        return self.synthesis(latent, noise or self.noise_for(latent, randomize_noise))
+
+    def map(self, z: Tensor) -> Tensor:
+        """Random values to styles: (N, D) → (N, D), or (N, L, D) → (N, L, D)."""
+        return self.style(z.reshape(-1, self.style_dim)).view(z.shape)
+
+    def noise_for(self, latent: Tensor, randomize: bool) -> list[Tensor]:
+        """The stored noise, or new noise from torch's global generator."""
+        stored = [getattr(self.noises, f"noise_{n}") for n in range(self.num_layers - 1)]
+        if not randomize:
+            return stored
+        num = len(latent)
+        return [torch.randn(num, *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
+
+    def synthesis(self, latent: Tensor, noise: Sequence[Tensor]) -> Tensor:
+        """(N, L, D) and the noise → (N, 3, S, S)"""
+        x = self.conv1(self.input(len(latent)), latent[:, 0], noise[0])
+        rgb = self.to_rgb1(x, latent[:, 1])
+        for n, to_rgb in enumerate(self.to_rgbs):
+            first = 2 * n + 1
+            x = self.convs[2 * n](x, latent[:, first], noise[first])
+            x = self.convs[2 * n + 1](x, latent[:, first + 1], noise[first + 1])
+            rgb = to_rgb(x, latent[:, first + 2], rgb)
+        return rgb
+
+    @torch.no_grad()
+    def mean_latent(self, num: int = 4096, seed: int = 0) -> Tensor:
+        """The mean style of `num` random values, (D,): where truncation pulls to, and what an encoder adds to."""
+        generator = torch.Generator().manual_seed(seed)
+        z = torch.randn(num, self.style_dim, generator=generator)
+        return self.style(z.to(self.input.input.device)).mean(0)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a StyleGAN2's."""
+        first = shapes.get("input.input")
+        if first is None or "conv1.conv.weight" not in shapes or "style.1.weight" not in shapes:
+            return None
+        doublings = sum(
+            key.startswith("to_rgbs.") and key.endswith(".bias") and len(shapes[key]) == 4 for key in shapes
+        )
+        size = 4 * 2**doublings
+        last = shapes.get(f"convs.{2 * doublings - 1}.conv.weight", (1, first[1]))[1]
+        return {
+            "size_px": size,
+            "style_dim": shapes["style.1.weight"][1],
+            "num_mlp": sum(key.startswith("style.") and key.endswith(".weight") for key in shapes),
+            "channel_multiplier": last * size / (32 * first[1]),
+            "width": first[1],
+        }

@@ -1,0 +1,153 @@
+"""What a discriminator is shown instead of the pictures themselves, so that a few thousand are not learned by heart.
+
+ADA (Karras et al. 2020, arXiv:2006.06676) turns, moves and colours each picture with a probability p that rises as the
+discriminator grows too sure of real ones; DiffAugment (Zhao et al. 2020, arXiv:2006.10738) colours, moves and covers
+parts of every picture. Made pictures are changed like real ones, and gradients pass through. Without ADA's filters
+against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU generator.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+AUGMENTATIONS = ("none", "diff", "ada")
+EVERY_STEPS = 4  # p is adjusted
+
+
+def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
+    """The pictures, changed at random, each for itself: "ada" with the probability p for each kind of change."""
+    if kind == "none" or (kind == "ada" and p == 0):
+        return x
+    if kind == "diff":
+        return _covered(_moved(_coloured(x)))
+    return transform_colours(transform_places(x, p), p)
+
+
+class AdaptiveP:
+    """ADA's p: up where the discriminator is surer of real pictures than `target` says, else down.
+
+    p: from 0 to 1. images: so many at least from 0 to 1.
+    """
+
+    def __init__(self, images: float) -> None:
+        self.p, self.images = 0.0, images
+        self._signs: list[Tensor] = []
+        self._seen = 0
+
+    def look(self, logits_real: Tensor, target: float) -> None:
+        """Take in a batch's logits, and adjust p after every fourth batch; the heuristic r_t of eq. 1."""
+        self._signs.append(logits_real.detach().sign().mean())
+        self._seen += len(logits_real)
+        if len(self._signs) == EVERY_STEPS:
+            sureness = torch.stack(self._signs).mean().item()
+            step = math.copysign(self._seen / self.images, sureness - target)
+            self.p = min(1.0, max(0.0, self.p + step))
+            self._signs, self._seen = [], 0
+
+    def state_dict(self) -> dict[str, object]:
+        """p and what was seen since it was adjusted."""
+        return {"p": self.p, "signs": [float(s) for s in self._signs], "seen": self._seen}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Take up what `state_dict` gave."""
+        self.p, self._seen = state["p"], state["seen"]
+        self._signs = [torch.tensor(s) for s in state["signs"]]
+
+
+def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:
+    """Each value with the probability p, else what changes nothing."""
+    return torch.where(torch.rand(len(values)) < p, values, torch.tensor(neutral))
+
+
+def _matrix(rows: list[list[Tensor | float]], num: int) -> Tensor:
+    """A batch of matrices (num, n, n) from rows of values or vectors (num,)."""
+    whole = [torch.stack([torch.as_tensor(v, dtype=torch.float32).expand(num) for v in row], 1) for row in rows]
+    return torch.stack(whole, 1)
+
+
+def _turn(angle: Tensor) -> Tensor:
+    cos, sin = angle.cos(), angle.sin()
+    return _matrix([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]], len(angle))
+
+
+def _stretch(x: Tensor, y: Tensor) -> Tensor:
+    return _matrix([[x, 0, 0], [0, y, 0], [0, 0, 1]], len(x))
+
+
+def _shift(x: Tensor, y: Tensor) -> Tensor:
+    return _matrix([[1, 0, x], [0, 1, y], [0, 0, 1]], len(x))
+
+
+def transform_places(x: Tensor, p: float) -> Tensor:
+    """ADA's mirroring, quarter turns, shifts, scaling, turning and stretching, in one resampling; mirrored edges."""
+    num, size = len(x), x.shape[-1]
+
+    def whole_pixels() -> Tensor:
+        return _sometimes(p, ((torch.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
+
+    # Each matrix leads back from where a pixel goes to where it comes from, the last change first.
+    p_turn = 1 - math.sqrt(1 - p)  # two turns, of which at least one comes with the probability p
+    mirror = _sometimes(p, torch.randint(2, (num,)) * 2.0 - 1, 1.0)
+    scale = _sometimes(p, torch.exp2(0.2 * torch.randn(num)), 1.0)
+    wide = _sometimes(p, torch.exp2(0.2 * torch.randn(num)), 1.0)
+    matrix = _stretch(mirror, torch.ones(num))
+    matrix = matrix @ _turn(_sometimes(p, torch.randint(4, (num,)) * math.pi / 2, 0.0))
+    matrix = matrix @ _shift(whole_pixels(), whole_pixels())
+    matrix = matrix @ _stretch(scale, scale)
+    matrix = matrix @ _turn(_sometimes(p_turn, (torch.rand(num) * 2 - 1) * math.pi, 0.0))
+    matrix = matrix @ _stretch(wide, 1 / wide)
+    matrix = matrix @ _turn(_sometimes(p_turn, (torch.rand(num) * 2 - 1) * math.pi, 0.0))
+    matrix = matrix @ _shift(*(_sometimes(p, 0.25 * torch.randn(num), 0.0) for _ in range(2)))
+    grid = F.affine_grid(matrix[:, :2].to(x.device), list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+
+
+def transform_colours(x: Tensor, p: float) -> Tensor:
+    """ADA's brightness, contrast, inversion of brightness, hue and saturation, as one matrix for each picture."""
+    num, eye = len(x), torch.eye(3)
+    grey = torch.full((3, 3), 1 / 3)  # the part of a colour along the grey axis
+    around = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+
+    def each(values: Tensor, neutral: float) -> Tensor:
+        return _sometimes(p, values, neutral)[:, None, None]
+
+    brightness = each(0.2 * torch.randn(num), 0.0)
+    contrast = each(torch.exp2(0.5 * torch.randn(num)), 1.0)
+    inverted = each(torch.randint(2, (num,)).float(), 0.0)
+    angle = each((torch.rand(num) * 2 - 1) * math.pi, 0.0)
+    saturation = each(torch.exp2(torch.randn(num)), 1.0)
+    hue = grey + angle.cos() * (eye - grey) + angle.sin() * around  # Rodrigues' rotation about the grey axis
+    matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
+    moved = matrix @ brightness.expand(num, 3, 1)
+    return torch.einsum("nij,njhw->nihw", matrix.to(x), x) + moved.to(x)[..., None]
+
+
+def _coloured(x: Tensor) -> Tensor:
+    brightness, saturation, contrast = (torch.rand(len(x), 1, 1, 1).to(x) for _ in range(3))
+    x = x + brightness - 0.5
+    mean = x.mean(1, keepdim=True)
+    x = mean + (x - mean) * 2 * saturation
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return mean + (x - mean) * (contrast + 0.5)
+
+
+def _moved(x: Tensor, share: float = 0.125) -> Tensor:
+    num, size = len(x), x.shape[-1]
+    most = int(size * share + 0.5)
+    padded = F.pad(x, (most,) * 4)
+    places = torch.randint(0, 2 * most + 1, (num, 2)).tolist()
+    return torch.stack([padded[n, :, top : top + size, left : left + size] for n, (top, left) in enumerate(places)])
+
+
+def _covered(x: Tensor, share: float = 0.5) -> Tensor:
+    num, size = len(x), x.shape[-1]
+    side = int(size * share + 0.5)
+    mask = torch.ones(num, 1, size, size)
+    for n, (y, left) in enumerate(torch.randint(0, size + (1 - side % 2), (num, 2)).tolist()):
+        top, left = y - side // 2, left - side // 2
+        mask[n, :, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
+    return x * mask.to(x)

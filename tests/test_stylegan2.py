@@ -1,0 +1,90 @@
+"""StyleGAN2 and the pSp encoder: equal to the published ones, and every fault that was ever made in them is noticed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import convolve2d
+from torch import nn
+
+from s2f_utils import models
+from s2f_utils.models import psp, stylegan2
+from tests import reference
+
+
+def normal(seed: int, *shape: int) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape).astype(np.float32))
+
+
+CASES = {
+    "stylegan2_64": lambda net: net(normal(7, 1, 512), randomize_noise=False),
+    "stylegan2_256": lambda net: net(normal(7, 1, 512), randomize_noise=False),
+    "stylegan2_128_wplus": lambda net: net(normal(8, 1, 12, 512), input_is_latent=True, randomize_noise=False),
+    "stylegan2_disc_64": lambda net: net(reference.image(4, 3, 64)),
+    "psp_encoder_in1": lambda net: net(reference.image(1, 1, 256)),
+    "psp_encoder_in19": lambda net: net(reference.image(1, 19, 256)),
+    "psp_encoder_in3_256": lambda net: net(reference.image(1, 3, 256)),
+}
+
+
+def difference(out: torch.Tensor, case: dict) -> float:
+    """The largest difference to the published output, as a share of its largest value."""
+    assert list(out.shape) == case["shape"]
+    found = out[tuple(torch.tensor(case["indices"]).T)]
+    return float((found - torch.tensor(case["values"])).abs().max() / case["absmax"])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_published_checkpoints_give_the_published_output(name):
+    case = reference.load(name)
+    net = models.from_state_dict(reference.published_state_dict(case))
+    assert models.count_parameters(net) == case["parameters"]
+    with torch.inference_mode():
+        assert difference(CASES[name](net), case) <= 1e-4
+
+
+def test_faults_in_the_generator_break_the_agreement(monkeypatch):
+    case = reference.load("stylegan2_64")
+    net = models.from_state_dict(reference.published_state_dict(case))
+    for target, name, fault in (
+        (stylegan2, "GAIN", 1.0),
+        (nn.functional, "leaky_relu", lambda x, slope: nn.functional.relu(x) + 0.01 * -nn.functional.relu(-x)),
+        (stylegan2, "EPS", 0.1),
+    ):
+        with monkeypatch.context() as patched, torch.inference_mode():
+            patched.setattr(target, name, fault)
+            assert difference(CASES["stylegan2_64"](net), case) > 1e-3, name
+    net.convs[0].conv.blur.pad = (0, 2)
+    with torch.inference_mode():
+        assert difference(CASES["stylegan2_64"](net), case) > 1e-3
+
+
+def test_filters_are_convolutions_that_do_not_flip_their_kernel():
+    """The published kernel is its own mirror image, so that only another one tells whether it is flipped."""
+    kernel = torch.arange(16.0).view(4, 4)
+    x = normal(1, 1, 1, 6, 6)
+    blur = stylegan2.Blur((2, 1))
+    blur.kernel.copy_(kernel)
+    expected = convolve2d(np.pad(x[0, 0].numpy(), ((2, 1), (2, 1))), kernel.numpy(), mode="valid")
+    assert torch.allclose(blur(x)[0, 0], torch.from_numpy(expected), atol=1e-4)
+    upsample = stylegan2.Upsample()
+    upsample.kernel.copy_(kernel)
+    apart = np.zeros((12, 12), np.float32)
+    apart[::2, ::2] = x[0, 0].numpy()
+    expected = convolve2d(apart, kernel.numpy())[1:-2, 1:-2]
+    assert torch.allclose(upsample(x)[0, 0], torch.from_numpy(expected), atol=1e-4)
+
+
+def test_faults_in_the_encoder_break_the_agreement(monkeypatch):
+    case = reference.load("psp_encoder_in3_256")
+    net = models.from_state_dict(reference.published_state_dict(case))
+    real = nn.functional.interpolate
+    with monkeypatch.context() as patched, torch.inference_mode():
+        patched.setattr(psp.F, "interpolate", lambda *a, **k: real(*a, **{**k, "align_corners": False}))
+        assert difference(CASES["psp_encoder_in3_256"](net), case) > 1e-3
+    for module in net.styles.modules():
+        if isinstance(module, nn.LeakyReLU):
+            module.negative_slope = 0.2
+    with torch.inference_mode():
+        assert difference(CASES["psp_encoder_in3_256"](net), case) > 1e-3
