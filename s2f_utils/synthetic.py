@@ -14,10 +14,6 @@ import numpy as np
 
 from s2f_utils import synthetic_parts as parts
 
-CLASSES: tuple[str, ...] = (
-    "background", "skin", "nose", "eye_g", "l_eye", "r_eye", "l_brow", "r_brow", "l_ear", "r_ear",
-    "mouth", "u_lip", "l_lip", "hair", "hat", "ear_r", "neck_l", "neck", "cloth",
-)  # fmt: skip
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 512
 
 # sRGB anchors from very light to very dark skin, nearly even in lightness.
@@ -78,7 +74,7 @@ class Face:
     """One drawn face.
 
     photo: uint8 (H, W, 3) RGB in [0, 255]. sketch: uint8 (H, W), near-white paper, dark pencil. mask: uint8 (H, W),
-    index into `CLASSES`. landmarks: float32 (5, 2) of x, y in pixels: image-left eye, image-right eye, nose tip,
+    index into `masks.CLASSES`. landmarks: float32 (5, 2) of x, y in pixels: image-left eye, image-right eye, nose tip,
     image-left and image-right mouth corner. attributes: plain Python values that say what was drawn.
     """
 

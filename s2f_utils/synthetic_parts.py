@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-# The labels of CelebAMask-HQ, in the order of `synthetic.CLASSES`.
+# The labels of CelebAMask-HQ, in the order of `masks.CLASSES`.
 SKIN, NOSE, EYE_G, L_EYE, R_EYE, L_BROW, R_BROW, L_EAR, R_EAR = range(1, 10)
 MOUTH, U_LIP, L_LIP, HAIR, HAT, EAR_R, NECK_L, NECK, CLOTH = range(10, 19)
 _BARE = (SKIN, NOSE, L_BROW, R_BROW)  # what a shadow of hair or hat falls on

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from s2f_utils.synthetic import CLASSES, Face, draw_face, draw_faces
+from s2f_utils.masks import CLASSES
+from s2f_utils.synthetic import Face, draw_face, draw_faces
 
 LABEL = {name: k for k, name in enumerate(CLASSES)}
 

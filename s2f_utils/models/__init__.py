@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
-from s2f_utils.models.psp import PSPEncoder
+from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
 from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.stylegan2 import StyleGAN2
@@ -32,6 +32,8 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "stylegan2": StyleGAN2,
     "stylegan2-disc": StyleGAN2Discriminator,
     "psp-encoder": PSPEncoder,
+    "psp-encoder-small": SmallPSPEncoder,
+    "psp": PSP,
 }
 
 

@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.masks import PALETTE
 from s2f_utils.models.irse50 import STAGES, Bottleneck
-from s2f_utils.models.stylegan2 import EqualLinear
+from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
 
 INPUT_PX = 256
 COARSE, MIDDLE = 3, 7  # styles 0–2 are read from the coarsest map, 3–6 from the middle one, the rest from the finest
@@ -23,19 +24,24 @@ TAPS = (6, 20, 23)  # the blocks of the body whose output is read
 
 
 class StyleBlock(nn.Module):
-    """A map becomes a vector by convolutions of stride 2: (N, I, 2^k, 2^k) → (N, D)."""
+    """A map of features becomes a vector by convolutions of stride 2: (N, I, 2^k, 2^k) → (N, D)."""
 
-    def __init__(self, in_channels: int, style_dim: int, size: int) -> None:
+    def __init__(self, in_channels: int, width: int, size: int, style_dim: int) -> None:
         super().__init__()
-        self.style_dim = style_dim
         layers: list[nn.Module] = []
         for n in range(int(math.log2(size))):
-            layers += [nn.Conv2d(in_channels if n == 0 else style_dim, style_dim, 3, 2, 1), nn.LeakyReLU()]
+            layers += [nn.Conv2d(in_channels if n == 0 else width, width, 3, 2, 1), nn.LeakyReLU()]
         self.convs = nn.Sequential(*layers)
-        self.linear = EqualLinear(style_dim, style_dim)
+        self.linear = EqualLinear(width, style_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear(self.convs(x).view(-1, self.style_dim))
+        return self.linear(self.convs(x).flatten(1))
+
+
+def styles_of(blocks: nn.ModuleList, coarse: Tensor, middle: Tensor, fine: Tensor) -> Tensor:
+    """Each style from its level of the pyramid: three maps (N, C, h, w) → (N, L, D)."""
+    read = [coarse if n < COARSE else middle if n < MIDDLE else fine for n in range(len(blocks))]
+    return torch.stack([block(level) for block, level in zip(blocks, read, strict=True)], 1)
 
 
 def upsample_add(x: Tensor, y: Tensor) -> Tensor:
@@ -48,6 +54,8 @@ class PSPEncoder(nn.Module):
 
     267,135,552 parameters for 1 channel and 18 styles. What it answers is the difference to the mean style.
     """
+
+    input_px = INPUT_PX
 
     def __init__(self, in_channels: int = 3, num_styles: int = 18) -> None:
         super().__init__()
@@ -62,7 +70,7 @@ class PSPEncoder(nn.Module):
                 before = channels
         self.body = nn.Sequential(*blocks)
         sizes = [16 if n < COARSE else 32 if n < MIDDLE else 64 for n in range(num_styles)]
-        self.styles = nn.ModuleList(StyleBlock(512, 512, size) for size in sizes)
+        self.styles = nn.ModuleList(StyleBlock(512, 512, size, 512) for size in sizes)
         self.latlayer1 = nn.Conv2d(256, 512, 1)
         self.latlayer2 = nn.Conv2d(128, 512, 1)
 
@@ -76,8 +84,7 @@ class PSPEncoder(nn.Module):
         fine, middle, coarse = maps
         middle = upsample_add(coarse, self.latlayer1(middle))
         fine = upsample_add(middle, self.latlayer2(fine))
-        read = [coarse if n < COARSE else middle if n < MIDDLE else fine for n in range(len(self.styles))]
-        return torch.stack([style(level) for style, level in zip(self.styles, read, strict=True)], 1)
+        return styles_of(self.styles, coarse, middle, fine)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
@@ -88,3 +95,159 @@ class PSPEncoder(nn.Module):
             "in_channels": shapes["input_layer.0.weight"][1],
             "num_styles": sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in shapes),
         }
+
+
+class SmallPSPEncoder(nn.Module):
+    """The same structure, small: (N, C, S, S) → (N, L, D). Ours, no paper's.
+
+    A stem, three stages of two squeeze-and-excite bottlenecks that halve the size each from S/2 on, the pyramid, and a
+    style block of `width` channels for every style.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        num_styles: int = 10,
+        style_dim: int = 128,
+        input_px: int = 64,
+        widths: tuple[int, int, int] = (64, 96, 128),
+        width: int = 64,
+    ) -> None:
+        super().__init__()
+        self.input_px = input_px
+        self.args: dict[str, Any] = {
+            "in_channels": in_channels,
+            "num_styles": num_styles,
+            "style_dim": style_dim,
+            "input_px": input_px,
+            "widths": list(widths),
+            "width": width,
+        }
+        stem = widths[0] // 2
+        self.stem = nn.Sequential(
+            nn.Conv2d(in_channels, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)
+        )
+        befores = (stem, *widths[:-1])
+        self.stages = nn.ModuleList(
+            nn.Sequential(Bottleneck(before, after, 2), Bottleneck(after, after, 1))
+            for before, after in zip(befores, widths, strict=True)
+        )
+        self.laterals = nn.ModuleList(nn.Conv2d(channels, widths[-1], 1) for channels in widths[:-1])
+        side = input_px // 16  # of the coarsest map
+        sizes = [side if n < COARSE else 2 * side if n < MIDDLE else 4 * side for n in range(num_styles)]
+        self.small_styles = nn.ModuleList(StyleBlock(widths[-1], width, size, style_dim) for size in sizes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)  # (N, F/2, S/2, S/2)
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        fine, middle, coarse = maps  # S/4, S/8, S/16
+        middle = upsample_add(coarse, self.laterals[1](middle))
+        fine = upsample_add(middle, self.laterals[0](fine))
+        return styles_of(self.small_styles, coarse, middle, fine)
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not this encoder's."""
+        first, last = shapes.get("stem.0.weight"), shapes.get("small_styles.0.linear.weight")
+        if first is None or last is None or "stages.2.0.res_layer.1.weight" not in shapes:
+            return None
+        convs = sum(key.startswith("small_styles.0.convs.") and key.endswith(".weight") for key in shapes)
+        return {
+            "in_channels": first[1],
+            "num_styles": sum(k.startswith("small_styles.") and k.endswith(".linear.weight") for k in shapes),
+            "style_dim": last[0],
+            "input_px": 16 * 2**convs,
+            "widths": [shapes[f"stages.{n}.0.res_layer.1.weight"][0] for n in range(3)],
+            "width": last[1],
+        }
+
+
+ENCODERS: dict[str, type[nn.Module]] = {"psp": PSPEncoder, "small": SmallPSPEncoder}
+READS = {1: "sketch", 3: "photo", 19: "map", 20: "sketch and map"}  # channels of an encoder → what it reads
+
+
+class PSP(nn.Module):
+    """An encoder, the mean style, and a StyleGAN2: (N, 3, S, S) in [-1, 1] → a face of the decoder's size.
+
+    What goes in is a picture, however many channels the encoder has: a sketch (1 channel: grey in [0, 1]), a map in
+    CelebAMask-HQ's colours (19: a plane for each class), a photo (3), or a sketch and a map, (N, 6, S, S) (20).
+    encoder, decoder: the arguments of both; `kind` of the encoder is a key of `ENCODERS`.
+    """
+
+    def __init__(
+        self, kind: str = "psp", encoder: Mapping[str, Any] | None = None, decoder: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        if kind not in ENCODERS:
+            raise ValueError(f"kind must be one of {', '.join(ENCODERS)}, got {kind!r}")
+        self.kind = kind
+        self.encoder = ENCODERS[kind](**(encoder or {}))
+        self.decoder = StyleGAN2(**({"size_px": 1024} | dict(decoder or {})))
+        styles = (self.encoder.args["num_styles"], self.encoder.args.get("style_dim", 512))
+        if styles != (self.decoder.num_layers, self.decoder.style_dim):
+            raise ValueError(
+                f"the encoder answers with {styles[0]} styles of {styles[1]} values, a generator of"
+                f" {self.decoder.size_px} px takes {self.decoder.num_layers} of {self.decoder.style_dim}: take the"
+                " encoder that was trained for it"
+            )
+        self.register_buffer("latent_avg", torch.zeros(styles))
+        self.multiple_px, self.usual_px = 1, self.decoder.size_px
+        self.register_buffer("_palette", torch.from_numpy(PALETTE).float() / 127.5 - 1, persistent=False)
+
+    @property
+    def args(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {"kind": self.kind, "encoder": self.encoder.args, "decoder": self.decoder.args}
+
+    @property
+    def reads(self) -> str:
+        """What the encoder reads: "sketch", "map", "photo" or "sketch and map"."""
+        return READS[self.encoder.args["in_channels"]]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.decoder(self.encode(x), input_is_latent=True, randomize_noise=False)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The styles of pictures: (N, 3 or 6, H, W) → (N, L, D)."""
+        return self.latent_avg + self.encoder(self.planes(x))
+
+    def planes(self, x: Tensor) -> Tensor:
+        """What the encoder is given: (N, 3 or 6, H, W) → (N, C, P, P). Raises ValueError for other channels."""
+        want = 6 if self.reads == "sketch and map" else 3
+        if x.ndim != 4 or x.shape[1] != want:
+            raise ValueError(f"an encoder of a {self.reads} takes (N, {want}, H, W), got {tuple(x.shape)}")
+        size = (self.encoder.input_px,) * 2
+        parts = []
+        if self.reads != "map":
+            picture = F.interpolate(x[:, :3], size, mode="bilinear", antialias=True, align_corners=False)
+            parts.append(picture if self.reads == "photo" else 0.5 + 0.5 * _grey(picture))
+        if self.reads.endswith("map"):
+            parts.append(self.one_hot(F.interpolate(x[:, -3:], size, mode="nearest")))
+        return torch.cat(parts, 1)
+
+    def one_hot(self, x: Tensor) -> Tensor:
+        """Maps in CelebAMask-HQ's colours, a pixel's class being the nearest: (N, 3, H, W) → (N, 19, H, W)."""
+        far = self._palette.square().sum(1)[:, None, None] - 2 * torch.einsum("kc,nchw->nkhw", self._palette, x.float())
+        return F.one_hot(far.argmin(1), len(self._palette)).permute(0, 3, 1, 2).float()
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a pSp's."""
+        parts = {
+            part: {key.removeprefix(f"{part}."): shape for key, shape in shapes.items() if key.startswith(f"{part}.")}
+            for part in ("encoder", "decoder")
+        }
+        decoder = StyleGAN2.args_from(parts["decoder"])
+        for kind, encoder in ENCODERS.items():
+            args = encoder.args_from(parts["encoder"])
+            if args is not None and decoder is not None:
+                return {"kind": kind, "encoder": args, "decoder": decoder}
+        return None
+
+
+def _grey(picture: Tensor) -> Tensor:
+    weights = picture.new_tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
+    return (picture * weights).sum(1, keepdim=True)
