@@ -21,10 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2f_utils import images
+from s2f_utils import images, masks
 
 COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
 SPLITS = ("train", "val", "test")
+# what a method that learns from pairs is given → the columns of the manifest that it needs
+GIVEN: dict[str, tuple[str, ...]] = {
+    "sketch": ("sketch",),
+    "map": ("mask",),
+    "both": ("sketch", "mask"),
+    "photo": (),
+}
 
 
 class DataError(ValueError):
@@ -119,26 +126,35 @@ def _check_identities(path: Path, pairs: Sequence[Pair]) -> None:
 
 
 class PictureStore:
-    """Pictures of one domain as uint8 batches (B, 3, S, S).
+    """Pictures of one domain as uint8 batches (B, C, S, S): 3 channels of `paths`, 3 of `maps` (19-class maps, in their
+    colours), or 6 of both.
 
     With `resident` all are decoded once and kept on the device; else anew for every batch.
     """
 
-    def __init__(self, paths: Sequence[Path], size_px: int, device: torch.device, resident: bool) -> None:
-        self.paths, self.size_px, self.device = list(paths), size_px, device
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        size_px: int,
+        device: torch.device,
+        resident: bool,
+        maps: Sequence[Path] = (),
+    ) -> None:
+        self.paths, self.maps, self.size_px, self.device = list(paths), list(maps), size_px, device
+        self.channels = 6 if paths and maps else 3
         self.resident = resident
         self._tensor: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.paths or self.maps)
 
     def load(self, progress: bool = False) -> None:
         """Decode all pictures and keep them, where they are to be resident."""
-        if self.resident and self.paths:
-            self._tensor = self.decode(range(len(self.paths)), progress).to(self.device)
+        if self.resident and len(self):
+            self._tensor = self.decode(range(len(self)), progress).to(self.device)
 
     def batch(self, indices: Sequence[int]) -> Tensor:
-        """These pictures on the device, (B, 3, S, S) in [0, 255]."""
+        """These pictures on the device, (B, C, S, S) in [0, 255]."""
         if self._tensor is None:
             return self.decode(indices).to(self.device)
         where = torch.as_tensor(indices).to(self.device, non_blocking=self.device.type == "cuda")
@@ -146,7 +162,7 @@ class PictureStore:
 
     def decode(self, indices: Sequence[int], progress: bool = False) -> Tensor:
         """These pictures, read from their files, on the CPU."""
-        out = np.empty((len(indices), 3, self.size_px, self.size_px), np.uint8)
+        out = np.empty((len(indices), self.channels, self.size_px, self.size_px), np.uint8)
         found = _readers().map(self._read, indices)
         if progress:
             from tqdm.auto import tqdm
@@ -157,8 +173,12 @@ class PictureStore:
         return torch.from_numpy(out)
 
     def _read(self, index: int) -> np.ndarray:
-        path = self.paths[index]
-        return _fit(path, images.load_rgb(path), self.size_px)
+        parts = []
+        if self.paths:
+            parts.append(_fit(self.paths[index], images.load_rgb(self.paths[index]), self.size_px))
+        if self.maps:
+            parts.append(_map_picture(self.maps[index], self.size_px))
+        return np.concatenate(parts, axis=2)
 
 
 @functools.lru_cache(maxsize=1)
@@ -175,12 +195,19 @@ class Data(ABC):
     AHEAD: ClassVar[dict[str, int]] = {"cpu": 0, "cuda": 4}  # batches, where training runs on this device
 
     def __init__(
-        self, sketches: Sequence[Path], photos: Sequence[Path], size_px: int, device: torch.device, progress: bool
+        self,
+        sketches: Sequence[Path],
+        photos: Sequence[Path],
+        size_px: int,
+        device: torch.device,
+        progress: bool,
+        maps: Sequence[Path] = (),
     ) -> None:
         self.size_px, self.device = size_px, device
-        need = (len(sketches) + len(photos)) * 3 * size_px**2
+        need = (len(sketches) + len(maps) + len(photos)) * 3 * size_px**2
         self.resident = need < 0.4 * free_bytes(device)
-        self.sketches, self.photos = (PictureStore(side, size_px, device, self.resident) for side in (sketches, photos))
+        self.sketches = PictureStore(sketches, size_px, device, self.resident, maps)
+        self.photos = PictureStore(photos, size_px, device, self.resident)
         for store in (self.sketches, self.photos):
             store.load(progress)
         self._coming: dict[tuple[int, int], Future] = {}
@@ -219,19 +246,31 @@ class Data(ABC):
 class PairedData(Data):
     """The pairs of one split as uint8 batches (B, 3, S, S), sketches and photos with the same index.
 
-    A set that fits is decoded once and kept on the device; a larger one is read while training.
+    A set that fits is decoded once and kept on the device; a larger one is read while training. given: what stands in
+    the sketch's place, a key of `GIVEN`: maps are pictures in CelebAMask-HQ's colours, "both" has six channels.
+    Raises DataError where a row lacks what is needed.
     """
 
-    def __init__(self, pairs: Sequence[Pair], size_px: int, device: torch.device, *, progress: bool = False) -> None:
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        size_px: int,
+        device: torch.device,
+        *,
+        given: str = "sketch",
+        progress: bool = False,
+    ) -> None:
         for pair in pairs:
-            if pair.sketch is None or pair.photo is None:
-                lacking = "sketch" if pair.sketch is None else "photo"
+            lacking = [what for what in (*GIVEN[given], "photo") if getattr(pair, what) is None]
+            if lacking:
+                hint = "; or train cyclegan, which needs no pairs" if given == "sketch" else ""
                 raise DataError(
-                    f"pair {pair.id} has no {lacking}: this method learns from pairs; leave the row out, or train"
-                    " cyclegan, which needs no pairs"
+                    f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave the row out{hint}"
                 )
         self.pairs = list(pairs)
-        super().__init__([p.sketch for p in pairs], [p.photo for p in pairs], size_px, device, progress)
+        first, maps = ([getattr(p, what) for p in pairs] if what in GIVEN[given] else [] for what in ("sketch", "mask"))
+        photos = [pair.photo for pair in pairs]
+        super().__init__(photos if given == "photo" else first, photos, size_px, device, progress, maps)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -330,6 +369,14 @@ def unpaired_rows(pairs: Sequence[Pair], apart: bool = True, seed: int = 0) -> t
             " more, or show both of everybody (--set apart=false)"
         )
     return rows[0], rows[1]
+
+
+def _map_picture(path: Path, size_px: int) -> np.ndarray:
+    """A 19-class map in its colours, uint8 (S, S, 3); DataError where it is none."""
+    try:
+        return masks.colour(masks.resize(images.load_labels(path), size_px))
+    except masks.MaskError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def _fit(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:

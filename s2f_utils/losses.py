@@ -70,3 +70,22 @@ def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:
     from kornia.losses import ssim_loss as kornia_ssim
 
     return kornia_ssim(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_size=11, padding="valid")
+
+
+def judged_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """How far a discriminator's features of made and of true pictures are apart, each place's scaled to length 1; a
+    scalar ≥ 0, averaged over layers.
+
+    What LPIPS does with the features of an image network (R. Zhang et al. 2018, eq. 1), without its learned weights:
+    where those are not at hand, the discriminator of a trained GAN stands in, and this is not LPIPS.
+    """
+    apart = [
+        (F.normalize(f.float(), dim=1) - F.normalize(r.detach().float(), dim=1)).square().sum(1).mean()
+        for f, r in zip(fake, real, strict=True)
+    ]
+    return torch.stack(apart).mean()
+
+
+def style_norm(styles: Tensor, mean: Tensor) -> Tensor:
+    """pSp's regularisation: the mean length of all styles' difference to the mean style, (N, L, D) → a scalar ≥ 0."""
+    return (styles - mean).flatten(1).norm(dim=1).mean()

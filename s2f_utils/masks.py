@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from PIL import Image
 
 # CelebAMask-HQ's order (Lee et al. 2020); each part is painted over those before it. BiSeNet's face parser, which is
 # widely used, has another order.
@@ -80,6 +81,19 @@ def one_hot(labels: np.ndarray, num: int = len(CLASSES)) -> np.ndarray:
     """A plane for each class, float32 (num, H, W), of 0 and 1."""
     _check(labels, num)
     return (labels[None] == np.arange(num, dtype=np.uint8)[:, None, None]).astype(np.float32)
+
+
+def resize(labels: np.ndarray, size_px: int, how: str = "nearest") -> np.ndarray:
+    """The map at another size: uint8 (H, W) → (size_px, size_px).
+
+    "bilinear" is what pSp's published code does: it takes class numbers for grey values, so that between two classes
+    lie others that are not there (hair beside background reads as ears).
+    """
+    ways = {"nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR}
+    if how not in ways:
+        raise ValueError(f"how must be one of {', '.join(ways)}, got {how!r}")
+    _check(labels)
+    return np.asarray(Image.fromarray(labels).resize((size_px, size_px), ways[how]))
 
 
 def outlines(labels: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
+TO_FACES = ("sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo")  # of pSp
 
 
 class ConfigError(ValueError):
@@ -191,11 +192,45 @@ class StyleGAN2Config(TrainConfig):
     beta2: float = 0.99  # Adam's second decay rate
 
 
+@dataclass(frozen=True, kw_only=True)
+class PSPConfig(TrainConfig):
+    """pSp, Richardson et al. 2021, with the published settings for sketches: an encoder for a trained StyleGAN2.
+
+    Directions: sketch-to-photo, map-to-photo (a 19-class map), both-to-photo, photo-to-photo (inversion).
+    """
+
+    load_size_px: int = 256
+    batch_size: int = 8
+    total_images: int = 4_000_000
+    constant_share: float = 1.0
+    flip: float = 0.0
+    encoder: str = "psp"  # psp: IR-SE50 at 256 px, as published; small: the same structure, at most 5 M parameters
+    decoder_px: int = 1024  # the generator's size
+    style_dim: int = 512  # and its other arguments: values of a style
+    num_mlp: int = 8
+    width: int = 512
+    channel_multiplier: float = 2.0
+    perceptual: str = "lpips"  # or discriminator: the distance of its features, where there are no weights for LPIPS
+    lambda_l2: float = 1.0  # weight of the mean squared error
+    lambda_lpips: float = 0.8  # weight of LPIPS, or of the distance of the discriminator's features
+    lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
+    lambda_w: float = 0.005  # weight of the styles' distance from the mean style
+    lr_g: float = 1e-4  # Adam's learning rate for the encoder
+    beta1: float = 0.95  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    @property
+    def channels(self) -> int:
+        """The encoder's channels: grey, 19 classes, both, or red, green and blue."""
+        return dict(zip(TO_FACES, (1, 19, 20, 3), strict=True))[self.direction]
+
+
 CONFIGS: dict[str, type[TrainConfig]] = {
     "pix2pix": Pix2PixConfig,
     "cyclegan": CycleGANConfig,
     "cgan": CGANConfig,
     "stylegan2": StyleGAN2Config,
+    "psp": PSPConfig,
     "faithful": FaithfulConfig,
     "realistic": RealisticConfig,
 }
@@ -209,7 +244,7 @@ def validate(config: TrainConfig) -> None:
             raise ConfigError(message)
 
     size = config.size_px
-    ways = (FROM_NOISE,) if isinstance(config, StyleGAN2Config) else DIRECTIONS
+    ways = {StyleGAN2Config: (FROM_NOISE,), PSPConfig: TO_FACES}.get(type(config), DIRECTIONS)
     need(config.direction in ways, f"direction must be one of {', '.join(ways)}, got {config.direction!r}")
     need(size >= 32 and size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
     need(
@@ -276,6 +311,8 @@ def validate(config: TrainConfig) -> None:
             need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
     if isinstance(config, StyleGAN2Config):
         _validate_stylegan2(config, need)
+    if isinstance(config, PSPConfig):
+        _validate_psp(config, need)
     if isinstance(config, FaithfulConfig):
         _validate_resunet(config, need)
 
@@ -348,3 +385,24 @@ def _validate_stylegan2(config: StyleGAN2Config, need: Callable[[bool, str], Non
         need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
     need(0 <= config.mixing <= 1, f"mixing must be between 0 and 1, got {config.mixing}")
     need(-1 <= config.ada_target <= 1, f"ada_target must be from -1 to 1, got {config.ada_target}")
+
+
+def _validate_psp(config: PSPConfig, need: Callable[[bool, str], None]) -> None:
+    need(config.encoder in ("psp", "small"), f"encoder must be psp or small, got {config.encoder!r}")
+    kinds = ("lpips", "discriminator")
+    need(config.perceptual in kinds, f"perceptual must be {' or '.join(kinds)}, got {config.perceptual!r}")
+    size = config.decoder_px
+    need(32 <= size <= 1024 and size & (size - 1) == 0, f"decoder_px must be a power of two up to 1024, got {size}")
+    small = config.encoder == "small" or config.style_dim == 512
+    need(small, f"encoder psp answers with styles of 512 values, the generator takes {config.style_dim}: choose small")
+    for name in ("lr_g", "style_dim", "num_mlp", "width", "channel_multiplier"):
+        need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
+    for name in ("lambda_l2", "lambda_lpips", "lambda_id", "lambda_w"):
+        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    is_map = config.direction in ("map-to-photo", "both-to-photo")
+    moved = config.flip or config.rotate_deg or config.shift_px or config.shear_deg or config.scale or config.elastic
+    need(
+        not (is_map and moved),
+        "flip, rotate_deg, shift_px, shear_deg, scale and elastic must be 0 with maps: mirroring exchanges left and"
+        " right, and between two classes lies none",
+    )

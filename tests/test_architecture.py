@@ -38,7 +38,7 @@ ALLOWED = {
     "models": {"masks", "models"},
     "duplicates": set(),
     "metrics": {"metrics", "faces", "models", "weights"},
-    "datasets": {"images"},
+    "datasets": {"images", "masks"},
     "checkpoints": {"images", "models"},
     "inference": {"checkpoints", "config", "images", "models", "runtime", "weights"},
     "domain": {"cleanup"},

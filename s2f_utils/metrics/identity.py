@@ -13,6 +13,7 @@ from s2f_utils import weights
 from s2f_utils.metrics.registry import Metric, Pictures, check_pair, register
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 INPUT_PX = 112
@@ -28,16 +29,25 @@ def _net(places: tuple[Path, ...]) -> nn.Module:
     return models.from_state_dict(torch.load(weights.get("arcface"), map_location="cpu", weights_only=True))
 
 
+def arcface(device: torch.device) -> nn.Module:
+    """The network: faces (N, 3, 112, 112) in [-1, 1] → (N, 512). Raises WeightsError when its weights are not here."""
+    return _net(weights.places()).requires_grad_(False).to(device)
+
+
+def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
+    """Top, left, bottom and right of pSp's crop of an FFHQ-aligned face of this size."""
+    return tuple(round(v * s) for v, s in zip(PSP_CROP, (height, width) * 2, strict=True))
+
+
 def features(pictures: Pictures) -> np.ndarray:
     """ArcFace features of length 1 of FFHQ-aligned faces, cropped as pSp's identity loss does: uint8 (N, H, W, 3) →
     float32 (N, 512). Raises WeightsError when the weights are not here.
     """
     import torch
 
-    net, rows = _net(weights.places()), []
+    net, rows = arcface(torch.device("cpu")), []
     for picture in pictures:
-        height, width = picture.shape[:2]
-        top, left, bottom, right = (round(v * s) for v, s in zip(PSP_CROP, (height, width) * 2, strict=True))
+        top, left, bottom, right = crop_box(*picture.shape[:2])
         face = Image.fromarray(picture[top:bottom, left:right]).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)
         rows.append(torch.from_numpy(np.array(face)).permute(2, 0, 1).float() / 127.5 - 1.0)
     with torch.inference_mode():

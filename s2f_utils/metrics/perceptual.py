@@ -14,6 +14,7 @@ from s2f_utils import weights
 from s2f_utils.metrics.registry import Metric, check_pair, in_batches, register
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from s2f_utils.models.dists import DISTS
@@ -40,6 +41,14 @@ def _lpips_net(net: str, places: tuple[Path, ...]) -> nn.Module:
     return model.eval()
 
 
+def lpips_net(net: str, device: torch.device) -> nn.Module:
+    """LPIPS as a loss: two batches (N, 3, H, W) in [-1, 1] → (N, 1, 1, 1); net: "alex" or "vgg".
+
+    Raises WeightsError where its weights are neither here nor to be had.
+    """
+    return _lpips_net(net, weights.places()).requires_grad_(False).to(device)
+
+
 def _to_tensor(pictures: np.ndarray) -> Tensor:
     import torch
 
@@ -49,7 +58,7 @@ def _to_tensor(pictures: np.ndarray) -> Tensor:
 def _lpips(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
     import torch
 
-    model = _lpips_net(net, weights.places())
+    model = _lpips_net(net, weights.places()).cpu()
     with torch.inference_mode():
         return model(_to_tensor(fakes), _to_tensor(reals), normalize=True).flatten().double().numpy()
 

@@ -10,8 +10,18 @@ import torch
 from PIL import Image
 
 from s2f_utils import domain, images
-from s2f_utils.config import TrainConfig
-from s2f_utils.datasets import Data, DataError, Manifest, Pair, PairedData, PhotoData, UnpairedData, unpaired_rows
+from s2f_utils.config import DIRECTIONS, TrainConfig
+from s2f_utils.datasets import (
+    GIVEN,
+    Data,
+    DataError,
+    Manifest,
+    Pair,
+    PairedData,
+    PhotoData,
+    UnpairedData,
+    unpaired_rows,
+)
 
 LOOKED_AT = 200  # pictures of each side
 
@@ -31,8 +41,10 @@ def training_data(
         data = PhotoData(rows, config.load_size_px, device, progress=progress)
         return data, PhotoData(few[:num], config.size_px, device)
     if kind == "pairs":
-        data = PairedData(rows, config.load_size_px, device, progress=progress)
-        return data, PairedData((pairs or chosen)[:num], config.size_px, device)
+        given = given_to(config)
+        fit = [row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])]
+        data = PairedData(rows, config.load_size_px, device, given=given, progress=progress)
+        return data, PairedData((fit or chosen)[:num], config.size_px, device, given=given)
     options = {"apart": config.apart, "seed": config.seed}
     data = UnpairedData(rows, config.load_size_px, device, progress=progress, **options)
     if pairs:
@@ -41,6 +53,12 @@ def training_data(
     sides = [mine or all_rows for mine, all_rows in zip(sides, (data.sketch_rows, data.photo_rows), strict=True)]
     few = [row for side in sides for row in side[:num]]
     return data, UnpairedData(few, config.size_px, device, apart=False)
+
+
+def given_to(config: TrainConfig) -> str:
+    """What a method that learns from pairs turns into photos (or makes of them): a key of `datasets.GIVEN`."""
+    first = config.direction.partition("-to-")[0]
+    return "sketch" if config.direction in DIRECTIONS else first
 
 
 def pass_length(config: TrainConfig, kind: str, rows: list[Pair]) -> int:

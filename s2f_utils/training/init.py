@@ -37,6 +37,11 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
         found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
     elif net.name in ("resnet", "cgan"):
         found = {name: net.args[name] for name in ("num_blocks", "base_filters", "dropout") if name in net.args}
+    if net.name == "stylegan2":
+        found, meta = _of_faces(net, method), {}
+    elif net.name == "psp":
+        way = {"direction": meta["direction"]} if "direction" in meta else {}
+        found, meta = {"encoder": net.kind} | _of_faces(net.decoder, method) | way, {}
     if net.name in ("resunet", "twostage") and net.hint_spread.any():
         found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
     if "direction" in meta and method != "cyclegan":  # which learns both
@@ -47,6 +52,15 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
     if not set(found) <= {field.name for field in dataclasses.fields(CONFIGS[method])}:
         raise checkpoints.CheckpointError(f"{init}: is a {net.name}, which {method} does not train: choose another")
     return found
+
+
+def _of_faces(net: torch.nn.Module, method: str) -> dict[str, Any]:
+    """What a run of stylegan2 or psp has to know of a StyleGAN2 generator."""
+    found = {name: net.args[name] for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
+    if method == "psp":
+        size = min(net.size_px, 256)
+        return found | {"decoder_px": net.size_px, "size_px": size, "load_size_px": size}
+    return found | {"size_px": net.size_px, "load_size_px": net.size_px}
 
 
 def settings_of_detail(detail_init: str | Path) -> dict[str, Any]:

@@ -170,7 +170,7 @@ def make_batch(run: TrainingRun, num: int) -> tuple[Tensor, Tensor]:
         sketches = photos = jitter(photos, photos[:, :0])[0]
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
-    a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
+    a, b = (sketches, photos) if run.to_photo else (photos, sketches)
     return run.precision.images(a), run.precision.images(b)
 
 
@@ -289,7 +289,7 @@ class _Reporter:
             sketches, photos = samples.sketches.batch(range(num)), samples.photos.batch(range(num))
         else:
             sketches, photos = samples.batch(range(len(samples)))
-        a, b = (sketches, photos) if run.sketch_first else (photos, sketches)
+        a, b = (sketches, photos) if run.to_photo else (photos, sketches)
         a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
         with torch.no_grad():
             rows = run.model.samples(a, b, run.generators)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -14,6 +15,7 @@ from s2f_utils.config import TrainConfig
 from s2f_utils.inference import generate
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.runtime import Precision
+from s2f_utils.training.init import load_init
 
 Live = LiveValues | Mapping[str, float]
 
@@ -32,7 +34,7 @@ class Method(ABC):
     """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs."""
 
     live_ranges: ClassVar[dict[str, Range]] = {}
-    needs_init = False  # whether training has to begin with a trained model
+    needs_init = ""  # the method whose trained model this one has to begin with
     data = "pairs"  # what it learns from: "pairs", "piles" (both sides, but of different faces), or "photos"
     cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)
     net_g: nn.Module
@@ -77,6 +79,15 @@ class Method(ABC):
     def generators(self) -> dict[str, nn.Module]:
         """The generators by the direction in which they go."""
         return {self.config.direction: self.net_g}
+
+    @property
+    def kept(self) -> dict[str, nn.Module]:
+        """Other networks that a later run may begin with, by the name of the file beside the generator's."""
+        return {}
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """Load what a new run begins with into the generators; CheckpointError where it does not fit."""
+        load_init(self.generators, init, self.config)
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The rows of a sheet of samples, (N, 3, S, S) each: "a", what comes out as "fake_b", the truth "b", …

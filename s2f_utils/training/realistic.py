@@ -68,7 +68,7 @@ class Realistic(Method):
     The first is loaded by `init` and not changed.
     """
 
-    needs_init = True
+    needs_init = "faithful"
     live_ranges = Faithful.live_ranges | {
         "lr_d": Range(1e-6, 1e-2, log=True),
         "lambda_gan": Range(0.0, 10.0),

@@ -19,7 +19,7 @@ import torch
 
 from s2f_utils import checkpoints, images, runtime
 from s2f_utils.augment import PairedAffine
-from s2f_utils.config import CONFIGS, ConfigError, Resolved, TrainConfig
+from s2f_utils.config import CONFIGS, DIRECTIONS, ConfigError, Resolved, TrainConfig
 from s2f_utils.datasets import Data, DataError, Manifest
 from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
@@ -28,9 +28,10 @@ from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
 from s2f_utils.training.faithful import Faithful
-from s2f_utils.training.init import begins_alike, facts_of, load_init
+from s2f_utils.training.init import begins_alike, facts_of
 from s2f_utils.training.method import Method
 from s2f_utils.training.pix2pix import Pix2Pix
+from s2f_utils.training.psp import PSP
 from s2f_utils.training.realistic import Realistic
 from s2f_utils.training.stylegan2 import StyleGAN2
 
@@ -39,6 +40,7 @@ METHODS: dict[str, type[Method]] = {
     "cyclegan": CycleGAN,
     "cgan": CGAN,
     "stylegan2": StyleGAN2,
+    "psp": PSP,
     "faithful": Faithful,
     "realistic": Realistic,
 }
@@ -79,8 +81,8 @@ class TrainingRun:
     affine: PairedAffine | None = None
 
     @property
-    def sketch_first(self) -> bool:
-        return self.config.direction == "sketch-to-photo"
+    def to_photo(self) -> bool:
+        return self.config.direction != "photo-to-sketch"
 
     @property
     def resume_path(self) -> Path:
@@ -116,7 +118,7 @@ class TrainingRun:
         return {
             "method": self.method,
             "direction": direction or self.config.direction,
-            "size_px": self.config.size_px,
+            "size_px": getattr(self.model, "out_px", self.config.size_px),
             "fit": self.data_settings.get("fit", "stretch"),
             "images_seen": self.images_seen,
         }
@@ -195,6 +197,8 @@ class TrainingRun:
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             checkpoints.save_generator(self.folder / name, net, self.meta(direction))
+        for name, net in self.model.kept.items():
+            checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method})
         return self.resume_path
 
 
@@ -203,13 +207,14 @@ def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
     method = _method_of(resolved.config)
     _check_init(method, init)
     precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
-    load_init(METHODS[method](resolved.config, precision).generators, init, resolved.config)
+    METHODS[method](resolved.config, precision).begin_with(init)
 
 
 def _check_init(method: str, init: str | Path | None) -> None:
     if init is None and METHODS[method].needs_init:
+        model = METHODS[method].needs_init
         raise ConfigError(
-            f"{method} begins with a trained model of 'faithful': give it with --init (a run, file or name)"
+            f"{method} begins with a trained model of '{model}': give it with --init (a run, file or name)"
         )
 
 
@@ -251,7 +256,7 @@ def open_run(
     runtime.seed_everything(config.seed)
     model = METHODS[method](config, precision)
     if is_new:
-        load_init(model.generators, init, config)
+        model.begin_with(init)
     ema = {}
     for direction, net in model.generators.items() if config.ema_half_life_images else ():
         ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
@@ -259,7 +264,7 @@ def open_run(
     data, samples = training_data(config, METHODS[method].data, manifest, train_pairs, torch_device, progress)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
-    remarks = remarks_on_sides(data) if is_new and METHODS[method].data != "photos" else []
+    remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
     _check_space(Path(runs), model)
     if is_new:
         folder = runtime.new_run_folder(runs, name or method)

@@ -53,6 +53,11 @@ class StyleGAN2(Method):
         """The one generator: it has nothing to go by."""
         return {FROM_NOISE: self.net_g}
 
+    @property
+    def kept(self) -> dict[str, nn.Module]:
+        """The discriminator: pSp's losses look through its eyes."""
+        return {"discriminator": self.net_d}
+
     def state_dict(self) -> dict[str, object]:
         """Steps, ADA's probability, the running mean of path lengths."""
         return {"steps": self.steps, "ada": self.ada.state_dict(), "path_mean": self.path_mean}

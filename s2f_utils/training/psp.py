@@ -1,0 +1,146 @@
+"""pSp (Richardson et al. 2021): an encoder learns to steer a trained StyleGAN2, whose weights stay as they are.
+
+Shapes: B pairs in a batch, H = W = size_px, L styles of D values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_utils import checkpoints, models
+from s2f_utils.config import PSPConfig
+from s2f_utils.inference import find_generator
+from s2f_utils.live import Range
+from s2f_utils.losses import judged_distance, style_norm
+from s2f_utils.runtime import Precision
+from s2f_utils.training.method import Live, Method
+
+
+class PSP(Method):
+    """An encoder and its Adam; the generator and the discriminator that it was trained against are not changed.
+
+    Both are loaded by `init`: a StyleGAN2 run, or the shipped one.
+    """
+
+    needs_init = "stylegan2"
+    live_ranges = {
+        "lr_g": Range(1e-6, 1e-2, log=True),
+        "lambda_l2": Range(0.0, 10.0),
+        "lambda_lpips": Range(0.0, 10.0),
+        "lambda_id": Range(0.0, 10.0),
+        "lambda_w": Range(0.0, 0.1),
+    }
+
+    def __init__(self, config: PSPConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        decoder = {name: getattr(config, name) for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
+        encoder = {"in_channels": config.channels, "num_styles": 2 * config.decoder_px.bit_length() - 4}
+        if config.encoder == "small":
+            encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
+        net = models.build(
+            "psp", kind=config.encoder, encoder=encoder, decoder=decoder | {"size_px": config.decoder_px}
+        )
+        net.decoder.requires_grad_(False)
+        betas = (config.beta1, config.beta2)
+        self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
+        if config.perceptual == "discriminator":
+            common = {name: decoder[name] for name in ("channel_multiplier", "width")}
+            judge = models.build("stylegan2-disc", size_px=config.decoder_px, **common)
+            self.nets["judge"] = precision.prepare(judge.requires_grad_(False))
+        self.out_px = config.decoder_px
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """Take the generator, its mean style and its discriminator from a StyleGAN2 run; or all from another pSp run.
+
+        Raises CheckpointError where the sizes are others.
+        """
+        given, meta = checkpoints.load_network(find_generator(init))
+        if given.name == "stylegan2":
+            given = given.to(self.precision.device)
+            _take(self.net_g.decoder, given, init)
+            self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
+        else:
+            _take(self.net_g, given, init)
+        if "judge" in self.nets:
+            _take(self.nets["judge"], checkpoints.load_network(find_judge(init))[0], init)
+
+    @property
+    def kept(self) -> dict[str, nn.Module]:
+        """The discriminator, which a later run needs to begin with this one."""
+        return {"discriminator": self.nets["judge"]} if "judge" in self.nets else {}
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step on a batch, sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W), in [-1, 1]; returns the
+        losses, detached.
+        """
+        styles = self.net_g.encode(a)  # (B, L, D)
+        fake_b = self.net_g.decoder(styles, input_is_latent=True, randomize_noise=False)
+        fake_b = F.adaptive_avg_pool2d(fake_b, b.shape[-1]) if fake_b.shape[-1] > b.shape[-1] else fake_b
+        losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
+        loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
+        if live["lambda_lpips"]:
+            name = "loss_judged" if "judge" in self.nets else "loss_lpips"
+            losses[name] = self._distance(fake_b, b)
+            loss = loss + live["lambda_lpips"] * losses[name]
+        if live["lambda_id"]:
+            losses["loss_id"] = identity_loss(fake_b, b)
+            loss = loss + live["lambda_id"] * losses["loss_id"]
+        self.descend(loss, self.opt_g)
+        return {name: value.detach() for name, value in losses.items()}
+
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Sketches, maps, or both; the faces; and the photos."""
+        rows = super().samples(a, b, nets)
+        given = rows.pop("a")
+        size = rows["fake_b"].shape[-1]
+        rows["fake_b"] = F.adaptive_avg_pool2d(rows["fake_b"], b.shape[-1]) if size > b.shape[-1] else rows["fake_b"]
+        return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
+
+    def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
+        if judge := self.nets.get("judge"):
+            return judged_distance(judge.features(fake), judge.features(real))
+        from s2f_utils.metrics.perceptual import lpips_net
+
+        return lpips_net("alex", fake.device)(fake, real).mean()
+
+
+def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
+    """One minus the cosine of both faces' ArcFace features, a scalar; two batches (B, 3, H, W) of aligned faces.
+
+    Cropped and resized as pSp does. Raises WeightsError where the weights are not here.
+    """
+    from s2f_utils.metrics.identity import arcface, crop_box
+
+    top, left, bottom, right = crop_box(*fake.shape[2:])
+    faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
+    made, true = arcface(fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
+    return 1 - (made * true.detach()).sum(1).mean()
+
+
+def find_judge(init: str | Path) -> Path:
+    """The discriminator beside a generator; FileNotFoundError saying what else to do."""
+    generator = find_generator(init)
+    path = generator.with_name(generator.name.replace("generator", "discriminator"))
+    if path == generator:  # shipped weights
+        path = generator.with_name(f"{generator.stem}-discriminator.safetensors")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no discriminator beside this generator: begin with a run of stylegan2, or choose"
+            " --set perceptual=lpips"
+        )
+    return path
+
+
+def _take(mine: nn.Module, given: nn.Module, path: str | Path | None) -> None:
+    name = getattr(mine, "name", "stylegan2")
+    if (given.name, given.args) != (name, mine.args):
+        raise checkpoints.CheckpointError(
+            f"{path}: is a {given.name} of {given.args}, but this run needs a {name} of {mine.args}: choose the"
+            " settings of the checkpoint (decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder)"
+        )
+    mine.load_state_dict(given.state_dict())

@@ -1,0 +1,200 @@
+"""Training StyleGAN2 and pSp: what each step does, ADA, and that an interruption changes nothing."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from s2f_utils import checkpoints, datasets, models
+from s2f_utils.config import ConfigError, resolve
+from s2f_utils.tracking import read_log
+from s2f_utils.training import ada
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+from s2f_utils.training.stylegan2 import r1_penalty
+from tests.test_training import StopAt, all_tensors
+
+TINY = {"total_images": 64, "num_samples": 2, "path_every": 2, "r1_every": 3, "lambda_path": 2.0}
+
+
+def begin(manifest, folder, method="stylegan2", resume="never", init=None, **changes):
+    given = TINY if method == "stylegan2" else {"total_images": 32, "num_samples": 2}
+    resolved = resolve(method, "fast", {**given, **changes})
+    return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+
+
+@pytest.fixture(scope="module")
+def manifest(faces_manifest):
+    return datasets.read_manifest(faces_manifest)
+
+
+@pytest.fixture(scope="module")
+def faces(manifest, tmp_path_factory):
+    """A finished run of stylegan2, small."""
+    run = begin(manifest, tmp_path_factory.mktemp("faces"))
+    train(run, progress=False)
+    return run.folder
+
+
+def same(one, other):
+    first, second = all_tensors(one), all_tensors(other)
+    return [k for k in first if not torch.equal(torch.as_tensor(first[k]), torch.as_tensor(second[k]))]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_stylegan2_goes_on_bit_for_bit_with_adas_state(manifest, tmp_path, precision):
+    fast = {"precision": precision, "augment_disc": "ada", "ada_images": 100.0, "ada_target": 0.0}
+    whole = begin(manifest, tmp_path / "whole", **fast)
+    assert train(whole, progress=False) == "done"
+    train(
+        begin(manifest, tmp_path / "parts", **fast), callbacks=[StopAt(40)], progress=False
+    )  # after ADA's first change
+    second = begin(manifest, tmp_path / "parts", resume="auto", **fast)
+    assert second.images_seen == 40 and second.model.ada.p > 0 and second.model.ada._seen == 8
+    assert train(second, progress=False) == "done"
+    assert same(whole, second) == []
+    assert whole.model.state_dict() == second.model.state_dict()
+    rows = read_log(whole.folder)[0]
+    assert {"loss_d", "loss_g", "loss_r1", "loss_path", "ada_p"} <= {name for row in rows for name in row}
+
+
+def test_the_penalty_is_the_squared_slope_of_the_logits():
+    weight = torch.randn(3 * 8 * 8)
+
+    class Linear(torch.nn.Module):
+        def forward(self, x):
+            return (x.flatten(1) @ weight)[:, None]
+
+    found = r1_penalty(Linear(), torch.randn(5, 3, 8, 8))
+    assert found.item() == pytest.approx(weight.square().sum().item(), rel=1e-5)
+
+
+def test_regularising_every_few_steps_shortens_adams_memory(manifest, tmp_path):
+    model = begin(manifest, tmp_path).model
+    assert model.opt_g.param_groups[0]["betas"] == pytest.approx((0.0, 0.99 ** (2 / 3)))
+    assert model.opt_d.param_groups[0]["betas"] == pytest.approx((0.0, 0.99 ** (3 / 4)))
+
+
+def test_styles_are_mixed_at_one_layer(manifest, tmp_path):
+    model = begin(manifest, tmp_path).model
+    drawn = model.draw(64, mixing=1.0)
+    changes = (drawn[:, 1:] != drawn[:, :-1]).any(2).sum(1)
+    assert drawn.shape == (64, 8, 16) and (changes == 1).all()
+    whole = model.draw(8, mixing=0.0)
+    assert torch.equal(whole, whole[:, :1].expand_as(whole))
+
+
+def test_ada_rises_while_the_judge_is_too_sure_and_falls_again():
+    heuristic = ada.AdaptiveP(images=80)
+    for _ in range(4):
+        heuristic.look(torch.ones(10, 1), target=0.6)
+    assert heuristic.p == pytest.approx(0.5)
+    for _ in range(8):
+        heuristic.look(-torch.ones(10, 1), target=0.6)
+    assert heuristic.p == 0.0
+    for _ in range(40):
+        heuristic.look(torch.ones(10, 1), target=0.6)
+    assert heuristic.p == 1.0
+
+
+@pytest.mark.parametrize("kind", ["ada", "diff"])
+def test_augmentation_changes_pictures_and_lets_gradients_through(kind):
+    torch.manual_seed(0)
+    x = (torch.rand(32, 3, 16, 16) * 2 - 1).requires_grad_()
+    out = ada.augmented(x, kind, 0.8)
+    assert out.shape == x.shape and (out != x).flatten(1).any(1).float().mean() > 0.9
+    out.square().sum().backward()
+    assert torch.isfinite(x.grad).all() and (x.grad.flatten(1).abs().sum(1) > 0).all()
+
+
+def test_augmentation_with_no_probability_is_no_augmentation():
+    x = torch.rand(4, 3, 16, 16) * 2 - 1
+    assert ada.augmented(x, "ada", 0.0) is x and ada.augmented(x, "none") is x
+    assert torch.allclose(ada.transform_places(x, 0.0), x, atol=1e-5)
+    assert torch.allclose(ada.transform_colours(x, 0.0), x, atol=1e-5)
+
+
+def test_hue_keeps_grey_and_saturation_keeps_brightness(monkeypatch):
+    grey = torch.full((64, 3, 4, 4), 0.3)
+    monkeypatch.setattr(torch, "randn", lambda *s: torch.zeros(*s))  # no brightness, contrast or saturation
+    monkeypatch.setattr(torch, "randint", lambda high, size: torch.zeros(size))  # no inversion
+    assert torch.allclose(ada.transform_colours(grey, 1.0), grey, atol=1e-5)
+    colours = torch.rand(64, 3, 4, 4)
+    turned = ada.transform_colours(colours, 1.0)
+    assert torch.allclose(turned.mean(1), colours.mean(1), atol=1e-5)
+    assert torch.allclose(turned.square().sum(1), colours.square().sum(1), atol=1e-4)  # a rotation
+    assert (turned - colours).abs().mean() > 0.1
+
+
+def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
+    import dataclasses
+
+    rows = [dataclasses.replace(row, sketch=None) for row in manifest.pairs]
+    photos = dataclasses.replace(manifest, pairs=rows)
+    run = begin(photos, tmp_path, total_images=16)
+    assert train(run, progress=False) == "done" and (run.folder / "discriminator.safetensors").is_file()
+    none = dataclasses.replace(manifest, pairs=[dataclasses.replace(row, photo=None) for row in manifest.pairs])
+    with pytest.raises(datasets.DataError, match="there are no photos"):
+        begin(none, tmp_path)
+
+
+def test_settings_of_a_gan_that_cannot_work_are_refused():
+    for changes, message in (
+        ({"batch_size": 6}, "multiple of 4"),
+        ({"augment_disc": "all"}, "augment_disc must be ada, diff, none"),
+        ({"direction": "sketch-to-photo"}, "direction must be one of noise-to-photo"),
+        ({"mixing": 2.0}, "mixing must be between 0 and 1"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            resolve("stylegan2", "full", changes)
+    with pytest.raises(ConfigError, match="mirroring exchanges left and right"):
+        resolve("psp", "fast", {"direction": "map-to-photo", "flip": 0.5})
+    with pytest.raises(ConfigError, match="styles of 512 values"):
+        resolve("psp", "full", {"style_dim": 128})
+
+
+@pytest.mark.parametrize("direction", ["sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo"])
+def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
+    options = {"method": "psp", "init": faces, "direction": direction}
+    given = checkpoints.load_network(faces / "generator.safetensors")[0]
+    whole = begin(manifest, tmp_path / "whole", **options)
+    psp = whole.model.net_g
+    assert torch.allclose(psp.latent_avg, given.mean_latent().expand_as(psp.latent_avg), atol=1e-6)
+    assert train(whole, progress=False) == "done"
+    assert all(torch.equal(v, psp.decoder.state_dict()[k]) for k, v in given.state_dict().items())  # not changed
+    train(begin(manifest, tmp_path / "parts", **options), callbacks=[StopAt(16)], progress=False)
+    second = begin(manifest, tmp_path / "parts", resume="auto", **options)
+    assert second.images_seen == 16 and train(second, progress=False) == "done"
+    assert same(whole, second) == []
+    net, meta = checkpoints.load_network(whole.folder / "generator.safetensors")
+    first = direction.split("-")[0]
+    assert net.name == "psp" and net.reads == {"both": "sketch and map"}.get(first, first)
+    assert meta["direction"] == direction and meta["size_px"] == 32
+    assert not any("look like" in event.get("text", "") for event in read_log(whole.folder)[1])
+
+
+def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
+    with pytest.raises(ConfigError, match="psp begins with a trained model of 'stylegan2'"):
+        begin(manifest, tmp_path, "psp")
+    with pytest.raises(checkpoints.CheckpointError, match="is a stylegan2 of .* choose the settings"):
+        begin(manifest, tmp_path, "psp", init=faces, style_dim=8)
+    alone = tmp_path / "alone.safetensors"
+    alone.write_bytes((faces / "generator.safetensors").read_bytes())
+    with pytest.raises(FileNotFoundError, match="no discriminator beside this generator"):
+        begin(manifest, tmp_path, "psp", init=alone)
+
+
+def test_the_distance_of_a_judge_sees_what_changed():
+    from s2f_utils.losses import judged_distance, style_norm
+
+    judge = models.build("stylegan2-disc", size_px=32, width=16, channel_multiplier=1.0)
+    photos = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert judged_distance(judge.features(photos), judge.features(photos)).item() == pytest.approx(0, abs=1e-6)
+    noisy = photos + 0.1 * torch.randn_like(photos)
+    small, large = (judged_distance(judge.features(x), judge.features(photos)) for x in (noisy, -photos))
+    assert 0 < small < large
+    styles = torch.zeros(3, 10, 16)
+    styles[:, 0, :9] = 1.0
+    assert style_norm(styles, torch.zeros(10, 16)).item() == pytest.approx(math.sqrt(9))
