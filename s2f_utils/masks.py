@@ -77,6 +77,26 @@ def from_colours(picture: np.ndarray) -> np.ndarray:
     return np.where(right, labels, 0).astype(np.uint8)
 
 
+def is_coloured(picture: np.ndarray) -> bool:
+    """Whether a picture, uint8 (H, W, 3), is a map in the data set's colours: three or more of them, and no others."""
+    few = picture[:: max(1, len(picture) // 128), :: max(1, picture.shape[1] // 128)].reshape(-1, 3)
+    found = {tuple(colour) for colour in np.unique(few, axis=0).tolist()}
+    return len(found) >= 3 and found <= {tuple(colour) for colour in PALETTE.tolist()}
+
+
+def picture_of(picture: np.ndarray) -> np.ndarray:
+    """A map as a picture in the data set's colours, uint8 (H, W, 3), from that or from class numbers, uint8 (H, W).
+
+    Raises MaskError for anything else.
+    """
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+        raise MaskError(f"a map must be uint8 (H, W), or (H, W, 3) in its colours, got {picture.dtype} {picture.shape}")
+    if picture.ndim == 3 and (picture[..., :1] == picture).all() and picture.max() < len(CLASSES):
+        picture = picture[..., 0]  # class numbers that were read as a grey picture
+    return colour(picture if picture.ndim == 2 else from_colours(picture[..., :3]))
+
+
 def one_hot(labels: np.ndarray, num: int = len(CLASSES)) -> np.ndarray:
     """A plane for each class, float32 (num, H, W), of 0 and 1."""
     _check(labels, num)

@@ -46,6 +46,7 @@ ALLOWED = {
     "drawing_widgets": {"candidates", "drawings", "images"},
     "candidates": {"checkpoints", "drawings", "images", "inference", "models", "runtime", "weights"},
     "translate": {"candidates", "drawings", "images"},
+    "styles": {"checkpoints", "images", "inference", "masks", "models", "runtime"},
     "evaluation": {"datasets", "duplicates", "images", "inference", "metrics", "runtime"},
     "leaderboard": {"datasets", "evaluation", "images", "leaderboard_page", "metrics", "runtime"},
     "leaderboard_page": {"images", "leaderboard", "metrics", "pages", "viz"},

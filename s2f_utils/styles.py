@@ -1,0 +1,164 @@
+"""Faces by their styles: read from a drawing or a map, drawn at random, mixed layer by layer, varied, and painted.
+
+Shapes: N faces, L styles (one for each layer of the generator), D values of a style, S pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s2f_utils import checkpoints, images, masks, models, runtime
+from s2f_utils.inference import find_generator
+from s2f_utils.models.psp import COARSE, MIDDLE
+
+# What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
+LEVELS = ("coarse", "middle", "fine")
+
+
+@dataclass
+class Faces:
+    """A generator, the mean style, and, in a pSp model, the encoder; made by `load`.
+
+    reads: what the encoder reads, "sketch", "map", "photo" or "sketch and map"; "" where there is none.
+    """
+
+    net: torch.nn.Module
+    precision: runtime.Precision
+    mean: Tensor
+    reads: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def decoder(self) -> models.StyleGAN2:
+        """The generator."""
+        return self.net.decoder if self.reads else self.net
+
+    @property
+    def size_px(self) -> int:
+        """Height and width of the faces."""
+        return self.decoder.size_px
+
+    @property
+    def num_layers(self) -> int:
+        """L, the number of styles of a face."""
+        return self.decoder.num_layers
+
+    def layers(self, which: str) -> range:
+        """The layers of a level: "coarse", "middle" or "fine"."""
+        ends = {"coarse": (0, COARSE), "middle": (COARSE, MIDDLE), "fine": (MIDDLE, self.num_layers)}
+        if which not in ends:
+            raise ValueError(f"which must be one of {', '.join(ends)}, got {which!r}")
+        return range(*ends[which])
+
+    @torch.inference_mode()
+    def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> Tensor:
+        """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
+
+        picture: uint8 (H, W, 3); a map as class numbers, uint8 (H, W), or in CelebAMask-HQ's colours. labels: the map
+        beside a sketch, for a model that reads both. Raises ValueError for a model without an encoder, or where
+        something else was given than it reads.
+        """
+        if not self.reads:
+            raise ValueError("this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)")
+        if (labels is not None) != (self.reads == "sketch and map"):
+            given = "a sketch and a map" if labels is not None else "one picture"
+            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
+        size = self.net.encoder.input_px
+        if self.reads == "map":
+            squares = [_nearest(masks.picture_of(picture), size)]
+        else:
+            squares = [images.resize(_picture(picture, self.reads), size, "stretch")]
+        if labels is not None:
+            squares.append(_nearest(masks.picture_of(labels), size))
+        x = torch.cat([images.to_tensor(square[None]) for square in squares], 1).to(self.precision.device)
+        return self.net.encode(self.precision.images(x))
+
+    @torch.inference_mode()
+    def decode(self, styles: Tensor, *, noise: int | None = None) -> np.ndarray:
+        """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands of hair; None: the
+        stored ones.
+        """
+        if noise is None:
+            made = self.decoder(styles.to(self.precision.device), input_is_latent=True, randomize_noise=False)
+        else:
+            with torch.random.fork_rng():
+                torch.manual_seed(noise)
+                made = self.decoder(styles.to(self.precision.device), input_is_latent=True)
+        return images.to_uint8(made)
+
+    @torch.inference_mode()
+    def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> Tensor:
+        """Styles of `num` faces by chance, (num, L, D). psi: 1 as the generator knows faces, 0 the mean face."""
+        z = torch.randn(num, self.decoder.style_dim, generator=torch.Generator().manual_seed(seed))
+        w = self.decoder.map(z.to(self.precision.device))[:, None].expand(-1, self.num_layers, -1)
+        return self.truncate(w, psi)
+
+    def truncate(self, styles: Tensor, psi: float) -> Tensor:
+        """Styles pulled towards the mean: 1 leaves them as they are, 0 gives the mean face (Karras et al. 2019)."""
+        return torch.lerp(self.mean.expand_as(styles), styles, psi)
+
+    def mix(self, styles: Tensor, others: Tensor, layers: range | list[int], strength: float = 1.0) -> Tensor:
+        """The styles, but on these layers moved towards the others': 0 not at all, 1 all the way. (N, L, D) each."""
+        layers = list(layers)
+        if layers and not 0 <= min(layers) <= max(layers) < self.num_layers:
+            raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {min(layers)} to {max(layers)}")
+        styles = styles.expand(max(len(styles), len(others)), -1, -1).clone()
+        styles[:, layers] = torch.lerp(
+            styles[:, layers], others.to(styles)[:, layers].expand_as(styles[:, layers]), strength
+        )
+        return styles
+
+    def variants(
+        self,
+        styles: Tensor,
+        num: int,
+        *,
+        seed: int = 0,
+        strength: float = 1.0,
+        layers: range | None = None,
+        psi: float = 1.0,
+    ) -> Tensor:
+        """`num` answers to one drawing: its styles (1, L, D), on the fine layers (or those given) mixed with those of
+        faces by chance, as pSp does for many answers; (num, L, D).
+        """
+        return self.mix(styles, self.draw(num, seed, psi), layers or self.layers("fine"), strength)
+
+    def between(self, one: Tensor, other: Tensor, num: int) -> Tensor:
+        """`num` steps from one face to another, both with them: (1, L, D) twice → (num, L, D)."""
+        steps = torch.linspace(0, 1, num, device=one.device).view(-1, 1, 1)
+        return torch.lerp(one.expand(num, -1, -1), other.to(one).expand(num, -1, -1), steps)
+
+
+def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Faces:
+    """A StyleGAN2 or pSp model: a run folder, a file, or shipped weights by name.
+
+    Raises what `checkpoints.load_network` raises, and UnknownNetworkError for any other network.
+    """
+    net, meta = checkpoints.load_network(find_generator(model))
+    if net.name not in ("stylegan2", "psp"):
+        raise models.UnknownNetworkError(f"{model}: is a {net.name}: styles are those of a stylegan2 or psp model")
+    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
+    net = chosen.prepare(net.requires_grad_(False))
+    reads = net.reads if net.name == "psp" else ""
+    mean = net.latent_avg if reads else net.mean_latent().expand(net.num_layers, -1)
+    return Faces(net, chosen, mean, reads, dict(meta))
+
+
+def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}")
+    if masks.is_coloured(picture):
+        raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")
+    return picture
+
+
+def _nearest(picture: np.ndarray, size_px: int) -> np.ndarray:
+    rows, columns = (np.arange(size_px) * side // size_px for side in picture.shape[:2])
+    return picture[rows][:, columns]

@@ -1,0 +1,129 @@
+"""Faces by their styles: encoding, mixing, variants; and maps of 19 classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_utils import checkpoints, masks, models, styles
+from s2f_utils.synthetic import draw_face
+
+SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
+
+
+@pytest.fixture(scope="module")
+def load(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+
+    def make(reads):
+        torch.manual_seed(0)
+        if not reads:
+            net = models.build("stylegan2", **SMALL)
+        else:
+            channels = {"sketch": 1, "map": 19, "sketch and map": 20, "photo": 3}[reads]
+            encoder = {"in_channels": channels, "num_styles": 8, "style_dim": 16, "input_px": 32}
+            net = models.build("psp", kind="small", encoder=encoder, decoder=SMALL)
+        path = folder / f"{reads or 'faces'}.safetensors"
+        checkpoints.save_generator(path, net, {"direction": "sketch-to-photo"})
+        return styles.load(path, "cpu")
+
+    return make
+
+
+def test_many_answers_keep_the_layers_that_are_not_mixed(load):
+    model, face = load("sketch"), draw_face(3, size_px=64)
+    found = model.encode(np.repeat(face.sketch[..., None], 3, 2))
+    assert found.shape == (1, 8, 16) and model.num_layers == 8 and model.size_px == 32
+    eight = model.variants(found, 8, seed=1)
+    assert (
+        torch.equal(eight[:, :7], found.expand(8, -1, -1)[:, :7]) and len({tuple(v) for v in eight[:, 7].tolist()}) == 8
+    )
+    assert torch.equal(eight, model.variants(found, 8, seed=1)) and not torch.equal(
+        eight, model.variants(found, 8, seed=2)
+    )
+    assert torch.equal(model.variants(found, 2, strength=0.0), found.expand(2, -1, -1))
+    faces = model.decode(eight)
+    assert faces.shape == (8, 32, 32, 3) and faces.dtype == np.uint8
+    assert np.array_equal(faces, model.decode(eight))
+    for conv in (model.decoder.conv1, *model.decoder.convs):
+        conv.noise.weight.fill_(0.5)  # as after training
+    assert np.array_equal(model.decode(eight, noise=1), model.decode(eight, noise=1))
+    assert not np.array_equal(model.decode(eight, noise=1), model.decode(eight, noise=2))
+
+
+def test_truncation_and_the_way_between_two_faces(load):
+    model = load("")
+    drawn = model.draw(3, seed=4, psi=1.0)
+    assert torch.allclose(model.truncate(drawn, 0.0), model.mean.expand(3, -1, -1))
+    assert torch.equal(model.truncate(drawn, 1.0), drawn)
+    way = model.between(drawn[:1], drawn[1:2], 5)
+    assert torch.equal(way[0], drawn[0]) and torch.allclose(way[-1], drawn[1]) and len(way) == 5
+    mixed = model.mix(drawn[:1], drawn[1:], model.layers("coarse"))
+    assert torch.equal(mixed[:, :3], drawn[1:, :3]) and torch.equal(mixed[:, 3:], drawn[:1, 3:].expand(2, -1, -1))
+    with pytest.raises(ValueError, match="layers go from 0 to 7, got 7 to 8"):
+        model.mix(drawn, drawn, range(7, 9))
+    with pytest.raises(ValueError, match="draws faces by chance and reads nothing"):
+        model.encode(np.zeros((32, 32, 3), np.uint8))
+
+
+def test_a_map_is_read_as_numbers_or_in_its_colours(load):
+    model, face = load("map"), draw_face(3, size_px=64)
+    numbers = model.encode(face.mask)
+    assert torch.equal(numbers, model.encode(masks.colour(face.mask)))
+    assert torch.equal(numbers, model.encode(np.repeat(face.mask[..., None], 3, 2)))  # read as a grey picture
+    with pytest.raises(masks.MaskError, match="colours that CelebAMask-HQ's palette has not"):
+        model.encode(face.photo)
+    both = load("sketch and map")
+    sketch = np.repeat(face.sketch[..., None], 3, 2)
+    assert both.encode(sketch, face.mask).shape == (1, 8, 16)
+    with pytest.raises(ValueError, match="reads a sketch and map, but one picture was given"):
+        both.encode(sketch)
+    with pytest.raises(ValueError, match="reads a sketch, but a segmentation map was given"):
+        load("sketch").encode(masks.colour(face.mask))
+
+
+def test_parts_are_painted_in_the_published_order():
+    box = lambda y, x: np.pad(np.full((4, 4), 255, np.uint8), ((y, 12 - y), (x, 12 - x)))  # noqa: E731
+    found = masks.join_parts({"hair": box(4, 4), "skin": box(2, 2), "l_eye": box(3, 3)})
+    assert found[3, 3] == masks.CLASSES.index("l_eye") and found[5, 5] == masks.CLASSES.index("hair")
+    assert found[2, 2] == masks.CLASSES.index("skin") and found[0, 0] == 0
+    with pytest.raises(masks.MaskError, match="no part is called nostril"):
+        masks.join_parts({"nostril": box(1, 1)})
+    with pytest.raises(masks.MaskError, match="of one size, got skin 16x16, nose 8x8"):
+        masks.join_parts({"skin": box(1, 1), "nose": np.zeros((8, 8), np.uint8)})
+
+
+def test_maps_go_through_colours_planes_and_sizes():
+    labels = draw_face(5, size_px=64).mask
+    assert np.array_equal(masks.from_colours(masks.colour(labels)), labels)
+    planes = masks.one_hot(labels)
+    assert planes.shape == (19, 64, 64) and (planes.sum(0) == 1).all() and np.array_equal(planes.argmax(0), labels)
+    small, published = masks.resize(labels, 32), masks.resize(labels, 32, "bilinear")
+    assert set(np.unique(small)) <= set(np.unique(labels)) and not set(np.unique(published)) <= set(np.unique(labels))
+    lines = masks.outlines(labels)
+    assert (lines == 0).mean() < 0.3 and lines[0, 0] == 255
+    with pytest.raises(masks.MaskError, match="a part's picture"):
+        masks.one_hot(np.where(labels > 0, 255, 0).astype(np.uint8))
+    with pytest.raises(masks.MaskError, match="its numbers are 0, 40"):
+        masks.colour(np.array([[0, 40]], np.uint8))
+    noisy = masks.colour(labels)
+    noisy[:10] += 3
+    with pytest.raises(masks.MaskError, match="use PNG, not JPEG"):
+        masks.from_colours(noisy)
+
+
+def test_planes_in_the_network_are_those_of_the_map():
+    face = draw_face(5, size_px=32)
+    net = models.build(
+        "psp",
+        kind="small",
+        encoder={"in_channels": 19, "num_styles": 8, "style_dim": 16, "input_px": 32},
+        decoder=SMALL,
+    )
+    x = torch.from_numpy(masks.colour(face.mask)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    assert np.array_equal(net.planes(x)[0].numpy(), masks.one_hot(face.mask))
+    with pytest.raises(ValueError, match="takes \\(N, 3, H, W\\)"):
+        net(torch.zeros(1, 1, 32, 32))
+    with pytest.raises(ValueError, match="take the encoder that was trained for it"):
+        models.build("psp", kind="small", encoder={"num_styles": 10}, decoder=SMALL)
