@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from PIL import Image
 
 from data_prep.errors import DataPrepError, printable
-from s2f_utils import images
+from s2f_utils import images, masks
 
 PACKED = ".bz2"
+ALL_PARTS = "_*.png"  # after a face's number: all its part files in CelebAMask-HQ
 MAX_PACKED_BYTES = 400_000_000  # what one packed picture may unpack to
 
 
@@ -109,8 +111,25 @@ def load_rgb(path: str | os.PathLike) -> np.ndarray:
 
 
 def load_labels(path: str | os.PathLike) -> np.ndarray:
-    """A label map as uint8 (H, W), wherever it lies; as `images.load_labels`, but whatever fails is an ImageError."""
-    return _load(images.load_labels, Path(path))
+    """A label map as uint8 (H, W), wherever it lies; as `images.load_labels`, but whatever fails is an ImageError.
+
+    A name that ends in `ALL_PARTS` stands for a face's part files of CelebAMask-HQ, which are joined.
+    """
+    path = Path(path)
+    if not path.name.endswith(ALL_PARTS):
+        return _load(images.load_labels, path)
+    start = path.name.removesuffix(ALL_PARTS)
+    files = {name: path.with_name(f"{start}_{name}.png") for name in masks.CLASSES[1:]}
+    parts = {name: _load(_load_part, file) for name, file in files.items() if size_of(file) >= 0}
+    try:
+        return masks.join_parts(parts)
+    except masks.MaskError as error:
+        raise images.ImageError(f"{path}: {error}") from None
+
+
+def _load_part(source: BinaryIO | Path, *, name: str) -> np.ndarray:
+    with Image.open(source) as picture:
+        return np.asarray(picture.convert("L"))
 
 
 def without_padding(image: np.ndarray, path: str | os.PathLike) -> np.ndarray:

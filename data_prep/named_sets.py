@@ -10,7 +10,7 @@ from data_prep import files, names
 from data_prep.errors import DataPrepError, printable
 from data_prep.found import Candidate, Collection, LayoutOptions
 from data_prep.sides import with_made
-from data_prep.tree import Picture, Tree
+from data_prep.tree import PARTS_FOLDER, Picture, Tree
 from s2f_utils.datasets import COLUMNS, DataError, read_manifest
 
 FS2K_TERMS = "FS2K: for research; see its repository (DengPingFan/FS2K)"
@@ -120,9 +120,16 @@ def collect_celeba(tree: Tree, options: LayoutOptions) -> Collection:
                 "train" if original < CELEBA_VAL else "val" if original < CELEBA_TEST else "test"
             )
     for photo in sorted(photos, key=lambda picture: int(picture.stem)):
-        found.pairs.append(
-            Candidate(None, photo, "celebamask-hq", split_of.get(int(photo.stem), ""), f"celeba-hq-{photo.stem}")
+        number = int(photo.stem)
+        folder = tree.parts.get(number)
+        mask = folder and Picture(
+            folder / f"{number:05d}{files.ALL_PARTS}", folder.relative_to(tree.root).parts, "mask"
         )
+        found.pairs.append(
+            Candidate(None, photo, "celebamask-hq", split_of.get(number, ""), f"celeba-hq-{number}", mask=mask)
+        )
+    if tree.parts and (lacking := sum(pair.mask is None for pair in found.pairs)):
+        found.notes.append(f"{lacking} photos have no parts in {PARTS_FOLDER}: no maps are written")
     if split_of:
         found.notes.append(f"the split is CelebA's, by {_CELEBA_MAPPING}")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,8 @@ from data_prep import files, names
 from data_prep.errors import DataPrepError, explain, printable
 
 _SKIPPED_FOLDERS = ("__MACOSX",)
+_PART = re.compile(r"(\d{5})_[a-z_]+\.png")  # of a face, in CelebAMask-HQ
+PARTS_FOLDER = "CelebAMask-HQ-mask-anno"
 _ARCHIVES = (".tar", ".gz", ".tgz", ".rar", ".7z")
 MAX_SHOWN = 12
 
@@ -43,8 +46,8 @@ class Picture:
 
 @dataclass
 class Tree:
-    """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, and the
-    files called manifest.csv.
+    """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, the
+    files called manifest.csv, and, of CelebAMask-HQ, the folder that holds a face's parts by the face's number.
     """
 
     root: Path
@@ -52,6 +55,7 @@ class Tree:
     others: Counter[str] = field(default_factory=Counter)
     given: Path = Path()
     manifests: list[Path] = field(default_factory=list)
+    parts: dict[int, Path] = field(default_factory=dict)
 
     def on_side(self, side: str) -> list[Picture]:
         return [picture for picture in self.pictures if picture.side == side]
@@ -124,7 +128,9 @@ def _list_archive(archive: Path, tree: Tree) -> None:
 
 
 def _add(tree: Tree, path: Path, folder: tuple[str, ...]) -> None:
-    if files.is_picture(path.name):
+    if PARTS_FOLDER in folder and (part := _PART.fullmatch(path.name)):
+        tree.parts[int(part[1])] = path.parent
+    elif files.is_picture(path.name):
         tree.pictures.append(_placed(path, folder))
     elif not path.name.startswith("."):
         if path.name == "manifest.csv":

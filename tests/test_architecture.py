@@ -63,8 +63,8 @@ ALLOWED = {
     },
 }  # fmt: skip
 DATA_PREP_MAY = {
-    "", "background", "cleanup", "config", "datasets", "domain", "download", "duplicates", "faces", "images", "pages",
-    "sketches", "synthetic", "weights",
+    "", "background", "cleanup", "config", "datasets", "domain", "download", "duplicates", "faces", "images", "masks",
+    "pages", "sketches", "synthetic", "weights",
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from data_prep.__main__ import main
 from data_prep.copies import make_copies
 from data_prep.feret import read_name
 from data_prep.recipe import PairTask, Recipe, make_pair
-from s2f_utils import faces, images, sketches
+from s2f_utils import faces, images, masks, sketches
 from s2f_utils.datasets import read_manifest
 from s2f_utils.synthetic import draw_face
 from tests.test_data_prep import by_split, put, read
@@ -132,6 +132,31 @@ def test_celebamask_photos_are_split_as_celeba_is(tmp_path, drawn, capsys):
     (root / "CelebA-HQ-to-CelebA-mapping.txt").unlink()
     make_pairs(root, tmp_path / "other", size_px=64, progress=True)
     assert "not CelebA's, and may divide people" in capsys.readouterr().out
+
+
+def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys):
+    root = put_celeba(tmp_path / "CelebAMask-HQ", drawn)
+    folder = root / "CelebAMask-HQ-mask-anno" / "0"
+    for n, face in enumerate(drawn[:6]):
+        for label in np.unique(face.mask)[1:]:
+            part = np.repeat(((face.mask == label) * 255).astype(np.uint8)[..., None], 3, 2)  # as distributed: RGB
+            images.save(folder / f"{n:05d}_{masks.CLASSES[label]}.png", part)
+    out = make_pairs(root, tmp_path / "out", size_px=SIZE).parent
+    for n, face in enumerate(drawn[:6]):
+        np.testing.assert_array_equal(images.load_labels(out / "masks" / f"{n}.png"), face.mask)
+    with zipfile.ZipFile(tmp_path / "CelebAMask-HQ.zip", "w") as packed:
+        for path in root.rglob("*.*"):
+            packed.write(path, path.relative_to(tmp_path).as_posix())
+    other = make_pairs(tmp_path / "CelebAMask-HQ.zip", tmp_path / "other", size_px=SIZE).parent
+    assert (other / "masks" / "3.png").read_bytes() == (out / "masks" / "3.png").read_bytes()
+    for part in folder.glob("00004_*"):
+        part.unlink()
+    make_pairs(root, tmp_path / "third", size_px=SIZE, progress=True)
+    assert "1 photos have no parts" in capsys.readouterr().out and not (tmp_path / "third" / "masks").exists()
+    images.save(folder / "00004_skin.png", np.zeros((8, 8), np.uint8))
+    images.save(folder / "00004_hair.png", np.zeros((9, 8), np.uint8))
+    make_pairs(root, tmp_path / "fourth", size_px=SIZE)
+    assert not (tmp_path / "fourth" / "masks" / "4.png").exists()
 
 
 def test_person_face_sketches_are_known_by_their_name(tmp_path, drawn):
