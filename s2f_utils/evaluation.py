@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from s2f_utils import duplicates, images, metrics, runtime
+from s2f_utils import duplicates, images, masks, metrics, runtime
 from s2f_utils.datasets import DataError, Manifest, Pair
 from s2f_utils.inference import Translator
 
@@ -64,15 +64,32 @@ def cell(name: str, interval: metrics.Interval) -> str:
 
 
 def load_pairs(pairs: Sequence[Pair], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3)."""
+    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
+    in CelebAMask-HQ's colours.
+    """
+    columns = _columns(direction)
     both = []
     for pair in pairs:
-        if pair.sketch is None or pair.photo is None:
-            raise DataError(f"pair {pair.id} has only one picture: scoring needs both")
-        both.append([images.resize(images.load_rgb(p), size_px) for p in (pair.sketch, pair.photo)])
+        if lacking := [name for name in columns if getattr(pair, name) is None]:
+            raise DataError(f"pair {pair.id} has no {lacking[0]}: scoring needs both")
+        both.append([_shown(getattr(pair, name), name, size_px) for name in columns])
     stacked = np.asarray(both, dtype=np.uint8).reshape(len(both), 2, size_px, size_px, 3)
-    sketches, photos = stacked[:, 0], stacked[:, 1]
-    return (sketches, photos) if direction == "sketch-to-photo" else (photos, sketches)
+    return stacked[:, 0], stacked[:, 1]
+
+
+def _columns(direction: str) -> tuple[str, str]:
+    """The manifest's columns of inputs and outputs."""
+    given, _, made = direction.partition("-to-")
+    known = {"sketch": "sketch", "map": "mask", "photo": "photo"}
+    if given not in known:
+        raise DataError(f"a model that reads {given} is not scored: give one that reads sketches, maps or photos")
+    return known[given], known[made]
+
+
+def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
+    if column == "mask":
+        return masks.resize_picture(masks.colour(images.load_labels(path)), size_px)
+    return images.resize(images.load_rgb(path), size_px)
 
 
 def evaluate(
@@ -92,7 +109,7 @@ def evaluate(
     DataError when the split is empty, or when one of its photos is among the training photos.
     """
     rows = manifest.split(split)
-    pairs = [row for row in rows if row.sketch and row.photo]
+    pairs = [row for row in rows if all(getattr(row, name) for name in _columns(translator.direction))]
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
     refuse_leaks(manifest, split)
@@ -154,7 +171,9 @@ def trivial_outputs(
     manifest: Manifest, split: str, inputs: np.ndarray, size_px: int, direction: str
 ) -> dict[str, np.ndarray]:
     """The trivial rows for a split's inputs, learned from at most 1,000 training pairs; {} for the training split."""
-    train = [pair for pair in manifest.split("train") if pair.sketch and pair.photo][:MAX_TRAIN_FOR_TRIVIAL]
+    columns = _columns(direction)
+    train = [pair for pair in manifest.split("train") if all(getattr(pair, name) for name in columns)]
+    train = train[:MAX_TRAIN_FOR_TRIVIAL]
     if not train or split == "train":
         return {}
     return metrics.trivial_predictions(*load_pairs(train, size_px, direction), inputs)
@@ -186,8 +205,9 @@ def _photo(pair: Pair) -> np.ndarray:
 
 def trivial_labels(direction: str) -> dict[str, str]:
     """The trivial rows' labels; for photo → sketch the two domains are swapped."""
-    if direction == "sketch-to-photo":
-        return dict(metrics.TRIVIAL_ROWS)
+    if direction != "photo-to-sketch":
+        given = direction.partition("-to-")[0]
+        return {key: label.replace("sketch", given) for key, label in metrics.TRIVIAL_ROWS.items()}
     return {
         "sketch": "the photo itself",
         "mean": "mean of the training sketches",

@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from s2f_utils import checkpoints, images, models, runtime, weights
-from s2f_utils.config import DIRECTIONS
+from s2f_utils import checkpoints, images, masks, models, runtime, weights
+from s2f_utils.config import DIRECTIONS, TO_FACES
 
 MODES = ("deterministic", "paper")
 VALUES = ("signed", "unit")
@@ -83,15 +83,21 @@ class Translator:
     meta: dict[str, Any] = field(default_factory=dict)
     values: str = "signed"
 
+    @property
+    def reads_map(self) -> bool:
+        """Whether what goes in is a 19-class map."""
+        return self.direction == "map-to-photo"
+
     def translate(self, image: np.ndarray, *, mode: str = "deterministic", fit: str | None = None) -> np.ndarray:
-        """One picture, uint8 (H, W, 3) of any size → its translation, uint8, with the same aspect ratio.
+        """One picture, uint8 (H, W, 3) of any size → its translation, uint8, with the same aspect ratio; for a model
+        that reads maps, class numbers, uint8 (H, W), or a picture in CelebAMask-HQ's colours.
 
         The network works on a square of `size_px`. "stretch" (as most pairs are prepared) squeezes the picture into
         it and back; "pad" keeps proportions, continues the paper's colour to a square, and crops the result back. The
         result's longer side is `size_px`, for the network adds no detail beyond that (less where the network was
         trained on padded pictures and this one is smaller: it is not enlarged).
         """
-        image = np.asarray(image)
+        image = masks.picture_of(image) if self.reads_map else np.asarray(image)
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
         if min(image.shape[:2]) < 16:
@@ -100,6 +106,13 @@ class Translator:
             )
         height, width = image.shape[:2]
         fit = fit or self.fit
+        if self.reads_map:
+            if fit != "stretch":
+                raise ValueError("a map is stretched to a square, never padded: leave fit out")
+            square = masks.resize_picture(image, self.size_px)
+            out = self.translate_batch(square[None], mode=mode)[0]
+            _, _, width, height = images.content_box((height, width), self.size_px, enlarge=True)
+            return np.asarray(Image.fromarray(out).resize((width, height), Image.Resampling.BICUBIC))
         as_trained = fit == self.fit == "pad"
         if fit == "stretch":
             square = images.resize(image, self.size_px, "stretch")
@@ -188,12 +201,17 @@ def load(
     Raises FileNotFoundError, CheckpointError, UnknownNetworkError, also for a discriminator, or ValueError for a
     direction that is missing or not the model's.
     """
-    if direction not in (None, *DIRECTIONS):
+    if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
     path = find_generator(model, direction)
     net, meta = checkpoints.load_network(path)
+    if net.name == "stylegan2":
+        raise models.UnknownNetworkError(
+            f"{path}: is a StyleGAN2, which draws faces from chance alone: give a pSp model that begins with it (s2f"
+            " train psp), or open it with styles.load"
+        )
     if not hasattr(net, "multiple_px"):
         raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
     if getattr(net, "adds_detail", False):

@@ -116,6 +116,11 @@ def resize(labels: np.ndarray, size_px: int, how: str = "nearest") -> np.ndarray
     return np.asarray(Image.fromarray(labels).resize((size_px, size_px), ways[how]))
 
 
+def resize_picture(picture: np.ndarray, size_px: int) -> np.ndarray:
+    """A map in its colours at another size, uint8 (H, W, 3) → (size_px, size_px, 3), without new colours."""
+    return np.asarray(Image.fromarray(picture).resize((size_px, size_px), Image.Resampling.NEAREST))
+
+
 def outlines(labels: np.ndarray) -> np.ndarray:
     """The map as a line drawing: uint8 (H, W), white paper, black where two classes meet."""
     _check(labels)

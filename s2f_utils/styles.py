@@ -71,11 +71,11 @@ class Faces:
             raise ValueError(f"this model reads a {self.reads}, but {given} was given")
         size = self.net.encoder.input_px
         if self.reads == "map":
-            squares = [_nearest(masks.picture_of(picture), size)]
+            squares = [masks.resize_picture(masks.picture_of(picture), size)]
         else:
             squares = [images.resize(_picture(picture, self.reads), size, "stretch")]
         if labels is not None:
-            squares.append(_nearest(masks.picture_of(labels), size))
+            squares.append(masks.resize_picture(masks.picture_of(labels), size))
         x = torch.cat([images.to_tensor(square[None]) for square in squares], 1).to(self.precision.device)
         return self.net.encode(self.precision.images(x))
 
@@ -157,8 +157,3 @@ def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
     if masks.is_coloured(picture):
         raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")
     return picture
-
-
-def _nearest(picture: np.ndarray, size_px: int) -> np.ndarray:
-    rows, columns = (np.arange(size_px) * side // size_px for side in picture.shape[:2])
-    return picture[rows][:, columns]
