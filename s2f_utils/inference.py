@@ -105,14 +105,14 @@ class Translator:
                 f"a picture of {image.shape[1]}x{image.shape[0]} pixels shows no face: 16 pixels are the least"
             )
         height, width = image.shape[:2]
-        fit = fit or self.fit
         if self.reads_map:
-            if fit != "stretch":
+            if fit == "pad":
                 raise ValueError("a map is stretched to a square, never padded: leave fit out")
             square = masks.resize_picture(image, self.size_px)
             out = self.translate_batch(square[None], mode=mode)[0]
             _, _, width, height = images.content_box((height, width), self.size_px, enlarge=True)
             return np.asarray(Image.fromarray(out).resize((width, height), Image.Resampling.BICUBIC))
+        fit = fit or self.fit
         as_trained = fit == self.fit == "pad"
         if fit == "stretch":
             square = images.resize(image, self.size_px, "stretch")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from s2f_utils import checkpoints, datasets, models
+from s2f_utils import checkpoints, datasets, images, inference, masks, models
 from s2f_utils.config import ConfigError, resolve
+from s2f_utils.evaluation import evaluate
 from s2f_utils.tracking import read_log
 from s2f_utils.training import ada
 from s2f_utils.training.loop import train
@@ -198,3 +201,23 @@ def test_the_distance_of_a_judge_sees_what_changed():
     styles = torch.zeros(3, 10, 16)
     styles[:, 0, :9] = 1.0
     assert style_norm(styles, torch.zeros(10, 16)).item() == pytest.approx(math.sqrt(9))
+
+
+def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_path):
+    run = begin(manifest, tmp_path / "runs", "psp", init=faces, direction="map-to-photo")
+    train(run, progress=False)
+    model = inference.load(run.folder, "cpu")
+    assert model.direction == "map-to-photo" and model.size_px == 32
+    result = evaluate(model, manifest, tmp_path / "scores", metric_names=("ssim", "l1"), progress=False)
+    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["direction"] == "map-to-photo"
+    assert result.labels["sketch"] == "the map itself" and result.pictures["input"].shape[1:] == (32, 32, 3)
+    pair = manifest.split("test")[0]
+    labels = images.load_labels(pair.mask)
+    found = model.translate(labels)
+    assert found.shape == (32, 32, 3) and np.array_equal(found, model.translate(masks.colour(labels)))
+    with pytest.raises(masks.MaskError, match="palette has not"):
+        model.translate(images.load_rgb(pair.photo))
+    with pytest.raises(models.UnknownNetworkError, match="draws faces from chance alone"):
+        inference.load(faces, "cpu")
+    with pytest.raises(ValueError, match="goes map-to-photo, not sketch-to-photo"):
+        inference.load(run.folder, "cpu", direction="sketch-to-photo")
