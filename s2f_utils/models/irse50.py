@@ -49,6 +49,16 @@ class Bottleneck(nn.Module):
         return self.shortcut_layer(x) + self.res_layer(x)
 
 
+def ir_body() -> nn.Sequential:
+    """The 24 blocks of all stages: (N, 64, H, W) → (N, 512, H/16, W/16)."""
+    blocks, before = [], 64
+    for channels, number in STAGES:
+        for place in range(number):
+            blocks.append(Bottleneck(before, channels, 2 if place == 0 else 1))
+            before = channels
+    return nn.Sequential(*blocks)
+
+
 class IRSE50(nn.Module):
     """A face of 112 px, (N, 3, 112, 112) in [-1, 1] → its feature (N, 512), of length 1."""
 
@@ -56,12 +66,7 @@ class IRSE50(nn.Module):
         super().__init__()
         self.args: dict[str, Any] = {}
         self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
-        blocks, before = [], 64
-        for channels, number in STAGES:
-            for place in range(number):
-                blocks.append(Bottleneck(before, channels, 2 if place == 0 else 1))
-                before = channels
-        self.body = nn.Sequential(*blocks)
+        self.body = ir_body()
         side = INPUT_PX // 2 ** len(STAGES)
         self.output_layer = nn.Sequential(
             nn.BatchNorm2d(512), nn.Dropout(), nn.Flatten(), nn.Linear(512 * side * side, 512), nn.BatchNorm1d(512)

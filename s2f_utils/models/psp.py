@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.masks import PALETTE
-from s2f_utils.models.irse50 import STAGES, Bottleneck
+from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
 
 INPUT_PX = 256
@@ -63,12 +63,7 @@ class PSPEncoder(nn.Module):
         self.input_layer = nn.Sequential(
             nn.Conv2d(in_channels, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64)
         )
-        blocks, before = [], 64
-        for channels, number in STAGES:
-            for place in range(number):
-                blocks.append(Bottleneck(before, channels, 2 if place == 0 else 1))
-                before = channels
-        self.body = nn.Sequential(*blocks)
+        self.body = ir_body()
         sizes = [16 if n < COARSE else 32 if n < MIDDLE else 64 for n in range(num_styles)]
         self.styles = nn.ModuleList(StyleBlock(512, 512, size, 512) for size in sizes)
         self.latlayer1 = nn.Conv2d(256, 512, 1)
