@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from s2f_utils.masks import PALETTE
 from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
+from s2f_utils.models.twostage import grey_of
 
 INPUT_PX = 256
 COARSE, MIDDLE = 3, 7  # styles 0–2 are read from the coarsest map, 3–6 from the middle one, the rest from the finest
@@ -218,7 +219,7 @@ class PSP(nn.Module):
         parts = []
         if self.reads != "map":
             picture = F.interpolate(x[:, :3], size, mode="bilinear", antialias=True, align_corners=False)
-            parts.append(picture if self.reads == "photo" else 0.5 + 0.5 * _grey(picture))
+            parts.append(picture if self.reads == "photo" else 0.5 + 0.5 * grey_of(picture))
         if self.reads.endswith("map"):
             parts.append(self.one_hot(F.interpolate(x[:, -3:], size, mode="nearest")))
         return torch.cat(parts, 1)
@@ -241,8 +242,3 @@ class PSP(nn.Module):
             if args is not None and decoder is not None:
                 return {"kind": kind, "encoder": args, "decoder": decoder}
         return None
-
-
-def _grey(picture: Tensor) -> Tensor:
-    weights = picture.new_tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
-    return (picture * weights).sum(1, keepdim=True)

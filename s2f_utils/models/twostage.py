@@ -17,9 +17,10 @@ EASE = 0.2  # of 2: light on black is light on a dark grey
 MOST_COLOUR = 0.08  # of 2: ten grey levels
 
 
-def _grey(picture: Tensor) -> Tensor:
+def grey_of(picture: Tensor) -> Tensor:
+    """The grey of pictures, (N, 3, H, W) → (N, 1, H, W), float32; ITU-R BT.601."""
     red, green, blue = picture.float().split(1, dim=1)
-    return 0.299 * red + 0.587 * green + 0.114 * blue  # ITU-R BT.601
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def on_colours(base: Tensor, added: Tensor) -> Tensor:
@@ -28,8 +29,8 @@ def on_colours(base: Tensor, added: Tensor) -> Tensor:
     Its grey part is light and shade, stronger where a colour is strong, so that skin stays skin and hair stays hair; of
     its colours ten grey levels are left: opponents that look at colours ask for speckles otherwise.
     """
-    base, grey = base.clamp(-1, 1), _grey(added)
-    tone = (base + 1 + EASE) / (_grey(base) + 1 + EASE)
+    base, grey = base.clamp(-1, 1), grey_of(added)
+    tone = (base + 1 + EASE) / (grey_of(base) + 1 + EASE)
     return grey * tone + MOST_COLOUR * torch.tanh((added - grey) / MOST_COLOUR)
 
 
