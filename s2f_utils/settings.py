@@ -215,6 +215,8 @@ class PSPConfig(TrainConfig):
     lambda_lpips: float = 0.8  # weight of LPIPS, or of the distance of the discriminator's features
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
+    mixing: float = 0.0  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
+    mix_from: int = 8  # the first of those styles; published for many answers to one drawing: 8 of 18
     lr_g: float = 1e-4  # Adam's learning rate for the encoder
     beta1: float = 0.95  # Adam's momentum
     beta2: float = 0.999  # Adam's second decay rate
@@ -399,6 +401,12 @@ def _validate_psp(config: PSPConfig, need: Callable[[bool, str], None]) -> None:
         need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
     for name in ("lambda_l2", "lambda_lpips", "lambda_id", "lambda_w"):
         need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    need(0 <= config.mixing <= 1, f"mixing must be between 0 and 1, got {config.mixing}")
+    layers = 2 * size.bit_length() - 4
+    need(
+        not config.mixing or 0 < config.mix_from < layers,
+        f"mix_from must be from 1 to {layers - 1} for a generator of {size} px, got {config.mix_from}",
+    )
     is_map = config.direction in ("map-to-photo", "both-to-photo")
     moved = config.flip or config.rotate_deg or config.shift_px or config.shear_deg or config.scale or config.elastic
     need(

@@ -156,11 +156,13 @@ def test_settings_of_a_gan_that_cannot_work_are_refused():
         resolve("psp", "fast", {"direction": "map-to-photo", "flip": 0.5})
     with pytest.raises(ConfigError, match="styles of 512 values"):
         resolve("psp", "full", {"style_dim": 128})
+    with pytest.raises(ConfigError, match="mix_from must be from 1 to 7 for a generator of 32 px, got 8"):
+        resolve("psp", "fast", {"mixing": 0.5})
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo"])
 def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
-    options = {"method": "psp", "init": faces, "direction": direction}
+    options = {"method": "psp", "init": faces, "direction": direction, "mixing": 0.5, "mix_from": 5}
     given = checkpoints.load_network(faces / "generator.safetensors")[0]
     whole = begin(manifest, tmp_path / "whole", **options)
     psp = whole.model.net_g
@@ -176,6 +178,19 @@ def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
     assert net.name == "psp" and net.reads == {"both": "sketch and map"}.get(first, first)
     assert meta["direction"] == direction and meta["size_px"] == 32
     assert not any("look like" in event.get("text", "") for event in read_log(whole.folder)[1])
+
+
+def test_psp_leaves_the_later_styles_of_some_faces_to_chance(manifest, faces, tmp_path):
+    method = begin(manifest, tmp_path, "psp", init=faces, mixing=0.5, mix_from=5).model
+    torch.manual_seed(0)
+    styles = torch.randn(64, 8, 16)
+    assert torch.equal(method.mixed(styles, 0.0), styles)
+    mixed = method.mixed(styles, 0.5)
+    assert torch.equal(mixed[:, :5], styles[:, :5])
+    changed = (mixed[:, 5:] != styles[:, 5:]).all((1, 2))
+    assert 20 < changed.sum() < 44 and torch.equal(mixed[~changed], styles[~changed])
+    assert torch.equal(mixed[changed, 5], mixed[changed, 7])  # one draw for all layers, another for each face
+    assert len(mixed[changed, 5].unique(dim=0)) == changed.sum()
 
 
 def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):

@@ -34,6 +34,7 @@ class PSP(Method):
         "lambda_lpips": Range(0.0, 10.0),
         "lambda_id": Range(0.0, 10.0),
         "lambda_w": Range(0.0, 0.1),
+        "mixing": Range(0.0, 1.0),
     }
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
@@ -79,7 +80,8 @@ class PSP(Method):
         losses, detached.
         """
         styles = self.net_g.encode(a)  # (B, L, D)
-        fake_b = self.net_g.decoder(styles, input_is_latent=True, randomize_noise=False)
+        mixed = self.mixed(styles, live["mixing"]) if self.config.mixing else styles
+        fake_b = self.net_g.decoder(mixed, input_is_latent=True, randomize_noise=False)
         fake_b = F.adaptive_avg_pool2d(fake_b, b.shape[-1]) if fake_b.shape[-1] > b.shape[-1] else fake_b
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
         loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
@@ -92,6 +94,16 @@ class PSP(Method):
             loss = loss + live["lambda_id"] * losses["loss_id"]
         self.descend(loss, self.opt_g)
         return {name: value.detach() for name, value in losses.items()}
+
+    def mixed(self, styles: Tensor, share: float) -> Tensor:
+        """Styles (B, L, D), a share of the faces with styles by chance from layer `mix_from` on: what the encoder says
+        on the layers before must then hold under any colours.
+        """
+        chance = torch.randn(len(styles), styles.shape[2]).to(styles.device)
+        chosen = (torch.rand(len(styles)) < share).to(styles.device)
+        late = torch.arange(styles.shape[1], device=styles.device) >= self.config.mix_from
+        drawn = self.net_g.decoder.map(chance)[:, None].to(styles.dtype)
+        return torch.where((chosen[:, None] & late[None])[..., None], drawn, styles)
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Sketches, maps, or both; the faces; and the photos."""
