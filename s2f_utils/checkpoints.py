@@ -113,12 +113,7 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     if path.suffix == ".safetensors":
         tensors, meta = _read_safetensors(path)
     else:
-        tensors, meta = load_torch_file(path), {}
-        for key in ("state_dict", "net_g"):
-            if isinstance(tensors, Mapping) and isinstance(tensors.get(key), Mapping):
-                tensors = tensors[key]
-        if not isinstance(tensors, Mapping):
-            raise CheckpointError(f"{path}: holds a {type(tensors).__name__}, not a state dict")
+        tensors, meta = _state_dict(load_torch_file(path), path), {}
     try:
         if "network" in meta:  # ours: a state dict alone does not say how much dropout there was
             net = models.build(meta["network"], **meta["args"])
@@ -129,6 +124,23 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         raise CheckpointError(f"{path}: its weights do not fit what its header says ({error})") from None
     except models.UnknownNetworkError as error:
         raise models.UnknownNetworkError(f"{path}: {error}") from None
+
+
+def _state_dict(held: Any, path: Path) -> Mapping[str, Tensor]:
+    """The network's state dict in what a file holds, as pix2pix, pSp and rosinality's StyleGAN2 wrap theirs."""
+    tensors = held
+    for key in ("state_dict", "net_g", "g_ema"):
+        if isinstance(tensors, Mapping) and isinstance(tensors.get(key), Mapping):
+            tensors = tensors[key]
+    if not isinstance(tensors, Mapping):
+        raise CheckpointError(f"{path}: holds a {type(tensors).__name__}, not a state dict")
+    if "decoder.input.input" in tensors and "latent_avg" not in tensors:  # pSp keeps the mean style beside the weights
+        num_styles = sum(key.startswith("encoder.") and key.endswith(".linear.weight") for key in tensors)
+        style_dim = tensors["decoder.style.1.weight"].shape[0]
+        mean = held.get("latent_avg")
+        mean = mean if isinstance(mean, Tensor) else torch.zeros(style_dim)
+        tensors = {**tensors, "latent_avg": mean.expand(num_styles, style_dim).clone()}
+    return tensors
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

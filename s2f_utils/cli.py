@@ -1,4 +1,4 @@
-"""The command line: s2f train | translate | evaluate | leaderboard | weights."""
+"""The command line: s2f train | translate | faces | evaluate | leaderboard | weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s2f_utils import cli_faces
 from s2f_utils.config import DIRECTIONS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ EPILOG = """examples:
   s2f translate drawing.jpg
   s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
   s2f translate runs/0004-cyclegan-demo portrait.jpg --direction photo-to-sketch
+  s2f faces sketch-to-face-64 drawing.png --num 8
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
 
 Data sets are made by 'python -m data_prep'; see its --help."""
@@ -97,6 +99,8 @@ def parser() -> argparse.ArgumentParser:
         "--align", action="store_true", help="find the face and cut it out first (the result is a square)"
     )
 
+    cli_faces.add_parser(commands)
+
     evaluate = commands.add_parser(
         "evaluate", help="score a trained network on pairs", formatter_class=raw,
         description="SSIM, PSNR, MSE, L1 and L2 norm with 95 % intervals, beside the trivial answers.",
@@ -142,10 +146,10 @@ def parser() -> argparse.ArgumentParser:
     board.add_argument("--direction", default="sketch-to-photo", choices=DIRECTIONS)
 
     fetch = commands.add_parser(
-        "weights", help="list or fetch the weights that some metrics need", formatter_class=raw,
+        "weights", help="list or fetch the weights that some metrics and models need", formatter_class=raw,
         description="Without a name, list the weights and whether they are here. With names, fetch them.",
     )  # fmt: skip
-    fetch.add_argument("names", nargs="*", metavar="NAME", help="name of weights, or all")
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="name of weights, or all that metrics need")
     return top
 
 
@@ -428,7 +432,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     translator = load(args.model, args.device, direction=args.direction)
     if args.out:
         out = Path(args.out)
-    elif args.model in weights.SHIPPED:  # nothing is written where the project is installed
+    elif args.model in weights.model_names():  # nothing is written where the project is installed
         out = _free_folder(Path("runs"), f"evaluation-{args.model}-{args.split}")
     else:
         out = _free_folder(find_generator(args.model).parent, f"evaluation-{args.split}")
@@ -483,7 +487,8 @@ def run_weights(args: argparse.Namespace) -> int:
     """`s2f weights`."""
     from s2f_utils import weights
 
-    names = list(weights.WEIGHTS) if args.names == ["all"] else args.names
+    of_metrics = [name for name, entry in weights.WEIGHTS.items() if not entry.network]
+    names = of_metrics if args.names == ["all"] else args.names
     for name in names:
         if not weights.shipped(name):
             weights.entry_of(name)
@@ -503,6 +508,7 @@ def run_weights(args: argparse.Namespace) -> int:
 _RUN = {
     "train": run_train,
     "translate": run_translate,
+    "faces": cli_faces.run,
     "evaluate": run_evaluate,
     "leaderboard": run_leaderboard,
     "weights": run_weights,

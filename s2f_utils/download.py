@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 13  # what is lost, at most, when a server falls silent
 RETRY_STATUS = (408, 425, 429, 500, 502, 503, 504)
 MAX_WAIT_S = 30.0
+WEB_PAGE_BYTES = 1 << 16  # of a web page that came instead of a file, to find out what it says
+QUOTA = (b"Quota exceeded", b"Too many users have viewed or downloaded this file")  # Google Drive's
 
 
 class DownloadError(ValueError):
@@ -35,7 +37,7 @@ def fetch(
     url: str,
     path: str | os.PathLike,
     *,
-    sha256: str,
+    sha256: str | None,
     size: int | None = None,
     timeout_s: float = 30.0,
     attempts: int = 5,
@@ -44,8 +46,9 @@ def fetch(
 ) -> Path:
     """Fetch `url` into the file `path`, unless it is there already.
 
-    sha256: the content's, 64 hexadecimal digits; what differs from it is never kept under `path`. size: in bytes, where
-        known, so that a wrong file is noticed before it is fetched. timeout_s: how long the server may stay silent.
+    sha256: the content's, 64 hexadecimal digits; what differs from it is never kept under `path`; None where nobody
+        published it. size: in bytes, where known, so that a wrong file is noticed before it is fetched. timeout_s: how
+        long the server may stay silent.
     attempts: tries in a row that bring nothing; a try that brings bytes does not count. on_bytes: called with the
         number of bytes that came. session: one `requests.Session` for many files of a server.
 
@@ -55,7 +58,7 @@ def fetch(
     """
     path = Path(path)
     if path.exists():
-        if path.is_file() and sha256_of(path) == sha256:
+        if path.is_file() and (sha256 is None or sha256_of(path) == sha256):
             return path
         raise DownloadError(f"{path}: is there, but is not the file of {url}: move it away and run this again")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +80,7 @@ def _fetch_all(url, partial, sha256, size, timeout_s, attempts, report, session)
         try:
             if not (size and before == size):
                 _fetch_rest(session, url, partial, size, timeout_s, report)
-            found = sha256_of(partial)
+            found = sha256 and sha256_of(partial)
             if found == sha256:
                 return
             continued = before > 0
@@ -117,6 +120,8 @@ def _fetch_rest(session, url, partial, size, timeout_s, report) -> None:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with session.get(url, headers=headers, stream=True, timeout=timeout_s) as answer:
         if answer.status_code == 416:
+            if answer.headers.get("Content-Range") == f"bytes */{have}":  # all of it is here
+                return
             raise _Restart
         if answer.status_code in RETRY_STATUS:
             raise requests.ConnectionError(f"the server answers {answer.status_code} {answer.reason}")
@@ -125,6 +130,11 @@ def _fetch_rest(session, url, partial, size, timeout_s, report) -> None:
                 f"{url}: the server answers {answer.status_code} {answer.reason}: check the address in a browser"
             )
         if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
+            if any(text in answer.raw.read(WEB_PAGE_BYTES, decode_content=True) for text in QUOTA):
+                raise DownloadError(
+                    f"{url}: Google Drive's quota for this file is used up (too many downloads): try again within a"
+                    " day, or open the address in a browser where you are signed in to Google"
+                )
             raise DownloadError(
                 f"{url}: the server sent a web page instead of the file (a login, a limit, or a moved address): open"
                 " the address in a browser"

@@ -149,11 +149,13 @@ def generator_file(direction: str | None = None) -> str:
 
 
 def find_generator(model: str | Path, direction: str | None = None) -> Path:
-    """The checkpoint that a person means by `model`: the name of shipped weights, a file, or a run folder's generator,
-    of a run that learned both directions the one that goes in `direction`.
+    """The checkpoint that a person means by `model`: the name of shipped or published weights (which are downloaded
+    now), a file, or a run folder's generator, of a run that learned both directions the one that goes in `direction`.
 
-    Raises FileNotFoundError, saying what a run folder should hold.
+    Raises FileNotFoundError, saying what a run folder should hold, or WeightsError.
     """
+    if str(model) in weights.model_names() and not weights.shipped(str(model)):
+        return weights.get(str(model))
     path = weights.shipped(str(model)) or Path(model)
     if str(model) in weights.SHIPPED and not path.is_file():
         raise FileNotFoundError(f"{model}: its weights are not in this version: give a model of your own")
@@ -166,7 +168,7 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     if not path.exists():
         raise FileNotFoundError(
             f"{path}: no such model: give a run folder, a"
-            f" .safetensors or .pth file, or one of {', '.join(weights.SHIPPED)}"
+            f" .safetensors or .pth file, or one of {', '.join(weights.model_names())}"
         )
     return path
 
@@ -181,7 +183,7 @@ def ways_of(run: str | Path) -> tuple[str, ...]:
 def is_model(name: str | Path) -> bool:
     """Whether this names a model rather than pictures: shipped weights, a file of weights, or a run folder."""
     path = Path(name)
-    if str(name) in weights.SHIPPED or path.suffix in (".safetensors", ".pth", ".pt"):
+    if str(name) in weights.model_names() or path.suffix in (".safetensors", ".pth", ".pt"):
         return True
     return (path / "generator.safetensors").is_file() or (path / "resume.pt").is_file()
 
@@ -212,6 +214,10 @@ def load(
             f"{path}: is a StyleGAN2, which draws faces from chance alone: give a pSp model that begins with it (s2f"
             " train psp), or open it with styles.load"
         )
+    if getattr(net, "direction", None) == "both-to-photo":
+        raise models.UnknownNetworkError(
+            f"{path}: reads a sketch and a map at once: open it with styles.load, or give it both (s2f faces)"
+        )
     if not hasattr(net, "multiple_px"):
         raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
     if getattr(net, "adds_detail", False):
@@ -234,7 +240,7 @@ def load(
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
     """Which way a model goes: as its file says, else as a person does."""
-    known = meta.get("direction")
+    known = meta.get("direction") or getattr(net, "direction", None)
     if known and asked and known != asked:
         raise ValueError(f"{model}: goes {known}, not {asked}: leave the direction out, or choose another model")
     if not known and not asked and net.name in GO_EITHER_WAY:
@@ -262,6 +268,6 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
         else:
             raise FileNotFoundError(
                 f"{item}: no such picture or folder; nor a model, which comes first: a run folder, a .safetensors or"
-                f" .pth file, or one of {', '.join(weights.SHIPPED)}"
+                f" .pth file, or one of {', '.join(weights.model_names())}"
             )
     return found

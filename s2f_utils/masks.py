@@ -5,10 +5,13 @@ Shapes: H, W pixels; maps are uint8 (H, W) with numbers of `CLASSES`. The left e
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
+
+from s2f_utils import images
 
 # CelebAMask-HQ's order (Lee et al. 2020); each part is painted over those before it. BiSeNet's face parser, which is
 # widely used, has another order.
@@ -95,6 +98,22 @@ def picture_of(picture: np.ndarray) -> np.ndarray:
     if picture.ndim == 3 and (picture[..., :1] == picture).all() and picture.max() < len(CLASSES):
         picture = picture[..., 0]  # class numbers that were read as a grey picture
     return colour(picture if picture.ndim == 2 else from_colours(picture[..., :3]))
+
+
+def load(path: str | os.PathLike) -> np.ndarray:
+    """A map from its file, of class numbers or in the data set's colours: uint8 (H, W).
+
+    Raises FileNotFoundError, ImageError where it is no picture, or MaskError where it is no map.
+    """
+    try:
+        labels = images.load_labels(path)
+        _check(labels)
+        return labels
+    except (images.ImageError, MaskError) as error:
+        picture = images.load_rgb(path)  # a picture in colours, or one whose palette holds them
+        if not is_coloured(picture):
+            raise MaskError(f"{path}: not a map of CelebAMask-HQ's classes ({error})") from None
+        return from_colours(picture)
 
 
 def one_hot(labels: np.ndarray, num: int = len(CLASSES)) -> np.ndarray:

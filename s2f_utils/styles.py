@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2f_utils import checkpoints, images, masks, models, runtime
+from s2f_utils import checkpoints, domain, images, masks, models, runtime
 from s2f_utils.inference import find_generator
 from s2f_utils.models.psp import COARSE, MIDDLE
 
@@ -50,11 +50,36 @@ class Faces:
         return self.decoder.num_layers
 
     def layers(self, which: str) -> range:
-        """The layers of a level: "coarse", "middle" or "fine"."""
+        """The layers of a level: "coarse", "middle" or "fine". Raises ValueError for any other."""
         ends = {"coarse": (0, COARSE), "middle": (COARSE, MIDDLE), "fine": (MIDDLE, self.num_layers)}
         if which not in ends:
             raise ValueError(f"which must be one of {', '.join(ends)}, got {which!r}")
         return range(*ends[which])
+
+    def layers_of(self, text: str) -> range:
+        """The layers that a person names: a level as in `layers`, or numbers from 0, "5-9" or "4"."""
+        first, _, last = text.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            return self.layers(text)
+        chosen = range(int(first), int(last or first) + 1)
+        if not chosen or chosen[-1] >= self.num_layers:
+            raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {text}")
+        return chosen
+
+    def advice(self, picture: np.ndarray) -> str:
+        """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; "" if all is well."""
+        if self.reads in ("", "map"):
+            return ""
+        look = domain.look(_picture(picture, self.reads))
+        if min(picture.shape[:2]) < domain.LOOKS_PX and look.coloured < domain.COLOURED_FROM:
+            return ""  # lines that are drawn so small are tones
+        kind = look.kind
+        drawn = kind in ("drawing", "faint", "inverted")
+        if self.reads == "photo":
+            return "this looks like a drawing, but this model reads photos: choose one for sketches" if drawn else ""
+        if kind == "photo":
+            return "this looks like a photo, but this model reads sketches: draw it first (photo-to-sketch does)"
+        return "" if kind == "drawing" else domain.ADVICE[kind]
 
     @torch.inference_mode()
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> Tensor:
@@ -108,7 +133,8 @@ class Faces:
         layers = list(layers)
         if layers and not 0 <= min(layers) <= max(layers) < self.num_layers:
             raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {min(layers)} to {max(layers)}")
-        styles = styles.expand(max(len(styles), len(others)), -1, -1).clone()
+        num = len(others) if len(styles) == 1 else len(styles)
+        styles = styles.expand(num, -1, -1).clone()
         styles[:, layers] = torch.lerp(
             styles[:, layers], others.to(styles)[:, layers].expand_as(styles[:, layers]), strength
         )
@@ -153,7 +179,10 @@ def load(model: str | Path, device: str = "auto", precision: str = "float32") ->
 def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}")
+        raise ValueError(
+            f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads any file as"
+            " that, and lays what is transparent on white paper"
+        )
     if masks.is_coloured(picture):
         raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")
     return picture

@@ -21,7 +21,11 @@ class WeightsError(ValueError):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms."""
+    """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
+
+    Where nobody published a SHA-256 it is empty and the size is rounded: such a file is checked when it is loaded.
+    network: whether it is a model of faces, to be used by name, rather than a part of a metric.
+    """
 
     name: str
     file_name: str
@@ -30,8 +34,20 @@ class WeightsFile:
     sha256: str
     licence: str
     what: str
+    network: bool = False
 
 
+def _official_psp(name: str, file_name: str, drive_id: str, what: str, *mirrors: str) -> WeightsFile:
+    """A file of pixel2style2pixel's authors, who keep theirs in Google Drive and published no digests."""
+    drive = f"https://drive.usercontent.google.com/download?id={drive_id}&export=download&confirm=t"
+    terms = (
+        "code MIT (Richardson et al.), but learned from CelebAMask-HQ and FFHQ and with NVIDIA's StyleGAN2 inside:"
+        " non-commercial use only"
+    )
+    return WeightsFile(name, file_name, (drive, *mirrors), 1_200_000_000, "", terms, what, network=True)
+
+
+PSP_MIRROR = "https://huggingface.co/trysem/pixel2style2pixel/resolve/main/"
 WEIGHTS: dict[str, WeightsFile] = {
     entry.name: entry
     for entry in (
@@ -98,6 +114,26 @@ WEIGHTS: dict[str, WeightsFile] = {
             "MIT (TreB1eN's InsightFace_Pytorch), trained on MS-Celeb-1M faces that were collected without consent",
             "IR-SE50 ArcFace features of faces, for the identity score",
         ),
+        _official_psp(
+            "psp-sketch",
+            "psp_celebs_sketch_to_face.pt",
+            "1lB7wk7MwtdxL-LL4Z_T76DuCfk00aSXA",
+            "pSp, from a sketch to a face of 1024 px",
+            PSP_MIRROR + "psp_celebs_sketch_to_face.pt",
+        ),
+        _official_psp(
+            "psp-map",
+            "psp_celebs_seg_to_face.pt",
+            "1VpEKc6E6yG3xhYuZ0cq8D2_1CbT0Dstz",
+            "pSp, from a segmentation map to a face of 1024 px",
+        ),
+        _official_psp(
+            "psp-photo",
+            "psp_ffhq_encode.pt",
+            "1bMTNWkh5LArlaWSc_wa8VKyq2V42T2z0",
+            "pSp, from a photo to the styles of a face of 1024 px",
+            PSP_MIRROR + "psp_ffhq_encode.pt",
+        ),
     )
 }
 
@@ -126,6 +162,11 @@ def shipped(name: str) -> Path | None:
     return SHIPPED_FOLDER / f"{name}.safetensors" if name in SHIPPED else None
 
 
+def model_names() -> list[str]:
+    """The models that can be used by name: our own, and published ones that are downloaded when they are used."""
+    return [*SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.network)]
+
+
 def entry_of(name: str) -> WeightsFile:
     """What is known of the weights of this name. Raises WeightsError for an unknown one."""
     if name not in WEIGHTS:
@@ -152,7 +193,7 @@ def find(name: str) -> Path | None:
     for place in places():
         path = place / entry.file_name
         if path.is_file():
-            if path.stat().st_size != entry.size or sha256_of(path) != entry.sha256:
+            if entry.sha256 and (path.stat().st_size != entry.size or sha256_of(path) != entry.sha256):
                 raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
             return path
     return None
@@ -187,14 +228,18 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     failed_at, message = _failed.get((name, target), (-RETRY_AFTER_S, ""))
     if time.monotonic() - failed_at < RETRY_AFTER_S and message:
         raise WeightsError(message)
-    about = f"{entry.size / 2**20:.1f} MB): {entry.what}; licence: {entry.licence}"
+    about = f"{entry.size / 1e6:,.1f} MB): {entry.what}; licence: {entry.licence}"
     print(f"downloading {entry.file_name} ({about}", file=sys.stderr)
+    known = {"sha256": entry.sha256, "size": entry.size} if entry.sha256 else {"sha256": None}
     reasons = []
     with tqdm(total=entry.size, unit="B", unit_scale=True, disable=entry.size < SHOW_PROGRESS_FROM) as bar:
         for url in entry.urls:
             try:
                 options = {"timeout_s": timeout_s, "attempts": attempts, "on_bytes": bar.update}
-                return fetch(url, target, sha256=entry.sha256, size=entry.size, **options)
+                path = fetch(url, target, **known, **options)
+                if not entry.sha256:
+                    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
+                return path
             except DownloadError as error:
                 reasons.append(str(error))
     message = (

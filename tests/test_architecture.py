@@ -22,7 +22,7 @@ ALLOWED = {
     "images": set(),
     "losses": set(),
     "viz": set(),
-    "masks": set(),
+    "masks": {"images"},
     "synthetic": {"synthetic_parts"},
     "synthetic_parts": {"synthetic"},
     "augment": set(),
@@ -46,7 +46,7 @@ ALLOWED = {
     "drawing_widgets": {"candidates", "drawings", "images"},
     "candidates": {"checkpoints", "drawings", "images", "inference", "models", "runtime", "weights"},
     "translate": {"candidates", "drawings", "images"},
-    "styles": {"checkpoints", "images", "inference", "masks", "models", "runtime"},
+    "styles": {"checkpoints", "domain", "images", "inference", "masks", "models", "runtime"},
     "evaluation": {"datasets", "duplicates", "images", "inference", "masks", "metrics", "runtime"},
     "leaderboard": {"datasets", "evaluation", "images", "leaderboard_page", "metrics", "runtime"},
     "leaderboard_page": {"images", "leaderboard", "metrics", "pages", "viz"},
@@ -57,9 +57,10 @@ ALLOWED = {
         "losses", "metrics", "models", "runtime", "tracking", "viz",
     },
     "widgets": {"images", "live"},
+    "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},
     "cli": {
-        "candidates", "config", "datasets", "domain", "drawings", "evaluation", "faces", "images", "inference",
-        "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
+        "candidates", "cli_faces", "config", "datasets", "domain", "drawings", "evaluation", "faces", "images",
+        "inference", "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
     },
 }  # fmt: skip
 DATA_PREP_MAY = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import threading
@@ -49,7 +50,7 @@ class Server(BaseHTTPRequestHandler):
         if asked:
             start, headers = self.part(asked)
             if start >= len(CONTENT):
-                return self.answer(b"", 416)
+                return self.answer(b"", 416, Content_Range=f"bytes */{len(CONTENT)}")
             return self.answer(CONTENT[start:], 206, **headers)
         return self.answer(CONTENT)
 
@@ -75,6 +76,12 @@ class Server(BaseHTTPRequestHandler):
 
     def serve_loop(self, asked, hit):
         self.answer(b"", 302, Location="/loop/file.bin")
+
+    def serve_quota(self, asked, hit):
+        text = (
+            "<title>Google Drive - Quota exceeded</title>Too many users have viewed or downloaded this file recently."
+        )
+        self.answer(text.encode(), Content_Type="text/html; charset=utf-8")
 
     def serve_page(self, asked, hit):
         self.answer(b"<html>Please log in</html>", Content_Type="text/html; charset=utf-8")
@@ -257,6 +264,37 @@ def test_weights_are_downloaded_into_the_cache(server, tmp_path, monkeypatch, ca
     monkeypatch.setitem(weights.WEIGHTS, "w", gone)
     with pytest.raises(weights.WeightsError, match=r"web page.*name that folder in S2F_WEIGHTS"):
         weights.get("w")
+
+
+def test_weights_without_a_published_digest_are_fetched_whole_and_their_digest_is_said(
+    server, tmp_path, monkeypatch, capsys
+):
+    urls = (f"{server}/quota/x", f"{server}/cut/file.bin")
+    entry = weights.WeightsFile("w", "file.bin", urls, 300_000, "", "MIT", "a test", network=True)
+    monkeypatch.setitem(weights.WEIGHTS, "w", entry)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    assert "w" in weights.model_names() and not weights.shipped("w")
+    assert weights.get("w").read_bytes() == CONTENT
+    assert f"that of what came is {DIGEST}" in capsys.readouterr().err
+    assert weights.find("w") == tmp_path / "sketch-to-face" / "file.bin"
+    weights.find("w").unlink()
+    partial = tmp_path / "sketch-to-face" / "file.bin.partial"
+    partial.write_bytes(CONTENT)  # complete, but not renamed any more
+    again = dataclasses.replace(entry, urls=(f"{server}/good/file.bin",))
+    monkeypatch.setitem(weights.WEIGHTS, "w", again)
+    assert weights.get("w").read_bytes() == CONTENT
+    weights.find("w").unlink()
+    monkeypatch.setitem(weights.WEIGHTS, "w", dataclasses.replace(entry, urls=urls[:1]))
+    with pytest.raises(weights.WeightsError, match="Google Drive's quota for this file is used up"):
+        weights.get("w")
+
+
+def test_the_published_psp_models_are_named_with_terms_and_fetched_only_when_asked_for():
+    for name in ("psp-sketch", "psp-map", "psp-photo"):
+        entry = weights.WEIGHTS[name]
+        assert name in weights.model_names() and "non-commercial" in entry.licence
+        assert re.match(r"https://drive\.usercontent\.google\.com/download\?id=[\w-]{33}&", entry.urls[0])
 
 
 def test_many_files_are_fetched_at_once_and_one_that_is_gone_does_not_stop_them(server, tmp_path, capsys):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from s2f_utils import checkpoints, masks, models, styles
+from s2f_utils import checkpoints, cli, images, inference, masks, models, styles
 from s2f_utils.synthetic import draw_face
 
 SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
@@ -25,9 +26,10 @@ def load(tmp_path_factory):
             encoder = {"in_channels": channels, "num_styles": 8, "style_dim": 16, "input_px": 32}
             net = models.build("psp", kind="small", encoder=encoder, decoder=SMALL)
         path = folder / f"{reads or 'faces'}.safetensors"
-        checkpoints.save_generator(path, net, {"direction": "sketch-to-photo"})
+        checkpoints.save_generator(path, net, {"direction": getattr(net, "direction", "noise-to-photo")})
         return styles.load(path, "cpu")
 
+    make.folder = folder
     return make
 
 
@@ -111,6 +113,91 @@ def test_maps_go_through_colours_planes_and_sizes():
     noisy[:10] += 3
     with pytest.raises(masks.MaskError, match="use PNG, not JPEG"):
         masks.from_colours(noisy)
+
+
+@pytest.mark.parametrize("mean", ["one", "each", "none"])
+def test_a_file_as_psps_authors_save_theirs_is_read_with_its_mean_style(load, tmp_path, mean):
+    net = load("map").net
+    net.latent_avg.copy_(torch.randn(8, 16) if mean == "each" else torch.randn(16).expand(8, -1))
+    weights = {key: value for key, value in net.state_dict().items() if key != "latent_avg"}
+    held = {"state_dict": weights, "opts": {"output_size": 32, "label_nc": 19}}
+    if mean != "none":
+        held["latent_avg"] = net.latent_avg if mean == "each" else net.latent_avg[0].clone()
+    torch.save(held, tmp_path / "official.pt")
+    found, _ = checkpoints.load_network(tmp_path / "official.pt")
+    assert found.name == "psp" and found.direction == "map-to-photo"
+    assert torch.equal(found.latent_avg, torch.zeros(8, 16) if mean == "none" else net.latent_avg)
+    assert inference.load(tmp_path / "official.pt", "cpu").direction == "map-to-photo"
+    assert styles.load(tmp_path / "official.pt", "cpu").reads == "map"
+
+
+def test_a_generator_as_rosinality_saves_it_is_read(load, tmp_path):
+    net = load("").net
+    torch.save({"g_ema": net.state_dict(), "latent_avg": torch.zeros(16), "d": {}}, tmp_path / "stylegan2.pt")
+    found, _ = checkpoints.load_network(tmp_path / "stylegan2.pt")
+    assert found.name == "stylegan2" and torch.equal(found.style[1].weight, net.style[1].weight)
+
+
+def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):
+    face = draw_face(5, size_px=256)
+    sketch = np.repeat(face.sketch[..., None], 3, 2)
+    reader = load("sketch")
+    small = [np.repeat(draw_face(seed, size_px=64).sketch[..., None], 3, 2) for seed in range(10)]
+    assert [reader.advice(picture) for picture in small] == 10 * [""]
+    assert reader.advice(sketch) == "" and "reads sketches: draw it first" in reader.advice(face.photo)
+    assert "reads photos" in load("photo").advice(sketch) and load("photo").advice(face.photo) == ""
+    with pytest.raises(ValueError, match="reads a sketch, but a segmentation map was given"):
+        reader.encode(masks.colour(face.mask))
+    with pytest.raises(ValueError, match="lays what is transparent on white paper"):
+        reader.encode(np.zeros((32, 32, 4), np.uint8))
+    with pytest.raises(masks.MaskError, match="palette has not"):
+        load("map").encode(face.photo)
+    load("sketch and map")
+    with pytest.raises(models.UnknownNetworkError, match="reads a sketch and a map at once"):
+        inference.load(load.folder / "sketch and map.safetensors", "cpu")
+    Image.fromarray(face.mask).save(tmp_path / "numbers.png")
+    Image.fromarray(masks.colour(face.mask)).save(tmp_path / "colours.png")
+    assert np.array_equal(masks.load(tmp_path / "numbers.png"), face.mask)
+    assert np.array_equal(masks.load(tmp_path / "colours.png"), face.mask)
+    Image.fromarray(face.photo).save(tmp_path / "photo.png")
+    with pytest.raises(masks.MaskError, match="not a map of CelebAMask-HQ's classes"):
+        masks.load(tmp_path / "photo.png")
+
+
+def test_faces_on_the_command_line(load, tmp_path, capsys):
+    for reads in ("", "sketch", "map", "sketch and map"):
+        load(reads)
+    face, out = draw_face(5, size_px=64), tmp_path / "out"
+    Image.fromarray(face.sketch).save(tmp_path / "drawing.png")
+    Image.fromarray(face.mask).save(tmp_path / "map.png")
+    Image.fromarray(face.photo).save(tmp_path / "photo.png")
+
+    def s2f(name, *more):
+        model = str(load.folder / f"{name}.safetensors")
+        return cli.main(["faces", model, *map(str, more), "--device", "cpu", "--out", str(out)])
+
+    assert s2f("faces", "--num", 3) == 0 and len(list(out.glob("seed-0-face-*.png"))) == 3
+    assert Image.open(out / "seed-0-faces.png").size == (3 * 36 + 4, 40)
+    assert s2f("sketch", tmp_path / "drawing.png", "--num", 2, "--layers", "5-7") == 0
+    found = [images.load_rgb(out / f"drawing-{name}.png") for name in ("face", "face-1", "face-2")]
+    assert not np.array_equal(found[0], found[1]) and not np.array_equal(found[1], found[2])
+    assert s2f("sketch", tmp_path / "drawing.png", "--num", 2, "--layers", "5-7") == 0  # and nothing is overwritten
+    assert np.array_equal(images.load_rgb(out / "drawing-face-1-2.png"), found[1])
+    assert s2f("map", tmp_path / "map.png", "--num", 0) == 0
+    assert s2f("sketch and map", tmp_path / "drawing.png", "--map", tmp_path / "map.png", "--num", 1) == 0
+    capsys.readouterr()
+    assert s2f("sketch", tmp_path / "photo.png", "--num", 0) == 0
+    assert "photo.png: this looks like a photo, but this model reads sketches" in capsys.readouterr().err
+    for more, message in (
+        ((tmp_path / "drawing.png", "--layers", "9"), "layers go from 0 to 7, got 9"),
+        ((tmp_path / "drawing.png", "--layers", "all"), "which must be one of coarse, middle, fine"),
+        ((tmp_path / "drawing.png", "--psi", "3"), "--psi must be from 0 to 2"),
+        ((tmp_path / "drawing.png", "--map", tmp_path / "map.png"), "reads a sketch, but a sketch and a map was given"),
+        (("--map", tmp_path / "map.png"), "--map belongs to one sketch"),
+    ):
+        assert s2f("sketch", *more) == 2
+        assert message in capsys.readouterr().err
+    assert s2f("map", tmp_path / "photo.png") == 2 and "not a map" in capsys.readouterr().err
 
 
 def test_planes_in_the_network_are_those_of_the_map():

@@ -203,6 +203,11 @@ class PSP(nn.Module):
         """What the encoder reads: "sketch", "map", "photo" or "sketch and map"."""
         return READS[self.encoder.args["in_channels"]]
 
+    @property
+    def direction(self) -> str:
+        """As a setting of training: "sketch-to-photo", "map-to-photo", "photo-to-photo" or "both-to-photo"."""
+        return f"{'both' if self.reads == 'sketch and map' else self.reads}-to-photo"
+
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encode(x), input_is_latent=True, randomize_noise=False)
 
