@@ -13,11 +13,12 @@ from PIL import Image
 from data_prep import files
 from data_prep.errors import printable
 from data_prep.recipe import halves
-from s2f_utils import faces, images, weights
+from s2f_utils import faces, images, masks, weights
 from s2f_utils.domain import LOOKS_PX, looks
 from s2f_utils.duplicates import perceptual_hash
 
 STRUCTURE_PX = LOOKS_PX  # pictures are compared at this size
+MAP_SHAPE_OFF = 0.03  # of a map's shape from its photo's
 LOOKS = 28  # numbers that tell drawings from photos
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
 
@@ -46,7 +47,8 @@ class PictureFacts:
     deviation of the grey values. paper: median grey value of the rim. ink: share of pixels on the other side of the
     middle than the rim. phash: as `perceptual_hash`. looks: (28,) float32. structure: gradients' orientations, float16.
     face: score and width as a share of the picture's width, None where none was found or looked for. turned: the
-    rotation in degrees, counterclockwise, after which a face was found that was not found upright.
+    rotation in degrees, counterclockwise, after which a face was found that was not found upright. map_problem: of the
+    photo's map, a kind of finding and what was seen. whole: the size with its padding.
     """
 
     error: str = ""
@@ -61,12 +63,33 @@ class PictureFacts:
     structure: np.ndarray | None = None
     face: tuple[float, float] | None = None
     turned: int = 0
+    map_problem: tuple[str, str] | None = None
+    whole: tuple[int, int] = (0, 0)
 
 
 def examine(subject: Subject) -> dict[str, PictureFacts]:
     """Look at a subject's pictures: {"sketch": …, "photo": …}, those that it has."""
     paths = {"sketch": subject.photo if subject.half else subject.sketch, "photo": subject.photo}
-    return {side: _examine_file(path, side, subject.half) for side, path in paths.items() if path}
+    seen = {side: _examine_file(path, side, subject.half) for side, path in paths.items() if path}
+    if subject.mask and "photo" in seen and not seen["photo"].error:
+        seen["photo"].map_problem = _problem_of_map(subject.mask, seen["photo"].whole)
+    return seen
+
+
+def _problem_of_map(path: str, size: tuple[int, int]) -> tuple[str, str] | None:
+    """The kind of finding and what was seen, None where all is well. size: the photo's, (width, height)."""
+    try:
+        found = files.as_map(path)
+    except (images.ImageError, OSError) as error:
+        return "unreadable", printable(str(error).removeprefix(f"{path}: "))
+    height, width = found.labels.shape
+    if abs(np.log(width / height * size[1] / size[0])) > MAP_SHAPE_OFF:
+        return "map_shape", f"{width}x{height}, its photo is {size[0]}x{size[1]}"
+    if found.coloured:
+        return "map_colours", "a picture in CelebAMask-HQ's colours"
+    if found.labels.max() >= len(masks.CLASSES):
+        return "map_labels", masks.unknown_labels(found.labels)
+    return None
 
 
 def _examine_file(path: str, side: str, half: str) -> PictureFacts:
@@ -74,7 +97,9 @@ def _examine_file(path: str, side: str, half: str) -> PictureFacts:
     try:
         content = files.read_bytes(Path(path))
         facts.digest = hashlib.sha256(content).hexdigest()
-        image = files.without_padding(files.load_rgb(path), path)
+        image = files.load_rgb(path)
+        facts.whole = image.shape[1::-1]
+        image = files.without_padding(image, path)
         facts.remarks = _remarks(content)
         _look(facts, image, side, half, path)
     except Exception as error:  # one strange picture must not end the examination of ten thousand

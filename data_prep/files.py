@@ -12,6 +12,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -117,7 +118,11 @@ def load_labels(path: str | os.PathLike) -> np.ndarray:
     """
     path = Path(path)
     if not path.name.endswith(ALL_PARTS):
-        return _load(images.load_labels, path)
+        try:
+            return _load(images.load_labels, path)
+        except images.ImageError as error:
+            hint = ": if these are the classes' colours, python -m data_prep doctor SRC --fix DIR writes class numbers"
+            raise images.ImageError(f"{error}{hint if 'got mode RGB' in str(error) else ''}") from None
     start = path.name.removesuffix(ALL_PARTS)
     files = {name: path.with_name(f"{start}_{name}.png") for name in masks.CLASSES[1:]}
     parts = {name: _load(_load_part, file) for name, file in files.items() if size_of(file) >= 0}
@@ -125,6 +130,28 @@ def load_labels(path: str | os.PathLike) -> np.ndarray:
         return masks.join_parts(parts)
     except masks.MaskError as error:
         raise images.ImageError(f"{path}: {error}") from None
+
+
+@dataclass(frozen=True)
+class Map:
+    """A label map, uint8 (H, W), and whether its file is a picture in CelebAMask-HQ's colours instead."""
+
+    labels: np.ndarray
+    coloured: bool
+
+
+def as_map(path: str | os.PathLike) -> Map:
+    """A label map from class numbers, or from a picture in CelebAMask-HQ's colours. Raises ImageError for any other."""
+    try:
+        return Map(load_labels(path), False)
+    except images.ImageError as error:
+        try:
+            picture = load_rgb(path)
+            if masks.is_coloured(picture):
+                return Map(masks.from_colours(picture), True)
+        except (images.ImageError, masks.MaskError):
+            pass
+        raise error
 
 
 def _load_part(source: BinaryIO | Path, *, name: str) -> np.ndarray:

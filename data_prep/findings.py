@@ -68,6 +68,17 @@ KINDS: dict[str, Kind] = {
         "name the folders with --sketches and --photos, or the --sketch-side",
         "nothing: name the sides first", False,
     ),
+    "map_colours": Kind(
+        "maps in colours instead of class numbers", True, "have them converted by --fix",
+        "they are written as class numbers", False
+    ),
+    "map_shape": Kind(
+        "maps of another shape than their photo", True, "crop both alike, or get the photo's own map", LEAVE_OUT
+    ),
+    "map_labels": Kind(
+        "maps with numbers that CelebAMask-HQ's classes have not", False,
+        "nothing where they only say where the person is; else renumber the classes", STAYS, False
+    ),
     "doubtful": Kind(
         "sketches that hardly fit their photo", False, "look at them; delete those of other people", STAYS, False
     ),
@@ -76,7 +87,7 @@ KINDS: dict[str, Kind] = {
     ),
 }  # fmt: skip
 # What --fix mends by changing the pictures; every other kind, except "kind", by leaving the pair out.
-CHANGES = ("inverted", "swapped", "turned")
+CHANGES = ("inverted", "swapped", "turned", "map_colours")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ NUM_IMPOSTORS = 400
 
 def judge_all(diagnosis: Diagnosis) -> None:
     """Add the findings of all tests to the diagnosis, and what could not be tested."""
-    for test in (_files, _shapes, _faces, _blank, _identities, _twins, _sides, _fit):
+    for test in (_files, _shapes, _faces, _blank, _identities, _twins, _sides, _fit, _maps):
         test(diagnosis)
 
 
@@ -231,6 +231,19 @@ def _sides(diagnosis: Diagnosis) -> None:
             side = next(iter(sides))
             other = "photo" if side == "sketch" else "sketch"
             _add(diagnosis, "wrong_side", n, (side,), f"looks like a {other}, not like a {side}")
+
+
+def _maps(diagnosis: Diagnosis) -> None:
+    problems = {
+        n: facts["photo"].map_problem
+        for n, facts in enumerate(diagnosis.facts)
+        if "photo" in facts and facts["photo"].map_problem
+    }
+    num_masks = sum(bool(subject.mask) for subject in diagnosis.subjects)
+    if len(problems) == num_masks and all("black and white" in detail for _, detail in problems.values()):
+        return  # where the person is: no maps, and not meant as such
+    for n, (kind, detail) in problems.items():
+        _add(diagnosis, kind, n, ("mask",), detail, drop=kind != "map_colours")
 
 
 def _fit(diagnosis: Diagnosis) -> None:

@@ -18,7 +18,7 @@ from data_prep.findings import KINDS
 from data_prep.found import LayoutOptions
 from data_prep.layouts import find_layout
 from data_prep.tree import scan
-from s2f_utils import duplicates, images
+from s2f_utils import duplicates, images, masks
 from s2f_utils.datasets import read_manifest
 from s2f_utils.synthetic import draw_face
 from tests.broken import FAULTS, Pair
@@ -153,6 +153,44 @@ def test_masks_padding_and_sources_stay_in_a_mended_set(tmp_path, capsys):
     assert len(mended.pairs) == 13 and all(pair.mask for pair in mended.pairs)
     assert mended.settings["fit"] == "pad" and {pair.source for pair in mended.pairs} == {"raw"}
     assert images.read_content_box(mended.pairs[0].photo) == (28, 16, 72, 96)
+
+
+def test_the_doctor_knows_maps_and_turns_colours_into_class_numbers_on_request(tmp_path, capsys):
+    for n in range(14):
+        face = draw_face(n, size_px=96)
+        labels = face.mask.copy()
+        if n == 3:
+            labels[:5] = 40
+        if n == 5:
+            labels = labels[:, 20:]
+        picture = masks.colour(labels) if n in (7, 8) else labels
+        for folder, made in (("sketches", face.sketch), ("photos", face.photo), ("masks", picture)):
+            images.save(tmp_path / "raw" / folder / f"{n:02d}.png", made)
+    (tmp_path / "raw" / "masks" / "09.png").write_bytes(b"\x89PNG no more")
+    make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, progress=False)
+    assert "07.png: a label map has one channel" in (said := capsys.readouterr().err)
+    assert said.count("doctor SRC --fix DIR writes class numbers") == 2
+    found = {f.id: f for f in diagnose(tmp_path / "raw", progress=False).findings}
+    assert {name: f.kind for name, f in found.items()} == {
+        "03": "map_labels",
+        "05": "map_shape",
+        "07": "map_colours",
+        "08": "map_colours",
+        "09": "unreadable",
+    }
+    assert "40" in found["03"].detail and found["05"].detail == "76x96, its photo is 96x96"
+    assert found["07"].files == ("masks/07.png",) and "not a label map" in found["09"].detail
+    assert run_doctor(tmp_path / "raw", fix=tmp_path / "mended", progress=False) == 0
+    assert "maps in colours instead of class numbers: 2" in capsys.readouterr().out
+    mended = {pair.id: pair for pair in read_manifest(tmp_path / "mended").pairs}
+    assert set(mended) == {f"{n:02d}" for n in range(14)} - {"05", "09"}
+    assert np.array_equal(images.load_labels(mended["07"].mask), draw_face(7, size_px=96).mask)
+    again = [f.kind for f in diagnose(tmp_path / "mended", progress=False).findings]
+    assert again == ["map_labels"]
+    for n in range(14):
+        person = np.where(draw_face(n, size_px=96).mask > 0, 255, 0).astype(np.uint8)
+        images.save(tmp_path / "raw" / "masks" / f"{n:02d}.png", person)  # where the person is, not a map of classes
+    assert diagnose(tmp_path / "raw", progress=False).findings == []
 
 
 def test_sides_that_are_exchanged_as_a_whole_stop_training(good, tmp_path):
