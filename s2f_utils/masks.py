@@ -161,4 +161,5 @@ def unknown_labels(labels: np.ndarray) -> str:
     found = np.unique(labels)
     if set(found.tolist()) <= {0, 255}:
         return "it is black and white, a part's picture or a mask of the person; join_parts makes a map of parts"
-    return f"its numbers are {', '.join(map(str, found[:8].tolist()))}{' …' if len(found) > 8 else ''}"
+    beyond = found[found >= len(CLASSES)].tolist()
+    return f"no class has the number {', '.join(map(str, beyond[:8]))}{' …' if len(beyond) > 8 else ''}"
