@@ -39,8 +39,8 @@ def add_parser(commands: Any) -> None:
     )
     faces.add_argument("--strength", type=float, default=1.0, help="of what is mixed in, from 0 to 1 (default: 1)")
     faces.add_argument(
-        "--layers", default="fine", metavar="NAME|A-B",
-        help="which styles come from chance: coarse, middle, fine (default), or numbers such as 5-9",
+        "--layers", default="open", metavar="NAME|A-B",
+        help="which styles come from chance: open (default: as the encoder learned it), coarse, middle, fine, or 5-9",
     )  # fmt: skip
     faces.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
 

@@ -17,6 +17,7 @@ from s2f_utils import checkpoints, domain, images, masks, models, runtime
 from s2f_utils.inference import find_generator
 from s2f_utils.models.psp import COARSE, MIDDLE
 
+PUBLISHED_MIX_FROM = 8
 # What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
 LEVELS = ("coarse", "middle", "fine")
 
@@ -56,8 +57,18 @@ class Faces:
             raise ValueError(f"which must be one of {', '.join(ends)}, got {which!r}")
         return range(*ends[which])
 
+    @property
+    def open_layers(self) -> range:
+        """The layers that an encoder leaves open, for many answers to one drawing: those that it was trained with, else
+        from the eighth on, as published (from the seventh on in generators below 256 px).
+        """
+        first = self.meta.get("mix_from") or (PUBLISHED_MIX_FROM if self.num_layers >= 14 else MIDDLE)
+        return range(int(first), self.num_layers)
+
     def layers_of(self, text: str) -> range:
-        """The layers that a person names: a level as in `layers`, or numbers from 0, "5-9" or "4"."""
+        """The layers that a person names: "open", a level as in `layers`, or numbers from 0, "5-9" or "4"."""
+        if text == "open":
+            return self.open_layers
         first, _, last = text.partition("-")
         if not (first.isdecimal() and (last or first).isdecimal()):
             return self.layers(text)
@@ -150,10 +161,10 @@ class Faces:
         layers: range | None = None,
         psi: float = 1.0,
     ) -> Tensor:
-        """`num` answers to one drawing: its styles (1, L, D), on the fine layers (or those given) mixed with those of
+        """`num` answers to one drawing: its styles (1, L, D), on the open layers (or those given) mixed with those of
         faces by chance, as pSp does for many answers; (num, L, D).
         """
-        return self.mix(styles, self.draw(num, seed, psi), layers or self.layers("fine"), strength)
+        return self.mix(styles, self.draw(num, seed, psi), layers or self.open_layers, strength)
 
     def between(self, one: Tensor, other: Tensor, num: int) -> Tensor:
         """`num` steps from one face to another, both with them: (1, L, D) twice → (num, L, D)."""

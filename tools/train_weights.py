@@ -18,6 +18,13 @@ from s2f_utils.training.run import finished, open_run
 
 # Drawings by hand have odd proportions: more bending than for pairs of one artist.
 WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}
+# The generator of faces-64, and the encoders' own settings.
+ENCODER = {
+    "size_px": 64, "load_size_px": 64, "encoder": "small", "decoder_px": 64, "style_dim": 128, "num_mlp": 4,
+    "width": 128, "channel_multiplier": 0.25, "perceptual": "discriminator", "batch_size": 16, "total_images": 150_000,
+    "constant_share": 0.5, "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0,
+    "mixing": 0.5, "mix_from": 6, "sample_every_images": 10_000, "num_samples": 12,
+}  # fmt: skip
 # name → method, data set, model to begin with, settings
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "sketch-to-photo-faithful": (
@@ -37,6 +44,8 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
          "width": 128, "channel_multiplier": 0.25, "augment_disc": "none", "r1_gamma": 0.2, "lambda_path": 0.0,
          "ema_half_life_images": 5_000.0, "flip": 0.5, "sample_every_images": 8_000, "num_samples": 12},
     ),
+    "sketch-to-face-64": ("psp", "faces", "faces-64", {"direction": "sketch-to-photo", **ENCODER}),
+    "map-to-face-64": ("psp", "faces", "faces-64", {"direction": "map-to-photo", **ENCODER}),
 }  # fmt: skip
 
 
@@ -68,9 +77,16 @@ def make(name: str, data: Path, runs: Path) -> Path:
     if begin:
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
     path = weights.shipped(name)
-    checkpoints.save_generator(path, net.half(), {k: v for k, v in meta.items() if k not in ("network", "args")})
+    if method == "stylegan2":  # pSp's losses look through its eyes
+        judge, about = checkpoints.load_network(trained / "discriminator.safetensors")
+        checkpoints.save_generator(path.with_name(f"{name}-discriminator.safetensors"), judge.half(), _notes(about))
+    checkpoints.save_generator(path, net.half(), _notes(meta))
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
     return path
+
+
+def _notes(meta: dict) -> dict:
+    return {key: value for key, value in meta.items() if key not in ("network", "args")}
 
 
 def main() -> None:

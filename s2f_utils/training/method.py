@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +79,11 @@ class Method(ABC):
     def generators(self) -> dict[str, nn.Module]:
         """The generators by the direction in which they go."""
         return {self.config.direction: self.net_g}
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What a saved generator says about itself beside its size and direction."""
+        return {}
 
     @property
     def kept(self) -> dict[str, nn.Module]:

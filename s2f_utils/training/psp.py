@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -69,6 +70,11 @@ class PSP(Method):
             _take(self.net_g, given, init)
         if "judge" in self.nets:
             _take(self.nets["judge"], checkpoints.load_network(find_judge(init))[0], init)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """From which style on the encoder leaves the face open, where it does."""
+        return {"mix_from": self.config.mix_from} if self.config.mixing else {}
 
     @property
     def kept(self) -> dict[str, nn.Module]:

@@ -121,6 +121,7 @@ class TrainingRun:
             "size_px": getattr(self.model, "out_px", self.config.size_px),
             "fit": self.data_settings.get("fit", "stretch"),
             "images_seen": self.images_seen,
+            **self.model.notes,
         }
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,0 +1,176 @@
+"""What the shipped StyleGAN2 and its encoders can do, on drawn faces that no training saw.
+
+`python benchmarks/psp_faces.py --data DATA/faces [--runs runs/psp-faces]`, DATA as in tools/train_weights.py. The
+generator: KID against 5,000 newly drawn faces, on the features of `segmenter.py`'s network, at several truncations,
+beside what 5,000 training faces reach; how like the nearest training faces eight of its faces are. The encoders, on 500
+test faces: whether the map of what they answer agrees with the map that was asked for, by that network, and how far
+hair, skin and background vary over eight seeds while the map stays. Sheets to look at are left in RUNS. Results:
+results/psp_faces.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import common
+import numpy as np
+import segmenter
+import torch
+from skimage.color import rgb2lab
+from torch import nn
+
+import data_prep
+from s2f_utils import checkpoints, datasets, duplicates, images, masks, styles, viz, weights
+from s2f_utils.metrics.distribution import kernel_distance
+from s2f_utils.metrics.pixel import ssim
+
+GENERATOR, ENCODERS = "faces-64", ("map-to-face-64", "sketch-to-face-64")
+NUM_KID, NUM_TEST, NUM_SEEDS = 5_000, 500, 8
+FRESH_SEED = 4321  # of faces that nothing was trained on
+PARTS = {"hair": ("hair",), "skin": ("skin", "nose"), "background": ("background",), "clothes": ("cloth",)}
+LEAST_PIXELS = 12  # of a part, for its colour
+
+
+@torch.inference_mode()
+def features(net: nn.Sequential, photos: np.ndarray) -> np.ndarray:
+    """The network's last features, mean and spread over a grid of 4 by 4: uint8 (N, S, S, 3) → float (N, 1536)."""
+    found = []
+    for start in range(0, len(photos), 32):
+        x = net[:-1](images.to_tensor(photos[start : start + 32]))
+        mean = nn.functional.adaptive_avg_pool2d(x, 4)
+        spread = (nn.functional.adaptive_avg_pool2d(x.square(), 4) - mean.square()).clamp_min(0).sqrt()
+        found.append(torch.cat([mean, spread], 1).flatten(1))
+    return torch.cat(found).double().numpy()
+
+
+def decoded(model: styles.Faces, w: torch.Tensor) -> np.ndarray:
+    """Faces of styles (N, L, D), in small batches."""
+    return np.concatenate([model.decode(part) for part in w.split(64)])
+
+
+def generator(net: nn.Sequential, manifest: datasets.Manifest, runs: Path) -> dict[str, Any]:
+    """KID at several truncations, nearest training faces, and sheets."""
+    model = styles.load(GENERATOR, "cpu")
+    size = model.size_px
+    fresh_set = data_prep.make_synthetic(runs / "fresh", num=NUM_KID, size_px=size, seed=FRESH_SEED)
+    fresh = photos_of(datasets.read_manifest(fresh_set).pairs, size)
+    known = photos_of(manifest.split("train"), size)
+    true = features(net, fresh)
+    spread = true.std(0) + 1e-9  # all features count alike
+    kid = {"5,000 training faces": kernel_distance(features(net, known[:NUM_KID]) / spread, true / spread)}
+    for psi in (1.0, 0.7, 0.5):
+        made = decoded(model, model.draw(NUM_KID, seed=1, psi=psi))
+        kid[f"made, truncation {psi:g}"] = kernel_distance(features(net, made) / spread, true / spread)
+    blurred = np.stack([images.resize(images.resize(p, size // 4), size) for p in fresh])
+    kid["the same faces at a quarter of the size"] = kernel_distance(features(net, blurred) / spread, true / spread)
+
+    many = decoded(model, model.draw(64, seed=2, psi=1.0))
+    images.save(runs / "64-faces.png", viz.sheet(list(many.reshape(8, 8, size, size, 3))), generated=True)
+    few = model.draw(8, seed=3, psi=1.0)
+    rows = [decoded(model, model.truncate(few, psi)) for psi in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    images.save(runs / "truncation.png", viz.sheet(rows), generated=True)
+    small = [duplicates.thumbnail(photo) for photo in known]
+    alike, nearest = {}, {}
+    others = photos_of(manifest.split("test")[:8], size)
+    for kind, faces in (("made", rows[-1]), ("test faces", others)):
+        found = [[duplicates.correlation(duplicates.thumbnail(face), thumb) for thumb in small] for face in faces]
+        alike[kind] = [round(float(max(row)), 3) for row in found]
+        nearest[kind] = known[[int(np.argmax(row)) for row in found]]
+    sheet = viz.sheet([rows[-1], nearest["made"], others, nearest["test faces"]])
+    images.save(runs / "nearest.png", sheet)
+    return {
+        "kid": {name: round(value, 5) for name, value in kid.items()},
+        "correlation_with_nearest_training_face": alike,
+        "a_copy_has_at_least": duplicates.SURE_CORRELATION,
+        "training": checkpoints.load_network(weights.shipped(GENERATOR))[1],
+    }
+
+
+def photos_of(pairs: list[datasets.Pair], size: int) -> np.ndarray:
+    """uint8 (N, S, S, 3)"""
+    return np.stack([images.resize(images.load_rgb(pair.photo), size) for pair in pairs])
+
+
+def colours(photos: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """The mean colour of a part, CIELAB (N, 3); NaN where there is too little of it."""
+    numbers = [masks.CLASSES.index(name) for name in names]
+    out = np.full((len(photos), 3), np.nan)
+    for n, (photo, label) in enumerate(zip(photos, labels, strict=True)):
+        place = np.isin(label, numbers)
+        if place.sum() >= LEAST_PIXELS:
+            out[n] = rgb2lab(photo[place][None])[0].mean(0)
+    return out
+
+
+def spread_of(found: np.ndarray) -> float:
+    """How far colours (K, N, 3) spread over K: the root of the summed variances, its mean over N, in CIELAB units."""
+    return float(np.nanmean(np.sqrt(np.var(found, axis=0, ddof=1).sum(-1))))
+
+
+def encoder(name: str, net: nn.Sequential, pairs: list, own: float, truth: dict[str, np.ndarray], runs: Path) -> dict:
+    """Agreement with the map, alone and over seeds, and how far the colours spread."""
+    model = styles.load(name, "cpu")
+    given = [masks.load(pair.mask) if model.reads == "map" else images.load_rgb(pair.sketch) for pair in pairs]
+    w = torch.cat([model.encode(picture) for picture in given])
+    answers = {"own": decoded(model, w)}
+    for seed in range(NUM_SEEDS):
+        late = model.draw(len(w), seed=1000 + seed, psi=1.0)
+        answers[f"seed {seed}"] = decoded(model, model.mix(w, late, model.open_layers))
+    labels = truth["labels"]
+    agree = {kind: segmenter.mean_iou(segmenter.read(net, made), labels)[0] for kind, made in answers.items()}
+    seeded = [kind for kind in answers if kind != "own"]
+    varied = {}
+    for part, names in PARTS.items():
+        over_seeds = np.stack([colours(answers[kind], labels, names) for kind in seeded])
+        over_people = colours(truth["photos"], labels, names)
+        people = over_people[~np.isnan(over_people[:, 0])]
+        varied[part] = {
+            "over_seeds": round(spread_of(over_seeds), 1),
+            "over_people": round(float(np.sqrt(np.var(people, axis=0, ddof=1).sum())), 1),
+        }
+    shown = [masks.colour(p) if model.reads == "map" else p for p in given[:12]]
+    rows = [np.stack(shown), truth["photos"][:12], *(made[:12] for made in answers.values())]
+    images.save(runs / f"{name}.png", viz.sheet(rows), generated=True)
+    _, each = segmenter.mean_iou(segmenter.read(net, answers["own"]), labels)
+    alike = [ssim(a, b) for a, b in zip(answers["own"], truth["photos"], strict=True)]
+    return {
+        "agreement": round(agree["own"], 4),
+        "share_of_the_networks_own": round(agree["own"] / own, 3),
+        "agreement_by_class": {part: round(value, 3) for part, value in each.items()},
+        "agreement_over_seeds": round(float(np.mean([agree[kind] for kind in seeded])), 4),
+        "share_over_seeds": round(float(np.mean([agree[kind] for kind in seeded])) / own, 3),
+        "open_layers": [model.open_layers.start, model.open_layers.stop - 1],
+        "colour_spread": varied,
+        "ssim_with_the_photo": round(float(np.mean(alike)), 4),
+        "training": checkpoints.load_network(weights.shipped(name))[1],
+    }
+
+
+def main() -> None:
+    """Measure and write results/psp_faces.json."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, default=Path("runs/psp-faces"))
+    args = parser.parse_args()
+    manifest = datasets.read_manifest(args.data)
+    size = styles.load(GENERATOR, "cpu").size_px
+    net = segmenter.trained(manifest, size, args.runs / "segmenter.pt")
+    pairs = manifest.split("test")[:NUM_TEST]
+    photos, labels = segmenter.load_faces(pairs, size)
+    own, by_class = segmenter.mean_iou(segmenter.read(net, photos), labels)
+    truth = {"photos": photos, "labels": labels}
+    results = {
+        "segmenter": {
+            "mean_iou": round(own, 4),
+            "by_class": {name: round(value, 3) for name, value in by_class.items()},
+        },
+        "generator": generator(net, manifest, args.runs),
+        **{name: encoder(name, net, pairs, own, truth, args.runs) for name in ENCODERS},
+    }
+    common.write("psp_faces", results)
+
+
+if __name__ == "__main__":
+    main()
