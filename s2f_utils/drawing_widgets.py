@@ -95,10 +95,11 @@ def click_face(drawing: np.ndarray) -> Any:
 
 
 def _uri(picture: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(_png(picture)).decode("ascii")
+    return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode("ascii")
 
 
-def _png(picture: np.ndarray) -> bytes:
+def png_bytes(picture: np.ndarray) -> bytes:
+    """A picture, uint8 (H, W, 3), as the content of a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
@@ -125,7 +126,7 @@ def detail_slider(pair: Pair, prepared: Prepared) -> Any:
 
     def draw(_change: object = None) -> None:
         box.picture = pair.translate(prepared.image, detail.value, seed.value, colours=colours.value)
-        shown.value = _png(box.picture)
+        shown.value = png_bytes(box.picture)
 
     for control in (detail, seed, colours):
         control.observe(draw, names="value")

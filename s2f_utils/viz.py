@@ -92,3 +92,58 @@ def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4) -> Figure:
                 axis.imshow(pictures[place])
         line[0].set_ylabel(name, fontsize=9)
     return figure
+
+
+Shapes = Sequence[tuple[str, tuple[int, ...]]]
+
+
+def psp_diagram(levels: Shapes, styles: Sequence[tuple[int, int]], layers: Shapes) -> Figure:
+    """An encoder, its pyramid, its styles, and the generator that they steer, as a drawing with the shapes.
+
+    levels: name and shape (C, H, W) of what goes in and of the encoder's maps, from fine to coarse. styles: for each
+    style the place in `levels` that it is read from, and the place in `layers` that it steers. layers: name and shape
+    of the generator's maps.
+    """
+    from matplotlib.figure import Figure
+
+    tall = max(len(styles), len(layers)) + 1
+    figure = Figure(figsize=(9, 0.42 * tall + 0.8), layout="constrained")
+    axis = figure.add_subplot()
+    places = {
+        "encoder": _column(axis, 0.0, levels, tall, "C0"),
+        "styles": _column(axis, 4.2, [(f"style {n}", ()) for n in range(len(styles))], tall, "C1"),
+        "generator": _column(axis, 7.2, layers, tall, "C2"),
+    }
+    pairs = [((0.0, places["encoder"][n]), (0.0, places["encoder"][n + 1])) for n in range(len(levels) - 1)]
+    pairs += [((7.2, places["generator"][n]), (7.2, places["generator"][n + 1])) for n in range(len(layers) - 1)]
+    for (x, start), (_, end) in pairs:
+        axis.annotate("", (x, end + 0.33), (x, start - 0.33), arrowprops={"arrowstyle": "->", "color": "0.4"})
+    pyramid = sorted({level for level, _ in styles})
+    for fine, coarse in zip(pyramid, pyramid[1:], strict=False):  # enlarged and added, from the coarsest up
+        ends = (-1.1, places["encoder"][fine]), (-1.1, places["encoder"][coarse])
+        curved = {"arrowstyle": "->", "color": "C0", "linestyle": "--", "connectionstyle": "arc3,rad=-0.6"}
+        axis.annotate("", *ends, arrowprops=curved)
+        axis.text(-1.75, np.mean([y for _, y in ends]), "×2, +", fontsize=8, color="C0", ha="center", va="center")
+    for n, (level, layer) in enumerate(styles):
+        y = places["styles"][n]
+        for start, end, colour in (
+            ((1.05, places["encoder"][level]), (3.75, y), "C0"),
+            ((4.65, y), (6.2, places["generator"][layer]), "C1"),
+        ):
+            axis.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": colour, "alpha": 0.6})
+    for x, name in ((0.0, "encoder and pyramid"), (4.2, "styles, added to the mean style"), (7.2, "generator")):
+        axis.text(x, tall - 0.2, name, ha="center", fontsize=9, weight="bold")
+    axis.set(xlim=(-2.0, 8.4), ylim=(-0.3, tall + 0.2))
+    axis.axis("off")
+    return figure
+
+
+def _column(axis: Any, x: float, boxes: Shapes, tall: int, colour: str) -> list[float]:
+    """Boxes with name and shape from top to bottom; returns their heights."""
+    step = (tall - 0.6) / max(1, len(boxes))
+    heights = [tall - 0.6 - step * (n + 0.5) for n in range(len(boxes))]
+    for y, (name, shape) in zip(heights, boxes, strict=True):
+        text = f"{name}  {'×'.join(map(str, shape))}" if shape else name
+        style = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour}
+        axis.text(x, y, text, ha="center", va="center", fontsize=8, bbox=style)
+    return heights

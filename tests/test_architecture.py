@@ -43,6 +43,7 @@ ALLOWED = {
     "inference": {"checkpoints", "config", "images", "masks", "models", "runtime", "weights"},
     "domain": {"cleanup"},
     "drawings": {"background", "cleanup", "domain", "faces", "images"},
+    "style_widgets": {"drawing_widgets", "images", "styles", "viz"},
     "drawing_widgets": {"candidates", "drawings", "images"},
     "candidates": {"checkpoints", "drawings", "images", "inference", "models", "runtime", "weights"},
     "translate": {"candidates", "drawings", "images"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -214,3 +216,34 @@ def test_planes_in_the_network_are_those_of_the_map():
         net(torch.zeros(1, 1, 32, 32))
     with pytest.raises(ValueError, match="take the encoder that was trained for it"):
         models.build("psp", kind="small", encoder={"num_styles": 10}, decoder=SMALL)
+
+
+def test_sliders_over_the_answers_to_one_drawing(load):
+    from s2f_utils import style_widgets
+
+    model, face = load("sketch"), draw_face(3, size_px=64)
+    drawing = np.repeat(face.sketch[..., None], 3, 2)
+    own = model.encode(drawing)
+    box = style_widgets.face_sliders(model, own, drawing)
+    assert box.layers.value == (7, 7) and np.array_equal(box.faces, model.decode(model.variants(own, 8)))
+    box.layers.value, box.seed.value, box.psi.value = (4, 7), 3, 0.5
+    wanted = model.decode(model.variants(own, 8, seed=3, layers=range(4, 8), psi=0.5))
+    assert np.array_equal(box.faces, wanted)
+    box.strength.value = 0.0
+    assert all(np.array_equal(made, model.decode(own)[0]) for made in box.faces)
+    box.noise.value = 2
+    assert np.array_equal(box.faces, model.decode(own.expand(8, -1, -1), noise=2))
+    png = next(child.value for child in box.children if getattr(child, "format", "") == "png")
+    assert Image.open(io.BytesIO(png)).size == (5 * 36 + 4, 2 * 36 + 4)
+
+
+def test_the_diagram_shows_every_map_and_every_style():
+    from s2f_utils import viz
+
+    levels = [("sketch", (1, 64, 64)), ("fine", (64, 16, 16)), ("coarse", (128, 4, 4))]
+    layers = [("constant", (128, 4, 4)), ("last", (16, 64, 64))]
+    figure = viz.psp_diagram(levels, [(2, 0), (2, 0), (1, 1)], layers)
+    said = [text.get_text() for text in figure.axes[0].texts]
+    assert {"sketch  1×64×64", "coarse  128×4×4", "style 2", "last  16×64×64", "×2, +"} <= set(said)
+    arrows = [text for text in figure.axes[0].texts if getattr(text, "arrow_patch", None)]
+    assert len(arrows) == 2 + 1 + 3 * 2 + 1  # down both columns, to and from three styles, up the pyramid
