@@ -66,6 +66,11 @@ def load_torch_file(path: str | os.PathLike) -> Any:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
+    if path.suffix == ".pkl":
+        raise CheckpointError(
+            f"{path}: a pickle, such as NVIDIA's of StyleGAN2, runs code when it is opened, and is not opened here:"
+            " docs/stylegan.md says how to convert it elsewhere"
+        )
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -178,6 +178,7 @@ class StyleGAN2Config(TrainConfig):
     width: int = 512  # most channels of a layer, in both networks
     channel_multiplier: float = 1.0  # channels from 64 px on: 2 in the paper's large models
     mixing: float = 0.9  # share of made photos whose styles come from two draws
+    noise_from_images: int = 0  # before so many images the noise has no say: small generators take it for detail
     augment_disc: str = "ada"  # what the discriminator is shown: ada, diff (DiffAugment), or none
     ada_target: float = 0.6  # how sure of real photos the discriminator should be
     ada_images: float = 500_000.0  # the augmentation's probability moves at most from 0 to 1 within so many images
@@ -383,7 +384,7 @@ def _validate_stylegan2(config: StyleGAN2Config, need: Callable[[bool, str], Non
     )
     for name in ("lr_g", "lr_d", "style_dim", "num_mlp", "width", "channel_multiplier", "ada_images"):
         need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
-    for name in ("lambda_gan", "r1_gamma", "r1_every", "lambda_path", "path_every"):
+    for name in ("lambda_gan", "r1_gamma", "r1_every", "lambda_path", "path_every", "noise_from_images"):
         need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
     need(0 <= config.mixing <= 1, f"mixing must be between 0 and 1, got {config.mixing}")
     need(-1 <= config.ada_target <= 1, f"ada_target must be from -1 to 1, got {config.ada_target}")

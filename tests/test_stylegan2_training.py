@@ -143,6 +143,22 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
         begin(none, tmp_path)
 
 
+def test_noise_has_no_say_before_it_may(manifest, tmp_path):
+    run = begin(manifest, tmp_path, noise_from_images=40)
+    weights = run.model.noise_weights
+    assert len(weights) == 7 and all(weight is not None for weight in weights)
+    strengths = []
+
+    class Look:
+        def on_step(self, run):
+            strengths.append(max(weight.abs().max().item() for weight in weights))
+
+    train(run, callbacks=[Look()], progress=False)
+    assert strengths[:4] == [0.0] * 4 and min(strengths[4:]) > 0  # 8 images a step
+    net = checkpoints.load_network(run.folder / "generator.safetensors")[0]
+    assert net.conv1.noise.weight.item() != 0
+
+
 def test_settings_of_a_gan_that_cannot_work_are_refused():
     for changes, message in (
         ({"batch_size": 6}, "multiple of 4"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pickle
 
 import numpy as np
 import pytest
@@ -138,6 +140,20 @@ def test_a_generator_as_rosinality_saves_it_is_read(load, tmp_path):
     torch.save({"g_ema": net.state_dict(), "latent_avg": torch.zeros(16), "d": {}}, tmp_path / "stylegan2.pt")
     found, _ = checkpoints.load_network(tmp_path / "stylegan2.pt")
     assert found.name == "stylegan2" and torch.equal(found.style[1].weight, net.style[1].weight)
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    class Runs:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
+    for name in ("network.pkl", "network.pt"):
+        (tmp_path / name).write_bytes(pickle.dumps({"G_ema": Runs()}))
+        with pytest.raises(checkpoints.CheckpointError):
+            checkpoints.load_network(tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+    with pytest.raises(checkpoints.CheckpointError, match=r"docs/stylegan.md says how to convert it elsewhere"):
+        styles.load(tmp_path / "network.pkl")
 
 
 def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):

@@ -42,6 +42,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "stylegan2", "faces", None,
         {"size_px": 64, "load_size_px": 64, "batch_size": 16, "total_images": 400_000, "style_dim": 128, "num_mlp": 4,
          "width": 128, "channel_multiplier": 0.25, "augment_disc": "none", "r1_gamma": 0.2, "lambda_path": 0.0,
+         "noise_from_images": 250_000,
          "ema_half_life_images": 5_000.0, "flip": 0.5, "sample_every_images": 8_000, "num_samples": 12},
     ),
     "sketch-to-face-64": ("psp", "faces", "faces-64", {"direction": "sketch-to-photo", **ENCODER}),

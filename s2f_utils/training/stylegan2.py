@@ -45,6 +45,7 @@ class StyleGAN2(Method):
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=_betas(config, config.path_every))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=_betas(config, config.r1_every))
         self.ada = AdaptiveP(config.ada_images)
+        self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
         self.steps = 0
         self.path_mean = torch.zeros((), device=precision.device)
 
@@ -114,6 +115,9 @@ class StyleGAN2(Method):
             losses["loss_path"] = self._path_penalty(max(1, len(b) // 2), live["mixing"])
             self.descend(live["lambda_path"] * config.path_every * losses["loss_path"], self.opt_g)
         self.steps += 1
+        if self.steps * config.batch_size < config.noise_from_images:
+            with torch.no_grad():
+                torch._foreach_zero_(self.noise_weights)
         return {name: value.detach() for name, value in losses.items()}
 
     def _path_penalty(self, num: int, mixing: float) -> Tensor:
