@@ -1,8 +1,8 @@
-"""pSp on CUHK's 88 training pairs: a StyleGAN2 learned from the 88 photos with ADA, and an encoder of sketches for it. At
-128 px, scored on the 100 test faces as in cyclegan_cuhk.py, beside the answers that need no model.
+"""pSp on CUHK's 88 training pairs: a StyleGAN2 learned from the 88 photos with ADA, and an encoder of sketches for it.
+At 128 px, scored on the 100 test faces as in cyclegan_cuhk.py, beside the answers that need no model.
 
-`python benchmarks/psp_cuhk.py --data data/cuhk` (two hours of two cores). Runs that are there, finished or not, are gone on
-with. Only numbers are written into the repository, no pictures, no weights.
+`python benchmarks/psp_cuhk.py --data data/cuhk` (two hours of two cores). Runs that are there, finished or not, are
+gone on with. Only numbers are written into the repository, no pictures, no weights.
 """
 
 from __future__ import annotations

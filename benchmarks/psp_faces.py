@@ -84,8 +84,14 @@ def generator(net: nn.Sequential, manifest: datasets.Manifest, runs: Path) -> di
         "kid": {name: round(value, 5) for name, value in kid.items()},
         "correlation_with_nearest_training_face": alike,
         "a_copy_has_at_least": duplicates.SURE_CORRELATION,
-        "training": checkpoints.load_network(weights.shipped(GENERATOR))[1],
+        **card(GENERATOR),
     }
+
+
+def card(name: str) -> dict[str, Any]:
+    """A shipped file's size, and what it says about its training."""
+    path = weights.shipped(name)
+    return {"megabytes": round(path.stat().st_size / 1e6, 3), "training": checkpoints.load_network(path)[1]}
 
 
 def photos_of(pairs: list[datasets.Pair], size: int) -> np.ndarray:
@@ -144,7 +150,7 @@ def encoder(name: str, net: nn.Sequential, pairs: list, own: float, truth: dict[
         "open_layers": [model.open_layers.start, model.open_layers.stop - 1],
         "colour_spread": varied,
         "ssim_with_the_photo": round(float(np.mean(alike)), 4),
-        "training": checkpoints.load_network(weights.shipped(name))[1],
+        **card(name),
     }
 
 

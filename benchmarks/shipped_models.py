@@ -94,7 +94,7 @@ def main() -> None:
                 "milliseconds_an_image": round(1000 * seconds[name], 1),
                 "training": checkpoints.load_network(weights.shipped(name))[1],
             }
-            for name in weights.SHIPPED
+            for name in seconds
         }
     }
     to_photo = datasets.read_manifest(args.data / "sketch-to-photo")
