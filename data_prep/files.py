@@ -142,16 +142,10 @@ class Map:
 
 def as_map(path: str | os.PathLike) -> Map:
     """A label map from class numbers, or from a picture in CelebAMask-HQ's colours. Raises ImageError for any other."""
-    try:
+    path = Path(path)
+    if path.name.endswith(ALL_PARTS):
         return Map(load_labels(path), False)
-    except images.ImageError as error:
-        try:
-            picture = load_rgb(path)
-            if masks.is_coloured(picture):
-                return Map(masks.from_colours(picture), True)
-        except (images.ImageError, masks.MaskError):
-            pass
-        raise error
+    return Map(*_load(masks.read, path))
 
 
 def _load_part(source: BinaryIO | Path, *, name: str) -> np.ndarray:

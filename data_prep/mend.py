@@ -16,7 +16,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.findings import CHANGES, KINDS
 from data_prep.recipe import halves, load
 from data_prep.split import split_by_identity
-from data_prep.write import SETTINGS, SetPlan, dry_run_report, say, write_set
+from data_prep.write import SETTINGS, SetPlan, dry_run_report, say, warn, write_set
 from s2f_utils import faces, images
 
 if TYPE_CHECKING:
@@ -106,7 +106,10 @@ def write_mended(
         {"id": name, "identity": s.identity, "split": s.split, "source": s.source or printable(root.name)}
         for name, (s, _) in zip(ids, kept, strict=True)
     ]
-    has_masks = all(subject.mask for subject, _ in kept)
+    without = [subject.id for subject, _ in kept if not subject.mask]
+    has_masks = not without
+    if 0 < len(without) < len(kept):
+        warn(f"maps are left out: {len(without)} of {len(kept)} pairs have none, such as {printable(without[0])}")
     tasks = [
         MendTask(
             s.sketch, s.photo, s.half, s.mask if has_masks else "", tuple(changes.get(s.id, ())), facts["photo"].turned

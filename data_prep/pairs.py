@@ -253,7 +253,10 @@ def _plan(
         warn(f"{len(unused)} names in the file of points are no picture's: {', '.join(unused[:NUM_SHOWN])}")
     terms = sorted({source.found.terms for source in sources if source.found.terms})
     notes = {"unmatched": sorted(lone)[:MAX_LISTED], "terms": terms, "drop_leaks": drop_leaks}
-    has_masks = bool(pairs) and all(pair.mask for pair in pairs)
+    unmapped = [pair.photo.shown for pair in pairs if not pair.mask]
+    has_masks = bool(pairs) and not unmapped
+    if 0 < len(unmapped) < len(pairs):
+        warn(f"maps are left out: {len(unmapped)} of {len(pairs)} photos have none, such as {unmapped[0]}")
     look = functools.partial(review, drop_leaks=drop_leaks, progress=progress)
     return SetPlan(rows, tasks, make_pair, recipe.parts(has_masks), settings, notes, look)
 

@@ -82,7 +82,7 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         raise CheckpointError(f"{path}: damaged or not a torch file: copy or download it again") from None
     except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
         raise CheckpointError(
-            f"{path}: damaged or cut off ({str(error).splitlines()[0][:80]}): copy or download it again"
+            f"{path}: damaged or cut off ({str(error).splitlines()[0][:80]}): delete it, and copy or download it again"
         ) from None
 
 

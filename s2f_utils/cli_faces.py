@@ -110,14 +110,17 @@ def _joined(*batches: np.ndarray) -> np.ndarray:
 def _write(folder: Path, stem: str, made: np.ndarray, given: np.ndarray | None) -> None:
     """Each face as a PNG, and a sheet of all, beginning with what was given; nothing is overwritten."""
     from s2f_utils import images, viz
-    from s2f_utils.translate import free_path
+    from s2f_utils.translate import free_stem
 
-    for n, face in enumerate(made):
-        name = f"{stem}-face" if given is not None and n == 0 else f"{stem}-face-{n if given is not None else n + 1}"
-        images.save(free_path(folder, name), face, generated=True)
+    names = ["face", *(f"face-{n}" for n in range(1, len(made)))]
+    if given is None:
+        names = [f"face-{n + 1}" for n in range(len(made))]
+    stem = free_stem(folder, stem, [*names, "faces"])
+    for name, face in zip(names, made, strict=True):
+        images.save(folder / f"{stem}-{name}.png", face, generated=True)
     tiles = made if given is None else _joined(given[None], made)
     rows = [tiles[n : n + 8] for n in range(0, len(tiles), 8)]
-    images.save(free_path(folder, f"{stem}-faces"), viz.sheet(rows), generated=True)
+    images.save(folder / f"{stem}-faces.png", viz.sheet(rows), generated=True)
 
 
 def _say(text: str, any_made: bool) -> None:

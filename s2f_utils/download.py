@@ -130,7 +130,8 @@ def _fetch_rest(session, url, partial, size, timeout_s, report) -> None:
                 f"{url}: the server answers {answer.status_code} {answer.reason}: check the address in a browser"
             )
         if answer.headers.get("Content-Type", "").lower().startswith("text/html"):
-            if any(text in answer.raw.read(WEB_PAGE_BYTES, decode_content=True) for text in QUOTA):
+            page = answer.raw.read(WEB_PAGE_BYTES, decode_content=True)
+            if any(text in page for text in QUOTA):
                 raise DownloadError(
                     f"{url}: Google Drive's quota for this file is used up (too many downloads): try again within a"
                     " day, or open the address in a browser where you are signed in to Google"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -103,17 +104,37 @@ def picture_of(picture: np.ndarray) -> np.ndarray:
 def load(path: str | os.PathLike) -> np.ndarray:
     """A map from its file, of class numbers or in the data set's colours: uint8 (H, W).
 
-    Raises FileNotFoundError, ImageError where it is no picture, or MaskError where it is no map.
+    Raises FileNotFoundError, or MaskError where it is no map.
     """
     try:
-        labels = images.load_labels(path)
+        labels, _ = read(path)
         _check(labels)
-        return labels
+        if labels.max() < 2:
+            raise MaskError("it has but two values, like a mask of the person")
     except (images.ImageError, MaskError) as error:
-        picture = images.load_rgb(path)  # a picture in colours, or one whose palette holds them
+        reason = str(error).removeprefix(f"{path}: ")
+        raise MaskError(f"{path}: not a map of CelebAMask-HQ's classes ({reason})") from None
+    return labels
+
+
+def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> tuple[np.ndarray, bool]:
+    """The numbers in a map's file, uint8 (H, W), and whether they had to be read from the data set's colours.
+
+    Colours count where there are no numbers, and in a palette whose order is not that of the classes. source, name: as
+    in `images.load_labels`. Raises FileNotFoundError, or ImageError where it is neither.
+    """
+    picture = images.load_rgb(source, name=name)
+    if hasattr(source, "seek"):
+        source.seek(0)
+    try:
+        labels = images.load_labels(source, name=name)
+    except images.ImageError:
         if not is_coloured(picture):
-            raise MaskError(f"{path}: not a map of CelebAMask-HQ's classes ({error})") from None
-        return from_colours(picture)
+            raise
+        return from_colours(picture), True
+    if is_coloured(picture) and labels.max() < len(CLASSES) and (PALETTE[labels] != picture).any():
+        return from_colours(picture), True
+    return labels, False
 
 
 def one_hot(labels: np.ndarray, num: int = len(CLASSES)) -> np.ndarray:

@@ -80,6 +80,12 @@ class Precision:
             net.forward = forward
         return net
 
+    def autocast(self) -> torch.autocast:
+        """Parts of a prepared network that are called by themselves run in this precision inside of it."""
+        import torch
+
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+
     def images(self, batch: torch.Tensor) -> torch.Tensor:
         """A batch (N, C, H, W) in this memory format."""
         import torch

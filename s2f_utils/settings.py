@@ -217,10 +217,16 @@ class PSPConfig(TrainConfig):
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
     mixing: float = 0.0  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
-    mix_from: int = 8  # the first of those styles; published for many answers to one drawing: 8 of 18
+    mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
     lr_g: float = 1e-4  # Adam's learning rate for the encoder
     beta1: float = 0.95  # Adam's momentum
     beta2: float = 0.999  # Adam's second decay rate
+
+    @property
+    def open_from(self) -> int:
+        """The first of the styles that are left open."""
+        layers = 2 * self.decoder_px.bit_length() - 4
+        return self.mix_from or min(8 if layers >= 14 else 7, layers - 1)
 
     @property
     def channels(self) -> int:
@@ -405,8 +411,12 @@ def _validate_psp(config: PSPConfig, need: Callable[[bool, str], None]) -> None:
     need(0 <= config.mixing <= 1, f"mixing must be between 0 and 1, got {config.mixing}")
     layers = 2 * size.bit_length() - 4
     need(
-        not config.mixing or 0 < config.mix_from < layers,
-        f"mix_from must be from 1 to {layers - 1} for a generator of {size} px, got {config.mix_from}",
+        0 <= config.mix_from < layers,
+        f"mix_from must be from 0 to {layers - 1} for a generator of {size} px, got {config.mix_from}",
+    )
+    need(
+        config.size_px <= size,
+        f"size_px ({config.size_px}) must not be larger than the generator's faces (decoder_px {size})",
     )
     is_map = config.direction in ("map-to-photo", "both-to-photo")
     moved = config.flip or config.rotate_deg or config.shift_px or config.shear_deg or config.scale or config.elastic

@@ -18,6 +18,7 @@ from s2f_utils.inference import find_generator
 from s2f_utils.models.psp import COARSE, MIDDLE
 
 PUBLISHED_MIX_FROM = 8
+PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 # What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
 LEVELS = ("coarse", "middle", "fine")
 
@@ -120,13 +121,19 @@ class Faces:
         """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands of hair; None: the
         stored ones.
         """
-        if noise is None:
-            made = self.decoder(styles.to(self.precision.device), input_is_latent=True, randomize_noise=False)
-        else:
-            with torch.random.fork_rng():
+        styles = styles.to(self.precision.device)
+        with torch.random.fork_rng():
+            if noise is not None:
                 torch.manual_seed(noise)
-                made = self.decoder(styles.to(self.precision.device), input_is_latent=True)
-        return images.to_uint8(made)
+            drawn = self.decoder.noise_for(styles, randomize=noise is not None)
+        at_once = max(1, PIXELS_AT_ONCE // self.size_px**2)
+        made = []
+        for start in range(0, len(styles), at_once):
+            part = styles[start : start + at_once]
+            own = [x[start : start + at_once] if len(x) > 1 else x for x in drawn]
+            with self.precision.autocast():
+                made.append(images.to_uint8(self.decoder(part, input_is_latent=True, noise=own)))
+        return np.concatenate(made)
 
     @torch.inference_mode()
     def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> Tensor:

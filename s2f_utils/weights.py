@@ -140,6 +140,7 @@ WEIGHTS: dict[str, WeightsFile] = {
 
 # Our own, trained by tools/train_weights.py; docs/models.md has their cards.
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+FACES = "faces-64"
 FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
 SHIPPED: dict[str, str] = {
     FAITHFUL: "what is to be expected of a drawn face, soft",
@@ -237,11 +238,17 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
             try:
                 options = {"timeout_s": timeout_s, "attempts": attempts, "on_bytes": bar.update}
                 path = fetch(url, target, **known, **options)
+                if not entry.sha256 and path.stat().st_size < entry.size / 2:
+                    size = path.stat().st_size
+                    path.unlink()
+                    raise DownloadError(f"{url}: {size:,} bytes came instead of about {entry.size:,}")
                 if not entry.sha256:
                     print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
                 return path
             except DownloadError as error:
                 reasons.append(str(error))
+                if not entry.sha256:  # what another server sends may not continue it
+                    target.with_name(f"{target.name}.partial").unlink(missing_ok=True)
     message = (
         f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
         " name that folder in S2F_WEIGHTS"

@@ -55,7 +55,7 @@ ALLOWED = {
     "report": {"config", "evaluation", "images", "metrics", "pages", "tracking", "viz"},
     "training": {
         "training", "augment", "checkpoints", "config", "datasets", "domain", "download", "images", "inference", "live",
-        "losses", "metrics", "models", "runtime", "tracking", "viz",
+        "losses", "metrics", "models", "runtime", "tracking", "viz", "weights",
     },
     "widgets": {"images", "live"},
     "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},

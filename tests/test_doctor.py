@@ -179,7 +179,7 @@ def test_the_doctor_knows_maps_and_turns_colours_into_class_numbers_on_request(t
         "09": "unreadable",
     }
     assert "40" in found["03"].detail and found["05"].detail == "76x96, its photo is 96x96"
-    assert found["07"].files == ("masks/07.png",) and "not a label map" in found["09"].detail
+    assert found["07"].files == ("masks/07.png",) and "not a picture" in found["09"].detail
     assert run_doctor(tmp_path / "raw", fix=tmp_path / "mended", progress=False) == 0
     assert "maps in colours instead of class numbers: 2" in capsys.readouterr().out
     mended = {pair.id: pair for pair in read_manifest(tmp_path / "mended").pairs}

@@ -172,8 +172,11 @@ def test_settings_of_a_gan_that_cannot_work_are_refused():
         resolve("psp", "fast", {"direction": "map-to-photo", "flip": 0.5})
     with pytest.raises(ConfigError, match="styles of 512 values"):
         resolve("psp", "full", {"style_dim": 128})
-    with pytest.raises(ConfigError, match="mix_from must be from 1 to 7 for a generator of 32 px, got 8"):
-        resolve("psp", "fast", {"mixing": 0.5})
+    with pytest.raises(ConfigError, match="mix_from must be from 0 to 7 for a generator of 32 px, got 8"):
+        resolve("psp", "fast", {"mix_from": 8})
+    with pytest.raises(ConfigError, match=r"size_px \(64\) must not be larger than the generator's faces"):
+        resolve("psp", "fast", {"size_px": 64, "load_size_px": 64})
+    assert [resolve("psp", *given).config.open_from for given in (("full",), ("fast",))] == [8, 7]
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo"])
@@ -196,11 +199,92 @@ def test_psp_learns_goes_on_and_answers(manifest, faces, tmp_path, direction):
     assert not any("look like" in event.get("text", "") for event in read_log(whole.folder)[1])
 
 
+def test_r1_looks_through_adas_changes(manifest, tmp_path):
+    """Differentiated twice through the resampling: the slope's own slope, against differences of float64."""
+    torch.manual_seed(0)
+    x = torch.rand(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    grid = torch.rand(2, 8, 8, 2, dtype=torch.float64) * 2.4 - 1.2  # also beyond the edges
+    made = ada.Resample.apply(x, grid)
+    assert torch.equal(made, torch.nn.functional.grid_sample(x, grid, padding_mode="reflection", align_corners=False))
+    assert torch.autograd.gradcheck(lambda v: ada.Resample.apply(v, grid), x)
+    assert torch.autograd.gradgradcheck(lambda v: ada.Resample.apply(v, grid).square(), x)
+    method = begin(manifest, tmp_path, augment_disc="ada", r1_every=1).model
+    method.ada.p = 0.8
+    photos = torch.rand(8, 3, 32, 32) * 2 - 1
+    losses = method.step(torch.empty(0), photos, method.live_values())
+    assert all(value.isfinite() for value in losses.values()) and losses["loss_r1"] > 0
+
+
+def test_adas_changes_of_places_are_those_of_pictures():
+    picture = torch.arange(64.0).view(1, 1, 8, 8).expand(4096, 3, 8, 8)
+    torch.manual_seed(0)
+    turned = {tuple(torch.rot90(v, k, (0, 1)).flatten().tolist()) for v in (picture[0, 0],) for k in range(4)}
+    turned |= {tuple(torch.tensor(v).view(8, 8).flip(1).flatten().tolist()) for v in turned}
+    made = ada.transform_places(picture, 0.1)[:, 0].round()
+    found = [tuple(v) for v in made.flatten(1).tolist()]
+    assert turned <= set(found)  # mirrored and turned by quarters, and nothing else, now and then
+    assert 0.35 < sum(v == tuple(picture[0, 0].flatten().tolist()) for v in found) / 4096 < 0.65
+
+
+def test_path_lengths_are_pulled_to_their_mean(manifest, tmp_path):
+    """A generator that is linear in its styles has slopes that are known."""
+    method = begin(manifest, tmp_path).model
+    layers, dim = method.net_g.num_layers, method.config.style_dim
+    matrix = torch.randn(layers * dim, 3 * 32 * 32) / 50
+
+    class Linear:
+        num_layers = layers
+
+        def map(self, z):
+            return z.clone().requires_grad_()
+
+        def __call__(self, w, input_is_latent):
+            return (w.flatten(1) @ matrix).view(-1, 3, 32, 32)
+
+    method.net_g, method.path_mean = Linear(), torch.tensor(0.0)
+    torch.manual_seed(1)
+    found = method._path_penalty(512, 0.0)
+    torch.manual_seed(1)
+    method.draw(512, 0.0)
+    noise = torch.randn(512, 3, 32, 32) / 32
+    slopes = (noise.flatten(1) @ matrix.T).view(512, layers, dim)
+    lengths = slopes.square().sum(2).mean(1).sqrt()  # as published: summed over a style, averaged over the layers
+    mean = 0.01 * lengths.mean()
+    assert torch.allclose(method.path_mean, mean, rtol=1e-4)
+    assert torch.allclose(found, (lengths - mean).square().mean(), rtol=1e-4)
+
+
+def test_a_gan_ends_with_a_smaller_batch_and_begins_with_both_networks(manifest, faces, tmp_path):
+    run = begin(manifest, tmp_path, total_images=27, init=faces)  # 8 + 8 + 8 + 3
+    given = checkpoints.load_network(faces / "discriminator.safetensors")[0].state_dict()
+    assert all(torch.equal(value, run.model.net_d.state_dict()[key]) for key, value in given.items())
+    assert train(run, progress=False) == "done" and run.images_seen == 27
+
+
+def test_a_time_budget_counts_steps_of_every_kind_and_any_input(manifest, faces, tmp_path):
+    for method, changes in (("stylegan2", {}), ("psp", {"init": faces, "direction": "both-to-photo"})):
+        run = begin(manifest, tmp_path, method, **({"total_images": 10**6, "time_budget_s": 2.0} | changes))
+        assert 8 <= run.total_images < 10**6
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("method", ["stylegan2", "psp"])
+def test_on_a_gpu_training_is_interrupted_and_gone_on_with(manifest, faces, tmp_path, method):
+    changes = {"augment_disc": "ada", "ada_images": 100.0} if method == "stylegan2" else {"mixing": 0.5}
+    resolved = resolve(method, "fast", {"total_images": 64, "num_samples": 2, **changes})
+    init = faces if method == "psp" else None
+    for stop in (40, None):
+        run = open_run(resolved, manifest, tmp_path, init=init, device="cuda", progress=False)
+        train(run, callbacks=[StopAt(stop)] if stop else [], progress=False)
+    assert run.images_seen == 64
+
+
 def test_psp_leaves_the_later_styles_of_some_faces_to_chance(manifest, faces, tmp_path):
     method = begin(manifest, tmp_path, "psp", init=faces, mixing=0.5, mix_from=5).model
     torch.manual_seed(0)
     styles = torch.randn(64, 8, 16)
     assert torch.equal(method.mixed(styles, 0.0), styles)
+    assert method.notes == {"mixing": 0.5, "mix_from": 5}
     mixed = method.mixed(styles, 0.5)
     assert torch.equal(mixed[:, :5], styles[:, :5])
     changed = (mixed[:, 5:] != styles[:, 5:]).all((1, 2))
@@ -212,7 +296,7 @@ def test_psp_leaves_the_later_styles_of_some_faces_to_chance(manifest, faces, tm
 def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
     with pytest.raises(ConfigError, match="psp begins with a trained model of 'stylegan2'"):
         begin(manifest, tmp_path, "psp")
-    with pytest.raises(checkpoints.CheckpointError, match="is a stylegan2 of .* choose the settings"):
+    with pytest.raises(checkpoints.CheckpointError, match="is a stylegan2 of .* choose the checkpoint"):
         begin(manifest, tmp_path, "psp", init=faces, style_dim=8)
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes((faces / "generator.safetensors").read_bytes())

@@ -148,12 +148,23 @@ def test_a_pickle_is_never_opened(tmp_path):
             return (os.mkdir, (str(tmp_path / "ran"),))
 
     for name in ("network.pkl", "network.pt"):
-        (tmp_path / name).write_bytes(pickle.dumps({"G_ema": Runs()}))
+        (tmp_path / name).write_bytes(pickle.dumps({"G_ema": Runs()}, protocol=2))
         with pytest.raises(checkpoints.CheckpointError):
             checkpoints.load_network(tmp_path / name)
     assert not (tmp_path / "ran").exists()
     with pytest.raises(checkpoints.CheckpointError, match=r"docs/stylegan.md says how to convert it elsewhere"):
         styles.load(tmp_path / "network.pkl")
+
+
+def test_many_faces_are_painted_a_few_at_a_time(load, monkeypatch):
+    model = load("")
+    for conv in (model.decoder.conv1, *model.decoder.convs):
+        conv.noise.weight.fill_(0.5)
+    w = model.draw(5, seed=1)
+    whole = [model.decode(w), model.decode(w, noise=3)]
+    monkeypatch.setattr(styles, "PIXELS_AT_ONCE", 2 * 32 * 32)
+    for made, before in zip((model.decode(w), model.decode(w, noise=3)), whole, strict=True):
+        assert np.abs(made.astype(int) - before).max() <= 1
 
 
 def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):
@@ -177,6 +188,14 @@ def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):
     Image.fromarray(masks.colour(face.mask)).save(tmp_path / "colours.png")
     assert np.array_equal(masks.load(tmp_path / "numbers.png"), face.mask)
     assert np.array_equal(masks.load(tmp_path / "colours.png"), face.mask)
+    order = np.random.default_rng(0).permutation(19).astype(np.uint8)  # as drawing programs number their colours
+    indexed = Image.fromarray(np.argsort(order).astype(np.uint8)[face.mask], "P")
+    indexed.putpalette(masks.PALETTE[order].tobytes())
+    indexed.save(tmp_path / "indexed.png")
+    assert np.array_equal(masks.load(tmp_path / "indexed.png"), face.mask)
+    Image.fromarray(face.mask > 0).save(tmp_path / "person.png")
+    with pytest.raises(masks.MaskError, match="two values, like a mask of the person"):
+        masks.load(tmp_path / "person.png")
     Image.fromarray(face.photo).save(tmp_path / "photo.png")
     with pytest.raises(masks.MaskError, match="not a map of CelebAMask-HQ's classes"):
         masks.load(tmp_path / "photo.png")
@@ -200,7 +219,7 @@ def test_faces_on_the_command_line(load, tmp_path, capsys):
     found = [images.load_rgb(out / f"drawing-{name}.png") for name in ("face", "face-1", "face-2")]
     assert not np.array_equal(found[0], found[1]) and not np.array_equal(found[1], found[2])
     assert s2f("sketch", tmp_path / "drawing.png", "--num", 2, "--layers", "5-7") == 0  # and nothing is overwritten
-    assert np.array_equal(images.load_rgb(out / "drawing-face-1-2.png"), found[1])
+    assert np.array_equal(images.load_rgb(out / "drawing-2-face-1.png"), found[1])
     assert s2f("map", tmp_path / "map.png", "--num", 0) == 0
     assert s2f("sketch and map", tmp_path / "drawing.png", "--map", tmp_path / "map.png", "--num", 1) == 0
     capsys.readouterr()

@@ -1,8 +1,9 @@
 """Train the shipped models and write them to s2f_utils/shipped; what was stopped goes on where it stopped.
 
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
-all). How long that took stands in docs/models.md. Nothing is chosen by the test people; scores on them are measured by
-benchmarks/shipped_models.py.
+all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`. How long it took
+stands in docs/models.md and docs/stylegan.md. Nothing is chosen by the test people; scores on them are measured by
+benchmarks/shipped_models.py and psp_faces.py.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def make(name: str, data: Path, runs: Path) -> Path:
         "trained": datetime.date.fromtimestamp((trained / "generator.safetensors").stat().st_mtime).isoformat(),
         "training_pairs": len(manifest.split("train")),
         "training_seconds": round(seconds),
-        "aligned": "similarity",
+        "aligned": "none" if folder == "faces" else "similarity",
     }
     if begin:
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together

@@ -143,8 +143,9 @@ class ModulatedConv2d(nn.Module):
             x = self.blur(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2))
         if not self.demodulate:
             return x, None
-        energy = style.float().square() @ weight.float().square().sum((2, 3)).t()  # [NO]
-        return x, torch.rsqrt(energy + EPS).to(x.dtype)[:, :, None, None]
+        with torch.autocast(x.device.type, enabled=False):  # squares and EPS need float32
+            energy = style.float().square() @ weight.float().square().sum((2, 3)).t()  # [NO]
+            return x, torch.rsqrt(energy + EPS).to(x.dtype)[:, :, None, None]
 
 
 class NoiseInjection(nn.Module):
@@ -190,7 +191,10 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, skip: Tensor | None = None) -> Tensor:
         out = self.conv(x, style).float() + self.bias
-        return out if skip is None else out + self.upsample(skip)
+        if skip is None:
+            return out
+        with torch.autocast(x.device.type, enabled=False):  # the picture itself stays in float32
+            return out + self.upsample(skip)
 
 
 class ConstantInput(nn.Module):

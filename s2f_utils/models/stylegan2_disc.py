@@ -59,7 +59,7 @@ class StyleGAN2Discriminator(nn.Module):
     """One logit an image: (N, C, S, S) → (N, 1).
 
     Each image also sees how much the four images of its group differ (minibatch standard deviation), so that a
-    generator with little variety is found out; N must be at most 4 or a multiple of 4.
+    generator with little variety is found out. Where N is no multiple of 4, groups are smaller.
     """
 
     GROUP = 4
@@ -92,11 +92,7 @@ class StyleGAN2Discriminator(nn.Module):
     def spread(self, x: Tensor) -> Tensor:
         """The mean standard deviation within each image's group: (N, C, h, w) → (N, 1, h, w)."""
         num, _, height, width = x.shape
-        group = min(num, self.GROUP)
-        if num % group:
-            raise ValueError(
-                f"a batch of {num} images: minibatch standard deviation needs at most 4 or a multiple of 4"
-            )
+        group = next(size for size in range(min(num, self.GROUP), 0, -1) if num % size == 0)
         sorted_in = x.float().view(group, -1, *x.shape[1:])  # [GMCHW]: image n is in group n mod M
         std = (sorted_in.var(0, unbiased=False) + EPS).sqrt().mean((1, 2, 3))  # [M]
         return std.repeat(group).to(x.dtype)[:, None, None, None].expand(num, 1, height, width)

@@ -9,6 +9,7 @@ against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come fro
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +44,7 @@ class AdaptiveP:
         self._signs.append(logits_real.detach().sign().mean())
         self._seen += len(logits_real)
         if len(self._signs) == EVERY_STEPS:
-            sureness = torch.stack(self._signs).mean().item()
+            sureness = torch.stack([sign.to(logits_real.device) for sign in self._signs]).mean().item()
             step = math.copysign(self._seen / self.images, sureness - target)
             self.p = min(1.0, max(0.0, self.p + step))
             self._signs, self._seen = [], 0
@@ -103,7 +104,39 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     matrix = matrix @ _turn(_sometimes(p_turn, (torch.rand(num) * 2 - 1) * math.pi, 0.0))
     matrix = matrix @ _shift(*(_sometimes(p, 0.25 * torch.randn(num), 0.0) for _ in range(2)))
     grid = F.affine_grid(matrix[:, :2].to(x.device), list(x.shape), align_corners=False)
-    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    return Resample.apply(x, grid)
+
+
+class Resample(torch.autograd.Function):
+    """`grid_sample` by a grid that is not learned, whose gradient can be differentiated again, as R1 needs it:
+    PyTorch's own cannot before its 2.13. Pictures (N, C, H, W), grid (N, H, W, 2); edges are mirrored.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, grid: Tensor) -> Tensor:
+        ctx.save_for_backward(grid)
+        ctx.shape = x.shape
+        return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return _ResampleBack.apply(grad, ctx.saved_tensors[0], ctx.shape), None
+
+
+class _ResampleBack(torch.autograd.Function):
+    """The gradient of `Resample`, itself linear: what leads back through it is `Resample`."""
+
+    BILINEAR, REFLECTION = 0, 2
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, grid: Tensor, shape: torch.Size) -> Tensor:
+        ctx.save_for_backward(grid)
+        ways = (_ResampleBack.BILINEAR, _ResampleBack.REFLECTION, False)
+        return torch.ops.aten.grid_sampler_2d_backward(grad, grad.new_zeros(shape), grid, *ways, [True, False])[0]
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return Resample.apply(grad, ctx.saved_tensors[0]), None, None
 
 
 def transform_colours(x: Tensor, p: float) -> Tensor:

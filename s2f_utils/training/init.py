@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from s2f_utils import checkpoints
+from s2f_utils import checkpoints, weights
 from s2f_utils.config import CONFIGS, DIRECTIONS, TrainConfig
 from s2f_utils.download import sha256_of
 from s2f_utils.inference import find_generator, generator_file, ways_of
@@ -40,8 +40,9 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
     if net.name == "stylegan2":
         found, meta = _of_faces(net, method), {}
     elif net.name == "psp":
-        way = {"direction": meta["direction"]} if "direction" in meta else {}
-        found, meta = {"encoder": net.kind} | _of_faces(net.decoder, method) | way, {}
+        kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
+        found = {"encoder": net.kind, "direction": net.direction} | _of_faces(net.decoder, method) | kept
+        meta = {}
     if net.name in ("resunet", "twostage") and net.hint_spread.any():
         found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
     if "direction" in meta and method != "cyclegan":  # which learns both
@@ -160,3 +161,35 @@ def begins_alike(folder: Path, facts: Mapping[str, str | None]) -> bool:
     if not set(keys) <= set(theirs):
         return theirs.get("init") == facts["init"]
     return all(theirs[key] == facts[key] for key in keys)
+
+
+def judge_of(init: str | Path) -> Path:
+    """Where the discriminator of a generator is, or would be: beside it."""
+    generator = find_generator(init)
+    if generator.parent == weights.SHIPPED_FOLDER:  # the encoders that come along are for one generator
+        return weights.SHIPPED_FOLDER / f"{weights.FACES}-discriminator.safetensors"
+    if "generator" not in generator.name:
+        return generator.with_name(f"{generator.stem}-discriminator.safetensors")
+    return generator.with_name(generator.name.replace("generator", "discriminator"))
+
+
+def find_judge(init: str | Path) -> Path:
+    """The discriminator beside a generator; FileNotFoundError saying what else to do."""
+    path = judge_of(init)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no discriminator beside this generator: begin with a run of stylegan2, or choose"
+            " --set perceptual=lpips"
+        )
+    return path
+
+
+def take(mine: torch.nn.Module, given: torch.nn.Module, path: str | Path | None) -> None:
+    """Load a network of faces into another of the same kind and arguments; CheckpointError where they differ."""
+    name = getattr(mine, "name", "stylegan2")
+    if (given.name, given.args) != (name, mine.args):
+        raise checkpoints.CheckpointError(
+            f"{path}: is a {given.name} of {given.args}, but this run needs a {name} of {mine.args}: choose the"
+            " checkpoint's settings (direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder)"
+        )
+    mine.load_state_dict(given.state_dict())

@@ -251,7 +251,7 @@ class _Reporter:
         run = self.run
         if not self.sums:
             return
-        sums = torch.stack(list(self.sums.values())).tolist()
+        sums = torch.stack([total.to(run.model.precision.device) for total in self.sums.values()]).tolist()
         means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
         broken = [name for name, value in means.items() if not math.isfinite(value)]
         if broken:

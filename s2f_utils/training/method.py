@@ -34,6 +34,8 @@ class Method(ABC):
     """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs."""
 
     live_ranges: ClassVar[dict[str, Range]] = {}
+    given_channels = 3  # of the pictures that go in
+    cycle = 1  # steps after which their costs repeat
     needs_init = ""  # the method whose trained model this one has to begin with
     data = "pairs"  # what it learns from: "pairs", "piles" (both sides, but of different faces), or "photos"
     cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)

@@ -18,7 +18,10 @@ from s2f_utils.config import PSPConfig
 from s2f_utils.inference import find_generator
 from s2f_utils.live import Range
 from s2f_utils.losses import judged_distance, style_norm
+from s2f_utils.metrics.identity import arcface, crop_box
+from s2f_utils.metrics.perceptual import lpips_net
 from s2f_utils.runtime import Precision
+from s2f_utils.training.init import find_judge, take
 from s2f_utils.training.method import Live, Method
 
 
@@ -55,26 +58,35 @@ class PSP(Method):
             judge = models.build("stylegan2-disc", size_px=config.decoder_px, **common)
             self.nets["judge"] = precision.prepare(judge.requires_grad_(False))
         self.out_px = config.decoder_px
+        self.given_channels = 6 if config.direction == "both-to-photo" else 3
 
     def begin_with(self, init: str | Path | None) -> None:
-        """Take the generator, its mean style and its discriminator from a StyleGAN2 run; or all from another pSp run.
+        """Take the generator, its mean style and its discriminator from a StyleGAN2 run, and ArcFace's body for an
+        encoder of the published kind, as pSp does; or all from another pSp run.
 
-        Raises CheckpointError where the sizes are others.
+        Raises CheckpointError where the sizes are others, WeightsError where published weights are not to be had.
         """
+        config, device = self.config, self.precision.device
         given, meta = checkpoints.load_network(find_generator(init))
         if given.name == "stylegan2":
-            given = given.to(self.precision.device)
-            _take(self.net_g.decoder, given, init)
+            given = given.to(device)
+            take(self.net_g.decoder, given, init)
+            if config.encoder == "psp":
+                _begin_with_arcface(self.net_g.encoder, device)
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
-            _take(self.net_g, given, init)
+            take(self.net_g, given, init)
         if "judge" in self.nets:
-            _take(self.nets["judge"], checkpoints.load_network(find_judge(init))[0], init)
+            take(self.nets["judge"], checkpoints.load_network(find_judge(init))[0], init)
+        elif config.lambda_lpips:
+            lpips_net("alex", device)  # before a run is begun, rather than in its first step
+        if config.lambda_id:
+            arcface(device)
 
     @property
     def notes(self) -> dict[str, Any]:
         """From which style on the encoder leaves the face open, where it does."""
-        return {"mix_from": self.config.mix_from} if self.config.mixing else {}
+        return {"mixing": self.config.mixing, "mix_from": self.config.open_from}
 
     @property
     def kept(self) -> dict[str, nn.Module]:
@@ -85,10 +97,11 @@ class PSP(Method):
         """One step on a batch, sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W), in [-1, 1]; returns the
         losses, detached.
         """
-        styles = self.net_g.encode(a)  # (B, L, D)
-        mixed = self.mixed(styles, live["mixing"]) if self.config.mixing else styles
-        fake_b = self.net_g.decoder(mixed, input_is_latent=True, randomize_noise=False)
-        fake_b = F.adaptive_avg_pool2d(fake_b, b.shape[-1]) if fake_b.shape[-1] > b.shape[-1] else fake_b
+        with self.precision.autocast():
+            styles = self.net_g.encode(a)  # (B, L, D)
+            mixed = self.mixed(styles, live["mixing"]) if live["mixing"] else styles
+            fake_b = self.net_g.decoder(mixed, input_is_latent=True)
+        fake_b = F.adaptive_avg_pool2d(fake_b.float(), b.shape[-1])
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
         loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
         if live["lambda_lpips"]:
@@ -107,7 +120,7 @@ class PSP(Method):
         """
         chance = torch.randn(len(styles), styles.shape[2]).to(styles.device)
         chosen = (torch.rand(len(styles)) < share).to(styles.device)
-        late = torch.arange(styles.shape[1], device=styles.device) >= self.config.mix_from
+        late = torch.arange(styles.shape[1], device=styles.device) >= self.config.open_from
         drawn = self.net_g.decoder.map(chance)[:, None].to(styles.dtype)
         return torch.where((chosen[:, None] & late[None])[..., None], drawn, styles)
 
@@ -121,9 +134,8 @@ class PSP(Method):
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
         if judge := self.nets.get("judge"):
-            return judged_distance(judge.features(fake), judge.features(real))
-        from s2f_utils.metrics.perceptual import lpips_net
-
+            with self.precision.autocast():
+                return judged_distance(judge.features(fake), judge.features(real))
         return lpips_net("alex", fake.device)(fake, real).mean()
 
 
@@ -132,33 +144,15 @@ def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
 
     Cropped and resized as pSp does. Raises WeightsError where the weights are not here.
     """
-    from s2f_utils.metrics.identity import arcface, crop_box
-
     top, left, bottom, right = crop_box(*fake.shape[2:])
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
     made, true = arcface(fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
     return 1 - (made * true.detach()).sum(1).mean()
 
 
-def find_judge(init: str | Path) -> Path:
-    """The discriminator beside a generator; FileNotFoundError saying what else to do."""
-    generator = find_generator(init)
-    path = generator.with_name(generator.name.replace("generator", "discriminator"))
-    if path == generator:  # shipped weights
-        path = generator.with_name(f"{generator.stem}-discriminator.safetensors")
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path}: no discriminator beside this generator: begin with a run of stylegan2, or choose"
-            " --set perceptual=lpips"
-        )
-    return path
-
-
-def _take(mine: nn.Module, given: nn.Module, path: str | Path | None) -> None:
-    name = getattr(mine, "name", "stylegan2")
-    if (given.name, given.args) != (name, mine.args):
-        raise checkpoints.CheckpointError(
-            f"{path}: is a {given.name} of {given.args}, but this run needs a {name} of {mine.args}: choose the"
-            " settings of the checkpoint (decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder)"
-        )
-    mine.load_state_dict(given.state_dict())
+def _begin_with_arcface(encoder: nn.Module, device: torch.device) -> None:
+    """The body of the published ArcFace network, and its first layer where the encoder reads photos, too."""
+    given = arcface(device)
+    encoder.body.load_state_dict(given.body.state_dict())
+    if encoder.args["in_channels"] == 3:
+        encoder.input_layer.load_state_dict(given.input_layer.state_dict())

@@ -300,14 +300,17 @@ def _precision(method: str, config: TrainConfig, device: torch.device) -> runtim
 def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
     """How many images this machine trains on in the time budget: from a few steps of a throw-away model."""
     model = METHODS[method](config, precision)
-    shape = (config.batch_size, 3, config.size_px, config.size_px)
-    a = b = precision.images(torch.zeros(shape, device=precision.device))
+    a, b = (
+        precision.images(torch.zeros(config.batch_size, channels, *(config.size_px,) * 2, device=precision.device))
+        for channels in (model.given_channels, 3)
+    )
     seconds = []
-    for _ in range(3 + num_steps):
+    for _ in range(3 + max(num_steps, model.cycle)):
         began = time.monotonic()
         float(sum(model.step(a, b, model.live_values()).values()))  # reading a value waits for the device
         seconds.append(time.monotonic() - began)
-    per_step = 1.1 * statistics.median(seconds[3:])  # a tenth more for data, log, samples and saves
+    usual = statistics.median if model.cycle == 1 else statistics.mean
+    per_step = 1.1 * usual(seconds[3:])  # a tenth more for data, log, samples and saves
     return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
 
 

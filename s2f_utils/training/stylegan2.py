@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils import models
+from s2f_utils import checkpoints, models
 from s2f_utils.config import FROM_NOISE, StyleGAN2Config
 from s2f_utils.live import Range
 from s2f_utils.runtime import Precision
 from s2f_utils.training.ada import AdaptiveP, augmented
+from s2f_utils.training.init import judge_of, take
 from s2f_utils.training.method import Live, Method, frozen
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
@@ -44,6 +46,7 @@ class StyleGAN2(Method):
         net_d = models.build("stylegan2-disc", **common)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=_betas(config, config.path_every))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=_betas(config, config.r1_every))
+        self.cycle = max(1, config.r1_every)
         self.ada = AdaptiveP(config.ada_images)
         self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
         self.steps = 0
@@ -53,6 +56,12 @@ class StyleGAN2(Method):
     def generators(self) -> dict[str, nn.Module]:
         """The one generator: it has nothing to go by."""
         return {FROM_NOISE: self.net_g}
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """The generator of another run, and its discriminator where that lies beside it."""
+        super().begin_with(init)
+        if init is not None and (judge := judge_of(init)).is_file():
+            take(self.net_d, checkpoints.load_network(judge)[0], init)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
