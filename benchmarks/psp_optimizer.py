@@ -26,6 +26,7 @@ from s2f_utils.training.run import open_run
 RATES = (1e-4, 1e-3)
 NUM_TEST = 256
 SETTINGS = {"encoder": "small", "perceptual": "discriminator", "batch_size": 16, "beta1": 0.95, "beta2": 0.999}
+SETTINGS |= {"ema_half_life_images": 2_000.0}
 
 
 class Ranger(torch.optim.RAdam):

@@ -121,10 +121,8 @@ def collect_celeba(tree: Tree, options: LayoutOptions) -> Collection:
             )
     for photo in sorted(photos, key=lambda picture: int(picture.stem)):
         number = int(photo.stem)
-        folder = tree.parts.get(number)
-        mask = folder and Picture(
-            folder / f"{number:05d}{files.ALL_PARTS}", folder.relative_to(tree.root).parts, "mask"
-        )
+        folder, inside = tree.parts.get(number, (None, ()))
+        mask = folder and Picture(folder / f"{number:05d}{files.ALL_PARTS}", inside, "mask")
         found.pairs.append(
             Candidate(None, photo, "celebamask-hq", split_of.get(number, ""), f"celeba-hq-{number}", mask=mask)
         )

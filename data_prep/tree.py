@@ -47,7 +47,7 @@ class Picture:
 @dataclass
 class Tree:
     """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, the
-    files called manifest.csv, and, of CelebAMask-HQ, the folder that holds a face's parts by the face's number.
+    files called manifest.csv, and, of CelebAMask-HQ, the folder that holds a face's parts, and where it lies, by number.
     """
 
     root: Path
@@ -55,7 +55,7 @@ class Tree:
     others: Counter[str] = field(default_factory=Counter)
     given: Path = Path()
     manifests: list[Path] = field(default_factory=list)
-    parts: dict[int, Path] = field(default_factory=dict)
+    parts: dict[int, tuple[Path, tuple[str, ...]]] = field(default_factory=dict)
 
     def on_side(self, side: str) -> list[Picture]:
         return [picture for picture in self.pictures if picture.side == side]
@@ -129,7 +129,7 @@ def _list_archive(archive: Path, tree: Tree) -> None:
 
 def _add(tree: Tree, path: Path, folder: tuple[str, ...]) -> None:
     if PARTS_FOLDER in folder and (part := _PART.fullmatch(path.name)):
-        tree.parts[int(part[1])] = path.parent
+        tree.parts[int(part[1])] = path.parent, folder
     elif files.is_picture(path.name):
         tree.pictures.append(_placed(path, folder))
     elif not path.name.startswith("."):

@@ -134,14 +134,15 @@ def test_celebamask_photos_are_split_as_celeba_is(tmp_path, drawn, capsys):
     assert "not CelebA's, and may divide people" in capsys.readouterr().out
 
 
-def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys):
+def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
     root = put_celeba(tmp_path / "CelebAMask-HQ", drawn)
     folder = root / "CelebAMask-HQ-mask-anno" / "0"
     for n, face in enumerate(drawn[:6]):
         for label in np.unique(face.mask)[1:]:
             part = np.repeat(((face.mask == label) * 255).astype(np.uint8)[..., None], 3, 2)  # as distributed: RGB
             images.save(folder / f"{n:05d}_{masks.CLASSES[label]}.png", part)
-    out = make_pairs(root, tmp_path / "out", size_px=SIZE).parent
+    monkeypatch.chdir(tmp_path)
+    out = make_pairs("CelebAMask-HQ", tmp_path / "out", size_px=SIZE).parent
     for n, face in enumerate(drawn[:6]):
         np.testing.assert_array_equal(images.load_labels(out / "masks" / f"{n}.png"), face.mask)
     with zipfile.ZipFile(tmp_path / "CelebAMask-HQ.zip", "w") as packed:
