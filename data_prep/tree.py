@@ -47,7 +47,7 @@ class Picture:
 @dataclass
 class Tree:
     """All pictures below `root`, sorted by path, the number of other files by suffix, `root` as it was given, the
-    files called manifest.csv, and, of CelebAMask-HQ, the folder that holds a face's parts, and where it lies, by number.
+    files called manifest.csv, and, of CelebAMask-HQ, the folder of a face's parts and where it lies, by number.
     """
 
     root: Path
