@@ -146,6 +146,7 @@ SHIPPED: dict[str, str] = {
     FAITHFUL: "what is to be expected of a drawn face, soft",
     DETAIL: "the detail of photos that is added to it, invented",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
+    FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",
 }
 
 SHOW_PROGRESS_FROM = 5_000_000  # bytes

@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_utils import candidates, checkpoints, cli, domain, drawings, faces, images, inference, models, weights
+from s2f_utils import (
+    candidates,
+    checkpoints,
+    cli,
+    domain,
+    drawings,
+    faces,
+    images,
+    inference,
+    models,
+    styles,
+    weights,
+)
 from s2f_utils.download import sha256_of
 from s2f_utils.synthetic import draw_face
 from tests.test_cli import command, said
@@ -15,12 +27,27 @@ from tests.test_translate import rgb
 def test_the_shipped_files_are_here_and_small():
     sizes = {name: weights.shipped(name).stat().st_size for name in weights.SHIPPED}
     assert max(sizes.values()) <= 10e6 and sum(sizes.values()) <= 40e6
+    of_faces = {"faces-64": "stylegan2"}
     for name in weights.SHIPPED:
         net, meta = checkpoints.load_network(weights.shipped(name))
-        assert meta["name"] == name and int(meta["size_px"]) == 256 and net.name == "resunet"
-        assert meta["aligned"] == "similarity" and int(meta["training_pairs"]) > 500
+        assert meta["name"] == name and net.name == of_faces.get(name, "resunet")
+        assert int(meta["size_px"]) == (64 if name in of_faces else 256)
+        assert (meta["aligned"] == "similarity") == (name not in of_faces) and int(meta["training_pairs"]) > 500
         assert int(meta["images_seen"]) >= 5_000 and "trained" in meta
         assert all(value.isfinite().all() for value in net.state_dict().values())
+
+
+def test_the_judge_of_the_generator_is_beside_it():
+    from s2f_utils.training.init import find_judge
+
+    assert checkpoints.load_network(find_judge("faces-64"))[0].name == "stylegan2-disc"
+
+
+def test_the_shipped_generator_paints_many_different_faces_and_one_mean_face():
+    model = styles.load("faces-64", "cpu")
+    spread = [model.decode(model.draw(32, seed=1, psi=psi)).astype(float).std(axis=0).mean() for psi in (0, 0.5, 1)]
+    true = np.stack([draw_face(n, size_px=64, seed=992).photo for n in range(32)]).astype(float).std(axis=0).mean()
+    assert spread[0] == 0 and 0.2 * true < spread[1] < spread[2] < 1.3 * true and spread[2] > 0.7 * true
 
 
 def test_both_halves_of_the_pair_are_of_one_training():
