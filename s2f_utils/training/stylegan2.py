@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from s2f_utils import checkpoints, models
 from s2f_utils.config import FROM_NOISE, StyleGAN2Config
+from s2f_utils.inference import find_generator
 from s2f_utils.live import Range
 from s2f_utils.runtime import Precision
 from s2f_utils.training.ada import AdaptiveP, augmented
-from s2f_utils.training.init import judge_of, take
+from s2f_utils.training.init import judge_of, take_grown
 from s2f_utils.training.method import Live, Method, frozen
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
@@ -58,10 +59,12 @@ class StyleGAN2(Method):
         return {FROM_NOISE: self.net_g}
 
     def begin_with(self, init: str | Path | None) -> None:
-        """The generator of another run, and its discriminator where that lies beside it."""
-        super().begin_with(init)
-        if init is not None and (judge := judge_of(init)).is_file():
-            take(self.net_d, checkpoints.load_network(judge)[0], init)
+        """A generator of as many pixels or fewer, and its discriminator where that lies beside it."""
+        if init is None:
+            return
+        take_grown(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
+        if (judge := judge_of(init)).is_file():
+            take_grown(self.net_d, checkpoints.load_network(judge)[0], init)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
