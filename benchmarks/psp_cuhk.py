@@ -26,9 +26,9 @@ GENERATOR = {
     "sample_every_images": 10_000, "num_samples": 12,
 }  # fmt: skip
 ENCODER = {
-    "load_size_px": 128, "encoder": "small", "perceptual": "discriminator", "batch_size": 16, "total_images": 40_000,
+    "load_size_px": 128, "encoder": "small", "perceptual": "discriminator", "batch_size": 16, "total_images": 12_000,
     "constant_share": 0.5, "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0,
-    "rotate_deg": 3.0, "shift_px": 3.0, "scale": 0.03, "sample_every_images": 5_000, "num_samples": 8,
+    "rotate_deg": 3.0, "shift_px": 3.0, "scale": 0.03, "sample_every_images": 4_000, "num_samples": 8,
 }  # fmt: skip
 BEGIN = "faces-64"
 LABEL = "pSp, 88 pairs, a generator of the 88 photos begun with drawn faces"

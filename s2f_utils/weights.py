@@ -147,6 +147,8 @@ SHIPPED: dict[str, str] = {
     DETAIL: "the detail of photos that is added to it, invented",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",
+    "sketch-to-face-64": "pSp for it: from a sketch to a drawn face, and many of them",
+    "map-to-face-64": "pSp for it: from a segmentation map to a drawn face, and many of them",
 }
 
 SHOW_PROGRESS_FROM = 5_000_000  # bytes

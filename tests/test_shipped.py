@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from s2f_utils import (
     candidates,
@@ -14,6 +15,7 @@ from s2f_utils import (
     faces,
     images,
     inference,
+    masks,
     models,
     styles,
     weights,
@@ -27,7 +29,7 @@ from tests.test_translate import rgb
 def test_the_shipped_files_are_here_and_small():
     sizes = {name: weights.shipped(name).stat().st_size for name in weights.SHIPPED}
     assert max(sizes.values()) <= 10e6 and sum(sizes.values()) <= 40e6
-    of_faces = {"faces-64": "stylegan2"}
+    of_faces = {"faces-64": "stylegan2", "sketch-to-face-64": "psp", "map-to-face-64": "psp"}
     for name in weights.SHIPPED:
         net, meta = checkpoints.load_network(weights.shipped(name))
         assert meta["name"] == name and net.name == of_faces.get(name, "resunet")
@@ -37,10 +39,59 @@ def test_the_shipped_files_are_here_and_small():
         assert all(value.isfinite().all() for value in net.state_dict().values())
 
 
-def test_the_judge_of_the_generator_is_beside_it():
+def test_the_encoders_hold_the_generator_that_comes_along_and_its_judge_is_beside_it():
     from s2f_utils.training.init import find_judge
 
+    generator, _ = checkpoints.load_network(weights.shipped("faces-64"))
+    for name in ("sketch-to-face-64", "map-to-face-64"):
+        net, meta = checkpoints.load_network(weights.shipped(name))
+        assert models.count_parameters(net.encoder) <= 5e6
+        assert all(value.equal(net.decoder.state_dict()[key]) for key, value in generator.state_dict().items())
+        assert meta["structure_sha256"] == sha256_of(weights.shipped("faces-64"))
     assert checkpoints.load_network(find_judge("faces-64"))[0].name == "stylegan2-disc"
+
+
+@pytest.fixture(scope="module")
+def strangers():
+    """Sixteen drawn faces of 64 px that no training saw."""
+    return [draw_face(n, size_px=64, seed=991) for n in range(16)]
+
+
+@pytest.mark.parametrize("kind", ["sketch", "map"])
+def test_a_shipped_encoder_paints_the_face_that_it_was_given(strangers, kind):
+    model = styles.load(f"{kind}-to-face-64", "cpu")
+    given = [face.mask if kind == "map" else rgb(face.sketch) for face in strangers]
+    made = model.decode(torch.cat([model.encode(picture) for picture in given])).astype(float)
+    true = np.stack([face.photo for face in strangers]).astype(float)
+
+    def lines(pictures):  # colours are not in a map
+        grey = pictures.mean(axis=3)
+        grey = grey - grey.mean(axis=(1, 2), keepdims=True)
+        return np.concatenate(
+            [
+                np.diff(grey, axis=1)[:, :, 1:].ravel().reshape(len(grey), -1),
+                np.diff(grey, axis=2)[:, 1:].reshape(len(grey), -1),
+            ],
+            axis=1,
+        )
+
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (lines(made), lines(true)))
+    alike = a @ b.T
+    own, others = np.diag(alike), (alike.sum() - np.trace(alike)) / (len(alike) * (len(alike) - 1))
+    assert own.mean() > others + 0.1
+
+
+@pytest.mark.parametrize("kind", ["sketch", "map"])
+def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
+    model, face = styles.load(f"{kind}-to-face-64", "cpu"), strangers[3]
+    own = model.encode(face.mask if kind == "map" else rgb(face.sketch))
+    many = model.decode(model.variants(own, 8, seed=1)).astype(float)
+    for name, least in {"hair": 5, "skin": 1.5, "background": 5}.items():  # skin is held by the same layers as shape
+        place = face.mask == masks.CLASSES.index(name)
+        assert many[:, place].mean(axis=1).std(axis=0).max() > least, name
+    strange = model.decode(model.draw(8, seed=1, psi=1.0)).astype(float)
+    edges = [np.abs(np.diff(x.mean(axis=3), axis=2)).std(axis=0).mean() for x in (many, strange)]
+    assert edges[0] < 0.75 * edges[1]  # eight faces by chance differ more in where things are
 
 
 def test_the_shipped_generator_paints_many_different_faces_and_one_mean_face():

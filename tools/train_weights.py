@@ -22,9 +22,9 @@ WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "
 # The generator of faces-64, and the encoders' own settings.
 ENCODER = {
     "size_px": 64, "load_size_px": 64, "encoder": "small", "decoder_px": 64, "style_dim": 128, "num_mlp": 4,
-    "width": 128, "channel_multiplier": 0.25, "perceptual": "discriminator", "batch_size": 16, "total_images": 100_000,
+    "width": 128, "channel_multiplier": 0.25, "perceptual": "discriminator", "batch_size": 16, "total_images": 120_000,
     "constant_share": 0.5, "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0,
-    "lambda_lpips": 2.0, "lambda_w": 0.0005, "mixing": 0.5, "mix_from": 2, "sample_every_images": 10_000,
+    "lambda_lpips": 2.0, "lambda_w": 0.0002, "mixing": 0.25, "mix_from": 3, "sample_every_images": 10_000,
     "num_samples": 12,
 }  # fmt: skip
 # name → method, data set, model to begin with, settings
@@ -47,8 +47,11 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
          "noise_from_images": 250_000,
          "ema_half_life_images": 5_000.0, "flip": 0.5, "sample_every_images": 8_000, "num_samples": 12},
     ),
-    "sketch-to-face-64": ("psp", "faces", "faces-64", {"direction": "sketch-to-photo", "lambda_l2": 0.5, **ENCODER}),
-    "map-to-face-64": ("psp", "faces", "faces-64", {"direction": "map-to-photo", "lambda_l2": 0.1, **ENCODER}),
+    "sketch-to-face-64": (
+        "psp", "faces", "faces-64",
+        {**ENCODER, "direction": "sketch-to-photo", "lambda_l2": 0.1},
+    ),
+    "map-to-face-64": ("psp", "faces", "faces-64", {**ENCODER, "direction": "map-to-photo", "lambda_l2": 0.0}),
 }  # fmt: skip
 
 

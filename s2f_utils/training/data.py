@@ -37,7 +37,7 @@ def training_data(
     pairs = [pair for pair in chosen if pair.sketch and pair.photo]
     num = config.num_samples
     if kind == "photos":
-        few = [row for row in chosen if row.photo] or rows
+        few = [row for row in manifest.split("val") if row.photo] + rows
         data = PhotoData(rows, config.load_size_px, device, progress=progress)
         return data, PhotoData(few[:num], config.size_px, device)
     if kind == "pairs":
