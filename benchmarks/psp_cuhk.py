@@ -17,6 +17,7 @@ import common
 
 from s2f_utils import config, datasets, inference, leaderboard, styles
 from s2f_utils.evaluation import evaluate
+from s2f_utils.tracking import read_log
 
 TO_PHOTO = config.DIRECTIONS[0]
 GENERATOR = {
@@ -51,10 +52,11 @@ def main() -> None:
     entries = leaderboard.find_outputs(f"{LABEL}={out}", ids, TO_PHOTO)
     board = leaderboard.build(entries, manifest, patch_seeds=args.patch_seeds, direction=TO_PHOTO, say=lambda _: None)
     settings = json.loads((encoder / "config.json").read_text(encoding="utf-8"))
+    seen = {name: read_log(run)[0][-1]["images"] for name, run in (("generator", generator), ("encoder", encoder))}
     facts: dict[str, Any] = {
         "train_seconds": round(common.train_seconds(generator) + common.train_seconds(encoder)),
-        "images": settings["total_images"],
-        "generator_images": GENERATOR["total_images"],
+        "images": sum(seen.values()),
+        "generator_images": seen["generator"],
         "device": settings["device"],
     }
     rows = [{**row, **(facts if row["model"] == LABEL else {})} for row in leaderboard.as_dict(board)["rows"]]

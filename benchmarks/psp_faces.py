@@ -3,8 +3,9 @@
 `python benchmarks/psp_faces.py --data DATA/faces [--runs runs/psp-faces]`, DATA as in tools/train_weights.py. The
 generator: KID against 5,000 newly drawn faces, on the features of `segmenter.py`'s network, at several truncations,
 beside what 5,000 training faces reach; how like the nearest training faces eight of its faces are. The encoders, on 500
-test faces: whether the map of what they answer agrees with the map that was asked for, by that network, and how far
-hair, skin and background vary over eight seeds while the map stays. Sheets to look at are left in RUNS. Results:
+test faces: whether the map of what they answer agrees with the map that was asked for, by that network (beside what the
+generator can reach at all, its styles fitted to the photos), and how far hair, skin and background vary over eight
+seeds while the map stays. Sheets to look at are left in RUNS. Results:
 results/psp_faces.json.
 """
 
@@ -23,11 +24,14 @@ from torch import nn
 
 import data_prep
 from s2f_utils import checkpoints, datasets, duplicates, images, masks, styles, viz, weights
+from s2f_utils.losses import judged_distance
 from s2f_utils.metrics.distribution import kernel_distance
 from s2f_utils.metrics.pixel import ssim
+from s2f_utils.training.init import find_judge
 
 GENERATOR, ENCODERS = "faces-64", ("map-to-face-64", "sketch-to-face-64")
 NUM_KID, NUM_TEST, NUM_SEEDS = 5_000, 500, 8
+NUM_FITTED, FIT_STEPS = 64, 100  # of styles to photos
 FRESH_SEED = 4321  # of faces that nothing was trained on
 PARTS = {"hair": ("hair",), "skin": ("skin", "nose"), "background": ("background",), "clothes": ("cloth",)}
 LEAST_PIXELS = 12  # of a part, for its colour
@@ -115,6 +119,31 @@ def spread_of(found: np.ndarray) -> float:
     return float(np.nanmean(np.sqrt(np.var(found, axis=0, ddof=1).sum(-1))))
 
 
+def fitted(net: nn.Sequential, own: float, truth: dict[str, np.ndarray], pairs: list) -> dict[str, Any]:
+    """What the generator itself can reach: each face's styles fitted to its true photo, from the encoder's on."""
+    model = styles.load(ENCODERS[0], "cpu")
+    judge = checkpoints.load_network(find_judge(GENERATOR))[0].requires_grad_(False)
+    photos, labels = truth["photos"][:NUM_FITTED], truth["labels"][:NUM_FITTED]
+    wanted = [x.detach() for x in judge.features(images.to_tensor(photos))]
+    w = torch.cat([model.encode(masks.load(pair.mask)) for pair in pairs[:NUM_FITTED]]).clone().requires_grad_()
+    opt = torch.optim.Adam([w], lr=0.05)
+    for _ in range(FIT_STEPS):
+        fake = model.net.decoder(w, input_is_latent=True, randomize_noise=False)
+        loss = judged_distance(judge.features(fake), wanted)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+    made = decoded(model, w.detach())
+    agreement = segmenter.mean_iou(segmenter.read(net, made), labels)[0]
+    return {
+        "faces": NUM_FITTED,
+        "steps": FIT_STEPS,
+        "agreement": round(agreement, 4),
+        "share_of_the_networks_own": round(agreement / own, 3),
+        "ssim_with_the_photo": round(float(np.mean([ssim(a, b) for a, b in zip(made, photos, strict=True)])), 4),
+    }
+
+
 def encoder(name: str, net: nn.Sequential, pairs: list, own: float, truth: dict[str, np.ndarray], runs: Path) -> dict:
     """Agreement with the map, alone and over seeds, and how far the colours spread."""
     model = styles.load(name, "cpu")
@@ -173,6 +202,7 @@ def main() -> None:
             "by_class": {name: round(value, 3) for name, value in by_class.items()},
         },
         "generator": generator(net, manifest, args.runs),
+        "fitted": fitted(net, own, truth, pairs),
         **{name: encoder(name, net, pairs, own, truth, args.runs) for name in ENCODERS},
     }
     common.write("psp_faces", results)

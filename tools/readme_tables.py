@@ -339,8 +339,16 @@ def sides_table(results: Path = RESULTS) -> str:
 def unpaired_table(results: Path = RESULTS) -> str:
     """CycleGAN beside what pairs bring, from cyclegan_cuhk.json."""
     found = _results(results, "cyclegan_cuhk")
-    if not found:
-        return ""
+    return _boards(found["boards"]) if found else ""
+
+
+def psp_cuhk_table(results: Path = RESULTS) -> str:
+    """pSp beside the trivial answers, from psp_cuhk.json."""
+    found = _results(results, "psp_cuhk")
+    return _boards(found["boards"]) if found else ""
+
+
+def _boards(boards: dict[str, list[dict[str, Any]]]) -> str:
     digits = {"ssim": 3, "psnr": 1, "l1": 1, "fsim": 3, "sharpness": 2, "patch_auc": 2}
 
     def cell(row: dict[str, Any], name: str) -> str:
@@ -351,7 +359,7 @@ def unpaired_table(results: Path = RESULTS) -> str:
         return f"{row[name]:.{digits[name]}f}{interval}"
 
     parts = []
-    for way, board in found["boards"].items():
+    for way, board in boards.items():
         rows = []
         for row in board:
             if row["kind"] == "control":
@@ -371,6 +379,107 @@ def _machine(found: dict[str, Any]) -> str:
     return f"{where}, torch {machine['torch'].split('+')[0]}"
 
 
+def faces_card_table(results: Path = RESULTS) -> str:
+    """Size and training of the generator and its encoders, from psp_faces.json."""
+    found = _results(results, "psp_faces")
+    if not found:
+        return ""
+    named = {"faces-64": found["generator"], **{n: found[n] for n in ("sketch-to-face-64", "map-to-face-64")}}
+    rows = [
+        [
+            f"`{name}`",
+            f"{r['megabytes']:.1f} MB",
+            f"{int(r['training']['training_pairs']):,} faces, {int(r['training']['images_seen']):,} images,"
+            f" {float(r['training']['training_seconds']) / 60:.0f} min",
+        ]
+        for name, r in named.items()
+    ]
+    return table(["model", "file (float16)", "training"], rows)
+
+
+def faces_kid_table(results: Path = RESULTS) -> str:
+    """KID of made faces at several truncations, and how like training faces they are, from psp_faces.json."""
+    found = _results(results, "psp_faces")
+    if not found:
+        return ""
+    r = found["generator"]
+    parts = [table(["5,000 new drawn faces, against", "KID"], [[name, f"{v:,.1f}"] for name, v in r["kid"].items()])]
+    alike = r["correlation_with_nearest_training_face"]
+    rows = [[name, *(f"{value:.2f}" for value in values)] for name, values in alike.items()]
+    parts.append(table(["correlation with the nearest training face", *(str(n + 1) for n in range(8))], rows))
+    parts.append(f"A copy has {r['a_copy_has_at_least']:.3f} or more.")
+    return "\n\n".join(parts)
+
+
+def psp_table(results: Path = RESULTS) -> str:
+    """What the encoders keep of a map, and how far colours spread, from psp_faces.json."""
+    found = _results(results, "psp_faces")
+    if not found:
+        return ""
+    names = ("map-to-face-64", "sketch-to-face-64")
+    own = found["segmenter"]["mean_iou"]
+    rows = [["a true photo", f"{own:.3f}", "", "", ""]]
+    if r := found.get("fitted"):
+        name = f"styles fitted to the photo, {r['steps']} steps, {r['faces']} faces"
+        agreement = f"{r['agreement']:.3f} ({r['share_of_the_networks_own']:.0%})"
+        rows.append([name, agreement, "", "", f"{r['ssim_with_the_photo']:.3f}"])
+    for name in names:
+        r = found[name]
+        alone, seeded = (f"{r[a]:.3f} ({r[b]:.0%})" for a, b in _AGREEMENTS)
+        layers = f"{r['open_layers'][0]}–{r['open_layers'][1]}"
+        rows.append([f"`{name}`", alone, seeded, layers, f"{r['ssim_with_the_photo']:.3f}"])
+    parts = [
+        table(["face from", "mean IoU with the map", "over eight seeds", "open layers", "SSIM with the photo"], rows)
+    ]
+    kinds = list(found[names[0]]["colour_spread"])
+    rows = [
+        [f"`{name}`, over eight seeds", *(f"{found[name]['colour_spread'][kind]['over_seeds']:.1f}" for kind in kinds)]
+        for name in names
+    ]
+    people = found[names[0]]["colour_spread"]
+    rows.append(["over 500 people", *(f"{people[kind]['over_people']:.1f}" for kind in kinds)])
+    parts.append(table(["spread of colours, CIELAB", *kinds], rows))
+    return "\n\n".join(parts)
+
+
+def psp_optimizer_table(results: Path = RESULTS) -> str:
+    """Adam against Ranger, from psp_optimizer.json."""
+    found = _results(results, "psp_optimizer")
+    if not found:
+        return ""
+    rows = [[name, f"{r['l2']:.4f}", f"{r['judged']:.4f}"] for name, r in found.items() if name != "images"]
+    header = [f"test losses after {found['images']:,} faces", "L2", "features of the discriminator"]
+    return table(header, rows)
+
+
+_AGREEMENTS = (("agreement", "share_of_the_networks_own"), ("agreement_over_seeds", "share_over_seeds"))
+
+
+def stylegan_speed_table(results: Path = RESULTS) -> str:
+    """Our form of StyleGAN2 against the published one, and the time of one image, from stylegan2_speed*.json."""
+    parts = []
+    for path in sorted(results.glob("stylegan2_speed*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        r = found["results"]
+        rows = [
+            [name, f"{1000 * s['ours_s']:.0f} ms", f"{1000 * s['published_s']:.0f} ms", f"{s['ratio']:.2f}"]
+            for name, s in r["against_published"].items()
+        ]
+        parts.append(f"On {_machine(found)}:")
+        parts.append(table(["", "one convolution", "a group for each image", "ratio"], rows))
+        rows = [
+            [
+                f"{size}, {'small' if s['kind'] == 'small' else 'published'}",
+                f"{s['encoder_ms']:.0f} ms",
+                f"{s['generator_ms']:.0f} ms",
+                f"{s['encoder_millions']:.1f} + {s['generator_millions']:.1f} M",
+            ]
+            for size, s in r["one_image"].items()
+        ]
+        parts.append(table(["one face, float32", "encoder", "generator", "weights"], rows))
+    return "\n\n".join(parts)
+
+
 # file → marker → what stands there
 TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "README.md": {"bench": speed_table, "quality": quality_table},
@@ -385,6 +494,14 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "nearest": nearest_table,
         "finetune": finetune_table,
         "domain": domain_table,
+    },
+    "docs/stylegan.md": {
+        "faces-card": faces_card_table,
+        "faces-kid": faces_kid_table,
+        "psp": psp_table,
+        "psp-cuhk": psp_cuhk_table,
+        "psp-optimizer": psp_optimizer_table,
+        "stylegan-speed": stylegan_speed_table,
     },
     "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
 }
