@@ -2,7 +2,7 @@
 from the 88 photos with ADA, and an encoder of sketches for it. Scored on the 100 test faces as in cyclegan_cuhk.py,
 beside the answers that need no model.
 
-`python benchmarks/psp_cuhk.py --data data/cuhk` (an hour and a half of one core). Runs that are there, finished or
+`python benchmarks/psp_cuhk.py --data data/cuhk` (an hour of one core). Runs that are there, finished or
 not, are gone on with. Only numbers are written into the repository, no pictures, no weights.
 """
 

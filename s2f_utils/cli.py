@@ -23,7 +23,7 @@ EPILOG = """examples:
   s2f translate drawing.jpg
   s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
   s2f translate runs/0004-cyclegan-demo portrait.jpg --direction photo-to-sketch
-  s2f faces RUN drawing.png --num 8
+  s2f faces sketch-to-face-64 drawing.png --num 8
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
 
 Data sets are made by 'python -m data_prep'; see its --help."""

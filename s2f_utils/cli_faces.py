@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MOST = 256  # faces in one call
 EPILOG = """examples:
   s2f faces faces-64 --num 16 --psi 0.7
-  s2f faces RUN drawing.png --num 8 --seed 3
-  s2f faces RUN map.png --layers 2-9
+  s2f faces sketch-to-face-64 drawing.png --num 8 --seed 3
+  s2f faces map-to-face-64 map.png --layers 2-9
   s2f faces psp-sketch drawing.png          (1.2 GB are fetched the first time)"""
 
 

@@ -425,7 +425,8 @@ def psp_table(results: Path = RESULTS) -> str:
         rows.append([name, agreement, "", "", f"{r['ssim_with_the_photo']:.3f}"])
     for name in names:
         r = found[name]
-        alone, seeded = (f"{r[a]:.3f} ({r[b]:.0%})" for a, b in _AGREEMENTS)
+        alone = f"{r['agreement']:.3f} ({r['share_of_the_networks_own']:.0%})"
+        seeded = f"{r['agreement_over_seeds']:.3f} ({r['share_over_seeds']:.0%})"
         layers = f"{r['open_layers'][0]}–{r['open_layers'][1]}"
         rows.append([f"`{name}`", alone, seeded, layers, f"{r['ssim_with_the_photo']:.3f}"])
     parts = [
@@ -450,9 +451,6 @@ def psp_optimizer_table(results: Path = RESULTS) -> str:
     rows = [[name, f"{r['l2']:.4f}", f"{r['judged']:.4f}"] for name, r in found.items() if name != "images"]
     header = [f"test losses after {found['images']:,} faces", "L2", "features of the discriminator"]
     return table(header, rows)
-
-
-_AGREEMENTS = (("agreement", "share_of_the_networks_own"), ("agreement_over_seeds", "share_over_seeds"))
 
 
 def stylegan_speed_table(results: Path = RESULTS) -> str:
