@@ -99,6 +99,9 @@ if ! packages_ready; then
     echo "set-up: installing $(basename "$REQUIREMENTS") into $VENV (several minutes, and up to 7 GB with CUDA; only once)"
     quiet=--quiet
     if [ -t 1 ]; then quiet=; fi # a person sees pip's progress; a log does not need 300 lines of it
+    # Older ones build basicsr, which gfpgan needs (Python 3.11), in a way that does not find the right parts of torch.
+    "$(python_in_venv)" -m pip install --disable-pip-version-check --quiet "pip>=25.3" ||
+        fail "pip could not bring itself up to date; its message is above"
     "$(python_in_venv)" -m pip install --disable-pip-version-check $quiet -r "$REQUIREMENTS" ||
         fail "pip could not install $(basename "$REQUIREMENTS"); its message is above. Run the same command again to go on"
     # gfpgan (Python 3.11) brings opencv-python, which overwrites the headless build in the folder that both use and does
