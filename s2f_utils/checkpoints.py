@@ -118,7 +118,7 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     if path.suffix == ".safetensors":
         tensors, meta = _read_safetensors(path)
     else:
-        tensors, meta = _state_dict(load_torch_file(path), path), {}
+        tensors, meta = state_dict_of(path), {}
     try:
         if "network" in meta:  # ours: a state dict alone does not say how much dropout there was
             net = models.build(meta["network"], **meta["args"])
@@ -131,10 +131,18 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         raise models.UnknownNetworkError(f"{path}: {error}") from None
 
 
+def state_dict_of(path: str | os.PathLike) -> Mapping[str, Tensor]:
+    """The weights in a published `.pth` or `.pt` file, by key, however they are wrapped.
+
+    Raises FileNotFoundError or CheckpointError.
+    """
+    return _state_dict(load_torch_file(path), Path(path))
+
+
 def _state_dict(held: Any, path: Path) -> Mapping[str, Tensor]:
-    """The network's state dict in what a file holds, as pix2pix, pSp and rosinality's StyleGAN2 wrap theirs."""
+    """The network's state dict in what a file holds, as pix2pix, pSp, GFPGAN and rosinality's StyleGAN2 wrap theirs."""
     tensors = held
-    for key in ("state_dict", "net_g", "g_ema"):
+    for key in ("state_dict", "net_g", "g_ema", "params_ema", "params"):
         if isinstance(tensors, Mapping) and isinstance(tensors.get(key), Mapping):
             tensors = tensors[key]
     if not isinstance(tensors, Mapping):

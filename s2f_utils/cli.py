@@ -1,4 +1,4 @@
-"""The command line: s2f train | translate | faces | evaluate | leaderboard | weights."""
+"""The command line: s2f train | translate | faces | enhance | evaluate | leaderboard | weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2f_utils import cli_faces
+from s2f_utils import cli_enhance, cli_faces
 from s2f_utils.config import DIRECTIONS
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     cli_faces.add_parser(commands)
+    cli_enhance.add_parser(commands)
 
     evaluate = commands.add_parser(
         "evaluate", help="score a trained network on pairs", formatter_class=raw,
@@ -487,7 +488,7 @@ def run_weights(args: argparse.Namespace) -> int:
     """`s2f weights`."""
     from s2f_utils import weights
 
-    of_metrics = [name for name, entry in weights.WEIGHTS.items() if not entry.network]
+    of_metrics = [name for name, entry in weights.WEIGHTS.items() if entry.use == "metric"]
     names = of_metrics if args.names == ["all"] else args.names
     for name in names:
         if not weights.shipped(name):
@@ -495,7 +496,7 @@ def run_weights(args: argparse.Namespace) -> int:
     for name in names:
         print(f"{name}: {weights.shipped(name) or weights.get(name)}")
     if not names:
-        for name, what in weights.SHIPPED.items():
+        for name, what in {**weights.SHIPPED, **weights.SHIPPED_RESTORERS}.items():
             path = weights.shipped(name)
             where = f"{path.stat().st_size / 1e6:.1f} MB; {path}" if path.is_file() else "not in this version"
             print(f"{name}: {what}; MIT, comes with the project; {where}")
@@ -509,6 +510,7 @@ _RUN = {
     "train": run_train,
     "translate": run_translate,
     "faces": cli_faces.run,
+    "enhance": cli_enhance.run,
     "evaluate": run_evaluate,
     "leaderboard": run_leaderboard,
     "weights": run_weights,

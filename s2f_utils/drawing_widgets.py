@@ -91,10 +91,11 @@ def click_face(drawing: np.ndarray) -> Any:
     """
     scale = min(1.0, MOST_PX / max(drawing.shape[:2]))
     size = (max(1, round(drawing.shape[1] * scale)), max(1, round(drawing.shape[0] * scale)))
-    return _click_class()(source=_uri(np.asarray(Image.fromarray(drawing).resize(size))), scale=scale)
+    return _click_class()(source=picture_uri(np.asarray(Image.fromarray(drawing).resize(size))), scale=scale)
 
 
-def _uri(picture: np.ndarray) -> str:
+def picture_uri(picture: np.ndarray) -> str:
+    """A picture, uint8 (H, W, 3), as an address that a page shows."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode("ascii")
 
 

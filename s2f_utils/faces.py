@@ -90,8 +90,10 @@ def _detector(places: tuple[Path, ...], process: int):
         cv2.utils.logging.setLogLevel(level)
 
 
-def detect(image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: int = 512) -> list[Face]:
-    """All faces that YuNet finds, the largest first.
+def detect(
+    image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: int = 512, min_share: float = MIN_FACE_SHARE
+) -> list[Face]:
+    """All faces that YuNet finds, the largest first, but for those narrower than `min_share` of the shorter side.
 
     image: uint8 (H, W, 3) RGB. min_score: in [0.3, 1]. max_side_px: larger pictures are shrunk to this before
     detection, because YuNet was trained on faces of 10 to 300 px; where nothing is found, half and twice the size are
@@ -105,13 +107,14 @@ def detect(image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: in
     for side in (max_side_px, max_side_px // 2, 2 * max_side_px):
         if side != max_side_px and longest <= min(side, max_side_px):
             continue  # enlarging shows nothing new
-        faces = [face for face in _detect_at(image, min(1.0, side / longest)) if face.score >= min_score]
+        found = _detect_at(image, min(1.0, side / longest), min_share)
+        faces = [face for face in found if face.score >= min_score]
         if faces:
             return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
     return []
 
 
-def _detect_at(image: np.ndarray, scale: float) -> list[Face]:
+def _detect_at(image: np.ndarray, scale: float, min_share: float) -> list[Face]:
     import cv2
 
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
@@ -127,7 +130,7 @@ def _detect_at(image: np.ndarray, scale: float) -> list[Face]:
         points = (row[4:14].reshape(5, 2).astype(np.float64) + 0.5) * back - 0.5
         left, top = row[:2] * back
         face = Face(points, (left, top, row[2] * back[0], row[3] * back[1]), float(row[14]), "yunet")
-        if is_plausible(points) and face.box[2] >= MIN_FACE_SHARE * min(image.shape[:2]):
+        if is_plausible(points) and face.box[2] >= min_share * min(image.shape[:2]):
             faces.append(face)
     return faces
 
@@ -144,15 +147,46 @@ def detect_turned(image: np.ndarray) -> Face | None:
         return upright[0]
     best = max(upright, key=lambda face: face.score, default=None)
     beat = max(SURE_SCORE, best.score + 0.03 if best else 0.0)
-    height, width = image.shape[:2]
-    for quarter in (1, 2, 3):
-        for face in detect(np.ascontiguousarray(np.rot90(image, quarter)), min_score=SURE_SCORE):
-            if face.score > beat:
-                x, y = face.landmarks.T
-                x, y = {1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}[quarter]
-                points = np.stack([x, y], axis=1)
-                best, beat = Face(points, _box_around(points), face.score, "yunet", 90 * quarter), face.score
+    for face in _turned(image):
+        if face.score > beat:
+            best, beat = face, face.score
     return best
+
+
+def _turned(image: np.ndarray, **options: float) -> list[Face]:
+    """The faces that the detector is sure of in a picture that is turned by 90, 180 and 270 degrees."""
+    found, (height, width) = [], image.shape[:2]
+    for quarter in (1, 2, 3):
+        turned = np.ascontiguousarray(np.rot90(image, quarter))
+        for face in detect(turned, min_score=SURE_SCORE, **options):
+            x, y = face.landmarks.T
+            x, y = {1: (width - 1 - y, x), 2: (width - 1 - x, height - 1 - y), 3: (y, height - 1 - x)}[quarter]
+            points = np.stack([x, y], axis=1)
+            found.append(Face(points, _box_around(points), face.score, "yunet", 90 * quarter))
+    return found
+
+
+def detect_all(image: np.ndarray, *, max_side_px: int = 1280, min_share: float = 0.01) -> list[Face]:
+    """Every face of a photo, the largest first, whichever way each is turned; landmarks found twice, as `find_face`.
+
+    image: uint8 (H, W, 3). max_side_px: as in `detect`. A turned face counts where the detector is surer of it than of
+    an upright one at its place, as in `detect_turned`. Raises WeightsError when the detector is not to be had.
+    """
+    options = {"max_side_px": max_side_px, "min_share": min_share}
+    upright, longest = [], max(image.shape[:2])
+    for side in (max_side_px, max_side_px // 2, max_side_px // 4):  # YuNet knows faces of 10 to 300 px
+        found = _detect_at(image, min(1.0, side / longest), min_share)
+        upright += [face for face in found if face.score >= PHOTO_SCORE]
+    claims = [(face.score + 0.03, face) for face in upright]
+    if not upright or min(face.score for face in upright) < SURE_SCORE:
+        claims += [(face.score, face) for face in _turned(image, **options)]
+    kept: list[Face] = []
+    for _, face in sorted(claims, key=lambda claim: -claim[0]):
+        middle = face.landmarks.mean(axis=0)
+        apart = (np.hypot(*(middle - other.landmarks.mean(axis=0))) for other in kept)
+        if all(far > 1.5 * max(face.eye_distance, other.eye_distance) for far, other in zip(apart, kept, strict=True)):
+            kept.append(face)
+    return [_refined(image, face, False) for face in sorted(kept, key=lambda face: -face.box[2] * face.box[3])]
 
 
 def detect_drawn(image: np.ndarray) -> Face | None:
@@ -242,6 +276,8 @@ def _refined(image: np.ndarray, face: Face, drawing: bool) -> Face:
     if again is None or again.score < face.score - 0.05:
         return face
     points = transform(again.landmarks, inverse(matrix))
+    if not drawing and np.hypot(*(points.mean(axis=0) - face.landmarks.mean(axis=0))) > 0.5 * face.eye_distance:
+        return face  # a larger one beside it
     return Face(points, face.box, max(face.score, again.score), face.method, face.turn)
 
 

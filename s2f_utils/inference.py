@@ -218,6 +218,8 @@ def load(
         raise models.UnknownNetworkError(
             f"{path}: reads a sketch and a map at once: open it with styles.load, or give it both (s2f faces)"
         )
+    if net.name == "gfpgan":
+        raise models.UnknownNetworkError(f"{path}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
     if not hasattr(net, "multiple_px"):
         raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
     if getattr(net, "adds_detail", False):

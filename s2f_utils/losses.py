@@ -89,3 +89,26 @@ def judged_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
 def style_norm(styles: Tensor, mean: Tensor) -> Tensor:
     """pSp's regularisation: the mean length of all styles' difference to the mean style, (N, L, D) → a scalar ≥ 0."""
     return (styles - mean).flatten(1).norm(dim=1).mean()
+
+
+VGG_WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0)  # of GFPGAN's five layers of VGG-19
+
+
+def feature_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """GFPGAN's perceptual loss: the L1 distance of VGG-19's features of two batches, (N, C_i, h_i, w_i) of five layers,
+    the first two a tenth; a scalar ≥ 0 (Johnson et al. 2016; Wang et al. 2021, eq. 2).
+    """
+    pairs = zip(VGG_WEIGHTS, fake, real, strict=True)
+    return sum(weight * F.l1_loss(f.float(), r.detach().float()) for weight, f, r in pairs)
+
+
+def style_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
+    """GFPGAN's style loss: the same distance of the features' Gram matrices (Gatys et al. 2016)."""
+    pairs = zip(VGG_WEIGHTS, fake, real, strict=True)
+    return sum(weight * F.l1_loss(gram(f.float()), gram(r.detach().float())) for weight, f, r in pairs)
+
+
+def gram(features: Tensor) -> Tensor:
+    """How much a layer's channels go together: (N, C, H, W) → (N, C, C), divided by C·H·W."""
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / features[0].numel()

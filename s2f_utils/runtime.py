@@ -65,7 +65,7 @@ class Precision:
         import torch
 
         net.to(self.device)
-        if self.channels_last:
+        if self.channels_last and not getattr(net, "needs_contiguous", False):
             for tensor in (*net.parameters(), *net.buffers()):
                 if tensor.ndim == 4:  # StyleGAN2 has weights of five dimensions, which the network's own to() refuses
                     tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
@@ -101,7 +101,7 @@ class Precision:
 
 def _float32(made: Any) -> Any:
     """A tensor, or lists of tensors, in float32."""
-    return [_float32(part) for part in made] if isinstance(made, list) else made.float()
+    return type(made)(map(_float32, made)) if isinstance(made, list | tuple) else made.float()
 
 
 def pick_precision(device: torch.device, precision: str = "auto", memory_format: str = "auto") -> Precision:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
+RESTORES = "damaged-to-photo"
 TO_FACES = ("sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo")  # of pSp
 
 
@@ -234,12 +235,48 @@ class PSPConfig(TrainConfig):
         return dict(zip(TO_FACES, (1, 19, 20, 3), strict=True))[self.direction]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RestoreConfig(TrainConfig):
+    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from nothing."""
+
+    direction: str = RESTORES
+    size_px: int = 512
+    load_size_px: int = 512
+    batch_size: int = 12
+    total_images: int = 9_600_000
+    constant_share: float = 0.75  # published: halved after 600,000 and 700,000 of 800,000 steps
+    ema_half_life_images: float = 10_000.0
+    num_style_feat: int = 512  # values of a style
+    num_mlp: int = 8  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
+    narrow: float = 1.0  # share of the published width
+    channel_multiplier: float = 2.0  # channels from 64 px on; the published files have 2, the published training 1
+    disc_width: int = 512  # most channels of a layer of the discriminator
+    disc_multiplier: float = 1.0  # and its channels from 64 px on
+    damage: float = 1.0  # share of the published ranges of degradation
+    perceptual: str = "vgg"  # or discriminator: the distance of its features, where VGG-19's weights are not at hand
+    lambda_l1: float = 0.1  # weight of the L1 loss
+    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
+    pyramid_images: int = 600_000  # images after which that loss is left out
+    lambda_lpips: float = 1.0  # weight of the distance of VGG-19's features, or of the discriminator's
+    lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
+    lambda_id: float = 10.0  # weight of the identity loss
+    lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
+    r1_gamma: float = 10.0  # weight of the discriminator's squared slope at real photos
+    r1_every: int = 16  # steps between two looks at it; 0: never
+    lr_g: float = 2e-3  # Adam's learning rate for the restorer
+    lr_d: float = 2e-3  # and for the discriminator
+    beta1: float = 0.0  # Adam's momentum
+    beta2: float = 0.99  # Adam's second decay rate
+    max_norm: float = 0.0  # longer gradients of the restorer are scaled down to this; 0: never, as published
+
+
 CONFIGS: dict[str, type[TrainConfig]] = {
     "pix2pix": Pix2PixConfig,
     "cyclegan": CycleGANConfig,
     "cgan": CGANConfig,
     "stylegan2": StyleGAN2Config,
     "psp": PSPConfig,
+    "restore": RestoreConfig,
     "faithful": FaithfulConfig,
     "realistic": RealisticConfig,
 }
@@ -253,7 +290,9 @@ def validate(config: TrainConfig) -> None:
             raise ConfigError(message)
 
     size = config.size_px
-    ways = {StyleGAN2Config: (FROM_NOISE,), PSPConfig: TO_FACES}.get(type(config), DIRECTIONS)
+    ways = {StyleGAN2Config: (FROM_NOISE,), PSPConfig: TO_FACES, RestoreConfig: (RESTORES,)}.get(
+        type(config), DIRECTIONS
+    )
     need(config.direction in ways, f"direction must be one of {', '.join(ways)}, got {config.direction!r}")
     need(size >= 32 and size & (size - 1) == 0, f"size_px must be a power of two from 32 on, got {size}")
     need(
@@ -322,6 +361,8 @@ def validate(config: TrainConfig) -> None:
         _validate_stylegan2(config, need)
     if isinstance(config, PSPConfig):
         _validate_psp(config, need)
+    if isinstance(config, RestoreConfig):
+        _validate_restore(config, need)
     if isinstance(config, FaithfulConfig):
         _validate_resunet(config, need)
 
@@ -424,4 +465,25 @@ def _validate_psp(config: PSPConfig, need: Callable[[bool, str], None]) -> None:
         not (is_map and moved),
         "flip, rotate_deg, shift_px, shear_deg, scale and elastic must be 0 with maps: mirroring exchanges left and"
         " right, and between two classes lies none",
+    )
+
+
+def _validate_restore(config: RestoreConfig, need: Callable[[bool, str], None]) -> None:
+    kinds = ("vgg", "discriminator")
+    need(config.perceptual in kinds, f"perceptual must be {' or '.join(kinds)}, got {config.perceptual!r}")
+    need(config.size_px <= 1024, f"size_px must be at most 1024, got {config.size_px}")
+    for name in ("lr_g", "lr_d", "num_style_feat", "num_mlp", "narrow", "channel_multiplier", "disc_width"):
+        need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
+    numbers = ("l1", "pyramid", "lpips", "style", "id", "gan")
+    for name in (*(f"lambda_{name}" for name in numbers), "r1_gamma", "r1_every", "pyramid_images", "max_norm"):
+        need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
+    need(config.disc_multiplier > 0, f"disc_multiplier must be more than 0, got {config.disc_multiplier}")
+    need(0 <= config.damage <= 1, f"damage must be between 0 and 1, got {config.damage}")
+    need(
+        config.perceptual == "vgg" or not config.lambda_style,
+        "lambda_style must be 0 with perceptual=discriminator: the style loss is one of VGG-19's features",
+    )
+    need(
+        round(512 * config.narrow) >= 8 and round(512 * config.narrow) % 4 == 0,
+        f"narrow must leave a number of channels that 4 divides, of 512: 0.25 and 0.5 do, got {config.narrow:g}",
     )

@@ -24,7 +24,8 @@ class WeightsFile:
     """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
     Where nobody published a SHA-256 it is empty and the size is rounded: such a file is checked when it is loaded.
-    network: whether it is a model of faces, to be used by name, rather than a part of a metric.
+    use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss" of a training, or
+    "background" of an enlarged photo. rounded: only the size is not known to the byte.
     """
 
     name: str
@@ -34,7 +35,8 @@ class WeightsFile:
     sha256: str
     licence: str
     what: str
-    network: bool = False
+    use: str = "metric"
+    rounded: bool = False
 
 
 def _official_psp(name: str, file_name: str, drive_id: str, what: str, *mirrors: str) -> WeightsFile:
@@ -44,9 +46,20 @@ def _official_psp(name: str, file_name: str, drive_id: str, what: str, *mirrors:
         "code MIT (Richardson et al.), but learned from CelebAMask-HQ and FFHQ and with NVIDIA's StyleGAN2 inside:"
         " non-commercial use only"
     )
-    return WeightsFile(name, file_name, (drive, *mirrors), 1_200_000_000, "", terms, what, network=True)
+    return WeightsFile(name, file_name, (drive, *mirrors), 1_200_000_000, "", terms, what, use="model")
 
 
+def _restorer(name: str, url: str, size: int, sha256: str, licence: str, what: str, *mirrors: str, **other: bool):
+    """A published network that restores faces."""
+    return WeightsFile(
+        name, url.rpartition("/")[2], (url, *mirrors), size, sha256, licence, what, use="restorer", **other
+    )
+
+
+GFPGAN_FILES = "https://github.com/TencentARC/GFPGAN/releases/download/"
+GFPGAN_TERMS = (
+    "Apache-2.0, (c) Tencent, but learned from FFHQ and with NVIDIA's StyleGAN2 inside: non-commercial use only"
+)
 PSP_MIRROR = "https://huggingface.co/trysem/pixel2style2pixel/resolve/main/"
 WEIGHTS: dict[str, WeightsFile] = {
     entry.name: entry
@@ -80,6 +93,16 @@ WEIGHTS: dict[str, WeightsFile] = {
             "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
             "BSD-3-Clause (torchvision), trained on ImageNet (non-commercial research)",
             "VGG-16, for LPIPS and DISTS",
+        ),
+        WeightsFile(
+            "vgg19",
+            "vgg19-dcbb9e9d.pth",
+            ("https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",),
+            574_673_361,
+            "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+            "BSD-3-Clause (torchvision), trained on ImageNet (non-commercial research)",
+            "VGG-19, for GFPGAN's perceptual and style losses",
+            use="loss",
         ),
         WeightsFile(
             "dists",
@@ -134,6 +157,58 @@ WEIGHTS: dict[str, WeightsFile] = {
             "pSp, from a photo to the styles of a face of 1024 px",
             PSP_MIRROR + "psp_ffhq_encode.pt",
         ),
+        _restorer(
+            "gfpgan-1.2",
+            GFPGAN_FILES + "v1.3.0/GFPGANv1.2.pth",
+            348_632_874,
+            "29e25ee90c170f4231163f4c83df6b59c968b73f3ce00cb884015ae005db083c",
+            GFPGAN_TERMS,
+            "GFPGAN 1.2, the sharpest",
+            rounded=True,
+        ),
+        _restorer(
+            "gfpgan-1.3",
+            GFPGAN_FILES + "v1.3.0/GFPGANv1.3.pth",
+            348_632_874,
+            "c953a88f2727c85c3d9ae72e2bd4846bbaf59fe6972ad94130e23e7017524a70",
+            GFPGAN_TERMS,
+            "GFPGAN 1.3, more natural",
+        ),
+        _restorer(
+            "gfpgan-1.4",
+            GFPGAN_FILES + "v1.3.0/GFPGANv1.4.pth",
+            348_632_874,
+            "e2cd4703ab14f4d01fd1383a8a8b266f9a5833dacee8e6a79d3bf21a1b6be5ad",
+            GFPGAN_TERMS,
+            "GFPGAN 1.4, nearer to the person",
+            GFPGAN_FILES + "v1.3.4/GFPGANv1.4.pth",
+        ),
+        _restorer(
+            "restoreformer",
+            GFPGAN_FILES + "v1.3.4/RestoreFormer.pth",
+            291_000_000,
+            "",
+            "Apache-2.0, (c) Wang et al. 2022, but learned from FFHQ: non-commercial use only",
+            "RestoreFormer, as GFPGAN's authors offer it",
+        ),
+        _restorer(
+            "codeformer",
+            "https://github.com/sczhou/CodeFormer/releases/download/v0.1.0/codeformer.pth",
+            376_637_898,
+            "1009e537e0c2a07d4cabce6355f53cb66767cd4b4297ec7a4a64ca4b8a5684b7",
+            "S-Lab License 1.0: non-commercial use only; its code is a further package, spandrel-extra-arches",
+            "CodeFormer",
+        ),
+        WeightsFile(
+            "realesrgan",
+            "RealESRGAN_x2plus.pth",
+            ("https://github.com/xinntao/Real-ESRGAN/releases/download/v0.2.1/RealESRGAN_x2plus.pth",),
+            67_061_725,
+            "49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",
+            "BSD-3-Clause, (c) Xintao Wang",
+            "Real-ESRGAN, which enlarges what is around a face by two",
+            use="background",
+        ),
     )
 }
 
@@ -151,6 +226,9 @@ SHIPPED: dict[str, str] = {
     "map-to-face-64": "pSp for it: from a segmentation map to a drawn face, and many of them",
 }
 
+RESTORER = "restorer-256"
+SHIPPED_RESTORERS: dict[str, str] = {RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"}
+
 SHOW_PROGRESS_FROM = 5_000_000  # bytes
 RETRY_AFTER_S = 300.0  # a download that failed is not tried again at once, for every picture of a set
 _failed: dict[tuple[str, Path], tuple[float, str]] = {}
@@ -163,12 +241,12 @@ def cache_folder() -> Path:
 
 def shipped(name: str) -> Path | None:
     """The file of one of our own models, None for any other name."""
-    return SHIPPED_FOLDER / f"{name}.safetensors" if name in SHIPPED else None
+    return SHIPPED_FOLDER / f"{name}.safetensors" if name in SHIPPED or name in SHIPPED_RESTORERS else None
 
 
 def model_names() -> list[str]:
     """The models that can be used by name: our own, and published ones that are downloaded when they are used."""
-    return [*SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.network)]
+    return [*SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.use == "model")]
 
 
 def entry_of(name: str) -> WeightsFile:
@@ -197,7 +275,8 @@ def find(name: str) -> Path | None:
     for place in places():
         path = place / entry.file_name
         if path.is_file():
-            if entry.sha256 and (path.stat().st_size != entry.size or sha256_of(path) != entry.sha256):
+            sized = entry.rounded or path.stat().st_size == entry.size
+            if entry.sha256 and not (sized and sha256_of(path) == entry.sha256):
                 raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
             return path
     return None
@@ -234,7 +313,7 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
         raise WeightsError(message)
     about = f"{entry.size / 1e6:,.1f} MB): {entry.what}; licence: {entry.licence}"
     print(f"downloading {entry.file_name} ({about}", file=sys.stderr)
-    known = {"sha256": entry.sha256, "size": entry.size} if entry.sha256 else {"sha256": None}
+    known = {"sha256": entry.sha256 or None, "size": entry.size if entry.sha256 and not entry.rounded else None}
     reasons = []
     with tqdm(total=entry.size, unit="B", unit_scale=True, disable=entry.size < SHOW_PROGRESS_FROM) as bar:
         for url in entry.urls:
@@ -248,6 +327,11 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
                 if not entry.sha256:
                     print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
                 return path
+            except OSError as error:
+                raise WeightsError(
+                    f"{target}: cannot be written ({error.strerror}): free some space, or name another folder in"
+                    " XDG_CACHE_HOME; the download goes on where it stopped"
+                ) from None
             except DownloadError as error:
                 reasons.append(str(error))
                 if not entry.sha256:  # what another server sends may not continue it

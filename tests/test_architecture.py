@@ -54,13 +54,20 @@ ALLOWED = {
     "pages": {"images"},
     "report": {"config", "evaluation", "images", "metrics", "pages", "tracking", "viz"},
     "training": {
-        "training", "augment", "checkpoints", "config", "datasets", "domain", "download", "images", "inference", "live",
+        "training", "augment", "checkpoints", "config", "datasets", "degradations", "domain", "download", "images",
+        "inference", "live",
         "losses", "metrics", "models", "runtime", "tracking", "viz", "weights",
     },
     "widgets": {"images", "live"},
+    "degradations": set(),
+    "restorers": {"checkpoints", "images", "models", "runtime", "weights"},
+    "enhance": {"faces", "images", "restorers"},
+    "enhance_widgets": {"drawing_widgets", "enhance", "images", "restorers"},
+    "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},
     "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},
     "cli": {
-        "candidates", "cli_faces", "config", "datasets", "domain", "drawings", "evaluation", "faces", "images",
+        "candidates", "cli_enhance", "cli_faces", "config", "datasets", "domain", "drawings", "evaluation", "faces",
+        "images",
         "inference", "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
     },
 }  # fmt: skip
@@ -127,6 +134,7 @@ def test_nothing_is_loaded_or_printed_by_importing():
         "wandb",
         "torchvision",
         "pandas",
+        "spandrel",
     )
     code = (
         "import sys, importlib, random\n"

@@ -268,7 +268,7 @@ def test_weights_without_a_published_digest_are_fetched_whole_and_their_digest_i
     server, tmp_path, monkeypatch, capsys
 ):
     urls = (f"{server}/quota/x", f"{server}/cut/file.bin")
-    entry = weights.WeightsFile("w", "file.bin", urls, 300_000, "", "MIT", "a test", network=True)
+    entry = weights.WeightsFile("w", "file.bin", urls, 300_000, "", "MIT", "a test", use="model")
     monkeypatch.setitem(weights.WEIGHTS, "w", entry)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)

@@ -33,7 +33,7 @@ COMMANDS = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "ruff", "pre-com
 # Declared for what the plan promises and the code does not do yet: take a name out when the code does it.
 NOT_YET = {"wandb"}
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
-OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub"}
+OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub", "spandrel_extra_arches"}
 OURS = {"s2f_utils", "data_prep", "tests", "tools", "benchmarks"}
 
 

@@ -1,7 +1,8 @@
-"""The shipped models on a photo that scikit-image brings along: to a sketch, and back. The end of `make demo`.
+"""The shipped models on a photo that scikit-image brings along: to a sketch and back, and restored (`make demo`).
 
-`python tools/astronaut.py OUT.png` writes one sheet: the photo (NASA's portrait of Eileen Collins, in the public
-domain), the sketch that photo-to-sketch draws of it, and what the sketch-to-photo models make of that sketch alone.
+`python tools/astronaut.py OUT.png` writes a sheet: the photo (NASA's portrait of Eileen Collins, in the public domain),
+the sketch that photo-to-sketch draws of it, and what the sketch-to-photo models make of that sketch alone. Beside it,
+OUT-enhanced.png: the photo made bad, with its face restored and pasted back, and as it was.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import skimage.data
 
-from s2f_utils import candidates, domain, drawings, faces, images, inference
+from s2f_utils import candidates, degradations, domain, drawings, enhance, faces, images, inference, viz, weights
 
 # As YuNet finds them; given by hand, so that nothing has to be downloaded: eyes, corners of the mouth.
 POINTS = ((203.4, 104.0), (245.9, 108.7), (200.8, 143.6), (238.5, 148.0))
@@ -30,6 +32,11 @@ def main() -> None:
     found = [candidates.Candidate("its sketch", sketch, 0.0, 0), *candidates.load_pair(device="cpu").candidates(sketch)]
     shown = drawings.Prepared(photo, whole, matrix, face, domain.look(whole), ())
     print(images.save(args.out, candidates.sheet(shown, found, first="a photo"), generated=True))
+    how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
+    bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]
+    done = enhance.enhance(bad, weights.RESTORER, found=[face])
+    sheet = viz.sheet([np.stack([bad, done.image, whole])])
+    print(images.save(args.out.with_name(f"{args.out.stem}-enhanced.png"), sheet, generated=True))
 
 
 if __name__ == "__main__":

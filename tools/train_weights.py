@@ -2,8 +2,8 @@
 
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
 all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`. How long it took
-stands in docs/models.md and docs/stylegan.md. Nothing is chosen by the test people; scores on them are measured by
-benchmarks/shipped_models.py and psp_faces.py.
+stands in docs/models.md, docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; scores on them are
+measured by benchmarks/shipped_models.py, psp_faces.py and restore_portraits.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,14 @@ ENCODER = {
     "lambda_lpips": 2.0, "lambda_w": 0.0002, "mixing": 0.25, "mix_from": 3, "sample_every_images": 10_000,
     "num_samples": 12,
 }  # fmt: skip
-# name → method, data set, model to begin with, settings
+# GFPGAN's network, small; first by its pixels alone, then against a discriminator.
+RESTORER = {
+    "size_px": 256, "load_size_px": 256, "batch_size": 4, "num_style_feat": 128, "num_mlp": 1, "narrow": 0.25,
+    "channel_multiplier": 1.0, "disc_width": 64, "disc_multiplier": 0.25, "perceptual": "discriminator",
+    "lambda_style": 0.0, "lambda_id": 0.0, "lambda_l1": 1.0, "lambda_pyramid": 0.5, "beta1": 0.9, "max_norm": 0.5,
+    "ema_half_life_images": 1_000.0, "sample_every_images": 2_000,
+}  # fmt: skip
+# name → method, data set, model to begin with, settings; a name that is not shipped is a step on the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "sketch-to-photo-faithful": (
         "faithful", "sketch-to-photo", None, {"total_images": 32_000, "hint_share": 0.5, **WARPS}
@@ -52,6 +59,15 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         {**ENCODER, "direction": "sketch-to-photo", "lambda_l2": 0.1},
     ),
     "map-to-face-64": ("psp", "faces", "faces-64", {**ENCODER, "direction": "map-to-photo", "lambda_l2": 0.0}),
+    "restorer-256-pixels": (
+        "restore", "photo-to-sketch", None,
+        {**RESTORER, "lambda_lpips": 0.0, "lambda_gan": 0.0, "total_images": 22_000, "lr_g": 6e-4},
+    ),
+    "restorer-256": (
+        "restore", "photo-to-sketch", "restorer-256-pixels",
+        {**RESTORER, "lambda_pyramid": 0.0, "lambda_lpips": 0.2, "lambda_gan": 0.02, "r1_gamma": 1.0, "lr_g": 4e-4,
+         "beta1": 0.5, "lr_d": 1e-3, "total_images": 12_000, "constant_share": 0.5},
+    ),
 }  # fmt: skip
 
 
@@ -62,6 +78,9 @@ def make(name: str, data: Path, runs: Path) -> Path:
     has_gpu = runtime.pick_device("auto").type != "cpu"
     resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
     init = (runtime.last_run_folder(runs, begin) or weights.shipped(begin)) if begin else None
+    path = weights.shipped(name)
+    if begin and init is None:
+        raise SystemExit(f"{name} begins with {begin}, which is not there: make that first")
     trained = finished(resolved, manifest, runs, name=name, init=init)
     if trained is None:
         run = open_run(resolved, manifest, runs, name=name, init=init)
@@ -69,6 +88,11 @@ def make(name: str, data: Path, runs: Path) -> Path:
             raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
         trained = run.folder
     seconds = checkpoints.load_torch_file(trained / "resume.pt")["seconds"]
+    if path is None:
+        print(f"{trained}: a step on the way, {seconds / 60:.0f} minutes of training")
+        return trained
+    if begin and not weights.shipped(begin) and init:
+        seconds += checkpoints.load_torch_file(init / "resume.pt")["seconds"]
     net, meta = checkpoints.load_network(trained / "generator.safetensors")
     if net.name == "twostage":  # its first stage is a file of its own
         net = net.detail
@@ -80,9 +104,8 @@ def make(name: str, data: Path, runs: Path) -> Path:
         "training_seconds": round(seconds),
         "aligned": "none" if folder == "faces" else "similarity",
     }
-    if begin:
+    if begin and weights.shipped(begin):
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
-    path = weights.shipped(name)
     if method == "stylegan2":  # pSp's losses look through its eyes
         judge, about = checkpoints.load_network(trained / "discriminator.safetensors")
         checkpoints.save_generator(path.with_name(f"{name}-discriminator.safetensors"), judge.half(), _notes(about))

@@ -64,6 +64,23 @@ def _lpips(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=2)
+def _vgg19_net(places: tuple[Path, ...]) -> nn.Module:
+    from s2f_utils.models.vgg import VGG19Features
+
+    net, own = VGG19Features(), _load("vgg19")
+    net.load_state_dict({key: own[key] for key in net.state_dict()})
+    return net.eval()
+
+
+def vgg19(device: torch.device) -> nn.Module:
+    """VGG-19's features, for a loss: (N, 3, H, W) in [-1, 1] → five tensors.
+
+    Raises WeightsError where its weights are neither here nor to be had.
+    """
+    return _vgg19_net(weights.places()).requires_grad_(False).to(device)
+
+
+@functools.lru_cache(maxsize=2)
 def _dists_net(places: tuple[Path, ...]) -> DISTS:
     from s2f_utils.models.dists import DISTS
 

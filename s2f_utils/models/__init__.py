@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
@@ -34,6 +35,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "psp-encoder": PSPEncoder,
     "psp-encoder-small": SmallPSPEncoder,
     "psp": PSP,
+    "gfpgan": GFPGAN,
 }
 
 

@@ -43,6 +43,10 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
         found = {"encoder": net.kind, "direction": net.direction} | _of_faces(net.decoder, method) | kept
         meta = {}
+    elif net.name == "gfpgan":
+        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier")
+        found = {name: net.args[name] for name in sizes} | {"load_size_px": net.size_px}
+        meta = {}
     if net.name in ("resunet", "twostage") and net.hint_spread.any():
         found["hint_share"] = HINT_SHARE  # without hints it would forget what to make of them
     if "direction" in meta and method != "cyclegan":  # which learns both

@@ -33,6 +33,7 @@ from s2f_utils.training.method import Method
 from s2f_utils.training.pix2pix import Pix2Pix
 from s2f_utils.training.psp import PSP
 from s2f_utils.training.realistic import Realistic
+from s2f_utils.training.restore import Restore
 from s2f_utils.training.stylegan2 import StyleGAN2
 
 METHODS: dict[str, type[Method]] = {
@@ -41,6 +42,7 @@ METHODS: dict[str, type[Method]] = {
     "cgan": CGAN,
     "stylegan2": StyleGAN2,
     "psp": PSP,
+    "restore": Restore,
     "faithful": Faithful,
     "realistic": Realistic,
 }

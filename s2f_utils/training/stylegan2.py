@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils import checkpoints, models
-from s2f_utils.config import FROM_NOISE, StyleGAN2Config
+from s2f_utils.config import FROM_NOISE, RestoreConfig, StyleGAN2Config
 from s2f_utils.inference import find_generator
 from s2f_utils.live import Range
 from s2f_utils.runtime import Precision
@@ -45,8 +45,8 @@ class StyleGAN2(Method):
         common = {name: getattr(config, name) for name in ("size_px", "channel_multiplier", "width")}
         net_g = models.build("stylegan2", style_dim=config.style_dim, num_mlp=config.num_mlp, **common)
         net_d = models.build("stylegan2-disc", **common)
-        self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=_betas(config, config.path_every))
-        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=_betas(config, config.r1_every))
+        self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, config.path_every))
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
         self.cycle = max(1, config.r1_every)
         self.ada = AdaptiveP(config.ada_images)
         self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
@@ -152,7 +152,7 @@ class StyleGAN2(Method):
         return {"faces": faces[:num], "more faces": faces[num:], "photos": b}
 
 
-def _betas(config: StyleGAN2Config, every: int) -> tuple[float, float]:
+def lazy_betas(config: StyleGAN2Config | RestoreConfig, every: int) -> tuple[float, float]:
     """Adam's memory, shortened as if every step had its share of the lazy regularisation (the paper's appendix B)."""
     share = every / (every + 1) if every else 1.0
     return config.beta1**share, config.beta2**share

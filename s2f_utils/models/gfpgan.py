@@ -1,0 +1,111 @@
+"""GFPGAN: a U-Net that reads a damaged face, and a StyleGAN2 that paints it anew, led by the U-Net's features.
+
+The network is spandrel's copy of the published "clean" version (Wang et al. 2021, arXiv:2101.04061), under its keys.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
+
+
+@functools.cache
+def _published() -> type[nn.Module]:
+    """spandrel's class; its package loads torchvision and seconds of other networks, so not before it is needed."""
+    from spandrel.architectures.GFPGAN import GFPGAN as Published
+
+    return Published
+
+
+class GFPGAN(nn.Module):
+    """A damaged face → the face restored: (N, 3, S, S) in [-1, 1] → the same, about [-1, 1].
+
+    86,444,252 parameters as published (512 px). size_px: S, a power of two from 32 to 1024. num_style_feat: values of a
+    style. narrow: the share of the published width. channel_multiplier: channels from 64 px on. different_w: a style
+    for each layer, else one for all. sft_half: half of the decoder's channels are led by the U-Net, else all. Raises
+    ValueError for another size.
+    """
+
+    needs_contiguous = True  # the published code takes views that channels_last does not allow
+
+    def __init__(
+        self,
+        size_px: int = 512,
+        num_style_feat: int = 512,
+        num_mlp: int = 8,
+        narrow: float = 1.0,
+        channel_multiplier: float = 2.0,
+        different_w: bool = True,
+        sft_half: bool = True,
+    ) -> None:
+        if size_px not in (32, 64, 128, 256, 512, 1024):
+            raise ValueError(f"size_px must be a power of two from 32 to 1024, got {size_px}")
+        super().__init__()
+        published = _published()(
+            out_size=size_px,
+            num_style_feat=num_style_feat,
+            num_mlp=num_mlp,
+            narrow=narrow,
+            channel_multiplier=channel_multiplier,
+            input_is_latent=True,
+            different_w=different_w,
+            sft_half=sft_half,
+        )
+        for name, part in published.named_children():
+            self.add_module(name, part)
+        self.log_size, self.num_style_feat = published.log_size, num_style_feat  # what its forward asks for
+        self.different_w, self.input_is_latent = different_w, True
+        self.size_px = size_px
+        self.args = {
+            "size_px": size_px,
+            "num_style_feat": num_style_feat,
+            "num_mlp": num_mlp,
+            "narrow": narrow,
+            "channel_multiplier": channel_multiplier,
+            "different_w": different_w,
+            "sft_half": sft_half,
+        }
+
+    def forward(
+        self, x: Tensor, return_rgb: bool | None = None, randomize_noise: bool = False, **options: Any
+    ) -> Tensor | tuple[Tensor, list[Tensor]]:
+        """The restored faces, (N, 3, S, S). Where `return_rgb` is given, as the published class answers: those, and a
+        list that holds, if it is true, the pictures of the U-Net's levels from 8 px to S.
+
+        randomize_noise: drawn from torch's global generator, as published; else the stored noise. Raises ValueError for
+        another size of x.
+        """
+        if x.ndim != 4 or x.shape[1:] != (3, self.size_px, self.size_px):
+            raise ValueError(
+                f"this restorer takes (N, 3, {self.size_px}, {self.size_px}), got {tuple(x.shape)}: align and resize"
+                " the face first (enhance does)"
+            )
+        options |= {"return_rgb": bool(return_rgb), "randomize_noise": randomize_noise}
+        made = _published().forward(self, x.contiguous(), **options)
+        return made[0] if return_rgb is None else made
+
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+        """The constructor's arguments for a state dict of these shapes, or None when it is not a GFPGAN's."""
+        needed = ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight", "final_conv.weight", "final_linear.weight")
+        if not all(key in shapes for key in needed) or "conv_body_first.weight" not in shapes:
+            return None
+        levels = sum(key.startswith("toRGB.") and key.endswith(".weight") for key in shapes)
+        size, half, style = 2 ** (levels + 2), shapes["final_conv.weight"][0], shapes[needed[1]][1]
+        first = shapes["conv_body_first.weight"][0]
+        scale = "condition_scale.0.{}.weight"
+        return {
+            "size_px": size,
+            "num_style_feat": style,
+            "num_mlp": sum(key.startswith("stylegan_decoder.style_mlp.") and key.endswith(".weight") for key in shapes),
+            "narrow": 2 * half / WIDTH,
+            "channel_multiplier": first * size / (32 * half) if size >= 64 else 2.0,
+            "different_w": shapes["final_linear.weight"][0] == style * (2 * int(math.log2(size)) - 2),
+            "sft_half": shapes[scale.format(2)][0] == shapes[scale.format(0)][0],
+        }

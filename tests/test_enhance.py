@@ -1,0 +1,309 @@
+"""Restoring faces: detect, align, restore, paste back; each part alone, and all together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from s2f_utils import enhance as enhancing
+from s2f_utils import faces, images, restorers, runtime
+from s2f_utils.enhance import enhance, feathered_mask
+from s2f_utils.synthetic import draw_face
+
+SIZE_PX = 128
+
+
+class Answers(torch.nn.Module):
+    """A network whose answer a test chooses."""
+
+    name, size_px = "gfpgan", SIZE_PX
+
+    def __init__(self, answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x, randomize_noise=False):
+        return self.answer(x)
+
+
+def restorer(answer, dtype=torch.float32) -> restorers.Restorer:
+    precision = runtime.Precision(torch.device("cpu"), dtype, False)
+    return restorers.Restorer("test", precision.prepare(Answers(answer)), precision, SIZE_PX)
+
+
+SAME = restorer(lambda x: x)
+NEGATIVE = restorer(lambda x: 2 * (125 / 127.5 - 1) - x)  # 250 - grey level
+BRIGHTER = restorer(lambda x: x + 26 / 127.5)
+RED = restorer(lambda x: torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand_as(x) * 0.9 + 0.1 * x)
+
+
+def face_at(x: float, y: float, size: float, degrees: float = 0.0) -> faces.Face:
+    """A face as it would be found in a picture: its square's middle, side and turn."""
+    turn = np.radians(degrees)
+    matrix = size * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    points = (faces.TEMPLATE - 0.5) @ matrix.T + [x, y]
+    return faces.Face(points, (x - size / 4, y - size / 4, size / 2, size / 2), 1.0, "points")
+
+
+def flat(height: int, width: int) -> np.ndarray:
+    """A photo of one colour, but for a strip of red and one of blue at its upper edge: it is no black and white."""
+    photo = np.full((height, width, 3), (90, 120, 150), np.uint8)
+    photo[:8], photo[8:16] = (170, 60, 50), (60, 110, 80)  # of the same grey
+    return photo
+
+
+def checkerboard(height: int, width: int, square: int = 8) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width] // square
+    return np.repeat(np.where((rows + columns) % 2, 160, 70).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def waves(height: int, width: int, period: float = 40.0) -> np.ndarray:
+    """A smooth pattern that differs along both axes, uint8 (H, W, 3)."""
+    y, x = np.mgrid[:height, :width]
+    values = 125 + 40 * np.sin(2 * np.pi * x / period) + 35 * np.sin(2 * np.pi * y / (0.8 * period))
+    return np.repeat(np.rint(values).astype(np.uint8)[..., None], 3, axis=2)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 17.0, 90.0, 180.0])
+@pytest.mark.parametrize("size", [70.0, 128.0, 300.0])
+def test_what_a_restorer_changes_is_pasted_where_it_was(size, degrees):
+    """Waves made negative: a shift by a third of a pixel, or a mirrored or unturned crop, would be far off."""
+    photo = waves(400, 420)
+    low, high = int(200 - 0.25 * size), int(200 + 0.25 * size)
+    made = enhance(photo, NEGATIVE, found=[face_at(205.3, 198.6, size, degrees)]).image.astype(int)
+    assert np.abs(made - (250 - photo.astype(int)))[low:high, low:high].max() <= 4 * max(1, size / SIZE_PX)
+
+
+def test_a_checkerboard_shows_no_seam():
+    board = checkerboard(400, 420)
+    found = [face_at(205.3, 198.6, 240, 12)]
+    assert (enhance(board, SAME, found=found).image == board).all(), "no change, no pasting"
+    change = enhance(board, BRIGHTER, found=found).image.astype(int) - board
+    assert change[200, 205, 0] == 26 and change.min() == 0
+    for axis in (0, 1):
+        assert np.abs(np.diff(change, axis=axis)).max() <= 3, "from 0 to 26 over the feather's 29 pixels"
+
+
+def test_a_face_larger_than_the_crop_keeps_its_detail():
+    """A restorer of 128 px that changes nothing, or brightens, must not blur a face of 600 px."""
+    fine = np.random.default_rng(0).integers(60, 180, (700, 700, 3), dtype=np.uint8)
+    found = [face_at(350, 350, 600)]
+    assert (enhance(fine, SAME, found=found).image == fine).all()
+    brighter = enhance(fine, BRIGHTER, found=found).image.astype(int) - fine
+    assert np.abs(brighter[250:450, 250:450] - 26).max() <= 2
+
+
+def test_a_pasted_face_has_no_seam():
+    """Red over a checkerboard: from one pixel to the next, no more changes than the feather's slope allows."""
+    grey = np.full((300, 300, 3), 128, np.uint8)
+    done = enhance(grey.copy(), SAME, found=[face_at(150, 150, 200)])
+    assert np.abs(done.image.astype(int) - grey).max() <= 1
+    colour = flat(300, 300)
+    made = enhance(colour, RED, found=[face_at(150, 150, 200, 10)]).image.astype(int)
+    assert made[150, 150, 0] > 220
+    steps = max(np.abs(np.diff(made[20:], axis=axis)).max() for axis in (0, 1))
+    assert steps <= 1.5 * 165 / (enhancing.FEATHER * 200) + 2  # the steepest slope of the smooth ramp
+    inner = slice(32, -32)
+    made[inner, inner] = colour[inner, inner]
+    assert (made == colour).all(), "the rim, where no face is"
+
+
+def test_what_is_not_a_face_keeps_its_bytes_and_the_strength_blends():
+    photo = waves(240, 320)
+    found = [face_at(100, 120, 90)]
+    whole = enhance(photo, RED, found=found).image
+    changed = (whole != photo).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    assert changed.sum() > 2000
+    assert rows.min() >= 74 and rows.max() <= 166 and columns.min() >= 54 and columns.max() <= 146
+    assert (enhance(photo, RED, found=found, strength=0.0).image == photo).all()
+    half = enhance(photo, RED, found=found, strength=0.5).image.astype(int)
+    assert np.abs(half - (whole.astype(int) + photo) / 2).max() <= 1
+
+
+@pytest.mark.parametrize("upscale", [2, 3])
+def test_an_enlarged_photo_has_its_faces_in_the_enlarged_place(upscale):
+    photo = waves(200, 220)
+    done = enhance(photo, NEGATIVE, found=[face_at(107.3, 96.6, 120, 8)], upscale=upscale)
+    plain = np.asarray(Image.fromarray(photo).resize((220 * upscale, 200 * upscale), Image.Resampling.LANCZOS))
+    inner = (slice(70 * upscale, 125 * upscale), slice(80 * upscale, 135 * upscale))
+    assert np.abs(done.image.astype(int) - (250 - plain.astype(int)))[inner].max() <= 6
+    assert (done.image[: 20 * upscale] == plain[: 20 * upscale]).all()
+
+
+def test_faces_that_are_close_together_share_their_change():
+    photo = flat(300, 420)
+    for apart in (40, 60, 90, 120):
+        found = [face_at(150, 150, 160), face_at(150 + apart, 150, 160)]
+        change = enhance(photo, BRIGHTER, found=found).image.astype(int) - photo
+        assert change.max() <= 27 and change[150, 150 + apart // 2, 0] >= 25
+
+
+def test_photos_of_one_tone_stay_in_it():
+    face = draw_face(0, size_px=160, seed=2)
+    found = [faces.Face(face.landmarks, (40, 40, 80, 80), 1.0, "points")]
+    grey = np.asarray(Image.fromarray(face.photo).convert("L")).astype(np.float64)
+    sepia = np.stack([np.clip(grey * k, 0, 255) for k in (1.07, 0.9, 0.7)], axis=2).astype(np.uint8)
+    assert (enhance(sepia, SAME, found=found).image == sepia).all()
+    change = enhance(sepia, RED, found=found).image.astype(int) - sepia
+    assert np.abs(change).max() > 20 and np.ptp(change, axis=2).max() <= 1
+    assert np.ptp(enhance(face.photo, RED, found=found).image.astype(int) - face.photo, axis=2).max() > 50
+
+
+def test_the_picture_keeps_its_type_and_channels():
+    face = draw_face(0, size_px=160, seed=2)
+    found = [faces.Face(face.landmarks, (40, 40, 80, 80), 1.0, "points")]
+    alpha = np.tile(np.arange(160, dtype=np.uint8), (160, 1))
+    with_alpha = enhance(np.dstack([face.photo, alpha]), RED, found=found).image
+    assert with_alpha.shape == (160, 160, 4) and (with_alpha[..., 3] == alpha).all()
+    larger = enhance(np.dstack([face.photo, alpha]), RED, found=found, upscale=2).image
+    assert larger.shape == (320, 320, 4) and abs(int(larger[10, 100, 3]) - 50) <= 1
+    grey = np.asarray(Image.fromarray(face.photo).convert("L"))
+    assert enhance(grey, RED, found=found).image.shape == (160, 160)
+    assert enhance(grey[..., None], RED, found=found).image.shape == (160, 160, 1)
+    deep = grey.astype(np.uint16) * 257 + 3
+    done, shallow = enhance(deep, RED, found=found).image, enhance(grey, RED, found=found).image
+    assert done.dtype == np.uint16 and (done[:4] == deep[:4]).all()
+    assert np.abs(done / 257.0 - shallow).max() <= 1.5
+    ten_bits = (grey.astype(np.uint16) << 2) + 3
+    assert np.abs(enhance(ten_bits, RED, found=found).image / 4.01 - shallow).max() <= 3
+    opaque = np.dstack([np.full((160, 160, 3), 200, np.uint8), np.where(alpha > 80, 255, 0).astype(np.uint8)])
+    opaque[alpha <= 80, :3] = 0
+    larger = enhance(opaque, SAME, found=found, upscale=2).image
+    assert larger[larger[..., 3] > 30][:, 0].min() >= 195, "what is transparent darkens nothing"
+    tinted = enhance(np.repeat(grey[..., None], 3, axis=2), RED, found=found).image
+    assert (tinted[..., 0] == tinted[..., 2]).all(), "a photo without colour stays without"
+
+
+def test_many_faces_are_each_restored_and_the_largest_alone_where_asked():
+    photo = flat(300, 500)
+    found = [face_at(120, 150, 160), face_at(350, 120, 100), face_at(440, 240, 60)]
+    done = enhance(photo, RED, found=found)
+    assert len(done.faces) == 3
+    assert all(done.image[y, x, 0] > 200 for x, y in ((120, 150), (350, 120), (440, 240)))
+    one = enhance(photo, RED, found=found, largest_only=True)
+    assert len(one.faces) == 1 and one.image[120, 350, 0] == 90
+    assert set(done.seconds) == {"detect", "restore", "background", "paste"}
+    assert done.faces[0].before.shape == done.faces[0].after.shape == (SIZE_PX, SIZE_PX, 3)
+
+
+def test_a_face_at_the_edge_is_pasted_as_far_as_it_goes():
+    photo = flat(200, 200)
+    done = enhance(photo, RED, found=[face_at(10, 190, 120)])
+    assert done.image[195, 5, 0] > 150 and (done.image[:100, 100:] == photo[:100, 100:]).all()
+
+
+def test_an_aligned_picture_is_restored_whole():
+    face = draw_face(5, size_px=100, seed=2).photo
+    done = enhance(face, RED, aligned=True)
+    assert done.image.shape == face.shape and done.image[..., 0].min() > 200
+    assert (enhance(face, RED, aligned=True, strength=0.0).image == face).all()
+    assert enhance(face, RED, aligned=True, upscale=2).image.shape == (200, 200, 3)
+
+
+def test_half_precision_that_ends_in_nothing_is_done_again_in_float32():
+    calls = []
+
+    def broken_in_half(x):
+        half = torch.is_autocast_enabled("cpu")
+        calls.append(half)
+        return torch.full_like(x, float("nan")) if half else -x
+
+    def grey_in_half(x):
+        return torch.zeros_like(x) if torch.is_autocast_enabled("cpu") else -x
+
+    crop = draw_face(1, size_px=SIZE_PX, seed=1).photo
+    for answer in (broken_in_half, grey_in_half):
+        made = restorer(answer, torch.bfloat16).restore(crop)
+        assert np.abs(made.astype(int) - (255 - crop.astype(int))).max() <= 1
+    assert calls == [True, False]
+
+
+WHITE, ONE_COLOUR = torch.tensor([50.0, 50.0, 50.0]), torch.tensor([1.0, -1.0, -1.0])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.2, WHITE, ONE_COLOUR])
+def test_a_failure_raises_and_the_input_is_not_handed_back(value):
+    colour = torch.as_tensor(value).expand(3).view(1, 3, 1, 1)
+    fails = restorer(lambda x: colour.expand_as(x) + (0.1 * x if value is WHITE else 0 * x))
+    photo = draw_face(1, size_px=200, seed=1)
+    found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
+    with pytest.raises(restorers.RestoreError, match="flat picture" if np.isfinite(np.asarray(value)).all() else "NaN"):
+        enhance(photo.photo, fails, found=found)
+
+
+def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone():
+    noisy = restorer(lambda x: 0.5 * x + 0.1 * torch.randn_like(x))
+    photo = draw_face(1, size_px=200, seed=1)
+    found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
+    before = torch.get_rng_state()
+    first, second = (enhance(photo.photo, noisy, found=found).image for _ in range(2))
+    assert (first == second).all() and torch.equal(before, torch.get_rng_state())
+    assert (enhance(photo.photo, noisy, found=found, seed=1).image != first).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"strength": 1.5}, "strength must be from 0"),
+        ({"upscale": 5}, "upscale must be one of 1, 2, 3, 4"),
+        ({"background": "magic"}, "background must be one of"),
+        ({"image": np.zeros((50, 50, 3), np.float32)}, "must be uint8 or uint16"),
+        ({"image": np.zeros((50, 50, 2), np.uint8)}, "must be uint8 or uint16"),
+        ({"image": np.zeros((9, 50, 3), np.uint8)}, "shows no face"),
+        ({"image": np.zeros((6000, 6000, 3), np.uint8), "upscale": 2}, "choose a smaller upscale"),
+        ({"found": []}, "no face was found to restore"),
+        ({"background": "realesrgan"}, "needs an upscale of 2, 3 or 4"),
+        ({"aligned": True, "image": np.zeros((50, 60, 3), np.uint8)}, "an aligned picture is square, got 60x50"),
+        ({"found": [face_at(20, 20, 12)]}, "less than 6 pixels apart"),
+    ],
+)
+def test_bad_input_says_what_to_do(change, message):
+    image = change.pop("image", np.full((50, 50, 3), 128, np.uint8))
+    with pytest.raises(ValueError, match=message):
+        enhance(image, SAME, **({"found": [face_at(25, 25, 40)]} | change))
+
+
+def test_the_mask_is_one_inside_nothing_at_the_edge_and_smooth():
+    mask = feathered_mask(256)
+    assert mask[128, 128] == 1.0 and mask[0].max() < 0.01 and mask[:, -1].max() < 0.01
+    assert (mask[40:216, 40:216] == 1).all()
+    assert np.abs(np.diff(mask, n=2, axis=0)).max() < 0.01
+
+
+@pytest.mark.detector
+def test_faces_are_found_whichever_way_they_are_turned():
+    import skimage.data
+
+    astronaut = skimage.data.astronaut()
+    (upright,) = faces.detect_all(astronaut)
+    for quarter, turn in ((1, 270), (2, 180), (3, 90)):
+        turned = np.ascontiguousarray(np.rot90(astronaut, quarter))
+        found = faces.detect_all(turned)
+        assert found[0].turn == turn
+        done = enhance(turned, SAME, largest_only=True)
+        assert np.abs(done.faces[0].before.astype(int) - enhance(astronaut, SAME).faces[0].before).mean() < 20
+    small = np.full((1400, 1400, 3), 200, np.uint8)
+    small[100:356, 100:356] = np.asarray(Image.fromarray(astronaut).resize((256, 256)))
+    small[900:1412, 700:1212] = astronaut[:500]
+    two = faces.detect_all(small)
+    assert len(two) == 2 and two[0].eye_distance > 1.5 * two[1].eye_distance
+    assert abs(upright.eye_distance - two[0].eye_distance) < 0.1 * upright.eye_distance
+
+
+def test_files_are_read_as_they_are(tmp_path):
+    rgba = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    deep = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
+    for name, picture in (("rgba.png", rgba), ("deep.png", deep), ("grey.png", rgba[..., 0])):
+        images.save(tmp_path / name, picture)
+        back = images.load_any(tmp_path / name)
+        assert back.dtype == picture.dtype and (back == picture).all()
+    turned = Image.fromarray(rgba[..., :3])
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    assert images.load_any(tmp_path / "turned.png").shape == (30, 20, 3)
+    with pytest.raises(ValueError, match="in a PNG"):
+        images.save(tmp_path / "rgba.jpg", rgba)

@@ -1,0 +1,51 @@
+"""The divider and the strength slider, driven without a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils import enhance_widgets
+from tests.test_enhance import RED, face_at, flat
+
+pytest.importorskip("ipywidgets")
+
+
+def shown(uri: str) -> np.ndarray:
+    assert uri.startswith("data:image/png;base64,")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+def test_a_divider_holds_both_pictures_and_where_the_line_is():
+    dark, light = (np.full((40, 60, 3), value, np.uint8) for value in (10, 240))
+    widget = enhance_widgets.divider(dark, light, ("old", "new"))
+    assert (shown(widget.before) == dark).all() and (shown(widget.after) == light).all()
+    assert (widget.at, widget.labels) == (0.5, ["old", "new"])
+    large = np.zeros((1000, 2000, 3), np.uint8)
+    assert shown(enhance_widgets.divider(large, large).before).shape == (384, 768, 3)
+    with pytest.raises(ValueError, match="must be of one shape"):
+        enhance_widgets.divider(dark, light[:20])
+
+
+def test_the_slider_goes_from_the_photo_to_invented_detail():
+    photo = flat(200, 200)
+    box = enhance_widgets.strength_slider(photo, RED, found=[face_at(100, 100, 120)])
+    red = []
+    for value in (0.0, 0.5, 1.0):
+        box.strength.value = value
+        assert (shown(box.divider.after) == box.picture).all()
+        red.append(int(box.picture[100, 100, 0]))
+    assert (box.picture[:20] == photo[:20]).all() and (shown(box.divider.before) == photo).all()
+    assert red[0] == 90 and red[2] > 200 and abs(red[1] - (red[0] + red[2]) / 2) <= 1
+    texts = " ".join(child.value for child in box.children if hasattr(child, "value") and isinstance(child.value, str))
+    assert "invented detail" in texts and "not evidence" in texts
+
+
+def test_the_still_picture_is_both_halves():
+    dark, light = (np.full((40, 60, 3), value, np.uint8) for value in (10, 240))
+    still = enhance_widgets.still(dark, light, 0.25)
+    assert (still[:, :14] == 10).all() and (still[:, 16:] == 240).all() and (still[:, 14:16] == 255).all()

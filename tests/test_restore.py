@@ -1,0 +1,230 @@
+"""GFPGAN: equal to the published network; its training, its losses, and that an interruption changes nothing."""
+
+from __future__ import annotations
+
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from s2f_utils import checkpoints, datasets, images, inference, models, restorers, weights
+from s2f_utils.config import ConfigError, resolve
+from s2f_utils.losses import feature_distance, gram, style_distance
+from s2f_utils.tracking import read_log
+from s2f_utils.training.loop import train
+from s2f_utils.training.restore import pyramid_loss
+from s2f_utils.training.run import open_run
+from tests import reference
+from tests.test_stylegan2 import difference
+from tests.test_training import StopAt, all_tensors
+
+TINY = {"total_images": 48, "num_samples": 2, "r1_every": 3}
+
+
+@pytest.fixture(scope="module")
+def manifest(faces_manifest):
+    return datasets.read_manifest(faces_manifest)
+
+
+def begin(manifest, folder, resume="never", init=None, **changes):
+    resolved = resolve("restore", "fast", {**TINY, **changes})
+    return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+
+
+@pytest.mark.parametrize("name", ["gfpgan_clean_256", pytest.param("gfpgan_clean_512", marks=pytest.mark.slow)])
+def test_published_checkpoints_give_the_published_output(name, tmp_path):
+    case = reference.load(name)
+    size = case["shape"][-1]
+    torch.save({"params_ema": reference.published_state_dict(case)}, tmp_path / "GFPGAN.pth")  # as they are published
+    net, _ = checkpoints.load_network(tmp_path / "GFPGAN.pth")
+    assert net.name == "gfpgan" and models.count_parameters(net) == case["parameters"]
+    with torch.inference_mode():
+        assert difference(net(reference.image(1, 3, size)), case) <= 1e-4
+        as_published = net(reference.image(1, 3, size), return_rgb=False, randomize_noise=False)
+    assert difference(as_published[0], case) <= 1e-4 and as_published[1] == []
+
+
+def test_a_fault_in_the_network_breaks_the_agreement(monkeypatch):
+    case = reference.load("gfpgan_clean_256")
+    net = models.from_state_dict(reference.published_state_dict(case))
+    usual = F.interpolate
+    with monkeypatch.context() as patched, torch.inference_mode():
+        patched.setattr(F, "interpolate", lambda *a, **o: usual(*a, **{**o, "align_corners": True}))
+        assert difference(net(reference.image(1, 3, 256)), case) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"size_px": 128, "narrow": 0.25, "num_style_feat": 64, "num_mlp": 1},
+        {"size_px": 256, "narrow": 0.125, "num_style_feat": 32, "channel_multiplier": 1.0, "num_mlp": 2},
+        {"size_px": 64, "narrow": 0.25, "num_style_feat": 32, "sft_half": False, "different_w": False},
+        {"size_px": 32, "narrow": 0.0625, "num_style_feat": 16},
+    ],
+)
+def test_networks_of_other_sizes_are_recognised_by_their_weights(args):
+    net = models.build("gfpgan", **args)
+    again = models.from_state_dict(net.state_dict())
+    assert again.args == net.args
+    x = reference.image(2, 3, args["size_px"])
+    with torch.inference_mode():
+        assert torch.equal(net.eval()(x), again(x))
+
+
+def test_another_size_is_refused():
+    net = models.build("gfpgan", size_px=64, narrow=0.0625, num_style_feat=16)
+    with pytest.raises(ValueError, match=r"takes \(N, 3, 64, 64\), got \(1, 3, 32, 32\): align and resize"):
+        net(torch.zeros(1, 3, 32, 32))
+    with pytest.raises(ValueError, match="power of two"):
+        models.build("gfpgan", size_px=100)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the gfpgan package does not build on Python 3.12 and later")
+def test_the_gfpgan_package_gives_the_same_output():
+    """Its import asks for a module that torchvision no longer has; all that it takes from there is this function."""
+    name = "torchvision.transforms.functional_tensor"
+    if name not in sys.modules:
+        from torchvision.transforms.functional import rgb_to_grayscale
+
+        stand_in = types.ModuleType(name)
+        stand_in.rgb_to_grayscale = rgb_to_grayscale
+        sys.modules[name] = stand_in
+    gfpgan = pytest.importorskip("gfpgan.archs.gfpganv1_clean_arch", reason="needs the gfpgan package (Python 3.11)")
+    torch.manual_seed(0)
+    args = {"num_style_feat": 64, "channel_multiplier": 2, "num_mlp": 8, "narrow": 0.5}
+    theirs = gfpgan.GFPGANv1Clean(
+        out_size=256,
+        decoder_load_path=None,
+        fix_decoder=False,
+        input_is_latent=True,
+        different_w=True,
+        sft_half=True,
+        **args,
+    ).eval()
+    ours = models.from_state_dict(reference.fill(theirs.state_dict()))
+    x = reference.image(1, 3, 256)
+    with torch.inference_mode():
+        expected, levels = theirs(x, return_rgb=True, randomize_noise=False)
+        made, own_levels = ours(x, return_rgb=True, randomize_noise=False)
+    assert (made - expected).abs().max() <= 1e-5 * expected.abs().max()
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(levels, own_levels, strict=True))
+
+
+def test_training_goes_on_bit_for_bit(manifest, tmp_path):
+    whole = begin(manifest, tmp_path / "whole", precision="float32")
+    assert train(whole, progress=False) == "done"
+    train(begin(manifest, tmp_path / "parts", precision="float32"), callbacks=[StopAt(24)], progress=False)
+    second = begin(manifest, tmp_path / "parts", resume="auto", precision="float32")
+    assert second.images_seen == 24 and second.model.steps == 3
+    assert train(second, progress=False) == "done"
+    first, other = all_tensors(whole), all_tensors(second)
+    assert [k for k in first if not torch.equal(torch.as_tensor(first[k]), torch.as_tensor(other[k]))] == []
+    names = {name for row in read_log(whole.folder)[0] for name in row}
+    assert {"loss_l1", "loss_pyramid", "loss_judged", "loss_g", "loss_d", "loss_r1"} <= names
+    assert sorted((whole.folder / "samples").glob("*.png"))
+
+
+def test_what_was_trained_restores_and_is_a_beginning(manifest, tmp_path):
+    run = begin(manifest, tmp_path)
+    train(run, progress=False)
+    restorer = restorers.load(run.folder, "cpu")
+    photo = images.resize(images.load_rgb(manifest.split("test")[0].photo), 32)
+    assert restorer.size_px == 32 and restorer.restore(photo).shape == (32, 32, 3)
+    with pytest.raises(models.UnknownNetworkError, match="restores photos: use it with 's2f enhance'"):
+        inference.load(run.folder)
+    again = begin(manifest, tmp_path / "again", init=run.folder)
+    for mine, theirs in (("net_g", "generator"), ("net_d", "discriminator")):
+        given, _ = checkpoints.load_network(run.folder / f"{theirs}.safetensors")
+        own = again.model.nets[mine].state_dict()
+        assert all(torch.equal(own[key], value) for key, value in given.state_dict().items())
+    with pytest.raises(checkpoints.CheckpointError, match="is a gfpgan of"):
+        begin(manifest, tmp_path / "other", init=run.folder, narrow=0.125)
+
+
+def test_learning_lowers_the_losses(manifest, tmp_path):
+    torch.manual_seed(0)
+    run = begin(manifest, tmp_path, total_images=640, log_every_images=160, lambda_gan=0.0, damage=0.3, lr_g=4e-3)
+    train(run, progress=False)
+    rows = [row for row in read_log(run.folder)[0] if "loss_l1" in row]
+    assert rows[-1]["loss_l1"] < 0.6 * rows[0]["loss_l1"] and rows[-1]["loss_pyramid"] < 0.7 * rows[0]["loss_pyramid"]
+
+
+def test_the_damage_is_drawn_from_torchs_generator(manifest, tmp_path):
+    model = begin(manifest, tmp_path).model
+    photos = torch.rand(4, 3, 32, 32) * 2 - 1
+    torch.manual_seed(3)
+    first = model.degraded(photos)
+    torch.manual_seed(3)
+    assert torch.equal(first, model.degraded(photos)) and not torch.equal(first, model.degraded(photos))
+    assert torch.equal(model.degraded(photos, seeds=[1, 2, 3, 4]), model.degraded(photos, seeds=[1, 2, 3, 4]))
+
+
+def test_the_losses_of_features_are_as_published():
+    torch.manual_seed(0)
+    fake, real = ([torch.randn(2, c, 8, 8) for c in (4, 4, 6, 6, 6)] for _ in range(2))
+    shares = (0.1, 0.1, 1, 1, 1)
+    content = sum(w * (f - r).abs().mean() for w, f, r in zip(shares, fake, real, strict=True))
+    assert feature_distance(fake, real).item() == pytest.approx(content.item())
+    by_hand = torch.einsum("nchw,ndhw->ncd", fake[0], fake[0]) / (4 * 8 * 8)
+    assert torch.allclose(gram(fake[0]), by_hand, atol=1e-6)
+    style = sum(w * (gram(f) - gram(r)).abs().mean() for w, f, r in zip(shares, fake, real, strict=True))
+    assert style_distance(fake, real).item() == pytest.approx(style.item())
+    photos = torch.rand(2, 3, 32, 32)
+    levels = [F.interpolate(photos, size=s, mode="bilinear", antialias=True) for s in (8, 16, 32)]
+    assert pyramid_loss(levels, photos).item() == pytest.approx(0, abs=1e-6)
+    assert pyramid_loss([level + 0.5 for level in levels], photos).item() == pytest.approx(1.5, abs=1e-5)
+
+
+def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypatch):
+    """With weights by chance in the published file's place: the real ones are 575 MB."""
+    from torchvision.models import vgg19
+
+    from s2f_utils.metrics import perceptual
+
+    torch.manual_seed(0)
+    file, entry = tmp_path / "vgg19-dcbb9e9d.pth", weights.WEIGHTS["vgg19"]
+    net = vgg19(weights=None)
+    torch.save({k: v for k, v in net.state_dict().items() if k.startswith("features")}, file)
+    monkeypatch.setattr(weights, "get", lambda name, **_: {entry.name: file}[name])
+    perceptual._vgg19_net.cache_clear()
+    try:
+        x = torch.rand(1, 3, 32, 32)
+        found = perceptual.vgg19(torch.device("cpu"))(2 * x - 1)
+        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+        h, expected = (x - mean) / std, []
+        for number, layer in enumerate(net.features[:35]):
+            h = layer(h.clone())
+            if number in (2, 7, 16, 25, 34):  # conv1_2, conv2_2, conv3_4, conv4_4, conv5_4
+                assert isinstance(layer, torch.nn.Conv2d)
+                expected.append(h)
+        assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(found, expected, strict=True))
+        run = begin(manifest, tmp_path / "runs", perceptual="vgg", lambda_style=50.0, total_images=8)
+        train(run, progress=False)
+        assert {"loss_vgg", "loss_style"} <= set(read_log(run.folder)[0][-1])
+    finally:
+        perceptual._vgg19_net.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"perceptual": "lpips"}, "perceptual must be vgg or discriminator"),
+        ({"lambda_style": 1.0}, "lambda_style must be 0 with perceptual=discriminator"),
+        ({"narrow": 0.01}, "narrow must leave a number of channels"),
+        ({"damage": 2.0}, "damage must be between 0 and 1"),
+        ({"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve("restore", "fast", change)
+
+
+def test_the_published_settings_are_the_default():
+    config = resolve("restore").config
+    assert (config.size_px, config.batch_size, config.lambda_l1, config.lambda_gan) == (512, 12, 0.1, 0.1)
+    assert (config.lambda_lpips, config.lambda_style, config.lambda_id, config.lr_g) == (1.0, 50.0, 10.0, 2e-3)
+    assert np.isclose(config.total_images / config.batch_size, 800_000)
