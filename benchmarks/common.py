@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import statistics
 import sys
@@ -10,9 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -43,13 +39,6 @@ def alternate(variants: dict[str, Callable[[], Any]], rounds: int = 5) -> dict[s
             sync()
             seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def jpeg(picture: np.ndarray, quality: int = 75) -> np.ndarray:
-    """The picture, uint8 (H, W, 3), as a JPEG file would give it back."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
-    return np.asarray(Image.open(buffer))
 
 
 def finished_run(

@@ -14,7 +14,7 @@ import common
 import numpy as np
 from PIL import Image, ImageFilter
 
-from s2f_utils import datasets, evaluation, images, leaderboard, metrics
+from s2f_utils import datasets, degradations, evaluation, images, leaderboard, metrics
 
 SEEDS = (0, 1, 2)
 
@@ -37,7 +37,7 @@ def main() -> None:
     half = (photos[::2], photos[1::2], people[::2], people[1::2])
     tests = {
         "true photos against true photos of others": half,
-        "JPEG of quality 75": (np.stack([common.jpeg(p) for p in photos]), photos, people, None),
+        "JPEG of quality 75": (np.stack([degradations.as_jpeg(p, 75) for p in photos]), photos, people, None),
         "blurred by 0.5 px": (np.stack([blur(p, 0.5) for p in photos]), photos, people, None),
         "blurred by 0.8 px": (np.stack([blur(p, 0.8) for p in photos]), photos, people, None),
     }

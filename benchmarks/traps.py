@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from s2f_utils import datasets, evaluation, images, leaderboard, metrics
+from s2f_utils import datasets, degradations, evaluation, images, leaderboard, metrics
 from s2f_utils.metrics.distribution import frechet_distance
 
 
@@ -82,7 +82,7 @@ def main() -> None:
         "outputs saved as JPEG 75",
         "SSIM",
         ssim,
-        all_of(lambda a, b: score("ssim", np.stack([common.jpeg(p) for p in a]), b)),
+        all_of(lambda a, b: score("ssim", np.stack([degradations.as_jpeg(p, 75) for p in a]), b)),
     )
     told = {name: score("ssim", np.concatenate([leaked[0], made[5:]]), np.concatenate([leaked[1], truths[5:]]))
             for name, made in answers.items()}  # fmt: skip

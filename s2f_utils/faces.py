@@ -174,8 +174,9 @@ def detect_all(image: np.ndarray, *, max_side_px: int = 1280, min_share: float =
     """
     options = {"max_side_px": max_side_px, "min_share": min_share}
     upright, longest = [], max(image.shape[:2])
-    for side in (max_side_px, max_side_px // 2, max_side_px // 4):  # YuNet knows faces of 10 to 300 px
-        found = _detect_at(image, min(1.0, side / longest), min_share)
+    sides = (max_side_px, max_side_px // 2, max_side_px // 4)  # YuNet knows faces of 10 to 300 px
+    for scale in dict.fromkeys(min(1.0, side / longest) for side in sides):
+        found = _detect_at(image, scale, min_share)
         upright += [face for face in found if face.score >= PHOTO_SCORE]
     claims = [(face.score + 0.03, face) for face in upright]
     if not upright or min(face.score for face in upright) < SURE_SCORE:
