@@ -41,7 +41,9 @@ def parser() -> argparse.ArgumentParser:
         "train", help="train a network on a data set", description="Train a network; leaves a run folder.",
         formatter_class=raw,
     )  # fmt: skip
-    train.add_argument("method", help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, stylegan2 or psp")
+    train.add_argument(
+        "method", help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, stylegan2, psp or restore"
+    )
     train.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv, or the file itself")
     train.add_argument("--profile", help=_PROFILE_HELP)
     train.add_argument(

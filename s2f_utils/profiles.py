@@ -121,7 +121,7 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
             "perceptual": "discriminator",
             "lambda_l1": 1.0,
             "lambda_pyramid": 0.5,
-            "lambda_lpips": 0.2,
+            "lambda_perceptual": 0.2,
             "lambda_style": 0.0,
             "lambda_id": 0.0,
             "lambda_gan": 0.02,

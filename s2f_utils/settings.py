@@ -257,7 +257,7 @@ class RestoreConfig(TrainConfig):
     lambda_l1: float = 0.1  # weight of the L1 loss
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
     pyramid_images: int = 600_000  # images after which that loss is left out
-    lambda_lpips: float = 1.0  # weight of the distance of VGG-19's features, or of the discriminator's
+    lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of the discriminator's
     lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
     lambda_id: float = 10.0  # weight of the identity loss
     lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
@@ -474,7 +474,7 @@ def _validate_restore(config: RestoreConfig, need: Callable[[bool, str], None]) 
     need(config.size_px <= 1024, f"size_px must be at most 1024, got {config.size_px}")
     for name in ("lr_g", "lr_d", "num_style_feat", "num_mlp", "narrow", "channel_multiplier", "disc_width"):
         need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")
-    numbers = ("l1", "pyramid", "lpips", "style", "id", "gan")
+    numbers = ("l1", "pyramid", "perceptual", "style", "id", "gan")
     for name in (*(f"lambda_{name}" for name in numbers), "r1_gamma", "r1_every", "pyramid_images", "max_norm"):
         need(getattr(config, name) >= 0, f"{name} must be 0 or more, got {getattr(config, name)}")
     need(config.disc_multiplier > 0, f"disc_multiplier must be more than 0, got {config.disc_multiplier}")

@@ -226,5 +226,5 @@ def test_settings_that_cannot_work_are_refused(change, message):
 def test_the_published_settings_are_the_default():
     config = resolve("restore").config
     assert (config.size_px, config.batch_size, config.lambda_l1, config.lambda_gan) == (512, 12, 0.1, 0.1)
-    assert (config.lambda_lpips, config.lambda_style, config.lambda_id, config.lr_g) == (1.0, 50.0, 10.0, 2e-3)
+    assert (config.lambda_perceptual, config.lambda_style, config.lambda_id, config.lr_g) == (1.0, 50.0, 10.0, 2e-3)
     assert np.isclose(config.total_images / config.batch_size, 800_000)

@@ -28,7 +28,7 @@ from s2f_utils.training.psp import identity_loss
 from s2f_utils.training.stylegan2 import lazy_betas, r1_penalty
 
 WORKERS = 4
-_WEIGHT_OF = {"loss_vgg": "lambda_lpips", "loss_judged": "lambda_lpips", "loss_style": "lambda_style"}
+_WEIGHT_OF = {"loss_vgg": "lambda_perceptual", "loss_judged": "lambda_perceptual", "loss_style": "lambda_style"}
 
 
 class Restore(Method):
@@ -40,7 +40,7 @@ class Restore(Method):
         "lr_d": Range(1e-5, 1e-2, log=True),
         "lambda_l1": Range(0.0, 10.0),
         "lambda_pyramid": Range(0.0, 10.0),
-        "lambda_lpips": Range(0.0, 10.0),
+        "lambda_perceptual": Range(0.0, 10.0),
         "lambda_style": Range(0.0, 100.0),
         "lambda_id": Range(0.0, 20.0),
         "lambda_gan": Range(0.0, 1.0),
@@ -111,7 +111,7 @@ class Restore(Method):
             if live["lambda_pyramid"] and self.steps * config.batch_size < config.pyramid_images:
                 losses["loss_pyramid"] = pyramid_loss(levels, b)
                 loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
-            if live["lambda_lpips"] or live["lambda_style"]:
+            if live["lambda_perceptual"] or live["lambda_style"]:
                 losses |= self._seen(fake_b, b)
                 loss = loss + sum(live[_WEIGHT_OF[name]] * losses[name] for name in losses if name in _WEIGHT_OF)
             if live["lambda_id"]:
@@ -122,7 +122,7 @@ class Restore(Method):
                 loss = loss + live["lambda_gan"] * losses["loss_g"]
             self.descend(loss, self.opt_g, config.max_norm)
 
-        asked = live["lambda_gan"] or (config.perceptual == "discriminator" and live["lambda_lpips"])
+        asked = live["lambda_gan"] or (config.perceptual == "discriminator" and live["lambda_perceptual"])
         if asked:
             logits_real, logits_fake = self.net_d(b), self.net_d(fake_b.detach())
             losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
