@@ -250,8 +250,9 @@ class RestoreConfig(TrainConfig):
     num_mlp: int = 8  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
     narrow: float = 1.0  # share of the published width
     channel_multiplier: float = 2.0  # channels from 64 px on; the published files have 2, the published training 1
+    discriminator: str = "stylegan2"  # or patchgan, which judges patches of 34 px and learns from far fewer photos
     disc_width: int = 512  # most channels of a layer of the discriminator
-    disc_multiplier: float = 1.0  # and its channels from 64 px on
+    disc_multiplier: float = 1.0  # and StyleGAN2's channels from 64 px on
     damage: float = 1.0  # share of the published ranges of degradation
     perceptual: str = "vgg"  # or discriminator: the distance of its features, where VGG-19's weights are not at hand
     lambda_l1: float = 0.1  # weight of the L1 loss
@@ -471,6 +472,12 @@ def _validate_psp(config: PSPConfig, need: Callable[[bool, str], None]) -> None:
 def _validate_restore(config: RestoreConfig, need: Callable[[bool, str], None]) -> None:
     kinds = ("vgg", "discriminator")
     need(config.perceptual in kinds, f"perceptual must be {' or '.join(kinds)}, got {config.perceptual!r}")
+    judges = ("stylegan2", "patchgan")
+    need(config.discriminator in judges, f"discriminator must be {' or '.join(judges)}, got {config.discriminator!r}")
+    need(
+        config.discriminator == "stylegan2" or config.disc_width >= 8,
+        f"disc_width must be 8 or more with discriminator=patchgan, got {config.disc_width}",
+    )
     need(config.size_px <= 1024, f"size_px must be at most 1024, got {config.size_px}")
     for name in ("lr_g", "lr_d", "num_style_feat", "num_mlp", "narrow", "channel_multiplier", "disc_width"):
         need(getattr(config, name) > 0, f"{name} must be more than 0, got {getattr(config, name)}")

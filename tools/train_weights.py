@@ -30,7 +30,8 @@ ENCODER = {
 # GFPGAN's network, small; first by its pixels alone, then against a discriminator.
 RESTORER = {
     "size_px": 256, "load_size_px": 256, "batch_size": 4, "num_style_feat": 128, "num_mlp": 1, "narrow": 0.25,
-    "channel_multiplier": 1.0, "disc_width": 128, "disc_multiplier": 1.0, "perceptual": "discriminator",
+    "channel_multiplier": 1.0, "discriminator": "patchgan", "disc_width": 128, "r1_every": 0,
+    "perceptual": "discriminator",
     "lambda_style": 0.0, "lambda_id": 0.0, "lambda_l1": 1.0, "lambda_pyramid": 0.5, "beta1": 0.9, "max_norm": 0.5,
     "ema_half_life_images": 1_000.0, "sample_every_images": 2_000,
 }  # fmt: skip
@@ -65,8 +66,8 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     ),
     "restorer-256": (
         "restore", "photo-to-sketch", "restorer-256-pixels",
-        {**RESTORER, "lambda_pyramid": 0.0, "lambda_perceptual": 0.2, "lambda_gan": 0.02, "r1_gamma": 1.0, "lr_g": 4e-4,
-         "beta1": 0.5, "lr_d": 1e-3, "total_images": 12_000, "constant_share": 0.5},
+        {**RESTORER, "lambda_pyramid": 0.0, "lambda_perceptual": 0.2, "lambda_gan": 0.02, "lr_g": 4e-4,
+         "beta1": 0.5, "lr_d": 5e-4, "total_images": 4_000, "constant_share": 0.5},
     ),
 }  # fmt: skip
 
