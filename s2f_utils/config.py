@@ -104,6 +104,10 @@ def parse_value(method: str, name: str, text: str) -> Any:
     fields = {f.name: f for f in dataclasses.fields(CONFIGS[method])}
     _check_names(method, [name])
     kind = type(fields[name].default)
+    if kind is bool:  # bool("False") is True
+        if text.lower() not in ("true", "false"):
+            raise ConfigError(f"{name} must be true or false, got {text!r}")
+        return text.lower() == "true"
     try:
         return kind(float(text)) if kind is int and float(text) == int(float(text)) else kind(text)
     except (ValueError, OverflowError):
