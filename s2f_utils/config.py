@@ -105,7 +105,7 @@ def parse_value(method: str, name: str, text: str) -> Any:
     fields = {f.name: f for f in dataclasses.fields(CONFIGS[method])}
     _check_names(method, [name])
     kind = type(fields[name].default)
-    if kind is bool:
+    if kind is bool:  # bool("false") is True
         if text.lower() not in TRUTHS:
             raise ConfigError(f"{name} must be true or false, got {text!r}")
         return TRUTHS[text.lower()]

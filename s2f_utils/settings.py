@@ -51,6 +51,8 @@ class TrainConfig:
     accumulate: int = 1  # parts in which a batch goes through the networks, one after the other, to save memory
     check_memory: bool = True  # what training needs is compared with what is free before it begins
     on_divergence: str = "stop"  # or back: to the last good state with half the learning rates, three times at most
+    tracker: str = "none"  # or wandb: the log also goes to Weights & Biases
+    track_checkpoints: bool = False  # and so do the saved generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,6 +330,7 @@ def validate(config: TrainConfig) -> None:
     for name, known in (("keep_best", ("", *BEST)), ("on_divergence", ("stop", "back"))):
         value = getattr(config, name)
         need(value in known, f"{name} must be {' or '.join(repr(k) for k in known)}, got {value!r}")
+    need(config.tracker in ("none", "wandb"), f"tracker must be none or wandb, got {config.tracker!r}")
     for name in (
         "total_images",
         "log_every_images",

@@ -35,6 +35,7 @@ ALLOWED = {
     "runtime": {"config", "images"},
     "live": {"images"},
     "tracking": set(),
+    "tracking_wandb": {"images", "live", "runtime"},
     "models": {"masks", "models"},
     "duplicates": set(),
     "metrics": {"metrics", "faces", "models", "weights"},
@@ -56,7 +57,7 @@ ALLOWED = {
     "training": {
         "training", "augment", "checkpoints", "config", "datasets", "degradations", "domain", "download", "images",
         "inference", "live",
-        "losses", "metrics", "models", "runtime", "tracking", "viz", "weights",
+        "losses", "metrics", "models", "runtime", "tracking", "tracking_wandb", "viz", "weights",
     },
     "widgets": {"images", "live"},
     "degradations": set(),
@@ -65,9 +66,10 @@ ALLOWED = {
     "enhance_widgets": {"drawing_widgets", "enhance", "images", "restorers"},
     "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},
     "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},
+    "cli_plot": {"images", "tracking", "viz"},
     "cli": {
-        "candidates", "cli_enhance", "cli_faces", "config", "datasets", "domain", "drawings", "evaluation", "faces",
-        "images",
+        "candidates", "cli_enhance", "cli_faces", "cli_plot", "config", "datasets", "domain", "drawings", "evaluation",
+        "faces", "images",
         "inference", "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
     },
 }  # fmt: skip

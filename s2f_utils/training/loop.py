@@ -27,7 +27,7 @@ from s2f_utils import images, viz
 from s2f_utils.augment import crop_and_flip
 from s2f_utils.checkpoints import save_generator
 from s2f_utils.datasets import PairedData, PhotoData, UnpairedData
-from s2f_utils.live import LiveValues
+from s2f_utils.live import Change, LiveValues
 from s2f_utils.metrics import on_device
 from s2f_utils.training.accumulate import in_parts
 from s2f_utils.training.run import MOST_SETBACKS, TrainingRun
@@ -53,8 +53,11 @@ class Callback:
     def on_log(self, run: TrainingRun, row: dict[str, Any]) -> None:
         """A row with the mean losses since the last one was written to log.jsonl."""
 
+    def on_change(self, run: TrainingRun, change: Change) -> None:
+        """A live value or a command changed; the next step obeys."""
+
     def on_sample(self, run: TrainingRun, path: Path) -> None:
-        """A sheet of samples was written."""
+        """A sheet of samples was written; `run.scores` are its scores, where there are true pictures."""
 
     def on_save(self, run: TrainingRun, path: Path) -> None:
         """The resume file was written."""
@@ -64,6 +67,9 @@ class Callback:
 
     def on_end(self, run: TrainingRun, reason: str) -> None:
         """Training has ended; `reason` is what `train` returns."""
+
+    def on_failure(self, run: TrainingRun, error: BaseException) -> None:
+        """Training ends by an exception, which is raised after this; nothing else is called."""
 
 
 def train(
@@ -85,13 +91,13 @@ def train(
     until = math.inf if max_seconds is None else time.monotonic() + max_seconds
     for net in run.model.nets.values():
         net.train()
-    report.tell("on_start")
-    if run.images_seen == 0:
-        report.sample()
-    if run.config.on_divergence == "back" and not run.resume_path.exists():
-        report.save(run.lr_factor())  # something to go back to
 
     with report, _interruptible() as interrupted:
+        report.start()
+        if run.images_seen == 0:
+            report.sample()
+        if run.config.on_divergence == "back" and not run.resume_path.exists():
+            report.save(run.lr_factor())  # something to go back to
         while True:
             try:
                 reason = _steps(run, step or type(run.model).step, report, interrupted, until)
@@ -112,6 +118,7 @@ def _steps(run: TrainingRun, step: Step, report: _Reporter, interrupted: threadi
         # Take up what widgets, callbacks or controls.json changed since the last step.
         for change in live.poll():
             run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
+            report.tell("on_change", change)
         if problem := live.take_problem():
             run.log.problem(problem)
         if live.asked("stop") or interrupted.is_set():
@@ -126,7 +133,7 @@ def _steps(run: TrainingRun, step: Step, report: _Reporter, interrupted: threadi
         live.done("step")
 
         # A batch of pairs, jittered on the device, in [-1, 1].
-        num = min(config.batch_size, run.total_images - run.images_seen)
+        num = min(round(live["batch_size"]), run.total_images - run.images_seen)
         a, b = make_batch(run, num)
 
         # The method's step, at the live learning rates times the schedule.
@@ -221,7 +228,7 @@ class _Reporter:
 
     def __init__(self, run: TrainingRun, callbacks: Sequence[Any], progress: bool) -> None:
         self.run = run
-        self.callbacks = callbacks
+        self.callbacks = (*run.trackers, *callbacks)
         self.log_every = run.config.log_every_images or max(run.config.batch_size, run.total_images // 200)
         self.bar = tqdm(
             total=run.total_images,
@@ -241,8 +248,15 @@ class _Reporter:
     def __enter__(self) -> _Reporter:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.bar.close()
+        if error is not None:
+            self.tell("on_failure", error)
+
+    def start(self) -> None:
+        self.tell("on_start")
+        self.clock = time.monotonic()  # what callbacks prepare is no training time
+        self.row_start = (self.clock, self.run.images_seen)
 
     def tell(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:
@@ -342,15 +356,15 @@ class _Reporter:
         a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
         with torch.no_grad():
             rows = run.model.samples(a, b, run.generators)
-        scores = {}
+        run.scores = {}
         if isinstance(samples, PairedData):
             found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
-            scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
+            run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
         path = run.folder / "samples" / f"{run.images_seen:08d}.png"
         images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
-        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **scores)
-        if run.images_seen and scores.get(run.config.keep_best, -math.inf) > run.best:
-            run.best = scores[run.config.keep_best]
+        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
+        if run.images_seen and run.scores.get(run.config.keep_best, -math.inf) > run.best:
+            run.best = run.scores[run.config.keep_best]
             self.attempt("keep the best generator", run.keep_best)
         self.clock = time.monotonic()
         self.tell("on_sample", path)

@@ -25,6 +25,7 @@ from s2f_utils.datasets import Data, DataError, Manifest, Pair
 from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
+from s2f_utils.tracking_wandb import WandbTracker
 from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
@@ -48,7 +49,7 @@ METHODS: dict[str, type[Method]] = {
     "realistic": Realistic,
 }
 VERSION = 2  # of the resume file
-# Settings that a resumed run may have changed: its length, and how often it reports and saves.
+# Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images",
     "epochs",
@@ -62,6 +63,8 @@ MAY_DIFFER = {
     "accumulate",
     "check_memory",
     "on_divergence",
+    "tracker",
+    "track_checkpoints",
 }
 MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
 
@@ -90,6 +93,8 @@ class TrainingRun:
     setbacks: int = 0  # times that training went back by itself
     data_settings: dict[str, Any] = field(default_factory=dict)
     affine: PairedAffine | None = None
+    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
+    trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
 
     @property
     def to_photo(self) -> bool:
@@ -306,6 +311,7 @@ def open_run(
     run = TrainingRun(
         method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, ema,
         data_settings=dict(manifest.settings), affine=affine,
+        trackers=[WandbTracker(config.track_checkpoints)] if config.tracker == "wandb" else [],
     )  # fmt: skip
     if is_new:
         facts = {"method": method, "config": dataclasses.asdict(config), "origin": resolved.origin}
@@ -380,6 +386,8 @@ def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float]
         for name, r in model.live_ranges.items()
     }
     values["augment"], ranges["augment"] = 1.0, Range(0.0, 2.0)
+    batch = float(config.batch_size)
+    values["batch_size"], ranges["batch_size"] = batch, Range(1.0, max(16.0, 2 * batch))
     every = float(config.sample_every_images or max(config.batch_size, total // 20))
     values["sample_every"], ranges["sample_every"] = every, Range(1.0, max(1e9, every), log=True)
     return values, ranges
