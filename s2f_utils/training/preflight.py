@@ -19,7 +19,9 @@ from s2f_utils.training.accumulate import batch_statistics, in_parts
 from s2f_utils.training.method import Method
 
 ROOM = 0.9  # of what is free may be taken
-SCRATCH = 1.1  # what the kernels and the allocator take beside the tensors, on a CPU (benchmarks/preflight.py)
+# What else a CPU's memory holds (benchmarks/preflight_memory.py): the kernels' and the allocator's share beside the
+# tensors, and the code that training loads.
+SCRATCH, PROCESS = 1.1, 350_000_000
 
 
 class Ledger(TorchDispatchMode):
@@ -90,7 +92,7 @@ def _counted(kind: type[Method], config: TrainConfig, precision: runtime.Precisi
             peaks.append(ledger.peak)
         averages = sum(p.nbytes for net in model.generators.values() for p in net.parameters())
         found = _need(peaks[1:], averages if config.ema_half_life_images else 0, model)
-    return Need(round(SCRATCH * found.fixed), round(SCRATCH * found.per_image), found.batch_statistics)
+    return Need(round(SCRATCH * found.fixed) + PROCESS, round(SCRATCH * found.per_image), found.batch_statistics)
 
 
 def _on_gpu(kind: type[Method], config: TrainConfig, precision: runtime.Precision) -> Need:
