@@ -48,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--profile", help=_PROFILE_HELP)
     train.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help="change one setting, such as epochs=50; repeatable; --list-settings shows all",
+        help="change one setting, such as epochs=50, or tracker=wandb for Weights & Biases; repeatable;"
+        " --list-settings shows all",
     )  # fmt: skip
     train.add_argument("--list-settings", action=_ListSettings, help="print a method's settings and stop")
     train.add_argument("--runs", default="runs", metavar="DIR", help="where the run folder is made (default: runs)")

@@ -45,6 +45,8 @@ class TrainConfig:
     num_samples: int = 8  # sketches on that sheet
     save_every_s: float = 300.0  # seconds between two saves of the resume file
     num_snapshots: int = 0  # generators kept along the way, evenly spread, beside the last
+    tracker: str = "none"  # or wandb: the log also goes to Weights & Biases
+    track_checkpoints: bool = False  # and so do the saved generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,6 +321,7 @@ def validate(config: TrainConfig) -> None:
         config.memory_format in ("auto", "channels_last", "contiguous"),
         f"memory_format must be auto, channels_last or contiguous, got {config.memory_format!r}",
     )
+    need(config.tracker in ("none", "wandb"), f"tracker must be none or wandb, got {config.tracker!r}")
     for name in (
         "total_images",
         "log_every_images",

@@ -35,6 +35,7 @@ ALLOWED = {
     "runtime": {"config", "images"},
     "live": {"images"},
     "tracking": set(),
+    "tracking_wandb": {"images", "live", "runtime"},
     "models": {"masks", "models"},
     "duplicates": set(),
     "metrics": {"metrics", "faces", "models", "weights"},
@@ -56,7 +57,7 @@ ALLOWED = {
     "training": {
         "training", "augment", "checkpoints", "config", "datasets", "degradations", "domain", "download", "images",
         "inference", "live",
-        "losses", "metrics", "models", "runtime", "tracking", "viz", "weights",
+        "losses", "metrics", "models", "runtime", "tracking", "tracking_wandb", "viz", "weights",
     },
     "widgets": {"images", "live"},
     "degradations": set(),

@@ -25,7 +25,7 @@ from s2f_utils import images, viz
 from s2f_utils.augment import crop_and_flip
 from s2f_utils.checkpoints import save_generator
 from s2f_utils.datasets import PairedData, PhotoData, UnpairedData
-from s2f_utils.live import LiveValues
+from s2f_utils.live import Change, LiveValues
 from s2f_utils.metrics import on_device
 from s2f_utils.training.run import TrainingRun
 
@@ -48,8 +48,11 @@ class Callback:
     def on_log(self, run: TrainingRun, row: dict[str, Any]) -> None:
         """A row with the mean losses since the last one was written to log.jsonl."""
 
+    def on_change(self, run: TrainingRun, change: Change) -> None:
+        """A live value or a command changed; the next step obeys."""
+
     def on_sample(self, run: TrainingRun, path: Path) -> None:
-        """A sheet of samples was written."""
+        """A sheet of samples was written; `run.scores` are its scores, where there are true pictures."""
 
     def on_save(self, run: TrainingRun, path: Path) -> None:
         """The resume file was written."""
@@ -59,6 +62,9 @@ class Callback:
 
     def on_end(self, run: TrainingRun, reason: str) -> None:
         """Training has ended; `reason` is what `train` returns."""
+
+    def on_failure(self, run: TrainingRun, error: BaseException) -> None:
+        """Training ends by an exception, which is raised after this; nothing else is called."""
 
 
 def train(
@@ -86,15 +92,16 @@ def train(
 
     for net in model.nets.values():
         net.train()
-    report.tell("on_start")
-    if run.images_seen == 0:
-        report.sample()
 
     with report, _interruptible() as interrupted:
+        report.start()
+        if run.images_seen == 0:
+            report.sample()
         while run.images_seen < run.total_images:
             # Take up what widgets, callbacks or controls.json changed since the last step.
             for change in live.poll():
                 run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
+                report.tell("on_change", change)
             if problem := live.take_problem():
                 run.log.problem(problem)
             if live.asked("stop") or interrupted.is_set():
@@ -204,7 +211,7 @@ class _Reporter:
 
     def __init__(self, run: TrainingRun, callbacks: Sequence[Any], progress: bool) -> None:
         self.run = run
-        self.callbacks = callbacks
+        self.callbacks = (*run.trackers, *callbacks)
         self.log_every = run.config.log_every_images or max(run.config.batch_size, run.total_images // 200)
         self.bar = tqdm(
             total=run.total_images,
@@ -223,8 +230,15 @@ class _Reporter:
     def __enter__(self) -> _Reporter:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.bar.close()
+        if error is not None:
+            self.tell("on_failure", error)
+
+    def start(self) -> None:
+        self.tell("on_start")
+        self.clock = time.monotonic()  # what callbacks prepare is no training time
+        self.row_start = (self.clock, self.run.images_seen)
 
     def tell(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:
@@ -293,13 +307,13 @@ class _Reporter:
         a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
         with torch.no_grad():
             rows = run.model.samples(a, b, run.generators)
-        scores = {}
+        run.scores = {}
         if isinstance(samples, PairedData):
             found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
-            scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
+            run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
         path = run.folder / "samples" / f"{run.images_seen:08d}.png"
         images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
-        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **scores)
+        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
         self.clock = time.monotonic()
         self.tell("on_sample", path)
 

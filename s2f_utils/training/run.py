@@ -24,6 +24,7 @@ from s2f_utils.datasets import Data, DataError, Manifest
 from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
+from s2f_utils.tracking_wandb import WandbTracker
 from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
@@ -47,7 +48,7 @@ METHODS: dict[str, type[Method]] = {
     "realistic": Realistic,
 }
 VERSION = 2  # of the resume file
-# Settings that a resumed run may have changed: its length, and how often it reports and saves.
+# Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images",
     "epochs",
@@ -56,6 +57,8 @@ MAY_DIFFER = {
     "log_every_images",
     "sample_every_images",
     "save_every_s",
+    "tracker",
+    "track_checkpoints",
 }
 
 
@@ -81,6 +84,8 @@ class TrainingRun:
     images_per_second: float = 0.0
     data_settings: dict[str, Any] = field(default_factory=dict)
     affine: PairedAffine | None = None
+    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
+    trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
 
     @property
     def to_photo(self) -> bool:
@@ -275,6 +280,7 @@ def open_run(
     run = TrainingRun(
         method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, ema,
         data_settings=dict(manifest.settings), affine=affine,
+        trackers=[WandbTracker(config.track_checkpoints)] if config.tracker == "wandb" else [],
     )  # fmt: skip
     if is_new:
         facts = {"method": method, "config": dataclasses.asdict(config), "origin": resolved.origin}
