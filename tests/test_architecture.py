@@ -66,9 +66,10 @@ ALLOWED = {
     "enhance_widgets": {"drawing_widgets", "enhance", "images", "restorers"},
     "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},
     "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},
+    "cli_plot": {"images", "tracking", "viz"},
     "cli": {
-        "candidates", "cli_enhance", "cli_faces", "config", "datasets", "domain", "drawings", "evaluation", "faces",
-        "images",
+        "candidates", "cli_enhance", "cli_faces", "cli_plot", "config", "datasets", "domain", "drawings", "evaluation",
+        "faces", "images",
         "inference", "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
     },
 }  # fmt: skip
