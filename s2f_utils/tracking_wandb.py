@@ -108,14 +108,14 @@ class WandbTracker:
             if run_id in _open_runs:
                 _open_runs.pop(run_id).finish()
             self.run = _init(run, run_id)
-        _open_runs[run_id] = self.run
+        _open_runs[self.run.id] = self.run
         self.run.define_metric("*", step_metric="images")
         if getattr(self.run, "offline", False):
             why = ", as there is no login" if offline else ""
             place = f"offline{why}; 'wandb sync {Path(self.run.dir).parent}' uploads it"
         else:
             place = self.run.url or "disabled by WANDB_MODE"
-        tqdm.write(f"Weights & Biases: run {run_id}, {place}", file=sys.stderr)
+        tqdm.write(f"Weights & Biases: run {self.run.id}, {place}", file=sys.stderr)
 
     def _log(self, run: Any, values: dict[str, Any]) -> None:
         self._attempt(run, "log", lambda: self.run.log({"images": run.images_seen, **values}, step=run.images_seen))
@@ -165,10 +165,10 @@ def _init(run: Any, run_id: str) -> Any:
     try:
         return wandb.init(**options, mode=mode)
     except Exception as error:  # no network, a wrong key: what is kept offline can be uploaded later
-        if mode != "online" or _open_runs or wandb.run is not None:
+        if mode != "online":
             raise
         run.log.problem(f"Weights & Biases: could not start online: {_reason(error)}; it goes on offline")
-        wandb.teardown()  # else the id is still in use
+        options["id"] = _id_of(run.folder, fresh=True)  # the other is in use by what could not start
         with _environment(WANDB_MODE="offline"):
             return wandb.init(**options, mode="offline")
 
@@ -205,10 +205,10 @@ def _environment(**values: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _id_of(folder: Path) -> str:
+def _id_of(folder: Path, fresh: bool = False) -> str:
     """The id of a folder's W&B run: the one that it has, or a new one, written down."""
     path = folder / ID_FILE
-    if not path.exists():
+    if fresh or not path.exists():
         with images.atomic_path(path) as temporary:
             temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # draws from no generator of training
     return path.read_text(encoding="utf-8").strip()

@@ -298,6 +298,7 @@ def test_where_the_server_cannot_be_reached_it_goes_on_offline(faces_manifest, t
     assert json.loads(done.stdout.splitlines()[-1])["reason"] == "done", done.stderr
     assert len(problems(folder)) == 1 and problems(folder)[0].endswith("; it goes on offline")
     assert exit_codes(folder) == [[0]] and len(history(records(folder)[0])) == 9
+    assert list(folder.glob(f"wandb/offline-run-*-{(folder / ID_FILE).read_text().strip()}"))
 
 
 def test_chunks_are_one_wandb_run(faces_manifest, tmp_path):
