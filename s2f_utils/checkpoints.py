@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import pickle
+import shutil
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +59,45 @@ def save_resume(path: Path, state: Mapping[str, Any]) -> None:
             torch.save(dict(state), temporary)
         except RuntimeError as error:  # torch's own writer does not raise OSError
             raise _not_written(path, error) from error
+
+
+def keep_older(path: Path, num: int) -> None:
+    """Before `path` is written anew: keep it as path-1, what was path-1 as path-2, and so on, `num` files in all.
+
+    Hard links where the disk has them, so that `path` itself is never missing; else copies.
+    """
+    older = [path.with_stem(f"{path.stem}-{n}") for n in range(1, num + 1)]
+    for behind, before in zip(older[:0:-1], older[-2::-1], strict=True):
+        if before.exists():
+            os.replace(before, behind)
+    if not path.exists():
+        return
+    with atomic_path(older[0]) as temporary:
+        try:
+            temporary.unlink(missing_ok=True)
+            os.link(path, temporary)
+        except OSError:
+            shutil.copyfile(path, temporary)
+
+
+def newest_of(path: Path) -> Any:
+    """The torch file `path`, or, where it is damaged, the newest of those that `keep_older` kept, which is said.
+
+    Raises what `load_torch_file` raises for `path`.
+    """
+    try:
+        return load_torch_file(path)
+    except CheckpointError as error:
+        for number in itertools.count(1):
+            older = path.with_stem(f"{path.stem}-{number}")
+            if not older.is_file():
+                raise error from None
+            try:
+                state = load_torch_file(older)
+            except CheckpointError:
+                continue
+            print(f"{error}; went on with {older.name}, which is older", file=sys.stderr)
+            return state
 
 
 def load_torch_file(path: str | os.PathLike) -> Any:

@@ -1,4 +1,4 @@
-"""The command line: s2f train | translate | faces | enhance | evaluate | leaderboard | weights."""
+"""The command line: s2f train | translate | faces | enhance | evaluate | leaderboard | plot | weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2f_utils import cli_enhance, cli_faces
+from s2f_utils import cli_enhance, cli_faces, cli_plot
 from s2f_utils.config import DIRECTIONS
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ EPILOG = """examples:
   s2f translate runs/0004-cyclegan-demo portrait.jpg --direction photo-to-sketch
   s2f faces sketch-to-face-64 drawing.png --num 8
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
+  s2f plot runs/0003-pix2pix-demo
 
 Data sets are made by 'python -m data_prep'; see its --help."""
 
@@ -48,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--profile", help=_PROFILE_HELP)
     train.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help="change one setting, such as epochs=50; repeatable; --list-settings shows all",
+        help="change one setting, such as epochs=50, or tracker=wandb for Weights & Biases; repeatable;"
+        " --list-settings shows all",
     )  # fmt: skip
     train.add_argument("--list-settings", action=_ListSettings, help="print a method's settings and stop")
     train.add_argument("--runs", default="runs", metavar="DIR", help="where the run folder is made (default: runs)")
@@ -147,6 +149,8 @@ def parser() -> argparse.ArgumentParser:
         "--gallery", type=int, default=24, metavar="N", help="pictures shown of each model (default: 24)"
     )
     board.add_argument("--direction", default="sketch-to-photo", choices=DIRECTIONS)
+
+    cli_plot.add_parser(commands)
 
     fetch = commands.add_parser(
         "weights", help="list or fetch the weights that some metrics and models need", formatter_class=raw,
@@ -515,6 +519,7 @@ _RUN = {
     "enhance": cli_enhance.run,
     "evaluate": run_evaluate,
     "leaderboard": run_leaderboard,
+    "plot": cli_plot.run,
     "weights": run_weights,
 }
 

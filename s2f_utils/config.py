@@ -70,6 +70,7 @@ __all__ = [  # the tables are asked for here, too
     "validate",
 ]
 
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks; training has one more, "small"
 
 
@@ -104,6 +105,10 @@ def parse_value(method: str, name: str, text: str) -> Any:
     fields = {f.name: f for f in dataclasses.fields(CONFIGS[method])}
     _check_names(method, [name])
     kind = type(fields[name].default)
+    if kind is bool:  # bool("false") is True
+        if text.lower() not in TRUTHS:
+            raise ConfigError(f"{name} must be true or false, got {text!r}")
+        return TRUTHS[text.lower()]
     try:
         return kind(float(text)) if kind is int and float(text) == int(float(text)) else kind(text)
     except (ValueError, OverflowError):

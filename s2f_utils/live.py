@@ -16,7 +16,7 @@ from typing import Any
 
 from s2f_utils.images import atomic_path
 
-COMMANDS = ("pause", "save", "sample", "stop")
+COMMANDS = ("pause", "step", "save", "sample", "stop")
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Change:
 class LiveValues:
     """Numbers and commands that the training loop reads anew at every step.
 
-    `values` are the starting values, `ranges` their limits (same names). The commands `pause`, `save`, `sample` and
-    `stop` are there beside them, False at first; `save` and `sample` fall back to False once the loop has obeyed.
+    `values` are the starting values, `ranges` their limits (same names). The commands `pause`, `step` (one,
+    while it is paused), `save`, `sample` and `stop` are there beside them, False at first; `step`, `save` and `sample`
+    fall back to False once the loop has obeyed.
     With a `controls` path, the values are written to that JSON file, and edits of the file are picked up.
     """
 

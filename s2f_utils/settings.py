@@ -9,6 +9,7 @@ from dataclasses import dataclass
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
 RESTORES = "damaged-to-photo"
+BEST = ("ssim", "psnr")  # scores of a sheet of samples by which a generator may be kept
 TO_FACES = ("sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo")  # of pSp
 
 
@@ -45,6 +46,13 @@ class TrainConfig:
     num_samples: int = 8  # sketches on that sheet
     save_every_s: float = 300.0  # seconds between two saves of the resume file
     num_snapshots: int = 0  # generators kept along the way, evenly spread, beside the last
+    keep_last: int = 1  # resume files that are kept: the newest, and those before it
+    keep_best: str = ""  # ssim or psnr: the generator whose sheet of samples scored best is kept, too
+    accumulate: int = 1  # parts in which a batch goes through the networks, one after the other, to save memory
+    check_memory: bool = True  # what training needs is compared with what is free before it begins
+    on_divergence: str = "stop"  # or back: to the last good state with half the learning rates, three times at most
+    tracker: str = "none"  # or wandb: the log also goes to Weights & Biases
+    track_checkpoints: bool = False  # and so do the saved generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,7 +308,7 @@ def validate(config: TrainConfig) -> None:
         config.load_size_px >= size,
         f"load_size_px ({config.load_size_px}) must not be smaller than size_px ({size}): the crop is taken from it",
     )
-    for name in ("batch_size", "copies", "num_samples"):
+    for name in ("batch_size", "copies", "num_samples", "keep_last", "accumulate"):
         need(getattr(config, name) >= 1, f"{name} must be 1 or more, got {getattr(config, name)}")
     for name in ("constant_share", "flip"):
         need(0 <= getattr(config, name) <= 1, f"{name} must be between 0 and 1, got {getattr(config, name)}")
@@ -320,6 +328,10 @@ def validate(config: TrainConfig) -> None:
         config.memory_format in ("auto", "channels_last", "contiguous"),
         f"memory_format must be auto, channels_last or contiguous, got {config.memory_format!r}",
     )
+    for name, known in (("keep_best", ("", *BEST)), ("on_divergence", ("stop", "back"))):
+        value = getattr(config, name)
+        need(value in known, f"{name} must be {' or '.join(repr(k) for k in known)}, got {value!r}")
+    need(config.tracker in ("none", "wandb"), f"tracker must be none or wandb, got {config.tracker!r}")
     for name in (
         "total_images",
         "log_every_images",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,34 +23,186 @@ def sheet(rows: Sequence[np.ndarray], gap_px: int = 4) -> np.ndarray:
     return out
 
 
-def smooth(values: Sequence[float], half_life: float = 5.0) -> list[float]:
-    """An exponential moving average over rows, corrected for its start, for drawing."""
-    decay, mean, weight, out = 0.5 ** (1.0 / half_life), 0.0, 0.0, []
+def smooth(values: Sequence[float], share: float = 0.87) -> list[float]:
+    """An exponential moving average over rows, corrected for its start, as TensorBoard draws it.
+
+    share: of the old mean that each row keeps, from 0 (the values themselves) to less than 1; 0.87 halves what a row
+    weighs after five more. ValueError for others.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"the share that smoothing keeps must be from 0 to less than 1, got {share:g}")
+    mean, weight, out = 0.0, 0.0, []
     for value in values:
-        mean, weight = decay * mean + (1 - decay) * value, decay * weight + (1 - decay)
+        mean, weight = share * mean + (1 - share) * value, share * weight + (1 - share)
         out.append(mean / weight)
     return out
 
 
-def loss_curves(rows: Sequence[Mapping[str, Any]], changes: Sequence[Mapping[str, Any]] = ()) -> Figure:
+Entries = Sequence[Mapping[str, Any]]
+X_NAMES = {"images": "images seen", "seconds": "seconds of training", "epoch": "epochs"}  # what curves go along
+SCORES = {"ssim": "SSIM of the samples ↑", "psnr": "PSNR of the samples, dB ↑"}
+SCORES |= {"mse": "MSE of the samples ↓", "l1": "L1 of the samples ↓"}
+
+
+def curve_names(rows: Entries, events: Entries = ()) -> list[str]:
+    """What a run's log has curves of: losses, other columns of its rows, scores of its samples."""
+    columns = list(dict.fromkeys(name for row in rows for name in row if name not in X_NAMES))
+    scores = [name for name in SCORES if any(name in event for event in events if event.get("event") == "sample")]
+    return sorted(columns, key=lambda name: not name.startswith("loss_")) + scores
+
+
+def loss_curves(rows: Entries, changes: Entries = ()) -> Figure:
     """The losses of a run's log over images seen, raw and smoothed, with a mark for every live change; four a row."""
+    names = [name for name in curve_names(rows) if name.startswith("loss_")]
+    return curves({"": (rows, changes)}, only=names)
+
+
+def curves(
+    runs: Mapping[str, tuple[Entries, Entries]],
+    *,
+    only: Sequence[str] = (),
+    x: str = "images",
+    log: bool = False,
+    share: float = 0.87,
+) -> Figure:
+    """The curves of runs, an axis for each, raw (thin) and smoothed (bold), and marks where live values changed.
+
+    runs: {label: (rows, events)} as `tracking.read_log` gives them; with several, each has its colour. only: names as
+    `curve_names` gives them; none: every loss, and SSIM and PSNR of the samples. x: "images", "seconds" or "epoch".
+    log: losses on a logarithmic scale (symmetric around 0 where one is 0 or less). share: see `smooth`.
+    """
+    import matplotlib
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(name for row in rows for name in row if name.startswith("loss_")))
-    across = min(4, max(1, len(names)))
-    down = max(1, -(-len(names) // across))
+    names = list(only) or list(dict.fromkeys(name for logs in runs.values() for name in curve_names(*logs)))
+    if not only:
+        names = [name for name in names if name.startswith("loss_") or name in ("ssim", "psnr")]
+    down = max(1, -(-len(names) // 4))
+    across = max(1, -(-len(names) // down))
     figure = Figure(figsize=(3.6 * across, 2.6 * down), layout="constrained")
-    for place, name in enumerate(names, start=1):
-        axes = figure.add_subplot(down, across, place)
-        known = [row for row in rows if name in row]  # a loss of weight 0 may be left out
-        x, y = [row["images"] for row in known], [row[name] for row in known]
-        axes.plot(x, y, alpha=0.3, color="C0")
-        axes.plot(x, smooth(y), color="C0")
-        for change in changes:
-            axes.axvline(change["images"], color="C1", linewidth=0.8, linestyle=":")
-        axes.set(title=name, xlabel="images seen")
-        axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 4))
+    drawn: list[Any] = []
+    for place in range(len(names)):
+        drawn.append(figure.add_subplot(down, across, place + 1, sharex=drawn[0] if drawn else None))
+    many = matplotlib.colormaps["turbo"]
+    colours = [f"C{n}" if len(runs) <= 10 else many((n + 0.5) / len(runs)) for n in range(len(runs))]
+    marks, end = [], max((_along(rows, x)(row["images"]) for rows, _ in runs.values() for row in rows), default=0.0)
+    for (rows, events), colour in zip(runs.values(), colours, strict=True):
+        along = _along(rows, x)
+        for axes, name in zip(drawn, names, strict=True):
+            _draw_curve(axes, name, rows, events, along, colour, share)
+        of_mark = colour if len(runs) > 1 else "0.35"
+        marks += [(at, of_mark, text) for at, text in _marks(events, along, _GAP * end)]
+    marks.sort(key=lambda mark: mark[0])
+    for place, (axes, name) in enumerate(zip(drawn, names, strict=True)):
+        room = _draw_marks(axes, marks, _GAP * end)
+        axes.set_title(SCORES.get(name, name), fontsize=10, pad=4 + room)
+        _dress(axes, log and name not in SCORES)
+        if place + across >= len(names):  # nothing below it
+            axes.set_xlabel(X_NAMES[x], fontsize=9)
+    _legends(figure, list(runs), colours, [f"{n}: {text}" for n, (_, _, text) in enumerate(marks, start=1)])
     return figure
+
+
+_GAP = 0.03  # share of the x axis within which live changes become one mark
+
+
+def _along(rows: Entries, x: str) -> Callable[[float], float]:
+    """From images seen to the x axis, between the rows of the log in a straight line."""
+    images = [0, *(row["images"] for row in rows)]
+    places = [0, *(row.get(x, 0) for row in rows)]
+    return lambda seen: float(np.interp(seen, images, places))
+
+
+def _draw_curve(
+    axes: Any, name: str, rows: Entries, events: Entries, along: Callable[[float], float], colour: Any, share: float
+) -> None:
+    """A column of the rows, raw as a thin line and smoothed as a bold one; a score of the samples as it is, as these
+    are always the same pictures.
+    """
+    if name in SCORES:
+        known = [event for event in events if event.get("event") == "sample" and name in event]
+    else:
+        known = [row for row in rows if name in row]  # a loss of weight 0 may be left out
+    x, y = [along(entry["images"]) for entry in known], [entry[name] for entry in known]
+    if name in SCORES:
+        axes.plot(x, y, linewidth=1.8, marker=".", markersize=5, color=colour, gid="raw")
+        return
+    axes.plot(x, y, alpha=0.35, linewidth=0.8, marker="." if len(y) < 2 else "", color=colour, gid="raw")
+    axes.plot(x, smooth(y, share), linewidth=1.8, color=colour, gid="smoothed")
+
+
+def _marks(events: Entries, along: Callable[[float], float], gap: float) -> list[tuple[float, str]]:
+    """Where live values changed and what: [(x, "lr_g 0.0002 → 0.0001")]; a slider's way is one change."""
+    groups: list[tuple[float, dict[str, list[float]]]] = []
+    for event in events:
+        if event.get("event") != "change" or isinstance(event["new"], bool):  # commands are none
+            continue
+        at = along(event["images"])
+        if not groups or at - groups[-1][0] > gap:
+            groups.append((at, {}))
+        groups[-1][1].setdefault(event["name"], [event["old"], 0.0])[1] = event["new"]
+    told = [[f"{name} {old:.3g} → {new:.3g}" for name, (old, new) in found.items()] for _, found in groups]
+    return [(at, ", ".join(texts)) for (at, _), texts in zip(groups, told, strict=True)]
+
+
+def _draw_marks(axes: Any, marks: Sequence[tuple[float, Any, str]], gap: float) -> int:
+    """A line and, above the axis, a number for each; numbers that would meet stand one over the other. Returns how much
+    room they take, in points.
+    """
+    last: list[float] = []  # the newest number of each height
+    for number, (at, colour, _) in enumerate(marks, start=1):
+        level = next((n for n, before in enumerate(last) if at - before > 2 * gap), len(last))
+        last[level : level + 1] = [at]
+        axes.axvline(at, color=colour, linewidth=0.7, linestyle="--", zorder=1, gid="mark")
+        axes.annotate(
+            str(number), (at, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 1 + 8 * level), color=colour,
+            textcoords="offset points", ha="center", va="bottom", fontsize=7, annotation_clip=False,
+        )  # fmt: skip
+    return 8 * len(last)
+
+
+def _dress(axes: Any, log: bool) -> None:
+    """Scale, ticks, grid."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+    def thousands(value: float, _: int) -> str:
+        divisor, unit = next((pair for pair in ((1e6, "M"), (1e3, "k")) if abs(value) >= pair[0]), (1, ""))
+        return f"{value / divisor:g}{unit}"
+
+    if log:
+        values = [value for line in axes.lines if line.get_gid() == "raw" for value in line.get_ydata()]
+        if min(values, default=1.0) > 0:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5), numticks=8))
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        else:
+            axes.set_yscale("symlog")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(thousands)
+    axes.tick_params(labelsize=8)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.margins(x=0.02)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _legends(figure: Figure, labels: Sequence[str], colours: Sequence[Any], notes: Sequence[str]) -> None:
+    """Above: which run it is, or which colour is which. Below: what the numbers of the marks stand for."""
+    import textwrap
+
+    from matplotlib.lines import Line2D
+
+    width = figure.get_figwidth()
+    if len(labels) > 1:
+        lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours]
+        across = max(1, int(width * 72 / (36 + 5 * max(map(len, labels)))))
+        figure.legend(lines, labels, loc="outside upper center", ncols=across, fontsize=8, frameon=False)
+    elif any(labels):
+        figure.suptitle(labels[0], fontsize=10)
+    if notes:
+        told = "   ".join(note.replace(" ", "\u00a0") for note in notes)  # a line is broken between two notes
+        text = textwrap.fill(f"live changes   {told}", int(width * 18), break_on_hyphens=False, break_long_words=False)
+        figure.supxlabel(text, fontsize=7.5, color="0.3")
 
 
 def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:

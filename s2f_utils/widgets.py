@@ -18,9 +18,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from s2f_utils.live import LiveValues, Range
+from s2f_utils.live import COMMANDS, LiveValues, Range
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
 REDRAW_EVERY_S = 0.5
@@ -150,6 +150,10 @@ class TrainingSliders:
     Shown by `show()`, by `train_live`, or as the last line of a cell. Without a page it draws nothing, costs nothing.
     """
 
+    BUTTONS: ClassVar[dict[str, str]] = {
+        "pause": "Pause", "sample": "Sample now", "stop": "Stop", "continue": "Continue",
+    }  # fmt: skip
+
     def __init__(self, live: LiveValues, names: Sequence[str], labels: Mapping[str, str] | None, mode: str) -> None:
         unknown = [name for name in names if name not in live.ranges]
         if unknown:
@@ -199,8 +203,7 @@ class TrainingSliders:
             slider = make_slider(self.live.ranges[name], self.live[name], self.labels.get(name, name))
             slider.observe(lambda change, name=name: self._receive(name, change["new"]), "value")
             self.sliders[name] = slider
-        buttons = {"pause": "Pause", "sample": "Sample now", "stop": "Stop", "continue": "Continue"}
-        for name, text in buttons.items():
+        for name, text in self.BUTTONS.items():
             self.buttons[name] = w.Button(description=text, layout=w.Layout(width="9em"))
             self.buttons[name].on_click(lambda _button, name=name: self._receive(name, True))
         self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout=w.Layout(width="36em"))
@@ -208,9 +211,18 @@ class TrainingSliders:
         layout = w.Layout(display="none", max_width="100%", align_self="flex-start")
         self.picture = w.Image(format="png", layout=layout)
         self.probe = w.Label(layout=w.Layout(height="0"))
-        row = w.HBox(list(self.buttons.values()))
+        self.button_row = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
         self.box = w.VBox(
-            [*self.sliders.values(), row, self.bar, self.progress, self.losses, self.picture, self.status, self.probe]
+            [
+                *self.sliders.values(),
+                self.button_row,
+                self.bar,
+                self.progress,
+                self.losses,
+                self.picture,
+                self.status,
+                self.probe,
+            ]
         )
         self._draw()
 
@@ -233,7 +245,7 @@ class TrainingSliders:
         if name in self.live.ranges:
             limits = self.live.ranges[name]  # 10 ** log10(low) may miss the limit by a rounding error
             self.live.set(name, min(max(float(value), limits.low), limits.high), "widget")
-        elif name in ("pause", "sample", "stop") and (self._thread or self.go_on):  # else the click came too late
+        elif name in COMMANDS and (self._thread or self.go_on):  # else the click came too late
             self.live.set(name, name != "pause" or not self.live.asked("pause"), "widget")
         self._draw()
         if name in ("continue", "stop") and self._thread is None and self.go_on is not None:
@@ -345,6 +357,13 @@ def training_sliders(
     "auto", "polling", "chunks" or "off". Hand the result to `train_live`. Raises ValueError where one is unknown.
     """
     return TrainingSliders(live, list(live.ranges)[:3] if names is None else names, labels, mode)
+
+
+def training_panel(run: Any, names: Sequence[str] | None = None, **options: Any) -> TrainingSliders:
+    """The panel of a run, with curves and samples through time: see `s2f_utils.training_panel.training_panel`."""
+    from s2f_utils import training_panel as panel
+
+    return panel.training_panel(run, names, **options)
 
 
 def train_live(

@@ -31,7 +31,7 @@ DISTRIBUTIONS = {
 # Declared although no line imports them: they are run as commands, or come into play through another package.
 COMMANDS = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "ruff", "pre-commit", "nbstripout"}
 # Declared for what the plan promises and the code does not do yet: take a name out when the code does it.
-NOT_YET = {"wandb"}
+NOT_YET: set[str] = set()
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
 OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub", "spandrel_extra_arches"}
 OURS = {"s2f_utils", "data_prep", "tests", "tools", "benchmarks"}

@@ -89,12 +89,12 @@ def test_sheet_places_every_picture():
 
 def test_smoothing_keeps_a_constant_and_follows_a_step():
     assert viz.smooth([3.0] * 5) == pytest.approx([3.0] * 5)
-    after = viz.smooth([0.0] * 50 + [1.0] * 5, half_life=5.0)
+    after = viz.smooth([0.0] * 50 + [1.0] * 5, share=0.5 ** (1 / 5))
     assert after[54] == pytest.approx(0.5, abs=0.01)
 
 
 def test_curves_mark_the_live_changes():
     rows = [{"images": n, "loss_d": 1.0, "loss_l1": 1.0 / n, "seconds": n} for n in range(1, 9)]
-    figure = viz.loss_curves(rows, [{"images": 4}])
+    figure = viz.loss_curves(rows, [{"event": "change", "images": 4, "name": "lr_g", "old": 2e-4, "new": 1e-4}])
     assert [axes.get_title() for axes in figure.axes] == ["loss_d", "loss_l1"]
     assert all(any(list(line.get_xdata()) == [4, 4] for line in axes.lines) for axes in figure.axes)

@@ -28,6 +28,7 @@ class CycleGAN(Method):
     """Two generators with one Adam, two discriminators with another, and a pool of made pictures for each of these."""
 
     data = "piles"
+    accumulates = False  # its pools keep the pictures of whole batches
     cpu_format = "contiguous"  # instance norm has no kernel of its own for channels last
     live_ranges = {
         "lr_g": Range(1e-6, 1e-2, log=True),

@@ -9,9 +9,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
+import statistics
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,15 +27,18 @@ from s2f_utils import images, viz
 from s2f_utils.augment import crop_and_flip
 from s2f_utils.checkpoints import save_generator
 from s2f_utils.datasets import PairedData, PhotoData, UnpairedData
-from s2f_utils.live import LiveValues
+from s2f_utils.live import Change, LiveValues
 from s2f_utils.metrics import on_device
-from s2f_utils.training.run import TrainingRun
+from s2f_utils.training.accumulate import in_parts
+from s2f_utils.training.run import MOST_SETBACKS, TrainingRun
 
+RUNAWAY = 1000.0  # times its median (or 1, if that is less), and a loss has run away
+REMEMBERED = 20  # rows of the log in that median
 Step = Callable[[Any, Tensor, Tensor, LiveValues], dict[str, Tensor]]
 
 
 class TrainingDiverged(RuntimeError):
-    """A loss became NaN or infinite; the message names it and the last good checkpoint."""
+    """A loss became NaN or infinite, or ran away; the message names it and the last good checkpoint."""
 
 
 class Callback:
@@ -48,8 +53,11 @@ class Callback:
     def on_log(self, run: TrainingRun, row: dict[str, Any]) -> None:
         """A row with the mean losses since the last one was written to log.jsonl."""
 
+    def on_change(self, run: TrainingRun, change: Change) -> None:
+        """A live value or a command changed; the next step obeys."""
+
     def on_sample(self, run: TrainingRun, path: Path) -> None:
-        """A sheet of samples was written."""
+        """A sheet of samples was written; `run.scores` are its scores, where there are true pictures."""
 
     def on_save(self, run: TrainingRun, path: Path) -> None:
         """The resume file was written."""
@@ -59,6 +67,9 @@ class Callback:
 
     def on_end(self, run: TrainingRun, reason: str) -> None:
         """Training has ended; `reason` is what `train` returns."""
+
+    def on_failure(self, run: TrainingRun, error: BaseException) -> None:
+        """Training ends by an exception, which is raised after this; nothing else is called."""
 
 
 def train(
@@ -73,82 +84,95 @@ def train(
 
     `step(model, a, b, live)` replaces the method's own step (notebooks define theirs in a cell). With `max_seconds`
     it returns "chunk" after that time; calling it again goes on. Ctrl-C, or an interrupted kernel, finishes the step,
-    saves, and returns "interrupted". Raises TrainingDiverged when a loss is no longer finite.
+    saves, and returns "interrupted". When a loss is no longer finite, or a thousand times what it was, it raises
+    TrainingDiverged, or, with `on_divergence="back"`, goes on from the last good state with half the learning rates.
     """
-    config, live, model = run.config, run.live, run.model
-    step = step or type(model).step
     report = _Reporter(run, callbacks, progress)
-    reason = "done"
-    begun = time.monotonic()
-
-    def out_of_time() -> bool:
-        return max_seconds is not None and time.monotonic() - begun >= max_seconds
-
-    for net in model.nets.values():
+    until = math.inf if max_seconds is None else time.monotonic() + max_seconds
+    for net in run.model.nets.values():
         net.train()
-    report.tell("on_start")
-    if run.images_seen == 0:
-        report.sample()
 
     with report, _interruptible() as interrupted:
-        while run.images_seen < run.total_images:
-            # Take up what widgets, callbacks or controls.json changed since the last step.
-            for change in live.poll():
-                run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
-            if problem := live.take_problem():
-                run.log.problem(problem)
-            if live.asked("stop") or interrupted.is_set():
-                reason = "interrupted" if interrupted.is_set() else "stopped"
+        report.start()
+        if run.images_seen == 0:
+            report.sample()
+        if run.config.on_divergence == "back" and not run.resume_path.exists():
+            report.save(run.lr_factor())  # something to go back to
+        while True:
+            try:
+                reason = _steps(run, step or type(run.model).step, report, interrupted, until)
                 break
-            if live.asked("pause"):
-                report.idle()
-                if out_of_time():
-                    reason = "chunk"
-                    break
-                continue
+            except TrainingDiverged as error:
+                if run.config.on_divergence != "back" or not report.go_back(error):
+                    raise
+    report.tell("on_end", reason)
+    return reason
 
-            # A batch of pairs, jittered on the device, in [-1, 1].
-            num = min(config.batch_size, run.total_images - run.images_seen)
-            a, b = make_batch(run, num)
 
-            # The method's step, at the live learning rates times the schedule.
-            factor = run.lr_factor()
-            for name, opt in model.optimizers.items():
-                for group in opt.param_groups:
-                    group["lr"] = live[name] * factor
-            losses = step(model, a, b, live)
-            before, run.images_seen = run.images_seen, run.images_seen + num
-            for ema in run.ema.values():
-                ema.update(num, run.images_seen)
-
-            # What is due: log, samples, snapshots, save.
-            report.step(losses, num)
-            if _crosses(report.log_every, before, run.images_seen):
-                report.log(factor)
-            if _crosses(int(live["sample_every"]), before, run.images_seen) or live.asked("sample"):
-                live.done("sample")
-                report.attempt("write a sample sheet", report.sample)
-            if any(before < at <= run.images_seen for at in run.snapshots_at()):
-                report.attempt("keep a snapshot", report.snapshot)
-            if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
-                live.done("save")
-                report.save(factor)
-            report.tell("on_step")
-            if out_of_time() and run.images_seen < run.total_images:
+def _steps(run: TrainingRun, step: Step, report: _Reporter, interrupted: threading.Event, until: float) -> str:
+    """Step after step, until training ends, or the clock says `until`; returns why."""
+    config, live, model = run.config, run.live, run.model
+    step = in_parts(step, config.accumulate) if config.accumulate > 1 else step
+    reason = "done"
+    while run.images_seen < run.total_images:
+        # Take up what widgets, callbacks or controls.json changed since the last step.
+        for change in live.poll():
+            run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
+            report.tell("on_change", change)
+        if problem := live.take_problem():
+            run.log.problem(problem)
+        if live.asked("stop") or interrupted.is_set():
+            reason = "interrupted" if interrupted.is_set() else "stopped"
+            break
+        if live.asked("pause") and not live.asked("step"):
+            report.idle()
+            if time.monotonic() >= until:
                 reason = "chunk"
                 break
+            continue
+        live.done("step")
 
-        if reason == "chunk":
-            report.log(run.lr_factor())
-        else:
-            for command in ("pause", "stop"):
-                live.set(command, False, "loop")
-                live.done(command)
-            live.poll()
-            live.write_controls()
-            report.save(run.lr_factor(), must_work=True)
-        run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
-    report.tell("on_end", reason)
+        # A batch of pairs, jittered on the device, in [-1, 1].
+        num = min(round(live["batch_size"]), run.total_images - run.images_seen)
+        a, b = make_batch(run, num)
+
+        # The method's step, at the live learning rates times the schedule.
+        factor = run.lr_factor()
+        for name, opt in model.optimizers.items():
+            for group in opt.param_groups:
+                group["lr"] = live[name] * factor
+        losses = step(model, a, b, live)
+        before, run.images_seen = run.images_seen, run.images_seen + num
+        for ema in run.ema.values():
+            ema.update(num, run.images_seen)
+
+        # What is due: log, samples, snapshots, save.
+        report.step(losses, num)
+        if _crosses(report.log_every, before, run.images_seen):
+            report.log(factor)
+        if _crosses(int(live["sample_every"]), before, run.images_seen) or live.asked("sample"):
+            live.done("sample")
+            report.attempt("write a sample sheet", report.sample)
+        if any(before < at <= run.images_seen for at in run.snapshots_at()):
+            report.attempt("keep a snapshot", report.snapshot)
+        if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
+            live.done("save")
+            report.save(factor)
+        report.tell("on_step")
+        if time.monotonic() >= until and run.images_seen < run.total_images:
+            reason = "chunk"
+            break
+
+    if reason == "chunk":
+        report.log(run.lr_factor())
+    else:
+        for command in ("pause", "stop"):
+            live.set(command, False, "loop")
+            live.done(command)
+        live.poll()
+        live.write_controls()
+        report.save(run.lr_factor(), must_work=True)
+    run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
     return reason
 
 
@@ -204,7 +228,7 @@ class _Reporter:
 
     def __init__(self, run: TrainingRun, callbacks: Sequence[Any], progress: bool) -> None:
         self.run = run
-        self.callbacks = callbacks
+        self.callbacks = (*run.trackers, *callbacks)
         self.log_every = run.config.log_every_images or max(run.config.batch_size, run.total_images // 200)
         self.bar = tqdm(
             total=run.total_images,
@@ -217,14 +241,22 @@ class _Reporter:
         )
         self.sums: dict[str, Tensor] = {}
         self.nums: dict[str, int] = {}  # images of each loss: one of weight 0 may be left out
+        self.recent: dict[str, deque[float]] = {}  # the last rows' means, by loss
         self.clock = time.monotonic()
         self.row_start = (self.clock, run.images_seen)
 
     def __enter__(self) -> _Reporter:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.bar.close()
+        if error is not None:
+            self.tell("on_failure", error)
+
+    def start(self) -> None:
+        self.tell("on_start")
+        self.clock = time.monotonic()  # what callbacks prepare is no training time
+        self.row_start = (self.clock, self.run.images_seen)
 
     def tell(self, event: str, *args: Any) -> None:
         for callback in self.callbacks:
@@ -253,9 +285,8 @@ class _Reporter:
             return
         sums = torch.stack([total.to(run.model.precision.device) for total in self.sums.values()]).tolist()
         means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
-        broken = [name for name, value in means.items() if not math.isfinite(value)]
-        if broken:
-            raise self._diverged([f"{name} became NaN or infinite" for name in broken])
+        if broken := [problem for name, value in means.items() if (problem := self._problem(name, value))]:
+            raise self._diverged(broken)
         now = time.monotonic()
         elapsed, seen = now - self.row_start[0], run.images_seen - self.row_start[1]
         run.images_per_second = seen / elapsed if elapsed > 0 else 0.0
@@ -267,13 +298,45 @@ class _Reporter:
         self.sums, self.nums, self.row_start = {}, {}, (now, run.images_seen)
         self.tell("on_log", row)
 
+    def _problem(self, name: str, value: float) -> str:
+        """What is wrong with the mean of a loss, if anything; it is remembered."""
+        if not math.isfinite(value):
+            return f"{name} became NaN or infinite"
+        recent = self.recent.setdefault(name, deque(maxlen=REMEMBERED))
+        if len(recent) >= 5 and value > RUNAWAY * max(1.0, statistics.median(recent)):
+            return f"{name} ran away to {value:.3g}, from {statistics.median(recent):.3g}"
+        recent.append(value)
+        return ""
+
+    def go_back(self, error: TrainingDiverged) -> bool:
+        """Take up the last good state with half the learning rates; False where that was done often enough."""
+        run, at = self.run, self.run.images_seen
+        if run.setbacks >= MOST_SETBACKS:
+            run.log.problem(f"went back {run.setbacks} times already, which did not help")
+            return False
+        rates = run.go_back()
+        self.sums, self.nums, self.recent = {}, {}, {}
+        self.clock = time.monotonic()
+        self.row_start = (self.clock, run.images_seen)
+        self.bar.reset(run.total_images)
+        self.bar.update(run.images_seen)
+        run.log.event("resume", images=run.images_seen)
+        run.log.event("setback", images=run.images_seen, at=at, number=run.setbacks, **rates)
+        halved = ", ".join(f"{name} {value:.3g}" for name, value in rates.items())
+        run.log.problem(
+            f"{str(error).partition(':')[0]}: back to image {run.images_seen}, setback {run.setbacks} of"
+            f" {MOST_SETBACKS}, with half the learning rates ({halved})"
+        )
+        self.save(run.lr_factor())
+        return True
+
     def _diverged(self, what: list[str]) -> TrainingDiverged:
         run = self.run
         saved = f"the last good state is {run.resume_path}" if run.resume_path.exists() else "nothing was saved yet"
         run.log.event("diverged", images=run.images_seen, what=what)
         return TrainingDiverged(
-            f"{', '.join(what)} before image {run.images_seen}: lower the learning rate or use precision=float32;"
-            f" {saved}"
+            f"{', '.join(what)} before image {run.images_seen}: lower the learning rate, use precision=float32, or let"
+            f" training go back by itself (on_divergence=back); {saved}"
         )
 
     def sample(self) -> None:
@@ -293,13 +356,16 @@ class _Reporter:
         a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
         with torch.no_grad():
             rows = run.model.samples(a, b, run.generators)
-        scores = {}
+        run.scores = {}
         if isinstance(samples, PairedData):
             found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
-            scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
+            run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
         path = run.folder / "samples" / f"{run.images_seen:08d}.png"
         images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
-        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **scores)
+        run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
+        if run.images_seen and run.scores.get(run.config.keep_best, -math.inf) > run.best:
+            run.best = run.scores[run.config.keep_best]
+            self.attempt("keep the best generator", run.keep_best)
         self.clock = time.monotonic()
         self.tell("on_sample", path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,21 @@ from s2f_utils.runtime import Precision
 from s2f_utils.training.init import load_init
 
 Live = LiveValues | Mapping[str, float]
+
+
+@dataclass
+class Part:
+    """The part of a batch that a method's step is given, and which of its optimiser steps is made for it."""
+
+    turn: int  # of the optimiser steps, counted from 0
+    share: float  # of the batch
+    is_first: bool
+    is_last: bool
+    calls: int = 0  # of `descend` so far
+
+
+class TurnIsOver(Exception):
+    """The optimiser step of this turn is made: the rest of the method's step belongs to the next turn."""
 
 
 @contextmanager
@@ -39,6 +55,7 @@ class Method(ABC):
     needs_init = ""  # the method whose trained model this one has to begin with
     data = "pairs"  # what it learns from: "pairs", "piles" (both sides, but of different faces), or "photos"
     cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)
+    accumulates = True  # a batch may be gone through in parts (training/accumulate.py)
     net_g: nn.Module
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
@@ -47,6 +64,7 @@ class Method(ABC):
         self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
+        self.part: Part | None = None  # of a batch that is gone through in parts
 
     def add(
         self,
@@ -121,8 +139,19 @@ class Method(ABC):
 
         max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
         """
-        opt.zero_grad(set_to_none=True)
+        part = self.part
+        if part is not None:  # of a batch that is gone through in parts
+            part.calls += 1
+            if part.calls <= part.turn:
+                return  # this one was made in an earlier turn
+            if part.calls > part.turn + 1:
+                raise TurnIsOver
+            loss = loss * part.share
+        if part is None or part.is_first:
+            opt.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
+        if part is not None and not part.is_last:
+            return
         if max_norm:
             self.scaler.unscale_(opt)
             nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], max_norm)

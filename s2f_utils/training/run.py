@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import shutil
 import statistics
 import time
@@ -17,13 +18,14 @@ from typing import Any
 
 import torch
 
-from s2f_utils import checkpoints, images, runtime
+from s2f_utils import checkpoints, datasets, images, runtime
 from s2f_utils.augment import PairedAffine
 from s2f_utils.config import CONFIGS, DIRECTIONS, ConfigError, Resolved, TrainConfig
-from s2f_utils.datasets import Data, DataError, Manifest
+from s2f_utils.datasets import Data, DataError, Manifest, Pair
 from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
+from s2f_utils.tracking_wandb import WandbTracker
 from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
@@ -47,7 +49,7 @@ METHODS: dict[str, type[Method]] = {
     "realistic": Realistic,
 }
 VERSION = 2  # of the resume file
-# Settings that a resumed run may have changed: its length, and how often it reports and saves.
+# Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images",
     "epochs",
@@ -56,7 +58,15 @@ MAY_DIFFER = {
     "log_every_images",
     "sample_every_images",
     "save_every_s",
+    "keep_last",
+    "keep_best",
+    "accumulate",
+    "check_memory",
+    "on_divergence",
+    "tracker",
+    "track_checkpoints",
 }
+MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
 
 
 @dataclass
@@ -79,8 +89,12 @@ class TrainingRun:
     seconds: float = 0.0
     last_save: float = field(default_factory=time.monotonic)
     images_per_second: float = 0.0
+    best: float = -math.inf  # score of the best sheet of samples (keep_best)
+    setbacks: int = 0  # times that training went back by itself
     data_settings: dict[str, Any] = field(default_factory=dict)
     affine: PairedAffine | None = None
+    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
+    trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
 
     @property
     def to_photo(self) -> bool:
@@ -143,6 +157,8 @@ class TrainingRun:
             "model": self.model.state_dict(),
             "live": self.live.state_dict(),
             "rng": runtime.rng_state(),
+            "best": self.best,
+            "setbacks": self.setbacks,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -177,7 +193,17 @@ class TrainingRun:
         self.live.load_state_dict(state["live"])
         self.images_seen = state["images_seen"]
         self.seconds = state["seconds"]
+        self.best, self.setbacks = state.get("best", -math.inf), state.get("setbacks", 0)
         runtime.set_rng_state(state["rng"])
+
+    def go_back(self) -> dict[str, float]:
+        """Take up the last good state, but with half the learning rates, which are returned; counted in `setbacks`."""
+        setbacks = self.setbacks + 1
+        self.load_state_dict(checkpoints.load_torch_file(self.resume_path))
+        self.setbacks = setbacks
+        for name in self.model.optimizers:
+            self.live.set(name, max(self.live.ranges[name].low, self.live[name] / 2), "setback")
+        return {name: self.live[name] for name in self.model.optimizers}
 
     def epoch(self) -> float:
         """How many passes over the training pairs have been made, as a fraction."""
@@ -196,6 +222,8 @@ class TrainingRun:
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
             raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")
+        if self.config.keep_last > 1:
+            checkpoints.keep_older(self.resume_path, self.config.keep_last - 1)
         checkpoints.save_resume(self.resume_path, self.state_dict())
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
@@ -203,6 +231,13 @@ class TrainingRun:
         for name, net in self.model.kept.items():
             checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method})
         return self.resume_path
+
+    def keep_best(self) -> None:
+        """Write the generators as the best so far."""
+        for direction, net in self.generators.items():
+            name = generator_file(direction if direction != self.config.direction else None)
+            path = self.folder / name.replace(".safetensors", "-best.safetensors")
+            checkpoints.save_generator(path, net, self.meta(direction) | {self.config.keep_best: self.best})
 
 
 def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
@@ -254,6 +289,7 @@ def open_run(
     is_new = folder is None
     if is_new:
         _check_init(method, init)
+    memory = _check_memory(METHODS[method], config, precision, train_pairs) if config.check_memory else ""
     if config.time_budget_s:
         total = min(total, _images_in_time(method, config, precision)) if is_new else state["total_images"]
     runtime.seed_everything(config.seed)
@@ -275,10 +311,12 @@ def open_run(
     run = TrainingRun(
         method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, ema,
         data_settings=dict(manifest.settings), affine=affine,
+        trackers=[WandbTracker(config.track_checkpoints)] if config.tracker == "wandb" else [],
     )  # fmt: skip
     if is_new:
         facts = {"method": method, "config": dataclasses.asdict(config), "origin": resolved.origin}
         facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings, "total_images": total}
+        facts |= {"memory": memory} if memory else {}
         facts |= {**begins, "precision": precision.name, "device": torch_device.type}
         with images.atomic_path(folder / "config.json") as temporary:
             temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
@@ -297,6 +335,18 @@ def _precision(method: str, config: TrainConfig, device: torch.device) -> runtim
     if memory_format == "auto" and device.type == "cpu":
         memory_format = METHODS[method].cpu_format
     return runtime.pick_precision(device, config.precision, memory_format)
+
+
+def _check_memory(kind: type[Method], config: TrainConfig, precision: runtime.Precision, rows: list[Pair]) -> str:
+    """What training takes of the memory and what is free, in a line; ConfigError where it is too much."""
+    from s2f_utils.training import preflight
+
+    if config.accumulate > 1 and not kind.accumulates:
+        raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
+    pictures = 2 * len(rows) * config.load_size_px**2 * 3  # uint8; where they do not fit, they are read as needed
+    free = datasets.free_bytes(precision.device)
+    kept = pictures if pictures < free / 2 else 0
+    return preflight.check(preflight.measure(kind, config, precision), config, precision.device, kept, kind.accumulates)
 
 
 def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
@@ -336,6 +386,8 @@ def _live(model: Any, config: TrainConfig, total: int) -> tuple[dict[str, float]
         for name, r in model.live_ranges.items()
     }
     values["augment"], ranges["augment"] = 1.0, Range(0.0, 2.0)
+    batch = float(config.batch_size)
+    values["batch_size"], ranges["batch_size"] = batch, Range(1.0, max(16.0, 2 * batch))
     every = float(config.sample_every_images or max(config.batch_size, total // 20))
     values["sample_every"], ranges["sample_every"] = every, Range(1.0, max(1e9, every), log=True)
     return values, ranges
@@ -416,7 +468,7 @@ def _find_resume(
 
 
 def _read_resume(folder: Path) -> Mapping[str, Any]:
-    state = checkpoints.load_torch_file(folder / "resume.pt")
+    state = checkpoints.newest_of(folder / "resume.pt")
     needed = {"config", "data_ids", "images_seen", "nets", "optimizers", "rng"}
     if not isinstance(state, Mapping) or not needed <= set(state):
         raise checkpoints.CheckpointError(

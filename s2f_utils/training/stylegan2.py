@@ -30,6 +30,7 @@ class StyleGAN2(Method):
     """Generator and discriminator with an Adam each; regularised every few steps, with the more weight."""
 
     data = "photos"
+    accumulates = False  # augmentation and path length are steered by whole batches
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
         "lr_d": Range(1e-5, 1e-2, log=True),

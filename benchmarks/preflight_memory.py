@@ -1,0 +1,108 @@
+"""Estimates of the memory that training takes against what it took, for six settings, each in a process of its own.
+
+`python benchmarks/preflight_memory.py` (some 3 minutes on two cores, up to 6 GB). The measured peak is that of the
+process, less what it held before the run was opened: on a CPU its resident size, on a GPU torch's largest allocation.
+Writes results/preflight_memory.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import common
+
+SIX: dict[str, tuple[str, dict]] = {
+    "pix2pix 256 px, batch 1": ("pix2pix", {"batch_size": 1}),
+    "pix2pix 256 px, batch 8": ("pix2pix", {"batch_size": 8}),
+    "pix2pix 256 px, batch 8 in 4 parts": ("pix2pix", {"batch_size": 8, "accumulate": 4}),
+    "cyclegan 128 px, 32 filters, batch 2": (
+        "cyclegan", {"size_px": 128, "load_size_px": 143, "base_filters": 32, "disc_filters": 32, "batch_size": 2},
+    ),
+    "faithful 256 px, batch 4, float32": ("faithful", {"batch_size": 4, "precision": "float32"}),
+    "stylegan2 128 px, batch 16": (
+        "stylegan2",
+        {"size_px": 128, "load_size_px": 128, "batch_size": 16, "width": 128, "channel_multiplier": 0.5},
+    ),
+}  # fmt: skip
+NUM_STEPS = 6
+
+
+def one(name: str, data: str) -> None:
+    """Estimate, train, and print both in MiB."""
+    import torch
+
+    from s2f_utils import config, datasets, runtime
+    from s2f_utils.training import preflight
+    from s2f_utils.training.loop import train
+    from s2f_utils.training.run import METHODS, open_run
+
+    method, changes = SIX[name]
+    has_gpu = runtime.pick_device("auto").type != "cpu"
+    length = {"total_images": NUM_STEPS * changes["batch_size"], "num_samples": 1, "check_memory": False}
+    resolved = config.resolve(method, "full", changes | length, has_gpu=has_gpu)
+    manifest = datasets.read_manifest(data)
+    _warm_up()
+    before = common.peak_memory_mib() if has_gpu else _resident_mib()
+    with tempfile.TemporaryDirectory() as folder:
+        run = open_run(resolved, manifest, folder, resume="never", progress=False)
+        train(run, progress=False)
+    peak = common.peak_memory_mib() - before
+    del run
+    start = time.perf_counter()
+    device = runtime.pick_device("auto")
+    kind = METHODS[method]
+    precision = runtime.pick_precision(device, resolved.config.precision, "auto" if has_gpu else kind.cpu_format)
+    need = preflight.measure(kind, resolved.config, precision)
+    seconds = time.perf_counter() - start
+    part = -(-changes["batch_size"] // changes.get("accumulate", 1))
+    pictures = 2 * len(manifest.split("train")) * resolved.config.load_size_px**2 * 3
+    estimate = (need.at(part) + pictures) / 2**20
+    print(json.dumps({"estimate_mib": round(estimate), "measured_mib": round(peak), "seconds": round(seconds, 2)}))
+    torch.manual_seed(0)
+
+
+def _warm_up() -> None:
+    """What every process loads once, whatever it trains."""
+    import torch
+
+    net = torch.nn.Conv2d(3, 8, 3)
+    net(torch.zeros(1, 3, 32, 32)).sum().backward()
+    import kornia  # noqa: F401
+
+
+def _resident_mib() -> float:
+    import psutil
+
+    return psutil.Process().memory_info().rss / 2**20
+
+
+def main() -> None:
+    """Measure and write results/preflight_memory.json."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "DATA"), help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        one(*args.one)
+        return
+    import data_prep
+
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        data = str(data_prep.make_synthetic(Path(folder) / "faces", num=24, size_px=256, progress=False))
+        for name in SIX:
+            command = [sys.executable, __file__, "--one", name, data]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            row = json.loads(answer.splitlines()[-1])
+            rows[name] = row | {"error": round(row["estimate_mib"] / row["measured_mib"] - 1, 3)}
+            print(name, rows[name], flush=True)
+    common.write("preflight_memory", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,371 @@
+"""Tracking: what Weights & Biases is given (the real one, offline), and what happens without it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_utils import checkpoints, datasets, images
+from s2f_utils.config import ConfigError, resolve
+from s2f_utils.tracking import read_log
+from s2f_utils.tracking_wandb import ID_FILE, is_logged_in
+from s2f_utils.training.loop import Callback, train
+from s2f_utils.training.run import open_run
+
+ROOT = Path(__file__).resolve().parents[1]
+FAST = {
+    "base_filters": 4, "disc_filters": 4, "batch_size": 2, "total_images": 16, "num_samples": 2, "log_every_images": 2,
+    "sample_every_images": 4,
+}  # fmt: skip
+
+
+def start(manifest, runs, *, resume="never", **changes):
+    """A run of the fast profile, 64 px, with fewer filters."""
+    resolved = resolve("pix2pix", "fast", FAST | changes)
+    return open_run(
+        resolved, datasets.read_manifest(manifest), runs, name="t", device="cpu", resume=resume, progress=False
+    )
+
+
+class Steer(Callback):
+    """Changes the learning rate at image 4, and stops at another."""
+
+    def __init__(self, stop_at: int) -> None:
+        self.stop_at = stop_at
+
+    def on_step(self, run):
+        if run.images_seen == 4:
+            run.live.set("lr_g", 5e-5, "test")
+        if run.images_seen == self.stop_at:
+            run.live.set("stop", True, "test")
+
+
+def part(manifest: str, runs: str, stop_at: int) -> None:
+    """What a process of its own does for `tracked`: train without a login until `stop_at`, and tell."""
+    import socket
+
+    asked = []
+
+    def getaddrinfo(host, *args, **kwargs):
+        asked.append(host)
+        raise OSError("there is no network in this test")
+
+    socket.getaddrinfo = getaddrinfo
+    run = start(manifest, runs, resume="auto", tracker="wandb", track_checkpoints=True)
+    reason = train(run, callbacks=[Steer(stop_at)], progress=False)
+    print(json.dumps({"reason": reason, "asked": asked, "mode": os.environ.get("WANDB_MODE")}))
+
+
+def records(folder: Path) -> list[list]:
+    """What W&B wrote for each part of a run: the records of its .wandb files, read with its own protobuf classes.
+
+    The format is LevelDB's log: blocks of 32 KiB, each piece with a checksum, its length, and whether more follows.
+    """
+    from wandb.proto import wandb_internal_pb2
+
+    parts = []
+    for path in sorted(folder.glob("wandb/offline-run-*/*.wandb")):
+        data, place, text, found = path.read_bytes(), 7, b"", []
+        while place + 7 <= len(data):
+            if 32768 - place % 32768 < 7:
+                place += 32768 - place % 32768
+                continue
+            _, length, kind = struct.unpack("<IHB", data[place : place + 7])
+            text += data[place + 7 : place + 7 + length]
+            place += 7 + length
+            if kind in (1, 4):  # whole, or the last piece
+                found.append(wandb_internal_pb2.Record.FromString(text))
+                text = b""
+        parts.append(found)
+    return parts
+
+
+def history(part_records: list) -> list[dict]:
+    """The rows that W&B draws: {"loss_l1": …, "samples/sheet": {"path": …}, "_step": …}."""
+    rows = []
+    for record in (r.history for r in part_records if r.WhichOneof("record_type") == "history"):
+        rows.append({})
+        for item in record.item:
+            name, *inner = item.nested_key or [item.key]
+            value = json.loads(item.value_json)
+            if inner:
+                rows[-1].setdefault(name, {})["/".join(inner)] = value
+            else:
+                rows[-1][name] = value
+    return rows
+
+
+def exit_codes(folder: Path) -> list[list[int]]:
+    """Of each part of a run; its end is written a moment after W&B says so."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = [[r.exit.exit_code for r in one if r.WhichOneof("record_type") == "exit"] for one in records(folder)]
+        if all(found) or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
+
+
+def problems(folder: Path) -> list[str]:
+    return [event["message"] for event in read_log(folder)[1] if event["event"] == "problem"]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    state = checkpoints.load_torch_file(folder / "resume.pt")
+    nets = {f"{net}.{name}": value for net, values in state["nets"].items() for name, value in values.items()}
+    return nets | {"rng": state["rng"]["torch"], "numpy": state["rng"]["numpy"][1]}
+
+
+def same_weights(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return len(a) > 30 and set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def own_wandb(**values: str) -> dict[str, str]:
+    """The environment of a process that is to start a wandb-core of its own, not share this one's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")} | values
+
+
+@pytest.fixture(scope="module")
+def tracked(faces_manifest, tmp_path_factory):
+    """A run in two processes that know of no login: its folder, what each told, and whom they connected to."""
+    runs = tmp_path_factory.mktemp("tracked")
+    env = own_wandb() | {"NETRC": str(runs / "none"), "XDG_CACHE_HOME": str(runs / "cache")}
+    told, traces = [], []
+    for number, stop_at in enumerate((10, 99)):
+        trace = runs / f"trace-{number}"
+        watched = ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)] if shutil.which("strace") else []
+        code = f"from tests import test_tracking as t; t.part({str(faces_manifest)!r}, {str(runs)!r}, {stop_at})"
+        done = subprocess.run(
+            [*watched, sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=ROOT, env=env
+        )
+        assert done.returncode == 0, done.stderr
+        told.append(json.loads(done.stdout.splitlines()[-1]) | {"err": done.stderr})
+        traces.append(trace.read_text() if watched else None)
+    return runs / "0001-t", told, traces
+
+
+def test_rows_settings_and_live_changes_arrive(tracked):
+    folder, told, _ = tracked
+    assert [t["reason"] for t in told] == ["stopped", "done"]
+    assert "offline, as there is no login; 'wandb sync" in told[0]["err"] and problems(folder) == []
+    parts = records(folder)
+    sent = {row["images"]: row for found in parts for row in history(found)}
+    rows = read_log(folder)[0]
+    assert len(rows) == 8
+    for row in rows:
+        assert sent[row["images"]]["_step"] == row["images"]
+        assert {name: sent[row["images"]][name] for name in row} == row
+    assert [sent[n]["live/lr_g"] for n in (0, 2, 4, 6, 16)] == [2e-4, 2e-4, 5e-5, 5e-5, 5e-5]
+    assert sent[10]["live/stop"] == 1.0
+    (run,) = (r.run for r in parts[0] if r.WhichOneof("record_type") == "run")
+    config = {i.key: json.loads(i.value_json) for i in run.config.update}
+    assert (config["method"], config["lambda_l1"], config["tracker"]) == ("pix2pix", 100.0, "wandb")
+    assert config["machine"]["torch"] == torch.__version__ and config["run"]["length_images"] == 16
+    assert run.display_name == "0001-t" and run.project == "sketch-to-face"
+    axes = [r.metric for r in parts[0] if r.WhichOneof("record_type") == "metric"]
+    assert any(metric.glob_name == "*" and metric.step_metric == "images" for metric in axes)
+
+
+def test_samples_arrive_with_their_scores(tracked):
+    folder, _, _ = tracked
+    sent = {row["_step"]: row for found in records(folder) for row in history(found) if "samples/sheet" in row}
+    events = [event for event in read_log(folder)[1] if event["event"] == "sample"]
+    assert [event["images"] for event in events] == sorted(sent) == [0, 4, 8, 12, 16]
+    for event in events:
+        row = sent[event["images"]]
+        (copy,) = folder.glob(f"wandb/offline-*/files/{row['samples/sheet']['path']}")
+        assert np.array_equal(images.load_rgb(copy), images.load_rgb(folder / event["file"]))
+        assert row["samples/ssim"] == event["ssim"] and row["samples/psnr"] == event["psnr"]
+
+
+def test_a_resumed_run_goes_on_in_the_same_wandb_run(tracked):
+    folder, _, _ = tracked
+    parts = records(folder)
+    ids = [{r.run.run_id for r in found if r.WhichOneof("record_type") == "run"} for found in parts]
+    assert ids == [{(folder / ID_FILE).read_text().strip()}] * 2
+    steps = [[row["_step"] for row in history(found)] for found in parts]
+    assert steps == [[0, 2, 4, 6, 8, 10], [12, 14, 16]]  # none twice: 'wandb sync' takes both
+    assert exit_codes(folder) == [[0], [0]]
+
+
+def test_checkpoints_are_artifacts_if_asked(tracked, faces_manifest, tmp_path):
+    folder, _, _ = tracked
+    sent = [r.artifact for found in records(folder) for r in found if r.WhichOneof("record_type") == "artifact"]
+    entries = [entry for artifact in sent for entry in artifact.manifest.contents]
+    assert [entry.path for entry in entries] == ["generator.safetensors"] * 2
+    assert [Path(entry.local_path).is_relative_to(folder / "wandb") for entry in entries] == [True] * 2
+    assert Path(entries[1].local_path).read_bytes() == (folder / "generator.safetensors").read_bytes()
+    run = start(faces_manifest, tmp_path, total_images=4, tracker="wandb")
+    train(run, progress=False)
+    assert exit_codes(run.folder) == [[0]]  # all is written
+    assert not [r for found in records(run.folder) for r in found if r.WhichOneof("record_type") == "artifact"]
+
+
+def test_offline_nothing_is_looked_up_or_connected_to(tracked):
+    _, told, traces = tracked
+    assert [(t["asked"], t["mode"]) for t in told] == [([], None)] * 2
+    if traces[0] is None:
+        pytest.skip("strace is not installed: wandb-core, a process of its own, was not watched")
+    for trace in traces:
+        assert "AF_UNIX" in trace  # to wandb-core, which was watched too
+        assert not re.search(r"AF_INET", trace)
+
+
+def test_training_is_bit_for_bit_the_same_with_and_without(tracked, faces_manifest, tmp_path):
+    folder, _, _ = tracked
+    plain = start(faces_manifest, tmp_path)
+    train(plain, callbacks=[Steer(99)], progress=False)
+    assert same_weights(folder, plain.folder)
+    other = start(faces_manifest, tmp_path, seed=1)
+    train(other, callbacks=[Steer(99)], progress=False)
+    assert not same_weights(folder, other.folder)
+
+
+def test_where_wandb_is_not_installed_training_goes_on_and_says_so(faces_manifest, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    run = start(faces_manifest, tmp_path, tracker="wandb")
+    while train(run, max_seconds=0.0, progress=False) == "chunk":
+        pass
+    plain = start(faces_manifest, tmp_path)
+    train(plain, progress=False)
+    message = "Weights & Biases: could not start: it is not installed: pip install wandb; training goes on without it"
+    assert problems(run.folder) == [message] and capsys.readouterr().err.strip() == message
+    assert same_weights(run.folder, plain.folder) and not (run.folder / "wandb").exists()
+
+
+def test_what_fails_in_the_middle_is_said_once_and_survived(faces_manifest, tmp_path, monkeypatch):
+    import wandb
+
+    class Break(Callback):
+        def on_step(self, run):
+            if run.images_seen == 6:
+
+                def broken(*args, **kwargs):
+                    raise ConnectionError("the pipe is broken\nand more")
+
+                monkeypatch.setattr(wandb, "Image", broken)
+
+    run = start(faces_manifest, tmp_path, tracker="wandb")
+    assert train(run, callbacks=[Break()], progress=False) == "done" and len(read_log(run.folder)[0]) == 8
+    expected = "Weights & Biases: could not send samples: the pipe is broken; training goes on without it"
+    assert problems(run.folder) == [expected]
+    assert exit_codes(run.folder) == [[1]]
+    assert [row["_step"] for row in history(records(run.folder)[0])] == [0, 2, 4, 6, 8]
+
+
+def test_a_dead_wandb_core_does_not_stop_training(faces_manifest, tmp_path):
+    code = f"""
+import psutil
+from tests import test_tracking as t
+class Kill(t.Callback):
+    def on_step(self, run):
+        if run.images_seen == 6:
+            found = [p for p in psutil.Process().children(recursive=True) if "wandb-core" in p.name()]
+            assert found
+            for process in found:
+                process.kill()
+                process.wait()
+run = t.start({str(faces_manifest)!r}, {str(tmp_path)!r}, tracker="wandb")
+print(t.train(run, callbacks=[Kill()], progress=False))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, cwd=ROOT,
+        env=own_wandb(WANDB_MODE="offline"),
+    )  # fmt: skip
+    assert done.stdout.split()[-1] == "done", done.stderr
+    folder = tmp_path / "0001-t"
+    assert len(read_log(folder)[0]) == 8 and len(problems(folder)) == 1
+    assert "training goes on without it" in problems(folder)[0]
+
+
+def test_where_the_server_cannot_be_reached_it_goes_on_offline(faces_manifest, tmp_path):
+    env = own_wandb(WANDB_API_KEY="x" * 40, WANDB_BASE_URL="http://127.0.0.1:9", WANDB_INIT_TIMEOUT="2")
+    code = f"from tests import test_tracking as t; t.part({str(faces_manifest)!r}, {str(tmp_path)!r}, 99)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, cwd=ROOT, env=env)
+    folder = tmp_path / "0001-t"
+    assert json.loads(done.stdout.splitlines()[-1])["reason"] == "done", done.stderr
+    assert len(problems(folder)) == 1 and problems(folder)[0].endswith("; it goes on offline")
+    assert exit_codes(folder) == [[0]] and len(history(records(folder)[0])) == 9
+    assert list(folder.glob(f"wandb/offline-run-*-{(folder / ID_FILE).read_text().strip()}"))
+
+
+def test_chunks_are_one_wandb_run(faces_manifest, tmp_path):
+    run = start(faces_manifest, tmp_path, tracker="wandb", save_every_s=0.0)
+    reasons = [train(run, max_seconds=0.0, progress=False) for _ in range(4)]
+    assert reasons == ["chunk"] * 4 and len(list(run.folder.glob("wandb/offline-run-*"))) == 1
+    time.sleep(1.1)  # W&B names folders by the second
+    again = start(faces_manifest, tmp_path, tracker="wandb", resume=run.folder)  # a cell that was run once more
+    assert again.images_seen == 8 and train(again, progress=False) == "done"
+    assert problems(run.folder) == []
+    assert exit_codes(run.folder) == [[0], [0]]
+    assert [row["_step"] for row in history(records(run.folder)[1])] == [10, 12, 14, 16]
+
+
+def test_an_exception_ends_the_wandb_run_as_failed(faces_manifest, tmp_path):
+    class Raise(Callback):
+        def on_step(self, run):
+            if run.images_seen == 6:
+                raise ZeroDivisionError("of a callback")
+
+    run = start(faces_manifest, tmp_path, tracker="wandb")
+    with pytest.raises(ZeroDivisionError):
+        train(run, callbacks=[Raise()], progress=False)
+    assert exit_codes(run.folder) == [[1]] and run.trackers[0].run is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_ctrl_c_finishes_the_wandb_run(faces_manifest, tmp_path):
+    settings = FAST | {"total_images": 100_000, "tracker": "wandb"}
+    flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    words = ["train", "pix2pix", "--profile", "fast", "--data", str(faces_manifest), "--runs", str(tmp_path), *flags]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "s2f_utils", *words, "--device", "cpu", "--name", "t"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
+        env=own_wandb(WANDB_MODE="offline"),
+    )  # fmt: skip
+    folder = tmp_path / "0001-t"
+    deadline = time.monotonic() + 120
+    while not ((folder / "log.jsonl").exists() and read_log(folder)[0]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes in the foreground
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in err, err
+    assert exit_codes(folder) == [[0]] and problems(folder) == []
+
+
+def test_the_tracker_may_differ_when_a_run_goes_on_and_has_two_names(faces_manifest, tmp_path):
+    run = start(faces_manifest, tmp_path)
+    train(run, callbacks=[Steer(4)], progress=False)
+    again = start(faces_manifest, tmp_path, resume="auto", tracker="wandb", track_checkpoints=True)
+    assert again.folder == run.folder and len(again.trackers) == 1 and run.trackers == []
+    with pytest.raises(ConfigError, match="tracker must be none or wandb, got 'tensorboard'"):
+        resolve("pix2pix", "fast", {"tracker": "tensorboard"})
+
+
+def test_a_login_is_found_in_the_environment_or_in_netrc(tmp_path, monkeypatch):
+    for name in ("WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "netrc"
+    monkeypatch.setenv("NETRC", str(path))
+    assert not is_logged_in()
+    for host, there in (("example.org", False), ("api.wandb.ai", True), ("notwandb.ai", False)):
+        path.write_text(f"machine {host}\n  login user\n  password {'x' * 40}\n")
+        assert is_logged_in() is there
+    monkeypatch.setenv("WANDB_BASE_URL", "https://notwandb.ai")
+    assert is_logged_in()
+    path.write_text("machine")  # broken
+    assert not is_logged_in()
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    assert is_logged_in()

@@ -1,0 +1,169 @@
+"""The panel beside a real training: what it shows, what its clicks do, what it may cost."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils import datasets, training_panel, widgets
+from s2f_utils.tracking import read_log
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+from tests.test_widgets import page, polled  # noqa: F401  (fixtures)
+
+pytest.importorskip("ipywidgets")
+
+
+@pytest.fixture()
+def run(tiny, faces_manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_panel, "LEAST_S", 0.0)
+    monkeypatch.setattr(training_panel, "SHARE", 1e9)  # every point is drawn
+    manifest = datasets.read_manifest(faces_manifest)
+    return open_run(tiny(sample_every_images=8), manifest, tmp_path, resume="never", device="cpu", progress=False)
+
+
+def picture(widget):
+    return np.asarray(Image.open(io.BytesIO(widget.value)).convert("RGB"))
+
+
+def after(run, images, action):
+    """What the page sends once so many images have been seen: polled again until then."""
+
+    def wait():
+        if run.images_seen >= images:
+            action()
+        return run.images_seen >= images
+
+    return wait
+
+
+def let_page_act(polled, waiting):  # noqa: F811
+    """The poller that lets each of these act in its turn."""
+
+    def poll():
+        while waiting and waiting[0]():
+            waiting.pop(0)
+
+    polled.poll = poll
+
+
+def test_everything_that_may_change_has_a_slider(page, run):  # noqa: F811
+    panel = widgets.training_panel(run)
+    assert panel.show()
+    assert set(panel.sliders) == set(run.live.ranges)
+    assert {"lr_g", "lr_d", "lambda_gan", "lambda_l1", "augment", "batch_size"} < set(panel.sliders)
+    assert [button.description for button in panel.buttons.values()] == list(training_panel.BUTTONS.values())
+    panel.sliders["batch_size"].value = 3.6
+    run.live.poll()
+    assert run.live["batch_size"] == pytest.approx(3.6)
+
+
+def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):  # noqa: F811
+    panel = widgets.training_panel(run)
+    panel.show()
+    shown, given = [], []
+    monkeypatch.setattr(
+        training_panel.viz, "curves",
+        lambda runs, original=training_panel.viz.curves, **options: given.append(runs) or original(runs, **options),
+    )  # fmt: skip
+    let_page_act(polled, [
+        after(run, 8, lambda: shown.append(picture(panel.curves))),
+        after(run, 8, lambda: panel.sliders["lambda_l1"].set_trait("value", 50.0)),
+        after(run, 16, lambda: shown.append(picture(panel.curves))),
+    ])  # fmt: skip
+    assert widgets.train_live(train, run, panel) == "done"
+    assert shown[0].shape[1] > 200 and not np.array_equal(shown[0], picture(panel.curves))
+    rows, events = read_log(run.folder)
+    assert [r["loss_l1"] for r in panel.rows] == [r["loss_l1"] for r in rows] and panel.num_drawn > 3
+    (change,) = [e for e in events if e["event"] == "change" and e["source"] == "widget"]
+    assert (change["name"], change["new"]) == ("lambda_l1", 50.0)
+    drawn = given[-1][""][1]
+    assert [e["images"] for e in drawn if e["event"] == "change"] == [change["images"]]
+    sheets = sorted((run.folder / "samples").glob("*.png"))
+    assert panel.sheets == sheets and panel.through_time.max == len(sheets) - 1 == panel.through_time.value
+    assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "24 images"
+    assert "GB" in panel.memory.value and "24 of 24 images" in panel.progress.value
+
+
+def test_looking_back_is_not_disturbed_by_new_samples(polled, run):  # noqa: F811
+    panel = widgets.training_panel(run)
+    panel.show()
+    let_page_act(polled, [after(run, 10, lambda: panel.through_time.set_trait("value", 0))])
+    widgets.train_live(train, run, panel)
+    assert panel.through_time.value == 0 and panel.when.value == "0 images" and panel.through_time.max == 3
+    assert panel.picture.value == panel.sheets[0].read_bytes()
+
+
+def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
+    panel = widgets.training_panel(run)
+    panel.show()
+    press = {name: button.click for name, button in panel.buttons.items()}
+    steps, saves = [], []
+
+    class Watch:
+        def on_step(self, run):
+            steps.append((run.images_seen, run.live.asked("pause")))
+
+        def on_save(self, run, path):
+            saves.append(run.images_seen)
+
+    def paused():
+        return run.live.asked("pause") and not panel.buttons["step"].disabled
+
+    let_page_act(polled, [
+        after(run, 4, press["pause"]),
+        lambda: paused() and (press["step"]() or True),
+        lambda: run.images_seen == 6 and (press["save"]() or True),
+        lambda: run.images_seen == 6 and (press["pause"]() or True),
+        after(run, 10, press["stop"]),
+    ])  # fmt: skip
+    assert widgets.train_live(train, run, panel, callbacks=[Watch()]) == "stopped"
+    assert steps[:3] == [(2, False), (4, False), (6, True)]  # one step while it was paused
+    assert run.images_seen == 10 and saves == [8, 10]  # saved at the next step, and at the end
+    assert panel.buttons["stop"].disabled and "ended: stopped" in panel.status.value
+
+
+def test_a_resumed_run_shows_what_was_before(polled, run, tiny, faces_manifest, tmp_path):  # noqa: F811
+    let_page_act(polled, [after(run, 10, lambda: run.live.set("stop", True, "test"))])
+    first = widgets.training_panel(run)
+    first.show()
+    assert widgets.train_live(train, run, first) == "stopped"
+    again = open_run(
+        tiny(sample_every_images=8), datasets.read_manifest(faces_manifest), tmp_path, device="cpu", progress=False
+    )
+    assert again.folder == run.folder and again.images_seen == 10
+    panel = widgets.training_panel(again)
+    panel.show()
+    assert panel.curves.value and [row["images"] for row in panel.rows] == [2, 4, 6, 8, 10]
+    assert panel.when.value == "8 images"
+
+
+def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
+    panel = widgets.training_panel(run)
+    assert widgets.train_live(train, run, panel, progress=False) == "done"
+    assert panel.box is None and panel.num_drawn == 0 and len(read_log(run.folder)[0]) == 12
+    assert "TrainingPanel(" in repr(panel) or "TrainingSliders(" in repr(panel)
+
+
+def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa: F811
+    monkeypatch.undo()  # the true share
+    clock = [0.0]
+    monkeypatch.setattr(training_panel.time, "monotonic", lambda: clock[0])
+    panel = widgets.training_panel(run)
+    panel.rows = [{"images": 1, "loss_l1": 1.0}, {"images": 2, "loss_l1": 0.5}]
+    panel._build()
+
+    def slow(runs, original=training_panel.viz.curves, **options):
+        clock[0] += 0.1
+        return original(runs, **options)
+
+    monkeypatch.setattr(training_panel.viz, "curves", slow)
+    panel.mode, panel.num_drawn, begun = "polling", 0, clock[0]
+    while clock[0] - begun < 40:
+        clock[0] += 0.05
+        panel._stale = True
+        panel.on_step(run)
+    assert 6 <= panel.num_drawn <= 9  # a tenth of a second each: two of a hundred
