@@ -292,7 +292,7 @@ function render({ model, el }) {
     return { part, colour, on, box: make("label", { class: "s2f-hint" }, on, part, colour) };
   });
   const settings = make("div", { class: "s2f-settings" },
-    make("label", { class: "s2f-slider" }, make("span", {}, "Model"), models), detail.box, strength.box,
+    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box,
     make("div", { class: "s2f-slider s2f-hints" }, make("span", {}, "Witness's hints ", method),
       make("div", { class: "s2f-row" }, ...hints.map((hint) => hint.box),
         ...picker("upload", "Photo", "Take hair and skin tone from a reference photo", "photo"))));
@@ -431,7 +431,7 @@ function render({ model, el }) {
   }
   function tile(uri, text, hint, act) {
     return make("button", { type: "button", class: "s2f-tile", "aria-label": hint, title: hint, onclick: act },
-      ...[].concat(uri).map((one) => make("img", { src: one, alt: "", draggable: "false" })), make("span", {}, text));
+      make("div", {}, ...[].concat(uri).map((one) => make("img", { src: one, alt: "", draggable: "false" }))), make("span", {}, text));
   }
   function drawState() {
     const now = state();

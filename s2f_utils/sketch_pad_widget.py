@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, PngImagePlugin
 from s2f_utils import images, masks
 from s2f_utils.drawing_widgets import picture_uri
 from s2f_utils.pad_models import LAYOUTS
-from s2f_utils.sketch_pad import SketchPad, shown
+from s2f_utils.sketch_pad import SketchPad, Version, shown
 
 THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
@@ -57,6 +57,7 @@ def _page_class() -> type:
         def __init__(self, pad: SketchPad, **options: Any) -> None:
             super().__init__(**options)
             self.pad, self._variants, self._receiving, self._told = pad, [], False, set()
+            self._kept: dict[int, dict[str, str]] = {}  # what is shown of each version, by its id
             self.on_msg(self.receive)
             pad.listeners.append(self._hear)
             self._publish({"drawing", "face", "settings"})
@@ -73,7 +74,9 @@ def _page_class() -> type:
                     self.drawing = picture_uri(shown(self.pad.given))
                     self.loaded += 1
                 self.face = "" if self.pad.face is None else face_uri(self.pad)
-                self.state = state_of(self.pad, self._variants)
+                kept = self._kept
+                self._kept = {id(one): kept.get(id(one)) or shown_of(one) for one in self.pad.versions}
+                self.state = state_of(self.pad, self._variants, list(self._kept.values()))
 
         def receive(self, _widget: Any, content: dict[str, Any], _buffers: Any = None) -> None:
             """Do what the page asks for, {"kind", "n", …}; what goes wrong is shown there as text."""
@@ -181,13 +184,15 @@ def small(picture: np.ndarray) -> np.ndarray:
     return images.resize(picture, THUMB_PX, "stretch") if len(picture) > THUMB_PX else picture
 
 
-def state_of(pad: SketchPad, variants: list[str]) -> dict[str, Any]:
+def shown_of(version: Version) -> dict[str, str]:
+    """A version as the page shows it."""
+    given, face = (picture_uri(small(one)) for one in (shown(version.given), version.face))
+    return {"name": version.name, "given": given, "face": face}
+
+
+def state_of(pad: SketchPad, variants: list[str], versions: list[dict[str, str]]) -> dict[str, Any]:
     """All that the page shows beside the drawing and the face, as JSON knows it."""
     model = pad.model
-    versions = [
-        {"name": one.name, "given": picture_uri(small(shown(one.given))), "face": picture_uri(small(one.face))}
-        for one in pad.versions
-    ]
     return {
         "models": [list(pair) for pair in pad.choices.items()], "model": model.name, "reads": model.reads,
         "face_px": model.size_px, "has_detail": model.has_detail, "has_seed": model.has_seed,
