@@ -1,7 +1,7 @@
 """How fast the face follows the pencil: from a drawing's PNG to the face's, step by step, for each shipped model.
 
-`python benchmarks/sketch_pad_speed.py` (about a minute on two cores). The whole way, from the pencil's lift to the picture in
-the page, is printed by `pytest -s tests/browser`. Writes results/sketch_pad_speed.json.
+`python benchmarks/sketch_pad_speed.py` (about a minute on two cores). The whole way, from the pencil's lift to
+the picture in the page, is printed by `pytest -s tests/browser`. Writes results/sketch_pad_speed.json.
 """
 
 from __future__ import annotations

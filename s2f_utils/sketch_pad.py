@@ -94,6 +94,7 @@ class SketchPad:
         self._found: Any = None  # the styles of the variants that were made last
         self._starts: dict[str, tuple] = {}  # {"sketch" or "map": (start, layout)} of what is untouched yet
         self._busy, self._waiting = threading.RLock(), None
+        self._page: Any = None  # the widget, once it was shown
         self._history = {
             "sketch": History(np.full((DRAWING_PX, DRAWING_PX, 3), 255, np.uint8)),
             "map": History(np.zeros((MAP_PX, MAP_PX), np.uint8)),
@@ -122,7 +123,8 @@ class SketchPad:
 
             if getattr(get_ipython(), "kernel", None) is None:
                 return False
-            display(page_of(self))
+            self._page = self._page or page_of(self)
+            display(self._page)
         except ImportError:
             return False
         return True
