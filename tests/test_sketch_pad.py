@@ -257,7 +257,7 @@ def test_eight_variants_differ_and_one_can_be_chosen(model):
     own, made = pad.face, pad.variants()
     assert made.shape == (8, 64, 64, 3)
     assert min(changed(a, b) for n, a in enumerate(made) for b in made[:n]) > 2
-    assert np.array_equal(pad.choose(3), made[3])
+    assert changed(pad.choose(3), made[3]) < 0.05  # alone and among eight, sums are rounded differently
     assert np.array_equal(pad.choose(None), own)
     with pytest.raises(ValueError, match="no variant 8"):
         pad.choose(8)
@@ -433,7 +433,7 @@ def test_the_page_can_ask_for_all_that_the_pad_does(page):
     assert asked(page, "model", name=pad_models.MAPS) == ""
     assert page.state["reads"] == "map" and len(page.state["labels"]) == 19 and len(page.state["variants"]) == 8
     asked(page, "choose", number=2)
-    assert pad.model.chosen is not None and np.array_equal(pad.face, pad.variants()[2])
+    assert pad.model.chosen is not None and changed(pad.face, pad.variants()[2]) < 0.05
     asked(page, "start", name="drawn face 8")
     painted = uri(masks.colour(pad.given))
     loaded = page.loaded
