@@ -437,3 +437,10 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
     button.observe(save, names="value")
     return button, folder
+
+
+def sketch_pad(model: Any = None, **options: Any) -> Any:
+    """A pad to draw on, whose translated face follows: `sketch_pad.sketch_pad`, loaded when it is called."""
+    from s2f_utils.sketch_pad import sketch_pad as make
+
+    return make(model, **options)

@@ -1,0 +1,71 @@
+"""How fast the face follows the pencil: from a drawing's PNG to the face's, step by step, for each shipped model.
+
+`python benchmarks/sketch_pad_speed.py` (about a minute on two cores). The whole way, from the pencil's lift to
+the picture in the page, is printed by `pytest -s tests/browser`. Writes results/sketch_pad_speed.json.
+"""
+
+from __future__ import annotations
+
+import common
+import numpy as np
+from PIL import Image, ImageDraw
+
+from s2f_utils import drawing_widgets, masks, pad_models, sketch_pad, sketch_pad_widget
+
+ROUNDS = 15
+START = "drawn face 5"
+HAIR = "#b05a28"
+
+
+def stroked(given: np.ndarray, n: int) -> np.ndarray:
+    """The drawing, or the map in its colours, with one more stroke, another for each n."""
+    picture = Image.fromarray(sketch_pad.shown(given))
+    side, y = picture.width, int(picture.width * (0.1 + 0.02 * (n % 40)))
+    colour = tuple(map(int, masks.PALETTE[masks.CLASSES.index("hair")])) if given.ndim == 2 else (38, 38, 38)
+    ImageDraw.Draw(picture).line([(side // 4, y), (3 * side // 4, y + 9)], fill=colour, width=5)
+    return np.asarray(picture)
+
+
+def at_pen_up(name: str) -> dict[str, float]:
+    """Milliseconds that Python takes for one stroke, with and without the restorer and a hint; and parts of that."""
+    pad = sketch_pad.sketch_pad(name, start=START)
+    page = sketch_pad_widget.page_of(pad)
+    first, count = pad.given, iter(range(10_000))
+
+    def stroke() -> None:
+        uri = drawing_widgets.picture_uri(stroked(first, next(count)))
+        page.receive(page, {"kind": "draw", "n": 1, "picture": uri})
+        if page.problem:
+            raise SystemExit(page.problem)
+
+    def restored() -> None:
+        pad.strength = 1.0
+        stroke()
+        pad.strength = 0.0
+
+    def hinted() -> None:
+        pad.apply_hint("hair", HAIR)
+        stroke()
+        pad.apply_hint("hair", None)
+
+    seconds = common.alternate(
+        {
+            "a stroke": stroke,
+            "a stroke, restored": restored,
+            "a stroke, hair hinted": hinted,
+            "of it: the stroke's PNG made here": lambda: drawing_widgets.picture_uri(stroked(first, 1)),
+            "of it: the model": lambda: pad.model.answer(first, pad.detail, pad.seed),
+            "of it: the face's PNG": lambda: sketch_pad_widget.face_uri(pad),
+        },
+        rounds=ROUNDS,
+    )
+    return {step: round(1000 * value, 1) for step, value in seconds.items()}
+
+
+def main() -> None:
+    """Measure and write results/sketch_pad_speed.json."""
+    common.write("sketch_pad_speed", {name: at_pen_up(name) for name in pad_models.SHIPPED})
+
+
+if __name__ == "__main__":
+    main()

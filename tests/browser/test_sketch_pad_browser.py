@@ -1,0 +1,285 @@
+"""The sketch pad in JupyterLab and Chromium: strokes with the mouse, undo, a region, a label map, errors.
+
+`pip install playwright` and a Chromium (apt install chromium) are all it needs; without them it is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("playwright")
+sync_api = pytest.importorskip("playwright.sync_api")
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("jupyterlab")
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SLOWEST_S = 60.0  # a loaded machine may be slow, a pad that never answers fails
+CELL = """import sys
+sys.path.insert(0, {root!r})
+import s2f_utils
+from s2f_utils import widgets
+pad = widgets.sketch_pad(start="drawn face 5", device="cpu")
+print(s2f_utils.__file__)
+pad"""
+SHOWN = "document.querySelector('.s2f-face').src"
+# How long it takes from the pencil's lift until the new face is decoded, by the page's own clock.
+CLOCK = """() => {
+  const paper = document.querySelector('.s2f-paper'), face = document.querySelector('.s2f-face');
+  window.times = [];
+  let lifted = null;
+  paper.addEventListener('pointerup', () => { lifted = performance.now(); }, true);
+  face.addEventListener('load', () => {
+    if (lifted !== null) window.times.push(performance.now() - lifted);
+    lifted = null;
+  });
+}"""
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
+]
+
+
+def free_port():
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return made.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """JupyterLab on a folder with one notebook of one cell; its address."""
+    folder, port = tmp_path_factory.mktemp("lab"), free_port()
+    cell = nbformat.v4.new_code_cell(CELL.format(root=str(ROOT)))
+    notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "3"}})
+    nbformat.write(notebook, folder / "pad.ipynb")
+    own = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "PYTHONPATH": str(ROOT)}
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.token=",
+        "--ServerApp.password=", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
+    ]  # fmt: skip
+    with (folder / "log.txt").open("w") as log:
+        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=folder)
+    try:
+        begun = time.monotonic()
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=2)
+                break
+            except OSError:
+                assert server.poll() is None and time.monotonic() - begun < SLOWEST_S, (folder / "log.txt").read_text()
+                time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+@pytest.fixture(scope="module")
+def page(address):
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1300, "height": 1300})
+        page.set_default_timeout(1000 * SLOWEST_S)
+        page.errors = []
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.goto(f"{address}/lab/tree/pad.ipynb?reset")
+        page.locator(".jp-CodeCell .cm-content").first.click()
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+        page.keyboard.press("Control+Enter")
+        page.wait_for_selector(".s2f-pad")
+        page.wait_for_function(f"{SHOWN}.startsWith('data:image/png')")
+        assert str(ROOT) in page.locator(".jp-OutputArea-output").first.inner_text()
+        page.evaluate(CLOCK)
+        yield page
+        assert page.errors == []
+        browser.close()
+
+
+def stroke(page, *points):
+    """Draw with the mouse; points in shares of the paper's side."""
+    box = page.locator(".s2f-paper").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=8)
+    page.mouse.up()
+
+
+def settled(page):
+    page.wait_for_function("!document.querySelector('.s2f-busy')")
+
+
+def other_face(page, before):
+    page.wait_for_function(f"before => {SHOWN} !== before", arg=before)
+    settled(page)
+    return page.evaluate(SHOWN)
+
+
+def paper_uri(page):
+    return page.evaluate("document.querySelector('.s2f-paper canvas').toDataURL()")
+
+
+def press(page, name):
+    page.get_by_role("button", name=name).click()
+
+
+def test_three_strokes_change_the_face(page):
+    faces = [page.evaluate(SHOWN)]
+    for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
+        stroke(page, *points)
+        faces.append(other_face(page, faces[-1]))
+    assert len(set(faces)) == 4
+    times = page.evaluate("window.times")
+    print("\npencil up to picture:", ", ".join(f"{value:.0f} ms" for value in times))
+    assert len(times) == 3 and max(times) < 1000 * SLOWEST_S
+    assert "not evidence" in page.locator(".s2f-note").inner_text() and page.locator(".s2f-note").is_visible()
+
+
+def test_undo_by_keyboard_brings_drawing_and_face_back(page):
+    drawing, face = paper_uri(page), page.evaluate(SHOWN)
+    stroke(page, (0.2, 0.9), (0.8, 0.9))
+    other_face(page, face)
+    assert paper_uri(page) != drawing
+    page.keyboard.press("Control+z")
+    page.wait_for_function(f"face => {SHOWN} === face", arg=face)
+    assert paper_uri(page) == drawing
+    settled(page)
+
+
+def test_strokes_while_the_kernel_computes_are_kept_and_the_newest_is_answered(page):
+    before = page.evaluate(SHOWN)
+    for n in range(6):
+        stroke(page, (0.1, 0.1 + 0.03 * n), (0.9, 0.1 + 0.03 * n))
+    settled(page)
+    after = page.evaluate(SHOWN)
+    page.keyboard.press("Control+z")
+    other_face(page, after)
+    page.keyboard.press("Control+Shift+Z")
+    page.wait_for_function(f"after => {SHOWN} === after", arg=after)  # so it was that of all six strokes
+    settled(page)
+    for _ in range(6):
+        page.keyboard.press("Control+z")
+    page.wait_for_function(f"before => {SHOWN} === before", arg=before)
+    assert after != before
+    settled(page)
+
+
+def ink(page, top, below):
+    """How many dark pixels the paper has between two heights, shares of the side."""
+    return page.evaluate(
+        """([top, below]) => {
+      const canvas = document.querySelector('.s2f-paper canvas'), side = canvas.width;
+      const rows = [Math.round(top * side), Math.round((below - top) * side)];
+      const { data } = canvas.getContext('2d').getImageData(0, rows[0], side, rows[1]);
+      return data.filter((value, n) => n % 4 === 0 && value < 128).length;
+    }""",
+        [top, below],
+    )
+
+
+def test_a_pen_draws_by_its_pressure_and_a_finger_draws(page):
+    before, devices = page.evaluate(SHOWN), page.context.new_cdp_session(page)
+    box = page.locator(".s2f-paper").bounding_box()
+    empty, drawn = [], []
+    for y, force in ((0.93, 0.05), (0.97, 1.0)):
+        empty.append(ink(page, y - 0.02, y + 0.02))
+        for n, kind in enumerate(["mousePressed", *["mouseMoved"] * 10, "mouseReleased"]):
+            at = {"x": box["x"] + box["width"] * (0.2 + 0.05 * n), "y": box["y"] + box["height"] * y}
+            pen = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen", "force": force}
+            devices.send("Input.dispatchMouseEvent", {"type": kind, **at, **pen})
+        settled(page)
+        drawn.append(ink(page, y - 0.02, y + 0.02) - empty[-1])
+    assert drawn[1] > 2 * drawn[0] > 0, (empty, drawn)
+    faces = other_face(page, before)
+    bare = ink(page, 0.02, 0.08)
+    for n, kind in enumerate(["touchStart", *["touchMove"] * 10, "touchEnd"]):
+        at = {"x": box["x"] + box["width"] * (0.2 + 0.05 * n), "y": box["y"] + box["height"] * 0.05}
+        devices.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [] if kind == "touchEnd" else [at]})
+    other_face(page, faces)
+    assert ink(page, 0.02, 0.08) > bare + 100
+    for _ in range(3):
+        press(page, "Undo")
+        settled(page)
+    page.wait_for_function(f"before => {SHOWN} === before", arg=before)
+
+
+def test_a_region_is_marked_and_taken_back(page):
+    press(page, "Redraw one region: drag")
+    stroke(page, (0.25, 0.6), (0.75, 0.85))
+    whole = page.get_by_text("back to the whole face")
+    whole.wait_for()
+    settled(page)
+    before = page.evaluate(SHOWN)
+    stroke(page, (0.35, 0.7), (0.6, 0.7))
+    other_face(page, before)
+    whole.click()
+    whole.wait_for(state="hidden")
+    settled(page)
+
+
+def test_versions_come_back(page):
+    kept = page.evaluate(SHOWN)
+    press(page, "Keep this version")
+    page.get_by_role("button", name="Go back to version 1").wait_for()
+    stroke(page, (0.2, 0.2), (0.8, 0.2))
+    other_face(page, kept)
+    press(page, "Go back to version 1")
+    page.wait_for_function(f"kept => {SHOWN} === kept", arg=kept)
+    settled(page)
+
+
+def test_a_label_map_is_painted_in_whole_classes(page):
+    page.get_by_label("model", exact=True).select_option("map-to-face-64")
+    page.wait_for_selector('.s2f-pad[data-reads="map"]')
+    page.get_by_role("radio", name="hat").click()
+    settled(page)
+    before = page.evaluate(SHOWN)
+    stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
+    other_face(page, before)
+    colours = page.evaluate("""() => {
+      const canvas = document.querySelector('.s2f-paper canvas');
+      const data = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+      return new Set(data).size;
+    }""")
+    assert 5 < colours <= 19  # no soft edges between two classes
+    assert page.locator(".s2f-status.s2f-wrong").count() == 0
+    assert page.locator(".s2f-strip .s2f-tile").count() >= 8
+
+
+def test_an_error_is_text_and_the_drawing_stays(page):
+    page.get_by_label("model", exact=True).select_option("sketch-to-photo")
+    page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
+    settled(page)
+    face = page.evaluate(SHOWN)
+    press(page, "Clear the drawing")
+    page.wait_for_selector(".s2f-status.s2f-wrong")
+    assert "empty" in page.locator(".s2f-status").inner_text() and page.evaluate(SHOWN) == face
+    press(page, "Undo")
+    page.wait_for_selector(".s2f-status:not(.s2f-wrong)")
+
+
+def test_every_control_has_a_name_and_a_narrow_page_holds_the_pad(page):
+    unnamed = page.evaluate("""() => {
+      const controls = document.querySelectorAll('.s2f-pad :is(button, select, input:not([hidden]), a)');
+      return [...controls].filter((node) => !node.getAttribute('aria-label') && !node.textContent.trim()).length;
+    }""")
+    assert unnamed == 0
+    page.evaluate("document.querySelector('.s2f-pad').style.width = '340px'")
+    sizes = page.evaluate("""() => [...document.querySelectorAll('.s2f-pad, .s2f-pad *')].map(
+      (node) => node.getBoundingClientRect().right).filter(Boolean).sort((a, b) => b - a)[0] -
+      document.querySelector('.s2f-pad').getBoundingClientRect().right""")
+    assert sizes <= 2
+    page.evaluate("document.querySelector('.s2f-pad').style.width = ''")

@@ -1,0 +1,446 @@
+"""The sketch pad without a page, with the models that come along; and what its page asks for."""
+
+from __future__ import annotations
+
+import base64
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from s2f_utils import hints, images, masks, pad_models, sketch_pad, sketch_pad_widget, widgets
+from s2f_utils.hints import Tone
+
+STARTED = "drawn face 5"  # dark, long hair on a light ground; needs no detector
+
+
+def make(model=None, start=STARTED, **options):
+    return sketch_pad.sketch_pad(model, start=start, device="cpu", **options)
+
+
+@pytest.fixture()
+def pad():
+    return make()
+
+
+def stroked(drawing, *points, width=8):
+    picture = Image.fromarray(drawing)
+    ImageDraw.Draw(picture).line(points, fill=(30, 30, 30), width=width)
+    return np.asarray(picture)
+
+
+def changed(one, other):
+    return float(np.abs(one.astype(float) - other).mean())
+
+
+def uri(picture):
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+# The drawing
+
+
+def test_strokes_change_the_face_where_they_are(pad):
+    before = pad.face
+    assert before.shape == (256, 256, 3) and before.std() > 20
+    pad.set_drawing(stroked(pad.given, (180, 380), (330, 380), width=14))
+    after = pad.translate()
+    near, far = np.s_[175:205, 85:170], np.s_[:60, :60]
+    assert changed(after[near], before[near]) > 5 * changed(after[far], before[far])
+    assert changed(after[near], before[near]) > 5
+    assert np.array_equal(pad.before, before)
+
+
+def test_undo_and_redo_go_through_the_drawings(pad):
+    first = pad.given
+    second, third = stroked(first, (10, 10), (200, 10)), stroked(first, (10, 500), (200, 500))
+    pad.set_drawing(second)
+    pad.set_drawing(second)  # nothing new: no step
+    pad.set_drawing(third)
+    assert pad.undo() and np.array_equal(pad.given, second)
+    assert pad.undo() and np.array_equal(pad.given, first)
+    assert pad.redo() and pad.redo() and not pad.redo() and np.array_equal(pad.given, third)
+    pad.undo()
+    pad.clear()
+    assert pad.given.min() == 255 and not pad.redo()  # what had been undone is gone
+    assert pad.undo() and np.array_equal(pad.given, second)
+    assert not np.array_equal(second, third)
+
+
+def test_only_so_many_steps_are_kept(pad):
+    for n in range(sketch_pad.MOST_STEPS + 5):
+        pad.set_drawing(stroked(pad.given, (0, 8 * n), (511, 8 * n), width=2))
+    steps = 0
+    while pad.undo():
+        steps += 1
+    assert steps == sketch_pad.MOST_STEPS - 1
+
+
+def test_an_empty_drawing_is_an_error_and_the_face_stays(pad):
+    face = pad.face
+    pad.clear()
+    with pytest.raises(ValueError, match="empty"):
+        pad.translate()
+    assert pad.face is face
+    assert make(start=None).face is None
+
+
+def test_drawings_that_are_none_are_refused(pad):
+    for wrong in (np.zeros((64, 32, 3), np.uint8), np.zeros((64, 64, 3)), np.zeros((8, 8), np.uint8)):
+        with pytest.raises(ValueError, match="uint8 and square"):
+            pad.set_drawing(wrong)
+    small = images.resize(pad.given, 100, "stretch")
+    pad.set_drawing(small)
+    assert pad.given.shape == (512, 512, 3)
+    pad.set_drawing(small[..., 0])
+    assert pad.given.shape == (512, 512, 3)
+    with pytest.raises(ValueError, match="no start 'nobody'"):
+        pad.begin_with("nobody")
+
+
+@pytest.mark.detector
+def test_a_photographed_drawing_is_laid_where_the_model_knows_faces(pad):
+    sheet = np.full((900, 700, 3), 205, np.uint8)  # grey paper, the drawing off its middle
+    small = images.resize(pad.given, 380, "stretch")
+    sheet[60:440, 280:660] = np.minimum(small, 205)
+    own = pad.given
+    pad.begin_with(sheet)
+    middle = np.s_[100:400, 100:400]
+    assert pad.given[..., 0].max() > 240 and changed(pad.given[middle], own[middle]) < 45
+    pad.begin_with("long-hair")
+    assert pad.face is not None and pad.translate().std() > 20
+
+
+# One region
+
+
+def test_a_region_alone_is_redrawn(pad):
+    before = pad.face
+    mask = np.zeros((256, 256), bool)
+    mask[150:210, 60:200] = True
+    pad.set_region(mask)
+    for y in (370, 350):
+        pad.set_drawing(stroked(pad.given, (150, y), (360, y), width=14))
+        after = pad.translate()
+        assert np.array_equal(after[~mask], before[~mask])  # byte for byte
+    assert changed(after[mask], before[mask]) > 3
+    pad.set_region(None)
+    assert not np.array_equal(pad.translate()[~mask], before[~mask])
+
+
+def test_a_region_of_two_faces_is_blended_over_its_rim(pad):
+    mask = np.zeros((64, 64), bool)
+    mask[30:60, 10:50] = True
+    before = pad.face
+    pad.detail = 0.0
+    new = pad.translate()
+    made = pad.blend_region(mask)
+    large = np.kron(mask, np.ones((4, 4), bool))
+    share = sketch_pad.feathered(mask, 256)
+    assert np.array_equal(made[~large], before[~large]) and np.array_equal(made[share == 1], new[share == 1])
+    assert (share == 1).any() and ((share > 0) & (share < 1)).any() and not share[~large].any()
+    assert not np.array_equal(new[~large], before[~large])
+
+
+def test_regions_that_are_none_are_refused(pad):
+    with pytest.raises(ValueError, match="some pixels set"):
+        pad.set_region(np.zeros((16, 16), bool))
+    with pytest.raises(ValueError, match="no face yet"):
+        make(start=None).set_region(np.ones((16, 16), bool))
+    with pytest.raises(ValueError, match="two faces"):
+        pad.blend_region(np.ones((16, 16), bool))
+    assert (sketch_pad.feathered(np.ones((9, 9), bool), 64) == 1).all()  # the picture's own edge is no rim
+
+
+# Hints
+
+
+@pytest.mark.parametrize(("part", "colour"), [("hair", "#d8b060"), ("hair", "#b03a20"), ("skin", "#f0d0b8")])
+@pytest.mark.parametrize("model", list(pad_models.SHIPPED))
+def test_a_hint_brings_the_part_nearer_to_its_tone_and_leaves_the_rest(model, part, colour):
+    pad = make(model)
+    before, wanted = pad.face, hints.as_tone(colour)
+    inside = pad.model.parts(pad.given, before)[part]
+    pad.apply_hint(part, colour)
+    after = pad.translate()
+    far, near = (hints.difference(hints.tone_of(face, inside), wanted) for face in (before, after))
+    assert near < (0.2 if model == pad_models.DEFAULT else 0.85) * far
+    assert np.array_equal(after[inside == 0], before[inside == 0]) and (inside == 0).mean() > 0.4
+    assert pad.model.hint_method == ("colour transfer" if model == pad_models.DEFAULT else "style mixing")
+    pad.apply_hint(part, None)
+    assert np.array_equal(pad.translate(), before)
+
+
+def test_the_parts_are_where_they_are_drawn():
+    """Against the maps of drawn faces: most of what is taken for hair is hair, and most of the hair is taken."""
+    from s2f_utils import faces, synthetic
+
+    right = []
+    for index in (3, 4, 5, 8, 11, 17):
+        pad = make(start=index)
+        face = synthetic.draw_face(index, size_px=256)
+        labels = faces.warp_labels(face.mask, faces.alignment(face.landmarks, 256), 256)
+        found = pad.model.parts(pad.given, pad.face)
+        for part, names in hints.CLASSES_OF.items():
+            known, taken = np.isin(labels, [masks.CLASSES.index(name) for name in names]), found[part] > 0.5
+            right.append((part, (known & taken).sum() / (known | taken).sum()))
+    for part in hints.PARTS:
+        assert np.median([share for name, share in right if name == part]) > 0.65, right
+
+
+def test_a_reference_photo_gives_its_tones():
+    from s2f_utils import faces, synthetic
+
+    blond = synthetic.draw_face(72)
+    assert "blond" in blond.attributes["hair_colour"] and blond.attributes["hat"] == "none"
+    crop = faces.warp(blond.photo, faces.alignment(blond.landmarks, 256), 256)
+    found = hints.find_parts(crop, faces.TEMPLATE * 256 - 0.5)
+    tone = hints.tone_of(crop, found["hair"])
+    labels = faces.warp_labels(blond.mask, faces.alignment(blond.landmarks, 256), 256)
+    known = hints.tone_of(crop, (labels == masks.CLASSES.index("hair")).astype(np.float32))
+    assert hints.difference(tone, known) < 12
+
+
+@pytest.mark.detector
+def test_a_photo_of_a_person_is_a_hint(pad):
+    skimage_data = pytest.importorskip("skimage.data")
+    before = pad.face
+    found = pad.apply_hint(photo=skimage_data.astronaut())
+    assert set(found) == {"hair", "skin"}
+    r, g, b = found["skin"].colour
+    assert r > g > b and hints.difference(found["hair"], Tone((110, 75, 60))) < 40
+    assert changed(pad.translate(), before) > 2
+    with pytest.raises(ValueError, match="no face was found"):
+        pad.apply_hint(photo=np.full((200, 200, 3), 120, np.uint8))
+
+
+def test_hints_that_are_none_are_refused(pad):
+    with pytest.raises(ValueError, match="hair, skin"):
+        pad.apply_hint("nose", "#ffffff")
+    for wrong in ("red", "#12", (1, 2), (1, 2, 300), None.__class__):
+        with pytest.raises(ValueError, match="a colour is"):
+            pad.apply_hint("hair", wrong)
+
+
+# Models
+
+
+def test_a_map_becomes_a_face_and_the_brush_changes_it():
+    pad = make(pad_models.MAPS)
+    assert (
+        pad.given.shape == (256, 256) and set(np.unique(pad.given)) <= set(range(19)) and pad.face.shape == (64, 64, 3)
+    )
+    before, hair = pad.face, masks.CLASSES.index("hair")
+    assert (pad.given == hair).any()
+    labels = pad.given.copy()
+    labels[labels == hair] = 0  # the head is shaven
+    pad.set_drawing(masks.colour(labels))
+    assert np.array_equal(pad.given, labels)
+    bald = pad.translate()
+    where = np.asarray(Image.fromarray(make(pad_models.MAPS).given).resize((64, 64), 0)) == hair
+    assert changed(bald[where], before[where]) > 15
+    with pytest.raises(ValueError, match="palette|colours"):
+        pad.set_drawing(np.full((64, 64, 3), 77, np.uint8))
+    pad.clear()
+    with pytest.raises(ValueError, match="empty"):
+        pad.translate()
+
+
+@pytest.mark.parametrize("model", [pad_models.MANY, pad_models.MAPS])
+def test_eight_variants_differ_and_one_can_be_chosen(model):
+    pad = make(model)
+    own, made = pad.face, pad.variants()
+    assert made.shape == (8, 64, 64, 3)
+    assert min(changed(a, b) for n, a in enumerate(made) for b in made[:n]) > 2
+    assert changed(pad.choose(3), made[3]) < 0.05  # alone and among eight, sums are rounded differently
+    assert np.array_equal(pad.choose(None), own)
+    with pytest.raises(ValueError, match="no variant 8"):
+        pad.choose(8)
+    with pytest.raises(ValueError, match="one answer"):
+        make().variants()
+
+
+def test_drawing_and_map_are_kept_when_the_model_changes(pad):
+    mine = stroked(pad.given, (10, 10), (300, 300))
+    pad.set_drawing(mine)
+    pad.set_model(pad_models.MAPS)
+    assert pad.given.shape == (256, 256) and pad.given.any() and pad.face is None
+    assert pad.translate().shape == (64, 64, 3)
+    pad.set_model(pad_models.MANY)
+    assert np.array_equal(pad.given, mine)
+    pad.set_model(pad_models.DEFAULT)
+    assert np.array_equal(pad.given, mine) and pad.translate().shape == (256, 256, 3)
+
+
+def test_an_untouched_start_is_laid_as_the_model_knows_faces(pad):
+    pad.set_model(pad_models.MANY)
+    assert np.array_equal(pad.given, make(pad_models.MANY).given)
+
+
+def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
+    face = pad.face
+    for wrong, message in (
+        ("photo-to-sketch", "takes photos"), ("faces-64", "by chance"), ("sketch-to-photo-faithful", "one half"),
+        ("nowhere", "no such model"), (3, "a model is a name"),
+    ):  # fmt: skip
+        with pytest.raises((ValueError, FileNotFoundError), match=message):
+            pad.set_model(wrong)
+    assert pad.model.name == pad_models.DEFAULT and pad.face is face
+
+
+def test_detail_seed_and_the_restorer_change_the_answer(pad):
+    first = pad.face
+    pad.detail = 0.0
+    faithful = pad.translate()
+    pad.detail, pad.seed = 0.5, 3
+    other = pad.translate()
+    pad.seed, pad.strength = 0, 1.0
+    restored = pad.translate()
+    assert min(changed(first, one) for one in (faithful, other, restored)) > 0.5
+    pad.strength = 0.5
+    half = pad.translate().astype(float)
+    assert np.abs(half - (first.astype(float) + restored) / 2).mean() < 1
+
+
+# Versions and files
+
+
+def test_versions_come_back_byte_for_byte(pad):
+    first, face = pad.given, pad.face
+    pad.keep_version("first")
+    pad.apply_hint("hair", "#ffd080")
+    pad.detail = 1.0
+    pad.set_drawing(stroked(first, (50, 50), (400, 50)))
+    pad.translate()
+    pad.keep_version()
+    assert [one.name for one in pad.versions] == ["first", "version 1"]
+    assert pad.compare(64).shape[1] > 2 * 64
+    back = pad.back_to(0)
+    assert np.array_equal(back, face) and np.array_equal(pad.given, first) and np.array_equal(pad.face, face)
+    assert not pad.hints and pad.detail == 0.5 and np.array_equal(pad.translate(), face)
+    for _ in range(4):
+        pad.keep_version()
+    with pytest.raises(ValueError, match="drop one"):
+        pad.keep_version()
+    pad.drop_version(0)
+    assert pad.versions[0].name == "version 1"
+    with pytest.raises(ValueError, match="no version 9"):
+        pad.back_to(9)
+
+
+def test_the_file_says_what_it_is(pad, tmp_path):
+    pad.apply_hint("hair", "#ffd080")
+    pad.translate()
+    path = pad.save(tmp_path / "face.png")
+    with Image.open(path) as picture:
+        assert picture.text["Description"] == images.GENERATED_NOTE and "not evidence" in images.GENERATED_NOTE
+        assert np.array_equal(np.asarray(picture), pad.face)
+    assert images.read_notes(path) == {
+        "model": "sketch-to-photo", "seed": "0", "detail": "0.5", "hair": "#ffd080 by colour transfer",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="no face yet"):
+        make(start=None).save(tmp_path / "none.png")
+    assert "not evidence" in repr(pad) and not pad.show()  # no notebook: no error
+
+
+def test_of_many_drawings_only_the_newest_waits(pad):
+    drawn = [stroked(pad.given, (0, 20 * n), (511, 20 * n)) for n in range(1, 9)]
+    answered, translate = [], pad.translate
+    started = threading.Event()
+
+    def slowly():
+        started.set()
+        time.sleep(0.05)
+        answered.append(pad.given)
+        return translate()
+
+    pad.translate = slowly
+    threads = [threading.Thread(target=pad.follow, args=(one,)) for one in drawn]
+    threads[0].start()
+    started.wait()
+    for thread in threads[1:]:
+        thread.start()
+        time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    assert len(answered) < len(drawn) and np.array_equal(answered[0], drawn[0])
+    assert np.array_equal(answered[-1], drawn[-1]) and np.array_equal(pad.given, drawn[-1])
+    assert np.array_equal(pad.face, translate())
+
+
+# The page, without a browser
+
+
+@pytest.fixture()
+def page(pad):
+    pytest.importorskip("anywidget")
+    return sketch_pad_widget.page_of(pad)
+
+
+def asked(page, kind, n=1, **content):
+    page.receive(page, {"kind": kind, "n": n, **content})
+    return page.problem
+
+
+def test_the_page_gets_the_face_of_what_it_sends(page):
+    before, loaded = page.face, page.loaded
+    assert before.startswith("data:image/png;base64,") and page.state["note"] == images.GENERATED_NOTE
+    drawing = stroked(page.pad.given, (180, 380), (330, 380), width=14)
+    assert asked(page, "draw", 7, picture=uri(drawing)) == ""
+    assert page.answered == 7 and page.face != before and page.loaded == loaded  # its own drawing is not sent back
+    content = base64.b64decode(page.face.partition(",")[2])
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.text["Description"] == images.GENERATED_NOTE
+        assert np.array_equal(np.asarray(picture), page.pad.face)
+    page.pad.undo()  # from another cell
+    assert page.loaded == loaded + 1
+
+
+def test_errors_are_text_in_the_page_and_nothing_is_lost(page):
+    before, face = page.pad.given, page.face
+    assert "takes photos" in asked(page, "model", 1, name="photo-to-sketch") and page.answered == 1
+    assert "not a picture" in asked(page, "draw", 2, picture="data:image/png;base64,AAAA")
+    assert "does not know" in asked(page, "dance", 3)
+    white = np.full((512, 512, 3), 255, np.uint8)
+    assert "empty" in asked(page, "draw", 4, picture=uri(white))
+    assert page.face == face and page.answered == 4
+    page.pad.undo()
+    assert np.array_equal(page.pad.given, before)
+    assert asked(page, "set", 5, detail=0.1) == ""  # the next answer clears the text
+
+
+def test_the_page_can_ask_for_all_that_the_pad_does(page):
+    pad = page.pad
+    asked(page, "keep")
+    assert [one["name"] for one in page.state["versions"]] == ["version 1"]
+    asked(page, "set", detail=2, strength=0.5, seed=4)
+    assert (pad.detail, pad.strength, pad.seed) == (1.0, 0.5, 4)
+    asked(page, "hint", part="hair", colour="#ffd080")
+    assert page.state["hints"] == {"hair": "#ffd080"} and page.state["hint_method"] == "colour transfer"
+    face = pad.face
+    asked(page, "region", points=[[0.2, 0.5], [0.8, 0.5], [0.8, 0.9], [0.2, 0.9]])
+    asked(page, "set", seed=5)
+    assert page.state["region"] and np.array_equal(pad.face[:120], face[:120]) and changed(pad.face, face) > 0.1
+    asked(page, "region", points=None)
+    asked(page, "back", number=0)
+    assert pad.seed == 0 and not pad.hints and not page.state["region"]
+    asked(page, "drop", number=0)
+    assert asked(page, "model", name=pad_models.MAPS) == ""
+    assert page.state["reads"] == "map" and len(page.state["labels"]) == 19 and len(page.state["variants"]) == 8
+    asked(page, "choose", number=2)
+    assert pad.model.chosen is not None and changed(pad.face, pad.variants()[2]) < 0.05
+    asked(page, "start", name="drawn face 8")
+    painted = uri(masks.colour(pad.given))
+    loaded = page.loaded
+    asked(page, "upload", picture=painted, name="map.png")
+    asked(page, "hello")
+    assert page.problem == "" and page.loaded > loaded
+
+
+def test_widgets_has_it_too():
+    assert isinstance(widgets.sketch_pad(start=None, device="cpu"), sketch_pad.SketchPad)
