@@ -5,6 +5,7 @@ Shapes: S pixels of a face, L styles of D values.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ LAYOUTS = {
 }
 
 
-class PadModel:
+class PadModel(ABC):
     """A model as the pad asks it. reads: "sketch" or "map"; layout: where it knows faces to be (`LAYOUTS`)."""
 
     hint_method = TRANSFERRED
@@ -55,9 +56,9 @@ class PadModel:
             return hints.parts_of_map(given, len(face))
         return hints.find_parts(face, self.landmarks)
 
+    @abstractmethod
     def answer(self, given: np.ndarray, detail: float, seed: int) -> np.ndarray:
         """A face, uint8 (S, S, 3), from a drawing, uint8 (P, P, 3), or class numbers, uint8 (P, P)."""
-        raise NotImplementedError
 
     def with_hints(self, given: np.ndarray, face: np.ndarray, tones: dict[str, Tone]) -> np.ndarray:
         """The face, uint8 (S, S, 3), with its hair or skin in the tones that were asked for."""

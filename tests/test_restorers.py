@@ -269,3 +269,13 @@ def test_help_names_what_there_is():
     ).stdout  # fmt: skip
     for word in ("restorer-256", "gfpgan-1.4", "--strength", "--upscale", "--aligned", "--largest", "invented"):
         assert word in help_text
+
+
+def test_the_wide_part_of_a_change_is_taken_back_and_its_detail_stays():
+    given = torch.zeros(1, 3, 64, 64)
+    fine = 0.2 * (torch.arange(64) % 2 * 2 - 1.0).expand(1, 3, 64, 64)
+    made = given + 0.3 + fine  # brighter everywhere, with stripes
+    kept = restorers.with_colours_of(given, made)
+    assert torch.allclose(kept, fine, atol=0.02)
+    ours = restorers.load("restorer-256", "cpu")
+    assert ours.keeps_colours and not restorers.Restorer("published", ours.net, ours.precision, 256).keeps_colours
