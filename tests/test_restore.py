@@ -10,12 +10,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from s2f_utils import checkpoints, datasets, images, inference, models, restorers, weights
+from s2f_utils import checkpoints, datasets, images, inference, models, restorers, runtime, weights
 from s2f_utils.config import ConfigError, resolve
 from s2f_utils.losses import feature_distance, gram, style_distance
 from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import train
-from s2f_utils.training.restore import pyramid_loss
+from s2f_utils.training.restore import Restore, pyramid_loss, with_detail
 from s2f_utils.training.run import open_run
 from tests import reference
 from tests.test_stylegan2 import difference
@@ -228,3 +228,24 @@ def test_the_published_settings_are_the_default():
     assert (config.size_px, config.batch_size, config.lambda_l1, config.lambda_gan) == (512, 12, 0.1, 0.1)
     assert (config.lambda_perceptual, config.lambda_style, config.lambda_id, config.lr_g) == (1.0, 50.0, 10.0, 2e-3)
     assert np.isclose(config.total_images / config.batch_size, 800_000)
+
+
+def test_the_judge_of_patches_sees_detail_and_learns_it_soon():
+    """Flat places have no detail, a bright pixel has 24/25 of its own; and blurred photos are soon told from sharp."""
+    spot = torch.zeros(1, 3, 9, 9)
+    spot[..., 4, 4] = 1.0
+    seen = with_detail(spot)
+    assert seen.shape == (1, 6, 9, 9) and seen[0, 3, 4, 4] == pytest.approx(4 * 24 / 25, abs=1e-5)
+    assert with_detail(torch.full((1, 3, 9, 9), 0.5))[:, 3:].abs().max() < 1e-6
+    torch.manual_seed(0)
+    settings = {"size_px": 32, "load_size_px": 32, "discriminator": "patchgan", "disc_width": 32, "narrow": 0.0625}
+    model = Restore(resolve("restore", "fast", settings).config, runtime.pick_precision(torch.device("cpu"), "float32"))
+    sharp = torch.rand(8, 3, 32, 32) * 2 - 1
+    blurred = torch.nn.functional.avg_pool2d(sharp, 3, 1, 1)
+    for _ in range(40):
+        logits = (model.net_d(model.shown(side)) for side in (sharp, blurred))
+        real, fake = (
+            torch.nn.functional.softplus(sign * side).mean() for sign, side in zip((-1, 1), logits, strict=True)
+        )
+        model.descend(real + fake, model.opt_d)
+    assert (real + fake).item() < 0.7  # chance is 1.386
