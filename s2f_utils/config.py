@@ -14,6 +14,7 @@ from typing import Any
 
 from s2f_utils.profiles import (
     BLEND_PROFILES,
+    FIRST_LOOK_PROFILES,
     HIDING_STEPS,
     METRICS_PROFILES,
     PROFILES,
@@ -43,6 +44,7 @@ __all__ = [  # the tables are asked for here, too
     "BLEND_PROFILES",
     "CONFIGS",
     "DIRECTIONS",
+    "FIRST_LOOK_PROFILES",
     "FROM_NOISE",
     "RESTORES",
     "HIDING_STEPS",

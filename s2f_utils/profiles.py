@@ -234,6 +234,14 @@ SYNTHETIC_PROFILES: dict[str, dict[str, int]] = {
 }
 
 
+# Notebook 02's first look at a training: faces to draw, images to train on.
+FIRST_LOOK_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 160, "total_images": 4_000},
+    "demo": {"num": 160, "total_images": 4_000},
+    "fast": {"num": 24, "total_images": 80},
+}
+
+
 # Raw photos that notebook 01 begins with: how many, and their height and width.
 RAW_PROFILES: dict[str, dict[str, int]] = {
     "full": {"num": 200, "size_px": 320},

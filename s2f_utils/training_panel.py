@@ -5,14 +5,15 @@ It is `widgets.TrainingSliders` with more to see; how its clicks reach the loop,
 
 from __future__ import annotations
 
+import dataclasses
 import html
-import io
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from s2f_utils import viz, widgets
+from s2f_utils import live_curves, widgets
+from s2f_utils.live import Range
 from s2f_utils.tracking import read_log
 
 SHARE = 0.02  # of the time of training that drawing the curves may take
@@ -63,7 +64,7 @@ class TrainingPanel(widgets.TrainingSliders):
         import ipywidgets as w
 
         wide = w.Layout(width="100%", max_width="60em")
-        self.curves = w.Image(format="png", layout=w.Layout(max_width="100%", display="none"))
+        self.curves = w.HTML(layout=w.Layout(width="100%"))
         self.log_scale = w.ToggleButton(False, description="log scale", layout=w.Layout(width="8em"))
         self.log_scale.observe(lambda _: self._redraw_curves(), "value")
         self.through_time = w.IntSlider(
@@ -74,11 +75,17 @@ class TrainingPanel(widgets.TrainingSliders):
         self.time_row = w.HBox([self.through_time, self.when], layout=w.Layout(display="none"))
         sliders = w.VBox(list(self.sliders.values()))
         first = w.VBox([sliders, self.button_row, self.bar, self.progress, self.losses, self.memory, self.status])
-        second = w.VBox([self.curves, self.log_scale])
+        second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="1 1 22em", min_width="0"))
         top = w.HBox([first, second], layout=w.Layout(flex_flow="row wrap"))
         self.box.children = [top, self.time_row, self.picture, self.probe]
         self._follow_sheets()
         self._redraw_curves()
+
+    def _range(self, name: str) -> Range:
+        limits = super()._range(name)
+        if name != "sample_every":  # its own range ends far beyond any training
+            return limits
+        return dataclasses.replace(limits, high=min(limits.high, max(self.run.total_images, self.live[name])))
 
     # What the training loop calls, beside what the sliders do
 
@@ -138,10 +145,7 @@ class TrainingPanel(widgets.TrainingSliders):
         if not self.rows:
             return
         begun = time.monotonic()
-        figure = viz.curves({"": (self.rows, self.events)}, log=self.log_scale.value)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=72)
-        self.curves.value, self.curves.layout.display = out.getvalue(), ""
+        self.curves.value = live_curves.draw(self.rows, self.events, log=self.log_scale.value)
         self.num_drawn += 1
         self._stale = False
         took = time.monotonic() - begun

@@ -91,10 +91,10 @@ def curves(
         for axes, name in zip(drawn, names, strict=True):
             _draw_curve(axes, name, rows, events, along, colour, share)
         of_mark = colour if len(runs) > 1 else "0.35"
-        marks += [(at, of_mark, text) for at, text in _marks(events, along, _GAP * end)]
+        marks += [(at, of_mark, text) for at, text in change_marks(events, MARK_GAP * end, along)]
     marks.sort(key=lambda mark: mark[0])
     for place, (axes, name) in enumerate(zip(drawn, names, strict=True)):
-        room = _draw_marks(axes, marks, _GAP * end)
+        room = _draw_marks(axes, marks, MARK_GAP * end)
         axes.set_title(SCORES.get(name, name), fontsize=10, pad=4 + room)
         _dress(axes, log and name not in SCORES)
         if place + across >= len(names):  # nothing below it
@@ -103,7 +103,7 @@ def curves(
     return figure
 
 
-_GAP = 0.03  # share of the x axis within which live changes become one mark
+MARK_GAP = 0.03  # share of the x axis within which live changes become one mark
 
 
 def _along(rows: Entries, x: str) -> Callable[[float], float]:
@@ -131,8 +131,10 @@ def _draw_curve(
     axes.plot(x, smooth(y, share), linewidth=1.8, color=colour, gid="smoothed")
 
 
-def _marks(events: Entries, along: Callable[[float], float], gap: float) -> list[tuple[float, str]]:
-    """Where live values changed and what: [(x, "lr_g 0.0002 → 0.0001")]; a slider's way is one change."""
+def change_marks(events: Entries, gap: float, along: Callable[[float], float] = float) -> list[tuple[float, str]]:
+    """Where live values changed and what: [(x, "lr_g 0.0002 → 0.0001")]; changes within `gap` of each other are one,
+    so that a slider's way is one. along: from images seen to x.
+    """
     groups: list[tuple[float, dict[str, list[float]]]] = []
     for event in events:
         if event.get("event") != "change" or isinstance(event["new"], bool):  # commands are none

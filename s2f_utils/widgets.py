@@ -200,7 +200,7 @@ class TrainingSliders:
         if self.box is not None:
             return
         for name in self.names:
-            slider = make_slider(self.live.ranges[name], self.live[name], self.labels.get(name, name))
+            slider = make_slider(self._range(name), self.live[name], self.labels.get(name, name))
             slider.observe(lambda change, name=name: self._receive(name, change["new"]), "value")
             self.sliders[name] = slider
         for name, text in self.BUTTONS.items():
@@ -225,6 +225,10 @@ class TrainingSliders:
             ]
         )
         self._draw()
+
+    def _range(self, name: str) -> Range:
+        """The limits of a slider."""
+        return self.live.ranges[name]
 
     # What the person does
 

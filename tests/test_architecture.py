@@ -60,7 +60,8 @@ ALLOWED = {
         "losses", "metrics", "models", "runtime", "tracking", "tracking_wandb", "viz", "weights",
     },
     "widgets": {"images", "live", "sketch_pad", "training_panel"},
-    "training_panel": {"tracking", "viz", "widgets"},
+    "live_curves": {"viz"},
+    "training_panel": {"live", "live_curves", "tracking", "widgets"},
     "hints": {"background", "drawings", "faces", "masks"},
     "pad_models": {"candidates", "faces", "hints", "images", "inference", "masks", "models", "styles", "weights"},
     "sketch_pad": {

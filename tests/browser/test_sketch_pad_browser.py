@@ -5,15 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("playwright")
@@ -21,10 +12,8 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyterlab")
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-SLOWEST_S = 60.0  # a loaded machine may be slow, a pad that never answers fails
+from tests.browser.pages import CHROMIUM, FLAGS, ROOT, SLOWEST_S, jupyter  # noqa: E402
+
 CELL = """import sys
 sys.path.insert(0, {root!r})
 import s2f_utils
@@ -51,39 +40,15 @@ pytestmark = [
 ]
 
 
-def free_port():
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        return made.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """JupyterLab on a folder with one notebook of one cell; its address."""
-    folder, port = tmp_path_factory.mktemp("lab"), free_port()
+    folder = tmp_path_factory.mktemp("lab")
     cell = nbformat.v4.new_code_cell(CELL.format(root=str(ROOT)))
     notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "3"}})
     nbformat.write(notebook, folder / "pad.ipynb")
-    own = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "PYTHONPATH": str(ROOT)}
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ServerApp.token=",
-        "--ServerApp.password=", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
-    ]  # fmt: skip
-    with (folder / "log.txt").open("w") as log:
-        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=folder)
-    try:
-        begun = time.monotonic()
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=2)
-                break
-            except OSError:
-                assert server.poll() is None and time.monotonic() - begun < SLOWEST_S, (folder / "log.txt").read_text()
-                time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
+    with jupyter(folder, "lab") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

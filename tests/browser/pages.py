@@ -1,0 +1,68 @@
+"""What the browser tests share: Jupyter on a folder, in the front end that is installed, and Chromium.
+
+Classic Notebook 6 where that is installed (Colab's set, tests/colab.txt), else JupyterLab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SLOWEST_S = 60.0  # a loaded machine may be slow, a page that never answers fails
+
+
+def front_end() -> str:
+    """ "notebook", "lab", or nothing where neither is installed."""
+    if importlib.util.find_spec("notebook") and metadata.version("notebook").startswith("6."):
+        return "notebook"
+    return "lab" if importlib.util.find_spec("jupyterlab") else ""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        return made.getsockname()[1]
+
+
+@contextlib.contextmanager
+def jupyter(folder: Path, front: str, **variables: str) -> Iterator[str]:
+    """Jupyter on a folder, with environment variables for its kernels; gives the address, and stops it at the end."""
+    port = free_port()
+    own = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "PYTHONPATH": str(ROOT), **variables}
+    common = ["--no-browser", "--allow-root", f"--port={port}"]
+    if front == "notebook":
+        command = ["notebook", *common, "--NotebookApp.token=", "--NotebookApp.password=", f"--notebook-dir={folder}"]
+    else:
+        command = ["jupyterlab", *common, "--ServerApp.token=", "--ServerApp.password="]
+        command += [f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None"]
+    with (folder / "log.txt").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command], env=os.environ | own, stdout=log, stderr=log, cwd=folder
+        )
+    try:
+        begun = time.monotonic()
+        while True:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=2)
+                break
+            except OSError:
+                assert server.poll() is None and time.monotonic() - begun < SLOWEST_S, (folder / "log.txt").read_text()
+                time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(20)
