@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 
 from s2f_utils import viz
 
-WIDTH, HEIGHT = 320, 168  # of a chart, in its own units
-LEFT, RIGHT, TOP, BOTTOM = 46, 10, 34, 20  # margins
+WIDTH, HEIGHT = 260, 150  # of a chart, in its own units
+LEFT, RIGHT, TOP, BOTTOM = 38, 8, 32, 20  # margins
 MOST_POINTS = 300  # of a line; more would not be seen
 COLOUR = "#e0711c"  # of the lines: 3:1 and more against white and against JupyterLab's dark grey
 Points = Sequence[tuple[float, float]]
@@ -33,7 +33,7 @@ def draw(rows: viz.Entries, events: viz.Entries = (), *, log: bool = False) -> s
     marks = viz.change_marks(events, viz.MARK_GAP * end)
     charts = "".join(_chart(name, rows, events, marks, end, log) for name in names)
     told = " · ".join(f"<b>{n}</b> {html.escape(text)}" for n, (_, text) in enumerate(marks, start=1))
-    grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(230px,100%),1fr));gap:2px 8px"
+    grid = "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(210px,100%),1fr));gap:2px 8px"
     note = f'<div style="font-size:12px;line-height:1.4">{told}</div>' if told else ""
     return f'<div style="{grid}">{charts}</div>{note}'
 
@@ -68,13 +68,13 @@ def _chart(
     else:
         smooth = list(zip((x for x, _ in points), viz.smooth([y for _, y in points]), strict=True))
         parts.append(_path(map(place, _thinned(points)), 'stroke-width=".8" opacity=".55"'))
-        parts.append(_path(map(place, smooth[:: -(-len(smooth) // MOST_POINTS)] + smooth[-1:]), 'stroke-width="2"'))
+        parts.append(_path(map(place, _every_few(smooth)), 'stroke-width="2"'))
         if len(points) == 1:
             x, y = place(points[0])
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{COLOUR}"/>')
     title = f"{viz.SCORES.get(name, name.removeprefix('loss_') + ' loss')}: {points[-1][1]:.3g}"
     label = f'role="img" aria-label="{html.escape(title)} after {end:.0f} images"'
-    style = "width:100%;max-width:400px;font:11px sans-serif"
+    style = "width:100%;max-width:340px;font:11px sans-serif"
     heading = f'<text x="{LEFT}" y="13" font-size="12" font-weight="bold">{html.escape(title)}</text>'
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" style="{style}" fill="currentColor" stroke="none" {label}>'
@@ -88,7 +88,7 @@ def _scale(values: Sequence[float], log: bool) -> tuple[Callable[[float], float]
     if not log:
         room = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
         low, high = low - room, high + room
-        return lambda value: (value - low) / (high - low), _linear_ticks(low, high, 4)
+        return lambda value: (value - low) / (high - low), _linear_ticks(low, high, 3)
     if low > 0:
         bend, back = math.log10, lambda place: 10.0**place
     else:
@@ -128,6 +128,11 @@ def _thinned(points: Points) -> Points:
         part = points[start : start + size]
         kept += sorted({min(part, key=lambda point: point[1]), max(part, key=lambda point: point[1])})
     return kept
+
+
+def _every_few(points: Points) -> Points:
+    """Every nth point, so that few are left, with the last one."""
+    return points[::-1][:: -(-len(points) // MOST_POINTS)][::-1]
 
 
 def _path(points: object, style: str) -> str:

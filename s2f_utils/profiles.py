@@ -234,11 +234,18 @@ SYNTHETIC_PROFILES: dict[str, dict[str, int]] = {
 }
 
 
-# Notebook 02's first look at a training: faces to draw, images to train on.
-FIRST_LOOK_PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 160, "total_images": 4_000},
-    "demo": {"num": 160, "total_images": 4_000},
-    "fast": {"num": 24, "total_images": 80},
+# Notebook 02's first look at a training: the faces that it draws, and what differs from the demo profile.
+_LOOK: dict[str, dict[str, Any]] = {
+    "faces": {"num": 160, "size_px": 64},
+    "settings": {"size_px": 64, "load_size_px": 68, "total_images": 4_000, "time_budget_s": 30.0},
+}
+FIRST_LOOK_PROFILES: dict[str, dict[str, dict[str, Any]]] = {
+    "full": _LOOK,
+    "demo": _LOOK,
+    "fast": {
+        "faces": {"num": 24, "size_px": 64},
+        "settings": {"size_px": 64, "load_size_px": 68, "total_images": 80, "time_budget_s": 0.0},
+    },
 }
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils import live_curves, widgets
-from s2f_utils.live import Range
 from s2f_utils.tracking import read_log
 
 SHARE = 0.02  # of the time of training that drawing the curves may take
 LEAST_S = 1.0  # between two drawings of the curves
-LAST = ("batch_size", "sample_every")  # live values that come last
+LAST = ("batch_size", "sample_every")  # live values that come last; they count images
+WIDTH = "27em"  # of a slider with its label
 BUTTONS = {
     "pause": "Pause", "step": "One step", "sample": "Sample now", "save": "Save", "stop": "Stop",
     "continue": "Continue",
@@ -74,18 +74,26 @@ class TrainingPanel(widgets.TrainingSliders):
         self.when, self.memory = w.Label(), w.HTML()
         self.time_row = w.HBox([self.through_time, self.when], layout=w.Layout(display="none"))
         sliders = w.VBox(list(self.sliders.values()))
-        first = w.VBox([sliders, self.button_row, self.bar, self.progress, self.losses, self.memory, self.status])
-        second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="1 1 22em", min_width="0"))
+        for button in self.buttons.values():
+            button.layout.width = "auto"
+        self.bar.layout.width, self.bar.layout.max_width = WIDTH, "99%"
+        for line in (self.progress, self.memory, self.status):
+            line.layout.margin = "0 2px"
+        first = w.VBox([sliders, self.button_row, self.bar, self.progress, self.memory, self.status])
+        first.layout = w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em")
+        second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0"))
         top = w.HBox([first, second], layout=w.Layout(flex_flow="row wrap"))
         self.box.children = [top, self.time_row, self.picture, self.probe]
         self._follow_sheets()
         self._redraw_curves()
 
-    def _range(self, name: str) -> Range:
-        limits = super()._range(name)
-        if name != "sample_every":  # its own range ends far beyond any training
-            return limits
-        return dataclasses.replace(limits, high=min(limits.high, max(self.run.total_images, self.live[name])))
+    def _slider(self, name: str, label: str) -> Any:
+        limits = self.live.ranges[name]
+        if name == "sample_every":  # its own range ends far beyond any training
+            limits = dataclasses.replace(limits, high=min(limits.high, max(self.run.total_images, self.live[name])))
+        longest = max(len(self.labels.get(each, each)) for each in self.names)
+        whole = name in LAST
+        return widgets.make_slider(limits, self.live[name], label, WIDTH, f"{0.55 * longest + 1:.1f}em", whole=whole)
 
     # What the training loop calls, beside what the sliders do
 

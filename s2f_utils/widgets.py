@@ -120,18 +120,23 @@ class PagePoller:
             self._publish_status("busy", "shell")  # the cell still runs
 
 
-def make_slider(limits: Range, value: float, label: str) -> Any:
-    """A slider for one live value, logarithmic where its range says so; it reports when it is let go."""
+def make_slider(
+    limits: Range, value: float, label: str, width: str = "36em", label_width: str = "13em", whole: bool = False
+) -> Any:
+    """A slider for one live value, logarithmic where its range says so; it reports when it is let go.
+
+    width: of all, label_width: of the part that the label takes, as in CSS. whole: it counts something.
+    """
     import ipywidgets
 
-    layout, style = ipywidgets.Layout(width="36em"), {"description_width": "13em"}
+    layout, style = ipywidgets.Layout(width=width, max_width="99%"), {"description_width": label_width}
     common = {"description": label, "continuous_update": False, "layout": layout, "style": style}
     if limits.log and limits.low > 0:
         low, high = math.log10(limits.low), math.log10(limits.high)
-        step = (high - low) / 200
-        return ipywidgets.FloatLogSlider(value, base=10, min=low, max=high, step=step, readout_format=".2g", **common)
-    step = (limits.high - limits.low) / 200
-    return ipywidgets.FloatSlider(value, min=limits.low, max=limits.high, step=step, readout_format=".4g", **common)
+        step, shape = (high - low) / 200, ",.0f" if whole else ".2"
+        return ipywidgets.FloatLogSlider(value, base=10, min=low, max=high, step=step, readout_format=shape, **common)
+    step, shape = (1.0, ".0f") if whole else ((limits.high - limits.low) / 200, ".4")
+    return ipywidgets.FloatSlider(value, min=limits.low, max=limits.high, step=step, readout_format=shape, **common)
 
 
 def progress_text(images_seen: int, total_images: int, images_per_second: float | None) -> str:
@@ -200,7 +205,7 @@ class TrainingSliders:
         if self.box is not None:
             return
         for name in self.names:
-            slider = make_slider(self._range(name), self.live[name], self.labels.get(name, name))
+            slider = self._slider(name, self.labels.get(name, name))
             slider.observe(lambda change, name=name: self._receive(name, change["new"]), "value")
             self.sliders[name] = slider
         for name, text in self.BUTTONS.items():
@@ -226,9 +231,8 @@ class TrainingSliders:
         )
         self._draw()
 
-    def _range(self, name: str) -> Range:
-        """The limits of a slider."""
-        return self.live.ranges[name]
+    def _slider(self, name: str, label: str) -> Any:
+        return make_slider(self.live.ranges[name], self.live[name], label)
 
     # What the person does
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
+import re
+from xml.etree import ElementTree
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from s2f_utils import datasets, training_panel, widgets
+from s2f_utils import datasets, live_curves, training_panel, viz, widgets
 from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -25,8 +24,17 @@ def run(tiny, faces_manifest, tmp_path, monkeypatch):
     return open_run(tiny(sample_every_images=8), manifest, tmp_path, resume="never", device="cpu", progress=False)
 
 
-def picture(widget):
-    return np.asarray(Image.open(io.BytesIO(widget.value)).convert("RGB"))
+def charts(panel):
+    """What the curves show: {title without its value: (points of the raw line, of the smoothed one)}, and the notes."""
+    tree = ElementTree.fromstring(f"<body>{panel.curves.value}</body>")
+    lines = {}
+    for chart in tree.iter("svg"):
+        found = [
+            [tuple(map(float, p.split(","))) for p in line.get("points").split()] for line in chart.iter("polyline")
+        ]
+        lines[chart.find("text").text.rpartition(": ")[0]] = found
+    notes = tree.findall("div")[1:]
+    return lines, "".join(notes[0].itertext()) if notes else ""
 
 
 def after(run, images, action):
@@ -64,24 +72,30 @@ def test_everything_that_may_change_has_a_slider(page, run):  # noqa: F811
 def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):  # noqa: F811
     panel = widgets.training_panel(run)
     panel.show()
-    shown, given = [], []
-    monkeypatch.setattr(
-        training_panel.viz, "curves",
-        lambda runs, original=training_panel.viz.curves, **options: given.append(runs) or original(runs, **options),
-    )  # fmt: skip
+    shown = []
     let_page_act(polled, [
-        after(run, 8, lambda: shown.append(picture(panel.curves))),
+        after(run, 8, lambda: shown.append(charts(panel))),
         after(run, 8, lambda: panel.sliders["lambda_l1"].set_trait("value", 50.0)),
-        after(run, 16, lambda: shown.append(picture(panel.curves))),
+        after(run, 16, lambda: shown.append(charts(panel))),
     ])  # fmt: skip
     assert widgets.train_live(train, run, panel) == "done"
-    assert shown[0].shape[1] > 200 and not np.array_equal(shown[0], picture(panel.curves))
+    (early, nothing), (later, told) = shown[0], charts(panel)
+    losses = {"d loss", "gan loss", "l1 loss"}
+    assert set(early) == set(later) == losses | {"SSIM of the samples ↑", "PSNR of the samples, dB ↑"}
+    assert nothing == "" and told == "1 lambda_l1 100 → 50"
+    for name in losses:
+        raw, smoothed = later[name]
+        assert len(raw) == len(smoothed) == 12 and len(early[name][0]) < 12 and raw != smoothed
+        assert [x for x, _ in raw] == sorted({x for x, _ in raw}) and raw[-1][
+            0
+        ] == live_curves.WIDTH - live_curves.RIGHT
     rows, events = read_log(run.folder)
     assert [r["loss_l1"] for r in panel.rows] == [r["loss_l1"] for r in rows] and panel.num_drawn > 3
     (change,) = [e for e in events if e["event"] == "change" and e["source"] == "widget"]
     assert (change["name"], change["new"]) == ("lambda_l1", 50.0)
-    drawn = given[-1][""][1]
-    assert [e["images"] for e in drawn if e["event"] == "change"] == [change["images"]]
+    across = live_curves.WIDTH - live_curves.LEFT - live_curves.RIGHT
+    at = re.search(r"M([\d.]+) [^>]*stroke-dasharray", panel.curves.value)[1]
+    assert float(at) == pytest.approx(live_curves.LEFT + across * change["images"] / 24, abs=0.1)
     sheets = sorted((run.folder / "samples").glob("*.png"))
     assert panel.sheets == sheets and panel.through_time.max == len(sheets) - 1 == panel.through_time.value
     assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "24 images"
@@ -156,14 +170,56 @@ def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa
     panel.rows = [{"images": 1, "loss_l1": 1.0}, {"images": 2, "loss_l1": 0.5}]
     panel._build()
 
-    def slow(runs, original=training_panel.viz.curves, **options):
+    def slow(rows, events, original=live_curves.draw, **options):
         clock[0] += 0.1
-        return original(runs, **options)
+        return original(rows, events, **options)
 
-    monkeypatch.setattr(training_panel.viz, "curves", slow)
+    monkeypatch.setattr(live_curves, "draw", slow)
     panel.mode, panel.num_drawn, begun = "polling", 0, clock[0]
     while clock[0] - begun < 40:
         clock[0] += 0.05
         panel._stale = True
         panel.on_step(run)
     assert 6 <= panel.num_drawn <= 9  # a tenth of a second each: two of a hundred
+
+
+def height(point):
+    return live_curves.HEIGHT - live_curves.BOTTOM - point[1]
+
+
+def test_a_logarithmic_scale_makes_equal_steps_of_equal_ratios(polled, run):  # noqa: F811
+    panel = widgets.training_panel(run)
+    panel.rows = [{"images": n, "loss_l1": 10.0**-n} for n in range(1, 5)]
+    panel._build()
+    (raw, _) = charts(panel)[0]["l1 loss"]
+    steps = [height(a) - height(b) for a, b in zip(raw, raw[1:], strict=False)]
+    assert steps[0] > 5 * steps[1] > 25 * steps[2] > 0
+    panel.log_scale.value = True
+    (raw, _) = charts(panel)[0]["l1 loss"]
+    steps = [height(a) - height(b) for a, b in zip(raw, raw[1:], strict=False)]
+    assert steps == pytest.approx([steps[0]] * 3, abs=0.11) and steps[0] > 20
+
+
+def test_curves_hold_for_constants_negative_values_and_many_rows():
+    rows = [{"images": n, "loss_d": 1.0, "loss_wgan": (-1.0) ** n * n, "loss_l1": 0.0} for n in range(1, 5_001)]
+    rows[2_345]["loss_d"] = 7.0
+    for log in (False, True):
+        text = live_curves.draw(rows, (), log=log)
+        tree = ElementTree.fromstring(text)
+        assert len(list(tree.iter("svg"))) == 3 and "nan" not in text and len(text) < 60_000
+        for chart in tree.iter("svg"):
+            for line in chart.iter("polyline"):
+                points = [tuple(map(float, p.split(","))) for p in line.get("points").split()]
+                assert all(0 <= x <= live_curves.WIDTH and 0 <= y <= live_curves.HEIGHT for x, y in points)
+                assert len(points) <= live_curves.MOST_POINTS + 1
+        raw = next(tree.iter("polyline")).get("points").split()
+        assert min(float(p.split(",")[1]) for p in raw) < 50  # a single peak is still there
+    assert live_curves.draw([], ()) == ""
+
+
+def test_the_smoothed_line_is_that_of_the_figures():
+    rows = [{"images": n, "loss_d": float(n % 2)} for n in range(1, 41)]
+    points = list(ElementTree.fromstring(live_curves.draw(rows)).iter("polyline"))[1].get("points").split()
+    room = live_curves.HEIGHT - live_curves.TOP - live_curves.BOTTOM
+    found = [(height((0, float(p.split(",")[1]))) / room * 1.08) - 0.04 for p in points]
+    assert found == pytest.approx(viz.smooth([row["loss_d"] for row in rows]), abs=0.002)
