@@ -237,7 +237,13 @@ SYNTHETIC_PROFILES: dict[str, dict[str, int]] = {
 # Notebook 02's first look at a training: the faces that it draws, and what differs from the demo profile.
 _LOOK: dict[str, dict[str, Any]] = {
     "faces": {"num": 160, "size_px": 64},
-    "settings": {"size_px": 64, "load_size_px": 68, "total_images": 4_000, "time_budget_s": 30.0},
+    "settings": {
+        "size_px": 64,
+        "load_size_px": 68,
+        "total_images": 4_000,
+        "time_budget_s": 30.0,
+        "ema_half_life_images": 300.0,
+    },
 }
 FIRST_LOOK_PROFILES: dict[str, dict[str, dict[str, Any]]] = {
     "full": _LOOK,

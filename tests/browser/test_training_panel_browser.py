@@ -1,0 +1,239 @@
+"""The panel beside a training, in a browser: notebook 02 as it is, "Run all", and a hand that steers.
+
+In Notebook 6 where that is installed (Colab's set: `make setup-colab`), else in JupyterLab. `pip install playwright`
+and a Chromium (apt install chromium) are all it needs; without them it is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import statistics
+import threading
+import time
+
+import pytest
+
+pytest.importorskip("playwright")
+sync_api = pytest.importorskip("playwright.sync_api")
+nbformat = pytest.importorskip("nbformat")
+pytest.importorskip("ipywidgets")
+
+from tests.browser.pages import CHROMIUM, FLAGS, ROOT, SLOWEST_S, front_end, jupyter  # noqa: E402
+
+FRONT = front_end()
+FIRST_CURVE_S = 30.0  # from "Run all", on two cores; a busy machine is given twice that here
+REACTION_S = 0.5  # or one step, where that takes longer
+LEARNING_RATE, CURVES = "lr_g", ".widget-html-content svg"
+# When the page itself had the last click or key, in seconds since 1970.
+CLOCK = """() => ['click', 'keydown'].forEach((kind) => document.addEventListener(
+  kind, (event) => { window.acted = (performance.timeOrigin + event.timeStamp) / 1000; }, true))"""
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
+    pytest.mark.skipif(not FRONT, reason="neither notebook 6 nor jupyterlab is installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("steer")
+    for name in ("demo", "fast"):
+        (folder / name).mkdir()
+        shutil.copy(ROOT / "notebooks" / "02_pix2pix.ipynb", folder / name / "02.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Steered:
+    """A page with a notebook that runs, and what its run writes down meanwhile."""
+
+    def __init__(self, browser, address, folder, profile):
+        self.page = browser.new_page(viewport={"width": 1400, "height": 1400})
+        self.page.set_default_timeout(1000 * SLOWEST_S)
+        self.folder, self.errors = folder / profile, []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        begin = {"lab": self._begin_lab, "notebook": self._begin_notebook}[FRONT]
+        begin(f"{profile}/02.ipynb", address)
+        self.begun = time.monotonic()
+
+    def _begin_lab(self, path, address):
+        self.page.goto(f"{address}/lab/tree/{path}?reset")
+        self.page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for()
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def _begin_notebook(self, path, address):
+        self.page.goto(f"{address}/notebooks/{path}")
+        self.page.wait_for_selector(".kernel_idle_icon", state="attached")
+        self.page.click("#celllink")
+        self.page.click("#run_all_cells a")
+
+    def log(self, name):
+        """The rows and events of the newest run of this name."""
+        (path,) = self.folder.glob(f"runs/02_pix2pix/runs/*-{name}/log.jsonl")
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        return [line for line in lines if "event" not in line], [line for line in lines if "event" in line]
+
+    def act(self, action, known):
+        """Do something in the page; returns the event that it makes in the log, and after how many seconds."""
+        found, num = [], len([event for event in self.log("first-look")[1] if known(event)])
+
+        def watch():  # beside the page: Playwright's click returns late
+            begun = time.monotonic()
+            while not found and time.monotonic() - begun < SLOWEST_S:
+                now = [event for event in self.log("first-look")[1] if known(event)]
+                if len(now) > num:
+                    found.extend((now[-1], time.time()))
+                time.sleep(0.005)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        action()
+        watcher.join()
+        assert found, "nothing came of it"
+        return found[0], found[1] - self.page.evaluate("window.acted")
+
+    def press(self, name, command):
+        """Press a button; returns the event and the seconds that it took."""
+        button = self.panel().get_by_role("button", name=name, exact=True)
+        return self.act(button.click, lambda event: event["event"] == "change" and event["name"] == command)
+
+    def panel(self):
+        """The first panel of the page."""
+        buttons = self.page.get_by_role("button", name="Sample now", exact=True).first
+        return buttons.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][last()]")
+
+    def curves(self):
+        return self.panel().locator(CURVES).first.locator("..").evaluate("node => node.innerHTML")
+
+    def other_curves(self, before):
+        begun = time.monotonic()
+        while (now := self.curves()) == before:
+            assert time.monotonic() - begun < SLOWEST_S, "the curves stand still"
+            time.sleep(0.05)
+        return now
+
+    def images(self):
+        """How many images the panel says were seen."""
+        text = self.panel().get_by_text(re.compile(r"^[\d,]+ of [\d,]+ images")).inner_text()
+        return int(text.partition(" ")[0].replace(",", ""))
+
+    def shown(self, name):
+        self.page.screenshot(path=self.folder / f"{FRONT}-{name}.png")
+
+    def handle(self, name):
+        """A slider's handle, by its label."""
+        row = self.panel().locator(".widget-slider", has=self.page.get_by_text(name, exact=True))
+        return row.locator(".noUi-handle, .ui-slider-handle")
+
+
+def test_notebook_02_is_steered_while_it_trains(folder, browser):
+    """The demo profile, which is the default: its first look, until Stop; then the next cells run."""
+    with jupyter(folder, FRONT) as address:
+        steered = Steered(browser, address, folder, "demo")
+        page = steered.page
+        page.wait_for_selector(CURVES, state="attached")
+        first_curve = time.monotonic() - steered.begun
+        drawn = steered.other_curves(steered.curves())
+        steered.panel().scroll_into_view_if_needed()
+        page.evaluate(CLOCK)
+
+        reactions = {}
+        for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+            event, reactions[f"lr_g {key} {len(reactions)}"] = steered.act(
+                lambda key=key: steered.handle(LEARNING_RATE).press(key),
+                lambda event: event["event"] == "change" and event["name"] == LEARNING_RATE,
+            )
+            assert event["source"] == "widget" and event["new"] != event["old"]
+        drawn = steered.other_curves(drawn)
+        page.get_by_text(re.compile("lr_g 0.0008 → ")).first.wait_for()
+
+        _, reactions["Pause"] = steered.press("Pause", "pause")
+        panel = steered.panel()
+        panel.get_by_role("button", name="Resume", exact=True).wait_for()
+        panel.get_by_text(re.compile("; paused$")).wait_for()
+        still = steered.images()
+        steered.shown("paused")
+        time.sleep(1.0)
+        assert steered.images() == still, "paused, it goes on"
+        before = steered.curves()
+        panel.get_by_role("button", name="log scale", exact=True).click()
+        steered.other_curves(before)
+        steered.press("One step", "step")
+        panel.get_by_text(re.compile(f"^{still + 4:,} of ")).wait_for()
+        _, reactions["Resume"] = steered.press("Resume", "pause")
+
+        known = {event["file"] for event in steered.log("first-look")[1] if event["event"] == "sample"}
+        button = panel.get_by_role("button", name="Sample now", exact=True)
+        asked, reactions["Sample now"] = steered.act(
+            button.click, lambda event: event["event"] == "sample" and event["file"] not in known
+        )
+        panel.get_by_text(f"{asked['images']:,} images", exact=True).wait_for()
+        assert panel.locator("img").evaluate("image => image.complete && image.naturalWidth") > 300
+        steered.shown("training")
+
+        _, reactions["Stop"] = steered.press("Stop", "stop")
+        panel.get_by_text("ended: stopped").wait_for()
+        page.get_by_text(re.compile(r"^stopped after \d+ images")).wait_for()
+        page.get_by_text(re.compile("data_prep: 1600 pairs")).first.wait_for()  # the next cells run
+        steered.shown("stopped")
+
+    rows, events = steered.log("first-look")
+    changes = [event for event in events if event["event"] == "change" and event["name"] == LEARNING_RATE]
+    assert len(changes) == 3 and all(change["source"] == "widget" for change in changes)
+    for change, following in zip(changes, [*changes[1:], {"images": float("inf")}], strict=True):
+        of_this = [row for row in rows if change["images"] < row["images"] <= following["images"]]
+        for row in of_this:  # the schedule lowers both rates alike
+            assert row["lr_g"] / row["lr_d"] == pytest.approx(change["new"] / 2e-4, rel=1e-6)
+    before = [row for row in rows if row["images"] <= changes[0]["images"]]
+    assert before and all(row["lr_g"] / row["lr_d"] == pytest.approx(4.0) for row in before)
+    assert [event["reason"] for event in events if event["event"] == "end"] == ["stopped"]
+    check_whole(steered.folder, rows[-1]["images"])
+    step = 4 / min(row["images_per_second"] for row in rows)  # the slowest
+    print(f"\n{FRONT}: {first_curve:.1f} s from Run all to the first curve; a step takes up to {step:.2f} s")
+    print("to the event:", ", ".join(f"{name} {seconds:.2f} s" for name, seconds in reactions.items()))
+    assert first_curve < 2 * FIRST_CURVE_S
+    assert statistics.median(reactions.values()) <= max(REACTION_S, step)
+    assert steered.errors == []
+    page.close()
+
+
+def check_whole(folder, images_seen):
+    """What was saved when it was stopped: both networks load, it translates, and the run can be gone on with."""
+    import numpy as np
+
+    from s2f_utils import checkpoints, inference
+
+    (run,) = folder.glob("runs/02_pix2pix/runs/*-first-look")
+    state = checkpoints.load_torch_file(run / "resume.pt")
+    assert state["images_seen"] == images_seen and {"G", "D"} <= {name[-1].upper() for name in state["nets"]}
+    made = inference.load(run, "cpu").translate_batch(np.full((1, 64, 64, 3), 200, np.uint8))
+    assert made.shape == (1, 64, 64, 3) and made.std() > 0
+    assert json.loads((run / "controls.json").read_text())["stop"] is False
+
+
+def test_notebook_02_runs_to_its_end_in_a_page(folder, browser):
+    """The fast profile: every cell, panels that end by themselves, and the pad."""
+    with jupyter(folder, FRONT, S2F_PROFILE="fast", S2F_STRICT="1") as address:
+        steered = Steered(browser, address, folder, "fast")
+        page = steered.page
+        page.get_by_text(re.compile(r"everything is in one file")).last.wait_for(timeout=240_000)
+        page.wait_for_function("() => document.querySelectorAll('.s2f-pad').length > 0")
+        pad = page.locator(".s2f-pad")
+        pad.scroll_into_view_if_needed()
+        page.wait_for_function("document.querySelector('.s2f-face').src.startsWith('data:image/png')")
+        steered.shown("pad")
+        assert page.get_by_text("ended: done").count() == 3
+        assert page.locator(".output_error, .jp-RenderedText[data-mime-type*='error']").count() == 0
+    assert steered.errors == []
+    page.close()
