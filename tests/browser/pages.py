@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
@@ -36,6 +38,20 @@ def free_port() -> int:
     with socket.socket() as made:
         made.bind(("127.0.0.1", 0))
         return made.getsockname()[1]
+
+
+def run_all(page: Any, front: str, address: str, path: str) -> None:
+    """Open a notebook in a page (Playwright's), wait for its kernel, and choose "Run all" from the menu."""
+    if front == "notebook":
+        page.goto(f"{address}/notebooks/{path}")
+        page.wait_for_selector(".kernel_idle_icon", state="attached")
+        page.click("#celllink")
+        page.click("#run_all_cells a")
+    else:
+        page.goto(f"{address}/lab/tree/{path}?reset")
+        page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import statistics
 import threading
 import time
@@ -20,7 +19,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("ipywidgets")
 
-from tests.browser.pages import CHROMIUM, FLAGS, ROOT, SLOWEST_S, front_end, jupyter  # noqa: E402
+from tests.browser.pages import CHROMIUM, FLAGS, ROOT, SLOWEST_S, front_end, jupyter, run_all  # noqa: E402
 
 FRONT = front_end()
 FIRST_CURVE_S = 30.0  # from "Run all", on two cores; a busy machine is given twice that here
@@ -39,10 +38,14 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
+    """A folder with two copies of notebook 02, without the outputs that it comes with."""
     folder = tmp_path_factory.mktemp("steer")
+    notebook = nbformat.read(ROOT / "notebooks" / "02_pix2pix.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.update({"outputs": []} if cell.cell_type == "code" else {})
     for name in ("demo", "fast"):
         (folder / name).mkdir()
-        shutil.copy(ROOT / "notebooks" / "02_pix2pix.ipynb", folder / name / "02.ipynb")
+        nbformat.write(notebook, folder / name / "02.ipynb")
     return folder
 
 
@@ -62,21 +65,8 @@ class Steered:
         self.page.set_default_timeout(1000 * SLOWEST_S)
         self.folder, self.errors = folder / profile, []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        begin = {"lab": self._begin_lab, "notebook": self._begin_notebook}[FRONT]
-        begin(f"{profile}/02.ipynb", address)
+        run_all(self.page, FRONT, address, f"{profile}/02.ipynb")
         self.begun = time.monotonic()
-
-    def _begin_lab(self, path, address):
-        self.page.goto(f"{address}/lab/tree/{path}?reset")
-        self.page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for()
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-
-    def _begin_notebook(self, path, address):
-        self.page.goto(f"{address}/notebooks/{path}")
-        self.page.wait_for_selector(".kernel_idle_icon", state="attached")
-        self.page.click("#celllink")
-        self.page.click("#run_all_cells a")
 
     def log(self, name):
         """The rows and events of the newest run of this name."""
@@ -158,11 +148,12 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
         drawn = steered.other_curves(drawn)
         page.get_by_text(re.compile("lr_g 0.0008 → ")).first.wait_for()
 
-        _, reactions["Pause"] = steered.press("Pause", "pause")
+        paused, reactions["Pause"] = steered.press("Pause", "pause")
         panel = steered.panel()
         panel.get_by_role("button", name="Resume", exact=True).wait_for()
         panel.get_by_text(re.compile("; paused$")).wait_for()
-        still = steered.images()
+        still = paused["images"]
+        panel.get_by_text(re.compile(f"^{still:,} of ")).wait_for()
         steered.shown("paused")
         time.sleep(1.0)
         assert steered.images() == still, "paused, it goes on"
@@ -227,7 +218,7 @@ def test_notebook_02_runs_to_its_end_in_a_page(folder, browser):
     with jupyter(folder, FRONT, S2F_PROFILE="fast", S2F_STRICT="1") as address:
         steered = Steered(browser, address, folder, "fast")
         page = steered.page
-        page.get_by_text(re.compile(r"everything is in one file")).last.wait_for(timeout=240_000)
+        page.get_by_text("✓ everything is in one file").wait_for(timeout=240_000)
         page.wait_for_function("() => document.querySelectorAll('.s2f-pad').length > 0")
         pad = page.locator(".s2f-pad")
         pad.scroll_into_view_if_needed()
