@@ -1,6 +1,6 @@
 """What the panel beside a training costs, and how soon notebook 02 shows a curve that moves.
 
-`python benchmarks/panel_speed.py` (about five minutes on two cores). The same cell trains in turn with the panel and
+`python benchmarks/panel_speed.py` (some minutes on two cores). The same cell trains in turn with the panel and
 without, in a kernel whose messages nobody draws, and, where Playwright, JupyterLab and a Chromium are there, in a page
 on this machine, whose drawing then counts too. Writes results/panel_speed.json.
 """

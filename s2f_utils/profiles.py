@@ -243,6 +243,7 @@ _LOOK: dict[str, dict[str, Any]] = {
         "total_images": 4_000,
         "time_budget_s": 30.0,
         "ema_half_life_images": 300.0,
+        "check_memory": False,  # takes as long as drawing the faces
     },
 }
 FIRST_LOOK_PROFILES: dict[str, dict[str, dict[str, Any]]] = {

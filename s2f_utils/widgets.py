@@ -31,8 +31,8 @@ MODES = {
     "off": "controls.json only",
 }
 NO_ANSWER = (
-    "live: polling, but this page has not answered yet. If the sliders do nothing, interrupt and go on with "
-    'training_sliders(…, mode="chunks"), or edit controls.json'
+    "live: polling, but this page has not answered yet. If the sliders do nothing, interrupt, make them anew with "
+    'mode="chunks" and go on, or edit controls.json'
 )
 _polling_works: bool | None = None  # in this kernel; None until a page has answered, in time or too late
 
@@ -180,7 +180,7 @@ class TrainingSliders:
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} {self.live[name]:g}" for name in self.names)
-        return f"TrainingSliders({values}; {MODES[self.mode]})"
+        return f"{type(self).__name__}({values}; {MODES[self.mode]})"
 
     def _ipython_display_(self) -> None:
         if not self.show():

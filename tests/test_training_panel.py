@@ -159,7 +159,9 @@ def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
     panel = widgets.training_panel(run)
     assert widgets.train_live(train, run, panel, progress=False) == "done"
     assert panel.box is None and panel.num_drawn == 0 and len(read_log(run.folder)[0]) == 12
-    assert "TrainingPanel(" in repr(panel) or "TrainingSliders(" in repr(panel)
+    assert repr(panel).startswith("TrainingPanel(lr_g 0.0002")
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == ""
 
 
 def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa: F811

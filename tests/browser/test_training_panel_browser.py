@@ -223,6 +223,12 @@ def test_notebook_02_runs_to_its_end_in_a_page(folder, browser):
         pad = page.locator(".s2f-pad")
         pad.scroll_into_view_if_needed()
         page.wait_for_function("document.querySelector('.s2f-face').src.startsWith('data:image/png')")
+        face, paper = page.evaluate("document.querySelector('.s2f-face').src"), page.locator(".s2f-paper").bounding_box()
+        page.mouse.move(paper["x"] + 0.3 * paper["width"], paper["y"] + 0.5 * paper["height"])
+        page.mouse.down()
+        page.mouse.move(paper["x"] + 0.7 * paper["width"], paper["y"] + 0.55 * paper["height"], steps=8)
+        page.mouse.up()
+        page.wait_for_function("face => document.querySelector('.s2f-face').src !== face", arg=face)
         steered.shown("pad")
         assert page.get_by_text("ended: done").count() == 3
         assert page.locator(".output_error, .jp-RenderedText[data-mime-type*='error']").count() == 0
