@@ -243,7 +243,7 @@ _LOOK: dict[str, dict[str, Any]] = {
         "total_images": 4_000,
         "time_budget_s": 30.0,
         "ema_half_life_images": 300.0,
-        "check_memory": False,  # takes as long as drawing the faces
+        "check_memory": False,  # a network this small fits, and the check takes a while
     },
 }
 FIRST_LOOK_PROFILES: dict[str, dict[str, dict[str, Any]]] = {

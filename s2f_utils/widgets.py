@@ -34,6 +34,7 @@ NO_ANSWER = (
     "live: polling, but this page has not answered yet. If the sliders do nothing, interrupt, make them anew with "
     'mode="chunks" and go on, or edit controls.json'
 )
+UNASKED = "this page cannot be asked while a cell runs: training goes to its end, and controls.json steers it"
 _polling_works: bool | None = None  # in this kernel; None until a page has answered, in time or too late
 
 
@@ -167,6 +168,7 @@ class TrainingSliders:
             raise ValueError(f"mode must be auto, {', '.join(MODES)}, got {mode!r}")
         self.live, self.names, self.labels = live, tuple(names), dict(labels or {})
         self.wanted_mode, self.mode = mode, "off"
+        self.to_the_end = False  # whether there is one chunk only
         self.sliders: dict[str, Any] = {}
         self.buttons: dict[str, Any] = {}
         self.box: Any = None  # all widgets, once they are made
@@ -352,6 +354,8 @@ class TrainingSliders:
             self.progress.value = progress_text(run.images_seen, run.total_images, run.images_per_second)
         silent = self.mode == "polling" and not _polling_works and time.monotonic() - self._started > PROOF_TIMEOUT_S
         text = f"ended: {ended}" if ended and ended != "chunk" else NO_ANSWER if silent else MODES[self.mode]
+        if self.to_the_end and self.mode == "chunks" and not ended:
+            text = UNASKED
         text += "; paused" if paused and not ended else ""
         self.status.value = html.escape("; ".join(filter(None, (text, self.live.problem))))
 
@@ -381,8 +385,10 @@ def train_live(
 
     `train(run, callbacks=[…], max_seconds=…, **options)` is the loop. Where polling works it is called once. Where not,
     this returns "chunk" after `chunk_s` seconds, and the Continue button, or a second call, goes on with the values as
-    they are then. Without a page it trains to the end.
+    they are then; with math.inf it trains to the end all the same, for what comes after needs it. Without a page it
+    trains to the end.
     """
+    sliders.to_the_end = math.isinf(chunk_s)
     callbacks = [*options.pop("callbacks", ()), sliders]
 
     def go() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from xml.etree import ElementTree
 
@@ -153,6 +154,21 @@ def test_a_resumed_run_shows_what_was_before(polled, run, tiny, faces_manifest, 
     panel.show()
     assert panel.curves.value and [row["images"] for row in panel.rows] == [2, 4, 6, 8, 10]
     assert panel.when.value == "8 images"
+
+
+def test_what_later_cells_need_is_trained_to_its_end_where_the_page_cannot_be_asked(page, run):  # noqa: F811
+    panel = widgets.training_panel(run)
+    assert widgets.train_live(train, run, panel, chunk_s=0.0) == "chunk" and run.images_seen == 2
+    assert "in chunks" in panel.status.value
+    told = []
+
+    class Watch:
+        def on_step(self, run):
+            told.append(panel.status.value)
+
+    assert widgets.train_live(train, run, panel, chunk_s=math.inf, callbacks=[Watch()]) == "done"
+    assert run.images_seen == 24 and "controls.json steers it" in told[0]
+    assert panel.status.value == "ended: done" and (run.folder / "generator.safetensors").is_file()
 
 
 def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
