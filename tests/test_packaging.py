@@ -33,7 +33,7 @@ COMMANDS = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "ruff", "pre-com
 # Declared for what the plan promises and the code does not do yet: take a name out when the code does it.
 NOT_YET: set[str] = set()
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
-OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub", "spandrel_extra_arches"}
+OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub", "spandrel_extra_arches", "playwright"}
 OURS = {"s2f_utils", "data_prep", "tests", "tools", "benchmarks"}
 
 
