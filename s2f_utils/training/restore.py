@@ -52,6 +52,8 @@ class Restore(Method):
         super().__init__(config, precision)
         sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier")
         net_g = models.build("gfpgan", residual=config.residual, **{name: getattr(config, name) for name in sizes})
+        if config.residual:
+            net_g.paint_nothing()
         if config.discriminator == "patchgan":
             filters = config.disc_width // 4
             net_d = models.build("patchgan", in_channels=6, base_filters=filters, num_layers=2, norm="none")
@@ -121,7 +123,7 @@ class Restore(Method):
             losses["loss_l1"] = l1_loss(fake_b, b)
             loss = live["lambda_l1"] * losses["loss_l1"]
             if live["lambda_pyramid"] and self.steps * config.batch_size < config.pyramid_images:
-                losses["loss_pyramid"] = pyramid_loss(levels, b - a if config.residual else b)
+                losses["loss_pyramid"] = pyramid_loss(levels, b)
                 loss = loss + live["lambda_pyramid"] * losses["loss_pyramid"]
             if live["lambda_perceptual"] or live["lambda_style"]:
                 losses |= self._seen(fake_b, b)
