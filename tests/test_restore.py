@@ -144,6 +144,31 @@ def test_what_was_trained_restores_and_is_a_beginning(manifest, tmp_path):
         begin(manifest, tmp_path / "other", init=run.folder, narrow=0.125)
 
 
+def test_a_residual_restorer_begins_by_changing_nothing_and_learns(manifest, tmp_path):
+    """It takes over what another kind reads from a face, and what it paints is added to the face."""
+    plain = begin(manifest, tmp_path / "plain")
+    train(plain, progress=False)
+    run = begin(manifest, tmp_path / "residual", init=plain.folder, residual=True, lr_g=4e-3, lambda_gan=0.0)
+    photos = torch.rand(2, 3, 32, 32) * 2 - 1
+    net = run.model.net_g
+    with torch.inference_mode():
+        assert torch.equal(net(photos), photos)
+        _, levels = net(photos, return_rgb=True)
+        assert all(level.abs().max() > 0 for level in levels)  # what the U-Net learned is there
+    train(run, progress=False)
+    found, _ = checkpoints.load_network(run.folder / "generator.safetensors")
+    assert found.residual and found.args["residual"]
+    with torch.inference_mode():
+        assert not torch.equal(found(photos), photos)
+        found.residual = False
+        change = found(photos)
+        found.residual = True
+        assert torch.allclose(found(photos), photos + change)
+    again = begin(manifest, tmp_path / "again", init=run.folder, residual=True)
+    own = again.model.net_g.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in found.state_dict().items())
+
+
 def test_learning_lowers_the_losses(manifest, tmp_path):
     torch.manual_seed(0)
     run = begin(manifest, tmp_path, total_images=640, log_every_images=160, lambda_gan=0.0, damage=0.3, lr_g=4e-3)

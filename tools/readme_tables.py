@@ -478,6 +478,75 @@ def stylegan_speed_table(results: Path = RESULTS) -> str:
     return "\n\n".join(parts)
 
 
+_ENHANCED = {
+    "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "fsim": ("FSIM ↑", 3),
+    "landmarks": ("landmarks ↓", 2), "sharpness": ("sharpness → 1", 2), "patch_auc": ("patch AUC → 0.5", 2),
+    "rank1": ("rank 1 ↑", 2), "mrr": ("MRR ↑", 2),
+}  # fmt: skip
+
+
+def restore_table(results: Path = RESULTS) -> str:
+    """The restorer against methods without learning, from restore_portraits.json."""
+    found = _results(results, "restore_portraits")
+    if found is None:
+        return ""
+    names = ("psnr", "ssim", "l1", "fsim", "sharpness", "patch_auc")
+    parts = []
+    for strength, of in found["strengths"].items():
+        rows = []
+        for method, row in of["rows"].items():
+            cells = [
+                method if method in ("damaged", "bicubic", "restorer") else f"{method} ({of['chosen'][_KEYS[method]]})"
+            ]
+            for name in names:
+                digits, value = _ENHANCED[name][1], row[name]
+                wide = f" ({value['low']:.{digits}f}–{value['high']:.{digits}f})" if name in ("psnr", "ssim") else ""
+                cells.append(f"{value['mean']:.{digits}f}{wide}")
+            rows.append(cells)
+        parts.append(table([f"{strength} damage", *(_ENHANCED[name][0] for name in names)], rows))
+    return "\n\n".join(parts)
+
+
+_KEYS = {"unsharp masking": "unsharp", "Wiener's filter": "wiener"}
+
+
+def helps_table(results: Path = RESULTS) -> str:
+    """What models made, as it is and enhanced, from enhance_cuhk.json; an asterisk: sure to be another value."""
+    found = _results(results, "enhance_cuhk")
+    if found is None:
+        return ""
+    rows = []
+    for row in found["rows"]:
+        rows.append([f"{row['model']}, {row['size_px']} px", "–"])
+        rows[-1] += [f"{row['raw'][name]['mean']:.{digits}f}" for name, (_, digits) in _ENHANCED.items()]
+        for strength, values in row["enhanced"].items():
+            cells = [f"enhanced, strength {strength}", str(values["without_face"])]
+            for name, (_, digits) in _ENHANCED.items():
+                apart = values["difference"][name]
+                sure = "" if apart["low"] <= 0 <= apart["high"] else "*"
+                cells.append(f"{values[name]['mean']:.{digits}f}{sure}")
+            rows.append(cells)
+    return table(["", "no face", *(title for title, _ in _ENHANCED.values())], rows)
+
+
+def enhance_speed_table(results: Path = RESULTS) -> str:
+    """Time and memory of enhancing, from enhance_speed*.json."""
+    parts = []
+    for path in sorted(results.glob("enhance_speed*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        r = found["results"]
+        steps = list(next(iter(r["at_512_px"].values())))
+        rows = [[name, *(f"{ms[step]:.0f} ms" for step in steps)] for name, ms in r["at_512_px"].items()]
+        parts.append(f"On {_machine(found)}:")
+        parts.append(table(["a photo of 512 px, one face", *steps], rows))
+        rows = [
+            [name, str(of["faces"]), f"{of['seconds']:.1f} s", f"{of['mib_at_most'] / 1024:.2f} GB"]
+            for name, of in r["twelve_megapixels"].items()
+        ]
+        parts.append(table(["12 megapixels", "faces", "time", "memory of the process, at most"], rows))
+    return "\n\n".join(parts)
+
+
 # file → marker → what stands there
 TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "README.md": {"bench": speed_table, "quality": quality_table},
@@ -501,6 +570,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "psp-optimizer": psp_optimizer_table,
         "stylegan-speed": stylegan_speed_table,
     },
+    "docs/enhance.md": {"restore": restore_table, "helps": helps_table, "enhance-speed": enhance_speed_table},
     "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
 }
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
@@ -28,8 +29,9 @@ class GFPGAN(nn.Module):
 
     86,444,252 parameters as published (512 px). size_px: S, a power of two from 32 to 1024. num_style_feat: values of a
     style. narrow: the share of the published width. channel_multiplier: channels from 64 px on. different_w: a style
-    for each layer, else one for all. sft_half: half of the decoder's channels are led by the U-Net, else all. Raises
-    ValueError for another size.
+    for each layer, else one for all. sft_half: half of the decoder's channels are led by the U-Net, else all.
+    residual: what is painted is added to the damaged face, so that a small network need not paint again what is good;
+    not published. Raises ValueError for another size.
     """
 
     needs_contiguous = True  # the published code takes views that channels_last does not allow
@@ -43,6 +45,7 @@ class GFPGAN(nn.Module):
         channel_multiplier: float = 2.0,
         different_w: bool = True,
         sft_half: bool = True,
+        residual: bool = False,
     ) -> None:
         if size_px not in (32, 64, 128, 256, 512, 1024):
             raise ValueError(f"size_px must be a power of two from 32 to 1024, got {size_px}")
@@ -61,7 +64,7 @@ class GFPGAN(nn.Module):
             self.add_module(name, part)
         self.log_size, self.num_style_feat = published.log_size, num_style_feat  # what its forward asks for
         self.different_w, self.input_is_latent = different_w, True
-        self.size_px = size_px
+        self.size_px, self.residual = size_px, residual
         self.args = {
             "size_px": size_px,
             "num_style_feat": num_style_feat,
@@ -70,7 +73,16 @@ class GFPGAN(nn.Module):
             "channel_multiplier": channel_multiplier,
             "different_w": different_w,
             "sft_half": sft_half,
+            "residual": residual,
         }
+
+    def paint_nothing(self) -> None:
+        """Set what turns features into colours to zero: a residual network then gives back what it is given."""
+        decoder = self.stylegan_decoder
+        with torch.no_grad():
+            for layer in (decoder.to_rgb1, *decoder.to_rgbs):
+                layer.modulated_conv.weight.zero_()
+                layer.bias.zero_()
 
     def forward(
         self, x: Tensor, return_rgb: bool | None = None, randomize_noise: bool = False, **options: Any
@@ -87,8 +99,9 @@ class GFPGAN(nn.Module):
                 " the face first (enhance does)"
             )
         options |= {"return_rgb": bool(return_rgb), "randomize_noise": randomize_noise}
-        made = _published().forward(self, x.contiguous(), **options)
-        return made[0] if return_rgb is None else made
+        made, levels = _published().forward(self, x.contiguous(), **options)
+        made = x + made if self.residual else made
+        return made if return_rgb is None else (made, levels)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:

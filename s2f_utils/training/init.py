@@ -44,7 +44,7 @@ def settings_of(init: str | Path, method: str) -> dict[str, Any]:
         found = {"encoder": net.kind, "direction": net.direction} | _of_faces(net.decoder, method) | kept
         meta = {}
     elif net.name == "gfpgan":
-        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier")
+        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
         found = {name: net.args[name] for name in sizes} | {"load_size_px": net.size_px}
         meta = {}
     if net.name in ("resunet", "twostage") and net.hint_spread.any():

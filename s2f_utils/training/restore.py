@@ -51,7 +51,9 @@ class Restore(Method):
     def __init__(self, config: RestoreConfig, precision: Precision) -> None:
         super().__init__(config, precision)
         sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier")
-        net_g = models.build("gfpgan", **{name: getattr(config, name) for name in sizes})
+        net_g = models.build("gfpgan", residual=config.residual, **{name: getattr(config, name) for name in sizes})
+        if config.residual:
+            net_g.paint_nothing()
         if config.discriminator == "patchgan":
             filters = config.disc_width // 4
             net_d = models.build("patchgan", in_channels=6, base_filters=filters, num_layers=2, norm="none")
@@ -69,10 +71,16 @@ class Restore(Method):
     def begin_with(self, init: str | Path | None) -> None:
         """Another restorer, and its discriminator where that lies beside it; also what the losses need is fetched now.
 
-        Raises CheckpointError where the sizes are others, WeightsError where published weights are not to be had.
+        A residual restorer takes from another kind all but its colours, so that it begins by changing nothing. Raises
+        CheckpointError where the sizes are others, WeightsError where published weights are not to be had.
         """
         if init is not None:
-            take(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
+            begun = checkpoints.load_network(find_generator(init))[0]
+            anew = self.config.residual and not getattr(begun, "residual", True)
+            if anew:
+                begun.residual = begun.args["residual"] = True
+                begun.paint_nothing()
+            take(self.net_g, begun, init)
             if (judge := judge_of(init)).is_file():
                 take(self.net_d, checkpoints.load_network(judge)[0], init)
         if self.config.perceptual == "vgg":
