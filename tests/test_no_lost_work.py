@@ -266,6 +266,9 @@ def test_the_last_states_are_kept_and_a_damaged_one_is_passed_over(tiny, manifes
     again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
     assert again.images_seen == kept["resume-1.pt"] and "went on with resume-1.pt" in capsys.readouterr().err
     (run.folder / "resume-1.pt").unlink()
+    again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
+    assert again.images_seen == kept["resume-2.pt"]
+    (run.folder / "resume-2.pt").unlink()
     with pytest.raises(checkpoints.CheckpointError, match=r"resume\.pt: damaged"):
         start(tiny, manifest, tmp_path, total_images=24, resume=run.folder)
 
