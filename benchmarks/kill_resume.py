@@ -6,7 +6,8 @@ the best generator, sheets of samples, saving every second, Weights & Biases off
 the kills wait for a save and hit the middle of it; some hit while the run is opened. The undisturbed training is made
 afterwards, with the live changes at the images where the log says that they were obeyed. Compared are, at every resume
 and every 40 images: weights, averages, optimisers, the random generator; at the end also the rows of the log, scores of
-samples, live changes and values, and the kept files. Writes results/kill_resume.json.
+samples, live changes and values, and the kept files. No live change that a step once obeyed may be lost. Writes
+results/kill_resume.json.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Any
 import common
 import torch
 
-from s2f_utils import checkpoints, config, datasets, runtime
+from s2f_utils import checkpoints, config, datasets
 from s2f_utils.live import COMMANDS
 from s2f_utils.tracking import read_log
 from s2f_utils.training.loop import Callback, train
@@ -201,6 +202,20 @@ def same_tensors(one: Any, other: Any) -> bool:
     return len(a) > 0 and set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
 
 
+def lost_changes(folder: Path) -> list[dict[str, Any]]:
+    """Live changes that a step once obeyed and that are not in the log's last word, unless somebody moved the same
+    value anew before it came to them again.
+    """
+    told = [e for e in lines(folder / "log.jsonl") if e.get("event") == "change" and e["name"] not in COMMANDS]
+    kept = {(e["images"], e["name"], e["new"]) for e in read_log(folder)[1] if e["event"] == "change"}
+    return [
+        e
+        for number, e in enumerate(told)
+        if (e["images"], e["name"], e["new"]) not in kept
+        and not any(o["name"] == e["name"] and o["images"] <= e["images"] for o in told[number + 1 :])
+    ]
+
+
 def compare(folder: Path, whole: Path) -> dict[str, bool]:
     """The killed run's folder against the undisturbed one's, at the end."""
     equal = {}
@@ -269,6 +284,7 @@ def main() -> None:
             "settings": SETTINGS | {"tracker": tracker},
             "images": end,
             "live_changes": len(changes),
+            "live_changes_lost": len(lost_changes(folder)),
             "kills": kills,
             "kills_in_the_middle_of_saving": sum(bool(kill["half_written"]) for kill in kills),
             "images_of_a_second": round(end / max(row["seconds"] for row in rows), 1),
@@ -279,7 +295,9 @@ def main() -> None:
         print(json.dumps(results))
     else:
         common.write("kill_resume", results)
-    if not all([*results["equal_at_the_end"].values(), *(kill["equal"] for kill in kills)]):
+    if results["live_changes_lost"] or not all(
+        [*results["equal_at_the_end"].values(), *(kill["equal"] for kill in kills)]
+    ):
         raise SystemExit("not equal")
 
 

@@ -162,6 +162,7 @@ class LiveValues:
         if self._stamp is not None:
             self._read_controls()
         try:
+            os.stat(self._controls.parent)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
             with atomic_path(self._controls) as temporary:
                 temporary.write_text(json.dumps({**self._values, **self._commands}, indent=2) + "\n", encoding="utf-8")
             status = os.stat(self._controls)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import signal
 import statistics
 import sys
@@ -422,6 +423,7 @@ class _Reporter:
     def attempt(self, what: str, action: Callable[[], Any]) -> bool:
         """Do something that writes; where that fails (a full disk), say so and go on. Returns whether it worked."""
         try:
+            os.stat(self.run.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
             action()
         except OSError as error:
             why = checkpoints.what_to_do(error, self.run.folder)

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import json
 import math
+import os
 import shutil
 import statistics
 import time
@@ -243,8 +243,7 @@ class TrainingRun:
         Raises FloatingPointError, and writes nothing, when weights are NaN: the last good state is worth keeping.
         Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
-        if not self.folder.is_dir():  # an unmounted Drive: a folder of the same name on another disk is no good
-            raise FileNotFoundError(errno.ENOENT, "is gone", str(self.folder))
+        os.stat(self.folder)
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
             raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")
