@@ -24,10 +24,6 @@ class CheckpointError(ValueError):
     """A checkpoint that is damaged or does not fit; the message says which file, why, and what to do."""
 
 
-class NotSavedError(OSError):
-    """The state at a training's end could not be written; `strerror` says why, where, and what to do."""
-
-
 class EMA:
     """An exponential moving average of a network's weights, kept in a second network.
 

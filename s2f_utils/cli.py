@@ -537,8 +537,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
-    from s2f_utils.checkpoints import NotSavedError
-    from s2f_utils.training.loop import TrainingDiverged
+    from s2f_utils.training.loop import NotSavedError, TrainingDiverged
 
     if isinstance(error, NotSavedError):
         return error.strerror

@@ -244,27 +244,27 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
 DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
 
 
-def mount_drive(folder: Path, drive: Path = DRIVE) -> bool:
-    """Mount Google Drive at `drive` if `folder` lies there and it is not mounted yet; whether it does.
+def mount_drive(folder: Path) -> bool:
+    """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet; whether it does.
 
     Raises ValueError outside of Colab, where there is no Drive, and for a folder beside Drive's own; FileNotFoundError
     where mounting did not help, which would otherwise put results on a disk that goes with the session.
     """
     import sys
 
-    if drive not in (folder, *folder.parents):
+    if DRIVE not in (folder, *folder.parents):
         return False
-    inside = (drive / "MyDrive", drive / "Shareddrives")
+    inside = (DRIVE / "MyDrive", DRIVE / "Shareddrives")
     if not any(place in (folder, *folder.parents) for place in inside):
         raise ValueError(f"{folder}: is not in a Drive: give a folder under {inside[0]}, such as {inside[0]}/faces")
     if any(place.is_dir() for place in inside):
         return True
     if "google.colab" not in sys.modules:
         raise ValueError(f"{folder}: Google Drive is there in Colab only: give a folder of this machine")
-    from google.colab import drive as colab_drive
+    from google.colab import drive
 
     try:
-        colab_drive.mount(str(drive))
+        drive.mount(str(DRIVE))
     except Exception as error:  # declined, or no page to ask on: Colab raises several kinds
         raise FileNotFoundError(
             f"{folder}: Google Drive could not be mounted ({error}): run the cell again and allow it, or leave FOLDER"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from s2f_utils.live import COMMANDS
 from s2f_utils.tracking import read_log
 from s2f_utils.training import preflight
 from s2f_utils.training.accumulate import batch_statistics, in_parts
-from s2f_utils.training.loop import Callback, TrainingDiverged, train
+from s2f_utils.training.loop import Callback, NotSavedError, TrainingDiverged, train
 from s2f_utils.training.pix2pix import Pix2Pix
 from s2f_utils.training.run import METHODS, open_run
 
@@ -576,7 +578,7 @@ def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later
             if run.images_seen == 20:
                 disk.fill()
 
-    with pytest.raises(checkpoints.NotSavedError, match="could not save at image 24, the last: no space left in .*"):
+    with pytest.raises(NotSavedError, match="could not save at image 24, the last: no space left in .*"):
         train(run, callbacks=[Fill()], progress=False)
     assert states(run.folder) == [8]
     disk.fill(False)
@@ -595,7 +597,7 @@ def test_a_folder_that_is_gone_is_not_made_anew(tiny, manifest, tmp_path):
             if run.images_seen == 8:
                 os.rename(run.folder, away)
 
-    with pytest.raises(checkpoints.NotSavedError, match="is gone: bring it back .in Colab, mount Drive again."):
+    with pytest.raises(NotSavedError, match="is gone: bring it back .in Colab, mount Drive again."):
         train(run, callbacks=[Unmount()], progress=False)
     os.rename(away, run.folder)
     assert train(run, progress=False) == "done" and states(run.folder) == [24]
@@ -617,3 +619,73 @@ def test_killed_at_random_moments_every_resume_is_bit_for_bit():
     found = json.loads(done.stdout.splitlines()[-1])
     assert [kill["equal"] for kill in found["kills"]] == [True] * 3 and all(found["equal_at_the_end"].values())
     assert found["kills"][0]["half_written"] and found["live_changes"] > 0 == found["live_changes_lost"]
+
+
+CELL = """
+import sys
+sys.path.insert(0, {root!r})
+from s2f_utils import config, datasets, runtime
+from s2f_utils.tracking import read_log
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+session = runtime.start("02", "demo", {folder!r})
+settings = config.resolve("pix2pix", "full", {settings!r})
+run = open_run(settings, datasets.read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
+print("begins at", run.images_seen, "of", run.total_images, "lambda_l1", run.live["lambda_l1"], flush=True)
+rows = [row["images"] for row in read_log(run.folder)[0]]
+print("rows", rows[:1], rows[-1:], flush=True)
+reason = train(run, progress=False)
+print("ended", reason, run.images_seen, flush=True)
+"""
+
+
+def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp_path):
+    """Interrupt, as by a notebook's button; then the kernel dies in the middle of training; then a third one."""
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("jupyter_client")
+    from tests.test_widgets import Kernel
+
+    settings = dataclasses.asdict(tiny(total_images=10**6, save_every_s=0.5, log_every_images=2).config)
+    code = {"root": str(Path(__file__).resolve().parents[1]), "folder": str(tmp_path), "manifest": str(manifest.path)}
+    folder = tmp_path / "02" / "runs" / "0001-pix2pix"
+
+    def wait_for(condition):
+        deadline = time.monotonic() + 120
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert condition()
+
+    def saved():
+        return (
+            checkpoints.load_torch_file(folder / "resume.pt")["images_seen"] if (folder / "resume.pt").exists() else 0
+        )
+
+    kernel = Kernel()
+    cell = kernel.start(CELL.format(**code, settings=settings))
+    assert "begins at 0" in kernel.wait_for("begins at", 120)
+    wait_for(lambda: saved() > 0)  # by time
+    path = folder / "controls.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lambda_l1": 25.0}))
+    wait_for(lambda: any(e["event"] == "change" for e in read_log(folder)[1]))
+    kernel.manager.interrupt_kernel()
+    text, _ = kernel.finish(cell, 60)
+    assert f"ended interrupted {saved()}" in text and "KeyboardInterrupt" not in text
+    assert f"all is saved in {folder}. To go on, run the same command or cell again" in text
+    kernel.client.stop_channels()
+    kernel.manager.shutdown_kernel(now=True)
+
+    stopped_at = saved()
+    for _ in range(2):
+        kernel = Kernel()
+        kernel.start(CELL.format(**code, settings=settings))
+        text = kernel.wait_for("begins at", 120)
+        assert f"begins at {stopped_at} of 1000000 lambda_l1 25.0" in text
+        if "rows" not in text:
+            text = kernel.wait_for("rows")
+        assert f"rows [2] [{stopped_at}]" in text
+        wait_for(lambda at=stopped_at: saved() > at)
+        kernel.client.stop_channels()
+        kernel.manager.shutdown_kernel(now=True)  # without a chance to save
+        stopped_at = saved()
+    images = [row["images"] for row in read_log(folder)[0]]
+    assert images == sorted(set(images)) and images[-1] >= stopped_at

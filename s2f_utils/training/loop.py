@@ -41,6 +41,10 @@ class TrainingDiverged(RuntimeError):
     """A loss became NaN or infinite, or ran away; the message names it and the last good checkpoint."""
 
 
+class NotSavedError(OSError):
+    """The state at a training's end could not be written; `strerror` says why, where, and what to do."""
+
+
 class Callback:
     """What can be done at the events of a run; override what is wanted. Called in the training's own thread."""
 
@@ -407,7 +411,7 @@ class _Reporter:
             text = f"could not save at image {run.images_seen}, the last: {checkpoints.what_to_do(error, run.folder)};"
             text += f" {self._last_saved()}. Then run train(run) again: what this session holds is saved"
             run.log.event("problem", message=text)
-            raise checkpoints.NotSavedError(error.errno, text) from error
+            raise NotSavedError(error.errno, text) from error
         run.log.event("save", images=run.images_seen)
         self.clock = time.monotonic()
         self.tell("on_save", run.resume_path)
