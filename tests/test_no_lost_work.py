@@ -366,7 +366,7 @@ def test_live_changes_after_the_last_save_are_made_again_where_they_were_made(ti
     assert go_on(18, {12: {"lr_g": 1e-3, "lambda_l1": 50.0}, 14: {"batch_size": 4}})[0] == 0
     begun, folder = go_on(10)  # killed again, before it came to the changes
     assert begun == 8 and changes_of(folder) == []
-    begun, _ = go_on(12, {10: {"lambda_l1": 30.0}})  # newer than the 50 that was to come
+    begun, _ = go_on(14, {10: {"lambda_l1": 30.0}})  # newer than the 50 that was to come
     run = start(tiny, manifest, tmp_path / "killed", resume="auto", **LATER)
     assert begun == run.images_seen == 8 and run.live["lr_g"] == 2e-4
     assert train(run, progress=False) == "done"
@@ -498,6 +498,8 @@ class Trouble(Callback):
             assert list(run.folder.rglob("*.part")) == []
         if run.images_seen == 16:
             self.act(False)
+        if run.images_seen == 18:
+            self.controls = json.loads((run.folder / "controls.json").read_text())
 
 
 def states(folder):
@@ -520,7 +522,7 @@ def check_trouble(tiny, manifest, place, act, says, tmp_path):
         (said,) = [p for p in problems if p.startswith(f"could not save at image {images}: ")]
         assert str(run.folder) in said and said.endswith("; training goes on"), said
         assert says in said and "what was saved at image 8 is still there" in said, said
-    assert json.loads((run.folder / "controls.json").read_text())["lambda_l1"] == 50.0
+    assert trouble.controls["lambda_l1"] == 50.0
     best = max(
         (e for e in events if e["event"] == "sample" and e["images"] not in (0, 12, 16)), key=lambda e: e["ssim"]
     )

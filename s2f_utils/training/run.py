@@ -226,6 +226,8 @@ class TrainingRun:
                 self.live.set(change.name, change.new, change.source)
             except ValueError as error:  # another version's range
                 self.log.problem(f"a live change before the interruption is not made again: {error}")
+        if due:
+            self.live.write_controls()
         return set(due)
 
     def epoch(self) -> float:
