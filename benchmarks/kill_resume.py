@@ -68,6 +68,7 @@ class Digests(Callback):
         """The state as it was taken up."""
         self.before = run.images_seen
         self._write(run, "start")
+        print(f"training goes on at image {run.images_seen}", flush=True)  # W&B, which comes first, is ready
 
     def on_step(self, run: TrainingRun) -> None:
         """The state after a step."""
@@ -109,7 +110,6 @@ def begin(data: str, runs: str, tracker: str, resume: str = "auto", **changes: A
 def child(data: str, runs: str, tracker: str, part: str) -> None:
     """What is killed."""
     run = begin(data, runs, tracker)
-    print(f"images {run.images_seen} {run.folder.name}", flush=True)
     train(run, callbacks=[Digests(Path(runs) / DIGESTS, int(part))], progress=False)
 
 
@@ -153,14 +153,14 @@ def disturbed(data: str, runs: Path, tracker: str, num_kills: int, chance: rando
     began, kills = time.monotonic(), []
     kinds = [("saving", "any", "any", "saving", "any", "opening")[n % 6] for n in range(num_kills)] + ["end"]
     for part, kind in enumerate(kinds):
+        before = {p: len(list(lines(p / "log.jsonl"))) for p in runs.iterdir() if p.is_dir()}
         command = [sys.executable, __file__, "--child", data, str(runs), tracker, str(part)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
         if kind == "opening":
             time.sleep(chance.uniform(1.0, 8.0))
         else:
-            told = process.stdout.readline().split()
-            if not told:
-                raise SystemExit(f"part {part} did not begin: run the same command without --child's output hidden")
+            if "training goes on" not in process.stdout.readline():
+                raise SystemExit(f"part {part} did not begin")
             until = time.monotonic() + chance.uniform(1.5, 6.0)
             while time.monotonic() < until:
                 time.sleep(chance.uniform(0.1, 1.5))
@@ -177,8 +177,8 @@ def disturbed(data: str, runs: Path, tracker: str, num_kills: int, chance: rando
         process.wait(timeout=120)
         folder = newest(runs)
         row = {"kind": kind, "second": round(time.monotonic() - began, 1), "half_written": half_written(folder)}
-        reached = [e.get("images", 0) for e in lines(folder / "log.jsonl")] if folder else []
-        kills.append(row | {"part": part, "reached": reached[-1] if reached else 0})
+        told = list(lines(folder / "log.jsonl"))[before.get(folder, 0) :] if folder else []
+        kills.append(row | {"part": part, "reached": told[-1]["images"] if told else None})  # None: nothing done yet
         print(kills[-1], flush=True)
     return kills[:-1]
 
@@ -276,10 +276,17 @@ def main() -> None:
             after = [e for e in found if e["part"] > part]
             begun = next((e["images"] for e in after if e["what"] == "start"), None)
             kill["resumed_at"] = begun
-            kill["lost_images"] = None if begun is None else max(0, kill["reached"] - begun)
+            kill["lost_images"] = None if begun is None else max(0, (kill["reached"] or 0) - begun)
+            # What counts is the training up to where the next kill's resume began: past it, what was lost may have
+            # known nothing yet of an edit that was obeyed from there on.
+            kept = end
             next_part = [e for e in after if e["part"] == min(e["part"] for e in after)] if after else []
-            kill["digests"] = len(next_part)
-            kill["equal"] = bool(next_part) and all(expected.get(e["images"]) == e["digest"] for e in next_part)
+            if next_part:
+                starts = (e["images"] for e in after if e["part"] > next_part[0]["part"] and e["what"] == "start")
+                kept = next(starts, end)
+            states = [e for e in next_part if e["images"] <= kept]
+            kill["states_compared"] = len(states)
+            kill["equal"] = bool(states) and all(expected.get(e["images"]) == e["digest"] for e in states)
         results = {
             "settings": SETTINGS | {"tracker": tracker},
             "images": end,
@@ -288,7 +295,7 @@ def main() -> None:
             "kills": kills,
             "kills_in_the_middle_of_saving": sum(bool(kill["half_written"]) for kill in kills),
             "images_of_a_second": round(end / max(row["seconds"] for row in rows), 1),
-            "states_compared": len(found),
+            "states_compared": sum(kill["states_compared"] for kill in kills),
             "equal_at_the_end": compare(folder, whole.folder),
         }
     if args.no_write:

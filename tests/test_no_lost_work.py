@@ -263,6 +263,47 @@ def test_a_loss_that_runs_away_stops_training(tiny, manifest, tmp_path):
     assert run.images_seen < 26
 
 
+HALF = {
+    "pix2pix": {"size_px": 32, "load_size_px": 32, "base_filters": 4, "disc_filters": 4, "batch_size": 2},
+    "cyclegan": {"size_px": 32, "load_size_px": 32, "base_filters": 4, "disc_filters": 4, "num_blocks": 1},
+    "stylegan2": {"width": 8, "batch_size": 4},
+}
+
+
+@pytest.mark.parametrize("method", list(HALF))
+def test_float16_leaves_a_step_that_overflows_out_and_finds_a_scale_that_fits(method, manifest, tmp_path, monkeypatch):
+    """With the CPU's autocast and gradient scaler; benchmarks/float16_training.py does 2,000 images of it."""
+    precision = runtime.Precision(CPU, torch.float16, False)
+    monkeypatch.setattr(runtime, "pick_precision", lambda *_: precision)
+    lengths = {"total_images": 24, "num_samples": 1, "check_memory": False, "log_every_images": 4}
+
+    def begin(resume):
+        resolved = resolve(method, "fast", HALF[method] | lengths)
+        return open_run(resolved, manifest, tmp_path, resume=resume, device="cpu", progress=False)
+
+    run = begin("never")
+    start_scale = 2.0**40  # far too much, for any gradient
+    run.model.scaler.load_state_dict(run.model.scaler.state_dict() | {"scale": start_scale, "_growth_tracker": 0})
+    names = {name for name, _ in run.model.net_g.named_parameters()}
+    before = {k: v.clone() for k, v in run.model.net_g.state_dict().items() if k in names}
+
+    class Look(Callback):
+        def on_step(self, run):
+            if run.images_seen == run.config.batch_size:
+                moved = [k for k, v in run.model.net_g.state_dict().items() if k in names and not v.equal(before[k])]
+                assert moved == [] and run.model.scaler.get_scale() < start_scale
+                run.model.scaler.load_state_dict(run.model.scaler.state_dict() | {"scale": 256.0})
+            if run.images_seen >= 12:
+                run.live.set("stop", True, "test")
+
+    assert train(run, callbacks=[Look()], progress=False) == "stopped"
+    again = begin("auto")
+    assert again.images_seen == run.images_seen and again.model.scaler.state_dict() == run.model.scaler.state_dict()
+    assert train(again, progress=False) == "done"
+    after = again.model.net_g.state_dict()
+    assert all(torch.isfinite(v).all() for v in after.values()) and any(not after[k].equal(before[k]) for k in names)
+
+
 # What is kept
 
 

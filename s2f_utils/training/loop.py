@@ -298,6 +298,7 @@ class _Reporter:
         sums = torch.stack([total.to(run.model.precision.device) for total in run.sums.values()]).tolist()
         means = {name: total / run.nums[name] for name, total in zip(run.sums, sums, strict=True)}
         if broken := [problem for name, value in means.items() if (problem := self._problem(name, value, remember))]:
+            run.sums, run.nums = {}, {}  # with another learning rate the same session may go on
             raise self._diverged(broken)
         return means
 
@@ -409,7 +410,7 @@ class _Reporter:
             raise self._diverged([str(error)]) from None
         except OSError as error:
             text = f"could not save at image {run.images_seen}, the last: {checkpoints.what_to_do(error, run.folder)};"
-            text += f" {self._last_saved()}. Then run train(run) again: what this session holds is saved"
+            text += f" {self._last_saved()}. In a notebook call train(run) then: it saves what this session holds"
             run.log.event("problem", message=text)
             raise NotSavedError(error.errno, text) from error
         run.log.event("save", images=run.images_seen)
