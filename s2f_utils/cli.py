@@ -245,11 +245,6 @@ def run_train(args: argparse.Namespace) -> int:
     print(f"{run.folder} {how}: {run.method}, {length}; {shown}")
     reason = train(run)
     if reason == "interrupted":
-        print(
-            f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved. To go on, run the"
-            f" same command again, or add --resume {str(run.folder)!r}",
-            file=sys.stderr,
-        )
         return 130
     judged = run.model.data != "photos" and not args.no_report
     if judged and any(pair.sketch and pair.photo for pair in manifest.split("test")):
@@ -542,8 +537,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
-    from s2f_utils.training.loop import TrainingDiverged
+    from s2f_utils.training.loop import NotSavedError, TrainingDiverged
 
+    if isinstance(error, NotSavedError):
+        return error.strerror
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename else ""
         advice = {

@@ -56,6 +56,7 @@ class LiveValues:
         self._pending: list[Change] = []
         self._controls = controls
         self._stamp: tuple[int, int] | None = None
+        self._unwritten = False  # the disk did not take the newest values
         self.problem: str | None = None
         for name, value in values.items():
             self._values[name] = self._checked(name, value)
@@ -116,7 +117,7 @@ class LiveValues:
         if self._controls is not None:
             self._read_controls()
         changes, self._pending = self._pending, []
-        if changes and any(change.source != self._controls_name for change in changes):
+        if self._unwritten or any(change.source != self._controls_name for change in changes):
             self.write_controls()
         return changes
 
@@ -152,14 +153,25 @@ class LiveValues:
                 self.problem = f"{self._controls_name}: {error}; it stays as it is"
 
     def write_controls(self) -> None:
-        """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts."""
+        """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts.
+
+        Where the disk does not take it, that is a problem (`take_problem`), and `poll` tries again.
+        """
         if self._controls is None:
             return
         if self._stamp is not None:
             self._read_controls()
-        with atomic_path(self._controls) as temporary:
-            temporary.write_text(json.dumps({**self._values, **self._commands}, indent=2) + "\n", encoding="utf-8")
-        status = os.stat(self._controls)
+        try:
+            os.stat(self._controls.parent)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
+            with atomic_path(self._controls) as temporary:
+                temporary.write_text(json.dumps({**self._values, **self._commands}, indent=2) + "\n", encoding="utf-8")
+            status = os.stat(self._controls)
+        except OSError as error:
+            if not self._unwritten:
+                self.problem = f"{self._controls}: could not be written ({error.strerror}); the values hold"
+            self._unwritten = True
+            return
+        self._unwritten = False
         self._stamp = (status.st_mtime_ns, status.st_size)
 
     def state_dict(self) -> dict[str, float]:

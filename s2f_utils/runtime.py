@@ -171,8 +171,9 @@ def new_run_folder(root: str | os.PathLike, name: str) -> Path:
 def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
     """The newest folder of this name under `root` that holds a resume file, or None."""
     folders = sorted(Path(root).iterdir()) if Path(root).is_dir() else []
-    mine = [f for f in folders if re.fullmatch(rf"\d+-{re.escape(name)}", f.name) and (f / "resume.pt").is_file()]
-    return mine[-1] if mine else None
+    mine = [f for f in folders if re.fullmatch(rf"\d+-{re.escape(name)}", f.name)]
+    saved = [f for f in mine if (f / "resume.pt").is_file() or (f / "resume-1.pt").is_file()]
+    return saved[-1] if saved else None
 
 
 def machine_facts() -> dict[str, str]:
@@ -219,14 +220,15 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     """A notebook's first line: choose device and profile, make its folder, print all three.
 
     `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to S2F_FOLDER, else
-    `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ); in
-    Colab, give a folder on Drive to keep results.
+    `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ). In
+    Colab, a folder under /content/drive/MyDrive keeps results; Drive is mounted for it (`mount_drive`).
     """
     from s2f_utils.config import profile_name
 
     device = pick_device()
     profile = profile_name(profile)
     path = Path(folder or os.environ.get("S2F_FOLDER") or Path("runs"))
+    mount_drive(path)
     path /= name if profile == "demo" else f"{name}-{profile}"
     path.mkdir(parents=True, exist_ok=True)
     seed_everything(0)
@@ -237,6 +239,40 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     precision = pick_precision(device)
     print(f"device: {device.type} ({label}), {precision.name} · profile: {profile} · folder: {path}")
     return Session(device, profile, path)
+
+
+DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
+
+
+def mount_drive(folder: Path) -> bool:
+    """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet; whether it does.
+
+    Raises ValueError outside of Colab, where there is no Drive, and for a folder beside Drive's own; FileNotFoundError
+    where mounting did not help, which would otherwise put results on a disk that goes with the session.
+    """
+    import sys
+
+    if DRIVE not in (folder, *folder.parents):
+        return False
+    inside = (DRIVE / "MyDrive", DRIVE / "Shareddrives")
+    if not any(place in (folder, *folder.parents) for place in inside):
+        raise ValueError(f"{folder}: is not in a Drive: give a folder under {inside[0]}, such as {inside[0]}/faces")
+    if any(place.is_dir() for place in inside):
+        return True
+    if "google.colab" not in sys.modules:
+        raise ValueError(f"{folder}: Google Drive is there in Colab only: give a folder of this machine")
+    from google.colab import drive
+
+    try:
+        drive.mount(str(DRIVE))
+    except Exception as error:  # declined, or no page to ask on: Colab raises several kinds
+        raise FileNotFoundError(
+            f"{folder}: Google Drive could not be mounted ({error}): run the cell again and allow it, or leave FOLDER"
+            " empty"
+        ) from error
+    if not any(place.is_dir() for place in inside):
+        raise FileNotFoundError(f"{folder}: Google Drive was mounted, but {inside[0]} is not there: mount it by hand")
+    return True
 
 
 def _light_figures() -> None:
@@ -250,9 +286,10 @@ def _light_figures() -> None:
 
 
 def zip_results(folder: str | os.PathLike) -> Path:
-    """Pack a session's folder into one zip beside it and return its path.
+    """Pack a session's folder into one zip beside it, complete or not at all, say its size, and return its path.
 
-    Left out: data sets (folders with a manifest.csv), which can be made again, and resume files, which are large.
+    Runs with their logs, samples, scores and generators are in it, and pictures. Left out, which is said: data sets
+    (folders with a manifest.csv), which can be made again; resume files, which are large; W&B's own files; hidden ones.
     """
     import zipfile
 
@@ -260,10 +297,33 @@ def zip_results(folder: str | os.PathLike) -> Path:
 
     folder = Path(folder)
     target = folder.with_name(folder.name + ".zip")
+    data = {path.parent for path in folder.rglob("manifest.csv")}
+    left_out: dict[str, int] = {}
+    num = 0
     with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        data = [path.parent for path in folder.rglob("manifest.csv")]
         for path in sorted(folder.rglob("*")):
-            left_out = path.name == "resume.pt" or path.name.startswith(".") or any(d in path.parents for d in data)
-            if path.is_file() and not left_out:
-                archive.write(path, Path(folder.name) / path.relative_to(folder))
+            inside = path.relative_to(folder)
+            if not path.is_file() or any(part.startswith(".") for part in inside.parts):
+                continue
+            if why := _not_packed(path, folder, data):
+                left_out[why] = left_out.get(why, 0) + path.stat().st_size
+            else:
+                archive.write(path, Path(folder.name) / inside)
+                num += 1
+    without = ", ".join(f"{why} {_megabytes(size)}" for why, size in sorted(left_out.items()))
+    print(f"{num} files, {_megabytes(target.stat().st_size)}" + (f"; left out: {without}" if without else ""))
     return target
+
+
+def _not_packed(path: Path, folder: Path, data: set[Path]) -> str:
+    """Why a file is no part of the results, in a word; empty where it is one."""
+    if re.fullmatch(r"resume(-\d+)?\.pt", path.name):
+        return "resume files"
+    if data & set(path.parents):
+        return "data sets"
+    is_wandb = any(place.name == "wandb" and (place.parent / "config.json").is_file() for place in path.parents)
+    return "W&B's files" if is_wandb else ""
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:,.0f} MB"

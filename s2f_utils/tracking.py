@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -13,29 +14,39 @@ class RunLog:
     """Appends to `log.jsonl`: rows of losses (`images`, losses, rates) and events (`event`, `images`, …).
 
     A line is written and flushed at once; a line that a crash cut off is left behind, and the next one starts anew.
+    Lines that a full disk does not take are kept and written with the next one that it does.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "log.jsonl"
-        self.failed = False
+        self._waiting = ""
 
     def _append(self, entry: dict[str, Any]) -> None:
-        text = json.dumps(entry) + "\n"
-        if self.path.exists():
-            with open(self.path, "rb") as file:
-                file.seek(0, 2)
-                if file.tell():
-                    file.seek(-1, 2)
-                    text = ("" if file.read(1) == b"\n" else "\n") + text
+        told, self._waiting = bool(self._waiting), self._waiting + json.dumps(entry) + "\n"
         try:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(text)
+            self._write(self._waiting.encode())
         except OSError as error:  # a full disk must not end the training that the log is about
-            if not self.failed:
-                print(f"{self.path}: {error.strerror}; rows of the log are lost", file=sys.stderr)
-            self.failed = True
+            if not told:
+                print(
+                    f"{self.path}: {error.strerror}; the log is kept in memory until it can be written", file=sys.stderr
+                )
         else:
-            self.failed = False
+            self._waiting = ""
+
+    def _write(self, text: bytes) -> None:
+        """Append the whole text, after a line's end, or nothing of it."""
+        with open(self.path, "ab+", buffering=0) as file:
+            size = file.seek(0, 2)
+            if size:
+                file.seek(-1, 2)
+                text = (b"" if file.read(1) == b"\n" else b"\n") + text
+            try:
+                while text:
+                    text = text[file.write(text) :]
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.truncate(size)
+                raise
 
     def row(self, values: dict[str, Any]) -> None:
         """A row of losses."""
@@ -54,10 +65,12 @@ class RunLog:
 def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of losses and the events of a run, in order.
 
-    What an interrupted run had logged past the point from which it was resumed was not kept, and is left out.
+    What an interrupted run had logged past the point from which it was resumed was not kept, and is left out. So is a
+    row of part of an interval, written where training stopped, once the whole interval's follows.
     """
     path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []  # changes at the very point of the last resume: made again, they are told again
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
             entry = json.loads(line)
@@ -65,5 +78,17 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             continue
         if entry.get("event") == "resume":
             entries = [e for e in entries if e.get("images", 0) <= entry["images"]]
-        entries.append(entry)
-    return [e for e in entries if "event" not in e], [e for e in entries if "event" in e]
+            kept = [_timeless(e) for e in entries if e.get("event") == "change" and e["images"] == entry["images"]]
+        if entry.get("event") != "change" or _timeless(entry) not in kept:
+            entries.append(entry)
+    rows = [e for e in entries if "event" not in e]
+    rows = [row for row in rows[:-1] if "partial" not in row] + rows[-1:]
+    return [_without(row, "partial") for row in rows], [e for e in entries if "event" in e]
+
+
+def _timeless(entry: dict[str, Any]) -> dict[str, Any]:
+    return _without(entry, "time")
+
+
+def _without(entry: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key != name}

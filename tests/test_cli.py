@@ -119,7 +119,8 @@ def test_interrupted_from_the_keyboard_says_how_to_go_on(faces_manifest, tmp_pat
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "all is saved. To go on, run the same command again" in err and "Traceback" not in err
+    assert "; all is saved in " in err and "To go on, run the same command or cell again" in err
+    assert "Traceback" not in err
     status, out, err = command(*args[:-1], "total_images=100002", "--dry-run")
     assert status == 0 and "nothing is written" in out
     assert torch.load(log.with_name("resume.pt"), weights_only=True)["images_seen"] > 0

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
 from s2f_utils import checkpoints, config, datasets, runtime
 from s2f_utils.config import ConfigError, resolve
+from s2f_utils.live import COMMANDS
 from s2f_utils.tracking import read_log
 from s2f_utils.training import preflight
 from s2f_utils.training.accumulate import batch_statistics, in_parts
-from s2f_utils.training.loop import Callback, TrainingDiverged, train
+from s2f_utils.training.loop import Callback, NotSavedError, TrainingDiverged, train
 from s2f_utils.training.pix2pix import Pix2Pix
 from s2f_utils.training.run import METHODS, open_run
 
@@ -253,6 +263,47 @@ def test_a_loss_that_runs_away_stops_training(tiny, manifest, tmp_path):
     assert run.images_seen < 26
 
 
+HALF = {
+    "pix2pix": {"size_px": 32, "load_size_px": 32, "base_filters": 4, "disc_filters": 4, "batch_size": 2},
+    "cyclegan": {"size_px": 32, "load_size_px": 32, "base_filters": 4, "disc_filters": 4, "num_blocks": 1},
+    "stylegan2": {"width": 8, "batch_size": 4},
+}
+
+
+@pytest.mark.parametrize("method", list(HALF))
+def test_float16_leaves_a_step_that_overflows_out_and_finds_a_scale_that_fits(method, manifest, tmp_path, monkeypatch):
+    """With the CPU's autocast and gradient scaler; benchmarks/float16_training.py does 2,000 images of it."""
+    precision = runtime.Precision(CPU, torch.float16, False)
+    monkeypatch.setattr(runtime, "pick_precision", lambda *_: precision)
+    lengths = {"total_images": 24, "num_samples": 1, "check_memory": False, "log_every_images": 4}
+
+    def begin(resume):
+        resolved = resolve(method, "fast", HALF[method] | lengths)
+        return open_run(resolved, manifest, tmp_path, resume=resume, device="cpu", progress=False)
+
+    run = begin("never")
+    start_scale = 2.0**40  # far too much, for any gradient
+    run.model.scaler.load_state_dict(run.model.scaler.state_dict() | {"scale": start_scale, "_growth_tracker": 0})
+    names = {name for name, _ in run.model.net_g.named_parameters()}
+    before = {k: v.clone() for k, v in run.model.net_g.state_dict().items() if k in names}
+
+    class Look(Callback):
+        def on_step(self, run):
+            if run.images_seen == run.config.batch_size:
+                moved = [k for k, v in run.model.net_g.state_dict().items() if k in names and not v.equal(before[k])]
+                assert moved == [] and run.model.scaler.get_scale() < start_scale
+                run.model.scaler.load_state_dict(run.model.scaler.state_dict() | {"scale": 256.0})
+            if run.images_seen >= 12:
+                run.live.set("stop", True, "test")
+
+    assert train(run, callbacks=[Look()], progress=False) == "stopped"
+    again = begin("auto")
+    assert again.images_seen == run.images_seen and again.model.scaler.state_dict() == run.model.scaler.state_dict()
+    assert train(again, progress=False) == "done"
+    after = again.model.net_g.state_dict()
+    assert all(torch.isfinite(v).all() for v in after.values()) and any(not after[k].equal(before[k]) for k in names)
+
+
 # What is kept
 
 
@@ -266,6 +317,9 @@ def test_the_last_states_are_kept_and_a_damaged_one_is_passed_over(tiny, manifes
     again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
     assert again.images_seen == kept["resume-1.pt"] and "went on with resume-1.pt" in capsys.readouterr().err
     (run.folder / "resume-1.pt").unlink()
+    again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
+    assert again.images_seen == kept["resume-2.pt"]
+    (run.folder / "resume-2.pt").unlink()
     with pytest.raises(checkpoints.CheckpointError, match=r"resume\.pt: damaged"):
         start(tiny, manifest, tmp_path, total_images=24, resume=run.folder)
 
@@ -284,3 +338,402 @@ def test_truths_of_the_command_line_are_read():
     assert config.parse_value("cyclegan", "apart", "True") is True
     with pytest.raises(ConfigError, match="check_memory must be true or false, got 'perhaps'"):
         config.parse_value("pix2pix", "check_memory", "perhaps")
+
+
+# Killed, or out of space
+
+
+class Crash(Callback):
+    """Ends training at an image as a kill does: nothing more is written."""
+
+    def __init__(self, at, before=()):
+        self.at, self.before = at, dict(before)
+
+    def on_step(self, run):
+        for name, value in self.before.get(run.images_seen, {}).items():
+            path = run.folder / "controls.json"
+            path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+        if run.images_seen == self.at:
+            raise Killed
+
+
+class Killed(BaseException):
+    pass
+
+
+class SaveAt(Callback):
+    def __init__(self, images):
+        self.images = images
+
+    def on_step(self, run):
+        if run.images_seen == self.images - run.config.batch_size:
+            run.live.set("save", True, "test")
+
+
+def changes_of(folder):
+    events = [e for e in read_log(folder)[1] if e["event"] == "change" and e["name"] not in COMMANDS]
+    return [(e["images"], e["name"], e["new"]) for e in events]
+
+
+def everything_of(folder):
+    """Tensors of the state that a run has saved at its end, and the rows of its log without the clock."""
+    state = checkpoints.load_torch_file(folder / "resume.pt")
+    tensors = {f"{net}.{k}": v for net, values in state["nets"].items() for k, v in values.items()}
+    tensors |= {f"ema.{k}": v for values in state["ema"].values() for k, v in values.items()}
+    for name, opt in state["optimizers"].items():
+        tensors |= {f"{name}.{i}.{k}": torch.as_tensor(v) for i, slot in opt["state"].items() for k, v in slot.items()}
+    rows = [{k: v for k, v in row.items() if "second" not in k} for row in read_log(folder)[0]]
+    return tensors | {"rng": state["rng"]["torch"]}, rows
+
+
+def assert_equal(folder, whole):
+    (tensors, rows), (expected, expected_rows) = everything_of(folder), everything_of(whole)
+    assert set(tensors) == set(expected) and len(tensors) > 100
+    assert [k for k, v in tensors.items() if not torch.equal(v, expected[k])] == []
+    assert rows == expected_rows and len(rows) > 1
+
+
+LATER = {"ema_half_life_images": 6.0, "log_every_images": 6, "precision": "float32", "keep_last": 2}
+
+
+def test_live_changes_after_the_last_save_are_made_again_where_they_were_made(tiny, manifest, tmp_path):
+    def go_on(at, before=(), **changes):
+        run = start(tiny, manifest, tmp_path / "killed", resume="auto", **LATER, **changes)
+        begun = run.images_seen
+        with pytest.raises(Killed):
+            train(run, callbacks=[SaveAt(8), Crash(at, before)], progress=False)
+        return begun, run.folder
+
+    assert go_on(18, {12: {"lr_g": 1e-3, "lambda_l1": 50.0}, 14: {"batch_size": 4}})[0] == 0
+    begun, folder = go_on(10)  # killed again, before it came to the changes
+    assert begun == 8 and changes_of(folder) == []
+    begun, _ = go_on(14, {10: {"lambda_l1": 30.0}})  # newer than the 50 that was to come
+    run = start(tiny, manifest, tmp_path / "killed", resume="auto", **LATER)
+    assert begun == run.images_seen == 8 and run.live["lr_g"] == 2e-4
+    assert train(run, progress=False) == "done"
+    assert changes_of(run.folder) == [(10, "lambda_l1", 30.0), (12, "lr_g", 1e-3), (14, "batch_size", 4.0)]
+
+    class Same(Callback):
+        def on_step(self, run):
+            for images, name, value in changes_of(folder):
+                if images == run.images_seen:
+                    run.live.set(name, value, "test")
+
+    whole = start(tiny, manifest, tmp_path / "whole", **LATER)
+    train(whole, callbacks=[Same()], progress=False)
+    assert_equal(run.folder, whole.folder)
+
+
+def test_an_edit_that_no_step_had_obeyed_counts_at_once(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, **LATER)
+    with pytest.raises(Killed):
+        train(run, callbacks=[SaveAt(8), Crash(14, {12: {"lr_g": 1e-3, "lr_d": 1e-3}})], progress=False)
+    path = run.folder / "controls.json"
+    held = json.loads(path.read_text())
+    assert held["lr_g"] == 1e-3
+    path.write_text(
+        json.dumps(held | {"lr_g": 2e-4, "lambda_l1": 10.0, "lr_d": 99.0, "pause": True})
+    )  # while it is dead
+    again = start(tiny, manifest, tmp_path, resume="auto", **LATER)
+    assert again.images_seen == 8 and again.live["lr_g"] == 2e-4 and again.live["lambda_l1"] == 10.0
+    assert json.loads(path.read_text())["lambda_l1"] == 10.0 and not json.loads(path.read_text())["pause"]
+    assert train(again, progress=False) == "done"
+    assert changes_of(again.folder) == [(8, "lambda_l1", 10.0)]  # 2e-4 is what it was; the change to 1e-3 is off
+    assert any("lr_d must be between" in e.get("message", "") for e in read_log(again.folder)[1])
+
+
+def test_what_led_to_a_divergence_is_not_done_again(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, **LATER)
+    explode_at.run = run
+    with pytest.raises(TrainingDiverged):
+        train(run, step=explode_at(14), callbacks=[SaveAt(8), Crash(99, {12: {"lr_g": 1e-3}})], progress=False)
+    again = start(tiny, manifest, tmp_path, resume="auto", **LATER)
+    assert again.images_seen == 8 and again.planned == [] and again.live["lr_g"] == 2e-4
+
+
+def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, manifest, tmp_path):
+    whole = start(tiny, manifest, tmp_path / "whole", **LATER)
+    train(whole, progress=False)
+    run = start(tiny, manifest, tmp_path / "parts", save_every_s=0.0, **LATER)
+    assert train(run, max_seconds=0.0, progress=False) == "chunk"
+    assert [row["images"] for row in read_log(run.folder)[0]] == [2]  # a row for the time being
+    with pytest.raises(Killed):
+        train(run, callbacks=[Crash(10)], progress=False)
+    run = start(tiny, manifest, tmp_path / "parts", resume="auto", **LATER)
+    run.live.set("stop", True, "test")
+    assert train(run, progress=False) == "stopped"
+    assert [row["images"] for row in read_log(run.folder)[0]] == [6, run.images_seen]
+    run = start(tiny, manifest, tmp_path / "parts", resume="auto", **LATER)
+    assert run.images_seen in (8, 10) and train(run, progress=False) == "done"
+    assert_equal(run.folder, whole.folder)
+
+
+def test_what_a_kill_left_half_written_is_removed_and_a_missing_newest_state_is_no_loss(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, keep_last=2, save_every_s=0.0)
+    with pytest.raises(Killed):
+        train(run, callbacks=[Crash(8)], progress=False)
+    (run.folder / ".resume.pt.x1.part").write_bytes(b"half")
+    (run.folder / "samples" / ".00000008.png.x2.part").write_bytes(b"half")
+    run.resume_path.unlink()  # killed between two renames, on a disk without hard links
+    again = start(tiny, manifest, tmp_path, keep_last=2, resume="auto")
+    assert again.folder == run.folder and again.images_seen == 6
+    assert list(run.folder.rglob("*.part")) == []
+
+
+def test_older_states_are_kept_where_there_are_no_hard_links(tiny, manifest, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "no hard links on this disk")
+
+    monkeypatch.setattr(checkpoints.os, "link", refuse)
+    run = start(tiny, manifest, tmp_path, keep_last=3, total_images=8, save_every_s=0.0)
+    train(run, progress=False)
+    seen = [checkpoints.load_torch_file(path)["images_seen"] for path in checkpoints.states_of(run.resume_path)]
+    assert seen == [8, 8, 6] and not list(run.folder.glob(".*.part"))
+
+
+class SmallDisk:
+    """A disk of its own at a folder, which can be full, read-only, or both not."""
+
+    def __init__(self, folder):
+        self.folder, self.ballast = folder, folder / "ballast"
+
+    def command(self, *args):
+        return subprocess.run([*args, str(self.folder)], capture_output=True).returncode == 0
+
+    def fill(self, full=True, left_bytes=0):
+        if not full:
+            self.ballast.unlink()
+            return
+        with open(self.ballast, "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+            while True:
+                file.write(bytes(4096))
+        os.truncate(self.ballast, self.ballast.stat().st_size - left_bytes)
+
+    def lock(self, locked=True):
+        assert self.command("mount", "-o", f"remount,{'ro' if locked else 'rw'}")
+
+
+@pytest.fixture()
+def disk(tmp_path):
+    """A tmpfs of 8 MB."""
+    found = SmallDisk(tmp_path / "disk")
+    found.folder.mkdir()
+    if not found.command("mount", "-t", "tmpfs", "-o", "size=8m", "s2f-test"):
+        pytest.skip("mounting a small disk needs root and the right to mount")
+    yield found
+    found.command("umount", "-l")
+
+
+class Trouble(Callback):
+    """Calls `act(True)` at image 8 and `act(False)` at image 16; moves a slider between; looks at what is there."""
+
+    def __init__(self, act):
+        self.act, self.seen = act, []
+
+    def on_step(self, run):
+        if run.images_seen == 8:
+            self.act(True)
+        if run.images_seen == 12:
+            run.live.set("lambda_l1", 50.0, "test")
+        if 8 < run.images_seen <= 16:
+            self.seen.append(states(run.folder))
+            assert list(run.folder.rglob("*.part")) == []
+        if run.images_seen == 16:
+            self.act(False)
+        if run.images_seen == 18:
+            self.controls = json.loads((run.folder / "controls.json").read_text())
+
+
+def states(folder):
+    return [checkpoints.load_torch_file(path)["images_seen"] for path in checkpoints.states_of(folder / "resume.pt")]
+
+
+def check_trouble(tiny, manifest, place, act, says, tmp_path):
+    """Between images 8 and 16 nothing can be written: said, nothing lost, and it goes on by itself."""
+    options = {"keep_last": 3, "save_every_s": 0.0, "keep_best": "ssim", "sample_every_images": 4} | {
+        k: v for k, v in LATER.items() if k != "keep_last"
+    }
+    run = start(tiny, manifest, place, **options)
+    trouble = Trouble(act)
+    assert train(run, callbacks=[trouble], progress=False) == "done"
+    assert trouble.seen == [[8, 6, 4]] * 4  # a save that fails moves no older state
+    assert states(run.folder) == [24, 24, 22]
+    events = read_log(run.folder)[1]
+    problems = [e["message"] for e in events if e["event"] == "problem"]
+    for images in (10, 12, 14, 16):
+        (said,) = [p for p in problems if p.startswith(f"could not save at image {images}: ")]
+        assert str(run.folder) in said and said.endswith("; training goes on"), said
+        assert says in said and "what was saved at image 8 is still there" in said, said
+    assert trouble.controls["lambda_l1"] == 50.0
+    best = max(
+        (e for e in events if e["event"] == "sample" and e["images"] not in (0, 12, 16)), key=lambda e: e["ssim"]
+    )
+    assert checkpoints.load_network(run.folder / "generator-best.safetensors")[1]["ssim"] == run.best >= best["ssim"]
+    whole = start(tiny, manifest, tmp_path / "whole", **options)
+    train(whole, callbacks=[Slide()], progress=False)
+    assert_equal(run.folder, whole.folder)
+
+
+class Slide(Callback):
+    def on_step(self, run):
+        if run.images_seen == 12:
+            run.live.set("lambda_l1", 50.0, "test")
+
+
+@pytest.mark.parametrize("left_bytes", [0, 65_536])  # not a byte, or enough for a part of the state
+def test_a_full_disk_in_the_middle_of_training_loses_nothing(tiny, manifest, tmp_path, disk, left_bytes):
+    def fill(on):
+        disk.fill(on, left_bytes)
+
+    check_trouble(tiny, manifest, disk.folder, fill, "delete what is not needed on that disk", tmp_path)
+
+
+def test_a_disk_that_becomes_read_only_loses_nothing(tiny, manifest, tmp_path, disk):
+    check_trouble(tiny, manifest, disk.folder, disk.lock, "may not be written to", tmp_path)
+
+
+def test_a_limit_of_a_files_size_loses_nothing(tiny, manifest, tmp_path):
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def limit(on):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]) if on else before)
+
+    try:
+        check_trouble(tiny, manifest, tmp_path / "runs", limit, "no space left in", tmp_path)
+    finally:
+        limit(False)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write into read-only folders")
+def test_a_folder_that_becomes_read_only_loses_nothing(tiny, manifest, tmp_path):
+    def lock(on):
+        for folder in (tmp_path / "runs").rglob("*/"):
+            folder.chmod(0o555 if on else 0o755)
+        for file in (tmp_path / "runs").rglob("*.*"):
+            file.chmod(0o444 if on and file.is_file() else 0o755)
+
+    check_trouble(tiny, manifest, tmp_path / "runs", lock, "may not be written to", tmp_path)
+
+
+def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later(tiny, manifest, tmp_path, disk):
+    run = start(tiny, manifest, disk.folder, save_every_s=1e9, **LATER)
+
+    class Fill(Callback):
+        def on_step(self, run):
+            if run.images_seen == 8:
+                run.save()
+            if run.images_seen == 20:
+                disk.fill()
+
+    with pytest.raises(NotSavedError, match="could not save at image 24, the last: no space left in .*"):
+        train(run, callbacks=[Fill()], progress=False)
+    assert states(run.folder) == [8]
+    disk.fill(False)
+    assert train(run, progress=False) == "done" and states(run.folder) == [24, 8]
+    whole = start(tiny, manifest, tmp_path / "whole", **LATER)
+    train(whole, progress=False)
+    assert_equal(run.folder, whole.folder)
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path / "runs")
+    away = tmp_path / "away"
+
+    class Unmount(Callback):
+        def on_step(self, run):
+            if run.images_seen == 8:
+                os.rename(run.folder, away)
+
+    with pytest.raises(NotSavedError, match="is gone: bring it back .in Colab, mount Drive again."):
+        train(run, callbacks=[Unmount()], progress=False)
+    os.rename(away, run.folder)
+    assert train(run, progress=False) == "done" and states(run.folder) == [24]
+
+
+def test_no_room_for_a_run_is_said_before_it_begins(tiny, manifest, disk):
+    disk.fill()
+    with pytest.raises(datasets.DataError, match="0 MB are free, but this run needs .* MB to be saved"):
+        start(tiny, manifest, disk.folder)
+    assert [p.name for p in disk.folder.iterdir()] == ["ballast"]
+
+
+def test_killed_at_random_moments_every_resume_is_bit_for_bit():
+    """Three kills of benchmarks/kill_resume.py, which knows twenty: in the middle of a save, and anywhere."""
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, root / "benchmarks" / "kill_resume.py", "--kills", "3", "--no-write", "--no-wandb"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert [kill["equal"] for kill in found["kills"]] == [True] * 3 and all(found["equal_at_the_end"].values())
+    assert found["kills"][0]["half_written"] and found["live_changes"] > 0 == found["live_changes_lost"]
+
+
+CELL = """
+import sys
+sys.path.insert(0, {root!r})
+from s2f_utils import config, datasets, runtime
+from s2f_utils.tracking import read_log
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+session = runtime.start("02", "demo", {folder!r})
+settings = config.resolve("pix2pix", "full", {settings!r})
+run = open_run(settings, datasets.read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
+print("begins at", run.images_seen, "of", run.total_images, "lambda_l1", run.live["lambda_l1"], flush=True)
+rows = [row["images"] for row in read_log(run.folder)[0]]
+print("rows", rows[:1], rows[-1:], flush=True)
+reason = train(run, progress=False)
+print("ended", reason, run.images_seen, flush=True)
+"""
+
+
+def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp_path):
+    """Interrupt, as by a notebook's button; then the kernel dies in the middle of training; then a third one."""
+    pytest.importorskip("ipykernel")
+    pytest.importorskip("jupyter_client")
+    from tests.test_widgets import Kernel
+
+    settings = dataclasses.asdict(tiny(total_images=10**6, save_every_s=0.5, log_every_images=2).config)
+    code = {"root": str(Path(__file__).resolve().parents[1]), "folder": str(tmp_path), "manifest": str(manifest.path)}
+    folder = tmp_path / "02" / "runs" / "0001-pix2pix"
+
+    def wait_for(condition):
+        deadline = time.monotonic() + 120
+        while not condition() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert condition()
+
+    def saved():
+        return (
+            checkpoints.load_torch_file(folder / "resume.pt")["images_seen"] if (folder / "resume.pt").exists() else 0
+        )
+
+    kernel = Kernel()
+    cell = kernel.start(CELL.format(**code, settings=settings))
+    assert "begins at 0" in kernel.wait_for("begins at", 120)
+    wait_for(lambda: saved() > 0)  # by time
+    path = folder / "controls.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"lambda_l1": 25.0}))
+    wait_for(lambda: any(e["event"] == "change" for e in read_log(folder)[1]))
+    kernel.manager.interrupt_kernel()
+    text, _ = kernel.finish(cell, 60)
+    assert f"ended interrupted {saved()}" in text and "KeyboardInterrupt" not in text
+    assert f"all is saved in {folder}. To go on, run the same command or cell again" in text
+    kernel.client.stop_channels()
+    kernel.manager.shutdown_kernel(now=True)
+
+    stopped_at = saved()
+    for _ in range(2):
+        kernel = Kernel()
+        kernel.start(CELL.format(**code, settings=settings))
+        text = kernel.wait_for("begins at", 120)
+        assert f"begins at {stopped_at} of 1000000 lambda_l1 25.0" in text
+        if "rows" not in text:
+            text = kernel.wait_for("rows")
+        assert f"rows [2] [{stopped_at}]" in text
+        wait_for(lambda at=stopped_at: saved() > at)
+        kernel.client.stop_channels()
+        kernel.manager.shutdown_kernel(now=True)  # without a chance to save
+        stopped_at = saved()
+    images = [row["images"] for row in read_log(folder)[0]]
+    assert images == sorted(set(images)) and images[-1] >= stopped_at

@@ -547,6 +547,64 @@ def enhance_speed_table(results: Path = RESULTS) -> str:
     return "\n\n".join(parts)
 
 
+def kills_table(results: Path = RESULTS) -> str:
+    """Killed trainings beside an undisturbed one, from kill_resume.json."""
+    found = _results(results, "kill_resume")
+    if not found:
+        return ""
+    kinds = {"saving": "while it was saved", "any": "at any moment", "opening": "while the run was opened"}
+    rows = []
+    for kind, words in kinds.items():
+        kills = [kill for kill in found["kills"] if kill["kind"] == kind]
+        lost = [kill["lost_images"] for kill in kills]
+        middle, equal = (sum(bool(kill[name]) for kill in kills) for name in ("half_written", "equal"))
+        rows.append([words, str(len(kills)), str(middle), f"{statistics.median(lost):g}, at most {max(lost)}"])
+        rows[-1].append(f"{equal} of {len(kills)}")
+    header = ["killed", "times", "a file was half written", "images trained anew", "resumed bit for bit"]
+    end = found["equal_at_the_end"]
+    return (
+        table(header, rows)
+        + f"\n\n{found['images']:,} images in the end, {found['live_changes']} live changes obeyed,"
+        + f" {found['live_changes_lost']} of them lost; saved every {found['settings']['save_every_s']:g} s, at"
+        + f" {found['images_of_a_second']:g} images a second. {found['states_compared']} states were compared."
+        + f" Equal at the end: {', '.join(name for name, same in end.items() if same)}"
+        + (f". Not equal: {', '.join(n for n, same in end.items() if not same)}." if not all(end.values()) else ".")
+    )
+
+
+def saving_table(results: Path = RESULTS) -> str:
+    """What a save costs, from saving_cost.json."""
+    found = _results(results, "saving_cost") or {}
+    rows = [
+        [
+            name,
+            f"{r['resume_mb']:,.0f} + {r['generators_mb']:,.0f} MB",
+            f"{r['on_disk_mb']:,.0f} MB",
+            f"{r['times_a_plain_write']:.1f}",
+            f"{r['steps_a_save_costs']:.1f}",
+            f"{100 * r['share_of_training']:.1f} %",
+        ]
+        for name, r in found.items()
+    ]
+    header = ["", "resume file + generators", "on disk", "times one plain write", "steps", "share of training"]
+    return table(header, rows) if rows else ""
+
+
+def float16_table(results: Path = RESULTS) -> str:
+    """float16 with gradient scaling beside float32, from float16_training.json."""
+    found = _results(results, "float16_training") or {}
+    rows = []
+    for method in (name for name, value in found.items() if isinstance(value, dict)):
+        half, whole = found[method]["float16"], found[method]["float32"]
+        losses = [n for n in whole["last_losses"] if n in ("loss_l1", "loss_cycle_photo", "loss_g", "loss_d")]
+        told = ", ".join(f"{n} {half['last_losses'][n]:.3f} ({whole['last_losses'][n]:.3f})" for n in losses)
+        skipped = f"{half['skipped_steps']} of {half['optimizer_steps']:,}, the last at {half['last_skip_at_step']}"
+        finite = "yes" if half["weights_finite"] and half["losses_finite"] else "no"
+        rows.append([method, skipped, f"{half['scale_at_the_end']:,.0f}", finite, told])
+    header = ["", "skipped steps", "scale at the end", "all finite", "losses at the end (float32's)"]
+    return table(header, rows) if rows else ""
+
+
 # file → marker → what stands there
 TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "README.md": {"bench": speed_table, "quality": quality_table},
@@ -571,6 +629,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "stylegan-speed": stylegan_speed_table,
     },
     "docs/enhance.md": {"restore": restore_table, "helps": helps_table, "enhance-speed": enhance_speed_table},
+    "docs/lost-work.md": {"kills": kills_table, "saving": saving_table, "float16": float16_table},
     "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
 }
 

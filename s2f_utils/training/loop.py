@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import signal
 import statistics
 import sys
@@ -23,9 +24,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from s2f_utils import images, viz
+from s2f_utils import checkpoints, images, viz
 from s2f_utils.augment import crop_and_flip
-from s2f_utils.checkpoints import save_generator
 from s2f_utils.datasets import PairedData, PhotoData, UnpairedData
 from s2f_utils.live import Change, LiveValues
 from s2f_utils.metrics import on_device
@@ -39,6 +39,10 @@ Step = Callable[[Any, Tensor, Tensor, LiveValues], dict[str, Tensor]]
 
 class TrainingDiverged(RuntimeError):
     """A loss became NaN or infinite, or ran away; the message names it and the last good checkpoint."""
+
+
+class NotSavedError(OSError):
+    """The state at a training's end could not be written; `strerror` says why, where, and what to do."""
 
 
 class Callback:
@@ -106,6 +110,12 @@ def train(
                 if run.config.on_divergence != "back" or not report.go_back(error):
                     raise
     report.tell("on_end", reason)
+    if reason == "interrupted":
+        tqdm.write(
+            f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}. To go"
+            " on, run the same command or cell again",
+            file=sys.stderr,
+        )
     return reason
 
 
@@ -116,7 +126,10 @@ def _steps(run: TrainingRun, step: Step, report: _Reporter, interrupted: threadi
     reason = "done"
     while run.images_seen < run.total_images:
         # Take up what widgets, callbacks or controls.json changed since the last step.
+        repeated = run.repeat_changes()
         for change in live.poll():
+            if change.name not in repeated:  # somebody moved it: what was to be repeated is no longer wanted
+                run.planned = [planned for planned in run.planned if planned.name != change.name]
             run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
             report.tell("on_change", change)
         if problem := live.take_problem():
@@ -163,9 +176,9 @@ def _steps(run: TrainingRun, step: Step, report: _Reporter, interrupted: threadi
             reason = "chunk"
             break
 
-    if reason == "chunk":
-        report.log(run.lr_factor())
-    else:
+    if reason != "done":
+        report.log(run.lr_factor(), partial=True)
+    if reason != "chunk":
         for command in ("pause", "stop"):
             live.set(command, False, "loop")
             live.done(command)
@@ -239,8 +252,6 @@ class _Reporter:
             mininterval=1.0 if sys.stderr.isatty() else 10.0,
             dynamic_ncols=True,
         )
-        self.sums: dict[str, Tensor] = {}
-        self.nums: dict[str, int] = {}  # images of each loss: one of weight 0 may be left out
         self.recent: dict[str, deque[float]] = {}  # the last rows' means, by loss
         self.clock = time.monotonic()
         self.row_start = (self.clock, run.images_seen)
@@ -270,42 +281,55 @@ class _Reporter:
         self.clock = now
 
     def step(self, losses: dict[str, Tensor], num: int) -> None:
+        sums, nums = self.run.sums, self.run.nums
         for name, value in losses.items():
-            self.sums[name] = self.sums[name] + value * num if name in self.sums else value * num
-            self.nums[name] = self.nums.get(name, 0) + num
+            sums[name] = sums[name] + value * num if name in sums else value * num
+            nums[name] = nums.get(name, 0) + num
         now = time.monotonic()
         self.run.seconds += now - self.clock
         self.clock = now
         self.bar.update(num)
 
-    def log(self, factor: float) -> None:
-        """Read the mean losses back, stop if one is not finite, write the row."""
+    def means(self, remember: bool) -> dict[str, float]:
+        """The mean losses since the last row, read back; stop if one is not finite or has run away."""
         run = self.run
-        if not self.sums:
-            return
-        sums = torch.stack([total.to(run.model.precision.device) for total in self.sums.values()]).tolist()
-        means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
-        if broken := [problem for name, value in means.items() if (problem := self._problem(name, value))]:
+        if not run.sums:
+            return {}
+        sums = torch.stack([total.to(run.model.precision.device) for total in run.sums.values()]).tolist()
+        means = {name: total / run.nums[name] for name, total in zip(run.sums, sums, strict=True)}
+        if broken := [problem for name, value in means.items() if (problem := self._problem(name, value, remember))]:
+            run.sums, run.nums = {}, {}  # with another learning rate the same session may go on
             raise self._diverged(broken)
+        return means
+
+    def log(self, factor: float, *, partial: bool = False) -> None:
+        """Write the row of mean losses. One of part of an interval stands for the time being: when training goes on,
+        the whole interval's row takes its place.
+        """
+        run, means = self.run, self.means(remember=not partial)
+        if not means:
+            return
         now = time.monotonic()
         elapsed, seen = now - self.row_start[0], run.images_seen - self.row_start[1]
         run.images_per_second = seen / elapsed if elapsed > 0 else 0.0
         rates = {name: run.live[name] * factor for name in run.model.optimizers}
         row = {"images": run.images_seen, "epoch": run.epoch(), **means, **rates}
         row |= {"images_per_second": round(run.images_per_second, 3), "seconds": round(run.seconds, 2)}
-        run.log.row(row)
+        run.log.row(row | {"partial": True} if partial else row)
         self.bar.set_postfix({name: f"{value:.3f}" for name, value in means.items()}, refresh=False)
-        self.sums, self.nums, self.row_start = {}, {}, (now, run.images_seen)
+        if not partial:
+            run.sums, run.nums, self.row_start = {}, {}, (now, run.images_seen)
         self.tell("on_log", row)
 
-    def _problem(self, name: str, value: float) -> str:
-        """What is wrong with the mean of a loss, if anything; it is remembered."""
+    def _problem(self, name: str, value: float, remember: bool) -> str:
+        """What is wrong with the mean of a loss, if anything."""
         if not math.isfinite(value):
             return f"{name} became NaN or infinite"
         recent = self.recent.setdefault(name, deque(maxlen=REMEMBERED))
         if len(recent) >= 5 and value > RUNAWAY * max(1.0, statistics.median(recent)):
             return f"{name} ran away to {value:.3g}, from {statistics.median(recent):.3g}"
-        recent.append(value)
+        if remember:
+            recent.append(value)
         return ""
 
     def go_back(self, error: TrainingDiverged) -> bool:
@@ -315,7 +339,7 @@ class _Reporter:
             run.log.problem(f"went back {run.setbacks} times already, which did not help")
             return False
         rates = run.go_back()
-        self.sums, self.nums, self.recent = {}, {}, {}
+        self.recent = {}
         self.clock = time.monotonic()
         self.row_start = (self.clock, run.images_seen)
         self.bar.reset(run.total_images)
@@ -364,15 +388,18 @@ class _Reporter:
         images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
         run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
         if run.images_seen and run.scores.get(run.config.keep_best, -math.inf) > run.best:
-            run.best = run.scores[run.config.keep_best]
-            self.attempt("keep the best generator", run.keep_best)
+            score = run.scores[run.config.keep_best]
+            self.attempt("keep the best generator", lambda: run.keep_best(score))
         self.clock = time.monotonic()
         self.tell("on_sample", path)
 
     def save(self, factor: float, *, must_work: bool = False) -> None:
         """Write the resume file; a full disk on the way is reported and training goes on, at the end it is raised."""
         run = self.run
-        self.log(factor)
+        if must_work and run.images_seen >= run.total_images:
+            self.log(factor)
+        else:
+            self.means(remember=False)  # a state that has diverged is not worth keeping
         run.last_save = time.monotonic()
         try:
             if must_work:
@@ -381,6 +408,11 @@ class _Reporter:
                 return
         except FloatingPointError as error:
             raise self._diverged([str(error)]) from None
+        except OSError as error:
+            text = f"could not save at image {run.images_seen}, the last: {checkpoints.what_to_do(error, run.folder)};"
+            text += f" {self._last_saved()}. In a notebook call train(run) then: it saves what this session holds"
+            run.log.event("problem", message=text)
+            raise NotSavedError(error.errno, text) from error
         run.log.event("save", images=run.images_seen)
         self.clock = time.monotonic()
         self.tell("on_save", run.resume_path)
@@ -391,14 +423,22 @@ class _Reporter:
         for direction, net in run.generators.items():
             name = "generator" if direction == run.config.direction else f"generator-{direction}"
             path = run.folder / "snapshots" / f"{name}-{run.images_seen:08d}.safetensors"
-            save_generator(path, net, run.meta(direction))
+            checkpoints.save_generator(path, net, run.meta(direction))
 
     def attempt(self, what: str, action: Callable[[], Any]) -> bool:
         """Do something that writes; where that fails (a full disk), say so and go on. Returns whether it worked."""
         try:
+            os.stat(self.run.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
             action()
         except OSError as error:
-            reason = error.strerror or str(error)
-            self.run.log.problem(f"could not {what} at image {self.run.images_seen}: {reason}; training goes on")
+            why = checkpoints.what_to_do(error, self.run.folder)
+            saved = f"; {self._last_saved()}" if what == "save" else ""
+            self.run.log.problem(f"could not {what} at image {self.run.images_seen}: {why}{saved}; training goes on")
             return False
         return True
+
+    def _last_saved(self) -> str:
+        """What a resume would take up."""
+        if not checkpoints.states_of(self.run.resume_path):
+            return "nothing was saved yet"
+        return f"what was saved at image {self.run.saved_at} is still there"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import shutil
 import statistics
 import time
@@ -26,6 +27,7 @@ from s2f_utils.inference import generator_file
 from s2f_utils.live import LiveValues, Range
 from s2f_utils.tracking import RunLog
 from s2f_utils.tracking_wandb import WandbTracker
+from s2f_utils.training import interrupted
 from s2f_utils.training.cgan import CGAN
 from s2f_utils.training.cyclegan import CycleGAN
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
@@ -86,6 +88,7 @@ class TrainingRun:
     total_images: int
     ema: dict[str, checkpoints.EMA] = field(default_factory=dict)  # by direction; empty: no averages
     images_seen: int = 0
+    saved_at: int = 0  # images seen by the newest state in the folder
     seconds: float = 0.0
     last_save: float = field(default_factory=time.monotonic)
     images_per_second: float = 0.0
@@ -95,6 +98,10 @@ class TrainingRun:
     affine: PairedAffine | None = None
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
     trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
+    planned: list[interrupted.Planned] = field(default_factory=list)  # live changes that a resumed run makes again
+    # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
+    sums: dict[str, torch.Tensor] = field(default_factory=dict)
+    nums: dict[str, int] = field(default_factory=dict)
 
     @property
     def to_photo(self) -> bool:
@@ -159,6 +166,8 @@ class TrainingRun:
             "rng": runtime.rng_state(),
             "best": self.best,
             "setbacks": self.setbacks,
+            "sums": dict(self.sums),
+            "nums": dict(self.nums),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -191,19 +200,35 @@ class TrainingRun:
             ema.net.load_state_dict(state["ema"][direction])
         self.model.load_state_dict(state["model"])
         self.live.load_state_dict(state["live"])
-        self.images_seen = state["images_seen"]
+        self.images_seen = self.saved_at = state["images_seen"]
         self.seconds = state["seconds"]
         self.best, self.setbacks = state.get("best", -math.inf), state.get("setbacks", 0)
+        self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
+        self.nums = dict(state.get("nums", {}))
         runtime.set_rng_state(state["rng"])
 
     def go_back(self) -> dict[str, float]:
         """Take up the last good state, but with half the learning rates, which are returned; counted in `setbacks`."""
         setbacks = self.setbacks + 1
         self.load_state_dict(checkpoints.load_torch_file(self.resume_path))
-        self.setbacks = setbacks
+        self.setbacks, self.planned = setbacks, []
         for name in self.model.optimizers:
             self.live.set(name, max(self.live.ranges[name].low, self.live[name] / 2), "setback")
+        self.live.write_controls()
         return {name: self.live[name] for name in self.model.optimizers}
+
+    def repeat_changes(self) -> set[str]:
+        """Make the planned live changes that are due again; their names."""
+        due = interrupted.due(self.planned, self.images_seen)
+        self.planned = [change for change in self.planned if change.images > self.images_seen]
+        for change in due.values():
+            try:
+                self.live.set(change.name, change.new, change.source)
+            except ValueError as error:  # another version's range
+                self.log.problem(f"a live change before the interruption is not made again: {error}")
+        if due:
+            self.live.write_controls()
+        return set(due)
 
     def epoch(self) -> float:
         """How many passes over the training pairs have been made, as a fraction."""
@@ -218,13 +243,14 @@ class TrainingRun:
         """Write the resume file and the generator, each complete or not at all.
 
         Raises FloatingPointError, and writes nothing, when weights are NaN: the last good state is worth keeping.
+        Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
+        os.stat(self.folder)
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
             raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")
-        if self.config.keep_last > 1:
-            checkpoints.keep_older(self.resume_path, self.config.keep_last - 1)
-        checkpoints.save_resume(self.resume_path, self.state_dict())
+        checkpoints.save_resume(self.resume_path, self.state_dict(), self.config.keep_last - 1)
+        self.saved_at = self.images_seen
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             checkpoints.save_generator(self.folder / name, net, self.meta(direction))
@@ -232,12 +258,13 @@ class TrainingRun:
             checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method})
         return self.resume_path
 
-    def keep_best(self) -> None:
-        """Write the generators as the best so far."""
+    def keep_best(self, score: float) -> None:
+        """Write the generators as the best so far, with this score of their sheet."""
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             path = self.folder / name.replace(".safetensors", "-best.safetensors")
-            checkpoints.save_generator(path, net, self.meta(direction) | {self.config.keep_best: self.best})
+            checkpoints.save_generator(path, net, self.meta(direction) | {self.config.keep_best: score})
+        self.best = score
 
 
 def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
@@ -304,7 +331,7 @@ def open_run(
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
     remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
-    _check_space(Path(runs), model)
+    _check_space(folder or Path(runs), model, config, is_new)
     if is_new:
         folder = runtime.new_run_folder(runs, name or method)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json")
@@ -322,7 +349,10 @@ def open_run(
             temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
     else:
         run.load_state_dict(state)
-        run.log.event("resume", images=run.images_seen)
+        run.planned = interrupted.take_up(live, folder / "controls.json", folder, run.images_seen)
+        changes = [dataclasses.asdict(change) for change in run.planned]
+        run.log.event("resume", images=run.images_seen, **{"changes": changes} if changes else {})
+        interrupted.remove_leftovers(folder)
     live.write_controls()
     for remark in remarks:
         run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
@@ -366,11 +396,12 @@ def _images_in_time(method: str, config: TrainConfig, precision: runtime.Precisi
     return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
 
 
-def _check_space(runs: Path, model: Any) -> None:
+def _check_space(folder: Path, model: Any, config: TrainConfig, is_new: bool) -> None:
     """A run that could not be saved is refused before it begins."""
-    place = next(p for p in (runs.absolute(), *runs.absolute().parents) if p.is_dir())
+    place = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.is_dir())
     weights = sum(p.numel() for net in model.nets.values() for p in net.parameters())
-    need = 4 * weights * 2 * (3 + 1 + 1)  # old and new file of: weights and Adam's two moments, average, generator
+    states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
+    need = 4 * weights * (states * (3 + 1) + 2)  # weights and Adam's two moments, average; generator, old and new
     free = shutil.disk_usage(place).free
     if free < need:
         raise DataError(
@@ -457,7 +488,7 @@ def _find_resume(
         fits = same and state["images_seen"] < end and begins_alike(folder, begins)
         return (folder, state) if fits else (None, {})
     folder = Path(resume)
-    if not (folder / "resume.pt").is_file():
+    if not checkpoints.states_of(folder / "resume.pt"):
         raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
     if begins and not begins_alike(folder, begins):
         raise checkpoints.CheckpointError(
