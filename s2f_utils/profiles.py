@@ -116,7 +116,6 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
             "num_mlp": 1,
             "narrow": 0.25,
             "channel_multiplier": 1.0,
-            "residual": True,  # a small network does better so
             "disc_width": 128,
             "disc_multiplier": 0.5,
             "perceptual": "discriminator",
