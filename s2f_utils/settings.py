@@ -258,7 +258,7 @@ class RestoreConfig(TrainConfig):
     num_mlp: int = 8  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
     narrow: float = 1.0  # share of the published width
     channel_multiplier: float = 2.0  # channels from 64 px on; the published files have 2, the published training 1
-    residual: bool = False  # what is painted is added to the damaged face: better for small networks, not published
+    residual: bool = False  # what is painted is added to the damaged face; not published, for a network that can paint
     discriminator: str = "stylegan2"  # or patchgan, which judges patches of 34 px and learns from far fewer photos
     disc_width: int = 512  # most channels of a layer of the discriminator
     disc_multiplier: float = 1.0  # and StyleGAN2's channels from 64 px on
