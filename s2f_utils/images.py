@@ -57,6 +57,11 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
+def rgb_of(picture: Image.Image) -> np.ndarray:
+    """An opened picture as it is meant to be seen, as `load_rgb` reads files: uint8 (H, W, 3)."""
+    return np.array(_to_rgb(ImageOps.exif_transpose(picture)), dtype=np.uint8)
+
+
 def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
     """Read a picture file as it is meant to be seen: EXIF rotation obeyed, any mode turned into RGB.
 

@@ -299,11 +299,14 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     """The file of these weights, downloaded into the cache if it is not on this machine.
 
     The terms are printed before a download. Raises WeightsError when no address delivers it, saying where to put the
-    file by hand; for five minutes after that it is raised again without another try.
+    file by hand; for five minutes after that it is raised again without another try; and at once where S2F_OFFLINE
+    is set, which forbids downloads.
     """
     found = find(name)
     if found:
         return found
+    if os.environ.get("S2F_OFFLINE"):
+        raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
     from tqdm.auto import tqdm
 
     entry = entry_of(name)

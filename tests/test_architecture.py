@@ -72,6 +72,7 @@ ALLOWED = {
     "restorers": {"checkpoints", "images", "models", "runtime", "weights"},
     "enhance": {"faces", "images", "restorers"},
     "enhance_widgets": {"drawing_widgets", "enhance", "images", "restorers"},
+    "app_uploads": {"images", "masks"},
     "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},
     "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},
     "cli_plot": {"images", "tracking", "viz"},
