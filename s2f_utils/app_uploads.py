@@ -56,7 +56,7 @@ class UploadError(ValueError):
 
 
 def format_of(content: bytes) -> str:
-    """ "PNG", "JPEG", "WEBP", "BMP" or "TIFF", by the first bytes. Raises UploadError (415, or 422 where it is empty)."""
+    """ "PNG", "JPEG", "WEBP", "BMP" or "TIFF", by the first bytes. Raises UploadError (415; 422 for no bytes)."""
     if not content:
         raise UploadError(422, "the file is empty: choose a picture")
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":

@@ -197,17 +197,30 @@ def save(
     if file_format == "JPEG":
         options = {"quality": 95, "subsampling": 0}
     elif file_format == "PNG":
-        info = PngImagePlugin.PngInfo()
-        if generated:
-            info.add_text("Description", GENERATED_NOTE)
-        if content is not None:
-            info.add_text(CONTENT_KEY, ",".join(map(str, content)))
-        for key, text in (notes or {}).items():
-            info.add_text(f"{NOTE_PREFIX}{key}", text)
-        options = {"pnginfo": info, "compress_level": 4}
+        options = {"pnginfo": _png_info(generated, content, notes), "compress_level": 4}
     with atomic_path(path) as temporary:
         Image.fromarray(image).save(temporary, format=file_format, **options)
     return path
+
+
+def _png_info(
+    generated: bool, content: tuple[int, int, int, int] | None, notes: Mapping[str, str] | None
+) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    if generated:
+        info.add_text("Description", GENERATED_NOTE)
+    if content is not None:
+        info.add_text(CONTENT_KEY, ",".join(map(str, content)))
+    for key, text in (notes or {}).items():
+        info.add_text(f"{NOTE_PREFIX}{key}", text)
+    return info
+
+
+def png_of(image: np.ndarray, *, generated: bool = False, notes: Mapping[str, str] | None = None) -> bytes:
+    """The content of the PNG that `save` writes: uint8, (H, W, 3) or (H, W) → bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", pnginfo=_png_info(generated, None, notes), compress_level=4)
+    return buffer.getvalue()
 
 
 def paper_colour(image: np.ndarray) -> tuple[int, int, int]:

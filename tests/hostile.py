@@ -12,6 +12,7 @@ from PIL import Image, PngImagePlugin
 
 from s2f_utils import drawings
 
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"><image href="file:///etc/passwd"/></svg>'
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
 
@@ -147,8 +148,8 @@ BAD = {
     "zeros": (415, lambda: b"\0" * 5000),
     "text named .png": (415, lambda: b"just words, no picture\n" * 20),
     "HTML": (415, lambda: b"<!doctype html><script>alert(1)</script>"),
-    "SVG": (415, lambda: b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"><image href="file:///etc/passwd"/></svg>'),
-    "SVG behind XML": (415, lambda: b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><svg>&x;</svg>'),
+    "SVG": (415, lambda: SVG),
+    "SVG behind XML": (415, lambda: b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///x">]>' + SVG),
     "GIF": (415, lambda: saved(drawing(), "GIF")),
     "animated GIF": (415, lambda: animated("GIF")),
     "animated WebP": (422, lambda: animated("WEBP")),
@@ -197,4 +198,7 @@ BAD = {
     "100 MB": (413, lambda: GOOD["PNG"]() + b"\0" * 100_000_000),
     "a little over the limit": (413, lambda: GOOD["JPEG"]() + b"\0" * 20_000_000),
 }  # fmt: skip
-NAMES = ("../../etc/passwd", "..\\..\\windows\\win.ini", "/etc/passwd", "a" * 5000 + ".png", "x\0y.png", "p.php", "ü 🙂.png", "CON", "|id;.png")  # fmt: skip
+NAMES = (
+    "../../etc/passwd", "..\\..\\windows\\win.ini", "/etc/passwd", "a" * 5000 + ".png", "x\0y.png", "p.php", "ü 🙂.png",
+    "CON", "|id;.png",
+)  # fmt: skip

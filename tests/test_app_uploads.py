@@ -74,7 +74,8 @@ def test_large_pictures_become_smaller_and_keep_their_shape():
     exif[0x0112] = 8
     for content in (
         hostile.saved(large, "JPEG"), hostile.saved(large, "PNG"), hostile.saved(large.convert("P"), "PNG"),
-        hostile.saved(large.convert("RGBA"), "WEBP"), hostile.saved(large.convert("CMYK"), "TIFF", compression="tiff_lzw"),
+        hostile.saved(large.convert("RGBA"), "WEBP"),
+        hostile.saved(large.convert("CMYK"), "TIFF", compression="tiff_lzw"),
         hostile.saved(large.rotate(-90, expand=True), "PNG", exif=exif),
     ):  # fmt: skip
         picture = read_picture(content)
