@@ -2,6 +2,7 @@
 #
 #   S2F_VENV   folder of the virtual environment (default .venv; relative to the clone, or absolute)
 #   PYTHON     interpreter to make it with: 3.11, 3.12 or 3.13 (default: the first of them that is found)
+#   APP_FLAGS  for `make app`, such as --port 5001 or --host 0.0.0.0
 #   LAB_FLAGS  for `make lab`, such as --no-browser, or --allow-root in a container
 
 S2F_VENV       ?= .venv
@@ -12,6 +13,7 @@ DEMO_DATA      ?= data/synthetic-demo-$(shell cat s2f_utils/synthetic*.py | cksu
 NOTEBOOKS_OUT  ?= runs/notebooks
 WORKERS        ?= 2
 LAB_FLAGS      ?=
+APP_FLAGS      ?=
 
 # Windows' Python, under Git Bash, has Scripts instead of bin.
 BIN       := $(S2F_VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -22,7 +24,7 @@ PY        := "$(BIN)/python"
 export WANDB_MODE ?= offline
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lab notebooks badges tables bench test-colab setup-colab clean
+.PHONY: help setup demo test check app lab notebooks badges tables bench test-colab setup-colab clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -56,6 +58,9 @@ check: setup ## ruff and pytest, without the notebooks
 	$(PY) -m ruff format --check . || status=1; \
 	$(PY) -m pytest tests || status=1; \
 	exit $$status
+
+app: setup ## the web app on http://localhost:5000; APP_FLAGS, such as --port 5001
+	@"$(BIN)/s2f" app $(APP_FLAGS)
 
 lab: setup ## JupyterLab on the notebooks
 	@"$(BIN)/jupyter-lab" --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(LAB_FLAGS)

@@ -26,16 +26,8 @@ FORM_BYTES = 100_000  # of a form around its file
 DROPPED_BYTES = 150_000_000  # of a body that is too large are read on, so that the answer arrives
 OUR_PATHS = ("/api/", "/app/", "/health", "/docs", "/openapi.json")
 # Of the framework's own: the page, its scripts and styles. Neither files nor uploads, neither queues nor settings.
-OPEN_PATHS = (
-    "/",
-    "/config",
-    "/theme.css",
-    "/favicon.ico",
-    "/manifest.json",
-    "/robots.txt",
-    "/gradio_api/startup-events",
-)
-OPEN_BELOW = ("/assets/", "/static/", "/svelte/", "/gradio_api/heartbeat/")
+OPEN_PATHS = ("/", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
+OPEN_BELOW = ("/assets/", "/static/")
 HEADERS = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'"
     " 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'"

@@ -151,8 +151,7 @@ class Visits:
     async def _do(self, visit: Visit, content: dict[str, Any]) -> str:
         """Obey in the model's thread; what went wrong, in a sentence."""
         try:
-            name = str(content.get("name", "")) if content["kind"] == "model" else visit.pad.model.name
-            choice = self.engine.catalogue.choose(name)
+            choice = self.engine.catalogue.choose(_model_of(visit.pad, content))
             visit.pad.choices = self._choices()
             async with self.engine.admitted():
                 await self.engine.call(choice, self._work(visit, choice, content))
@@ -208,6 +207,15 @@ class Visits:
                     del self._visits[name]
             else:
                 break  # the others were used later
+
+
+def _model_of(pad: VisitPad, content: dict[str, Any]) -> str:
+    """The model that a message needs: the pad's own, the one that is chosen, or that of the version to go back to."""
+    if content["kind"] == "model":
+        return str(content.get("name", ""))
+    if content["kind"] == "back" and content.get("number") in range(len(pad.versions)):
+        return pad.versions[content["number"]].settings["model"]
+    return pad.model.name
 
 
 def _checked(content: dict[str, Any]) -> dict[str, Any]:

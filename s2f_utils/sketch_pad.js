@@ -497,4 +497,5 @@ function render({ model, el }) {
   if (model.get("answered") > 0) ask("hello");
   return () => { for (const [name, act] of [["state", drawState], ["face", drawFace], ["loaded", load]]) model.off(`change:${name}`, act); };
 }
+export { make };
 export default { render };

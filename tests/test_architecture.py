@@ -82,14 +82,21 @@ ALLOWED = {
         "pad_models", "restorers",
     },
     "app_gate": {"app_uploads"},
+    "app_visits": {
+        "app_engine", "app_lanes", "app_models", "app_uploads", "drawing_widgets", "pad_models", "sketch_pad",
+        "sketch_pad_widget",
+    },
+    "app_page": {"app_engine", "app_visits", "drawings", "images", "masks", "synthetic"},
+    "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "weights"},
+    "cli_app": {"app"},
     "app_api": {"app_engine", "app_gate", "app_lanes", "app_models", "app_uploads", "drawings", "images"},
     "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},
     "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},
     "cli_plot": {"images", "tracking", "viz"},
     "cli": {
-        "candidates", "cli_enhance", "cli_faces", "cli_plot", "config", "datasets", "domain", "drawings", "evaluation",
-        "faces", "images",
-        "inference", "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
+        "candidates", "cli_app", "cli_enhance", "cli_faces", "cli_plot", "config", "datasets", "domain", "drawings",
+        "evaluation", "faces", "images", "inference", "leaderboard", "metrics", "report", "runtime", "training",
+        "translate", "weights",
     },
 }  # fmt: skip
 DATA_PREP_MAY = {
