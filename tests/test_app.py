@@ -316,14 +316,8 @@ def test_fuzzed_by_its_own_description(client, made):
     for operation in schema.get_all_operations():
         one = operation.ok()
 
-        @settings(
-            max_examples=25,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],
-            database=None,
-        )
-        @given(case=one.as_strategy())
+        @hypothesis.settings(phases=[hypothesis.Phase.generate], **few)
+        @hypothesis.given(case=one.as_strategy())
         def fuzz(case):
             answer = case.call()
             tried.append(answer.status_code)
