@@ -27,9 +27,9 @@ from s2f_utils.drawing_widgets import picture_uri  # noqa: E402
 from tests import hostile  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
-SECRETS = {
-    "/etc/passwd": b"root:", str(ROOT / "pyproject.toml"): b"sketch-to-face",
-    str(weights.shipped("faces-64")): b"stylegan2", str(ROOT / "s2f_utils" / "app.py"): b"start_in_notebook",
+SECRETS = {  # {file: words that are in it and on no page of ours}
+    "/etc/passwd": b"root:", str(ROOT / "pyproject.toml"): b"[build-system]",
+    str(weights.shipped("faces-64")): b"__metadata__",
 }  # fmt: skip
 
 
