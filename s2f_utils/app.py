@@ -19,6 +19,7 @@ from s2f_utils.app_models import Catalogue
 
 PORT = 5000
 SHUTDOWN_S = 20
+MOST_CONNECTIONS = 512  # more get 503 at once
 MISSING = "the web app needs further packages: pip install 'sketch-to-face[app]', or gradio"
 QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -38,15 +39,18 @@ def create(
     limits: Limits | None = None,
     downloads: bool = True,
     notice: str = "",
+    offline: bool = True,
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
     runs: the folder of run folders whose models are offered, or None. downloads: whether a visitor may have official
-    models downloaded. notice: a sentence that stays in sight, beside the note that faces are guesses. Nothing else is
-    downloaded from now on (S2F_OFFLINE). Raises ValueError where a package is missing.
+    models downloaded. notice: a sentence that stays in sight, beside the note that faces are guesses. offline: nothing
+    else is downloaded from now on in this process (S2F_OFFLINE), not even the face detector. Raises ValueError where a
+    package is missing.
     """
     os.environ.update(QUIET)
-    os.environ.setdefault("S2F_OFFLINE", "1")
+    if offline:
+        os.environ.setdefault("S2F_OFFLINE", "1")
     check_installed()
     engine = Engine(Catalogue(runs), limits or Limits(), device)
     app = app_api.create_api(engine, downloads=downloads, more=lambda made: app_page.add_routes(made, engine))
@@ -59,7 +63,8 @@ def server_of(app: Any, host: str, port: int) -> Any:
     """A uvicorn server that finishes what is being done, for up to 20 seconds, before it ends."""
     import uvicorn
 
-    settings = {"timeout_graceful_shutdown": SHUTDOWN_S, "server_header": False, "access_log": False}
+    settings: dict[str, Any] = {"timeout_graceful_shutdown": SHUTDOWN_S, "limit_concurrency": MOST_CONNECTIONS}
+    settings |= {"server_header": False, "access_log": False, "timeout_keep_alive": 30}
     return uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", **settings))
 
 
@@ -160,7 +165,7 @@ def start_in_notebook(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = create(runs=runs, device=device, notice=app_page.IN_COLAB if in_colab else "")
+    app = create(runs=runs, device=device, notice=app_page.IN_COLAB if in_colab else "", offline=False)
     running = Running(server_of(app, "127.0.0.1", port), port)
     running.wait()
     if show and in_colab:

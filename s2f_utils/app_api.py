@@ -14,7 +14,7 @@ from s2f_utils.app_engine import ALIGN, Answer, Ask, AskError, Engine
 from s2f_utils.app_gate import Gate, Rates
 from s2f_utils.app_lanes import Busy
 from s2f_utils.app_models import WAYS, Choice, ModelError
-from s2f_utils.app_uploads import MOST_BYTES, UploadError, too_large
+from s2f_utils.app_uploads import MOST_BYTES, UploadError
 from s2f_utils.drawings import CLEAN
 
 FIELD_BYTES = 2000  # the longest value of a form's field
@@ -42,8 +42,9 @@ ANYTHING = {"application/json": {"schema": {"type": "object"}}}
 TRUTH = {"true": True, "1": True, "on": True, "false": False, "0": False, "": False}
 REASONS = {
     400: "no form", 403: "from another website's page", 404: "unknown model", 406: "neither PNG nor JSON is wanted",
-    409: "the model is not on this machine", 413: "too large", 415: "no format that is taken",
-    422: "damaged, no picture, or a value out of range", 429: "too many requests", 503: "took too long",
+    408: "the upload took too long", 409: "the model is not on this machine", 413: "too large",
+    415: "no format that is taken", 422: "damaged, no picture, or a value out of range", 429: "too many requests",
+    503: "took too long",
 }  # fmt: skip
 
 
@@ -130,10 +131,10 @@ async def read_form(request: Any, known: tuple[str, ...], *, with_file: bool) ->
         )
         form = await parser.parse()
     except (MultiPartException, KeyError, ValueError, AssertionError) as error:
-        raise _over(request) or AskError(400, f"no form that can be read: {error or 'it is cut off'}") from None
+        raise body_problem(request) or AskError(400, f"no form that can be read: {error or 'it is cut off'}") from None
     async with _closing(form):
-        if (over := _over(request)) is not None:
-            raise over
+        if (problem := body_problem(request)) is not None:
+            raise problem
         fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
         files = [(name, value) for name, value in form.multi_items() if not isinstance(value, str)]
         if unknown := sorted({*fields, *(name for name, _ in files)} - {*known, "file"}):
@@ -145,9 +146,10 @@ async def read_form(request: Any, known: tuple[str, ...], *, with_file: bool) ->
         return await files[0][1].read(), fields
 
 
-def _over(request: Any) -> UploadError | None:
+def body_problem(request: Any) -> AskError | None:
+    """What the gate found wrong with a body while it was read."""
     body = request.scope.get("state", {}).get("body")
-    return too_large(body.num_bytes) if body is not None and body.is_over else None
+    return AskError(*body.problem) if body is not None and body.problem else None
 
 
 @asynccontextmanager
@@ -251,7 +253,7 @@ def _add_translate(app: Any, engine: Engine) -> None:
 
     @app.post(
         "/api/translate", openapi_extra={"requestBody": body}, response_class=Response, tags=["translate"],
-        responses={200: good, **_responses(400, 403, 404, 406, 409, 413, 415, 422, 429, 503)},
+        responses={200: good, **_responses(400, 403, 404, 406, 408, 409, 413, 415, 422, 429, 503)},
     )  # fmt: skip
     async def translate(request: Request) -> Response:
         """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all answers (Accept)."""
@@ -301,7 +303,7 @@ def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
 
     @app.post(
         "/api/models/download", openapi_extra={"requestBody": body}, response_class=JSONResponse, tags=["models"],
-        status_code=202, responses={202: begun, **_responses(400, 403, 404, 413, 422, 429)},
+        status_code=202, responses={202: begun, **_responses(400, 403, 404, 408, 413, 422, 429)},
     )  # fmt: skip
     async def download(request: Request) -> JSONResponse:
         """Download an official model, when a person has seen its size and terms and agrees."""

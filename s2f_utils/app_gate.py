@@ -6,6 +6,7 @@ its page needs, so that no route to a file is left.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -23,6 +24,8 @@ Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[
 
 LOGGER = logging.getLogger("s2f_utils.app")
 FORM_BYTES = 100_000  # of a form around its file
+MOST_TOGETHER = 400_000_000  # bytes of all bodies that are in memory at once
+BODY_S = 60.0  # a body has to be there in this time
 DROPPED_BYTES = 150_000_000  # of a body that is too large are read on, so that the answer arrives
 OUR_PATHS = ("/api/", "/app/", "/health", "/docs", "/openapi.json")
 # Of the framework's own: the page, its scripts and styles. Neither files nor uploads, neither queues nor settings.
@@ -64,6 +67,7 @@ class Gate:
 
     def __init__(self, app: Any, rates: Rates, methods: dict[str, set[str]]) -> None:
         self.app, self.rates, self.methods = app, rates, methods
+        self.reserved = 0  # bytes of the bodies that are being read or worked on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -73,19 +77,26 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        told = _Told(scope, send)
+        told, room = _Told(scope, send), 0
         try:
             refusal = self._refused(scope)
-            if refusal is None and (length := _length(scope)) is not None and length > MOST_BYTES + FORM_BYTES:
-                await _drop(receive, DROPPED_BYTES)
-                refusal = (413, str(too_large(length)), {})
+            if refusal is None and scope["method"] == "POST":
+                length = _length(scope)
+                room = MOST_BYTES + FORM_BYTES if length is None else length
+                if room > MOST_BYTES + FORM_BYTES:
+                    room, _ = 0, await _drop(receive, DROPPED_BYTES)
+                    refusal = (413, str(too_large(length)), {})
+                elif self.reserved + room > MOST_TOGETHER:
+                    room, refusal = 0, (429, "too much is being uploaded: try again in a moment", {"retry-after": "2"})
             if refusal is not None:
                 await _answer(told.send, *refusal)
                 return
+            self.reserved += room
             body = _Body(receive)
             scope.setdefault("state", {})["body"] = body
             await self.app(scope, body.receive, told.send)
         finally:
+            self.reserved -= room
             told.log()
 
     def _refused(self, scope: Scope) -> tuple[int, str, dict[str, str]] | None:
@@ -150,18 +161,29 @@ class _Told:
 
 
 class _Body:
-    """Counts what comes in; `is_over` says that more than may be taken has come, although its length was not told."""
+    """Counts what comes in. `problem`: (status, sentence) where more came than may be taken, although its length was
+    not told, or where it did not come in time; the body ends there.
+    """
 
     def __init__(self, receive: Receive) -> None:
-        self._receive, self.num_bytes, self.is_over = receive, 0, False
+        self._receive, self.num_bytes, self._is_whole = receive, 0, False
+        self._until = time.monotonic() + BODY_S
+        self.problem: tuple[int, str] | None = None
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        if self._is_whole:
+            return await self._receive()  # when the visitor goes
+        try:
+            message = await asyncio.wait_for(self._receive(), max(0.0, self._until - time.monotonic()))
+        except TimeoutError:
+            self.problem = (408, f"the upload took longer than {BODY_S:g} seconds: try again")
+            message = {"type": "http.request", "body": b"", "more_body": False}
         if message["type"] == "http.request":
             self.num_bytes += len(message.get("body", b""))
             if self.num_bytes > MOST_BYTES + FORM_BYTES:
-                self.is_over = True
-                return {"type": "http.request", "body": b"", "more_body": False}
+                self.problem = (413, str(too_large(self.num_bytes)))
+                message = {"type": "http.request", "body": b"", "more_body": False}
+        self._is_whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import drawings, images, masks, synthetic
+from s2f_utils.app_api import body_problem
 from s2f_utils.app_engine import AskError, Engine
 from s2f_utils.app_visits import Visits
 
@@ -97,7 +98,10 @@ def add_routes(app: Any, engine: Engine) -> None:
 async def read_json(request: Any) -> dict[str, Any]:
     """A request's JSON object. Raises AskError for anything else."""
     try:
-        content = json.loads(await request.body())
+        body = await request.body()
+        if (problem := body_problem(request)) is not None:
+            raise problem
+        content = json.loads(body)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):

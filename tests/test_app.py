@@ -57,7 +57,7 @@ def visit(client):
     def tell(**content):
         answer = client.post(f"/app/visits/{begun['visit']}", json=content)
         assert answer.status_code == 200, answer.text
-        tell.values |= answer.json()["values"]
+        tell.values = tell.values | answer.json()["values"]
         return tell.values
 
     tell.values, tell.name = begun["values"], begun["visit"]

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import socket
 import tempfile
 import threading
 import time
@@ -349,6 +350,39 @@ def test_a_body_without_a_length_is_stopped_at_the_limit(client):
         "/api/translate", content=endless(), headers={"content-type": "multipart/form-data; boundary=x"}
     )
     assert answer.status_code == 413 and "20 MB" in answer.json()["detail"]
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(engine, monkeypatch):
+    import uvicorn
+
+    monkeypatch.setattr(app_gate, "BODY_S", 0.5)
+    config = uvicorn.Config(app_api.create_api(Engine(Catalogue(None), device="cpu")), port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    (listening,) = server.servers[0].sockets
+    with socket.create_connection(listening.getsockname()) as slow:
+        head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        slow.sendall(f"{head}Content-Length: 1000\r\n\r\n--x\r\n".encode())
+        slow.settimeout(30)
+        assert b" 408 " in slow.recv(100)
+    server.should_exit = True
+    thread.join(30)
+
+
+def test_bodies_together_stay_below_a_bound(engine):
+    gate = app_gate.Gate(None, app_gate.Rates(0, 0), {"/api/translate": {"POST"}})
+    gate.reserved = app_gate.MOST_TOGETHER - 10
+    told = []
+
+    async def send(message):
+        told.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/translate", "headers": [(b"content-length", b"1000")]}
+    asyncio.run(gate(scope, None, send))
+    assert told[0]["status"] == 429 and gate.reserved == app_gate.MOST_TOGETHER - 10
 
 
 def test_waiting_requests_are_answered_together_and_too_many_are_refused():

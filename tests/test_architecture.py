@@ -86,7 +86,7 @@ ALLOWED = {
         "app_engine", "app_lanes", "app_models", "app_uploads", "drawing_widgets", "pad_models", "sketch_pad",
         "sketch_pad_widget",
     },
-    "app_page": {"app_engine", "app_visits", "drawings", "images", "masks", "synthetic"},
+    "app_page": {"app_api", "app_engine", "app_visits", "drawings", "images", "masks", "synthetic"},
     "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "weights"},
     "cli_app": {"app"},
     "app_api": {"app_engine", "app_gate", "app_lanes", "app_models", "app_uploads", "drawings", "images"},
