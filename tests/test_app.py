@@ -236,7 +236,7 @@ def served(tmp_path):
     ]
     own = {"PYTHONPATH": str(ROOT), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=tmp_path)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while True:
         try:
             httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).raise_for_status()
