@@ -125,6 +125,32 @@ def _shared(port: int) -> Any:
     return CURRENT_TUNNELS[-1]
 
 
+def check(*, device: str = "auto") -> float:
+    """Start the app on a free port, let it answer an example drawing, end it: seconds of the answer.
+
+    Raises RuntimeError where no PNG comes, ValueError where a package is missing.
+    """
+    import urllib.request
+
+    from s2f_utils import drawings, images
+
+    running = start_in_notebook(runs=None, device=device, show=False)
+    try:
+        name, png = "drawing", images.png_of(drawings.example("beard"))
+        head = f'--{name}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+        body = head.encode() + png + f"\r\n--{name}--\r\n".encode()
+        headers = {"content-type": f"multipart/form-data; boundary={name}"}
+        asked = urllib.request.Request(f"{running.url}/api/translate", body, headers)
+        opener, begun = urllib.request.build_opener(urllib.request.ProxyHandler({})), time.perf_counter()
+        with opener.open(asked, timeout=120) as answer:
+            content = answer.read()
+        if not content.startswith(b"\x89PNG"):
+            raise RuntimeError("the app answered with something that is no PNG")
+        return time.perf_counter() - begun
+    finally:
+        running.stop()
+
+
 class Running:
     """An app that runs beside a notebook; made by `start_in_notebook`."""
 

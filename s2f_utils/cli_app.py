@@ -23,6 +23,7 @@ def add_parser(commands: Any) -> None:
     app.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
     app.add_argument("--share", action="store_true", help="also under a public address; pictures travel there")
     app.add_argument("--runs", default="runs", metavar="DIR", help="folder of runs whose models are offered")
+    app.add_argument("--check", action="store_true", help="start, let one drawing be answered, and end")
     app.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
 
 
@@ -32,5 +33,8 @@ def run(args: argparse.Namespace) -> int:
 
     if not 1 <= args.port <= 65535:
         raise ValueError(f"--port must be from 1 to 65535, got {args.port}")
+    if args.check:
+        print(f"the web app starts and answered a drawing in {1000 * app.check(device=args.device):.0f} ms")
+        return 0
     app.run(host=args.host, port=args.port, share=args.share, runs=args.runs, device=args.device)
     return 0

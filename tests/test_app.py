@@ -297,6 +297,11 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
     assert "pip install" in capsys.readouterr().err
 
 
+def test_it_checks_itself(capsys, tmp_path):
+    assert cli.main(["app", "--check", "--device", "cpu"]) == 0
+    assert re.search(r"answered a drawing in \d+ ms", capsys.readouterr().out)
+
+
 def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
     running = app.start_in_notebook(runs=tmp_path, device="cpu", show=False)
     try:

@@ -87,7 +87,7 @@ ALLOWED = {
         "sketch_pad_widget",
     },
     "app_page": {"app_api", "app_engine", "app_visits", "drawings", "images", "masks", "synthetic"},
-    "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "weights"},
+    "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "drawings", "images", "weights"},
     "cli_app": {"app"},
     "app_api": {"app_engine", "app_gate", "app_lanes", "app_models", "app_uploads", "drawings", "images"},
     "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},

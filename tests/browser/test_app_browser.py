@@ -154,6 +154,10 @@ def new_answers(page, before, act) -> list[str]:
     return answers(page)
 
 
+def choose_way(page, name):
+    page.get_by_role("radio", name=name, exact=True).check()
+
+
 def upload(page, content: bytes, name="drawing.png"):
     page.locator("#s2f-file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
 
@@ -189,7 +193,7 @@ def test_undo_brings_the_face_back_and_versions_are_kept(page):
 
 
 def test_a_map_is_painted_with_the_label_brush(page):
-    page.get_by_label("model", exact=True).select_option("map-to-face-64")
+    page.locator(".s2f-pad").get_by_label("model", exact=True).select_option("map-to-face-64")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     settled(page)
     page.get_by_role("radio", name="hat").click()
@@ -242,18 +246,18 @@ def test_the_download_is_a_png_that_says_what_it_is(page):
 def test_detail_and_enhance_change_the_answer(page):
     first = answers(page)
     second = new_answers(page, first, lambda: slide(page, "Detail", "0"))
-    third = new_answers(page, second, lambda: page.get_by_label("Enhance", exact=True).check())
+    third = new_answers(page, second, lambda: page.get_by_role("checkbox", name="Enhance").check())
     box = page.locator(".s2f-enhance")
     assert "invented detail" in box.inner_text()
     fourth = new_answers(page, third, lambda: slide(page, "Strength", "1"))
     levels = [np.asarray(picture_of(one[0])).astype(int) for one in (second, third, fourth)]
     assert 0 < np.abs(levels[1] - levels[0]).mean() < np.abs(levels[2] - levels[0]).mean()
     keep_picture(page, "enhance")
-    new_answers(page, fourth, lambda: page.get_by_label("Enhance", exact=True).uncheck())
+    new_answers(page, fourth, lambda: page.get_by_role("checkbox", name="Enhance").uncheck())
 
 
 def slide(page, name, value):
-    page.get_by_label(name, exact=True).evaluate(
+    page.locator(".s2f-upload").get_by_label(name, exact=True).evaluate(
         "(node, value) => { node.value = value; node.dispatchEvent(new Event('change', { bubbles: true })); }", value
     )
 
@@ -293,21 +297,21 @@ def test_history_brings_an_answer_back_and_is_forgotten(page):
 
 def test_photo_to_sketch_and_map_to_face(page):
     for way, example in (("photo → sketch", "photo-3"), ("label map → face", "map-5")):
-        page.get_by_label(way).check()
+        choose_way(page, way)
         page.get_by_role("button", name=f"example {example}").click()
         page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
         settled(page)
         made = np.asarray(picture_of(page.evaluate("document.querySelector('.s2f-after').src")))
         assert made.std() > 15
         keep_picture(page, example)
-    page.get_by_label("sketch → photo").check()
+    choose_way(page, "sketch → photo")
 
 
 @pytest.mark.parametrize("how", ["paste", "drop"])
 def test_a_picture_is_pasted_and_dropped(page, how):
     face = synthetic.draw_face(5, size_px=256)
     content = base64.b64encode(images.png_of(face.sketch)).decode()
-    page.get_by_label("sketch → photo").check()
+    choose_way(page, "sketch → photo")
     page.evaluate(
         """async ([how, content]) => {
       const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0)), data = new DataTransfer();
@@ -321,8 +325,8 @@ def test_a_picture_is_pasted_and_dropped(page, how):
     )
     page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
     settled(page)
-    page.get_by_label("photo → sketch").check()
-    page.get_by_label("sketch → photo").check()
+    choose_way(page, "photo → sketch")
+    choose_way(page, "sketch → photo")
 
 
 def test_what_is_no_picture_is_said_and_the_page_goes_on(page):
