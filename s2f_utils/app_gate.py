@@ -7,6 +7,7 @@ its page needs, so that no route to a file is left.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import sys
@@ -77,26 +78,28 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        told, room = _Told(scope, send), 0
+        told, held = _Told(scope, send), 0
         try:
             refusal = self._refused(scope)
             if refusal is None and scope["method"] == "POST":
                 length = _length(scope)
                 room = MOST_BYTES + FORM_BYTES if length is None else length
                 if room > MOST_BYTES + FORM_BYTES:
-                    room, _ = 0, await _drop(receive, DROPPED_BYTES)
-                    refusal = (413, str(too_large(length)), {})
+                    await _drop(receive, DROPPED_BYTES)
+                    refusal = (413, str(too_large(room)), {})
                 elif self.reserved + room > MOST_TOGETHER:
-                    room, refusal = 0, (429, "too much is being uploaded: try again in a moment", {"retry-after": "2"})
+                    refusal = (429, "too much is being uploaded: try again in a moment", {"retry-after": "2"})
+                else:
+                    held = room
             if refusal is not None:
                 await _answer(told.send, *refusal)
                 return
-            self.reserved += room
+            self.reserved += held
             body = _Body(receive)
             scope.setdefault("state", {})["body"] = body
             await self.app(scope, body.receive, told.send)
         finally:
-            self.reserved -= room
+            self.reserved -= held
             told.log()
 
     def _refused(self, scope: Scope) -> tuple[int, str, dict[str, str]] | None:
@@ -112,11 +115,8 @@ class Gate:
         if known is None:
             return 404, "there is nothing here: /docs lists what there is", {}
         if method not in known:
-            return (
-                405,
-                f"{method} is not known here: {', '.join(sorted(known))} is",
-                {"allow": ", ".join(sorted(known))},
-            )
+            listed = ", ".join(sorted(known))
+            return 405, f"{method} is not known here: {listed} is", {"allow": listed}
         if method != "GET":
             if _is_foreign(scope):
                 return 403, "this request comes from another website's page: open the app itself", {}
@@ -206,11 +206,16 @@ def _is_foreign(scope: Scope) -> bool:
 
 
 async def _drop(receive: Receive, most: int) -> None:
+    """Read a body and forget it, so that who sends it gets to read the answer; not more, and not for longer, than is
+    fair.
+    """
     dropped, more = 0, True
-    while more and dropped < most:
-        message = await receive()
-        dropped += len(message.get("body", b""))
-        more = message["type"] == "http.request" and message.get("more_body", False)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(BODY_S):
+            while more and dropped < most:
+                message = await receive()
+                dropped += len(message.get("body", b""))
+                more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 async def _answer(send: Send, status: int, text: str, headers: dict[str, str]) -> None:
