@@ -17,12 +17,14 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 
 from s2f_utils import drawings, images, runtime
 
+SPAWN = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
 RESULTS = Path(__file__).parent / "results" / "app_load.json"
 BOUNDARY = "s2f-load"
 
@@ -50,7 +52,7 @@ def serve(port: int, most_batch: int, threads: int) -> None:
     app.server_of(app.create(runs=None, device="cpu", limits=limits), "127.0.0.1", port).run()
 
 
-def client(port: int, bodies: list[bytes], num: int, first: int, out: multiprocessing.Queue) -> None:
+def client(port: int, bodies: list[bytes], num: int, first: int, out: Any) -> None:
     """One client: so many requests, one after the other, over one connection; [(status, seconds)]."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     found = []
@@ -80,23 +82,20 @@ def load(num: int, num_clients: int, most_batch: int, threads: int) -> dict:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(port, most_batch, threads), daemon=True)
+    process = SPAWN.Process(target=serve, args=(port, most_batch, threads), daemon=True)
     process.start()
     while health(port) is None:
         if not process.is_alive():
             raise RuntimeError("the server did not start")
         time.sleep(0.2)
     bodies = [form(images.png_of(drawings.example(name))) for name in drawings.EXAMPLES]
-    queue: multiprocessing.Queue = multiprocessing.Queue()
+    queue = SPAWN.Queue()
     client(port, bodies, 2 * len(bodies), 0, queue)  # what is loaded and allocated once
     queue.get()
     server = psutil.Process(process.pid)
     memory = [server.memory_info().rss]
     shares = [num // num_clients + (n < num % num_clients) for n in range(num_clients)]
-    clients = [
-        multiprocessing.get_context("spawn").Process(target=client, args=(port, bodies, share, 3 * n, queue))
-        for n, share in enumerate(shares)
-    ]
+    clients = [SPAWN.Process(target=client, args=(port, bodies, share, 3 * n, queue)) for n, share in enumerate(shares)]
     begun, before = time.perf_counter(), server.cpu_times()
     for one in clients:
         one.start()
