@@ -2,6 +2,7 @@
 #
 #   S2F_VENV   folder of the virtual environment (default .venv; relative to the clone, or absolute)
 #   PYTHON     interpreter to make it with: 3.11, 3.12 or 3.13 (default: the first of them that is found)
+#   APP_FLAGS  for `make app`, such as --port 5001 or --host 0.0.0.0
 #   LAB_FLAGS  for `make lab`, such as --no-browser, or --allow-root in a container
 
 S2F_VENV       ?= .venv
@@ -12,6 +13,7 @@ DEMO_DATA      ?= data/synthetic-demo-$(shell cat s2f_utils/synthetic*.py | cksu
 NOTEBOOKS_OUT  ?= runs/notebooks
 WORKERS        ?= 2
 LAB_FLAGS      ?=
+APP_FLAGS      ?=
 
 # Windows' Python, under Git Bash, has Scripts instead of bin.
 BIN       := $(S2F_VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -22,7 +24,7 @@ PY        := "$(BIN)/python"
 export WANDB_MODE ?= offline
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lab notebooks badges tables bench test-colab setup-colab clean
+.PHONY: help setup demo test check app lab notebooks badges tables bench test-colab setup-colab clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,13 +32,14 @@ help: ## list the targets
 setup: ## make the virtual environment, or find that it is ready
 	@sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
 
-demo: setup ## draw faces, train pix2pix, a short CycleGAN and pSp on them, score, write reports; a photo to a sketch and back, and restored
+demo: setup ## draw faces, train pix2pix, a short CycleGAN and pSp on them, score, write reports; a photo to a sketch and back, and restored; the web app answers once
 	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo
 	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=370
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60
 	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init faces-64 --set time_budget_s=45
 	@"$(BIN)/s2f" faces sketch-to-face-64 "$(DEMO_DATA)/sketches/face-00000.png" --out runs/faces
 	@$(PY) tools/astronaut.py runs/astronaut.png
+	@"$(BIN)/s2f" app --check
 
 # Every part runs even when an earlier one has failed, so that pytest's closing line is always there; the exit status
 # says whether all passed. Each worker gets its share of the cores. A notebook's cells stay on one worker (loadscope).
@@ -56,6 +59,9 @@ check: setup ## ruff and pytest, without the notebooks
 	$(PY) -m ruff format --check . || status=1; \
 	$(PY) -m pytest tests || status=1; \
 	exit $$status
+
+app: setup ## the web app on http://localhost:5000; APP_FLAGS, such as --port 5001
+	@"$(BIN)/s2f" app $(APP_FLAGS)
 
 lab: setup ## JupyterLab on the notebooks
 	@"$(BIN)/jupyter-lab" --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks $(LAB_FLAGS)

@@ -7,6 +7,7 @@ say how light the skin, the hair or the wall is: a variation draws such colours 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,23 @@ class Pair:
             with torch.no_grad():
                 hint = net.draw_hint(seed, around=net.structure(x)) if colours else None
                 return images.to_uint8(net(x, hint))[0]
+        finally:
+            net.amount = 1.0
+
+    def translate_batch(self, batch: np.ndarray, details: Sequence[float], seed: int = 0) -> np.ndarray:
+        """Several answers at once, each with its own detail: uint8 (N, S, S, 3) → the same shape, equal to `translate`
+        but for rounding.
+        """
+        net, precision = self.translator.net, self.translator.precision
+        net.set_seed(seed)
+        x = precision.images(images.to_tensor(batch).to(precision.device))
+        amounts = torch.tensor(details, dtype=torch.float32, device=precision.device).view(-1, 1, 1, 1)
+        if not 0 <= float(amounts.min()) <= float(amounts.max()) <= 1:
+            raise ValueError(f"details must be from 0 (faithful) to 1 (realistic), got {list(details)}")
+        net.amount = amounts if amounts.any() else 0.0
+        try:
+            with torch.no_grad():
+                return images.to_uint8(net(x))
         finally:
             net.amount = 1.0
 

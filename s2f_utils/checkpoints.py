@@ -199,6 +199,24 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         raise models.UnknownNetworkError(f"{path}: {error}") from None
 
 
+def header_of(path: str | os.PathLike) -> dict[str, Any]:
+    """What a `.safetensors` file of ours says about itself, {} for others; the weights are not read.
+
+    Raises FileNotFoundError or CheckpointError.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            found = json.loads((file.metadata() or {}).get("s2f", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None
+    return found if isinstance(found, dict) else {}
+
+
 def state_dict_of(path: str | os.PathLike) -> Mapping[str, Tensor]:
     """The weights in a published `.pth` or `.pt` file, by key, however they are wrapped.
 

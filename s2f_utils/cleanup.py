@@ -134,7 +134,7 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
     columns = np.linspace(0, width, min(GRID, width) + 1).astype(int)
     blocks = np.array(
         [
-            [np.percentile(grey[top:bottom, left:right], 90) for left, right in zip(columns, columns[1:], strict=False)]
+            [_ninetieth(grey[top:bottom, left:right]) for left, right in zip(columns, columns[1:], strict=False)]
             for top, bottom in zip(rows, rows[1:], strict=False)
         ],
         np.float32,
@@ -155,6 +155,16 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
         paper = np.clip(cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC), 8, 255)
     ratio = float(np.percentile(paper, 99) / np.percentile(paper, 1))
     return np.clip(np.rint(grey / paper * 255), 0, 255).astype(np.uint8), ratio
+
+
+def _ninetieth(block: np.ndarray) -> float:
+    """What np.percentile(block, 90) gives, in a tenth of the time: there are 576 small blocks."""
+    at = 0.9 * (block.size - 1)
+    below = int(at)
+    above, share = min(below + 1, block.size - 1), at - below
+    parted = np.partition(block.ravel(), (below, above))
+    low, high = float(parted[below]), float(parted[above])
+    return low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share)
 
 
 def _local_paper(grey: np.ndarray, surface: np.ndarray, side_px: int = 400) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The command line: s2f train | translate | faces | enhance | evaluate | leaderboard | plot | weights."""
+"""The command line: s2f train | translate | faces | enhance | evaluate | leaderboard | plot | app | weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2f_utils import cli_enhance, cli_faces, cli_plot
+from s2f_utils import cli_app, cli_enhance, cli_faces, cli_plot
 from s2f_utils.config import DIRECTIONS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ EPILOG = """examples:
   s2f faces sketch-to-face-64 drawing.png --num 8
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
   s2f plot runs/0003-pix2pix-demo
+  s2f app
 
 Data sets are made by 'python -m data_prep'; see its --help."""
 
@@ -151,6 +152,7 @@ def parser() -> argparse.ArgumentParser:
     board.add_argument("--direction", default="sketch-to-photo", choices=DIRECTIONS)
 
     cli_plot.add_parser(commands)
+    cli_app.add_parser(commands)
 
     fetch = commands.add_parser(
         "weights", help="list or fetch the weights that some metrics and models need", formatter_class=raw,
@@ -515,6 +517,7 @@ _RUN = {
     "evaluate": run_evaluate,
     "leaderboard": run_leaderboard,
     "plot": cli_plot.run,
+    "app": cli_app.run,
     "weights": run_weights,
 }
 

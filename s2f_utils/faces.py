@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,9 +76,11 @@ def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
     return ""
 
 
-@functools.cache
-def _detector(places: tuple[Path, ...], process: int):
-    """YuNet, one for each process (a forked one must not use its parent's) and the folders of weights."""
+@functools.lru_cache(maxsize=32)
+def _detector(places: tuple[Path, ...], process: int, thread: int):
+    """YuNet, one for each process (a forked one must not use its parent's), each thread (it keeps the size of its
+    picture between two calls) and the folders of weights.
+    """
     import cv2
 
     if not hasattr(cv2, "FaceDetectorYN"):
@@ -121,7 +124,7 @@ def _detect_at(image: np.ndarray, scale: float, min_share: float) -> list[Face]:
     small = image if scale == 1.0 else np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
     if min(height, width) < 16:
         return []
-    detector = _detector(weights.places(), os.getpid())
+    detector = _detector(weights.places(), os.getpid(), threading.get_ident())
     detector.setInputSize((width, height))
     _, rows = detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
     back = np.array([image.shape[1] / width, image.shape[0] / height])

@@ -57,6 +57,11 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
+def rgb_of(picture: Image.Image) -> np.ndarray:
+    """An opened picture as it is meant to be seen, as `load_rgb` reads files: uint8 (H, W, 3)."""
+    return np.array(_to_rgb(ImageOps.exif_transpose(picture)), dtype=np.uint8)
+
+
 def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
     """Read a picture file as it is meant to be seen: EXIF rotation obeyed, any mode turned into RGB.
 
@@ -192,17 +197,30 @@ def save(
     if file_format == "JPEG":
         options = {"quality": 95, "subsampling": 0}
     elif file_format == "PNG":
-        info = PngImagePlugin.PngInfo()
-        if generated:
-            info.add_text("Description", GENERATED_NOTE)
-        if content is not None:
-            info.add_text(CONTENT_KEY, ",".join(map(str, content)))
-        for key, text in (notes or {}).items():
-            info.add_text(f"{NOTE_PREFIX}{key}", text)
-        options = {"pnginfo": info, "compress_level": 4}
+        options = {"pnginfo": _png_info(generated, content, notes), "compress_level": 4}
     with atomic_path(path) as temporary:
         Image.fromarray(image).save(temporary, format=file_format, **options)
     return path
+
+
+def _png_info(
+    generated: bool, content: tuple[int, int, int, int] | None, notes: Mapping[str, str] | None
+) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    if generated:
+        info.add_text("Description", GENERATED_NOTE)
+    if content is not None:
+        info.add_text(CONTENT_KEY, ",".join(map(str, content)))
+    for key, text in (notes or {}).items():
+        info.add_text(f"{NOTE_PREFIX}{key}", text)
+    return info
+
+
+def png_of(image: np.ndarray, *, generated: bool = False, notes: Mapping[str, str] | None = None) -> bytes:
+    """The content of the PNG that `save` writes: uint8, (H, W, 3) or (H, W) → bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", pnginfo=_png_info(generated, None, notes), compress_level=4)
+    return buffer.getvalue()
 
 
 def paper_colour(image: np.ndarray) -> tuple[int, int, int]:

@@ -199,7 +199,7 @@ function render({ model, el }) {
 
   const ask = line(model, (busy, slow) => {
     root.classList.toggle("s2f-busy", busy);
-    if (busy) say(slow ? "no answer yet: the kernel is busy with a cell, or has to be started; your drawing is kept" : "translating …");
+    if (busy) say(slow ? model.get("slow_text") || "no answer yet: the kernel is busy with a cell, or has to be started; your drawing is kept" : "translating …");
     else tellResult();
   });
   function say(text, wrong = false) {
@@ -497,4 +497,5 @@ function render({ model, el }) {
   if (model.get("answered") > 0) ask("hello");
   return () => { for (const [name, act] of [["state", drawState], ["face", drawFace], ["loaded", load]]) model.off(`change:${name}`, act); };
 }
+export { make };
 export default { render };

@@ -28,10 +28,10 @@ EMPTY = "the drawing is empty: draw a face, or start from one of the list"
 
 
 class History:
-    """The steps of one drawing: arrays, the newest last, at most `MOST_STEPS`."""
+    """The steps of one drawing: arrays, the newest last, at most `most` of them."""
 
-    def __init__(self, first: np.ndarray) -> None:
-        self._steps, self._at = [first], 0
+    def __init__(self, first: np.ndarray, most: int = MOST_STEPS) -> None:
+        self._steps, self._at, self._most = [first], 0, most
 
     @property
     def now(self) -> np.ndarray:
@@ -42,7 +42,7 @@ class History:
         """Add a step; what had been undone is gone. False where nothing is different."""
         if drawing.shape == self.now.shape and np.array_equal(drawing, self.now):
             return False
-        self._steps = [*self._steps[: self._at + 1], drawing][-MOST_STEPS:]
+        self._steps = [*self._steps[: self._at + 1], drawing][-self._most :]
         self._at = len(self._steps) - 1
         return True
 
@@ -72,6 +72,8 @@ class SketchPad:
     newest answer, uint8 (S, S, 3), None until `translate` is called; before: the one before it.
     """
 
+    most_steps = MOST_STEPS
+
     def __init__(
         self,
         model: Any = None,
@@ -96,8 +98,8 @@ class SketchPad:
         self._busy, self._waiting = threading.RLock(), None
         self._page: Any = None  # the widget, once it was shown
         self._history = {
-            "sketch": History(np.full((DRAWING_PX, DRAWING_PX, 3), 255, np.uint8)),
-            "map": History(np.zeros((MAP_PX, MAP_PX), np.uint8)),
+            "sketch": History(np.full((DRAWING_PX, DRAWING_PX, 3), 255, np.uint8), self.most_steps),
+            "map": History(np.zeros((MAP_PX, MAP_PX), np.uint8), self.most_steps),
         }
         self._models: dict[str, pad_models.PadModel] = {}
         self.model = self._load(model)
@@ -251,11 +253,14 @@ class SketchPad:
             self._set_face(made)
             return made
 
+    def _restored(self, made: np.ndarray) -> np.ndarray:
+        if isinstance(self.restorer, str | Path):
+            self.restorer = restorers.load(self.restorer, self.device)
+        return enhance.enhance(made, self.restorer, strength=self.strength, aligned=True).image
+
     def _finished(self, given: np.ndarray, made: np.ndarray) -> np.ndarray:
         if self.strength > 0:
-            if isinstance(self.restorer, str | Path):
-                self.restorer = restorers.load(self.restorer, self.device)
-            made = enhance.enhance(made, self.restorer, strength=self.strength, aligned=True).image
+            made = self._restored(made)
         return self.model.with_hints(given, made, self.hints) if self.hints else made
 
     def _set_face(self, face: np.ndarray) -> None:

@@ -9,6 +9,7 @@ import base64
 import functools
 import io
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,27 @@ def _page_class() -> type:
     return SketchPadPage
 
 
-def obey(pad: SketchPad, content: dict[str, Any]) -> bool:
-    """Do what a page's message asks for; whether the drawing is to be translated again. Raises what the pad raises."""
+def picture_in(uri: str, name: str) -> np.ndarray:
+    """The picture in a data address, uint8 (H, W, 3). Raises ImageError for anything else."""
+    return images.load_rgb(io.BytesIO(bytes_in(uri)), name=name)
+
+
+def bytes_in(uri: str) -> bytes:
+    """The content of a data address; nothing where it is none."""
+    try:
+        return base64.b64decode(uri.partition(",")[2], validate=True)
+    except ValueError:
+        return b""
+
+
+def obey(pad: SketchPad, content: dict[str, Any], read: Callable[[str, str], np.ndarray] = picture_in) -> bool:
+    """Do what a page's message asks for; whether the drawing is to be translated again. Raises what the pad raises.
+
+    read: makes a picture of a data address and its name.
+    """
     kind, number = content["kind"], content.get("number")
     if kind == "draw":
-        pad.follow(picture_in(content["picture"], "the drawing"))
+        pad.follow(read(content["picture"], "the drawing"))
     elif kind == "set":
         for name in ("detail", "strength"):
             if name in content:
@@ -132,13 +149,13 @@ def obey(pad: SketchPad, content: dict[str, Any]) -> bool:
         pad.begin_with(content["name"])
     elif kind == "upload":
         pad.set_region(None)
-        pad.begin_with(picture_in(content["picture"], content.get("name") or "upload"))
+        pad.begin_with(read(content["picture"], content.get("name") or "upload"))
     elif kind == "region":
         pad.set_region(mask_of(content["points"]) if content.get("points") else None)
     elif kind == "hint":
         pad.apply_hint(content["part"], content.get("colour"))
     elif kind == "photo":
-        pad.apply_hint(photo=picture_in(content["picture"], content.get("name") or "photo"))
+        pad.apply_hint(photo=read(content["picture"], content.get("name") or "photo"))
     elif kind == "keep":
         pad.keep_version()
     elif kind == "drop":
@@ -150,15 +167,6 @@ def obey(pad: SketchPad, content: dict[str, Any]) -> bool:
     elif kind != "variants":
         raise ValueError(f"the pad does not know {kind!r}: reload the page")
     return kind in ("set", "model", "start", "upload", "hint", "photo")
-
-
-def picture_in(uri: str, name: str) -> np.ndarray:
-    """The picture in a data address, uint8 (H, W, 3). Raises ImageError for anything else."""
-    try:
-        content = base64.b64decode(uri.partition(",")[2], validate=True)
-    except ValueError:
-        content = b""
-    return images.load_rgb(io.BytesIO(content), name=name)
 
 
 def mask_of(points: list[list[float]]) -> np.ndarray:

@@ -295,15 +295,18 @@ def problem(*names: str) -> str:
     return f"its weights are not here ({size:,.{0 if size >= 10 else 1}f} MB): s2f weights {listed}"
 
 
-def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
+def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3, offline: bool | None = None) -> Path:
     """The file of these weights, downloaded into the cache if it is not on this machine.
 
     The terms are printed before a download. Raises WeightsError when no address delivers it, saying where to put the
-    file by hand; for five minutes after that it is raised again without another try.
+    file by hand; for five minutes after that it is raised again without another try; and at once where S2F_OFFLINE
+    is set, which forbids downloads (`offline` says otherwise, whatever is set).
     """
     found = find(name)
     if found:
         return found
+    if offline or (offline is None and os.environ.get("S2F_OFFLINE")):
+        raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
     from tqdm.auto import tqdm
 
     entry = entry_of(name)

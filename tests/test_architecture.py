@@ -73,13 +73,31 @@ ALLOWED = {
     "restorers": {"checkpoints", "images", "models", "runtime", "weights"},
     "enhance": {"faces", "images", "restorers"},
     "enhance_widgets": {"drawing_widgets", "enhance", "images", "restorers"},
+    "app_uploads": {"images", "masks"},
+    "app_models": {
+        "candidates", "checkpoints", "config", "images", "inference", "models", "pad_models", "styles", "weights",
+    },
+    "app_lanes": {"app_models"},
+    "app_engine": {
+        "app_lanes", "app_models", "app_uploads", "candidates", "domain", "drawings", "enhance", "faces", "images",
+        "pad_models", "restorers",
+    },
+    "app_gate": {"app_uploads"},
+    "app_visits": {
+        "app_engine", "app_lanes", "app_models", "app_uploads", "drawing_widgets", "pad_models", "sketch_pad",
+        "sketch_pad_widget",
+    },
+    "app_page": {"app_api", "app_engine", "app_visits", "drawings", "images", "masks", "synthetic"},
+    "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "drawings", "images", "weights"},
+    "cli_app": {"app"},
+    "app_api": {"app_engine", "app_gate", "app_lanes", "app_models", "app_uploads", "drawings", "images"},
     "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},
     "cli_faces": {"images", "inference", "masks", "styles", "translate", "viz"},
     "cli_plot": {"images", "tracking", "viz"},
     "cli": {
-        "candidates", "cli_enhance", "cli_faces", "cli_plot", "config", "datasets", "domain", "drawings", "evaluation",
-        "faces", "images",
-        "inference", "leaderboard", "metrics", "report", "runtime", "training", "translate", "weights",
+        "candidates", "cli_app", "cli_enhance", "cli_faces", "cli_plot", "config", "datasets", "domain", "drawings",
+        "evaluation", "faces", "images", "inference", "leaderboard", "metrics", "report", "runtime", "training",
+        "translate", "weights",
     },
 }  # fmt: skip
 DATA_PREP_MAY = {
@@ -146,6 +164,8 @@ def test_nothing_is_loaded_or_printed_by_importing():
         "torchvision",
         "pandas",
         "spandrel",
+        "fastapi",
+        "gradio",
     )
     code = (
         "import sys, importlib, random\n"

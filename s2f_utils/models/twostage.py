@@ -39,8 +39,9 @@ class TwoStage(nn.Module):
     with y = structure(x).
 
     `structure` is trained already and is not changed; `detail`, which sees the sketch and the first answer, begins with
-    0. `amount` goes from 0, faithful, to 1, realistic; what lies between is the best compromise between the error and
-    the distance from photos that two such answers allow (Freirich, Michaeli and Meir 2021).
+    0. `amount` goes from 0, faithful, to 1, realistic, or is a tensor (N, 1, 1, 1) of such numbers; what lies between
+    is the best compromise between the error and the distance from photos that two such answers allow (Freirich,
+    Michaeli and Meir 2021).
     """
 
     def __init__(self, structure: Mapping[str, Any] | None = None, detail: Mapping[str, Any] | None = None) -> None:
@@ -54,7 +55,7 @@ class TwoStage(nn.Module):
         for last in (self.detail.colours, self.detail.detail):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        self.amount = 1.0
+        self.amount: float | Tensor = 1.0
 
     @property
     def args(self) -> dict[str, Any]:
@@ -95,7 +96,7 @@ class TwoStage(nn.Module):
 
     def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
         base = self.structure(x, hint)
-        if self.amount == 0:
+        if not isinstance(self.amount, Tensor) and self.amount == 0:
             return base
         return base + self.amount * on_colours(base, self.detail(torch.cat([x, base.to(x.dtype)], dim=1)))
 

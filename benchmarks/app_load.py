@@ -1,0 +1,151 @@
+"""How fast the web app answers many at once: throughput, waiting times, memory; with batches and without.
+
+    python benchmarks/app_load.py                                  (2,000 requests from 16 clients, twice)
+    python benchmarks/app_load.py --requests 100 --clients 4       (a short try)
+
+The server is `s2f app` in a process of its own, on this machine, so that its clients share the cores with it. Results
+go to benchmarks/results/app_load.json. Run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import multiprocessing
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from s2f_utils import drawings, images, runtime
+
+SPAWN = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
+RESULTS = Path(__file__).parent / "results" / "app_load.json"
+BOUNDARY = "s2f-load"
+
+
+def form(png: bytes, **fields: str) -> bytes:
+    """A form with a file as a request's body."""
+    head = "".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    head += f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    return head.encode() + png + f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def serve(port: int, most_batch: int, threads: int) -> None:
+    """The server's process."""
+    import torch
+
+    from s2f_utils import app
+    from s2f_utils.app_engine import Limits
+
+    if threads:
+        torch.set_num_threads(threads)
+    limits = Limits(most_batch=most_batch, per_minute=0)
+    app.server_of(app.create(runs=None, device="cpu", limits=limits), "127.0.0.1", port).run()
+
+
+def client(port: int, bodies: list[bytes], num: int, first: int, out: Any) -> None:
+    """One client: so many requests, one after the other, over one connection; [(status, seconds)]."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    found = []
+    for n in range(num):
+        begun = time.perf_counter()
+        headers = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+        connection.request("POST", "/api/translate", bodies[(first + n) % len(bodies)], headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        is_png = content[:8] == b"\x89PNG\r\n\x1a\n"
+        found.append((answer.status if is_png or answer.status != 200 else 0, time.perf_counter() - begun))
+    out.put(found)
+
+
+def health(port: int) -> dict | None:
+    """What the server says of itself, None where it does not answer yet."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/health")
+        return json.loads(connection.getresponse().read())
+    except OSError:
+        return None
+
+
+def load(num: int, num_clients: int, most_batch: int, threads: int) -> dict:
+    """One run: throughput, percentiles, memory of the server at the start, at the most and at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = SPAWN.Process(target=serve, args=(port, most_batch, threads), daemon=True)
+    process.start()
+    while health(port) is None:
+        if not process.is_alive():
+            raise RuntimeError("the server did not start")
+        time.sleep(0.2)
+    bodies = [form(images.png_of(drawings.example(name))) for name in drawings.EXAMPLES]
+    queue = SPAWN.Queue()
+    client(port, bodies, 2 * len(bodies), 0, queue)  # what is loaded and allocated once
+    queue.get()
+    server = psutil.Process(process.pid)
+    memory = [server.memory_info().rss]
+    shares = [num // num_clients + (n < num % num_clients) for n in range(num_clients)]
+    clients = [SPAWN.Process(target=client, args=(port, bodies, share, 3 * n, queue)) for n, share in enumerate(shares)]
+    begun, before = time.perf_counter(), server.cpu_times()
+    for one in clients:
+        one.start()
+    found = []
+    while len(found) < num:
+        memory.append(server.memory_info().rss)
+        try:
+            found += queue.get(timeout=1.0)
+        except Exception:  # nobody is done yet
+            continue
+    seconds, used = time.perf_counter() - begun, server.cpu_times()
+    memory.append(server.memory_info().rss)
+    batches = health(port)["batches"]
+    process.terminate()
+    process.join(60)
+    times = np.array([second for status, second in found if status == 200])
+    quarter = memory[: max(2, len(memory) // 4)]
+    return {
+        "most_batch": most_batch, "torch_threads": threads, "requests": num, "clients": num_clients,
+        "answered": int(len(times)), "other_statuses": sorted({status for status, _ in found} - {200}),
+        "seconds": round(seconds, 1), "per_second": round(len(times) / seconds, 2),
+        "ms": {f"p{p}": round(1000 * float(np.percentile(times, p))) for p in (50, 90, 95, 99, 100)},
+        "cpu_seconds_per_request": round((used.user + used.system - before.user - before.system) / num, 4),
+        "memory_mb": {
+            "start": round(memory[0] / 1e6), "first_quarter": round(max(quarter) / 1e6),
+            "most": round(max(memory) / 1e6), "end": round(memory[-1] / 1e6),
+        },
+        "batches": batches,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure with and without batches, and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument(
+        "--batches", type=int, nargs="+", default=[8, 1], help="most requests of one pass; default: 8 1"
+    )
+    parser.add_argument("--threads", type=int, default=0, help="of torch's, in the server; 0: as many as it takes")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    runs = []
+    for most_batch in args.batches:
+        runs.append(load(args.requests, args.clients, most_batch, args.threads))
+        print(json.dumps(runs[-1]), flush=True)
+    found = {"machine": runtime.machine_facts(), "load_average": os.getloadavg(), "runs": runs}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Sketch pads of visitors: each page has one here, with a model that it shares with all others, until the page goes.
+
+The page is the sketch pad's own (sketch_pad.js); its messages come as JSON instead of through a notebook's kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import app_uploads, pad_models, sketch_pad, sketch_pad_widget
+from s2f_utils.app_engine import AskError, Engine, in_page
+from s2f_utils.app_lanes import Busy
+from s2f_utils.app_models import Choice, Loaded, ModelError
+from s2f_utils.drawing_widgets import picture_uri
+from s2f_utils.pad_models import PadModel
+
+KINDS = (
+    "hello", "draw", "set", "model", "start", "upload", "region", "hint", "photo", "keep", "drop", "back", "choose",
+    "variants",
+)  # fmt: skip
+QUICK_PX = sketch_pad_widget.QUICK_PX
+MOST_POINTS = 5000  # of a region's outline
+
+
+class _Lent(PadModel):
+    """A model that many pads use in turn: what belongs to one pad is kept here, the network only while it is lent."""
+
+    def __init__(self, name: str, real: PadModel) -> None:
+        super().__init__(name, real.reads, real.size_px)
+        self.layout, self.hint_method, self.real = real.layout, real.hint_method, real
+        self.has_detail, self.has_variants, self.has_seed = real.has_detail, real.has_variants, real.has_seed
+        self.chosen: Any = None
+        self._shares: dict[tuple, Any] = {}
+
+    def _own(self) -> PadModel:
+        if self.has_variants:
+            self.real.chosen, self.real._shares = self.chosen, self._shares
+        return self.real
+
+    def answer(self, given: np.ndarray, detail: float, seed: int) -> np.ndarray:
+        return self._own().answer(given, detail, seed)
+
+    def variants(self, given: np.ndarray, num: int, seed: int) -> tuple[np.ndarray, Any]:
+        """Other answers, and their styles."""
+        return self._own().variants(given, num, seed)
+
+    def with_hints(self, given: np.ndarray, face: np.ndarray, tones: dict) -> np.ndarray:
+        return self._own().with_hints(given, face, tones)
+
+
+class VisitPad(sketch_pad.SketchPad):
+    """A visitor's pad. The page keeps the steps of the drawing, so that only one is kept here."""
+
+    most_steps = 1
+
+    def __init__(self, engine: Engine, choice: Choice, real: PadModel, choices: dict[str, str]) -> None:
+        self._engine, self._lent = engine, {choice.id: _Lent(choice.id, real)}
+        super().__init__(choice.id, device=engine.device)
+        self.choices = choices
+
+    def _load(self, model: Any) -> PadModel:
+        return self._lent[model]
+
+    def _restored(self, made: np.ndarray) -> np.ndarray:
+        return self._engine.restored(made, self._engine.catalogue.restorer(), self.strength)
+
+    def lend(self, name: str, real: PadModel | None) -> None:
+        """Give the pad a model's network, or take it back (None)."""
+        if name not in self._lent:
+            self._lent[name] = _Lent(name, real)
+        self._lent[name].real = real
+
+
+@dataclass
+class Visit:
+    """One page's pad and what was told to it."""
+
+    pad: VisitPad
+    at: float
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    loaded: int = 0
+    variants: list[str] = field(default_factory=list)
+    told: set[str] = field(default_factory=set)
+
+
+class Visits:
+    """All visits, by a name that nobody can guess; the longest unused one goes where there are too many."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.limits = engine, engine.limits
+        self._visits: OrderedDict[str, Visit] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._visits)
+
+    async def begin(self) -> dict[str, Any]:
+        """A new visit: {"visit": its name, "values": what its page shows}."""
+        self._tidy(self.limits.most_visits - 1)
+        choice = self.engine.catalogue.choose()
+        choices = self._choices()
+
+        def work(loaded: Loaded) -> VisitPad:
+            real = loaded.pad_model()
+            pad = VisitPad(self.engine, choice, real, choices)
+            pad.translate()
+            pad.lend(choice.id, None)
+            return pad
+
+        async with self.engine.admitted():
+            pad = await self.engine.call(choice, work)
+        visit, name = Visit(pad, time.monotonic()), secrets.token_urlsafe(18)
+        pad.listeners.append(visit.told.add)
+        self._visits[name] = visit
+        return {"visit": name, "values": self._values(visit, {"drawing"}, {}, "", 0.0)}
+
+    def end(self, name: str) -> None:
+        """The page was closed."""
+        self._visits.pop(name, None)
+
+    async def tell(self, name: str, content: dict[str, Any]) -> dict[str, Any]:
+        """Do what the page of a visit asks for: {"values": what has changed}.
+
+        Raises AskError (404) for a visit that is over, Busy where the page does not wait for its answers.
+        """
+        self._tidy(self.limits.most_visits)
+        visit = self._visits.get(name)
+        if visit is None:
+            raise AskError(404, "this visit is over")
+        if content.get("kind") not in KINDS:
+            raise AskError(422, "the pad does not know this: reload the page")
+        if visit.lock.locked():
+            raise Busy("one thing at a time: the pad is still at work")
+        async with visit.lock:
+            self._visits.move_to_end(name)
+            visit.at = begun = time.monotonic()
+            problem = await self._do(visit, content)
+            visit.at = time.monotonic()
+            told = visit.told - ({"drawing"} if content["kind"] == "draw" else set())
+            told |= {"drawing"} if content["kind"] == "hello" else set()
+            visit.told.clear()
+            return {"values": self._values(visit, told, content, problem, time.monotonic() - begun)}
+
+    async def _do(self, visit: Visit, content: dict[str, Any]) -> str:
+        """Obey in the model's thread; what went wrong, in a sentence."""
+        try:
+            choice = self.engine.catalogue.choose(_model_of(visit.pad, content))
+            visit.pad.choices = self._choices()
+            async with self.engine.admitted():
+                await self.engine.call(choice, self._work(visit, choice, content))
+        except (app_uploads.UploadError, AskError, ModelError, Busy) as error:
+            return str(error)
+        except ValueError as error:
+            return in_page(str(error))
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError):
+            return "the pad does not understand this: reload the page"
+        return ""
+
+    def _work(self, visit: Visit, choice: Choice, content: dict[str, Any]) -> Callable[[Loaded], None]:
+        def work(loaded: Loaded) -> None:
+            pad = visit.pad
+            pad.lend(choice.id, loaded.pad_model())
+            try:
+                if content["kind"] == "hello":
+                    return
+                if sketch_pad_widget.obey(pad, _checked(content), _read(pad)) and pad.given.any():
+                    pad.translate()
+                if content["kind"] in ("draw", "model", "start", "upload", "set", "back", "variants"):
+                    visit.variants = _quick_variants(pad, content["kind"] == "variants")
+            finally:
+                pad.lend(choice.id, None)
+
+        return work
+
+    def _values(
+        self, visit: Visit, told: set[str], content: dict[str, Any], problem: str, seconds: float
+    ) -> dict[str, Any]:
+        pad = visit.pad
+        values: dict[str, Any] = {"problem": problem, "seconds": round(seconds, 4)}
+        if "drawing" in told:
+            visit.loaded += 1
+            values |= {"drawing": picture_uri(sketch_pad.shown(pad.given)), "loaded": visit.loaded}
+        values["face"] = "" if pad.face is None else sketch_pad_widget.face_uri(pad)
+        versions = [sketch_pad_widget.shown_of(one) for one in pad.versions]
+        values["state"] = sketch_pad_widget.state_of(pad, visit.variants, versions)
+        values["state"]["warnings"] = [in_page(text) for text in pad.warnings]
+        number = content.get("n", 0)
+        values["answered"] = number if isinstance(number, int) else 0
+        return values
+
+    def _choices(self) -> dict[str, str]:
+        listed = self.engine.catalogue.list().values()
+        return {c.id: c.title for c in listed if c.kind == "model" and c.reads in ("sketch", "map") and c.here}
+
+    def _tidy(self, most: int) -> None:
+        now = time.monotonic()
+        for name, visit in list(self._visits.items()):
+            if len(self._visits) > most or now - visit.at > self.limits.visit_s:
+                if not visit.lock.locked():
+                    del self._visits[name]
+            else:
+                break  # the others were used later
+
+
+def _model_of(pad: VisitPad, content: dict[str, Any]) -> str:
+    """The model that a message needs: the pad's own, the one that is chosen, or that of the version to go back to."""
+    if content["kind"] == "model":
+        return str(content.get("name", ""))
+    if content["kind"] == "back" and content.get("number") in range(len(pad.versions)):
+        return pad.versions[content["number"]].settings["model"]
+    return pad.model.name
+
+
+def _checked(content: dict[str, Any]) -> dict[str, Any]:
+    """A message whose numbers are within bounds. Raises AskError."""
+    if "seed" in content:
+        content = {**content, "seed": int(content["seed"]) % 2**31}
+    if len(content.get("points") or ()) > MOST_POINTS:
+        raise AskError(422, "the outline of the region has too many points: draw it anew")
+    return content
+
+
+def _read(pad: VisitPad) -> Callable[[str, str], np.ndarray]:
+    def read(uri: str, name: str) -> np.ndarray:
+        return app_uploads.read_picture(sketch_pad_widget.bytes_in(uri))
+
+    return read
+
+
+def _quick_variants(pad: VisitPad, asked: bool) -> list[str]:
+    if not pad.model.has_variants or not (asked or pad.model.size_px <= QUICK_PX) or pad.face is None:
+        return []
+    return [picture_uri(sketch_pad_widget.small(one)) for one in pad.variants(pad_models.NUM_VARIANTS)]

@@ -1,0 +1,428 @@
+"""The web app in Chromium at a desk's width and at a phone's: draw, upload, both directions, candidates, download.
+
+`pip install playwright` and a Chromium (apt install chromium) are all it needs; without them it is skipped. With
+S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils import images, synthetic
+from tests import hostile
+
+pytest.importorskip("playwright")
+sync_api = pytest.importorskip("playwright.sync_api")
+pytest.importorskip("gradio", reason="the extra 'app' is not installed: pip install -e '.[app]'")
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
+SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
+FACE = "document.querySelector('.s2f-face').src"
+CLOCK = """() => {
+  const paper = document.querySelector('.s2f-paper'), face = document.querySelector('.s2f-face');
+  window.times = [];
+  let lifted = null;
+  paper.addEventListener('pointerup', () => { lifted = performance.now(); }, true);
+  face.addEventListener('load', () => {
+    if (lifted !== null) window.times.push(performance.now() - lifted);
+    lifted = null;
+  });
+}"""
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """`s2f app`, without a way to the network; its address."""
+    folder = tmp_path_factory.mktemp("app")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--port", str(port), "--runs", str(folder), "--device", "cpu"]
+    own = {"PYTHONPATH": str(ROOT), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    with (folder / "log.txt").open("w") as log:
+        command = [sys.executable, "-m", "s2f_utils", "app", *options]
+        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=folder)
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        begun = time.monotonic()
+        while True:
+            try:
+                opener.open(f"http://127.0.0.1:{port}/health", timeout=5)
+                break
+            except OSError:
+                assert server.poll() is None and time.monotonic() - begun < SLOWEST_S, (folder / "log.txt").read_text()
+                time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def page(request, address):
+    """The page at one size; it fails at the end where anything was asked of another host, or went wrong."""
+    width, height, scheme = SIZES[request.param]
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "accept_downloads": True}
+        page = browser.new_context(**options).new_page()
+        page.set_default_timeout(1000 * SLOWEST_S)
+        page.size, page.wrong, page.expected = request.param, [], []
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        page.on("request", lambda one: note_elsewhere(page, address, one.url))
+        page.on("response", lambda one: note_failed(page, one))
+        page.goto(address)
+        page.wait_for_function(f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
+        page.evaluate(CLOCK)
+        yield page
+        assert page.wrong == []
+        browser.close()
+
+
+def note_elsewhere(page, address, url):
+    if not url.startswith((address, "data:", "blob:")):
+        page.wrong.append(f"asked for {url}")
+
+
+def note_failed(page, answer):
+    if answer.status >= 400 and answer.status not in page.expected:
+        page.wrong.append(f"{answer.status} {answer.url}")
+
+
+def keep_picture(page, name):
+    if folder := os.environ.get("S2F_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{page.size}-{name}.png", full_page=True)
+
+
+def tab(page, name):
+    page.get_by_role("tab", name=name).click()
+
+
+def stroke(page, *points):
+    """Draw with the mouse; points in shares of the paper's side."""
+    page.locator(".s2f-paper").scroll_into_view_if_needed()
+    box = page.locator(".s2f-paper").bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for point in at[1:]:
+        page.mouse.move(*point, steps=8)
+    page.mouse.up()
+
+
+def settled(page):
+    page.wait_for_function("!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
+
+
+def picture_of(uri: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+
+
+def answers(page) -> list[str]:
+    return page.evaluate("[...document.querySelectorAll('.s2f-answer img')].map((one) => one.src)")
+
+
+def new_answers(page, before, act) -> list[str]:
+    act()
+    page.wait_for_function(
+        "before => document.querySelectorAll('.s2f-answer img').length && "
+        "document.querySelector('.s2f-answer img').src !== before",
+        arg=before[0] if before else "",
+    )
+    settled(page)
+    return answers(page)
+
+
+def choose_way(page, name):
+    page.get_by_role("radio", name=name, exact=True).check()
+
+
+def upload(page, content: bytes, name="drawing.png"):
+    page.locator("#s2f-file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
+
+
+def test_three_strokes_change_the_face(page):
+    tab(page, "Draw")
+    faces = [page.evaluate(FACE)]
+    for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
+        stroke(page, *points)
+        page.wait_for_function(f"before => {FACE} !== before", arg=faces[-1])
+        settled(page)
+        faces.append(page.evaluate(FACE))
+    assert len(set(faces)) == 4
+    times = page.evaluate("window.times")
+    print(f"\n{page.size}, pencil up to picture:", ", ".join(f"{value:.0f} ms" for value in times))
+    assert len(times) == 3
+    words = picture_of(faces[-1]).text
+    assert words["Description"] == images.GENERATED_NOTE and words["s2f:model"] == "sketch-to-photo"
+    keep_picture(page, "draw")
+
+
+def test_undo_brings_the_face_back_and_versions_are_kept(page):
+    face = page.evaluate(FACE)
+    stroke(page, (0.2, 0.9), (0.8, 0.9))
+    page.wait_for_function(f"before => {FACE} !== before", arg=face)
+    settled(page)
+    page.keyboard.press("Control+z")
+    page.wait_for_function(f"before => {FACE} === before", arg=face)
+    settled(page)
+    page.get_by_role("button", name="Keep this version").click()
+    page.get_by_role("button", name="Go back to version 1").wait_for()
+    settled(page)
+
+
+def test_a_map_is_painted_with_the_label_brush(page):
+    page.locator(".s2f-pad").get_by_label("model", exact=True).select_option("map-to-face-64")
+    page.wait_for_selector('.s2f-pad[data-reads="map"]')
+    settled(page)
+    page.get_by_role("radio", name="hat").click()
+    before = page.evaluate(FACE)
+    stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
+    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    settled(page)
+    assert page.locator(".s2f-strip .s2f-tile").count() >= 8
+    keep_picture(page, "map")
+    page.get_by_role("button", name="Go back to version 1").click()
+    page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
+    settled(page)
+
+
+def test_a_visit_that_was_forgotten_goes_on(page):
+    page.expected.append(404)
+    page.route("**/app/visits/*", lambda route: route.fulfill(status=404, body="{}"), times=1)
+    before = page.evaluate(FACE)
+    stroke(page, (0.1, 0.1), (0.9, 0.12))
+    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    settled(page)
+    assert page.locator(".s2f-wrong").count() == 0
+    page.expected.clear()
+
+
+def test_upload_shows_several_answers_and_the_divider_moves(page):
+    tab(page, "Upload")
+    page.wait_for_selector(".s2f-examples img")
+    found = new_answers(page, [], lambda: upload(page, hostile.GOOD["PNG"]()))
+    assert len(found) == len(set(found)) == 3
+    bar = page.get_by_label("divider between")
+    bar.focus()
+    clip = "getComputedStyle(document.querySelector('.s2f-after')).clipPath"
+    before = page.evaluate(clip)
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(clip) != before
+    keep_picture(page, "upload")
+    page.locator(".s2f-answer").nth(2).click()
+    assert page.evaluate("document.querySelector('.s2f-after').src") == found[2]
+
+
+def test_the_download_is_a_png_that_says_what_it_is(page):
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download PNG").click()
+    picture = Image.open(waiting.value.path())
+    assert waiting.value.suggested_filename == "generated-face.png" and picture.size == (256, 256)
+    assert picture.text["Description"] == images.GENERATED_NOTE
+
+
+def test_detail_and_enhance_change_the_answer(page):
+    first = answers(page)
+    second = new_answers(page, first, lambda: slide(page, "Detail", "0"))
+    third = new_answers(page, second, lambda: page.get_by_role("checkbox", name="Enhance").check())
+    box = page.locator(".s2f-enhance")
+    assert "invented detail" in box.inner_text()
+    fourth = new_answers(page, third, lambda: slide(page, "Strength", "1"))
+    levels = [np.asarray(picture_of(one[0])).astype(int) for one in (second, third, fourth)]
+    assert 0 < np.abs(levels[1] - levels[0]).mean() < np.abs(levels[2] - levels[0]).mean()
+    keep_picture(page, "enhance")
+    new_answers(page, fourth, lambda: page.get_by_role("checkbox", name="Enhance").uncheck())
+
+
+def slide(page, name, value):
+    page.locator(".s2f-upload").get_by_label(name, exact=True).evaluate(
+        "(node, value) => { node.value = value; node.dispatchEvent(new Event('change', { bubbles: true })); }", value
+    )
+
+
+def test_points_are_moved_by_keyboard_and_by_mouse(page):
+    before = answers(page)
+    page.get_by_role("button", name="Place eyes and mouth").click()
+    left = page.get_by_role("button", name="the eye on the left")
+    left.wait_for()
+    settled(page)
+    moved = new_answers(page, before, lambda: [left.press("ArrowLeft") for _ in range(6)])
+    box = left.bounding_box()
+
+    def drag():
+        page.mouse.move(box["x"] + 17, box["y"] + 17)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 37, box["y"] + 27, steps=4)
+        page.mouse.up()
+
+    left.scroll_into_view_if_needed()
+    box = left.bounding_box()
+    assert new_answers(page, moved, drag) != moved
+    assert abs(left.bounding_box()["x"] - box["x"] - 20) < 3
+    keep_picture(page, "points")
+
+
+def test_history_brings_an_answer_back_and_is_forgotten(page):
+    tiles = page.locator(".s2f-kept button")
+    assert tiles.count() >= 3
+    oldest = tiles.last
+    source = oldest.locator("img").get_attribute("src")
+    oldest.click()
+    assert answers(page)[0] == source
+    page.get_by_role("button", name="Forget").click()
+    assert tiles.count() == 0 and page.locator(".s2f-history").is_hidden()
+
+
+def test_photo_to_sketch_and_map_to_face(page):
+    for way, example in (("photo → sketch", "photo-3"), ("label map → face", "map-5")):
+        choose_way(page, way)
+        page.get_by_role("button", name=f"example {example}").click()
+        page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+        settled(page)
+        made = np.asarray(picture_of(page.evaluate("document.querySelector('.s2f-after').src")))
+        assert made.std() > 15
+        keep_picture(page, example)
+    choose_way(page, "sketch → photo")
+
+
+@pytest.mark.parametrize("how", ["paste", "drop"])
+def test_a_picture_is_pasted_and_dropped(page, how):
+    face = synthetic.draw_face(5, size_px=256)
+    content = base64.b64encode(images.png_of(face.sketch)).decode()
+    choose_way(page, "sketch → photo")
+    page.evaluate(
+        """async ([how, content]) => {
+      const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0)), data = new DataTransfer();
+      data.items.add(new File([bytes], 'face.png', { type: 'image/png' }));
+      const pasted = new ClipboardEvent('paste', { clipboardData: data, bubbles: true });
+      const dropped = new DragEvent('drop', { dataTransfer: data, bubbles: true });
+      if (how === 'paste') document.dispatchEvent(pasted);
+      else document.querySelector('.s2f-drop-zone').dispatchEvent(dropped);
+    }""",
+        [how, content],
+    )
+    page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+    settled(page)
+    choose_way(page, "photo → sketch")
+    choose_way(page, "sketch → photo")
+
+
+def test_what_is_no_picture_is_said_and_the_page_goes_on(page):
+    page.expected.append(415)
+    upload(page, b"words, no picture", "face.png")
+    page.wait_for_selector(".s2f-upload .s2f-status.s2f-wrong")
+    assert "this is text, whatever its name says" in page.locator(".s2f-upload .s2f-status").inner_text()
+    new_answers(page, [], lambda: upload(page, hostile.GOOD["JPEG"]()))
+    assert page.locator(".s2f-upload .s2f-wrong").count() == 0
+    page.expected.clear()
+
+
+def test_models_show_size_and_terms_and_wait_for_a_yes(page):
+    tab(page, "Models")
+    row = page.locator(".s2f-model-row", has_text="psp-sketch")
+    row.wait_for()
+    assert "1,200 MB" in row.inner_text() and "non-commercial" in row.inner_text()
+    go = row.get_by_role("button", name="Download")
+    assert go.is_disabled()
+    row.get_by_role("checkbox").check()
+    assert go.is_enabled()
+    row.get_by_role("checkbox").uncheck()
+    keep_picture(page, "models")
+
+
+def test_the_note_is_always_in_sight_and_nothing_is_cut_off(page):
+    width, height = page.viewport_size["width"], page.viewport_size["height"]
+    for name in ("Draw", "Upload", "Models", "About"):
+        tab(page, name)
+        page.wait_for_timeout(300)
+        note = page.locator(".s2f-always")
+        for top in (0, 10_000):
+            page.evaluate("top => window.scrollTo(0, top)", top)
+            box = note.bounding_box()
+            assert note.is_visible() and box["y"] >= 0 and box["y"] + box["height"] <= height + 1
+        assert images.GENERATED_NOTE in note.inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        cut = page.evaluate(
+            """width => [...document.querySelectorAll('.s2f-page, .s2f-page *')].filter((node) => {
+          const box = node.getBoundingClientRect();
+          return box.width > 1 && box.right > width + 1 && !node.closest('.s2f-hidden');
+        }).map((node) => node.outerHTML.slice(0, 80))""",
+            width,
+        )
+        assert cut == [], name
+    page.evaluate("window.scrollTo(0, 0)")
+
+
+def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
+    for name in ("Draw", "Upload", "Models"):
+        tab(page, name)
+        page.wait_for_timeout(300)
+        unnamed = page.evaluate(
+            """() => [...document.querySelectorAll('.s2f-page :is(button, select, input, a)')].filter((node) =>
+          node.offsetParent !== null && !node.closest('[aria-hidden]') && !node.getAttribute('aria-label') &&
+          !node.textContent.trim() && !node.closest('label')?.textContent.trim() &&
+          !document.querySelector(`label[for="${node.id}"]`)).map((node) => node.outerHTML.slice(0, 90))"""
+        )
+        assert unnamed == []
+    tab(page, "Upload")
+    page.get_by_role("tab", name="Upload").focus()
+    reached = set()
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
+    assert {"s2f-file", "model"} <= reached
+
+
+def test_text_can_be_read_in_this_theme(page):
+    """Contrast of words against what is behind them: 4.5 and more (WCAG AA)."""
+    for name in ("Draw", "Upload", "Models", "About"):
+        tab(page, name)
+        page.wait_for_timeout(300)
+        low = page.evaluate(CONTRAST)
+        assert low == [], name
+
+
+CONTRAST = """() => {
+  const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
+  const pen = canvas.getContext('2d', { willReadFrequently: true });
+  const over = (colour, below) => {
+    pen.fillStyle = `rgb(${below.join(' ')})`; pen.fillRect(0, 0, 1, 1);
+    pen.fillStyle = colour; pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => rgb.map((v) => v / 255).map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0);
+  const behind = (node) => {
+    const chain = [];
+    for (let one = node; one; one = one.parentElement) chain.unshift(getComputedStyle(one).backgroundColor);
+    return chain.reduce((below, colour) => over(colour, below), [255, 255, 255]);
+  };
+  return [...document.querySelectorAll('.s2f-page *')].filter((node) => node.offsetParent !== null && !node.disabled &&
+    [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim())).map((node) => {
+      const ground = behind(node), words = over(getComputedStyle(node).color, ground);
+      const [a, b] = [light(ground), light(words)].sort((x, y) => y - x);
+      return [(a + 0.05) / (b + 0.05), node.textContent.slice(0, 40)];
+    }).filter(([ratio]) => ratio < 4.5);
+}"""

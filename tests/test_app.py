@@ -1,0 +1,340 @@
+"""The web app as a whole: its page, its sketch pads, file routes that stay closed, and how it starts and ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+pytest.importorskip("gradio", reason="the extra 'app' is not installed: pip install -e '.[app]'")
+httpx = pytest.importorskip("httpx")
+
+from fastapi.testclient import TestClient  # noqa: E402
+
+from s2f_utils import app, app_gate, app_page, cli, drawings, images, synthetic, weights  # noqa: E402
+from s2f_utils.app_engine import Limits  # noqa: E402
+from s2f_utils.drawing_widgets import picture_uri  # noqa: E402
+from tests import hostile  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+SECRETS = {  # {file: words that are in it and on no page of ours}
+    "/etc/passwd": b"root:", str(ROOT / "pyproject.toml"): b"[build-system]",
+    str(weights.shipped("faces-64")): b"__metadata__",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    limits = Limits(per_minute=0, most_visits=4)
+    before = {name: os.environ.get(name) for name in ("S2F_OFFLINE", *app.QUIET)}
+    made = app.create(runs=tmp_path_factory.mktemp("runs"), device="cpu", limits=limits)
+    yield made
+    made.state.engine.close()
+    for name, value in before.items():
+        os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture(scope="module")
+def client(made):
+    return TestClient(made, base_url="http://127.0.0.1:5000")
+
+
+@pytest.fixture()
+def visit(client):
+    """A function that tells the pad of a new visit something, and its values."""
+    begun = client.post("/app/visits").json()
+
+    def tell(**content):
+        answer = client.post(f"/app/visits/{begun['visit']}", json=content)
+        assert answer.status_code == 200, answer.text
+        tell.values = tell.values | answer.json()["values"]
+        return tell.values
+
+    tell.values, tell.name = begun["values"], begun["visit"]
+    yield tell
+    client.post(f"/app/visits/{begun['visit']}", json={"kind": "bye"})
+
+
+def test_the_page_comes_and_names_nothing_from_elsewhere(client):
+    page = client.get("/")
+    assert page.status_code == 200 and "app/files/app.js" in page.text and "data-s2f" in page.text
+    loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']([^\"']+)", page.text)
+    assert loaded and not [one for one in loaded if one.startswith(("http", "//"))]
+    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert images.GENERATED_NOTE in page.text and '"enable_monitoring":null' not in page.text
+    assert client.get("/theme.css").status_code == 200
+
+
+def test_a_shared_page_says_that_pictures_travel():
+    assert app_page.TRAVELS in str(app_page.build(app_page.TRAVELS).get_config_file())
+    assert app_page.TRAVELS not in str(app_page.build().get_config_file())
+    assert "travel" in app_page.IN_COLAB
+
+
+def test_scripts_and_examples_come_and_no_other_files(client):
+    for name, kind in app_page.FILES.items():
+        answer = client.get(f"/app/files/{name}")
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith(kind)
+        assert "http://" not in answer.text.replace("http://www.w3.org", "") and "https://" not in answer.text
+    for name in ("long-hair", "photo-3", "map-3"):
+        assert client.get(f"/app/examples/{name}").content.startswith(hostile.PNG_START)
+    for path in ("app.py", "..%2fapp.py", "%2e%2e/app.py", "sketch_pad.py", "", "examples/beard.png"):
+        assert client.get(f"/app/files/{path}").status_code == 404, path
+    for path in ("photo-99", "photo-3;x", "beard.png", "..%2fexamples%2fbeard", "photo-"):
+        assert client.get(f"/app/examples/{path}").status_code == 404, path
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_no_route_reads_a_file_of_the_machine(client, secret):
+    up = "../" * 12 + secret.lstrip("/")
+    names = [secret, secret.lstrip("/"), up, quote(secret, safe=""), quote(up, safe=""), up.replace("../", "..%2f")]
+    names += [up.replace("../", "%2e%2e/"), up.replace("../", "....//"), up.replace("../", "..\\"), f"file://{secret}"]
+    names += [up.replace("../", "..%5c"), up.replace("../", "..%252f"), secret + "%00.png", "./" + secret]
+    routes = [
+        "/gradio_api/file={}", "/gradio_api/file/{}", "/file={}", "/file/{}", "/gradio_api/proxy={}", "/proxy={}",
+        "/static/{}", "/assets/{}", "/svelte/{}", "/app/files/{}", "/app/examples/{}", "/{}",
+        "/gradio_api/custom_component/{}", "/gradio_api/custom_component/1/client/component/{}",
+        "/gradio_api/stream/{}", "/gradio_api/run-history/records/{}", "/theme.css/{}",
+        "/gradio_api/upload_progress?upload_id={}",
+        "/api/models?path={}", "/?file={}", "/gradio_api/deep_link?path={}",
+    ]  # fmt: skip
+    for route in routes:
+        for name in names:
+            answer = client.get(route.format(name), follow_redirects=True)
+            assert SECRETS[secret] not in answer.content, (route, name)
+
+
+@pytest.mark.parametrize("path", [
+    "/gradio_api/upload", "/gradio_api/queue/join", "/gradio_api/run/predict", "/gradio_api/call/x", "/gradio_api/info",
+    "/gradio_api/component_server", "/gradio_api/process_recording", "/gradio_api/vibe-edit", "/gradio_api/reset",
+    "/gradio_api/runs", "/config", "/monitoring", "/login", "/gradio_api/startup-events", "/gradio_api/app_id",
+])  # fmt: skip
+def test_the_frameworks_other_routes_are_closed(client, path):
+    assert client.get(path).status_code == 404
+    assert client.post(path, files={"files": ("a.txt", b"words")}).status_code == 404
+    assert client.post("/", json={}).status_code == 405
+
+
+def test_the_pad_answers_strokes(client, visit):
+    first = visit.values
+    assert first["face"].startswith("data:image/png") and first["state"]["model"] == "sketch-to-photo"
+    drawing = hostile.np.asarray(hostile.drawing((512, 512)))
+    after = dict(visit(kind="draw", n=1, picture=picture_uri(drawing)))
+    assert after["answered"] == 1 and after["problem"] == "" and after["face"] != first["face"]
+    assert visit(kind="set", n=2, detail=1.0)["face"] != after["face"]
+    assert visit(kind="hello", n=3)["loaded"] > first["loaded"]
+
+
+def test_the_pad_keeps_versions_over_models_and_paints_maps(visit):
+    first = visit.values["face"]
+    visit(kind="keep", n=1)
+    assert visit(kind="model", n=2, name="map-to-face-64")["state"]["reads"] == "map"
+    assert len(visit.values["state"]["variants"]) == 8
+    labels = synthetic.draw_face(8, size_px=256).mask
+    face = visit.values["face"]
+    assert visit(kind="draw", n=3, picture=picture_uri(app_page.masks.colour(labels)))["face"] != face
+    assert visit(kind="choose", n=4, number=2)["problem"] == ""
+    assert visit(kind="back", n=5, number=0)["face"] == first and visit.values["state"]["model"] == "sketch-to-photo"
+    assert visit(kind="drop", n=6, number=0)["state"]["versions"] == []
+
+
+def test_two_visits_do_not_see_each_other(client, visit):
+    other = client.post("/app/visits").json()
+    before = visit.values["face"]
+    drawing = hostile.np.asarray(hostile.drawing((512, 512)))
+    client.post(f"/app/visits/{other['visit']}", json={"kind": "draw", "n": 1, "picture": picture_uri(drawing)})
+    assert visit(kind="hello", n=1)["face"] == before
+
+
+@pytest.mark.parametrize("content", [
+    {"kind": "draw"}, {"kind": "draw", "picture": 5}, {"kind": "draw", "picture": "data:,x"},
+    {"kind": "draw", "picture": ""}, {"kind": "model", "name": "../../etc/passwd"}, {"kind": "model"},
+    {"kind": "model", "name": "photo-to-sketch"},
+    {"kind": "start", "name": "/etc/passwd"}, {"kind": "back", "number": 99}, {"kind": "back", "number": "0"},
+    {"kind": "choose", "number": 10**9}, {"kind": "set", "seed": "x"}, {"kind": "drop", "number": None},
+    {"kind": "hint", "part": "nose", "colour": "#fff"}, {"kind": "region", "points": "abc"},
+    {"kind": "region", "points": [[0, 0]] * 6000},
+    {"kind": "upload", "picture": "data:image/png;base64,AAAA", "name": "../../x"},
+])  # fmt: skip
+def test_bad_messages_are_answered_with_words(visit, content):
+    face = visit.values["face"]
+    values = visit(n=1, **content)
+    assert len(values["problem"]) > 10 and "Traceback" not in values["problem"] and values["face"] == face
+    assert str(ROOT) not in values["problem"]
+    assert visit(kind="set", n=2, detail=0.25)["problem"] == ""
+
+
+def test_bombs_in_the_pad_are_refused(visit):
+    import base64
+
+    content = hostile.BAD["PNG bomb, 30,000 x 30,000"][1]()
+    uri = "data:image/png;base64," + base64.b64encode(content).decode()
+    assert "million" in visit(kind="upload", n=1, picture=uri, name="x")["problem"]
+    assert "million" in visit(kind="draw", n=2, picture=uri)["problem"]
+
+
+def test_visits_end_and_the_oldest_goes(client, made):
+    names = [client.post("/app/visits").json()["visit"] for _ in range(5)]
+    assert len(made.state.visits) == 4 and len(set(names)) == 5
+    assert client.post(f"/app/visits/{names[0]}", json={"kind": "hello"}).status_code == 404
+    assert client.post(f"/app/visits/{names[4]}", json={"kind": "hello"}).status_code == 200
+    for name in names:
+        assert client.post(f"/app/visits/{name}", json={"kind": "bye"}).status_code == 200
+    assert len(made.state.visits) == 0
+    for body in (b"", b"[]", b"{", b"[" * 100_000, b'{"kind": 5}', b'{"kind": "sing"}'):
+        assert client.post(f"/app/visits/{names[4]}", content=body).status_code in (404, 422)
+
+
+def test_nobody_is_told_a_visits_name_by_the_log(client, visit, caplog):
+    app_gate.LOGGER.propagate = True
+    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+        visit(kind="hello", n=1)
+    assert '"/app/visits/*"' in caplog.text and visit.name not in caplog.text
+
+
+def test_no_file_is_written(client, visit):
+    folder = Path(tempfile.gettempdir())
+    before = set(os.listdir(folder))
+    visit(kind="draw", n=1, picture=picture_uri(drawings.example("hat")[:400, :400]))
+    for name in ("PNG", "JPEG"):
+        assert client.post("/api/translate", files={"file": ("a", hostile.GOOD[name]())}).status_code == 200
+    assert {name for name in set(os.listdir(folder)) - before if re.search("gradio|s2f|upload", name)} == set()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture()
+def served(tmp_path):
+    """`s2f app` in a process of its own: (process, address)."""
+    port = free_port()
+    log = (tmp_path / "log.txt").open("w+")
+    command = [
+        sys.executable,
+        "-m",
+        "s2f_utils",
+        "app",
+        "--port",
+        str(port),
+        "--runs",
+        str(tmp_path),
+        "--device",
+        "cpu",
+    ]
+    own = {"PYTHONPATH": str(ROOT), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    process = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=tmp_path)
+    until = time.monotonic() + 300
+    try:
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/health", timeout=5, trust_env=False).raise_for_status()
+                break
+            except httpx.HTTPError:
+                assert process.poll() is None and time.monotonic() < until, Path(log.name).read_text()
+                time.sleep(0.3)
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(20)
+        log.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number, tmp_path):
+    process, address = served
+    form, answers = {"candidates": "8", "enhance": "true"}, []
+
+    def asks():
+        file = {"file": ("a.png", hostile.GOOD["PNG"]())}
+        answers.append(httpx.post(f"{address}/api/translate", files=file, data=form, timeout=120, trust_env=False))
+
+    asking = threading.Thread(target=asks)
+    asking.start()
+    until = time.monotonic() + 60
+    while httpx.get(f"{address}/health", trust_env=False, timeout=60).json()["waiting"] == 0:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    process.send_signal(number)
+    asking.join(120)
+    assert process.wait(60) in (0, -number, 128 + number, 130)
+    assert [answer.status_code for answer in answers] == [200]
+    said = (tmp_path / "log.txt").read_text()
+    assert "Sketch to Face on http://localhost" in said and "Traceback" not in said
+
+
+def test_a_port_that_is_taken_is_one_line(capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        assert cli.main(["app", "--port", str(other.getsockname()[1])]) == 2
+    said = capsys.readouterr().err
+    assert "--port" in said and said.count("\n") == 1
+    assert cli.main(["app", "--port", "70000"]) == 2
+
+
+def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "gradio" else find(name, *more)
+    )
+    assert cli.main(["app"]) == 2
+    assert "pip install" in capsys.readouterr().err
+
+
+def test_it_checks_itself(capsys, tmp_path):
+    assert cli.main(["app", "--check", "--device", "cpu"]) == 0
+    assert re.search(r"answered a drawing in \d+ ms", capsys.readouterr().out)
+
+
+def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
+    running = app.start_in_notebook(runs=tmp_path, device="cpu", show=False)
+    try:
+        assert httpx.get(f"{running.url}/health", trust_env=False).json()["status"] == "ok"
+        assert httpx.get(running.url, trust_env=False).status_code == 200
+    finally:
+        running.stop()
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"{running.url}/health", trust_env=False)
+
+
+def test_fuzzed_by_its_own_description(client, made):
+    """A short run of schemathesis: no answer but those that are described."""
+    schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathesis")
+    hypothesis = pytest.importorskip("hypothesis")
+    of_openapi = pytest.importorskip("schemathesis.specs.openapi.checks")
+    checks = [
+        pytest.importorskip("schemathesis.checks").not_a_server_error, of_openapi.status_code_conformance,
+        of_openapi.content_type_conformance, of_openapi.response_schema_conformance,
+    ]  # fmt: skip
+    every = list(hypothesis.HealthCheck)
+    few = {"max_examples": 25, "deadline": None, "suppress_health_check": every, "database": None}
+    schema = schemathesis.openapi.from_asgi("/openapi.json", made)
+    tried = []
+    for operation in schema.get_all_operations():
+        one = operation.ok()
+
+        @hypothesis.settings(phases=[hypothesis.Phase.generate], **few)
+        @hypothesis.given(case=one.as_strategy())
+        def fuzz(case):
+            answer = case.call()
+            tried.append(answer.status_code)
+            case.validate_response(answer, checks=checks)
+
+        fuzz()
+    assert len(tried) > 40 and {200, 415} & set(tried) and max(tried) < 500

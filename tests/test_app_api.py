@@ -1,0 +1,455 @@
+"""The web app's REST interface over the shipped models: answers, refusals, limits, and that no file can be read."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import os
+import re
+import socket
+import tempfile
+import threading
+import time
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
+pytest.importorskip("httpx")
+psutil = pytest.importorskip("psutil")
+
+from fastapi.testclient import TestClient  # noqa: E402
+
+from s2f_utils import app_api, app_gate, app_models, checkpoints, images, models, weights  # noqa: E402
+from s2f_utils.app_engine import Ask, Engine, Limits  # noqa: E402
+from s2f_utils.app_lanes import Busy  # noqa: E402
+from s2f_utils.app_models import Catalogue  # noqa: E402
+from tests import hostile  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+DRAWING = hostile.saved(hostile.drawing(), "PNG")
+AS_JSON = {"accept": "application/json"}
+
+
+def run_folder(runs: Path, name: str, net, **meta) -> Path:
+    """A run folder that holds a generator."""
+    folder = runs / name
+    folder.mkdir(parents=True)
+    checkpoints.save_generator(folder / "generator.safetensors", net, {"size_px": 64, "fit": "stretch", **meta})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    made = tmp_path_factory.mktemp("runs")
+    small = models.build("unet", num_downs=6, base_filters=4)
+    run_folder(made, "0001-mine", small, method="pix2pix", direction="sketch-to-photo")
+    run_folder(made, "0002-back", small, method="cyclegan", direction="photo-to-sketch")
+    (made / "0003-broken").mkdir()
+    (made / "0003-broken" / "generator.safetensors").write_bytes(b"no weights")
+    return made
+
+
+@pytest.fixture(scope="module")
+def engine(runs):
+    made = Engine(Catalogue(runs), Limits(per_minute=0), device="cpu")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def client(engine):
+    made = TestClient(app_api.create_api(engine), base_url="http://127.0.0.1:5000")
+    yield made
+    assert made.get("/health").json()["status"] == "ok"
+
+
+def ask(client, content=DRAWING, headers=None, name="drawing.png", **fields):
+    return client.post("/api/translate", files={"file": (name, content)}, data=fields, headers=headers or {})
+
+
+def picture(answer) -> np.ndarray:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "image/png"
+    return np.asarray(Image.open(io.BytesIO(answer.content)))
+
+
+def shown(uri: str) -> np.ndarray:
+    from s2f_utils.sketch_pad_widget import picture_in
+
+    return picture_in(uri, "answer")
+
+
+def test_a_drawing_becomes_a_photo_that_says_what_it_is(client):
+    answer = ask(client)
+    made = picture(answer)
+    assert made.shape == (256, 256, 3) and made.std() > 20
+    words = Image.open(io.BytesIO(answer.content)).text
+    assert words["Description"] == images.GENERATED_NOTE and words["s2f:model"] == "sketch-to-photo"
+    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+
+
+def test_the_answer_is_that_of_the_command_line(client):
+    from s2f_utils.candidates import load_pair
+    from s2f_utils.drawings import prepare
+
+    given = prepare(np.asarray(hostile.drawing()))
+    expected = load_pair(device="cpu").translate(given.image, 0.25, 7).astype(int)
+    made = picture(ask(client, detail="0.25", seed="7"))
+    assert np.abs(made - expected).max() <= 1
+
+
+def test_json_has_all_candidates_and_says_where_the_face_is(client):
+    found = ask(client, headers=AS_JSON, candidates="4", seed="5").json()
+    assert [one["name"] for one in found["pictures"]] == ["realistic", "faithful", "variation 1", "variation 2"]
+    pictures = [shown(one["png"]).astype(int) for one in found["pictures"]]
+    for n, one in enumerate(pictures):
+        assert one.shape == (256, 256, 3)
+        assert all(np.abs(one - other).mean() > 0.5 for other in pictures[:n])
+    assert found["note"] == images.GENERATED_NOTE and shown(found["given"]).shape == (256, 256, 3)
+    assert found["pictures"][2]["notes"]["seed"] == "6"
+
+
+@pytest.mark.detector
+def test_points_are_found_on_the_upload_and_can_be_given(client):
+    found = ask(client, headers=AS_JSON).json()
+    assert found["face_found"] and not found["warnings"]
+    (left, right, mouth) = found["points"]
+    assert 0.2 < left[0] < mouth[0] < right[0] < 0.8 and left[1] < mouth[1]
+    again = ask(client, headers=AS_JSON, points=",".join(str(v) for point in found["points"] for v in point)).json()
+    moved = ask(client, headers=AS_JSON, points="0.2,0.2,0.4,0.2,0.3,0.4").json()
+    near, far = (np.abs(shown(one["given"]).astype(int) - shown(found["given"])).mean() for one in (again, moved))
+    assert 2 * near < far
+
+
+def test_without_the_detector_a_visitor_is_told_in_words_without_commands(client, no_detector, monkeypatch):
+    monkeypatch.setenv("S2F_OFFLINE", "1")
+    found = ask(client, headers=AS_JSON).json()
+    assert not found["face_found"] and found["warnings"]
+    assert any("detector" in text for text in found["warnings"])
+    assert not re.search(r"--|s2f |/", " ".join(found["warnings"]))
+
+
+def test_both_directions_and_maps(client):
+    from s2f_utils import synthetic
+
+    face = synthetic.draw_face(3, size_px=256)
+    photo = hostile.saved(Image.fromarray(face.photo), "JPEG", quality=95)
+    sketch = picture(ask(client, photo, direction="photo-to-sketch"))
+    assert sketch.shape == (256, 256, 3) and sketch.mean() > 150 and sketch.min() < 120
+    labels = hostile.saved(Image.fromarray(face.mask), "PNG")
+    painted = picture(ask(client, labels, direction="map-to-photo"))
+    assert painted.shape == (64, 64, 3) and painted.std() > 20
+    assert picture(ask(client, model="sketch-to-face-64")).shape == (64, 64, 3)
+
+
+def test_enhance_adds_detail_by_its_strength(client):
+    plain, half, whole, none = (
+        picture(ask(client, **fields)).astype(int)
+        for fields in ({}, *({"enhance": "true", "strength": value} for value in ("0.5", "1", "0")))
+    )
+    assert (none == plain).all()
+    assert 0 < np.abs(half - plain).mean() < np.abs(whole - plain).mean()
+
+
+def test_a_seed_gives_the_same_picture_twice_and_another_one_another(client):
+    one, same, other = (ask(client, seed=seed, model="sketch-to-face-64").content for seed in ("3", "3", "4"))
+    assert one == same and one != other
+
+
+def test_models_are_listed_without_a_path(client, runs):
+    text = client.get("/api/models").text
+    listed = {one["id"]: one for one in json.loads(text)["models"]}
+    assert {"sketch-to-photo", "photo-to-sketch", "sketch-to-face-64", "map-to-face-64", "restorer-256"} <= set(listed)
+    assert listed["run:0001-mine"]["direction"] == "sketch-to-photo" and "run:0003-broken" not in listed
+    assert listed["psp-sketch"]["state"] == "not here" and listed["psp-sketch"]["size_mb"] > 1000
+    assert "non-commercial" in listed["gfpgan-1.4"]["terms"]
+    assert str(runs) not in text and str(ROOT) not in text and ".safetensors" not in text
+
+
+def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, engine, runs, monkeypatch):
+    assert picture(ask(client, model="run:0001-mine")).shape[1] == 53  # as it is: 64 px high, 210 : 255
+    assert ask(client, model="run:0002-back", direction="sketch-to-photo").status_code == 422
+    net = models.build("unet", num_downs=6, base_filters=4)
+    run_folder(runs, "0009-new", net, method="pix2pix", direction="sketch-to-photo")
+    monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+    assert "run:0009-new" in client.get("/api/models").text
+
+
+@pytest.mark.parametrize("name", hostile.BAD)
+def test_bad_uploads_are_refused_and_the_server_lives(client, name):
+    status, make = hostile.BAD[name]
+    answer = ask(client, make())
+    assert answer.status_code == status, answer.text
+    said = answer.json()["detail"]
+    assert 20 < len(said) < 220 and "Traceback" not in said
+    assert client.get("/health").json()["waiting"] == 0
+
+
+def test_memory_and_disk_are_as_before_after_all_bad_uploads(client):
+    folder = Path(tempfile.gettempdir())
+    for make in (hostile.GOOD["PNG"], hostile.BAD["100 MB"][1]):  # what is allocated once
+        ask(client, make())
+    before, files = psutil.Process().memory_info().rss, set(os.listdir(folder))
+    for status, make in hostile.BAD.values():
+        assert ask(client, make()).status_code == status
+    assert psutil.Process().memory_info().rss - before < 150e6
+    left = {name for name in set(os.listdir(folder)) - files if re.search(r"s2f|gradio|upload|spool", name)}
+    assert left == set()
+
+
+@pytest.mark.parametrize("name", hostile.NAMES)
+def test_names_of_files_mean_nothing(client, name):
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="' + name.encode() + b'"\r\n\r\n'
+    body += DRAWING + b"\r\n--x--\r\n"
+    answer = client.post("/api/translate", content=body, headers={"content-type": "multipart/form-data; boundary=x"})
+    assert answer.status_code in (200, 400, 422)  # a NUL in a header is no form
+    assert name[:40] not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "word"),
+    [
+        ({"direction": "sideways"}, 422, "direction"), ({"model": "../../etc/passwd"}, 404, "model"),
+        ({"model": "run:../../secret"}, 404, "model"), ({"model": "/etc/passwd"}, 404, "model"),
+        ({"model": "faces-64"}, 404, "model"), ({"model": "gfpgan-1.4"}, 404, "model"),
+        ({"model": "restorer-256"}, 404, "model"), ({"restorer": "/etc/passwd", "enhance": "1"}, 404, "restorer"),
+        ({"model": "photo-to-sketch", "direction": "sketch-to-photo"}, 422, "goes"),
+        ({"model": "psp-sketch"}, 409, "1,200 MB"), ({"restorer": "gfpgan-1.4", "enhance": "true"}, 409, "349 MB"),
+        ({"strength": "2"}, 422, "strength"), ({"strength": "nan"}, 422, "strength"),
+        ({"strength": ""}, 422, "strength"),
+        ({"seed": "-1"}, 422, "seed"), ({"seed": "1e9"}, 422, "seed"), ({"seed": "9" * 30}, 422, "seed"),
+        ({"detail": "inf"}, 422, "detail"), ({"enhance": "perhaps"}, 422, "enhance"),
+        ({"enhance": "true", "direction": "photo-to-sketch"}, 422, "enhance"),
+        ({"candidates": "9"}, 422, "candidates"), ({"candidates": "0"}, 422, "candidates"),
+        ({"clean": "spotless"}, 422, "clean"), ({"align": "maybe"}, 422, "align"),
+        ({"points": "1,2,3"}, 422, "points"), ({"points": "0,0,0,0,0,nan"}, 422, "points"),
+        ({"points": "0.5,0.5,0.5,0.5,0.5,0.5"}, 422, ""), ({"colour": "red"}, 422, "unknown field"),
+        ({"model": "x" * 3000}, 400, "form"),
+    ],
+)  # fmt: skip
+def test_values_out_of_range_are_refused_by_name(client, fields, status, word):
+    answer = ask(client, **fields)
+    assert answer.status_code == status, answer.text
+    assert word in answer.json()["detail"] and "Traceback" not in answer.text
+
+
+def test_what_is_no_form_is_refused(client):
+    post = client.post
+    assert post("/api/translate").status_code == 400
+    assert post("/api/translate", json={"file": "x"}).status_code == 400
+    assert post("/api/translate", data={"seed": "1"}).status_code == 400
+    assert post("/api/translate", files={"photo": DRAWING}).status_code == 422
+    assert post("/api/translate", files=[("file", DRAWING), ("file", DRAWING)]).status_code == 400
+    form = {"content-type": "multipart/form-data; boundary=x"}
+    assert post("/api/translate", content=b"--x\r\nbroken", headers=form).status_code in (400, 422)
+    assert post("/api/translate", content=b"x", headers={"content-type": "multipart/form-data"}).status_code == 400
+
+
+def test_accept_decides_what_comes(client):
+    for accept, kind in (
+        ("image/png", "image/png"), ("*/*", "image/png"), ("image/*", "image/png"), ("", "image/png"),
+        ("application/json", "application/json"), ("image/png;q=0.1, application/json", "application/json"),
+        ("text/html, */*;q=0.5", "image/png"),
+    ):  # fmt: skip
+        assert ask(client, headers={"accept": accept}, model="sketch-to-face-64").headers["content-type"] == kind
+    assert ask(client, headers={"accept": "text/html"}).status_code == 406
+
+
+def test_methods_and_paths_that_are_not_there(client):
+    assert client.get("/api/translate").status_code == 405
+    assert client.get("/api/translate").headers["allow"] == "POST"
+    assert client.delete("/api/models").status_code == 405
+    for path in ("/api", "/api/", "/api/other", "/health/more", "/redoc", "/app/", "/docs/x"):
+        assert client.get(path).status_code == 404, path
+
+
+def test_the_description_is_complete_and_its_page_needs_nothing_from_elsewhere(client):
+    spec = client.get("/openapi.json").json()
+    assert set(spec["paths"]) == {"/api/translate", "/api/models", "/api/models/download", "/health"}
+    properties = spec["paths"]["/api/translate"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    fields = Ask.__dataclass_fields__
+    assert set(properties["properties"]) == {"file", *fields}
+    for name, rule in app_api.FIELDS.items():
+        if "default" in rule:
+            assert rule["default"] == fields[name].default, name
+    page = client.get("/docs").text
+    assert "<script" not in page and "//" not in re.sub(r"http://127\.0\.0\.1:5000", "", page)
+    assert all(path in page for path in spec["paths"])
+
+
+def test_nothing_is_downloaded_without_a_yes(client, engine):
+    assert client.post("/api/models/download", files={"model": (None, "psp-sketch")}).status_code == 422
+    form = {"model": (None, "psp-sketch"), "agree": (None, "no")}
+    assert client.post("/api/models/download", files=form).status_code == 422
+    form = {"model": (None, "sketch-to-photo"), "agree": (None, "yes")}
+    assert client.post("/api/models/download", files=form).status_code == 404
+    assert engine.catalogue.state(engine.catalogue.list()["psp-sketch"]) == "not here"
+    shared = TestClient(app_api.create_api(engine, downloads=False))
+    form = {"model": (None, "psp-sketch"), "agree": (None, "yes")}
+    assert shared.post("/api/models/download", files=form).status_code == 403
+
+
+def test_a_download_that_fails_says_why(client, engine, monkeypatch, tmp_path):
+    import dataclasses
+
+    entry = dataclasses.replace(weights.WEIGHTS["gfpgan-1.3"], urls=("http://127.0.0.1:9/gfpgan.pth",))
+    monkeypatch.setitem(weights.WEIGHTS, "gfpgan-1.3", entry)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    form = {"model": (None, "gfpgan-1.3"), "agree": (None, "yes")}
+    assert client.post("/api/models/download", files=form).json()["state"] == "downloading"
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        (row,) = [one for one in client.get("/api/models").json()["models"] if one["id"] == "gfpgan-1.3"]
+        if row["state"] != "downloading":
+            break
+        time.sleep(0.2)
+    assert row["state"].startswith("failed: ") and str(tmp_path) not in row["state"]
+
+
+def test_offline_nothing_is_fetched_in_passing(monkeypatch, tmp_path):
+    monkeypatch.setenv("S2F_OFFLINE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+    with pytest.raises(weights.WeightsError, match="S2F_OFFLINE"):
+        weights.get("yunet")
+
+
+def test_requests_from_other_websites_are_refused(client):
+    for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+        assert ask(client, headers=headers).status_code == 403
+    assert ask(client, headers={"origin": "http://127.0.0.1:5000"}, model="sketch-to-face-64").status_code == 200
+
+
+def test_rates_are_limited_for_each_address():
+    rates = app_gate.Rates(per_minute=60, burst=3)
+    assert [rates.wait_s("a") > 0 for _ in range(5)] == [False, False, False, True, True]
+    assert rates.wait_s("b") == 0 and 0.5 < rates.wait_s("a") <= 1
+    few = Engine(Catalogue(None), Limits(per_minute=6, burst=2), device="cpu")
+    limited = TestClient(app_api.create_api(few))
+    statuses = [ask(limited, b"x").status_code for _ in range(4)]
+    assert statuses == [415, 415, 429, 429]
+    answer = ask(limited, b"x")
+    assert int(answer.headers["retry-after"]) >= 1 and "try again in" in answer.json()["detail"]
+    assert limited.get("/health").status_code == 200
+    few.close()
+
+
+def test_a_body_without_a_length_is_stopped_at_the_limit(client):
+    def endless():
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + DRAWING
+        for _ in range(40):
+            yield b"\0" * 1_000_000
+        yield b"\r\n--x--\r\n"
+
+    answer = client.post(
+        "/api/translate", content=endless(), headers={"content-type": "multipart/form-data; boundary=x"}
+    )
+    assert answer.status_code == 413 and "20 MB" in answer.json()["detail"]
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(engine, monkeypatch):
+    import uvicorn
+
+    monkeypatch.setattr(app_gate, "BODY_S", 0.5)
+    config = uvicorn.Config(app_api.create_api(Engine(Catalogue(None), device="cpu")), port=0, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    (listening,) = server.servers[0].sockets
+    with socket.create_connection(listening.getsockname()) as slow:
+        head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+        slow.sendall(f"{head}Content-Length: 1000\r\n\r\n--x\r\n".encode())
+        slow.settimeout(30)
+        assert b" 408 " in slow.recv(100)
+    server.should_exit = True
+    thread.join(30)
+
+
+def test_bodies_together_stay_below_a_bound(engine):
+    gate = app_gate.Gate(None, app_gate.Rates(0, 0), {"/api/translate": {"POST"}})
+    gate.reserved = app_gate.MOST_TOGETHER - 10
+    told = []
+
+    async def send(message):
+        told.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/translate", "headers": [(b"content-length", b"1000")]}
+    asyncio.run(gate(scope, None, send))
+    assert told[0]["status"] == 429 and gate.reserved == app_gate.MOST_TOGETHER - 10
+
+
+def test_waiting_requests_are_answered_together_and_too_many_are_refused():
+    async def many(engine, num):
+        asks = [Ask(detail=n % 5 / 4) for n in range(num)]
+        return await asyncio.gather(*(engine.translate(DRAWING, one) for one in asks), return_exceptions=True)
+
+    engine = Engine(Catalogue(None), Limits(most_waiting=10, workers=4), device="cpu")
+    alone = asyncio.run(engine.translate(DRAWING, Ask(detail=0.25)))
+    found = asyncio.run(many(engine, 14))
+    assert [isinstance(one, Busy) for one in found] == [False] * 10 + [True] * 4
+    assert max(engine.lanes.batches()) > 1
+    difference = np.abs(found[1].made[0].picture.astype(int) - alone.made[0].picture)
+    assert difference.max() <= 1  # together with others as alone, but for rounding
+    assert engine.waiting == 0
+    engine.close()
+
+
+def test_a_slow_request_does_not_stop_the_others_and_ends_in_time():
+    engine = Engine(Catalogue(None), Limits(timeout_s=30.0), device="cpu")
+    slow, go_on = engine.catalogue.choose("photo-to-sketch"), threading.Event()
+    engine.lanes.lane(slow).call(lambda _model: go_on.wait(60))  # its thread is taken
+    client = TestClient(app_api.create_api(engine))
+    assert ask(client, model="sketch-to-face-64").status_code == 200
+    object.__setattr__(engine.limits, "timeout_s", 0.5)
+    answer = ask(client, direction="photo-to-sketch")
+    assert answer.status_code == 503 and "0.5 seconds" in answer.json()["detail"]
+    go_on.set()
+    assert client.get("/health").json()["waiting"] == 0
+    engine.close()
+
+
+def test_models_are_loaded_once_and_the_least_used_goes(runs):
+    engine = Engine(Catalogue(runs), Limits(most_models=2), device="cpu")
+    loads = []
+    load = engine.lanes._load
+    engine.lanes._load = lambda choice: loads.append(choice.id) or load(choice)
+
+    def answered(model):
+        return asyncio.run(engine.translate(DRAWING, Ask(model=model))).choice.id
+
+    answered("sketch-to-face-64")
+    gone = weakref.ref(engine.lanes.lane(engine.catalogue.choose("sketch-to-face-64")).loaded)
+    thread = engine.lanes.lane(engine.catalogue.choose("sketch-to-face-64"))
+    for model in ("photo-to-sketch", "photo-to-sketch", "run:0001-mine"):
+        answered(model)
+    assert loads == ["sketch-to-face-64", "photo-to-sketch", "run:0001-mine"]
+    assert list(engine.lanes.in_memory()) == ["photo-to-sketch", "run:0001-mine"]
+    thread.join(10)
+    assert not thread.is_alive() and gone() is None
+    engine.close()
+
+
+def test_a_broken_model_is_said_without_its_path(engine, runs):
+    file = runs / "0003-broken" / "generator.safetensors"
+    choice = app_models.Choice("run:broken", "", "run", direction="sketch-to-photo", path=file)
+    with pytest.raises(app_models.ModelError, match="run:broken cannot be loaded") as raised:
+        app_models.load(choice, "cpu")
+    assert str(runs) not in str(raised.value)
+
+
+def test_the_log_has_facts_and_no_pictures(client, caplog):
+    app_gate.LOGGER.propagate = True
+    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+        ask(client, name="Anna-Meier.png", model="sketch-to-face-64")
+        ask(client, b"x", name="Anna-Meier.png")
+    first, second = (json.loads(record.message) for record in caplog.records)
+    assert first["status"] == 200 and first["model"] == "sketch-to-face-64" and first["bytes_in"] > len(DRAWING)
+    assert second["status"] == 415 and first["ms"] > 0
+    assert "Anna" not in caplog.text and "base64" not in caplog.text and len(caplog.text) < 2000
