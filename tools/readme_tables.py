@@ -480,7 +480,7 @@ def stylegan_speed_table(results: Path = RESULTS) -> str:
 
 _ENHANCED = {
     "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "fsim": ("FSIM ↑", 3),
-    "landmarks": ("landmarks ↓", 2), "sharpness": ("sharpness → 1", 2), "patch_auc": ("patch AUC → 0.5", 2),
+    "landmarks": ("landmarks ↓", 3), "sharpness": ("sharpness → 1", 2), "patch_auc": ("patch AUC → 0.5", 2),
     "rank1": ("rank 1 ↑", 2), "mrr": ("MRR ↑", 2),
 }  # fmt: skip
 
@@ -628,7 +628,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "psp-optimizer": psp_optimizer_table,
         "stylegan-speed": stylegan_speed_table,
     },
-    "docs/enhance.md": {"restore": restore_table},
+    "docs/enhance.md": {"restore": restore_table, "helps": helps_table},
     "docs/lost-work.md": {"kills": kills_table, "saving": saving_table, "float16": float16_table},
     "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
 }
