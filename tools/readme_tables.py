@@ -628,7 +628,7 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "psp-optimizer": psp_optimizer_table,
         "stylegan-speed": stylegan_speed_table,
     },
-    "docs/enhance.md": {"restore": restore_table, "helps": helps_table},
+    "docs/enhance.md": {"restore": restore_table, "helps": helps_table, "enhance-speed": enhance_speed_table},
     "docs/lost-work.md": {"kills": kills_table, "saving": saving_table, "float16": float16_table},
     "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
 }
