@@ -167,7 +167,7 @@ def test_a_drive_that_is_declined_or_not_there_is_no_folder_on_another_disk(tmp_
     (tmp_path / "content" / "declined").touch()
     with pytest.raises(FileNotFoundError, match="could not be mounted .mount failed.*allow it, or leave FOLDER empty"):
         runtime.start("02", "demo", folder)
-    monkeypatch.delitem(sys.modules, "google.colab")
+    del sys.modules["google.colab"]  # not by monkeypatch, which would put it back after the fixture has cleaned up
     with pytest.raises(ValueError, match="Google Drive is there in Colab only: give a folder of this machine"):
         runtime.start("02", "demo", folder)
     assert not runtime.DRIVE.exists()
