@@ -1,4 +1,4 @@
-"""What the browser tests share: Jupyter on a folder, in the front end that is installed, and Chromium.
+"""What the browser tests share: a server on a folder, Jupyter in the front end that is installed, and Chromium.
 
 Classic Notebook 6 where that is installed (Colab's set, tests/colab.txt), else JupyterLab.
 """
@@ -24,6 +24,17 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SLOWEST_S = 60.0  # a loaded machine may be slow, a page that never answers fails
+# How long it takes from the pencil's lift until the new face is decoded, by the page's own clock.
+CLOCK = """() => {
+  const paper = document.querySelector('.s2f-paper'), face = document.querySelector('.s2f-face');
+  window.times = [];
+  let lifted = null;
+  paper.addEventListener('pointerup', () => { lifted = performance.now(); }, true);
+  face.addEventListener('load', () => {
+    if (lifted !== null) window.times.push(performance.now() - lifted);
+    lifted = null;
+  });
+}"""
 
 
 def front_end() -> str:
@@ -55,30 +66,39 @@ def run_all(page: Any, front: str, address: str, path: str) -> None:
 
 
 @contextlib.contextmanager
+def served(
+    command: list[str], asked: str, folder: Path, slowest_s: float = SLOWEST_S, **variables: str
+) -> Iterator[None]:
+    """`python -m` a server, logging to folder/log.txt; waits until the address `asked` answers, stops it at the end."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), **variables}
+    with (folder / "log.txt").open("w") as log:
+        server = subprocess.Popen([sys.executable, "-m", *command], env=environment, stdout=log, stderr=log, cwd=folder)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        begun = time.monotonic()
+        while True:
+            try:
+                opener.open(asked, timeout=2)
+                break
+            except OSError:
+                assert server.poll() is None and time.monotonic() - begun < slowest_s, (folder / "log.txt").read_text()
+                time.sleep(0.3)
+        yield
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+@contextlib.contextmanager
 def jupyter(folder: Path, front: str, **variables: str) -> Iterator[str]:
     """Jupyter on a folder, with environment variables for its kernels; gives the address, and stops it at the end."""
-    port = free_port()
-    own = {"JUPYTER_CONFIG_DIR": str(folder / "config"), "PYTHONPATH": str(ROOT), **variables}
+    address = f"http://127.0.0.1:{(port := free_port())}"
     common = ["--no-browser", "--allow-root", f"--port={port}"]
     if front == "notebook":
         command = ["notebook", *common, "--NotebookApp.token=", "--NotebookApp.password=", f"--notebook-dir={folder}"]
     else:
         command = ["jupyterlab", *common, "--ServerApp.token=", "--ServerApp.password="]
         command += [f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None"]
-    with (folder / "log.txt").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", *command], env=os.environ | own, stdout=log, stderr=log, cwd=folder
-        )
-    try:
-        begun = time.monotonic()
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/status", timeout=2)
-                break
-            except OSError:
-                assert server.poll() is None and time.monotonic() - begun < SLOWEST_S, (folder / "log.txt").read_text()
-                time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
+    own = {"JUPYTER_CONFIG_DIR": str(folder / "config"), **variables}
+    with served(command, f"{address}/api/status", folder, **own):
+        yield address

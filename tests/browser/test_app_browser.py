@@ -9,12 +9,6 @@ from __future__ import annotations
 import base64
 import io
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +22,11 @@ pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("gradio", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, free_port, served  # noqa: E402
+
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
 FACE = "document.querySelector('.s2f-face').src"
-CLOCK = """() => {
-  const paper = document.querySelector('.s2f-paper'), face = document.querySelector('.s2f-face');
-  window.times = [];
-  let lifted = null;
-  paper.addEventListener('pointerup', () => { lifted = performance.now(); }, true);
-  face.addEventListener('load', () => {
-    if (lifted !== null) window.times.push(performance.now() - lifted);
-    lifted = null;
-  });
-}"""
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -55,28 +38,11 @@ pytestmark = [
 def address(tmp_path_factory):
     """`s2f app`, without a way to the network; its address."""
     folder = tmp_path_factory.mktemp("app")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--port", str(port), "--runs", str(folder), "--device", "cpu"]
-    own = {"PYTHONPATH": str(ROOT), "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
-    with (folder / "log.txt").open("w") as log:
-        command = [sys.executable, "-m", "s2f_utils", "app", *options]
-        server = subprocess.Popen(command, env=os.environ | own, stdout=log, stderr=log, cwd=folder)
-    try:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        begun = time.monotonic()
-        while True:
-            try:
-                opener.open(f"http://127.0.0.1:{port}/health", timeout=5)
-                break
-            except OSError:
-                assert server.poll() is None and time.monotonic() - begun < SLOWEST_S, (folder / "log.txt").read_text()
-                time.sleep(0.3)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(60)
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    command = ["s2f_utils", "app", "--port", str(port), "--runs", str(folder), "--device", "cpu"]
+    no_network = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    with served(command, f"{address}/health", folder, SLOWEST_S, **no_network):
+        yield address
 
 
 @pytest.fixture(scope="module", params=SIZES)

@@ -12,7 +12,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyterlab")
 
-from tests.browser.pages import CHROMIUM, FLAGS, ROOT, SLOWEST_S, jupyter  # noqa: E402
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, jupyter  # noqa: E402
 
 CELL = """import sys
 sys.path.insert(0, {root!r})
@@ -22,17 +22,6 @@ pad = widgets.sketch_pad(start="drawn face 5", device="cpu")
 print(s2f_utils.__file__)
 pad"""
 SHOWN = "document.querySelector('.s2f-face').src"
-# How long it takes from the pencil's lift until the new face is decoded, by the page's own clock.
-CLOCK = """() => {
-  const paper = document.querySelector('.s2f-paper'), face = document.querySelector('.s2f-face');
-  window.times = [];
-  let lifted = null;
-  paper.addEventListener('pointerup', () => { lifted = performance.now(); }, true);
-  face.addEventListener('load', () => {
-    if (lifted !== null) window.times.push(performance.now() - lifted);
-    lifted = null;
-  });
-}"""
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
