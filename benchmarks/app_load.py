@@ -41,19 +41,21 @@ def form(png: bytes, **fields: str) -> bytes:
 
 def serve(port: int, most_batch: int, threads: int) -> None:
     """The server's process."""
-    import torch
-
     from s2f_utils import app
     from s2f_utils.app_engine import Limits
 
-    if threads:
-        torch.set_num_threads(threads)
+    app.share_cores(threads)
     limits = Limits(most_batch=most_batch, per_minute=0)
     app.server_of(app.create(runs=None, device="cpu", limits=limits), "127.0.0.1", port).run()
 
 
-def client(port: int, bodies: list[bytes], num: int, first: int, out: Any) -> None:
-    """One client: so many requests, one after the other, over one connection; [(status, seconds)]."""
+def client(port: int, bodies: list[bytes], num: int, first: int, out: Any, begin: Any = None) -> None:
+    """One client: so many requests, one after the other, over one connection; [(status, seconds)].
+
+    begin: a barrier at which all clients wait for each other, so that their start does not count.
+    """
+    if begin is not None:
+        begin.wait()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
     found = []
     for n in range(num):
@@ -95,10 +97,11 @@ def load(num: int, num_clients: int, most_batch: int, threads: int) -> dict:
     server = psutil.Process(process.pid)
     memory = [server.memory_info().rss]
     shares = [num // num_clients + (n < num % num_clients) for n in range(num_clients)]
-    clients = [SPAWN.Process(target=client, args=(port, bodies, share, 3 * n, queue)) for n, share in enumerate(shares)]
+    begin = SPAWN.Barrier(num_clients + 1)
+    for n, share in enumerate(shares):
+        SPAWN.Process(target=client, args=(port, bodies, share, 3 * n, queue, begin), daemon=True).start()
+    begin.wait()
     begun, before = time.perf_counter(), server.cpu_times()
-    for one in clients:
-        one.start()
     found = []
     while len(found) < num:
         memory.append(server.memory_info().rss)
@@ -133,9 +136,9 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument(
-        "--batches", type=int, nargs="+", default=[8, 1], help="most requests of one pass; default: 8 1"
+        "--batches", type=int, nargs="+", default=[2, 1], help="most requests of one pass; default: 2 1"
     )
-    parser.add_argument("--threads", type=int, default=0, help="of torch's, in the server; 0: as many as it takes")
+    parser.add_argument("--threads", type=int, default=0, help="of torch's, in the server; 0: half the cores")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     runs = []

@@ -68,6 +68,21 @@ def server_of(app: Any, host: str, port: int) -> Any:
     return uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", **settings))
 
 
+def share_cores(network_threads: int = 0) -> int:
+    """Give a network half of the process's cores, so that pictures are read, aligned and packed beside it.
+
+    network_threads: how many instead of that. Where OMP_NUM_THREADS is set, that is obeyed. Returns how many there are.
+    Measured in benchmarks/app_load.py.
+    """
+    import cv2
+    import torch
+
+    cv2.setNumThreads(1)
+    if network_threads or not os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(network_threads or max(1, (os.cpu_count() or 1) // 2))
+    return torch.get_num_threads()
+
+
 def check_free(host: str, port: int) -> None:
     """Raise ValueError where another program listens already, OSError where this address is not the machine's."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -95,6 +110,7 @@ def run(
     check_free(host, port)
     app = create(runs=runs, device=device, downloads=not share, notice=app_page.TRAVELS if share else "")
     app_gate.log_to_stderr()
+    share_cores()
     server = server_of(app, host, port)
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
     print(f"Sketch to Face on http://{shown}:{port}  (Ctrl+C ends it)", flush=True)

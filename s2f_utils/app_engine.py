@@ -31,8 +31,9 @@ from s2f_utils import (
     images,
     pad_models,
     restorers,
+    runtime,
 )
-from s2f_utils.app_lanes import MOST_BATCH, Busy, Lanes
+from s2f_utils.app_lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.app_models import Catalogue, Choice, Want
 
 ALIGN = ("auto", "always", "never")
@@ -58,8 +59,9 @@ class Limits:
 
     most_waiting: requests that are worked on or wait. timeout_s: of one. workers: threads that read, align and encode;
     0: one more than there are cores. most_models, most_bytes: in memory. most_batch: requests that one pass of a
-    network answers. per_minute, burst: requests of one address; 0: as many as it likes. most_visits, visit_s: sketch
-    pads that are kept, and for how long without a word from their page.
+    network answers; 0: 8 on a GPU, 2 on a CPU, where more of them gain nothing. per_minute, burst: requests of one
+    address; 0: as many as it likes. most_visits, visit_s: sketch pads that are kept, and for how long without a word
+    from their page.
     """
 
     most_waiting: int = 64
@@ -67,7 +69,7 @@ class Limits:
     workers: int = 0
     most_models: int = 4
     most_bytes: int = 3_000_000_000
-    most_batch: int = MOST_BATCH
+    most_batch: int = 0
     per_minute: int = 300
     burst: int = 60
     most_visits: int = 64
@@ -130,9 +132,10 @@ class Engine:
 
     def __init__(self, catalogue: Catalogue | None = None, limits: Limits | None = None, device: str = "auto") -> None:
         self.catalogue, self.limits, self.device = catalogue or Catalogue(), limits or Limits(), device
+        most_batch = MOST_BATCH_CPU if runtime.pick_device(device).type == "cpu" else MOST_BATCH
         self.lanes = Lanes(
             lambda choice: app_models.load(choice, device), most_models=self.limits.most_models,
-            most_bytes=self.limits.most_bytes, most_batch=self.limits.most_batch,
+            most_bytes=self.limits.most_bytes, most_batch=self.limits.most_batch or most_batch,
         )  # fmt: skip
         workers = self.limits.workers or (os.cpu_count() or 1) + 1
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")

@@ -17,7 +17,7 @@ import numpy as np
 
 from s2f_utils.app_models import Choice, Loaded, Want
 
-MOST_BATCH = 8
+MOST_BATCH, MOST_BATCH_CPU = 8, 2  # pictures in one pass; benchmarks/app_load.py
 
 
 class Busy(RuntimeError):

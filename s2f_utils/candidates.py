@@ -104,16 +104,19 @@ class Pair:
         return found
 
 
-def load_pair(model: str | Path | None = None, device: str = "auto") -> Pair:
-    """The shipped models, or those of a run of "realistic" (its folder or file); errors as in `inference.load`."""
-    return _shipped_pair(device) if model is None else Pair(inference.load(model, device))
+def load_pair(model: str | Path | None = None, device: str = "auto", precision: str = "float32") -> Pair:
+    """The shipped models, or those of a run of "realistic" (its folder or file); errors as in `inference.load`.
+
+    precision: of the shipped models' passes, as in `runtime.pick_precision`; a run's is float32.
+    """
+    return _shipped_pair(device, precision) if model is None else Pair(inference.load(model, device))
 
 
 @functools.lru_cache(maxsize=2)
-def _shipped_pair(device: str) -> Pair:
+def _shipped_pair(device: str, precision: str) -> Pair:
     first, meta = checkpoints.load_network(inference.find_generator(FAITHFUL))
     second, _ = checkpoints.load_network(inference.find_generator(DETAIL))
-    chosen = runtime.pick_precision(runtime.pick_device(device), "float32")
+    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
     net = chosen.prepare(TwoStage.of(first, second))
     return Pair(inference.Translator(net, chosen, meta["direction"], int(meta["size_px"]), meta["fit"], dict(meta)))
 

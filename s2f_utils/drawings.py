@@ -147,19 +147,25 @@ def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, 
 
 
 def find_any(
-    picture: np.ndarray, *, drawing: bool = True, points: np.ndarray | Sequence | None = None
+    picture: np.ndarray,
+    *,
+    drawing: bool = True,
+    points: np.ndarray | Sequence | None = None,
+    detected: faces.Face | None = None,
 ) -> tuple[faces.Face, list[str]]:
     """The face of a drawing or a photo by what is at hand, and what to tell the person about it.
 
-    picture: uint8 (H, W, 3). points: as in `prepare`. Without them: YuNet, if it can be had; scikit-image's cascade;
-    the picture's middle, for drawings that of the ink. Raises FaceError for points that are no face or lie outside.
+    picture: uint8 (H, W, 3). points: as in `prepare`. Without them: YuNet, if it can be had (detected: what it gave,
+    as in `faces.find_face`); scikit-image's cascade; the picture's middle, for drawings that of the ink. Raises
+    FaceError for points that are no face or lie outside.
     """
     if points is not None:
         face = faces.find_face(picture, points=points)
         faces.check_inside(points, picture.shape)
         return face, []
     problem = faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
-    face = faces.find_face(picture, drawing=drawing, fallback="cascade", detector="none" if problem else "yunet")
+    detector = "none" if problem else "yunet"
+    face = faces.find_face(picture, drawing=drawing, fallback="cascade", detector=detector, detected=detected)
     if face.method == "yunet":
         return face, [domain.ADVICE["rough face"]] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
     if face.method == "centre" and drawing:
@@ -188,22 +194,24 @@ def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
 def _find(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, faces.Face, list[str]]:
     """The paper, turned if need be, the face on it, and what to tell the person."""
     with_detector = points is None and not faces.detector_problem(timeout_s=5, attempts=1)
-    quarters = _quarters(paper) if with_detector else 0
+    quarters, detected = _quarters(paper) if with_detector else (0, None)
     turned = np.ascontiguousarray(np.rot90(paper, quarters))
-    face, notes = find_any(turned, points=points)
+    face, notes = find_any(turned, points=points, detected=detected)
     return turned, face, [*([domain.ADVICE["turned"]] if quarters else []), *notes]
 
 
-def _quarters(paper: np.ndarray) -> int:
-    """By how many quarter turns the paper has to be turned: where the detector is surer of a face than as it lies."""
+def _quarters(paper: np.ndarray) -> tuple[int, faces.Face | None]:
+    """By how many quarter turns the paper has to be turned, where the detector is surer of a face than as it lies, and
+    the face that it found then.
+    """
     upright = faces.detect_drawn(paper)
-    best, beat = 0, upright.score + SURER if upright else 0.0
+    best, found, beat = 0, upright, upright.score + SURER if upright else 0.0
     if upright is None or upright.score < faces.DRAWING_SCORE:
         for quarters in (1, 2, 3):
             face = faces.detect_drawn(np.ascontiguousarray(np.rot90(paper, quarters)))
             if face and face.score > beat:
-                best, beat = quarters, face.score
-    return best
+                best, found, beat = quarters, face, face.score
+    return best, found
 
 
 def framed(made: np.ndarray, prepared: Prepared, frame: str = "square") -> np.ndarray:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -240,6 +241,7 @@ def find_face(
     points: np.ndarray | Sequence | None = None,
     fallback: str = "none",
     detector: str = "yunet",
+    detected: Face | None = None,
 ) -> Face:
     """The one face of a portrait or a drawing.
 
@@ -248,7 +250,8 @@ def find_face(
     all; pixels. fallback: what to do when no face is found: "none" (an error), "cascade" (scikit-image's frontal-face
     cascade, a box only, and the centre where that fails), or "centre" (the face is taken to fill the picture as in
     FFHQ). detector: "yunet", or "none" to go to the points or the fallback at once, where YuNet cannot be had
-    (`detector_problem`). Look at `method` and `score` of the result.
+    (`detector_problem`). detected: what `detect_drawn` or `detect_turned` gave for this picture, where that is known.
+    Look at `method` and `score` of the result.
 
     Raises FaceError when nothing is found, WeightsError when YuNet is asked for and cannot be had, ValueError for other
     shapes.
@@ -259,7 +262,7 @@ def find_face(
         raise ValueError(f"fallback must be one of {', '.join(FALLBACKS)}, got {fallback!r}")
     if points is not None:
         return face_from_points(points)
-    if detector == "yunet" and (face := detect_drawn(image) if drawing else detect_turned(image)):
+    if detector == "yunet" and (face := detected or (detect_drawn(image) if drawing else detect_turned(image))):
         return _refined(image, face, drawing)
     if fallback == "cascade" and (face := _cascade(image)):
         return face
@@ -319,15 +322,13 @@ def face_from_points(points: np.ndarray | Sequence) -> Face:
 
 def _cascade(image: np.ndarray) -> Face | None:
     """The largest box of scikit-image's LBP frontal-face cascade, with the landmarks where they are on average."""
-    from skimage import data
     from skimage.color import rgb2gray
-    from skimage.feature import Cascade
 
     scale = min(1.0, 256 / max(image.shape[:2]))
     size = tuple(max(24, round(side * scale)) for side in (image.shape[1], image.shape[0]))
     small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
     smallest = max(24, round(0.12 * min(small.shape[:2])))
-    boxes = Cascade(data.lbp_frontal_face_cascade_filename()).detect_multi_scale(
+    boxes = _cascade_detector().detect_multi_scale(
         img=rgb2gray(small),
         scale_factor=1.1,
         step_ratio=1,
@@ -341,6 +342,15 @@ def _cascade(image: np.ndarray) -> Face | None:
     back = np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]])
     landmarks = (corner + IN_CASCADE_BOX * side) * back - 0.5
     return Face(landmarks, (*(corner * back), *(side * back)), 0.0, "cascade")
+
+
+@functools.lru_cache(maxsize=1)
+def _cascade_detector() -> Any:
+    """scikit-image's cascade, read once; it keeps nothing of a picture, so that threads share it."""
+    from skimage import data
+    from skimage.feature import Cascade
+
+    return Cascade(data.lbp_frontal_face_cascade_filename())
 
 
 def centre_face(shape: tuple[int, int]) -> Face:

@@ -99,8 +99,8 @@ def test_the_answer_is_that_of_the_command_line(client):
 
     given = prepare(np.asarray(hostile.drawing()))
     expected = load_pair(device="cpu").translate(given.image, 0.25, 7).astype(int)
-    made = picture(ask(client, detail="0.25", seed="7"))
-    assert np.abs(made - expected).max() <= 1
+    apart = np.abs(picture(ask(client, detail="0.25", seed="7")).astype(int) - expected)
+    assert apart.max() <= 8 and apart.mean() < 0.5  # bfloat16, where the processor has it, against float32
 
 
 def test_json_has_all_candidates_and_says_where_the_face_is(client):

@@ -75,12 +75,13 @@ ALLOWED = {
     "enhance_widgets": {"drawing_widgets", "enhance", "images", "restorers"},
     "app_uploads": {"images", "masks"},
     "app_models": {
-        "candidates", "checkpoints", "config", "images", "inference", "models", "pad_models", "styles", "weights",
+        "candidates", "checkpoints", "config", "images", "inference", "models", "pad_models", "runtime", "styles",
+        "weights",
     },
     "app_lanes": {"app_models"},
     "app_engine": {
         "app_lanes", "app_models", "app_uploads", "candidates", "domain", "drawings", "enhance", "faces", "images",
-        "pad_models", "restorers",
+        "pad_models", "restorers", "runtime",
     },
     "app_gate": {"app_uploads"},
     "app_visits": {
