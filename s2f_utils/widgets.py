@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 from s2f_utils.live import COMMANDS, LiveValues, Range
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
-REDRAW_EVERY_S = 0.5
+REDRAW_EVERY_S = 1.0  # a change of a slider or a press of a button is drawn at once
 PROOF_TIMEOUT_S = 5.0  # a page that shows the controls answers within about a second
 MODES = {
     "polling": "live: polling (a moved slider acts from the next step on)",
@@ -308,6 +308,7 @@ class TrainingSliders:
             self._next_poll = time.monotonic() + POLL_EVERY_S
         while self._inbox:
             self._obey(*self._inbox.popleft())
+            self._next_draw = now  # a change is shown at once
         if now >= self._next_draw:
             self._draw(run)
             self._next_draw = time.monotonic() + REDRAW_EVERY_S
