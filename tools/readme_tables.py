@@ -590,6 +590,53 @@ def saving_table(results: Path = RESULTS) -> str:
     return table(header, rows) if rows else ""
 
 
+def preflight_table(results: Path = RESULTS) -> str:
+    """Estimated memory beside the measured peak, from preflight_memory.json."""
+    rows = [
+        [
+            name,
+            f"{r['estimate_mib']:,} MiB",
+            f"{r['measured_mib']:,} MiB",
+            f"{100 * r['error']:+.0f} %",
+            f"{r['seconds']:.1f} s",
+        ]
+        for name, r in (_results(results, "preflight_memory") or {}).items()
+    ]
+    return table(["", "estimate", "measured peak", "off by", "the estimate took"], rows) if rows else ""
+
+
+def panel_table(results: Path = RESULTS) -> str:
+    """What the panel costs and when the first curve moves, from panel_speed.json."""
+    found = _results(results, "panel_speed") or {}
+    rows = []
+    for words, where in (("the kernel alone", "nobody draws"), ("with a page on the same two cores", "in a page")):
+        if where not in found:
+            continue
+        step, first = found[where]["seconds_per_step"], found[f"seconds to the first moving curve, {where}"]
+        rows.append([words, *(f"{1000 * step[name]:.1f} ms" for name in ("without", "with"))])
+        rows[-1].append(f"{100 * (found[where]['with_over_without'] - 1):+.1f} %")
+        rows[-1].append(f"{first['median']:.1f} s ({first['least']:.1f} to {first['most']:.1f})")
+    header = ["", "a step without the panel", "with it", "cost", "“Run all” in 02 to the first curve that moves"]
+    return table(header, rows) if rows else ""
+
+
+def load_table(results: Path = RESULTS) -> str:
+    """How many the web app answers, from app_load.json."""
+    path = results / "app_load.json"
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    for r in found["runs"]:
+        ms, memory = r["ms"], r["memory_mb"]
+        rows.append([f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone", f"{r['per_second']:.1f}"])
+        rows[-1] += [f"{ms['p50'] / 1000:.2f} / {ms['p95'] / 1000:.2f} / {ms['p99'] / 1000:.2f} s"]
+        rows[-1] += [f"{memory['first_quarter']} / {memory['end']} MB", f"{r['answered']:,} of {r['requests']:,}"]
+    header = ["pictures in a pass", "answers a second", "waiting: median / 95 % / 99 %"]
+    header += ["memory: most in the first quarter / at the end", "answered"]
+    return table(header, rows) + f"\n\n{found['runs'][0]['clients']} clients at once ({_machine(found)})."
+
+
 def float16_table(results: Path = RESULTS) -> str:
     """float16 with gradient scaling beside float32, from float16_training.json."""
     found = _results(results, "float16_training") or {}
@@ -629,7 +676,14 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "stylegan-speed": stylegan_speed_table,
     },
     "docs/enhance.md": {"restore": restore_table, "helps": helps_table, "enhance-speed": enhance_speed_table},
-    "docs/lost-work.md": {"kills": kills_table, "saving": saving_table, "float16": float16_table},
+    "docs/lost-work.md": {
+        "kills": kills_table,
+        "saving": saving_table,
+        "preflight": preflight_table,
+        "float16": float16_table,
+    },
+    "docs/live-widgets.md": {"panel": panel_table},
+    "docs/app.md": {"load": load_table},
     "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
 }
 
