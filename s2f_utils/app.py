@@ -18,6 +18,7 @@ from s2f_utils.app_engine import Engine, Limits
 from s2f_utils.app_models import Catalogue
 
 PORT = 5000
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHUTDOWN_S = 20
 MOST_CONNECTIONS = 512  # more get 503 at once
 MISSING = "the web app needs further packages: pip install 'sketch-to-face[app]', or gradio"
@@ -40,20 +41,23 @@ def create(
     downloads: bool = True,
     notice: str = "",
     offline: bool = True,
+    local_only: bool = False,
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
     runs: the folder of run folders whose models are offered, or None. downloads: whether a visitor may have official
     models downloaded. notice: a sentence that stays in sight, beside the note that faces are guesses. offline: nothing
-    else is downloaded from now on in this process (S2F_OFFLINE), not even the face detector. Raises ValueError where a
-    package is missing.
+    else is downloaded from now on in this process (S2F_OFFLINE), not even the face detector. local_only: answer only
+    who asks for localhost or for an address in numbers. Raises ValueError where a package is missing.
     """
     os.environ.update(QUIET)
     if offline:
         os.environ.setdefault("S2F_OFFLINE", "1")
     check_installed()
     engine = Engine(Catalogue(runs), limits or Limits(), device)
-    app = app_api.create_api(engine, downloads=downloads, more=lambda made: app_page.add_routes(made, engine))
+    app = app_api.create_api(
+        engine, downloads=downloads, more=lambda made: app_page.add_routes(made, engine), local_only=local_only
+    )
     app_page.mount(app, notice)
     app.state.engine = engine
     return app
@@ -108,13 +112,15 @@ def run(
     """
     check_installed()
     check_free(host, port)
-    app = create(runs=runs, device=device, downloads=not share, notice=app_page.TRAVELS if share else "")
+    is_local = host in LOOPBACK and not share
+    notice = app_page.TRAVELS if share else ""
+    app = create(runs=runs, device=device, downloads=not share, notice=notice, local_only=is_local)
     app_gate.log_to_stderr()
     share_cores()
     server = server_of(app, host, port)
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::", "::1") else host
+    shown = "localhost" if host in (*LOOPBACK, "0.0.0.0", "::") else host
     print(f"Sketch to Face on http://{shown}:{port}  (Ctrl+C ends it)", flush=True)
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if host not in LOOPBACK:
         print("anyone who reaches this machine can use the app: it asks for no password", file=sys.stderr)
     if weights.find("yunet") is None:
         print("the face detector is not here, so faces are found only roughly: s2f weights yunet", file=sys.stderr)

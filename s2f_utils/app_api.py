@@ -48,8 +48,12 @@ REASONS = {
 }  # fmt: skip
 
 
-def create_api(engine: Engine, *, downloads: bool = True, more: Callable[[Any], None] | None = None) -> Any:
-    """The FastAPI app. downloads: whether visitors may let official models be downloaded. more: adds further routes."""
+def create_api(
+    engine: Engine, *, downloads: bool = True, more: Callable[[Any], None] | None = None, local_only: bool = False
+) -> Any:
+    """The FastAPI app. downloads: whether visitors may let official models be downloaded. more: adds further routes.
+    local_only: as in `app_gate.Gate`.
+    """
     from fastapi import FastAPI
 
     @asynccontextmanager
@@ -68,7 +72,7 @@ def create_api(engine: Engine, *, downloads: bool = True, more: Callable[[Any], 
     if more is not None:
         more(app)
     rates = Rates(engine.limits.per_minute, engine.limits.burst)
-    app.add_middleware(Gate, rates=rates, methods=_methods(app))
+    app.add_middleware(Gate, rates=rates, methods=_methods(app), local_only=local_only)
     return app
 
 

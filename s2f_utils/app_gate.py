@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import logging
 import sys
@@ -64,10 +65,12 @@ class Rates:
 
 
 class Gate:
-    """An ASGI middleware. methods: {path: the methods that it has} of our own routes."""
+    """An ASGI middleware. methods: {path: the methods that it has} of our own routes. local_only: the app is asked for
+    as localhost or by a number only, so that no website's name that is made to point to this machine reaches it.
+    """
 
-    def __init__(self, app: Any, rates: Rates, methods: dict[str, set[str]]) -> None:
-        self.app, self.rates, self.methods = app, rates, methods
+    def __init__(self, app: Any, rates: Rates, methods: dict[str, set[str]], *, local_only: bool = False) -> None:
+        self.app, self.rates, self.methods, self.local_only = app, rates, methods, local_only
         self.reserved = 0  # bytes of the bodies that are being read or worked on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,6 +107,8 @@ class Gate:
 
     def _refused(self, scope: Scope) -> tuple[int, str, dict[str, str]] | None:
         path, method = scope["path"], scope["method"]
+        if self.local_only and not _is_local_name(scope):
+            return 403, "the app is not known by this name: open http://localhost with its port, or see --host", {}
         if not path.startswith(OUR_PATHS):
             is_open = path in OPEN_PATHS or path.startswith(OPEN_BELOW)
             if not is_open or ".." in path or "\\" in path or "\0" in path:
@@ -203,6 +208,16 @@ def _is_foreign(scope: Scope) -> bool:
     origin, host = headers.get(b"origin"), headers.get(b"host", b"")
     forwarded = headers.get(b"x-forwarded-host", host)
     return origin is not None and urlsplit(origin).netloc.lower() not in (host.lower(), forwarded.lower())
+
+
+def _is_local_name(scope: Scope) -> bool:
+    """Whether the host that is asked for is localhost or an address in numbers."""
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1").lower()
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or name.endswith(".localhost") or bool(ipaddress.ip_address(name))
+    except ValueError:  # neither a name that is known nor a number
+        return False
 
 
 async def _drop(receive: Receive, most: int) -> None:
