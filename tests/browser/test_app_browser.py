@@ -142,6 +142,9 @@ def test_three_strokes_change_the_face(page):
     assert len(times) == 3
     words = picture_of(faces[-1]).text
     assert words["Description"] == images.GENERATED_NOTE and words["s2f:model"] == "sketch-to-photo"
+    pad, face = (page.locator(one).bounding_box() for one in (".s2f-pad", ".s2f-face"))
+    assert pad["width"] > 0.75 * page.viewport_size["width"]
+    assert (face["x"] > pad["x"] + pad["width"] / 2) == (page.size == "desk")  # beside the drawing, or below it
     keep_picture(page, "draw")
 
 
