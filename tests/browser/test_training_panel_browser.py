@@ -1,11 +1,13 @@
 """The panel beside a training, in a browser: notebook 02 as it is, "Run all", and a hand that steers.
 
-In Notebook 6 where that is installed (Colab's set: `make setup-colab`), else in JupyterLab. `pip install playwright`
-and a Chromium (apt install chromium) are all it needs; without them it is skipped.
+In Notebook 6 where that is installed (Colab's set: `make setup-colab`, then `.venv-colab/bin/pip install pytest
+playwright -e .`), else in JupyterLab. `pip install playwright` and a Chromium (apt install chromium) are all it needs;
+without them it is skipped.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import statistics
@@ -22,6 +24,7 @@ pytest.importorskip("ipywidgets")
 from tests.browser.pages import CHROMIUM, FLAGS, ROOT, SLOWEST_S, front_end, jupyter, run_all  # noqa: E402
 
 FRONT = front_end()
+MISSING = [name for name in ("anywidget", "kornia", "piq", "spandrel") if importlib.util.find_spec(name) is None]
 FIRST_CURVE_S = 30.0  # from "Run all", on two cores; a busy machine is given twice that here
 REACTION_S = 0.5  # or one step, where that takes longer
 LEARNING_RATE, CURVES = "lr_g", ".widget-html-content svg"
@@ -33,6 +36,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: apt install chromium"),
     pytest.mark.skipif(not FRONT, reason="neither notebook 6 nor jupyterlab is installed"),
+    pytest.mark.skipif(bool(MISSING), reason=f"notebook 02 needs {', '.join(MISSING)}: pip install -e ."),
 ]
 
 
