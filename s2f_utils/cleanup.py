@@ -147,8 +147,8 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
         paper = np.clip(_local_paper(grey, surface), 8, 255)
     else:
         paper = np.clip(cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC), 8, 255)
-    ratio = float(np.percentile(paper, 99) / np.percentile(paper, 1))
-    return np.clip(np.rint(grey / paper * 255), 0, 255).astype(np.uint8), ratio
+    light, dark = np.percentile(paper, (99, 1))
+    return np.clip(np.rint(grey / paper * 255), 0, 255).astype(np.uint8), float(light / dark)
 
 
 def _ninetieths(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -60,8 +60,9 @@ class Look:
     lightness: where the median lies between the darkest 0.5 % and the lightest 2 %, in [0, 1]: high for lines on paper.
     contrast: grey levels between these two, or between the paper and lines that are fewer than that. tones: share of
     the pixels that are smooth and much darker than the paper, and tones_inverted the same for the negative: high for
-    photos. coloured: share of the pixels whose chroma is 8 or more beside the paper's. white: share of the pixels
-    within 16 grey levels of the lightest 2 %: bare paper.
+    photos; 1 where the picture is too light to be a negative, so that it was not measured. coloured: share of the
+    pixels whose chroma is 8 or more beside the paper's. white: share of the pixels within 16 grey levels of the
+    lightest 2 %: bare paper.
     """
 
     lightness: float
@@ -96,11 +97,12 @@ def look(picture: np.ndarray) -> Look:
     paper = np.median(small[grey >= np.percentile(grey, 70)], axis=0)
     balanced = np.clip(small / np.maximum(paper, 1.0), 0, 1)
     chroma = np.hypot(*np.moveaxis(rgb2lab(balanced)[..., 1:], -1, 0))
+    lightness = float((middle - dark) / max(light - dark, 1.0))
     return Look(
-        lightness=float((middle - dark) / max(light - dark, 1.0)),
+        lightness=lightness,
         contrast=float(contrast),
         tones=_tones(grey),
-        tones_inverted=_tones(255 - grey),
+        tones_inverted=_tones(255 - grey) if lightness < INVERTED_BELOW else 1.0,
         coloured=float(np.mean(chroma >= COLOURED_CHROMA)),
         white=float(np.mean(grey >= light - 16)),
     )
