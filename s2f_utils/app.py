@@ -13,16 +13,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from s2f_utils import app_api, app_gate, app_page, weights
+from s2f_utils import app_api, app_gate, app_page, runtime, weights
 from s2f_utils.app_engine import Engine, Limits
 from s2f_utils.app_models import Catalogue
 
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHUTDOWN_S = 20
+SILENT_S = 15.0  # in this time a connection has asked for something
 MOST_CONNECTIONS = 512  # more get 503 at once
 MISSING = "the web app needs further packages: pip install 'sketch-to-face[app]', or gradio"
-QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 def check_installed() -> None:
@@ -42,22 +43,25 @@ def create(
     notice: str = "",
     offline: bool = True,
     local_only: bool = False,
+    behind_proxy: bool = False,
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
     runs: the folder of run folders whose models are offered, or None. downloads: whether a visitor may have official
     models downloaded. notice: a sentence that stays in sight, beside the note that faces are guesses. offline: nothing
     else is downloaded from now on in this process (S2F_OFFLINE), not even the face detector. local_only: answer only
-    who asks for localhost or for an address in numbers. Raises ValueError where a package is missing.
+    who asks for localhost or for an address in numbers. behind_proxy: as in `app_gate.Gate`. Raises ValueError where a
+    package is missing.
     """
     os.environ.update(QUIET)
     if offline:
-        os.environ.setdefault("S2F_OFFLINE", "1")
+        os.environ |= {"HF_HUB_OFFLINE": "1", "S2F_OFFLINE": os.environ.get("S2F_OFFLINE", "1")}
     check_installed()
     engine = Engine(Catalogue(runs), limits or Limits(), device)
     app = app_api.create_api(
-        engine, downloads=downloads, more=lambda made: app_page.add_routes(made, engine), local_only=local_only
-    )
+        engine, downloads=downloads, more=lambda made: app_page.add_routes(made, engine), local_only=local_only,
+        behind_proxy=behind_proxy,
+    )  # fmt: skip
     app_page.mount(app, notice)
     app.state.engine = engine
     return app
@@ -69,7 +73,24 @@ def server_of(app: Any, host: str, port: int) -> Any:
 
     settings: dict[str, Any] = {"timeout_graceful_shutdown": SHUTDOWN_S, "limit_concurrency": MOST_CONNECTIONS}
     settings |= {"server_header": False, "access_log": False, "timeout_keep_alive": 30}
+    settings |= {"http": _protocol(), "proxy_headers": False}  # who asks is who is connected, whatever a header says
     return uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning", **settings))
+
+
+def _protocol() -> type:
+    """uvicorn's own protocol, but for connections on which nothing is asked: it would keep them for ever."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Impatient(H11Protocol):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.loop.call_later(SILENT_S, self._close_silent)
+
+        def _close_silent(self) -> None:
+            if self.scope is None:
+                self.transport.close()
+
+    return Impatient
 
 
 def share_cores(network_threads: int = 0) -> int:
@@ -83,7 +104,7 @@ def share_cores(network_threads: int = 0) -> int:
 
     cv2.setNumThreads(1)
     if network_threads or not os.environ.get("OMP_NUM_THREADS"):
-        torch.set_num_threads(network_threads or max(1, (os.cpu_count() or 1) // 2))
+        torch.set_num_threads(network_threads or max(1, runtime.num_cores() // 2))
     return torch.get_num_threads()
 
 
@@ -213,7 +234,8 @@ def start_in_notebook(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = create(runs=runs, device=device, notice=app_page.IN_COLAB if in_colab else "", offline=False)
+    notice = app_page.IN_COLAB if in_colab else ""
+    app = create(runs=runs, device=device, notice=notice, offline=False, local_only=not in_colab, behind_proxy=in_colab)
     running = Running(server_of(app, "127.0.0.1", port), port)
     running.wait()
     if show and in_colab:

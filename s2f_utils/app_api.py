@@ -2,10 +2,11 @@
 
 # Without `from __future__ import annotations`: FastAPI reads the routes' types, which are imported where they are used.
 
+import asyncio
 import html
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,8 +14,8 @@ from s2f_utils import app_engine, images
 from s2f_utils.app_engine import ALIGN, Answer, Ask, AskError, Engine
 from s2f_utils.app_gate import Gate, Rates
 from s2f_utils.app_lanes import Busy
-from s2f_utils.app_models import WAYS, Choice, ModelError
-from s2f_utils.app_uploads import MOST_BYTES, UploadError
+from s2f_utils.app_models import WAYS, Choice
+from s2f_utils.app_uploads import MOST_BYTES, Refusal
 from s2f_utils.drawings import CLEAN
 
 FIELD_BYTES = 2000  # the longest value of a form's field
@@ -39,7 +40,9 @@ MODEL = {
     "required": ["id", "title", "source", "kind", "direction", "size_px", "answers", "state", "size_mb", "terms"],
 }
 ANYTHING = {"application/json": {"schema": {"type": "object"}}}
-TRUTH = {"true": True, "1": True, "on": True, "false": False, "0": False, "": False}
+TRUTH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False, "": False}
+SWEEP_S = 30.0
+LEFT = 499  # what the log has where the visitor was gone before the answer
 REASONS = {
     400: "no form", 403: "from another website's page", 404: "unknown model", 406: "neither PNG nor JSON is wanted",
     408: "the upload took too long", 409: "the model is not on this machine", 413: "too large",
@@ -49,17 +52,24 @@ REASONS = {
 
 
 def create_api(
-    engine: Engine, *, downloads: bool = True, more: Callable[[Any], None] | None = None, local_only: bool = False
+    engine: Engine,
+    *,
+    downloads: bool = True,
+    more: Callable[[Any], None] | None = None,
+    local_only: bool = False,
+    behind_proxy: bool = False,
 ) -> Any:
     """The FastAPI app. downloads: whether visitors may let official models be downloaded. more: adds further routes.
-    local_only: as in `app_gate.Gate`.
+    local_only, behind_proxy: as in `app_gate.Gate`.
     """
     from fastapi import FastAPI
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
+        sweeping = asyncio.ensure_future(_sweep(app))
         yield
-        await _closed(engine)
+        sweeping.cancel()
+        await asyncio.to_thread(engine.close)
 
     app = FastAPI(
         title="Sketch to Face", version=_version(), docs_url=None, redoc_url=None, lifespan=lifespan,
@@ -72,14 +82,16 @@ def create_api(
     if more is not None:
         more(app)
     rates = Rates(engine.limits.per_minute, engine.limits.burst)
-    app.add_middleware(Gate, rates=rates, methods=_methods(app), local_only=local_only)
+    app.add_middleware(Gate, rates=rates, methods=_methods(app), local_only=local_only, behind_proxy=behind_proxy)
     return app
 
 
-async def _closed(engine: Engine) -> None:
-    import asyncio
-
-    await asyncio.get_running_loop().run_in_executor(None, engine.close)
+async def _sweep(app: Any) -> None:
+    """Let go of the sketch pads whose pages are silent, although nobody else comes."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        if (visits := getattr(app.state, "visits", None)) is not None:
+            visits.tidy()
 
 
 def _version() -> str:
@@ -101,6 +113,7 @@ def _methods(app: Any) -> dict[str, set[str]]:
 def _add_errors(app: Any) -> None:
     from fastapi.requests import Request
     from fastapi.responses import JSONResponse
+    from starlette.requests import ClientDisconnect
 
     async def refused(_request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, error.status)
@@ -108,9 +121,12 @@ def _add_errors(app: Any) -> None:
     async def busy(_request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 429, {"retry-after": str(error.retry_s)})
 
-    for kind in (UploadError, ModelError, AskError):
-        app.add_exception_handler(kind, refused)
+    async def left(_request: Request, _error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": "the visitor is gone"}, LEFT)
+
+    app.add_exception_handler(Refusal, refused)
     app.add_exception_handler(Busy, busy)
+    app.add_exception_handler(ClientDisconnect, left)
 
 
 def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -141,7 +157,7 @@ async def read_form(request: Any, known: tuple[str, ...], *, with_file: bool) ->
             raise problem
         fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
         files = [(name, value) for name, value in form.multi_items() if not isinstance(value, str)]
-        if unknown := sorted({*fields, *(name for name, _ in files)} - {*known, "file"}):
+        if unknown := sorted({*(set(fields) - set(known)), *({name for name, _ in files} - {"file"})}):
             raise AskError(422, f"unknown field {unknown[0][:40]!r}: the fields are file, {', '.join(known)}")
         if not with_file:
             return b"", fields
@@ -150,10 +166,32 @@ async def read_form(request: Any, known: tuple[str, ...], *, with_file: bool) ->
         return await files[0][1].read(), fields
 
 
-def body_problem(request: Any) -> AskError | None:
+def body_problem(request: Any) -> AskError | Busy | None:
     """What the gate found wrong with a body while it was read."""
     body = request.scope.get("state", {}).get("body")
-    return AskError(*body.problem) if body is not None and body.problem else None
+    if body is None or not body.problem:
+        return None
+    status, text = body.problem
+    return Busy(text, retry_s=2) if status == 429 else AskError(status, text)
+
+
+async def while_there(request: Any, work: Coroutine) -> Any:
+    """What a coroutine returns; it is ended where the visitor goes before. Raises starlette's ClientDisconnect then."""
+    from starlette.requests import ClientDisconnect
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
 
 
 @asynccontextmanager
@@ -173,17 +211,18 @@ def ask_of(fields: dict[str, str]) -> Ask:
             if name == "points":
                 values[name] = _points(text) if text else None
             elif kind == "boolean":
-                values[name] = {"true": True, "1": True, "on": True, "false": False, "0": False, "": False}[
-                    text.lower()
-                ]
+                values[name] = TRUTH[text.lower()]
             elif text == "" and name not in ("model", "direction", "restorer"):
                 raise ValueError
             else:
                 values[name] = {"string": str, "integer": int, "number": _number}[kind](text)
+        except AskError:
+            raise
         except (ValueError, KeyError):
             rule = FIELDS[name]
             bounds = f" from {rule['minimum']} to {rule['maximum']}" if "minimum" in rule else ""
-            raise AskError(422, f"{name} must be a {kind}{bounds}") from None
+            what = {"integer": "a whole number", "boolean": "true or false"}.get(kind, f"a {kind}")
+            raise AskError(422, f"{name} must be {what}{bounds}") from None
     return Ask(**values)
 
 
@@ -263,7 +302,7 @@ def _add_translate(app: Any, engine: Engine) -> None:
         """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all answers (Accept)."""
         in_json = wants_json(request.headers.get("accept", ""))
         content, fields = await read_form(request, tuple(FIELDS), with_file=True)
-        answer = await engine.translate(content, ask_of(fields))
+        answer = await while_there(request, engine.translate(content, ask_of(fields)))
         request.scope["state"]["said"] = {"model": answer.choice.id, "seconds": answer.seconds}
         if in_json:
             return JSONResponse(await engine.in_pool(as_json, answer), headers={"vary": "accept"})
@@ -316,7 +355,7 @@ def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
             raise AskError(403, "nothing is downloaded while the app is shared: start it without --share")
         if fields.get("agree") != "yes":
             raise AskError(422, "agree must be yes: GET /api/models shows the size and the terms")
-        state = engine.catalogue.fetch(fields.get("model", ""))
+        state = await asyncio.to_thread(engine.catalogue.fetch, fields.get("model", ""))
         return JSONResponse({"model": fields["model"], "state": state}, 202)
 
 

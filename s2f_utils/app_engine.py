@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import re
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -26,11 +23,9 @@ from s2f_utils import (
     candidates,
     domain,
     drawings,
-    enhance,
     faces,
     images,
     pad_models,
-    restorers,
     runtime,
 )
 from s2f_utils.app_lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
@@ -45,12 +40,8 @@ HERE = {  # what is said otherwise on the command line
 NO_DETECTOR = "the face detector is not installed on this machine, so that faces are found only roughly"
 
 
-class AskError(ValueError):
-    """A request that cannot be answered; `status` is the HTTP status, the message says what to do."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+class AskError(app_uploads.Refusal):
+    """A request that cannot be answered."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +128,8 @@ class Engine:
             lambda choice: app_models.load(choice, device), most_models=self.limits.most_models,
             most_bytes=self.limits.most_bytes, most_batch=self.limits.most_batch or most_batch,
         )  # fmt: skip
-        workers = self.limits.workers or (os.cpu_count() or 1) + 1
+        workers = self.limits.workers or runtime.num_cores() + 1
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
-        self._restorers: OrderedDict[str, restorers.Restorer] = OrderedDict()
-        self._restoring = threading.Lock()  # restorers draw from torch's one generator
         self.waiting, self.answered, self.begun = 0, 0, time.monotonic()
 
     def close(self) -> None:
@@ -172,8 +161,7 @@ class Engine:
 
     async def translate(self, content: bytes, ask: Ask) -> Answer:
         """Answer an upload. Raises UploadError, ModelError, AskError or Busy, each with a sentence for the visitor."""
-        choice = self.catalogue.choose(ask.model, ask.direction)
-        restorer = self._check(ask, choice)
+        choice, restorer = await asyncio.to_thread(self._chosen, ask)
         clock = {"begun": time.perf_counter()}
         async with self.admitted():
             ready = await self.in_pool(self._prepare, content, choice, ask)
@@ -181,9 +169,13 @@ class Engine:
             wants, warnings = _wants(ask, choice)
             lane = self.lanes.lane(choice)
             waiting = [asyncio.wrap_future(lane.answer(ready.given, want)) for _, want in wants]
-            pictures = await asyncio.gather(*waiting)
+            pictures = await _all(waiting)
             clock["translated"] = time.perf_counter()
-            made = await self.in_pool(self._finish, pictures, wants, choice, ask, restorer)
+            if restorer is not None:
+                waiting = [self.restored(picture, restorer, ask.strength, ask.seed) for picture in pictures]
+                pictures = await _all([asyncio.ensure_future(one) for one in waiting])
+                clock["enhanced"] = time.perf_counter()
+            made = await self.in_pool(_finish, pictures, wants, choice, ask, restorer)
             clock["finished"] = time.perf_counter()
         self.answered += 1
         at = list(clock.values())
@@ -192,8 +184,9 @@ class Engine:
             choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds
         )  # fmt: skip
 
-    def _check(self, ask: Ask, choice: Choice) -> Choice | None:
-        """The restorer, where one is asked for. Raises AskError for values out of range."""
+    def _chosen(self, ask: Ask) -> tuple[Choice, Choice | None]:
+        """The model, and the restorer where one is asked for. Raises AskError for values out of range, ModelError."""
+        choice = self.catalogue.choose(ask.model, ask.direction)
         for name in ("strength", "detail"):
             if not 0 <= getattr(ask, name) <= 1:
                 raise AskError(422, f"{name} must be from 0 to 1")
@@ -206,7 +199,14 @@ class Engine:
                 raise AskError(422, f"{name} must be one of {', '.join(values)}")
         if ask.enhance and choice.direction == "photo-to-sketch":
             raise AskError(422, "enhance restores photos: leave it out where a sketch is made")
-        return self.catalogue.restorer(ask.restorer) if ask.enhance else None
+        return choice, self.catalogue.restorer(ask.restorer) if ask.enhance else None
+
+    async def restored(self, picture: np.ndarray, using: Choice, strength: float, seed: int = 0) -> np.ndarray:
+        """A translated face with added detail, uint8 (H, W, 3), from a restorer's thread; errors as of `translate`."""
+        if strength == 0:
+            return picture
+        want = Want(seed, strength=strength)
+        return await asyncio.wrap_future(self.lanes.lane(using).answer(picture, want))
 
     # In the threads for pictures
 
@@ -242,65 +242,36 @@ class Engine:
             prepared = drawings.prepare(picture, size_px=choice.size_px, points=points, clean=ask.clean)
             face, warnings, given, shape = prepared.face, prepared.warnings, prepared.image, prepared.paper.shape
             if choice.layout == "drawn":
-                given = laid(prepared.paper, face.landmarks, "drawn")
+                given = pad_models.laid(prepared.paper, face.landmarks, "drawn", PAD_PX)
             turned = domain.ADVICE["turned"] in warnings
             shape = shape if shape == picture.shape and not turned else None
         found = face.method not in ("centre", "cascade")
         where = _shares(face.landmarks, shape) if shape is not None else None
         return _Ready(given, given, tuple(dict.fromkeys(map(in_page, warnings))), where, found)
 
-    def _finish(
-        self, pictures: list[np.ndarray], wants: list[tuple[str, Want]], choice: Choice, ask: Ask, using: Choice | None
-    ) -> list[Made]:
-        made = []
-        for picture, (name, want) in zip(pictures, wants, strict=True):
-            notes = {"model": choice.id, "seed": str(want.seed)}
-            if choice.detail:
-                notes["detail"] = f"{want.detail:g}"
-            if using is not None:
-                picture = self.restored(picture, using, ask.strength, ask.seed)
-                notes["restorer"] = f"{using.id}, strength {ask.strength:g}"
-            made.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
-        return made
 
-    def restored(self, picture: np.ndarray, using: Choice, strength: float, seed: int = 0) -> np.ndarray:
-        """A translated face with added detail, uint8 (H, W, 3). Raises AskError where the restorer fails."""
-        if strength == 0:
-            return picture
-        try:
-            with self._restoring:
-                square = picture.shape[0] == picture.shape[1]
-                return enhance.enhance(
-                    picture, self.restorer(using), strength=strength, aligned=square, seed=seed
-                ).image
-        except faces.FaceError:
-            raise AskError(422, "no face was found to enhance: leave enhance out") from None
-        except restorers.RestoreError as error:
-            raise AskError(422, str(error)) from None
-
-    def restorer(self, using: Choice) -> restorers.Restorer:
-        """The restorer in memory, of which two are kept."""
-        if using.id not in self._restorers:
-            try:
-                self._restorers[using.id] = restorers.load(using.path or using.id, self.device)
-            except (ValueError, OSError) as error:
-                text = str(error).replace(str(using.path or using.id), using.id)
-                raise AskError(422, f"{using.id} cannot be loaded: {text}") from None
-            while len(self._restorers) > 2:
-                self._restorers.popitem(last=False)
-        self._restorers.move_to_end(using.id)
-        return self._restorers[using.id]
-
-    @property
-    def restoring(self) -> threading.Lock:
-        """Held by whoever uses a restorer."""
-        return self._restoring
+async def _all(waiting: list[asyncio.Future]) -> list[Any]:
+    """What all of them give; where one fails, the others are not waited for."""
+    try:
+        return await asyncio.gather(*waiting)
+    except BaseException:
+        for one in waiting:
+            one.cancel()
+        raise
 
 
-def laid(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int = PAD_PX) -> np.ndarray:
-    """A drawing with its face where a model of this layout expects it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
-    target = pad_models.LAYOUTS[layout] * size_px - 0.5
-    return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
+def _finish(
+    pictures: list[np.ndarray], wants: list[tuple[str, Want]], choice: Choice, ask: Ask, using: Choice | None
+) -> list[Made]:
+    made = []
+    for picture, (name, want) in zip(pictures, wants, strict=True):
+        notes = {"model": choice.id, "seed": str(want.seed)}
+        if choice.detail:
+            notes["detail"] = f"{want.detail:g}"
+        if using is not None:
+            notes["restorer"] = f"{using.id}, strength {ask.strength:g}"
+        made.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
+    return made
 
 
 def in_page(text: str) -> str:

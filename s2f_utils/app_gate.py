@@ -13,6 +13,7 @@ import json
 import logging
 import sys
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -67,10 +68,20 @@ class Rates:
 class Gate:
     """An ASGI middleware. methods: {path: the methods that it has} of our own routes. local_only: the app is asked for
     as localhost or by a number only, so that no website's name that is made to point to this machine reaches it.
+    behind_proxy: the host that a request names is the proxy's, so that a page's origin is not held against it.
     """
 
-    def __init__(self, app: Any, rates: Rates, methods: dict[str, set[str]], *, local_only: bool = False) -> None:
-        self.app, self.rates, self.methods, self.local_only = app, rates, methods, local_only
+    def __init__(
+        self,
+        app: Any,
+        rates: Rates,
+        methods: dict[str, set[str]],
+        *,
+        local_only: bool = False,
+        behind_proxy: bool = False,
+    ) -> None:
+        self.app, self.rates, self.methods = app, rates, methods
+        self.local_only, self.behind_proxy = local_only, behind_proxy
         self.reserved = 0  # bytes of the bodies that are being read or worked on
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,28 +92,27 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        told, held = _Told(scope, send), 0
+        told, body = _Told(scope, send), _Body(receive, self)
         try:
             refusal = self._refused(scope)
-            if refusal is None and scope["method"] == "POST":
-                length = _length(scope)
-                room = MOST_BYTES + FORM_BYTES if length is None else length
-                if room > MOST_BYTES + FORM_BYTES:
-                    await _drop(receive, DROPPED_BYTES)
-                    refusal = (413, str(too_large(room)), {})
-                elif self.reserved + room > MOST_TOGETHER:
-                    refusal = (429, "too much is being uploaded: try again in a moment", {"retry-after": "2"})
-                else:
-                    held = room
+            length = _length(scope)
+            if refusal is None and length > MOST_BYTES + FORM_BYTES:
+                await _drop(receive, DROPPED_BYTES)
+                refusal = (413, str(too_large(length)), {})
             if refusal is not None:
                 await _answer(told.send, *refusal)
                 return
-            self.reserved += held
-            body = _Body(receive)
             scope.setdefault("state", {})["body"] = body
             await self.app(scope, body.receive, told.send)
+        except asyncio.CancelledError:  # it took longer than the app waits for at its end
+            if not told.status:
+                await _answer(told.send, 503, "the app is ending: start it again", {})
+        except Exception as error:
+            _log_failure(scope, error)
+            if not told.status:
+                await _answer(told.send, 500, "this went wrong, and why is in the app's log: try something else", {})
         finally:
-            self.reserved -= held
+            self.reserved -= body.num_bytes
             told.log()
 
     def _refused(self, scope: Scope) -> tuple[int, str, dict[str, str]] | None:
@@ -123,7 +133,7 @@ class Gate:
             listed = ", ".join(sorted(known))
             return 405, f"{method} is not known here: {listed} is", {"allow": listed}
         if method != "GET":
-            if _is_foreign(scope):
+            if _is_foreign(scope, self.behind_proxy):
                 return 403, "this request comes from another website's page: open the app itself", {}
             wait = self.rates.wait_s((scope.get("client") or ("",))[0])
             if wait:
@@ -166,12 +176,12 @@ class _Told:
 
 
 class _Body:
-    """Counts what comes in. `problem`: (status, sentence) where more came than may be taken, although its length was
-    not told, or where it did not come in time; the body ends there.
+    """Counts what comes in. `problem`: (status, sentence) where more came than may be taken, by this body or by all of
+    them, or where it did not come in time; the body ends there.
     """
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self.num_bytes, self._is_whole = receive, 0, False
+    def __init__(self, receive: Receive, gate: Gate) -> None:
+        self._receive, self._gate, self.num_bytes, self._is_whole = receive, gate, 0, False
         self._until = time.monotonic() + BODY_S
         self.problem: tuple[int, str] | None = None
 
@@ -184,30 +194,42 @@ class _Body:
             self.problem = (408, f"the upload took longer than {BODY_S:g} seconds: try again")
             message = {"type": "http.request", "body": b"", "more_body": False}
         if message["type"] == "http.request":
-            self.num_bytes += len(message.get("body", b""))
+            came = len(message.get("body", b""))
+            self.num_bytes += came
+            self._gate.reserved += came
             if self.num_bytes > MOST_BYTES + FORM_BYTES:
                 self.problem = (413, str(too_large(self.num_bytes)))
+            elif self._gate.reserved > MOST_TOGETHER:
+                self.problem = (429, "too much is being uploaded: try again in a moment")
+            if self.problem:
                 message = {"type": "http.request", "body": b"", "more_body": False}
         self._is_whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
 
-def _length(scope: Scope) -> int | None:
-    """How long the body is, by the request's header; None where it does not say so."""
+def _length(scope: Scope) -> int:
+    """How long the body is, by the request's header; 0 where it does not say so."""
     for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else None
-    return None
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
 
 
-def _is_foreign(scope: Scope) -> bool:
-    """Whether a browser says that the page that asks is another website's."""
+def _is_foreign(scope: Scope, behind_proxy: bool) -> bool:
+    """Whether a browser says that the page that asks is another website's: in so many words, or, where it does not know
+    them (over http), by the page's origin.
+    """
     headers = dict(scope["headers"])
-    if headers.get(b"sec-fetch-site") == b"cross-site":
-        return True
+    if (site := headers.get(b"sec-fetch-site")) is not None:
+        return site not in (b"same-origin", b"none")
     origin, host = headers.get(b"origin"), headers.get(b"host", b"")
-    forwarded = headers.get(b"x-forwarded-host", host)
-    return origin is not None and urlsplit(origin).netloc.lower() not in (host.lower(), forwarded.lower())
+    if behind_proxy or origin is None:
+        return False
+    try:
+        named = urlsplit(origin).netloc.lower()
+    except ValueError:
+        return True
+    return named not in (host.lower(), headers.get(b"x-forwarded-host", host).lower())
 
 
 def _is_local_name(scope: Scope) -> bool:
@@ -218,6 +240,14 @@ def _is_local_name(scope: Scope) -> bool:
         return name == "localhost" or name.endswith(".localhost") or bool(ipaddress.ip_address(name))
     except ValueError:  # neither a name that is known nor a number
         return False
+
+
+def _log_failure(scope: Scope, error: Exception) -> None:
+    """What failed, in one line of JSON; of what was asked, the path's beginning alone."""
+    trace = "".join(traceback.format_exception(error))
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    place = "/".join(scope["path"].split("/")[:3])[:100]
+    LOGGER.error(json.dumps({"time": now, "path": place, "failed": type(error).__name__, "trace": trace}))
 
 
 async def _drop(receive: Receive, most: int) -> None:

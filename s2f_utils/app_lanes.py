@@ -92,7 +92,7 @@ class Lane(threading.Thread):
             finally:
                 with self._changed:
                     self._working = False
-            del jobs
+            jobs = job = None  # nobody's picture stays until the next one comes
         self.loaded = None
 
     def _next(self) -> list[_Job]:
@@ -150,7 +150,7 @@ class Lanes:
         """The model's lane, a new one where it is not in memory. Raises Busy where all others are at work."""
         with self._lock:
             lane = self._lanes.get(choice.id)
-            if lane is not None and lane.choice.path == choice.path and lane.choice.size_mb == choice.size_mb:
+            if lane is not None and lane.choice == choice:
                 self._lanes.move_to_end(choice.id)
             else:  # a run that was trained further is read again
                 if lane is not None:

@@ -17,7 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils import candidates, checkpoints, inference, pad_models, runtime, styles, weights
+from s2f_utils import (
+    candidates,
+    checkpoints,
+    enhance,
+    faces,
+    inference,
+    pad_models,
+    restorers,
+    runtime,
+    styles,
+    weights,
+)
+from s2f_utils.app_uploads import Refusal
 from s2f_utils.config import DIRECTIONS
 from s2f_utils.models.twostage import TwoStage
 
@@ -30,12 +42,12 @@ RUN_TERMS = "your own"
 NOT_TRANSLATING = ("stylegan2", "stylegan2-disc", "patchgan")
 
 
-class ModelError(ValueError):
-    """A model that cannot be used; `status` is 404 (unknown), 409 (not on this machine yet) or 422."""
+# What is raised over a run that is being deleted, or whose header is not one of ours.
+NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+
+class ModelError(Refusal):
+    """A model that cannot be used; `status` is 404 (unknown), 409 (not on this machine yet) or 422."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,8 @@ class Choice:
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
     `pad_models.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. here: whether
-    its file is on this machine. path: of a run's file; it is never shown.
+    its file is on this machine. path: of a run's file; it is never shown. changed_ns: when that file was written, so
+    that a run that was trained further is another choice.
     """
 
     id: str
@@ -60,6 +73,7 @@ class Choice:
     size_mb: float = 0.0
     terms: str = OWN_TERMS
     path: Path | None = field(default=None, repr=False)
+    changed_ns: int = 0
 
     @property
     def reads(self) -> str:
@@ -70,12 +84,13 @@ class Choice:
 @dataclass(frozen=True)
 class Want:
     """What is asked of a model beside the picture: seed, detail from 0 (faithful) to 1 (realistic), whether colours are
-    drawn at random.
+    drawn at random; of a restorer its strength, from 0 to 1.
     """
 
     seed: int = 0
     detail: float = candidates.DETAIL_OF_DRAWINGS
     colours: bool = False
+    strength: float = 1.0
 
 
 class Loaded(ABC):
@@ -97,6 +112,28 @@ class Loaded(ABC):
     def pad_model(self) -> pad_models.PadModel:
         """The same network as the sketch pad asks it. Raises ModelError for models that read photos."""
         raise ModelError(422, f"{self.choice.id} reads photos: choose a model for drawings or label maps")
+
+
+class _Restorer(Loaded):
+    def __init__(self, choice: Choice, restorer: restorers.Restorer) -> None:
+        super().__init__(choice, restorer.net)
+        self.restorer = restorer
+
+    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
+        return [self._restored(picture, want) for picture, want in zip(pictures, wants, strict=True)]
+
+    def _restored(self, picture: np.ndarray, want: Want) -> np.ndarray:
+        square = picture.shape[0] == picture.shape[1]
+        try:
+            return enhance.enhance(picture, self.restorer, strength=want.strength, aligned=square, seed=want.seed).image
+        except faces.FaceError:
+            raise ModelError(422, "no face was found to enhance: leave enhance out") from None
+        except weights.WeightsError:
+            raise ModelError(
+                422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
+            ) from None
+        except restorers.RestoreError as error:
+            raise ModelError(422, str(error)) from None
 
 
 class _Pair(Loaded):
@@ -165,12 +202,14 @@ def load(choice: Choice, device: str = "auto") -> Loaded:
         if choice.id == pad_models.DEFAULT:
             # A processor that multiplies bfloat16 answers in two thirds of the time, 4 of 255 grey levels off at most.
             precision = "auto" if runtime.pick_device(device).type == "cpu" else "float32"
-            return _Pair(choice, candidates.load_pair(device=device, precision=precision))
+            return _Pair(choice, candidates.new_shipped_pair(device, precision))
         source = choice.path or choice.id
+        if choice.kind == "restorer":
+            return _Restorer(choice, restorers.load(source, device))
         if choice.answers > 1 and not choice.detail:
             return _Styles(choice, styles.load(source, device))
         translator = inference.load(source, device, direction=choice.direction)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         text = str(error).replace(f"{choice.path or choice.id}: ", "")
         text = text.replace(str(choice.path), choice.id) if choice.path else text
         raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
@@ -261,17 +300,17 @@ class Catalogue:
     def _runs(self) -> list[Choice]:
         if self.runs is None or not self.runs.is_dir():
             return []
-        found = []
+        found, headers = [], {}
         for file in sorted(self.runs.glob("*/generator*.safetensors"))[-200:]:
-            facts = file.stat()
-            key = (str(file), facts.st_mtime_ns, facts.st_size)
-            if key not in self._headers:
-                try:
-                    self._headers[key] = checkpoints.header_of(file)
-                except (OSError, checkpoints.CheckpointError):
-                    self._headers[key] = {}
-            choice = _of_run(file, self._headers[key])
-            found += [replace(choice, size_mb=facts.st_size / 1e6)] if choice else []
+            try:
+                facts = file.stat()
+                key = (str(file), facts.st_mtime_ns, facts.st_size)
+                headers[key] = self._headers.get(key) or checkpoints.header_of(file)
+                choice = _of_run(file, headers[key])
+            except NO_RUN:
+                continue
+            found += [replace(choice, size_mb=facts.st_size / 1e6, changed_ns=facts.st_mtime_ns)] if choice else []
+        self._headers = headers
         return found
 
 
@@ -281,7 +320,8 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     name = re.sub(r"[^\w.-]", "-", file.parent.name)
     usual = file.name == inference.generator_file()
     which = f"run:{name}" if usual else f"run:{name}:{direction}"
-    title, size = f"{file.parent.name} ({header.get('method', network)})", int(header.get("size_px", 256))
+    title = f"{file.parent.name} ({header.get('method', network)})".encode("utf-8", "replace").decode()
+    size = int(header.get("size_px", 256))
     common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": size}
     if network == "gfpgan":
         return Choice(which, title, kind="restorer", **common)
@@ -290,7 +330,7 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     if not network or network in NOT_TRANSLATING or direction not in WAYS or adds_detail:
         return None
     two, many = network == "twostage", network == "psp"
-    layout = "aligned" if header.get("aligned", "none") not in ("none", "") else ""
+    layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
     answers = 8 if two or many else 1
     return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
 

@@ -45,14 +45,18 @@ NOT_TAKEN = (
 HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")
 
 
-class UploadError(ValueError):
-    """An upload that cannot be used: `status` is 413 (too large), 415 (no format that is taken) or 422 (damaged, or no
-    picture of a face); the message says what is wrong and what to do.
-    """
+class Refusal(ValueError):
+    """What a visitor asks for and does not get: `status` is the HTTP status, the message says what to do."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class UploadError(Refusal):
+    """An upload that cannot be used; `status` is 413 (too large), 415 (no format that is taken) or 422 (damaged, or no
+    picture of a face).
+    """
 
 
 def format_of(content: bytes) -> str:

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils import app_uploads, pad_models, sketch_pad, sketch_pad_widget
+from s2f_utils import app_uploads, sketch_pad, sketch_pad_widget
 from s2f_utils.app_engine import AskError, Engine, in_page
 from s2f_utils.app_lanes import Busy
-from s2f_utils.app_models import Choice, Loaded, ModelError
+from s2f_utils.app_models import Choice, Loaded
 from s2f_utils.drawing_widgets import picture_uri
 from s2f_utils.pad_models import PadModel
 
@@ -26,8 +26,16 @@ KINDS = (
     "hello", "draw", "set", "model", "start", "upload", "region", "hint", "photo", "keep", "drop", "back", "choose",
     "variants",
 )  # fmt: skip
-QUICK_PX = sketch_pad_widget.QUICK_PX
+MOST_SAID = 300  # characters of what went wrong
 MOST_POINTS = 5000  # of a region's outline
+
+
+class ToRestore(Exception):
+    """A pad's new face that waits for the restorer, uint8 (S, S, 3)."""
+
+    def __init__(self, made: np.ndarray) -> None:
+        super().__init__("this face is to be restored")
+        self.made = made
 
 
 class _Lent(PadModel):
@@ -62,7 +70,8 @@ class VisitPad(sketch_pad.SketchPad):
     most_steps = 1
 
     def __init__(self, engine: Engine, choice: Choice, real: PadModel, choices: dict[str, str]) -> None:
-        self._engine, self._lent = engine, {choice.id: _Lent(choice.id, real)}
+        self._lent = {choice.id: _Lent(choice.id, real)}
+        self._ready: Any = None  # an upload that was laid already
         super().__init__(choice.id, device=engine.device)
         self.choices = choices
 
@@ -70,7 +79,20 @@ class VisitPad(sketch_pad.SketchPad):
         return self._lent[model]
 
     def _restored(self, made: np.ndarray) -> np.ndarray:
-        return self._engine.restored(made, self._engine.catalogue.restorer(), self.strength)
+        raise ToRestore(made)  # in the restorer's own thread: the model's is not for waiting
+
+    def complete(self, made: np.ndarray) -> None:
+        """Go on with a face that was restored."""
+        with self._busy:
+            self._completed(made)
+
+    def lay(self, picture: np.ndarray) -> None:
+        """Clean an upload, uint8 (H, W, 3), and find its face, for the next `begin_with`."""
+        self._ready = super()._own(picture)
+
+    def _own(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        ready, self._ready = self._ready, None
+        return ready or super()._own(picture)
 
     def lend(self, name: str, real: PadModel | None) -> None:
         """Give the pad a model's network, or take it back (None)."""
@@ -89,6 +111,7 @@ class Visit:
     loaded: int = 0
     variants: list[str] = field(default_factory=list)
     told: set[str] = field(default_factory=set)
+    kept: dict[int, dict[str, str]] = field(default_factory=dict)  # what is shown of each version, by its id
 
 
 class Visits:
@@ -103,9 +126,8 @@ class Visits:
 
     async def begin(self) -> dict[str, Any]:
         """A new visit: {"visit": its name, "values": what its page shows}."""
-        self._tidy(self.limits.most_visits - 1)
-        choice = self.engine.catalogue.choose()
-        choices = self._choices()
+        self.tidy(self.limits.most_visits - 1)
+        choice, choices = await asyncio.to_thread(lambda: (self.engine.catalogue.choose(), self._choices()))
 
         def work(loaded: Loaded) -> VisitPad:
             real = loaded.pad_model()
@@ -119,7 +141,15 @@ class Visits:
         visit, name = Visit(pad, time.monotonic()), secrets.token_urlsafe(18)
         pad.listeners.append(visit.told.add)
         self._visits[name] = visit
-        return {"visit": name, "values": self._values(visit, {"drawing"}, {}, "", 0.0)}
+        self.tidy()
+        return {"visit": name, "values": await self.engine.in_pool(self._values, visit, {"drawing"}, {}, "", 0.0)}
+
+    def find(self, name: str) -> Visit:
+        """A visit by its name. Raises AskError (404) for one that is over."""
+        self.tidy()
+        if (visit := self._visits.get(name)) is None:
+            raise AskError(404, "this visit is over")
+        return visit
 
     def end(self, name: str) -> None:
         """The page was closed."""
@@ -130,10 +160,7 @@ class Visits:
 
         Raises AskError (404) for a visit that is over, Busy where the page does not wait for its answers.
         """
-        self._tidy(self.limits.most_visits)
-        visit = self._visits.get(name)
-        if visit is None:
-            raise AskError(404, "this visit is over")
+        visit = self.find(name)
         if content.get("kind") not in KINDS:
             raise AskError(422, "the pad does not know this: reload the page")
         if visit.lock.locked():
@@ -146,16 +173,20 @@ class Visits:
             told = visit.told - ({"drawing"} if content["kind"] == "draw" else set())
             told |= {"drawing"} if content["kind"] == "hello" else set()
             visit.told.clear()
-            return {"values": self._values(visit, told, content, problem, time.monotonic() - begun)}
+            took = time.monotonic() - begun
+            return {"values": await self.engine.in_pool(self._values, visit, told, content, problem, took)}
 
     async def _do(self, visit: Visit, content: dict[str, Any]) -> str:
-        """Obey in the model's thread; what went wrong, in a sentence."""
+        """Obey, the network's share in the model's thread; what went wrong, in a sentence."""
+        pad, engine = visit.pad, self.engine
         try:
-            choice = self.engine.catalogue.choose(_model_of(visit.pad, content))
-            visit.pad.choices = self._choices()
-            async with self.engine.admitted():
-                await self.engine.call(choice, self._work(visit, choice, content))
-        except (app_uploads.UploadError, AskError, ModelError, Busy) as error:
+            choice, pad.choices = await asyncio.to_thread(
+                lambda: (engine.catalogue.choose(_model_of(pad, content)), self._choices())
+            )
+            async with engine.admitted():
+                picture = await engine.in_pool(_picture_of, pad, content) if "picture" in content else None
+                await self._with_model(choice, visit, lambda: _obey(visit, content, picture), content["kind"])
+        except (app_uploads.Refusal, Busy) as error:
             return str(error)
         except ValueError as error:
             return in_page(str(error))
@@ -163,33 +194,41 @@ class Visits:
             return "the pad does not understand this: reload the page"
         return ""
 
-    def _work(self, visit: Visit, choice: Choice, content: dict[str, Any]) -> Callable[[Loaded], None]:
-        def work(loaded: Loaded) -> None:
-            pad = visit.pad
+    async def _with_model(self, choice: Choice, visit: Visit, work: Callable[[], None], kind: str) -> None:
+        """Do something with a pad while it has its model, in the model's thread; restore its face in the restorer's."""
+        pad = visit.pad
+
+        def lent(loaded: Loaded) -> None:
             pad.lend(choice.id, loaded.pad_model())
             try:
-                if content["kind"] == "hello":
-                    return
-                if sketch_pad_widget.obey(pad, _checked(content), _read(pad)) and pad.given.any():
-                    pad.translate()
-                if content["kind"] in ("draw", "model", "start", "upload", "set", "back", "variants"):
-                    visit.variants = _quick_variants(pad, content["kind"] == "variants")
+                work()
             finally:
                 pad.lend(choice.id, None)
 
-        return work
+        try:
+            await self.engine.call(choice, lent)
+        except ToRestore as waiting:
+            using = await asyncio.to_thread(self.engine.catalogue.restorer)
+            made = await self.engine.restored(waiting.made, using, pad.strength)
+
+            def complete() -> None:
+                pad.complete(made)
+                _show_variants(visit, kind)
+
+            await self._with_model(choice, visit, complete, kind)
 
     def _values(
         self, visit: Visit, told: set[str], content: dict[str, Any], problem: str, seconds: float
     ) -> dict[str, Any]:
         pad = visit.pad
-        values: dict[str, Any] = {"problem": problem, "seconds": round(seconds, 4)}
+        values: dict[str, Any] = {"problem": problem[:MOST_SAID], "seconds": round(seconds, 4)}
         if "drawing" in told:
             visit.loaded += 1
             values |= {"drawing": picture_uri(sketch_pad.shown(pad.given)), "loaded": visit.loaded}
         values["face"] = "" if pad.face is None else sketch_pad_widget.face_uri(pad)
-        versions = [sketch_pad_widget.shown_of(one) for one in pad.versions]
-        values["state"] = sketch_pad_widget.state_of(pad, visit.variants, versions)
+        kept = visit.kept
+        visit.kept = {id(one): kept.get(id(one)) or sketch_pad_widget.shown_of(one) for one in pad.versions}
+        values["state"] = sketch_pad_widget.state_of(pad, visit.variants, list(visit.kept.values()))
         values["state"]["warnings"] = [in_page(text) for text in pad.warnings]
         number = content.get("n", 0)
         values["answered"] = number if isinstance(number, int) else 0
@@ -199,8 +238,9 @@ class Visits:
         listed = self.engine.catalogue.list().values()
         return {c.id: c.title for c in listed if c.kind == "model" and c.reads in ("sketch", "map") and c.here}
 
-    def _tidy(self, most: int) -> None:
-        now = time.monotonic()
+    def tidy(self, most: int | None = None) -> None:
+        """Let the visits go that are over, and the longest unused ones beyond `most`."""
+        most, now = self.limits.most_visits if most is None else most, time.monotonic()
         for name, visit in list(self._visits.items()):
             if len(self._visits) > most or now - visit.at > self.limits.visit_s:
                 if not visit.lock.locked():
@@ -222,19 +262,33 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
     """A message whose numbers are within bounds. Raises AskError."""
     if "seed" in content:
         content = {**content, "seed": int(content["seed"]) % 2**31}
-    if len(content.get("points") or ()) > MOST_POINTS:
-        raise AskError(422, "the outline of the region has too many points: draw it anew")
+    if points := content.get("points"):
+        if len(points) > MOST_POINTS:
+            raise AskError(422, "the outline of the region has too many points: draw it anew")
+        outline = [[float(x), float(y)] for x, y in points]
+        if not all(-1 <= value <= 2 for point in outline for value in point):  # a stroke may leave the paper
+            raise AskError(422, "the outline of the region is not on the paper: draw it anew")
+        content = {**content, "points": outline}
     return content
 
 
-def _read(pad: VisitPad) -> Callable[[str, str], np.ndarray]:
-    def read(uri: str, name: str) -> np.ndarray:
-        return app_uploads.read_picture(sketch_pad_widget.bytes_in(uri))
+def _obey(visit: Visit, content: dict[str, Any], picture: np.ndarray | None) -> None:
+    pad, kind = visit.pad, content["kind"]
+    if kind == "hello":
+        return
+    if sketch_pad_widget.obey(pad, _checked(content), lambda _uri, _name: picture) and pad.given.any():
+        pad.translate()
+    _show_variants(visit, kind)
 
-    return read
+
+def _show_variants(visit: Visit, kind: str) -> None:
+    if kind in sketch_pad_widget.SHOW_VARIANTS:
+        visit.variants = sketch_pad_widget.quick_variants(visit.pad, kind == "variants")
 
 
-def _quick_variants(pad: VisitPad, asked: bool) -> list[str]:
-    if not pad.model.has_variants or not (asked or pad.model.size_px <= QUICK_PX) or pad.face is None:
-        return []
-    return [picture_uri(sketch_pad_widget.small(one)) for one in pad.variants(pad_models.NUM_VARIANTS)]
+def _picture_of(pad: VisitPad, content: dict[str, Any]) -> np.ndarray:
+    """The picture in a message, uint8 (H, W, 3); an upload is cleaned and laid as well."""
+    picture = app_uploads.read_picture(sketch_pad_widget.bytes_in(content["picture"]))
+    if content["kind"] == "upload":
+        pad.lay(picture)
+    return picture

@@ -112,13 +112,18 @@ def load_pair(model: str | Path | None = None, device: str = "auto", precision: 
     return _shipped_pair(device, precision) if model is None else Pair(inference.load(model, device))
 
 
-@functools.lru_cache(maxsize=2)
-def _shipped_pair(device: str, precision: str) -> Pair:
+def new_shipped_pair(device: str = "auto", precision: str = "float32") -> Pair:
+    """The shipped models as nobody else has them: a pair's detail and seed are its network's own, so that two threads
+    must not share one.
+    """
     first, meta = checkpoints.load_network(inference.find_generator(FAITHFUL))
     second, _ = checkpoints.load_network(inference.find_generator(DETAIL))
     chosen = runtime.pick_precision(runtime.pick_device(device), precision)
     net = chosen.prepare(TwoStage.of(first, second))
     return Pair(inference.Translator(net, chosen, meta["direction"], int(meta["size_px"]), meta["fit"], dict(meta)))
+
+
+_shipped_pair = functools.lru_cache(maxsize=2)(new_shipped_pair)
 
 
 def sheet(

@@ -193,7 +193,7 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
             net.load_state_dict(tensors)
             return net.eval(), meta
         return models.from_state_dict(tensors), meta
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path}: its weights do not fit what its header says ({error})") from None
     except models.UnknownNetworkError as error:
         raise models.UnknownNetworkError(f"{path}: {error}") from None

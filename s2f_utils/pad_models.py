@@ -35,6 +35,12 @@ LAYOUTS = {
 }
 
 
+def laid(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) -> np.ndarray:
+    """A drawing with its face where a model of this layout expects it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
+    target = LAYOUTS[layout] * size_px - 0.5
+    return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
+
+
 class PadModel(ABC):
     """A model as the pad asks it. reads: "sketch" or "map"; layout: where it knows faces to be (`LAYOUTS`)."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ PREFERRED = "gfpgan-1.4"  # of the published ones, where its file is here
 PUBLISHED_PX = 512
 TILE_PX, OVERLAP_PX = 256, 16  # of a photo's background
 COLOURS_OVER = 16  # colours are kept over a sixteenth of a face's side
+_SEEDED = threading.Lock()  # over torch's one generator
 LEAST_SPREAD = 0.02  # standard deviation of an answer, of 2: less is a flat picture
 
 
@@ -72,7 +74,7 @@ class Restorer:
     @torch.inference_mode()
     def _run(self, x: Tensor, seed: int, half: bool) -> Tensor:
         """(1, 3, S, S) in [-1, 1] → the same, float32; torch's own generators stay as they are."""
-        with torch.random.fork_rng(range(torch.cuda.device_count())):  # a seed is one for all devices
+        with _SEEDED, torch.random.fork_rng(range(torch.cuda.device_count())):  # a seed is one for all devices
             torch.manual_seed(seed)
             if not half:  # past the wrapper that `Precision.prepare` puts around it
                 return type(self.net).forward(self.net, x, randomize_noise=True).float()

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     import torch
 
 
+def num_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def pick_device(wanted: str = "auto") -> torch.device:
     """The best device: cuda, then mps, then cpu; or the one asked for, with a ValueError if it is not there."""
     import torch

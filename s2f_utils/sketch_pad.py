@@ -5,6 +5,7 @@ Shapes: P pixels of the pad (512 for drawings, 256 for label maps), S of the fac
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from s2f_utils import drawings, enhance, faces, hints, images, masks, pad_models, restorers, synthetic, viz, weights
+from s2f_utils import drawings, enhance, hints, images, masks, pad_models, restorers, synthetic, viz, weights
 from s2f_utils.hints import Tone
 
 DRAWING_PX, MAP_PX = 512, 256
@@ -181,8 +182,7 @@ class SketchPad:
         if isinstance(start, np.ndarray):
             taken, self.warnings = self._own(start)
         elif isinstance(start, str) and start in drawings.EXAMPLES and self.model.reads == "sketch":
-            taken, _ = self._own(drawings.example(start))
-            self.warnings = ()
+            taken, self.warnings = _laid_example(start, self.model.layout, weights.find("yunet") is not None), ()
         else:
             if isinstance(start, str) and start not in self.starts():
                 raise ValueError(f"there is no start {start!r} for this model: {', '.join(self.starts())}")
@@ -203,9 +203,7 @@ class SketchPad:
         return self._laid(prepared.paper, prepared.face.landmarks), prepared.warnings
 
     def _laid(self, paper: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        target = pad_models.LAYOUTS[self.model.layout] * DRAWING_PX - 0.5
-        matrix = faces.similarity(landmarks, target, faces.FIT_WEIGHTS)
-        return faces.warp(paper, matrix, DRAWING_PX, border="paper")
+        return pad_models.laid(paper, landmarks, self.model.layout, DRAWING_PX)
 
     def _synthetic(self, index: int) -> np.ndarray:
         if self.model.reads == "map":
@@ -241,29 +239,32 @@ class SketchPad:
         """The face of the drawing as it is now, uint8 (S, S, 3): the model's answer, restored as far as `strength`
         says, with the hints' tones, and inside the region alone where there is one.
 
-        Raises ValueError for an empty drawing, and what the model and the restorer raise; the last face stays then.
+        Raises ValueError for an empty drawing, which has no face, and what the model and the restorer raise; the last
+        face stays then.
         """
         with self._busy:
             given = self.given
             if given.max() == 0 if self.model.reads == "map" else given.min() > INK_BELOW:
+                self._set_face(None)
                 raise ValueError(EMPTY)
-            made = self._finished(given, self.model.answer(given, self.detail, self.seed))
-            if self.region is not None and self._outside is not None:
-                made = pad_models.blended(self._outside, made, self.region)
-            self._set_face(made)
-            return made
+            made = self.model.answer(given, self.detail, self.seed)
+            return self._completed(self._restored(made) if self.strength > 0 else made)
 
     def _restored(self, made: np.ndarray) -> np.ndarray:
         if isinstance(self.restorer, str | Path):
             self.restorer = restorers.load(self.restorer, self.device)
         return enhance.enhance(made, self.restorer, strength=self.strength, aligned=True).image
 
-    def _finished(self, given: np.ndarray, made: np.ndarray) -> np.ndarray:
-        if self.strength > 0:
-            made = self._restored(made)
-        return self.model.with_hints(given, made, self.hints) if self.hints else made
+    def _completed(self, made: np.ndarray) -> np.ndarray:
+        """The model's answer, restored where that is wished, becomes the face: with the hints' tones, in the region."""
+        if self.hints:
+            made = self.model.with_hints(self.given, made, self.hints)
+        if self.region is not None and self._outside is not None:
+            made = pad_models.blended(self._outside, made, self.region)
+        self._set_face(made)
+        return made
 
-    def _set_face(self, face: np.ndarray) -> None:
+    def _set_face(self, face: np.ndarray | None) -> None:
         self.before, self.face = self.face, face
         self._tell("face")
 
@@ -442,6 +443,13 @@ class SketchPad:
         if self.face is None:
             raise ValueError("there is no face yet to save: call translate() first")
         return images.save(path, self.face, generated=True, notes=self.notes())
+
+
+@functools.lru_cache(maxsize=16)
+def _laid_example(name: str, layout: str, with_detector: bool) -> np.ndarray:
+    """An example with its face where models of this layout expect it: uint8 (512, 512, 3)."""
+    prepared = drawings.prepare(drawings.example(name), size_px=DRAWING_PX)
+    return pad_models.laid(prepared.paper, prepared.face.landmarks, layout, DRAWING_PX)
 
 
 def shown(given: np.ndarray) -> np.ndarray:

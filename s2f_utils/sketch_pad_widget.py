@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, PngImagePlugin
+from PIL import Image, ImageDraw
 
 from s2f_utils import images, masks
 from s2f_utils.drawing_widgets import picture_uri
@@ -24,6 +24,7 @@ from s2f_utils.sketch_pad import SketchPad, Version, shown
 THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
 REGION_PX = 256
+SHOW_VARIANTS = ("draw", "model", "start", "upload", "set", "back", "variants")  # messages after which they are new
 NAMES = (
     "background", "skin", "nose", "glasses", "left eye", "right eye", "left brow", "right brow", "left ear",
     "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "clothes",
@@ -102,16 +103,18 @@ def _page_class() -> type:
             again = obey(self.pad, content)
             if again and self.pad.given.any():
                 self.pad.translate()
-            if content["kind"] in ("draw", "model", "start", "upload", "set", "back", "variants"):
-                self._variants = self._quick_variants(content["kind"] == "variants")
-
-        def _quick_variants(self, asked: bool) -> list[str]:
-            model = self.pad.model
-            if not model.has_variants or not (asked or model.size_px <= QUICK_PX) or self.pad.face is None:
-                return []
-            return [picture_uri(small(one)) for one in self.pad.variants()]
+            if content["kind"] in SHOW_VARIANTS:
+                self._variants = quick_variants(self.pad, content["kind"] == "variants")
 
     return SketchPadPage
+
+
+def quick_variants(pad: SketchPad, asked: bool) -> list[str]:
+    """The variants as the page shows them; of a large model only where somebody asked for them."""
+    model = pad.model
+    if not model.has_variants or not (asked or model.size_px <= QUICK_PX) or pad.face is None:
+        return []
+    return [picture_uri(small(one)) for one in pad.variants()]
 
 
 def picture_in(uri: str, name: str) -> np.ndarray:
@@ -178,13 +181,8 @@ def mask_of(points: list[list[float]]) -> np.ndarray:
 
 def face_uri(pad: SketchPad) -> str:
     """The face as a PNG in a data address, with what `SketchPad.save` writes beside it."""
-    info = PngImagePlugin.PngInfo()
-    info.add_text("Description", images.GENERATED_NOTE)
-    for key, text in pad.notes().items():
-        info.add_text(f"{images.NOTE_PREFIX}{key}", text)
-    buffer = io.BytesIO()
-    Image.fromarray(pad.face).save(buffer, "PNG", pnginfo=info, compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    png = images.png_of(pad.face, generated=True, notes=pad.notes())
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def small(picture: np.ndarray) -> np.ndarray:

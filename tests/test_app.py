@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import re
 import signal
@@ -11,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,7 +24,7 @@ httpx = pytest.importorskip("httpx")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
-from s2f_utils import app, app_gate, app_page, cli, drawings, images, synthetic, weights  # noqa: E402
+from s2f_utils import app, app_api, app_gate, app_page, cli, drawings, images, synthetic, weights  # noqa: E402
 from s2f_utils.app_engine import Limits  # noqa: E402
 from s2f_utils.drawing_widgets import picture_uri  # noqa: E402
 from tests import hostile  # noqa: E402
@@ -60,7 +63,7 @@ def visit(client):
         tell.values = tell.values | answer.json()["values"]
         return tell.values
 
-    tell.values, tell.name = begun["values"], begun["visit"]
+    tell.values, tell.name, tell.client = begun["values"], begun["visit"], client
     yield tell
     client.post(f"/app/visits/{begun['visit']}", json={"kind": "bye"})
 
@@ -148,6 +151,49 @@ def test_the_pad_keeps_versions_over_models_and_paints_maps(visit):
     assert visit(kind="drop", n=6, number=0)["state"]["versions"] == []
 
 
+def test_the_pad_enhances_in_the_restorers_thread(visit, made):
+    plain = visit.values["face"]
+    enhanced = visit(kind="set", n=1, strength=1.0)["face"]
+    assert enhanced != plain and visit.values["problem"] == "" and visit(kind="set", n=2, strength=0.0)["face"] == plain
+    hinted = visit(kind="hint", n=3, part="hair", colour="#d0a040")["face"]
+    assert visit(kind="set", n=4, strength=1.0)["face"] not in (hinted, enhanced, plain)
+    assert visit(kind="model", n=5, name="sketch-to-face-64")["problem"] == ""
+    assert len(visit.values["state"]["variants"]) == 8
+    engine, go_on = made.state.engine, threading.Event()
+    engine.lanes.lane(engine.catalogue.restorer()).call(lambda _model: go_on.wait(60))
+    waits = threading.Thread(target=lambda: visit(kind="choose", n=6, number=1))
+    waits.start()
+    until = time.monotonic() + 60
+    while engine.waiting == 0:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    asked = engine.call(engine.catalogue.choose("sketch-to-face-64"), lambda loaded: loaded.choice.id)
+    assert asyncio.run(asyncio.wait_for(asked, 60)) == "sketch-to-face-64"  # its thread is free meanwhile
+    go_on.set()
+    waits.join(60)
+    assert visit.values["problem"] == "" and len(visit.values["state"]["variants"]) == 8
+
+
+def test_an_empty_drawing_has_no_face(visit):
+    assert visit(kind="draw", n=1, picture=picture_uri(hostile.np.full((512, 512, 3), 255, "uint8")))["face"] == ""
+    assert "empty" in visit.values["problem"]
+
+
+def test_silent_visits_go_although_nobody_else_comes(client, made, monkeypatch):
+    name = client.post("/app/visits").json()["visit"]
+    visits = made.state.visits
+    visits._visits[name].at -= made.state.engine.limits.visit_s + 1
+    monkeypatch.setattr(app_api, "SWEEP_S", 0.05)
+    close = made.state.engine.close
+    monkeypatch.setattr(made.state.engine, "close", lambda: None)
+    with TestClient(made, base_url="http://127.0.0.1:5000"):  # the app's own beginning and end
+        until = time.monotonic() + 30
+        while name in visits._visits:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    assert close.__self__ is made.state.engine
+
+
 def test_two_visits_do_not_see_each_other(client, visit):
     other = client.post("/app/visits").json()
     before = visit.values["face"]
@@ -174,6 +220,27 @@ def test_bad_messages_are_answered_with_words(visit, content):
     assert visit(kind="set", n=2, detail=0.25)["problem"] == ""
 
 
+@pytest.mark.parametrize("points", [
+    [[[0] * 15_000, 0], [0, 0]], [["9" * 300_000, 0], [0, 0]], [[1e300, 0], [0, 0]], [[float("nan"), 0]] * 3,
+    [[0, 0, 0]] * 3, {"x": 1}, "text", [None] * 3,
+], ids=range(8))  # fmt: skip
+def test_no_outline_takes_more_than_its_own_memory(visit, points):
+    body = json.dumps({"kind": "region", "n": 1, "points": points})  # NaN as JSON knows no other way
+    tracemalloc.start()
+    answer = visit.client.post(f"/app/visits/{visit.name}", content=body)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 10 < len(answer.json()["values"]["problem"]) <= 300 and most < 15e6
+
+
+def test_messages_of_many_parts_are_not_read(client, visit):
+    body = b'{"kind": "hello", "a": [' + b"{}," * 1_000_000 + b"{}]}"
+    begun = time.perf_counter()
+    assert client.post("/app/visits/nobody", content=body).status_code == 404
+    assert client.post(f"/app/visits/{visit.name}", content=body).status_code == 422
+    assert time.perf_counter() - begun < 5
+
+
 def test_bombs_in_the_pad_are_refused(visit):
     import base64
 
@@ -188,26 +255,28 @@ def test_visits_end_and_the_oldest_goes(client, made):
     assert len(made.state.visits) == 4 and len(set(names)) == 5
     assert client.post(f"/app/visits/{names[0]}", json={"kind": "hello"}).status_code == 404
     assert client.post(f"/app/visits/{names[4]}", json={"kind": "hello"}).status_code == 200
-    for name in names:
-        assert client.post(f"/app/visits/{name}", json={"kind": "bye"}).status_code == 200
+    for name, status in zip(names, (404, 200, 200, 200, 200), strict=True):
+        assert client.post(f"/app/visits/{name}", json={"kind": "bye"}).status_code == status
     assert len(made.state.visits) == 0
     for body in (b"", b"[]", b"{", b"[" * 100_000, b'{"kind": 5}', b'{"kind": "sing"}'):
         assert client.post(f"/app/visits/{names[4]}", content=body).status_code in (404, 422)
 
 
-def test_nobody_is_told_a_visits_name_by_the_log(client, visit, caplog):
-    app_gate.LOGGER.propagate = True
+def test_nobody_is_told_a_visits_name_by_the_log(client, visit, caplog, monkeypatch):
+    monkeypatch.setattr(app_gate.LOGGER, "propagate", True)
     with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
         visit(kind="hello", n=1)
     assert '"/app/visits/*"' in caplog.text and visit.name not in caplog.text
 
 
-def test_no_file_is_written(client, visit):
+def test_no_file_is_written(client, visit, monkeypatch):
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", lambda _self: 1 / 0)  # onto the disk
     folder = Path(tempfile.gettempdir())
     before = set(os.listdir(folder))
     visit(kind="draw", n=1, picture=picture_uri(drawings.example("hat")[:400, :400]))
-    for name in ("PNG", "JPEG"):
-        assert client.post("/api/translate", files={"file": ("a", hostile.GOOD[name]())}).status_code == 200
+    large = hostile.saved(hostile.drawing((1500, 1500)), "BMP")
+    for content in (hostile.GOOD["PNG"](), hostile.GOOD["JPEG"](), large):
+        assert client.post("/api/translate", files={"file": ("a", content)}).status_code == 200
     assert {name for name in set(os.listdir(folder)) - before if re.search("gradio|s2f|upload", name)} == set()
 
 
@@ -276,6 +345,29 @@ def test_it_starts_offline_and_ends_after_the_requests_in_flight(served, number,
     assert "Sketch to Face on http://localhost" in said and "Traceback" not in said
 
 
+def test_no_header_says_who_asks(served):
+    """The rate limit is that of the connection's own address."""
+    _, address = served
+    with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+        statuses = [
+            client.post("/api/translate", headers={"x-forwarded-for": f"10.0.0.{n}"}).status_code for n in range(90)
+        ]
+    assert statuses[0] == 400 and statuses[-1] == 429
+
+
+def test_connections_on_which_nothing_is_asked_are_closed(monkeypatch, tmp_path):
+    monkeypatch.setattr(app, "SILENT_S", 0.5)
+    running = app.start_in_notebook(runs=tmp_path, device="cpu", show=False)
+    try:
+        for said in (b"", b"GET / HTTP/1.1\r\nHost: loc"):
+            with socket.create_connection(("127.0.0.1", running.port)) as silent:
+                silent.sendall(said)
+                silent.settimeout(30)
+                assert silent.recv(100) == b""
+    finally:
+        running.stop()
+
+
 def test_a_port_that_is_taken_is_one_line(capsys):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -302,11 +394,22 @@ def test_it_checks_itself(capsys, tmp_path):
     assert re.search(r"answered a drawing in \d+ ms", capsys.readouterr().out)
 
 
+def test_the_notebooks_models_are_offered():
+    """Notebook 02 trains into the folder that its app's cell offers."""
+    cells = json.loads((ROOT / "notebooks" / "02_pix2pix.ipynb").read_text(encoding="utf-8"))["cells"]
+    source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert 'open_run(chosen, manifest, session.folder / "runs"' in source
+    assert 'start_in_notebook(runs=session.folder / "runs"' in source
+
+
 def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
+    before = dict(os.environ)
     running = app.start_in_notebook(runs=tmp_path, device="cpu", show=False)
     try:
         assert httpx.get(f"{running.url}/health", trust_env=False).json()["status"] == "ok"
         assert httpx.get(running.url, trust_env=False).status_code == 200
+        changed = {name for name in os.environ if os.environ[name] != before.get(name)}
+        assert changed <= set(app.QUIET)  # downloads in other cells go on
     finally:
         running.stop()
     with pytest.raises(httpx.HTTPError):

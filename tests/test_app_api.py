@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import os
@@ -193,7 +194,13 @@ def test_bad_uploads_are_refused_and_the_server_lives(client, name):
     assert client.get("/health").json()["waiting"] == 0
 
 
-def test_memory_and_disk_are_as_before_after_all_bad_uploads(client):
+def no_disk(monkeypatch):
+    """From now on an upload that is laid down on the disk fails."""
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", lambda _self: 1 / 0)
+
+
+def test_memory_and_disk_are_as_before_after_all_bad_uploads(client, monkeypatch):
+    no_disk(monkeypatch)
     folder = Path(tempfile.gettempdir())
     for make in (hostile.GOOD["PNG"], hostile.BAD["100 MB"][1]):  # what is allocated once
         ask(client, make())
@@ -230,7 +237,7 @@ def test_names_of_files_mean_nothing(client, name):
         ({"enhance": "true", "direction": "photo-to-sketch"}, 422, "enhance"),
         ({"candidates": "9"}, 422, "candidates"), ({"candidates": "0"}, 422, "candidates"),
         ({"clean": "spotless"}, 422, "clean"), ({"align": "maybe"}, 422, "align"),
-        ({"points": "1,2,3"}, 422, "points"), ({"points": "0,0,0,0,0,nan"}, 422, "points"),
+        ({"points": "1,2,3"}, 422, "points must be six"), ({"points": "0,0,0,0,0,nan"}, 422, "points"),
         ({"points": "0.5,0.5,0.5,0.5,0.5,0.5"}, 422, ""), ({"colour": "red"}, 422, "unknown field"),
         ({"model": "x" * 3000}, 400, "form"),
     ],
@@ -248,6 +255,7 @@ def test_what_is_no_form_is_refused(client):
     assert post("/api/translate", data={"seed": "1"}).status_code == 400
     assert post("/api/translate", files={"photo": DRAWING}).status_code == 422
     assert post("/api/translate", files=[("file", DRAWING), ("file", DRAWING)]).status_code == 400
+    assert post("/api/translate", files={"file": DRAWING}, data={"file": "x"}).status_code == 422
     form = {"content-type": "multipart/form-data; boundary=x"}
     assert post("/api/translate", content=b"--x\r\nbroken", headers=form).status_code in (400, 422)
     assert post("/api/translate", content=b"x", headers={"content-type": "multipart/form-data"}).status_code == 400
@@ -322,10 +330,23 @@ def test_offline_nothing_is_fetched_in_passing(monkeypatch, tmp_path):
         weights.get("yunet")
 
 
-def test_requests_from_other_websites_are_refused(client):
-    for headers in ({"origin": "https://evil.example"}, {"origin": "null"}, {"sec-fetch-site": "cross-site"}):
+def test_requests_from_other_websites_are_refused(client, engine):
+    other, own = {"origin": "https://evil.example"}, {"origin": "http://127.0.0.1:5000"}
+    sites = [{"sec-fetch-site": site} for site in ("cross-site", "same-site")]
+    for headers in (
+        other,
+        {"origin": "null"},
+        {"origin": "http://["},
+        {"origin": b"http://\xe9"},
+        *sites,
+        *(own | site for site in sites),
+    ):
         assert ask(client, headers=headers).status_code == 403
-    assert ask(client, headers={"origin": "http://127.0.0.1:5000"}, model="sketch-to-face-64").status_code == 200
+    for headers in (own, {"sec-fetch-site": "none"}, other | {"sec-fetch-site": "same-origin"}):
+        assert ask(client, headers=headers, model="sketch-to-face-64").status_code == 200
+    proxied = TestClient(app_api.create_api(engine, behind_proxy=True))
+    assert ask(proxied, headers=other, model="sketch-to-face-64").status_code == 200
+    assert ask(proxied, headers=sites[0]).status_code == 403
 
 
 def test_rates_are_limited_for_each_address():
@@ -355,24 +376,47 @@ def test_a_body_without_a_length_is_stopped_at_the_limit(client):
     assert answer.status_code == 413 and "20 MB" in answer.json()["detail"]
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(engine, monkeypatch):
+def wait_until(true, seconds=60.0):
+    until = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.fixture()
+def served(propagating):
+    """An app behind a real server: .engine, .address, .client."""
+    import types
+
+    import httpx
     import uvicorn
 
-    monkeypatch.setattr(app_gate, "BODY_S", 0.5)
-    config = uvicorn.Config(app_api.create_api(Engine(Catalogue(None), device="cpu")), port=0, log_level="error")
-    server = uvicorn.Server(config)
+    engine = Engine(Catalogue(None), Limits(per_minute=0), device="cpu")
+    server = uvicorn.Server(uvicorn.Config(app_api.create_api(engine), port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        time.sleep(0.05)
+    wait_until(lambda: server.started)
     (listening,) = server.servers[0].sockets
-    with socket.create_connection(listening.getsockname()) as slow:
+    host, port = address = listening.getsockname()
+    with httpx.Client(base_url=f"http://{host}:{port}", timeout=60, trust_env=False) as client:
+        yield types.SimpleNamespace(engine=engine, address=address, client=client)
+    server.should_exit = True
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.fixture()
+def propagating(monkeypatch):
+    monkeypatch.setattr(app_gate.LOGGER, "propagate", True)
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(served, monkeypatch):
+    monkeypatch.setattr(app_gate, "BODY_S", 0.5)
+    with socket.create_connection(served.address) as slow:
         head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         slow.sendall(f"{head}Content-Length: 1000\r\n\r\n--x\r\n".encode())
         slow.settimeout(30)
         assert b" 408 " in slow.recv(100)
-    server.should_exit = True
-    thread.join(30)
 
 
 @pytest.mark.parametrize(
@@ -397,17 +441,53 @@ def test_on_this_machine_only_localhost_is_answered(host, status):
     assert told[0]["status"] == 404
 
 
-def test_bodies_together_stay_below_a_bound(engine):
-    gate = app_gate.Gate(None, app_gate.Rates(0, 0), {"/api/translate": {"POST"}})
-    gate.reserved = app_gate.MOST_TOGETHER - 10
-    told = []
+def test_bodies_together_stay_below_a_bound(client, monkeypatch):
+    gate = client.app.middleware_stack
+    while not isinstance(gate, app_gate.Gate):
+        gate = gate.app
+    with monkeypatch.context() as small:
+        small.setattr(app_gate, "MOST_TOGETHER", len(DRAWING) // 2)
+        answer = ask(client)
+    assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1 and gate.reserved == 0
+    assert ask(client, model="sketch-to-face-64").status_code == 200 and gate.reserved == 0
 
-    async def send(message):
-        told.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/api/translate", "headers": [(b"content-length", b"1000")]}
-    asyncio.run(gate(scope, None, send))
-    assert told[0]["status"] == 429 and gate.reserved == app_gate.MOST_TOGETHER - 10
+def test_what_is_promised_and_does_not_come_takes_no_room(served, monkeypatch):
+    monkeypatch.setattr(app_gate, "MOST_TOGETHER", 10_000_000)
+    head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    idle = []
+    for _ in range(3):
+        idle.append(socket.create_connection(served.address))
+        idle[-1].sendall(f"{head}Content-Length: 9000000\r\n\r\n".encode())
+    time.sleep(0.3)
+    assert ask(served.client, model="sketch-to-face-64").status_code == 200
+    for one in idle:
+        one.close()
+
+
+def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
+    engine, go_on = served.engine, threading.Event()
+    lane = engine.lanes.lane(engine.catalogue.choose("sketch-to-face-64"))
+    lane.call(lambda _model: go_on.wait(60))  # its thread is taken
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="model"\r\n\r\nsketch-to-face-64\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + DRAWING + b"\r\n--x--\r\n"
+    )
+    head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+        for body in (form, form[: len(form) // 2]):
+            with socket.create_connection(served.address) as visitor:
+                visitor.sendall(f"{head}Content-Length: {len(form)}\r\n\r\n".encode() + body)
+                if body is form:
+                    wait_until(lambda: engine.waiting > 0)
+                time.sleep(0.2)
+        wait_until(lambda: sum('"status": 499' in one.message for one in caplog.records) == 2)
+    assert engine.waiting == 0
+    answered = engine.answered
+    go_on.set()
+    assert ask(served.client, model="sketch-to-face-64").status_code == 200
+    assert engine.answered == answered + 1 and lane.batches == {1: 1}  # the one that was left is not done
+    assert "Traceback" not in caplog.text
 
 
 def test_waiting_requests_are_answered_together_and_too_many_are_refused():
@@ -424,6 +504,116 @@ def test_waiting_requests_are_answered_together_and_too_many_are_refused():
     assert difference.max() <= APART and difference.mean() < 0.5  # together as alone, but for rounding
     assert engine.waiting == 0
     engine.close()
+
+
+def test_enhancing_stops_only_those_who_enhance(engine, client):
+    """With a restorer at work, all others are answered, and its own waiting ones in turn."""
+    go_on = threading.Event()
+    engine.lanes.lane(engine.catalogue.restorer()).call(lambda _model: go_on.wait(60))
+    answers = []
+    asking = [
+        threading.Thread(target=lambda: answers.append(ask(client, enhance="1", candidates="2"))) for _ in range(8)
+    ]
+    for one in asking:
+        one.start()
+    wait_until(lambda: engine.waiting == 8)
+    for model in ("sketch-to-photo", "sketch-to-face-64"):
+        assert ask(client, model=model).status_code == 200
+    assert not answers
+    go_on.set()
+    for one in asking:
+        one.join(120)
+    assert {answer.status_code for answer in answers} == {200} and len({answer.content for answer in answers}) == 1
+
+
+def test_an_oblong_answer_needs_the_detector_to_be_enhanced(client, monkeypatch, tmp_path):
+    for name, value in (("S2F_OFFLINE", "1"), ("XDG_CACHE_HOME", str(tmp_path)), ("S2F_WEIGHTS", "")):
+        monkeypatch.setenv(name, value)
+    answer = ask(client, model="run:0001-mine", enhance="1", align="never")
+    assert answer.status_code == 422 and "face detector" in answer.json()["detail"]
+
+
+def test_what_fails_is_said_as_json_and_logged_with_its_trace(engine, monkeypatch, propagating, caplog):
+    client = TestClient(app_api.create_api(engine), base_url="http://127.0.0.1:5000")
+    monkeypatch.setattr(app_api, "as_listed", lambda *_: 1 / 0)
+    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+        answer = client.get("/api/models")
+    assert answer.status_code == 500 and "log" in answer.json()["detail"] and "Traceback" not in answer.text
+    assert "content-security-policy" in answer.headers
+    failed, line = (json.loads(record.message) for record in caplog.records)
+    assert failed["failed"] == "ZeroDivisionError" and "as_listed" in failed["trace"] and line["status"] == 500
+
+
+def test_a_run_that_was_trained_further_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+    answers = []
+    for seed in (1, 2):
+        runtime.seed_everything(seed)
+        net = models.build("unet", num_downs=6, base_filters=4)
+        (tmp_path / "0001-mine").exists() and (tmp_path / "0001-mine" / "generator.safetensors").unlink()
+        meta = {"size_px": 64, "fit": "stretch", "method": "pix2pix", "direction": "sketch-to-photo"}
+        (tmp_path / "0001-mine").mkdir(exist_ok=True)
+        file = tmp_path / "0001-mine" / "generator.safetensors"
+        checkpoints.save_generator(file, net, meta)
+        os.utime(file, ns=(seed * 10**9, seed * 10**9))
+        if seed == 1:
+            engine, size = Engine(Catalogue(tmp_path), device="cpu"), file.stat().st_size
+        answers.append(asyncio.run(engine.translate(DRAWING, Ask(model="run:0001-mine"))).made[0].png)
+    assert file.stat().st_size == size and answers[0] != answers[1]
+    engine.close()
+
+
+ODD = {
+    "size": '{"network": "unet", "size_px": "abc"}', "endless": '{"network": "unet", "size_px": Infinity}',
+    "list": '{"network": "resunet", "args": [1]}', "channels": '{"network": "resunet", "args": {"in_channels": "x"}}',
+    "deep": "[" * 200_000, "surrogate": '{"network": "unet", "method": "\\ud800"}', "bare": '{"network": "unet"}',
+}  # fmt: skip
+
+
+def test_odd_runs_do_not_hide_the_others(tmp_path):
+    """Headers that anybody may write into a file."""
+    from safetensors.numpy import save
+
+    run_folder(tmp_path, "0001-mine", models.build("unet", num_downs=6, base_filters=4), direction="sketch-to-photo")
+    for name, header in ODD.items():
+        (tmp_path / name).mkdir()
+        content = save({"w": np.zeros(1, np.float32)}, {"s2f": header})
+        (tmp_path / name / "generator.safetensors").write_bytes(content)
+    engine = Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu")
+    client = TestClient(app_api.create_api(engine), base_url="http://127.0.0.1:5000")
+    listed = [one["id"] for one in client.get("/api/models").json()["models"] if one["source"] == "run"]
+    assert listed == ["run:0001-mine", "run:bare", "run:surrogate"]
+    for name in listed[1:]:
+        answer = ask(client, model=name)
+        assert answer.status_code == 422 and "cannot be loaded" in answer.json()["detail"]
+    assert ask(client, model="run:0001-mine").status_code == 200
+    engine.close()
+
+
+def test_a_run_that_is_going_away_does_not_hide_the_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+    run_folder(tmp_path, "0001-mine", models.build("unet", num_downs=6, base_filters=4), direction="sketch-to-photo")
+    (tmp_path / "0002-gone").mkdir()
+    (tmp_path / "0002-gone" / "generator.safetensors").symlink_to(tmp_path / "nothing")
+    assert [name for name in Catalogue(tmp_path).list() if name.startswith("run:")] == ["run:0001-mine"]
+
+
+def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_path):
+    from s2f_utils.models.twostage import TwoStage
+
+    first, _ = checkpoints.load_network(weights.shipped("sketch-to-photo-faithful"))
+    second, _ = checkpoints.load_network(weights.shipped("sketch-to-photo-detail"))
+    run_folder(tmp_path, "0001-realistic", TwoStage.of(first, second), method="realistic", size_px=256)
+    choice = Catalogue(tmp_path).list()["run:0001-realistic"]
+    assert choice.detail and choice.layout == "aligned"
+
+
+def test_the_app_shares_no_network_with_a_notebooks_cells():
+    from s2f_utils.candidates import load_pair
+
+    own = app_models.load(Catalogue(None).choose(), "cpu")
+    for precision in ("auto", "float32"):
+        assert own.pair.translator.net is not load_pair(device="cpu", precision=precision).translator.net
 
 
 def test_a_slow_request_does_not_stop_the_others_and_ends_in_time():
@@ -461,6 +651,25 @@ def test_models_are_loaded_once_and_the_least_used_goes(runs):
     engine.close()
 
 
+def test_a_job_that_failed_leaves_nothing_in_memory():
+    engine = Engine(Catalogue(None), device="cpu")
+    lane = engine.lanes.lane(engine.catalogue.choose("sketch-to-face-64"))
+
+    class Picture:
+        pass
+
+    def fails(_model):
+        raise ValueError("no")
+
+    picture = Picture()
+    fails.picture, there = picture, weakref.ref(picture)
+    with pytest.raises(ValueError, match="no"):
+        lane.call(fails).result(60)
+    del fails, picture
+    wait_until(lambda: lane.is_idle and gc.collect() >= 0 and there() is None, 10)
+    engine.close()
+
+
 def test_a_broken_model_is_said_without_its_path(engine, runs):
     file = runs / "0003-broken" / "generator.safetensors"
     choice = app_models.Choice("run:broken", "", "run", direction="sketch-to-photo", path=file)
@@ -469,8 +678,7 @@ def test_a_broken_model_is_said_without_its_path(engine, runs):
     assert str(runs) not in str(raised.value)
 
 
-def test_the_log_has_facts_and_no_pictures(client, caplog):
-    app_gate.LOGGER.propagate = True
+def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
     with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
         ask(client, name="Anna-Meier.png", model="sketch-to-face-64")
         ask(client, b"x", name="Anna-Meier.png")

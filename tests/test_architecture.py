@@ -75,13 +75,13 @@ ALLOWED = {
     "enhance_widgets": {"drawing_widgets", "enhance", "images", "restorers"},
     "app_uploads": {"images", "masks"},
     "app_models": {
-        "candidates", "checkpoints", "config", "images", "inference", "models", "pad_models", "runtime", "styles",
-        "weights",
+        "app_uploads", "candidates", "checkpoints", "config", "enhance", "faces", "images", "inference", "models",
+        "pad_models", "restorers", "runtime", "styles", "weights",
     },
     "app_lanes": {"app_models"},
     "app_engine": {
-        "app_lanes", "app_models", "app_uploads", "candidates", "domain", "drawings", "enhance", "faces", "images",
-        "pad_models", "restorers", "runtime",
+        "app_lanes", "app_models", "app_uploads", "candidates", "domain", "drawings", "faces", "images", "pad_models",
+        "runtime",
     },
     "app_gate": {"app_uploads"},
     "app_visits": {
@@ -89,7 +89,7 @@ ALLOWED = {
         "sketch_pad_widget",
     },
     "app_page": {"app_api", "app_engine", "app_visits", "drawings", "images", "masks", "synthetic"},
-    "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "drawings", "images", "weights"},
+    "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "drawings", "images", "runtime", "weights"},
     "cli_app": {"app"},
     "app_api": {"app_engine", "app_gate", "app_lanes", "app_models", "app_uploads", "drawings", "images"},
     "cli_enhance": {"enhance", "images", "inference", "restorers", "translate"},

@@ -81,12 +81,16 @@ def test_only_so_many_steps_are_kept(pad):
     assert steps == sketch_pad.MOST_STEPS - 1
 
 
-def test_an_empty_drawing_is_an_error_and_the_face_stays(pad):
+def test_an_empty_drawing_is_an_error_and_has_no_face(pad):
     face = pad.face
     pad.clear()
     with pytest.raises(ValueError, match="empty"):
         pad.translate()
-    assert pad.face is face
+    assert pad.face is None
+    with pytest.raises(ValueError, match="no face"):
+        pad.keep_version()
+    pad.undo()
+    assert np.array_equal(pad.translate(), face)
     assert make(start=None).face is None
 
 
@@ -408,10 +412,10 @@ def test_errors_are_text_in_the_page_and_nothing_is_lost(page):
     assert "does not know" in asked(page, "dance", 3)
     white = np.full((512, 512, 3), 255, np.uint8)
     assert "empty" in asked(page, "draw", 4, picture=uri(white))
-    assert page.face == face and page.answered == 4
+    assert page.face == "" and page.answered == 4
     page.pad.undo()
     assert np.array_equal(page.pad.given, before)
-    assert asked(page, "set", 5, detail=0.1) == ""  # the next answer clears the text
+    assert asked(page, "set", 5, detail=page.pad.detail) == "" and page.face == face  # the next answer clears the text
 
 
 def test_the_page_can_ask_for_all_that_the_pad_does(page):
