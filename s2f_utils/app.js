@@ -1,13 +1,14 @@
 // The web app's page: mounts the sketch pad, the upload page and the list of models where the page has a place for them.
 
 import pad, { make } from "./sketch_pad.js";
-import { mountUpload } from "./app_upload.js";
+import { mountUpload, whenSeen } from "./app_upload.js";
 
 // What the pad's page wants of a notebook, over HTTP: values that change, and messages that are answered.
 function visit() {
   const values = { slow_text: "no answer yet: the app is busy; your drawing is kept" }, listeners = {};
-  let name = null, lastDrawing = null;
+  let name = null, lastDrawing = null, hasDrawn = false;
   function take(changed) {
+    if (changed.drawing) lastDrawing = changed.drawing;
     const names = Object.keys(changed).filter((key) => key !== "answered");
     Object.assign(values, changed);
     for (const key of [...names, "answered"]) {
@@ -21,25 +22,35 @@ function visit() {
     name = told.visit;
     return told.values;
   }
-  async function tell(content) {
+  async function ask(content) { // null where the app has forgotten this visit
     const body = JSON.stringify(content);
     const answer = await fetch(`app/visits/${name}`, { method: "POST", headers: { "content-type": "application/json" }, body });
-    if (answer.status === 404 && content.kind !== "bye") { // the app forgot this visit: begin another, with the drawing
-      const fresh = await begin();
-      take({ state: fresh.state });
-      if (lastDrawing && content.kind !== "draw") await tell({ kind: "draw", n: 0, picture: lastDrawing });
-      return tell(content);
-    }
+    if (answer.status === 404) return null;
     const told = await answer.json();
     if (!answer.ok) throw new Error(told.detail);
     return told.values;
+  }
+  async function tell(content) {
+    const told = await ask(content);
+    if (told) return told;
+    const before = values.state, fresh = (await begin()).state; // as it was, but for what was kept there
+    const again = [];
+    if (fresh.model !== before.model) again.push({ kind: "model", name: before.model });
+    again.push({ kind: "set", detail: before.detail, strength: before.strength, seed: before.seed });
+    for (const [part, colour] of Object.entries(before.hints)) again.push({ kind: "hint", part, colour });
+    if (lastDrawing && content.kind !== "draw") again.push({ kind: "draw", picture: lastDrawing });
+    for (const one of again) await ask({ n: 0, ...one });
+    const after = await ask(content);
+    if (!after) throw new Error("the app is busy and has forgotten this page: reload it");
+    if (before.versions.length) after.state.warnings.push("the app has forgotten this page's versions: it was started again, or nothing was drawn for half an hour");
+    return after;
   }
   const model = {
     get: (key) => values[key],
     on: (event, act) => (listeners[event] ??= []).push(act),
     off: (event, act) => { listeners[event] = (listeners[event] || []).filter((other) => other !== act); },
     async send(content) {
-      if (content.kind === "draw") lastDrawing = content.picture;
+      if (content.kind === "draw") { lastDrawing = content.picture; hasDrawn = true; }
       try {
         take(await tell(content));
       } catch (error) {
@@ -50,6 +61,7 @@ function visit() {
   addEventListener("pagehide", () => {
     if (name) navigator.sendBeacon(`app/visits/${name}`, new Blob(['{"kind":"bye"}'], { type: "application/json" }));
   });
+  addEventListener("beforeunload", (event) => { if (hasDrawn) event.preventDefault(); }); // a drawing is not kept
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   return { model, begin: async () => take({ ...(await begin()), answered: 0 }) };
 }
@@ -71,11 +83,17 @@ async function mountPad(el) {
 async function mountModels(el) {
   const status = make("p", { role: "status", "aria-live": "polite" });
   const list = make("div", { class: "s2f-models" });
+  let listed = "", timer = 0;
   el.replaceChildren(status, list);
   async function show() {
-    const { models, downloads } = await (await fetch("api/models")).json();
-    list.replaceChildren(...models.map((one) => row(one, downloads)));
-    if (models.some((one) => one.state === "downloading")) setTimeout(show, 1500);
+    clearTimeout(timer);
+    let told;
+    try { told = await (await fetch("api/models")).json(); } catch { status.textContent = "the app does not answer: is it still running?"; return; }
+    if (status.textContent.startsWith("the app does not")) status.textContent = "";
+    const now = JSON.stringify(told); // rows that are as they were stay: somebody may be reading the terms
+    if (now !== listed) list.replaceChildren(...told.models.map((one) => row(one, told.downloads)));
+    listed = now;
+    if (told.models.some((one) => one.state === "downloading")) timer = setTimeout(show, 1500);
   }
   function row(one, downloads) {
     const ready = one.state === "ready";
@@ -96,12 +114,13 @@ async function mountModels(el) {
     const form = new FormData();
     form.append("model", one.id);
     form.append("agree", "yes");
-    const answer = await fetch("api/models/download", { method: "POST", body: form });
-    const told = await answer.json();
-    status.textContent = answer.ok ? `${one.id}: ${told.state}` : told.detail;
+    try {
+      const answer = await fetch("api/models/download", { method: "POST", body: form }), told = await answer.json();
+      status.textContent = answer.ok ? `${one.id}: ${told.state}` : told.detail;
+    } catch { status.textContent = "the app does not answer: is it still running?"; }
     show();
   }
-  try { await show(); } catch { status.textContent = "the app does not answer: is it still running?"; }
+  whenSeen(el, show);
 }
 
 const PARTS = { pad: mountPad, upload: mountUpload, models: mountModels };

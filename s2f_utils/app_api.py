@@ -4,7 +4,6 @@
 
 import asyncio
 import html
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -360,6 +359,7 @@ def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
 
 
 def _add_pages(app: Any, engine: Engine) -> None:
+    from fastapi.requests import Request
     from fastapi.responses import HTMLResponse, JSONResponse
 
     facts = {"type": "object", "required": ["status", "waiting", "answered", "models", "uptime_s"]}
@@ -379,12 +379,14 @@ def _add_pages(app: Any, engine: Engine) -> None:
         return JSONResponse(app.openapi())
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(docs_page(app.openapi()))
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(docs_page(app.openapi(), str(request.base_url)))
 
 
-def docs_page(spec: dict[str, Any]) -> str:
-    """An OpenAPI description as one page of plain HTML, which needs no script and nothing from elsewhere."""
+def docs_page(spec: dict[str, Any], address: str) -> str:
+    """An OpenAPI description as one page of plain HTML, which needs no script and nothing from elsewhere. address: of
+    the app.
+    """
     out = []
     for path, ways in spec["paths"].items():
         for method, about in ways.items():
@@ -404,7 +406,7 @@ def docs_page(spec: dict[str, Any]) -> str:
                 for status, one in about["responses"].items()
             ]
             out.append(f"<div class=wide><table><tr><th>status<th><th>answer{''.join(rows)}</table></div>")
-    example = "curl -F file=@drawing.jpg -F seed=3 http://127.0.0.1:5000/api/translate -o photo.png"
+    example = f"curl -F file=@drawing.jpg -F seed=3 {address}api/translate -o photo.png"
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>{html.escape(spec['info']['title'])}: interface</title><style>:root{{color-scheme:light dark}}"
@@ -419,5 +421,5 @@ def docs_page(spec: dict[str, Any]) -> str:
 def _kind(rule: dict[str, Any]) -> str:
     text = " | ".join(rule["enum"]) if "enum" in rule else rule["type"]
     if "minimum" in rule:
-        text += f", {json.dumps(rule['minimum'])} to {json.dumps(rule['maximum'])}"
+        text += f", {rule['minimum']:.0f} to {rule['maximum']:.0f}"
     return html.escape(text)

@@ -33,11 +33,13 @@ from s2f_utils.app_models import Catalogue, Choice, Want
 
 ALIGN = ("auto", "always", "never")
 PAD_PX = 512
+SKIN, LEAST_SKIN = 1, 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     domain.ADVICE["photo"]: "this looks like a photo, not like a drawing: choose the direction photo → sketch",
     domain.ADVICE["not a photo"]: "this looks like a drawing, not like a photo: choose the direction sketch → photo",
 }
-NO_DETECTOR = "the face detector is not installed on this machine, so that faces are found only roughly"
+CHECK = "check where the eyes and the mouth are: "
+UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
 
 
 class AskError(app_uploads.Refusal):
@@ -213,6 +215,8 @@ class Engine:
     def _prepare(self, content: bytes, choice: Choice, ask: Ask) -> _Ready:
         if choice.reads == "map":
             labels = app_uploads.read_map(content)
+            if np.mean(labels == SKIN) < LEAST_SKIN:
+                raise AskError(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
             return _Ready(labels, pad_models.masks.colour(labels), found=True)
         picture = app_uploads.read_picture(content)
         points = None
@@ -240,6 +244,8 @@ class Engine:
             warnings = [*([advice] if advice else []), *notes]
         else:
             prepared = drawings.prepare(picture, size_px=choice.size_px, points=points, clean=ask.clean)
+            if domain.ADVICE["no lines"] in prepared.warnings:
+                raise AskError(422, f"{domain.ADVICE['no lines']}: draw a face first")
             face, warnings, given, shape = prepared.face, prepared.warnings, prepared.image, prepared.paper.shape
             if choice.layout == "drawn":
                 given = pad_models.laid(prepared.paper, face.landmarks, "drawn", PAD_PX)
@@ -247,7 +253,7 @@ class Engine:
             shape = shape if shape == picture.shape and not turned else None
         found = face.method not in ("centre", "cascade")
         where = _shares(face.landmarks, shape) if shape is not None else None
-        return _Ready(given, given, tuple(dict.fromkeys(map(in_page, warnings))), where, found)
+        return _Ready(given, given, _told(warnings, found), where, found)
 
 
 async def _all(waiting: list[asyncio.Future]) -> list[Any]:
@@ -274,10 +280,18 @@ def _finish(
     return made
 
 
+def _told(warnings: list[str] | tuple[str, ...], found: bool) -> tuple[str, ...]:
+    """What the library had to say, in the page's words; in one sentence where no face was found for sure."""
+    about_face = (domain.ADVICE["rough face"], domain.ADVICE["no face"], drawings.NO_DETECTOR)
+    told = [in_page(text) for text in warnings if found or not text.startswith(about_face)]
+    if not found:
+        is_missing = any(text.startswith(drawings.NO_DETECTOR) for text in warnings)
+        told.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))
+    return tuple(dict.fromkeys(told))
+
+
 def in_page(text: str) -> str:
     """What the library says, without words about the command line."""
-    if text.startswith(drawings.NO_DETECTOR):
-        return NO_DETECTOR
     return re.sub(r"\s*\(--[^)]*\)", "", HERE.get(text, text))
 
 
@@ -302,7 +316,8 @@ def _wants(ask: Ask, choice: Choice) -> tuple[list[tuple[str, Want]], tuple[str,
     if choice.answers == 1:
         return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
     if choice.detail:
-        found = [("realistic", Want(ask.seed, detail)), ("faithful", Want(ask.seed, 0.0))]
+        found = [("realistic", Want(ask.seed, detail))] if detail > 0 else []
+        found.append(("faithful", Want(ask.seed, 0.0)))
     first = len(found)
     for n in range(first, ask.candidates):
         seed = (ask.seed + 1 + n - first) % 2**31

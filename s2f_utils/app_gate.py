@@ -122,7 +122,7 @@ class Gate:
         if not path.startswith(OUR_PATHS):
             is_open = path in OPEN_PATHS or path.startswith(OPEN_BELOW)
             if not is_open or ".." in path or "\\" in path or "\0" in path:
-                return 404, "there is nothing here", {}
+                return 404, "there is nothing here: /docs lists what there is", {}
             return None if method in ("GET", "HEAD") else (405, "only GET is known here", {"allow": "GET, HEAD"})
         known = self.methods.get(path)
         if known is None:

@@ -145,5 +145,6 @@ def mount(app: Any, notice: str = "") -> Any:
     return gr.mount_gradio_app(
         app, build(notice), path="/", footer_links=[], run_history=False, allowed_paths=[], blocked_paths=["/"],
         max_file_size=1, show_error=False, ssr_mode=False, enable_monitoring=False, mcp_server=False, pwa=False,
-        theme=gr.themes.Default(**fonts), head=f'{styles}<script type="module" src="app/files/app.js"></script>',
+        theme=gr.themes.Default(primary_hue="blue", **fonts),
+        head=f'{styles}<script type="module" src="app/files/app.js"></script>',
     )  # fmt: skip

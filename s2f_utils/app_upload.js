@@ -9,7 +9,13 @@ const WAYS = {
 };
 const LARGE_BYTES = 4e6, MOST_PX = 1600, MOST_KEPT = 12, NUM_ANSWERS = 3;
 const MIDDLE = [[0.4, 0.45], [0.6, 0.45], [0.5, 0.65]];
+const GONE = "the app does not answer: is it still running?";
 const POINTS = ["the eye on the left", "the eye on the right", "the middle of the mouth"];
+
+// Whenever a part of the page comes into sight: a tab that is opened.
+export function whenSeen(el, act) {
+  new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) act(); }).observe(el);
+}
 
 async function smaller(file) { // what this browser cannot read, the app may
   if (file.size < LARGE_BYTES) return file;
@@ -43,7 +49,7 @@ function divider() {
 function pointer(stage, changed) {
   let at = MIDDLE.map((point) => [...point]);
   const dots = POINTS.map((name, n) => {
-    const dot = make("button", { type: "button", class: "s2f-point", "aria-label": `${name}; drag it, or move it with the arrow keys`, title: name }, ["L", "R", "M"][n]);
+    const dot = make("button", { type: "button", class: "s2f-point", "aria-label": `${name}; drag it, or move it with the arrow keys`, title: name }, make("b", { "aria-hidden": "true" }, ["L", "R", "M"][n]));
     const put = (x, y) => { at[n] = [Math.min(1, Math.max(0, x)), Math.min(1, Math.max(0, y))]; draw(); };
     dot.addEventListener("pointerdown", (event) => { event.preventDefault(); dot.focus(); dot.setPointerCapture(event.pointerId); });
     dot.addEventListener("pointermove", (event) => {
@@ -65,6 +71,7 @@ function pointer(stage, changed) {
   stage.append(...dots);
   draw();
   return {
+    all: () => at.map((point) => [...point]),
     get: () => at.flat().map((value) => Math.round(1e4 * value) / 1e4).join(","),
     set(points) { at = (points || MIDDLE).map((point) => [...point]); draw(); },
     show(shown) { dots.forEach((dot) => { dot.hidden = !shown; }); },
@@ -94,8 +101,9 @@ async function snapshot() { // a frame of the camera, null where the visitor clo
 }
 
 export async function mountUpload(el) {
-  const now = { file: null, seed: 0, way: "sketch-to-photo", placed: false, asking: null, result: null };
+  const now = { file: null, seed: 0, way: "sketch-to-photo", placed: false, shown: false, picked: 0, asking: null, chosen: 0 };
   const status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
+  const retry = make("button", { type: "button", class: "s2f-plain", hidden: true, onclick: () => refresh() }, "Try again");
   let models = [];
 
   // What is given
@@ -108,33 +116,37 @@ export async function mountUpload(el) {
     try { const shot = await snapshot(); if (shot) use(shot); } catch { say("the camera cannot be used: allow it in the browser, or choose a file", true); }
   } }, "Camera");
   const examples = make("div", { class: "s2f-examples", role: "group", "aria-label": "examples" });
-  const preview = make("img", { alt: "the picture that was given", draggable: "false" });
+  const preview = make("img", { alt: "the picture that was given", draggable: "false", onload: () => { stage.hidden = !now.file; showSettings(); }, onerror: () => { stage.hidden = true; showSettings(); } });
   const stage = make("div", { class: "s2f-preview", hidden: true }, preview);
   const points = pointer(stage, () => { now.placed = true; later(); });
   const place = make("button", { type: "button", class: "s2f-plain", "aria-pressed": "false", onclick: () => {
-    now.placed = !now.placed;
+    const undone = now.placed;
+    now.shown = !now.shown;
+    now.placed = false;
     showPoints();
-    later(0);
+    if (undone) later(0); // the detector's own again
   } }, "Place eyes and mouth");
 
   // Settings
-  const ways = make("div", { class: "s2f-ways", role: "radiogroup", "aria-label": "direction" }, ...Object.entries(WAYS).map(([way, [text]]) => {
-    const radio = make("input", { type: "radio", name: "s2f-way", value: way, onchange: () => setWay(way) });
-    radio.checked = way === now.way;
+  const radios = Object.entries(WAYS).map(([way, [text]]) => {
+    const radio = make("input", { type: "radio", name: "s2f-way", value: way, checked: way === now.way, onchange: () => setWay(way) });
     return make("label", {}, radio, text);
-  }));
+  });
+  const ways = make("div", { class: "s2f-ways", role: "radiogroup", "aria-label": "direction" }, ...radios);
+  const named = (text, node) => make("label", { class: "s2f-named" }, make("b", {}, text), node);
   const model = make("select", { "aria-label": "model", onchange: () => { showSettings(); later(0); } });
-  const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...[1, 2, 3, 4, 6, 8].map((n) => make("option", { value: n, selected: n === NUM_ANSWERS }, n === 1 ? "one answer" : `${n} answers`)));
-  const clean = make("select", { "aria-label": "clean the paper up", onchange: () => later(0) },
-    ...[["auto", "clean up where needed"], ["always", "always clean up"], ["never", "leave the paper"]].map(([value, text]) => make("option", { value }, text)));
+  const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...[1, 2, 3, 4, 6, 8].map((n) => make("option", { value: n, selected: n === NUM_ANSWERS }, n === 1 ? "one" : `${n} side by side`)));
+  const clean = make("select", { "aria-label": "paper", onchange: () => later(0) },
+    ...[["auto", "clean up where needed"], ["always", "always clean up"], ["never", "leave as it is"]].map(([value, text]) => make("option", { value }, text)));
+  const modelBox = named("Model", model), severalBox = named("Answers", several), cleanBox = named("Paper", clean);
   const detail = slider("detail", "Detail", "faithful", "realistic, invented", 0.5);
   const enhance = make("input", { type: "checkbox" });
   const strength = slider("strength", "Strength", "as translated", "invented detail", 0.5);
   const restorer = make("select", { "aria-label": "restorer", onchange: () => later(0) });
   const enhanceBox = make("div", { class: "s2f-enhance" }, make("label", {}, enhance, make("b", {}, "Enhance")), strength.box, restorer);
   for (const one of [detail.input, strength.input, enhance]) one.addEventListener("change", () => { showSettings(); later(); });
-  const again = make("button", { type: "button", class: "s2f-plain", onclick: () => { now.seed += 1; later(0); } }, "Other answers");
-  const settings = make("div", { class: "s2f-choices" }, make("label", {}, make("b", {}, "Model "), model), several, clean, detail.box, enhanceBox);
+  const again = make("button", { type: "button", class: "s2f-plain", onclick: () => { now.seed += Number(several.value); later(0); } }, "Other answers");
+  const settings = make("div", { class: "s2f-choices" }, modelBox, severalBox, cleanBox, detail.box, enhanceBox);
 
   // What comes back
   const compare = divider();
@@ -145,60 +157,79 @@ export async function mountUpload(el) {
   const history = make("div", { class: "s2f-history", hidden: true }, make("b", {}, "This visit"), make("button", { type: "button", class: "s2f-plain", onclick: () => { kept.replaceChildren(); history.hidden = true; } }, "Forget"), kept);
 
   const given = make("div", { class: "s2f-given" }, drop, input, camera, make("div", { class: "s2f-actions" }, openCamera, place), stage);
-  el.replaceChildren(make("div", { class: "s2f-upload" }, ways, make("div", { class: "s2f-two" }, given, make("div", { class: "s2f-right-side" }, status, result)),
-    settings, make("div", {}, make("b", {}, "Examples"), examples), history));
+  el.replaceChildren(make("div", { class: "s2f-upload" }, ways, make("div", { class: "s2f-two" }, given, make("div", { class: "s2f-right-side" }, status, retry, result), settings),
+    make("div", {}, make("b", {}, "Examples"), examples), history));
 
   function say(text, wrong = false) { status.textContent = text; status.classList.toggle("s2f-wrong", wrong); }
   function chosen() { return models.find((one) => one.id === model.value) || {}; }
-  function fill(select, rows) { select.replaceChildren(...rows.map((one) => make("option", { value: one.id, disabled: one.state !== "ready" }, one.title + (one.state === "ready" ? "" : ` (${Math.round(one.size_mb)} MB, not here)`)))); }
+  function fill(select, rows) {
+    const before = select.value;
+    select.replaceChildren(...rows.map((one) => make("option", { value: one.id, disabled: one.state !== "ready" }, one.title + (one.state === "ready" ? "" : ` (${Math.round(one.size_mb)} MB, not here)`))));
+    if (rows.some((one) => one.id === before && one.state === "ready")) select.value = before;
+  }
+  function fillModels() { fill(model, models.filter((one) => one.kind === "model" && one.direction === now.way)); }
   function showSettings() {
     const map = now.way === "map-to-photo";
     what.textContent = `(${WAYS[now.way][1]})`;
     detail.box.hidden = !chosen().detail;
-    several.hidden = chosen().answers === 1;
-    clean.hidden = now.way !== "sketch-to-photo";
+    severalBox.hidden = chosen().answers === 1;
+    cleanBox.hidden = now.way !== "sketch-to-photo";
     enhanceBox.hidden = now.way === "photo-to-sketch";
     strength.box.hidden = restorer.hidden = !enhance.checked;
-    place.hidden = map || !now.file;
+    place.hidden = map || stage.hidden;
+    drop.classList.toggle("s2f-small", !stage.hidden);
     again.hidden = !(chosen().answers > 1);
   }
-  function showPoints() { points.show(now.placed && now.way !== "map-to-photo"); place.setAttribute("aria-pressed", now.placed); }
-  function setWay(way) {
-    now.way = way;
-    fill(model, models.filter((one) => one.kind === "model" && one.direction === way));
-    now.file = null; now.placed = false;
-    stage.hidden = result.hidden = true;
+  function showPoints() { points.show(now.shown && now.way !== "map-to-photo"); place.setAttribute("aria-pressed", now.shown); }
+  function stop() { clearTimeout(timer); now.asking?.abort(); now.asking = null; el.firstChild.classList.remove("s2f-waits"); }
+  function setWay(way) { // a drawing and a photo may have been taken for each other; a label map is neither
+    const keeps = now.file && ![now.way, way].includes("map-to-photo");
+    stop();
+    now.way = way; now.picked = 0;
+    for (const label of radios) label.firstChild.checked = label.firstChild.value === way;
+    fillModels();
+    if (!keeps) { now.file = null; now.placed = now.shown = false; stage.hidden = true; }
+    result.hidden = true;
     say("");
     showSettings(); showPoints(); showExamples();
+    if (keeps) translate();
   }
   function showExamples() {
     const names = now.way === "sketch-to-photo" ? el.dataset.drawings : now.way === "photo-to-sketch" ? el.dataset.photos : el.dataset.maps;
     examples.replaceChildren(...names.split(" ").map((name) => make("button", { type: "button", "aria-label": `example ${name}`, title: name, onclick: async () => {
-      const answer = await fetch(`app/examples/${name}`);
-      if (answer.ok) use(await answer.blob());
+      const number = ++now.chosen;
+      try {
+        const answer = await fetch(`app/examples/${name}`), file = await answer.blob();
+        if (answer.ok && number === now.chosen) use(file);
+      } catch { say(GONE, true); }
     } }, make("img", { src: `app/examples/${name}`, alt: "", loading: "lazy", draggable: "false" }))));
   }
-  async function use(file) {
-    now.file = await smaller(file);
-    now.placed = false; now.seed = 0;
-    points.set(null);
+  function take(file) { // what is shown as given, and asked for from now on
+    now.file = file;
     if (preview.src.startsWith("blob:")) URL.revokeObjectURL(preview.src);
-    preview.src = URL.createObjectURL(now.file);
-    stage.hidden = false;
-    showSettings(); showPoints();
+    preview.src = URL.createObjectURL(file);
+  }
+  async function use(file) {
+    const number = ++now.chosen, ready = now.way === "map-to-photo" ? file : await smaller(file);
+    if (number !== now.chosen) return; // another one was chosen meanwhile
+    now.placed = now.shown = false; now.seed = 0; now.picked = 0;
+    points.set(null);
+    take(ready);
+    showPoints();
     translate();
   }
   let timer = 0;
   function later(wait = 250) { clearTimeout(timer); if (now.file) timer = setTimeout(translate, wait); }
   async function translate() {
-    now.asking?.abort();
+    stop();
+    if (!models.length) await refresh();
+    if (!now.file || !models.length) return;
     const asking = now.asking = new AbortController(), form = new FormData();
     form.append("file", now.file, "picture");
-    const several_ = chosen().answers > 1 ? several.value : 1;
-    const fields = { direction: now.way, model: model.value, seed: now.seed, candidates: several_, enhance: enhance.checked && !enhanceBox.hidden };
+    const fields = { direction: now.way, model: model.value, seed: now.seed, candidates: chosen().answers > 1 ? several.value : 1, enhance: enhance.checked && !enhanceBox.hidden };
     if (chosen().detail) fields.detail = detail.input.value;
     if (fields.enhance) Object.assign(fields, { strength: strength.input.value, restorer: restorer.value });
-    if (!clean.hidden) fields.clean = clean.value;
+    if (!cleanBox.hidden) fields.clean = clean.value;
     if (now.placed && now.way !== "map-to-photo") fields.points = points.get();
     for (const [name, value] of Object.entries(fields)) form.append(name, value);
     el.firstChild.classList.add("s2f-waits");
@@ -207,37 +238,61 @@ export async function mountUpload(el) {
       const answer = await fetch("api/translate", { method: "POST", body: form, headers: { accept: "application/json" }, signal: asking.signal });
       const told = await answer.json();
       if (asking !== now.asking) return;
-      if (!answer.ok) { result.hidden = true; say(told.detail, true); }
-      else show(told);
+      if (answer.ok) { show(told); keep(told); }
+      else { result.hidden = true; say(told.detail, true); }
     } catch (error) {
-      if (error.name !== "AbortError") say("the app does not answer: is it still running?", true);
+      if (error.name !== "AbortError") say(GONE, true);
     } finally {
       if (asking === now.asking) el.firstChild.classList.remove("s2f-waits");
     }
   }
-  function show(told, remembered = false) {
+  function show(told) {
     result.hidden = false;
-    answers.replaceChildren(...told.pictures.map((one, n) => make("button", { type: "button", class: "s2f-answer", "aria-pressed": n === 0, onclick: (event) => pick(told, n) },
-      make("img", { src: one.png, alt: `answer ${n + 1}: ${one.name}; a guess, no evidence` }), make("span", {}, one.name))));
+    answers.replaceChildren(...told.pictures.map((one, n) => make("button", { type: "button", class: "s2f-answer", "aria-label": `answer ${n + 1}: ${one.name}`, onclick: () => pick(told, n) },
+      make("img", { src: one.png, alt: "" }), make("span", {}, one.name))));
     answers.hidden = told.pictures.length < 2;
-    pick(told, 0);
-    if (remembered) { say("from this visit"); return; }
+    pick(told, Math.min(now.picked, told.pictures.length - 1));
     if (!now.placed) points.set(told.points);
-    if (!told.face_found && !now.placed && now.way !== "map-to-photo") { points.show(true); place.setAttribute("aria-pressed", true); }
+    if (!told.face_found && !now.placed && now.way !== "map-to-photo") { now.shown = true; showPoints(); }
     const wait = Object.values(told.seconds).reduce((sum, value) => sum + value, 0);
-    const help = told.face_found || now.placed ? "" : "no face was found for sure: drag L and R to the eyes, M to the mouth";
-    say([`answered in ${Math.round(1000 * wait)} ms`, help, ...told.warnings].filter(Boolean).join(" · "));
-    keep(told);
+    say([`answered in ${Math.round(1000 * wait)} ms`, ...told.warnings].join(" · "));
   }
   function pick(told, n) {
+    now.picked = n;
     compare.show(told.given, told.pictures[n].png);
     save.href = told.pictures[n].png;
     [...answers.children].forEach((one, at) => one.setAttribute("aria-pressed", at === n));
   }
   function keep(told) {
+    const then = { told, file: now.file, way: now.way, model: model.value, seed: now.seed, placed: now.placed, at: points.all() };
+    const number = Number(kept.firstChild?.dataset.number || 0) + 1, name = `go back to number ${number}, ${WAYS[now.way][0]}`;
     history.hidden = false;
-    kept.prepend(make("button", { type: "button", "aria-label": `go back to an answer of ${told.model}`, title: told.model, onclick: () => show(told, true) }, make("img", { src: told.pictures[0].png, alt: "" })));
+    kept.prepend(make("button", { type: "button", "data-number": number, "aria-label": name, title: name, onclick: () => back(then) }, make("img", { src: told.pictures[0].png, alt: "" })));
     while (kept.children.length > MOST_KEPT) kept.lastChild.remove();
+  }
+  function back(then) { // the picture, the direction and the points of then, and its answers
+    now.file = null;
+    if (then.way !== now.way) setWay(then.way); else stop();
+    now.chosen++;
+    take(then.file);
+    model.value = then.model;
+    now.seed = then.seed; now.picked = 0; now.placed = now.shown = then.placed;
+    points.set(then.at);
+    showSettings(); showPoints();
+    show(then.told);
+    say("from this visit");
+  }
+  async function refresh() { // new runs, models that were downloaded, an app that was started again
+    try {
+      models = (await (await fetch("api/models")).json()).models;
+      retry.hidden = true;
+      if (status.textContent === GONE) say("");
+    } catch {
+      retry.hidden = false;
+      return say(GONE, true);
+    }
+    fill(restorer, models.filter((one) => one.kind === "restorer"));
+    fillModels(); showSettings();
   }
 
   for (const one of [input, camera]) one.addEventListener("change", () => { if (one.files[0]) use(one.files[0]); one.value = ""; });
@@ -252,9 +307,6 @@ export async function mountUpload(el) {
     const file = [...(event.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
     if (file && el.offsetParent !== null) { event.preventDefault(); use(file); }
   });
-  try {
-    models = (await (await fetch("api/models")).json()).models;
-    fill(restorer, models.filter((one) => one.kind === "restorer"));
-    setWay(now.way);
-  } catch { say("the app does not answer: is it still running?", true); }
+  showSettings(); showPoints(); showExamples();
+  whenSeen(el, refresh);
 }

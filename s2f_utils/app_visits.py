@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils import app_uploads, sketch_pad, sketch_pad_widget
+from s2f_utils import app_uploads, domain, drawings, sketch_pad, sketch_pad_widget
 from s2f_utils.app_engine import AskError, Engine, in_page
 from s2f_utils.app_lanes import Busy
 from s2f_utils.app_models import Choice, Loaded
@@ -26,6 +26,11 @@ KINDS = (
     "hello", "draw", "set", "model", "start", "upload", "region", "hint", "photo", "keep", "drop", "back", "choose",
     "variants",
 )  # fmt: skip
+# In the pad there are no points to place.
+IN_PAD = {
+    in_page(domain.ADVICE[name]): "the face was not found for sure: place its eyes and mouth under Upload"
+    for name in ("rough face", "no face")
+}
 MOST_SAID = 300  # characters of what went wrong
 MOST_POINTS = 5000  # of a region's outline
 
@@ -229,7 +234,10 @@ class Visits:
         kept = visit.kept
         visit.kept = {id(one): kept.get(id(one)) or sketch_pad_widget.shown_of(one) for one in pad.versions}
         values["state"] = sketch_pad_widget.state_of(pad, visit.variants, list(visit.kept.values()))
-        values["state"]["warnings"] = [in_page(text) for text in pad.warnings]
+        values["state"]["warnings"] = [
+            in_page(text) for text in pad.warnings if not text.startswith(drawings.NO_DETECTOR)
+        ]
+        values["state"]["warnings"] = [IN_PAD.get(text, text) for text in values["state"]["warnings"]]
         number = content.get("n", 0)
         values["answered"] = number if isinstance(number, int) else 0
         return values

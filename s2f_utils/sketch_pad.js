@@ -81,9 +81,14 @@ function paper(canvas) {
   const kept = {};
   let reads = "sketch", colours = [];
   function steps() { return (kept[reads] ??= { list: [], at: -1 }); }
+  function same(one, other) {
+    const [a, b] = [one, other].map((step) => new Uint32Array(step.data.buffer));
+    return a.length === b.length && a.every((value, n) => value === b[n]);
+  }
   function push() {
-    const own = steps();
-    own.list = [...own.list.slice(0, own.at + 1), pen.getImageData(0, 0, canvas.width, canvas.height)];
+    const own = steps(), now = pen.getImageData(0, 0, canvas.width, canvas.height);
+    if (own.at >= 0 && same(own.list[own.at], now)) return; // a step that changes nothing is none to take back
+    own.list = [...own.list.slice(0, own.at + 1), now];
     own.list = own.list.slice(-MOST_STEPS);
     own.at = own.list.length - 1;
   }
@@ -219,8 +224,8 @@ function render({ model, el }) {
     brush: button("brush", "Brush", "Brush: paint the chosen part (P)", () => choose("brush")),
     fill: button("fill", "Fill", "Fill an area with the chosen part (F)", () => choose("fill")),
     eraser: button("eraser", "Eraser", "Eraser (E)", () => choose("eraser")),
-    box: button("box", "Region", "Redraw one region: drag a rectangle (R); the rest of the face stays", () => choose("box")),
-    lasso: button("lasso", "Lasso", "Redraw one region: draw around it (L); the rest of the face stays", () => choose("lasso")),
+    box: button("box", "Region", "Region: drag a rectangle (R), which is redrawn; the rest of the face stays", () => choose("box")),
+    lasso: button("lasso", "Lasso", "Lasso: draw around a region (L), which is redrawn; the rest of the face stays", () => choose("lasso")),
   };
   function choose(name) {
     tool = name;
@@ -234,7 +239,7 @@ function render({ model, el }) {
   const undo = button("undo", "", "Undo (Ctrl+Z)", () => sheet.undo() && send());
   const redo = button("redo", "", "Redo (Ctrl+Shift+Z)", () => sheet.redo() && send());
   const clear = button("clear", "", "Clear the drawing", () => { sheet.clear(); sheet.push(); send(); });
-  const guideButton = button("guide", "Guide", "Show where the model expects the eyes, the nose and the mouth", () => {
+  const guideButton = button("guide", "Guide", "Guide: show where the model expects the eyes, the nose and the mouth", () => {
     guide = !guide; guideButton.setAttribute("aria-pressed", guide); drawOver();
   });
   guideButton.setAttribute("aria-pressed", "false");
@@ -470,7 +475,7 @@ function render({ model, el }) {
     variants.hidden = !now.has_variants;
     const made = now.variants.map((uri, n) => tile(uri, `${n + 1}`, `Go on with variant ${n + 1}`, () => ask("choose", { number: n })));
     const last = made.length
-      ? button("undo", "own colours", "Back to the drawing's own styles", () => ask("choose", { number: null }))
+      ? button("undo", "own colours", "own colours: back to the drawing's own styles", () => ask("choose", { number: null }))
       : button("dice", "Make eight", "Make eight variants", () => ask("variants"));
     variants.replaceChildren(make("b", {}, "Variants"), ...made, last);
     versions.hidden = !now.versions.length;

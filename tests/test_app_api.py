@@ -686,3 +686,26 @@ def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
     assert first["status"] == 200 and first["model"] == "sketch-to-face-64" and first["bytes_in"] > len(DRAWING)
     assert second["status"] == 415 and first["ms"] > 0
     assert "Anna" not in caplog.text and "base64" not in caplog.text and len(caplog.text) < 2000
+
+
+def test_what_has_no_face_in_it_is_refused(client):
+    """Blank paper, and a drawing that is taken for a label map: nothing that looks like a face comes of them."""
+    blank = images.png_of(np.full((400, 400, 3), 255, np.uint8))
+    answer = ask(client, blank)
+    assert answer.status_code == 422 and "no lines" in answer.json()["detail"]
+    no_skin = images.png_of(np.full((256, 256), 13, np.uint8))
+    answer = ask(client, no_skin, direction="map-to-photo")
+    assert answer.status_code == 422 and "skin" in answer.json()["detail"]
+    grey = np.asarray(hostile.drawing().convert("L"))
+    assert ask(client, images.png_of(grey), direction="map-to-photo").status_code == 422
+
+
+def test_without_detail_no_answer_comes_twice(client):
+    found = ask(client, headers=AS_JSON, candidates="3", detail="0").json()["pictures"]
+    assert [one["name"] for one in found] == ["faithful", "variation 1", "variation 2"]
+    assert len({one["png"] for one in found}) == 3
+
+
+def test_the_page_about_the_interface_names_its_own_address(client):
+    page = TestClient(client.app, base_url="http://localhost:5011").get("/docs").text
+    assert "http://localhost:5011/api/translate" in page and "0 to 2147483647<" in page

@@ -85,8 +85,8 @@ ALLOWED = {
     },
     "app_gate": {"app_uploads"},
     "app_visits": {
-        "app_engine", "app_lanes", "app_models", "app_uploads", "drawing_widgets", "pad_models", "sketch_pad",
-        "sketch_pad_widget",
+        "app_engine", "app_lanes", "app_models", "app_uploads", "domain", "drawing_widgets", "drawings", "pad_models",
+        "sketch_pad", "sketch_pad_widget",
     },
     "app_page": {"app_api", "app_engine", "app_visits", "drawings", "images", "masks", "synthetic"},
     "app": {"app_api", "app_engine", "app_gate", "app_models", "app_page", "drawings", "images", "runtime", "weights"},

@@ -144,7 +144,15 @@ def test_three_strokes_change_the_face(page):
     assert words["Description"] == images.GENERATED_NOTE and words["s2f:model"] == "sketch-to-photo"
     pad, face = (page.locator(one).bounding_box() for one in (".s2f-pad", ".s2f-face"))
     assert pad["width"] > 0.75 * page.viewport_size["width"]
-    assert (face["x"] > pad["x"] + pad["width"] / 2) == (page.size == "desk")  # beside the drawing, or below it
+    drawing = page.locator(".s2f-paper").bounding_box()
+    if page.size == "desk":
+        assert face["x"] > drawing["x"] + drawing["width"]
+    else:
+        assert face["y"] + face["height"] <= drawing["y"]
+    page.evaluate("window.scrollTo(0, 0)")
+    lowest = max(one["y"] + one["height"] for one in (face, drawing))
+    foot = page.locator(".s2f-always").bounding_box()["y"]
+    assert lowest - page.evaluate("window.scrollY") <= foot, "drawing and face on one screen"
     keep_picture(page, "draw")
 
 
@@ -177,15 +185,51 @@ def test_a_map_is_painted_with_the_label_brush(page):
     settled(page)
 
 
-def test_a_visit_that_was_forgotten_goes_on(page):
-    page.expected.append(404)
+def forget(page):
+    """The app forgets the page's visit, as after a start of its own."""
     page.route("**/app/visits/*", lambda route: route.fulfill(status=404, body="{}"), times=1)
+
+
+def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
+    page.expected.append(404)
+    pad = page.locator(".s2f-pad")
+    assert pad.locator(".s2f-version").count() == 1
+    slide(page, "Detail", "0.25", pad)
+    settled(page)
     before = page.evaluate(FACE)
+    forget(page)
     stroke(page, (0.1, 0.1), (0.9, 0.12))
     page.wait_for_function(f"before => {FACE} !== before", arg=before)
     settled(page)
     assert page.locator(".s2f-wrong").count() == 0
+    assert "versions" in pad.locator(".s2f-status").inner_text() and pad.locator(".s2f-version").count() == 0
+    assert pad.get_by_label("Detail", exact=True).input_value() == "0.25"
+    pad.get_by_label("model", exact=True).select_option("map-to-face-64")
+    page.wait_for_selector('.s2f-pad[data-reads="map"]')
+    settled(page)
+    before = page.evaluate(FACE)
+    forget(page)
+    stroke(page, (0.3, 0.25), (0.7, 0.25))
+    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    settled(page)
+    assert page.locator('.s2f-pad[data-reads="map"]').count() == 1 and page.locator(".s2f-wrong").count() == 0
+    pad.get_by_label("model", exact=True).select_option("sketch-to-photo")
+    page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
+    settled(page)
     page.expected.clear()
+
+
+def test_an_empty_drawing_has_no_face_to_save(page):
+    face = page.evaluate(FACE)
+    page.get_by_role("button", name="Clear the drawing").click()
+    page.wait_for_selector(".s2f-pad .s2f-status.s2f-wrong")
+    settled(page)
+    save = page.locator(".s2f-pad a[download]")
+    assert save.get_attribute("href") is None and not page.locator(".s2f-face").is_visible()
+    page.locator(".s2f-pad").press("Control+z")
+    page.wait_for_function(f"before => {FACE} === before", arg=face)
+    settled(page)
+    assert save.get_attribute("href") == face
 
 
 def test_upload_shows_several_answers_and_the_divider_moves(page):
@@ -225,8 +269,8 @@ def test_detail_and_enhance_change_the_answer(page):
     new_answers(page, fourth, lambda: page.get_by_role("checkbox", name="Enhance").uncheck())
 
 
-def slide(page, name, value):
-    page.locator(".s2f-upload").get_by_label(name, exact=True).evaluate(
+def slide(page, name, value, where=None):
+    (where or page.locator(".s2f-upload")).get_by_label(name, exact=True).evaluate(
         "(node, value) => { node.value = value; node.dispatchEvent(new Event('change', { bubbles: true })); }", value
     )
 
@@ -253,13 +297,35 @@ def test_points_are_moved_by_keyboard_and_by_mouse(page):
     keep_picture(page, "points")
 
 
-def test_history_brings_an_answer_back_and_is_forgotten(page):
+def test_other_answers_are_others(page):
+    first = answers(page)
+    second = new_answers(page, first, lambda: page.get_by_role("button", name="Other answers").click())
+    assert len({*first[:1], *first[2:]} & set(second)) == 0 and len(set(second)) == 3  # but for the faithful one
+
+
+def test_a_direction_may_be_changed_with_the_picture_there(page):
+    found = answers(page)
+    preview = page.locator(".s2f-preview img").get_attribute("src")
+    choose_way(page, "photo → sketch")
+    page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+    settled(page)
+    assert page.locator(".s2f-preview img").get_attribute("src") == preview
+    assert "this looks like a drawing" in page.locator(".s2f-upload .s2f-status").inner_text()
+    assert page.evaluate("document.querySelector('.s2f-after').src") != found[0]
+
+
+def test_history_brings_a_picture_and_its_answers_back_and_is_forgotten(page):
     tiles = page.locator(".s2f-kept button")
-    assert tiles.count() >= 3
+    assert tiles.count() >= 3 and "photo → sketch" in tiles.first.get_attribute("aria-label")
     oldest = tiles.last
     source = oldest.locator("img").get_attribute("src")
     oldest.click()
     assert answers(page)[0] == source
+    assert page.get_by_role("radio", name="sketch → photo", exact=True).is_checked()
+    page.wait_for_function("document.querySelector('.s2f-preview img').naturalWidth > 0")
+    assert "sketch → photo" in oldest.get_attribute("aria-label")
+    again = new_answers(page, [source], lambda: page.get_by_role("button", name="Other answers").click())
+    assert len(set(again)) == 3
     page.get_by_role("button", name="Forget").click()
     assert tiles.count() == 0 and page.locator(".s2f-history").is_hidden()
 
@@ -306,6 +372,32 @@ def test_what_is_no_picture_is_said_and_the_page_goes_on(page):
     new_answers(page, [], lambda: upload(page, hostile.GOOD["JPEG"]()))
     assert page.locator(".s2f-upload .s2f-wrong").count() == 0
     page.expected.clear()
+
+
+def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
+    """And where the app is away for a moment, the page says so and goes on when it is asked again."""
+    other = page.context.new_page()
+    other.set_default_timeout(1000 * SLOWEST_S)
+    away = [True]
+
+    def later(route):
+        if away[0]:
+            return route.abort()
+        other.wait_for_timeout(700)
+        return route.continue_()
+
+    other.route("**/api/models", later)
+    other.goto(address)
+    other.get_by_role("tab", name="Upload").click()
+    other.get_by_text("the app does not answer").wait_for()
+    away[0] = False
+    other.get_by_role("button", name="Try again").click()
+    upload(other, hostile.GOOD["PNG"]())
+    new_answers(other, [], lambda: None)
+    assert other.locator(".s2f-preview").is_visible()
+    assert len(new_answers(other, answers(other), lambda: slide(other, "Detail", "1"))) == 3
+    assert other.locator(".s2f-upload").get_by_label("model", exact=True).input_value() == "sketch-to-photo"
+    other.close()
 
 
 def test_models_show_size_and_terms_and_wait_for_a_yes(page):
@@ -362,6 +454,25 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
     assert {"s2f-file", "model"} <= reached
+
+
+def test_what_has_the_focus_is_not_under_the_note(page):
+    for name in ("Draw", "Upload"):
+        tab(page, name)
+        page.wait_for_timeout(300)
+        page.evaluate("window.scrollTo(0, 0)")
+        page.get_by_role("tab", name=name).focus()
+        for _ in range(45):
+            page.keyboard.press("Tab")
+            hidden = page.evaluate(
+                """() => {
+              const one = document.activeElement, box = one.getBoundingClientRect();
+              const foot = document.querySelector('.s2f-always').getBoundingClientRect().top;
+              return one.closest('.s2f-page') && box.height > 2 && box.height < 200 && box.bottom > foot + 1
+                && one.outerHTML.slice(0, 90);
+            }"""
+            )
+            assert not hidden, hidden
 
 
 def test_text_can_be_read_in_this_theme(page):
