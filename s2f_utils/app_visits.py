@@ -234,10 +234,8 @@ class Visits:
         kept = visit.kept
         visit.kept = {id(one): kept.get(id(one)) or sketch_pad_widget.shown_of(one) for one in pad.versions}
         values["state"] = sketch_pad_widget.state_of(pad, visit.variants, list(visit.kept.values()))
-        values["state"]["warnings"] = [
-            in_page(text) for text in pad.warnings if not text.startswith(drawings.NO_DETECTOR)
-        ]
-        values["state"]["warnings"] = [IN_PAD.get(text, text) for text in values["state"]["warnings"]]
+        told = [in_page(text) for text in values["state"]["warnings"] if not text.startswith(drawings.NO_DETECTOR)]
+        values["state"]["warnings"] = [IN_PAD.get(text, text) for text in told]
         number = content.get("n", 0)
         values["answered"] = number if isinstance(number, int) else 0
         return values

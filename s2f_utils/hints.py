@@ -16,6 +16,7 @@ PARTS = ("hair", "skin")
 CLASSES_OF = {"hair": ("hair",), "skin": ("skin", "nose", "l_ear", "r_ear", "neck")}
 LOOK_PX = 128  # parts are looked for at this size
 LEAST_SHARE = 0.004  # of the pixels; less than this is no part
+LINE, GAP = 24, 0.06  # grey levels below the paper; a share of the side over which lines are joined
 SOFT = 0.009  # standard deviation of a part's rim, a share of the side
 
 
@@ -54,11 +55,13 @@ def parts_of_map(labels: np.ndarray, size_px: int) -> dict[str, np.ndarray]:
     return found
 
 
-def find_parts(picture: np.ndarray, landmarks: np.ndarray) -> dict[str, np.ndarray]:
+def find_parts(picture: np.ndarray, landmarks: np.ndarray, drawing: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Hair and skin of a portrait, uint8 (H, W, 3): {part: float32 (H, W)}.
 
-    landmarks: float (5, 2) in its pixels, as in `faces`. Skin is what has the tone of the cheeks, within the face's
-    oval and the neck; hair is what else belongs to the person's head and has the tone of what is above the forehead.
+    landmarks: float (5, 2) in its pixels, as in `faces`. drawing: uint8 (P, P, 3), where the portrait was made from
+    one: what its lines enclose is the person, which is otherwise guessed from the picture. Skin is what has the tone of
+    the cheeks, within the face's oval and the neck; hair is what else belongs to the person's head and has the tone of
+    what is above the forehead.
     """
     import cv2
 
@@ -67,7 +70,7 @@ def find_parts(picture: np.ndarray, landmarks: np.ndarray) -> dict[str, np.ndarr
     small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if width > LOOK_PX else cv2.INTER_CUBIC)
     points = (np.asarray(landmarks, np.float64) + 0.5) * LOOK_PX / width - 0.5
     face = faces.Face(points, (0.0, 0.0, float(size[0]), float(size[1])), 1.0, "points")
-    person = background.person_mask(small, face=face) > 0.5
+    person = background.person_mask(small, face=face) > 0.5 if drawing is None else enclosed(drawing, size)
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
     down, unit = mouth - eyes, max(1.0, float(np.hypot(*(mouth - eyes))))
     y, x = np.mgrid[: size[1], : size[0]].astype(np.float32)
@@ -82,11 +85,11 @@ def find_parts(picture: np.ndarray, landmarks: np.ndarray) -> dict[str, np.ndarr
     beside = np.abs(x - eyes[0])
     neck = (beside < 0.8 * unit) & (y > mouth[1]) & (y < mouth[1] + 1.6 * unit)
     lids = oval(points[0], 0.27, 0.15) | oval(points[1], 0.27, 0.15)
-    area = person & (oval(eyes + 0.35 * down, 1.15, 1.65) | neck)
+    area = person & (oval(eyes + 0.35 * down, 1.4, 1.65) | neck)
     skin = area & (from_skin < 1.3 * near)
     falling = (y > eyes[1]) & (y < mouth[1] + 1.8 * unit) & (beside < 1.9 * unit)
     head = oval(eyes + 0.35 * down, 1.9, 2.4) | falling
-    hair = person & head & ~skin & ~oval(eyes + 0.62 * down, 0.85, 1.0) & (from_skin > near)
+    hair = person & head & ~skin & ~oval(eyes + 0.62 * down, 0.85, 1.0) & ~oval(eyes, 0.92, 0.4) & (from_skin > near)
     seeds = hair & (y < eyes[1] - 0.2 * unit)
     if seeds.sum() > 20:
         from_hair = _distance(lab, np.median(lab[seeds], axis=0), 2.0)
@@ -94,9 +97,27 @@ def find_parts(picture: np.ndarray, landmarks: np.ndarray) -> dict[str, np.ndarr
     hair = _of_one_piece(hair, seeds)
     shaded = area & (from_skin < 2.2 * near) & (hair == 0)  # cheeks in the shadow, under the chin
     closed = cv2.morphologyEx((skin | shaded).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    skin = (closed > 0) & (hair == 0) & ~lids
+    skin = (closed > 0) & (hair == 0) & ~(lids & (from_skin > near))  # but for the eyes themselves
     hair = cv2.dilate(hair, np.ones((3, 3), np.uint8)) * (~skin & person)  # its soft edge belongs to it
     return {"hair": _softened(hair > 0, (height, width)), "skin": _softened(skin, (height, width))}
+
+
+def enclosed(drawing: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """What a drawing's lines enclose, small gaps included, and the lines: uint8 (P, P, 3) → bool (height, width).
+
+    size: (width, height). The paper is what can be reached from the top and the sides without crossing a line.
+    """
+    import cv2
+
+    grey = cv2.resize(cv2.cvtColor(drawing, cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA)
+    lines = (grey < np.percentile(grey, 90) - LINE).astype(np.uint8)
+    gap = 2 * round(GAP * size[0] / 2) + 1
+    framed = cv2.copyMakeBorder(lines, gap, gap, gap, gap, cv2.BORDER_CONSTANT, value=0)
+    framed[-gap:, gap:-gap] = lines[-1]  # lines that leave the paper below go on
+    closed = cv2.morphologyEx(framed, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap)))
+    flooded = closed.copy()
+    cv2.floodFill(flooded, None, (0, 0), 2)
+    return (flooded[gap:-gap, gap:-gap] != 2) | (lines > 0)
 
 
 def _lab(picture: np.ndarray) -> np.ndarray:
@@ -131,14 +152,18 @@ def _softened(inside: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return cv2.GaussianBlur(soft, (reach, reach), SOFT * shape[1])
 
 
+def is_there(part: np.ndarray) -> bool:
+    """Whether a part is large enough to have a tone."""
+    return float(np.mean(part > 0.5)) >= LEAST_SHARE
+
+
 def tone_of(picture: np.ndarray, part: np.ndarray) -> Tone | None:
     """The tone of a part of a picture, uint8 (H, W, 3); None where there is next to nothing of it."""
     import cv2
 
-    inside = part > 0.5
-    if inside.mean() < LEAST_SHARE:
+    if not is_there(part):
         return None
-    lab = _lab(picture)[inside]
+    lab = _lab(picture)[part > 0.5]
     middle = lab.mean(axis=0, keepdims=True)[None].astype(np.float32)
     rgb = np.clip(np.rint(255 * cv2.cvtColor(middle, cv2.COLOR_LAB2RGB)[0, 0]), 0, 255)
     return Tone(tuple(int(v) for v in rgb), float(lab[:, 0].std()))
@@ -159,10 +184,9 @@ def transfer(picture: np.ndarray, part: np.ndarray, tone: Tone) -> np.ndarray:
     """
     import cv2
 
-    inside = part > 0.5
-    if inside.mean() < LEAST_SHARE:
+    if not is_there(part):
         return picture.copy()
-    lab = _lab(picture)
+    inside, lab = part > 0.5, _lab(picture)
     middle, spread = lab[inside].mean(axis=0), float(lab[inside][:, 0].std())
     wanted = _lab(np.array([[tone.colour]], np.uint8))[0, 0]
     scale = 1.0 if tone.spread is None else float(np.clip(tone.spread / max(spread, 1.0), 0.5, 2.0))

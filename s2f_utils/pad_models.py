@@ -60,7 +60,7 @@ class PadModel(ABC):
         """Hair and skin of a face, by the map that was given, or by its looks: {part: float32 (S, S)}."""
         if self.reads == "map":
             return hints.parts_of_map(given, len(face))
-        return hints.find_parts(face, self.landmarks)
+        return hints.find_parts(face, self.landmarks, given)
 
     @abstractmethod
     def answer(self, given: np.ndarray, detail: float, seed: int) -> np.ndarray:

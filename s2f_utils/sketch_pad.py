@@ -92,6 +92,7 @@ class SketchPad:
         self.before: np.ndarray | None = None
         self.versions: list[Version] = []
         self.warnings: tuple[str, ...] = ()
+        self.hint_warnings: tuple[str, ...] = ()  # about the newest answer
         self.listeners: list[Callable[[str], None]] = []  # told "drawing", "face" or "settings"
         self._outside: np.ndarray | None = None  # the face as it was when the region was set
         self._found: Any = None  # the styles of the variants that were made last
@@ -257,7 +258,11 @@ class SketchPad:
 
     def _completed(self, made: np.ndarray) -> np.ndarray:
         """The model's answer, restored where that is wished, becomes the face: with the hints' tones, in the region."""
+        self.hint_warnings = ()
         if self.hints:
+            found = self.model.parts(self.given, made)
+            missing = [part for part in self.hints if not hints.is_there(found[part])]
+            self.hint_warnings = tuple(f"no {part} was found whose tone could be changed" for part in missing)
             made = self.model.with_hints(self.given, made, self.hints)
         if self.region is not None and self._outside is not None:
             made = pad_models.blended(self._outside, made, self.region)

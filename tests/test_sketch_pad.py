@@ -448,3 +448,27 @@ def test_the_page_can_ask_for_all_that_the_pad_does(page):
 
 def test_widgets_has_it_too():
     assert isinstance(widgets.sketch_pad(start=None, device="cpu"), sketch_pad.SketchPad)
+
+
+@pytest.mark.detector
+def test_the_wall_does_not_take_the_hairs_tone():
+    """Where curls or thin lines are hard to tell from the wall in the picture, the drawing says what is hair."""
+    for name in ("curls", "glasses", "beard"):
+        pad = make(start=name)
+        hair = pad.model.parts(pad.given, pad.face)["hair"] > 0.5
+        assert hair.mean() > 0.08, name
+        assert hair[-40:, :50].mean() == hair[-40:, -50:].mean() == 0, name  # beside the shoulders
+        assert hair[:4].mean() < 0.75, name
+
+
+def test_a_hint_that_finds_nothing_to_colour_says_so():
+    pad = make()
+    drawing = np.full((512, 512, 3), 255, np.uint8)
+    drawing[250:254, 200:300] = 0  # one line
+    pad.set_drawing(drawing)
+    pad.apply_hint("hair", "#d8b060")
+    pad.translate()
+    assert pad.hint_warnings == ("no hair was found whose tone could be changed",)
+    pad.begin_with("long-hair")
+    pad.translate()
+    assert pad.hint_warnings == ()
