@@ -1,6 +1,7 @@
-"""How fast the web app answers many at once: throughput, waiting times, memory; with batches and without.
+"""How fast the web app answers many at once: throughput, waiting times, memory; with batches and without, and where
+the face detector is not here, as at a first start without a network.
 
-    python benchmarks/app_load.py                                  (2,000 requests from 16 clients, twice)
+    python benchmarks/app_load.py                                  (2,000 requests from 16 clients, for each case)
     python benchmarks/app_load.py --requests 100 --clients 4       (a short try)
 
 The server is `s2f app` in a process of its own, on this machine, so that its clients share the cores with it. Results
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from s2f_utils import drawings, images, runtime
+from s2f_utils import drawings, images, runtime, weights
 
 SPAWN = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
 RESULTS = Path(__file__).parent / "results" / "app_load.json"
@@ -39,8 +40,10 @@ def form(png: bytes, **fields: str) -> bytes:
     return head.encode() + png + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def serve(port: int, most_batch: int, threads: int) -> None:
+def serve(port: int, most_batch: int, threads: int, with_detector: bool) -> None:
     """The server's process."""
+    if not with_detector:
+        os.environ |= {"S2F_WEIGHTS": "", "XDG_CACHE_HOME": os.devnull}
     from s2f_utils import app
     from s2f_utils.app_engine import Limits
 
@@ -79,12 +82,12 @@ def health(port: int) -> dict | None:
         return None
 
 
-def load(num: int, num_clients: int, most_batch: int, threads: int) -> dict:
+def load(num: int, num_clients: int, most_batch: int, threads: int, with_detector: bool) -> dict:
     """One run: throughput, percentiles, memory of the server at the start, at the most and at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = SPAWN.Process(target=serve, args=(port, most_batch, threads), daemon=True)
+    process = SPAWN.Process(target=serve, args=(port, most_batch, threads, with_detector), daemon=True)
     process.start()
     while health(port) is None:
         if not process.is_alive():
@@ -117,7 +120,8 @@ def load(num: int, num_clients: int, most_batch: int, threads: int) -> dict:
     times = np.array([second for status, second in found if status == 200])
     quarter = memory[: max(2, len(memory) // 4)]
     return {
-        "most_batch": most_batch, "torch_threads": threads, "requests": num, "clients": num_clients,
+        "detector": with_detector, "most_batch": most_batch, "torch_threads": threads, "requests": num,
+        "clients": num_clients,
         "answered": int(len(times)), "other_statuses": sorted({status for status, _ in found} - {200}),
         "seconds": round(seconds, 1), "per_second": round(len(times) / seconds, 2),
         "ms": {f"p{p}": round(1000 * float(np.percentile(times, p))) for p in (50, 90, 95, 99, 100)},
@@ -142,8 +146,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     runs = []
-    for most_batch in args.batches:
-        runs.append(load(args.requests, args.clients, most_batch, args.threads))
+    here = weights.find("yunet") is not None
+    cases = [(most_batch, here) for most_batch in args.batches] + ([(args.batches[0], False)] if here else [])
+    for most_batch, with_detector in cases:
+        runs.append(load(args.requests, args.clients, most_batch, args.threads, with_detector))
         print(json.dumps(runs[-1]), flush=True)
     found = {"machine": runtime.machine_facts(), "load_average": os.getloadavg(), "runs": runs}
     args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -629,10 +629,11 @@ def load_table(results: Path = RESULTS) -> str:
     rows = []
     for r in found["runs"]:
         ms, memory = r["ms"], r["memory_mb"]
-        rows.append([f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone", f"{r['per_second']:.1f}"])
+        rows.append(["here" if r["detector"] else "not here"])
+        rows[-1] += [f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone", f"{r['per_second']:.1f}"]
         rows[-1] += [f"{ms['p50'] / 1000:.2f} / {ms['p95'] / 1000:.2f} / {ms['p99'] / 1000:.2f} s"]
         rows[-1] += [f"{memory['first_quarter']} / {memory['end']} MB", f"{r['answered']:,} of {r['requests']:,}"]
-    header = ["pictures in a pass", "answers a second", "waiting: median / 95 % / 99 %"]
+    header = ["face detector", "pictures in a pass", "answers a second", "waiting: median / 95 % / 99 %"]
     header += ["memory: most in the first quarter / at the end", "answered"]
     return table(header, rows) + f"\n\n{found['runs'][0]['clients']} clients at once ({_machine(found)})."
 
