@@ -39,6 +39,7 @@ RESCAN_S = 5.0
 SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
 OWN_TERMS = "MIT, comes with the project"
 RUN_TERMS = "your own"
+FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
 NOT_TRANSLATING = ("stylegan2", "stylegan2-disc", "patchgan")
 
 
@@ -210,8 +211,7 @@ def load(choice: Choice, device: str = "auto") -> Loaded:
             return _Styles(choice, styles.load(source, device))
         translator = inference.load(source, device, direction=choice.direction)
     except (ValueError, OSError, RecursionError) as error:
-        text = str(error).replace(f"{choice.path or choice.id}: ", "")
-        text = text.replace(str(choice.path), choice.id) if choice.path else text
+        text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
         raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
     if isinstance(translator.net, TwoStage):
         return _Pair(choice, candidates.Pair(translator))

@@ -709,3 +709,37 @@ def test_without_detail_no_answer_comes_twice(client):
 def test_the_page_about_the_interface_names_its_own_address(client):
     page = TestClient(client.app, base_url="http://localhost:5011").get("/docs").text
     assert "http://localhost:5011/api/translate" in page and "0 to 2147483647<" in page
+
+
+def test_a_download_that_was_agreed_to_arrives_and_is_offered(client, monkeypatch, tmp_path):
+    """From a server on this machine; what came is no restorer, which is said when it is asked for, without a path."""
+    import dataclasses
+    import functools
+    import hashlib
+    import http.server
+
+    content = os.urandom(300_000)
+    (tmp_path / "file").write_bytes(content)
+    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    handler = functools.partial(quiet, directory=tmp_path)
+    digest = hashlib.sha256(content).hexdigest()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/file"
+        entry = dataclasses.replace(
+            weights.WEIGHTS["gfpgan-1.2"], urls=(url,), size=len(content), sha256=digest, rounded=False
+        )
+        monkeypatch.setitem(weights.WEIGHTS, "gfpgan-1.2", entry)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+        form = {"model": (None, "gfpgan-1.2"), "agree": (None, "yes")}
+        assert client.post("/api/models/download", files=form).status_code == 202
+
+        def state():
+            return next(one["state"] for one in client.get("/api/models").json()["models"] if one["id"] == "gfpgan-1.2")
+
+        wait_until(lambda: state() != "downloading")
+        server.shutdown()
+    assert state() == "ready" and weights.find("gfpgan-1.2").read_bytes() == content
+    answer = ask(client, enhance="1", restorer="gfpgan-1.2")
+    assert answer.status_code == 422 and "cannot be loaded" in answer.text and str(tmp_path) not in answer.text
