@@ -235,7 +235,8 @@ def start_in_notebook(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     notice = app_page.IN_COLAB if in_colab else ""
-    app = create(runs=runs, device=device, notice=notice, offline=False, local_only=not in_colab, behind_proxy=in_colab)
+    proxied = in_colab or "JUPYTERHUB_SERVICE_PREFIX" in os.environ  # then it is asked for by the proxy's name
+    app = create(runs=runs, device=device, notice=notice, offline=False, local_only=not proxied, behind_proxy=proxied)
     running = Running(server_of(app, "127.0.0.1", port), port)
     running.wait()
     if show and in_colab:
