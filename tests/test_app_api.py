@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
-pytest.importorskip("httpx")
+httpx = pytest.importorskip("httpx")
 psutil = pytest.importorskip("psutil")
 
 from fastapi.testclient import TestClient  # noqa: E402
@@ -388,7 +388,6 @@ def served(propagating):
     """An app behind a real server: .engine, .address, .client."""
     import types
 
-    import httpx
     import uvicorn
 
     engine = Engine(Catalogue(None), Limits(per_minute=0), device="cpu")
