@@ -171,7 +171,7 @@ def test_a_pen_draws_by_its_pressure_and_a_finger_draws(page):
 
 
 def test_a_region_is_marked_and_taken_back(page):
-    press(page, "Redraw one region: drag")
+    press(page, "Region: drag")
     stroke(page, (0.25, 0.6), (0.75, 0.85))
     whole = page.get_by_text("back to the whole face")
     whole.wait_for()
