@@ -19,6 +19,7 @@ from s2f_utils.app_models import Catalogue
 
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+OLDEST_GRADIO = (6, 20)
 SHUTDOWN_S = 20
 SILENT_S = 15.0  # in this time a connection has asked for something
 MOST_CONNECTIONS = 512  # more get 503 at once
@@ -27,11 +28,15 @@ QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 def check_installed() -> None:
-    """Raise ValueError where the packages of the extra "app" are not installed."""
+    """Raise ValueError where the packages of the extra "app" are not installed, or Gradio is too old for it."""
     import importlib.util
+    from importlib import metadata
 
     if any(importlib.util.find_spec(name) is None for name in ("gradio", "fastapi", "uvicorn")):
         raise ValueError(MISSING)
+    here = metadata.version("gradio")
+    if tuple(int(part) for part in here.split(".")[:2]) < OLDEST_GRADIO:
+        raise ValueError(f"Gradio {here} is too old for the web app: pip install 'gradio>=6.20', and restart Python")
 
 
 def create(

@@ -389,6 +389,16 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch, capsys):
     assert "pip install" in capsys.readouterr().err
 
 
+def test_a_gradio_that_is_too_old_is_named(monkeypatch, capsys):
+    from importlib import metadata
+
+    monkeypatch.setattr(metadata, "version", lambda _name: "5.50.0")
+    assert cli.main(["app"]) == 2
+    assert "Gradio 5.50.0 is too old" in capsys.readouterr().err
+    declared = re.search(r'"gradio>=([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
+    assert declared == ".".join(map(str, app.OLDEST_GRADIO))
+
+
 def test_it_checks_itself(capsys, tmp_path):
     assert cli.main(["app", "--check", "--device", "cpu"]) == 0
     assert re.search(r"answered a drawing in \d+ ms", capsys.readouterr().out)
