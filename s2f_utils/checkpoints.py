@@ -8,7 +8,6 @@ import os
 import pickle
 import shutil
 import sys
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -135,9 +134,10 @@ def load_torch_file(path: str | os.PathLike) -> Any:
                 " trust it with torch.save(net.state_dict(), path)"
             ) from None
         raise CheckpointError(f"{path}: damaged or not a torch file: copy or download it again") from None
-    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile, OSError) as error:
+    except Exception as error:  # over bytes that are no pickle the unpickler raises nearly anything
+        reason = (str(error) or type(error).__name__).splitlines()[0][:80]
         raise CheckpointError(
-            f"{path}: damaged or cut off ({str(error).splitlines()[0][:80]}): delete it, and copy or download it again"
+            f"{path}: damaged or cut off ({reason}): delete it, and copy or download it again"
         ) from None
 
 

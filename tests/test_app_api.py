@@ -717,7 +717,7 @@ def test_a_download_that_was_agreed_to_arrives_and_is_offered(client, monkeypatc
     import hashlib
     import http.server
 
-    content = os.urandom(300_000)
+    content = np.random.default_rng(5).bytes(300_000)
     (tmp_path / "file").write_bytes(content)
     quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
     handler = functools.partial(quiet, directory=tmp_path)

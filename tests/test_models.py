@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -176,3 +177,17 @@ def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
     del state["model.model.3.bias"]
     with pytest.raises(models.UnknownNetworkError, match=r"unet: 1 missing \(model.model.3.bias\)"):
         models.from_state_dict(state)
+
+
+def test_bytes_that_are_no_weights_are_said_to_be_damaged(tmp_path):
+    """torch's unpickler raises errors of all kinds over them."""
+    from s2f_utils import checkpoints
+
+    path, random = tmp_path / "weights.pth", np.random.default_rng(0)
+    for n in range(300):
+        path.write_bytes(random.bytes(40 + n) if n % 2 else b"\x80\x02" + random.bytes(40 + n))
+        with pytest.raises(checkpoints.CheckpointError, match="weights.pth: "):
+            checkpoints.load_torch_file(path)
+    path.write_bytes(b"")
+    with pytest.raises(checkpoints.CheckpointError, match="weights.pth: "):
+        checkpoints.load_torch_file(path)
