@@ -33,7 +33,7 @@ from s2f_utils.app_models import Catalogue, Choice, Want
 
 ALIGN = ("auto", "always", "never")
 PAD_PX = 512
-SKIN, LEAST_SKIN = 1, 0.01  # of a label map
+LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     domain.ADVICE["photo"]: "this looks like a photo, not like a drawing: choose the direction photo → sketch",
     domain.ADVICE["not a photo"]: "this looks like a drawing, not like a photo: choose the direction sketch → photo",
@@ -215,7 +215,7 @@ class Engine:
     def _prepare(self, content: bytes, choice: Choice, ask: Ask) -> _Ready:
         if choice.reads == "map":
             labels = app_uploads.read_map(content)
-            if np.mean(labels == SKIN) < LEAST_SKIN:
+            if np.mean(labels == pad_models.masks.CLASSES.index("skin")) < LEAST_SKIN:
                 raise AskError(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
             return _Ready(labels, pad_models.masks.colour(labels), found=True)
         picture = app_uploads.read_picture(content)

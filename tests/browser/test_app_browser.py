@@ -106,6 +106,13 @@ def settled(page):
     page.wait_for_function("!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
 
 
+def changed_by_stroke(page, *points):
+    before = page.evaluate(FACE)
+    stroke(page, *points)
+    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    settled(page)
+
+
 def picture_of(uri: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
 
@@ -202,22 +209,16 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     assert pad.locator(".s2f-version").count() == 1
     slide(page, "Detail", "0.25", pad)
     settled(page)
-    before = page.evaluate(FACE)
     forget(page)
-    stroke(page, (0.1, 0.1), (0.9, 0.12))
-    page.wait_for_function(f"before => {FACE} !== before", arg=before)
-    settled(page)
+    changed_by_stroke(page, (0.1, 0.1), (0.9, 0.12))
     assert page.locator(".s2f-wrong").count() == 0
     assert "versions" in pad.locator(".s2f-status").inner_text() and pad.locator(".s2f-version").count() == 0
     assert pad.get_by_label("Detail", exact=True).input_value() == "0.25"
     pad.get_by_label("model", exact=True).select_option("map-to-face-64")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     settled(page)
-    before = page.evaluate(FACE)
     forget(page)
-    stroke(page, (0.3, 0.25), (0.7, 0.25))
-    page.wait_for_function(f"before => {FACE} !== before", arg=before)
-    settled(page)
+    changed_by_stroke(page, (0.3, 0.25), (0.7, 0.25))
     assert page.locator('.s2f-pad[data-reads="map"]').count() == 1 and page.locator(".s2f-wrong").count() == 0
     pad.get_by_label("model", exact=True).select_option("sketch-to-photo")
     page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
