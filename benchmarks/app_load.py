@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from s2f_utils import drawings, images, runtime, weights
+from s2f_utils import runtime, weights
+from s2f_utils.pictures import drawings, images
 
 SPAWN = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
 RESULTS = Path(__file__).parent / "results" / "app_load.json"
@@ -44,12 +45,12 @@ def serve(port: int, most_batch: int, threads: int, with_detector: bool) -> None
     """The server's process."""
     if not with_detector:
         os.environ |= {"S2F_WEIGHTS": "", "XDG_CACHE_HOME": os.devnull}
-    from s2f_utils import app
-    from s2f_utils.app_engine import Limits
+    from s2f_utils.app import server
+    from s2f_utils.app.engine import Limits
 
-    app.share_cores(threads)
+    server.share_cores(threads)
     limits = Limits(most_batch=most_batch, per_minute=0)
-    app.server_of(app.create(runs=None, device="cpu", limits=limits), "127.0.0.1", port).run()
+    server.server_of(server.create(runs=None, device="cpu", limits=limits), "127.0.0.1", port).run()
 
 
 def client(port: int, bodies: list[bytes], num: int, first: int, out: Any, begin: Any = None) -> None:

@@ -18,9 +18,11 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils import config, datasets, inference, metrics, runtime, weights
-from s2f_utils.evaluation import evaluate, load_pairs
+from s2f_utils import inference, metrics, runtime, weights
+from s2f_utils.data import datasets
+from s2f_utils.metrics.evaluation import evaluate, load_pairs
 from s2f_utils.metrics.structure import spectrum_db
+from s2f_utils.training import config
 
 SEEDS = (0, 1, 2)
 FAITHFUL = {"total_images": 5_400, "constant_share": 0.5}

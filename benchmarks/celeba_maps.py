@@ -19,8 +19,8 @@ import numpy as np
 from large_set import run, summary
 
 from data_prep import files
-from s2f_utils import images, masks
-from s2f_utils.synthetic import draw_face
+from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 REAL_PX, PARTS_PX = 1024, 512
 CORES = 2

@@ -12,7 +12,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from s2f_utils import datasets, images, runtime  # noqa: E402  (from the clone, before anything that is installed)
+from s2f_utils import runtime  # noqa: E402  (from the clone, before anything that is installed)
+from s2f_utils.data import datasets  # noqa: E402  (from the clone, before anything that is installed)
+from s2f_utils.pictures import images  # noqa: E402  (from the clone, before anything that is installed)
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -45,7 +47,7 @@ def finished_run(
     method: str, changes: dict[str, Any], manifest: datasets.Manifest, runs: Path, name: str, *, init: str | None = None
 ) -> Path:
     """The folder of the finished run of this name and these settings; trained, or trained to its end, if need be."""
-    from s2f_utils import config
+    from s2f_utils.training import config
     from s2f_utils.training.init import settings_of
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import finished, open_run
@@ -64,7 +66,7 @@ def finished_run(
 
 def train_seconds(run: Path) -> float:
     """How long a run has been trained, in seconds."""
-    from s2f_utils.tracking import read_log
+    from s2f_utils.training.tracking import read_log
 
     return read_log(run)[0][-1]["seconds"]
 

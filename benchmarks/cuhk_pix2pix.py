@@ -14,9 +14,10 @@ from pathlib import Path
 
 import common
 
-from s2f_utils import datasets, inference, metrics
-from s2f_utils.evaluation import evaluate
-from s2f_utils.tracking import read_log
+from s2f_utils import inference, metrics
+from s2f_utils.data import datasets
+from s2f_utils.metrics.evaluation import evaluate
+from s2f_utils.training.tracking import read_log
 
 # Project 1: no decay, no crop, no flip; its copies were made offline, ours are transformed anew each time.
 PROJECT_1 = {"epochs": 11.0, "batch_size": 16, "load_size_px": 256, "flip": 0.0, "constant_share": 1.0}

@@ -16,8 +16,11 @@ from pathlib import Path
 
 import common
 
-from s2f_utils import config, datasets, inference, leaderboard
-from s2f_utils.evaluation import evaluate
+from s2f_utils import inference
+from s2f_utils.data import datasets
+from s2f_utils.metrics import leaderboard
+from s2f_utils.metrics.evaluation import evaluate
+from s2f_utils.training import config
 
 TO_PHOTO, TO_SKETCH = config.DIRECTIONS
 SIZE = {"size_px": 128, "load_size_px": 143, "ema_half_life_images": 500.0, "sample_every_images": 800}

@@ -10,12 +10,12 @@ from pathlib import Path
 import common
 import torch
 
-from data_prep.examine import Subject, examine
-from data_prep.recipe import PairTask, Recipe, make_pair
-from s2f_utils import background, cleanup, faces, images, sketches
-from s2f_utils.augment import PairedAffine, crop_and_flip
-from s2f_utils.images import to_tensor
-from s2f_utils.synthetic import draw_face
+from data_prep.doctor.examine import Subject, examine
+from data_prep.make.recipe import PairTask, Recipe, make_pair
+from s2f_utils.pictures import background, cleanup, faces, images, sketches
+from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures.images import to_tensor
+from s2f_utils.training.augment import PairedAffine, crop_and_flip
 
 
 def drawing_and_augmentation() -> dict[str, float]:

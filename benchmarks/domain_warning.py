@@ -1,7 +1,7 @@
 """How often the warning about unusual inputs is right: 250 pictures of eight kinds that its thresholds have not seen.
 
 `python benchmarks/domain_warning.py --portraits data/raw/portraits [--drawings FOLDER]`. The thresholds of
-s2f_utils/domain.py were chosen on every twentieth portrait and on drawn faces of other series; the portraits here are
+pictures/domain.py were chosen on every twentieth portrait and on drawn faces of other series; the portraits here are
 others. Only numbers are written into the repository; --pictures keeps what was judged wrongly, to be looked at.
 """
 
@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils import background, domain, drawings, faces, images, sketches, synthetic
+from s2f_utils.pictures import background, domain, drawings, faces, images, sketches
+from s2f_utils.pictures.drawn import synthetic
 
 STYLES = ("pencil", "xdog", "contour", "strokes", "mixture")
 SERIES = 37  # of drawn faces; no other script uses it

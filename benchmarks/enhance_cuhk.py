@@ -17,8 +17,12 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils import datasets, faces, images, leaderboard, metrics, restorers, viz, weights
-from s2f_utils.enhance import enhance
+from s2f_utils import metrics, weights
+from s2f_utils.data import datasets
+from s2f_utils.inference import restorers
+from s2f_utils.inference.enhance import enhance
+from s2f_utils.metrics import leaderboard
+from s2f_utils.pictures import faces, images, viz
 
 COLUMNS = ("ssim", "psnr", "l1", "fsim", "landmarks", "sharpness", "spectrum")
 ASKED = (*COLUMNS, leaderboard.PATCH_COLUMN, "rank1", "mrr")

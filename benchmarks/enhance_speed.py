@@ -17,7 +17,9 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from s2f_utils import enhance, faces, models, restorers, runtime, weights
+from s2f_utils import models, runtime, weights
+from s2f_utils.inference import enhance, restorers
+from s2f_utils.pictures import faces
 
 LARGE = (3000, 4000)
 

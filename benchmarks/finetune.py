@@ -12,8 +12,10 @@ from pathlib import Path
 
 import common
 
-from s2f_utils import config, datasets, inference
-from s2f_utils.evaluation import evaluate
+from s2f_utils import inference
+from s2f_utils.data import datasets
+from s2f_utils.metrics.evaluation import evaluate
+from s2f_utils.training import config
 
 NAMES = ("ssim", "psnr", "l1", "sharpness")
 SHIPPED = "sketch-to-photo-faithful"

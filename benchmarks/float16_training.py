@@ -27,10 +27,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from s2f_utils import config, datasets, runtime
-from s2f_utils.tracking import read_log
+from s2f_utils import runtime
+from s2f_utils.data import datasets
+from s2f_utils.training import config
 from s2f_utils.training import run as runs
 from s2f_utils.training.loop import train
+from s2f_utils.training.tracking import read_log
 
 NUM_IMAGES = 2_000
 SMALL: dict[str, dict[str, Any]] = {

@@ -30,11 +30,13 @@ from typing import Any
 import common
 import torch
 
-from s2f_utils import checkpoints, config, datasets
-from s2f_utils.live import COMMANDS
-from s2f_utils.tracking import read_log
+from s2f_utils.data import datasets
+from s2f_utils.models import checkpoints
+from s2f_utils.training import config
+from s2f_utils.training.live import COMMANDS
 from s2f_utils.training.loop import Callback, train
 from s2f_utils.training.run import TrainingRun, open_run
+from s2f_utils.training.tracking import read_log
 
 SETTINGS: dict[str, Any] = {
     "size_px": 64, "load_size_px": 68, "base_filters": 8, "disc_filters": 8, "batch_size": 4, "accumulate": 2,

@@ -20,8 +20,10 @@ from pathlib import Path
 import common
 
 import data_prep
-from s2f_utils import config, datasets, images
-from s2f_utils.synthetic import draw_face
+from s2f_utils.data import datasets
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 

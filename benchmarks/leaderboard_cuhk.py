@@ -14,7 +14,8 @@ from pathlib import Path
 
 import common
 
-from s2f_utils import datasets, leaderboard
+from s2f_utils.data import datasets
+from s2f_utils.metrics import leaderboard
 
 PROTOCOL = "CUHK 88/100, track A (stretched to 256 px), 100 test faces"
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from s2f_utils import metrics
 from s2f_utils.metrics import retrieval, structure
-from s2f_utils.synthetic import draw_face
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 NUM_DRAWN, NUM_PAIRS, SIZE_PX = 100, 1000, 256
 

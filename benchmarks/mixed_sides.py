@@ -15,7 +15,8 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils import datasets, domain
+from s2f_utils.data import datasets
+from s2f_utils.pictures import domain
 from s2f_utils.training.data import LOOKED_AT, looks_of
 
 MIN_PAIRS = 60

@@ -37,7 +37,10 @@ NOTEBOOK = common.ROOT / "notebooks" / "02_pix2pix.ipynb"
 def measure_here(rounds: int, num_steps: int) -> None:
     """In a notebook's cell: train as notebook 02 does, with the panel and without in turn, and print what it took."""
     import data_prep
-    from s2f_utils import config, datasets, live_curves, viz, widgets
+    from s2f_utils.data import datasets
+    from s2f_utils.notebook import live_curves, widgets
+    from s2f_utils.pictures import viz
+    from s2f_utils.training import config
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import open_run
 

@@ -14,7 +14,10 @@ import common
 import numpy as np
 from PIL import Image, ImageFilter
 
-from s2f_utils import datasets, degradations, evaluation, images, leaderboard, metrics
+from s2f_utils import metrics
+from s2f_utils.data import datasets
+from s2f_utils.metrics import evaluation, leaderboard
+from s2f_utils.pictures import degradations, images
 
 SEEDS = (0, 1, 2)
 

@@ -37,8 +37,9 @@ def one(name: str, data: str) -> None:
     """Estimate, train, and print both in MiB."""
     import torch
 
-    from s2f_utils import config, datasets, runtime
-    from s2f_utils.training import preflight
+    from s2f_utils import runtime
+    from s2f_utils.data import datasets
+    from s2f_utils.training import config, preflight
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import METHODS, open_run
 

@@ -15,9 +15,13 @@ from typing import Any
 
 import common
 
-from s2f_utils import config, datasets, inference, leaderboard, styles
-from s2f_utils.evaluation import evaluate
-from s2f_utils.tracking import read_log
+from s2f_utils import inference
+from s2f_utils.data import datasets
+from s2f_utils.inference import styles
+from s2f_utils.metrics import leaderboard
+from s2f_utils.metrics.evaluation import evaluate
+from s2f_utils.training import config
+from s2f_utils.training.tracking import read_log
 
 TO_PHOTO = config.DIRECTIONS[0]
 GENERATOR = {

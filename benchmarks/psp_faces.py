@@ -23,11 +23,15 @@ from skimage.color import rgb2lab
 from torch import nn
 
 import data_prep
-from s2f_utils import checkpoints, datasets, duplicates, images, masks, styles, viz, weights
-from s2f_utils.losses import judged_distance
+from s2f_utils import weights
+from s2f_utils.data import datasets
+from s2f_utils.inference import styles
 from s2f_utils.metrics.distribution import kernel_distance
 from s2f_utils.metrics.pixel import ssim
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import duplicates, images, masks, viz
 from s2f_utils.training.init import find_judge
+from s2f_utils.training.losses import judged_distance
 
 GENERATOR, ENCODERS = "faces-64", ("map-to-face-64", "sketch-to-face-64")
 NUM_KID, NUM_TEST, NUM_SEEDS = 5_000, 500, 8

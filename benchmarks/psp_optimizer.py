@@ -17,10 +17,12 @@ import common
 import numpy as np
 import torch
 
-from s2f_utils import config, datasets, images
-from s2f_utils.losses import judged_distance
+from s2f_utils.data import datasets
+from s2f_utils.pictures import images
+from s2f_utils.training import config
 from s2f_utils.training.init import settings_of
 from s2f_utils.training.loop import train
+from s2f_utils.training.losses import judged_distance
 from s2f_utils.training.run import open_run
 
 RATES = (1e-4, 1e-3)

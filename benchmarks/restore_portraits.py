@@ -17,7 +17,10 @@ import numpy as np
 from PIL import Image
 from skimage import filters, restoration
 
-from s2f_utils import datasets, degradations, images, metrics, restorers, viz, weights
+from s2f_utils import metrics, weights
+from s2f_utils.data import datasets
+from s2f_utils.inference import restorers
+from s2f_utils.pictures import degradations, images, viz
 
 METRICS = ("psnr", "ssim", "l1", "sharpness", "spectrum", "fsim")
 AMOUNTS = (0.25, 0.5, 1.0, 2.0)

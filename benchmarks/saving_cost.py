@@ -18,7 +18,9 @@ from typing import Any
 
 import common
 
-from s2f_utils import config, datasets, runtime
+from s2f_utils import runtime
+from s2f_utils.data import datasets
+from s2f_utils.training import config
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.run import TrainingRun, open_run
 

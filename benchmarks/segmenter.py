@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils import datasets, images, masks
+from s2f_utils.data import datasets
+from s2f_utils.pictures import images, masks
 
 WIDTH = 48
 DILATIONS = (1, 1, 2, 4, 8, 16, 1)  # at full size, each place sees the whole face (Yu and Koltun 2016)

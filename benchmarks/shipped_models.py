@@ -17,8 +17,13 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils import candidates, checkpoints, datasets, duplicates, images, inference, leaderboard, viz, weights
-from s2f_utils.evaluation import load_pairs
+from s2f_utils import inference, weights
+from s2f_utils.data import datasets
+from s2f_utils.inference import candidates
+from s2f_utils.metrics import leaderboard
+from s2f_utils.metrics.evaluation import load_pairs
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import duplicates, images, viz
 
 STYLES = ("pencil", "xdog")
 SIZE_PX = 256

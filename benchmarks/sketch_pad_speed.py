@@ -10,7 +10,10 @@ import common
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils import drawing_widgets, masks, pad_models, sketch_pad, sketch_pad_widget
+from s2f_utils.inference import pad_models
+from s2f_utils.notebook import drawing_widgets, sketch_pad_widget
+from s2f_utils.pad import sketch_pad
+from s2f_utils.pictures import masks
 
 ROUNDS = 15
 START = "drawn face 5"

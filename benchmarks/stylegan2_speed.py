@@ -16,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils import config, models, runtime
+from s2f_utils import models, runtime
 from s2f_utils.models.stylegan2 import EPS, ModulatedConv2d, StyledConv
+from s2f_utils.training import config
 from s2f_utils.training.run import METHODS
 
 SIZES = (64, 128, 256, 1024)

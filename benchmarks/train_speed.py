@@ -20,10 +20,12 @@ import torch
 import torch.nn.functional as F
 
 import data_prep
-from s2f_utils import config, datasets, runtime
-from s2f_utils.training.cyclegan import CycleGAN
+from s2f_utils import runtime
+from s2f_utils.data import datasets
+from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
+from s2f_utils.training.methods.cyclegan import CycleGAN
 from s2f_utils.training.run import METHODS, open_run
 
 BATCHES = {"pix2pix": 8, "cyclegan": 1}

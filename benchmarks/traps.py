@@ -13,8 +13,11 @@ import numpy as np
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from s2f_utils import datasets, degradations, evaluation, images, leaderboard, metrics
+from s2f_utils import metrics
+from s2f_utils.data import datasets
+from s2f_utils.metrics import evaluation, leaderboard
 from s2f_utils.metrics.distribution import frechet_distance
+from s2f_utils.pictures import degradations, images
 
 
 def score(name: str, fakes, reals) -> float:

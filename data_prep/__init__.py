@@ -7,13 +7,13 @@ a row per pair with the columns of `COLUMNS`, and it is written last, so that a 
 
 from __future__ import annotations
 
-from data_prep.copies import make_copies
 from data_prep.errors import DataPrepError
-from data_prep.pairs import make_pairs
-from data_prep.split import SPLITS, split_by_identity
-from data_prep.synthetic_set import make_synthetic
-from data_prep.unpaired import make_unpaired
-from data_prep.write import COLUMNS
+from data_prep.make.copies import make_copies
+from data_prep.make.pairs import make_pairs
+from data_prep.make.split import SPLITS, split_by_identity
+from data_prep.make.synthetic_set import make_synthetic
+from data_prep.make.unpaired import make_unpaired
+from data_prep.make.write import COLUMNS
 
 __all__ = [
     "COLUMNS",

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from data_prep.clean import clean_drawings
-from data_prep.copies import make_copies
-from data_prep.doctor import run_doctor
-from data_prep.download import fetch_set
+from data_prep.doctor.doctor import run_doctor
 from data_prep.errors import DataPrepError, explain
-from data_prep.layouts import LAYOUTS, expected_trees
-from data_prep.pairs import make_pairs
-from data_prep.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
-from data_prep.synthetic_set import make_synthetic
-from data_prep.unpaired import make_unpaired
-from s2f_utils.cleanup import SHADOWS
-from s2f_utils.faces import DETECTORS, FALLBACKS, METHODS
+from data_prep.make.clean import clean_drawings
+from data_prep.make.copies import make_copies
+from data_prep.make.pairs import make_pairs
+from data_prep.make.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
+from data_prep.make.synthetic_set import make_synthetic
+from data_prep.make.unpaired import make_unpaired
+from data_prep.sources.download import fetch_set
+from data_prep.sources.layouts import LAYOUTS, expected_trees
+from s2f_utils.pictures.cleanup import SHADOWS
+from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from data_prep.errors import DataPrepError, printable
-from s2f_utils import images, masks
+from s2f_utils.pictures import images, masks
 
 PACKED = ".bz2"
 ALL_PARTS = "_*.png"  # after a face's number: all its part files in CelebAMask-HQ

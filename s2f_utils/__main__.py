@@ -2,6 +2,6 @@
 
 import sys
 
-from s2f_utils.cli import main
+from s2f_utils.cli.main import main
 
 sys.exit(main())

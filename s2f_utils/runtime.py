@@ -228,7 +228,7 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ). In
     Colab, a folder under /content/drive/MyDrive keeps results; Drive is mounted for it (`mount_drive`).
     """
-    from s2f_utils.config import profile_name
+    from s2f_utils.training.config import profile_name
 
     device = pick_device()
     profile = profile_name(profile)
@@ -298,7 +298,7 @@ def zip_results(folder: str | os.PathLike) -> Path:
     """
     import zipfile
 
-    from s2f_utils.images import atomic_path
+    from s2f_utils.pictures.images import atomic_path
 
     folder = Path(folder)
     target = folder.with_name(folder.name + ".zip")

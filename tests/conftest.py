@@ -55,7 +55,7 @@ def faces_manifest(tmp_path_factory):
 @pytest.fixture(scope="session")
 def faces():
     """Six drawn faces at 64 px, for the raw folders that data_prep reads."""
-    from s2f_utils.synthetic import draw_face
+    from s2f_utils.pictures.drawn.synthetic import draw_face
 
     return [draw_face(index, size_px=64) for index in range(6)]
 
@@ -72,7 +72,7 @@ def folders(tmp_path, faces):
 @pytest.fixture()
 def tiny():
     """Settings of a run that takes a second; a function of the values to change."""
-    from s2f_utils.config import resolve
+    from s2f_utils.training.config import resolve
 
     def make(**changes):
         values = {

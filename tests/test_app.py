@@ -24,9 +24,12 @@ httpx = pytest.importorskip("httpx")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
-from s2f_utils import app, app_api, app_gate, app_page, cli, drawings, images, synthetic, weights  # noqa: E402
-from s2f_utils.app_engine import Limits  # noqa: E402
-from s2f_utils.drawing_widgets import picture_uri  # noqa: E402
+from s2f_utils import cli, weights  # noqa: E402
+from s2f_utils.app import api, gate, page, server  # noqa: E402
+from s2f_utils.app.engine import Limits  # noqa: E402
+from s2f_utils.notebook.drawing_widgets import picture_uri  # noqa: E402
+from s2f_utils.pictures import drawings, images  # noqa: E402
+from s2f_utils.pictures.drawn import synthetic  # noqa: E402
 from tests import hostile  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,8 +42,8 @@ SECRETS = {  # {file: words that are in it and on no page of ours}
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     limits = Limits(per_minute=0, most_visits=4)
-    before = {name: os.environ.get(name) for name in ("S2F_OFFLINE", *app.QUIET)}
-    made = app.create(runs=tmp_path_factory.mktemp("runs"), device="cpu", limits=limits)
+    before = {name: os.environ.get(name) for name in ("S2F_OFFLINE", *server.QUIET)}
+    made = server.create(runs=tmp_path_factory.mktemp("runs"), device="cpu", limits=limits)
     yield made
     made.state.engine.close()
     for name, value in before.items():
@@ -69,25 +72,25 @@ def visit(client):
 
 
 def test_the_page_comes_and_names_nothing_from_elsewhere(client):
-    page = client.get("/")
-    assert page.status_code == 200 and "app/files/app.js" in page.text and "data-s2f" in page.text
-    loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']([^\"']+)", page.text)
+    home = client.get("/")
+    assert home.status_code == 200 and "app/files/app.js" in home.text and "data-s2f" in home.text
+    loaded = re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=[\"']([^\"']+)", home.text)
     assert loaded and not [one for one in loaded if one.startswith(("http", "//"))]
-    assert "default-src 'self'" in page.headers["content-security-policy"]
-    assert images.GENERATED_NOTE in page.text and '"enable_monitoring":null' not in page.text
+    assert "default-src 'self'" in home.headers["content-security-policy"]
+    assert images.GENERATED_NOTE in home.text and '"enable_monitoring":null' not in home.text
     assert client.get("/theme.css").status_code == 200
 
 
 def test_a_shared_page_says_that_pictures_travel():
-    assert app_page.TRAVELS in str(app_page.build(app_page.TRAVELS).get_config_file())
-    assert app_page.TRAVELS not in str(app_page.build().get_config_file())
-    assert "travel" in app_page.IN_COLAB
+    assert page.TRAVELS in str(page.build(page.TRAVELS).get_config_file())
+    assert page.TRAVELS not in str(page.build().get_config_file())
+    assert "travel" in page.IN_COLAB
 
 
 def test_scripts_and_examples_come_and_no_other_files(client):
-    for name, kind in app_page.FILES.items():
+    for name in page.FILES:
         answer = client.get(f"/app/files/{name}")
-        assert answer.status_code == 200 and answer.headers["content-type"].startswith(kind)
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/")
         assert "http://" not in answer.text.replace("http://www.w3.org", "") and "https://" not in answer.text
     for name in ("long-hair", "photo-3", "map-3"):
         assert client.get(f"/app/examples/{name}").content.startswith(hostile.PNG_START)
@@ -145,7 +148,7 @@ def test_the_pad_keeps_versions_over_models_and_paints_maps(visit):
     assert len(visit.values["state"]["variants"]) == 8
     labels = synthetic.draw_face(8, size_px=256).mask
     face = visit.values["face"]
-    assert visit(kind="draw", n=3, picture=picture_uri(app_page.masks.colour(labels)))["face"] != face
+    assert visit(kind="draw", n=3, picture=picture_uri(page.masks.colour(labels)))["face"] != face
     assert visit(kind="choose", n=4, number=2)["problem"] == ""
     assert visit(kind="back", n=5, number=0)["face"] == first and visit.values["state"]["model"] == "sketch-to-photo"
     assert visit(kind="drop", n=6, number=0)["state"]["versions"] == []
@@ -183,7 +186,7 @@ def test_silent_visits_go_although_nobody_else_comes(client, made, monkeypatch):
     name = client.post("/app/visits").json()["visit"]
     visits = made.state.visits
     visits._visits[name].at -= made.state.engine.limits.visit_s + 1
-    monkeypatch.setattr(app_api, "SWEEP_S", 0.05)
+    monkeypatch.setattr(api, "SWEEP_S", 0.05)
     monkeypatch.setattr(made.state.engine, "close", lambda: None)
     with TestClient(made, base_url="http://127.0.0.1:5000"):  # the app's own beginning and end
         until = time.monotonic() + 30
@@ -261,8 +264,8 @@ def test_visits_end_and_the_oldest_goes(client, made):
 
 
 def test_nobody_is_told_a_visits_name_by_the_log(client, visit, caplog, monkeypatch):
-    monkeypatch.setattr(app_gate.LOGGER, "propagate", True)
-    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+    monkeypatch.setattr(gate.LOGGER, "propagate", True)
+    with caplog.at_level("INFO", logger=gate.LOGGER.name):
         visit(kind="hello", n=1)
     assert '"/app/visits/*"' in caplog.text and visit.name not in caplog.text
 
@@ -354,8 +357,8 @@ def test_no_header_says_who_asks(served):
 
 
 def test_connections_on_which_nothing_is_asked_are_closed(monkeypatch, tmp_path):
-    monkeypatch.setattr(app, "SILENT_S", 0.5)
-    running = app.start_in_notebook(runs=tmp_path, device="cpu", show=False)
+    monkeypatch.setattr(server, "SILENT_S", 0.5)
+    running = server.start_in_notebook(runs=tmp_path, device="cpu", show=False)
     try:
         for said in (b"", b"GET / HTTP/1.1\r\nHost: loc"):
             with socket.create_connection(("127.0.0.1", running.port)) as silent:
@@ -394,7 +397,7 @@ def test_a_gradio_that_is_too_old_is_named(monkeypatch, capsys):
     assert cli.main(["app"]) == 2
     assert "Gradio 5.50.0 is too old" in capsys.readouterr().err
     declared = re.search(r'"gradio>=([\d.]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))[1]
-    assert declared == ".".join(map(str, app.OLDEST_GRADIO))
+    assert declared == ".".join(map(str, server.OLDEST_GRADIO))
 
 
 def test_it_checks_itself(capsys, tmp_path):
@@ -412,12 +415,12 @@ def test_the_notebooks_models_are_offered():
 
 def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
     before = dict(os.environ)
-    running = app.start_in_notebook(runs=tmp_path, device="cpu", show=False)
+    running = server.start_in_notebook(runs=tmp_path, device="cpu", show=False)
     try:
         assert httpx.get(f"{running.url}/health", trust_env=False).json()["status"] == "ok"
         assert httpx.get(running.url, trust_env=False).status_code == 200
         changed = {name for name in os.environ if os.environ[name] != before.get(name)}
-        assert changed <= set(app.QUIET)  # downloads in other cells go on
+        assert changed <= set(server.QUIET)  # downloads in other cells go on
     finally:
         running.stop()
     with pytest.raises(httpx.HTTPError):

@@ -25,10 +25,13 @@ psutil = pytest.importorskip("psutil")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
-from s2f_utils import app_api, app_gate, app_models, checkpoints, images, models, runtime, weights  # noqa: E402
-from s2f_utils.app_engine import Ask, Engine, Limits  # noqa: E402
-from s2f_utils.app_lanes import Busy  # noqa: E402
-from s2f_utils.app_models import Catalogue  # noqa: E402
+from s2f_utils import models, runtime, weights  # noqa: E402
+from s2f_utils.app import api, catalogue, gate  # noqa: E402
+from s2f_utils.app.catalogue import Catalogue  # noqa: E402
+from s2f_utils.app.engine import Ask, Engine, Limits  # noqa: E402
+from s2f_utils.app.lanes import Busy  # noqa: E402
+from s2f_utils.models import checkpoints  # noqa: E402
+from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,7 +67,7 @@ def engine(runs):
 
 @pytest.fixture(scope="module")
 def client(engine):
-    made = TestClient(app_api.create_api(engine), base_url="http://127.0.0.1:5000")
+    made = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
     yield made
     assert made.get("/health").json()["status"] == "ok"
 
@@ -83,7 +86,7 @@ def picture(answer) -> np.ndarray:
 
 
 def shown(uri: str) -> np.ndarray:
-    from s2f_utils.sketch_pad_widget import picture_in
+    from s2f_utils.notebook.sketch_pad_widget import picture_in
 
     return picture_in(uri, "answer")
 
@@ -98,8 +101,8 @@ def test_a_drawing_becomes_a_photo_that_says_what_it_is(client):
 
 
 def test_the_answer_is_that_of_the_command_line(client):
-    from s2f_utils.candidates import load_pair
-    from s2f_utils.drawings import prepare
+    from s2f_utils.inference.candidates import load_pair
+    from s2f_utils.pictures.drawings import prepare
 
     given = prepare(np.asarray(hostile.drawing()))
     expected = load_pair(device="cpu").translate(given.image, 0.25, 7).astype(int)
@@ -139,7 +142,7 @@ def test_without_the_detector_a_visitor_is_told_in_words_without_commands(client
 
 
 def test_both_directions_and_maps(client):
-    from s2f_utils import synthetic
+    from s2f_utils.pictures.drawn import synthetic
 
     face = synthetic.draw_face(3, size_px=256)
     photo = hostile.saved(Image.fromarray(face.photo), "JPEG", quality=95)
@@ -180,7 +183,7 @@ def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, engine, ru
     assert ask(client, model="run:0002-back", direction="sketch-to-photo").status_code == 422
     net = models.build("unet", num_downs=6, base_filters=4)
     run_folder(runs, "0009-new", net, method="pix2pix", direction="sketch-to-photo")
-    monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+    monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
     assert "run:0009-new" in client.get("/api/models").text
 
 
@@ -285,7 +288,7 @@ def test_the_description_is_complete_and_its_page_needs_nothing_from_elsewhere(c
     properties = spec["paths"]["/api/translate"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     fields = Ask.__dataclass_fields__
     assert set(properties["properties"]) == {"file", *fields}
-    for name, rule in app_api.FIELDS.items():
+    for name, rule in api.FIELDS.items():
         if "default" in rule:
             assert rule["default"] == fields[name].default, name
     page = client.get("/docs").text
@@ -300,7 +303,7 @@ def test_nothing_is_downloaded_without_a_yes(client, engine):
     form = {"model": (None, "sketch-to-photo"), "agree": (None, "yes")}
     assert client.post("/api/models/download", files=form).status_code == 404
     assert engine.catalogue.state(engine.catalogue.list()["psp-sketch"]) == "not here"
-    shared = TestClient(app_api.create_api(engine, downloads=False))
+    shared = TestClient(api.create_api(engine, downloads=False))
     form = {"model": (None, "psp-sketch"), "agree": (None, "yes")}
     assert shared.post("/api/models/download", files=form).status_code == 403
 
@@ -344,17 +347,17 @@ def test_requests_from_other_websites_are_refused(client, engine):
         assert ask(client, headers=headers).status_code == 403
     for headers in (own, {"sec-fetch-site": "none"}, other | {"sec-fetch-site": "same-origin"}):
         assert ask(client, headers=headers, model="sketch-to-face-64").status_code == 200
-    proxied = TestClient(app_api.create_api(engine, behind_proxy=True))
+    proxied = TestClient(api.create_api(engine, behind_proxy=True))
     assert ask(proxied, headers=other, model="sketch-to-face-64").status_code == 200
     assert ask(proxied, headers=sites[0]).status_code == 403
 
 
 def test_rates_are_limited_for_each_address():
-    rates = app_gate.Rates(per_minute=60, burst=3)
+    rates = gate.Rates(per_minute=60, burst=3)
     assert [rates.wait_s("a") > 0 for _ in range(5)] == [False, False, False, True, True]
     assert rates.wait_s("b") == 0 and 0.5 < rates.wait_s("a") <= 1
     few = Engine(Catalogue(None), Limits(per_minute=6, burst=2), device="cpu")
-    limited = TestClient(app_api.create_api(few))
+    limited = TestClient(api.create_api(few))
     statuses = [ask(limited, b"x").status_code for _ in range(4)]
     assert statuses == [415, 415, 429, 429]
     answer = ask(limited, b"x")
@@ -391,7 +394,7 @@ def served(propagating):
     import uvicorn
 
     engine = Engine(Catalogue(None), Limits(per_minute=0), device="cpu")
-    server = uvicorn.Server(uvicorn.Config(app_api.create_api(engine), port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(api.create_api(engine), port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)
@@ -406,11 +409,11 @@ def served(propagating):
 
 @pytest.fixture()
 def propagating(monkeypatch):
-    monkeypatch.setattr(app_gate.LOGGER, "propagate", True)
+    monkeypatch.setattr(gate.LOGGER, "propagate", True)
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(served, monkeypatch):
-    monkeypatch.setattr(app_gate, "BODY_S", 0.5)
+    monkeypatch.setattr(gate, "BODY_S", 0.5)
     with socket.create_connection(served.address) as slow:
         head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
         slow.sendall(f"{head}Content-Length: 1000\r\n\r\n--x\r\n".encode())
@@ -426,33 +429,33 @@ def test_a_body_that_does_not_come_is_not_waited_for(served, monkeypatch):
     ],
 )  # fmt: skip
 def test_on_this_machine_only_localhost_is_answered(host, status):
-    gate, told = app_gate.Gate(None, app_gate.Rates(0, 0), {}, local_only=True), []
+    guard, told = gate.Gate(None, gate.Rates(0, 0), {}, local_only=True), []
 
     async def send(message):
         told.append(message)
 
     scope = {"type": "http", "method": "GET", "path": "/nothing", "headers": [(b"host", host.encode())]}
-    asyncio.run(gate(scope, None, send))
+    asyncio.run(guard(scope, None, send))
     assert told[0]["status"] == status
     told.clear()
-    gate.local_only = False
-    asyncio.run(gate(scope, None, send))
+    guard.local_only = False
+    asyncio.run(guard(scope, None, send))
     assert told[0]["status"] == 404
 
 
 def test_bodies_together_stay_below_a_bound(client, monkeypatch):
-    gate = client.app.middleware_stack
-    while not isinstance(gate, app_gate.Gate):
-        gate = gate.app
+    guard = client.app.middleware_stack
+    while not isinstance(guard, gate.Gate):
+        guard = guard.app
     with monkeypatch.context() as small:
-        small.setattr(app_gate, "MOST_TOGETHER", len(DRAWING) // 2)
+        small.setattr(gate, "MOST_TOGETHER", len(DRAWING) // 2)
         answer = ask(client)
-    assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1 and gate.reserved == 0
-    assert ask(client, model="sketch-to-face-64").status_code == 200 and gate.reserved == 0
+    assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1 and guard.reserved == 0
+    assert ask(client, model="sketch-to-face-64").status_code == 200 and guard.reserved == 0
 
 
 def test_what_is_promised_and_does_not_come_takes_no_room(served, monkeypatch):
-    monkeypatch.setattr(app_gate, "MOST_TOGETHER", 10_000_000)
+    monkeypatch.setattr(gate, "MOST_TOGETHER", 10_000_000)
     head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     idle = []
     for _ in range(3):
@@ -473,7 +476,7 @@ def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + DRAWING + b"\r\n--x--\r\n"
     )
     head = "POST /api/translate HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+    with caplog.at_level("INFO", logger=gate.LOGGER.name):
         for body in (form, form[: len(form) // 2]):
             with socket.create_connection(served.address) as visitor:
                 visitor.sendall(f"{head}Content-Length: {len(form)}\r\n\r\n".encode() + body)
@@ -533,9 +536,9 @@ def test_an_oblong_answer_needs_the_detector_to_be_enhanced(client, monkeypatch,
 
 
 def test_what_fails_is_said_as_json_and_logged_with_its_trace(engine, monkeypatch, propagating, caplog):
-    client = TestClient(app_api.create_api(engine), base_url="http://127.0.0.1:5000")
-    monkeypatch.setattr(app_api, "as_listed", lambda *_: 1 / 0)
-    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+    client = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
+    monkeypatch.setattr(api, "as_listed", lambda *_: 1 / 0)
+    with caplog.at_level("INFO", logger=gate.LOGGER.name):
         answer = client.get("/api/models")
     assert answer.status_code == 500 and "log" in answer.json()["detail"] and "Traceback" not in answer.text
     assert "content-security-policy" in answer.headers
@@ -544,7 +547,7 @@ def test_what_fails_is_said_as_json_and_logged_with_its_trace(engine, monkeypatc
 
 
 def test_a_run_that_was_trained_further_is_read_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+    monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
     answers = []
     for seed in (1, 2):
         runtime.seed_everything(seed)
@@ -579,7 +582,7 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
         content = save({"w": np.zeros(1, np.float32)}, {"s2f": header})
         (tmp_path / name / "generator.safetensors").write_bytes(content)
     engine = Engine(Catalogue(tmp_path), Limits(per_minute=0), device="cpu")
-    client = TestClient(app_api.create_api(engine), base_url="http://127.0.0.1:5000")
+    client = TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
     listed = [one["id"] for one in client.get("/api/models").json()["models"] if one["source"] == "run"]
     assert listed == ["run:0001-mine", "run:bare", "run:surrogate"]
     for name in listed[1:]:
@@ -590,7 +593,7 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
 
 
 def test_a_run_that_is_going_away_does_not_hide_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+    monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
     run_folder(tmp_path, "0001-mine", models.build("unet", num_downs=6, base_filters=4), direction="sketch-to-photo")
     (tmp_path / "0002-gone").mkdir()
     (tmp_path / "0002-gone" / "generator.safetensors").symlink_to(tmp_path / "nothing")
@@ -608,9 +611,9 @@ def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_
 
 
 def test_the_app_shares_no_network_with_a_notebooks_cells():
-    from s2f_utils.candidates import load_pair
+    from s2f_utils.inference.candidates import load_pair
 
-    own = app_models.load(Catalogue(None).choose(), "cpu")
+    own = catalogue.load(Catalogue(None).choose(), "cpu")
     for precision in ("auto", "float32"):
         assert own.pair.translator.net is not load_pair(device="cpu", precision=precision).translator.net
 
@@ -619,7 +622,7 @@ def test_a_slow_request_does_not_stop_the_others_and_ends_in_time():
     engine = Engine(Catalogue(None), Limits(timeout_s=30.0), device="cpu")
     slow, go_on = engine.catalogue.choose("photo-to-sketch"), threading.Event()
     engine.lanes.lane(slow).call(lambda _model: go_on.wait(60))  # its thread is taken
-    client = TestClient(app_api.create_api(engine))
+    client = TestClient(api.create_api(engine))
     assert ask(client, model="sketch-to-face-64").status_code == 200
     object.__setattr__(engine.limits, "timeout_s", 0.5)
     answer = ask(client, direction="photo-to-sketch")
@@ -671,14 +674,14 @@ def test_a_job_that_failed_leaves_nothing_in_memory():
 
 def test_a_broken_model_is_said_without_its_path(engine, runs):
     file = runs / "0003-broken" / "generator.safetensors"
-    choice = app_models.Choice("run:broken", "", "run", direction="sketch-to-photo", path=file)
-    with pytest.raises(app_models.ModelError, match="run:broken cannot be loaded") as raised:
-        app_models.load(choice, "cpu")
+    choice = catalogue.Choice("run:broken", "", "run", direction="sketch-to-photo", path=file)
+    with pytest.raises(catalogue.ModelError, match="run:broken cannot be loaded") as raised:
+        catalogue.load(choice, "cpu")
     assert str(runs) not in str(raised.value)
 
 
 def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
-    with caplog.at_level("INFO", logger=app_gate.LOGGER.name):
+    with caplog.at_level("INFO", logger=gate.LOGGER.name):
         ask(client, name="Anna-Meier.png", model="sketch-to-face-64")
         ask(client, b"x", name="Anna-Meier.png")
     first, second = (json.loads(record.message) for record in caplog.records)
@@ -730,7 +733,7 @@ def test_a_download_that_was_agreed_to_arrives_and_is_offered(client, monkeypatc
         )
         monkeypatch.setitem(weights.WEIGHTS, "gfpgan-1.2", entry)
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        monkeypatch.setattr(app_models, "RESCAN_S", 0.0)
+        monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
         form = {"model": (None, "gfpgan-1.2"), "agree": (None, "yes")}
         assert client.post("/api/models/download", files=form).status_code == 202
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils import app_uploads, masks, synthetic
-from s2f_utils.app_uploads import UploadError, read_map, read_picture
+from s2f_utils.app import uploads
+from s2f_utils.app.uploads import UploadError, read_map, read_picture
+from s2f_utils.pictures import masks
+from s2f_utils.pictures.drawn import synthetic
 from tests import hostile
 
 
@@ -79,7 +81,7 @@ def test_large_pictures_become_smaller_and_keep_their_shape():
         hostile.saved(large.rotate(-90, expand=True), "PNG", exif=exif),
     ):  # fmt: skip
         picture = read_picture(content)
-        assert max(picture.shape) == picture.shape[0] == app_uploads.KEPT_PX
+        assert max(picture.shape) == picture.shape[0] == uploads.KEPT_PX
         assert abs(picture.shape[1] / picture.shape[0] - 2100 / 2550) < 0.002
         small = np.asarray(Image.fromarray(picture).resize((210, 255), Image.Resampling.BOX))
         assert np.abs(small.astype(int) - np.asarray(hostile.drawing())).mean() < 8

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2f_utils.augment import PairedAffine, crop_and_flip
+from s2f_utils.training.augment import PairedAffine, crop_and_flip
 
 
 def coordinates(num, size):

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import cli, datasets, images, models
+from s2f_utils import cli, models
+from s2f_utils.data import datasets
+from s2f_utils.pictures import images
 
 TINY = [
     "--set", "size_px=32", "--set", "load_size_px=34", "--set", "base_filters=4", "--set", "disc_filters=4",

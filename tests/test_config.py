@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from s2f_utils import config
+from s2f_utils.training import config
 
 
 def test_defaults_are_the_papers():

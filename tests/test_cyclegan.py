@@ -13,15 +13,19 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import checkpoints, datasets, domain, images, inference, losses, models, runtime
-from s2f_utils.config import ConfigError, resolve
-from s2f_utils.datasets import DataError, UnpairedData, unpaired_rows
-from s2f_utils.tracking import read_log
-from s2f_utils.training.cgan import CGAN
-from s2f_utils.training.cyclegan import CycleGAN, cyclegan_step
+from s2f_utils import inference, models, runtime
+from s2f_utils.data import datasets
+from s2f_utils.data.datasets import DataError, UnpairedData, unpaired_rows
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import domain, images
+from s2f_utils.training import losses
+from s2f_utils.training.config import ConfigError, resolve
 from s2f_utils.training.loop import make_batch, train
+from s2f_utils.training.methods.cgan import CGAN
+from s2f_utils.training.methods.cyclegan import CycleGAN, cyclegan_step
 from s2f_utils.training.pool import ImagePool
 from s2f_utils.training.run import open_run
+from s2f_utils.training.tracking import read_log
 from tests.test_training import StopAt, all_tensors
 
 CPU = torch.device("cpu")
@@ -338,7 +342,7 @@ def test_dropout_may_be_turned_on_when_beginning_with_a_model(manifest, tmp_path
 
 
 def test_a_loss_that_comes_and_goes_is_logged_and_drawn(manifest, tmp_path):
-    from s2f_utils.viz import loss_curves
+    from s2f_utils.pictures.viz import loss_curves
 
     class Turn:
         def on_step(self, run):
@@ -357,8 +361,8 @@ def test_a_loss_that_comes_and_goes_is_logged_and_drawn(manifest, tmp_path):
 
 
 def test_a_leaderboard_takes_the_outputs_of_its_own_direction(manifest, tmp_path):
-    from s2f_utils import leaderboard
-    from s2f_utils.evaluation import evaluate
+    from s2f_utils.metrics import leaderboard
+    from s2f_utils.metrics.evaluation import evaluate
 
     run = start(manifest, tmp_path, total_images=4)
     train(run, progress=False)
@@ -430,7 +434,7 @@ def unpaired(tmp_path, sketches, photos, **options):
 
 @pytest.fixture(scope="module")
 def drawn():
-    from s2f_utils.synthetic import draw_face
+    from s2f_utils.pictures.drawn.synthetic import draw_face
 
     faces = [draw_face(n, size_px=48) for n in range(24)]
     return [np.repeat(f.sketch[..., None], 3, axis=2) for f in faces], [f.photo for f in faces]

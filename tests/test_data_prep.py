@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import COLUMNS, DataPrepError, make_pairs, names, split_by_identity
+from data_prep import COLUMNS, DataPrepError, make_pairs, split_by_identity
 from data_prep.__main__ import main
-from data_prep.cufs import cufs_identity, cufs_key
-from data_prep.split import crossing_identities
-from s2f_utils import images
+from data_prep.make.split import crossing_identities
+from data_prep.sources import names
+from data_prep.sources.cufs import cufs_identity, cufs_key
+from s2f_utils.pictures import images
 
 ROOT = Path(__file__).resolve().parents[1]
 CUFS = ROOT.parent / "shared" / "data" / "cufs"
@@ -253,9 +254,9 @@ def test_cufs_in_one_folder_gets_its_official_split_from_the_numbers(tmp_path, f
 @pytest.mark.data
 @pytest.mark.skipif(not CUFS.exists(), reason="no ../shared/data/cufs")
 def test_the_real_cufs_is_found_exactly(tmp_path):
-    from data_prep.found import LayoutOptions
-    from data_prep.layouts import find_layout
-    from data_prep.tree import scan
+    from data_prep.sources.found import LayoutOptions
+    from data_prep.sources.layouts import find_layout
+    from data_prep.sources.tree import scan
 
     with open(CUFS / "expected_pairs.csv", newline="") as file:
         expected = {(row["split"], row["sketch"], row["photo"]) for row in csv.DictReader(file)}

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import data_prep.write
+import data_prep.make.write
 from data_prep import COLUMNS, make_pairs, make_synthetic
 from data_prep.__main__ import main
-from data_prep.parallel import run_jobs
-from s2f_utils import images
-from s2f_utils.synthetic import draw_face
+from data_prep.make.parallel import run_jobs
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_data_prep import NUM, by_split, contents, put, read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ def test_the_number_of_workers_does_not_matter(tmp_path):
 
 
 def test_the_library_reads_what_was_written(tmp_path):
-    datasets = pytest.importorskip("s2f_utils.datasets")
+    datasets = pytest.importorskip("s2f_utils.data.datasets")
     make_synthetic(tmp_path / "out", num=4, size_px=32)
     manifest = datasets.read_manifest(tmp_path / "out")
     assert datasets.COLUMNS == COLUMNS and len(manifest.pairs) == 4 and manifest.settings["size_px"] == 32
@@ -83,7 +83,7 @@ def stop_after(monkeypatch, number: int, error: BaseException) -> list[Path]:
         saved.append(path)
         return original(path, image, **options)
 
-    monkeypatch.setattr(data_prep.write.images, "save", save)
+    monkeypatch.setattr(data_prep.make.write.images, "save", save)
     return saved
 
 
@@ -171,7 +171,7 @@ def test_other_settings_or_another_source_are_refused(folders, tmp_path, capsys)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, workers):
     command = ["pairs", folders, tmp_path / "out", "--size", "32", "--workers", workers]
-    monkeypatch.setattr("data_prep.parallel.MIN_JOBS_PER_WORKER", 2)
+    monkeypatch.setattr("data_prep.make.parallel.MIN_JOBS_PER_WORKER", 2)
     with monkeypatch.context() as patch:
         stop_after(patch, 3, OSError(errno.ENOSPC, "No space left on device"))
         assert "disk is full" in refused(capsys, *command)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2f_utils import datasets, images
+from s2f_utils.data import datasets
+from s2f_utils.pictures import images
 
 CPU = torch.device("cpu")
 HEADER = ",".join(datasets.COLUMNS)

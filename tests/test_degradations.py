@@ -6,9 +6,18 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from s2f_utils import degradations
-from s2f_utils.degradations import PUBLISHED, STRENGTHS, Degradation, blur_kernel, degrade, draw, softer, stages
-from s2f_utils.synthetic import draw_face
+from s2f_utils.pictures import degradations
+from s2f_utils.pictures.degradations import (
+    PUBLISHED,
+    STRENGTHS,
+    Degradation,
+    blur_kernel,
+    degrade,
+    draw,
+    softer,
+    stages,
+)
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 PHOTO = draw_face(0, size_px=256, seed=3).photo
 NOTHING = Degradation((1e-3, 1e-3), 0.0, 1.0, 0.0, 100)

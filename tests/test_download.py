@@ -12,9 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from data_prep import DataPrepError
-from data_prep.download import SETS, _File, fetch_files, fetch_set, portrait_files
-from s2f_utils import download, weights
-from s2f_utils.download import DownloadError, fetch
+from data_prep.sources.download import SETS, _File, fetch_files, fetch_set, portrait_files
+from s2f_utils import weights
+from s2f_utils.weights import download, table
+from s2f_utils.weights.download import DownloadError, fetch
 
 CONTENT = bytes(range(256)) * 1200  # 307,200 bytes
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
@@ -285,11 +286,11 @@ def test_weights_without_a_published_digest_are_fetched_whole_and_their_digest_i
     weights.find("w").unlink()
     monkeypatch.setitem(weights.WEIGHTS, "w", dataclasses.replace(entry, urls=urls[:1]))
     for _ in range(2):  # both pages that Drive sends
-        weights._failed.clear()
+        table._failed.clear()
         with pytest.raises(weights.WeightsError, match="Google Drive's quota for this file is used up"):
             weights.get("w")
     monkeypatch.setitem(weights.WEIGHTS, "w", dataclasses.replace(again, size=10**9))
-    weights._failed.clear()
+    table._failed.clear()
     with pytest.raises(weights.WeightsError, match="307,200 bytes came instead of about 1,000,000,000"):
         weights.get("w")
     assert not list((tmp_path / "sketch-to-face").iterdir())

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils import drawing_widgets, drawings
+from s2f_utils.notebook import drawing_widgets
+from s2f_utils.pictures import drawings
 from tests.test_translate import drawing, own, points_on_the_sheet  # noqa: F401  (fixtures)
 
 pytest.importorskip("anywidget")

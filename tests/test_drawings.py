@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils import cleanup, domain, drawings, faces, sketches
-from s2f_utils.synthetic import draw_face
+from s2f_utils.pictures import cleanup, domain, drawings, faces, sketches
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 256
 

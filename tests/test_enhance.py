@@ -7,10 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from s2f_utils import enhance as enhancing
-from s2f_utils import faces, images, restorers, runtime
-from s2f_utils.enhance import enhance, feathered_mask
-from s2f_utils.synthetic import draw_face
+from s2f_utils import runtime
+from s2f_utils.inference import enhance as enhancing
+from s2f_utils.inference import restorers
+from s2f_utils.inference.enhance import enhance, feathered_mask
+from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE_PX = 128
 

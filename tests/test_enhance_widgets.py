@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils import enhance_widgets
+from s2f_utils.notebook import enhance_widgets
 from tests.test_enhance import RED, face_at, flat
 
 pytest.importorskip("ipywidgets")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from s2f_utils import images
+from s2f_utils.pictures import images
 
 
 def test_uint8_and_tensor_are_exact_inverses():

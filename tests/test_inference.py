@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import checkpoints, images, inference, models
+from s2f_utils import inference, models
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
 
 
 @pytest.fixture()

@@ -18,12 +18,12 @@ from PIL import Image
 
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
-from data_prep.copies import make_copies
-from data_prep.feret import read_name
-from data_prep.recipe import PairTask, Recipe, make_pair
-from s2f_utils import faces, images, masks, sketches
-from s2f_utils.datasets import read_manifest
-from s2f_utils.synthetic import draw_face
+from data_prep.make.copies import make_copies
+from data_prep.make.recipe import PairTask, Recipe, make_pair
+from data_prep.sources.feret import read_name
+from s2f_utils.data.datasets import read_manifest
+from s2f_utils.pictures import faces, images, masks, sketches
+from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_data_prep import by_split, put, read
 
 SIZE = 128

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import data_prep
-from s2f_utils import images, leaderboard, metrics, weights
-from s2f_utils.cli import main
-from s2f_utils.datasets import DataError, read_manifest
-from s2f_utils.evaluation import refuse_leaks
-from s2f_utils.synthetic import draw_face
+from s2f_utils import metrics, weights
+from s2f_utils.cli.main import main
+from s2f_utils.data.datasets import DataError, read_manifest
+from s2f_utils.metrics import leaderboard
+from s2f_utils.metrics.evaluation import refuse_leaks
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 64
 
@@ -233,7 +235,8 @@ def test_padded_pictures_are_scored_inside_their_padding(tmp_path):
 
 
 def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeypatch):
-    from s2f_utils import checkpoints, models
+    from s2f_utils import models
+    from s2f_utils.models import checkpoints
 
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from s2f_utils.live import LiveValues, Range
+from s2f_utils.training.live import LiveValues, Range
 
 
 @pytest.fixture()

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from s2f_utils import losses
+from s2f_utils.training import losses
 
 
 def test_vanilla_loss_by_hand():

@@ -149,7 +149,9 @@ def test_the_leaderboard_has_fid_and_kid_where_the_weights_are(own_weights, tmp_
     import json
 
     import data_prep
-    from s2f_utils import datasets, images, leaderboard
+    from s2f_utils.data import datasets
+    from s2f_utils.metrics import leaderboard
+    from s2f_utils.pictures import images
 
     own_weights(inception=reference.published_state_dict(reference.load("fid_inception")))
     manifest = datasets.read_manifest(data_prep.make_synthetic(tmp_path / "set", num=30, size_px=64, progress=False))

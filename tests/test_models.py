@@ -181,7 +181,7 @@ def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
 
 def test_bytes_that_are_no_weights_are_said_to_be_damaged(tmp_path):
     """torch's unpickler raises errors of all kinds over them."""
-    from s2f_utils import checkpoints
+    from s2f_utils.models import checkpoints
 
     path, random = tmp_path / "weights.pth", np.random.default_rng(0)
     for n in range(300):

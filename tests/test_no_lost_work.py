@@ -15,15 +15,17 @@ import pytest
 import torch
 from torch import nn
 
-from s2f_utils import checkpoints, config, datasets, runtime
-from s2f_utils.config import ConfigError, resolve
-from s2f_utils.live import COMMANDS
-from s2f_utils.tracking import read_log
-from s2f_utils.training import preflight
+from s2f_utils import runtime
+from s2f_utils.data import datasets
+from s2f_utils.models import checkpoints
+from s2f_utils.training import config, preflight
 from s2f_utils.training.accumulate import batch_statistics, in_parts
+from s2f_utils.training.config import ConfigError, resolve
+from s2f_utils.training.live import COMMANDS
 from s2f_utils.training.loop import Callback, NotSavedError, TrainingDiverged, train
-from s2f_utils.training.pix2pix import Pix2Pix
+from s2f_utils.training.methods.pix2pix import Pix2Pix
 from s2f_utils.training.run import METHODS, open_run
+from s2f_utils.training.tracking import read_log
 
 CPU = torch.device("cpu")
 FLOAT32 = runtime.pick_precision(CPU, "float32")

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s2f_utils import cli, viz
-from s2f_utils.tracking import RunLog, read_log
+from s2f_utils import cli
+from s2f_utils.pictures import viz
+from s2f_utils.training.tracking import RunLog, read_log
 
 
 def test_smoothing_by_hand():

@@ -7,8 +7,12 @@ import csv
 import numpy as np
 import pytest
 
-from s2f_utils import datasets, evaluation, metrics, models, report, runtime, viz
-from s2f_utils.inference import Translator
+from s2f_utils import metrics, models, runtime
+from s2f_utils.data import datasets
+from s2f_utils.inference.translator import Translator
+from s2f_utils.metrics import evaluation
+from s2f_utils.pictures import viz
+from s2f_utils.training import report
 
 
 @pytest.mark.parametrize(
@@ -32,7 +36,7 @@ def test_trivial_rows_are_named_by_what_goes_in():
 def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
     import torch
 
-    from s2f_utils import images
+    from s2f_utils.pictures import images
 
     net = models.build("unet", num_downs=5, base_filters=4).eval()
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
@@ -60,7 +64,7 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     import torch
 
     import data_prep
-    from s2f_utils import images
+    from s2f_utils.pictures import images
 
     rng = np.random.default_rng(0)
     for n in range(6):

@@ -10,13 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from s2f_utils import checkpoints, datasets, images, inference, models, restorers, runtime, weights
-from s2f_utils.config import ConfigError, resolve
-from s2f_utils.losses import feature_distance, gram, style_distance
-from s2f_utils.tracking import read_log
+from s2f_utils import inference, models, runtime, weights
+from s2f_utils.data import datasets
+from s2f_utils.inference import restorers
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
+from s2f_utils.training.config import ConfigError, resolve
 from s2f_utils.training.loop import train
-from s2f_utils.training.restore import Restore, pyramid_loss, with_detail
+from s2f_utils.training.losses import feature_distance, gram, style_distance
+from s2f_utils.training.methods.restore import Restore, pyramid_loss, with_detail
 from s2f_utils.training.run import open_run
+from s2f_utils.training.tracking import read_log
 from tests import reference
 from tests.test_stylegan2 import difference
 from tests.test_training import StopAt, all_tensors

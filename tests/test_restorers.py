@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import checkpoints, cli, download, enhance, images, models, restorers, weights
-from s2f_utils.synthetic import draw_face
+from s2f_utils import cli, models, weights
+from s2f_utils.inference import enhance, restorers
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.weights import download, table
 from tests import test_download
 
 SIZE_PX = 32
@@ -50,7 +54,7 @@ def offered(published, server, monkeypatch, tmp_path):
             hashlib.sha256(content).hexdigest(), entry.licence, entry.what, use="restorer",
         )  # fmt: skip
         monkeypatch.setitem(weights.WEIGHTS, entry.name, changed)
-        weights._failed.clear()
+        table._failed.clear()
         return tmp_path / "sketch-to-face"
 
     return offer
@@ -70,7 +74,7 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
 @pytest.mark.parametrize("kind", ["cut", "stall", "moved"])  # cut off, silent, redirected: got over
 def test_faults_that_are_got_over(offered, kind, monkeypatch):
     offered(kind)
-    monkeypatch.setattr(weights, "fetch", lambda *a, **o: download.fetch(*a, **(o | {"timeout_s": 0.5})))
+    monkeypatch.setattr(table, "fetch", lambda *a, **o: download.fetch(*a, **(o | {"timeout_s": 0.5})))
     assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
 
 
@@ -264,7 +268,7 @@ def test_help_names_what_there_is():
     if shutil.which("sh") is None:
         pytest.skip("needs a shell")
     help_text = subprocess.run(
-        [sys.executable, "-m", "s2f_utils.cli", "enhance", "--help"], capture_output=True, text=True,
+        [sys.executable, "-m", "s2f_utils", "enhance", "--help"], capture_output=True, text=True,
         env={**os.environ, "COLUMNS": "120"},
     ).stdout  # fmt: skip
     for word in ("restorer-256", "gfpgan-1.4", "--strength", "--upscale", "--aligned", "--largest", "invented"):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from s2f_utils import models, runtime
-from s2f_utils.tracking import RunLog, read_log
+from s2f_utils.training.tracking import RunLog, read_log
 
 
 def test_unknown_device_lists_what_is_there():

@@ -6,22 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import (
-    candidates,
-    checkpoints,
-    cli,
-    domain,
-    drawings,
-    faces,
-    images,
-    inference,
-    masks,
-    models,
-    styles,
-    weights,
-)
-from s2f_utils.download import sha256_of
-from s2f_utils.synthetic import draw_face
+from s2f_utils import cli, inference, models, weights
+from s2f_utils.inference import candidates, styles
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import domain, drawings, faces, images, masks
+from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.weights.download import sha256_of
 from tests.test_cli import command, said
 from tests.test_translate import rgb
 

@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from s2f_utils import hints, images, masks, pad_models, sketch_pad, sketch_pad_widget, widgets
-from s2f_utils.hints import Tone
+from s2f_utils.inference import hints, pad_models
+from s2f_utils.inference.hints import Tone
+from s2f_utils.notebook import sketch_pad_widget, widgets
+from s2f_utils.pad import sketch_pad
+from s2f_utils.pictures import images, masks
 
 STARTED = "drawn face 5"  # dark, long hair on a light ground; needs no detector
 
@@ -182,7 +185,8 @@ def test_a_hint_brings_the_part_nearer_to_its_tone_and_leaves_the_rest(model, pa
 
 def test_the_parts_are_where_they_are_drawn():
     """Against the maps of drawn faces: most of what is taken for hair is hair, and most of the hair is taken."""
-    from s2f_utils import faces, synthetic
+    from s2f_utils.pictures import faces
+    from s2f_utils.pictures.drawn import synthetic
 
     right = []
     for index in (3, 4, 5, 8, 11, 17):
@@ -198,7 +202,8 @@ def test_the_parts_are_where_they_are_drawn():
 
 
 def test_a_reference_photo_gives_its_tones():
-    from s2f_utils import faces, synthetic
+    from s2f_utils.pictures import faces
+    from s2f_utils.pictures.drawn import synthetic
 
     blond = synthetic.draw_face(72)
     assert "blond" in blond.attributes["hair_colour"] and blond.attributes["hat"] == "none"

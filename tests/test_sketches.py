@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from s2f_utils import background, cleanup, faces, sketches
-from s2f_utils.synthetic import draw_face
+from s2f_utils.pictures import background, cleanup, faces, sketches
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 192
 

@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import checkpoints, datasets, images, inference, masks, models
-from s2f_utils.config import ConfigError, resolve
-from s2f_utils.evaluation import evaluate
-from s2f_utils.tracking import read_log
+from s2f_utils import inference, models
+from s2f_utils.data import datasets
+from s2f_utils.metrics.evaluation import evaluate
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images, masks
 from s2f_utils.training import ada
+from s2f_utils.training.config import ConfigError, resolve
 from s2f_utils.training.loop import train
+from s2f_utils.training.methods.stylegan2 import r1_penalty
 from s2f_utils.training.run import open_run
-from s2f_utils.training.stylegan2 import r1_penalty
+from s2f_utils.training.tracking import read_log
 from tests.test_training import StopAt, all_tensors
 
 TINY = {"total_images": 64, "num_samples": 2, "path_every": 2, "r1_every": 3, "lambda_path": 2.0}
@@ -325,7 +328,7 @@ def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
 
 
 def test_the_distance_of_a_judge_sees_what_changed():
-    from s2f_utils.losses import judged_distance, style_norm
+    from s2f_utils.training.losses import judged_distance, style_norm
 
     judge = models.build("stylegan2-disc", size_px=32, width=16, channel_multiplier=1.0)
     photos = torch.rand(2, 3, 32, 32) * 2 - 1

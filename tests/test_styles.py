@@ -11,8 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
-from s2f_utils import checkpoints, cli, images, inference, masks, models, styles
-from s2f_utils.synthetic import draw_face
+from s2f_utils import cli, inference, models
+from s2f_utils.inference import styles
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
 
@@ -254,7 +257,7 @@ def test_planes_in_the_network_are_those_of_the_map():
 
 
 def test_sliders_over_the_answers_to_one_drawing(load):
-    from s2f_utils import style_widgets
+    from s2f_utils.notebook import style_widgets
 
     model, face = load("sketch"), draw_face(3, size_px=64)
     drawing = np.repeat(face.sketch[..., None], 3, 2)
@@ -273,7 +276,7 @@ def test_sliders_over_the_answers_to_one_drawing(load):
 
 
 def test_the_diagram_shows_every_map_and_every_style():
-    from s2f_utils import viz
+    from s2f_utils.pictures import viz
 
     levels = [("sketch", (1, 64, 64)), ("fine", (64, 16, 16)), ("coarse", (128, 4, 4))]
     layers = [("constant", (128, 4, 4)), ("last", (16, 64, 64))]

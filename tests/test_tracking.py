@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import checkpoints, datasets, images
-from s2f_utils.config import ConfigError, resolve
-from s2f_utils.tracking import read_log
-from s2f_utils.tracking_wandb import ID_FILE, is_logged_in
+from s2f_utils.data import datasets
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
+from s2f_utils.training.config import ConfigError, resolve
 from s2f_utils.training.loop import Callback, train
 from s2f_utils.training.run import open_run
+from s2f_utils.training.tracking import read_log
+from s2f_utils.training.tracking_wandb import ID_FILE, is_logged_in
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {

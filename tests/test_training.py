@@ -13,14 +13,16 @@ import time
 import pytest
 import torch
 
-from s2f_utils import checkpoints, datasets, models
-from s2f_utils.config import ConfigError, resolve
-from s2f_utils.tracking import read_log
+from s2f_utils import models
+from s2f_utils.data import datasets
+from s2f_utils.models import checkpoints
+from s2f_utils.training.config import ConfigError, resolve
 from s2f_utils.training.init import load_init, settings_of, settings_of_detail
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
-from s2f_utils.training.pix2pix import pix2pix_step
-from s2f_utils.training.realistic import Discriminators
+from s2f_utils.training.methods.pix2pix import pix2pix_step
+from s2f_utils.training.methods.realistic import Discriminators
 from s2f_utils.training.run import finished, open_run
+from s2f_utils.training.tracking import read_log
 
 EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
 
@@ -222,7 +224,8 @@ def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
 
 
 def test_samples_are_scored_as_their_sheet_would_be(tiny, manifest, tmp_path):
-    from s2f_utils import images, metrics
+    from s2f_utils import metrics
+    from s2f_utils.pictures import images
 
     run = start(tiny, manifest, tmp_path)
     assert train(run, progress=False) == "done"

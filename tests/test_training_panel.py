@@ -8,10 +8,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from s2f_utils import datasets, live_curves, training_panel, viz, widgets
-from s2f_utils.tracking import read_log
+from s2f_utils.data import datasets
+from s2f_utils.notebook import live_curves, training_panel, widgets
+from s2f_utils.pictures import viz
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
+from s2f_utils.training.tracking import read_log
 from tests.test_widgets import page, polled  # noqa: F401  (fixtures)
 
 pytest.importorskip("ipywidgets")

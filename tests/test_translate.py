@@ -7,10 +7,13 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from s2f_utils import candidates, checkpoints, drawings, faces, images, inference, models, runtime
+from s2f_utils import inference, models, runtime
+from s2f_utils.inference import candidates
+from s2f_utils.inference.translate import translate_drawing
+from s2f_utils.models import checkpoints
 from s2f_utils.models.twostage import TwoStage
-from s2f_utils.synthetic import draw_face
-from s2f_utils.translate import translate_drawing
+from s2f_utils.pictures import drawings, faces, images
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 64
 POINTS = [(84, 102), (170, 102), (127, 190)]  # eyes and mouth of a 256 px drawing

@@ -9,9 +9,10 @@ import pytest
 
 import data_prep
 from data_prep.__main__ import main
-from data_prep.recipe import Recipe
-from s2f_utils import datasets, images
-from s2f_utils.synthetic import draw_face
+from data_prep.make.recipe import Recipe
+from s2f_utils.data import datasets
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from s2f_utils import widgets
-from s2f_utils.live import LiveValues, Range
+from s2f_utils.notebook import widgets
+from s2f_utils.training.live import LiveValues, Range
 
 pytest.importorskip("ipywidgets")
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
-from s2f_utils import candidates, degradations, domain, drawings, enhance, faces, images, inference, viz, weights
+from s2f_utils import inference, weights
+from s2f_utils.inference import candidates, enhance
+from s2f_utils.pictures import degradations, domain, drawings, faces, images, viz
 
 # As YuNet finds them; given by hand, so that nothing has to be downloaded: eyes, corners of the mouth.
 POINTS = ((203.4, 104.0), (245.9, 108.7), (200.8, 143.6), (238.5, 148.0))

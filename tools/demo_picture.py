@@ -16,7 +16,11 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from s2f_utils import candidates, datasets, drawings, evaluation, images, inference, viz  # noqa: E402  (the clone's)
+from s2f_utils import inference  # noqa: E402  (the clone's)
+from s2f_utils.data import datasets  # noqa: E402  (the clone's)
+from s2f_utils.inference import candidates  # noqa: E402  (the clone's)
+from s2f_utils.metrics import evaluation  # noqa: E402  (the clone's)
+from s2f_utils.pictures import drawings, images, viz  # noqa: E402  (the clone's)
 
 SHOWN = ("long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "turned", "child")
 

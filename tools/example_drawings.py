@@ -1,8 +1,8 @@
 """Ten drawings of faces, stroke by stroke: the examples of notebook 02, and what no training has seen.
 
-`python tools/example_drawings.py` writes s2f_utils/examples/*.png. Each is a list of strokes put down by a person with
-coordinates (x, y) in units of half the distance between the eyes, (0, 0) between the eyes; they have nothing in common
-with `synthetic`, which training knows.
+`python tools/example_drawings.py` writes s2f_utils/pictures/examples/*.png. Each is a list of strokes put down by a
+person with coordinates (x, y) in units of half the distance between the eyes, (0, 0) between the eyes; they have
+nothing in common with `synthetic`, which training knows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-OUT = Path(__file__).resolve().parents[1] / "s2f_utils" / "examples"
+OUT = Path(__file__).resolve().parents[1] / "s2f_utils" / "pictures" / "examples"
 UNIT, WIDTH, HEIGHT, EYES_AT = 62, 560, 680, (280, 310)
 
 

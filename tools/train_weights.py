@@ -12,10 +12,13 @@ import argparse
 import datetime
 from pathlib import Path
 
-from s2f_utils import checkpoints, config, datasets, runtime, weights
-from s2f_utils.download import sha256_of
+from s2f_utils import runtime, weights
+from s2f_utils.data import datasets
+from s2f_utils.models import checkpoints
+from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
+from s2f_utils.weights.download import sha256_of
 
 # Drawings by hand have odd proportions: more bending than for pairs of one artist.
 WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}

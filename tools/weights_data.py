@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from s2f_utils import background, duplicates, faces, images, sketches, synthetic
-from s2f_utils.datasets import COLUMNS
+from s2f_utils.data.datasets import COLUMNS
+from s2f_utils.pictures import background, duplicates, faces, images, sketches
+from s2f_utils.pictures.drawn import synthetic
 
 SIZE_PX = 256
 NUM_TEST, NUM_VAL = 100, 20

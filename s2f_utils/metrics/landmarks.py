@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils import faces, weights
+from s2f_utils import weights
 from s2f_utils.metrics.registry import Metric, check_pair, register
+from s2f_utils.pictures import faces
 
 NO_FACE = 1.0  # an output in which no face is found counts as if all landmarks were an eye distance away
 SHOWN_PX = 256

@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.masks import PALETTE
 from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
 from s2f_utils.models.twostage import grey_of
+from s2f_utils.pictures.masks import PALETTE
 
 INPUT_PX = 256
 COARSE, MIDDLE = 3, 7  # styles 0–2 are read from the coarsest map, 3–6 from the middle one, the rest from the finest

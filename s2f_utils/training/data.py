@@ -9,9 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from s2f_utils import domain, images
-from s2f_utils.config import DIRECTIONS, TrainConfig
-from s2f_utils.datasets import (
+from s2f_utils.data.datasets import (
     GIVEN,
     Data,
     DataError,
@@ -22,6 +20,8 @@ from s2f_utils.datasets import (
     UnpairedData,
     unpaired_rows,
 )
+from s2f_utils.pictures import domain, images
+from s2f_utils.training.config import DIRECTIONS, TrainConfig
 
 LOOKED_AT = 200  # pictures of each side
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.live import COMMANDS, LiveValues
-from s2f_utils.tracking import read_log
+from s2f_utils.training.live import COMMANDS, LiveValues
+from s2f_utils.training.tracking import read_log
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,13 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from s2f_utils import checkpoints, images, viz
-from s2f_utils.augment import crop_and_flip
-from s2f_utils.datasets import PairedData, PhotoData, UnpairedData
-from s2f_utils.live import Change, LiveValues
+from s2f_utils.data.datasets import PairedData, PhotoData, UnpairedData
 from s2f_utils.metrics import on_device
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images, viz
 from s2f_utils.training.accumulate import in_parts
+from s2f_utils.training.augment import crop_and_flip
+from s2f_utils.training.live import Change, LiveValues
 from s2f_utils.training.run import MOST_SETBACKS, TrainingRun
 
 RUNAWAY = 1000.0  # times its median (or 1, if that is less), and a loss has run away

@@ -13,9 +13,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from s2f_utils import datasets, runtime
-from s2f_utils.config import ConfigError, TrainConfig
+from s2f_utils import runtime
+from s2f_utils.data import datasets
 from s2f_utils.training.accumulate import batch_statistics, in_parts
+from s2f_utils.training.config import ConfigError, TrainConfig
 from s2f_utils.training.method import Method
 
 ROOM = 0.9  # of what is free may be taken

@@ -19,26 +19,29 @@ from typing import Any
 
 import torch
 
-from s2f_utils import checkpoints, datasets, images, runtime
-from s2f_utils.augment import PairedAffine
-from s2f_utils.config import CONFIGS, DIRECTIONS, ConfigError, Resolved, TrainConfig
-from s2f_utils.datasets import Data, DataError, Manifest, Pair
-from s2f_utils.inference import generator_file
-from s2f_utils.live import LiveValues, Range
-from s2f_utils.tracking import RunLog
-from s2f_utils.tracking_wandb import WandbTracker
+from s2f_utils import runtime
+from s2f_utils.data import datasets
+from s2f_utils.data.datasets import Data, DataError, Manifest, Pair
+from s2f_utils.inference.translator import generator_file
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
 from s2f_utils.training import interrupted
-from s2f_utils.training.cgan import CGAN
-from s2f_utils.training.cyclegan import CycleGAN
+from s2f_utils.training.augment import PairedAffine
+from s2f_utils.training.config import CONFIGS, DIRECTIONS, ConfigError, Resolved, TrainConfig
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
-from s2f_utils.training.faithful import Faithful
 from s2f_utils.training.init import begins_alike, facts_of
+from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
-from s2f_utils.training.pix2pix import Pix2Pix
-from s2f_utils.training.psp import PSP
-from s2f_utils.training.realistic import Realistic
-from s2f_utils.training.restore import Restore
-from s2f_utils.training.stylegan2 import StyleGAN2
+from s2f_utils.training.methods.cgan import CGAN
+from s2f_utils.training.methods.cyclegan import CycleGAN
+from s2f_utils.training.methods.faithful import Faithful
+from s2f_utils.training.methods.pix2pix import Pix2Pix
+from s2f_utils.training.methods.psp import PSP
+from s2f_utils.training.methods.realistic import Realistic
+from s2f_utils.training.methods.restore import Restore
+from s2f_utils.training.methods.stylegan2 import StyleGAN2
+from s2f_utils.training.tracking import RunLog
+from s2f_utils.training.tracking_wandb import WandbTracker
 
 METHODS: dict[str, type[Method]] = {
     "pix2pix": Pix2Pix,

@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils import images, synthetic
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn import synthetic
 from tests import hostile
 
 pytest.importorskip("playwright")

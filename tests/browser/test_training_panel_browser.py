@@ -207,7 +207,8 @@ def check_whole(folder, images_seen):
     """What was saved when it was stopped: both networks load, it translates, and the run can be gone on with."""
     import numpy as np
 
-    from s2f_utils import checkpoints, inference
+    from s2f_utils import inference
+    from s2f_utils.models import checkpoints
 
     (run,) = folder.glob("runs/02_pix2pix/runs/*-first-look")
     state = checkpoints.load_torch_file(run / "resume.pt")

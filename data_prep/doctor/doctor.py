@@ -1,0 +1,209 @@
+"""What is wrong with a data set, and how to mend it: `python -m data_prep doctor`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_prep.doctor import judge
+from data_prep.doctor.examine import PictureFacts, Subject, examine
+from data_prep.doctor.findings import KINDS, Finding
+from data_prep.errors import DataPrepError, printable
+from data_prep.make.parallel import check_workers, run_jobs
+from data_prep.make.write import COLUMNS, MANIFEST, NUM_SHOWN, say
+from data_prep.sources import names
+from data_prep.sources.found import LayoutOptions
+from data_prep.sources.layouts import find_layout
+from data_prep.sources.tree import scan
+from s2f_utils.pictures import faces
+
+EXIT_FOUND = 1  # training must not start
+MAX_HINTS = 100
+
+
+@dataclass
+class Diagnosis:
+    """What the doctor saw: the subjects, the facts about their pictures, and the findings, worst first."""
+
+    source: Path
+    subjects: list[Subject]
+    facts: list[dict[str, PictureFacts]]
+    findings: list[Finding] = field(default_factory=list)
+    not_tested: list[str] = field(default_factory=list)
+
+    @property
+    def may_train(self) -> bool:
+        """Whether nothing was found that must not be trained with."""
+        return not any(KINDS[finding.kind].stops for finding in self.findings)
+
+    def counts(self) -> dict[str, int]:
+        """Findings by kind: those that stop training first, each in the order of `KINDS`."""
+        counted = Counter(finding.kind for finding in self.findings)
+        return {kind: counted[kind] for kind in sorted(KINDS, key=lambda k: not KINDS[k].stops) if counted[kind]}
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it for machines."""
+        return {
+            "source": printable(self.source),
+            "subjects": len(self.subjects),
+            "may_train": self.may_train,
+            "counts": self.counts(),
+            "findings": [
+                {"kind": f.kind, "id": printable(f.id), "files": [printable(name) for name in f.files],
+                 "detail": printable(f.detail), "drop": [printable(name) for name in f.drop],
+                 "stops": KINDS[f.kind].stops, "mend": KINDS[f.kind].mend, "fix": KINDS[f.kind].fix}
+                for f in self.findings
+            ],
+            "not_tested": self.not_tested,
+        }  # fmt: skip
+
+
+def diagnose(
+    src: str | os.PathLike,
+    *,
+    layout: str | None = None,
+    sketches: str | None = None,
+    photos: str | None = None,
+    sketch_side: str = "left",
+    workers: int | None = None,
+    progress: bool = True,
+) -> Diagnosis:
+    """Look for faults in a data set: a folder with a manifest.csv, or a source as `make_pairs` takes it.
+
+    layout, sketches, photos, sketch_side: as in `make_pairs`, for a source. Nothing is written. Raises DataPrepError
+    when there is nothing to look at.
+    """
+    check_workers(workers)
+    path = Path(src)
+    findings: list[Finding] = []
+    problem = faces.detector_problem()
+    not_tested = [f"faces: {problem}"] if problem else []
+    if path.is_dir() and (path / MANIFEST).is_file() or path.name == MANIFEST:
+        subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
+    else:
+        subjects = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
+    done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress)
+    facts = [done[n] for n in range(len(subjects))]
+    diagnosis = Diagnosis(path, subjects, facts, findings, not_tested)
+    judge.judge_all(diagnosis)
+    order = list(KINDS)
+    diagnosis.findings.sort(key=lambda f: (not KINDS[f.kind].stops, order.index(f.kind), f.id))
+    return diagnosis
+
+
+def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise DataPrepError(f"{printable(path)}: column {', '.join(missing)} is missing")
+        rows = list(reader)
+    if not rows:
+        raise DataPrepError(f"{printable(path)}: lists no pairs: run data_prep pairs again")
+    subjects = []
+    for row in rows:
+        parts = ("sketch", "photo", "mask")
+        gone = [row[part] for part in parts if row[part] and not (path.parent / row[part]).is_file()]
+        if gone:
+            findings.append(Finding("missing", row["id"], tuple(gone), "named by the manifest", (row["id"],)))
+        there = {part: str(path.parent / row[part]) if row[part] and row[part] not in gone else "" for part in parts}
+        identity = row["identity"] or row["id"]
+        subjects.append(Subject(row["id"], identity, row["split"], source=row["source"], **there))
+    return subjects
+
+
+def _from_source(path: Path, layout: str | None, options: LayoutOptions, findings: list[Finding]) -> list[Subject]:
+    tree = scan(path)
+    found = find_layout(tree, layout, options).collect(tree, options)
+    pairs = found.pairs
+    ids = names.unique_ids([pair.id or pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
+    subjects = [
+        Subject(
+            name,
+            pair.identity or name,
+            pair.split,
+            str(pair.sketch.path) if pair.sketch else "",
+            str(pair.photo.path),
+            pair.half,
+            str(pair.mask.path) if pair.mask else "",
+            pair.source,
+        )
+        for name, pair in zip(ids, pairs, strict=True)
+    ]
+    for side, lone, partners in (
+        ("sketch", found.lone_sketches, found.lone_photos + [pair.photo for pair in pairs]),
+        ("photo", found.lone_photos, found.lone_sketches + [pair.sketch for pair in pairs if pair.sketch]),
+    ):
+        stems = [partner.stem for partner in partners]
+        for number, picture in enumerate(lone):
+            near = names.nearest(picture.stem, stems, 3) if number < MAX_HINTS else []  # each looks at all names
+            shown = ", ".join(partners[stems.index(stem)].shown for stem in dict.fromkeys(near))
+            hint = f"; the nearest names are {shown}" if near else ""
+            findings.append(Finding("unmatched", picture.stem, (picture.shown,), f"{side} without a partner{hint}"))
+    if not subjects and not findings:
+        raise DataPrepError(f"{printable(path)}: no pictures to look at")
+    return subjects
+
+
+def report_lines(diagnosis: Diagnosis) -> list[str]:
+    """The diagnosis in words: one line a finding, at most five of a kind."""
+    lines = [f"{len(diagnosis.subjects)} pairs looked at in {printable(diagnosis.source)}"]
+    for kind, number in diagnosis.counts().items():
+        known = KINDS[kind]
+        lines.append(f"{'STOP' if known.stops else 'look'}: {known.title}: {number}")
+        lines.append(f"    to mend: {known.mend}; with --fix: {known.fix}")
+        shown = [finding for finding in diagnosis.findings if finding.kind == kind]
+        lines += [f"    - {printable(', '.join(f.files) or f.id)}: {f.detail}" for f in shown[:NUM_SHOWN]]
+        if number > NUM_SHOWN:
+            lines.append(f"    - and {number - NUM_SHOWN} more")
+    lines += [f"not tested: {text}" for text in diagnosis.not_tested]
+    verdict = (
+        "nothing found"
+        if not diagnosis.findings
+        else "training may start"
+        if diagnosis.may_train
+        else "training should not start"
+    )
+    return [*lines, verdict]
+
+
+def run_doctor(
+    src: str | os.PathLike,
+    *,
+    json_file: str | os.PathLike | None = None,
+    html_file: str | os.PathLike | None = None,
+    fix: str | os.PathLike | None = None,
+    drop_doubtful: bool = False,
+    dry_run: bool = False,
+    progress: bool = True,
+    **options: Any,
+) -> int:
+    """`diagnose`, print, and write what is asked for; returns 0, or 1 where training must not start.
+
+    fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said, by
+    `mend.write_mended`; then 0 means that the mended set may be trained with.
+    """
+    from data_prep.doctor import mend, page
+    from s2f_utils.pictures import images
+
+    diagnosis = diagnose(src, progress=progress, **options)
+    for line in report_lines(diagnosis):
+        say(line)
+    if json_file:
+        with images.atomic_path(json_file) as temporary:
+            temporary.write_text(json.dumps(diagnosis.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if html_file:
+        page.write_page(diagnosis, html_file)
+        say(f"page: {Path(html_file).resolve()}")
+    if fix:
+        workers = options.get("workers")
+        mend.write_mended(
+            diagnosis, fix, drop_doubtful=drop_doubtful, workers=workers, dry_run=dry_run, progress=progress
+        )
+        return EXIT_FOUND if "exchanged" in diagnosis.counts() else 0
+    return 0 if diagnosis.may_train else EXIT_FOUND

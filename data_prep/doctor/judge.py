@@ -1,0 +1,288 @@
+"""The doctor's judgement: from what was seen in each picture to findings."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data_prep import files
+from data_prep.doctor.examine import PictureFacts
+from data_prep.doctor.findings import Finding
+from data_prep.make.recipe import halves
+from data_prep.make.split import crossing_identities
+from s2f_utils.pictures.domain import MIN_TO_COMPARE, look_exchanged, on_wrong_side
+from s2f_utils.pictures.duplicates import find_twins
+
+if TYPE_CHECKING:
+    from data_prep.doctor.doctor import Diagnosis
+
+DARK_PAPER = 90  # grey value of the rim
+BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more
+SMALL_PX = 64
+ASPECT_OFF, SIZE_OFF = 0.10, 0.03
+TINY_FACE = 0.22  # of the picture's width; FFHQ-like crops have 0.45 to 0.6
+# CUFS's own pairs have a z of 2.8 and more, exchanged ones 0.5 and less; of 6,000 drawn faces at 64 px, 13 have 0.9 to
+# 1.5.
+MISMATCH_Z, SURE_MISMATCH_Z, MISMATCH_OWN = 1.5, 0.5, 0.25
+NUM_IMPOSTORS = 400
+
+
+def judge_all(diagnosis: Diagnosis) -> None:
+    """Add the findings of all tests to the diagnosis, and what could not be tested."""
+    for test in (_files, _shapes, _faces, _blank, _identities, _twins, _sides, _fit, _maps):
+        test(diagnosis)
+
+
+def _add(diagnosis: Diagnosis, kind: str, place: int, sides: tuple[str, ...], detail: str, drop: bool = True) -> None:
+    subject = diagnosis.subjects[place]
+    shown = tuple(_shown(diagnosis, getattr(subject, side) or subject.photo) for side in sides)
+    diagnosis.findings.append(Finding(kind, subject.id, shown, detail, (subject.id,) if drop else ()))
+
+
+def _shown(diagnosis: Diagnosis, path: str) -> str:
+    root = (
+        diagnosis.source.parent
+        if diagnosis.source.is_file() and diagnosis.source.suffix == ".csv"
+        else diagnosis.source
+    )
+    try:
+        return Path(path).relative_to(root).as_posix()
+    except ValueError:
+        return path
+
+
+def _usable(diagnosis: Diagnosis, side: str) -> list[tuple[int, PictureFacts]]:
+    """Places and facts of the pictures of one side that could be read and are not blank."""
+    return [
+        (n, facts[side])
+        for n, facts in enumerate(diagnosis.facts)
+        if side in facts and not facts[side].error and facts[side].spread >= BLANK_SPREAD
+    ]
+
+
+def _files(diagnosis: Diagnosis) -> None:
+    for n, facts in enumerate(diagnosis.facts):
+        for side, seen in facts.items():
+            if seen.error:
+                path = getattr(diagnosis.subjects[n], side) or diagnosis.subjects[n].photo
+                _add(diagnosis, "unreadable", n, (side,), seen.error.removeprefix(f"{path}: "))
+            elif seen.remarks:
+                _add(diagnosis, "kind", n, (side,), ", ".join(seen.remarks), drop=False)
+
+
+def _shapes(diagnosis: Diagnosis) -> None:
+    for side in ("sketch", "photo"):
+        seen = _usable(diagnosis, side)
+        sizes = np.array([facts.size for _, facts in seen], dtype=float).reshape(-1, 2)
+        if not len(sizes):
+            continue
+        aspects, shorter = sizes[:, 0] / sizes[:, 1], sizes.min(axis=1)
+        usual, usual_size = np.median(aspects), np.median(shorter)
+        for (n, facts), aspect, short in zip(seen, aspects, shorter, strict=True):
+            width, height = facts.size
+            if len(seen) >= MIN_TO_COMPARE and abs(np.log(aspect / usual)) > ASPECT_OFF:
+                _add(
+                    diagnosis,
+                    "aspect",
+                    n,
+                    (side,),
+                    f"{width}x{height}, the others are {usual:.2f} times as wide as high",
+                )
+            if short < max(SMALL_PX, usual_size / 4):
+                _add(diagnosis, "small", n, (side,), f"{width}x{height} pixels")
+    apart = []
+    for n, facts in enumerate(diagnosis.facts):
+        if len(facts) == 2 and all(seen.size[0] for seen in facts.values()):
+            a, b = (seen.size[0] / seen.size[1] for seen in facts.values())
+            if abs(np.log(a / b)) > SIZE_OFF:
+                apart.append((n, " and ".join(f"{k} {seen.size[0]}x{seen.size[1]}" for k, seen in facts.items())))
+    if len(apart) >= MIN_TO_COMPARE and 2 * len(apart) > len(diagnosis.facts):
+        diagnosis.not_tested.append(
+            f"whether pairs lie on each other: {len(apart)} of {len(diagnosis.facts)} sketches have another shape than"
+            " their photo: align each by its own face (--align face --each)"
+        )
+        return
+    for n, shown in apart:
+        _add(diagnosis, "sizes", n, ("sketch", "photo"), shown)
+
+
+def _faces(diagnosis: Diagnosis) -> None:
+    seen = _usable(diagnosis, "photo")
+    if any(text.startswith("faces:") for text in diagnosis.not_tested):
+        return
+    for n, facts in seen:
+        if facts.turned:
+            _add(diagnosis, "turned", n, ("photo",), f"upright after {facts.turned}° counterclockwise", drop=False)
+    found = [facts.face is not None for _, facts in seen]
+    if len(seen) < MIN_TO_COMPARE or np.mean(found) < 0.7:
+        if seen and not all(found):
+            diagnosis.not_tested.append(
+                f"missing faces: the detector found one in {sum(found)} of {len(seen)} photos, too few to say more"
+            )
+        return
+    for n, facts in seen:
+        if facts.face is None and not facts.turned:
+            _add(diagnosis, "no_face", n, ("photo",), "the detector found none")
+        elif facts.face and facts.face[1] < TINY_FACE:
+            _add(diagnosis, "tiny_face", n, ("photo",), f"the face takes {facts.face[1]:.0%} of the width")
+
+
+def _blank(diagnosis: Diagnosis) -> None:
+    papers = [facts["sketch"].paper for facts in diagnosis.facts if "sketch" in facts and not facts["sketch"].error]
+    usual_paper = float(np.median(papers)) if papers else 255.0
+    if usual_paper < DARK_PAPER and len(papers) >= MIN_TO_COMPARE:
+        diagnosis.not_tested.append(
+            "inverted sketches: most have light lines on dark paper; invert all, if that is not meant"
+        )
+    for n, facts in enumerate(diagnosis.facts):
+        for side, seen in facts.items():
+            if seen.error:
+                continue
+            if seen.spread < BLANK_SPREAD:
+                _add(diagnosis, "blank", n, (side,), f"grey values spread by {seen.spread:.1f} of 255")
+            elif side == "sketch" and seen.paper < DARK_PAPER and (usual_paper > 128 or len(papers) < MIN_TO_COMPARE):
+                _add(diagnosis, "inverted", n, (side,), f"the rim's grey value is {seen.paper:.0f} of 255", drop=False)
+
+
+def _identities(diagnosis: Diagnosis) -> None:
+    rows = [{"identity": s.identity, "split": s.split} for s in diagnosis.subjects]
+    for person, splits in crossing_identities(rows).items():
+        mine = [n for n, subject in enumerate(diagnosis.subjects) if subject.identity == person]
+        training = tuple(diagnosis.subjects[n].id for n in mine if diagnosis.subjects[n].split != splits[-1])
+        shown = tuple(_shown(diagnosis, diagnosis.subjects[n].photo) for n in mine)
+        diagnosis.findings.append(Finding("identity", person, shown, f"in {' and '.join(splits)}", training))
+
+
+def _twins(diagnosis: Diagnosis) -> None:
+    """The same picture twice: by content, then by its perceptual hash and pixels; photos, then sketches."""
+    reported: set[frozenset[int]] = set()
+    for side in ("photo", "sketch"):
+        seen = _usable(diagnosis, side)
+        same: dict[str, list[int]] = defaultdict(list)
+        for n, facts in seen:
+            if not diagnosis.subjects[n].half:
+                same[facts.digest].append(n)
+        pairs = [(group[0], other, "the same file", True) for group in same.values() for other in group[1:]]
+        places = [n for n, _ in seen]
+        twins = find_twins([facts.phash for _, facts in seen], lambda k: _load(diagnosis, places[k], side))  # noqa: B023
+        pairs += [
+            (places[t.first], places[t.second], f"nearly the same picture (correlation {t.correlation:.3f})", t.sure)
+            for t in twins
+        ]
+        for first, second, how, sure in pairs:
+            if diagnosis.subjects[first].identity == diagnosis.subjects[second].identity and "same file" not in how:
+                continue  # one photo with several sketches, or shots of one person
+            if getattr(diagnosis.subjects[first], side) == getattr(diagnosis.subjects[second], side):
+                continue  # one file in two rows
+            if frozenset((first, second)) in reported:
+                continue
+            reported.add(frozenset((first, second)))
+            a, b = diagnosis.subjects[first], diagnosis.subjects[second]
+            crossing = a.split != b.split and a.split and b.split
+            drop = b if not crossing else next((s for s in (a, b) if s.split == "train"), b)
+            shown = tuple(_shown(diagnosis, getattr(s, side)) for s in (a, b))
+            kind = ("leak" if crossing else "duplicate") if sure else "alike"
+            diagnosis.findings.append(Finding(kind, drop.id, shown, how, (drop.id,)))
+
+
+def _load(diagnosis: Diagnosis, place: int, side: str) -> np.ndarray:
+    subject = diagnosis.subjects[place]
+    path = getattr(subject, side) or subject.photo
+    image = files.without_padding(files.load_rgb(path), path)
+    return halves(image, subject.half)[side == "photo"] if subject.half else image
+
+
+def _sides(diagnosis: Diagnosis) -> None:
+    """Drawings among the photos and photos among the sketches: a linear discriminant of `looks`, each picture judged by
+    what the others say (leave one out).
+    """
+    inverted = {finding.id for finding in diagnosis.findings if finding.kind == "inverted"}
+    drawn = [(n, f) for n, f in _usable(diagnosis, "sketch") if diagnosis.subjects[n].id not in inverted]
+    photographed = _usable(diagnosis, "photo")
+    if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
+        if drawn and photographed:
+            diagnosis.not_tested.append(f"sketches among photos: {MIN_TO_COMPARE} pairs are needed")
+        return
+    a, b = (np.stack([facts.looks for _, facts in side]) for side in (drawn, photographed))
+    if look_exchanged(a, b):
+        found = np.mean([facts.face is not None for _, facts in photographed])
+        detail = f"the sketches are colourful and the photos are not; faces were found in {found:.0%} of the photos"
+        diagnosis.findings.append(Finding("exchanged", "all pairs", (), detail))
+        return
+    wrong: dict[int, set[str]] = defaultdict(set)
+    for side, seen, flags in zip(("sketch", "photo"), (drawn, photographed), on_wrong_side(a, b), strict=True):
+        for (n, _), is_wrong in zip(seen, flags, strict=True):
+            if is_wrong:
+                wrong[n].add(side)
+    for n, sides in wrong.items():
+        if len(sides) == 2:
+            _add(
+                diagnosis,
+                "swapped",
+                n,
+                ("sketch", "photo"),
+                "the sketch looks like a photo, the photo like a sketch",
+                False,
+            )
+        else:
+            side = next(iter(sides))
+            other = "photo" if side == "sketch" else "sketch"
+            _add(diagnosis, "wrong_side", n, (side,), f"looks like a {other}, not like a {side}")
+
+
+def _maps(diagnosis: Diagnosis) -> None:
+    problems = {
+        n: facts["photo"].map_problem
+        for n, facts in enumerate(diagnosis.facts)
+        if "photo" in facts and facts["photo"].map_problem
+    }
+    num_masks = sum(bool(subject.mask) for subject in diagnosis.subjects)
+    if len(problems) == num_masks and all("black and white" in detail for _, detail in problems.values()):
+        return  # where the person is: no maps, and not meant as such
+    for n, (kind, detail) in problems.items():
+        _add(diagnosis, kind, n, ("mask",), detail, drop=kind != "map_colours")
+
+
+def _fit(diagnosis: Diagnosis) -> None:
+    """Pairs whose lines and edges do not run alike: each sketch's structure against its own photo's, compared with
+    other people's photos.
+    """
+    known = {
+        finding.id for finding in diagnosis.findings if finding.kind in ("swapped", "wrong_side", "inverted", "turned")
+    }
+    sketches, photos = dict(_usable(diagnosis, "sketch")), dict(_usable(diagnosis, "photo"))
+    places = [n for n in sketches if n in photos]
+    if len(places) < MIN_TO_COMPARE:
+        if places:
+            diagnosis.not_tested.append(f"pairs that do not fit: {MIN_TO_COMPARE} pairs are needed")
+        return
+    a, b = (np.stack([side[n].structure for n in places]).astype(np.float32) for side in (sketches, photos))
+    a, b = (x - x.mean(axis=0) for x in (a, b))
+    a, b = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9) for x in (a, b))
+    own = (a * b).sum(axis=1)
+    step = max(1, len(places) // NUM_IMPOSTORS)
+    others = np.arange(0, len(places), step)
+    for row, n in enumerate(places):
+        scores = b[others[others != row]] @ a[row]
+        z = (own[row] - scores.mean()) / max(float(scores.std()), 1e-9)
+        if z >= MISMATCH_Z or own[row] >= MISMATCH_OWN or diagnosis.subjects[n].id in known:
+            continue
+        everyone = b @ a[row]
+        best = int(np.argmax(everyone))
+        chance = np.sqrt(2 * np.log(len(places))) + 0.5  # the best of so many strangers reaches about this
+        better = (everyone[best] - scores.mean()) / max(float(scores.std()), 1e-9) > chance
+        hint = (
+            f"; {_shown(diagnosis, diagnosis.subjects[places[best]].photo)} fits better"
+            if better and best != row
+            else ""
+        )
+        _add(
+            diagnosis,
+            "mismatch" if z < SURE_MISMATCH_Z or better else "doubtful",
+            n,
+            ("sketch", "photo"),
+            f"their lines run differently ({own[row]:.2f}, z {z:.1f}){hint}",
+        )

@@ -1,0 +1,98 @@
+"""A folder of photographed or scanned drawings, cleaned up into a folder of PNGs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from data_prep.errors import DataPrepError, printable
+from data_prep.make.parallel import check_workers, run_jobs
+from data_prep.make.recipe import load
+from data_prep.make.write import NUM_SHOWN, SETTINGS, say, warn
+from data_prep.sources import names
+from data_prep.sources.tree import scan
+from s2f_utils.pictures import cleanup, images
+
+
+def clean_file(source: str, target: str, options: dict) -> str:
+    """Clean one drawing into the file `target`; returns "" or, when it is unusable, the reason."""
+    try:
+        cleaned = cleanup.clean(load(source), **options)
+    except images.ImageError as error:
+        return printable(error)
+    except Exception as error:  # one strange drawing must not end the run
+        return printable(f"{source}: could not be cleaned ({type(error).__name__}: {error})")
+    images.save(target, cleaned.image)
+    return ""
+
+
+def clean_drawings(
+    src: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    sheet: bool = True,
+    shadows: str = "soft",
+    strength: float = 1.0,
+    rim: float = 0.1,
+    workers: int | None = None,
+    dry_run: bool = False,
+    progress: bool = True,
+) -> list[Path]:
+    """Clean every picture of `src` (a folder or a zip archive) into `out`, as grey PNGs; names that repeat get their
+    folders before.
+
+    sheet, shadows, strength, rim: as in `cleanup.clean`. Pictures that are in `out` already are passed over, so that an
+    interrupted call goes on. A picture that cannot be read is reported and left out. Returns the files.
+
+    Raises DataPrepError for impossible options or a folder that holds something else, OSError when the disk is full or
+    may not be written.
+    """
+    check_workers(workers)
+    if not 0.25 <= strength <= 4:
+        raise DataPrepError(f"--strength must be from 0.25 to 4, got {strength:g}")
+    if not 0 <= rim <= 0.25:
+        raise DataPrepError(f"--rim must be from 0 to 0.25, got {rim:g}")
+    out, tree = Path(out), scan(src)
+    if out.resolve() == tree.root or tree.root in out.resolve().parents:
+        raise DataPrepError(f"{printable(out)}: lies in the source folder: choose a folder outside of it")
+    ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
+    targets = [out / f"{name}.png" for name in ids]
+    options = {"sheet": sheet, "shadows": shadows, "strength": strength, "rim": rim}
+    _check_settings(out, options, dry_run)
+    todo = [n for n, target in enumerate(targets) if not target.is_file()]
+    say(
+        f"{printable(tree.given)}: {len(targets)} drawings, {len(targets) - len(todo)} cleaned already",
+        progress or dry_run,
+    )
+    if dry_run:
+        return targets
+    jobs = [(str(tree.pictures[n].path), str(targets[n]), options) for n in todo]
+    reasons = run_jobs(
+        clean_file, jobs, workers=workers, progress=progress, done=len(targets) - len(todo), unit="drawing"
+    )
+    broken = {todo[n]: reason for n, reason in reasons.items() if reason}
+    for reason in list(broken.values())[:NUM_SHOWN]:
+        warn(f"left out: {reason}")
+    if len(broken) > NUM_SHOWN:
+        warn(f"left out: {len(broken) - NUM_SHOWN} more")
+    if len(broken) == len(targets):
+        raise DataPrepError(f"no usable drawing among {len(targets)}")
+    say(f"{len(targets) - len(broken)} drawings cleaned into {printable(out)}, {len(broken)} left out", progress)
+    return [target for n, target in enumerate(targets) if n not in broken]
+
+
+def _check_settings(out: Path, options: dict, dry_run: bool) -> None:
+    """Remember how a folder's drawings were cleaned, so that two ways are not mixed in it."""
+    path = out / SETTINGS
+    if path.is_file():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        if before != options:
+            raise DataPrepError(f"{printable(out)}: holds drawings cleaned with {before}: choose another folder")
+    elif out.is_dir() and any(out.iterdir()):
+        raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")
+    elif not dry_run:
+        with images.atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+    for leftover in out.glob(".*.part") if out.is_dir() and not dry_run else ():
+        leftover.unlink(missing_ok=True)

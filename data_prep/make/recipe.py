@@ -1,0 +1,255 @@
+"""What is done with one pair: read, clean, cut, align, sketch. A `Recipe` says how, `make_pair` does it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from PIL import Image
+
+from data_prep import files
+from data_prep.errors import DataPrepError
+from s2f_utils.pictures import background, cleanup, faces, images, sketches
+from s2f_utils.pictures.duplicates import perceptual_hash
+
+MIN_SIDE_PX = 8  # smaller pictures hold no face
+MAX_SIZE_PX = 4096
+MIN_AB_ASPECT = 1.2  # narrower pictures are not two faces side by side
+SQUEEZED = 0.03  # by how much a sketch's shape may differ from its photo's before that is reported
+ALIGN = ("none", "crop", "face")
+STYLES = (*sketches.STYLES, "outlines", "mixture")
+BACKGROUNDS = ("keep", "labels", "grabcut", "rembg")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How every pair of a set is made; all fields are in the set's settings.json.
+
+    size_px: height and width. align: "none" (the whole picture, made square by `fit`), "crop" (the part `crop` of it)
+    or "face" (found, turned upright, and cut out by `method` and `zoom`). each: photo and sketch are aligned each by
+    its own face, instead of both by the photo's. fallback, detector: as in `faces.find_face`. styles: sketches to make
+    from the photos; none: the source's sketches. background: the method that finds the person before all else is
+    painted white. clean: sketches are photographs or scans of paper and are cleaned up first.
+    """
+
+    size_px: int = 256
+    fit: str = "stretch"
+    align: str = "none"
+    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    method: str = "similarity"
+    zoom: float = 1.0
+    each: bool = False
+    fallback: str = "none"
+    detector: str = "yunet"
+    styles: tuple[str, ...] = ()
+    background: str = "keep"
+    clean: bool = False
+
+    def check(self) -> None:
+        """DataPrepError when a value is impossible, or two of them contradict each other."""
+        for option, value, known in (
+            ("--fit", self.fit, images.FITS),
+            ("--align", self.align, ALIGN),
+            ("--method", self.method, faces.METHODS),
+            ("--fallback", self.fallback, faces.FALLBACKS),
+            ("--detector", self.detector, faces.DETECTORS),
+            ("--background", self.background, BACKGROUNDS),
+            *(("--style", style, STYLES) for style in self.styles),
+        ):
+            if value not in known:
+                raise DataPrepError(f"{option} must be one of {', '.join(known)}, got {value!r}")
+        if not MIN_SIDE_PX <= self.size_px <= MAX_SIZE_PX:
+            raise DataPrepError(f"--size must be from {MIN_SIDE_PX} to {MAX_SIZE_PX} pixels, got {self.size_px}")
+        left, top, right, bottom = self.crop
+        if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+            raise DataPrepError(
+                "--crop must be LEFT TOP RIGHT BOTTOM as shares of width and height from 0 to 1, got"
+                f" {' '.join(f'{v:g}' for v in self.crop)}"
+            )
+        if not 0.3 <= self.zoom <= 3:
+            raise DataPrepError(f"--zoom must be from 0.3 to 3, got {self.zoom:g}")
+        if self.align != "face" and self.each:
+            raise DataPrepError("--each belongs to --align face: give that, too")
+        if self.align != "face" and self.background != "grabcut" and self.fallback != "none":
+            raise DataPrepError("--fallback belongs to --align face and to --background grabcut: give one of them, too")
+        if self.align != "none" and self.fit != "stretch":
+            raise DataPrepError("--fit belongs to --align none: crops are square already")
+
+    def parts(self, masks: bool) -> tuple[str, ...]:
+        """The names of the pictures that `make_pair` returns."""
+        drawn = tuple(f"sketch-{style}" for style in self.styles) if len(self.styles) > 1 else ("sketch",)
+        return (*drawn, "photo", *(("mask",) if masks else ()))
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """What another process needs to make one pair: the files ("" where there is none), the sketch's half of AB images
+    ("" else), the recipe, hand-given points of the photo's and of the sketch's face, and a seed for random styles.
+    """
+
+    sketch: str
+    photo: str
+    half: str
+    recipe: Recipe
+    mask: str = ""
+    points: tuple[tuple[float, float], ...] = ()
+    sketch_points: tuple[tuple[float, float], ...] = ()
+    seed: int = 0
+
+
+@dataclass
+class _Pair:
+    """The pictures on their way: photo and sketch uint8 (H, W, 3), mask uint8 (H, W); None where there is none."""
+
+    photo: np.ndarray
+    sketch: np.ndarray | None
+    mask: np.ndarray | None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def make_pair(task: PairTask) -> dict[str, object]:
+    """One pair: {"sketch" or "sketch-<style>" …, "photo", "mask"}, uint8, and "notes" (what was done, by key).
+
+    Photos and found sketches are (size_px, size_px, 3), made sketches and masks (size_px, size_px). With fit "pad"
+    (track B of the protocol) the pictures are centred on black, and "content" is the box that they fill. Raises
+    ImageError when a picture is unusable.
+    """
+    recipe = task.recipe
+    pair = _read(task)
+    if recipe.clean and pair.sketch is not None:
+        cleaned = cleanup.clean(pair.sketch, sheet=recipe.each)  # straightened alone, it would leave its photo
+        pair.sketch = np.repeat(cleaned.image[..., None], 3, axis=2)
+    if pair.sketch is not None and not recipe.each and pair.sketch.shape != pair.photo.shape:
+        aspects = [image.shape[1] / image.shape[0] for image in (pair.sketch, pair.photo)]
+        if abs(np.log(aspects[0] / aspects[1])) > SQUEEZED:
+            pair.notes["squeezed"] = "yes"
+        if _needs_one_size(recipe):
+            size = pair.photo.shape[1::-1]
+            pair.sketch = np.asarray(Image.fromarray(pair.sketch).resize(size, Image.Resampling.BICUBIC))
+    made: dict[str, object] = {}
+    if recipe.align == "face" or recipe.background == "grabcut":
+        face = _find(task, pair)
+        _paint_background(recipe, pair, face)
+        if recipe.align == "face":
+            _align(recipe, pair, face, task)
+    else:
+        _paint_background(recipe, pair, None)
+    if recipe.align == "none":
+        if recipe.fit == "pad":  # scores are taken inside of this box (track B)
+            made["content"] = images.content_box(pair.photo.shape[:2], recipe.size_px)
+        _square(pair, lambda image: images.resize(image, recipe.size_px, recipe.fit, fill=(0, 0, 0)), recipe)
+    elif recipe.align == "crop":
+        _square(pair, lambda image: faces.uniform_crop(image, recipe.crop, recipe.size_px), recipe)
+    made["photo"] = pair.photo
+    if pair.mask is not None:
+        made["mask"] = pair.mask
+    if recipe.styles:
+        made |= _draw(task, pair)
+    else:
+        made["sketch"] = pair.sketch
+    left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
+    pair.notes["phash"] = perceptual_hash(pair.photo[top : top + height, left : left + width])
+    made["notes"] = pair.notes
+    return made
+
+
+def _read(task: PairTask) -> _Pair:
+    photo = load(task.photo)
+    sketch = None
+    if task.half:
+        if photo.shape[1] < MIN_AB_ASPECT * photo.shape[0]:
+            height, width = photo.shape[:2]
+            raise images.ImageError(f"{task.photo}: {width}x{height} pixels are not two pictures side by side")
+        sketch, photo = halves(photo, task.half)
+    elif task.sketch:
+        sketch = load(task.sketch)
+    mask = files.load_labels(task.mask) if task.mask else None
+    if mask is not None and mask.shape != photo.shape[:2]:
+        mask = np.asarray(Image.fromarray(mask).resize(photo.shape[1::-1], Image.Resampling.NEAREST))
+    return _Pair(photo, None if task.recipe.styles else sketch, mask)
+
+
+def load(path: str) -> np.ndarray:
+    """A picture, uint8 (H, W, 3). Raises ImageError when it cannot be read or is too small for a face."""
+    image = files.load_rgb(path)
+    height, width = image.shape[:2]
+    if min(height, width) < MIN_SIDE_PX:
+        raise images.ImageError(f"{path}: {width}x{height} pixels are too few for a face")
+    return image
+
+
+def halves(image: np.ndarray, half: str) -> tuple[np.ndarray, np.ndarray]:
+    """The sketch and the photo of an AB image, whose `half` is the sketch; an odd width's middle column is neither."""
+    middle = image.shape[1] // 2
+    left, right = image[:, :middle], image[:, image.shape[1] - middle :]
+    return (left, right) if half == "left" else (right, left)
+
+
+def _needs_one_size(recipe: Recipe) -> bool:
+    """Padded apart, or cut by one transform, pictures of two sizes would not lie on each other."""
+    return recipe.fit == "pad" or recipe.align == "face"
+
+
+def _find(task: PairTask, pair: _Pair) -> faces.Face:
+    """The face of the photo; where there is none, that of the sketch, which lies on it."""
+    recipe, points = task.recipe, (task.points or None)
+    try:
+        return faces.find_face(pair.photo, points=points, detector=recipe.detector)
+    except faces.FaceError as error:
+        first = error
+    if points is None and pair.sketch is not None and not recipe.each and recipe.detector != "none":
+        with contextlib.suppress(faces.FaceError):
+            return replace(faces.find_face(pair.sketch, drawing=True), method="yunet-in-sketch")
+    if recipe.fallback == "none" or points is not None:
+        raise images.ImageError(f"{task.photo}: {first}") from None
+    return faces.find_face(pair.photo, fallback=recipe.fallback, detector=recipe.detector)
+
+
+def _align(recipe: Recipe, pair: _Pair, face: faces.Face, task: PairTask) -> None:
+    matrix = faces.alignment(face.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
+    scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    pair.notes |= {"face": face.method, "score": f"{face.score:.3f}", "scale": f"{scale:.3f}"}
+    if face.turn:
+        pair.notes["turned"] = str(face.turn)
+    pair.photo = faces.warp(pair.photo, matrix, recipe.size_px)
+    if pair.mask is not None:
+        pair.mask = faces.warp_labels(pair.mask, matrix, recipe.size_px)
+    if pair.sketch is None:
+        return
+    if recipe.each:
+        try:
+            points = task.sketch_points or None
+            options = {"fallback": recipe.fallback, "detector": recipe.detector}
+            own = faces.find_face(pair.sketch, drawing=True, points=points, **options)
+        except faces.FaceError as error:
+            raise images.ImageError(f"{task.sketch}: {error}") from None
+        pair.notes |= {"sketch_face": own.method, "sketch_score": f"{own.score:.3f}"}
+        matrix = faces.alignment(own.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
+    pair.sketch = faces.warp(pair.sketch, matrix, recipe.size_px, border="paper" if recipe.each else "reflect")
+
+
+def _paint_background(recipe: Recipe, pair: _Pair, face: faces.Face | None) -> None:
+    if recipe.background == "keep":
+        return
+    mask = background.person_mask(pair.photo, recipe.background, labels=pair.mask, face=face)
+    pair.photo = background.replace_background(pair.photo, mask)
+
+
+def _square(pair: _Pair, make_square, recipe: Recipe) -> None:
+    pair.photo = make_square(pair.photo)
+    pair.sketch = None if pair.sketch is None else make_square(pair.sketch)
+    if pair.mask is not None:
+        pair.mask = images.resize_labels(pair.mask, recipe.size_px, recipe.fit, recipe.crop)
+
+
+def _draw(task: PairTask, pair: _Pair) -> dict[str, np.ndarray]:
+    styles = task.recipe.styles
+    drawn = {}
+    for style in styles:
+        if style == "mixture":
+            sketch = sketches.mixture(pair.photo, task.seed, mask=pair.mask)
+        else:
+            sketch = sketches.make_sketch(pair.photo, style, mask=pair.mask)
+        drawn[f"sketch-{style}" if len(styles) > 1 else "sketch"] = sketch
+    return drawn

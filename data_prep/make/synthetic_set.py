@@ -1,0 +1,114 @@
+"""A data set of drawn faces: photo, pencil sketch and label map, with nothing to download."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.errors import DataPrepError
+from data_prep.make.write import SetPlan, describe_counts, dry_run_report, say, write_set
+
+TEST_SHARE, VAL_SHARE = 0.1, 0.05
+
+
+@dataclass(frozen=True)
+class FaceTask:
+    """What another process needs to draw one face."""
+
+    index: int
+    size_px: int
+    seed: int
+
+
+def draw_pictures(task: FaceTask) -> dict[str, np.ndarray]:
+    """Draw one face: {"sketch" (S, S), "photo" (S, S, 3), "mask" (S, S)}, uint8; the mask holds class numbers."""
+    from s2f_utils.pictures.drawn.synthetic import draw_face
+
+    face = draw_face(task.index, size_px=task.size_px, seed=task.seed)
+    return {"sketch": face.sketch, "photo": face.photo, "mask": face.mask}
+
+
+def make_synthetic(
+    out: str | os.PathLike,
+    num: int | None = None,
+    size_px: int | None = None,
+    seed: int = 0,
+    *,
+    profile: str | None = None,
+    workers: int | None = None,
+    dry_run: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Draw `num` faces into the folder `out`: photos, sketches, label maps, and a manifest.
+
+    num, size_px: how many, and their height and width, 32 to 512; None: the profile's. profile: "full", "demo" or
+    "fast"; None: the environment's S2F_PROFILE, else "demo". The last tenth of the faces is for testing, the twentieth
+    before it for validation. The same `seed` draws the same faces, whatever `num` and `workers` (processes; None: one
+    a core) are. dry_run: say what would be done, write nothing. progress: show the bar and say what is done.
+
+    Returns the manifest's path. What an interrupted call left is gone on with. Raises DataPrepError (a ValueError)
+    for impossible options or a folder that holds something else, and OSError when the disk is full or may not be
+    written.
+    """
+    from s2f_utils.pictures.drawn import synthetic
+
+    chosen = _profile(profile)
+    num, size_px = chosen["num"] if num is None else num, chosen["size_px"] if size_px is None else size_px
+    if not 1 <= num <= 1_000_000:
+        raise DataPrepError(f"--num must be from 1 to 1,000,000, got {num}")
+    if not synthetic.MIN_SIZE_PX <= size_px <= synthetic.MAX_SIZE_PX:
+        raise DataPrepError(f"--size must be from {synthetic.MIN_SIZE_PX} to {synthetic.MAX_SIZE_PX}, got {size_px}")
+    if seed < 0:
+        raise DataPrepError(f"--seed must be 0 or more, got {seed}")
+    settings = {
+        "layout": "synthetic",
+        "source": "synthetic",
+        "drawing_digest": _drawing_digest(Path(synthetic.__file__).parent),
+        "num": num,
+        "size_px": size_px,
+        "fit": "",
+        "seed": seed,
+    }
+    rows = [
+        {"split": split, "id": f"face-{index:05d}", "identity": f"face-{index:05d}", "source": f"synthetic seed={seed}"}
+        for index, split in enumerate(_splits(num))
+    ]
+    tasks = [FaceTask(index, size_px, seed) for index in range(num)]
+    plan = SetPlan(rows, tasks, draw_pictures, ("sketch", "photo", "mask"), settings)
+    out = Path(out)
+    if dry_run:
+        return dry_run_report(out, plan)
+    say(f"{describe_counts(plan.counts())}: faces of {size_px}x{size_px} pixels, seed {seed}", progress)
+    return write_set(out, plan, workers=workers, progress=progress)
+
+
+def _profile(name: str | None) -> dict[str, int]:
+    """The number and size of faces of a profile; a name given here counts more than the environment's."""
+    from s2f_utils.training.config import SYNTHETIC_PROFILES, ConfigError, profile_name
+
+    try:
+        name = name or profile_name()
+    except ConfigError as error:
+        raise DataPrepError(str(error)) from None
+    if name not in SYNTHETIC_PROFILES:
+        raise DataPrepError(f"there is no profile {name!r}: the profiles are {', '.join(SYNTHETIC_PROFILES)}")
+    return SYNTHETIC_PROFILES[name]
+
+
+def _splits(num: int) -> list[str]:
+    """Training first, then validation, then testing; a set of one or two has no validation."""
+    num_test = min(num - 1, max(1, round(TEST_SHARE * num)))
+    num_val = min(num - 1 - num_test, max(1, round(VAL_SHARE * num))) if num > 2 else 0
+    return ["train"] * (num - num_test - num_val) + ["val"] * num_val + ["test"] * num_test
+
+
+def _drawing_digest(folder: Path) -> str:
+    """A fingerprint of the drawing code, all files of its folder: another version does not go on with a set."""
+    digest = hashlib.sha256()
+    for source in sorted(folder.glob("*.py")):
+        digest.update(source.read_text(encoding="utf-8").encode())
+    return digest.hexdigest()

@@ -1,0 +1,301 @@
+"""Pictures and manifest on disk: in parallel, resumable, and complete or absent.
+
+A set is written in this order: `settings.partial.json` (what the folder is going to be), the pictures, each complete
+or absent, `settings.json`, and `manifest.csv` last. A folder with a manifest is therefore complete; a folder with
+settings.partial.json alone can be gone on with, by the same settings.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import platform
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+
+import s2f_utils
+from data_prep.errors import DataPrepError, printable
+from data_prep.make.parallel import check_workers, run_jobs
+from data_prep.make.split import SPLITS
+from data_prep.sources import names
+from s2f_utils.pictures import images
+
+COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
+FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks"}
+MANIFEST, SETTINGS, PARTIAL = "manifest.csv", "settings.json", "settings.partial.json"
+CHANGED = {
+    "source_digest": "the pictures of the source have changed since",
+    "drawing_digest": "the code that draws the faces has changed since",
+}
+NUM_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """A data set that is yet to be written.
+
+    `rows` are the manifest's, all columns but the paths filled in; `tasks` holds for each row what `make` needs to
+    return its `parts`: {"sketch": uint8 array, "photo": …, "mask": …}, as "content" the box (left, top, width, height)
+    of what is not padding, if they are padded, and as "notes" words that are kept in the photo's file. With several
+    sketches of a photo, the parts "sketch-pencil", "sketch-xdog", …, a row becomes one row for each of them. `make` and
+    the tasks travel to other processes. `settings` decide what the pictures look like; `notes` goes into settings.json
+    beside them; `review` looks at the rows when all is written, and returns those to keep and further notes. `noun` is
+    what a row is called.
+    """
+
+    rows: list[dict[str, str]]
+    tasks: list[Any]
+    make: Callable[[Any], Mapping[str, np.ndarray]]
+    parts: tuple[str, ...]
+    settings: dict[str, Any]
+    notes: dict[str, Any] = field(default_factory=dict)
+    review: Callable[[Path, Sequence[Mapping[str, str]]], tuple[list[Mapping[str, str]], dict[str, Any]]] | None = None
+    noun: str = "pair"
+
+    def counts(self) -> dict[str, int]:
+        """Pairs in all and by split."""
+        return count_rows([full for row in self.rows for full in self.manifest_rows(row)])
+
+    def paths(self, row: Mapping[str, str]) -> dict[str, str]:
+        """The row's picture files relative to the manifest, with forward slashes."""
+        return {part: f"{folder_of(part)}/{row['id']}.png" for part in self.parts}
+
+    def manifest_rows(self, row: Mapping[str, str]) -> list[dict[str, str]]:
+        """The row as the manifest has it: with its files, once for each of its sketches."""
+        paths = self.paths(row)
+        drawn = [part for part in self.parts if part.startswith("sketch")]
+        rest = {part: path for part, path in paths.items() if part not in drawn}
+        found = []
+        for part in drawn:
+            name = row["id"] + part.removeprefix("sketch")
+            found.append({"mask": "", **row, **rest, "id": name, "sketch": paths[part]})
+        return found
+
+
+def folder_of(part: str) -> str:
+    """The folder of a part: "sketch" → sketches, "sketch-xdog" → sketches-xdog."""
+    kind, _, style = part.partition("-")
+    return FOLDERS[kind] + (f"-{style}" if style else "")
+
+
+def count_rows(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    """{"pairs": …, "train": …, "val": …, "test": …}."""
+    by_split = Counter(row["split"] for row in rows)
+    return {"pairs": len(rows), **{split: by_split[split] for split in SPLITS}}
+
+
+def read_state(out: Path, plan: SetPlan) -> str:
+    """What `out` holds: "new" (nothing), "partial" or "complete" (a set with the plan's settings).
+
+    Raises DataPrepError when it is a file, holds other things, or a set with other settings.
+    """
+    if not out.exists():
+        return "new"
+    if not out.is_dir():
+        raise DataPrepError(f"{printable(out)}: expected a folder to write to, got a file: choose another name")
+    complete = (out / MANIFEST).is_file()
+    known = next((out / name for name in (SETTINGS, PARTIAL) if (out / name).is_file()), None)
+    if known is None:
+        inside = sorted(p.name for p in out.iterdir() if p.name not in (".DS_Store", "Thumbs.db"))
+        if inside:
+            raise DataPrepError(
+                f"{printable(out)}: not empty (there is {printable(inside[0])}) and not made by data_prep: choose a new"
+                " folder"
+            )
+        return "new"
+    try:
+        old = json.loads(known.read_text(encoding="utf-8"))
+    except ValueError:
+        raise DataPrepError(f"{printable(known)}: damaged: choose another folder, or delete this one") from None
+    other = [key for key in plan.settings if old.get(key) != plan.settings[key]]
+    if other:
+        shown = "; ".join(CHANGED.get(key) or f"{key}: {old.get(key)} there, {plan.settings[key]} now" for key in other)
+        raise DataPrepError(
+            f"{printable(out)}: holds a set made in another way ({shown}): choose another folder, or delete this one"
+        )
+    return "complete" if complete else "partial"
+
+
+def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress: bool = True) -> Path:
+    """Write the set, or what is missing of it, and return the manifest's path.
+
+    A picture that cannot be read is reported and its pair left out. Raises DataPrepError when no pair is left;
+    OSError when the disk is full or may not be written: then there is no manifest, and the same call goes on later.
+    """
+    check_workers(workers)
+    _check_ids(plan)
+    state = read_state(out, plan)
+    present = {part: _present(out / folder_of(part)) for part in plan.parts} if state != "new" else {}
+    todo = [
+        n
+        for n, row in enumerate(plan.rows)
+        if not all(f"{row['id']}.png" in present.get(part, ()) for part in plan.paths(row))
+    ]
+    if state == "complete" and (manifest := _still_complete(out, plan, progress)):
+        return manifest
+    _prepare(out, plan)
+    jobs = [(plan.make, plan.tasks[n], {p: out / path for p, path in plan.paths(plan.rows[n]).items()}) for n in todo]
+    reasons = run_jobs(make_pictures, jobs, workers=workers, progress=progress, done=len(plan.rows) - len(todo))
+    broken = {todo[n]: reason for n, reason in reasons.items() if reason}
+    rows = [row for n, row in enumerate(plan.rows) if n not in broken]
+    left_out = [{"id": plan.rows[n]["id"], "reason": reason} for n, reason in sorted(broken.items())]
+    if not rows:
+        _sweep(out)
+        raise DataPrepError(f"no usable {plan.noun} among {len(broken)}: the first of them: {left_out[0]['reason']}")
+    return _finish(out, plan, rows, left_out, progress)
+
+
+def _check_ids(plan: SetPlan) -> None:
+    """Ids become file names: a foreign manifest's could leave the folder, or name one file twice."""
+    seen: set[str] = set()
+    for row in plan.rows:
+        name = row["id"]
+        if names.safe_id(name) != name or name.casefold() in seen:
+            reason = "is there twice" if name.casefold() in seen else "is no file name"
+            raise DataPrepError(
+                f"the id {printable(name)!r} {reason}: give every pair an id of its own in the manifest"
+            )
+        seen.add(name.casefold())
+
+
+def dry_run_report(out: Path, plan: SetPlan) -> Path:
+    """Say what `write_set` would do, after the same checks of `out`, and write nothing."""
+    state = read_state(out, plan)
+    held = {"new": "is new", "partial": "holds a part of it", "complete": "holds all of it"}[state]
+    each = len(plan.paths(plan.rows[0]))
+    pictures = "" if each == 1 else f", {each} pictures each"
+    say(f"dry run: {describe_counts(plan.counts(), plan.noun)}{pictures}, to {printable(out)}, which {held}")
+    for key, value in plan.settings.items():
+        if value not in ("", None):
+            say(f"    {key}: {value}")
+    return out / MANIFEST
+
+
+def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, paths: Mapping[str, Path]) -> str:
+    """Make one row's pictures and save them; returns "" or, when a source picture is unusable, the reason."""
+    try:
+        made = make(task)
+    except images.ImageError as error:
+        return printable(error)
+    except Exception as error:  # whatever is strange about one picture must not end a run of ten thousand
+        return printable(f"{getattr(task, 'photo', task)}: could not be prepared ({type(error).__name__}: {error})")
+    for part, path in paths.items():
+        notes = made.get("notes") if part == "photo" else None
+        images.save(path, made[part], content=made.get("content"), notes=notes)
+    return ""
+
+
+def _present(folder: Path) -> frozenset[str]:
+    return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
+
+
+def _prepare(out: Path, plan: SetPlan) -> None:
+    """Make the folders and say in PARTIAL what they are for; take away what a killed run left half written."""
+    first = next(parent for parent in (out, *out.parents) if parent.exists())
+    if not os.access(first, os.W_OK):
+        raise PermissionError(errno.EACCES, "no permission to write", str(first))
+    for folder in (out, *(out / folder_of(part) for part in plan.parts)):
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob(".*.part"):
+            leftover.unlink(missing_ok=True)
+    _write_json(out / PARTIAL, plan.settings)
+
+
+def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
+    """The manifest if all the pictures that it names are there and nothing is to be left out that was not, or the other
+    way round; else it is taken away, so that nobody trusts it.
+    """
+    manifest = out / MANIFEST
+    before = json.loads((out / SETTINGS).read_text(encoding="utf-8")) if (out / SETTINGS).is_file() else {}
+    if before.get("drop_leaks", False) != plan.notes.get("drop_leaks", False):
+        say("the pictures are there: writing the manifest anew", progress)
+        manifest.unlink()
+        return None
+    with open(manifest, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    gone = sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row[column])
+    if not gone:
+        say(f"already complete: {describe_counts(count_rows(rows), plan.noun)} in {printable(out)}", progress)
+        return manifest
+    say(f"{gone} pictures of {printable(out)} have been deleted: making them again", progress)
+    manifest.unlink()
+    return None
+
+
+def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], progress: bool) -> Path:
+    rows, reviewed = plan.review(out, rows) if plan.review else (rows, {})
+    ordered = sorted(rows, key=lambda row: (SPLITS.index(row["split"]), row["id"]))
+    full = [entry for row in ordered for entry in plan.manifest_rows(row)]
+    counts = {**count_rows(full), "left_out": len(left_out)}
+    versions = {
+        "s2f_utils": s2f_utils.__version__,
+        "python": platform.python_version(),
+        "pillow": PIL.__version__,
+        "numpy": np.__version__,
+        **{name: metadata.version(name) for name in ("opencv-python-headless", "scikit-image") if _installed(name)},
+    }
+    notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
+    _write_json(out / SETTINGS, {**plan.settings, **notes})
+    manifest = out / MANIFEST
+    with images.atomic_path(manifest) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(full)
+    (out / PARTIAL).unlink(missing_ok=True)
+    for entry in left_out[:NUM_SHOWN]:
+        warn(f"left out: {entry['reason']}")
+    if len(left_out) > NUM_SHOWN:
+        warn(f"left out: {len(left_out) - NUM_SHOWN} more, listed in {printable(out / SETTINGS)}")
+    say(f"{describe_counts(counts, plan.noun)} written to {printable(out)}", progress)
+    return manifest
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _write_json(path: Path, values: Mapping[str, Any]) -> None:
+    with images.atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _sweep(out: Path) -> None:
+    """Take away an output folder in which nothing came to be; folders that hold something stay."""
+    (out / PARTIAL).unlink(missing_ok=True)
+    made = [folder for name in FOLDERS.values() for folder in out.glob(f"{name}*")]
+    for folder in (*made, out):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def describe_counts(counts: Mapping[str, int], noun: str = "pair") -> str:
+    """ "188 pairs (train 88, test 100)", with the number left out where there is one."""
+    splits = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts.get(split))
+    left = f", {counts['left_out']} left out" if counts.get("left_out") else ""
+    return f"{counts['pairs']} {noun if counts['pairs'] == 1 else noun + 's'} ({splits}{left})"
+
+
+def say(text: str, wanted: bool = True) -> None:
+    """A line about what is being done, for the user's eyes."""
+    if wanted:
+        encoding = sys.stdout.encoding or "utf-8"  # a Windows console may lack a name's letters
+        print(f"data_prep: {text}".encode(encoding, "replace").decode(encoding), flush=True)
+
+
+def warn(text: str) -> None:
+    """A line on stderr about something the user should know."""
+    print(f"data_prep: warning: {text}", file=sys.stderr, flush=True)

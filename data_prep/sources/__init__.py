@@ -1,0 +1,1 @@
+"""Where pictures come from: layouts recognised, named sets, download."""

@@ -1,0 +1,230 @@
+"""Data sets by name: what can be fetched is fetched and checked, and for the others it is said where they are.
+
+`python -m data_prep download NAME` shows the terms before anything else. An interrupted download goes on where it
+stopped; a file that is not the published one is never kept.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from data_prep.errors import DataPrepError, printable
+from data_prep.make.write import NUM_SHOWN, say, warn
+from s2f_utils import weights
+from s2f_utils.weights import download
+
+CONNECTIONS = 8
+GITHUB = "https://github.com/CivilServiceUSA"
+# Repository → (commit, prefix of our names): <GITHUB>/<repository>/raw/<commit>/images/headshots/512x512/<name>.jpg
+PORTRAITS = {
+    "us-senate": ("9247c869", "senate-"),
+    "us-house": ("abf6d4d9", "house-"),
+    "us-governors": ("a40d4961", "governors-"),
+}
+CHECKSUMS = Path(__file__).with_name("portraits.sha256")
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A data set that has a name: what it is, its terms, its page, and how to get it by hand ("" where we fetch it)."""
+
+    name: str
+    what: str
+    terms: str
+    page: str
+    by_hand: str = ""
+    kaggle: str = ""
+
+
+SETS: dict[str, NamedSet] = {
+    entry.name: entry
+    for entry in (
+        NamedSet(
+            "portraits",
+            "591 portraits of US senators, representatives and governors, 512x512, about 35 MB",
+            "MIT licence, (c) 2017 Civil Services; they show living people: treat them with respect",
+            "https://github.com/CivilServiceUSA",
+        ),
+        NamedSet(
+            "yunet",
+            "the YuNet face detector, 0.2 MB",
+            weights.WEIGHTS["yunet"].licence,
+            "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet",
+        ),
+        NamedSet(
+            "person-face-sketches",
+            "Person Face Sketches: 20,655 training pairs, sketches made from CelebAMask-HQ photos",
+            "see its Kaggle page; the photos' terms hold (non-commercial research and education)",
+            "https://www.kaggle.com/datasets/almightyj/person-face-sketches",
+            "log in at Kaggle, download the archive, and give it to 'pairs' as it is:\n"
+            "    python -m data_prep pairs person-face-sketches.zip data/pfs",
+            kaggle="almightyj/person-face-sketches",
+        ),
+        NamedSet(
+            "cufs",
+            "CUFS, the CUHK face sketch database: 188 students (and AR, XM2VTS) with artists' sketches",
+            "for research only; not to be redistributed; ask its authors",
+            "http://mmlab.ie.cuhk.edu.hk/archive/facesketch.html",
+            "unpack the four archives of cropped pictures into one folder, then\n"
+            "    python -m data_prep pairs --layout cufs FOLDER data/cuhk",
+        ),
+        NamedSet(
+            "feret",
+            "FERET: 14,126 photos of 1,199 people (colour FERET: 11,338 of 994)",
+            "for face recognition research, by an agreement with NIST; not to be redistributed",
+            "https://www.nist.gov/itl/products-and-services/color-feret-database",
+            "request it by the form on that page, copy dvd1 and dvd2 into one folder, then\n"
+            "    python -m data_prep pairs --layout feret FOLDER data/feret --align face --style pencil",
+        ),
+        NamedSet(
+            "celebamask-hq",
+            "CelebAMask-HQ: 30,000 photos of 1024 px with 19-class label maps",
+            "for non-commercial research and education; do not redistribute",
+            "https://github.com/switchablenorms/CelebAMask-HQ",
+            "download CelebAMask-HQ.zip by the link on that page, unpack it, then\n"
+            "    python -m data_prep pairs --layout celebamask-hq FOLDER data/celeba --style pencil",
+        ),
+        NamedSet(
+            "fs2k",
+            "FS2K: 2,104 photos with sketches in three styles",
+            "for research; see its page",
+            "https://github.com/DengPingFan/FS2K",
+            "download FS2K.zip by a link on that page, then\n"
+            "    python -m data_prep pairs FS2K.zip data/fs2k --drop-leaks",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class _File:
+    """A published file: its addresses, of which the next is tried when one does not have it."""
+
+    urls: tuple[str, ...]
+    name: str
+    sha256: str
+
+
+def portrait_files(base: str = GITHUB) -> list[_File]:
+    """The 591 portraits: address, file name and SHA-256 of each."""
+    found = []
+    for line in CHECKSUMS.read_text(encoding="utf-8").splitlines():
+        digest, _, name = line.partition("  ")
+        repository, (commit, prefix) = next((r, p) for r, p in PORTRAITS.items() if name.startswith(p[1]))
+        place = f"images/headshots/512x512/{name.removeprefix(prefix)}"
+        urls = tuple(f"{base}/{repository}/raw/{version}/{place}" for version in (commit, "master"))
+        found.append(_File(urls, name, digest))
+    return found
+
+
+def list_sets() -> None:
+    """Print what there is."""
+    for entry in SETS.values():
+        how = "fetched" if not entry.by_hand else "fetched by kagglehub, or by hand" if entry.kaggle else "by hand"
+        print(f"{entry.name:22}{entry.what} ({how})")
+
+
+def fetch_set(
+    name: str | None, out: str | os.PathLike | None = None, *, dry_run: bool = False, progress: bool = True
+) -> Path | None:
+    """Fetch a data set of `SETS` into the folder `out` (default: data/raw/<name>); None lists them.
+
+    The terms are shown first. For a set that cannot be fetched, the page, the terms and what to put where are shown
+    instead, and DataPrepError is raised, so that a script stops. Returns the folder or file.
+    """
+    if name is None:
+        list_sets()
+        return None
+    if name not in SETS:
+        raise DataPrepError(f"there is no data set {name!r}: the names are {', '.join(SETS)}")
+    entry = SETS[name]
+    say(entry.what)
+    say(f"terms: {entry.terms}")
+    say(f"page: {entry.page}")
+    if dry_run:
+        return None
+    if name == "yunet":
+        found = weights.get("yunet")
+        say(f"it is here: {printable(found)}")
+        return found
+    target = Path(out or Path("data") / "raw" / name)
+    if name == "portraits":
+        return fetch_files(portrait_files(), target, progress=progress)
+    if entry.kaggle:
+        return _from_kaggle(entry)
+    raise DataPrepError(f"{name} cannot be fetched by a program: get it from the page above", _indented(entry.by_hand))
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _from_kaggle(entry: NamedSet) -> Path:
+    try:
+        import kagglehub
+    except ImportError:
+        raise DataPrepError(
+            f"{entry.name} needs the package kagglehub (pip install kagglehub), or your own hands",
+            _indented(entry.by_hand),
+        ) from None
+    try:
+        found = Path(kagglehub.dataset_download(entry.kaggle))
+        say(f"it is here: {printable(found)}")
+        return found
+    except Exception as error:  # it raises what its libraries raise
+        raise DataPrepError(
+            f"kagglehub could not fetch {entry.kaggle} ({error}): check the login, or get it by hand",
+            _indented(entry.by_hand),
+        ) from None
+
+
+def fetch_files(
+    files: Sequence[_File], target: Path, *, timeout_s: float = 30.0, attempts: int = 5, progress: bool = True
+) -> Path:
+    """Fetch files into a folder, eight at a time; those that are there are checked and kept.
+
+    A file that cannot be fetched does not stop the others; at the end DataPrepError says how many are missing and why.
+    """
+    import requests
+    from tqdm.auto import tqdm
+
+    local = threading.local()
+    reasons: dict[str, str] = {}
+
+    def one(file: _File) -> None:
+        if not hasattr(local, "session"):
+            local.session = requests.Session()
+        for url in file.urls:
+            try:
+                download.fetch(
+                    url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, attempts=attempts,
+                    on_bytes=bar.update, session=local.session,
+                )  # fmt: skip
+            except download.DownloadError as error:
+                reasons.setdefault(file.name, str(error))
+            else:
+                reasons.pop(file.name, None)
+                return
+
+    target.mkdir(parents=True, exist_ok=True)
+    there = sum((target / file.name).is_file() for file in files)
+    say(f"{len(files)} files into {printable(target)}, {there} are there already", progress)
+    with tqdm(unit="B", unit_scale=True, disable=not progress) as bar, ThreadPoolExecutor(CONNECTIONS) as pool:
+        tasks = [pool.submit(one, file) for file in files]
+        try:
+            for task in tasks:
+                task.result()
+        except BaseException:  # Ctrl-C, a full disk: those under way stop at their next file
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for reason in list(reasons.values())[:NUM_SHOWN]:
+        warn(reason)
+    if reasons:
+        raise DataPrepError(f"{len(reasons)} of {len(files)} files are missing: run the same command again to go on")
+    say(f"{len(files)} files, all as published, in {printable(target)}", progress)
+    return target

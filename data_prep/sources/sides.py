@@ -1,0 +1,70 @@
+"""Which of a source's pictures are sketches and which photos: by the names of folders, or as a user says."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from data_prep.errors import DataPrepError
+from data_prep.sources.found import Collection, LayoutOptions
+from data_prep.sources.tree import Picture, Tree, relocated, scan
+
+
+def named_folder(tree: Tree, option: str) -> Path:
+    """The folder that a user named with --sketches or --photos: inside the source, or anywhere."""
+    inside = tree.root / option
+    return inside if inside.is_dir() else Path(option)
+
+
+def _named(tree: Tree, option: str, side: str) -> list[Picture]:
+    parts = PurePosixPath(option.replace("\\", "/")).parts
+    if not tree.root.is_dir():  # an archive
+        packed = [p for p in tree.pictures if p.folder[: len(parts)] == parts]
+        if packed:
+            return [relocated(picture, side, tree.given.joinpath(*parts)) for picture in packed]
+    base = named_folder(tree, option)
+    try:
+        found = scan(base).pictures
+    except DataPrepError as error:
+        raise DataPrepError(f"--{'sketches' if side == 'sketch' else 'photos'}: {error.message}") from None
+    return [relocated(picture, side, base) for picture in found]
+
+
+def named_sides(tree: Tree, options: LayoutOptions) -> tuple[list[Picture], list[Picture]]:
+    """The sketches and the photos: those of a folder that the user named, else those whose folders' names say it."""
+    sketches = _named(tree, options.sketches, "sketch") if options.sketches else tree.on_side("sketch")
+    photos = _named(tree, options.photos, "photo") if options.photos else tree.on_side("photo")
+    return sketches, photos
+
+
+def with_made(
+    pairs: Sequence[tuple[Picture, Picture]], found: Collection, options: LayoutOptions
+) -> list[tuple[Picture | None, Picture]]:
+    """The pairs, and, where sketches are going to be made, the photos without one: they lack nothing then."""
+    if not options.made:
+        return list(pairs)
+    lone = found.lone_photos
+    found.lone_photos, found.lone_sketches = [], []
+    return [*pairs, *((None, photo) for photo in lone)]
+
+
+MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
+
+
+def people_of(photos: Sequence[Picture], found: Collection) -> dict[Picture, str]:
+    """The person of each photo by its subfolder, where there are five of them or more; {} where there are not.
+
+    What was decided, and how to decide otherwise, is noted in `found`.
+    """
+    folders = {photo.sub for photo in photos if photo.sub}
+    inside = sum(bool(photo.sub) for photo in photos)
+    if not folders:
+        return {}
+    if len(folders) < MIN_PEOPLE_FOLDERS or inside < 0.9 * len(photos):
+        found.notes.append(f"the {len(folders)} subfolders are taken for batches, not for people (else: --identity)")
+        return {}
+    found.notes.append(f"each of the {len(folders)} subfolders is taken for one person (else: --identity)")
+    if inside < len(photos):
+        found.notes.append(f"{len(photos) - inside} photos beside them are each taken for somebody else")
+    return {photo: unicodedata.normalize("NFC", "/".join(photo.sub)) for photo in photos if photo.sub}

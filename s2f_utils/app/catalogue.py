@@ -1,0 +1,364 @@
+"""The models that the web app offers, by id, and how each of them answers a batch.
+
+A request names an id; what is opened follows from this list alone, never from the request's own words. Shapes: N
+pictures, S pixels of the model.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import inference, runtime, weights
+from s2f_utils.app.uploads import Refusal
+from s2f_utils.inference import candidates, enhance, pad_models, restorers, styles
+from s2f_utils.models import checkpoints
+from s2f_utils.models.twostage import TwoStage
+from s2f_utils.pictures import faces
+from s2f_utils.training.config import DIRECTIONS
+
+DEFAULT = {"sketch-to-photo": pad_models.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": pad_models.MAPS}
+WAYS = tuple(DEFAULT)
+RESCAN_S = 5.0
+SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
+OWN_TERMS = "MIT, comes with the project"
+RUN_TERMS = "your own"
+FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
+NOT_TRANSLATING = ("stylegan2", "stylegan2-disc", "patchgan")
+
+
+# What is raised over a run that is being deleted, or whose header is not one of ours.
+NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
+class ModelError(Refusal):
+    """A model that cannot be used; `status` is 404 (unknown), 409 (not on this machine yet) or 422."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model, or a restorer, that can be chosen.
+
+    source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
+    `pad_models.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. here: whether
+    its file is on this machine. path: of a run's file; it is never shown. changed_ns: when that file was written, so
+    that a run that was trained further is another choice.
+    """
+
+    id: str
+    title: str
+    source: str
+    kind: str = "model"
+    direction: str = ""
+    size_px: int = 256
+    detail: bool = False
+    answers: int = 1
+    layout: str = "aligned"
+    here: bool = True
+    size_mb: float = 0.0
+    terms: str = OWN_TERMS
+    path: Path | None = field(default=None, repr=False)
+    changed_ns: int = 0
+
+    @property
+    def reads(self) -> str:
+        """ "sketch", "photo" or "map"; restorers read photos."""
+        return SPEAKS.get(self.direction, "photo")
+
+
+@dataclass(frozen=True)
+class Want:
+    """What is asked of a model beside the picture: seed, detail from 0 (faithful) to 1 (realistic), whether colours are
+    drawn at random; of a restorer its strength, from 0 to 1.
+    """
+
+    seed: int = 0
+    detail: float = candidates.DETAIL_OF_DRAWINGS
+    colours: bool = False
+    strength: float = 1.0
+
+
+class Loaded(ABC):
+    """A model in memory."""
+
+    def __init__(self, choice: Choice, net: Any) -> None:
+        self.choice = choice
+        tensors = [*net.parameters(), *net.buffers()]
+        self.num_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def batch_key(self, picture: np.ndarray, want: Want) -> Any:
+        """Requests with equal keys may be answered together; None: alone."""
+        return None
+
+    @abstractmethod
+    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
+        """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), of equal keys, to as many answers, uint8 (H, W, 3)."""
+
+    def pad_model(self) -> pad_models.PadModel:
+        """The same network as the sketch pad asks it. Raises ModelError for models that read photos."""
+        raise ModelError(422, f"{self.choice.id} reads photos: choose a model for drawings or label maps")
+
+
+class _Restorer(Loaded):
+    def __init__(self, choice: Choice, restorer: restorers.Restorer) -> None:
+        super().__init__(choice, restorer.net)
+        self.restorer = restorer
+
+    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
+        return [self._restored(picture, want) for picture, want in zip(pictures, wants, strict=True)]
+
+    def _restored(self, picture: np.ndarray, want: Want) -> np.ndarray:
+        square = picture.shape[0] == picture.shape[1]
+        try:
+            return enhance.enhance(picture, self.restorer, strength=want.strength, aligned=square, seed=want.seed).image
+        except faces.FaceError:
+            raise ModelError(422, "no face was found to enhance: leave enhance out") from None
+        except weights.WeightsError:
+            raise ModelError(
+                422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
+            ) from None
+        except restorers.RestoreError as error:
+            raise ModelError(422, str(error)) from None
+
+
+class _Pair(Loaded):
+    def __init__(self, choice: Choice, pair: candidates.Pair) -> None:
+        super().__init__(choice, pair.translator.net)
+        self.pair, self._pad = pair, pad_models.load(pair)
+
+    def batch_key(self, picture: np.ndarray, want: Want) -> Any:
+        return None if want.colours else want.seed
+
+    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
+        squares = [_square(picture, self.pair.size_px) for picture in pictures]
+        if wants[0].colours:
+            known = self.pair.knows_colours
+            return [self.pair.translate(squares[0], wants[0].detail, wants[0].seed, colours=known)]
+        return list(self.pair.translate_batch(np.stack(squares), [want.detail for want in wants], wants[0].seed))
+
+    def pad_model(self) -> pad_models.PadModel:
+        return self._pad
+
+
+class _Translator(Loaded):
+    def __init__(self, choice: Choice, translator: inference.Translator) -> None:
+        super().__init__(choice, translator.net)
+        self.translator = translator
+        self._pad = pad_models.load(translator) if choice.reads != "photo" else None
+
+    def batch_key(self, picture: np.ndarray, want: Want) -> Any:
+        size = self.translator.size_px
+        return "square" if picture.shape == (size, size, 3) and not self.translator.reads_map else None
+
+    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
+        if self.batch_key(pictures[0], wants[0]):
+            return list(self.translator.translate_batch(np.stack(pictures)))
+        return [self.translator.translate(picture) for picture in pictures]
+
+    def pad_model(self) -> pad_models.PadModel:
+        return self._pad or super().pad_model()
+
+
+class _Styles(Loaded):
+    def __init__(self, choice: Choice, model: styles.Faces) -> None:
+        super().__init__(choice, model.net)
+        self._pad = pad_models.load(model)
+        self._pad.layout = "drawn" if model.reads == "map" else choice.layout or "aligned"
+
+    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
+        self._pad.chosen = None
+        return [
+            self._pad.answer(*one) for one in zip(pictures, [0.0] * len(wants), [w.seed for w in wants], strict=True)
+        ]
+
+    def pad_model(self) -> pad_models.PadModel:
+        return self._pad
+
+
+def _square(picture: np.ndarray, size_px: int) -> np.ndarray:
+    from s2f_utils.pictures import images
+
+    return picture if picture.shape[:2] == (size_px, size_px) else images.resize(picture, size_px, "stretch")
+
+
+def load(choice: Choice, device: str = "auto") -> Loaded:
+    """The model in memory. Raises ModelError with what is wrong with its file, without its path."""
+    try:
+        if choice.id == pad_models.DEFAULT:
+            # A processor that multiplies bfloat16 answers in two thirds of the time, 4 of 255 grey levels off at most.
+            precision = "auto" if runtime.pick_device(device).type == "cpu" else "float32"
+            return _Pair(choice, candidates.new_shipped_pair(device, precision))
+        source = choice.path or choice.id
+        if choice.kind == "restorer":
+            return _Restorer(choice, restorers.load(source, device))
+        if choice.answers > 1 and not choice.detail:
+            return _Styles(choice, styles.load(source, device))
+        translator = inference.load(source, device, direction=choice.direction)
+    except (ValueError, OSError, RecursionError) as error:
+        text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
+        raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
+    if isinstance(translator.net, TwoStage):
+        return _Pair(choice, candidates.Pair(translator))
+    return _Translator(choice, translator)
+
+
+class Catalogue:
+    """The list of models: shipped ones, those of a runs folder, and official ones, which are downloaded only when a
+    person agrees.
+
+    runs: a folder of run folders, or None. official: whether published models are listed.
+    """
+
+    def __init__(self, runs: str | Path | None = "runs", *, official: bool = True) -> None:
+        self.runs, self.official = Path(runs) if runs else None, official
+        self._lock, self._listed, self._at = threading.Lock(), {}, 0.0
+        self._headers: dict[tuple, dict[str, Any]] = {}
+        self._fetching: dict[str, str] = {}  # {id: "downloading", or why it failed}
+
+    def list(self) -> dict[str, Choice]:
+        """{id: Choice}, as things are now, give or take five seconds."""
+        with self._lock:
+            if not self._listed or time.monotonic() - self._at > RESCAN_S:
+                found = [*_shipped(), *self._runs(), *(_official() if self.official else ())]
+                self._listed, self._at = {choice.id: choice for choice in found}, time.monotonic()
+            return self._listed
+
+    def choose(self, model: str = "", direction: str = "") -> Choice:
+        """The model that a request means; without one, the shipped one for the direction.
+
+        Raises ModelError for an unknown one, for a direction that is not its own, and where its file is not here.
+        """
+        if direction and direction not in WAYS:
+            raise ModelError(422, f"direction must be one of {', '.join(WAYS)}")
+        choice = self.list().get(model or DEFAULT[direction or WAYS[0]])
+        if choice is None or choice.kind != "model":
+            raise ModelError(404, "there is no such model: GET /api/models lists them")
+        if direction and choice.direction != direction:
+            raise ModelError(422, f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out")
+        return self._checked(choice)
+
+    def restorer(self, name: str = "") -> Choice:
+        """The restorer that a request means; ours where it names none. Errors as of `choose`."""
+        choice = self.list().get(name or weights.RESTORER)
+        if choice is None or choice.kind != "restorer":
+            raise ModelError(404, "there is no such restorer: GET /api/models lists them")
+        return self._checked(choice)
+
+    def _checked(self, choice: Choice) -> Choice:
+        if not choice.here:
+            raise ModelError(
+                409,
+                f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched when"
+                " somebody agrees to that, on the page, or with POST /api/models/download",
+            )
+        return choice
+
+    def state(self, choice: Choice) -> str:
+        """ "ready", "not here", "downloading", or "failed: why"."""
+        return "ready" if choice.here else self._fetching.get(choice.id, "not here")
+
+    def fetch(self, name: str) -> str:
+        """Begin to download an official model or restorer, in a thread of its own; its state. Raises ModelError."""
+        choice = self.list().get(name)
+        if choice is None or choice.source != "official":
+            raise ModelError(404, "there is no such model to download: GET /api/models lists them")
+        with self._lock:
+            if choice.here or self._fetching.get(name) == "downloading":
+                return self.state(choice)
+            self._fetching[name] = "downloading"
+        threading.Thread(target=self._fetch, args=(name,), daemon=True, name=f"fetch {name}").start()
+        return "downloading"
+
+    def _fetch(self, name: str) -> None:
+        try:
+            weights.get(name, offline=False)
+            state = ""
+        except Exception as error:  # whatever it is, the page says it
+            state = f"failed: {str(error).replace(str(weights.cache_folder()), 'the cache')}"
+        with self._lock:
+            self._fetching.pop(name)
+            if state:
+                self._fetching[name] = state
+            self._listed = {}
+
+    def _runs(self) -> list[Choice]:
+        if self.runs is None or not self.runs.is_dir():
+            return []
+        found, headers = [], {}
+        for file in sorted(self.runs.glob("*/generator*.safetensors"))[-200:]:
+            try:
+                facts = file.stat()
+                key = (str(file), facts.st_mtime_ns, facts.st_size)
+                headers[key] = self._headers.get(key) or checkpoints.header_of(file)
+                choice = _of_run(file, headers[key])
+            except NO_RUN:
+                continue
+            found += [replace(choice, size_mb=facts.st_size / 1e6, changed_ns=facts.st_mtime_ns)] if choice else []
+        self._headers = headers
+        return found
+
+
+def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
+    """A run's generator, None where it translates nothing."""
+    network, direction = header.get("network"), header.get("direction", DIRECTIONS[0])
+    name = re.sub(r"[^\w.-]", "-", file.parent.name)
+    usual = file.name == inference.generator_file()
+    which = f"run:{name}" if usual else f"run:{name}:{direction}"
+    title = f"{file.parent.name} ({header.get('method', network)})".encode("utf-8", "replace").decode()
+    size = int(header.get("size_px", 256))
+    common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": size}
+    if network == "gfpgan":
+        return Choice(which, title, kind="restorer", **common)
+    args = header.get("args") or {}
+    adds_detail = network == "resunet" and args.get("in_channels", 3) > 3
+    if not network or network in NOT_TRANSLATING or direction not in WAYS or adds_detail:
+        return None
+    two, many = network == "twostage", network == "psp"
+    layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
+    answers = 8 if two or many else 1
+    return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
+
+
+def _shipped() -> list[Choice]:
+    mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS)}
+    pair = mb[weights.FAITHFUL] + mb[weights.DETAIL]
+    titles = pad_models.SHIPPED
+    return [
+        Choice(pad_models.DEFAULT, titles[pad_models.DEFAULT], "shipped", direction="sketch-to-photo", detail=True,
+               answers=8, size_mb=pair),
+        Choice("photo-to-sketch", "photo → sketch, 256 px", "shipped", direction="photo-to-sketch",
+               size_mb=mb["photo-to-sketch"]),
+        Choice(pad_models.MANY, titles[pad_models.MANY], "shipped", direction="sketch-to-photo", size_px=64,
+               answers=8, layout="drawn", size_mb=mb[pad_models.MANY]),
+        Choice(pad_models.MAPS, titles[pad_models.MAPS], "shipped", direction="map-to-photo", size_px=64, answers=8,
+               layout="", size_mb=mb[pad_models.MAPS]),
+        Choice(weights.RESTORER, "our own restorer, small", "shipped", kind="restorer", size_mb=mb[weights.RESTORER]),
+    ]  # fmt: skip
+
+
+def _official() -> list[Choice]:
+    found = []
+    ways = {"psp-sketch": "sketch-to-photo", "psp-map": "map-to-photo"}
+    for name, entry in weights.WEIGHTS.items():
+        common = {"source": "official", "here": _is_here(entry), "size_mb": entry.size / 1e6, "terms": entry.licence}
+        if name in ways:
+            layout = "" if name == "psp-map" else "aligned"
+            found.append(
+                Choice(name, entry.what, direction=ways[name], size_px=1024, answers=8, layout=layout, **common)
+            )
+        elif entry.use == "restorer":
+            found.append(Choice(name, entry.what, kind="restorer", size_px=512, **common))
+    return found
+
+
+def _is_here(entry: weights.WeightsFile) -> bool:
+    """Whether a file of this name lies in one of the folders; its digest is checked when it is loaded."""
+    return any((place / entry.file_name).is_file() for place in weights.places())

@@ -1,0 +1,318 @@
+"""What the web app does with an upload: read, clean, align, translate, enhance, encode; for many visitors at once.
+
+Shapes: S pixels of a model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import runtime
+from s2f_utils.app import uploads
+from s2f_utils.app.catalogue import Catalogue, Choice, Loaded, Want, load
+from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
+from s2f_utils.inference import candidates, pad_models
+from s2f_utils.pictures import domain, drawings, faces, images
+
+ALIGN = ("auto", "always", "never")
+PAD_PX = 512
+LEAST_SKIN = 0.01  # of a label map
+HERE = {  # what is said otherwise on the command line
+    domain.ADVICE["photo"]: "this looks like a photo, not like a drawing: choose the direction photo → sketch",
+    domain.ADVICE["not a photo"]: "this looks like a drawing, not like a photo: choose the direction sketch → photo",
+}
+CHECK = "check where the eyes and the mouth are: "
+UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
+
+
+class AskError(uploads.Refusal):
+    """A request that cannot be answered."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much the app does at once.
+
+    most_waiting: requests that are worked on or wait. timeout_s: of one. workers: threads that read, align and encode;
+    0: one more than there are cores. most_models, most_bytes: in memory. most_batch: requests that one pass of a
+    network answers; 0: 8 on a GPU, 2 on a CPU, where more of them gain nothing. per_minute, burst: requests of one
+    address; 0: as many as it likes. most_visits, visit_s: sketch pads that are kept, and for how long without a word
+    from their page.
+    """
+
+    most_waiting: int = 64
+    timeout_s: float = 60.0
+    workers: int = 0
+    most_models: int = 4
+    most_bytes: int = 3_000_000_000
+    most_batch: int = 0
+    per_minute: int = 300
+    burst: int = 60
+    most_visits: int = 64
+    visit_s: float = 1800.0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a request asks for. points: eyes and mouth as shares of the picture's width and height, three (x, y)."""
+
+    direction: str = ""
+    model: str = ""
+    enhance: bool = False
+    strength: float = 0.5
+    restorer: str = ""
+    seed: int = 0
+    detail: float = candidates.DETAIL_OF_DRAWINGS
+    candidates: int = 1
+    clean: str = "auto"
+    align: str = "auto"
+    points: tuple[tuple[float, float], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """One answer: its name, the picture, uint8 (H, W, 3), the PNG with its notes, and how it came about."""
+
+    name: str
+    picture: np.ndarray
+    png: bytes
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All answers to a request. given: what the model saw, as a picture. points: where eyes and mouth were found on the
+    upload, shares as in `Ask`, None where that is not known; found: whether a face was.
+    """
+
+    choice: Choice
+    made: list[Made]
+    given: np.ndarray
+    warnings: tuple[str, ...]
+    points: tuple[tuple[float, float], ...] | None
+    found: bool
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    given: np.ndarray
+    shown: np.ndarray
+    warnings: tuple[str, ...] = ()
+    points: tuple[tuple[float, float], ...] | None = None
+    found: bool = False
+
+
+class Engine:
+    """The models and the threads behind the web app; `close` ends them."""
+
+    def __init__(self, catalogue: Catalogue | None = None, limits: Limits | None = None, device: str = "auto") -> None:
+        self.catalogue, self.limits, self.device = catalogue or Catalogue(), limits or Limits(), device
+        most_batch = MOST_BATCH_CPU if runtime.pick_device(device).type == "cpu" else MOST_BATCH
+        self.lanes = Lanes(
+            lambda choice: load(choice, device), most_models=self.limits.most_models,
+            most_bytes=self.limits.most_bytes, most_batch=self.limits.most_batch or most_batch,
+        )  # fmt: skip
+        workers = self.limits.workers or runtime.num_cores() + 1
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
+        self.waiting, self.answered, self.begun = 0, 0, time.monotonic()
+
+    def close(self) -> None:
+        """Finish what is being done and end all threads."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.lanes.close()
+
+    @asynccontextmanager
+    async def admitted(self) -> AsyncIterator[None]:
+        """Room for one request, for as long as `limits.timeout_s`. Raises Busy, or AskError (503) after that time."""
+        if self.waiting >= self.limits.most_waiting:
+            raise Busy(f"{self.waiting} requests are waiting already: try again in a moment")
+        self.waiting += 1
+        try:
+            async with asyncio.timeout(self.limits.timeout_s):
+                yield
+        except TimeoutError:
+            raise AskError(503, f"this took longer than {self.limits.timeout_s:g} seconds: try again later") from None
+        finally:
+            self.waiting -= 1
+
+    async def in_pool(self, work: Callable, *given: Any) -> Any:
+        """What a function returns that is run in one of the threads for pictures."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
+
+    async def call(self, choice: Choice, work: Callable[[Loaded], Any]) -> Any:
+        """What a function returns that is run in the thread of a model, with it."""
+        return await asyncio.wrap_future(self.lanes.lane(choice).call(work))
+
+    async def translate(self, content: bytes, ask: Ask) -> Answer:
+        """Answer an upload. Raises UploadError, ModelError, AskError or Busy, each with a sentence for the visitor."""
+        choice, restorer = await asyncio.to_thread(self._chosen, ask)
+        clock = {"begun": time.perf_counter()}
+        async with self.admitted():
+            ready = await self.in_pool(self._prepare, content, choice, ask)
+            clock["prepared"] = time.perf_counter()
+            wants, warnings = _wants(ask, choice)
+            lane = self.lanes.lane(choice)
+            waiting = [asyncio.wrap_future(lane.answer(ready.given, want)) for _, want in wants]
+            pictures = await _all(waiting)
+            clock["translated"] = time.perf_counter()
+            if restorer is not None:
+                waiting = [self.restored(picture, restorer, ask.strength, ask.seed) for picture in pictures]
+                pictures = await _all([asyncio.ensure_future(one) for one in waiting])
+                clock["enhanced"] = time.perf_counter()
+            made = await self.in_pool(_finish, pictures, wants, choice, ask, restorer)
+            clock["finished"] = time.perf_counter()
+        self.answered += 1
+        at = list(clock.values())
+        seconds = {name: round(b - a, 4) for name, a, b in zip(list(clock)[1:], at, at[1:], strict=False)}
+        return Answer(
+            choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds
+        )  # fmt: skip
+
+    def _chosen(self, ask: Ask) -> tuple[Choice, Choice | None]:
+        """The model, and the restorer where one is asked for. Raises AskError for values out of range, ModelError."""
+        choice = self.catalogue.choose(ask.model, ask.direction)
+        for name in ("strength", "detail"):
+            if not 0 <= getattr(ask, name) <= 1:
+                raise AskError(422, f"{name} must be from 0 to 1")
+        if not 0 <= ask.seed < 2**31:
+            raise AskError(422, f"seed must be from 0 to {2**31 - 1}")
+        if not 1 <= ask.candidates <= 8:
+            raise AskError(422, "candidates must be from 1 to 8")
+        for name, values in (("clean", drawings.CLEAN), ("align", ALIGN)):
+            if getattr(ask, name) not in values:
+                raise AskError(422, f"{name} must be one of {', '.join(values)}")
+        if ask.enhance and choice.direction == "photo-to-sketch":
+            raise AskError(422, "enhance restores photos: leave it out where a sketch is made")
+        return choice, self.catalogue.restorer(ask.restorer) if ask.enhance else None
+
+    async def restored(self, picture: np.ndarray, using: Choice, strength: float, seed: int = 0) -> np.ndarray:
+        """A translated face with added detail, uint8 (H, W, 3), from a restorer's thread; errors as of `translate`."""
+        if strength == 0:
+            return picture
+        want = Want(seed, strength=strength)
+        return await asyncio.wrap_future(self.lanes.lane(using).answer(picture, want))
+
+    # In the threads for pictures
+
+    def _prepare(self, content: bytes, choice: Choice, ask: Ask) -> _Ready:
+        if choice.reads == "map":
+            labels = uploads.read_map(content)
+            if np.mean(labels == pad_models.masks.CLASSES.index("skin")) < LEAST_SKIN:
+                raise AskError(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
+            return _Ready(labels, pad_models.masks.colour(labels), found=True)
+        picture = uploads.read_picture(content)
+        points = None
+        if ask.points is not None:
+            points = np.asarray(ask.points, dtype=np.float64) * picture.shape[1::-1] - 0.5
+        try:
+            if ask.align == "never" or (ask.align == "auto" and not choice.layout and points is None):
+                return self._as_it_is(picture, choice)
+            return self._aligned(picture, choice, ask, points)
+        except (faces.FaceError, ValueError) as error:
+            if isinstance(error, uploads.UploadError):
+                raise
+            raise AskError(422, in_page(str(error))) from None
+
+    def _as_it_is(self, picture: np.ndarray, choice: Choice) -> _Ready:
+        advice = domain.advice(picture, choice.direction) if choice.source == "shipped" else ""
+        return _Ready(picture, picture, (in_page(advice),) if advice else (), found=True)
+
+    def _aligned(self, picture: np.ndarray, choice: Choice, ask: Ask, points: np.ndarray | None) -> _Ready:
+        shape = picture.shape
+        if choice.reads == "photo":
+            face, notes = drawings.find_any(picture, drawing=False, points=points)
+            advice = domain.advice(picture, choice.direction)
+            given = faces.align(picture, face, choice.size_px)
+            warnings = [*([advice] if advice else []), *notes]
+        else:
+            prepared = drawings.prepare(picture, size_px=choice.size_px, points=points, clean=ask.clean)
+            if domain.ADVICE["no lines"] in prepared.warnings:
+                raise AskError(422, f"{domain.ADVICE['no lines']}: draw a face first")
+            face, warnings, given, shape = prepared.face, prepared.warnings, prepared.image, prepared.paper.shape
+            if choice.layout == "drawn":
+                given = pad_models.laid(prepared.paper, face.landmarks, "drawn", PAD_PX)
+            turned = domain.ADVICE["turned"] in warnings
+            shape = shape if shape == picture.shape and not turned else None
+        found = face.method not in ("centre", "cascade")
+        where = _shares(face.landmarks, shape) if shape is not None else None
+        return _Ready(given, given, _told(warnings, found), where, found)
+
+
+async def _all(waiting: list[asyncio.Future]) -> list[Any]:
+    """What all of them give; where one fails, the others are not waited for."""
+    try:
+        return await asyncio.gather(*waiting)
+    except BaseException:
+        for one in waiting:
+            one.cancel()
+        raise
+
+
+def _finish(
+    pictures: list[np.ndarray], wants: list[tuple[str, Want]], choice: Choice, ask: Ask, using: Choice | None
+) -> list[Made]:
+    made = []
+    for picture, (name, want) in zip(pictures, wants, strict=True):
+        notes = {"model": choice.id, "seed": str(want.seed)}
+        if choice.detail:
+            notes["detail"] = f"{want.detail:g}"
+        if using is not None:
+            notes["restorer"] = f"{using.id}, strength {ask.strength:g}"
+        made.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
+    return made
+
+
+def _told(warnings: list[str] | tuple[str, ...], found: bool) -> tuple[str, ...]:
+    """What the library had to say, in the page's words; in one sentence where no face was found for sure."""
+    about_face = (domain.ADVICE["rough face"], domain.ADVICE["no face"], drawings.NO_DETECTOR)
+    told = [in_page(text) for text in warnings if found or not text.startswith(about_face)]
+    if not found:
+        is_missing = any(text.startswith(drawings.NO_DETECTOR) for text in warnings)
+        told.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))
+    return tuple(dict.fromkeys(told))
+
+
+def in_page(text: str) -> str:
+    """What the library says, without words about the command line."""
+    return re.sub(r"\s*\(--[^)]*\)", "", HERE.get(text, text))
+
+
+def data_uri(png: bytes) -> str:
+    """A PNG as an address that a page shows."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+    """Both eyes and the middle of the mouth as shares of the picture's width and height."""
+    points = np.stack([landmarks[0], landmarks[1], landmarks[3:5].mean(axis=0)])
+    shares = np.clip((points + 0.5) / shape[1::-1], 0, 1)
+    return tuple((round(float(x), 4), round(float(y), 4)) for x, y in shares)
+
+
+def _wants(ask: Ask, choice: Choice) -> tuple[list[tuple[str, Want]], tuple[str, ...]]:
+    """What is asked of the model, by name, and what to tell the visitor about it."""
+    detail = ask.detail if choice.detail else 0.0
+    found = [("answer", Want(ask.seed, detail))]
+    if ask.candidates == 1:
+        return found, ()
+    if choice.answers == 1:
+        return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
+    if choice.detail:
+        found = [("realistic", Want(ask.seed, detail))] if detail > 0 else []
+        found.append(("faithful", Want(ask.seed, 0.0)))
+    first = len(found)
+    for n in range(first, ask.candidates):
+        seed = (ask.seed + 1 + n - first) % 2**31
+        found.append((f"variation {n - first + 1}", Want(seed, detail, colours=choice.detail)))
+    return found[: ask.candidates], ()

@@ -1,0 +1,241 @@
+"""What a visitor uploads, checked before it is decoded: bytes → a picture, or a sentence and an HTTP status.
+
+A format is recognised by the content; names and declared types say nothing. Only pixels leave this module: EXIF is
+obeyed and then gone, with every other word that the file carried.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from s2f_utils.pictures import images, masks
+
+MOST_BYTES = 20_000_000
+MOST_PIXELS = 32_000_000
+MOST_SIDE_PX, LEAST_SIDE_PX = 16_000, 16
+KEPT_PX = 1600  # larger pictures are made smaller: a face of 256 px needs no more
+MOST_SCANS = 100  # of a progressive JPEG: each is a pass over all pixels
+TAIL = 65_557  # where the end of a zip archive is looked for
+TAKEN = "PNG, JPEG, WebP, BMP and TIFF"
+STARTS = {
+    b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF",
+}  # fmt: skip
+NOT_TAKEN = (
+    (b"GIF8", "a GIF"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a zip archive or a document"),
+    (b"8BPS", "a Photoshop file"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"II+\x00", "a BigTIFF"),
+    (b"MM\x00+", "a BigTIFF"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"\xff\x0a", "a JPEG XL"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000"),
+)
+HEIF_BRANDS = (b"heic", b"heix", b"heif", b"hevc", b"mif1", b"msf1")
+
+
+class Refusal(ValueError):
+    """What a visitor asks for and does not get: `status` is the HTTP status, the message says what to do."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UploadError(Refusal):
+    """An upload that cannot be used; `status` is 413 (too large), 415 (no format that is taken) or 422 (damaged, or no
+    picture of a face).
+    """
+
+
+def format_of(content: bytes) -> str:
+    """ "PNG", "JPEG", "WEBP", "BMP" or "TIFF", by the first bytes. Raises UploadError (415; 422 for no bytes)."""
+    if not content:
+        raise UploadError(422, "the file is empty: choose a picture")
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "WEBP"
+    for start, name in STARTS.items():
+        if content.startswith(start):
+            return name
+    if content[4:8] == b"ftyp":
+        brand = content[8:12]
+        what = "an AVIF" if brand in (b"avif", b"avis") else "a HEIC" if brand in HEIF_BRANDS else "a video"
+        raise UploadError(415, f"this is {what}, which is not taken: save it as JPEG or PNG")
+    for start, what in NOT_TAKEN:
+        if content.startswith(start):
+            raise UploadError(415, f"this is {what}, which is not taken: save the picture as PNG or JPEG")
+    head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(b"<") and b"<svg" in content[:4096].lower():
+        raise UploadError(415, "this is an SVG, which is not taken: export it as PNG")
+    what = "text" if head and all(byte >= 9 for byte in head) else "no picture"
+    raise UploadError(415, f"this is {what}, whatever its name says: {TAKEN} are taken")
+
+
+def read_picture(content: bytes) -> np.ndarray:
+    """An uploaded drawing or photo, upright, on white paper where it was transparent: uint8 (H, W, 3), its longer side
+    at most `KEPT_PX`.
+
+    Raises UploadError for everything that is no such picture; nothing is decoded before its size is known.
+    """
+    with _opened(content) as (picture, name):
+        if name == "JPEG":
+            picture.draft(None, (KEPT_PX, KEPT_PX))  # large ones are decoded at a half, a quarter or an eighth
+        return images.rgb_of(_smaller(picture))
+
+
+def read_map(content: bytes) -> np.ndarray:
+    """An uploaded label map, of class numbers or in CelebAMask-HQ's colours: uint8 (H, W).
+
+    Raises UploadError as `read_picture` does, and for pictures that are no map.
+    """
+    with _opened(content) as (picture, name):
+        if name == "JPEG":
+            raise UploadError(422, "a label map must be saved without losses: JPEG mixes its classes; use PNG")
+        if picture.width * picture.height > KEPT_PX**2:
+            raise UploadError(413, f"a label map may have {KEPT_PX} x {KEPT_PX} pixels at most: the model reads 256")
+    try:
+        labels, _ = masks.read(io.BytesIO(content), name="the map")
+        masks.resize(labels, LEAST_SIDE_PX)
+    except (images.ImageError, masks.MaskError) as error:
+        raise UploadError(422, f"no label map: {str(error).removeprefix('the map: ')}") from None
+    return labels
+
+
+class _opened:
+    """A context in which an upload's header is read and found harmless: (picture, format); errors while it is decoded
+    become UploadErrors.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def __enter__(self) -> tuple[Image.Image, str]:
+        if len(self.content) > MOST_BYTES:
+            raise too_large(len(self.content))
+        name = format_of(self.content)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                self.picture = Image.open(io.BytesIO(self.content), formats=[name])
+        except (*BROKEN, Image.DecompressionBombError) as error:
+            raise _damaged(name, error) from None
+        _check_size(*self.picture.size)
+        _check_ends(self.content, name)
+        if name != "JPEG" and self._frames(name) > 1:  # phones' JPEGs hold a preview as well
+            raise UploadError(422, f"this {name} holds several pictures: save the one that is meant by itself")
+        if name == "JPEG" and self.content.count(b"\xff\xda") > MOST_SCANS:
+            raise UploadError(422, f"this JPEG is made of more than {MOST_SCANS} scans: save it again")
+        self.name = name
+        return self.picture, name
+
+    def _frames(self, name: str) -> int:
+        try:
+            return getattr(self.picture, "n_frames", 1)
+        except BROKEN as error:
+            raise _damaged(name, error) from None
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        self.picture.close()
+        if isinstance(error, UploadError) or not isinstance(error, (*BROKEN, Image.DecompressionBombError)):
+            return
+        raise _damaged(self.name, error) from None
+
+
+# What Pillow's decoders raise over damaged files.
+BROKEN = (
+    UnidentifiedImageError, OSError, SyntaxError, EOFError, ValueError, TypeError, KeyError, IndexError, struct.error,
+    zlib.error, OverflowError, MemoryError, AttributeError, ZeroDivisionError,
+)  # fmt: skip
+
+
+def too_large(size: int) -> UploadError:
+    """What is said about so many bytes."""
+    return UploadError(
+        413,
+        f"the file has {size / 1e6:,.1f} MB: {MOST_BYTES // 10**6} MB are the most that is taken; save a smaller copy",
+    )
+
+
+def _damaged(name: str, error: BaseException) -> UploadError:
+    if isinstance(error, Image.DecompressionBombError):
+        return UploadError(413, f"this {name} has too many pixels: {MOST_PIXELS // 10**6} million are the most")
+    reason = str(error).splitlines()[0][:100] if str(error) and "BytesIO" not in str(error) else "it cannot be read"
+    return UploadError(422, f"this {name} is damaged or cut off ({reason}): copy or save it again")
+
+
+def _check_size(width: int, height: int) -> None:
+    if max(width, height) > MOST_SIDE_PX or width * height > MOST_PIXELS:
+        raise UploadError(
+            413,
+            f"the picture has {width} x {height} pixels: {MOST_PIXELS // 10**6} million, and {MOST_SIDE_PX:,} on a"
+            " side, are the most; save a smaller copy",
+        )
+    if min(width, height) < LEAST_SIDE_PX:
+        raise UploadError(
+            422, f"the picture has {width} x {height} pixels: {LEAST_SIDE_PX} are needed each way, 256 are better"
+        )
+
+
+def _check_ends(content: bytes, name: str) -> None:
+    """Refuse files that are two things at once: a picture with an archive, a document or a script behind or in it."""
+    rest = b""
+    if name == "PNG":
+        rest = content[_end_of_png(content) :]
+    elif name == "WEBP":
+        rest = content[8 + struct.unpack("<I", content[4:8])[0] :]
+    elif name == "JPEG":
+        end = content.rfind(b"\xff\xd9")
+        rest = content[end + 2 :] if end > 0 else b""
+        rest = rest if any(mark in rest[:4096].lower() for mark in (b"<html", b"<script", b"<?php", b"%pdf-")) else b""
+    if rest.strip(b"\x00\r\n"):
+        raise UploadError(
+            422, f"{len(rest):,} bytes follow the end of this {name} that belong to no picture: save it again"
+        )
+    at = content.rfind(b"PK\x05\x06", max(0, len(content) - TAIL))
+    if (
+        at >= 0
+        and len(content) >= at + 22
+        and at + 22 + struct.unpack("<H", content[at + 20 : at + 22])[0] == len(content)
+    ):
+        raise UploadError(422, f"this {name} is a zip archive as well: save the picture by itself")
+    if b"%PDF-" in content[:1024]:
+        raise UploadError(422, f"this {name} is a PDF as well: save the picture by itself")
+
+
+def _end_of_png(content: bytes) -> int:
+    """Where the last chunk of a PNG ends; the file's own end where the chunks end before it."""
+    at = 8
+    while at + 12 <= len(content):
+        length, kind = struct.unpack(">I4s", content[at : at + 8])
+        at += 12 + length
+        if kind == b"IEND":
+            return at
+    return len(content)
+
+
+def _smaller(picture: Image.Image) -> Image.Image:
+    """The picture with a longer side of `KEPT_PX` at most, its orientation still to be obeyed."""
+    scale = KEPT_PX / max(picture.size)
+    if scale >= 1:
+        return picture
+    size = tuple(max(LEAST_SIDE_PX, round(side * scale)) for side in picture.size)
+    orientation = picture.getexif()
+    if picture.mode in ("P", "PA", "1", "LA", "CMYK", "YCbCr", "LAB", "HSV") or "transparency" in picture.info:
+        clear = picture.mode in ("PA", "LA") or "transparency" in picture.info
+        small = picture.convert("RGBA" if clear else "RGB").resize(size, Image.Resampling.BOX)
+    else:
+        small = picture.resize(size, Image.Resampling.BOX)
+    small.info.pop("transparency", None)
+    small.getexif().update(orientation)
+    return small

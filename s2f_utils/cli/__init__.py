@@ -1,0 +1,5 @@
+"""The command line: one file a command."""
+
+from s2f_utils.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,1 @@
+"""Data sets as training reads them: the manifest, and stores of pictures."""

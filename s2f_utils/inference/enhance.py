@@ -1,0 +1,311 @@
+"""Faces in photos restored: found, turned upright, restored by a network, and pasted back where they were.
+
+What comes out is a guess at what the face looked like: the further from the photo, the more of it is invented.
+Shapes: H, W pixels of the photo, S of the restorer's square crop, U the upscaling.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from s2f_utils.inference import restorers
+from s2f_utils.inference.restorers import Restorer
+from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.faces import Face, FaceError
+
+FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
+LOOK_PX = 1280  # photos are looked at for faces up to this size
+BAND_ROWS = 512  # of a photo are pasted at once: large faces would take gigabytes
+TONE = 3.0  # grey levels by which the colours of a photo of one tone may differ from what its greys say
+LEAST_EYES_PX = 6.0  # between the eyes; there is nothing to restore in smaller faces
+UPSCALES = (1, 2, 3, 4)
+BACKGROUNDS = ("lanczos", "realesrgan")
+
+
+@dataclass(frozen=True)
+class EnhancedFace:
+    """A face of a photo: where it is, its upright crop, and that crop restored, uint8 (S, S, 3) each."""
+
+    face: Face
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """The photo with its faces restored; the faces, the largest first; seconds by step ("detect", "restore",
+    "background", "paste").
+    """
+
+    image: np.ndarray
+    faces: tuple[EnhancedFace, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def enhance(
+    image: np.ndarray,
+    restorer: Restorer | str | Path = restorers.AUTO,
+    *,
+    strength: float = 1.0,
+    upscale: int = 1,
+    aligned: bool = False,
+    largest_only: bool = False,
+    background: str = "lanczos",
+    seed: int = 0,
+    found: list[Face] | None = None,
+) -> Enhanced:
+    """A photo with its faces restored, of the same type and channels, U times as large.
+
+    image: uint8 or uint16, (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) with transparency, which is kept; a
+    photo without colour stays without. restorer: or its name (`restorers.load`). strength: 1 adds all that the restorer
+    changed, 0 leaves the photo. upscale: 1, 2, 3 or 4; at 1 every pixel without a face is as it was. A face with more
+    pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one upright face that fills it
+    as in FFHQ, and is restored whole. largest_only: no other face is touched. background: what enlarges the rest,
+    "lanczos" or "realesrgan". seed: of the noise that restorers of GFPGAN's kind paint detail with; the same seed gives
+    the same picture. found: the faces, where they are known.
+
+    Raises FaceError where no face is found, RestoreError where the restorer fails, ValueError for anything that is no
+    such picture or setting, WeightsError where weights are needed that are not to be had.
+    """
+    _check(image, strength, upscale, background, aligned)
+    restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
+    enlarger = restorers.load_background(str(restorer.precision.device)) if background == "realesrgan" else None
+    clock: dict[str, float] = dict.fromkeys(("detect", "restore", "background", "paste"), 0.0)
+    top = _top(image)
+    rgb = _as_rgb(image, top)
+
+    with _timed(clock, "detect"):
+        if aligned:
+            matrices, where = [], [faces.centre_face(rgb.shape[:2])]
+        else:
+            where = faces.detect_all(rgb, max_side_px=LOOK_PX) if found is None else found
+            where = sorted(where, key=lambda face: -face.eye_distance)
+            where = [face for face in where if face.eye_distance >= LEAST_EYES_PX][: 1 if largest_only else None]
+            if not where:
+                raise FaceError(
+                    "no face was found to restore: faces whose eyes are less than"
+                    f" {LEAST_EYES_PX:.0f} pixels apart, drawings and profiles are not; a square picture that one face"
+                    " fills can be restored whole with aligned (--aligned)"
+                )
+            matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
+        crops = [faces.warp(rgb, matrix, restorer.size_px) for matrix in matrices]
+        crops = crops or [images.resize(rgb, restorer.size_px, "stretch")]
+    with _timed(clock, "restore"):
+        made = [restorer.restore(crop, seed) for crop in crops]
+        if not _has_colour(rgb):
+            made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
+    with _timed(clock, "background"):
+        out = _enlarged(image, upscale, enlarger)
+    with _timed(clock, "paste"):
+        changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
+        if aligned:
+            _add_whole(out, changes[0], strength, top)
+        else:
+            _paste_all(out, changes, [_scaled(matrix, upscale) for matrix in matrices], strength, top)
+    done = [EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)]
+    return Enhanced(out, tuple(done), {name: round(seconds, 4) for name, seconds in clock.items()})
+
+
+def _check(image: np.ndarray, strength: float, upscale: int, background: str, aligned: bool) -> None:
+    shape = image.shape
+    channels = shape[2] if image.ndim == 3 else 1
+    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or channels not in (1, 3, 4):
+        raise ValueError(
+            f"image must be uint8 or uint16, (H, W) or (H, W, 1, 3 or 4), got {image.dtype} {shape}:"
+            " images.load_any reads a file as that"
+        )
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be from 0 (the photo) to 1 (the restored face), got {strength}")
+    if upscale not in UPSCALES:
+        raise ValueError(f"upscale must be one of {', '.join(map(str, UPSCALES))}, got {upscale}")
+    if background not in BACKGROUNDS:
+        raise ValueError(f"background must be one of {', '.join(BACKGROUNDS)}, got {background!r}")
+    if background == "realesrgan" and upscale == 1:
+        raise ValueError("background is what enlarges the photo: it needs an upscale of 2, 3 or 4")
+    if aligned and shape[0] != shape[1]:
+        raise ValueError(
+            f"an aligned picture is square, got {shape[1]}x{shape[0]}: leave aligned out, and the face is found"
+        )
+    if min(shape[:2]) < 16:
+        raise images.ImageError(f"a picture of {shape[1]}x{shape[0]} pixels shows no face: 16 pixels are the least")
+    if shape[0] * shape[1] * upscale**2 > images.MAX_PIXELS:
+        raise images.ImageError(
+            f"{shape[1]}x{shape[0]} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that"
+            " are written: choose a smaller upscale"
+        )
+
+
+@contextmanager
+def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
+    begun = time.perf_counter()
+    yield
+    clock[name] += time.perf_counter() - begun
+
+
+def _top(image: np.ndarray) -> int:
+    """The white of a picture: 255, or of 16 bits, where cameras fill 10 to 14 of them, the next 2^n - 1."""
+    if image.dtype == np.uint8:
+        return 255
+    return max(255, (1 << int(image.max(initial=1)).bit_length()) - 1)
+
+
+def _as_rgb(image: np.ndarray, top: int) -> np.ndarray:
+    """What a restorer is shown: uint8 (H, W, 3), transparent parts laid over white paper."""
+    image = image if image.dtype == np.uint8 else np.rint(image * np.float32(255 / top)).astype(np.uint8)
+    image = image[..., None] if image.ndim == 2 else image
+    if image.shape[2] == 1:
+        return np.repeat(image, 3, axis=2)
+    if image.shape[2] == 3:
+        return image
+    paper = Image.new("RGBA", (image.shape[1], image.shape[0]), (255, 255, 255, 255))
+    return np.asarray(Image.alpha_composite(paper, Image.fromarray(image)).convert("RGB"))
+
+
+def _has_colour(rgb: np.ndarray) -> bool:
+    """Whether a picture, uint8 (H, W, 3), is more than one tone: whether its colours are not told by its greys, as they
+    are in black and white, sepia and blueprints.
+    """
+    few = rgb[:: max(1, len(rgb) // 128), :: max(1, rgb.shape[1] // 128)].reshape(-1, 3).astype(np.float64)
+    grey = few @ [0.299, 0.587, 0.114]
+    powers = np.vander(grey / 255.0, 3)
+    square = powers.T @ powers + 1e-4 * len(few) * np.eye(3)  # smooth: a tone does not jump between two like greys
+    rest = few - powers @ np.linalg.solve(square, powers.T @ few)
+    return bool(np.sqrt(np.square(rest).mean(axis=0)).max() > TONE)
+
+
+def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """A restored face in the tone that it had: only its greys are changed; uint8 (S, S, 3)."""
+    change = _luminance(after).astype(np.int16) - _luminance(before)
+    return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
+
+
+def _luminance(rgb: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(rgb).convert("L"))
+
+
+def _enlarged(image: np.ndarray, upscale: int, enlarger: restorers.Background | None) -> np.ndarray:
+    """The photo U times as large, a copy, of its own type and channels; by Lanczos where there is no network for it."""
+    if upscale == 1:
+        return image.copy()
+    size = (image.shape[1] * upscale, image.shape[0] * upscale)
+    planes = image if image.ndim == 3 else image[..., None]
+    if enlarger is not None:
+        top = _top(image)
+        large = enlarger.enlarge(_as_rgb(planes[..., :3], top))
+        large = np.stack([_resized(large[..., n], size) for n in range(3)], axis=2)
+        if planes.shape[2] == 1:
+            large = _luminance(large)[..., None]
+        large = large if top == 255 else np.rint(large * np.float32(top / 255)).astype(image.dtype)
+    elif planes.shape[2] == 4:  # what is transparent has no colour to give to its neighbours
+        share = planes[..., 3:].astype(np.float32)
+        total = _resized(share[..., 0], size)
+        heavy = [_resized(planes[..., n] * share[..., 0], size) / np.maximum(total, 1.0) for n in range(3)]
+        large = np.clip(np.rint(np.stack(heavy, axis=2)), 0, _top(image)).astype(image.dtype)
+    else:
+        large = np.stack([_resized(planes[..., n], size) for n in range(planes.shape[2])], axis=2)
+    if planes.shape[2] == 4:
+        large = np.dstack([large, _resized(planes[..., 3], size)])
+    return np.array(large if image.ndim == 3 else large[..., 0])
+
+
+def _resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """One channel, uint8, uint16 or float32 (h, w), at another size, by Lanczos."""
+    if plane.dtype == np.uint8:
+        return np.array(Image.fromarray(plane).resize(size, Image.Resampling.LANCZOS))
+    large = np.array(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.LANCZOS))
+    return large if plane.dtype == np.float32 else np.clip(np.rint(large), 0, 65535).astype(np.uint16)
+
+
+def _scaled(matrix: np.ndarray, upscale: int) -> np.ndarray:
+    """The (2, 3) matrix from the enlarged photo's pixels to the crop's: pixel centres lie at half pixels."""
+    offset = 0.5 / upscale - 0.5
+    return np.column_stack([matrix[:, :2] / upscale, matrix[:, :2] @ np.full(2, offset) + matrix[:, 2]])
+
+
+def feathered_mask(size_px: int, feather: float = FEATHER) -> np.ndarray:
+    """How much of a crop is pasted: float32 (S, S), 1 inside, falling smoothly to 0 at the edge."""
+    at = (np.arange(size_px) + 0.5) / size_px
+    edge = np.clip(np.minimum(at, 1 - at) / feather, 0, 1)
+    ramp = edge * edge * (3 - 2 * edge)
+    return np.outer(ramp, ramp).astype(np.float32)
+
+
+def _paste_all(
+    out: np.ndarray, changes: list[np.ndarray], matrices: list[np.ndarray], strength: float, top: int
+) -> None:
+    """Add what a restorer changed in its crops, float32 (S, S, 3), to the photo, in place.
+
+    The change alone, so that a face with more pixels than the crop keeps what the restorer could not see. Where crops
+    overlap, each has its share. matrices: from the photo's pixels to the crops'.
+    """
+    if strength == 0:
+        return
+    parts = []
+    for change, matrix in zip(changes, matrices, strict=True):
+        mask = feathered_mask(len(change))
+        layers = np.dstack([change * mask[..., None], mask])
+        parts.append(_Part(out.shape[:2], layers, matrix))
+    for part in parts:
+        others = [other for other in parts if other is not part and other.meets(part)]
+        for top_row in range(part.above, part.below, BAND_ROWS):
+            rows = (top_row, min(top_row + BAND_ROWS, part.below))
+            warped = part.warped(part.left, part.right, *rows)
+            cover = warped[..., 3] + sum(other.warped(part.left, part.right, *rows, mask_only=True) for other in others)
+            change = warped[..., :3] / np.maximum(cover, 1.0)[..., None] if others else warped[..., :3]
+            _add(out[rows[0] : rows[1], part.left : part.right], strength * change, top)
+
+
+class _Part:
+    """A crop's change and mask, float32 (S, S, 4), and where they lie in a photo of this (height, width)."""
+
+    def __init__(self, shape: tuple[int, int], layers: np.ndarray, matrix: np.ndarray) -> None:
+        import cv2
+
+        size_px, back = len(layers), faces.inverse(matrix)
+        corners = faces.transform(np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size_px - 0.5, back)
+        edges = [shape[1], shape[0]]
+        self.left, self.above = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, edges).tolist()
+        self.right, self.below = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, edges).tolist()
+        scale = float(np.sqrt(abs(np.linalg.det(back[:, :2]))))  # photo's pixels for one of the crop
+        if scale < 0.8:  # many of the crop's pixels for one of the photo: average them first
+            small = max(8, round(size_px * scale))
+            layers, ratio = cv2.resize(layers, (small, small), interpolation=cv2.INTER_AREA), size_px / small
+            back = np.column_stack([back[:, :2] * ratio, back[:, :2] @ np.full(2, 0.5 * ratio - 0.5) + back[:, 2]])
+        self.layers, self.back = layers, back
+
+    def meets(self, other: _Part) -> bool:
+        """Whether both lie on some of the same pixels."""
+        across = self.left < other.right and other.left < self.right
+        return across and self.above < other.below and other.above < self.below
+
+    def warped(self, left: int, right: int, above: int, below: int, mask_only: bool = False) -> np.ndarray:
+        """The change and the mask in this part of the photo: float32 (below - above, right - left, 4), or the mask."""
+        import cv2
+
+        back = self.back - [[0, 0, left], [0, 0, above]]
+        layers = self.layers[..., 3] if mask_only else self.layers
+        return cv2.warpAffine(layers, back, (right - left, below - above), flags=cv2.INTER_CUBIC)
+
+
+def _add_whole(out: np.ndarray, change: np.ndarray, strength: float, top: int) -> None:
+    import cv2
+
+    size, how = (out.shape[1], out.shape[0]), cv2.INTER_CUBIC if len(out) > len(change) else cv2.INTER_AREA
+    _add(out, strength * cv2.resize(change, size, interpolation=how), top)
+
+
+def _add(region: np.ndarray, change: np.ndarray, top: int) -> None:
+    """Grey levels of [0, 255], float32 (h, w, 3), added to a part of a photo, in place; its fourth channel stays."""
+    channels = 1 if region.ndim == 2 else min(3, region.shape[2])
+    if channels == 1:  # of a grey photo, whose faces are grey
+        change = change[..., :1]
+    plain = region[..., None] if region.ndim == 2 else region
+    mixed = plain[..., :channels] + change * (top / 255.0)
+    plain[..., :channels] = np.clip(np.rint(mixed), 0, top).astype(region.dtype)

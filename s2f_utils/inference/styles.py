@@ -1,0 +1,208 @@
+"""Faces by their styles: read from a drawing or a map, drawn at random, mixed layer by layer, varied, and painted.
+
+Shapes: N faces, L styles (one for each layer of the generator), D values of a style, S pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s2f_utils import models, runtime
+from s2f_utils.inference.translator import find_generator
+from s2f_utils.models import checkpoints
+from s2f_utils.models.psp import COARSE, MIDDLE
+from s2f_utils.pictures import domain, images, masks
+
+PUBLISHED_MIX_FROM = 8
+PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
+# What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
+LEVELS = ("coarse", "middle", "fine")
+
+
+@dataclass
+class Faces:
+    """A generator, the mean style, and, in a pSp model, the encoder; made by `load`.
+
+    reads: what the encoder reads, "sketch", "map", "photo" or "sketch and map"; "" where there is none.
+    """
+
+    net: torch.nn.Module
+    precision: runtime.Precision
+    mean: Tensor
+    reads: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def decoder(self) -> models.StyleGAN2:
+        """The generator."""
+        return self.net.decoder if self.reads else self.net
+
+    @property
+    def size_px(self) -> int:
+        """Height and width of the faces."""
+        return self.decoder.size_px
+
+    @property
+    def num_layers(self) -> int:
+        """L, the number of styles of a face."""
+        return self.decoder.num_layers
+
+    def layers(self, which: str) -> range:
+        """The layers of a level: "coarse", "middle" or "fine". Raises ValueError for any other."""
+        ends = {"coarse": (0, COARSE), "middle": (COARSE, MIDDLE), "fine": (MIDDLE, self.num_layers)}
+        if which not in ends:
+            raise ValueError(f"which must be one of {', '.join(ends)}, got {which!r}")
+        return range(*ends[which])
+
+    @property
+    def open_layers(self) -> range:
+        """The layers that an encoder leaves open, for many answers to one drawing: those that it was trained with, else
+        from the eighth on, as published (from the seventh on in generators below 256 px).
+        """
+        first = self.meta.get("mix_from") or (PUBLISHED_MIX_FROM if self.num_layers >= 14 else MIDDLE)
+        return range(int(first), self.num_layers)
+
+    def layers_of(self, text: str) -> range:
+        """The layers that a person names: "open", a level as in `layers`, or numbers from 0, "5-9" or "4"."""
+        if text == "open":
+            return self.open_layers
+        first, _, last = text.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal()):
+            return self.layers(text)
+        chosen = range(int(first), int(last or first) + 1)
+        if not chosen or chosen[-1] >= self.num_layers:
+            raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {text}")
+        return chosen
+
+    def advice(self, picture: np.ndarray) -> str:
+        """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; "" if all is well."""
+        if self.reads in ("", "map"):
+            return ""
+        look = domain.look(_picture(picture, self.reads))
+        if min(picture.shape[:2]) < domain.LOOKS_PX and look.coloured < domain.COLOURED_FROM:
+            return ""  # lines that are drawn so small are tones
+        kind = look.kind
+        drawn = kind in ("drawing", "faint", "inverted")
+        if self.reads == "photo":
+            return "this looks like a drawing, but this model reads photos: choose one for sketches" if drawn else ""
+        if kind == "photo":
+            return "this looks like a photo, but this model reads sketches: draw it first (photo-to-sketch does)"
+        return "" if kind == "drawing" else domain.ADVICE[kind]
+
+    @torch.inference_mode()
+    def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> Tensor:
+        """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
+
+        picture: uint8 (H, W, 3); a map as class numbers, uint8 (H, W), or in CelebAMask-HQ's colours. labels: the map
+        beside a sketch, for a model that reads both. Raises ValueError for a model without an encoder, or where
+        something else was given than it reads.
+        """
+        if not self.reads:
+            raise ValueError("this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)")
+        if (labels is not None) != (self.reads == "sketch and map"):
+            given = "a sketch and a map" if labels is not None else "one picture"
+            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
+        size = self.net.encoder.input_px
+        if self.reads == "map":
+            squares = [masks.resize_picture(masks.picture_of(picture), size)]
+        else:
+            squares = [images.resize(_picture(picture, self.reads), size, "stretch")]
+        if labels is not None:
+            squares.append(masks.resize_picture(masks.picture_of(labels), size))
+        x = torch.cat([images.to_tensor(square[None]) for square in squares], 1).to(self.precision.device)
+        return self.net.encode(self.precision.images(x))
+
+    @torch.inference_mode()
+    def decode(self, styles: Tensor, *, noise: int | None = None) -> np.ndarray:
+        """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands of hair; None: the
+        stored ones.
+        """
+        styles = styles.to(self.precision.device)
+        with torch.random.fork_rng():
+            if noise is not None:
+                torch.manual_seed(noise)
+            drawn = self.decoder.noise_for(styles, randomize=noise is not None)
+        at_once = max(1, PIXELS_AT_ONCE // self.size_px**2)
+        made = []
+        for start in range(0, len(styles), at_once):
+            part = styles[start : start + at_once]
+            own = [x[start : start + at_once] if len(x) > 1 else x for x in drawn]
+            with self.precision.autocast():
+                made.append(images.to_uint8(self.decoder(part, input_is_latent=True, noise=own)))
+        return np.concatenate(made)
+
+    @torch.inference_mode()
+    def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> Tensor:
+        """Styles of `num` faces by chance, (num, L, D). psi: 1 as the generator knows faces, 0 the mean face."""
+        z = torch.randn(num, self.decoder.style_dim, generator=torch.Generator().manual_seed(seed))
+        w = self.decoder.map(z.to(self.precision.device))[:, None].expand(-1, self.num_layers, -1)
+        return self.truncate(w, psi)
+
+    def truncate(self, styles: Tensor, psi: float) -> Tensor:
+        """Styles pulled towards the mean: 1 leaves them as they are, 0 gives the mean face (Karras et al. 2019)."""
+        return torch.lerp(self.mean.expand_as(styles), styles, psi)
+
+    def mix(self, styles: Tensor, others: Tensor, layers: range | list[int], strength: float = 1.0) -> Tensor:
+        """The styles, but on these layers moved towards the others': 0 not at all, 1 all the way. (N, L, D) each."""
+        layers = list(layers)
+        if layers and not 0 <= min(layers) <= max(layers) < self.num_layers:
+            raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {min(layers)} to {max(layers)}")
+        num = len(others) if len(styles) == 1 else len(styles)
+        styles = styles.expand(num, -1, -1).clone()
+        styles[:, layers] = torch.lerp(
+            styles[:, layers], others.to(styles)[:, layers].expand_as(styles[:, layers]), strength
+        )
+        return styles
+
+    def variants(
+        self,
+        styles: Tensor,
+        num: int,
+        *,
+        seed: int = 0,
+        strength: float = 1.0,
+        layers: range | None = None,
+        psi: float = 1.0,
+    ) -> Tensor:
+        """`num` answers to one drawing: its styles (1, L, D), on the open layers (or those given) mixed with those of
+        faces by chance, as pSp does for many answers; (num, L, D).
+        """
+        return self.mix(styles, self.draw(num, seed, psi), layers or self.open_layers, strength)
+
+    def between(self, one: Tensor, other: Tensor, num: int) -> Tensor:
+        """`num` steps from one face to another, both with them: (1, L, D) twice → (num, L, D)."""
+        steps = torch.linspace(0, 1, num, device=one.device).view(-1, 1, 1)
+        return torch.lerp(one.expand(num, -1, -1), other.to(one).expand(num, -1, -1), steps)
+
+
+def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Faces:
+    """A StyleGAN2 or pSp model: a run folder, a file, or shipped weights by name.
+
+    Raises what `checkpoints.load_network` raises, and UnknownNetworkError for any other network.
+    """
+    net, meta = checkpoints.load_network(find_generator(model))
+    if net.name not in ("stylegan2", "psp"):
+        raise models.UnknownNetworkError(f"{model}: is a {net.name}: styles are those of a stylegan2 or psp model")
+    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
+    net = chosen.prepare(net.requires_grad_(False))
+    reads = net.reads if net.name == "psp" else ""
+    mean = net.latent_avg if reads else net.mean_latent().expand(net.num_layers, -1)
+    return Faces(net, chosen, mean, reads, dict(meta))
+
+
+def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(
+            f"a {reads} must be uint8 (H, W, 3), got {picture.dtype} {picture.shape}: images.load_rgb reads any file as"
+            " that, and lays what is transparent on white paper"
+        )
+    if masks.is_coloured(picture):
+        raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")
+    return picture

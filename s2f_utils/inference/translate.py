@@ -1,0 +1,80 @@
+"""Drawings in files to pictures in files, by the shipped models: what `s2f translate drawing.jpg` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from s2f_utils.inference import candidates
+from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawings import FRAMES, Prepared, framed, prepare
+
+
+@dataclass(frozen=True)
+class Translated:
+    """What became of one drawing: how it was prepared, the candidates, and the files that were written."""
+
+    prepared: Prepared
+    candidates: list[candidates.Candidate]
+    files: tuple[Path, ...]
+
+    @property
+    def sheet(self) -> Path:
+        """The picture with the drawing and all candidates."""
+        return self.files[0]
+
+
+def translate_drawing(
+    drawing: np.ndarray,
+    out: str | Path,
+    stem: str = "drawing",
+    *,
+    pair: candidates.Pair | None = None,
+    points: np.ndarray | Sequence | None = None,
+    clean: str = "auto",
+    frame: str = "square",
+    seed: int = 1,
+    num_variations: int = 1,
+    detail: float = DETAIL_OF_DRAWINGS,
+) -> Translated:
+    """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
+
+    pair: the models (None: the shipped ones). points, clean: as in `drawings.prepare`. frame: as in `drawings.framed`.
+    detail: of the realistic answers, from 0 to 1. Files that are there are never overwritten. Raises what `prepare`
+    raises, and OSError where nothing can be written.
+    """
+    if frame not in FRAMES:
+        raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
+    pair = pair or candidates.load_pair()
+    ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean)
+    found = pair.candidates(ready.image, seed, num_variations, detail=detail)
+    out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
+    stem = free_stem(out, stem, names)
+    path = out / f"{stem}-{names[0]}.png"
+    files = [images.save(path, candidates.sheet(ready, found, frame=frame), generated=True)]
+    for candidate, name in zip(found, names[1:], strict=True):
+        picture = framed(candidate.picture, ready, frame)
+        notes = {"candidate": candidate.name, "detail": f"{candidate.detail:g}", "seed": str(candidate.seed)}
+        files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=notes))
+    return Translated(ready, found, tuple(files))
+
+
+def free_stem(folder: Path, stem: str, names: Sequence[str]) -> str:
+    """The stem, with a number if need be, so that none of the files "stem-name.png" is there yet."""
+    number, chosen = 1, stem
+    while any((folder / f"{chosen}-{name}.png").exists() for name in names):
+        number += 1
+        chosen = f"{stem}-{number}"
+    return chosen
+
+
+def free_path(folder: Path, stem: str) -> Path:
+    """A PNG path that is not taken yet; what lies in the folder already is never overwritten."""
+    path, number = folder / f"{stem}.png", 2
+    while path.exists():
+        path, number = folder / f"{stem}-{number}.png", number + 1
+    return path

@@ -1,0 +1,253 @@
+"""Files that training leaves: one atomic resume file with everything in it, and generators as safetensors."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pickle
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils import models
+from s2f_utils.pictures.images import atomic_path
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is damaged or does not fit; the message says which file, why, and what to do."""
+
+
+class EMA:
+    """An exponential moving average of a network's weights, kept in a second network.
+
+    `half_life_images` is the number of images after which a weight's influence has halved; it does not depend on the
+    batch size; early in training it is at most a twentieth of the images seen, so that the first bad weights are soon
+    forgotten. Floating-point buffers (batch-norm statistics) are averaged as well. Source: Karras et al. 2020 (ADA).
+    """
+
+    def __init__(self, net: nn.Module, half_life_images: float) -> None:
+        self.half_life_images = half_life_images
+        self.source = net
+        self.net = models.build(net.name, **net.args)
+        self.net.load_state_dict(net.state_dict())
+        self.net.to(next(net.parameters()).device).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, num_images: int, images_seen: int) -> None:
+        """Move the average towards the network after a step that saw `num_images`, `images_seen` in all."""
+        weight = 1.0 - 0.5 ** (num_images / min(self.half_life_images, max(images_seen / 20, 1e-8)))
+        torch._foreach_lerp_(_floats(self.net), _floats(self.source), weight)
+
+
+def _floats(net: nn.Module) -> list[Tensor]:
+    """Parameters and floating-point buffers, as they are now: moving a network replaces its buffers."""
+    return [t.data for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
+
+
+def save_resume(path: Path, state: Mapping[str, Any], num_older: int = 0) -> None:
+    """Write the whole training state; whoever reads `path` sees the old state or the new one, never half.
+
+    num_older: so many states before it are kept, as path-1, path-2, … They move only once the new one lies whole on
+    the disk, so that a save that fails changes nothing.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            torch.save(dict(state), temporary)
+        except RuntimeError as error:  # torch's own writer does not raise OSError
+            raise _not_written(path, error) from error
+        if num_older and path.exists():
+            with open(temporary, "rb+") as written:
+                os.fsync(written.fileno())
+            _keep_older(path, num_older)
+
+
+def _keep_older(path: Path, num: int) -> None:
+    """`path` as path-1, what was path-1 as path-2, and so on, `num` files in all.
+
+    By a hard link where the disk has them, so that `path` itself is never missing. Else (Google Drive) it is renamed,
+    and missing for a moment; `newest_of` then finds path-1.
+    """
+    older = [path.with_stem(f"{path.stem}-{n}") for n in range(1, num + 1)]
+    for behind, before in zip(older[:0:-1], older[-2::-1], strict=True):
+        if before.exists():
+            os.replace(before, behind)
+    spare = path.with_name(f".{path.name}.older.part")
+    try:
+        spare.unlink(missing_ok=True)
+        os.link(path, spare)
+    except OSError:
+        os.replace(path, older[0])
+    else:
+        os.replace(spare, older[0])
+
+
+def states_of(path: Path) -> list[Path]:
+    """`path` and the older states that `save_resume` kept beside it, those that are there, the newest first."""
+    older = (p for p in path.parent.glob(f"{path.stem}-*{path.suffix}") if p.stem[len(path.stem) + 1 :].isdigit())
+    found = sorted(older, key=lambda p: int(p.stem[len(path.stem) + 1 :]))
+    return ([path] if path.is_file() else []) + found
+
+
+def newest_of(path: Path) -> Any:
+    """The torch file `path`, or, where it is damaged or missing, the newest of the older ones, which is said.
+
+    Raises what `load_torch_file` raises for `path`.
+    """
+    try:
+        return load_torch_file(path)
+    except (CheckpointError, FileNotFoundError) as error:
+        for older in states_of(path):
+            try:
+                state = load_torch_file(older)
+            except CheckpointError:
+                continue
+            print(f"{error}; went on with {older.name}, which is older", file=sys.stderr)
+            return state
+        raise
+
+
+def load_torch_file(path: str | os.PathLike) -> Any:
+    """Read a torch file without running code from it (`weights_only`), onto the CPU.
+
+    Raises FileNotFoundError, or CheckpointError when the file is damaged, cut off, or holds Python objects.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    if path.suffix == ".pkl":
+        raise CheckpointError(
+            f"{path}: a pickle, such as NVIDIA's of StyleGAN2, runs code when it is opened, and is not opened here:"
+            " docs/stylegan.md says how to convert it elsewhere"
+        )
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error).lower() or "Unsupported" in str(error):
+            raise CheckpointError(
+                f"{path}: holds Python objects, not only weights, and is not executed here: convert it where you"
+                " trust it with torch.save(net.state_dict(), path)"
+            ) from None
+        raise CheckpointError(f"{path}: damaged or not a torch file: copy or download it again") from None
+    except Exception as error:  # over bytes that are no pickle the unpickler raises nearly anything
+        reason = (str(error) or type(error).__name__).splitlines()[0][:80]
+        raise CheckpointError(
+            f"{path}: damaged or cut off ({reason}): delete it, and copy or download it again"
+        ) from None
+
+
+def save_generator(path: Path, net: nn.Module, meta: Mapping[str, Any]) -> Path:
+    """Write a network's weights as safetensors, with its name, arguments and `meta` as JSON in the file's header."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
+    header = {"s2f": json.dumps({"network": net.name, "args": net.args, **meta})}
+    with atomic_path(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=header)
+        except SafetensorError as error:
+            raise _not_written(path, error) from error
+    return path
+
+
+def _not_written(path: Path, error: Exception) -> OSError:
+    """A writer's own error as the OSError that it stands for: in practice, a full disk."""
+    return OSError(errno.ENOSPC, f"could not be written ({str(error).splitlines()[0][:80]})", str(path))
+
+
+def what_to_do(error: OSError, folder: Path) -> str:
+    """Why a file could not be written into a run's folder, where, and what to do about it; one line."""
+    reason = error.strerror or str(error)
+    if not folder.is_dir():
+        return f"{folder} is gone: bring it back (in Colab, mount Drive again)"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        free = shutil.disk_usage(folder).free / 1e6
+        return f"no space left in {folder} ({free:.0f} MB are free; {reason}): delete what is not needed on that disk"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{folder} may not be written to ({reason}): allow it, or train in another folder"
+    return f"{folder}: {reason}: see that the disk is still there (in Colab, mount Drive again)"
+
+
+def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
+    """A network in eval mode and what its file says about it, from `.safetensors`, `.pth` or `.pt`.
+
+    Ours carry name, arguments, size and direction in the header; published checkpoints are recognised by their keys.
+    Raises FileNotFoundError, CheckpointError or UnknownNetworkError.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    if path.suffix == ".safetensors":
+        tensors, meta = _read_safetensors(path)
+    else:
+        tensors, meta = state_dict_of(path), {}
+    try:
+        if "network" in meta:  # ours: a state dict alone does not say how much dropout there was
+            net = models.build(meta["network"], **meta["args"])
+            net.load_state_dict(tensors)
+            return net.eval(), meta
+        return models.from_state_dict(tensors), meta
+    except (RuntimeError, TypeError, KeyError) as error:
+        raise CheckpointError(f"{path}: its weights do not fit what its header says ({error})") from None
+    except models.UnknownNetworkError as error:
+        raise models.UnknownNetworkError(f"{path}: {error}") from None
+
+
+def header_of(path: str | os.PathLike) -> dict[str, Any]:
+    """What a `.safetensors` file of ours says about itself, {} for others; the weights are not read.
+
+    Raises FileNotFoundError or CheckpointError.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            found = json.loads((file.metadata() or {}).get("s2f", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None
+    return found if isinstance(found, dict) else {}
+
+
+def state_dict_of(path: str | os.PathLike) -> Mapping[str, Tensor]:
+    """The weights in a published `.pth` or `.pt` file, by key, however they are wrapped.
+
+    Raises FileNotFoundError or CheckpointError.
+    """
+    return _state_dict(load_torch_file(path), Path(path))
+
+
+def _state_dict(held: Any, path: Path) -> Mapping[str, Tensor]:
+    """The network's state dict in what a file holds, as pix2pix, pSp, GFPGAN and rosinality's StyleGAN2 wrap theirs."""
+    tensors = held
+    for key in ("state_dict", "net_g", "g_ema", "params_ema", "params"):
+        if isinstance(tensors, Mapping) and isinstance(tensors.get(key), Mapping):
+            tensors = tensors[key]
+    if not isinstance(tensors, Mapping):
+        raise CheckpointError(f"{path}: holds a {type(tensors).__name__}, not a state dict")
+    if "decoder.input.input" in tensors and "latent_avg" not in tensors:  # pSp keeps the mean style beside the weights
+        num_styles = sum(key.startswith("encoder.") and key.endswith(".linear.weight") for key in tensors)
+        style_dim = tensors["decoder.style.1.weight"].shape[0]
+        mean = held.get("latent_avg")
+        mean = mean if isinstance(mean, Tensor) else torch.zeros(style_dim)
+        tensors = {**tensors, "latent_avg": mean.expand(num_styles, style_dim).clone()}
+    return tensors
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (no mapping)
+            return tensors, json.loads((file.metadata() or {}).get("s2f", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None

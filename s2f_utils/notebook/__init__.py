@@ -1,0 +1,1 @@
+"""What notebooks show: session, sliders, training panel, curves, the pad and dividers as widgets."""

@@ -1,0 +1,160 @@
+"""Notebook controls for restored faces: a divider to drag between before and after, and a slider for the strength."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from s2f_utils.inference import restorers
+from s2f_utils.inference.enhance import enhance
+from s2f_utils.inference.restorers import Restorer
+from s2f_utils.notebook.drawing_widgets import picture_uri
+from s2f_utils.pictures import images
+
+MOST_PX = 768  # larger pictures are shown smaller
+INVENTED = "invented detail"
+
+_DIVIDER_JS = """
+function render({ model, el }) {
+  const frame = document.createElement("div");
+  frame.className = "s2f-divider";
+  frame.style.cssText = "position:relative;display:inline-block;line-height:0;cursor:ew-resize;touch-action:none;" +
+    "max-width:100%;user-select:none";
+  const [before, after] = ["before", "after"].map((side) => {
+    const picture = document.createElement("img");
+    picture.alt = model.get("labels")[side === "before" ? 0 : 1];
+    picture.draggable = false;
+    picture.style.cssText = "display:block;max-width:100%";
+    frame.append(picture);
+    return picture;
+  });
+  after.style.cssText += ";position:absolute;left:0;top:0;width:100%;height:100%";
+  const line = document.createElement("div");
+  line.style.cssText = "position:absolute;top:0;bottom:0;width:2px;margin-left:-1px;background:#fff;" +
+    "box-shadow:0 0 3px #000;pointer-events:none";
+  frame.append(line);
+  const names = document.createElement("div");
+  names.style.cssText = "display:flex;justify-content:space-between;font-size:90%";
+  const range = document.createElement("input");
+  range.type = "range"; range.min = 0; range.max = 1; range.step = 0.01;
+  range.setAttribute("aria-label", "divider between before and after");
+  range.style.cssText = "display:block;width:100%;box-sizing:border-box;margin:2px 0";
+  function draw() {
+    const at = model.get("at");
+    before.src = model.get("before"); after.src = model.get("after");
+    after.style.clipPath = `inset(0 0 0 ${100 * at}%)`;
+    line.style.left = `${100 * at}%`;
+    range.value = at;
+    names.replaceChildren(...model.get("labels").map((text) => {
+      const name = document.createElement("span"); name.textContent = text; return name;
+    }));
+  }
+  function set(at) { model.set("at", Math.min(1, Math.max(0, at))); model.save_changes(); }
+  function follow(event) {
+    const box = frame.getBoundingClientRect();
+    set((event.clientX - box.left) / box.width);
+  }
+  frame.addEventListener("pointerdown", (event) => { frame.setPointerCapture(event.pointerId); follow(event); });
+  frame.addEventListener("pointermove", (event) => { if (frame.hasPointerCapture(event.pointerId)) follow(event); });
+  range.addEventListener("input", () => set(Number(range.value)));
+  range.addEventListener("keydown", (event) => {  // JupyterLab keeps a native slider from seeing its keys
+    const step = { ArrowLeft: -0.02, ArrowDown: -0.02, ArrowRight: 0.02, ArrowUp: 0.02, Home: -1, End: 1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault(); event.stopPropagation();
+    set(model.get("at") + step);
+  });
+  for (const name of ["at", "before", "after", "labels"]) model.on(`change:${name}`, draw);
+  const outer = document.createElement("div");
+  outer.style.cssText = "display:inline-block;max-width:100%";
+  outer.append(names, frame, range);
+  el.append(outer);
+  draw();
+}
+export default { render };
+"""
+
+
+@functools.cache
+def _divider_class() -> type:
+    import anywidget
+    import traitlets
+
+    class Divider(anywidget.AnyWidget):
+        """Two pictures, one over the other, and a line between them that is dragged; `at` is where it is, 0 to 1."""
+
+        _esm = _DIVIDER_JS
+        before = traitlets.Unicode().tag(sync=True)
+        after = traitlets.Unicode().tag(sync=True)
+        labels = traitlets.List(["before", "after"]).tag(sync=True)
+        at = traitlets.Float(0.5).tag(sync=True)
+
+    return Divider
+
+
+def divider(before: np.ndarray, after: np.ndarray, labels: Sequence[str] = ("before", "after")) -> Any:
+    """A widget with a line to drag between two pictures of one shape, uint8 (H, W, 3).
+
+    Left of the line is `before`. Raises ValueError where the shapes differ.
+    """
+    if before.shape != after.shape:
+        raise ValueError(f"both pictures must be of one shape, got {before.shape} and {after.shape}: resize one")
+    return _divider_class()(before=_shown(before), after=_shown(after), labels=list(labels))
+
+
+def _shown(picture: np.ndarray) -> str:
+    scale = min(1.0, MOST_PX / max(picture.shape[:2]))
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    small = Image.fromarray(picture) if scale == 1 else Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    return picture_uri(np.asarray(small))
+
+
+def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **options: Any) -> Any:
+    """A slider from the photo to what is invented, over a divider.
+
+    photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`. The widget's `picture` is what is shown at
+    right, `strength` the slider.
+    """
+    import ipywidgets
+
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        raise ValueError(f"photo must be uint8 (H, W, 3), got {photo.dtype} {photo.shape}: read it by images.load_rgb")
+    restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
+    done = enhance(photo, restorer, **(options | {"strength": 1.0}))
+    whole, found = done.image, [face.face for face in done.faces]
+    plain = photo
+    if whole.shape != photo.shape:
+        plain = enhance(photo, restorer, **(options | {"strength": 0.0, "found": found})).image
+    strength = ipywidgets.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
+    ends = ipywidgets.HTML(
+        '<div style="display:flex;justify-content:space-between;width:300px"><small>the photo</small>'
+        f"<small>{INVENTED}</small></div>"
+    )
+    strength.layout.width = "420px"
+    shown = divider(plain, plain, ("before", "after"))
+    note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")
+    box = ipywidgets.VBox([strength, ends, shown, note])
+
+    def draw(_change: object = None) -> None:
+        mixed = plain + strength.value * (whole.astype(np.float32) - plain)
+        box.picture = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+        shown.after = _shown(box.picture)
+
+    strength.observe(draw, names="value")
+    draw()
+    box.strength, box.divider = strength, shown
+    return box
+
+
+def still(before: np.ndarray, after: np.ndarray, at: float = 0.5) -> np.ndarray:
+    """What the divider shows, for pages without widgets: left of `at` (a share of the width) the one, right the other,
+    a white line between; uint8 (H, W, 3).
+    """
+    column = round(at * before.shape[1])
+    out = np.concatenate([before[:, :column], after[:, column:]], axis=1)
+    out[:, max(0, column - 1) : column + 1] = 255
+    return out

@@ -1,0 +1,246 @@
+"""From any drawing to what the models know: cleaned paper, an aligned face, and warnings; and back onto the paper.
+
+`prepare` does it all. A drawing is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from s2f_utils.pictures import background, cleanup, domain, faces, images
+
+CLEAN = ("auto", "always", "never")
+FRAMES = ("square", "paper", "person")
+EXAMPLES = (
+    "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
+)  # fmt: skip
+RATHER_SURE = 0.85  # as it lies; a turned drawing that is surer is known at the first look
+SURER = 0.05  # by so much a turned drawing's score must be higher; turned, the ten examples score lower by 0.09 or more
+EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
+LINES_BELOW = 200  # grey levels; what is lighter on cleaned paper is no line
+INK_BELOW = 60  # grey levels below the paper
+NO_DETECTOR = "YuNet, which finds drawn faces best, cannot be used: "  # how a warning begins that is about the machine
+# Evened out as if it lay in a hard shadow, a drawing has no tones left and white paper, and was not coloured before;
+# photos have colours, and grey ones have tones left.
+SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6, 0.2
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A drawing that is ready for a model.
+
+    image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up, upright. matrix:
+    float64 (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look`
+    saw on the paper before that, in even light. warnings: sentences for the person, most important first; empty when
+    all is well.
+    """
+
+    image: np.ndarray
+    paper: np.ndarray
+    matrix: np.ndarray
+    face: faces.Face
+    look: domain.Look
+    warnings: tuple[str, ...]
+
+
+def example(name: str) -> np.ndarray:
+    """One of the drawings that come with the project, uint8 (510, 420, 3): strokes in code, no training has seen them.
+
+    Raises ValueError for a name that is not in `EXAMPLES`.
+    """
+    if name not in EXAMPLES:
+        raise ValueError(f"there is no example {name!r}: the names are {', '.join(EXAMPLES)}")
+    return images.load_rgb(Path(__file__).with_name("examples") / f"{name}.png")
+
+
+def needs_cleaning(drawing: np.ndarray) -> bool:
+    """Whether this is photographed or scanned paper, not white or not even: uint8 (H, W, 3)."""
+    paper = float(np.percentile(drawing.mean(axis=2), 80))
+    return paper < WHITE_PAPER or cleanup.flatten_paper(drawing)[1] > EVEN_PAPER
+
+
+def prepare(
+    drawing: np.ndarray,
+    *,
+    size_px: int = 256,
+    points: np.ndarray | Sequence | None = None,
+    clean: str = "auto",
+) -> Prepared:
+    """Clean a drawing's paper, find the face, cut it out as the models know it.
+
+    points: hand-given eyes and mouth in pixels of the drawing as it is (see `faces.find_face`). clean: "auto"
+    (`needs_cleaning`), "always" or "never"; a sheet that lies in the picture is cut out unless it is "never". Without
+    points the face is looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's
+    cascade, and is then taken to fill the picture, with a warning. Raises ValueError for other arrays, for less than 16
+    pixels, and for points that are not numbers, FaceError for points that are no face or lie outside of the picture.
+    """
+    if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
+        raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
+    height, width = drawing.shape[:2]
+    if min(height, width) < 16:
+        raise ValueError(f"the drawing is {width} x {height} pixels: 16 are needed each way, 256 are better")
+    if clean not in CLEAN:
+        raise ValueError(f"clean must be one of {', '.join(CLEAN)}, got {clean!r}")
+    if points is not None:
+        points = np.asarray(points, dtype=np.float64)
+        faces.face_from_points(points)  # says what is wrong before anything is cut or turned
+        faces.check_inside(points, drawing.shape)
+    paper, points, found = _sheet(drawing, points) if clean != "never" else (drawing, points, domain.look(drawing))
+    hard = look_in_shadow(paper, found) if clean != "never" else None
+    dirty = hard or found.kind == "faint" or needs_cleaning(paper)
+    is_paper = hard or found.kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
+    warnings = [] if found.kind == "drawing" else [domain.ADVICE["shadow" if hard else found.kind]]
+    if clean == "always" or (clean == "auto" and is_paper and dirty):
+        shadows = "hard" if found.kind == "photo" else "soft"
+        cleaned = cleanup.clean(paper, sheet=False, shadows=shadows).image
+        has_lines = cleaned.min() <= LINES_BELOW
+        if has_lines or found.kind == "faint":
+            paper = np.repeat(cleaned[..., None], 3, axis=2)
+        if found.kind == "faint":
+            warnings = [domain.ADVICE["strengthened" if has_lines else "no lines"]]
+        elif not has_lines:
+            warnings.append(domain.ADVICE["not cleaned"])
+    paper, face, notes = _find(paper, points)
+    matrix = faces.alignment(face.landmarks, size_px)
+    image = faces.warp(paper, matrix, size_px, border="paper")
+    if image.min() > LINES_BELOW >= paper.min():
+        notes = [domain.ADVICE["empty"], *notes]
+    return Prepared(image, paper, matrix, face, hard or found, tuple(warnings + notes))
+
+
+def look_in_shadow(picture: np.ndarray, seen: domain.Look) -> domain.Look | None:
+    """What a drawing in a shadow with edges, or on a table nearly as light as its paper, looks like when its light is
+    evened out (`cleanup.flatten_paper` with hard shadows); None for what is no such drawing.
+
+    picture: uint8 (H, W, 3). seen: what `domain.look` says of it; photo, as a rule.
+    """
+    if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW:
+        return None
+    even = cleanup.flatten_paper(picture, shadows="hard")[0]
+    again = domain.look(np.repeat(even[..., None], 3, axis=2))
+    is_drawing = again.kind == "drawing" and again.tones < SHADOWED_TONES_BELOW and again.white >= SHADOWED_WHITE_FROM
+    return again if is_drawing else None
+
+
+def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, domain.Look]:
+    """The sheet of paper in the picture, straightened, the points on it, and what it looks like; the picture itself
+    where there is no sheet, where what looked like one bears no drawing, or where a point is not on it.
+    """
+    import cv2
+
+    corners = cleanup.find_sheet(drawing)
+    if corners is not None:
+        sheet = cleanup.straighten(drawing, corners)
+        seen = domain.look(sheet)
+        on_it = points
+        if points is not None:
+            matrix, _ = cleanup.sheet_matrix(corners)
+            on_it = cv2.perspectiveTransform(points[None], matrix)[0]
+        inside = points is None or ((on_it >= 0) & (on_it < sheet.shape[1::-1])).all()
+        if inside and seen.kind in ("drawing", "faint", "coloured") and min(sheet.shape[:2]) >= 64:
+            return sheet, on_it, seen
+    return drawing, points, domain.look(drawing)
+
+
+def find_any(
+    picture: np.ndarray,
+    *,
+    drawing: bool = True,
+    points: np.ndarray | Sequence | None = None,
+    detected: faces.Face | None = None,
+) -> tuple[faces.Face, list[str]]:
+    """The face of a drawing or a photo by what is at hand, and what to tell the person about it.
+
+    picture: uint8 (H, W, 3). points: as in `prepare`. Without them: YuNet, if it can be had (detected: what it gave,
+    as in `faces.find_face`); scikit-image's cascade; the picture's middle, for drawings that of the ink. Raises
+    FaceError for points that are no face or lie outside.
+    """
+    if points is not None:
+        face = faces.find_face(picture, points=points)
+        faces.check_inside(points, picture.shape)
+        return face, []
+    problem = faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
+    detector = "none" if problem else "yunet"
+    face = faces.find_face(picture, drawing=drawing, fallback="cascade", detector=detector, detected=detected)
+    if face.method == "yunet":
+        return face, [domain.ADVICE["rough face"]] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
+    if face.method == "centre" and drawing:
+        face = _centre_of_ink(picture)
+    notes = [domain.ADVICE["no face" if face.method == "centre" else "rough face"]]
+    if problem:
+        remedy = "'s2f weights yunet' fetches it, or S2F_WEIGHTS names a folder that has it"
+        notes.append(f"{NO_DETECTOR}{problem.partition(' (')[0]}: {remedy}")
+    return face, notes
+
+
+def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
+    """The face as it is where a drawing fills its picture, on the part of the picture that is drawn on."""
+    grey = drawing.mean(axis=2)
+    rows, columns = np.nonzero(grey < np.median(grey) - INK_BELOW)
+    if len(rows) < 16:
+        return faces.centre_face(drawing.shape[:2])
+    (top, bottom), (left, right) = (np.percentile(at, (0.5, 99.5)) for at in (rows, columns))
+    side = 1.2 * max(16.0, min(bottom - top, right - left))  # shoulders and long hair do not count
+    corner = np.array([(left + right) / 2, (top + bottom) / 2]) - side / 2
+    face = faces.centre_face((round(side), round(side)))
+    box = (face.box[0] + corner[0], face.box[1] + corner[1], *face.box[2:])
+    return replace(face, landmarks=face.landmarks + corner, box=box)
+
+
+def _find(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, faces.Face, list[str]]:
+    """The paper, turned if need be, the face on it, and what to tell the person."""
+    with_detector = points is None and not faces.detector_problem(timeout_s=5, attempts=1)
+    quarters, detected = _quarters(paper) if with_detector else (0, None)
+    turned = np.ascontiguousarray(np.rot90(paper, quarters))
+    face, notes = find_any(turned, points=points, detected=detected)
+    return turned, face, [*([domain.ADVICE["turned"]] if quarters else []), *notes]
+
+
+def _quarters(paper: np.ndarray) -> tuple[int, faces.Face | None]:
+    """By how many quarter turns the paper has to be turned, where the detector is surer of a face than as it lies, and
+    the face that it found then.
+    """
+    upright = faces.detect_drawn(paper)
+    best, found, beat = 0, upright, upright.score + SURER if upright else 0.0
+    if upright is None or upright.score < faces.DRAWING_SCORE:
+        looks = 1 if upright and upright.score >= RATHER_SURE else 6
+        for quarters in (1, 2, 3):
+            face = faces.detect_drawn(np.ascontiguousarray(np.rot90(paper, quarters)), looks=looks)
+            if face and face.score > beat:
+                best, found, beat = quarters, face, face.score
+    return best, found
+
+
+def framed(made: np.ndarray, prepared: Prepared, frame: str = "square") -> np.ndarray:
+    """What a model made, uint8 (S, S, 3): as it is ("square"), or laid back onto the drawing ("paper"), there without
+    the wall behind the person ("person"). Raises ValueError for other frames.
+    """
+    if frame not in FRAMES:
+        raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
+    return made if frame == "square" else onto_paper(made, prepared, person=frame == "person")
+
+
+def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04, person: bool = False) -> np.ndarray:
+    """Lay what a model made back where the face is on the paper: uint8 (S, S, 3) → uint8 like `prepared.paper`.
+
+    feather: width of the soft rim, a share of the image's side. person: leave the wall behind the person out
+    (`background.person_mask`); what is taken for wall by mistake, such as loose curls, stays as it was drawn.
+    """
+    import cv2
+
+    size_px, (height, width) = len(made), prepared.paper.shape[:2]
+    back = faces.inverse(prepared.matrix)
+    inside = np.zeros((size_px, size_px), np.float32)
+    rim = max(1, round(feather * size_px))
+    inside[rim:-rim, rim:-rim] = 1
+    inside = cv2.GaussianBlur(inside, (0, 0), rim / 2)
+    if person:
+        face = replace(prepared.face, landmarks=faces.transform(prepared.face.landmarks, prepared.matrix))
+        inside *= background.person_mask(made, face=face)
+    share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
+    laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(np.rint(laid * share + prepared.paper * (1 - share)), 0, 255).astype(np.uint8)

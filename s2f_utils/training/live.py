@@ -1,0 +1,185 @@
+"""Values that may change while training runs, and who may change them: a widget, a callback, or `controls.json`.
+
+The loop calls `poll()` once a step, in the foreground. Nothing here starts a thread, so the same code works in Colab,
+where widgets that a background thread updates do not refresh.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s2f_utils.pictures.images import atomic_path
+
+COMMANDS = ("pause", "step", "save", "sample", "stop")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The limits within which a live value may move, and whether a slider should be logarithmic."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """One live value that changed: its name, old and new value, and who changed it ("widget", "controls.json", …)."""
+
+    name: str
+    old: float | bool
+    new: float | bool
+    source: str
+
+
+class LiveValues:
+    """Numbers and commands that the training loop reads anew at every step.
+
+    `values` are the starting values, `ranges` their limits (same names). The commands `pause`, `step` (one,
+    while it is paused), `save`, `sample` and `stop` are there beside them, False at first; `step`, `save` and `sample`
+    fall back to False once the loop has obeyed.
+    With a `controls` path, the values are written to that JSON file, and edits of the file are picked up.
+    """
+
+    def __init__(self, values: Mapping[str, float], ranges: Mapping[str, Range], controls: Path | None = None) -> None:
+        if set(values) != set(ranges):
+            raise ValueError(f"every live value needs a range: {sorted(set(values) ^ set(ranges))} have not both")
+        self.ranges = dict(ranges)
+        self._values: dict[str, float] = {}
+        self._commands = dict.fromkeys(COMMANDS, False)
+        self._pending: list[Change] = []
+        self._controls = controls
+        self._stamp: tuple[int, int] | None = None
+        self._unwritten = False  # the disk did not take the newest values
+        self.problem: str | None = None
+        for name, value in values.items():
+            self._values[name] = self._checked(name, value)
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def get(self, name: str, default: float) -> float:
+        """The live value `name`, or `default` where the method has no such value."""
+        return self._values.get(name, default)
+
+    def values(self) -> dict[str, float]:
+        """A copy of all current values by name (without the commands)."""
+        return dict(self._values)
+
+    def asked(self, command: str) -> bool:
+        """Whether `command` ("pause", "save", "sample", "stop") is asked for at the moment."""
+        return self._commands[command]
+
+    def done(self, command: str) -> None:
+        """Take a command back once it has been obeyed."""
+        if self._commands[command]:
+            if self._controls is not None:
+                self._read_controls()
+            self._commands[command] = False
+            self.write_controls()
+
+    def set(self, name: str, value: float | bool, source: str = "widget") -> None:
+        """Change a value or a command; the loop obeys from its next step on.
+
+        Raises ValueError for an unknown name, or for a value outside of its range.
+        """
+        if name in self._commands:
+            if not isinstance(value, bool):
+                raise ValueError(f"{name} must be true or false, got {value!r}")
+            old, new = self._commands[name], value
+            self._commands[name] = new
+        else:
+            new = self._checked(name, value)
+            old = self._values[name]
+            self._values[name] = new
+        if new != old:
+            self._pending.append(Change(name, old, new, source))
+
+    def _checked(self, name: str, value: Any) -> float:
+        if name not in self.ranges:
+            known = ", ".join([*self.ranges, *COMMANDS])
+            raise ValueError(f"there is no live value {name!r}: the names are {known}")
+        limits = self.ranges[name]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{name} must be a number, got {value!r}")
+        if not limits.low <= value <= limits.high:
+            raise ValueError(f"{name} must be between {limits.low:g} and {limits.high:g}, got {value:g}")
+        return float(value)
+
+    def poll(self) -> list[Change]:
+        """All changes since the last call, those made in `controls.json` included. Costs one `os.stat`."""
+        if self._controls is not None:
+            self._read_controls()
+        changes, self._pending = self._pending, []
+        if self._unwritten or any(change.source != self._controls_name for change in changes):
+            self.write_controls()
+        return changes
+
+    def take_problem(self) -> str | None:
+        """What was wrong with `controls.json` since the last call, once; the values in question stayed as they were."""
+        problem, self.problem = self.problem, None
+        return problem
+
+    @property
+    def _controls_name(self) -> str:
+        return self._controls.name if self._controls else ""
+
+    def _read_controls(self) -> None:
+        try:
+            status = os.stat(self._controls)
+        except OSError:
+            return
+        stamp = (status.st_mtime_ns, status.st_size)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            wanted = json.loads(self._controls.read_text(encoding="utf-8"))
+            if not isinstance(wanted, dict):
+                raise ValueError("the file must hold one JSON object")
+        except (OSError, ValueError) as error:  # an editor may be in the middle of writing: the next version counts
+            self.problem = f"{self._controls_name} was not understood ({error}); the values stay as they are"
+            return
+        for name, value in wanted.items():
+            try:
+                self.set(name, value, self._controls_name)
+            except ValueError as error:
+                self.problem = f"{self._controls_name}: {error}; it stays as it is"
+
+    def write_controls(self) -> None:
+        """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts.
+
+        Where the disk does not take it, that is a problem (`take_problem`), and `poll` tries again.
+        """
+        if self._controls is None:
+            return
+        if self._stamp is not None:
+            self._read_controls()
+        try:
+            os.stat(self._controls.parent)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
+            with atomic_path(self._controls) as temporary:
+                temporary.write_text(json.dumps({**self._values, **self._commands}, indent=2) + "\n", encoding="utf-8")
+            status = os.stat(self._controls)
+        except OSError as error:
+            if not self._unwritten:
+                self.problem = f"{self._controls}: could not be written ({error.strerror}); the values hold"
+            self._unwritten = True
+            return
+        self._unwritten = False
+        self._stamp = (status.st_mtime_ns, status.st_size)
+
+    def state_dict(self) -> dict[str, float]:
+        """The values, for the resume file; commands are not part of it."""
+        return self.values()
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Take over the values of a resume file; values that the method no longer has are ignored."""
+        for name, value in state.items():
+            if name in self._values:
+                self._values[name] = self._checked(name, value)

@@ -1,0 +1,133 @@
+"""CycleGAN (Zhu et al. 2017): both directions between two domains, from pictures that are not pairs.
+
+Domain a is the sketch, b the photo. Networks are named after what they draw or judge: `net_g_photo` draws photos (the
+paper's G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` judges photos (D_Y), `net_d_sketch` sketches
+(D_X). Shapes: B pictures of each domain in a batch, H = W = size_px; h, w a discriminator's grid of patches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils import models
+from s2f_utils.inference.translator import generate
+from s2f_utils.runtime import Precision
+from s2f_utils.training.config import DIRECTIONS, CycleGANConfig
+from s2f_utils.training.live import Range
+from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
+from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.pool import ImagePool
+
+TO_PHOTO, TO_SKETCH = DIRECTIONS
+
+
+class CycleGAN(Method):
+    """Two generators with one Adam, two discriminators with another, and a pool of made pictures for each of these."""
+
+    data = "piles"
+    accumulates = False  # its pools keep the pictures of whole batches
+    cpu_format = "contiguous"  # instance norm has no kernel of its own for channels last
+    live_ranges = {
+        "lr_g": Range(1e-6, 1e-2, log=True),
+        "lr_d": Range(1e-6, 1e-2, log=True),
+        "lambda_gan": Range(0.0, 10.0),
+        "lambda_cycle_sketch": Range(0.0, 50.0),
+        "lambda_cycle_photo": Range(0.0, 50.0),
+        "lambda_identity": Range(0.0, 5.0),
+    }
+
+    def __init__(self, config: CycleGANConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        num_blocks = config.num_blocks or (9 if config.size_px >= 256 else 6)
+        gen = {"num_blocks": num_blocks, "base_filters": config.base_filters, "dropout": config.dropout}
+        disc = {"base_filters": config.disc_filters, "num_layers": config.disc_layers}
+        for name in ("net_g_photo", "net_g_sketch"):
+            self.nets[name] = precision.prepare(models.init_weights(models.build("resnet", **gen)))
+        for name in ("net_d_photo", "net_d_sketch"):
+            net = models.build("patchgan", in_channels=3, norm="instance", **disc)
+            self.nets[name] = precision.prepare(models.init_weights(net))
+        self.net_g_photo, self.net_g_sketch, self.net_d_photo, self.net_d_sketch = self.nets.values()
+        self.net_g = self.net_g_photo
+        betas = (config.beta1, config.beta2)
+        self.nets_g = nn.ModuleList([self.net_g_photo, self.net_g_sketch])
+        self.nets_d = nn.ModuleList([self.net_d_photo, self.net_d_sketch])
+        self.opt_g = self.optimize(self.nets_g, "lr_g", betas=betas)
+        self.opt_d = self.optimize(self.nets_d, "lr_d", betas=betas)
+        self.photo_pool, self.sketch_pool = ImagePool(config.pool_size), ImagePool(config.pool_size)
+
+    @property
+    def generators(self) -> dict[str, nn.Module]:
+        """The generators by the direction in which they go."""
+        return {TO_PHOTO: self.net_g_photo, TO_SKETCH: self.net_g_sketch}
+
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """Sketches, photos made of them, and sketches made of these again; then the same from photos."""
+        fake_b, fake_a = generate(nets[TO_PHOTO], a), generate(nets[TO_SKETCH], b)
+        rec_a, rec_b = generate(nets[TO_SKETCH], fake_b), generate(nets[TO_PHOTO], fake_a)
+        return {"a": a, "fake_b": fake_b, "b": b, "rec_a": rec_a, "fake_a": fake_a, "rec_b": rec_b}
+
+    def state_dict(self) -> dict[str, object]:
+        """Both pools."""
+        return {"photo_pool": self.photo_pool.state_dict(), "sketch_pool": self.sketch_pool.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Take up both pools."""
+        self.photo_pool.load_state_dict(state["photo_pool"], self.precision.device)
+        self.sketch_pool.load_state_dict(state["sketch_pool"], self.precision.device)
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One training step on sketches a and photos b, which are no pairs, (B, 3, H, W) each, in [-1, 1]; returns the
+        losses, detached.
+
+        Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its published code.
+        """
+        return cyclegan_step(self, a, b, live)
+
+
+def cyclegan_step(m: CycleGAN, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+    """The step itself, as a function that a notebook can replace by its own.
+
+    What one network is to do with several pictures, it does in one batch: no layer mixes the pictures of a batch.
+    """
+    kind, with_identity = m.config.gan_loss, live["lambda_identity"] > 0
+
+    # Sketch → photo → sketch, photo → sketch → photo, and what each generator makes of its own domain.
+    fake_b, same_b = _each(m.net_g_photo, a, b if with_identity else None)
+    fake_a, same_a, rec_a = _each(m.net_g_sketch, b, a if with_identity else None, fake_b)
+    rec_b = m.net_g_photo(fake_a)
+    losses = {"loss_cycle_sketch": l1_loss(rec_a, a), "loss_cycle_photo": l1_loss(rec_b, b)}
+    if with_identity:
+        losses |= {"loss_identity_sketch": l1_loss(same_a, a), "loss_identity_photo": l1_loss(same_b, b)}
+
+    # The generators learn to pass as real, each before the judge of what it draws.
+    with frozen(m.nets_d):
+        losses["loss_gan_photo"] = adversarial_loss(m.net_d_photo(fake_b), True, kind)
+        losses["loss_gan_sketch"] = adversarial_loss(m.net_d_sketch(fake_a), True, kind)
+        loss = live["lambda_gan"] * (losses["loss_gan_photo"] + losses["loss_gan_sketch"])
+        for domain in ("sketch", "photo"):
+            weight = live[f"lambda_cycle_{domain}"]
+            loss = loss + weight * losses[f"loss_cycle_{domain}"]
+            if with_identity:
+                loss = loss + weight * live["lambda_identity"] * losses[f"loss_identity_{domain}"]
+        m.descend(loss, m.opt_g)
+
+    # Each discriminator learns to tell its domain's true pictures from made ones, new and old.
+    for domain, net, real, made, pool in (
+        ("photo", m.net_d_photo, b, fake_b, m.photo_pool),
+        ("sketch", m.net_d_sketch, a, fake_a, m.sketch_pool),
+    ):
+        judged = m.precision.images(pool.query(made.detach()))
+        logits_real, logits_fake = _each(net, real, judged)
+        losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
+    m.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], m.opt_d)
+    return {name: value.detach() for name, value in losses.items()}
+
+
+def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:
+    """What the network makes of several batches (B, C, H, W), run through it as one; None for None."""
+    given = [batch for batch in batches if batch is not None]
+    made = iter(net(torch.cat(given)).split([len(batch) for batch in given]))
+    return [None if batch is None else next(made) for batch in batches]

@@ -1,0 +1,43 @@
+"""Weights by name: the table of those that come along and those that are published, and how they are fetched."""
+
+from s2f_utils.weights.table import (
+    DETAIL,
+    FACES,
+    FAITHFUL,
+    RESTORER,
+    SHIPPED,
+    SHIPPED_FOLDER,
+    SHIPPED_RESTORERS,
+    WEIGHTS,
+    WeightsError,
+    WeightsFile,
+    cache_folder,
+    entry_of,
+    find,
+    get,
+    model_names,
+    places,
+    problem,
+    shipped,
+)
+
+__all__ = [
+    "DETAIL",
+    "FACES",
+    "FAITHFUL",
+    "RESTORER",
+    "SHIPPED",
+    "SHIPPED_FOLDER",
+    "SHIPPED_RESTORERS",
+    "WEIGHTS",
+    "WeightsError",
+    "WeightsFile",
+    "cache_folder",
+    "entry_of",
+    "find",
+    "get",
+    "model_names",
+    "places",
+    "problem",
+    "shipped",
+]
