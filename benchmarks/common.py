@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from s2f_utils import runtime  # noqa: E402  (from the clone, before anything that is installed)
 from s2f_utils.data import datasets  # noqa: E402  (from the clone, before anything that is installed)
-from s2f_utils.pictures import images  # noqa: E402  (from the clone, before anything that is installed)
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -91,7 +90,7 @@ def write(name: str, results: dict[str, Any] | Sequence[Any]) -> Path:
     """Write results/<name>.json with the machine and the versions, and print it."""
     path = RESULTS / f"{name}.json"
     text = json.dumps({"machine": runtime.machine_facts(), "results": results}, indent=2) + "\n"
-    with images.atomic_path(path) as temporary:
+    with runtime.atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     print(text)
     return path

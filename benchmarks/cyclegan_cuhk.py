@@ -20,9 +20,9 @@ from s2f_utils import inference
 from s2f_utils.data import datasets
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.training import config
+from s2f_utils.models import directions
 
-TO_PHOTO, TO_SKETCH = config.DIRECTIONS
+TO_PHOTO, TO_SKETCH = directions.DIRECTIONS
 SIZE = {"size_px": 128, "load_size_px": 143, "ema_half_life_images": 500.0, "sample_every_images": 800}
 SMALL_SET = {"disc_filters": 32, "rotate_deg": 4.0, "shift_px": 3.0, "scale": 0.04}
 # name → (label, method, settings, directions)
@@ -39,12 +39,12 @@ MODELS = {
         {"base_filters": 32, "total_images": 8_800},
         None,
     ),
-    "pix2pix": ("pix2pix, 88 pairs", "pix2pix", {"batch_size": 4, "total_images": 8_800}, config.DIRECTIONS),
+    "pix2pix": ("pix2pix, 88 pairs", "pix2pix", {"batch_size": 4, "total_images": 8_800}, directions.DIRECTIONS),
     "cgan": (
         "project 5's conditional GAN, 88 pairs",
         "cgan",
         {"load_size_px": 128, "total_images": 8_800},
-        config.DIRECTIONS,
+        directions.DIRECTIONS,
     ),
 }
 COLUMNS = ("ssim", "psnr", "l1", "fsim", "sharpness")
@@ -55,7 +55,7 @@ def trained(name: str, manifest: datasets.Manifest, runs: Path) -> dict[str, Pat
     _, method, changes, directions = MODELS[name]
     if directions is None:
         folder = common.finished_run(method, SIZE | changes, manifest, runs, name)
-        return dict.fromkeys(config.DIRECTIONS, folder)
+        return dict.fromkeys(directions.DIRECTIONS, folder)
     return {
         way: common.finished_run(method, SIZE | changes | {"direction": way}, manifest, runs, f"{name}-{way}")
         for way in directions
@@ -77,7 +77,7 @@ def main() -> None:
         return
     path = common.RESULTS / "cyclegan_cuhk.json"
     before = json.loads(path.read_text(encoding="utf-8"))["results"]["boards"] if path.exists() else {}
-    boards = {way: score(way, runs, manifest, args, before.get(way, [])) for way in config.DIRECTIONS}
+    boards = {way: score(way, runs, manifest, args, before.get(way, [])) for way in directions.DIRECTIONS}
     protocol = "CUHK 88/100, stretched to 128 px, 100 test faces, 88-only, one seed"
     common.write("cyclegan_cuhk", {"protocol": protocol, **SIZE, "boards": boards})
 

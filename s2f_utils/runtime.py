@@ -8,6 +8,8 @@ import os
 import platform
 import random
 import re
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,14 @@ import numpy as np
 
 if TYPE_CHECKING:
     import torch
+
+
+PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks
+TRAINING_PROFILES = ("small",)  # and those that training has beside them
+
+
+class ConfigError(ValueError):
+    """A setting that does not exist or has an impossible value."""
 
 
 def num_cores() -> int:
@@ -212,6 +222,41 @@ def check(condition: bool, lesson: str) -> bool:
     return bool(condition)
 
 
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """A temporary path beside `path` that replaces it when the block ends well, and vanishes when it does not.
+
+    Whoever reads `path`, even after a crash in the middle, sees the old file, the new file, or none; never half.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as written:
+            os.fsync(written.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp's 0600 would hide the file from a shared folder's other users
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
+    """The profile in force: the one `asked` for on a command line, else the environment's S2F_PROFILE, else `wanted`
+    (a notebook's parameter), else "demo". ConfigError if there is no such profile; "small" can only be asked for.
+    """
+    name = asked or os.environ.get("S2F_PROFILE") or wanted or "demo"
+    names = (*PROFILE_NAMES, *TRAINING_PROFILES) if asked else PROFILE_NAMES
+    if name not in names:
+        hint = f" ({name} is asked for by --profile {name}, in training)" if name in TRAINING_PROFILES else ""
+        raise ConfigError(f"there is no profile {name!r}{hint}: the profiles are {', '.join(names)}")
+    return name
+
+
 @dataclass(frozen=True)
 class Session:
     """What a notebook works with: device, profile, and a folder of its own for data and runs."""
@@ -228,8 +273,6 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ). In
     Colab, a folder under /content/drive/MyDrive keeps results; Drive is mounted for it (`mount_drive`).
     """
-    from s2f_utils.training.config import profile_name
-
     device = pick_device()
     profile = profile_name(profile)
     path = Path(folder or os.environ.get("S2F_FOLDER") or Path("runs"))
@@ -297,8 +340,6 @@ def zip_results(folder: str | os.PathLike) -> Path:
     (folders with a manifest.csv), which can be made again; resume files, which are large; W&B's own files; hidden ones.
     """
     import zipfile
-
-    from s2f_utils.pictures.images import atomic_path
 
     folder = Path(folder)
     target = folder.with_name(folder.name + ".zip")

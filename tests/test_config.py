@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from s2f_utils import runtime
 from s2f_utils.training import config
 
 
@@ -18,7 +19,7 @@ def test_defaults_are_the_papers():
 
 
 def test_every_profile_is_valid_and_says_where_its_values_come_from():
-    for profile in config.PROFILE_NAMES:
+    for profile in runtime.PROFILE_NAMES:
         for has_gpu in (False, True):
             resolved = config.resolve("pix2pix", profile, {"seed": 7}, has_gpu=has_gpu)
             paper = config.Pix2PixConfig()
@@ -31,16 +32,16 @@ def test_every_profile_is_valid_and_says_where_its_values_come_from():
 
 
 def test_a_small_set_has_a_profile_for_training_alone(monkeypatch):
-    assert config.profile_name(asked="small") == "small"
-    with pytest.raises(config.ConfigError, match="there is no profile 'small'"):
-        config.profile_name("small")
+    assert runtime.profile_name(asked="small") == "small"
+    with pytest.raises(runtime.ConfigError, match="there is no profile 'small'"):
+        runtime.profile_name("small")
     monkeypatch.setenv("S2F_PROFILE", "small")
-    with pytest.raises(config.ConfigError, match="'small' .small is asked for by --profile small"):
-        config.profile_name("demo")
+    with pytest.raises(runtime.ConfigError, match="'small' .small is asked for by --profile small"):
+        runtime.profile_name("demo")
     found = config.resolve("faithful", "small", {"seed": 7})
     assert found.config.dropout > config.FaithfulConfig().dropout and found.origin["dropout"] == "profile small"
     assert config.resolve("realistic", "small").config.detail_init == "sketch-to-photo-detail"
-    with pytest.raises(config.ConfigError, match="profile small is for faithful and realistic: choose another"):
+    with pytest.raises(runtime.ConfigError, match="profile small is for faithful and realistic: choose another"):
         config.resolve("pix2pix", "small")
 
 
@@ -73,19 +74,19 @@ def test_a_length_that_one_asks_for_is_not_cut_by_a_profile(method):
     ],
 )
 def test_impossible_opponents_are_refused(change, message):
-    with pytest.raises(config.ConfigError, match=message):
+    with pytest.raises(runtime.ConfigError, match=message):
         config.resolve("realistic", "full", change)
 
 
 def test_profile_comes_from_the_environment_first(monkeypatch):
     monkeypatch.setenv("S2F_PROFILE", "fast")
-    assert config.profile_name("full") == "fast"
-    assert config.profile_name("full", asked="demo") == "demo"  # what somebody types wins over all
+    assert runtime.profile_name("full") == "fast"
+    assert runtime.profile_name("full", asked="demo") == "demo"  # what somebody types wins over all
     monkeypatch.delenv("S2F_PROFILE")
-    assert config.profile_name("full") == "full"
-    assert config.profile_name() == "demo"
-    with pytest.raises(config.ConfigError, match="full, demo, fast"):
-        config.profile_name("turbo")
+    assert runtime.profile_name("full") == "full"
+    assert runtime.profile_name() == "demo"
+    with pytest.raises(runtime.ConfigError, match="full, demo, fast"):
+        runtime.profile_name("turbo")
 
 
 def test_configuration_cannot_be_changed_and_travels_through_json():
@@ -93,7 +94,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
     with pytest.raises(dataclasses.FrozenInstanceError):
         c.lr_g = 1.0
     assert config.config_from_dict("pix2pix", dataclasses.asdict(c)) == c
-    with pytest.raises(config.ConfigError, match="no setting 'lr'"):
+    with pytest.raises(runtime.ConfigError, match="no setting 'lr'"):
         config.config_from_dict("pix2pix", {"lr": 1.0})
 
 
@@ -119,7 +120,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
     ],
 )
 def test_impossible_values_are_refused(change, message):
-    with pytest.raises(config.ConfigError, match=message):
+    with pytest.raises(runtime.ConfigError, match=message):
         config.resolve("pix2pix", "full", change)
 
 
@@ -130,10 +131,10 @@ def test_command_line_values_get_the_type_of_their_field():
     assert config.parse_value("pix2pix", "norm", "instance") == "instance"
     assert config.parse_value("cyclegan", "apart", "False") is False
     assert config.parse_value("cyclegan", "apart", "true") is True
-    with pytest.raises(config.ConfigError, match="apart must be true or false, got 'perhaps'"):
+    with pytest.raises(runtime.ConfigError, match="apart must be true or false, got 'perhaps'"):
         config.parse_value("cyclegan", "apart", "perhaps")
     for text in ("1.5", "inf", "many"):
-        with pytest.raises(config.ConfigError, match=f"batch_size must be a int, got '{text}'"):
+        with pytest.raises(runtime.ConfigError, match=f"batch_size must be a int, got '{text}'"):
             config.parse_value("pix2pix", "batch_size", text)
-    with pytest.raises(config.ConfigError, match="batch_size must be a int, got '1.5'"):
+    with pytest.raises(runtime.ConfigError, match="batch_size must be a int, got '1.5'"):
         config.parse_value("pix2pix", "batch_size", "1.5")

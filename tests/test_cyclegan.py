@@ -18,8 +18,9 @@ from s2f_utils.data import datasets
 from s2f_utils.data.datasets import DataError, UnpairedData, unpaired_rows
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import domain, images
+from s2f_utils.runtime import ConfigError
 from s2f_utils.training import losses
-from s2f_utils.training.config import ConfigError, resolve
+from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.methods.cgan import CGAN
 from s2f_utils.training.methods.cyclegan import CycleGAN, cyclegan_step

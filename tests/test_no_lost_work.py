@@ -18,9 +18,10 @@ from torch import nn
 from s2f_utils import runtime
 from s2f_utils.data import datasets
 from s2f_utils.models import checkpoints
+from s2f_utils.runtime import ConfigError
 from s2f_utils.training import config, preflight
 from s2f_utils.training.accumulate import batch_statistics, in_parts
-from s2f_utils.training.config import ConfigError, resolve
+from s2f_utils.training.config import resolve
 from s2f_utils.training.live import COMMANDS
 from s2f_utils.training.loop import Callback, NotSavedError, TrainingDiverged, train
 from s2f_utils.training.methods.pix2pix import Pix2Pix

@@ -15,7 +15,8 @@ from s2f_utils.data import datasets
 from s2f_utils.inference import restorers
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.training.config import ConfigError, resolve
+from s2f_utils.runtime import ConfigError
+from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.losses import feature_distance, gram, style_distance
 from s2f_utils.training.methods.restore import Restore, pyramid_loss, with_detail

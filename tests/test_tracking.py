@@ -20,7 +20,8 @@ import torch
 from s2f_utils.data import datasets
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.training.config import ConfigError, resolve
+from s2f_utils.runtime import ConfigError
+from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import Callback, train
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log

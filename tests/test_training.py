@@ -16,7 +16,8 @@ import torch
 from s2f_utils import models
 from s2f_utils.data import datasets
 from s2f_utils.models import checkpoints
-from s2f_utils.training.config import ConfigError, resolve
+from s2f_utils.runtime import ConfigError
+from s2f_utils.training.config import resolve
 from s2f_utils.training.init import load_init, settings_of, settings_of_detail
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.methods.pix2pix import pix2pix_step

@@ -5,17 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data_prep.doctor import judge
-from data_prep.doctor.examine import PictureFacts, Subject, examine
-from data_prep.doctor.findings import KINDS, Finding
+from data_prep.doctor import judge, mend, page
+from data_prep.doctor.examine import Subject, examine
+from data_prep.doctor.findings import KINDS, Diagnosis, Finding
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import check_workers, run_jobs
-from data_prep.make.write import COLUMNS, MANIFEST, NUM_SHOWN, say
+from data_prep.make.write import COLUMNS, MANIFEST
+from data_prep.messages import NUM_SHOWN, say
 from data_prep.sources import names
 from data_prep.sources.found import LayoutOptions
 from data_prep.sources.layouts import find_layout
@@ -24,43 +23,6 @@ from s2f_utils.pictures import faces
 
 EXIT_FOUND = 1  # training must not start
 MAX_HINTS = 100
-
-
-@dataclass
-class Diagnosis:
-    """What the doctor saw: the subjects, the facts about their pictures, and the findings, worst first."""
-
-    source: Path
-    subjects: list[Subject]
-    facts: list[dict[str, PictureFacts]]
-    findings: list[Finding] = field(default_factory=list)
-    not_tested: list[str] = field(default_factory=list)
-
-    @property
-    def may_train(self) -> bool:
-        """Whether nothing was found that must not be trained with."""
-        return not any(KINDS[finding.kind].stops for finding in self.findings)
-
-    def counts(self) -> dict[str, int]:
-        """Findings by kind: those that stop training first, each in the order of `KINDS`."""
-        counted = Counter(finding.kind for finding in self.findings)
-        return {kind: counted[kind] for kind in sorted(KINDS, key=lambda k: not KINDS[k].stops) if counted[kind]}
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it for machines."""
-        return {
-            "source": printable(self.source),
-            "subjects": len(self.subjects),
-            "may_train": self.may_train,
-            "counts": self.counts(),
-            "findings": [
-                {"kind": f.kind, "id": printable(f.id), "files": [printable(name) for name in f.files],
-                 "detail": printable(f.detail), "drop": [printable(name) for name in f.drop],
-                 "stops": KINDS[f.kind].stops, "mend": KINDS[f.kind].mend, "fix": KINDS[f.kind].fix}
-                for f in self.findings
-            ],
-            "not_tested": self.not_tested,
-        }  # fmt: skip
 
 
 def diagnose(
@@ -188,14 +150,13 @@ def run_doctor(
     fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said, by
     `mend.write_mended`; then 0 means that the mended set may be trained with.
     """
-    from data_prep.doctor import mend, page
-    from s2f_utils.pictures import images
+    from s2f_utils import runtime
 
     diagnosis = diagnose(src, progress=progress, **options)
     for line in report_lines(diagnosis):
         say(line)
     if json_file:
-        with images.atomic_path(json_file) as temporary:
+        with runtime.atomic_path(json_file) as temporary:
             temporary.write_text(json.dumps(diagnosis.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     if html_file:
         page.write_page(diagnosis, html_file)

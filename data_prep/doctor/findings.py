@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_prep.doctor.examine import PictureFacts, Subject
+from data_prep.errors import printable
 
 
 @dataclass(frozen=True)
@@ -102,3 +108,40 @@ class Finding:
     files: tuple[str, ...]
     detail: str
     drop: tuple[str, ...] = field(default=())
+
+
+@dataclass
+class Diagnosis:
+    """What the doctor saw: the subjects, the facts about their pictures, and the findings, worst first."""
+
+    source: Path
+    subjects: list[Subject]
+    facts: list[dict[str, PictureFacts]]
+    findings: list[Finding] = field(default_factory=list)
+    not_tested: list[str] = field(default_factory=list)
+
+    @property
+    def may_train(self) -> bool:
+        """Whether nothing was found that must not be trained with."""
+        return not any(KINDS[finding.kind].stops for finding in self.findings)
+
+    def counts(self) -> dict[str, int]:
+        """Findings by kind: those that stop training first, each in the order of `KINDS`."""
+        counted = Counter(finding.kind for finding in self.findings)
+        return {kind: counted[kind] for kind in sorted(KINDS, key=lambda k: not KINDS[k].stops) if counted[kind]}
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it for machines."""
+        return {
+            "source": printable(self.source),
+            "subjects": len(self.subjects),
+            "may_train": self.may_train,
+            "counts": self.counts(),
+            "findings": [
+                {"kind": f.kind, "id": printable(f.id), "files": [printable(name) for name in f.files],
+                 "detail": printable(f.detail), "drop": [printable(name) for name in f.drop],
+                 "stops": KINDS[f.kind].stops, "mend": KINDS[f.kind].mend, "fix": KINDS[f.kind].fix}
+                for f in self.findings
+            ],
+            "not_tested": self.not_tested,
+        }  # fmt: skip

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep import files
 from data_prep.doctor.examine import PictureFacts
-from data_prep.doctor.findings import Finding
+from data_prep.doctor.findings import Diagnosis, Finding
 from data_prep.make.recipe import halves
 from data_prep.make.split import crossing_identities
 from s2f_utils.pictures.domain import MIN_TO_COMPARE, look_exchanged, on_wrong_side
 from s2f_utils.pictures.duplicates import find_twins
-
-if TYPE_CHECKING:
-    from data_prep.doctor.doctor import Diagnosis
 
 DARK_PAPER = 90  # grey value of the rim
 BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more

@@ -7,21 +7,18 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from data_prep import files
-from data_prep.doctor.findings import CHANGES, KINDS
+from data_prep.doctor.findings import CHANGES, KINDS, Diagnosis
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import halves, load
 from data_prep.make.split import split_by_identity
-from data_prep.make.write import SETTINGS, SetPlan, dry_run_report, say, warn, write_set
+from data_prep.make.write import SETTINGS, SetPlan, dry_run_report, write_set
+from data_prep.messages import say, warn
 from data_prep.sources import names
 from s2f_utils.pictures import faces, images
-
-if TYPE_CHECKING:
-    from data_prep.doctor.doctor import Diagnosis
 
 
 @dataclass(frozen=True)

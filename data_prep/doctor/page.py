@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data_prep import files
-from data_prep.doctor.findings import KINDS
+from data_prep.doctor.findings import KINDS, Diagnosis
 from data_prep.errors import printable
 from s2f_utils.pictures import images, pages
-
-if TYPE_CHECKING:
-    from data_prep.doctor.doctor import Diagnosis
 
 PICTURES_A_KIND = 24
 SHOWN_PX = 160

@@ -9,9 +9,11 @@ from pathlib import Path
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import check_workers, run_jobs
 from data_prep.make.recipe import load
-from data_prep.make.write import NUM_SHOWN, SETTINGS, say, warn
+from data_prep.make.write import SETTINGS
+from data_prep.messages import NUM_SHOWN, say, warn
 from data_prep.sources import names
 from data_prep.sources.tree import scan
+from s2f_utils import runtime
 from s2f_utils.pictures import cleanup, images
 
 
@@ -92,7 +94,7 @@ def _check_settings(out: Path, options: dict, dry_run: bool) -> None:
     elif out.is_dir() and any(out.iterdir()):
         raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")
     elif not dry_run:
-        with images.atomic_path(path) as temporary:
+        with runtime.atomic_path(path) as temporary:
             temporary.write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
     for leftover in out.glob(".*.part") if out.is_dir() and not dry_run else ():
         leftover.unlink(missing_ok=True)

@@ -21,7 +21,8 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from data_prep.make.review import review
 from data_prep.make.split import split_by_identity
-from data_prep.make.write import NUM_SHOWN, SetPlan, describe_counts, dry_run_report, say, warn, write_set
+from data_prep.make.write import SetPlan, describe_counts, dry_run_report, write_set
+from data_prep.messages import NUM_SHOWN, say, warn
 from data_prep.sources import names
 from data_prep.sources.found import SIDES, Candidate, Collection, LayoutOptions
 from data_prep.sources.layouts import LAYOUTS, find_layout

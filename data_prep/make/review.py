@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from data_prep import files
-from data_prep.make.write import FOLDERS, NUM_SHOWN, say, warn
+from data_prep.make.write import FOLDERS
+from data_prep.messages import NUM_SHOWN, say, warn
 from s2f_utils.pictures import images
 from s2f_utils.pictures.duplicates import Twins, find_twins
 

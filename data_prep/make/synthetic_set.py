@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError
-from data_prep.make.write import SetPlan, describe_counts, dry_run_report, say, write_set
+from data_prep.make.write import SetPlan, describe_counts, dry_run_report, write_set
+from data_prep.messages import say
 
 TEST_SHARE, VAL_SHARE = 0.1, 0.05
+# How many faces a profile draws, and how large.
+PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 2_000, "size_px": 256},
+    "demo": {"num": 1_600, "size_px": 128},
+    "fast": {"num": 24, "size_px": 64},
+}
 
 
 @dataclass(frozen=True)
@@ -88,15 +95,15 @@ def make_synthetic(
 
 def _profile(name: str | None) -> dict[str, int]:
     """The number and size of faces of a profile; a name given here counts more than the environment's."""
-    from s2f_utils.training.config import SYNTHETIC_PROFILES, ConfigError, profile_name
+    from s2f_utils.runtime import ConfigError, profile_name
 
     try:
         name = name or profile_name()
     except ConfigError as error:
         raise DataPrepError(str(error)) from None
-    if name not in SYNTHETIC_PROFILES:
-        raise DataPrepError(f"there is no profile {name!r}: the profiles are {', '.join(SYNTHETIC_PROFILES)}")
-    return SYNTHETIC_PROFILES[name]
+    if name not in PROFILES:
+        raise DataPrepError(f"there is no profile {name!r}: the profiles are {', '.join(PROFILES)}")
+    return PROFILES[name]
 
 
 def _splits(num: int) -> list[str]:

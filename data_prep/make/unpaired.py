@@ -12,7 +12,8 @@ import numpy as np
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import Recipe, load
 from data_prep.make.split import split_by_identity
-from data_prep.make.write import SetPlan, describe_counts, dry_run_report, say, warn, write_set
+from data_prep.make.write import SetPlan, describe_counts, dry_run_report, write_set
+from data_prep.messages import say, warn
 from data_prep.sources import names
 from data_prep.sources.tree import Picture, Tree, scan
 from s2f_utils.pictures import cleanup, faces, images

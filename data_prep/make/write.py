@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import platform
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,9 @@ import s2f_utils
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import check_workers, run_jobs
 from data_prep.make.split import SPLITS
+from data_prep.messages import NUM_SHOWN, say, warn
 from data_prep.sources import names
+from s2f_utils import runtime
 from s2f_utils.pictures import images
 
 COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
@@ -37,7 +38,6 @@ CHANGED = {
     "source_digest": "the pictures of the source have changed since",
     "drawing_digest": "the code that draws the faces has changed since",
 }
-NUM_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
     notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
     _write_json(out / SETTINGS, {**plan.settings, **notes})
     manifest = out / MANIFEST
-    with images.atomic_path(manifest) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with runtime.atomic_path(manifest) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(full)
@@ -269,7 +269,7 @@ def _installed(name: str) -> bool:
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with images.atomic_path(path) as temporary:
+    with runtime.atomic_path(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -287,15 +287,3 @@ def describe_counts(counts: Mapping[str, int], noun: str = "pair") -> str:
     splits = ", ".join(f"{split} {counts[split]}" for split in SPLITS if counts.get(split))
     left = f", {counts['left_out']} left out" if counts.get("left_out") else ""
     return f"{counts['pairs']} {noun if counts['pairs'] == 1 else noun + 's'} ({splits}{left})"
-
-
-def say(text: str, wanted: bool = True) -> None:
-    """A line about what is being done, for the user's eyes."""
-    if wanted:
-        encoding = sys.stdout.encoding or "utf-8"  # a Windows console may lack a name's letters
-        print(f"data_prep: {text}".encode(encoding, "replace").decode(encoding), flush=True)
-
-
-def warn(text: str) -> None:
-    """A line on stderr about something the user should know."""
-    print(f"data_prep: warning: {text}", file=sys.stderr, flush=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import DataPrepError, printable
-from data_prep.make.write import NUM_SHOWN, say, warn
+from data_prep.messages import NUM_SHOWN, say, warn
 from s2f_utils import weights
 from s2f_utils.weights import download
 

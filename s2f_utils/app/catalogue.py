@@ -21,9 +21,9 @@ from s2f_utils import inference, runtime, weights
 from s2f_utils.app.uploads import Refusal
 from s2f_utils.inference import candidates, enhance, pad_models, restorers, styles
 from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.pictures import faces
-from s2f_utils.training.config import DIRECTIONS
 
 DEFAULT = {"sketch-to-photo": pad_models.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": pad_models.MAPS}
 WAYS = tuple(DEFAULT)

@@ -13,7 +13,7 @@ from s2f_utils.cli import app as cli_app
 from s2f_utils.cli import enhance as cli_enhance
 from s2f_utils.cli import faces as cli_faces
 from s2f_utils.cli import plot as cli_plot
-from s2f_utils.training.config import DIRECTIONS
+from s2f_utils.models.directions import DIRECTIONS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -191,7 +191,8 @@ class _ListSettings(argparse.Action):
 
 
 def _settings(method: str, settings: Sequence[str]) -> dict:
-    from s2f_utils.training.config import CONFIGS, ConfigError, parse_value
+    from s2f_utils.runtime import ConfigError
+    from s2f_utils.training.config import CONFIGS, parse_value
 
     if method not in CONFIGS:
         raise ConfigError(f"there is no method {method!r}: the methods are {', '.join(CONFIGS)}")
@@ -213,7 +214,7 @@ def run_train(args: argparse.Namespace) -> int:
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import check_beginning, open_run
 
-    profile = config.profile_name(asked=args.profile)
+    profile = runtime.profile_name(asked=args.profile)
     overrides = _settings(args.method, args.settings)
     device = runtime.pick_device(args.device)
     begun_with = settings_of(args.init, args.method) if args.init else {}

@@ -36,7 +36,8 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f plot`."""
-    from s2f_utils.pictures import images, viz
+    from s2f_utils import runtime
+    from s2f_utils.pictures import viz
 
     folders = [Path(name) for name in args.runs]
     out = Path(args.out) if args.out else (folders[0] if len(folders) == 1 else Path()) / "curves.png"
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if unknown := [name for name in args.only if name not in known]:
         raise ValueError(f"--only {unknown[0]}: there is no such curve: the names are {', '.join(known)}")
     figure = viz.curves(logs, only=args.only, x=args.x, log=args.log, share=args.smooth)
-    with images.atomic_path(out) as temporary:
+    with runtime.atomic_path(out) as temporary:
         figure.savefig(temporary, format=kind, dpi=150)
     print(out)
     return 0

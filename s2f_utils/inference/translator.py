@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import DIRECTIONS, TO_FACES
 from s2f_utils.pictures import images, masks
-from s2f_utils.training.config import DIRECTIONS, TO_FACES
 
 MODES = ("deterministic", "paper")
 VALUES = ("signed", "unit")

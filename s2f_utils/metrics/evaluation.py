@@ -232,7 +232,7 @@ def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, what: 
 def _write(result: Evaluation, translator: Translator, manifest: Manifest) -> None:
     names = list(next(iter(result.values.values())))
     with (
-        images.atomic_path(result.folder / "per_image.csv") as temporary,
+        runtime.atomic_path(result.folder / "per_image.csv") as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)
@@ -254,5 +254,5 @@ def _write(result: Evaluation, translator: Translator, manifest: Manifest) -> No
         },
         "machine": runtime.machine_facts(),
     }
-    with images.atomic_path(result.folder / "metrics.json") as temporary:
+    with runtime.atomic_path(result.folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -482,7 +482,7 @@ def write(board: Leaderboard, out: str | Path, *, gallery: int = 24) -> Path:
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     with (
-        images.atomic_path(out / "per_image.csv") as temporary,
+        runtime.atomic_path(out / "per_image.csv") as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.writer(file)
@@ -496,6 +496,6 @@ def write(board: Leaderboard, out: str | Path, *, gallery: int = 24) -> Path:
         ("leaderboard.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n"),
         ("leaderboard.md", as_markdown(board)),
     ):
-        with images.atomic_path(out / name) as temporary:
+        with runtime.atomic_path(out / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return leaderboard_page.write(board, out / "leaderboard.html", gallery=gallery)

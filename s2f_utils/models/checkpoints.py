@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.pictures.images import atomic_path
+from s2f_utils.runtime import atomic_path
 
 
 class CheckpointError(ValueError):

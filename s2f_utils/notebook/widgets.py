@@ -431,7 +431,7 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
     """
     import ipywidgets
 
-    from s2f_utils.pictures.images import atomic_path
+    from s2f_utils.runtime import atomic_path
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_utils.pictures import images
+from s2f_utils import runtime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,7 +50,7 @@ def write(path: str | os.PathLike, body: str, *, title: str, style: str = "", **
     loader = jinja2.DictLoader({"frame": _FRAME, "page": page})
     text = jinja2.Environment(loader=loader, autoescape=True).get_template("page").render(title=title, **values)
     path = Path(path)
-    with images.atomic_path(path) as temporary:
+    with runtime.atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
 

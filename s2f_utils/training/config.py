@@ -7,28 +7,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2f_utils.training.profiles import (
-    BLEND_PROFILES,
-    FIRST_LOOK_PROFILES,
-    HIDING_STEPS,
-    METRICS_PROFILES,
-    PROFILES,
-    RAW_PROFILES,
-    SYNTHETIC_PROFILES,
-)
+from s2f_utils.runtime import ConfigError
+from s2f_utils.training.profiles import PROFILES
 from s2f_utils.training.settings import (
     CONFIGS,
-    DIRECTIONS,
-    FROM_NOISE,
-    RESTORES,
-    TO_FACES,
     CGANConfig,
-    ConfigError,
     CycleGANConfig,
     FaithfulConfig,
     Pix2PixConfig,
@@ -41,22 +28,10 @@ from s2f_utils.training.settings import (
 )
 
 __all__ = [  # the tables are asked for here, too
-    "BLEND_PROFILES",
     "CONFIGS",
-    "DIRECTIONS",
-    "FIRST_LOOK_PROFILES",
-    "FROM_NOISE",
-    "RESTORES",
-    "HIDING_STEPS",
-    "METRICS_PROFILES",
     "PROFILES",
-    "PROFILE_NAMES",
     "PSPConfig",
-    "RAW_PROFILES",
-    "SYNTHETIC_PROFILES",
-    "TO_FACES",
     "CGANConfig",
-    "ConfigError",
     "CycleGANConfig",
     "FaithfulConfig",
     "Pix2PixConfig",
@@ -67,13 +42,11 @@ __all__ = [  # the tables are asked for here, too
     "TrainConfig",
     "config_from_dict",
     "parse_value",
-    "profile_name",
     "resolve",
     "validate",
 ]
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks; training has one more, "small"
 
 
 @dataclass(frozen=True)
@@ -88,18 +61,6 @@ class Resolved:
         paper = type(self.config)()
         found = {k: (getattr(self.config, k), v) for k, v in self.origin.items()}
         return {k: (value, v) for k, (value, v) in found.items() if value != getattr(paper, k)}
-
-
-def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
-    """The profile in force: the one `asked` for on a command line, else the environment's S2F_PROFILE, else `wanted`
-    (a notebook's parameter), else "demo". ConfigError if there is no such profile; "small" can only be asked for.
-    """
-    name = asked or os.environ.get("S2F_PROFILE") or wanted or "demo"
-    names = tuple(PROFILES) if asked else PROFILE_NAMES
-    if name not in names:
-        hint = f" ({name} is asked for by --profile {name}, in training)" if name in PROFILES else ""
-        raise ConfigError(f"there is no profile {name!r}{hint}: the profiles are {', '.join(names)}")
-    return name
 
 
 def parse_value(method: str, name: str, text: str) -> Any:

@@ -20,8 +20,9 @@ from s2f_utils.data.datasets import (
     UnpairedData,
     unpaired_rows,
 )
+from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.pictures import domain, images
-from s2f_utils.training.config import DIRECTIONS, TrainConfig
+from s2f_utils.training.config import TrainConfig
 
 LOOKED_AT = 200  # pictures of each side
 

@@ -13,8 +13,9 @@ import torch
 from s2f_utils import weights
 from s2f_utils.inference.translator import find_generator, generator_file, ways_of
 from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.models.resnet import with_dropout_keys
-from s2f_utils.training.config import CONFIGS, DIRECTIONS, TrainConfig
+from s2f_utils.training.config import CONFIGS, TrainConfig
 from s2f_utils.weights.download import sha256_of
 
 LOADED_LARGER = {"unet": 1.0625, "resnet": 286 / 256}  # for the crop

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.pictures.images import atomic_path
+from s2f_utils.runtime import atomic_path
 
 COMMANDS = ("pause", "step", "save", "sample", "stop")
 

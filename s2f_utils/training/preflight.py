@@ -15,8 +15,9 @@ from torch.utils._pytree import tree_leaves
 
 from s2f_utils import runtime
 from s2f_utils.data import datasets
+from s2f_utils.runtime import ConfigError
 from s2f_utils.training.accumulate import batch_statistics, in_parts
-from s2f_utils.training.config import ConfigError, TrainConfig
+from s2f_utils.training.config import TrainConfig
 from s2f_utils.training.method import Method
 
 ROOM = 0.9  # of what is free may be taken

@@ -1,4 +1,4 @@
-"""The profiles' tables: what differs from the papers' settings, and how much the notebooks draw, train and measure.
+"""The profiles' table: what differs from the papers' settings.
 
 `config.resolve` lays them over the frozen dataclasses of `config`, whose defaults are the papers'.
 """
@@ -225,60 +225,3 @@ PROFILES: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
 }
-
-# How many synthetic faces a profile draws, and how large.
-SYNTHETIC_PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 2_000, "size_px": 256},
-    "demo": {"num": 1_600, "size_px": 128},
-    "fast": {"num": 24, "size_px": 64},
-}
-
-
-# Notebook 02's first look at a training: the faces that it draws, and what differs from the demo profile.
-_LOOK: dict[str, dict[str, Any]] = {
-    "faces": {"num": 160, "size_px": 64},
-    "settings": {
-        "size_px": 64,
-        "load_size_px": 68,
-        "total_images": 4_000,
-        "time_budget_s": 30.0,
-        "ema_half_life_images": 300.0,
-        "check_memory": False,  # a network this small fits, and the check takes a while
-    },
-}
-FIRST_LOOK_PROFILES: dict[str, dict[str, dict[str, Any]]] = {
-    "full": _LOOK,
-    "demo": _LOOK,
-    "fast": {
-        "faces": {"num": 24, "size_px": 64},
-        "settings": {"size_px": 64, "load_size_px": 68, "total_images": 80, "time_budget_s": 0.0},
-    },
-}
-
-
-# Raw photos that notebook 01 begins with: how many, and their height and width.
-RAW_PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 200, "size_px": 320},
-    "demo": {"num": 48, "size_px": 320},
-    "fast": {"num": 16, "size_px": 240},
-}
-
-
-# What notebook 06 measures: drawn faces (how many, how large), images of its training, steps of its patch tests.
-METRICS_PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 1_000, "size_px": 256, "images": 40_000, "patch_steps": 600},
-    "demo": {"num": 360, "size_px": 128, "images": 6_000, "patch_steps": 200},
-    "fast": {"num": 80, "size_px": 64, "images": 480, "patch_steps": 8},
-}
-
-
-# Notebook 02's curve from faithful to realistic: test faces, and steps of each patch test.
-BLEND_PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 100, "patch_steps": 600},
-    "demo": {"num": 60, "patch_steps": 150},
-    "fast": {"num": 8, "patch_steps": 4},
-}
-
-
-# Steps of notebook 03's two networks that hide a photo in a sketch and find it.
-HIDING_STEPS: dict[str, int] = {"full": 4_000, "demo": 1_000, "fast": 20}

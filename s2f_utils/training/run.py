@@ -24,10 +24,11 @@ from s2f_utils.data import datasets
 from s2f_utils.data.datasets import Data, DataError, Manifest, Pair
 from s2f_utils.inference.translator import generator_file
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import images
+from s2f_utils.models.directions import DIRECTIONS
+from s2f_utils.runtime import ConfigError
 from s2f_utils.training import interrupted
 from s2f_utils.training.augment import PairedAffine
-from s2f_utils.training.config import CONFIGS, DIRECTIONS, ConfigError, Resolved, TrainConfig
+from s2f_utils.training.config import CONFIGS, Resolved, TrainConfig
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
 from s2f_utils.training.init import begins_alike, facts_of
 from s2f_utils.training.live import LiveValues, Range
@@ -348,7 +349,7 @@ def open_run(
         facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings, "total_images": total}
         facts |= {"memory": memory} if memory else {}
         facts |= {**begins, "precision": precision.name, "device": torch_device.type}
-        with images.atomic_path(folder / "config.json") as temporary:
+        with runtime.atomic_path(folder / "config.json") as temporary:
             temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
     else:
         run.load_state_dict(state)

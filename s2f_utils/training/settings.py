@@ -6,15 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
-FROM_NOISE = "noise-to-photo"
-RESTORES = "damaged-to-photo"
+from s2f_utils.models.directions import DIRECTIONS, FROM_NOISE, RESTORES, TO_FACES
+from s2f_utils.runtime import ConfigError
+
 BEST = ("ssim", "psnr")  # scores of a sheet of samples by which a generator may be kept
-TO_FACES = ("sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo")  # of pSp
-
-
-class ConfigError(ValueError):
-    """A setting that does not exist or has an impossible value."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 from tqdm.auto import tqdm
 
 from s2f_utils import runtime
-from s2f_utils.pictures import images
 
 if TYPE_CHECKING:
     from s2f_utils.training.live import Change
@@ -210,7 +209,7 @@ def _id_of(folder: Path, fresh: bool = False) -> str:
     """The id of a folder's W&B run: the one that it has, or a new one, written down."""
     path = folder / ID_FILE
     if fresh or not path.exists():
-        with images.atomic_path(path) as temporary:
+        with runtime.atomic_path(path) as temporary:
             temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # draws from no generator of training
     return path.read_text(encoding="utf-8").strip()
 

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.inference.translator import generate
+from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import DIRECTIONS, CycleGANConfig
+from s2f_utils.training.config import CycleGANConfig
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.inference.translator import find_generator
 from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import FROM_NOISE
 from s2f_utils.runtime import Precision
 from s2f_utils.training.ada import AdaptiveP, augmented
-from s2f_utils.training.config import FROM_NOISE, RestoreConfig, StyleGAN2Config
+from s2f_utils.training.config import RestoreConfig, StyleGAN2Config
 from s2f_utils.training.init import judge_of, take_grown
 from s2f_utils.training.live import Range
 from s2f_utils.training.method import Live, Method, frozen

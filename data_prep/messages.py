@@ -1,0 +1,19 @@
+"""What data_prep tells the person at the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+NUM_SHOWN = 5  # of a kind of remark; of the rest, how many there are
+
+
+def say(text: str, wanted: bool = True) -> None:
+    """A line about what is being done, for the user's eyes."""
+    if wanted:
+        encoding = sys.stdout.encoding or "utf-8"  # a Windows console may lack a name's letters
+        print(f"data_prep: {text}".encode(encoding, "replace").decode(encoding), flush=True)
+
+
+def warn(text: str) -> None:
+    """A line on stderr about something the user should know."""
+    print(f"data_prep: warning: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,54 @@
+"""How much the notebooks draw, train and measure in each profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Notebook 02's first look at a training: the faces that it draws, and what differs from the demo profile.
+_LOOK: dict[str, dict[str, Any]] = {
+    "faces": {"num": 160, "size_px": 64},
+    "settings": {
+        "size_px": 64,
+        "load_size_px": 68,
+        "total_images": 4_000,
+        "time_budget_s": 30.0,
+        "ema_half_life_images": 300.0,
+        "check_memory": False,  # a network this small fits, and the check takes a while
+    },
+}
+FIRST_LOOK_PROFILES: dict[str, dict[str, dict[str, Any]]] = {
+    "full": _LOOK,
+    "demo": _LOOK,
+    "fast": {
+        "faces": {"num": 24, "size_px": 64},
+        "settings": {"size_px": 64, "load_size_px": 68, "total_images": 80, "time_budget_s": 0.0},
+    },
+}
+
+
+# Raw photos that notebook 01 begins with: how many, and their height and width.
+RAW_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 200, "size_px": 320},
+    "demo": {"num": 48, "size_px": 320},
+    "fast": {"num": 16, "size_px": 240},
+}
+
+
+# What notebook 06 measures: drawn faces (how many, how large), images of its training, steps of its patch tests.
+METRICS_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 1_000, "size_px": 256, "images": 40_000, "patch_steps": 600},
+    "demo": {"num": 360, "size_px": 128, "images": 6_000, "patch_steps": 200},
+    "fast": {"num": 80, "size_px": 64, "images": 480, "patch_steps": 8},
+}
+
+
+# Notebook 02's curve from faithful to realistic: test faces, and steps of each patch test.
+BLEND_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"num": 100, "patch_steps": 600},
+    "demo": {"num": 60, "patch_steps": 150},
+    "fast": {"num": 8, "patch_steps": 4},
+}
+
+
+# Steps of notebook 03's two networks that hide a photo in a sketch and find it.
+HIDING_STEPS: dict[str, int] = {"full": 4_000, "demo": 1_000, "fast": 20}
