@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from s2f_utils.inference import pad_models
-from s2f_utils.notebook import drawing_widgets, sketch_pad_widget
-from s2f_utils.pad import sketch_pad
-from s2f_utils.pictures import masks
+from s2f_utils.notebook import sketch_pad_widget
+from s2f_utils.pad import messages, sketch_pad
+from s2f_utils.pictures import images, masks
 
 ROUNDS = 15
 START = "drawn face 5"
@@ -31,12 +31,12 @@ def stroked(given: np.ndarray, n: int) -> np.ndarray:
 
 def at_pen_up(name: str) -> dict[str, float]:
     """Milliseconds that Python takes for one stroke, with and without the restorer and a hint; and parts of that."""
-    pad = sketch_pad.sketch_pad(name, start=START)
+    pad = sketch_pad_widget.sketch_pad(name, start=START)
     page = sketch_pad_widget.page_of(pad)
     first, count = pad.given, iter(range(10_000))
 
     def stroke() -> None:
-        uri = drawing_widgets.picture_uri(stroked(first, next(count)))
+        uri = images.picture_uri(stroked(first, next(count)))
         page.receive(page, {"kind": "draw", "n": 1, "picture": uri})
         if page.problem:
             raise SystemExit(page.problem)
@@ -56,9 +56,9 @@ def at_pen_up(name: str) -> dict[str, float]:
             "a stroke": stroke,
             "a stroke, restored": restored,
             "a stroke, hair hinted": hinted,
-            "of it: the stroke's PNG made here": lambda: drawing_widgets.picture_uri(stroked(first, 1)),
+            "of it: the stroke's PNG made here": lambda: images.picture_uri(stroked(first, 1)),
             "of it: the model": lambda: pad.model.answer(first, pad.detail, pad.seed),
-            "of it: the face's PNG": lambda: sketch_pad_widget.face_uri(pad),
+            "of it: the face's PNG": lambda: messages.face_uri(pad),
         },
         rounds=ROUNDS,
     )

@@ -27,9 +27,9 @@ from fastapi.testclient import TestClient  # noqa: E402
 from s2f_utils import cli, weights  # noqa: E402
 from s2f_utils.app import api, gate, page, server  # noqa: E402
 from s2f_utils.app.engine import Limits  # noqa: E402
-from s2f_utils.notebook.drawing_widgets import picture_uri  # noqa: E402
 from s2f_utils.pictures import drawings, images  # noqa: E402
 from s2f_utils.pictures.drawn import synthetic  # noqa: E402
+from s2f_utils.pictures.images import picture_uri  # noqa: E402
 from tests import hostile  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]

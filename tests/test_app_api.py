@@ -86,7 +86,7 @@ def picture(answer) -> np.ndarray:
 
 
 def shown(uri: str) -> np.ndarray:
-    from s2f_utils.notebook.sketch_pad_widget import picture_in
+    from s2f_utils.pad.messages import picture_in
 
     return picture_in(uri, "answer")
 

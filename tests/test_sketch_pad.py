@@ -21,7 +21,7 @@ STARTED = "drawn face 5"  # dark, long hair on a light ground; needs no detector
 
 
 def make(model=None, start=STARTED, **options):
-    return sketch_pad.sketch_pad(model, start=start, device="cpu", **options)
+    return sketch_pad_widget.sketch_pad(model, start=start, device="cpu", **options)
 
 
 @pytest.fixture()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from s2f_utils.app.catalogue import WAYS, Choice
-from s2f_utils.app.engine import ALIGN, Answer, Ask, AskError, Engine, data_uri
+from s2f_utils.app.engine import ALIGN, Answer, Ask, AskError, Engine
 from s2f_utils.app.gate import Gate, Rates
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import MOST_BYTES, Refusal
@@ -269,10 +269,10 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "warnings": list(answer.warnings),
         "face_found": answer.found,
         "points": None if answer.points is None else [list(point) for point in answer.points],
-        "given": data_uri(images.png_of(answer.given)),
+        "given": images.data_uri(images.png_of(answer.given)),
         "pictures": [
             {"name": one.name, "notes": one.notes, "width": one.picture.shape[1], "height": one.picture.shape[0],
-             "png": data_uri(one.png)}
+             "png": images.data_uri(one.png)}
             for one in answer.made
         ],
         "seconds": answer.seconds,

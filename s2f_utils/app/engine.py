@@ -6,7 +6,6 @@ Shapes: S pixels of a model.
 from __future__ import annotations
 
 import asyncio
-import base64
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -286,11 +285,6 @@ def _told(warnings: list[str] | tuple[str, ...], found: bool) -> tuple[str, ...]
 def in_page(text: str) -> str:
     """What the library says, without words about the command line."""
     return re.sub(r"\s*\(--[^)]*\)", "", HERE.get(text, text))
-
-
-def data_uri(png: bytes) -> str:
-    """A PNG as an address that a page shows."""
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:

@@ -20,10 +20,9 @@ from s2f_utils.app.catalogue import Choice, Loaded
 from s2f_utils.app.engine import AskError, Engine, in_page
 from s2f_utils.app.lanes import Busy
 from s2f_utils.inference.pad_models import PadModel
-from s2f_utils.notebook import sketch_pad_widget
-from s2f_utils.notebook.drawing_widgets import picture_uri
-from s2f_utils.pad import sketch_pad
+from s2f_utils.pad import messages, sketch_pad
 from s2f_utils.pictures import domain, drawings
+from s2f_utils.pictures.images import picture_uri
 
 KINDS = (
     "hello", "draw", "set", "model", "start", "upload", "region", "hint", "photo", "keep", "drop", "back", "choose",
@@ -233,10 +232,10 @@ class Visits:
         if "drawing" in told:
             visit.loaded += 1
             values |= {"drawing": picture_uri(sketch_pad.shown(pad.given)), "loaded": visit.loaded}
-        values["face"] = "" if pad.face is None else sketch_pad_widget.face_uri(pad)
+        values["face"] = "" if pad.face is None else messages.face_uri(pad)
         kept = visit.kept
-        visit.kept = {id(one): kept.get(id(one)) or sketch_pad_widget.shown_of(one) for one in pad.versions}
-        values["state"] = sketch_pad_widget.state_of(pad, visit.variants, list(visit.kept.values()))
+        visit.kept = {id(one): kept.get(id(one)) or messages.shown_of(one) for one in pad.versions}
+        values["state"] = messages.state_of(pad, visit.variants, list(visit.kept.values()))
         told = [in_page(text) for text in values["state"]["warnings"] if not text.startswith(drawings.NO_DETECTOR)]
         values["state"]["warnings"] = [IN_PAD.get(text, text) for text in told]
         number = content.get("n", 0)
@@ -285,19 +284,19 @@ def _obey(visit: Visit, content: dict[str, Any], picture: np.ndarray | None) -> 
     pad, kind = visit.pad, content["kind"]
     if kind == "hello":
         return
-    if sketch_pad_widget.obey(pad, _checked(content), lambda _uri, _name: picture) and pad.given.any():
+    if messages.obey(pad, _checked(content), lambda _uri, _name: picture) and pad.given.any():
         pad.translate()
     _show_variants(visit, kind)
 
 
 def _show_variants(visit: Visit, kind: str) -> None:
-    if kind in sketch_pad_widget.SHOW_VARIANTS:
-        visit.variants = sketch_pad_widget.quick_variants(visit.pad, kind == "variants")
+    if kind in messages.SHOW_VARIANTS:
+        visit.variants = messages.quick_variants(visit.pad, kind == "variants")
 
 
 def _picture_of(pad: VisitPad, content: dict[str, Any]) -> np.ndarray:
     """The picture in a message, uint8 (H, W, 3); an upload is cleaned and laid as well."""
-    picture = uploads.read_picture(sketch_pad_widget.bytes_in(content["picture"]))
+    picture = uploads.read_picture(messages.bytes_in(content["picture"]))
     if content["kind"] == "upload":
         pad.lay(picture)
     return picture

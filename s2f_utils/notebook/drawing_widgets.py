@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import io
 from typing import Any
@@ -91,12 +90,7 @@ def click_face(drawing: np.ndarray) -> Any:
     """
     scale = min(1.0, MOST_PX / max(drawing.shape[:2]))
     size = (max(1, round(drawing.shape[1] * scale)), max(1, round(drawing.shape[0] * scale)))
-    return _click_class()(source=picture_uri(np.asarray(Image.fromarray(drawing).resize(size))), scale=scale)
-
-
-def picture_uri(picture: np.ndarray) -> str:
-    """A picture, uint8 (H, W, 3), as an address that a page shows."""
-    return "data:image/png;base64," + base64.b64encode(png_bytes(picture)).decode("ascii")
+    return _click_class()(source=images.picture_uri(np.asarray(Image.fromarray(drawing).resize(size))), scale=scale)
 
 
 def png_bytes(picture: np.ndarray) -> bytes:

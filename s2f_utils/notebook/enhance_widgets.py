@@ -13,8 +13,8 @@ from PIL import Image
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
 from s2f_utils.inference.restorers import Restorer
-from s2f_utils.notebook.drawing_widgets import picture_uri
 from s2f_utils.pictures import images
+from s2f_utils.pictures.images import picture_uri
 
 MOST_PX = 768  # larger pictures are shown smaller
 INVENTED = "invented detail"

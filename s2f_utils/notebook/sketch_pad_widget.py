@@ -5,29 +5,49 @@ The page asks by messages, one at a time: of several drawings only the newest wa
 
 from __future__ import annotations
 
-import base64
 import functools
-import io
 import time
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
+from s2f_utils.pad import messages
+from s2f_utils.pad.sketch_pad import STATIC, SketchPad, shown
+from s2f_utils.pictures.images import picture_uri
 
-from s2f_utils.inference.pad_models import LAYOUTS
-from s2f_utils.notebook.drawing_widgets import picture_uri
-from s2f_utils.pad.sketch_pad import STATIC, SketchPad, Version, shown
-from s2f_utils.pictures import images, masks
 
-THUMB_PX = 128
-QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
-REGION_PX = 256
-SHOW_VARIANTS = ("draw", "model", "start", "upload", "set", "back", "variants")  # messages after which they are new
-NAMES = (
-    "background", "skin", "nose", "glasses", "left eye", "right eye", "left brow", "right brow", "left ear",
-    "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "clothes",
-)  # fmt: skip
+class ShownPad(SketchPad):
+    """A pad that shows its page where it is a cell's last line."""
+
+    _page: Any = None  # the widget, once it was shown
+
+    def _ipython_display_(self) -> None:
+        if not self.show():
+            print(repr(self))
+
+    def show(self) -> bool:
+        """Display the pad in this cell; False where there is no notebook, or no anywidget."""
+        try:
+            from IPython import get_ipython
+            from IPython.display import display
+
+            if getattr(get_ipython(), "kernel", None) is None:
+                return False
+            self._page = self._page or page_of(self)
+            display(self._page)
+        except ImportError:
+            return False
+        return True
+
+
+def sketch_pad(model: Any = None, **options: Any) -> ShownPad:
+    """A pad to draw on, whose face follows: shown as the last line of a cell, or used without a page.
+
+    model: None for the shipped one, another of `pad_models.SHIPPED`, a run folder, or what `inference.load` gives.
+    options: start (a name of `starts()`, a number, an array or None), models (further ones to choose from), restorer,
+    device. Raises what `pad_models.load` raises.
+    """
+    pad = ShownPad(model, **options)
+    pad.answer_first()
+    return pad
 
 
 def page_of(pad: SketchPad) -> Any:
@@ -74,10 +94,10 @@ def _page_class() -> type:
                 if "drawing" in told:
                     self.drawing = picture_uri(shown(self.pad.given))
                     self.loaded += 1
-                self.face = "" if self.pad.face is None else face_uri(self.pad)
+                self.face = "" if self.pad.face is None else messages.face_uri(self.pad)
                 kept = self._kept
-                self._kept = {id(one): kept.get(id(one)) or shown_of(one) for one in self.pad.versions}
-                self.state = state_of(self.pad, self._variants, list(self._kept.values()))
+                self._kept = {id(one): kept.get(id(one)) or messages.shown_of(one) for one in self.pad.versions}
+                self.state = messages.state_of(self.pad, self._variants, list(self._kept.values()))
 
         def receive(self, _widget: Any, content: dict[str, Any], _buffers: Any = None) -> None:
             """Do what the page asks for, {"kind", "n", …}; what goes wrong is shown there as text."""
@@ -99,114 +119,10 @@ def _page_class() -> type:
             if content.get("kind") == "hello":  # a page that was opened again
                 self._told = {"drawing"}
                 return
-            again = obey(self.pad, content)
+            again = messages.obey(self.pad, content)
             if again and self.pad.given.any():
                 self.pad.translate()
-            if content["kind"] in SHOW_VARIANTS:
-                self._variants = quick_variants(self.pad, content["kind"] == "variants")
+            if content["kind"] in messages.SHOW_VARIANTS:
+                self._variants = messages.quick_variants(self.pad, content["kind"] == "variants")
 
     return SketchPadPage
-
-
-def quick_variants(pad: SketchPad, asked: bool) -> list[str]:
-    """The variants as the page shows them; of a large model only where somebody asked for them."""
-    model = pad.model
-    if not model.has_variants or not (asked or model.size_px <= QUICK_PX) or pad.face is None:
-        return []
-    return [picture_uri(small(one)) for one in pad.variants()]
-
-
-def picture_in(uri: str, name: str) -> np.ndarray:
-    """The picture in a data address, uint8 (H, W, 3). Raises ImageError for anything else."""
-    return images.load_rgb(io.BytesIO(bytes_in(uri)), name=name)
-
-
-def bytes_in(uri: str) -> bytes:
-    """The content of a data address; nothing where it is none."""
-    try:
-        return base64.b64decode(uri.partition(",")[2], validate=True)
-    except ValueError:
-        return b""
-
-
-def obey(pad: SketchPad, content: dict[str, Any], read: Callable[[str, str], np.ndarray] = picture_in) -> bool:
-    """Do what a page's message asks for; whether the drawing is to be translated again. Raises what the pad raises.
-
-    read: makes a picture of a data address and its name.
-    """
-    kind, number = content["kind"], content.get("number")
-    if kind == "draw":
-        pad.follow(read(content["picture"], "the drawing"))
-    elif kind == "set":
-        for name in ("detail", "strength"):
-            if name in content:
-                setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
-        pad.seed = int(content.get("seed", pad.seed))
-        if "seed" in content and pad.model.has_variants:
-            pad.model.chosen = None
-    elif kind == "model":
-        pad.set_model(content["name"])
-    elif kind == "start":
-        pad.set_region(None)
-        pad.begin_with(content["name"])
-    elif kind == "upload":
-        pad.set_region(None)
-        pad.begin_with(read(content["picture"], content.get("name") or "upload"))
-    elif kind == "region":
-        pad.set_region(mask_of(content["points"]) if content.get("points") else None)
-    elif kind == "hint":
-        pad.apply_hint(content["part"], content.get("colour"))
-    elif kind == "photo":
-        pad.apply_hint(photo=read(content["picture"], content.get("name") or "photo"))
-    elif kind == "keep":
-        pad.keep_version()
-    elif kind == "drop":
-        pad.drop_version(number)
-    elif kind == "back":
-        pad.back_to(number)
-    elif kind == "choose":
-        pad.choose(number)
-    elif kind != "variants":
-        raise ValueError(f"the pad does not know {kind!r}: reload the page")
-    return kind in ("set", "model", "start", "upload", "hint", "photo")
-
-
-def mask_of(points: list[list[float]]) -> np.ndarray:
-    """A polygon in shares of the side as a mask: bool (256, 256)."""
-    picture = Image.new("1", (REGION_PX, REGION_PX))
-    ImageDraw.Draw(picture).polygon([(x * REGION_PX, y * REGION_PX) for x, y in points], fill=1)
-    return np.asarray(picture)
-
-
-def face_uri(pad: SketchPad) -> str:
-    """The face as a PNG in a data address, with what `SketchPad.save` writes beside it."""
-    png = images.png_of(pad.face, generated=True, notes=pad.notes())
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
-
-
-def small(picture: np.ndarray) -> np.ndarray:
-    """At most 128 px large."""
-    return images.resize(picture, THUMB_PX, "stretch") if len(picture) > THUMB_PX else picture
-
-
-def shown_of(version: Version) -> dict[str, str]:
-    """A version as the page shows it."""
-    given, face = (picture_uri(small(one)) for one in (shown(version.given), version.face))
-    return {"name": version.name, "given": given, "face": face}
-
-
-def state_of(pad: SketchPad, variants: list[str], versions: list[dict[str, str]]) -> dict[str, Any]:
-    """All that the page shows beside the drawing and the face, as JSON knows it."""
-    model = pad.model
-    return {
-        "models": [list(pair) for pair in pad.choices.items()], "model": model.name, "reads": model.reads,
-        "face_px": model.size_px, "has_detail": model.has_detail, "has_seed": model.has_seed,
-        "has_variants": model.has_variants, "detail": pad.detail, "seed": pad.seed, "strength": pad.strength,
-        "restorer": str(getattr(pad.restorer, "name", pad.restorer)), "starts": list(pad.starts()),
-        "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
-        "hint_method": model.hint_method, "region": pad.region is not None,
-        "warnings": [*pad.warnings, *pad.hint_warnings],
-        "versions": versions, "variants": variants, "guide": LAYOUTS[model.layout].tolist(),
-        "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(NAMES)],
-        "note": images.GENERATED_NOTE,
-    }  # fmt: skip

@@ -455,7 +455,7 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
 
 def sketch_pad(model: Any = None, **options: Any) -> Any:
-    """A pad to draw on, whose translated face follows: `sketch_pad.sketch_pad`, loaded when it is called."""
-    from s2f_utils.pad.sketch_pad import sketch_pad as make
+    """A pad to draw on, whose translated face follows: `sketch_pad_widget.sketch_pad`, loaded when it is called."""
+    from s2f_utils.notebook.sketch_pad_widget import sketch_pad as make
 
     return make(model, **options)

@@ -1,4 +1,4 @@
-"""Drawing a face and seeing its translation follow: the pad's core, which needs no page, and `sketch_pad` to show it.
+"""Drawing a face and seeing its translation follow: the pad's core, which needs no page.
 
 Shapes: P pixels of the pad (512 for drawings, 256 for label maps), S of the face, which the model decides.
 """
@@ -70,7 +70,7 @@ class Version:
 
 
 class SketchPad:
-    """A drawing or a label map, a model, and the face that it makes of it; made by `sketch_pad`.
+    """A drawing or a label map, a model, and the face that it makes of it; its page is somebody else's.
 
     detail: from 0, faithful, to 1, invented; for the model that has it. seed: 0, or another answer. strength: of the
     restorer, from 0, off, to 1. hints: {part: Tone}. region: float32 (S, S), how much is redrawn, or None. face: the
@@ -102,7 +102,6 @@ class SketchPad:
         self._found: Any = None  # the styles of the variants that were made last
         self._starts: dict[str, tuple] = {}  # {"sketch" or "map": (start, layout)} of what is untouched yet
         self._busy, self._waiting = threading.RLock(), None
-        self._page: Any = None  # the widget, once it was shown
         self._history = {
             "sketch": History(np.full((DRAWING_PX, DRAWING_PX, 3), 255, np.uint8), self.most_steps),
             "map": History(np.zeros((MAP_PX, MAP_PX), np.uint8), self.most_steps),
@@ -117,25 +116,10 @@ class SketchPad:
     def __repr__(self) -> str:
         return f"SketchPad({self.model.name}; {len(self.versions)} versions; {images.GENERATED_NOTE})"
 
-    def _ipython_display_(self) -> None:
-        if not self.show():
-            print(repr(self))
-
-    def show(self) -> bool:
-        """Display the pad in this cell; False where there is no notebook, or no anywidget."""
-        try:
-            from IPython import get_ipython
-            from IPython.display import display
-
-            from s2f_utils.notebook.sketch_pad_widget import page_of
-
-            if getattr(get_ipython(), "kernel", None) is None:
-                return False
-            self._page = self._page or page_of(self)
-            display(self._page)
-        except ImportError:
-            return False
-        return True
+    def answer_first(self) -> None:
+        """Answer what the pad begins with, where something is drawn."""
+        if self.given.any() and self.given.min() <= INK_BELOW:
+            self.translate()
 
     def _load(self, model: Any) -> pad_models.PadModel:
         key = str(model) if isinstance(model, str | Path) else None
@@ -485,16 +469,3 @@ def feathered(mask: np.ndarray, size_px: int, feather: float = FEATHER) -> np.nd
         raise ValueError("the region is too small: draw a larger one")
     rise = np.clip(depth / min(max(1.0, feather * size_px), float(depth.max())), 0, 1)
     return (rise * rise * (3 - 2 * rise)).astype(np.float32)
-
-
-def sketch_pad(model: Any = None, **options: Any) -> SketchPad:
-    """A pad to draw on, whose face follows: shown as the last line of a cell, or used without a page.
-
-    model: None for the shipped one, another of `pad_models.SHIPPED`, a run folder, or what `inference.load` gives.
-    options: start (a name of `starts()`, a number, an array or None), models (further ones to choose from), restorer,
-    device. Raises what `pad_models.load` raises.
-    """
-    pad = SketchPad(model, **options)
-    if pad.given.any() and pad.given.min() <= INK_BELOW:
-        pad.translate()
-    return pad

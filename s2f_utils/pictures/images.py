@@ -5,6 +5,7 @@ At the edges an image is RGB uint8, HWC, [0, 255]; inside the networks it is flo
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import struct
@@ -330,3 +331,13 @@ def to_uint8(tensor: torch.Tensor) -> np.ndarray:
     if not torch.isfinite(values).all():
         raise ValueError("the network's output has NaN or infinite values: use an earlier checkpoint or float32")
     return values.add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def data_uri(content: bytes, kind: str = "image/png") -> str:
+    """A file's content as an address that a page shows."""
+    return f"data:{kind};base64," + base64.b64encode(content).decode("ascii")
+
+
+def picture_uri(picture: np.ndarray) -> str:
+    """A picture, uint8 (H, W, 3) or (H, W), as an address that a page shows (PNG)."""
+    return data_uri(png_of(picture))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import os
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_utils import runtime
+from s2f_utils.pictures import images
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,11 +63,11 @@ def picture_uri(picture: np.ndarray, max_side_px: int | None = None) -> str:
     if max_side_px:
         image.thumbnail((max_side_px, max_side_px))
     image.save(buffer, format="WEBP", quality=92, method=4)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return images.data_uri(buffer.getvalue(), "image/webp")
 
 
 def figure_uri(figure: Figure) -> str:
     """A figure as a data URI (SVG)."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return images.data_uri(buffer.getvalue(), "image/svg+xml")
