@@ -21,7 +21,9 @@ def pytest_collection_modifyitems(items):
 
     if weights.find("yunet"):
         return
-    skip = pytest.mark.skip(reason="the face detector is not on this machine: see S2F_WEIGHTS in s2f_utils/weights.py")
+    skip = pytest.mark.skip(
+        reason="the face detector is not on this machine: see S2F_WEIGHTS in weights/table.py"
+    )
     for item in items:
         if item.get_closest_marker("detector"):
             item.add_marker(skip)

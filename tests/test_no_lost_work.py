@@ -676,7 +676,7 @@ CELL = """
 import sys
 sys.path.insert(0, {root!r})
 from s2f_utils import config, datasets, runtime
-from s2f_utils.tracking import read_log
+from s2f_utils.training.tracking import read_log
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 session = runtime.start("02", "demo", {folder!r})

@@ -82,7 +82,7 @@ def train(run, callbacks=(), max_seconds=None, images=8, at_step=None):
 
 
 def test_importing_costs_no_ipywidgets():
-    code = "import sys, s2f_utils.widgets; print('ipywidgets' in sys.modules, 'IPython' in sys.modules)"
+    code = "import sys, s2f_utils.notebook.widgets; print('ipywidgets' in sys.modules, 'IPython' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
 

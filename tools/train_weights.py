@@ -1,4 +1,4 @@
-"""Train the shipped models and write them to s2f_utils/shipped; what was stopped goes on where it stopped.
+"""Train the shipped models and write them to s2f_utils/weights/shipped; what was stopped goes on where it stopped.
 
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
 all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`. How long it took

@@ -59,7 +59,7 @@ def create_api(
     behind_proxy: bool = False,
 ) -> Any:
     """The FastAPI app. downloads: whether visitors may let official models be downloaded. more: adds further routes.
-    local_only, behind_proxy: as in `app_gate.Gate`.
+    local_only, behind_proxy: as in `gate.Gate`.
     """
     from fastapi import FastAPI
 

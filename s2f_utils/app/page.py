@@ -1,7 +1,7 @@
 """The web app's page: Gradio's frame and tabs, our own drawing and upload pages in them, and what they ask for.
 
 Every picture goes through our own routes: the page uses none of the framework's upload or file components, whose routes
-stay closed (`app_gate`).
+stay closed (`gate`).
 """
 
 # Without `from __future__ import annotations`: FastAPI reads the routes' types, which are imported where they are used.

@@ -1,6 +1,6 @@
 """The web app: `s2f app`, and `start_in_notebook` for a cell of a notebook.
 
-Gradio is imported only here and in `app_page`, after it was told to look nothing up.
+Gradio is imported only here and in `page`, after it was told to look nothing up.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def create(
     runs: the folder of run folders whose models are offered, or None. downloads: whether a visitor may have official
     models downloaded. notice: a sentence that stays in sight, beside the note that faces are guesses. offline: nothing
     else is downloaded from now on in this process (S2F_OFFLINE), not even the face detector. local_only: answer only
-    who asks for localhost or for an address in numbers. behind_proxy: as in `app_gate.Gate`. Raises ValueError where a
+    who asks for localhost or for an address in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a
     package is missing.
     """
     os.environ.update(QUIET)

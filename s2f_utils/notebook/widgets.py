@@ -373,7 +373,7 @@ def training_sliders(
 
 
 def training_panel(run: Any, names: Sequence[str] | None = None, **options: Any) -> TrainingSliders:
-    """The panel of a run, with curves and samples through time: see `s2f_utils.training_panel.training_panel`."""
+    """The panel of a run, with curves and samples through time: see `notebook.training_panel.training_panel`."""
     from s2f_utils.notebook import training_panel as panel
 
     return panel.training_panel(run, names, **options)
