@@ -675,7 +675,9 @@ def test_killed_at_random_moments_every_resume_is_bit_for_bit():
 CELL = """
 import sys
 sys.path.insert(0, {root!r})
-from s2f_utils import config, datasets, runtime
+from s2f_utils import runtime
+from s2f_utils.data import datasets
+from s2f_utils.training import config
 from s2f_utils.training.tracking import read_log
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run

@@ -291,7 +291,9 @@ KILLED = """
 import sys, os
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from s2f_utils import checkpoints, config, datasets
+from s2f_utils.data import datasets
+from s2f_utils.models import checkpoints
+from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 resolved = config.resolve("pix2pix", "full", {settings!r})

@@ -227,7 +227,7 @@ import sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from tests.test_widgets import make_live, train
 from types import SimpleNamespace
-from s2f_utils import widgets
+from s2f_utils.notebook import widgets
 run = SimpleNamespace(live=make_live(), images_seen=0, total_images=0, images_per_second=None)
 sliders = widgets.training_sliders(run.live)
 times = []

@@ -17,7 +17,7 @@ from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, jupyter
 CELL = """import sys
 sys.path.insert(0, {root!r})
 import s2f_utils
-from s2f_utils import widgets
+from s2f_utils.notebook import widgets
 pad = widgets.sketch_pad(start="drawn face 5", device="cpu")
 print(s2f_utils.__file__)
 pad"""
