@@ -371,6 +371,20 @@ def test_learning_rate_follows_the_published_schedule(tiny, manifest, tmp_path):
     assert factors == pytest.approx([1 - max(0, epoch + 1 - 100) / 101 for epoch in range(200)])
 
 
+def test_the_schedule_reaches_every_optimiser(tiny, manifest, tmp_path):
+    """24 pictures, two a step, the second half falling to 0: before the 8th step 14 are seen, and 10 of 12 are left."""
+    run = start(tiny, manifest, tmp_path, lr_g=1e-3, lr_d=4e-3, constant_share=0.5)
+    rates = {name: [] for name in ("lr_g", "lr_d")}
+    for name, opt in run.model.optimizers.items():
+        opt.register_step_pre_hook(
+            lambda opt, *_, name=name: rates[name].extend(group["lr"] for group in opt.param_groups)
+        )
+    assert train(run, progress=False) == "done"
+    factors = [1.0] * 7 + [10 / 12, 8 / 12, 6 / 12, 4 / 12, 2 / 12]
+    assert rates["lr_g"] == pytest.approx([1e-3 * factor for factor in factors])
+    assert rates["lr_d"] == pytest.approx([4e-3 * factor for factor in factors])
+
+
 def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tmp_path):
     seen = []
 
