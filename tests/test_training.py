@@ -57,6 +57,18 @@ def all_tensors(run):
     return flat
 
 
+def handed_to(opt):
+    """What an optimiser is handed from now on: at each of its steps all gradients, in one row."""
+    rows = []
+
+    def look(opt, given, options):
+        slopes = [p.new_zeros(p.shape) if p.grad is None else p.grad for g in opt.param_groups for p in g["params"]]
+        rows.append(torch.cat([slope.flatten() for slope in slopes]))
+
+    opt.register_step_pre_hook(look)
+    return rows
+
+
 def run_of(method, manifest, folder, resume="never", **changes):
     """A run of one of our own methods, small enough to take seconds."""
     values = {
@@ -200,6 +212,24 @@ def test_our_own_methods_train_in_float16(method, manifest, tmp_path, monkeypatc
     assert run.model.scaler.is_enabled() and train(run, progress=False) == "done"
     still = [name for name, value in trained.items() if torch.equal(value, before[name])]
     assert still == []  # buffers would change by what is seen, without any optimiser
+
+
+@pytest.mark.parametrize("method", ["faithful", "realistic"])
+def test_long_gradients_are_scaled_down_and_short_ones_are_left(method, manifest, tmp_path):
+    """A step that clips hands its optimiser the same gradient as one that does not, only of the length that is set."""
+
+    def first_gradient(max_norm):
+        run = run_of(method, manifest, tmp_path / str(max_norm), max_norm=max_norm, total_images=2, precision="float32")
+        rows = handed_to(run.model.optimizers["lr_g"])
+        train(run, progress=False)
+        assert len(rows) == 1
+        return rows[0]
+
+    whole = first_gradient(0.0)  # never clipped
+    length = whole.norm().item()
+    assert length > 0.01
+    assert torch.allclose(first_gradient(100 * length), whole, rtol=1e-3, atol=1e-5 * length)
+    assert torch.allclose(first_gradient(length / 8), whole / 8, rtol=1e-3, atol=1e-5 * length)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
