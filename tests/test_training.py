@@ -232,6 +232,25 @@ def test_long_gradients_are_scaled_down_and_short_ones_are_left(method, manifest
     assert torch.allclose(first_gradient(length / 8), whole / 8, rtol=1e-3, atol=1e-5 * length)
 
 
+@pytest.mark.parametrize("method", ["faithful", "realistic"])
+def test_as_many_pictures_get_a_hint_as_hint_share_says(method, manifest, tmp_path):
+    for share, num, low, high in ((0.0, 8, 0.0, 0.0), (0.2, 96, 0.0, 0.4), (1.0, 8, 1.0, 1.0)):  # five deviations
+        run = run_of(method, manifest, tmp_path / str(share), hint_share=share)
+        hints = []
+
+        def look(net, given, options, hints=hints):
+            hints.append([*given, *options.values()][1])
+
+        run.model.net_g.register_forward_pre_hook(look, with_kwargs=True)
+        a, b = make_batch(run, num)
+        run.model.step(a, b, run.live)
+        (hint,) = hints
+        known = torch.zeros(num, dtype=bool) if hint is None else hint.isfinite().flatten(1).all(1)
+        assert low <= known.float().mean() <= high and known.any() == (share > 0)
+        if share:  # and it is the colours of the picture's own photo, of which the first is that of 8x8 pixels
+            assert torch.allclose(hint[known][:, :, 0, 0], b[known][:, :, :8, :8].mean(dim=(2, 3)), atol=1e-2)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_stop_and_resume_is_bit_for_bit_the_uninterrupted_run(tiny, manifest, tmp_path, precision):
     options = EVERYTHING | {"precision": precision}
