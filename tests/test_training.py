@@ -251,6 +251,25 @@ def test_as_many_pictures_get_a_hint_as_hint_share_says(method, manifest, tmp_pa
             assert torch.allclose(hint[known][:, :, 0, 0], b[known][:, :, :8, :8].mean(dim=(2, 3)), atol=1e-2)
 
 
+def test_realistic_judges_see_each_photo_beside_its_own_sketch(manifest, tmp_path):
+    """Where the photo is the sketch's equal, the judges have to be shown twice the same, place by place."""
+    run = run_of("realistic", manifest, tmp_path, precision="float32", disc_layers_colour="1")
+    judges = run.model.net_d.judges
+    seen = []
+    for judge in judges:
+        first = next(layer for layer in judge.modules() if isinstance(layer, torch.nn.Conv2d))
+        first.register_forward_pre_hook(lambda layer, given: seen.append(given[0].detach()))
+    torch.manual_seed(0)
+    a = (torch.rand(2, 1, 32, 32) * 2 - 1).expand(2, 3, 32, 32).contiguous()
+    run.model.step(a, a, run.live)
+    assert len(judges) == 3 and len(seen) == 3 * (2 + 1)  # two steps of the judges, one of the generator
+    for shown in seen:  # the grey sketch, the photo's brightness, and of the judge of colours three more
+        true, made = shown.chunk(2)
+        assert torch.allclose(true[:, 0], true[:, 1], atol=1e-5)
+        assert torch.equal(made[:, 0], true[:, 0])
+        assert not torch.allclose(true[:, 0], true[:, 0].flip(-1), atol=0.1)  # a mirrored one would be noticed
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_stop_and_resume_is_bit_for_bit_the_uninterrupted_run(tiny, manifest, tmp_path, precision):
     options = EVERYTHING | {"precision": precision}
