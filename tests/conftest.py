@@ -21,9 +21,7 @@ def pytest_collection_modifyitems(items):
 
     if weights.find("yunet"):
         return
-    skip = pytest.mark.skip(
-        reason="the face detector is not on this machine: see S2F_WEIGHTS in weights/table.py"
-    )
+    skip = pytest.mark.skip(reason="the face detector is not on this machine: see S2F_WEIGHTS in weights/table.py")
     for item in items:
         if item.get_closest_marker("detector"):
             item.add_marker(skip)

@@ -21,7 +21,7 @@ from s2f_utils.training.loop import train
 from s2f_utils.training.methods.stylegan2 import r1_penalty
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
-from tests.test_training import StopAt, all_tensors
+from tests.test_training import StopAt, all_tensors, handed_to
 
 TINY = {"total_images": 64, "num_samples": 2, "path_every": 2, "r1_every": 3, "lambda_path": 2.0}
 
@@ -82,6 +82,56 @@ def test_regularising_every_few_steps_shortens_adams_memory(manifest, tmp_path):
     model = begin(manifest, tmp_path).model
     assert model.opt_g.param_groups[0]["betas"] == pytest.approx((0.0, 0.99 ** (2 / 3)))
     assert model.opt_d.param_groups[0]["betas"] == pytest.approx((0.0, 0.99 ** (3 / 4)))
+
+
+@pytest.mark.parametrize(
+    ("rate", "interval", "other", "weight"),
+    [("lr_d", "r1_every", "path_every", "r1_gamma"), ("lr_g", "path_every", "r1_every", "lambda_path")],
+)
+def test_what_is_regularised_every_few_steps_weighs_as_much_more(manifest, tmp_path, rate, interval, other, weight):
+    """Lazy regularisation: in the long run it pulls as much, whether it comes in each step or in every fourth."""
+
+    def pulls(every, strength, num_steps):
+        changes = {interval: every, other: 0, weight: strength, "augment_disc": "none", "precision": "float32"}
+        method = begin(manifest, tmp_path / f"{every} {strength}", **changes).model
+        rows, per_step = handed_to(method.optimizers[rate]), []
+        torch.manual_seed(0)
+        photos = torch.rand(8, 3, 32, 32) * 2 - 1
+        for _ in range(num_steps):
+            before = len(rows)
+            method.step(photos, photos, method.live_values())
+            per_step.append(len(rows) - before)
+        return rows[1], per_step  # the first step's: its own loss comes first, and then the regularisation
+
+    always, steps = pulls(1, 2.0, 2)
+    assert steps == [2, 2] and always.norm() > 0
+    seldom, steps = pulls(4, 2.0, 5)
+    assert steps == [2, 1, 1, 1, 2]
+    assert (seldom - 4 * always).norm() < 0.01 * seldom.norm()
+    stronger, _ = pulls(4, 6.0, 1)
+    assert (stronger - 12 * always).norm() < 0.01 * stronger.norm()
+
+
+def test_the_r1_pull_is_half_gamma_times_the_interval(manifest, tmp_path):
+    """Worked out where the optimiser is about to step: half of gamma 3, every 5 steps, the mean squared slope."""
+    changes = {"r1_every": 5, "r1_gamma": 3.0, "path_every": 0, "augment_disc": "none", "precision": "float32"}
+    method = begin(manifest, tmp_path, **changes).model
+    torch.manual_seed(0)
+    photos, apart = torch.rand(8, 3, 32, 32) * 2 - 1, []
+    rows = handed_to(method.optimizers["lr_d"])
+
+    def compare(opt, given, options):
+        weights = opt.param_groups[0]["params"]
+        shown = photos.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(method.net_d(shown).sum(), shown, create_graph=True)
+        penalty = slope.square().sum() / 8
+        pulls = torch.autograd.grad(0.5 * 3.0 * 5 * penalty, weights, allow_unused=True, materialize_grads=True)
+        wanted = torch.cat([pull.flatten() for pull in pulls])
+        apart.append(((rows[-1] - wanted).norm() / wanted.norm()).item())
+
+    method.optimizers["lr_d"].register_step_pre_hook(compare)
+    method.step(photos, photos, method.live_values())
+    assert len(apart) == 2 and min(apart) < 0.01  # the other step is down the discriminator's own loss
 
 
 def test_styles_are_mixed_at_one_layer(manifest, tmp_path):
