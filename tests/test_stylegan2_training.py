@@ -134,6 +134,21 @@ def test_the_r1_pull_is_half_gamma_times_the_interval(manifest, tmp_path):
     assert len(apart) == 2 and min(apart) < 0.01  # the other step is down the discriminator's own loss
 
 
+def test_the_judge_of_faces_learns_to_call_photos_real(manifest, tmp_path):
+    """Before a generator that stands still; photos are patches of one colour, which it does not make."""
+    changes = {"r1_every": 0, "path_every": 0, "augment_disc": "none", "precision": "float32", "lr_d": 1e-2}
+    method = begin(manifest, tmp_path, **changes).model
+    for group in method.optimizers["lr_g"].param_groups:
+        group["lr"] = 0.0
+    torch.manual_seed(0)
+    photos = (torch.rand(8, 3, 1, 1) * 2 - 1).expand(8, 3, 32, 32).contiguous()
+    losses = [method.step(photos, photos, method.live_values()) for _ in range(30)]
+    with torch.no_grad():
+        made = method.net_g(method.draw(8, 0.0), input_is_latent=True)
+        assert method.net_d(photos).mean() > 1 and method.net_d(made).mean() < -1
+    assert losses[-1]["loss_d"] < 0.5 * losses[0]["loss_d"] and losses[-1]["loss_g"] > losses[0]["loss_g"]
+
+
 def test_styles_are_mixed_at_one_layer(manifest, tmp_path):
     model = begin(manifest, tmp_path).model
     drawn = model.draw(64, mixing=1.0)
