@@ -201,6 +201,39 @@ def test_diffaugment_moves_and_covers():
     assert hole.any(0).all() and hole.float().mean(0).max() < 0.5  # anywhere
 
 
+def test_adas_shifts_are_an_eighth_of_the_side():
+    """A picture of its own places tells where the middle came from; mirroring, turns and scales leave it there.
+
+    Two shifts come together: whole pixels, evenly up to an eighth of the side either way, and a normal one with a
+    deviation of an eighth. Of half a side these are 0.25 / sqrt(3) and 0.25, 0.29 together; the scales add a little.
+    """
+    torch.manual_seed(0)
+    places = torch.linspace(-1 + 1 / 33, 1 - 1 / 33, 33)  # of the pixels' middles
+    y, x = torch.meshgrid(places, places, indexing="ij")
+    picture = torch.stack([x, y, torch.zeros_like(x)]).expand(4096, 3, 33, 33)
+    middle = ada.transform_places(picture, 1.0)[:, :2, 16, 16].abs()
+    half, most = middle.quantile(0.5).item(), middle.quantile(0.95).item()
+    assert half == pytest.approx(0.6745 * 0.29, rel=0.15) and most == pytest.approx(1.96 * 0.29, rel=0.15)
+    seldom = ada.transform_places(picture, 0.2)[:, :2, 16, 16].abs()
+    assert 0.55 < (seldom < 0.01).float().mean() < 0.75  # of a fifth of the pictures each
+
+
+def test_adas_colours_have_the_published_strength():
+    """Two greys, 0 and 1, tell all: brightness is added to both, with a deviation of 0.2; then contrast multiplies,
+    with a deviation of half an octave, and the sign is changed in every second picture.
+    """
+    torch.manual_seed(0)
+    greys = torch.tensor([0.0, 1.0]).view(1, 1, 1, 2).expand(4096, 3, 1, 2)
+    made = ada.transform_colours(greys, 1.0)
+    assert torch.allclose(made, made.mean(1, keepdim=True).expand_as(made), atol=1e-4)  # still grey
+    first, second = made.mean(1)[:, 0].T
+    contrast = second - first
+    assert (first / contrast).std().item() == pytest.approx(0.2, rel=0.1)
+    assert (first / contrast).mean().abs().item() < 0.02
+    assert contrast.abs().log2().std().item() == pytest.approx(0.5, rel=0.1)
+    assert (contrast < 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
 def test_augmentation_with_no_probability_is_no_augmentation():
     x = torch.rand(4, 3, 16, 16) * 2 - 1
     assert ada.augmented(x, "ada", 0.0) is x and ada.augmented(x, "none") is x
