@@ -27,7 +27,7 @@ from s2f_utils.training.methods.cyclegan import CycleGAN, cyclegan_step
 from s2f_utils.training.pool import ImagePool
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
-from tests.test_training import StopAt, all_tensors
+from tests.test_training import StopAt, all_tensors, handed_to
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -135,6 +135,22 @@ def test_each_generator_is_pushed_towards_the_domain_that_it_draws(manifest):
     m = model_of(pool_size=0, lr_d=2e-3)
     m.__class__ = Exchanged
     assert min(own_judges_after_training(m, *pictures(manifest))) < 0.2  # the fault is seen
+
+
+@pytest.mark.parametrize("identity", [0.0, 0.5])
+def test_each_way_round_has_the_weight_of_its_name(manifest, identity):
+    """The gradient of both generators, worked out: 3 for sketch → photo → sketch, 11 for photo → sketch → photo."""
+    weights = {"lambda_cycle_sketch": 3.0, "lambda_cycle_photo": 11.0, "lambda_identity": identity, "lambda_gan": 0.0}
+    m, (a, b) = model_of(**weights), pictures(manifest, 2)
+    to_photo, to_sketch = m.net_g_photo, m.net_g_sketch
+    loss = 3 * (to_sketch(to_photo(a)) - a).abs().mean() + 11 * (to_photo(to_sketch(b)) - b).abs().mean()
+    loss = loss + identity * (3 * (to_sketch(a) - a).abs().mean() + 11 * (to_photo(b) - b).abs().mean())
+    opt = m.optimizers["lr_g"]
+    slopes = torch.autograd.grad(loss, [p for group in opt.param_groups for p in group["params"]])
+    wanted = torch.cat([slope.flatten() for slope in slopes])
+    rows = handed_to(opt)
+    m.step(a, b, m.live_values())
+    assert len(rows) == 1 and (rows[0] - wanted).norm() < 0.01 * wanted.norm()
 
 
 # Trained normalised, used normalised: project 2 did the first and not the second.
