@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks
-TRAINING_PROFILES = ("small",)  # and those that training has beside them
+TRAINING_PROFILES = ("full", "small", "demo", "fast")  # "small" can only be asked for
 
 
 class ConfigError(ValueError):
@@ -250,7 +250,7 @@ def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
     (a notebook's parameter), else "demo". ConfigError if there is no such profile; "small" can only be asked for.
     """
     name = asked or os.environ.get("S2F_PROFILE") or wanted or "demo"
-    names = (*PROFILE_NAMES, *TRAINING_PROFILES) if asked else PROFILE_NAMES
+    names = TRAINING_PROFILES if asked else PROFILE_NAMES
     if name not in names:
         hint = f" ({name} is asked for by --profile {name}, in training)" if name in TRAINING_PROFILES else ""
         raise ConfigError(f"there is no profile {name!r}{hint}: the profiles are {', '.join(names)}")
