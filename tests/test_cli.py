@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -330,6 +331,33 @@ def test_dry_run_refuses_what_the_run_would(faces_manifest, tmp_path, capsys):
         assert message in said(capsys)
     assert cli.main([*base, "--init", "sketch-to-photo-faithful"]) == 0
     assert not (tmp_path / "r").exists()
+
+
+def test_meanings_are_the_comments_beside_the_fields():
+    from dataclasses import dataclass, field
+
+    from s2f_utils.training.config import CONFIGS
+    from s2f_utils.training.meanings import meanings
+
+    @dataclass
+    class Base:
+        first: int = 1  # one # and more
+        hashed: str = "# no comment"
+        # nor is this
+        long: dict = field(default_factory=dict)  # of several lines
+        table: ClassVar[dict] = {}  # no field
+
+    @dataclass
+    class Other(Base):
+        long: dict = field(default_factory=dict)
+        first: int = 2  # because
+
+    assert meanings(Other) == {"first": "one # and more; because", "hashed": "", "long": "of several lines"}
+    without = {
+        f"{method}: {name}" for method, kind in CONFIGS.items() for name, text in meanings(kind).items() if not text
+    }
+    assert not without
+    assert meanings(CONFIGS["realistic"])["lambda_ssim"] == "weight of (1 - SSIM) / 2"  # which it has from faithful
 
 
 def test_help_reads_well():

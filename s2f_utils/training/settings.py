@@ -94,7 +94,7 @@ class FaithfulConfig(TrainConfig):
     lr_g: float = 7e-4  # AdamW's learning rate
     beta1: float = 0.9  # AdamW's momentum
     beta2: float = 0.99  # and second decay rate
-    weight_decay: float = 0.01
+    weight_decay: float = 0.01  # AdamW's decay of the weights
     max_norm: float = 1.0  # longer gradients are scaled down to this
 
 
@@ -111,7 +111,7 @@ class RealisticConfig(FaithfulConfig):
     lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
     lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
     lr_g: float = 6e-4
-    lr_d: float = 1e-3
+    lr_d: float = 1e-3  # Adam's learning rate for the discriminators
     beta1: float = 0.5
     disc_filters: int = 32  # channels of the discriminators' first layers
     disc_crop_px: int = 96  # the discriminators see random parts of this size; 0: whole pictures
@@ -212,9 +212,9 @@ class PSPConfig(TrainConfig):
     encoder: str = "psp"  # psp: IR-SE50 at 256 px, as published; small: the same structure, at most 5 M parameters
     decoder_px: int = 1024  # the generator's size
     style_dim: int = 512  # and its other arguments: values of a style
-    num_mlp: int = 8
-    width: int = 512
-    channel_multiplier: float = 2.0
+    num_mlp: int = 8  # layers of the network that turns noise into styles
+    width: int = 512  # most channels of a layer
+    channel_multiplier: float = 2.0  # channels from 64 px on
     perceptual: str = "lpips"  # or discriminator: the distance of its features, where there are no weights for LPIPS
     lambda_l2: float = 1.0  # weight of the mean squared error
     lambda_lpips: float = 0.8  # weight of LPIPS, or of the distance of the discriminator's features
