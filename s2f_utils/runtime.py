@@ -9,7 +9,7 @@ import platform
 import random
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,6 +243,18 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = ("",)) -> str:
+    """The stem, with a number if need be, so that nothing in `folder` is called "stem" + one of the endings yet.
+
+    endings: of the files that will share the stem, such as ["-face.png", "-faces.png"]; one "" for a folder.
+    """
+    chosen, number = stem, 1
+    while any((Path(folder) / f"{chosen}{ending}").exists() for ending in endings):
+        number += 1
+        chosen = f"{stem}-{number}"
+    return chosen
 
 
 def profile_name(wanted: str | None = None, asked: str | None = None) -> str:

@@ -333,6 +333,40 @@ def test_dry_run_refuses_what_the_run_would(faces_manifest, tmp_path, capsys):
     assert not (tmp_path / "r").exists()
 
 
+def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
+    import dataclasses
+
+    from s2f_utils.training.config import CONFIGS
+
+    assert cli.main(["train", "pix2pix", "--list-settings", "--profile", "fast", "--set", "lr_g=1e-3"]) == 0
+    first, second, *rows = capsys.readouterr().out.splitlines()
+    assert first.startswith("pix2pix: pix2pix, Isola et al. 2017") and "profile fast" in second
+    assert [row.split(" = ")[0].strip() for row in rows] == [f.name for f in dataclasses.fields(CONFIGS["pix2pix"])]
+    row_of = {row.split()[0]: row for row in rows}
+    assert re.fullmatch(
+        r"  base_filters = 64; profile fast: 16 +channels of the U-Net's first level", row_of["base_filters"]
+    )
+    assert re.fullmatch(r"  lr_g = 0.0002; yours: 0.001 +Adam's learning rate for the generator", row_of["lr_g"])
+    assert re.fullmatch(r"  norm = 'batch' +batch or instance, in both networks", row_of["norm"])
+    assert cli.main(["train", "--list-settings", "faithful", "--profile", "full"]) == 0
+    assert "profile full:" not in (shown := capsys.readouterr().out) and "lambda_ssim = 1.0 " in shown
+    assert cli.main(["train", "pix3pix", "--list-settings"]) == 2
+    assert "there is no method 'pix3pix': the methods are pix2pix" in said(capsys)
+
+
+def test_without_a_method_the_methods_are_listed_and_how_to_ask(capsys):
+    from s2f_utils.training.config import CONFIGS
+
+    assert cli.main(["train", "--list-settings"]) == 0
+    _, *rows, last = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == list(CONFIGS)
+    assert last == "s2f train METHOD --list-settings prints a method's settings"
+    for args, missing in (([], "method, --data"), (["pix2pix"], "--data"), (["--data", "x"], "method")):
+        with pytest.raises(SystemExit, match="2"):
+            cli.main(["train", *args])
+        assert capsys.readouterr().err.endswith(f"the following arguments are required: {missing}\n")
+
+
 def test_meanings_are_the_comments_beside_the_fields():
     from dataclasses import dataclass, field
 
@@ -358,6 +392,17 @@ def test_meanings_are_the_comments_beside_the_fields():
     }
     assert not without
     assert meanings(CONFIGS["realistic"])["lambda_ssim"] == "weight of (1 - SSIM) / 2"  # which it has from faithful
+
+
+def test_asking_for_help_loads_no_torch():
+    from s2f_utils.cli import options
+    from s2f_utils.inference import MODES
+    from s2f_utils.models.directions import DIRECTIONS
+
+    code = "import sys; from s2f_utils.cli.main import parser; parser(); assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (options.DIRECTIONS, options.MODES) == (DIRECTIONS, MODES)
 
 
 def test_help_reads_well():

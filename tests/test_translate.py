@@ -74,6 +74,16 @@ def test_nothing_is_overwritten(own, drawing, tmp_path):
     assert all(p.name.startswith("drawing-3-") for p in third.files) and len(third.files) == 6
 
 
+def test_a_stem_is_free_where_none_of_its_files_is_there(tmp_path):
+    assert runtime.free_stem(tmp_path / "nowhere", "anna", ["-face.png"]) == "anna"
+    for name in ("anna-face.png", "anna-2-faces.png", "anna-3.png"):
+        (tmp_path / name).touch()
+    assert runtime.free_stem(tmp_path, "anna", ["-face.png", "-faces.png"]) == "anna-3"
+    assert runtime.free_stem(tmp_path, "anna", [".png"]) == "anna"
+    (tmp_path / "scores").mkdir()
+    assert runtime.free_stem(tmp_path, "scores") == "scores-2"
+
+
 def test_seed_detail_and_variations_do_what_they_say(own, drawing, tmp_path):
     ready = drawings.prepare(drawing, size_px=SIZE, points=points_on_the_sheet())
     same = [own.translate(ready.image, 1.0, 3, colours=True) for _ in range(2)]

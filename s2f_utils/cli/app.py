@@ -5,34 +5,35 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from s2f_utils.cli import options
+
 EPILOG = """examples:
   s2f app                        (http://localhost:5000; the shipped models, and those of the folder runs)
   s2f app --host 0.0.0.0         (for other machines of the same network, too)
   s2f app --share                (a public address for a week, through Gradio's relay: pictures travel)"""
 
 
-def add_parser(commands: Any) -> None:
+def add(parsers: Any) -> argparse.ArgumentParser:
     """Add the command to the others."""
-    server = commands.add_parser(
-        "app", help="the web app: draw or upload a face, get a photo", epilog=EPILOG,
+    server = options.command(
+        parsers, "app", help="the web app: draw or upload a face, get a photo", epilog=EPILOG,
         description="Serve the web app until Ctrl+C: drawing, uploads, both directions, label maps, several answers,"
         " enhancement;\nbeside it a REST interface (/docs).",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     server.add_argument("--port", type=int, default=5000, help="default: 5000")
     server.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
     server.add_argument("--share", action="store_true", help="also under a public address; pictures travel there")
     server.add_argument("--runs", default="runs", metavar="DIR", help="folder of runs whose models are offered")
     server.add_argument("--check", action="store_true", help="start, let one drawing be answered, and end")
-    server.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    options.add_device(server)
+    return server
 
 
 def run(args: argparse.Namespace) -> int:
     """`s2f app`."""
     from s2f_utils.app import server
 
-    if not 1 <= args.port <= 65535:
-        raise ValueError(f"--port must be from 1 to 65535, got {args.port}")
+    options.check_range(args, "port", 1, 65535)
     if args.check:
         print(f"the web app starts and answered a drawing in {1000 * server.check(device=args.device):.0f} ms")
         return 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from s2f_utils.cli import options
+from s2f_utils.cli.pictures import each_picture, finish, warn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,18 +22,17 @@ EPILOG = """examples:
   s2f faces psp-sketch drawing.png          (1.2 GB are fetched the first time)"""
 
 
-def add_parser(commands: Any) -> None:
+def add(parsers: Any) -> argparse.ArgumentParser:
     """Add the command to the others."""
-    faces = commands.add_parser(
-        "faces", help="faces by chance, or many answers to one drawing (StyleGAN2, pSp)", epilog=EPILOG,
+    faces = options.command(
+        parsers, "faces", help="faces by chance, or many answers to one drawing (StyleGAN2, pSp)", epilog=EPILOG,
         description="Without INPUT: faces by chance. With INPUT, a sketch, map or photo as the model reads it: its"
         " face,\nand NUM others that keep its coarse styles and have the rest by chance.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     faces.add_argument("model", help="run folder or file of stylegan2 or psp, or a name (s2f weights lists them)")
     faces.add_argument("inputs", nargs="*", metavar="INPUT", help="pictures, square and aligned as in training")
     faces.add_argument("--map", metavar="FILE", help="the map beside the sketch, for a model that reads both")
-    faces.add_argument("--out", default="faces", metavar="DIR", help="folder for the PNGs (default: faces)")
+    options.add_out(faces, "faces")
     faces.add_argument("--num", type=int, default=8, help="how many faces by chance (default: 8)")
     faces.add_argument("--seed", type=int, default=0, help="of what is drawn by chance (default: 0)")
     faces.add_argument(
@@ -42,7 +43,8 @@ def add_parser(commands: Any) -> None:
         "--layers", default="open", metavar="NAME|A-B",
         help="which styles come from chance: open (default: as the encoder learned it), coarse, middle, fine, or 5-9",
     )  # fmt: skip
-    faces.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+    options.add_device(faces)
+    return faces
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,14 +52,10 @@ def run(args: argparse.Namespace) -> int:
     from s2f_utils.inference import styles
     from s2f_utils.inference.translator import find_pictures
 
-    if not 0 <= args.num <= MOST:
-        raise ValueError(f"--num must be from 0 to {MOST}, got {args.num}")
-    if not 0 <= args.seed < 2**31:
-        raise ValueError(f"--seed must be from 0 to {2**31 - 1}, got {args.seed}")
-    if not 0 <= args.strength <= 1:
-        raise ValueError(f"--strength must be from 0 to 1, got {args.strength:g}")
-    if args.psi is not None and not 0 <= args.psi <= 2:
-        raise ValueError(f"--psi must be from 0 to 2, got {args.psi:g}")
+    options.check_range(args, "num", 0, MOST)
+    options.check_seed(args)
+    options.check_range(args, "strength", 0, 1)
+    options.check_range(args, "psi", 0, 2)
     paths = find_pictures(args.inputs) if args.inputs else []
     if args.map and len(paths) != 1:
         raise ValueError("--map belongs to one sketch: name that sketch")
@@ -65,16 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if not paths:
         return _by_chance(args, model)
     layers = model.layers_of(args.layers)
-    bad = 0
-    for path in paths:
-        try:
-            _answer(args, model, path, layers)
-        except ValueError as error:
-            bad += 1
-            named = "" if str(error).startswith(str(path)) else f"{path.name}: "
-            print(f"s2f: left out: {named}{error}", file=sys.stderr)
-    _say(f"{len(paths) - bad} of {len(paths)} pictures answered in {args.out}", bad < len(paths))
-    return 0 if bad == 0 else (2 if bad == len(paths) else 1)
+    bad = each_picture(paths, lambda path: _answer(args, model, path, layers), "answering", "picture")
+    return finish(f"{len(paths) - bad} of {len(paths)} pictures answered in {args.out}", len(paths), bad)
 
 
 def _by_chance(args: argparse.Namespace, model: Faces) -> int:
@@ -82,8 +72,7 @@ def _by_chance(args: argparse.Namespace, model: Faces) -> int:
         raise ValueError("--num 0 and no picture: nothing to do")
     made = model.decode(model.draw(args.num, args.seed, 0.7 if args.psi is None else args.psi))
     _write(Path(args.out), f"seed-{args.seed}", made, None)
-    _say(f"{args.num} faces in {args.out}", True)
-    return 0
+    return finish(f"{args.num} faces in {args.out}", args.num)
 
 
 def _answer(args: argparse.Namespace, model: Faces, path: Path, layers: range) -> None:
@@ -92,7 +81,7 @@ def _answer(args: argparse.Namespace, model: Faces, path: Path, layers: range) -
     given = masks.load(path) if model.reads == "map" else images.load_rgb(path)
     labels = masks.load(args.map) if args.map else None
     if advice := model.advice(given):
-        print(f"s2f: {path.name}: {advice}", file=sys.stderr)
+        warn(f"{path.name}: {advice}")
     own = model.encode(given, labels)
     psi = 1.0 if args.psi is None else args.psi
     others = model.variants(own, args.num, seed=args.seed, strength=args.strength, layers=layers, psi=psi)
@@ -109,21 +98,15 @@ def _joined(*batches: np.ndarray) -> np.ndarray:
 
 def _write(folder: Path, stem: str, made: np.ndarray, given: np.ndarray | None) -> None:
     """Each face as a PNG, and a sheet of all, beginning with what was given; nothing is overwritten."""
-    from s2f_utils.inference.translate import free_stem
     from s2f_utils.pictures import images, viz
+    from s2f_utils.runtime import free_stem
 
     names = ["face", *(f"face-{n}" for n in range(1, len(made)))]
     if given is None:
         names = [f"face-{n + 1}" for n in range(len(made))]
-    stem = free_stem(folder, stem, [*names, "faces"])
+    stem = free_stem(folder, stem, [f"-{name}.png" for name in (*names, "faces")])
     for name, face in zip(names, made, strict=True):
         images.save(folder / f"{stem}-{name}.png", face, generated=True)
     tiles = made if given is None else _joined(given[None], made)
     rows = [tiles[n : n + 8] for n in range(0, len(tiles), 8)]
     images.save(folder / f"{stem}-faces.png", viz.sheet(rows), generated=True)
-
-
-def _say(text: str, any_made: bool) -> None:
-    from s2f_utils.pictures import images
-
-    print(f"{text}; {images.GENERATED_NOTE}" if any_made else text)

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from s2f_utils.cli import options
+
 X_AXES = ("images", "seconds", "epoch")
 EPILOG = """examples:
   s2f plot runs/0003-pix2pix-demo                      (writes runs/0003-pix2pix-demo/curves.png)
@@ -13,13 +15,12 @@ EPILOG = """examples:
   s2f plot runs/0003-pix2pix-demo runs/0004-pix2pix-demo --x seconds --out both.svg"""
 
 
-def add_parser(commands: Any) -> None:
+def add(parsers: Any) -> argparse.ArgumentParser:
     """Add the command to the others."""
-    plot = commands.add_parser(
-        "plot", help="draw the curves of one run, or of several to compare", epilog=EPILOG,
+    plot = options.command(
+        parsers, "plot", help="draw the curves of one run, or of several to compare", epilog=EPILOG,
         description="Losses, and the scores of the samples, from a run's log: raw as thin lines, smoothed as bold ones."
         "\nNumbered marks show where a live value was changed while training ran. The run may still be training.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     plot.add_argument("runs", nargs="+", metavar="RUN", help="run folders; several are drawn into the same axes")
     plot.add_argument(
@@ -32,6 +33,7 @@ def add_parser(commands: Any) -> None:
         "--smooth", type=float, default=0.87, metavar="SHARE",
         help="of the old mean that each row keeps, from 0 (not smoothed) to less than 1 (default: 0.87)",
     )  # fmt: skip
+    return plot
 
 
 def run(args: argparse.Namespace) -> int:

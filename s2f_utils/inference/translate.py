@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from s2f_utils import runtime
 from s2f_utils.inference import candidates
 from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
 from s2f_utils.pictures import images
@@ -53,28 +54,11 @@ def translate_drawing(
     ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean)
     found = pair.candidates(ready.image, seed, num_variations, detail=detail)
     out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
-    stem = free_stem(out, stem, names)
-    path = out / f"{stem}-{names[0]}.png"
-    files = [images.save(path, candidates.sheet(ready, found, frame=frame), generated=True)]
+    stem = runtime.free_stem(out, stem, [f"-{name}.png" for name in names])
+    sheet = candidates.sheet(ready, found, frame=frame)
+    files = [images.save(out / f"{stem}-{names[0]}.png", sheet, generated=True)]
     for candidate, name in zip(found, names[1:], strict=True):
         picture = framed(candidate.picture, ready, frame)
         notes = {"candidate": candidate.name, "detail": f"{candidate.detail:g}", "seed": str(candidate.seed)}
         files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=notes))
     return Translated(ready, found, tuple(files))
-
-
-def free_stem(folder: Path, stem: str, names: Sequence[str]) -> str:
-    """The stem, with a number if need be, so that none of the files "stem-name.png" is there yet."""
-    number, chosen = 1, stem
-    while any((folder / f"{chosen}-{name}.png").exists() for name in names):
-        number += 1
-        chosen = f"{stem}-{number}"
-    return chosen
-
-
-def free_path(folder: Path, stem: str) -> Path:
-    """A PNG path that is not taken yet; what lies in the folder already is never overwritten."""
-    path, number = folder / f"{stem}.png", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}.png", number + 1
-    return path

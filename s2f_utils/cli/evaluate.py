@@ -1,0 +1,68 @@
+"""The command `s2f evaluate`: a trained network scored on pairs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from s2f_utils.cli import options
+
+METRICS = "ssim,psnr,mse,l1,l2_norm"
+
+
+def add(parsers: Any) -> argparse.ArgumentParser:
+    """Add the command to the others."""
+    evaluate = options.command(
+        parsers, "evaluate", help="score a trained network on pairs",
+        description="SSIM, PSNR, MSE, L1 and L2 norm with 95 % intervals, beside the trivial answers.",
+    )  # fmt: skip
+    evaluate.add_argument("model", help="run folder, .safetensors or .pth file")
+    options.add_pairs(evaluate)
+    evaluate.add_argument("--split", default="test", choices=["train", "val", "test"], help="default: test")
+    evaluate.add_argument(
+        "--out", metavar="DIR", help="folder for the results; default: a new one beside the model, or in runs"
+    )
+    options.add_direction(evaluate)
+    options.add_mode(evaluate, action="append")
+    options.add_device(evaluate)
+    evaluate.add_argument(
+        "--metrics", default=METRICS, metavar="NAMES",
+        help=f"with commas; all, or project1 (with its published errors), too (default: {METRICS})",
+    )  # fmt: skip
+    return evaluate
+
+
+def run(args: argparse.Namespace) -> int:
+    """`s2f evaluate`."""
+    from s2f_utils.data.datasets import read_manifest
+    from s2f_utils.inference.translator import load
+    from s2f_utils.metrics.evaluation import evaluate
+
+    manifest = read_manifest(args.data)
+    translator = load(args.model, args.device, direction=args.direction)
+    out = Path(args.out) if args.out else _new_folder(args.model, args.split)
+    result = evaluate(
+        translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"],
+        metric_names=options.metric_names(args.metrics), name=translator.meta.get("method", Path(args.model).stem),
+    )  # fmt: skip
+    print(result.table())
+    if result.not_pairs:
+        print(f"{result.not_pairs} rows of the split have one picture only, and were not scored")
+    for metric, reason in result.missing.items():
+        print(f"not measured: {metric}: {reason}")
+    print(f"per image: {result.folder / 'per_image.csv'}; summary: {result.folder / 'metrics.json'}")
+    return 0
+
+
+def _new_folder(model: str, split: str) -> Path:
+    """A folder that is not there yet, beside the model, so that one evaluation does not mix with another."""
+    from s2f_utils import weights
+    from s2f_utils.inference.translator import find_generator
+    from s2f_utils.runtime import free_stem
+
+    if model in weights.model_names():  # nothing is written where the project is installed
+        parent, name = Path("runs"), f"evaluation-{model}-{split}"
+    else:
+        parent, name = find_generator(model).parent, f"evaluation-{split}"
+    return parent / free_stem(parent, name)

@@ -1,0 +1,82 @@
+"""What several commands share: options declared once, and checked once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+# Written out here, where the library has them, too: asking for help must not load torch (a test compares them).
+DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
+MODES = ("deterministic", "paper")
+
+
+def command(parsers: Any, name: str, **texts: str) -> argparse.ArgumentParser:
+    """Add a command to the others; its description and its examples keep their lines."""
+    return parsers.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, **texts)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device."""
+    parser.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+
+
+def add_out(parser: argparse.ArgumentParser, default: str) -> None:
+    """Add --out, the folder that pictures are written into."""
+    parser.add_argument("--out", default=default, metavar="DIR", help=f"folder for the PNGs (default: {default})")
+
+
+def add_pairs(parser: argparse.ArgumentParser) -> None:
+    """Add --data, the pairs that models are scored on."""
+    parser.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
+
+
+def add_direction(parser: Any) -> None:
+    """Add --direction of a model that does not say it by itself."""
+    parser.add_argument(
+        "--direction", choices=DIRECTIONS,
+        help="of a CycleGAN: which of its two generators, or which way a published file goes",
+    )  # fmt: skip
+
+
+def add_mode(parser: Any, **options: Any) -> None:
+    """Add --mode, how a network of pix2pix answers."""
+    text = "deterministic (default), or paper: the test image's own statistics and live dropout"
+    parser.add_argument("--mode", choices=MODES, help=text, **options)
+
+
+def check_range(
+    args: argparse.Namespace, name: str, least: float, most: float, means: tuple[str, str] = ("", "")
+) -> None:
+    """Raise ValueError where the option was given and lies outside of [least, most]; `means`: what these two are."""
+    value = getattr(args, name)
+    if value is not None and not least <= value <= most:
+        ends = " to ".join(f"{end}{what}" for end, what in zip((least, most), means, strict=True))
+        raise ValueError(f"--{name} must be from {ends}, got {value:{'g' if isinstance(value, float) else ''}}")
+
+
+def check_seed(args: argparse.Namespace) -> None:
+    """Raise ValueError for a --seed that torch does not take on every device."""
+    check_range(args, "seed", 0, 2**31 - 1)
+
+
+def check_out(args: argparse.Namespace, inputs: Sequence[str], what: str) -> None:
+    """Raise ValueError where --out cannot be a folder, or is the one of the pictures; `what`: their name."""
+    out = Path(args.out)
+    if not args.out or any(place.exists() and not place.is_dir() for place in (out, *out.parents)):
+        raise ValueError(f"--out {args.out!r}: is a file, or below one, or nothing: name a folder")
+    if any(Path(item).is_dir() and Path(item).resolve() == out.resolve() for item in inputs):
+        raise ValueError(f"--out {args.out!r}: is the folder of the {what}: name another folder for the results")
+
+
+def metric_names(text: str) -> tuple[str, ...]:
+    """ "ssim,psnr" → ("ssim", "psnr"); "all" and "project1" stand for several."""
+    from s2f_utils import metrics
+
+    groups = {"all": metrics.ALL_METRICS, "project1": metrics.PROJECT_1_METRICS}
+    names = [n for part in text.split(",") if part.strip() for n in groups.get(part.strip(), (part.strip(),))]
+    unknown = [name for name in names if name not in metrics.METRICS]
+    if unknown or not names:
+        raise ValueError(f"--metrics {text!r}: the metrics are {', '.join(metrics.ALL_METRICS)}, all, project1")
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,204 @@
+"""The command `s2f translate`: drawings to photos, or photos to drawings, by the shipped or by one's own models."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from s2f_utils.cli import options
+from s2f_utils.cli.pictures import each_picture, finish, warn
+
+OF_CANDIDATES = ("clean", "detail", "variations", "frame")
+OF_MODELS = ("mode", "fit", "align", "direction", "values")
+
+
+def add(parsers: Any) -> argparse.ArgumentParser:
+    """Add the command to the others."""
+    translate = options.command(
+        parsers, "translate", help="turn drawings into photos, with the shipped or with your own models",
+        description="Without MODEL: clean the drawing, find and align the face, and write three candidates of the"
+        " shipped models\nand a sheet of them. With MODEL (a run folder, a file, or photo-to-sketch): translate the"
+        " pictures as they are;\nthey keep their aspect ratio. No photos are needed.",
+    )  # fmt: skip
+    translate.add_argument(
+        "inputs", nargs="+", metavar="[MODEL] INPUT",
+        help="pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name",
+    )  # fmt: skip
+    options.add_out(translate, "translated")
+    translate.add_argument("--seed", type=int, help="of what is invented (default: 1 for the variation, else 0)")
+    options.add_device(translate)
+    translate.add_argument(
+        "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels as shown"
+    )
+    translate.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
+    _add_of_candidates(translate)
+    _add_of_models(translate)
+    return translate
+
+
+def _add_of_candidates(translate: argparse.ArgumentParser) -> None:
+    group = translate.add_argument_group("without MODEL; one of these with a run of 'realistic': its candidates")
+    group.add_argument("--clean", choices=["auto", "always", "never"], help="clean the paper up (default: auto)")
+    group.add_argument("--detail", type=float, metavar="X", help="invented detail, from 0 to 1; default 0.5")
+    group.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
+    group.add_argument(
+        "--frame", choices=["square", "paper", "person"],
+        help="paper: lay the picture back onto the drawing; person: without the wall behind the person",
+    )  # fmt: skip
+
+
+def _add_of_models(translate: argparse.ArgumentParser) -> None:
+    group = translate.add_argument_group("with MODEL")
+    options.add_mode(group)
+    group.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
+    options.add_direction(group)
+    group.add_argument(
+        "--values", choices=["signed", "unit"],
+        help="what the network is given: [-1, 1] (default), or [0, 1], as project 2's app does by mistake",
+    )  # fmt: skip
+    group.add_argument(
+        "--align", action="store_true", default=None,
+        help="find the face and cut it out first (the result is a square)",
+    )  # fmt: skip
+
+
+def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
+    """A type for argparse: so many numbers with commas."""
+
+    def parse(text: str) -> tuple[float, ...]:
+        try:
+            values = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != count:
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: give {count} numbers with commas, such as {'120,' * (count - 1)}120"
+            )
+        return values
+
+    return parse
+
+
+def run(args: argparse.Namespace) -> int:
+    """`s2f translate`: a picture that cannot be used is reported and left out."""
+    from s2f_utils import runtime
+    from s2f_utils.inference.translator import find_pictures
+
+    model, inputs = _model_and_inputs(args)
+    if bool(args.eyes) != bool(args.mouth):
+        raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
+    paths = find_pictures(inputs)
+    several = not model or bool(_given(args, OF_CANDIDATES))
+    _check(args, model, several)
+    options.check_out(args, inputs, "drawings")
+    if args.eyes and len(paths) > 1:
+        raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
+    runtime.seed_everything(args.seed or 0)
+    work = _with_pair(args, model) if several else _with_model(args, model)
+    bad = each_picture(paths, work, "translating", "image")
+    return finish(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}", len(paths), bad)
+
+
+def _model_and_inputs(args: argparse.Namespace) -> tuple[str | None, list[str]]:
+    """The model (None: the shipped pair, for drawings) and the pictures."""
+    from s2f_utils.inference.translator import is_model
+
+    first, *others = args.inputs
+    if not is_model(first):
+        return None, args.inputs
+    if not others:
+        raise ValueError(f"{first} is a model: name the drawings after it")
+    return first, others
+
+
+def _given(args: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if getattr(args, name) is not None]
+
+
+def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
+    """Raise ValueError for options that do not go together, or cannot be."""
+    from s2f_utils.weights.table import DETAIL, FAITHFUL
+
+    if several and (given := _given(args, OF_MODELS)):
+        others = ", ".join(f"--{name}" for name in OF_CANDIDATES)
+        raise ValueError(
+            f"--{given[0]} is for a model of your own, named before the drawings, and goes without {others}"
+        )
+    if model == DETAIL:
+        raise ValueError(f"{DETAIL} only adds detail to {FAITHFUL}: leave the model out, and both are used")
+    options.check_range(args, "detail", 0, 1, (" (faithful)", " (realistic)"))
+    options.check_range(args, "variations", 0, 64)
+    options.check_seed(args)
+
+
+def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
+    """What is done with each picture where one model answers."""
+    from s2f_utils.inference.translator import load
+    from s2f_utils.pictures import domain, drawings, faces, images
+    from s2f_utils.runtime import free_stem
+    from s2f_utils.weights.table import SHIPPED
+
+    translator = load(model, args.device, direction=args.direction, values=args.values or "signed")
+    if hasattr(translator.net, "set_seed"):  # of the detail that it invents
+        translator.net.set_seed(args.seed or 0)
+    kind, say = translator.direction.rsplit("-", 1)[1], _warner()
+
+    def work(path: Path) -> None:
+        picture = images.load_rgb(path)
+        if model in SHIPPED and (advice := domain.advice(picture, translator.direction)):
+            say(path, advice)
+        if args.align or args.eyes:
+            drawn = translator.direction == "sketch-to-photo"
+            face, notes = drawings.find_any(picture, drawing=drawn, points=_points(args))
+            for note in notes:
+                say(path, note)
+            picture = faces.align(picture, face, translator.size_px)
+        made = translator.translate(picture, mode=args.mode or "deterministic", fit=args.fit)
+        stem = free_stem(args.out, f"{path.stem}-{kind}", [".png"])
+        images.save(Path(args.out) / f"{stem}.png", made, generated=True)
+
+    return work
+
+
+def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], None]:
+    """What is done with each drawing where a faithful model and one that adds detail make candidates."""
+    from tqdm.auto import tqdm
+
+    from s2f_utils.inference.candidates import load_pair
+    from s2f_utils.inference.translate import translate_drawing
+    from s2f_utils.pictures import images
+
+    pair = load_pair(model, device=args.device)
+    asked = {name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail"))}
+    asked |= {} if args.variations is None else {"num_variations": args.variations}
+    seed, say = 1 if args.seed is None else args.seed, _warner()
+
+    def work(path: Path) -> None:
+        drawing = images.load_rgb(path)
+        done = translate_drawing(drawing, args.out, path.stem, pair=pair, points=_points(args), seed=seed, **asked)
+        for warning in done.prepared.warnings:
+            say(path, warning)
+        tqdm.write(f"{path.name}: {done.sheet}")
+
+    return work
+
+
+def _points(args: argparse.Namespace) -> list[tuple[float, float]] | None:
+    return [args.eyes[:2], args.eyes[2:], args.mouth] if args.eyes else None
+
+
+def _warner() -> Callable[[Path, str], None]:
+    """A function that warns about a picture, and only once about the machine."""
+    from s2f_utils.pictures.drawings import NO_DETECTOR
+
+    said: set[str] = set()
+
+    def say(path: Path, warning: str) -> None:
+        about = "" if warning.startswith(NO_DETECTOR) else f"{path.name}: "
+        if about or warning not in said:
+            warn(f"{about}{warning}")
+        said.add(warning)
+
+    return say
