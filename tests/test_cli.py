@@ -394,6 +394,34 @@ def test_meanings_are_the_comments_beside_the_fields():
     assert meanings(CONFIGS["realistic"])["lambda_ssim"] == "weight of (1 - SSIM) / 2"  # which it has from faithful
 
 
+@pytest.mark.skipif(os.name != "posix", reason="other systems do not call it a broken pipe")
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["weights"], ["train", "pix2pix", "--list-settings"], ["plot", "--help"]],
+    ids=["help", "weights", "settings", "command help"],
+)
+def test_a_reader_that_has_left_is_no_failure(args):
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "s2f_utils", *args], stdout=write, stderr=subprocess.PIPE, timeout=300,
+        cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONUNBUFFERED": ""},  # argparse itself hides the write's
+    )  # fmt: skip
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+def test_the_first_line_by_head():
+    line = f"'{sys.executable}' -m s2f_utils weights | head -n 1"
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, timeout=300,
+        cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONUNBUFFERED": "1"},  # line after line
+    )  # fmt: skip
+    assert done.stdout.startswith("sketch-to-photo-faithful: ") and done.stdout.count("\n") == 1
+    assert done.stderr == ""
+
+
 def test_asking_for_help_loads_no_torch():
     from s2f_utils.cli import options
     from s2f_utils.inference import MODES

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 
 from s2f_utils.cli import app, enhance, evaluate, faces, leaderboard, plot, train, translate, weights
 
 COMMANDS = (train, translate, faces, enhance, evaluate, leaderboard, plot, app, weights)  # as --help lists them
+READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
   s2f train cyclegan --data data/unpaired --profile demo
@@ -41,11 +43,17 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; every expected failure is one line on stderr and exit status 2."""
     try:
-        args = parser().parse_args(argv)
-        return args.run(args)
+        try:
+            args = parser().parse_args(argv)
+            return args.run(args)
+        finally:
+            sys.stdout.flush()  # here, where a reader that has left can still be answered
     except KeyboardInterrupt:
         print("s2f: interrupted; nothing is half written", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # such as head, which has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        return READER_LEFT
     except (ValueError, FileNotFoundError, OSError, ArithmeticError, RuntimeError) as error:
         text = _explain(error)
         if text is None:
