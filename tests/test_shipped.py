@@ -170,13 +170,15 @@ def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path,
         (["--out", str(path)], "is a file"),
         (["--out", str(path / "below")], "below one"),
         (["--out", ""], "name a folder"),
-        (["--fit", "pad"], "--fit is for a model of your own"),
+        (["--fit", "pad"], "--fit is for a model of your own, named before the drawings\n"),
+        (["--align", "--clean", "never"], "named before the drawings, and goes without --clean\n"),
+        (["--direction", "photo-to-sketch", "--detail", "1"], "--direction goes without --detail\n"),
         (["--eyes", "3000,2300,3200,2300", "--mouth", "3100,2500"], "outside of the picture, which is 420 x 510"),
     ):
         assert cli.main(["translate", str(path), "--out", str(tmp_path / "out"), *extra]) == 2
         assert hint in capsys.readouterr().err
     assert cli.main(["translate", "photo-to-sketch", str(path), "--detail", "0.5", "--align"]) == 2
-    assert "goes without --clean" in said(capsys)
+    assert "--align goes without --detail" in said(capsys)
     assert cli.main(["translate", "sketch-to-photo-detail", str(path), "--out", str(tmp_path / "out")]) == 2
     assert "leave the model out" in said(capsys)
     assert cli.main(["translate", str(tmp_path), "--out", str(tmp_path)]) == 2
@@ -210,6 +212,25 @@ def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without
     assert drawn.shape == (256, 256, 3)
     with pytest.raises(models.UnknownNetworkError, match="only adds detail"):
         inference.load("sketch-to-photo-detail", "cpu")
+
+
+def test_a_direction_is_enough_for_the_shipped_models(no_detector, tmp_path, capsys):
+    photo = images.save(tmp_path / "anna.png", draw_face(3, size_px=256).photo)
+    named, mine, process = (tmp_path / name for name in ("named", "mine", "process"))
+    back = ["--direction", "photo-to-sketch", "--device", "cpu"]
+    assert cli.main(["translate", "photo-to-sketch", str(photo), "--out", str(named), "--device", "cpu"]) == 0
+    assert cli.main(["translate", str(photo), *back, "--out", str(mine)]) == 0
+    status, out, err = command("translate", photo, *back, "--out", process)
+    assert status == 0 and "1 of 1 pictures translated" in out, err
+    for out in (mine, process):
+        assert [path.name for path in out.iterdir()] == ["anna-sketch.png"]
+        assert np.array_equal(images.load_rgb(out / "anna-sketch.png"), images.load_rgb(named / "anna-sketch.png"))
+    assert cli.main(["translate", str(photo), *back, "--fit", "pad", "--align", "--out", str(mine)]) == 0
+    assert (mine / "anna-sketch-2.png").is_file()
+    drawing = images.save(tmp_path / "drawing.png", drawings.example("glasses"))
+    asked = ["--direction", "sketch-to-photo", "--device", "cpu", "--out", str(tmp_path / "faces")]
+    assert cli.main(["translate", str(drawing), *asked]) == 0
+    assert (tmp_path / "faces" / "drawing-candidates.png").is_file()
 
 
 def test_scores_of_a_shipped_model_are_not_written_into_the_package(faces_manifest, tmp_path, monkeypatch, capsys):

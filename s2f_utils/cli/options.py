@@ -32,11 +32,11 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
 
 
-def add_direction(parser: Any) -> None:
+def add_direction(parser: Any, more: str = "") -> None:
     """Add --direction of a model that does not say it by itself."""
     parser.add_argument(
         "--direction", choices=DIRECTIONS,
-        help="of a CycleGAN: which of its two generators, or which way a published file goes",
+        help=f"of a CycleGAN: which of its two generators, or which way a published file goes{more}",
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def _add_of_models(translate: argparse.ArgumentParser) -> None:
     group = translate.add_argument_group("with MODEL")
     options.add_mode(group)
     group.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
-    options.add_direction(group)
+    options.add_direction(group, "; photo-to-sketch without MODEL: the shipped model")
     group.add_argument(
         "--values", choices=["signed", "unit"],
         help="what the network is given: [-1, 1] (default), or [0, 1], as project 2's app does by mistake",
@@ -106,8 +106,8 @@ def _model_and_inputs(args: argparse.Namespace) -> tuple[str | None, list[str]]:
     from s2f_utils.inference.translator import is_model
 
     first, *others = args.inputs
-    if not is_model(first):
-        return None, args.inputs
+    if not is_model(first):  # the shipped model for photos is called as its direction is
+        return ("photo-to-sketch" if args.direction == "photo-to-sketch" else None), args.inputs
     if not others:
         raise ValueError(f"{first} is a model: name the drawings after it")
     return first, others
@@ -121,11 +121,13 @@ def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
     """Raise ValueError for options that do not go together, or cannot be."""
     from s2f_utils.weights.table import DETAIL, FAITHFUL
 
-    if several and (given := _given(args, OF_MODELS)):
-        others = ", ".join(f"--{name}" for name in OF_CANDIDATES)
-        raise ValueError(
-            f"--{given[0]} is for a model of your own, named before the drawings, and goes without {others}"
-        )
+    of_candidates, of_models = _given(args, OF_CANDIDATES), _given(args, OF_MODELS)
+    if not model and "direction" in of_models:  # sketch-to-photo, as without it
+        of_models.remove("direction")
+    if several and of_models:
+        reasons = [] if model else ["is for a model of your own, named before the drawings"]
+        reasons += [f"goes without {', '.join(f'--{name}' for name in of_candidates)}"] if of_candidates else []
+        raise ValueError(f"--{of_models[0]} {', and '.join(reasons)}")
     if model == DETAIL:
         raise ValueError(f"{DETAIL} only adds detail to {FAITHFUL}: leave the model out, and both are used")
     options.check_range(args, "detail", 0, 1, (" (faithful)", " (realistic)"))
