@@ -79,14 +79,9 @@ def run(args: argparse.Namespace) -> int:
             print(f"  {name} = {getattr(resolved.config, name)!r}  ({origin})")
         return 0
     run = open_run(
-        resolved,
-        manifest,
-        args.runs,
-        name=args.name or f"{args.method}-{profile}",
+        resolved, manifest, args.runs, name=args.name or f"{args.method}-{profile}", resume=args.resume, init=args.init,
         device=device.type if args.device == "auto" else args.device,
-        resume=args.resume,
-        init=args.init,
-    )
+    )  # fmt: skip
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
     length = f"{run.total_images:,} images, profile {profile}, {device.type}, {run.precision.name}"
     print(f"{run.folder} {how}: {run.method}, {length}; {_shown(run, counts)}")
