@@ -17,7 +17,6 @@ import common
 
 from s2f_utils import inference
 from s2f_utils.data import datasets
-from s2f_utils.inference import styles
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import directions
@@ -64,7 +63,7 @@ def main() -> None:
         "device": settings["device"],
     }
     rows = [{**row, **(facts if row["model"] == LABEL else {})} for row in leaderboard.as_dict(board)["rows"]]
-    model = styles.load(generator, "cpu")
+    model = inference.load_styles(generator, "cpu")
     common.write(
         "psp_cuhk",
         {

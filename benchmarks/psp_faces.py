@@ -23,7 +23,7 @@ from skimage.color import rgb2lab
 from torch import nn
 
 import data_prep
-from s2f_utils import weights
+from s2f_utils import inference, weights
 from s2f_utils.data import datasets
 from s2f_utils.inference import styles
 from s2f_utils.metrics.distribution import kernel_distance
@@ -53,14 +53,14 @@ def features(net: nn.Sequential, photos: np.ndarray) -> np.ndarray:
     return torch.cat(found).double().numpy()
 
 
-def decoded(model: styles.Faces, w: torch.Tensor) -> np.ndarray:
+def decoded(model: styles.StyleModel, w: torch.Tensor) -> np.ndarray:
     """Faces of styles (N, L, D), in small batches."""
     return np.concatenate([model.decode(part) for part in w.split(64)])
 
 
 def generator(net: nn.Sequential, manifest: datasets.Manifest, runs: Path) -> dict[str, Any]:
     """KID at several truncations, nearest training faces, and sheets."""
-    model = styles.load(GENERATOR, "cpu")
+    model = inference.load_styles(GENERATOR, "cpu")
     size = model.size_px
     fresh_set = data_prep.make_synthetic(runs / "fresh", num=NUM_KID, size_px=size, seed=FRESH_SEED)
     fresh = photos_of(datasets.read_manifest(fresh_set).pairs, size)
@@ -125,7 +125,7 @@ def spread_of(found: np.ndarray) -> float:
 
 def fitted(net: nn.Sequential, own: float, truth: dict[str, np.ndarray], pairs: list) -> dict[str, Any]:
     """What the generator itself can reach: each face's styles fitted to its true photo, from the encoder's on."""
-    model = styles.load(ENCODERS[0], "cpu")
+    model = inference.load_styles(ENCODERS[0], "cpu")
     judge = checkpoints.load_network(find_judge(GENERATOR))[0].requires_grad_(False)
     photos, labels = truth["photos"][:NUM_FITTED], truth["labels"][:NUM_FITTED]
     wanted = [x.detach() for x in judge.features(images.to_tensor(photos))]
@@ -150,7 +150,7 @@ def fitted(net: nn.Sequential, own: float, truth: dict[str, np.ndarray], pairs: 
 
 def encoder(name: str, net: nn.Sequential, pairs: list, own: float, truth: dict[str, np.ndarray], runs: Path) -> dict:
     """Agreement with the map, alone and over seeds, and how far the colours spread."""
-    model = styles.load(name, "cpu")
+    model = inference.load_styles(name, "cpu")
     given = [masks.load(pair.mask) if model.reads == "map" else images.load_rgb(pair.sketch) for pair in pairs]
     w = torch.cat([model.encode(picture) for picture in given])
     answers = {"own": decoded(model, w)}
@@ -194,7 +194,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/psp-faces"))
     args = parser.parse_args()
     manifest = datasets.read_manifest(args.data)
-    size = styles.load(GENERATOR, "cpu").size_px
+    size = inference.load_styles(GENERATOR, "cpu").size_px
     net = segmenter.trained(manifest, size, args.runs / "segmenter.pt")
     pairs = manifest.split("test")[:NUM_TEST]
     photos, labels = segmenter.load_faces(pairs, size)

@@ -19,7 +19,6 @@ import numpy as np
 
 from s2f_utils import inference, weights
 from s2f_utils.data import datasets
-from s2f_utils.inference import candidates
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import load_pairs
 from s2f_utils.models import checkpoints
@@ -81,13 +80,13 @@ def main() -> None:
     parser.add_argument("--patch-seeds", type=int, default=3, help="times the patch test is repeated (default: 3)")
     parser.add_argument("--also", action="append", default=[], metavar="NAME=RUN")
     args = parser.parse_args()
-    pair = candidates.load_pair(device="cpu")
+    pair = inference.load(device="cpu")
     to_sketch = inference.load("photo-to-sketch", "cpu")
     picture = np.full((SIZE_PX, SIZE_PX, 3), 255, np.uint8)
     seconds = common.alternate(
         {
-            "sketch-to-photo-faithful": lambda: pair.translate(picture, 0.0),
-            "sketch-to-photo-detail": lambda: pair.translate(picture, 1.0),  # with the first stage's answer
+            "sketch-to-photo-faithful": lambda: pair.translate(picture, detail=0.0),
+            "sketch-to-photo-detail": lambda: pair.translate(picture),  # with the first stage's answer
             "photo-to-sketch": lambda: to_sketch.translate(picture),
         },
         rounds=15,
@@ -103,7 +102,7 @@ def main() -> None:
         }
     }
     to_photo = datasets.read_manifest(args.data / "sketch-to-photo")
-    own = {"faithful": lambda x: pair.translate(x, 0.0), "realistic": lambda x: pair.translate(x, 1.0)}
+    own = {"faithful": lambda x: pair.translate(x, detail=0.0), "realistic": lambda x: pair.translate(x)}
     for name, _, run in (text.partition("=") for text in args.also):
         own[name] = inference.load(run, "cpu", precision="auto").translate
     for style in STYLES:

@@ -10,9 +10,9 @@ import common
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils.inference import pad_models
 from s2f_utils.notebook import sketch_pad_widget
 from s2f_utils.pad import messages, sketch_pad
+from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
 
 ROUNDS = 15
@@ -57,7 +57,7 @@ def at_pen_up(name: str) -> dict[str, float]:
             "a stroke, restored": restored,
             "a stroke, hair hinted": hinted,
             "of it: the stroke's PNG made here": lambda: images.picture_uri(stroked(first, 1)),
-            "of it: the model": lambda: pad.model.answer(first, pad.detail, pad.seed),
+            "of it: the model": lambda: pad.model.translate(first, detail=pad.detail, seed=pad.seed),
             "of it: the face's PNG": lambda: messages.face_uri(pad),
         },
         rounds=ROUNDS,
@@ -67,7 +67,7 @@ def at_pen_up(name: str) -> dict[str, float]:
 
 def main() -> None:
     """Measure and write results/sketch_pad_speed.json."""
-    common.write("sketch_pad_speed", {name: at_pen_up(name) for name in pad_models.SHIPPED})
+    common.write("sketch_pad_speed", {name: at_pen_up(name) for name in TITLES})
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ psutil = pytest.importorskip("psutil")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
-from s2f_utils import models, runtime, weights  # noqa: E402
+from s2f_utils import inference, models, runtime, weights  # noqa: E402
 from s2f_utils.app import api, catalogue, gate  # noqa: E402
 from s2f_utils.app.catalogue import Catalogue  # noqa: E402
 from s2f_utils.app.engine import Ask, Engine, Limits  # noqa: E402
@@ -101,11 +101,10 @@ def test_a_drawing_becomes_a_photo_that_says_what_it_is(client):
 
 
 def test_the_answer_is_that_of_the_command_line(client):
-    from s2f_utils.inference.candidates import load_pair
     from s2f_utils.pictures.drawings import prepare
 
     given = prepare(np.asarray(hostile.drawing()))
-    expected = load_pair(device="cpu").translate(given.image, 0.25, 7).astype(int)
+    expected = inference.load(device="cpu").translate(given.image, detail=0.25, seed=7).astype(int)
     apart = np.abs(picture(ask(client, detail="0.25", seed="7")).astype(int) - expected)
     assert apart.max() <= APART and apart.mean() < 0.5
 
@@ -608,14 +607,6 @@ def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_
     run_folder(tmp_path, "0001-realistic", TwoStage.of(first, second), method="realistic", size_px=256)
     choice = Catalogue(tmp_path).list()["run:0001-realistic"]
     assert choice.detail and choice.layout == "aligned"
-
-
-def test_the_app_shares_no_network_with_a_notebooks_cells():
-    from s2f_utils.inference.candidates import load_pair
-
-    own = catalogue.load(Catalogue(None).choose(), "cpu")
-    for precision in ("auto", "float32"):
-        assert own.pair.translator.net is not load_pair(device="cpu", precision=precision).translator.net
 
 
 def test_a_slow_request_does_not_stop_the_others_and_ends_in_time():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
 
 from s2f_utils import inference, models
+from s2f_utils.inference import candidates
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import images
+from s2f_utils.pictures import drawings, images
 
 
 @pytest.fixture()
@@ -111,3 +114,43 @@ def test_find_pictures_takes_files_and_folders(tmp_path):
     assert [p.name for p in inference.find_pictures([tmp_path, tmp_path / "b.png"])] == ["a.JPG", "b.png", "b.png"]
     with pytest.raises(FileNotFoundError, match="no such picture or folder"):
         inference.find_pictures([tmp_path / "c.png"])
+
+
+@pytest.mark.parametrize("name", ["sketch-to-photo", "sketch-to-face-64"])
+def test_threads_share_one_model_and_each_gets_its_own_answer(name):
+    """Eight at once, with other seeds, details and colours, as one after the other, bit for bit."""
+    pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
+    model = inference.load(name, "cpu")
+    asks = [inference.Ask(seed, detail=seed / 8, colours=seed % 3 == 1) for seed in range(8)]
+
+    def answer(ask):
+        return model.answer([pictures[ask.seed % 2]], [ask])[0]
+
+    alone = [answer(ask) for ask in asks]
+    before = {key: value.clone() for key, value in model.net.state_dict().items()}
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(3):
+            together = list(pool.map(answer, asks))
+            assert all(np.array_equal(one, other) for one, other in zip(together, alone, strict=True))
+    assert all(torch.equal(value, before[key]) for key, value in model.net.state_dict().items())
+    assert len({face.tobytes() for face in alone}) == 8
+    assert not any(parameter.grad is not None for parameter in model.net.parameters())
+
+
+def test_one_picture_is_looked_at_once_however_much_is_asked():
+    model = inference.load(device="cpu")
+    looked = []
+    model.net.structure.register_forward_hook(lambda *_: looked.append(1))
+    square = drawings.prepare(drawings.example("hat")).image
+    found = candidates.candidates(model, square)
+    assert len(looked) == 2  # as it is to be expected, and with other colours
+    asks = [inference.Ask(detail=one.detail, seed=one.seed, colours=one.name == "variation") for one in found]
+    for one, ask in zip(found, asks, strict=True):
+        assert np.array_equal(one.picture, model.answer([square], [ask])[0])
+
+
+def test_a_question_out_of_range_is_refused():
+    with pytest.raises(ValueError, match="detail must be from 0 to 1, got 2"):
+        inference.Ask(detail=2.0)
+    with pytest.raises(ValueError, match="mode must be one of deterministic, paper"):
+        inference.Ask(mode="fast")

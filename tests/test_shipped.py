@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from s2f_utils import cli, inference, models, weights
-from s2f_utils.inference import candidates, styles
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import domain, drawings, faces, images, masks
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -49,7 +48,7 @@ def strangers():
 
 @pytest.mark.parametrize("kind", ["sketch", "map"])
 def test_a_shipped_encoder_paints_the_face_that_it_was_given(strangers, kind):
-    model = styles.load(f"{kind}-to-face-64", "cpu")
+    model = inference.load_styles(f"{kind}-to-face-64", "cpu")
     given = [face.mask if kind == "map" else rgb(face.sketch) for face in strangers]
     made = model.decode(torch.cat([model.encode(picture) for picture in given])).astype(float)
     true = np.stack([face.photo for face in strangers]).astype(float)
@@ -68,7 +67,7 @@ def test_a_shipped_encoder_paints_the_face_that_it_was_given(strangers, kind):
 
 @pytest.mark.parametrize("kind", ["sketch", "map"])
 def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
-    model, face = styles.load(f"{kind}-to-face-64", "cpu"), strangers[3]
+    model, face = inference.load_styles(f"{kind}-to-face-64", "cpu"), strangers[3]
     own = model.encode(face.mask if kind == "map" else rgb(face.sketch))
     many = model.decode(model.variants(own, 8, seed=1)).astype(float)
     for name, least in {"hair": 5, "skin": 1.5, "background": 5}.items():  # skin is held by the same layers as shape
@@ -80,7 +79,7 @@ def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
 
 
 def test_the_shipped_generator_paints_many_different_faces_and_one_mean_face():
-    model = styles.load("faces-64", "cpu")
+    model = inference.load_styles("faces-64", "cpu")
     spread = [model.decode(model.draw(32, seed=1, psi=psi)).astype(float).std(axis=0).mean() for psi in (0, 0.5, 1)]
     true = np.stack([draw_face(n, size_px=64, seed=992).photo for n in range(32)]).astype(float).std(axis=0).mean()
     assert spread[0] == 0 and 0.2 * true < spread[1] < spread[2] < 1.3 * true and spread[2] > 0.7 * true
@@ -104,9 +103,9 @@ def drawn():
 
 
 def test_the_shipped_pair_draws_the_face_of_the_sketch_and_nobody_elses(drawn):
-    pair = candidates.load_pair(device="cpu")
-    assert pair.knows_colours
-    made = np.stack([pair.translate(sketch, 0.0) for sketch in drawn["sketch"]]).astype(float)
+    pair = inference.load(device="cpu")
+    assert "colours" in pair.facts.knows
+    made = np.stack([pair.translate(sketch, detail=0.0) for sketch in drawn["sketch"]]).astype(float)
 
     def error(answer, truth):
         return np.abs(answer - truth)[:, 40:220, 50:206].mean(axis=(1, 2, 3))
@@ -117,16 +116,16 @@ def test_the_shipped_pair_draws_the_face_of_the_sketch_and_nobody_elses(drawn):
 
 
 def test_the_shipped_pair_adds_sharpness_and_varies_colours(drawn):
-    pair = candidates.load_pair(device="cpu")
+    pair = inference.load(device="cpu")
     sketch = drawn["sketch"][0]
-    faithful, realistic = (pair.translate(sketch, detail).astype(float) for detail in (0.0, 1.0))
+    faithful, realistic = (pair.translate(sketch, detail=detail).astype(float) for detail in (0.0, 1.0))
 
     def roughness(picture):
         grey = picture.mean(axis=2)
         return np.abs(np.diff(grey, axis=0)).mean() + np.abs(np.diff(grey, axis=1)).mean()
 
     assert roughness(realistic) > 1.1 * roughness(faithful)
-    colours = [pair.translate(sketch, 0.0, seed, colours=True).mean(axis=(0, 1)) for seed in range(4)]
+    colours = [pair.translate(sketch, detail=0.0, seed=seed, colours=True).mean(axis=(0, 1)) for seed in range(4)]
     assert np.ptp(np.stack(colours), axis=0).max() > 8  # grey levels
 
 

@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from s2f_utils.inference import hints, pad_models
+from s2f_utils.inference import hints
 from s2f_utils.inference.hints import Tone
 from s2f_utils.notebook import sketch_pad_widget, widgets
 from s2f_utils.pad import sketch_pad
+from s2f_utils.pad.drawing import MOST_STEPS, feathered
+from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
 
+DEFAULT, MANY, MAPS = TITLES
 STARTED = "drawn face 5"  # dark, long hair on a light ground; needs no detector
 
 
@@ -76,12 +79,12 @@ def test_undo_and_redo_go_through_the_drawings(pad):
 
 
 def test_only_so_many_steps_are_kept(pad):
-    for n in range(sketch_pad.MOST_STEPS + 5):
+    for n in range(MOST_STEPS + 5):
         pad.set_drawing(stroked(pad.given, (0, 8 * n), (511, 8 * n), width=2))
     steps = 0
     while pad.undo():
         steps += 1
-    assert steps == sketch_pad.MOST_STEPS - 1
+    assert steps == MOST_STEPS - 1
 
 
 def test_an_empty_drawing_is_an_error_and_has_no_face(pad):
@@ -148,7 +151,7 @@ def test_a_region_of_two_faces_is_blended_over_its_rim(pad):
     new = pad.translate()
     made = pad.blend_region(mask)
     large = np.kron(mask, np.ones((4, 4), bool))
-    share = sketch_pad.feathered(mask, 256)
+    share = feathered(mask, 256)
     assert np.array_equal(made[~large], before[~large]) and np.array_equal(made[share == 1], new[share == 1])
     assert (share == 1).any() and ((share > 0) & (share < 1)).any() and not share[~large].any()
     assert not np.array_equal(new[~large], before[~large])
@@ -161,14 +164,14 @@ def test_regions_that_are_none_are_refused(pad):
         make(start=None).set_region(np.ones((16, 16), bool))
     with pytest.raises(ValueError, match="two faces"):
         pad.blend_region(np.ones((16, 16), bool))
-    assert (sketch_pad.feathered(np.ones((9, 9), bool), 64) == 1).all()  # the picture's own edge is no rim
+    assert (feathered(np.ones((9, 9), bool), 64) == 1).all()  # the picture's own edge is no rim
 
 
 # Hints
 
 
 @pytest.mark.parametrize(("part", "colour"), [("hair", "#d8b060"), ("hair", "#b03a20"), ("skin", "#f0d0b8")])
-@pytest.mark.parametrize("model", list(pad_models.SHIPPED))
+@pytest.mark.parametrize("model", list(TITLES))
 def test_a_hint_brings_the_part_nearer_to_its_tone_and_leaves_the_rest(model, part, colour):
     pad = make(model)
     before, wanted = pad.face, hints.as_tone(colour)
@@ -176,9 +179,9 @@ def test_a_hint_brings_the_part_nearer_to_its_tone_and_leaves_the_rest(model, pa
     pad.apply_hint(part, colour)
     after = pad.translate()
     far, near = (hints.difference(hints.tone_of(face, inside), wanted) for face in (before, after))
-    assert near < (0.2 if model == pad_models.DEFAULT else 0.85) * far
+    assert near < (0.2 if model == DEFAULT else 0.85) * far
     assert np.array_equal(after[inside == 0], before[inside == 0]) and (inside == 0).mean() > 0.4
-    assert pad.model.hint_method == ("colour transfer" if model == pad_models.DEFAULT else "style mixing")
+    assert pad.facts.hint_method == ("colour transfer" if model == DEFAULT else "style mixing")
     pad.apply_hint(part, None)
     assert np.array_equal(pad.translate(), before)
 
@@ -240,7 +243,7 @@ def test_hints_that_are_none_are_refused(pad):
 
 
 def test_a_map_becomes_a_face_and_the_brush_changes_it():
-    pad = make(pad_models.MAPS)
+    pad = make(MAPS)
     assert (
         pad.given.shape == (256, 256) and set(np.unique(pad.given)) <= set(range(19)) and pad.face.shape == (64, 64, 3)
     )
@@ -251,7 +254,7 @@ def test_a_map_becomes_a_face_and_the_brush_changes_it():
     pad.set_drawing(masks.colour(labels))
     assert np.array_equal(pad.given, labels)
     bald = pad.translate()
-    where = np.asarray(Image.fromarray(make(pad_models.MAPS).given).resize((64, 64), 0)) == hair
+    where = np.asarray(Image.fromarray(make(MAPS).given).resize((64, 64), 0)) == hair
     assert changed(bald[where], before[where]) > 15
     with pytest.raises(ValueError, match="palette|colours"):
         pad.set_drawing(np.full((64, 64, 3), 77, np.uint8))
@@ -260,7 +263,7 @@ def test_a_map_becomes_a_face_and_the_brush_changes_it():
         pad.translate()
 
 
-@pytest.mark.parametrize("model", [pad_models.MANY, pad_models.MAPS])
+@pytest.mark.parametrize("model", [MANY, MAPS])
 def test_eight_variants_differ_and_one_can_be_chosen(model):
     pad = make(model)
     own, made = pad.face, pad.variants()
@@ -277,18 +280,18 @@ def test_eight_variants_differ_and_one_can_be_chosen(model):
 def test_drawing_and_map_are_kept_when_the_model_changes(pad):
     mine = stroked(pad.given, (10, 10), (300, 300))
     pad.set_drawing(mine)
-    pad.set_model(pad_models.MAPS)
+    pad.set_model(MAPS)
     assert pad.given.shape == (256, 256) and pad.given.any() and pad.face is None
     assert pad.translate().shape == (64, 64, 3)
-    pad.set_model(pad_models.MANY)
+    pad.set_model(MANY)
     assert np.array_equal(pad.given, mine)
-    pad.set_model(pad_models.DEFAULT)
+    pad.set_model(DEFAULT)
     assert np.array_equal(pad.given, mine) and pad.translate().shape == (256, 256, 3)
 
 
 def test_an_untouched_start_is_laid_as_the_model_knows_faces(pad):
-    pad.set_model(pad_models.MANY)
-    assert np.array_equal(pad.given, make(pad_models.MANY).given)
+    pad.set_model(MANY)
+    assert np.array_equal(pad.given, make(MANY).given)
 
 
 def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
@@ -299,7 +302,7 @@ def test_models_that_take_something_else_say_so_and_the_pad_goes_on(pad):
     ):  # fmt: skip
         with pytest.raises((ValueError, FileNotFoundError), match=message):
             pad.set_model(wrong)
-    assert pad.model.name == pad_models.DEFAULT and pad.face is face
+    assert pad.facts.name == DEFAULT and pad.face is face
 
 
 def test_detail_seed_and_the_restorer_change_the_answer(pad):
@@ -439,10 +442,10 @@ def test_the_page_can_ask_for_all_that_the_pad_does(page):
     asked(page, "back", number=0)
     assert pad.seed == 0 and not pad.hints and not page.state["region"]
     asked(page, "drop", number=0)
-    assert asked(page, "model", name=pad_models.MAPS) == ""
+    assert asked(page, "model", name=MAPS) == ""
     assert page.state["reads"] == "map" and len(page.state["labels"]) == 19 and len(page.state["variants"]) == 8
     asked(page, "choose", number=2)
-    assert pad.model.chosen is not None and changed(pad.face, pad.variants()[2]) < 0.05
+    assert pad.style is not None and changed(pad.face, pad.variants()[2]) < 0.05
     asked(page, "start", name="drawn face 8")
     painted = uri(masks.colour(pad.given))
     loaded = page.loaded

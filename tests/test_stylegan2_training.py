@@ -474,7 +474,7 @@ def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_
     assert found.shape == (32, 32, 3) and np.array_equal(found, model.translate(masks.colour(labels)))
     with pytest.raises(masks.MaskError, match="palette has not"):
         model.translate(images.load_rgb(pair.photo))
-    with pytest.raises(models.UnknownNetworkError, match="draws faces from chance alone"):
-        inference.load(faces, "cpu")
+    with pytest.raises(ValueError, match="draws faces by chance and reads nothing"):
+        inference.load(faces, "cpu").translate(images.load_rgb(pair.photo))
     with pytest.raises(ValueError, match="goes map-to-photo, not sketch-to-photo"):
         inference.load(run.folder, "cpu", direction="sketch-to-photo")

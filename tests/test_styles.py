@@ -34,7 +34,7 @@ def load(tmp_path_factory):
             net = models.build("psp", kind="small", encoder=encoder, decoder=SMALL)
         path = folder / f"{reads or 'faces'}.safetensors"
         checkpoints.save_generator(path, net, {"direction": getattr(net, "direction", "noise-to-photo")})
-        return styles.load(path, "cpu")
+        return inference.load_styles(path, "cpu")
 
     make.folder = folder
     return make
@@ -132,10 +132,10 @@ def test_a_file_as_psps_authors_save_theirs_is_read_with_its_mean_style(load, tm
         held["latent_avg"] = net.latent_avg if mean == "each" else net.latent_avg[0].clone()
     torch.save(held, tmp_path / "official.pt")
     found, _ = checkpoints.load_network(tmp_path / "official.pt")
-    assert found.name == "psp" and found.direction == "map-to-photo"
+    assert found.name == "psp" and found.about.direction == "map-to-photo"
     assert torch.equal(found.latent_avg, torch.zeros(8, 16) if mean == "none" else net.latent_avg)
     assert inference.load(tmp_path / "official.pt", "cpu").direction == "map-to-photo"
-    assert styles.load(tmp_path / "official.pt", "cpu").reads == "map"
+    assert inference.load_styles(tmp_path / "official.pt", "cpu").reads == "map"
 
 
 def test_a_generator_as_rosinality_saves_it_is_read(load, tmp_path):
@@ -156,7 +156,7 @@ def test_a_pickle_is_never_opened(tmp_path):
             checkpoints.load_network(tmp_path / name)
     assert not (tmp_path / "ran").exists()
     with pytest.raises(checkpoints.CheckpointError, match=r"docs/stylegan.md says how to convert it elsewhere"):
-        styles.load(tmp_path / "network.pkl")
+        inference.load_styles(tmp_path / "network.pkl")
 
 
 def test_many_faces_are_painted_a_few_at_a_time(load, monkeypatch):
@@ -184,9 +184,8 @@ def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):
         reader.encode(np.zeros((32, 32, 4), np.uint8))
     with pytest.raises(masks.MaskError, match="palette has not"):
         load("map").encode(face.photo)
-    load("sketch and map")
-    with pytest.raises(models.UnknownNetworkError, match="reads a sketch and a map at once"):
-        inference.load(load.folder / "sketch and map.safetensors", "cpu")
+    with pytest.raises(ValueError, match="reads a sketch and map, but one picture was given"):
+        load("sketch and map").translate(sketch)
     Image.fromarray(face.mask).save(tmp_path / "numbers.png")
     Image.fromarray(masks.colour(face.mask)).save(tmp_path / "colours.png")
     assert np.array_equal(masks.load(tmp_path / "numbers.png"), face.mask)

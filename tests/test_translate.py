@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from s2f_utils import inference, models, runtime
 from s2f_utils.inference import candidates
+from s2f_utils.inference.detail import DetailModel
 from s2f_utils.inference.translate import translate_drawing
 from s2f_utils.models import checkpoints
 from s2f_utils.models.twostage import TwoStage
@@ -34,7 +35,7 @@ def own():
     net.structure.learn_hints(torch.rand(64, 3, 4, 4) * 2 - 1, momentum=1.0)
     net.name = "twostage"
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
-    return candidates.Pair(inference.Translator(precision.prepare(net).eval(), precision, "sketch-to-photo", SIZE))
+    return DetailModel(precision.prepare(net).eval(), precision, "sketch-to-photo", SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -136,4 +137,4 @@ def test_a_network_with_one_answer_is_no_pair(tmp_path):
     path = tmp_path / "generator.safetensors"
     checkpoints.save_generator(path, net, {"size_px": 32})
     with pytest.raises(models.UnknownNetworkError, match="answers only once"):
-        candidates.load_pair(path, "cpu")
+        candidates.candidates(inference.load(path, "cpu"), np.zeros((32, 32, 3), np.uint8))

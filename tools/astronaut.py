@@ -31,7 +31,10 @@ def main() -> None:
     matrix = faces.alignment(face.landmarks, 256)
     photo = faces.warp(whole, matrix, 256)
     sketch = inference.load("photo-to-sketch", "cpu").translate(photo)
-    found = [candidates.Candidate("its sketch", sketch, 0.0, 0), *candidates.load_pair(device="cpu").candidates(sketch)]
+    found = [
+        candidates.Candidate("its sketch", sketch, 0.0, 0),
+        *candidates.candidates(inference.load(device="cpu"), sketch),
+    ]
     shown = drawings.Prepared(photo, whole, matrix, face, domain.look(whole), ())
     print(images.save(args.out, candidates.sheet(shown, found, first="a photo"), generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)

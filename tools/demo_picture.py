@@ -35,9 +35,9 @@ def demo(run: Path, data: Path, num: int) -> np.ndarray:
 
 def drawn() -> np.ndarray:
     """Drawings, and the faithful, the realistic answer and a variation, in rows."""
-    pair = candidates.load_pair(device="cpu")
+    model = inference.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in SHOWN]
-    found = [pair.candidates(picture, seed=3) for picture in inputs]
+    found = [candidates.candidates(model, picture, seed=3) for picture in inputs]
     return viz.sheet([np.stack(inputs), *(np.stack([c[n].picture for c in found]) for n in range(3))])
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from s2f_utils.app.catalogue import WAYS, Choice
-from s2f_utils.app.engine import ALIGN, Answer, Ask, AskError, Engine
+from s2f_utils.app.engine import ALIGN, Answer, AskError, Engine, Order
 from s2f_utils.app.gate import Gate, Rates
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import MOST_BYTES, Refusal
@@ -201,7 +201,7 @@ async def _closing(form: Any) -> AsyncIterator[None]:
         await form.close()
 
 
-def ask_of(fields: dict[str, str]) -> Ask:
+def order_of(fields: dict[str, str]) -> Order:
     """What a form's fields ask for. Raises AskError for a value that is none."""
     values: dict[str, Any] = {}
     for name, text in fields.items():
@@ -222,7 +222,7 @@ def ask_of(fields: dict[str, str]) -> Ask:
             bounds = f" from {rule['minimum']} to {rule['maximum']}" if "minimum" in rule else ""
             what = {"integer": "a whole number", "boolean": "true or false"}.get(kind, f"a {kind}")
             raise AskError(422, f"{name} must be {what}{bounds}") from None
-    return Ask(**values)
+    return Order(**values)
 
 
 def _number(text: str) -> float:
@@ -301,7 +301,7 @@ def _add_translate(app: Any, engine: Engine) -> None:
         """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all answers (Accept)."""
         in_json = wants_json(request.headers.get("accept", ""))
         content, fields = await read_form(request, tuple(FIELDS), with_file=True)
-        answer = await while_there(request, engine.translate(content, ask_of(fields)))
+        answer = await while_there(request, engine.translate(content, order_of(fields)))
         request.scope["state"]["said"] = {"model": answer.choice.id, "seconds": answer.seconds}
         if in_json:
             return JSONResponse(await engine.in_pool(as_json, answer), headers={"vary": "accept"})

@@ -1,7 +1,6 @@
-"""The models that the web app offers, by id, and how each of them answers a batch.
+"""The models that the web app offers, by id.
 
-A request names an id; what is opened follows from this list alone, never from the request's own words. Shapes: N
-pictures, S pixels of the model.
+A request names an id; what is opened follows from this list alone, never from the request's own words.
 """
 
 from __future__ import annotations
@@ -9,30 +8,27 @@ from __future__ import annotations
 import re
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from s2f_utils import inference, runtime, weights
+from s2f_utils import inference, models, runtime, weights
 from s2f_utils.app.uploads import Refusal
-from s2f_utils.inference import candidates, enhance, pad_models, restorers, styles
+from s2f_utils.inference import Facts, Model, restorers
+from s2f_utils.inference.enhance import Enhancer
 from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import DIRECTIONS
-from s2f_utils.models.twostage import TwoStage
-from s2f_utils.pictures import faces
+from s2f_utils.models.network import RESTORES, TRANSLATES
+from s2f_utils.pad.state import TITLES
 
-DEFAULT = {"sketch-to-photo": pad_models.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": pad_models.MAPS}
+MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
+DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
 WAYS = tuple(DEFAULT)
 RESCAN_S = 5.0
 SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
 OWN_TERMS = "MIT, comes with the project"
 RUN_TERMS = "your own"
 FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
-NOT_TRANSLATING = ("stylegan2", "stylegan2-disc", "patchgan")
 
 
 # What is raised over a run that is being deleted, or whose header is not one of ours.
@@ -48,7 +44,7 @@ class Choice:
     """A model, or a restorer, that can be chosen.
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
-    `pad_models.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. here: whether
+    `preparing.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. here: whether
     its file is on this machine. path: of a run's file; it is never shown. changed_ns: when that file was written, so
     that a run that was trained further is another choice.
     """
@@ -69,145 +65,31 @@ class Choice:
     changed_ns: int = 0
 
     @property
+    def facts(self) -> Facts:
+        """What is known of the model without its network."""
+        return Facts(self.id, self.direction, self.size_px, layout=self.layout)
+
+    @property
     def reads(self) -> str:
         """ "sketch", "photo" or "map"; restorers read photos."""
         return SPEAKS.get(self.direction, "photo")
 
 
-@dataclass(frozen=True)
-class Want:
-    """What is asked of a model beside the picture: seed, detail from 0 (faithful) to 1 (realistic), whether colours are
-    drawn at random; of a restorer its strength, from 0 to 1.
+def load(choice: Choice, device: str = "auto", at_once: int = 1) -> Model:
+    """The model in memory. at_once: pictures in one pass. Raises ModelError with what is wrong with its file, without
+    its path.
     """
-
-    seed: int = 0
-    detail: float = candidates.DETAIL_OF_DRAWINGS
-    colours: bool = False
-    strength: float = 1.0
-
-
-class Loaded(ABC):
-    """A model in memory."""
-
-    def __init__(self, choice: Choice, net: Any) -> None:
-        self.choice = choice
-        tensors = [*net.parameters(), *net.buffers()]
-        self.num_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
-
-    def batch_key(self, picture: np.ndarray, want: Want) -> Any:
-        """Requests with equal keys may be answered together; None: alone."""
-        return None
-
-    @abstractmethod
-    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
-        """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), of equal keys, to as many answers, uint8 (H, W, 3)."""
-
-    def pad_model(self) -> pad_models.PadModel:
-        """The same network as the sketch pad asks it. Raises ModelError for models that read photos."""
-        raise ModelError(422, f"{self.choice.id} reads photos: choose a model for drawings or label maps")
-
-
-class _Restorer(Loaded):
-    def __init__(self, choice: Choice, restorer: restorers.Restorer) -> None:
-        super().__init__(choice, restorer.net)
-        self.restorer = restorer
-
-    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
-        return [self._restored(picture, want) for picture, want in zip(pictures, wants, strict=True)]
-
-    def _restored(self, picture: np.ndarray, want: Want) -> np.ndarray:
-        square = picture.shape[0] == picture.shape[1]
-        try:
-            return enhance.enhance(picture, self.restorer, strength=want.strength, aligned=square, seed=want.seed).image
-        except faces.FaceError:
-            raise ModelError(422, "no face was found to enhance: leave enhance out") from None
-        except weights.WeightsError:
-            raise ModelError(
-                422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
-            ) from None
-        except restorers.RestoreError as error:
-            raise ModelError(422, str(error)) from None
-
-
-class _Pair(Loaded):
-    def __init__(self, choice: Choice, pair: candidates.Pair) -> None:
-        super().__init__(choice, pair.translator.net)
-        self.pair, self._pad = pair, pad_models.load(pair)
-
-    def batch_key(self, picture: np.ndarray, want: Want) -> Any:
-        return None if want.colours else want.seed
-
-    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
-        squares = [_square(picture, self.pair.size_px) for picture in pictures]
-        if wants[0].colours:
-            known = self.pair.knows_colours
-            return [self.pair.translate(squares[0], wants[0].detail, wants[0].seed, colours=known)]
-        return list(self.pair.translate_batch(np.stack(squares), [want.detail for want in wants], wants[0].seed))
-
-    def pad_model(self) -> pad_models.PadModel:
-        return self._pad
-
-
-class _Translator(Loaded):
-    def __init__(self, choice: Choice, translator: inference.Translator) -> None:
-        super().__init__(choice, translator.net)
-        self.translator = translator
-        self._pad = pad_models.load(translator) if choice.reads != "photo" else None
-
-    def batch_key(self, picture: np.ndarray, want: Want) -> Any:
-        size = self.translator.size_px
-        return "square" if picture.shape == (size, size, 3) and not self.translator.reads_map else None
-
-    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
-        if self.batch_key(pictures[0], wants[0]):
-            return list(self.translator.translate_batch(np.stack(pictures)))
-        return [self.translator.translate(picture) for picture in pictures]
-
-    def pad_model(self) -> pad_models.PadModel:
-        return self._pad or super().pad_model()
-
-
-class _Styles(Loaded):
-    def __init__(self, choice: Choice, model: styles.Faces) -> None:
-        super().__init__(choice, model.net)
-        self._pad = pad_models.load(model)
-        self._pad.layout = "drawn" if model.reads == "map" else choice.layout or "aligned"
-
-    def answer(self, pictures: Sequence[np.ndarray], wants: Sequence[Want]) -> list[np.ndarray]:
-        self._pad.chosen = None
-        return [
-            self._pad.answer(*one) for one in zip(pictures, [0.0] * len(wants), [w.seed for w in wants], strict=True)
-        ]
-
-    def pad_model(self) -> pad_models.PadModel:
-        return self._pad
-
-
-def _square(picture: np.ndarray, size_px: int) -> np.ndarray:
-    from s2f_utils.pictures import images
-
-    return picture if picture.shape[:2] == (size_px, size_px) else images.resize(picture, size_px, "stretch")
-
-
-def load(choice: Choice, device: str = "auto") -> Loaded:
-    """The model in memory. Raises ModelError with what is wrong with its file, without its path."""
+    source = choice.path or choice.id
     try:
-        if choice.id == pad_models.DEFAULT:
-            # A processor that multiplies bfloat16 answers in two thirds of the time, 4 of 255 grey levels off at most.
-            precision = "auto" if runtime.pick_device(device).type == "cpu" else "float32"
-            return _Pair(choice, candidates.new_shipped_pair(device, precision))
-        source = choice.path or choice.id
         if choice.kind == "restorer":
-            return _Restorer(choice, restorers.load(source, device))
-        if choice.answers > 1 and not choice.detail:
-            return _Styles(choice, styles.load(source, device))
-        translator = inference.load(source, device, direction=choice.direction)
+            return Enhancer(restorers.load(source, device))
+        # A processor that multiplies bfloat16 answers in two thirds of the time, 4 of 255 grey levels off at most.
+        is_quick = choice.id == weights.DEFAULT and runtime.pick_device(device).type == "cpu"
+        precision = "auto" if is_quick else "float32"
+        return inference.load(source, device, precision, direction=choice.direction, at_once=at_once, name=choice.id)
     except (ValueError, OSError, RecursionError) as error:
         text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
         raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
-    if isinstance(translator.net, TwoStage):
-        return _Pair(choice, candidates.Pair(translator))
-    return _Translator(choice, translator)
 
 
 class Catalogue:
@@ -308,38 +190,35 @@ class Catalogue:
 
 def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     """A run's generator, None where it translates nothing."""
-    network, direction = header.get("network"), header.get("direction", DIRECTIONS[0])
+    network, direction = header["network"], header.get("direction", DIRECTIONS[0])
+    about = models.NETWORKS[network].describe(header["args"])
     name = re.sub(r"[^\w.-]", "-", file.parent.name)
     usual = file.name == inference.generator_file()
     which = f"run:{name}" if usual else f"run:{name}:{direction}"
     title = f"{file.parent.name} ({header.get('method', network)})".encode("utf-8", "replace").decode()
-    size = int(header.get("size_px", 256))
-    common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": size}
-    if network == "gfpgan":
+    common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": int(header.get("size_px", 256))}
+    if about.does == RESTORES:
         return Choice(which, title, kind="restorer", **common)
-    args = header.get("args") or {}
-    adds_detail = network == "resunet" and args.get("in_channels", 3) > 3
-    if not network or network in NOT_TRANSLATING or direction not in WAYS or adds_detail:
+    if about.does != TRANSLATES or direction not in WAYS:
         return None
-    two, many = network == "twostage", network == "psp"
+    two = "detail" in about.knows
     layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
-    answers = 8 if two or many else 1
+    answers = 8 if two or "styles" in about.knows else 1
     return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
 
 
 def _shipped() -> list[Choice]:
     mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS)}
     pair = mb[weights.FAITHFUL] + mb[weights.DETAIL]
-    titles = pad_models.SHIPPED
     return [
-        Choice(pad_models.DEFAULT, titles[pad_models.DEFAULT], "shipped", direction="sketch-to-photo", detail=True,
+        Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo", detail=True,
                answers=8, size_mb=pair),
         Choice("photo-to-sketch", "photo → sketch, 256 px", "shipped", direction="photo-to-sketch",
                size_mb=mb["photo-to-sketch"]),
-        Choice(pad_models.MANY, titles[pad_models.MANY], "shipped", direction="sketch-to-photo", size_px=64,
-               answers=8, layout="drawn", size_mb=mb[pad_models.MANY]),
-        Choice(pad_models.MAPS, titles[pad_models.MAPS], "shipped", direction="map-to-photo", size_px=64, answers=8,
-               layout="", size_mb=mb[pad_models.MAPS]),
+        Choice(MANY, TITLES[MANY], "shipped", direction="sketch-to-photo", size_px=64,
+               answers=8, layout="drawn", size_mb=mb[MANY]),
+        Choice(MAPS, TITLES[MAPS], "shipped", direction="map-to-photo", size_px=64, answers=8,
+               layout="", size_mb=mb[MAPS]),
         Choice(weights.RESTORER, "our own restorer, small", "shipped", kind="restorer", size_mb=mb[weights.RESTORER]),
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,15 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils import runtime
+from s2f_utils import runtime, weights
 from s2f_utils.app import uploads
-from s2f_utils.app.catalogue import Catalogue, Choice, Loaded, Want, load
+from s2f_utils.app.catalogue import Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
-from s2f_utils.inference import candidates, pad_models
-from s2f_utils.pictures import domain, drawings, faces, images
+from s2f_utils.inference import Ask, Facts, Model, restorers
+from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.preparing import prepared_for
+from s2f_utils.pictures import domain, drawings, faces, images, masks
 
 ALIGN = ("auto", "always", "never")
-PAD_PX = 512
 LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     domain.ADVICE["photo"]: "this looks like a photo, not like a drawing: choose the direction photo → sketch",
@@ -62,8 +63,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What a request asks for. points: eyes and mouth as shares of the picture's width and height, three (x, y)."""
+class Order:
+    """What a visitor asks for. points: eyes and mouth as shares of the picture's width and height, three (x, y)."""
 
     direction: str = ""
     model: str = ""
@@ -71,7 +72,7 @@ class Ask:
     strength: float = 0.5
     restorer: str = ""
     seed: int = 0
-    detail: float = candidates.DETAIL_OF_DRAWINGS
+    detail: float = DETAIL_OF_DRAWINGS
     candidates: int = 1
     clean: str = "auto"
     align: str = "auto"
@@ -91,7 +92,7 @@ class Made:
 @dataclass(frozen=True)
 class Answer:
     """All answers to a request. given: what the model saw, as a picture. points: where eyes and mouth were found on the
-    upload, shares as in `Ask`, None where that is not known; found: whether a face was.
+    upload, shares as in `Order`, None where that is not known; found: whether a face was.
     """
 
     choice: Choice
@@ -117,10 +118,11 @@ class Engine:
 
     def __init__(self, catalogue: Catalogue | None = None, limits: Limits | None = None, device: str = "auto") -> None:
         self.catalogue, self.limits, self.device = catalogue or Catalogue(), limits or Limits(), device
-        most_batch = MOST_BATCH_CPU if runtime.pick_device(device).type == "cpu" else MOST_BATCH
+        is_cpu = runtime.pick_device(device).type == "cpu"
+        at_once = self.limits.most_batch or (MOST_BATCH_CPU if is_cpu else MOST_BATCH)
         self.lanes = Lanes(
-            lambda choice: load(choice, device), most_models=self.limits.most_models,
-            most_bytes=self.limits.most_bytes, most_batch=self.limits.most_batch or most_batch,
+            lambda choice: load(choice, device, at_once), most_models=self.limits.most_models,
+            most_bytes=self.limits.most_bytes, most_batch=at_once,
         )  # fmt: skip
         workers = self.limits.workers or runtime.num_cores() + 1
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pictures")
@@ -149,27 +151,25 @@ class Engine:
         """What a function returns that is run in one of the threads for pictures."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *given)
 
-    async def call(self, choice: Choice, work: Callable[[Loaded], Any]) -> Any:
+    async def call(self, choice: Choice, work: Callable[[Model], Any]) -> Any:
         """What a function returns that is run in the thread of a model, with it."""
         return await asyncio.wrap_future(self.lanes.lane(choice).call(work))
 
-    async def translate(self, content: bytes, ask: Ask) -> Answer:
+    async def translate(self, content: bytes, asked: Order) -> Answer:
         """Answer an upload. Raises UploadError, ModelError, AskError or Busy, each with a sentence for the visitor."""
-        choice, restorer = await asyncio.to_thread(self._chosen, ask)
+        choice, restorer = await asyncio.to_thread(self._chosen, asked)
         clock = {"begun": time.perf_counter()}
         async with self.admitted():
-            ready = await self.in_pool(self._prepare, content, choice, ask)
+            ready = await self.in_pool(self._prepare, content, choice, asked)
             clock["prepared"] = time.perf_counter()
-            wants, warnings = _wants(ask, choice)
-            lane = self.lanes.lane(choice)
-            waiting = [asyncio.wrap_future(lane.answer(ready.given, want)) for _, want in wants]
-            pictures = await _all(waiting)
+            asks, warnings = _asks(asked, choice)
+            pictures = await _all([self.answer(choice, ready.given, ask) for _, ask in asks])
             clock["translated"] = time.perf_counter()
             if restorer is not None:
-                waiting = [self.restored(picture, restorer, ask.strength, ask.seed) for picture in pictures]
-                pictures = await _all([asyncio.ensure_future(one) for one in waiting])
+                wanted = (restorer, asked.strength, asked.seed)
+                pictures = await _all([self.restored(picture, *wanted) for picture in pictures])
                 clock["enhanced"] = time.perf_counter()
-            made = await self.in_pool(_finish, pictures, wants, choice, ask, restorer)
+            made = await self.in_pool(_finish, pictures, asks, choice, asked, restorer)
             clock["finished"] = time.perf_counter()
         self.answered += 1
         at = list(clock.values())
@@ -178,46 +178,62 @@ class Engine:
             choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds
         )  # fmt: skip
 
-    def _chosen(self, ask: Ask) -> tuple[Choice, Choice | None]:
+    def _chosen(self, asked: Order) -> tuple[Choice, Choice | None]:
         """The model, and the restorer where one is asked for. Raises AskError for values out of range, ModelError."""
-        choice = self.catalogue.choose(ask.model, ask.direction)
+        choice = self.catalogue.choose(asked.model, asked.direction)
         for name in ("strength", "detail"):
-            if not 0 <= getattr(ask, name) <= 1:
+            if not 0 <= getattr(asked, name) <= 1:
                 raise AskError(422, f"{name} must be from 0 to 1")
-        if not 0 <= ask.seed < 2**31:
+        if not 0 <= asked.seed < 2**31:
             raise AskError(422, f"seed must be from 0 to {2**31 - 1}")
-        if not 1 <= ask.candidates <= 8:
+        if not 1 <= asked.candidates <= 8:
             raise AskError(422, "candidates must be from 1 to 8")
         for name, values in (("clean", drawings.CLEAN), ("align", ALIGN)):
-            if getattr(ask, name) not in values:
+            if getattr(asked, name) not in values:
                 raise AskError(422, f"{name} must be one of {', '.join(values)}")
-        if ask.enhance and choice.direction == "photo-to-sketch":
+        if asked.enhance and choice.direction == "photo-to-sketch":
             raise AskError(422, "enhance restores photos: leave it out where a sketch is made")
-        return choice, self.catalogue.restorer(ask.restorer) if ask.enhance else None
+        return choice, self.catalogue.restorer(asked.restorer) if asked.enhance else None
+
+    async def facts(self, choice: Choice) -> Facts:
+        """What a model is, which is loaded now where it is not yet."""
+        return await self.call(choice, lambda model: model.facts)
+
+    async def answer(self, choice: Choice, given: np.ndarray, ask: Ask) -> np.ndarray:
+        """A model's answer, uint8 (H, W, 3), from its thread, perhaps in one pass with others'."""
+        return await asyncio.wrap_future(self.lanes.lane(choice).answer(given, ask))
 
     async def restored(self, picture: np.ndarray, using: Choice, strength: float, seed: int = 0) -> np.ndarray:
         """A translated face with added detail, uint8 (H, W, 3), from a restorer's thread; errors as of `translate`."""
         if strength == 0:
             return picture
-        want = Want(seed, strength=strength)
-        return await asyncio.wrap_future(self.lanes.lane(using).answer(picture, want))
+        try:
+            return await self.answer(using, picture, Ask(seed, strength=strength))
+        except faces.FaceError:
+            raise ModelError(422, "no face was found to enhance: leave enhance out") from None
+        except weights.WeightsError:
+            raise ModelError(
+                422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
+            ) from None
+        except restorers.RestoreError as error:
+            raise ModelError(422, str(error)) from None
 
     # In the threads for pictures
 
-    def _prepare(self, content: bytes, choice: Choice, ask: Ask) -> _Ready:
+    def _prepare(self, content: bytes, choice: Choice, asked: Order) -> _Ready:
         if choice.reads == "map":
             labels = uploads.read_map(content)
-            if np.mean(labels == pad_models.masks.CLASSES.index("skin")) < LEAST_SKIN:
+            if np.mean(labels == masks.CLASSES.index("skin")) < LEAST_SKIN:
                 raise AskError(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
-            return _Ready(labels, pad_models.masks.colour(labels), found=True)
+            return _Ready(labels, masks.colour(labels), found=True)
         picture = uploads.read_picture(content)
         points = None
-        if ask.points is not None:
-            points = np.asarray(ask.points, dtype=np.float64) * picture.shape[1::-1] - 0.5
+        if asked.points is not None:
+            points = np.asarray(asked.points, dtype=np.float64) * picture.shape[1::-1] - 0.5
         try:
-            if ask.align == "never" or (ask.align == "auto" and not choice.layout and points is None):
+            if asked.align == "never" or (asked.align == "auto" and not choice.layout and points is None):
                 return self._as_it_is(picture, choice)
-            return self._aligned(picture, choice, ask, points)
+            return self._aligned(picture, choice, asked, points)
         except (faces.FaceError, ValueError) as error:
             if isinstance(error, uploads.UploadError):
                 raise
@@ -227,29 +243,19 @@ class Engine:
         advice = domain.advice(picture, choice.direction) if choice.source == "shipped" else ""
         return _Ready(picture, picture, (in_page(advice),) if advice else (), found=True)
 
-    def _aligned(self, picture: np.ndarray, choice: Choice, ask: Ask, points: np.ndarray | None) -> _Ready:
-        shape = picture.shape
-        if choice.reads == "photo":
-            face, notes = drawings.find_any(picture, drawing=False, points=points)
-            advice = domain.advice(picture, choice.direction)
-            given = faces.align(picture, face, choice.size_px)
-            warnings = [*([advice] if advice else []), *notes]
-        else:
-            prepared = drawings.prepare(picture, size_px=choice.size_px, points=points, clean=ask.clean)
-            if domain.ADVICE["no lines"] in prepared.warnings:
-                raise AskError(422, f"{domain.ADVICE['no lines']}: draw a face first")
-            face, warnings, given, shape = prepared.face, prepared.warnings, prepared.image, prepared.paper.shape
-            if choice.layout == "drawn":
-                given = pad_models.laid(prepared.paper, face.landmarks, "drawn", PAD_PX)
-            turned = domain.ADVICE["turned"] in warnings
-            shape = shape if shape == picture.shape and not turned else None
-        found = face.method not in ("centre", "cascade")
-        where = _shares(face.landmarks, shape) if shape is not None else None
-        return _Ready(given, given, _told(warnings, found), where, found)
+    def _aligned(self, picture: np.ndarray, choice: Choice, asked: Order, points: np.ndarray | None) -> _Ready:
+        ready = prepared_for(choice.facts, picture, points=points, clean=asked.clean, align=True)
+        if domain.ADVICE["no lines"] in ready.warnings:
+            raise AskError(422, f"{domain.ADVICE['no lines']}: draw a face first")
+        found = ready.face.method not in ("centre", "cascade")
+        as_given = ready.paper.shape == picture.shape and domain.ADVICE["turned"] not in ready.warnings
+        where = _shares(ready.face.landmarks, picture.shape) if as_given or choice.reads == "photo" else None
+        return _Ready(ready.given, ready.given, _told(ready.warnings, found), where, found)
 
 
-async def _all(waiting: list[asyncio.Future]) -> list[Any]:
+async def _all(asked: list[Coroutine]) -> list[Any]:
     """What all of them give; where one fails, the others are not waited for."""
+    waiting = [asyncio.ensure_future(one) for one in asked]
     try:
         return await asyncio.gather(*waiting)
     except BaseException:
@@ -259,15 +265,15 @@ async def _all(waiting: list[asyncio.Future]) -> list[Any]:
 
 
 def _finish(
-    pictures: list[np.ndarray], wants: list[tuple[str, Want]], choice: Choice, ask: Ask, using: Choice | None
+    pictures: list[np.ndarray], asks: list[tuple[str, Ask]], choice: Choice, asked: Order, using: Choice | None
 ) -> list[Made]:
     made = []
-    for picture, (name, want) in zip(pictures, wants, strict=True):
-        notes = {"model": choice.id, "seed": str(want.seed)}
+    for picture, (name, ask) in zip(pictures, asks, strict=True):
+        notes = {"model": choice.id, "seed": str(ask.seed)}
         if choice.detail:
-            notes["detail"] = f"{want.detail:g}"
+            notes["detail"] = f"{ask.detail:g}"
         if using is not None:
-            notes["restorer"] = f"{using.id}, strength {ask.strength:g}"
+            notes["restorer"] = f"{using.id}, strength {asked.strength:g}"
         made.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
     return made
 
@@ -294,19 +300,19 @@ def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float,
     return tuple((round(float(x), 4), round(float(y), 4)) for x, y in shares)
 
 
-def _wants(ask: Ask, choice: Choice) -> tuple[list[tuple[str, Want]], tuple[str, ...]]:
+def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[str, ...]]:
     """What is asked of the model, by name, and what to tell the visitor about it."""
-    detail = ask.detail if choice.detail else 0.0
-    found = [("answer", Want(ask.seed, detail))]
-    if ask.candidates == 1:
+    detail = asked.detail if choice.detail else 0.0
+    found = [("answer", Ask(asked.seed, detail))]
+    if asked.candidates == 1:
         return found, ()
     if choice.answers == 1:
         return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
     if choice.detail:
-        found = [("realistic", Want(ask.seed, detail))] if detail > 0 else []
-        found.append(("faithful", Want(ask.seed, 0.0)))
+        found = [("realistic", Ask(asked.seed, detail))] if detail > 0 else []
+        found.append(("faithful", Ask(asked.seed, 0.0)))
     first = len(found)
-    for n in range(first, ask.candidates):
-        seed = (ask.seed + 1 + n - first) % 2**31
-        found.append((f"variation {n - first + 1}", Want(seed, detail, colours=choice.detail)))
-    return found[: ask.candidates], ()
+    for n in range(first, asked.candidates):
+        seed = (asked.seed + 1 + n - first) % 2**31
+        found.append((f"variation {n - first + 1}", Ask(seed, detail, colours=choice.detail)))
+    return found[: asked.candidates], ()

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.app.catalogue import Choice, Loaded, Want
+from s2f_utils.app.catalogue import Choice
+from s2f_utils.inference import Ask, Model
 
 MOST_BATCH, MOST_BATCH_CPU = 8, 2  # pictures in one pass; benchmarks/app_load.py
 
@@ -33,21 +34,21 @@ class _Job:
     """One picture to answer, or (`work`) anything else to do with the model."""
 
     picture: np.ndarray | None = None
-    want: Want | None = None
-    work: Callable[[Loaded], Any] | None = None
+    ask: Ask | None = None
+    work: Callable[[Model], Any] | None = None
     done: Future = field(default_factory=Future)
 
 
 class Lane(threading.Thread):
     """One model's thread. load: makes the model, in this thread; what it raises, everybody who waits gets."""
 
-    def __init__(self, choice: Choice, load: Callable[[Choice], Loaded], most_batch: int = MOST_BATCH) -> None:
+    def __init__(self, choice: Choice, load: Callable[[Choice], Model], most_batch: int = MOST_BATCH) -> None:
         super().__init__(name=f"model {choice.id}", daemon=True)
         self.choice, self._load, self._most_batch = choice, load, max(1, most_batch)
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._closed = self._working = False
-        self.loaded: Loaded | None = None
+        self.model: Model | None = None
         self.batches: dict[int, int] = {}  # {size: how many}
 
     @property
@@ -56,11 +57,11 @@ class Lane(threading.Thread):
         with self._changed:
             return not self._waiting and not self._working
 
-    def answer(self, picture: np.ndarray, want: Want) -> Future:
+    def answer(self, picture: np.ndarray, ask: Ask) -> Future:
         """An answer, uint8 (H, W, 3), to a picture, perhaps together with others' pictures."""
-        return self._put(_Job(picture, want))
+        return self._put(_Job(picture, ask))
 
-    def call(self, work: Callable[[Loaded], Any]) -> Future:
+    def call(self, work: Callable[[Model], Any]) -> Future:
         """Something to be done with the model, alone."""
         return self._put(_Job(work=work))
 
@@ -82,8 +83,8 @@ class Lane(threading.Thread):
         """The thread's own work."""
         while jobs := self._next():
             try:
-                if self.loaded is None:
-                    self.loaded = self._load(self.choice)
+                if self.model is None:
+                    self.model = self._load(self.choice)
                 self._do(jobs)
             except BaseException as error:  # the thread lives on; whoever waits is told
                 for job in jobs:
@@ -93,7 +94,7 @@ class Lane(threading.Thread):
                 with self._changed:
                     self._working = False
             jobs = job = None  # nobody's picture stays until the next one comes
-        self.loaded = None
+        self.model = None
 
     def _next(self) -> list[_Job]:
         """The oldest job and those that can be answered with it; [] at the end."""
@@ -107,39 +108,46 @@ class Lane(threading.Thread):
                 if first.done.set_running_or_notify_cancel():
                     break
             self._working = True
-            jobs, key = [first], self._key(first)
-            if key is None:
-                return jobs
-            others: deque[_Job] = deque()
-            while self._waiting and len(jobs) < self._most_batch:
+            jobs = [first]
+            while self._waiting and len(jobs) < self._most_batch and _together(jobs[-1], self._waiting[0]):
                 job = self._waiting.popleft()
-                if self._key(job) != key:
-                    others.append(job)
-                elif job.done.set_running_or_notify_cancel():
+                if job.done.set_running_or_notify_cancel():
                     jobs.append(job)
-            self._waiting.extendleft(reversed(others))
             return jobs
-
-    def _key(self, job: _Job) -> Any:
-        if job.work is not None or self.loaded is None:
-            return None
-        return self.loaded.batch_key(job.picture, job.want)
 
     def _do(self, jobs: list[_Job]) -> None:
         if jobs[0].work is not None:
-            jobs[0].done.set_result(jobs[0].work(self.loaded))
+            jobs[0].done.set_result(jobs[0].work(self.model))
             return
         self.batches[len(jobs)] = self.batches.get(len(jobs), 0) + 1
-        made = self.loaded.answer([job.picture for job in jobs], [job.want for job in jobs])
+        try:
+            made = self.model.answer([job.picture for job in jobs], [job.ask for job in jobs])
+        except ValueError:
+            if len(jobs) == 1:
+                raise
+            for job in jobs:  # whoever's picture it was: each is answered, or told, by itself
+                self._alone(job)
+            return
         for job, picture in zip(jobs, made, strict=True):
             job.done.set_result(picture)
+
+    def _alone(self, job: _Job) -> None:
+        try:
+            job.done.set_result(self.model.answer([job.picture], [job.ask])[0])
+        except ValueError as error:
+            job.done.set_exception(error)
+
+
+def _together(one: _Job, other: _Job) -> bool:
+    """Whether two jobs may be answered in one pass."""
+    return one.work is None and other.work is None
 
 
 class Lanes:
     """All models in memory: at most `most_models`, and `most_bytes` of weights; the least used one goes first."""
 
     def __init__(
-        self, load: Callable[[Choice], Loaded], *, most_models: int, most_bytes: int, most_batch: int = MOST_BATCH
+        self, load: Callable[[Choice], Model], *, most_models: int, most_bytes: int, most_batch: int = MOST_BATCH
     ) -> None:
         self._load, self._most = load, (most_models, most_bytes)
         self.most_batch = most_batch
@@ -174,7 +182,7 @@ class Lanes:
     def in_memory(self) -> dict[str, int]:
         """{id: bytes of its weights} of the models that are loaded, the least used first."""
         with self._lock:
-            return {name: lane.loaded.num_bytes for name, lane in self._lanes.items() if lane.loaded}
+            return {name: lane.model.num_bytes for name, lane in self._lanes.items() if lane.model}
 
     def batches(self) -> dict[int, int]:
         """{size of a batch: how many there were}, of the models in memory."""

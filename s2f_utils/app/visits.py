@@ -9,18 +9,18 @@ import asyncio
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from s2f_utils.app import uploads
-from s2f_utils.app.catalogue import Choice, Loaded
+from s2f_utils.app.catalogue import Choice
 from s2f_utils.app.engine import AskError, Engine, in_page
 from s2f_utils.app.lanes import Busy
-from s2f_utils.inference.pad_models import PadModel
-from s2f_utils.pad import messages, sketch_pad
+from s2f_utils.inference import Facts
+from s2f_utils.pad import messages
+from s2f_utils.pad.drawing import shown
+from s2f_utils.pad.sketch_pad import variants_of
+from s2f_utils.pad.state import PadState
 from s2f_utils.pictures import domain, drawings
 from s2f_utils.pictures.images import picture_uri
 
@@ -37,75 +37,10 @@ MOST_SAID = 300  # characters of what went wrong
 MOST_POINTS = 5000  # of a region's outline
 
 
-class ToRestore(Exception):
-    """A pad's new face that waits for the restorer, uint8 (S, S, 3)."""
-
-    def __init__(self, made: np.ndarray) -> None:
-        super().__init__("this face is to be restored")
-        self.made = made
-
-
-class _Lent(PadModel):
-    """A model that many pads use in turn: what belongs to one pad is kept here, the network only while it is lent."""
-
-    def __init__(self, name: str, real: PadModel) -> None:
-        super().__init__(name, real.reads, real.size_px)
-        self.layout, self.hint_method, self.real = real.layout, real.hint_method, real
-        self.has_detail, self.has_variants, self.has_seed = real.has_detail, real.has_variants, real.has_seed
-        self.chosen: Any = None
-        self._shares: dict[tuple, Any] = {}
-
-    def _own(self) -> PadModel:
-        if self.has_variants:
-            self.real.chosen, self.real._shares = self.chosen, self._shares
-        return self.real
-
-    def answer(self, given: np.ndarray, detail: float, seed: int) -> np.ndarray:
-        return self._own().answer(given, detail, seed)
-
-    def variants(self, given: np.ndarray, num: int, seed: int) -> tuple[np.ndarray, Any]:
-        """Other answers, and their styles."""
-        return self._own().variants(given, num, seed)
-
-    def with_hints(self, given: np.ndarray, face: np.ndarray, tones: dict) -> np.ndarray:
-        return self._own().with_hints(given, face, tones)
-
-
-class VisitPad(sketch_pad.SketchPad):
+class VisitPad(PadState):
     """A visitor's pad. The page keeps the steps of the drawing, so that only one is kept here."""
 
     most_steps = 1
-
-    def __init__(self, engine: Engine, choice: Choice, real: PadModel, choices: dict[str, str]) -> None:
-        self._lent = {choice.id: _Lent(choice.id, real)}
-        self._ready: Any = None  # an upload that was laid already
-        super().__init__(choice.id, device=engine.device)
-        self.choices = choices
-
-    def _load(self, model: Any) -> PadModel:
-        return self._lent[model]
-
-    def _restored(self, made: np.ndarray) -> np.ndarray:
-        raise ToRestore(made)  # in the restorer's own thread: the model's is not for waiting
-
-    def complete(self, made: np.ndarray) -> None:
-        """Go on with a face that was restored."""
-        with self._busy:
-            self._completed(made)
-
-    def lay(self, picture: np.ndarray) -> None:
-        """Clean an upload, uint8 (H, W, 3), and find its face, for the next `begin_with`."""
-        self._ready = super()._own(picture)
-
-    def _own(self, picture: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-        ready, self._ready = self._ready, None
-        return ready or super()._own(picture)
-
-    def lend(self, name: str, real: PadModel | None) -> None:
-        """Give the pad a model's network, or take it back (None)."""
-        if name not in self._lent:
-            self._lent[name] = _Lent(name, real)
-        self._lent[name].real = real
 
 
 @dataclass
@@ -135,18 +70,12 @@ class Visits:
         """A new visit: {"visit": its name, "values": what its page shows}."""
         self.tidy(self.limits.most_visits - 1)
         choice, choices = await asyncio.to_thread(lambda: (self.engine.catalogue.choose(), self._choices()))
-
-        def work(loaded: Loaded) -> VisitPad:
-            real = loaded.pad_model()
-            pad = VisitPad(self.engine, choice, real, choices)
-            pad.translate()
-            pad.lend(choice.id, None)
-            return pad
-
         async with self.engine.admitted():
-            pad = await self.engine.call(choice, work)
-        visit, name = Visit(pad, time.monotonic()), secrets.token_urlsafe(18)
-        pad.listeners.append(visit.told.add)
+            facts = await self.engine.facts(choice)
+            visit = Visit(await self.engine.in_pool(VisitPad, facts, choices), time.monotonic())
+            await self._answer(visit, choice)
+        name = secrets.token_urlsafe(18)
+        visit.pad.listeners.append(visit.told.add)
         self._visits[name] = visit
         self.tidy()
         return {"visit": name, "values": await self.engine.in_pool(self._values, visit, {"drawing"}, {}, "", 0.0)}
@@ -184,15 +113,18 @@ class Visits:
             return {"values": await self.engine.in_pool(self._values, visit, told, content, problem, took)}
 
     async def _do(self, visit: Visit, content: dict[str, Any]) -> str:
-        """Obey, the network's share in the model's thread; what went wrong, in a sentence."""
-        pad, engine = visit.pad, self.engine
+        """Obey, and let the models answer; what went wrong, in a sentence."""
+        pad, engine, kind = visit.pad, self.engine, content["kind"]
         try:
             choice, pad.choices = await asyncio.to_thread(
                 lambda: (engine.catalogue.choose(_model_of(pad, content)), self._choices())
             )
             async with engine.admitted():
-                picture = await engine.in_pool(_picture_of, pad, content) if "picture" in content else None
-                await self._with_model(choice, visit, lambda: _obey(visit, content, picture), content["kind"])
+                facts = await engine.facts(choice) if kind == "model" else pad.facts
+                if await engine.in_pool(_obey, pad, content, facts):
+                    await self._answer(visit, choice)
+                if kind in messages.SHOW_VARIANTS:
+                    visit.variants = await self._variants(pad, choice, kind)
         except (uploads.Refusal, Busy) as error:
             return str(error)
         except ValueError as error:
@@ -201,28 +133,24 @@ class Visits:
             return "the pad does not understand this: reload the page"
         return ""
 
-    async def _with_model(self, choice: Choice, visit: Visit, work: Callable[[], None], kind: str) -> None:
-        """Do something with a pad while it has its model, in the model's thread; restore its face in the restorer's."""
-        pad = visit.pad
+    async def _answer(self, visit: Visit, choice: Choice) -> None:
+        """The pad's face anew: the model's answer, restored where that is wished, with hints and within the region."""
+        pad, engine = visit.pad, self.engine
+        given, ask = pad.question()
+        made = await engine.answer(choice, given, ask)
+        if ask.strength > 0:
+            using = await asyncio.to_thread(engine.catalogue.restorer)
+            made = await engine.restored(made, using, ask.strength)
+        if pad.hints:
+            await engine.call(choice, lambda model: pad.complete(made, model))
+        else:
+            await engine.in_pool(pad.complete, made)
 
-        def lent(loaded: Loaded) -> None:
-            pad.lend(choice.id, loaded.pad_model())
-            try:
-                work()
-            finally:
-                pad.lend(choice.id, None)
-
-        try:
-            await self.engine.call(choice, lent)
-        except ToRestore as waiting:
-            using = await asyncio.to_thread(self.engine.catalogue.restorer)
-            made = await self.engine.restored(waiting.made, using, pad.strength)
-
-            def complete() -> None:
-                pad.complete(made)
-                _show_variants(visit, kind)
-
-            await self._with_model(choice, visit, complete, kind)
+    async def _variants(self, pad: VisitPad, choice: Choice, kind: str) -> list[str]:
+        if not messages.wants_variants(pad, kind):
+            return []
+        made, pad.found = await self.engine.call(choice, lambda model: variants_of(pad, model))
+        return await self.engine.in_pool(messages.variants_shown, made)
 
     def _values(
         self, visit: Visit, told: set[str], content: dict[str, Any], problem: str, seconds: float
@@ -231,7 +159,7 @@ class Visits:
         values: dict[str, Any] = {"problem": problem[:MOST_SAID], "seconds": round(seconds, 4)}
         if "drawing" in told:
             visit.loaded += 1
-            values |= {"drawing": picture_uri(sketch_pad.shown(pad.given)), "loaded": visit.loaded}
+            values |= {"drawing": picture_uri(shown(pad.given)), "loaded": visit.loaded}
         values["face"] = "" if pad.face is None else messages.face_uri(pad)
         kept = visit.kept
         visit.kept = {id(one): kept.get(id(one)) or messages.shown_of(one) for one in pad.versions}
@@ -262,8 +190,8 @@ def _model_of(pad: VisitPad, content: dict[str, Any]) -> str:
     if content["kind"] == "model":
         return str(content.get("name", ""))
     if content["kind"] == "back" and content.get("number") in range(len(pad.versions)):
-        return pad.versions[content["number"]].settings["model"]
-    return pad.model.name
+        return pad.versions[content["number"]].settings["facts"].name
+    return pad.facts.name
 
 
 def _checked(content: dict[str, Any]) -> dict[str, Any]:
@@ -280,23 +208,10 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _obey(visit: Visit, content: dict[str, Any], picture: np.ndarray | None) -> None:
-    pad, kind = visit.pad, content["kind"]
-    if kind == "hello":
-        return
-    if messages.obey(pad, _checked(content), lambda _uri, _name: picture) and pad.given.any():
-        pad.translate()
-    _show_variants(visit, kind)
-
-
-def _show_variants(visit: Visit, kind: str) -> None:
-    if kind in messages.SHOW_VARIANTS:
-        visit.variants = messages.quick_variants(visit.pad, kind == "variants")
-
-
-def _picture_of(pad: VisitPad, content: dict[str, Any]) -> np.ndarray:
-    """The picture in a message, uint8 (H, W, 3); an upload is cleaned and laid as well."""
-    picture = uploads.read_picture(messages.bytes_in(content["picture"]))
-    if content["kind"] == "upload":
-        pad.lay(picture)
-    return picture
+def _obey(pad: VisitPad, content: dict[str, Any], facts: Facts) -> bool:
+    """Do what a message asks for; whether the pad's drawing is to be answered again."""
+    if content["kind"] == "hello":
+        return False
+    content = _checked(content)
+    picture = uploads.read_picture(messages.bytes_in(content["picture"])) if "picture" in content else None
+    return messages.obey(pad, content, lambda _name: facts, lambda _uri, _name: picture)

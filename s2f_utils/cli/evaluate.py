@@ -36,7 +36,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     """`s2f evaluate`."""
     from s2f_utils.data.datasets import read_manifest
-    from s2f_utils.inference.translator import load
+    from s2f_utils.inference import load
     from s2f_utils.metrics.evaluation import evaluate
 
     manifest = read_manifest(args.data)
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 def _new_folder(model: str, split: str) -> Path:
     """A folder that is not there yet, beside the model, so that one evaluation does not mix with another."""
     from s2f_utils import weights
-    from s2f_utils.inference.translator import find_generator
+    from s2f_utils.inference import find_generator
     from s2f_utils.runtime import free_stem
 
     if model in weights.model_names():  # nothing is written where the project is installed

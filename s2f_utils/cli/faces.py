@@ -49,8 +49,8 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f faces`."""
-    from s2f_utils.inference import styles
-    from s2f_utils.inference.translator import find_pictures
+    from s2f_utils import inference
+    from s2f_utils.inference import find_pictures
 
     options.check_range(args, "num", 0, MOST)
     options.check_seed(args)
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     paths = find_pictures(args.inputs) if args.inputs else []
     if args.map and len(paths) != 1:
         raise ValueError("--map belongs to one sketch: name that sketch")
-    model = styles.load(args.model, args.device)
+    model = inference.load_styles(args.model, args.device)
     if not paths:
         return _by_chance(args, model)
     layers = model.layers_of(args.layers)

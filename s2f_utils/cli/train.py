@@ -168,7 +168,7 @@ def _shown(run: Run, counts: str) -> str:
 
 def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> Path:
     """Score a run in each of its directions, print the tables, and write its report."""
-    from s2f_utils.inference.translator import load, ways_of
+    from s2f_utils.inference import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
     from s2f_utils.training.report import write_report
 

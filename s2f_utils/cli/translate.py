@@ -84,7 +84,7 @@ def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
 def run(args: argparse.Namespace) -> int:
     """`s2f translate`: a picture that cannot be used is reported and left out."""
     from s2f_utils import runtime
-    from s2f_utils.inference.translator import find_pictures
+    from s2f_utils.inference import find_pictures
 
     model, inputs = _model_and_inputs(args)
     if bool(args.eyes) != bool(args.mouth):
@@ -103,14 +103,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _model_and_inputs(args: argparse.Namespace) -> tuple[str | None, list[str]]:
     """The model (None: the shipped pair, for drawings) and the pictures."""
-    from s2f_utils.inference.translator import is_model
+    from s2f_utils.inference import is_model
+    from s2f_utils.weights import DEFAULT
 
     first, *others = args.inputs
     if not is_model(first):  # the shipped model for photos is called as its direction is
         return ("photo-to-sketch" if args.direction == "photo-to-sketch" else None), args.inputs
     if not others:
         raise ValueError(f"{first} is a model: name the drawings after it")
-    return first, others
+    return (None if first == DEFAULT else first), others
 
 
 def _given(args: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
@@ -137,14 +138,12 @@ def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
 
 def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
     """What is done with each picture where one model answers."""
-    from s2f_utils.inference.translator import load
+    from s2f_utils.inference import load
     from s2f_utils.pictures import domain, drawings, faces, images
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights.table import SHIPPED
 
     translator = load(model, args.device, direction=args.direction, values=args.values or "signed")
-    if hasattr(translator.net, "set_seed"):  # of the detail that it invents
-        translator.net.set_seed(args.seed or 0)
     kind, say = translator.direction.rsplit("-", 1)[1], _warner()
 
     def work(path: Path) -> None:
@@ -157,7 +156,7 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
             for note in notes:
                 say(path, note)
             picture = faces.align(picture, face, translator.size_px)
-        made = translator.translate(picture, mode=args.mode or "deterministic", fit=args.fit)
+        made = translator.translate(picture, mode=args.mode or "deterministic", fit=args.fit, seed=args.seed or 0)
         stem = free_stem(args.out, f"{path.stem}-{kind}", [".png"])
         images.save(Path(args.out) / f"{stem}.png", made, generated=True)
 
@@ -168,11 +167,12 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
     """What is done with each drawing where a faithful model and one that adds detail make candidates."""
     from tqdm.auto import tqdm
 
-    from s2f_utils.inference.candidates import load_pair
+    from s2f_utils.inference import load
     from s2f_utils.inference.translate import translate_drawing
     from s2f_utils.pictures import images
+    from s2f_utils.weights import DEFAULT
 
-    pair = load_pair(model, device=args.device)
+    pair = load(model or DEFAULT, args.device)
     asked = {name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail"))}
     asked |= {} if args.variations is None else {"num_variations": args.variations}
     seed, say = 1 if args.seed is None else args.seed, _warner()

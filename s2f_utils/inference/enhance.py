@@ -7,7 +7,7 @@ Shapes: H, W pixels of the photo, S of the restorer's square crop, U the upscali
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,9 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.inference import restorers
+from s2f_utils.inference.asking import Ask, Facts, Model
 from s2f_utils.inference.restorers import Restorer
+from s2f_utils.models.directions import RESTORES
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 
@@ -111,6 +113,24 @@ def enhance(
             _paste_all(out, changes, [_scaled(matrix, upscale) for matrix in matrices], strength, top)
     done = [EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)]
     return Enhanced(out, tuple(done), {name: round(seconds, 4) for name, seconds in clock.items()})
+
+
+class Enhancer(Model):
+    """A restorer as a model that answers: photos, uint8 (H, W, 3), square ones taken for aligned faces."""
+
+    def __init__(self, restorer: Restorer) -> None:
+        self.restorer, self.net = restorer, restorer.net
+        self.facts = Facts(restorer.name, RESTORES, restorer.size_px, frozenset({"seed"}))
+
+    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+        """As `Model.answer`, as far as each question's `strength` says. Raises what `enhance` raises."""
+        return [self._restored(*one) for one in zip(pictures, asks, strict=True)]
+
+    def _restored(self, picture: np.ndarray, ask: Ask) -> np.ndarray:
+        if ask.strength == 0:
+            return picture
+        square = picture.shape[0] == picture.shape[1]
+        return enhance(picture, self.restorer, strength=ask.strength, aligned=square, seed=ask.seed).image
 
 
 def _check(image: np.ndarray, strength: float, upscale: int, background: str, aligned: bool) -> None:

@@ -5,17 +5,19 @@ Shapes: N faces, L styles (one for each layer of the generator), D values of a s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import dataclasses
+import functools
+from collections.abc import Mapping, MutableMapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from s2f_utils import models, runtime
-from s2f_utils.inference.translator import find_generator
-from s2f_utils.models import checkpoints
+from s2f_utils import models
+from s2f_utils.inference import hints
+from s2f_utils.inference.asking import Ask, Facts
+from s2f_utils.inference.hints import Tone
+from s2f_utils.inference.translator import Translator
 from s2f_utils.models.psp import COARSE, MIDDLE
 from s2f_utils.pictures import domain, images, masks
 
@@ -25,18 +27,23 @@ PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 LEVELS = ("coarse", "middle", "fine")
 
 
-@dataclass
-class Faces:
-    """A generator, the mean style, and, in a pSp model, the encoder; made by `load`.
+class StyleModel(Translator):
+    """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
 
-    reads: what the encoder reads, "sketch", "map", "photo" or "sketch and map"; "" where there is none.
-    """
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """What this model is."""
+        return dataclasses.replace(super().facts, hint_method=hints.MIXED)
 
-    net: torch.nn.Module
-    precision: runtime.Precision
-    mean: Tensor
-    reads: str = ""
-    meta: dict[str, Any] = field(default_factory=dict)
+    @property
+    def reads(self) -> str:
+        """What the encoder reads, "sketch", "map", "photo" or "sketch and map"; "" where there is none."""
+        return self.facts.reads
+
+    @functools.cached_property
+    def mean(self) -> Tensor:
+        """The mean style, (L, D)."""
+        return self.net.latent_avg if self.reads else self.net.mean_latent().expand(self.num_layers, -1)
 
     @property
     def decoder(self) -> models.StyleGAN2:
@@ -44,9 +51,9 @@ class Faces:
         return self.net.decoder if self.reads else self.net
 
     @property
-    def size_px(self) -> int:
-        """Height and width of the faces."""
-        return self.decoder.size_px
+    def input_px(self) -> int:
+        """P, height and width of the square that the encoder reads."""
+        return self.net.encoder.input_px
 
     @property
     def num_layers(self) -> int:
@@ -96,6 +103,28 @@ class Faces:
         return "" if kind == "drawing" else domain.ADVICE[kind]
 
     @torch.inference_mode()
+    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
+        """As `Translator.answer_squares`: the drawing decides the first styles, a chosen variant or chance the rest."""
+        self._check_reads(any(ask.labels is not None for ask in asks))
+        made = []
+        for square, ask in zip(squares, asks, strict=True):
+            own = self._encoded(square, ask.labels)
+            if ask.style is not None:
+                own = self.mix(own, ask.style, self.open_layers)
+            elif ask.seed > 0:
+                own = self.variants(own, 1, seed=ask.seed)
+            made.append(self.decode(own)[0])
+        return np.stack(made)
+
+    def with_hints(
+        self, given: np.ndarray, face: np.ndarray, tones: Mapping[str, Tone], memory: MutableMapping | None = None
+    ) -> np.ndarray:
+        """As `Model.with_hints`: the answer with other styles mixed in shows within the part, the face elsewhere."""
+        from s2f_utils.inference import style_hints
+
+        return style_hints.with_hints(self, given, face, tones, {} if memory is None else memory)
+
+    @torch.inference_mode()
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> Tensor:
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
 
@@ -103,19 +132,25 @@ class Faces:
         beside a sketch, for a model that reads both. Raises ValueError for a model without an encoder, or where
         something else was given than it reads.
         """
+        self._check_reads(labels is not None)
+        if self.reads == "map":
+            square = masks.resize_picture(masks.picture_of(picture), self.input_px)
+        else:
+            square = images.resize(_picture(picture, self.reads), self.input_px, "stretch")
+        return self._encoded(square, labels)
+
+    def _check_reads(self, has_labels: bool) -> None:
         if not self.reads:
             raise ValueError("this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)")
-        if (labels is not None) != (self.reads == "sketch and map"):
-            given = "a sketch and a map" if labels is not None else "one picture"
+        if has_labels != (self.reads == "sketch and map"):
+            given = "a sketch and a map" if has_labels else "one picture"
             raise ValueError(f"this model reads a {self.reads}, but {given} was given")
-        size = self.net.encoder.input_px
-        if self.reads == "map":
-            squares = [masks.resize_picture(masks.picture_of(picture), size)]
-        else:
-            squares = [images.resize(_picture(picture, self.reads), size, "stretch")]
+
+    def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> Tensor:
+        squares = [square]
         if labels is not None:
-            squares.append(masks.resize_picture(masks.picture_of(labels), size))
-        x = torch.cat([images.to_tensor(square[None]) for square in squares], 1).to(self.precision.device)
+            squares.append(masks.resize_picture(masks.picture_of(labels), self.input_px))
+        x = torch.cat([images.to_tensor(one[None]) for one in squares], 1).to(self.precision.device)
         return self.net.encode(self.precision.images(x))
 
     @torch.inference_mode()
@@ -124,10 +159,7 @@ class Faces:
         stored ones.
         """
         styles = styles.to(self.precision.device)
-        with torch.random.fork_rng():
-            if noise is not None:
-                torch.manual_seed(noise)
-            drawn = self.decoder.noise_for(styles, randomize=noise is not None)
+        drawn = self.decoder.noise_for(styles, randomize=noise is not None, seed=noise)
         at_once = max(1, PIXELS_AT_ONCE // self.size_px**2)
         made = []
         for start in range(0, len(styles), at_once):
@@ -179,21 +211,6 @@ class Faces:
         """`num` steps from one face to another, both with them: (1, L, D) twice → (num, L, D)."""
         steps = torch.linspace(0, 1, num, device=one.device).view(-1, 1, 1)
         return torch.lerp(one.expand(num, -1, -1), other.to(one).expand(num, -1, -1), steps)
-
-
-def load(model: str | Path, device: str = "auto", precision: str = "float32") -> Faces:
-    """A StyleGAN2 or pSp model: a run folder, a file, or shipped weights by name.
-
-    Raises what `checkpoints.load_network` raises, and UnknownNetworkError for any other network.
-    """
-    net, meta = checkpoints.load_network(find_generator(model))
-    if net.name not in ("stylegan2", "psp"):
-        raise models.UnknownNetworkError(f"{model}: is a {net.name}: styles are those of a stylegan2 or psp model")
-    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
-    net = chosen.prepare(net.requires_grad_(False))
-    reads = net.reads if net.name == "psp" else ""
-    mean = net.latent_avg if reads else net.mean_latent().expand(net.num_layers, -1)
-    return Faces(net, chosen, mean, reads, dict(meta))
 
 
 def _picture(picture: np.ndarray, reads: str) -> np.ndarray:

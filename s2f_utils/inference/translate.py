@@ -11,6 +11,8 @@ import numpy as np
 from s2f_utils import runtime
 from s2f_utils.inference import candidates
 from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.detail import DetailModel
+from s2f_utils.inference.loading import load
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import FRAMES, Prepared, framed, prepare
 
@@ -34,7 +36,7 @@ def translate_drawing(
     out: str | Path,
     stem: str = "drawing",
     *,
-    pair: candidates.Pair | None = None,
+    pair: DetailModel | None = None,
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
     frame: str = "square",
@@ -50,9 +52,9 @@ def translate_drawing(
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
-    pair = pair or candidates.load_pair()
+    pair = pair or load()
     ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean)
-    found = pair.candidates(ready.image, seed, num_variations, detail=detail)
+    found = candidates.candidates(pair, ready.image, seed, num_variations, detail=detail)
     out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
     stem = runtime.free_stem(out, stem, [f"-{name}.png" for name in names])
     sheet = candidates.sheet(ready, found, frame=frame)

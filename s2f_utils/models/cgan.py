@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from s2f_utils.models.network import JUDGES, About, Network
 from s2f_utils.models.unet import check_images, norm_layer
 
 
@@ -36,7 +37,7 @@ class FirstConvBlock(nn.Module):
         return y + self.second(y)
 
 
-class CGANGenerator(nn.Module):
+class CGANGenerator(Network):
     """7×7 convolution, two halvings, `num_blocks` blocks, two doublings, 3×3 output: (N, C, H, W) → the same size.
 
     Batch norm and ReLU after every convolution but the last, which ends in tanh; values in [-1, 1]. Source: project 5
@@ -84,13 +85,15 @@ class CGANGenerator(nn.Module):
         }
 
 
-class DenseDiscriminator(nn.Module):
+class DenseDiscriminator(Network):
     """One real-or-fake logit for the whole picture: (N, C, size_px, size_px) → (N, 1).
 
     Four 4×4 convolutions of stride 2 (F, 2F, 4F, 8F) with LeakyReLU, batch norm after all but the first; then a dense
     layer, which ties it to one size. Project 5 gives neither widths nor depth; these are DCGAN's (Radford et al. 2016).
     It ends in a logit: the sigmoid is part of the loss.
     """
+
+    kind = About(does=JUDGES)
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
         super().__init__()

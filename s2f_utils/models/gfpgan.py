@@ -13,6 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.directions import RESTORES as DAMAGED
+from s2f_utils.models.network import RESTORES, About, Network
+
 WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
 
 
@@ -24,7 +27,7 @@ def _published() -> type[nn.Module]:
     return Published
 
 
-class GFPGAN(nn.Module):
+class GFPGAN(Network):
     """A damaged face → the face restored: (N, 3, S, S) in [-1, 1] → the same, about [-1, 1].
 
     86,444,252 parameters as published (512 px). size_px: S, a power of two from 32 to 1024. num_style_feat: values of a
@@ -75,6 +78,11 @@ class GFPGAN(nn.Module):
             "sft_half": sft_half,
             "residual": residual,
         }
+
+    @classmethod
+    def describe(cls, args: Mapping[str, Any]) -> About:
+        """It restores faces of one size; a seed draws the noise of fine detail."""
+        return About(RESTORES, DAMAGED, knows=frozenset({"seed"}), size_px=args.get("size_px", 512))
 
     def paint_nothing(self) -> None:
         """Set what turns features into colours to zero: a residual network then gives back what it is given."""

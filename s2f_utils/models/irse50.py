@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.network import MEASURES, About, Network
+
 # (channels, blocks) of the four stages; each begins with stride 2
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
 INPUT_PX = 112
@@ -59,8 +61,10 @@ def ir_body() -> nn.Sequential:
     return nn.Sequential(*blocks)
 
 
-class IRSE50(nn.Module):
+class IRSE50(Network):
     """A face of 112 px, (N, 3, 112, 112) in [-1, 1] → its feature (N, 512), of length 1."""
+
+    kind = About(does=MEASURES)
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,16 +9,19 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from s2f_utils.models.network import JUDGES, About, Network
 from s2f_utils.models.unet import norm_layer
 
 
-class PatchGAN(nn.Module):
+class PatchGAN(Network):
     """One real-or-fake logit for every overlapping patch: (N, C, H, W) → (N, 1, h, w).
 
     With `num_layers=3` a logit sees 70×70 pixels and a 256 px image has 30×30 of them; 2,768,705 parameters on 6
     channels with batch norm. Source: Isola et al. 2017, section 6.1.2; keys as in pytorch-CycleGAN-and-pix2pix.
     norm: "batch", "instance" or "none".
     """
+
+    kind = About(does=JUDGES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
         super().__init__()
@@ -78,11 +81,13 @@ class PatchGAN(nn.Module):
         }
 
 
-class PixelGAN(nn.Module):
+class PixelGAN(Network):
     """One real-or-fake logit for every pixel, from 1×1 convolutions: (N, C, H, W) → (N, 1, H, W).
 
     Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in pytorch-CycleGAN-and-pix2pix.
     """
+
+    kind = About(does=JUDGES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
         super().__init__()

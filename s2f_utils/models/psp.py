@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.models.irse50 import Bottleneck, ir_body
+from s2f_utils.models.network import MEASURES, About, Network
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
 from s2f_utils.models.twostage import grey_of
 from s2f_utils.pictures.masks import PALETTE
@@ -50,13 +51,15 @@ def upsample_add(x: Tensor, y: Tensor) -> Tensor:
     return F.interpolate(x, size=y.shape[2:], mode="bilinear", align_corners=True) + y
 
 
-class PSPEncoder(nn.Module):
+class PSPEncoder(Network):
     """IR-SE50, a pyramid of three maps, and a small network for every style: (N, C, 256, 256) → (N, L, 512).
 
     267,135,552 parameters for 1 channel and 18 styles. What it answers is the difference to the mean style.
     """
 
     input_px = INPUT_PX
+
+    kind = About(does=MEASURES)
 
     def __init__(self, in_channels: int = 3, num_styles: int = 18) -> None:
         super().__init__()
@@ -93,12 +96,14 @@ class PSPEncoder(nn.Module):
         }
 
 
-class SmallPSPEncoder(nn.Module):
+class SmallPSPEncoder(Network):
     """The same structure, small: (N, C, S, S) → (N, L, D). Ours, no paper's.
 
     A stem, three stages of two squeeze-and-excite bottlenecks that halve the size each from S/2 on, the pyramid, and a
     style block of `width` channels for every style.
     """
+
+    kind = About(does=MEASURES)
 
     def __init__(
         self,
@@ -165,7 +170,7 @@ ENCODERS: dict[str, type[nn.Module]] = {"psp": PSPEncoder, "small": SmallPSPEnco
 READS = {1: "sketch", 3: "photo", 19: "map", 20: "sketch and map"}  # channels of an encoder → what it reads
 
 
-class PSP(nn.Module):
+class PSP(Network):
     """An encoder, the mean style, and a StyleGAN2: (N, 3, S, S) in [-1, 1] → a face of the decoder's size.
 
     What goes in is a picture, however many channels the encoder has: a sketch (1 channel: grey in [0, 1]), a map in
@@ -190,7 +195,7 @@ class PSP(nn.Module):
                 " encoder that was trained for it"
             )
         self.register_buffer("latent_avg", torch.zeros(styles))
-        self.multiple_px, self.usual_px = 1, self.decoder.size_px
+        self.usual_px = self.decoder.size_px
         self.register_buffer("_palette", torch.from_numpy(PALETTE).float() / 127.5 - 1, persistent=False)
 
     @property
@@ -198,15 +203,18 @@ class PSP(nn.Module):
         """The constructor's arguments."""
         return {"kind": self.kind, "encoder": self.encoder.args, "decoder": self.decoder.args}
 
+    @classmethod
+    def describe(cls, args: Mapping[str, Any]) -> About:
+        """What its encoder's channels say, and the size of its generator."""
+        reads = READS[args["encoder"]["in_channels"]]
+        direction = f"{'both' if reads == 'sketch and map' else reads}-to-photo"
+        knows = frozenset({"seed", "styles"})
+        return About(direction=direction, knows=knows, size_px=args["decoder"].get("size_px", 1024))
+
     @property
     def reads(self) -> str:
         """What the encoder reads: "sketch", "map", "photo" or "sketch and map"."""
         return READS[self.encoder.args["in_channels"]]
-
-    @property
-    def direction(self) -> str:
-        """As a setting of training: "sketch-to-photo", "map-to-photo", "photo-to-photo" or "both-to-photo"."""
-        return f"{'both' if self.reads == 'sketch and map' else self.reads}-to-photo"
 
     def forward(self, x: Tensor) -> Tensor:
         return self.decoder(self.encode(x), input_is_latent=True, randomize_noise=False)

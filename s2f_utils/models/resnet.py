@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.network import About, Network
 from s2f_utils.models.unet import check_images, norm_layer
 
 USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at
@@ -50,12 +51,14 @@ class ResnetBlock(nn.Module):
         return x + self.conv_block(x)
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """Two halvings, `num_blocks` residual blocks at a quarter of the size, two doublings: (N, C, H, W) → the same size.
 
     `num_blocks=9` is published for 256 px (11,378,179 parameters with instance norm), 6 for 128 px. Values in
     [-1, 1]. Source: Zhu et al. 2017, section 7.1; keys as in pytorch-CycleGAN-and-pix2pix.
     """
+
+    kind = About(either_way=True)
 
     def __init__(
         self,
@@ -119,12 +122,14 @@ def with_dropout_keys(state_dict: Mapping[str, Tensor], dropout: bool) -> dict[s
     return {key.replace(other, wanted): value for key, value in state_dict.items()}
 
 
-class SeedGenerator(nn.Module):
+class SeedGenerator(Network):
     """Project 2's own generator: halve twice, double twice, no norm, no residual blocks; 756,739 parameters.
 
     (N, 3, H, W) in [-1, 1] → the same; its layers are `model.{0,2,4,6,8,10}`. Source: `generator_A2B.pth` and
     `generator_B2A.pth` of the CycleGAN web app on Person Face Sketches.
     """
+
+    kind = About(either_way=True)
 
     def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
         super().__init__()

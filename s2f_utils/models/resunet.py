@@ -5,12 +5,14 @@ Shapes: N images, C channels, H and W pixels, both multiples of `multiple_px`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.models.network import ADDS_DETAIL, About, Network
 from s2f_utils.models.unet import check_images
 
 GROUPS = 8
@@ -25,22 +27,23 @@ def _twice(x: Tensor) -> Tensor:
 class Noise(nn.Module):
     """Add one plane of noise, scaled by a learned weight for every channel: Karras et al. 2019, section 3.2.
 
-    The weights begin at 0. In training the noise is new every time; in eval mode it follows from `seed` alone, whatever
-    else is in the batch and whatever the device.
+    The weights begin at 0. In training the noise is new every time; in eval mode it follows from the seeds alone, one
+    for all pictures or one for each, whatever else is in the batch and whatever the device.
     """
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(num_channels))
-        self.seed = 0
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, seeds: Sequence[int]) -> Tensor:
         num, _, height, width = x.shape
         if self.training:
             noise = torch.randn(num, 1, height, width, device=x.device)
         else:
-            generator = torch.Generator().manual_seed(self.seed)
-            noise = torch.randn(1, 1, height, width, generator=generator).to(x.device)
+            planes = {
+                seed: torch.randn(1, 1, height, width, generator=torch.Generator().manual_seed(seed)) for seed in seeds
+            }
+            noise = torch.cat([planes[seed] for seed in seeds]).to(x.device)  # (1 or N, 1, H, W)
         return x + noise.to(x.dtype) * (NOISE_GAIN * self.weight).view(1, -1, 1, 1).to(x.dtype)
 
 
@@ -62,7 +65,7 @@ class ResidualBlock(nn.Module):
         return x + self.conv2(self.dropout(F.silu(self.norm2(y))))
 
 
-class ResUNet(nn.Module):
+class ResUNet(Network):
     """Sketch (N, 3, H, W) → photo (N, 3, H, W), both in [-1, 1].
 
     Patches of 4×4 pixels become the first level's channels, each level halves the size, and what comes back up is
@@ -125,14 +128,17 @@ class ResUNet(nn.Module):
         num_colours = out_channels * HINT_PX**2
         self.register_buffer("hint_mean", torch.zeros(num_colours))  # of the hints that training showed,
         self.register_buffer("hint_spread", torch.zeros(num_colours, num_colours))  # and their covariance
-        self.set_seed(0)
 
-    @property
-    def adds_detail(self) -> bool:
-        """Whether it sees another model's answer beside the sketch, and adds detail to that (`TwoStage`)."""
-        return self.args["in_channels"] > 3
+    @classmethod
+    def describe(cls, args: Mapping[str, Any]) -> About:
+        """One that sees another model's answer beside the sketch adds detail to that (`TwoStage`)."""
+        return About(ADDS_DETAIL) if args.get("in_channels", 3) > 3 else About()
 
-    def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, hint: Tensor | None = None, seed: int | Sequence[int] = 0) -> Tensor:
+        """seed: of the noise in eval mode, one for all pictures or one for each: another seed, another answer, where
+        training has given the noise weight.
+        """
+        seeds = [seed] if isinstance(seed, int) else list(seed)
         check_images(x, self.args["in_channels"], self.multiple_px)
         features = self.stem(torch.cat([x, self._beside(x, hint)], dim=1))  # (N, widths[0], H/4, W/4)
         kept = []
@@ -141,15 +147,20 @@ class ResUNet(nn.Module):
             kept.append(features)
             features = down(features)
         features = self.middle(features)
-        noises = iter(self.noises)
+        noises = enumerate(self.noises)
+
+        def noisy(features: Tensor) -> Tensor:
+            level, noise = next(noises)
+            return noise(features, [1000 * seed + level for seed in seeds])
+
         for up, join, block in zip(self.ups, self.joins, self.up_blocks, strict=True):
             features = join(torch.cat([_twice(up(features)), kept.pop()], dim=1))
-            features = block(next(noises)(features))
+            features = block(noisy(features))
         features = torch.cat([_twice(self.half_up(features)), F.avg_pool2d(x, 2)], dim=1)  # (N, half + 3, H/2, W/2)
-        features = self.half_block(next(noises)(self.half_join(features)))
+        features = self.half_block(noisy(self.half_join(features)))
         colours = _twice(self.colours(F.silu(features)))  # (N, 3, H, W)
         features = torch.cat([_twice(F.silu(self.full_up(features))), x], dim=1)  # (N, full + 3, H, W)
-        return colours + self.detail(F.silu(next(noises)(self.full_join(features))))
+        return colours + self.detail(F.silu(noisy(self.full_join(features))))
 
     def _beside(self, x: Tensor, hint: Tensor | None) -> Tensor:
         """What goes in beside the sketch: (N, 2 + 3 + 1, H, W), coordinates, the hint, and whether there is one.
@@ -191,11 +202,6 @@ class ResUNet(nn.Module):
         drawn = centre.double().cpu() + temperature * (vectors @ (values.clamp_min(0).sqrt() * normal))
         hint = drawn.clamp(-1, 1).view(1, self.args["out_channels"], HINT_PX, HINT_PX)
         return hint.to(self.hint_mean.device, torch.float32)
-
-    def set_seed(self, seed: int) -> None:
-        """Choose the noise of eval mode: another seed, another answer (where training has given the noise weight)."""
-        for index, noise in enumerate(self.noises):
-            noise.seed = seed * 1000 + index
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:

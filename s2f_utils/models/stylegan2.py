@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from s2f_utils.models.directions import FROM_NOISE
+from s2f_utils.models.network import DRAWS, About, Network
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
@@ -220,7 +224,7 @@ def width_at(size_px: int, width: int, channel_multiplier: float) -> int:
     return min(width, max(1, round(width * 32 * channel_multiplier / size_px)))
 
 
-class StyleGAN2(nn.Module):
+class StyleGAN2(Network):
     """The generator: (N, D) or (N, L, D) → (N, 3, S, S), about [-1, 1].
 
     30,370,060 parameters at 1024 px, 30,034,338 at 256 px. size_px: 8 to 1024, a power of two. width: channels of the
@@ -263,6 +267,11 @@ class StyleGAN2(nn.Module):
             "lr_mlp": lr_mlp,
         }
 
+    @classmethod
+    def describe(cls, args: Mapping[str, Any]) -> About:
+        """It draws faces from chance, and knows styles."""
+        return About(DRAWS, FROM_NOISE, knows=frozenset({"seed", "styles"}), size_px=args.get("size_px", 256))
+
     def forward(
         self,
         styles: Tensor,
@@ -294,12 +303,15 @@ class StyleGAN2(nn.Module):
         """Random values to styles: (N, D) → (N, D), or (N, L, D) → (N, L, D)."""
         return self.style(z.reshape(-1, self.style_dim)).view(z.shape)
 
-    def noise_for(self, latent: Tensor, randomize: bool) -> list[Tensor]:
-        """The stored noise, or new noise from torch's global generator."""
+    def noise_for(self, latent: Tensor, randomize: bool, seed: int | None = None) -> list[Tensor]:
+        """The stored noise, or new noise: from torch's global generator, or that of a seed, whatever the device."""
         stored = [getattr(self.noises, f"noise_{n}") for n in range(self.num_layers - 1)]
         if not randomize:
             return stored
         num = len(latent)
+        if seed is not None:
+            generator = torch.Generator().manual_seed(seed)
+            return [torch.randn(num, *x.shape[1:], generator=generator).to(latent) for x in stored]
         return [torch.randn(num, *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
 
     def synthesis(self, latent: Tensor, noise: Sequence[Tensor]) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.models.network import JUDGES, About, Network
 from s2f_utils.models.stylegan2 import EPS, GAIN, Blur, EqualConv2d, EqualLinear, FusedLeakyReLU, check_size, width_at
 
 
@@ -55,7 +56,7 @@ class ResBlock(nn.Module):
         return (self.conv2(self.conv1(x)) + self.skip(x)) / math.sqrt(2)
 
 
-class StyleGAN2Discriminator(nn.Module):
+class StyleGAN2Discriminator(Network):
     """One logit an image: (N, C, S, S) → (N, 1).
 
     Each image also sees how much the four images of its group differ (minibatch standard deviation), so that a
@@ -63,6 +64,8 @@ class StyleGAN2Discriminator(nn.Module):
     """
 
     GROUP = 4
+
+    kind = About(does=JUDGES)
 
     def __init__(
         self, size_px: int = 256, channel_multiplier: float = 2.0, width: int = 512, in_channels: int = 3

@@ -5,12 +5,14 @@ Shapes: N images, C channels, H and W pixels, both multiples of `multiple_px`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.network import About, Network
 from s2f_utils.models.resunet import ResUNet
 
 EASE = 0.2  # of 2: light on black is light on a dark grey
@@ -34,14 +36,13 @@ def on_colours(base: Tensor, added: Tensor) -> Tensor:
     return grey * tone + MOST_COLOUR * torch.tanh((added - grey) / MOST_COLOUR)
 
 
-class TwoStage(nn.Module):
+class TwoStage(Network):
     """Sketch (N, 3, H, W) → photo (N, 3, H, W), both in [-1, 1]: y + amount · on_colours(y, detail(x, y))
     with y = structure(x).
 
     `structure` is trained already and is not changed; `detail`, which sees the sketch and the first answer, begins with
-    0. `amount` goes from 0, faithful, to 1, realistic, or is a tensor (N, 1, 1, 1) of such numbers; what lies between
-    is the best compromise between the error and the distance from photos that two such answers allow (Freirich,
-    Michaeli and Meir 2021).
+    0. `amount` goes from 0, faithful, to 1, realistic; what lies between is the best compromise between the error and
+    the distance from photos that two such answers allow (Freirich, Michaeli and Meir 2021).
     """
 
     def __init__(self, structure: Mapping[str, Any] | None = None, detail: Mapping[str, Any] | None = None) -> None:
@@ -55,7 +56,14 @@ class TwoStage(nn.Module):
         for last in (self.detail.colours, self.detail.detail):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        self.amount: float | Tensor = 1.0
+
+    kind = About(knows=frozenset({"seed", "detail"}))
+
+    @property
+    def about(self) -> About:
+        """It knows colours where its structure was trained with colour hints."""
+        knows = self.kind.knows | ({"colours"} if self.hint_spread.any() else frozenset())
+        return dataclasses.replace(self.kind, knows=knows)
 
     @property
     def args(self) -> dict[str, Any]:
@@ -95,14 +103,18 @@ class TwoStage(nn.Module):
         return self
 
     def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
-        base = self.structure(x, hint)
-        if not isinstance(self.amount, Tensor) and self.amount == 0:
-            return base
-        return base + self.amount * on_colours(base, self.detail(torch.cat([x, base.to(x.dtype)], dim=1)))
+        """All of the detail, with seed 0 in eval mode."""
+        return self.with_detail(x, self.structure(x, hint))
 
-    def set_seed(self, seed: int) -> None:
-        """Choose the detail's noise in eval mode: another seed, other detail."""
-        self.detail.set_seed(seed)
+    def with_detail(
+        self, x: Tensor, base: Tensor, amount: float | Tensor = 1.0, seed: int | Sequence[int] = 0
+    ) -> Tensor:
+        """The structure's answer `base`, (N, 3, H, W), with detail.
+
+        amount: one for all, or (N, 1, 1, 1). seed: of the detail's noise in eval mode, one for all or one for each.
+        """
+        added = self.detail(torch.cat([x, base.to(x.dtype)], dim=1), seed=seed)
+        return base + amount * on_colours(base, added)
 
     def draw_hint(self, seed: int, temperature: float = 0.6, around: Tensor | None = None) -> Tensor:
         """Colours at random, as `ResUNet.draw_hint`."""

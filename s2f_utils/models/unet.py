@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.network import Network
+
 
 def norm_layer(norm: str, num_channels: int) -> nn.Module:
     """Batch norm with scale and shift, or instance norm without, as the published networks use them, or none."""
@@ -77,7 +79,7 @@ class UNetLevel(nn.Module):
         return y if self.is_outermost else torch.cat([x, y], dim=1)  # (N, 2·outer, H, W)
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """Encoder and decoder with a skip connection at every size: sketch (N, C, H, W) → photo, both in [-1, 1].
 
     Every level halves the size: `num_downs=8` is the published U-Net-256 (54,413,955 parameters with batch norm),

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS, Pair
+from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.detail import DetailModel
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import Prepared
 
@@ -100,7 +101,7 @@ def png_bytes(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def detail_slider(pair: Pair, prepared: Prepared) -> Any:
+def detail_slider(model: DetailModel, prepared: Prepared) -> Any:
     """Sliders from faithful to realistic, and for the seed, over one drawing; the picture follows.
 
     The widget's `picture` is what is shown, uint8 (S, S, 3).
@@ -111,16 +112,17 @@ def detail_slider(pair: Pair, prepared: Prepared) -> Any:
         value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail"
     )
     seed = ipywidgets.IntSlider(value=0, min=0, max=50, description="seed")
-    colours = ipywidgets.Checkbox(value=False, description="colours at random, too", disabled=not pair.knows_colours)
+    knows_colours = "colours" in model.facts.knows
+    colours = ipywidgets.Checkbox(value=False, description="colours at random, too", disabled=not knows_colours)
     for control in (detail, seed):
         control.continuous_update = False  # an answer takes a moment: one when the slider is let go
         control.style.description_width = "initial"
-    shown = ipywidgets.Image(format="png", width=2 * pair.size_px)
+    shown = ipywidgets.Image(format="png", width=2 * model.size_px)
     note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")
     box = ipywidgets.VBox([detail, seed, colours, shown, note])
 
     def draw(_change: object = None) -> None:
-        box.picture = pair.translate(prepared.image, detail.value, seed.value, colours=colours.value)
+        box.picture = model.translate(prepared.image, detail=detail.value, seed=seed.value, colours=colours.value)
         shown.value = png_bytes(box.picture)
 
     for control in (detail, seed, colours):

@@ -10,7 +10,9 @@ import time
 from typing import Any
 
 from s2f_utils.pad import messages
-from s2f_utils.pad.sketch_pad import STATIC, SketchPad, shown
+from s2f_utils.pad.drawing import shown
+from s2f_utils.pad.sketch_pad import SketchPad
+from s2f_utils.pad.state import STATIC
 from s2f_utils.pictures.images import picture_uri
 
 
@@ -41,9 +43,9 @@ class ShownPad(SketchPad):
 def sketch_pad(model: Any = None, **options: Any) -> ShownPad:
     """A pad to draw on, whose face follows: shown as the last line of a cell, or used without a page.
 
-    model: None for the shipped one, another of `pad_models.SHIPPED`, a run folder, or what `inference.load` gives.
+    model: None for the shipped one, another of `state.TITLES`, a run folder, or what `inference.load` gives.
     options: start (a name of `starts()`, a number, an array or None), models (further ones to choose from), restorer,
-    device. Raises what `pad_models.load` raises.
+    device. Raises what `load_for_drawings` raises.
     """
     pad = ShownPad(model, **options)
     pad.answer_first()
@@ -119,10 +121,10 @@ def _page_class() -> type:
             if content.get("kind") == "hello":  # a page that was opened again
                 self._told = {"drawing"}
                 return
-            again = messages.obey(self.pad, content)
-            if again and self.pad.given.any():
+            if messages.obey(self.pad, content, self.pad.facts_of):
                 self.pad.translate()
             if content["kind"] in messages.SHOW_VARIANTS:
-                self._variants = messages.quick_variants(self.pad, content["kind"] == "variants")
+                wanted = messages.wants_variants(self.pad, content["kind"])
+                self._variants = messages.variants_shown(self.pad.variants()) if wanted else []
 
     return SketchPadPage

@@ -12,14 +12,14 @@ from s2f_utils.pictures import images, viz
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from s2f_utils.inference.styles import Faces
+    from s2f_utils.inference.styles import StyleModel
 
 NUM = 8
 LEAST_WIDE_PX = 96  # of a face as shown
 
 
-def face_sliders(model: Faces, own: Tensor, given: np.ndarray) -> Any:
-    """Sliders over the answers to one drawing, (1, L, D) of `Faces.encode`: strength, layers, truncation, seeds.
+def face_sliders(model: StyleModel, own: Tensor, given: np.ndarray) -> Any:
+    """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`: strength, layers, truncation, seeds.
 
     given: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers, uint8 (8, S, S, 3).
     """

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils.inference.pad_models import LAYOUTS
-from s2f_utils.pad.sketch_pad import SketchPad, Version, shown
+from s2f_utils.inference import Facts
+from s2f_utils.inference.preparing import LAYOUTS
+from s2f_utils.pad.drawing import shown
+from s2f_utils.pad.state import PadState, Version
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.images import picture_uri
 
@@ -19,18 +21,22 @@ THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
 REGION_PX = 256
 SHOW_VARIANTS = ("draw", "model", "start", "upload", "set", "back", "variants")  # messages after which they are new
+ANSWERED = ("set", "model", "start", "upload", "hint", "photo")  # and where something is drawn, after these, too
 NAMES = (
     "background", "skin", "nose", "glasses", "left eye", "right eye", "left brow", "right brow", "left ear",
     "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "clothes",
 )  # fmt: skip
 
 
-def quick_variants(pad: SketchPad, asked: bool) -> list[str]:
-    """The variants as the page shows them; of a large model only where somebody asked for them."""
-    model = pad.model
-    if not model.has_variants or not (asked or model.size_px <= QUICK_PX) or pad.face is None:
-        return []
-    return [picture_uri(small(one)) for one in pad.variants()]
+def wants_variants(pad: PadState, kind: str) -> bool:
+    """Whether variants are to be shown after a message; of a large model only where somebody asked for them."""
+    known = "styles" in pad.facts.knows and pad.face is not None
+    return known and (kind == "variants" or pad.facts.size_px <= QUICK_PX)
+
+
+def variants_shown(made: np.ndarray) -> list[str]:
+    """Variants, uint8 (N, S, S, 3), as the page shows them."""
+    return [picture_uri(small(one)) for one in made]
 
 
 def picture_in(uri: str, name: str) -> np.ndarray:
@@ -46,23 +52,28 @@ def bytes_in(uri: str) -> bytes:
         return b""
 
 
-def obey(pad: SketchPad, content: dict[str, Any], read: Callable[[str, str], np.ndarray] = picture_in) -> bool:
-    """Do what a page's message asks for; whether the drawing is to be translated again. Raises what the pad raises.
+def obey(
+    pad: PadState,
+    content: dict[str, Any],
+    facts_of: Callable[[str], Facts],
+    read: Callable[[str, str], np.ndarray] = picture_in,
+) -> bool:
+    """Do what a page's message asks for; whether the drawing is to be answered again. Raises what the pad raises.
 
-    read: makes a picture of a data address and its name.
+    facts_of: what the model of this name is. read: makes a picture of a data address and its name.
     """
     kind, number = content["kind"], content.get("number")
     if kind == "draw":
-        pad.follow(read(content["picture"], "the drawing"))
+        pad.set_drawing(read(content["picture"], "the drawing"))
     elif kind == "set":
         for name in ("detail", "strength"):
             if name in content:
                 setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
         pad.seed = int(content.get("seed", pad.seed))
-        if "seed" in content and pad.model.has_variants:
-            pad.model.chosen = None
+        if "seed" in content:
+            pad.style = None
     elif kind == "model":
-        pad.set_model(content["name"])
+        pad.set_facts(facts_of(content["name"]))
     elif kind == "start":
         pad.set_region(None)
         pad.begin_with(content["name"])
@@ -82,10 +93,10 @@ def obey(pad: SketchPad, content: dict[str, Any], read: Callable[[str, str], np.
     elif kind == "back":
         pad.back_to(number)
     elif kind == "choose":
-        pad.choose(number)
+        pad.choose_style(number)
     elif kind != "variants":
         raise ValueError(f"the pad does not know {kind!r}: reload the page")
-    return kind in ("set", "model", "start", "upload", "hint", "photo")
+    return kind in ("draw", "choose") or (kind in ANSWERED and bool(pad.given.any()))
 
 
 def mask_of(points: list[list[float]]) -> np.ndarray:
@@ -95,8 +106,8 @@ def mask_of(points: list[list[float]]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def face_uri(pad: SketchPad) -> str:
-    """The face as a PNG in a data address, with what `SketchPad.save` writes beside it."""
+def face_uri(pad: PadState) -> str:
+    """The face as a PNG in a data address, with what `PadState.save` writes beside it."""
     return images.data_uri(images.png_of(pad.face, generated=True, notes=pad.notes()))
 
 
@@ -111,18 +122,18 @@ def shown_of(version: Version) -> dict[str, str]:
     return {"name": version.name, "given": given, "face": face}
 
 
-def state_of(pad: SketchPad, variants: list[str], versions: list[dict[str, str]]) -> dict[str, Any]:
+def state_of(pad: PadState, variants: list[str], versions: list[dict[str, str]]) -> dict[str, Any]:
     """All that the page shows beside the drawing and the face, as JSON knows it."""
-    model = pad.model
+    facts = pad.facts
     return {
-        "models": [list(pair) for pair in pad.choices.items()], "model": model.name, "reads": model.reads,
-        "face_px": model.size_px, "has_detail": model.has_detail, "has_seed": model.has_seed,
-        "has_variants": model.has_variants, "detail": pad.detail, "seed": pad.seed, "strength": pad.strength,
-        "restorer": str(getattr(pad.restorer, "name", pad.restorer)), "starts": list(pad.starts()),
+        "models": [list(pair) for pair in pad.choices.items()], "model": facts.name, "reads": facts.reads,
+        "face_px": facts.size_px, "has_detail": "detail" in facts.knows, "has_seed": "seed" in facts.knows,
+        "has_variants": "styles" in facts.knows, "detail": pad.detail, "seed": pad.seed, "strength": pad.strength,
+        "restorer": pad.restorer_name, "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
-        "hint_method": model.hint_method, "region": pad.region is not None,
+        "hint_method": facts.hint_method, "region": pad.region is not None,
         "warnings": [*pad.warnings, *pad.hint_warnings],
-        "versions": versions, "variants": variants, "guide": LAYOUTS[model.layout].tolist(),
+        "versions": versions, "variants": variants, "guide": LAYOUTS[facts.guide].tolist(),
         "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(NAMES)],
         "note": images.GENERATED_NOTE,
     }  # fmt: skip

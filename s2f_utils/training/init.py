@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from s2f_utils import weights
-from s2f_utils.inference.translator import find_generator, generator_file, ways_of
+from s2f_utils.inference import find_generator, generator_file, ways_of
 from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.models.resnet import with_dropout_keys

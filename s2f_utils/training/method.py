@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.inference.translator import generate
+from s2f_utils.inference import generate
 from s2f_utils.runtime import Precision
 from s2f_utils.training.config import TrainConfig
 from s2f_utils.training.init import load_init

@@ -22,7 +22,7 @@ import torch
 from s2f_utils import runtime
 from s2f_utils.data import datasets
 from s2f_utils.data.datasets import Data, DataError, Manifest, Pair
-from s2f_utils.inference.translator import generator_file
+from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.runtime import ConfigError

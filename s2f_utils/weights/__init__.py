@@ -1,6 +1,7 @@
 """Weights by name: the table of those that come along and those that are published, and how they are fetched."""
 
 from s2f_utils.weights.table import (
+    DEFAULT,
     DETAIL,
     FACES,
     FAITHFUL,
@@ -22,6 +23,7 @@ from s2f_utils.weights.table import (
 )
 
 __all__ = [
+    "DEFAULT",
     "DETAIL",
     "FACES",
     "FAITHFUL",

@@ -217,6 +217,7 @@ WEIGHTS: dict[str, WeightsFile] = {
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 FACES = "faces-64"
 FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
+DEFAULT = "sketch-to-photo"  # the two of them together
 SHIPPED: dict[str, str] = {
     FAITHFUL: "what is to be expected of a drawn face, soft",
     DETAIL: "the detail of photos that is added to it, invented",
@@ -246,7 +247,7 @@ def shipped(name: str) -> Path | None:
 
 def model_names() -> list[str]:
     """The models that can be used by name: our own, and published ones that are downloaded when they are used."""
-    return [*SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.use == "model")]
+    return [DEFAULT, *SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.use == "model")]
 
 
 def entry_of(name: str) -> WeightsFile:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.inference.translator import generate
+from s2f_utils.inference import generate
 from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.runtime import Precision
 from s2f_utils.training.config import CycleGANConfig

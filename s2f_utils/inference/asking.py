@@ -1,0 +1,140 @@
+"""One question to a model, and what every model answers by.
+
+A question carries all that is asked beside the picture; a model is read-only while it answers, so that threads may
+share it. Shapes: S pixels of a model's pictures.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from s2f_utils.inference import hints
+from s2f_utils.inference.hints import Tone
+from s2f_utils.inference.preparing import LAYOUTS, prepared_for
+from s2f_utils.models.directions import made_by, read_by
+
+MODES = ("deterministic", "paper")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of a model beside the picture; what a model does not know is left out of its answer.
+
+    seed: 0, or another answer, where the model knows seeds. detail: from 0, faithful, to 1, realistic, where it knows
+    detail; it is invented. colours: whether they are drawn at random, where it knows colours. style: (1, L, D), those
+    of a chosen variant, for a model that knows styles. labels: the map beside a sketch, for a model that reads both.
+    strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper" (`generate`). fit:
+    how a picture becomes a square, "stretch" or "pad"; None: as the model was trained.
+    """
+
+    seed: int = 0
+    detail: float = 1.0
+    colours: bool = False
+    style: Tensor | None = None
+    labels: np.ndarray | None = None
+    strength: float = 1.0
+    mode: str = MODES[0]
+    fit: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("detail", "strength"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name):g}")
+        if self.mode not in MODES:
+            raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model is, without its network.
+
+    name: as a person calls it. direction: the way it goes. size_px: S. knows: what it makes of a question: "seed",
+    "detail", "colours", "styles". layout: where it expects faces, a key of `LAYOUTS`, or "" for a model that takes
+    pictures as they are. hint_method: how it takes hints.
+    """
+
+    name: str
+    direction: str
+    size_px: int
+    knows: frozenset[str] = frozenset()
+    layout: str = "aligned"
+    hint_method: str = hints.TRANSFERRED
+
+    @property
+    def reads(self) -> str:
+        """ "sketch", "map", "photo", "sketch and map", or "" for a model that draws by chance alone."""
+        return read_by(self.direction)
+
+    @property
+    def makes(self) -> str:
+        """ "photo" or "sketch"."""
+        return made_by(self.direction)
+
+    @property
+    def guide(self) -> str:
+        """The layout, or the usual one where the model has none."""
+        return self.layout or "aligned"
+
+    @property
+    def landmarks(self) -> np.ndarray:
+        """Where the five landmarks are expected in its faces: float64 (5, 2), pixels."""
+        return LAYOUTS[self.guide] * self.size_px - 0.5
+
+
+class Model(ABC):
+    """A trained network that answers pictures; made by `inference.load`."""
+
+    facts: Facts
+    net: nn.Module
+
+    @abstractmethod
+    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+        """Pictures, uint8 (H, W, 3), or maps, uint8 (H, W), and as many questions → as many answers, uint8 (H, W, 3).
+
+        Nothing in the model changes: threads may ask at once.
+        """
+
+    def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
+        """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""
+        return self.answer([picture], [Ask(**asked)])[0]
+
+    @property
+    def num_bytes(self) -> int:
+        """What its weights take of the memory."""
+        return sum(t.numel() * t.element_size() for t in (*self.net.parameters(), *self.net.buffers()))
+
+    def parts(self, given: np.ndarray, face: np.ndarray) -> dict[str, np.ndarray]:
+        """Hair and skin of a face, by the map that was given, or by its looks: {part: float32 (S, S)}."""
+        if self.facts.reads == "map":
+            return hints.parts_of_map(given, len(face))
+        return hints.find_parts(face, self.facts.landmarks, given)
+
+    def with_hints(
+        self, given: np.ndarray, face: np.ndarray, tones: Mapping[str, Tone], memory: MutableMapping | None = None
+    ) -> np.ndarray:
+        """The face, uint8 (S, S, 3), with its hair or skin in the tones that were asked for.
+
+        memory: what a model found for a tone, kept by whoever asks, so that the next face gets the same.
+        """
+        found = self.parts(given, face)
+        for part, tone in tones.items():
+            face = hints.transfer(face, found[part], tone)
+        return face
+
+    def __call__(
+        self, picture: str | Path | np.ndarray, *, points: Any = None, clean: str = "auto", **asked: Any
+    ) -> np.ndarray:
+        """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
+
+        picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned. points,
+        clean: as in `drawings.prepare`. asked: the fields of `Ask`. Raises what `prepare`, `Ask` and `answer` raise.
+        """
+        ready = prepared_for(self.facts, picture, points=points, clean=clean)
+        return self.translate(ready.given, **asked)

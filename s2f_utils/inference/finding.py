@@ -1,0 +1,82 @@
+"""Which file a person means: a model by its name, run folder or file; pictures by files and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from s2f_utils import weights
+from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import DIRECTIONS
+from s2f_utils.pictures import images
+
+
+def generator_file(direction: str | None = None) -> str:
+    """The name of a generator's file in a run folder: of the run's own direction (None), or of the other one, where a
+    method learns both.
+    """
+    return f"generator-{direction}.safetensors" if direction else "generator.safetensors"
+
+
+def find_generator(model: str | Path, direction: str | None = None) -> Path:
+    """The checkpoint that a person means by `model`: the name of shipped or published weights (which are downloaded
+    now), a file, or a run folder's generator, of a run that learned both directions the one that goes in `direction`.
+
+    Raises FileNotFoundError, saying what a run folder should hold, or WeightsError.
+    """
+    if str(model) == weights.DEFAULT and not Path(model).exists():
+        raise FileNotFoundError(f"{model}: is two networks: name one, {weights.FAITHFUL} or {weights.DETAIL}")
+    if str(model) in weights.model_names() and not weights.shipped(str(model)):
+        return weights.get(str(model))
+    path = weights.shipped(str(model)) or Path(model)
+    if str(model) in weights.SHIPPED and not path.is_file():
+        raise FileNotFoundError(f"{model}: its weights are not in this version: give a model of your own")
+    if path.is_dir():
+        inside = path / generator_file(direction)
+        inside = inside if direction and inside.is_file() else path / generator_file()
+        if not inside.is_file():
+            raise FileNotFoundError(f"{path}: no generator.safetensors in this folder: give a run folder or a file")
+        return inside
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: no such model: give a run folder, a"
+            f" .safetensors or .pth file, or one of {', '.join(weights.model_names())}"
+        )
+    return path
+
+
+def ways_of(run: str | Path) -> tuple[str, ...]:
+    """The directions that a run folder's generators go, the run's own first."""
+    _, meta = checkpoints.load_network(find_generator(run))
+    own = meta.get("direction", DIRECTIONS[0])
+    return own, *(way for way in DIRECTIONS if way != own and (Path(run) / generator_file(way)).is_file())
+
+
+def is_model(name: str | Path) -> bool:
+    """Whether this names a model rather than pictures: shipped weights, a file of weights, or a run folder."""
+    path = Path(name)
+    if str(name) in weights.model_names() or path.suffix in (".safetensors", ".pth", ".pt"):
+        return True
+    return (path / "generator.safetensors").is_file() or (path / "resume.pt").is_file()
+
+
+def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
+    """The picture files that these files and folders name, folders searched one level deep, in order.
+
+    Raises FileNotFoundError for a path that does not exist, and for a folder without pictures.
+    """
+    found: list[Path] = []
+    for item in map(Path, inputs):
+        if item.is_dir():
+            inside = sorted(p for p in item.iterdir() if p.is_file() and images.is_image_name(p))
+            if not inside:
+                raise FileNotFoundError(f"{item}: no pictures in this folder ({', '.join(images.SUFFIXES[:4])}, …)")
+            found += inside
+        elif item.is_file():
+            found.append(item)
+        else:
+            raise FileNotFoundError(
+                f"{item}: no such picture or folder; nor a model, which comes first: a run folder, a .safetensors or"
+                f" .pth file, or one of {', '.join(weights.model_names())}"
+            )
+    return found

@@ -1,0 +1,141 @@
+"""From a name, a run folder or a file to a model that answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from s2f_utils import models, runtime, weights
+from s2f_utils.inference.asking import Model
+from s2f_utils.inference.detail import DetailModel
+from s2f_utils.inference.finding import find_generator
+from s2f_utils.inference.styles import StyleModel
+from s2f_utils.inference.translator import VALUES, Translator
+from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import DIRECTIONS, TO_FACES
+from s2f_utils.models.network import ADDS_DETAIL, DRAWS, RESTORES, TRANSLATES
+from s2f_utils.models.twostage import TwoStage
+
+
+def load(
+    model: str | Path = weights.DEFAULT,
+    device: str = "auto",
+    precision: str = "float32",
+    *,
+    direction: str | None = None,
+    values: str = "signed",
+    at_once: int = 1,
+    name: str = "",
+) -> Model:
+    """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, or a published file.
+
+    The name "sketch-to-photo" stands for the shipped faithful model and the one that adds detail to its answers.
+    precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
+    CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
+    `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
+    what the model is called; what was given, where it is empty.
+
+    Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that is no model of its own, or
+    ValueError for a direction that is missing or not the model's.
+    """
+    if direction not in (None, *DIRECTIONS, *TO_FACES):
+        raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
+    if values not in VALUES:
+        raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
+    net, meta = _network(model, direction)
+    about = net.about
+    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
+    size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
+    kind = StyleModel if "styles" in about.knows else DetailModel if "detail" in about.knows else Translator
+    return kind(
+        chosen.prepare(net.requires_grad_(False)),
+        chosen,
+        direction=_direction(model, net, meta, direction),
+        size_px=about.size_px if kind is StyleModel else size_px,
+        fit=meta.get("fit", "stretch"),
+        meta=dict(meta),
+        values=values,
+        name=name or str(model),
+        layout=_layout(str(model), meta, kind),
+        at_once=at_once,
+    )
+
+
+def load_styles(model: str | Path, device: str = "auto", precision: str = "float32") -> StyleModel:
+    """A StyleGAN2 or pSp model, as `load`. Raises what `load` raises, and UnknownNetworkError for any other."""
+    found = load(model, device, precision)
+    if not isinstance(found, StyleModel):
+        raise models.UnknownNetworkError(
+            f"{model}: is a {found.net.name}: styles are those of a stylegan2 or psp model"
+        )
+    return found
+
+
+def load_for_drawings(model: str | Path | Model | None = None, device: str = "auto") -> Model:
+    """A model that reads sketches or label maps: None for the shipped one, or as `load`.
+
+    Raises ValueError for a model that reads photos, or chance alone, or a sketch and a map at once.
+    """
+    if isinstance(model, str | Path) and str(model) in (weights.FAITHFUL, weights.DETAIL):
+        raise ValueError(
+            f"{model}: is one half of {weights.DEFAULT!r}: choose that, and detail 0 for the faithful half alone"
+        )
+    if model is not None and not isinstance(model, str | Path | Model):
+        raise ValueError(
+            f"a model is a name, a folder, a file, or what inference.load gives, got {type(model).__name__}"
+        )
+    found = model if isinstance(model, Model) else load(weights.DEFAULT if model is None else model, device)
+    facts = found.facts
+    if facts.reads not in ("sketch", "map"):
+        reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
+        what = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
+        raise ValueError(
+            f"{facts.name}: {what}: the pad gives a drawing or a label map; choose a model for one of them"
+        )
+    return found
+
+
+def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[str, Any]]:
+    """The network that a person means, and what its file says. Raises UnknownNetworkError for one that answers no
+    pictures by itself.
+    """
+    if str(model) == weights.DEFAULT:
+        structure, meta = checkpoints.load_network(find_generator(weights.FAITHFUL))
+        detail, _ = checkpoints.load_network(find_generator(weights.DETAIL))
+        return TwoStage.of(structure, detail), meta
+    path = find_generator(model, direction)
+    net, meta = checkpoints.load_network(path)
+    does = net.about.does
+    if does == RESTORES:
+        raise models.UnknownNetworkError(f"{path}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
+    if does == ADDS_DETAIL:
+        raise models.UnknownNetworkError(
+            f"{model}: only adds detail to the answer of another model: give {weights.FAITHFUL}, or a run of"
+            " 'realistic'"
+        )
+    if does not in (TRANSLATES, DRAWS):
+        raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
+    return net, meta
+
+
+def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
+    """Which way a model goes: as its file says, else as a person does."""
+    known = net.about.direction or meta.get("direction")
+    if known and asked and known != asked:
+        raise ValueError(f"{model}: goes {known}, not {asked}: leave the direction out, or choose another model")
+    if not known and not asked and net.about.either_way:
+        raise ValueError(
+            f"{model}: a CycleGAN's file does not say which way it goes ('A' and 'B' are what its trainer chose): say"
+            f" --direction {' or '.join(DIRECTIONS)}"
+        )
+    return known or asked or DIRECTIONS[0]
+
+
+def _layout(name: str, meta: dict[str, Any], kind: type[Translator]) -> str:
+    """Where a model expects faces: as its training pictures were aligned; "" where they were taken as they are."""
+    if name in weights.SHIPPED:
+        return "drawn" if kind is StyleModel else "aligned"
+    aligned = meta.get("aligned", "none") not in ("none", "")
+    return "aligned" if aligned or kind is DetailModel or name in weights.WEIGHTS else ""

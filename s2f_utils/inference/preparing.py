@@ -1,0 +1,76 @@
+"""A person's picture as a model expects it: cleaned, its face found and laid where the model knows faces to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_utils.pictures import domain, drawings, faces, images, masks
+
+if TYPE_CHECKING:
+    from s2f_utils.inference.asking import Facts
+
+PAPER_PX = 512  # of a drawing that is laid as drawn faces lie
+# Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
+# `synthetic.draw_face` draws, which our models of 64 px have learned from.
+LAYOUTS = {
+    "aligned": faces.TEMPLATE,
+    "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
+}
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A picture that a model can be asked about.
+
+    given: uint8 (H, W, 3), or class numbers, uint8 (H, W). warnings: what there is to say about it. face: where its
+    face was found, in pixels of `paper`; None where it was not looked for. paper: the sheet that was cut out and
+    cleaned, or the picture itself.
+    """
+
+    given: np.ndarray
+    paper: np.ndarray
+    warnings: tuple[str, ...] = ()
+    face: faces.Face | None = None
+
+
+def laid(paper: np.ndarray, landmarks: np.ndarray, layout: str, size_px: int) -> np.ndarray:
+    """A drawing with its face where a model of this layout expects it: uint8 (H, W, 3) → (size_px, size_px, 3)."""
+    target = LAYOUTS[layout] * size_px - 0.5
+    return faces.warp(paper, faces.similarity(landmarks, target, faces.FIT_WEIGHTS), size_px, border="paper")
+
+
+def prepared_for(
+    facts: Facts,
+    picture: str | Path | np.ndarray,
+    *,
+    points: np.ndarray | Sequence | None = None,
+    clean: str = "auto",
+    align: bool | None = None,
+) -> Ready:
+    """The picture, a path, or uint8 (H, W, 3), as this model expects it.
+
+    A map becomes class numbers. A drawing is cleaned and laid out, a photo is aligned, unless the model takes pictures
+    as they are (`align` decides where it is given). points, clean: as in `drawings.prepare`. Raises what
+    `drawings.prepare`, `faces.align` and `masks.from_colours` raise.
+    """
+    if not isinstance(picture, np.ndarray):
+        picture = masks.load(picture) if facts.reads == "map" else images.load_rgb(picture)
+    if facts.reads == "map":
+        labels = masks.from_colours(masks.picture_of(picture))
+        return Ready(labels, masks.colour(labels))
+    if not (bool(facts.layout) or points is not None if align is None else align):
+        return Ready(picture, picture)
+    if facts.reads == "photo":
+        face, notes = drawings.find_any(picture, drawing=False, points=points)
+        advice = domain.advice(picture, facts.direction)
+        return Ready(faces.align(picture, face, facts.size_px), picture, (*([advice] if advice else []), *notes), face)
+    prepared = drawings.prepare(picture, size_px=facts.size_px, points=points, clean=clean)
+    given = prepared.image
+    if facts.layout == "drawn":
+        given = laid(prepared.paper, prepared.face.landmarks, "drawn", PAPER_PX)
+    return Ready(given, prepared.paper, prepared.warnings, prepared.face)

@@ -1,0 +1,55 @@
+"""What every network says of itself: what it does, which way it goes, what a question may ask beside the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import nn
+
+from s2f_utils.models.directions import made_by, read_by
+
+TRANSLATES, ADDS_DETAIL, DRAWS = "translates", "adds detail", "draws"
+RESTORES, JUDGES, MEASURES = "restores", "judges", "measures"
+
+
+@dataclass(frozen=True)
+class About:
+    """What a network is, known from its class and arguments before a weight is read.
+
+    does: it "translates" a picture, "adds detail" to another network's answer, "draws" faces from chance, "restores"
+    aligned faces, "judges" or "measures" pictures. direction: the way that its arguments fix, "" where they do not.
+    either_way: its published files go one way or the other, and do not say which. knows: what a question may ask beside
+    the picture: "seed", "detail", "colours", "styles". size_px: of its pictures, where its arguments fix that; else 0.
+    """
+
+    does: str = TRANSLATES
+    direction: str = ""
+    either_way: bool = False
+    knows: frozenset[str] = frozenset()
+    size_px: int = 0
+
+    def as_json(self, direction: str = "") -> dict[str, Any]:
+        """For a saved file's header. direction: the way that it was trained to go."""
+        way = direction or self.direction
+        return {"does": self.does, "reads": read_by(way), "makes": made_by(way), "knows": sorted(self.knows)}
+
+
+class Network(nn.Module):
+    """The base of all networks. `name` is its key in `models.NETWORKS`, `args` its constructor's arguments."""
+
+    kind: ClassVar[About] = About()
+    name = ""
+    multiple_px = 1  # what height and width have to be multiples of
+    usual_px = 0  # the size that its published files were trained at; 0: multiple_px
+
+    @classmethod
+    def describe(cls, args: Mapping[str, Any]) -> About:
+        """What a network of this class with these arguments is."""
+        return cls.kind
+
+    @property
+    def about(self) -> About:
+        """What this network is, as trained."""
+        return self.describe(self.args)

@@ -1,0 +1,314 @@
+"""What a sketch pad knows: the drawing, the settings, the face, versions. Its network is somebody else's.
+
+Shapes: P pixels of the pad (512 for drawings, 256 for label maps), S of the face, which the model decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import weights
+from s2f_utils.inference import Ask, Facts, Model, hints
+from s2f_utils.inference.hints import Tone
+from s2f_utils.pad import drawing as paper
+from s2f_utils.pad.drawing import DRAWN, FEATHER, MOST_STEPS, History, feathered, shown
+from s2f_utils.pictures import images, viz
+
+STATIC = Path(__file__).with_name("static")  # the page's scripts and styles
+START = "long-hair"
+MOST_VERSIONS = 6
+DETAIL = 0.5  # of drawings: more of it glitters on lines and smooth paper
+EMPTY = "the drawing is empty: draw a face, or start from one of the list"
+TITLES = {  # the shipped models that a pad can have
+    weights.DEFAULT: "sketch → photo, 256 px",
+    "sketch-to-face-64": "sketch → drawn face, eight variants, 64 px",
+    "map-to-face-64": "label map → drawn face, eight variants, 64 px",
+}
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version that was kept: its drawing (or map), its face, uint8 (S, S, 3), and the pad's settings."""
+
+    name: str
+    given: np.ndarray
+    face: np.ndarray
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+class PadState:
+    """A drawing or a label map, what its model is, and the face that was made of it.
+
+    facts: of the model. detail: from 0, faithful, to 1, invented; for the model that has it. seed: 0, or another
+    answer. strength: of the restorer, from 0, off, to 1. hints: {part: Tone}. style: (1, L, D), of the chosen variant.
+    region: float32 (S, S), how much is redrawn, or None. face: the newest answer, uint8 (S, S, 3), or None; before: the
+    one before it.
+    """
+
+    most_steps = MOST_STEPS
+    restorer_name = weights.RESTORER
+
+    def __init__(self, facts: Facts, choices: dict[str, str], start: str | int | np.ndarray | None = START) -> None:
+        self.facts, self.choices = facts, choices
+        self.detail, self.seed, self.strength = DETAIL, 0, 0.0
+        self.hints: dict[str, Tone] = {}
+        self.style: Any = None
+        self.region: np.ndarray | None = None
+        self.face: np.ndarray | None = None
+        self.before: np.ndarray | None = None
+        self.versions: list[Version] = []
+        self.warnings: tuple[str, ...] = ()
+        self.hint_warnings: tuple[str, ...] = ()  # about the newest answer
+        self.listeners: list[Callable[[str], None]] = []  # told "drawing", "face" or "settings"
+        self.found: Any = None  # the styles of the variants that were made last
+        self.memory: dict[tuple, Any] = {}  # what a model found for a hint
+        self._outside: np.ndarray | None = None  # the face as it was when the region was set
+        self._starts: dict[str, tuple] = {}  # {"sketch" or "map": (start, layout)} of what is untouched yet
+        self._history = {reads: History(paper.blank(reads), self.most_steps) for reads in ("sketch", "map")}
+        if start is not None:
+            self.begin_with(start if facts.reads == "sketch" or isinstance(start, np.ndarray) else DRAWN[1])
+
+    def __repr__(self) -> str:
+        return f"SketchPad({self.facts.name}; {len(self.versions)} versions; {images.GENERATED_NOTE})"
+
+    def _tell(self, what: str) -> None:
+        for listener in self.listeners:
+            listener(what)
+
+    # The drawing
+
+    @property
+    def given(self) -> np.ndarray:
+        """What the model gets: a drawing, uint8 (P, P, 3), or class numbers, uint8 (P, P)."""
+        return self._history[self.facts.reads].now
+
+    def set_drawing(self, drawing: np.ndarray) -> None:
+        """Take a square drawing, uint8 (H, W, 3) or (H, W), or, for a model that reads maps, class numbers, uint8
+        (H, W), or their colours; a step that `undo` takes back.
+
+        Raises ValueError for anything that is no such picture: `begin_with` takes photographed paper of any shape.
+        """
+        self._push(paper.as_given(drawing, self.facts.reads).copy())
+
+    def begin_with(self, start: str | int | np.ndarray) -> None:
+        """Begin with one of `starts()`, with face number `start` of `synthetic.draw_face`, or with a drawing of one's
+        own, uint8 (H, W, 3), which is cleaned and laid so that the face is where the model expects it.
+
+        `warnings` are then what `drawings.prepare` had to say. Raises ValueError for an unknown name or no drawing.
+        """
+        if isinstance(start, np.ndarray):
+            self.take(*paper.own(start, self.facts))
+            return
+        self.take(paper.begun_with(start, self.facts))
+        self._starts[self.facts.reads] = (start, self.facts.guide)
+
+    def take(self, drawing: np.ndarray, warnings: tuple[str, ...] = ()) -> None:
+        """Begin with a drawing that is cleaned and laid already (`drawing.own`)."""
+        self.warnings = warnings
+        self.set_drawing(drawing)
+
+    def starts(self) -> tuple[str, ...]:
+        """The names of what a drawing, or a map, can begin with."""
+        return paper.starts(self.facts.reads)
+
+    def undo(self) -> bool:
+        """Take the last step back; False where there is none."""
+        return self._changed(self._history[self.facts.reads].move(-1))
+
+    def redo(self) -> bool:
+        """Do again what was undone; False where there is none."""
+        return self._changed(self._history[self.facts.reads].move(1))
+
+    def clear(self) -> None:
+        """White paper, or an empty map: a step that `undo` takes back."""
+        self._push(paper.blank(self.facts.reads))
+
+    def _push(self, drawing: np.ndarray) -> None:
+        self._changed(self._history[self.facts.reads].push(drawing))
+
+    def _changed(self, is_new: bool) -> bool:
+        if is_new:
+            self._starts.pop(self.facts.reads, None)
+            self._tell("drawing")
+        return is_new
+
+    # The face
+
+    def question(self) -> tuple[np.ndarray, Ask]:
+        """What is to be asked of the model now. Raises ValueError for an empty drawing, which has no face."""
+        if paper.is_empty(self.given):
+            self.set_face(None)
+            raise ValueError(EMPTY)
+        colours = self.seed > 0
+        return self.given, Ask(self.seed, self.detail, colours, self.style, strength=self.strength)
+
+    def complete(self, made: np.ndarray, model: Model | None = None) -> np.ndarray:
+        """The model's answer, restored where that is wished, becomes the face: with the hints' tones, for which the
+        model is needed, in the region.
+        """
+        self.hint_warnings = ()
+        if self.hints:
+            parts = model.parts(self.given, made)
+            missing = [part for part in self.hints if not hints.is_there(parts[part])]
+            self.hint_warnings = tuple(f"no {part} was found whose tone could be changed" for part in missing)
+            made = model.with_hints(self.given, made, self.hints, self.memory)
+        if self.region is not None and self._outside is not None:
+            made = images.blended(self._outside, made, self.region)
+        self.set_face(made)
+        return made
+
+    def set_face(self, face: np.ndarray | None) -> None:
+        """A new face, uint8 (S, S, 3), or none."""
+        self.before, self.face = self.face, face
+        self._tell("face")
+
+    def set_facts(self, facts: Facts) -> None:
+        """Another model; the drawing and the map are kept, each for the models that read it.
+
+        A start that nobody has drawn on is laid anew, as the model knows faces; a map pad that is empty gets one.
+        """
+        self.facts = facts
+        self.face = self.before = self.found = self.style = None
+        self.memory = {}
+        self.set_region(None)
+        start, layout = self._starts.get(facts.reads, (None, facts.guide))
+        if facts.reads == "map" and not self.given.any():
+            drawn, _ = self._starts.get("sketch", (None, None))
+            self.begin_with(drawn if drawn in DRAWN else DRAWN[1])
+        elif layout != facts.guide:
+            self.begin_with(start)
+        self._tell("drawing")
+        self._tell("settings")
+
+    def choose_style(self, number: int | None) -> None:
+        """Go on with a variant, counted from 0: its styles stay while the drawing changes. None: the drawing's own."""
+        if number is not None and (self.found is None or not 0 <= number < len(self.found)):
+            raise ValueError(f"there is no variant {number}: call variants() first")
+        self.style = None if number is None else self.found[number : number + 1]
+
+    # One region alone
+
+    def set_region(self, mask: np.ndarray | None, *, feather: float = FEATHER) -> None:
+        """From now on redraw only this region, bool (H, W) of any size; None: the whole face again.
+
+        Outside of it the face keeps its bytes; feather: the width of the rim, inside the region, over which the new
+        answer comes in, a share of the side. Raises ValueError for an empty region, or where there is no face yet.
+        """
+        if mask is None:
+            self.region = self._outside = None
+        else:
+            if self.face is None:
+                raise ValueError("there is no face yet to keep: call translate() first")
+            self.region, self._outside = feathered(mask, len(self.face), feather), self.face
+        self._tell("settings")
+
+    def blend_region(self, mask: np.ndarray, *, feather: float = FEATHER) -> np.ndarray:
+        """The newest answer inside of a region, bool (H, W), the one before it outside; it becomes the face."""
+        if self.face is None or self.before is None:
+            raise ValueError("there are not two faces yet: translate, change the drawing, and translate again")
+        if self.before.shape != self.face.shape:
+            raise ValueError(f"both faces must be of one size, got {self.before.shape} and {self.face.shape}")
+        made = images.blended(self.before, self.face, feathered(mask, len(self.face), feather))
+        self.set_face(made)
+        return made
+
+    # Hints, versions, files
+
+    def apply_hint(
+        self, part: str | None = None, colour: Tone | str | tuple | None = None, *, photo: np.ndarray | None = None
+    ) -> dict[str, Tone]:
+        """A witness's hint, for this face and those that follow; returns all that are in force.
+
+        part: "hair" or "skin"; colour: "#rrggbb", three numbers, or None, which takes the hint back. photo: a reference
+        photo, uint8 (H, W, 3), whose hair and skin are taken instead. How it is done is `facts.hint_method`: "style
+        mixing" for pSp, "colour transfer" (CIELAB) for the others. Raises ValueError, or FaceError for a photo without
+        a face.
+        """
+        if photo is not None:
+            tones = hints.tones_of_photo(photo)
+            self.hints |= tones if part is None else {part: tones[part]} if part in tones else {}
+        elif part not in hints.PARTS:
+            raise ValueError(f"part must be one of {', '.join(hints.PARTS)}, got {part!r}")
+        elif colour is None:
+            self.hints.pop(part, None)
+        else:
+            self.hints[part] = hints.as_tone(colour)
+        self._tell("settings")
+        return dict(self.hints)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a version keeps beside the drawing and the face."""
+        return {
+            "facts": self.facts, "detail": self.detail, "seed": self.seed, "strength": self.strength,
+            "hints": dict(self.hints), "style": self.style,
+        }  # fmt: skip
+
+    def keep_version(self, name: str | None = None) -> Version:
+        """Keep the drawing, the face and the settings. Raises ValueError without a face, and beyond six versions."""
+        if self.face is None:
+            raise ValueError("there is no face yet to keep: call translate() first")
+        if len(self.versions) >= MOST_VERSIONS:
+            raise ValueError(f"{MOST_VERSIONS} versions are kept: drop one first")
+        taken = {version.name for version in self.versions}
+        number = next(n for n in range(1, MOST_VERSIONS + 2) if f"version {n}" not in taken)
+        version = Version(name or f"version {number}", self.given, self.face, self.settings)
+        self.versions.append(version)
+        self._tell("settings")
+        return version
+
+    def drop_version(self, number: int) -> None:
+        """Forget a version, counted from 0."""
+        self.version(number)
+        del self.versions[number]
+        self._tell("settings")
+
+    def back_to(self, number: int) -> np.ndarray:
+        """Go back to a version, counted from 0: its drawing, settings and face, byte for byte."""
+        version = self.version(number)
+        settings = version.settings | {"hints": dict(version.settings["hints"])}
+        self.facts = settings["facts"]
+        self.set_region(None)
+        for name, value in settings.items():
+            setattr(self, name, value)
+        self.set_drawing(version.given)
+        self._tell("drawing")
+        self.set_face(version.face)
+        self._tell("settings")
+        return version.face
+
+    def version(self, number: int) -> Version:
+        """A version, counted from 0. Raises ValueError where there is none."""
+        if not 0 <= number < len(self.versions):
+            raise ValueError(f"there is no version {number}: {len(self.versions)} are kept, counted from 0")
+        return self.versions[number]
+
+    def compare(self, size_px: int = 256) -> np.ndarray:
+        """The versions side by side, the drawings above their faces: uint8 (H, W, 3)."""
+        if not self.versions:
+            raise ValueError("no version is kept yet: call keep_version() first")
+        pairs = [(shown(version.given), version.face) for version in self.versions]
+        rows = [np.stack([images.resize(pair[n], size_px, "stretch") for pair in pairs]) for n in (0, 1)]
+        return viz.sheet(rows)
+
+    def notes(self) -> dict[str, str]:
+        """What the file of a face says about how it came about."""
+        told = {"model": self.facts.name, "seed": str(self.seed)}
+        if "detail" in self.facts.knows:
+            told["detail"] = f"{self.detail:g}"
+        if self.strength > 0:
+            told["restorer"] = f"{self.restorer_name}, strength {self.strength:g}"
+        for part, tone in self.hints.items():
+            told[part] = "#{:02x}{:02x}{:02x} by ".format(*tone.colour) + self.facts.hint_method
+        return told
+
+    def save(self, path: str | Path) -> Path:
+        """Write the face; a PNG says in its metadata that it is generated, no evidence, and how it came about."""
+        if self.face is None:
+            raise ValueError("there is no face yet to save: call translate() first")
+        return images.save(path, self.face, generated=True, notes=self.notes())
