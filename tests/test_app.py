@@ -170,7 +170,7 @@ def test_the_pad_enhances_in_the_restorers_thread(visit, made):
     while engine.waiting == 0:
         assert time.monotonic() < until
         time.sleep(0.02)
-    asked = engine.call(engine.catalogue.choose("sketch-to-face-64"), lambda loaded: loaded.choice.id)
+    asked = engine.call(engine.catalogue.choose("sketch-to-face-64"), lambda model: model.facts.name)
     assert asyncio.run(asyncio.wait_for(asked, 60)) == "sketch-to-face-64"  # its thread is free meanwhile
     go_on.set()
     waits.join(60)

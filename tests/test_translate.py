@@ -87,9 +87,9 @@ def test_a_stem_is_free_where_none_of_its_files_is_there(tmp_path):
 
 def test_seed_detail_and_variations_do_what_they_say(own, drawing, tmp_path):
     ready = drawings.prepare(drawing, size_px=SIZE, points=points_on_the_sheet())
-    same = [own.translate(ready.image, 1.0, 3, colours=True) for _ in range(2)]
+    same = [own.translate(ready.image, seed=3, colours=True) for _ in range(2)]
     assert np.array_equal(*same)
-    assert not np.array_equal(same[0], own.translate(ready.image, 1.0, 4, colours=True))
+    assert not np.array_equal(same[0], own.translate(ready.image, seed=4, colours=True))
     none, half, full = (own.translate(ready.image, detail).astype(float) for detail in (0.0, 0.5, 1.0))
     assert np.abs(half - (none + full) / 2).mean() < 1.5  # half of the detail lies halfway, up to clipping
     found = own.candidates(ready.image, seed=4, num_variations=3, detail=0.5)
@@ -115,10 +115,10 @@ def test_back_into_the_papers_frame(own, drawing, tmp_path):
 
 def test_many_variations_stand_in_rows(own, drawing):
     ready = drawings.prepare(drawing, size_px=SIZE, points=points_on_the_sheet())
-    few, many = (candidates.sheet(ready, own.candidates(ready.image, num_variations=n)) for n in (1, 20))
+    few, many = (candidates.sheet(ready, candidates.candidates(own, ready.image, num_variations=n)) for n in (1, 20))
     assert few.shape[1] == 4 * 256 and many.shape[1] == candidates.MOST_IN_A_ROW * 256
     assert 4 * 256 < many.shape[0] < 4 * 256 + 200  # 23 tiles in four rows
-    paper = candidates.sheet(ready, own.candidates(ready.image), frame="paper")
+    paper = candidates.sheet(ready, candidates.candidates(own, ready.image), frame="paper")
     assert paper.shape[1] <= candidates.MOST_WIDE_PX
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from s2f_utils import models, runtime, weights
-from s2f_utils.inference.asking import Model
+from s2f_utils.inference.asking import Facts, Model
 from s2f_utils.inference.detail import DetailModel
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
@@ -87,14 +87,17 @@ def load_for_drawings(model: str | Path | Model | None = None, device: str = "au
             f"a model is a name, a folder, a file, or what inference.load gives, got {type(model).__name__}"
         )
     found = model if isinstance(model, Model) else load(weights.DEFAULT if model is None else model, device)
-    facts = found.facts
-    if facts.reads not in ("sketch", "map"):
-        reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
-        what = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
-        raise ValueError(
-            f"{facts.name}: {what}: the pad gives a drawing or a label map; choose a model for one of them"
-        )
+    check_for_drawings(found.facts)
     return found
+
+
+def check_for_drawings(facts: Facts) -> None:
+    """Raise ValueError for a model that reads photos, or chance alone, or a sketch and a map at once."""
+    if facts.reads in ("sketch", "map"):
+        return
+    reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
+    what = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
+    raise ValueError(f"{facts.name}: {what}: the pad gives a drawing or a label map; choose a model for one of them")
 
 
 def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[str, Any]]:

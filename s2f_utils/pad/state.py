@@ -15,6 +15,7 @@ import numpy as np
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model, hints
 from s2f_utils.inference.hints import Tone
+from s2f_utils.inference.loading import check_for_drawings
 from s2f_utils.pad import drawing as paper
 from s2f_utils.pad.drawing import DRAWN, FEATHER, MOST_STEPS, History, feathered, shown
 from s2f_utils.pictures import images, viz
@@ -171,7 +172,9 @@ class PadState:
         """Another model; the drawing and the map are kept, each for the models that read it.
 
         A start that nobody has drawn on is laid anew, as the model knows faces; a map pad that is empty gets one.
+        Raises ValueError for a model that reads neither; the old one stays then.
         """
+        check_for_drawings(facts)
         self.facts = facts
         self.face = self.before = self.found = self.style = None
         self.memory = {}
