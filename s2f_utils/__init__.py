@@ -1,3 +1,37 @@
-"""Sketch to Face: a thin library under the notebooks that turn face sketches into photos."""
+"""Sketch to Face: a thin library under the notebooks that turn face sketches into photos.
+
+import s2f_utils as s2f
+
+photo = s2f.load("sketch-to-photo")("drawing.jpg", seed=3)  # a path or an array in, an RGB array out
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from s2f_utils.inference import Ask, load
+    from s2f_utils.notebook.session import check, start
+    from s2f_utils.pictures.images import load_rgb, save
 
 __version__ = "0.1.0"
+_HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
+    "Ask": "s2f_utils.inference",
+    "load": "s2f_utils.inference",
+    "load_rgb": "s2f_utils.pictures.images",
+    "save": "s2f_utils.pictures.images",
+    "check": "s2f_utils.runtime",
+    "start": "s2f_utils.runtime",
+}
+__all__ = ["Ask", "check", "load", "load_rgb", "save", "start"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

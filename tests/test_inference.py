@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -12,6 +14,7 @@ from s2f_utils import inference, models
 from s2f_utils.inference import candidates
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
 @pytest.fixture()
@@ -154,3 +157,39 @@ def test_a_question_out_of_range_is_refused():
         inference.Ask(detail=2.0)
     with pytest.raises(ValueError, match="mode must be one of deterministic, paper"):
         inference.Ask(mode="fast")
+
+
+def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):
+    import s2f_utils as s2f
+
+    drawing = drawings.example("glasses")
+    path = s2f.save(tmp_path / "drawing.png", drawing)
+    model = s2f.load("sketch-to-photo", "cpu")
+    face = model(path, seed=3, detail=0.5)
+    assert face.shape == (256, 256, 3) and face.dtype == np.uint8
+    assert np.array_equal(face, model(drawing, seed=3, detail=0.5)) and not np.array_equal(face, model(drawing, seed=4))
+    square = drawings.prepare(drawing).image  # cleaned and aligned on the way
+    assert np.array_equal(face, model.translate(square, seed=3, detail=0.5))
+    sketch = s2f.load("photo-to-sketch", "cpu")(draw_face(3, size_px=300).photo)
+    assert sketch.shape == (256, 256, 3)
+    face = s2f.load("map-to-face-64", "cpu")(draw_face(3, size_px=128).mask, seed=1)
+    assert face.shape == (64, 64, 3)
+    with pytest.raises(AttributeError, match="no attribute 'lod'"):
+        s2f.lod("sketch-to-photo")
+
+
+def test_importing_the_library_imports_nothing_else():
+    code = "import sys, s2f_utils; print([m for m in sys.modules if m.startswith('s2f_utils.') or m == 'torch'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_saved_file_says_what_its_model_is(net, tmp_path):
+    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "photo-to-sketch"})
+    header = checkpoints.header_of(path)
+    assert (header["does"], header["reads"], header["makes"], header["knows"]) == ("translates", "photo", "sketch", [])
+    for name, does in (("stylegan2-disc", "judges"), ("gfpgan", "restores"), ("stylegan2", "draws")):
+        args = (
+            {"size_px": 32, "width": 8} if "stylegan2" in name else {"size_px": 32, "num_style_feat": 8, "narrow": 0.1}
+        )
+        assert models.build(name, **args).about.does == does

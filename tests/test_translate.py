@@ -90,9 +90,9 @@ def test_seed_detail_and_variations_do_what_they_say(own, drawing, tmp_path):
     same = [own.translate(ready.image, seed=3, colours=True) for _ in range(2)]
     assert np.array_equal(*same)
     assert not np.array_equal(same[0], own.translate(ready.image, seed=4, colours=True))
-    none, half, full = (own.translate(ready.image, detail).astype(float) for detail in (0.0, 0.5, 1.0))
+    none, half, full = (own.translate(ready.image, detail=detail).astype(float) for detail in (0.0, 0.5, 1.0))
     assert np.abs(half - (none + full) / 2).mean() < 1.5  # half of the detail lies halfway, up to clipping
-    found = own.candidates(ready.image, seed=4, num_variations=3, detail=0.5)
+    found = candidates.candidates(own, ready.image, seed=4, num_variations=3, detail=0.5)
     assert [(c.name, c.seed, c.detail) for c in found[2:]] == [
         ("variation 1", 4, 0.5), ("variation 2", 5, 0.5), ("variation 3", 6, 0.5),
     ]  # fmt: skip

@@ -61,9 +61,8 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f enhance`: a photo that cannot be used is reported and left out."""
-    from s2f_utils.inference import restorers
+    from s2f_utils.inference import find_pictures, restorers
     from s2f_utils.inference.enhance import enhance
-    from s2f_utils.inference import find_pictures
     from s2f_utils.pictures import images
 
     options.check_seed(args)

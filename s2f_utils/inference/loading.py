@@ -107,7 +107,7 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
     if str(model) == weights.DEFAULT:
         structure, meta = checkpoints.load_network(find_generator(weights.FAITHFUL))
         detail, _ = checkpoints.load_network(find_generator(weights.DETAIL))
-        return TwoStage.of(structure, detail), meta
+        return TwoStage.of(structure, detail), {**meta, "method": weights.DEFAULT}
     path = find_generator(model, direction)
     net, meta = checkpoints.load_network(path)
     does = net.about.does

@@ -142,12 +142,15 @@ def load_torch_file(path: str | os.PathLike) -> Any:
 
 
 def save_generator(path: Path, net: nn.Module, meta: Mapping[str, Any]) -> Path:
-    """Write a network's weights as safetensors, with its name, arguments and `meta` as JSON in the file's header."""
+    """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
+    (`About.as_json`), and `meta`.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
-    header = {"s2f": json.dumps({"network": net.name, "args": net.args, **meta})}
+    about = net.about.as_json(meta.get("direction", ""))
+    header = {"s2f": json.dumps({"network": net.name, "args": net.args, **about, **meta})}
     with atomic_path(path) as temporary:
         try:
             save_file(tensors, temporary, metadata=header)

@@ -14,6 +14,7 @@ from s2f_utils import weights
 from s2f_utils.inference import find_generator, generator_file, ways_of
 from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import DIRECTIONS
+from s2f_utils.models.network import ADDS_DETAIL
 from s2f_utils.models.resnet import with_dropout_keys
 from s2f_utils.training.config import CONFIGS, TrainConfig
 from s2f_utils.weights.download import sha256_of
@@ -100,7 +101,7 @@ def load_init(
 def _load_generator(net_g: torch.nn.Module, init: str | Path | None, direction: str, config: TrainConfig) -> None:
     if init is not None:
         given, _ = checkpoints.load_network(find_generator(init, direction))
-        if getattr(given, "adds_detail", False):
+        if given.about.does == ADDS_DETAIL:
             raise checkpoints.CheckpointError(
                 f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
                 " (sketch-to-photo-faithful, or a run)"
@@ -123,7 +124,7 @@ def _load_generator(net_g: torch.nn.Module, init: str | Path | None, direction: 
 
 def _detail_of(path: str | Path) -> tuple[torch.nn.Module, dict[str, Any]]:
     given, meta = checkpoints.load_network(find_generator(path))
-    if given.name != "twostage" and not getattr(given, "adds_detail", False):
+    if given.name != "twostage" and not given.about.does == ADDS_DETAIL:
         raise checkpoints.CheckpointError(
             f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
             " sketch-to-photo-detail"
