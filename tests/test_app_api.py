@@ -28,7 +28,7 @@ from fastapi.testclient import TestClient  # noqa: E402
 from s2f_utils import inference, models, runtime, weights  # noqa: E402
 from s2f_utils.app import api, catalogue, gate  # noqa: E402
 from s2f_utils.app.catalogue import Catalogue  # noqa: E402
-from s2f_utils.app.engine import Ask, Engine, Limits  # noqa: E402
+from s2f_utils.app.engine import Engine, Limits, Order  # noqa: E402
 from s2f_utils.app.lanes import Busy  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
@@ -285,7 +285,7 @@ def test_the_description_is_complete_and_its_page_needs_nothing_from_elsewhere(c
     spec = client.get("/openapi.json").json()
     assert set(spec["paths"]) == {"/api/translate", "/api/models", "/api/models/download", "/health"}
     properties = spec["paths"]["/api/translate"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    fields = Ask.__dataclass_fields__
+    fields = Order.__dataclass_fields__
     assert set(properties["properties"]) == {"file", *fields}
     for name, rule in api.FIELDS.items():
         if "default" in rule:
@@ -493,11 +493,11 @@ def test_a_visitor_who_leaves_is_not_worked_for(served, caplog):
 
 def test_waiting_requests_are_answered_together_and_too_many_are_refused():
     async def many(engine, num):
-        asks = [Ask(detail=n % 5 / 4) for n in range(num)]
+        asks = [Order(detail=n % 5 / 4) for n in range(num)]
         return await asyncio.gather(*(engine.translate(DRAWING, one) for one in asks), return_exceptions=True)
 
     engine = Engine(Catalogue(None), Limits(most_waiting=10, workers=4), device="cpu")
-    alone = asyncio.run(engine.translate(DRAWING, Ask(detail=0.25)))
+    alone = asyncio.run(engine.translate(DRAWING, Order(detail=0.25)))
     found = asyncio.run(many(engine, 14))
     assert [isinstance(one, Busy) for one in found] == [False] * 10 + [True] * 4
     assert max(engine.lanes.batches()) > 1
@@ -559,7 +559,7 @@ def test_a_run_that_was_trained_further_is_read_again(tmp_path, monkeypatch):
         os.utime(file, ns=(seed * 10**9, seed * 10**9))
         if seed == 1:
             engine, size = Engine(Catalogue(tmp_path), device="cpu"), file.stat().st_size
-        answers.append(asyncio.run(engine.translate(DRAWING, Ask(model="run:0001-mine"))).made[0].png)
+        answers.append(asyncio.run(engine.translate(DRAWING, Order(model="run:0001-mine"))).made[0].png)
     assert file.stat().st_size == size and answers[0] != answers[1]
     engine.close()
 
@@ -630,10 +630,10 @@ def test_models_are_loaded_once_and_the_least_used_goes(runs):
     engine.lanes._load = lambda choice: loads.append(choice.id) or load(choice)
 
     def answered(model):
-        return asyncio.run(engine.translate(DRAWING, Ask(model=model))).choice.id
+        return asyncio.run(engine.translate(DRAWING, Order(model=model))).choice.id
 
     answered("sketch-to-face-64")
-    gone = weakref.ref(engine.lanes.lane(engine.catalogue.choose("sketch-to-face-64")).loaded)
+    gone = weakref.ref(engine.lanes.lane(engine.catalogue.choose("sketch-to-face-64")).model)
     thread = engine.lanes.lane(engine.catalogue.choose("sketch-to-face-64"))
     for model in ("photo-to-sketch", "photo-to-sketch", "run:0001-mine"):
         answered(model)

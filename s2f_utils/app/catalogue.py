@@ -191,7 +191,7 @@ class Catalogue:
 def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     """A run's generator, None where it translates nothing."""
     network, direction = header["network"], header.get("direction", DIRECTIONS[0])
-    about = models.NETWORKS[network].describe(header["args"])
+    about = models.NETWORKS[network].describe(header.get("args") or {})
     name = re.sub(r"[^\w.-]", "-", file.parent.name)
     usual = file.name == inference.generator_file()
     which = f"run:{name}" if usual else f"run:{name}:{direction}"
