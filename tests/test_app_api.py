@@ -26,7 +26,7 @@ psutil = pytest.importorskip("psutil")
 from fastapi.testclient import TestClient  # noqa: E402
 
 from s2f_utils import inference, models, runtime, weights  # noqa: E402
-from s2f_utils.app import api, catalogue, gate  # noqa: E402
+from s2f_utils.app import api, catalogue, forms, gate  # noqa: E402
 from s2f_utils.app.catalogue import Catalogue  # noqa: E402
 from s2f_utils.app.engine import Engine, Limits, Order  # noqa: E402
 from s2f_utils.app.lanes import Busy  # noqa: E402
@@ -287,7 +287,7 @@ def test_the_description_is_complete_and_its_page_needs_nothing_from_elsewhere(c
     properties = spec["paths"]["/api/translate"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     fields = Order.__dataclass_fields__
     assert set(properties["properties"]) == {"file", *fields}
-    for name, rule in api.FIELDS.items():
+    for name, rule in forms.FIELDS.items():
         if "default" in rule:
             assert rule["default"] == fields[name].default, name
     page = client.get("/docs").text

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.app.api import body_problem
 from s2f_utils.app.engine import AskError, Engine
+from s2f_utils.app.forms import body_problem
 from s2f_utils.app.visits import Visits
 from s2f_utils.pad.state import STATIC as PAD_STATIC
 from s2f_utils.pictures import drawings, images, masks

@@ -11,7 +11,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.models import checkpoints
+from s2f_utils.models.network import RESTORES, About, Network
 from s2f_utils.pictures import images
 
 AUTO = "auto"
@@ -102,9 +103,11 @@ def _is_nothing(made: Tensor, given: Tensor) -> bool:
     return bool(spread < LEAST_SPREAD and before > 2 * LEAST_SPREAD)
 
 
-class ThroughSpandrel(nn.Module):
+class ThroughSpandrel(Network):
     """RestoreFormer or CodeFormer as spandrel loads them: (N, 3, 512, 512) in [-1, 1] → the same."""
 
+    kind = About(RESTORES, size_px=PUBLISHED_PX)
+    args: ClassVar[dict[str, Any]] = {}
     name = "spandrel"
 
     def __init__(self, descriptor: Any) -> None:
@@ -135,14 +138,13 @@ def load(restorer: str | Path = AUTO, device: str = "auto", precision: str = "fl
     net, meta = _network(restorer)
     if entry := weights.WEIGHTS.get(str(restorer)):
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
-    if net.name not in ("gfpgan", "spandrel"):
+    if net.about.does != RESTORES:
         raise models.UnknownNetworkError(
             f"{restorer}: is a {net.name}, which restores no faces: give one of {', '.join(names())}, or a run of"
             " 's2f train restore'"
         )
     net = chosen.prepare(net.requires_grad_(False).eval())
-    size_px = getattr(net, "size_px", PUBLISHED_PX)
-    return Restorer(str(restorer), net, chosen, size_px, dict(meta))
+    return Restorer(str(restorer), net, chosen, net.about.size_px, dict(meta))
 
 
 def _network(restorer: str | Path) -> tuple[nn.Module, dict[str, Any]]:

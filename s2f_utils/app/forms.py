@@ -1,0 +1,157 @@
+"""What a request brings: its form, read in memory, its fields as an order, and the kind of answer that it wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from s2f_utils.app.catalogue import WAYS
+from s2f_utils.app.engine import ALIGN, AskError, Order
+from s2f_utils.app.lanes import Busy
+from s2f_utils.app.uploads import MOST_BYTES
+from s2f_utils.pictures.drawings import CLEAN
+
+FIELD_BYTES = 2000  # the longest value of a form's field
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+FIELDS: dict[str, dict[str, Any]] = {
+    "direction": {"type": "string", "enum": list(WAYS), "description": "default: the model's own, or sketch-to-photo"},
+    "model": {"type": "string", "maxLength": 200, "description": "an id of GET /api/models; default: the shipped one"},
+    "enhance": {"type": "boolean", "default": False, "description": "restore the photo, which invents detail"},
+    "strength": SHARE | {"default": 0.5, "description": "of enhance: 0 leaves the photo, 1 invents most"},
+    "restorer": {"type": "string", "maxLength": 200, "description": "an id of GET /api/models; default: our own"},
+    "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
+    "detail": SHARE | {"default": 0.5, "description": "0: faithful, 1: realistic, which is invented"},
+    "candidates": {"type": "integer", "minimum": 1, "maximum": 8, "default": 1, "description": "how many answers"},
+    "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up"},
+    "align": {"type": "string", "enum": list(ALIGN), "default": "auto", "description": "find the face, lay it upright"},
+    "points": {"type": "string", "pattern": r"^(0|1|0?\.\d{1,6}|0\.\d{1,6})(,(0|1|0?\.\d{1,6}|0\.\d{1,6})){5}$",
+               "description": "eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height"},
+}  # fmt: skip
+TRUTH = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False, "": False}
+
+
+async def read_form(request: Any, known: tuple[str, ...], *, with_file: bool) -> tuple[bytes, dict[str, str]]:
+    """The file and the other fields of a form, all kept in memory. Raises UploadError or AskError."""
+    from starlette.formparsers import MultiPartException, MultiPartParser
+
+    class InMemory(MultiPartParser):
+        spool_max_size = 2 * MOST_BYTES
+
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise AskError(400, "send a form (multipart/form-data)")
+    try:
+        parser = InMemory(
+            request.headers, request.stream(), max_files=1, max_fields=len(FIELDS) + 2, max_part_size=FIELD_BYTES
+        )
+        form = await parser.parse()
+    except (MultiPartException, KeyError, ValueError, AssertionError) as error:
+        raise body_problem(request) or AskError(400, f"no form that can be read: {error or 'it is cut off'}") from None
+    async with _closing(form):
+        if (problem := body_problem(request)) is not None:
+            raise problem
+        fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+        files = [(name, value) for name, value in form.multi_items() if not isinstance(value, str)]
+        if unknown := sorted({*(set(fields) - set(known)), *({name for name, _ in files} - {"file"})}):
+            raise AskError(422, f"unknown field {unknown[0][:40]!r}: the fields are file, {', '.join(known)}")
+        if not with_file:
+            return b"", fields
+        if len(files) != 1 or files[0][0] != "file":
+            raise AskError(422, "the picture is missing: send it as the file named 'file'")
+        return await files[0][1].read(), fields
+
+
+def body_problem(request: Any) -> AskError | Busy | None:
+    """What the gate found wrong with a body while it was read."""
+    body = request.scope.get("state", {}).get("body")
+    if body is None or not body.problem:
+        return None
+    status, text = body.problem
+    return Busy(text, retry_s=2) if status == 429 else AskError(status, text)
+
+
+async def while_there(request: Any, work: Coroutine) -> Any:
+    """What a coroutine returns; it is ended where the visitor goes before. Raises starlette's ClientDisconnect then."""
+    from starlette.requests import ClientDisconnect
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+@asynccontextmanager
+async def _closing(form: Any) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await form.close()
+
+
+def order_of(fields: dict[str, str]) -> Order:
+    """What a form's fields ask for. Raises AskError for a value that is none."""
+    values: dict[str, Any] = {}
+    for name, text in fields.items():
+        kind, text = FIELDS[name]["type"], text.strip()
+        try:
+            if name == "points":
+                values[name] = _points(text) if text else None
+            elif kind == "boolean":
+                values[name] = TRUTH[text.lower()]
+            elif text == "" and name not in ("model", "direction", "restorer"):
+                raise ValueError
+            else:
+                values[name] = {"string": str, "integer": int, "number": _number}[kind](text)
+        except AskError:
+            raise
+        except (ValueError, KeyError):
+            rule = FIELDS[name]
+            bounds = f" from {rule['minimum']} to {rule['maximum']}" if "minimum" in rule else ""
+            what = {"integer": "a whole number", "boolean": "true or false"}.get(kind, f"a {kind}")
+            raise AskError(422, f"{name} must be {what}{bounds}") from None
+    return Order(**values)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value != value or abs(value) == float("inf"):
+        raise ValueError
+    return value
+
+
+def _points(text: str) -> tuple[tuple[float, float], ...]:
+    parts = text.split(",")
+    try:
+        values = [_number(part) for part in parts]
+    except ValueError:
+        values = []
+    if len(values) != 6 or not all(0 <= value <= 1 for value in values):
+        raise AskError(422, "points must be six shares of width and height, from 0 to 1: eye, eye, mouth")
+    return tuple(zip(values[::2], values[1::2], strict=True))
+
+
+def wants_json(accept: str) -> bool:
+    """Whether an Accept header prefers JSON to PNG. Raises AskError (406) where it takes neither."""
+    shares = {"image/png": 0.0, "application/json": 0.0}
+    for part in (accept or "*/*").split(","):
+        kind, *options = (piece.strip().lower() for piece in part.split(";"))
+        try:
+            share = float(next((o[2:] for o in options if o.startswith("q=")), 1))
+        except ValueError:
+            share = 0.0
+        for name in shares:
+            if kind in (name, name.partition("/")[0] + "/*", "*/*"):
+                shares[name] = max(shares[name], share if kind == name else 0.999 * share)
+    if not any(shares.values()):
+        raise AskError(406, "the answer is image/png, or application/json: accept one of the two")
+    return shares["application/json"] > shares["image/png"]
