@@ -193,3 +193,11 @@ def test_a_saved_file_says_what_its_model_is(net, tmp_path):
             {"size_px": 32, "width": 8} if "stylegan2" in name else {"size_px": 32, "num_style_feat": 8, "narrow": 0.1}
         )
         assert models.build(name, **args).about.does == does
+
+
+def test_a_model_of_drawn_faces_sees_paper_beside_a_narrow_drawing(net, tmp_path):
+    """Such a set has no fit: a picture of another shape is padded with its own paper, not with black."""
+    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"size_px": 64, "fit": ""})
+    model, narrow = inference.load(path, "cpu"), np.full((64, 32, 3), 200, np.uint8)
+    whole = model.translate(np.full((64, 64, 3), 200, np.uint8))
+    assert np.array_equal(model.translate(narrow), whole[:, 16:48])

@@ -156,7 +156,7 @@ class Translator(Model):
         fit = ask.fit or self.fit
         if fit == "stretch":
             return images.resize(image, self.input_px, "stretch")
-        if fit == self.fit:  # as the training data were padded: small pictures are not enlarged, black around
+        if fit == self.fit == "pad":  # as the training data were padded: small pictures are not enlarged, black around
             return images.resize(image, self.input_px, "pad", fill=(0, 0, 0))
         return images.resize(_enlarged(image, self.input_px), self.input_px, "pad")
 
