@@ -25,7 +25,7 @@ from s2f_utils.metrics import leaderboard
 from s2f_utils.pictures import faces, images, viz
 
 COLUMNS = ("ssim", "psnr", "l1", "fsim", "landmarks", "sharpness", "spectrum")
-ASKED = (*COLUMNS, leaderboard.PATCH_COLUMN, "rank1", "mrr")
+ASKED = (*COLUMNS, "patch_auc", "rank1", "mrr")
 
 
 def restored(

@@ -16,7 +16,8 @@ from PIL import Image, ImageFilter
 
 from s2f_utils import metrics
 from s2f_utils.data import datasets
-from s2f_utils.metrics import evaluation, leaderboard
+from s2f_utils.metrics import leaderboard
+from s2f_utils.metrics.scored import ScoredPairs
 from s2f_utils.pictures import degradations, images
 
 SEEDS = (0, 1, 2)
@@ -44,10 +45,9 @@ def main() -> None:
         "blurred by 0.5 px": (np.stack([blur(p, 0.5) for p in photos]), photos, people, None),
         "blurred by 0.8 px": (np.stack([blur(p, 0.8) for p in photos]), photos, people, None),
     }
-    inputs = evaluation.load_pairs(pairs, photos.shape[1], "sketch-to-photo")[0]
-    ridge = evaluation.trivial_outputs(manifest, "test", inputs, photos.shape[1], "sketch-to-photo")["ridge"]
-    like = evaluation.load_pairs(manifest.split("train"), photos.shape[1], "sketch-to-photo")[1]
-    tests["filtered faithful (ridge regression)"] = (metrics.filtered(ridge, like), photos, people, None)
+    scored = ScoredPairs.load(manifest, "test", pairs, photos.shape[1], "sketch-to-photo")
+    made = metrics.filtered(scored.trivial_outputs()["ridge"], scored.training_pairs[1])
+    tests["filtered faithful (ridge regression)"] = (made, photos, people, None)
     for run in args.runs:
         for entry in leaderboard.find_outputs(run, [pair.id for pair in pairs]):
             made = np.stack([images.load_rgb(entry.files[pair.id]) for pair in pairs])

@@ -15,8 +15,9 @@ from skimage.metrics import structural_similarity
 
 from s2f_utils import metrics
 from s2f_utils.data import datasets
-from s2f_utils.metrics import evaluation, leaderboard
+from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.distribution import frechet_distance
+from s2f_utils.metrics.scored import ScoredPairs
 from s2f_utils.pictures import degradations, images
 
 
@@ -53,14 +54,15 @@ def main() -> None:
     args = parser.parse_args()
     manifest = datasets.read_manifest(args.data)
     pairs = manifest.split("test")
-    inputs, truths = evaluation.load_pairs(pairs, 256, "sketch-to-photo")
+    scored = ScoredPairs.load(manifest, "test", pairs, 256, "sketch-to-photo")
+    inputs, truths = scored.inputs, scored.truths
     entry = leaderboard.find_outputs(args.run, [pair.id for pair in pairs])[0]
     answers = {
         "sketch": inputs,
-        "ridge": evaluation.trivial_outputs(manifest, "test", inputs, 256, "sketch-to-photo")["ridge"],
+        "ridge": scored.trivial_outputs()["ridge"],
         "model": np.stack([images.load_rgb(entry.files[pair.id]) for pair in pairs]),
     }
-    train = evaluation.load_pairs(manifest.split("train"), 256, "sketch-to-photo")[1]
+    train = scored.training_pairs[1]
     leaked = [train[:5], train[:5]]
     rows = []
 

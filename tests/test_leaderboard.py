@@ -15,7 +15,7 @@ from s2f_utils import metrics, weights
 from s2f_utils.cli.main import main
 from s2f_utils.data.datasets import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
-from s2f_utils.metrics.evaluation import refuse_leaks
+from s2f_utils.metrics.scored import refuse_leaks
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 

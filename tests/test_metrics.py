@@ -11,13 +11,13 @@ import skimage.metrics
 from PIL import Image
 
 from s2f_utils import metrics
-from s2f_utils.metrics import baselines, distribution, on_device, patches, pixel, retrieval, structure
+from s2f_utils.metrics import baselines, distribution, on_device, patches, pixel, registry, retrieval, structure
 from s2f_utils.pictures import images
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
 
 
-PIXEL = ("ssim", "psnr", "mse", "l1", "l2_norm", "ssim_rgb_7x7", *metrics.PROJECT_1_METRICS)
+PIXEL = ("ssim", "psnr", "mse", "l1", "l2_norm", "ssim_rgb_7x7", *metrics.group("project1"))
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,10 @@ def pair():
 def test_identical_pictures(pair):
     _, real = pair
     real = np.tile(real, (3, 3, 1))  # MS-SSIM wants 161 px
-    missing = metrics.not_measured(list(metrics.METRICS), *real.shape[:2])
+    of_pairs = {name: metric for name, metric in metrics.METRICS.items() if metric.is_of_pairs}
+    missing = metrics.not_measured(list(of_pairs), *real.shape[:2])
     assert set(missing) <= {"lpips_alex", "lpips_vgg", "dists", "identity", "landmarks"}
-    for name, metric in metrics.METRICS.items():
+    for name, metric in of_pairs.items():
         if name in missing or name == "landmarks":  # tests/test_metrics_networks.py and below
             continue
         assert metric.compute(real, real) == pytest.approx(metric.best), name
@@ -51,7 +52,7 @@ def test_black_against_white_by_hand():
     assert found["ssim"] == pytest.approx(c1 / (255**2 + c1), rel=1e-6)
     assert found["mse_uint8"] == 1 and found["l2_uint8"] == pytest.approx(np.sqrt(16 * 16 * 3))
     large = [np.tile(p, (11, 11, 1)) for p in (black, white)]  # the luminance counts on the coarsest scale alone
-    assert structure.ms_ssim(*large) == pytest.approx((c1 / (255**2 + c1)) ** 0.1333, rel=1e-3)
+    assert metrics.METRICS["ms_ssim"].compute(*large) == pytest.approx((c1 / (255**2 + c1)) ** 0.1333, rel=1e-3)
     assert found["psnr_uint8"] == pytest.approx(10 * np.log10(255**2))  # 255 squared wraps to 1: 48 dB for the worst
 
 
@@ -198,14 +199,14 @@ PIQA = {"blurred": (0.898032, 0.977361), "noisy": (0.747271, 0.885225), "mirrore
 @pytest.mark.parametrize("name", PIQA)
 def test_fsim_and_ms_ssim_agree_with_piqa(photo, name):
     fake = {"blurred": blurred(photo, 3), "noisy": noisy(photo), "mirrored": photo[:, ::-1].copy()}[name]
-    assert structure.fsim(fake, photo) == pytest.approx(PIQA[name][0], abs=1e-4)
-    assert structure.ms_ssim(fake, photo) == pytest.approx(PIQA[name][1], abs=1e-4)
+    assert metrics.METRICS["fsim"].compute(fake, photo) == pytest.approx(PIQA[name][0], abs=1e-4)
+    assert metrics.METRICS["ms_ssim"].compute(fake, photo) == pytest.approx(PIQA[name][1], abs=1e-4)
 
 
 def test_fsim_does_not_see_a_constant_that_is_added_everywhere(photo):
     """Neither phase congruency nor gradients hold it, so that both similarities are 1 everywhere; PSNR is 18.6 dB."""
     grey = np.clip(photo, 40, 200)
-    assert structure.fsim(grey + np.uint8(30), grey) == pytest.approx(1.0, abs=1e-3)
+    assert metrics.METRICS["fsim"].compute(grey + np.uint8(30), grey) == pytest.approx(1.0, abs=1e-3)
     assert pixel.psnr(grey + np.uint8(30), grey) == pytest.approx(20 * np.log10(255 / 30))
 
 
@@ -431,3 +432,109 @@ def test_frechet_distance_agrees_with_the_matrix_root():
         np.trace(one + two) - 2 * np.sqrt(np.linalg.eigvals(one @ two).real).sum()
     )
     assert distribution.frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
+
+
+def former_frechet(a, b):
+    """As it was computed before it came in blocks: the singular values of an N x M matrix."""
+    shift = a.mean(axis=0) - b.mean(axis=0)
+    a, b = ((x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (a, b))
+    return shift @ shift + (a**2).sum() + (b**2).sum() - 2 * np.linalg.svd(a @ b.T, compute_uv=False).sum()
+
+
+def former_kernel(a, b):
+    """As it was computed before it came in blocks: all kernel values at once."""
+    aa, bb, ab = (((x @ y.T) / a.shape[1] + 1.0) ** 3 for x, y in ((a, a), (b, b), (a, b)))
+    own = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (aa, bb)]
+    return own[0] + own[1] - 2.0 * ab.mean()
+
+
+@pytest.mark.parametrize("num, other, num_features", [(7, 5, 40), (40, 90, 40), (300, 250, 40), (33, 200, 64)])
+@pytest.mark.parametrize("block", [16, 2048])
+def test_set_distances_do_not_change_with_blocks(num, other, num_features, block, monkeypatch):
+    """Fewer pictures than features, as many, more; features far from 0, and one that is nearly constant."""
+    monkeypatch.setattr(distribution, "BLOCK", block)
+    rng = np.random.default_rng(2)
+    mixed = rng.normal(size=(num_features, num_features)) / 6
+    mixed[:, 0] *= 1e-6
+    a = rng.gamma(1.0, 0.4, (num, num_features)) @ mixed + 3
+    b = rng.gamma(1.2, 0.4, (other, num_features)) @ mixed + 3
+    assert distribution.frechet_distance(a, b) == pytest.approx(former_frechet(a, b), rel=1e-10)
+    assert distribution.kernel_distance(a, b) == pytest.approx(former_kernel(a, b), rel=1e-9)
+    assert distribution.frechet_distance(a, a) == pytest.approx(0, abs=1e-11)
+    narrow = [x.astype(np.float32) for x in (a, b)]
+    wide = [x.astype(np.float64) for x in narrow]
+    assert distribution.frechet_distance(*narrow) == distribution.frechet_distance(*wide)  # sums are float64
+    assert distribution.kernel_distance(*narrow) == distribution.kernel_distance(*wide)
+
+
+def test_nothing_as_large_as_the_number_of_pictures_squared_is_made(monkeypatch):
+    import torch
+
+    largest = []
+
+    class Watch(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            largest.append(max((t.numel() for t in (out if isinstance(out, tuple | list) else [out])
+                                if isinstance(t, torch.Tensor)), default=0))  # fmt: skip
+            return out
+
+    monkeypatch.setattr(distribution, "BLOCK", 32)
+    monkeypatch.setattr(retrieval, "BLOCK", 32)
+    a, b = np.random.default_rng(0).normal(size=(2, 1000, 12)).astype(np.float32)
+    with Watch():
+        distribution.frechet_distance(a, b)
+        distribution.kernel_distance(a, b)
+        assert max(largest) <= 1000 * 12
+        retrieval.ranks(a, b)
+    assert max(largest) <= 32 * 1000
+
+
+def test_ranks_do_not_change_with_blocks(monkeypatch):
+    rng = np.random.default_rng(3)
+    gallery = rng.normal(size=(70, 6))
+    queries = gallery + rng.normal(size=(70, 6))
+    queries[20], gallery[40] = gallery[20], gallery[20]  # a tie across blocks
+    whole = retrieval.ranks(queries, gallery)
+    monkeypatch.setattr(retrieval, "BLOCK", 16)
+    np.testing.assert_array_equal(retrieval.ranks(queries, gallery), whole)
+    assert whole[20] == 1.5 and whole.max() > 2
+
+
+# --- the table ---
+
+
+def test_every_metric_names_what_it_agrees_with_and_asks_a_known_question():
+    for name, metric in metrics.METRICS.items():
+        assert metric.name == name and metric.agrees_with and metric.question in metrics.QUESTIONS
+        assert metric.group in (*metrics.GROUPS, "") and (metric.is_of_pairs or metric.of_sets)
+        assert metric.is_of_pairs == (metric.group != "sets")
+    assert metrics.group("all") == (
+        *("ssim", "ms_ssim", "psnr", "mse", "l1", "l2_norm", "fsim", "delta_e", "landmarks"),
+        *("sharpness", "spectrum", "lpips_alex", "lpips_vgg", "dists", "identity"),
+    )
+    assert metrics.group("project1") == ("ssim_3x3", "psnr_uint8", "mse_uint8", "l2_uint8")
+    assert metrics.group("sets") == ("patch_auc", "fid", "kid", "rank1", "rank5", "mrr")
+    with pytest.raises(ValueError, match="a metric 'ssim' already"):
+        registry.register(metrics.METRICS["ssim"])
+
+
+def test_metrics_of_sets_are_measured_by_the_same_door(photo):
+    cuts = [photo[y : y + 64, x : x + 64] for y in range(0, 192, 32) for x in range(0, 192, 64)]
+    people = [str(n) for n in range(len(cuts))]
+    made = {"softer": [blurred(cut) for cut in cuts], "mixed up": cuts[::-1]}
+    names = ("patch_auc", "rank1", "mrr", "spectrum", "ssim")
+    said = []
+    found = metrics.measure_sets(made, metrics.Reference(cuts, people, seeds=2, steps=2), names, said.append)
+    assert set(found["softer"].values) == {"patch_auc", "rank1", "mrr"}
+    assert set(found["softer"].figures) == {"patch_test", "spectrum_db"}
+    assert found["softer"].values["rank1"].mean() > 0.9 > 0.2 > found["mixed up"].values["rank1"].mean()
+    tests = [metrics.patch_test(made["softer"], cuts, people, seed=seed, num_steps=2) for seed in (0, 1)]
+    expected = np.mean([test.per_image for test in tests], axis=0)
+    np.testing.assert_array_equal(found["softer"].values["patch_auc"], expected)
+    assert "softer: rank-1, MRR of 18 images" in said and "mixed up: patch AUC of 18 images" in said
+    few = metrics.Reference(cuts[:4], people[:4])
+    assert metrics.measure_sets({"made": cuts[:4]}, few, ["patch_auc"])["made"].values == {}
+    assert metrics.not_measured(["patch_auc"], 64, 64, 4) == {"patch_auc": "needs 10 people, these are 4"}
+    with pytest.raises(ValueError, match="use measure_sets"):
+        metrics.measure(cuts, cuts, ("rank1",))

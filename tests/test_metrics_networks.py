@@ -15,6 +15,7 @@ from s2f_utils import metrics, models, weights
 from s2f_utils.metrics import distribution
 from s2f_utils.models.dists import DISTS
 from s2f_utils.models.inception import FIDInception
+from s2f_utils.weights.download import sha256_of
 from tests import reference
 
 
@@ -65,7 +66,7 @@ def own_weights(tmp_path, monkeypatch):
         for name, state in state_dicts.items():
             path = tmp_path / weights.WEIGHTS[name].file_name
             torch.save(state, path)
-            known = {"size": path.stat().st_size, "sha256": weights.sha256_of(path)}
+            known = {"size": path.stat().st_size, "sha256": sha256_of(path)}
             monkeypatch.setitem(weights.WEIGHTS, name, dataclasses.replace(weights.WEIGHTS[name], **known))
         monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
         return tmp_path
@@ -135,14 +136,42 @@ def test_identity_from_a_file(own_weights, pictures):
     assert metric.compute(pictures[1][0], pictures[1][0]) == pytest.approx(1.0, abs=1e-5)
 
 
+def of_sets(fakes, reals, names=("fid", "kid")):
+    """The figures of one set of outputs."""
+    people = [str(n) for n in range(len(reals))]
+    return metrics.measure_sets({"made": fakes}, metrics.Reference(reals, people), names)["made"].figures
+
+
 def test_fid_and_kid_from_a_file(own_weights, pictures):
     own_weights(inception=reference.published_state_dict(reference.load("fid_inception")))
     with pytest.warns(UserWarning, match="FID of 3 and 3 pictures compares with no published one"):
-        found = distribution.fid_kid(*pictures)
+        found = of_sets(*pictures)
     with pytest.warns(UserWarning, match="2,048"):
-        same = distribution.fid_kid(pictures[1], pictures[1])
+        same = of_sets(pictures[1], pictures[1])
     assert same["fid"] == pytest.approx(0, abs=1e-6) and found["fid"] > 10 * same["fid"]
     assert set(found) == {"fid", "kid"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # KID does not need many pictures
+        assert of_sets(*pictures, names=["kid"]) == {"kid": found["kid"]}
+    with pytest.warns(UserWarning, match="2,048"):
+        assert of_sets(*pictures, names=["fid"]) == {"fid": found["fid"]}
+    for name in ("fid", "kid"):
+        with pytest.raises(ValueError, match="two pictures or more"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            of_sets(*(side[:1] for side in pictures), names=[name])
+
+
+def test_features_come_in_blocks_and_the_same_numbers_come_out(own_weights, pictures, monkeypatch):
+    own_weights(inception=reference.published_state_dict(reference.load("fid_inception")))
+    many = [np.concatenate([side, side[:, ::-1]]) for side in pictures]
+    whole = [torch.cat(list(distribution.features(side))) for side in many]
+    expected = [distribution.frechet_distance(*whole), distribution.kernel_distance(*whole)]
+    monkeypatch.setattr(distribution, "BATCH", 2)
+    monkeypatch.setattr(distribution, "BLOCK", 4)
+    assert [len(block) for block in distribution.features(many[0])] == [4, 2]
+    with pytest.warns(UserWarning, match="FID of 6 and 6"):
+        found = of_sets(*many)
+    assert [found["fid"], found["kid"]] == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_leaderboard_has_fid_and_kid_where_the_weights_are(own_weights, tmp_path):
@@ -158,7 +187,7 @@ def test_the_leaderboard_has_fid_and_kid_where_the_weights_are(own_weights, tmp_
     with pytest.warns(UserWarning, match="FID of 3 and 3 pictures"):
         board = leaderboard.build([], manifest, columns=("ssim",), patch_seeds=0)
         truths = [images.load_rgb(pair.photo) for pair in manifest.split("test")]
-        expected = distribution.fid_kid(board.pictures["ridge"], truths)
+        expected = of_sets(board.pictures["ridge"], truths)
     assert board.row("ridge").details["fid"] == pytest.approx(expected["fid"])
     assert "fid" not in board.missing and "fid" not in board.row("hair").details
     html = leaderboard.write(board, tmp_path / "out").read_text(encoding="utf-8")
@@ -170,7 +199,7 @@ def test_the_leaderboard_has_fid_and_kid_where_the_weights_are(own_weights, tmp_
 def test_pictures_are_resized_for_fid_without_aliases():
     stripes = np.zeros((1196, 1196, 3), np.uint8)
     stripes[:, ::2] = 255  # four times finer than 299 px can show: grey, not a moiré
-    small = np.asarray(distribution._resized(stripes))[8:-8, 8:-8]
+    small = distribution._resized(stripes)[8:-8, 8:-8]
     assert np.abs(small.astype(int) - 127).max() <= 3
 
 
@@ -182,4 +211,5 @@ def test_without_weights_there_is_no_number(monkeypatch, tmp_path, pictures):
     assert list(missing) == list(names[1:])
     assert "s2f weights alexnet" in missing["lpips_alex"] and "s2f weights vgg16 dists" in missing["dists"]
     assert list(metrics.measure(*pictures, names)) == ["ssim"]
-    assert "s2f weights inception" in distribution.missing()
+    missing = metrics.not_measured(("fid", "kid"), 128, 128)
+    assert list(missing) == ["fid", "kid"] and "s2f weights inception" in missing["fid"]

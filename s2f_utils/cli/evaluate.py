@@ -28,7 +28,8 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     options.add_device(evaluate)
     evaluate.add_argument(
         "--metrics", default=METRICS, metavar="NAMES",
-        help=f"with commas; all, or project1 (with its published errors), too (default: {METRICS})",
+        help="with commas; all, project1 (with its published errors), or sets (FID, KID, …), too"
+        f" (default: {METRICS})",
     )  # fmt: skip
     return evaluate
 

@@ -71,12 +71,12 @@ def check_out(args: argparse.Namespace, inputs: Sequence[str], what: str) -> Non
 
 
 def metric_names(text: str) -> tuple[str, ...]:
-    """ "ssim,psnr" → ("ssim", "psnr"); "all" and "project1" stand for several."""
+    """ "ssim,psnr" → ("ssim", "psnr"); "all", "project1" and "sets" stand for several."""
     from s2f_utils import metrics
 
-    groups = {"all": metrics.ALL_METRICS, "project1": metrics.PROJECT_1_METRICS}
+    groups = {name: metrics.group(name) for name in metrics.GROUPS}
     names = [n for part in text.split(",") if part.strip() for n in groups.get(part.strip(), (part.strip(),))]
     unknown = [name for name in names if name not in metrics.METRICS]
     if unknown or not names:
-        raise ValueError(f"--metrics {text!r}: the metrics are {', '.join(metrics.ALL_METRICS)}, all, project1")
+        raise ValueError(f"--metrics {text!r}: the metrics are {', '.join((*groups['all'], *groups['sets'], *groups))}")
     return tuple(dict.fromkeys(names))

@@ -3,41 +3,49 @@
 All take and compare uint8 RGB pictures (H, W, 3) in [0, 255], without any alignment, and never from JPEG files.
 """
 
-from s2f_utils.metrics import identity, landmarks, perceptual, pixel, structure  # each adds its own to METRICS
+# isort: off
+# Each adds its metrics to the table, in the order of the columns.
+from s2f_utils.metrics import pixel, structure, landmarks, perceptual, patches, distribution, identity, retrieval  # noqa: F401
+
+# isort: on
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions
 from s2f_utils.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
-from s2f_utils.metrics.patches import PATCH_PX, PatchTest, patch_test
-from s2f_utils.metrics.registry import METRICS, QUESTIONS, Metric, measure, not_measured
+from s2f_utils.metrics.patches import PatchTest, patch_test
+from s2f_utils.metrics.registry import (
+    GROUPS,
+    METRICS,
+    QUESTIONS,
+    Metric,
+    Reference,
+    SetScores,
+    group,
+    measure,
+    measure_sets,
+    not_measured,
+    register,
+)
 
 DEFAULT_METRICS = ("ssim", "psnr", "mse", "l1", "l2_norm")
-ALL_METRICS = (
-    *("ssim", "ms_ssim", "psnr", "mse", "l1", "l2_norm", "fsim", "delta_e", "landmarks"),
-    *("sharpness", "spectrum", "lpips_alex", "lpips_vgg", "dists"),
-    "identity",
-)
-PROJECT_1_METRICS = pixel.PROJECT_1_METRICS
 
 __all__ = [
-    "ALL_METRICS",
     "DEFAULT_METRICS",
+    "GROUPS",
     "METRICS",
-    "PATCH_PX",
-    "PROJECT_1_METRICS",
     "QUESTIONS",
     "TRIVIAL_ROWS",
     "Interval",
     "Metric",
     "PatchTest",
+    "Reference",
+    "SetScores",
     "bootstrap_mean",
     "filtered",
-    "identity",
-    "landmarks",
+    "group",
     "measure",
+    "measure_sets",
     "not_measured",
     "paired_difference",
     "patch_test",
-    "perceptual",
-    "pixel",
-    "structure",
+    "register",
     "trivial_predictions",
 ]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +13,18 @@ import numpy as np
 import torch
 
 from s2f_utils import metrics, runtime
-from s2f_utils.data.datasets import DataError, Manifest, Pair
+from s2f_utils.data.datasets import DataError, Manifest
 from s2f_utils.inference.translator import Translator
-from s2f_utils.pictures import duplicates, images, masks
+from s2f_utils.metrics.scored import ScoredPairs, columns_of, load_pairs, refuse_leaks, trivial_labels, write_csv
+from s2f_utils.pictures import images
 
-MAX_TRAIN_FOR_TRIVIAL = 1000
+__all__ = ["Evaluation", "cell", "evaluate", "load_pairs"]
+BATCH = 16
 
 
 @dataclass
 class Evaluation:
-    """What was measured: for each row (model or trivial) a label and per-image values of each metric."""
+    """What was measured: for each row (model or trivial) a label, per-image values, and the numbers of whole sets."""
 
     folder: Path
     split: str
@@ -34,27 +33,30 @@ class Evaluation:
     values: dict[str, dict[str, np.ndarray]]
     seconds_per_image: float
     pictures: dict[str, np.ndarray]
-    missing: dict[str, str] = field(default_factory=dict)
-    direction: str = "sketch-to-photo"
-    not_pairs: int = 0  # rows of the split with one picture only
+    missing: dict[str, str]
+    direction: str
+    not_pairs: int  # rows of the split with one picture only
+    numbers: dict[str, dict[str, float]]  # of metrics without a value for each image
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
-        """Mean and 95 % interval of every metric in every row."""
+        """Mean and 95 % interval of every metric that has a value for each image, in every row."""
         return {
             row: {name: metrics.bootstrap_mean(v) for name, v in found.items()} for row, found in self.values.items()
         }
 
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
-        rows = self.intervals()
-        names = list(next(iter(rows.values())))
-        width = max(len(self.labels[row]) for row in rows) + 2
+        cells = {row: {n: cell(n, i) for n, i in found.items()} for row, found in self.intervals().items()}
+        for row, found in self.numbers.items():
+            cells[row] |= {name: f"{value:.{metrics.METRICS[name].digits}f}" for name, value in found.items()}
+        names = list(next(iter(cells.values())))
+        width = max(len(self.labels[row]) for row in cells) + 2
         lines = []
         for start in range(0, len(names), 5):
             few = names[start : start + 5]
             lines.append(" " * width + "".join(f"{metrics.METRICS[name].heading:>30}" for name in few))
-            for row, found in rows.items():
-                lines.append(self.labels[row].ljust(width) + "".join(f"{cell(n, found[n]):>30}" for n in few))
+            for row, shown in cells.items():
+                lines.append(self.labels[row].ljust(width) + "".join(f"{shown[name]:>30}" for name in few))
         return "\n".join(lines)
 
 
@@ -62,35 +64,6 @@ def cell(name: str, interval: metrics.Interval) -> str:
     """One cell of a table: mean and interval with the metric's number of digits."""
     digits = metrics.METRICS[name].digits
     return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
-
-
-def load_pairs(pairs: Sequence[Pair], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
-    in CelebAMask-HQ's colours.
-    """
-    columns = _columns(direction)
-    both = []
-    for pair in pairs:
-        if lacking := [name for name in columns if getattr(pair, name) is None]:
-            raise DataError(f"pair {pair.id} has no {lacking[0]}: scoring needs both")
-        both.append([_shown(getattr(pair, name), name, size_px) for name in columns])
-    stacked = np.asarray(both, dtype=np.uint8).reshape(len(both), 2, size_px, size_px, 3)
-    return stacked[:, 0], stacked[:, 1]
-
-
-def _columns(direction: str) -> tuple[str, str]:
-    """The manifest's columns of inputs and outputs."""
-    given, _, made = direction.partition("-to-")
-    known = {"sketch": "sketch", "map": "mask", "photo": "photo"}
-    if given not in known:
-        raise DataError(f"a model that reads {given} is not scored: give one that reads sketches, maps or photos")
-    return known[given], known[made]
-
-
-def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
-    if column == "mask":
-        return masks.resize_picture(masks.colour(images.load_labels(path)), size_px)
-    return images.resize(images.load_rgb(path), size_px)
 
 
 def evaluate(
@@ -109,147 +82,92 @@ def evaluate(
     Writes `outputs/<mode>/<id>.png`, `per_image.csv` and `metrics.json`, the last when all else is there. Raises
     DataError when the split is empty, or when one of its photos is among the training photos.
     """
+    direction, size_px = translator.direction, translator.size_px
     rows = manifest.split(split)
-    pairs = [row for row in rows if all(getattr(row, name) for name in _columns(translator.direction))]
+    pairs = [row for row in rows if all(getattr(row, column) for column in columns_of(direction))]
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
     refuse_leaks(manifest, split)
-    inputs, truths = load_pairs(pairs, translator.size_px, translator.direction)
+    scored = ScoredPairs.load(manifest, split, pairs, size_px, direction)
     out = Path(out)
-    ids = [pair.id for pair in pairs]
     outputs: dict[str, np.ndarray] = {}
-    labels: dict[str, str] = {}
     seconds = 0.0
     for mode in modes:
-        began = time.monotonic()
-        with torch.random.fork_rng():
-            torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
-            made = _translate_all(translator, inputs, mode, f"translating ({mode})", progress)
-        seconds += (time.monotonic() - began) / (len(pairs) * len(modes))
         key = name if len(modes) == 1 else f"{name}, {mode}"
-        outputs[key], labels[key] = made, key
-        for identity, picture in zip(ids, made, strict=True):
+        began = time.monotonic()
+        outputs[key] = _translate_all(translator, scored.inputs, mode, progress)
+        seconds += (time.monotonic() - began) / (len(pairs) * len(modes))
+        for identity, picture in zip(scored.ids, outputs[key], strict=True):
             images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
-
-    trivial = trivial_outputs(manifest, split, inputs, translator.size_px, translator.direction)
+    labels = {key: key for key in outputs}
+    trivial = scored.trivial_outputs()
     outputs |= trivial
-    labels |= {key: label for key, label in trivial_labels(translator.direction).items() if key in trivial}
-    boxes = [images.read_content_box(pair.photo) for pair in pairs]
-    cut_truths = inside_padding(truths, boxes, translator.size_px, manifest)
-    values = {
-        row: metrics.measure(inside_padding(made, boxes, translator.size_px, manifest), cut_truths, metric_names)
-        for row, made in outputs.items()
-    }
-    result = Evaluation(out, split, ids, labels, values, seconds, {"input": inputs, "truth": truths, **outputs})
-    result.missing = metrics.not_measured(metric_names, *cut_truths[0].shape[:2])
-    result.direction, result.not_pairs = translator.direction, len(rows) - len(pairs)
-    _write(result, translator, manifest)
+    labels |= {key: trivial_labels(direction)[key] for key in trivial}
+    values, numbers = _measured(scored, outputs, metric_names)
+    result = Evaluation(
+        folder=out,
+        split=split,
+        ids=scored.ids,
+        labels=labels,
+        values=values,
+        numbers=numbers,
+        seconds_per_image=seconds,
+        pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
+        missing=scored.not_measured(metric_names),
+        direction=direction,
+        not_pairs=len(rows) - len(pairs),
+    )
+    _write(result, size_px, manifest)
     return result
 
 
-def inside_padding(
-    pictures: np.ndarray, boxes: Sequence[tuple[int, int, int, int] | None], size_px: int, manifest: Manifest
-) -> np.ndarray | list[np.ndarray]:
-    """The pictures without their padding: track B is scored on the picture itself, not on its black frame.
-
-    boxes: (left, top, width, height) of each picture's content, None where it has no padding. Raises DataError when the
-    pictures were resized after padding.
-    """
-    if not any(boxes):
-        return pictures
-    if manifest.settings.get("size_px", size_px) != size_px:
-        raise DataError(
-            f"{manifest.path}: padded pictures of {manifest.settings['size_px']} px cannot be scored at {size_px} px:"
-            f" prepare the data with --size {size_px}"
-        )
-    return [
-        p if box is None else p[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-        for p, box in zip(pictures, boxes, strict=True)
-    ]
+def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Sequence[str]):
+    """Per-image values, and numbers of whole sets, of every row."""
+    made = {row: scored.cut(pictures) for row, pictures in outputs.items()}
+    of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
+    of_sets = [name for name in names if name not in of_pairs]
+    truths = scored.cut(scored.truths)
+    values = {row: metrics.measure(pictures, truths, of_pairs) for row, pictures in made.items()}
+    numbers = {}
+    for row, scores in metrics.measure_sets(made, scored.reference(), of_sets).items():
+        values[row] |= scores.values
+        numbers[row] = {name: scores.figures[name] for name in of_sets if name in scores.figures}
+    return values, numbers
 
 
-def trivial_outputs(
-    manifest: Manifest, split: str, inputs: np.ndarray, size_px: int, direction: str
-) -> dict[str, np.ndarray]:
-    """The trivial rows for a split's inputs, learned from at most 1,000 training pairs; {} for the training split."""
-    columns = _columns(direction)
-    train = [pair for pair in manifest.split("train") if all(getattr(pair, name) for name in columns)]
-    train = train[:MAX_TRAIN_FOR_TRIVIAL]
-    if not train or split == "train":
-        return {}
-    return metrics.trivial_predictions(*load_pairs(train, size_px, direction), inputs)
-
-
-def refuse_leaks(manifest: Manifest, split: str) -> None:
-    """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
-    score too good. That nobody is in two splits is checked when a manifest is read.
-    """
-    if split == "train":
-        return
-    pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        hashes = list(pool.map(lambda pair: duplicates.perceptual_hash(_photo(pair)), pairs))
-    twins = duplicates.find_twins(hashes, lambda n: _photo(pairs[n]), [pair.split for pair in pairs])
-    sure = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins if twin.sure]
-    if sure:
-        raise DataError(
-            f"{manifest.path}: {len(sure)} photos of the split {split!r} are among the training photos"
-            f" ({', '.join(sure[:3])}{', …' if len(sure) > 3 else ''}): scores would be too good. Make the set again"
-            " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix'"
-        )
-
-
-def _photo(pair: Pair) -> np.ndarray:
-    picture, box = images.load_rgb(pair.photo), images.read_content_box(pair.photo)
-    return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-
-
-def trivial_labels(direction: str) -> dict[str, str]:
-    """The trivial rows' labels; for photo → sketch the two domains are swapped."""
-    if direction != "photo-to-sketch":
-        given = direction.partition("-to-")[0]
-        return {key: label.replace("sketch", given) for key, label in metrics.TRIVIAL_ROWS.items()}
-    return {
-        "sketch": "the photo itself",
-        "mean": "mean of the training sketches",
-        "nearest": "sketch of the nearest training photo",
-        "ridge": "ridge regression of sketches on photos",
-    }
-
-
-def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, what: str, progress: bool) -> np.ndarray:
+def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:
+    """What the model makes of inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
     from tqdm.auto import tqdm
 
     made = []
-    with tqdm(total=len(inputs), desc=what, unit="image", disable=not progress, leave=False) as bar:
-        for start in range(0, len(inputs), 16):
-            batch = inputs[start : start + 16]
+    bar = tqdm(total=len(inputs), desc=f"translating ({mode})", unit="image", disable=not progress, leave=False)
+    with bar, torch.random.fork_rng():
+        torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
+        for start in range(0, len(inputs), BATCH):
+            batch = inputs[start : start + BATCH]
             made.append(translator.translate_batch(batch, mode=mode))
             bar.update(len(batch))
     return np.concatenate(made)
 
 
-def _write(result: Evaluation, translator: Translator, manifest: Manifest) -> None:
+def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
     names = list(next(iter(result.values.values())))
-    with (
-        runtime.atomic_path(result.folder / "per_image.csv") as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(["row", "id", *names])
-        for row, found in result.values.items():
-            for place, identity in enumerate(result.ids):
-                writer.writerow([row, identity, *(f"{found[name][place]:.6g}" for name in names)])
+    lines = (
+        [row, identity, *(f"{found[name][place]:.6g}" for name in names)]
+        for row, found in result.values.items()
+        for place, identity in enumerate(result.ids)
+    )
+    write_csv(result.folder / "per_image.csv", ["row", "id", *names], lines)
     facts: dict[str, Any] = {
         "split": result.split,
         "num_images": len(result.ids),
-        "size_px": translator.size_px,
+        "size_px": size_px,
         "fit": manifest.settings.get("fit", "stretch"),
-        "direction": translator.direction,
+        "direction": result.direction,
         "not_measured": result.missing,
         "seconds_per_image": round(result.seconds_per_image, 4),
         "rows": {
-            row: {"label": result.labels[row], **{n: vars(i) for n, i in found.items()}}
+            row: {"label": result.labels[row], **{n: vars(i) for n, i in found.items()}, **result.numbers[row]}
             for row, found in result.intervals().items()
         },
         "machine": runtime.machine_facts(),

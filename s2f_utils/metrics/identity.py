@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, Pictures, check_pair, register
+from s2f_utils.metrics.registry import Metric, Pictures, register
 
 if TYPE_CHECKING:
     import torch
@@ -54,19 +54,14 @@ def features(pictures: Pictures) -> np.ndarray:
         return torch.cat([net(torch.stack(rows[n : n + 16])) for n in range(0, len(rows), 16)]).numpy()
 
 
-def _cosines(fakes: Pictures, reals: Pictures) -> np.ndarray:
+def identity(fakes: Pictures, reals: Pictures) -> np.ndarray:
+    """Cosines of the ArcFace features of aligned faces, float64 (N,) in [-1, 1]; strangers are near 0."""
     return (features(fakes).astype(np.float64) * features(reals)).sum(axis=1)
-
-
-def identity(fake: np.ndarray, real: np.ndarray) -> float:
-    """Cosine of the ArcFace features of two aligned faces, in [-1, 1]; strangers are near 0."""
-    check_pair(fake, real)
-    return float(_cosines(fake[None], real[None])[0])
 
 
 register(
     Metric(
-        "identity", identity, True, 3, "", "the published IR-SE50 network", title="identity", question="who",
-        best=1.0, batch=_cosines, missing=lambda height, width: weights.problem("arcface"),
+        "identity", None, True, 3, "", "the published IR-SE50 network", title="identity", question="who", best=1.0,
+        of_pairs=identity, missing=lambda height, width: weights.problem("arcface"),
     )
 )  # fmt: skip

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_utils.metrics.registry import Pictures
+from s2f_utils import runtime
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, register
 
 PATCH_PX = 64
 NUM_FOLDS = 5
+MIN_PEOPLE = 10  # of a table: with fewer, a fold has one
 NUM_STEPS = 600
 PATCHES_AN_IMAGE = 16
 BATCH = 32  # of each kind
@@ -57,7 +59,8 @@ def patch_test(
 
     Three convolutions of stride 2 (16, 32, 64 channels) with batch norm and LeakyReLU, the mean over the patch, one
     logit; Adam from 2e-3 to 0, 600 steps of 32 + 32 patches of 64 px, float32. The same seed gives the same result on
-    the same machine. Raises ValueError for pictures that are too small, and for fewer than five people.
+    the same machine, on the GPU where there is one. Raises ValueError for pictures that are too small, and for fewer
+    than five people.
     """
     import torch
 
@@ -77,7 +80,9 @@ def patch_test(
     tensors = [[torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1) for p in side] for side in (fakes, reals)]
     folds = [np.array([fold_of[person] for person in who]) for who in whose]
     per_image, areas = np.full(len(fakes), np.nan), []
-    with torch.random.fork_rng(devices=[]):
+    gpus = range(torch.cuda.device_count())
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with torch.random.fork_rng(devices=gpus), exact:
         for fold in range(NUM_FOLDS):
             held = [np.flatnonzero(f == fold) for f in folds]
             if not all(len(h) for h in held) or not all((f != fold).any() for f in folds):
@@ -103,15 +108,15 @@ def _network():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1))
 
 
-def _patches(pictures, which, size_px: int = PATCH_PX):
-    """A patch at a random place of each picture of `which`: float32 (len(which), 3, size_px, size_px) in [-1, 1]."""
+def _patches(pictures, which):
+    """A patch at a random place of each picture of `which`: float32 (len(which), 3, 64, 64) in [-1, 1]."""
     import torch
 
     cuts = []
     for n, (down, across) in zip(which.tolist(), torch.rand(len(which), 2).tolist(), strict=True):
         height, width = pictures[n].shape[1:]
-        top, left = int(down * (height - size_px + 1)), int(across * (width - size_px + 1))
-        cuts.append(pictures[n][:, top : top + size_px, left : left + size_px])
+        top, left = int(down * (height - PATCH_PX + 1)), int(across * (width - PATCH_PX + 1))
+        cuts.append(pictures[n][:, top : top + PATCH_PX, left : left + PATCH_PX])
     patches = torch.stack(cuts).float() / 127.5 - 1.0
     return patches.contiguous(memory_format=torch.channels_last)
 
@@ -121,13 +126,14 @@ def _trained(sides, num_steps: int):
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
-    net = _network().train().to(memory_format=torch.channels_last)
+    device = runtime.pick_device()
+    net = _network().train().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=num_steps)
-    labels = torch.cat([torch.ones(BATCH, 1), torch.zeros(BATCH, 1)])
+    labels = torch.cat([torch.ones(BATCH, 1), torch.zeros(BATCH, 1)]).to(device)
     for _ in range(num_steps):
         batch = torch.cat([_patches(pictures, torch.randint(0, len(pictures), (BATCH,))) for pictures in sides])
-        loss = binary_cross_entropy_with_logits(net(batch), labels)
+        loss = binary_cross_entropy_with_logits(net(batch.to(device)), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -139,9 +145,10 @@ def _logits(net, pictures) -> np.ndarray:
     """float64 (N, PATCHES_AN_IMAGE): how sure the network is that the patches are of outputs."""
     import torch
 
+    device = next(net.parameters()).device
     with torch.inference_mode():
-        rows = [_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)) for n in range(len(pictures))]
-        return np.stack([net(patches).flatten().double().numpy() for patches in rows])
+        rows = (_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)).to(device) for n in range(len(pictures)))
+        return np.stack([net(patches).flatten().cpu().double().numpy() for patches in rows])
 
 
 def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
@@ -152,3 +159,29 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
     below = np.searchsorted(real, fake_logits, "left")
     ties = np.searchsorted(real, fake_logits, "right") - below
     return (below + 0.5 * ties).mean(axis=1) / len(real)
+
+
+def _of_sets(reference: Reference, names: Sequence[str]):
+    """The patch test with each seed: a value for every picture, and the areas by seed."""
+    options = {} if reference.steps is None else {"num_steps": reference.steps}
+
+    def score(made: Pictures) -> SetScores:
+        tests = [
+            patch_test(made, reference.pictures, reference.people, seed=seed, **options)
+            for seed in range(reference.seeds)
+        ]
+        facts = {
+            "auc_by_seed": [round(test.auc, 4) for test in tests],
+            "std_over_folds": round(float(np.mean([test.spread for test in tests])), 4),
+        }
+        return SetScores({"patch_auc": np.mean([test.per_image for test in tests], axis=0)}, {"patch_test": facts})
+
+    return score
+
+
+register(
+    Metric(
+        "patch_auc", None, None, 3, "", "its own definition (docs/metrics.md)", title="patch AUC", question="real",
+        group="sets", best=0.5, of_sets=_of_sets, missing=at_least(PATCH_PX), min_people=MIN_PEOPLE, trains=True,
+    )
+)  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, check_pair, in_batches, register
+from s2f_utils.metrics.registry import Metric, at_least, in_batches, register, stacked
 
 if TYPE_CHECKING:
     import torch
@@ -49,18 +49,16 @@ def lpips_net(net: str, device: torch.device) -> nn.Module:
     return _lpips_net(net, weights.places()).requires_grad_(False).to(device)
 
 
-def _to_tensor(pictures: np.ndarray) -> Tensor:
-    import torch
+def lpips_distance(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    """LPIPS 0.1, uint8 (N, H, W, 3) twice → float64 (N,); 0 is the same picture (R. Zhang et al. 2018).
 
-    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float() / 255.0
-
-
-def _lpips(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    net: "alex", the one for judging, or "vgg", the one that networks are trained with.
+    """
     import torch
 
     model = _lpips_net(net, weights.places()).cpu()
     with torch.inference_mode():
-        return model(_to_tensor(fakes), _to_tensor(reals), normalize=True).flatten().double().numpy()
+        return model(stacked(fakes) / 255.0, stacked(reals) / 255.0, normalize=True).flatten().double().numpy()
 
 
 @functools.lru_cache(maxsize=2)
@@ -90,54 +88,39 @@ def _dists_net(places: tuple[Path, ...]) -> DISTS:
     return net.eval()
 
 
-def _dists(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+def dists(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020): uint8 (N, H, W, 3) twice → float64 (N,) in
+    [0, 1]; 0 is the same picture.
+    """
     import torch
 
     net = _dists_net(weights.places())
     with torch.inference_mode():
-        return net(_to_tensor(fakes), _to_tensor(reals)).double().numpy()
+        return net(stacked(fakes) / 255.0, stacked(reals) / 255.0).double().numpy()
 
 
-def lpips_alex(fake: np.ndarray, real: np.ndarray) -> float:
-    """LPIPS 0.1 with AlexNet, the one for judging (R. Zhang et al. 2018); 0 is the same picture."""
-    check_pair(fake, real)
-    return float(_lpips("alex", fake[None], real[None])[0])
-
-
-def lpips_vgg(fake: np.ndarray, real: np.ndarray) -> float:
-    """LPIPS 0.1 with VGG-16, the one that networks are trained with (R. Zhang et al. 2018); 0 is the same picture."""
-    check_pair(fake, real)
-    return float(_lpips("vgg", fake[None], real[None])[0])
-
-
-def dists(fake: np.ndarray, real: np.ndarray) -> float:
-    """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020), in [0, 1]; 0 is the same picture."""
-    check_pair(fake, real)
-    return float(_dists(fake[None], real[None])[0])
-
-
-def _needs(*names: str, package: str = "", side_px: int = 1):
+def _needs(*names: str, side_px: int, package: str = ""):
     def missing(height: int, width: int) -> str:
         if package and importlib.util.find_spec(package) is None:
             return f"needs a further package: pip install {package}"
-        if min(height, width) < side_px:
-            return f"needs pictures of at least {side_px} px, these have {min(height, width)}"
-        return weights.problem(*names)
+        return at_least(side_px)(height, width) or weights.problem(*names)
 
     return missing
 
 
 register(
     Metric(
-        "lpips_alex", lpips_alex, False, 4, "", "lpips.LPIPS(net='alex')", title="LPIPS alex", question="real",
-        batch=in_batches(functools.partial(_lpips, "alex")), missing=_needs("alexnet", package="lpips", side_px=64),
+        "lpips_alex", None, False, 4, "", "lpips.LPIPS(net='alex')", title="LPIPS alex", question="real",
+        of_pairs=in_batches(functools.partial(lpips_distance, "alex")),
+        missing=_needs("alexnet", side_px=64, package="lpips"),
     ),
     Metric(
-        "lpips_vgg", lpips_vgg, False, 4, "", "lpips.LPIPS(net='vgg')", title="LPIPS vgg", question="real",
-        batch=in_batches(functools.partial(_lpips, "vgg")), missing=_needs("vgg16", package="lpips", side_px=32),
+        "lpips_vgg", None, False, 4, "", "lpips.LPIPS(net='vgg')", title="LPIPS vgg", question="real",
+        of_pairs=in_batches(functools.partial(lpips_distance, "vgg")),
+        missing=_needs("vgg16", side_px=32, package="lpips"),
     ),
     Metric(
-        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real", batch=in_batches(_dists),
+        "dists", None, False, 4, "", "DISTS_pytorch.DISTS", question="real", of_pairs=in_batches(dists),
         missing=_needs("vgg16", "dists", side_px=32),
     ),
 )  # fmt: skip

@@ -5,10 +5,16 @@ Pictures are uint8 RGB, (H, W, 3), in [0, 255]; many of them are an array (N, H,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from s2f_utils import runtime
+
+if TYPE_CHECKING:
+    import torch
 
 Pictures = Sequence[np.ndarray] | np.ndarray
 QUESTIONS = {
@@ -16,6 +22,32 @@ QUESTIONS = {
     "real": "Real: does it look like a photo?",
     "who": "Who: is it the same person?",
 }
+GROUPS = ("all", "project1", "sets")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The true photos that whole sets of outputs are measured against.
+
+    pictures: N of them; picture n of every set of outputs is an answer to the same input. people: who is in each.
+    seeds, steps: how often a metric that trains networks is repeated, and for how many steps (None: the protocol's).
+    """
+
+    pictures: Pictures
+    people: Sequence[str]
+    seeds: int = 1
+    steps: int | None = None
+
+
+@dataclass
+class SetScores:
+    """What was found of a set: values of metrics that have one a picture, float64 (N,), and figures of the whole set.
+
+    A figure under a metric's name is its number; others are further facts, in a form that JSON takes.
+    """
+
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 def always(height: int, width: int) -> str:
@@ -23,48 +55,97 @@ def always(height: int, width: int) -> str:
     return ""
 
 
+def at_least(side_px: int) -> Callable[[int, int], str]:
+    """For metrics that need pictures of this size."""
+
+    def missing(height: int, width: int) -> str:
+        small = min(height, width) < side_px
+        return f"needs pictures of at least {side_px} px, these have {min(height, width)}" if small else ""
+
+    return missing
+
+
 @dataclass(frozen=True)
 class Metric:
-    """A metric of pairs of pictures.
+    """A metric: of pairs of pictures, or of sets of them.
 
-    compute: a made and a true picture, uint8 (H, W, 3) → float. batch: the same for many, → float64 (N,), where that is
-    faster; NaN where a pair has no value. best: the value for identical pictures. higher_is_better: None where the best
-    value lies between worse ones. question: a key of `QUESTIONS`. missing: for pictures of (height, width), why this
-    cannot be measured here, with the way to get it; "" when it can.
+    Of pairs: of_pair, a made and a true picture, uint8 (H, W, 3) → float; or of_pairs, the same for many → float64
+    (N,), where that is faster; NaN where a pair has no value. Of sets: of_sets, the true photos, and which of its
+    metrics are asked for → a function that scores a set of outputs; metrics that share their work share the function. A
+    metric of pairs may have it, too, for further facts.
+
+    best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
+    question: a key of `QUESTIONS`. group: one of `GROUPS`, "" for none. missing: for pictures of (height, width), why
+    this cannot be measured here, with the way to get it; "" when it can. min_people: how many different people it
+    needs. trains: it trains networks, so that its answer depends on a seed.
     """
 
     name: str
-    compute: Callable[[np.ndarray, np.ndarray], float]
+    of_pair: Callable[[np.ndarray, np.ndarray], float] | None
     higher_is_better: bool | None
     digits: int
     unit: str
     agrees_with: str
     title: str = ""
     question: str = "faithful"
+    group: str = "all"
     best: float = 0.0
-    batch: Callable[[Pictures, Pictures], np.ndarray] | None = None
+    of_pairs: Callable[[Pictures, Pictures], np.ndarray] | None = None
+    of_sets: Callable[[Reference, Sequence[str]], Callable[[Pictures], SetScores]] | None = None
     missing: Callable[[int, int], str] = always
+    min_people: int = 0
+    trains: bool = False
+
+    @property
+    def is_of_pairs(self) -> bool:
+        """Whether it compares picture with picture."""
+        return bool(self.of_pair or self.of_pairs)
+
+    @property
+    def short(self) -> str:
+        """The name as people write it."""
+        return self.title or self.name.upper().replace("_", " ")
 
     @property
     def heading(self) -> str:
         """The name for the head of a table, with the unit and an arrow towards better."""
         arrow = {True: "↑", False: "↓", None: f"→ {self.best:g}"}[self.higher_is_better]
         unit = f" ({self.unit})" if self.unit else ""
-        return f"{self.title or self.name.upper().replace('_', ' ')}{unit} {arrow}"
+        return f"{self.short}{unit} {arrow}"
+
+    def compute(self, fake: np.ndarray, real: np.ndarray) -> float:
+        """The value of one pair, uint8 (H, W, 3) each. Raises ValueError for pictures that cannot be compared."""
+        check_pair(fake, real)
+        return float(self.measure([fake], [real])[0])
 
     def measure(self, fakes: Pictures, reals: Pictures) -> np.ndarray:
-        """The value of every pair: float64 (N,)."""
-        if self.batch:
-            return np.asarray(self.batch(fakes, reals), dtype=np.float64)
-        return np.array([self.compute(fake, real) for fake, real in zip(fakes, reals, strict=True)], dtype=np.float64)
+        """The value of every pair: float64 (N,). Raises ValueError for a metric of sets."""
+        if self.of_pairs:
+            return np.asarray(self.of_pairs(fakes, reals), dtype=np.float64)
+        if not self.of_pair:
+            raise ValueError(f"{self.name} is a metric of sets and has no value for a pair: use measure_sets")
+        return np.array([self.of_pair(fake, real) for fake, real in zip(fakes, reals, strict=True)], dtype=np.float64)
 
 
 METRICS: dict[str, Metric] = {}
 
 
 def register(*metrics: Metric) -> None:
-    """Add metrics to the table."""
-    METRICS.update({metric.name: metric for metric in metrics})
+    """Add metrics to the table. Raises ValueError for a name that is taken."""
+    for metric in metrics:
+        if metric.name in METRICS:
+            raise ValueError(f"there is a metric {metric.name!r} already: choose another name")
+        METRICS[metric.name] = metric
+
+
+def group(name: str) -> tuple[str, ...]:
+    """The metrics of a group, by question and then as they were registered, which is the order of the tables.
+
+    "all": those of pairs that compare models; "project1": a published protocol with its errors; "sets": those of sets.
+    """
+    questions = list(QUESTIONS)
+    found = [metric for metric in METRICS.values() if metric.group == name]
+    return tuple(metric.name for metric in sorted(found, key=lambda metric: questions.index(metric.question)))
 
 
 def check_pair(fake: np.ndarray, real: np.ndarray) -> None:
@@ -82,10 +163,23 @@ def luminance(picture: np.ndarray) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).convert("L"))
 
 
+def stacked(pictures: Pictures) -> torch.Tensor:
+    """uint8 (N, H, W, C), pictures of one size → float32 tensor (N, C, H, W) in [0, 255]."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float()
+
+
+def exact_device() -> torch.device:
+    """Where sums in float64 are taken: the GPU, if there is one that has float64, else the CPU."""
+    device = runtime.pick_device()
+    return runtime.pick_device("cpu") if device.type == "mps" else device
+
+
 def in_batches(
-    compute: Callable[[np.ndarray, np.ndarray], np.ndarray], size: int = 2
+    compute: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> Callable[[Pictures, Pictures], np.ndarray]:
-    """A `batch` function that hands `compute` stacks of at most `size` pairs; pictures of another size go alone.
+    """An `of_pairs` that hands `compute` stacks of at most two pairs; pictures of another size go alone.
 
     Two are fastest on a CPU: the intermediate values of more do not stay in its cache, and their memory is asked from
     the system anew each time (FSIM at 256 px: 27 ms a pair by twos, 54 by eights).
@@ -94,9 +188,8 @@ def in_batches(
     def batched(fakes: Pictures, reals: Pictures) -> np.ndarray:
         values, start = [], 0
         while start < len(fakes):
-            end = start + 1
-            while end < min(len(fakes), start + size) and fakes[end].shape == fakes[start].shape:
-                end += 1
+            two = start + 1 < len(fakes) and fakes[start + 1].shape == fakes[start].shape
+            end = start + (2 if two else 1)
             values.append(compute(np.stack(fakes[start:end]), np.stack(reals[start:end])))
             start = end
         return np.concatenate(values) if values else np.empty(0)
@@ -110,24 +203,66 @@ def check_names(names: Sequence[str]) -> None:
         raise ValueError(f"there is no metric {', '.join(unknown)}: the metrics are {', '.join(METRICS)}")
 
 
-def not_measured(names: Sequence[str], height: int, width: int) -> dict[str, str]:
-    """{metric: why it cannot be measured here, with the way to get it} of those that cannot."""
+def not_measured(names: Sequence[str], height: int, width: int, num_people: int | None = None) -> dict[str, str]:
+    """{metric: why it cannot be measured here, with the way to get it} of those that cannot.
+
+    height, width: of the smallest picture. num_people: how many different people there are; None: enough.
+    """
     check_names(names)
-    reasons = {name: METRICS[name].missing(height, width) for name in names}
+    reasons = {}
+    for name in names:
+        metric = METRICS[name]
+        reasons[name] = metric.missing(height, width)
+        if num_people is not None and num_people < metric.min_people:
+            reasons[name] = f"needs {metric.min_people} people, these are {num_people}"
     return {name: reason for name, reason in reasons.items() if reason}
+
+
+def smallest(pictures: Pictures) -> tuple[int, int]:
+    """The least height and the least width of pictures; (0, 0) of none."""
+    if not len(pictures):
+        return 0, 0
+    return min(picture.shape[0] for picture in pictures), min(picture.shape[1] for picture in pictures)
 
 
 def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Every metric for every pair of pictures, N of uint8 (H, W, 3) twice → {name: float64 (N,)}.
 
     A metric that cannot be measured here is left out: `not_measured` says why. Raises ValueError for pictures that
-    cannot be compared, and for unknown names.
+    cannot be compared, for unknown names, and for metrics of sets.
     """
     if len(fakes) != len(reals):
         raise ValueError(f"as many outputs as true pictures are needed, got {len(fakes)} and {len(reals)}")
-    check_names(names)
+    left_out = not_measured(names, *smallest(reals))
     for fake, real in zip(fakes, reals, strict=True):
         check_pair(fake, real)
-    size = fakes[0].shape[:2] if len(fakes) else (0, 0)
-    left_out = not_measured(names, *size)
     return {name: METRICS[name].measure(fakes, reals) for name in names if name not in left_out}
+
+
+def measure_sets(
+    made: Mapping[str, Pictures],
+    reference: Reference,
+    names: Sequence[str],
+    say: Callable[[str], object] = lambda text: None,
+) -> dict[str, SetScores]:
+    """Every set of outputs against the true photos: {key: pictures} → {key: scores}, by the metrics with `of_sets`.
+
+    A metric that cannot be measured here is left out: `not_measured` says why. The true photos are prepared once, and
+    one kind of features is held at a time. say: called with what is being measured. Raises ValueError for unknown
+    names.
+    """
+    left_out = not_measured(names, *smallest(reference.pictures), len(set(reference.people)))
+    asked: dict[Callable, list[str]] = {}
+    for name in names:
+        if METRICS[name].of_sets and name not in left_out:
+            asked.setdefault(METRICS[name].of_sets, []).append(name)
+    scores = {key: SetScores() for key in made}
+    for of_sets, own in asked.items():
+        titles = ", ".join(METRICS[name].short for name in own)
+        score = of_sets(reference, own)
+        for key, pictures in made.items():
+            say(f"{key}: {titles} of {len(pictures)} images")
+            found = score(pictures)
+            scores[key].values |= found.values
+            scores[key].figures |= {n: float(v) if n in METRICS else v for n, v in found.figures.items()}
+    return scores

@@ -6,16 +6,19 @@ beside every such number, as do the rows of the raw sketch and of the hair alone
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
-from s2f_utils.metrics.registry import Pictures, luminance
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, luminance, register
 
 CAVEAT = (
     "Retrieval: the artists of CUFS looked at the photo while they drew, so that these ranks say nothing about sketches"
     " from memory, and nothing about recognising people: the raw sketch, and even the hair alone, find the photo too."
 )
 FEATURE_PX = 128
+BLOCK = 512  # pictures whose likeness to all others is held at once
 HOG_CELLS = (8, 16, 32)
 LBP_RADII = (1, 2, 4)
 LBP_GRID = 8
@@ -28,7 +31,11 @@ def features(pictures: Pictures) -> np.ndarray:
 
     Dalal and Triggs 2005; Ahonen, Hadid and Pietikäinen 2006; both scikit-image's.
     """
-    return np.stack([_features(picture) for picture in pictures])
+    first = _features(pictures[0])
+    found = np.empty((len(pictures), len(first)), np.float32)
+    for place, picture in enumerate(pictures):
+        found[place] = _features(picture)
+    return found
 
 
 def _features(picture: np.ndarray) -> np.ndarray:
@@ -51,13 +58,32 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     queries, gallery: float (N, F), row n of both is the same person. Ties count as the mean of the places they take.
     Returns float64 (N,). Raises ValueError for other shapes.
     """
-    queries, gallery = np.asarray(queries, np.float64), np.asarray(gallery, np.float64)
+    queries, gallery = np.asarray(queries), np.asarray(gallery)
     if queries.shape != gallery.shape or queries.ndim != 2:
         raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
-    a, b = (f / (np.linalg.norm(f, axis=1, keepdims=True) + 1e-12) for f in (queries, gallery))
-    likeness = np.round(a @ b.T, 9)  # the same pictures have the same likeness whatever the order of the sums
-    own = np.diag(likeness)[:, None]
-    return 1.0 + (likeness > own).sum(axis=1) + ((likeness == own).sum(axis=1) - 1) / 2
+    starts = range(0, len(queries), BLOCK)
+    return np.concatenate([_ranks_of_some(queries[n : n + BLOCK], gallery, n) for n in starts])
+
+
+def _ranks_of_some(queries: np.ndarray, gallery: np.ndarray, first: int) -> np.ndarray:
+    """The ranks of queries (B, F) whose own pictures are in the gallery from row `first` on; B x N at most is made."""
+    import torch
+
+    a, blocks = _unit(queries), (_unit(gallery[n : n + BLOCK]) for n in range(0, len(gallery), BLOCK))
+    likeness = torch.cat([a @ b.T for b in blocks], dim=1)
+    likeness = likeness.round(decimals=9)  # the same pictures have the same likeness whatever the order of the sums
+    rows = torch.arange(len(queries), device=likeness.device)
+    own = likeness[rows, first + rows][:, None]
+    places = 1.0 + (likeness > own).sum(dim=1) + ((likeness == own).sum(dim=1) - 1) / 2
+    return places.double().cpu().numpy()
+
+
+def _unit(rows: np.ndarray):
+    """float (B, F) → float64 of length 1, on the device where sums are taken."""
+    import torch
+
+    rows = torch.from_numpy(np.ascontiguousarray(rows)).to(exact_device(), torch.float64)
+    return rows / (rows.norm(dim=1, keepdim=True) + 1e-12)
 
 
 def scores(places: np.ndarray) -> dict[str, np.ndarray]:
@@ -81,3 +107,23 @@ def without_face(pictures: Pictures) -> np.ndarray:
         painted[mask == 1] = np.rint(picture[mask == 1].mean(axis=0)).astype(np.uint8)
         out.append(painted)
     return np.stack(out)
+
+
+def _of_sets(reference: Reference, names: Sequence[str]):
+    """Ranks of the true photos in the gallery of all of them, whose features are kept, the outputs' are not."""
+    gallery = features(reference.pictures)
+
+    def score(made: Pictures) -> SetScores:
+        starts = range(0, len(gallery), BLOCK)
+        places = np.concatenate([_ranks_of_some(features(made[n : n + BLOCK]), gallery, n) for n in starts])
+        return SetScores({name: values for name, values in scores(places).items() if name in names})
+
+    return score
+
+
+_SHARED = {"question": "who", "group": "sets", "best": 1.0, "of_sets": _of_sets}
+register(
+    Metric("rank1", None, True, 2, "", "ranks by hand", title="rank-1", **_SHARED),
+    Metric("rank5", None, True, 2, "", "ranks by hand", title="rank-5", **_SHARED),
+    Metric("mrr", None, True, 3, "", "ranks by hand", title="MRR", **_SHARED),
+)

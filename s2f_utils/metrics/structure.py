@@ -1,55 +1,42 @@
-"""Metrics of structure, sharpness, spectrum and colour that need no weights: MS-SSIM, FSIM and what looks real."""
+"""Metrics of structure, colour, sharpness and spectrum that need no weights."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
-from s2f_utils.metrics.registry import Metric, check_pair, in_batches, luminance, register
+from s2f_utils.metrics.registry import (
+    Metric,
+    Pictures,
+    Reference,
+    SetScores,
+    at_least,
+    check_pair,
+    in_batches,
+    luminance,
+    register,
+    stacked,
+)
 
-MS_SSIM_SIDE_PX = 161  # five scales of an 11x11 window
 FSIM_SIDE_PX = 24
 SPECTRUM_SIDE_PX = 16
 FINEST_OCTAVE = (0.25, 0.5)  # cycles a pixel; every further octave has half of both
 NUM_OCTAVES = 5
 
 
-def _stacked(pictures: np.ndarray):
-    """uint8 (N, H, W, C) → float32 tensor (N, C, H, W)."""
-    import torch
+def fsim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011).
 
-    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float()
-
-
-def _ms_ssim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
+    uint8 (N, H, W, 3) twice → float64 (N,).
+    """
     import piq
     import torch
 
-    grey = [_stacked(np.stack([luminance(p) for p in side])[..., None]) for side in (fakes, reals)]
-    with torch.inference_mode():
-        return piq.multi_scale_ssim(*grey, data_range=255.0, reduction="none").double().numpy()
-
-
-def ms_ssim(fake: np.ndarray, real: np.ndarray) -> float:
-    """Multi-scale structural similarity on grey (PIL's "L"), five scales, in [0, 1] (Wang, Simoncelli, Bovik 2003)."""
-    check_pair(fake, real)
-    return float(_ms_ssim(fake[None], real[None])[0])
-
-
-def _fsim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
-    import piq
-    import torch
-
-    pair = (_stacked(side) for side in (fakes, reals))
+    pair = (stacked(side) for side in (fakes, reals))
     with torch.inference_mode():
         return piq.fsim(*pair, data_range=255.0, chromatic=False, reduction="none").double().numpy()
-
-
-def fsim(fake: np.ndarray, real: np.ndarray) -> float:
-    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011)."""
-    check_pair(fake, real)
-    return float(_fsim(fake[None], real[None])[0])
 
 
 def gradient(picture: np.ndarray) -> float:
@@ -106,6 +93,16 @@ def spectrum(fake: np.ndarray, real: np.ndarray) -> float:
     return float(np.abs(spectrum_db(fake, real)).mean())
 
 
+def _octaves_of_sets(reference: Reference, names: Sequence[str]):
+    """A further fact: the mean of `spectrum_db` over the pictures, octave by octave."""
+
+    def score(made: Pictures) -> SetScores:
+        found = [spectrum_db(*pair) for pair in zip(made, reference.pictures, strict=True)]
+        return SetScores(figures={"spectrum_db": [round(float(v), 3) for v in np.mean(found, axis=0)]})
+
+    return score
+
+
 def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
     """Mean colour difference over pixels, CIEDE2000 (Sharma et al. 2005); about 1 is just noticeable side by side."""
     from skimage.color import deltaE_ciede2000, rgb2lab
@@ -114,27 +111,15 @@ def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
     return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
 
 
-def _at_least(side_px: int):
-    def missing(height: int, width: int) -> str:
-        small = min(height, width) < side_px
-        return f"needs pictures of at least {side_px} px, these have {min(height, width)}" if small else ""
-
-    return missing
-
-
 register(
     Metric(
-        "ms_ssim", ms_ssim, True, 4, "", "piq.multi_scale_ssim, piqa.MS_SSIM", title="MS-SSIM", best=1.0,
-        batch=in_batches(_ms_ssim), missing=_at_least(MS_SSIM_SIDE_PX),
-    ),
-    Metric(
-        "fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, batch=in_batches(_fsim),
-        missing=_at_least(FSIM_SIDE_PX),
+        "fsim", None, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, of_pairs=in_batches(fsim),
+        missing=at_least(FSIM_SIDE_PX),
     ),
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
     Metric(
         "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", title="spectrum error", question="real",
-        missing=_at_least(SPECTRUM_SIDE_PX),
+        of_sets=_octaves_of_sets, missing=at_least(SPECTRUM_SIDE_PX),
     ),
 )  # fmt: skip

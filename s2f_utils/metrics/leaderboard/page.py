@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import metrics
-from s2f_utils.metrics import leaderboard, retrieval
+from s2f_utils.metrics import retrieval
+from s2f_utils.metrics.leaderboard.board import Leaderboard, Row
+from s2f_utils.metrics.leaderboard.tables import PAIRED, cell, over_seeds, paired, seeds_cell
 from s2f_utils.pictures import images, pages, viz
 
 SHOWN_PX = 112
@@ -60,10 +62,14 @@ only filtered should not pass for real.</p>
 """
 
 
-def write(board: leaderboard.Leaderboard, path: str | Path, *, gallery: int = 24) -> Path:
+def write(board: Leaderboard, path: str | Path, *, gallery: int = 24) -> Path:
     """Write the page; returns its path."""
-    seeds = leaderboard.over_seeds(board)
-    paired = [c for c in leaderboard.PAIRED if c in board.columns]
+    differences = [c for c in PAIRED if c in board.columns]
+    seeds = [
+        {"label": f"{group['model']} ({len(group['seeds'])} seeds)",
+         "cells": [seeds_cell(group, c) for c in board.columns]}
+        for group in over_seeds(board)
+    ]  # fmt: skip
     return pages.write(
         path,
         _BODY,
@@ -75,75 +81,68 @@ def write(board: leaderboard.Leaderboard, path: str | Path, *, gallery: int = 24
         size_px=board.size_px,
         note=images.GENERATED_NOTE,
         questions=_questions(board),
-        missing={leaderboard.heading(name): reason for name, reason in board.missing.items()},
-        seeds=[_seed_row(board, group) for group in seeds],
-        seed_headings=[leaderboard.heading(c) for c in board.columns],
+        missing={_heading(name): reason for name, reason in board.missing.items()},
+        seeds=seeds,
+        seed_headings=[_heading(c) for c in board.columns],
         figure=_figure(board),
-        paired_headings=[leaderboard.heading(c) for c in paired],
-        paired=_paired_rows(board, paired),
+        paired_headings=[_heading(c) for c in differences],
+        paired=_paired_rows(board, differences),
         galleries=[_gallery(board, row, gallery) for row in board.rows if row.kind == "model"] if gallery else [],
         px=SHOWN_PX,
     )
 
 
-def _questions(board: leaderboard.Leaderboard) -> list[dict[str, Any]]:
-    extra = {"real": [leaderboard.PATCH_COLUMN], "who": list(leaderboard.RETRIEVAL_COLUMNS)}
+def _questions(board: Leaderboard) -> list[dict[str, Any]]:
     found = []
     for question, title in metrics.QUESTIONS.items():
-        own = [c for c in board.columns if c in metrics.METRICS and metrics.METRICS[c].question == question]
-        columns = own + [c for c in extra.get(question, ()) if c in board.columns]
+        names = (*board.columns, *board.numbers)
+        columns = [name for name in names if metrics.METRICS[name].question == question]
         rows = [
             {"label": row.label, "kind": row.kind, "league": row.league, "seed": "" if row.seed is None else row.seed,
-             "cells": [leaderboard.cell(row, c) for c in columns]}
-            for row in board.rows if any(c in row.values for c in columns)
+             "cells": [cell(row, c) for c in columns]}
+            for row in board.rows if any(c in row.values or c in row.details for c in columns)
         ]  # fmt: skip
-        sets = [c for c in leaderboard.SET_COLUMNS if any(c in row.details for row in board.rows)]
-        headings = [leaderboard.heading(c) for c in columns]
-        if question == "real" and sets:
-            headings += [leaderboard.heading(c) for c in sets]
-            for line, row in zip(rows, (r for r in board.rows if any(c in r.values for c in columns)), strict=True):
-                line["cells"] += [(f"{row.details[c]:.{leaderboard.digits(c)}f}", "") for c in sets if c in row.details]
         caveat = retrieval.CAVEAT if question == "who" else ""
+        headings = [_heading(c) for c in columns]
         found.append({"title": title, "headings": headings, "rows": rows, "caveat": caveat})
     return found
 
 
-def _seed_row(board: leaderboard.Leaderboard, group: dict[str, Any]) -> dict[str, Any]:
-    cells = []
-    for column in board.columns:
-        value, places = group[column], leaderboard.digits(column)
-        known = value["mean"] is not None
-        cells.append(f"{value['mean']:.{places}f} ± {value['std']:.{places}f}" if known else "–")
-    return {"label": f"{group['model']} ({len(group['seeds'])} seeds)", "cells": cells}
+def _heading(column: str) -> str:
+    return metrics.METRICS[column].heading
 
 
-def _figure(board: leaderboard.Leaderboard) -> str | None:
-    if leaderboard.PATCH_COLUMN not in board.columns:
+def _figure(board: Leaderboard) -> str | None:
+    if "patch_auc" not in board.columns:
         return None
     points = {
-        row.label: (row.mean("ssim"), row.mean(leaderboard.PATCH_COLUMN), row.kind)
-        for row in board.rows if leaderboard.PATCH_COLUMN in row.values
+        row.label: (row.mean("ssim"), row.mean("patch_auc"), row.kind)
+        for row in board.rows if "patch_auc" in row.values
     }  # fmt: skip
     return pages.figure_uri(viz.perception_distortion(points))
 
 
-def _paired_rows(board: leaderboard.Leaderboard, columns: list[str]) -> list[dict[str, Any]]:
+def _paired_rows(board: Leaderboard, columns: list[str]) -> list[dict[str, Any]]:
     found = []
-    for row in leaderboard.as_dict(board)["rows"]:
-        for other, gaps in row["paired"].items():
-            cells = []
-            for column in columns:
-                if column not in gaps or None in gaps[column]:
-                    cells.append("–")
-                    continue
-                mean, low, high = gaps[column]
-                cells.append(f"{mean:+.{leaderboard.digits(column)}f} [{low:+.3g}, {high:+.3g}]")
-            seed = "" if row["seed"] is None else f", seed {row['seed']}"
-            found.append({"model": row["model"] + seed, "other": other, "cells": cells})
+    for row in board.rows:
+        for other, gaps in paired(board, row).items():
+            cells = [_gap(gaps.get(column), metrics.METRICS[column].digits) for column in columns]
+            found.append({"model": _titled(row), "other": other, "cells": cells})
     return found
 
 
-def _gallery(board: leaderboard.Leaderboard, row: leaderboard.Row, num: int) -> dict[str, Any]:
+def _gap(gap: list[float | None] | None, digits: int) -> str:
+    if gap is None or None in gap:
+        return "–"
+    mean, low, high = gap
+    return f"{mean:+.{digits}f} [{low:+.3g}, {high:+.3g}]"
+
+
+def _titled(row: Row) -> str:
+    return row.label if row.seed is None else f"{row.label}, seed {row.seed}"
+
+
+def _gallery(board: Leaderboard, row: Row, num: int) -> dict[str, Any]:
     order = np.argsort(row.values["ssim"], kind="stable")
     chosen = order[np.unique(np.linspace(0, len(order) - 1, min(num, len(order))).round().astype(int))]
     figures = []
@@ -153,5 +152,4 @@ def _gallery(board: leaderboard.Leaderboard, row: leaderboard.Row, num: int) -> 
             {"id": board.ids[n], "ssim": f"{row.values['ssim'][n]:.3f}",
              "pictures": [pages.picture_uri(picture, 2 * SHOWN_PX) for picture in shown]}
         )  # fmt: skip
-    seed = "" if row.seed is None else f", seed {row.seed}"
-    return {"label": row.label + seed, "figures": figures}
+    return {"label": _titled(row), "figures": figures}

@@ -1,0 +1,207 @@
+"""The leaderboard: several models' saved outputs, measured by every metric beside the answers that need no model.
+
+It is computed from the pictures alone, so that whoever has them gets the same table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import metrics
+from s2f_utils.data.datasets import DataError, Manifest
+from s2f_utils.metrics import retrieval, structure
+from s2f_utils.metrics.leaderboard.outputs import Entry
+from s2f_utils.metrics.registry import check_names
+from s2f_utils.metrics.scored import ScoredPairs, refuse_leaks, trivial_labels
+from s2f_utils.pictures import images
+
+FILTERED, HAIR = "filtered", "hair"
+FILTERED_SHARPNESS = 0.95
+
+
+@dataclass
+class Row:
+    """One line of the table.
+
+    kind: "model", "control" (filtered faithful, hair alone) or "trivial". values: {column: float64 (N,)}, one value an
+    image. details: what is not a mean over images: FID and KID, the power spectrum by octave, the patch test by fold
+    and seed.
+    """
+
+    key: str
+    label: str
+    kind: str
+    league: str = ""
+    seed: int | None = None
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def mean(self, column: str) -> float:
+        """The mean over the images that have a value; NaN where the column was not measured."""
+        interval = self.interval(column)
+        return interval.mean if interval else float("nan")
+
+    def interval(self, column: str) -> metrics.Interval | None:
+        """The 95 % interval over images, None where the column was not measured."""
+        found = self.values.get(column, np.empty(0))
+        return None if np.isnan(found).all() else metrics.bootstrap_mean(found)
+
+
+@dataclass
+class Leaderboard:
+    """All rows, models from the highest SSIM down, and what they were measured on."""
+
+    rows: list[Row]
+    ids: list[str]
+    split: str
+    data: str
+    size_px: int
+    columns: list[str]  # metrics with a value for each image
+    numbers: list[str]  # metrics of a whole set, among the rows' details
+    missing: dict[str, str]
+    pictures: dict[str, Sequence[np.ndarray]] = field(repr=False, default_factory=dict)
+
+    def row(self, key: str) -> Row:
+        """The row of this key. KeyError if there is none."""
+        return {row.key: row for row in self.rows}[key]
+
+
+def build(
+    entries: Sequence[Entry],
+    manifest: Manifest,
+    *,
+    split: str = "test",
+    columns: Sequence[str] | None = None,
+    patch_seeds: int = 1,
+    patch_steps: int | None = None,
+    direction: str = "sketch-to-photo",
+    open_league: Sequence[str] = (),
+    say: Callable[[str], object] = lambda text: None,
+) -> Leaderboard:
+    """Measure entries, trivial rows and controls on a split.
+
+    columns: metrics of pairs, SSIM in any case (None: all that compare models); those of sets are always measured.
+    patch_seeds: how often the patch test is repeated (0: left out). patch_steps: its length; None: the protocol's.
+    open_league: names of models that saw other data. say: called with what is being measured. Raises DataError when
+    the split or the training split is empty, when outputs are of several sizes, or when a test image is among the
+    training images.
+    """
+    pairs, train = manifest.split(split), manifest.split("train")
+    if not pairs:
+        raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
+    if not train:
+        raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
+    refuse_leaks(manifest, split)
+    own = f"{len(train)}-only"
+    rows, outputs = _model_rows(entries, [pair.id for pair in pairs], own, open_league)
+    scored = ScoredPairs.load(manifest, split, pairs, _size_of(outputs, manifest), direction)
+    for key, pictures in scored.trivial_outputs().items():
+        rows.append(Row(key, trivial_labels(direction)[key], "trivial", own))
+        outputs[key] = pictures
+    of_pairs, of_sets = _asked(columns, patch_seeds)
+    _measure_pairs(rows, outputs, scored, of_pairs, say)
+    rows.append(_filtered_faithful(rows, outputs, scored))
+    _measure_pairs(rows[-1:], outputs, scored, of_pairs, say)
+    made = {row.key: scored.cut(outputs[row.key]) for row in rows}
+    _take_in(rows, metrics.measure_sets(made, scored.reference(patch_seeds, patch_steps), of_sets, say))
+    rows.append(_hair_alone(outputs, scored, own, of_sets))
+    order = {"model": 0, "control": 1, "trivial": 2}
+    rows.sort(key=lambda r: (order[r.kind], -r.mean("ssim") if r.kind == "model" else 0))
+    names = list(dict.fromkeys((*of_pairs, *(name for name in of_sets if not metrics.METRICS[name].is_of_pairs))))
+    return Leaderboard(
+        rows=rows,
+        ids=scored.ids,
+        split=split,
+        data=manifest.path.parent.name,
+        size_px=scored.size_px,
+        columns=[name for name in names if any(name in row.values for row in rows)],
+        numbers=[name for name in names if any(name in row.details for row in rows)],
+        missing=scored.not_measured(names),
+        pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
+    )
+
+
+def _asked(columns: Sequence[str] | None, patch_seeds: int) -> tuple[list[str], list[str]]:
+    """The metrics of pairs, SSIM first because rows and galleries are sorted by it, and those with a part of sets."""
+    chosen = list(dict.fromkeys(("ssim", *(metrics.group("all") if columns is None else columns))))
+    check_names(chosen)
+    of_sets = [name for kind in ("all", "sets") for name in metrics.group(kind) if metrics.METRICS[name].of_sets]
+    return (
+        [name for name in chosen if metrics.METRICS[name].is_of_pairs],
+        [name for name in of_sets if patch_seeds or not metrics.METRICS[name].trains],
+    )
+
+
+def _model_rows(
+    entries: Sequence[Entry], ids: Sequence[str], own: str, open_league: Sequence[str]
+) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """A row for each entry, and its pictures by the row's key."""
+    known = [entry.name for entry in entries]
+    if unknown := [name for name in open_league if name not in known]:
+        raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(known)}")
+    rows, outputs = [], {}
+    for entry in entries:
+        key = _free_key(entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}", outputs)
+        league = "open" if entry.name in open_league else entry.league or own
+        rows.append(Row(key, entry.label, "model", league, entry.seed))
+        outputs[key] = np.stack([images.load_rgb(entry.files[name]) for name in ids])
+    return rows, outputs
+
+
+def _free_key(key: str, taken: Mapping[str, object]) -> str:
+    number, free = 2, key
+    while free in taken:
+        free, number = f"{key} ({number})", number + 1
+    return free
+
+
+def _size_of(outputs: Mapping[str, np.ndarray], manifest: Manifest) -> int:
+    """The side of all outputs in pixels; the data set's where there are none."""
+    sizes = {pictures.shape[1:3] for pictures in outputs.values()}
+    if not sizes:
+        return int(manifest.settings.get("size_px", 256))
+    size_px = next(iter(sizes))[0]
+    if sizes != {(size_px, size_px)}:
+        shown = ", ".join(f"{w}x{h}" for h, w in sorted(sizes))
+        raise DataError(f"outputs are of {shown} pixels: a table compares squares of one size; score them apart")
+    return size_px
+
+
+def _measure_pairs(
+    rows: Sequence[Row], outputs: Mapping[str, np.ndarray], scored: ScoredPairs, names: Sequence[str], say
+) -> None:
+    truths = scored.cut(scored.truths)
+    for row in rows:
+        say(f"{row.label}: {len(names)} metrics")
+        row.values = metrics.measure(scored.cut(outputs[row.key]), truths, names)
+
+
+def _filtered_faithful(rows: Sequence[Row], outputs: dict[str, np.ndarray], scored: ScoredPairs) -> Row:
+    """The softer-than-photos answer of the highest SSIM, sharpened to the sharpness of the training photos."""
+    _, like = scored.training_pairs
+    level = np.mean([structure.gradient(p) for p in like])
+    soft = [r for r in rows if np.mean([structure.gradient(p) for p in outputs[r.key]]) < FILTERED_SHARPNESS * level]
+    source = max(soft, key=lambda r: r.mean("ssim"), default=None) or next(r for r in rows if r.key == "mean")
+    outputs[FILTERED] = metrics.filtered(outputs[source.key], like, ratio=FILTERED_SHARPNESS)
+    return Row(FILTERED, f"filtered faithful ({source.label}, sharpened, with grain)", "control", source.league)
+
+
+def _hair_alone(outputs: dict[str, np.ndarray], scored: ScoredPairs, league: str, of_sets: Sequence[str]) -> Row:
+    """What the inputs without their faces find among the true photos without theirs: for the question "who" alone."""
+    row = Row(HAIR, "hair alone (what went in, without its face)", "control", league)
+    outputs[HAIR] = retrieval.without_face(scored.inputs)
+    bald = dataclasses.replace(scored, truths=retrieval.without_face(scored.truths))
+    names = [name for name in of_sets if metrics.METRICS[name].question == "who"]
+    _take_in([row], metrics.measure_sets({HAIR: scored.cut(outputs[HAIR])}, bald.reference(), names))
+    return row
+
+
+def _take_in(rows: Sequence[Row], scores: Mapping[str, metrics.SetScores]) -> None:
+    for row in rows:
+        row.values |= scores[row.key].values
+        row.details |= scores[row.key].figures

@@ -1,0 +1,127 @@
+"""Saved outputs: where they are, whose they are, and what their model had seen."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s2f_utils.data.datasets import DataError
+from s2f_utils.pictures import images
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Saved outputs: the model's name, its league, seed and inference mode ("" when there is one), {id: PNG}."""
+
+    name: str
+    league: str
+    seed: int | None
+    mode: str
+    files: Mapping[str, Path]
+
+    @property
+    def label(self) -> str:
+        """The name, with the inference mode where there are several."""
+        return f"{self.name}, {self.mode} mode" if self.mode else self.name
+
+
+def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-photo") -> list[Entry]:
+    """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
+
+    One entry for each inference mode; of a run that learned both directions, those of `direction`. Name and seed come
+    from the run's `config.json` where there is one; a run that began with the weights of another data set is in the
+    league "open". Raises DataError when there are no outputs, when some are missing or go the other way, or when they
+    are JPEG files, whose blocks and blurs would be scored too.
+    """
+    given, equals, path_text = spec.partition("=")
+    if not equals or Path(spec).exists():
+        given, path_text = "", spec
+    path = Path(path_text)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
+    folder, modes = _find_folder(path, ids, direction)
+    run = _run_facts(path)
+    name = given or run.get("name") or path.resolve().name
+    return [
+        Entry(name, run.get("league", ""), run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids))
+        for place in modes or [folder]
+    ]
+
+
+def _find_folder(path: Path, ids: Sequence[str], direction: str) -> tuple[Path, list[Path]]:
+    """The folder of outputs and its inference modes; of a run's evaluations the first that goes this way and has all
+    of the pictures.
+    """
+    found, other_way = [], ""
+    for folder in (*sorted(p / "outputs" for p in path.glob("evaluation*")), path / "outputs", path):
+        if not folder.is_dir():
+            continue
+        named = folder.name == "outputs"
+        modes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.png"))) if named else []
+        if not modes and not any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()):
+            continue
+        facts = folder.parent / "metrics.json"
+        known = json.loads(facts.read_text(encoding="utf-8")).get("direction") if named and facts.is_file() else None
+        if known not in (None, direction):
+            other_way = known
+            continue
+        found.append((folder, modes))
+    if found:
+        whole = [
+            (f, modes) for f, modes in found if all((p / f"{i}.png").is_file() for p in modes or [f] for i in ids[:1])
+        ]
+        return (whole or found)[0]
+    if other_way:
+        raise DataError(
+            f"{path}: its outputs go {other_way}, this leaderboard {direction}: choose with --direction, or make others"
+            f" with 's2f evaluate {path} --data DATA --direction {direction}'"
+        )
+    raise DataError(f"{path}: no outputs here: make them with 's2f evaluate {path} --data DATA'")
+
+
+def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
+    found = {}
+    for name in ids:
+        path = folder / f"{name}.png"
+        if path.is_file():
+            found[name] = path
+    gone = [name for name in ids if name not in found]
+    if not gone:
+        return found
+    jpeg = [name for name in gone if any((folder / f"{name}{s}").is_file() for s in (".jpg", ".jpeg", ".webp"))]
+    if jpeg:
+        raise DataError(
+            f"{folder}: {len(jpeg)} outputs are JPEG or WebP files: save them as PNG, compression would be scored, too"
+        )
+    raise DataError(
+        f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png): translate the whole split"
+        " with 's2f evaluate', and name the pictures by the ids of the manifest"
+    )
+
+
+def _run_facts(path: Path) -> dict[str, Any]:
+    for folder in (path, path.parent):
+        if (folder / "config.json").is_file():
+            run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            name = re.sub(r"^\d{4}-", "", folder.resolve().name)
+            return {"name": name, "seed": run.get("config", {}).get("seed"), "league": _league_of(run)}
+    return {}
+
+
+def _league_of(run: Mapping[str, Any]) -> str:
+    """ "open" for a run that began with weights of other data, "" for one that began anew or with a run on its own."""
+    begun_from = [b for b in (run.get("init"), run.get("config", {}).get("detail_init")) if b]
+    return "open" if any(_league_of_model(model, run) == "open" for model in begun_from) else ""
+
+
+def _league_of_model(model: str, run: Mapping[str, Any]) -> str:
+    place = Path(model)
+    config = (place if place.is_dir() else place.parent) / "config.json"
+    if not config.is_file():
+        return "open"
+    first = json.loads(config.read_text(encoding="utf-8"))
+    return _league_of(first) if first.get("data") == run.get("data") else "open"

@@ -1,0 +1,112 @@
+"""The leaderboard as tables: for JSON, with means, intervals and differences, and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import metrics
+from s2f_utils.metrics import retrieval
+from s2f_utils.metrics.leaderboard.board import FILTERED, Leaderboard, Row
+
+SHORT = ("ssim", "psnr", "l1", "fsim", "sharpness", "spectrum", "patch_auc", "rank1")  # the columns of the Markdown
+PAIRED = ("ssim", "psnr", "l1", "patch_auc")  # the columns of differences between rows
+
+
+def as_dict(board: Leaderboard) -> dict[str, Any]:
+    """Everything but the pictures, for JSON: means, intervals, paired differences, seeds taken together."""
+    rows = []
+    for row in board.rows:
+        intervals = {column: row.interval(column) for column in board.columns}
+        rows.append(
+            {"key": row.key, "model": row.label, "kind": row.kind, "league": row.league, "seed": row.seed}
+            | {c: _number(i.mean) if i else None for c, i in intervals.items()}
+            | {k: _number(v) if isinstance(v, float) else v for k, v in row.details.items()}
+            | {"intervals": {c: [_number(i.low), _number(i.high)] for c, i in intervals.items() if i}}
+            | {"paired": paired(board, row)}
+        )
+    return {
+        "data": board.data,
+        "split": board.split,
+        "num_images": len(board.ids),
+        "size_px": board.size_px,
+        "not_measured": board.missing,
+        "retrieval_note": retrieval.CAVEAT,
+        "seeds": over_seeds(board),
+        "rows": rows,
+    }
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 5) if np.isfinite(value) else None
+
+
+def paired(board: Leaderboard, row: Row) -> dict[str, dict[str, list[float | None]]]:
+    """For a model, its mean difference to the best model (by SSIM), to ridge and to the control, with intervals."""
+    if row.kind != "model":
+        return {}
+    others = {"best": next(r for r in board.rows if r.kind == "model")}
+    others |= {key: r for key in ("ridge", FILTERED) for r in board.rows if r.key == key}
+    found = {}
+    for name, other in others.items():
+        if other is row:
+            continue
+        columns = [c for c in PAIRED if c in row.values and c in other.values]
+        gaps = {c: metrics.paired_difference(row.values[c], other.values[c]) for c in columns}
+        found[name] = {c: [_number(gap.mean), _number(gap.low), _number(gap.high)] for c, gap in gaps.items()}
+    return found
+
+
+def over_seeds(board: Leaderboard) -> list[dict[str, Any]]:
+    """Models that are there with several seeds: mean and standard deviation of every column over the seeds."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in board.rows:
+        if row.kind == "model":
+            groups.setdefault((row.label, row.league), []).append(row)
+    found = []
+    for (label, league), rows in groups.items():
+        if len(rows) > 1:
+            means = {c: [row.mean(c) for row in rows] for c in board.columns}
+            found.append(
+                {"model": label, "league": league, "seeds": [row.seed for row in rows]}
+                | {c: {"mean": _number(np.mean(v)), "std": _number(np.std(v, ddof=1))} for c, v in means.items()}
+            )
+    return found
+
+
+def cell(row: Row, column: str) -> tuple[str, str]:
+    """A value and its interval as text; a dash where there is none, no interval for a number of the whole set."""
+    interval, places = row.interval(column), metrics.METRICS[column].digits
+    if column in row.details:
+        return f"{row.details[column]:.{places}f}", ""
+    if interval is None:
+        return "–", ""
+    return f"{interval.mean:.{places}f}", f"[{interval.low:.{places}f}, {interval.high:.{places}f}]"
+
+
+def seeds_cell(group: dict[str, Any], column: str) -> str:
+    """Mean and standard deviation of a group of `over_seeds` as text; a dash where there is none."""
+    mean, std, places = group[column]["mean"], group[column]["std"], metrics.METRICS[column].digits
+    return "–" if mean is None else f"{mean:.{places}f} ± {std:.{places}f}"
+
+
+def as_markdown(board: Leaderboard, columns: Sequence[str] = SHORT) -> str:
+    """The table with the columns that matter most, and what was not measured."""
+    chosen = [c for c in columns if c in board.columns]
+    lines = ["| model | league | seed | " + " | ".join(metrics.METRICS[c].heading for c in chosen) + " |"]
+    lines.append("| --- | --- | --- |" + " --- |" * len(chosen))
+    for row in board.rows:
+        cells = [" ".join(filter(None, cell(row, c))) for c in chosen]
+        seed = "" if row.seed is None else str(row.seed)
+        lines.append(f"| {row.label} | {row.league} | {seed} | " + " | ".join(cells) + " |")
+    for group in over_seeds(board):
+        cells = [seeds_cell(group, c) for c in chosen]
+        lines.append(
+            f"| **{group['model']}, {len(group['seeds'])} seeds** | {group['league']} | | {' | '.join(cells)} |"
+        )
+    notes = [f"{len(board.ids)} images of the split “{board.split}”, {board.size_px} px; 95 % bootstrap intervals."]
+    notes += [f"Not measured: {metrics.METRICS[name].heading}: {reason}." for name, reason in board.missing.items()]
+    notes.append(retrieval.CAVEAT)
+    return "\n".join([*lines, "", *notes]) + "\n"

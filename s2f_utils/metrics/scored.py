@@ -1,0 +1,159 @@
+"""What is scored: the pairs of a split at one size, inside of their padding, and the trivial answers for them."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from s2f_utils import metrics, runtime
+from s2f_utils.data.datasets import DataError, Manifest, Pair
+from s2f_utils.metrics.registry import Pictures, smallest
+from s2f_utils.pictures import duplicates, images, masks
+
+MAX_TRAIN_FOR_TRIVIAL = 1000
+
+
+@dataclass
+class ScoredPairs:
+    """Pairs of a split: inputs and true outputs, uint8 (N, size_px, size_px, 3), and where their padding is.
+
+    boxes: (left, top, width, height) of each picture's content, None where it has no padding.
+    """
+
+    manifest: Manifest
+    split: str
+    direction: str
+    size_px: int
+    pairs: Sequence[Pair]
+    inputs: np.ndarray
+    truths: np.ndarray
+    boxes: list[tuple[int, int, int, int] | None]
+
+    @classmethod
+    def load(cls, manifest: Manifest, split: str, pairs: Sequence[Pair], size_px: int, direction: str) -> ScoredPairs:
+        """Read the pictures. Raises DataError for a pair that lacks one, and when padded pictures were resized."""
+        inputs, truths = load_pairs(pairs, size_px, direction)
+        boxes = [images.read_content_box(pair.photo) for pair in pairs]
+        made_at = manifest.settings.get("size_px", size_px)
+        if any(boxes) and made_at != size_px:
+            raise DataError(
+                f"{manifest.path}: padded pictures of {made_at} px cannot be scored at {size_px} px:"
+                f" prepare the data with --size {size_px}"
+            )
+        return cls(manifest, split, direction, size_px, pairs, inputs, truths, boxes)
+
+    @property
+    def ids(self) -> list[str]:
+        """The names of the pairs."""
+        return [pair.id for pair in self.pairs]
+
+    def cut(self, pictures: np.ndarray) -> Pictures:
+        """Pictures without their padding: track B is scored on the picture itself, not on its black frame."""
+        if not any(self.boxes):
+            return pictures
+        return [_inside(p, box) for p, box in zip(pictures, self.boxes, strict=True)]
+
+    def reference(self, seeds: int = 1, steps: int | None = None) -> metrics.Reference:
+        """The true outputs, for metrics of sets."""
+        return metrics.Reference(self.cut(self.truths), [pair.identity for pair in self.pairs], seeds, steps)
+
+    def not_measured(self, names: Sequence[str]) -> dict[str, str]:
+        """{metric: why it cannot be measured here} of those that cannot."""
+        num_people = len({pair.identity for pair in self.pairs})
+        return metrics.not_measured(names, *smallest(self.cut(self.truths)), num_people)
+
+    @functools.cached_property
+    def training_pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and true outputs of at most 1,000 training pairs."""
+        columns = columns_of(self.direction)
+        train = [pair for pair in self.manifest.split("train") if all(getattr(pair, name) for name in columns)]
+        return load_pairs(train[:MAX_TRAIN_FOR_TRIVIAL], self.size_px, self.direction)
+
+    def trivial_outputs(self) -> dict[str, np.ndarray]:
+        """The trivial rows, learned from the training pairs; {} for the training split, and where there are none."""
+        if self.split == "train" or not len(self.training_pairs[0]):
+            return {}
+        return metrics.trivial_predictions(*self.training_pairs, self.inputs)
+
+
+def load_pairs(pairs: Sequence[Pair], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
+    in CelebAMask-HQ's colours.
+    """
+    columns = columns_of(direction)
+    both = []
+    for pair in pairs:
+        if lacking := [name for name in columns if getattr(pair, name) is None]:
+            raise DataError(f"pair {pair.id} has no {lacking[0]}: scoring needs both")
+        both.append([_shown(getattr(pair, name), name, size_px) for name in columns])
+    stacked = np.asarray(both, dtype=np.uint8).reshape(len(both), 2, size_px, size_px, 3)
+    return stacked[:, 0], stacked[:, 1]
+
+
+def columns_of(direction: str) -> tuple[str, str]:
+    """The manifest's columns of inputs and outputs. Raises DataError for inputs that a manifest does not have."""
+    given, _, made = direction.partition("-to-")
+    known = {"sketch": "sketch", "map": "mask", "photo": "photo"}
+    if given not in known:
+        raise DataError(f"a model that reads {given} is not scored: give one that reads sketches, maps or photos")
+    return known[given], known[made]
+
+
+def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
+    if column == "mask":
+        return masks.resize_picture(masks.colour(images.load_labels(path)), size_px)
+    return images.resize(images.load_rgb(path), size_px)
+
+
+def _inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:
+    return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
+
+
+def refuse_leaks(manifest: Manifest, split: str) -> None:
+    """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
+    score too good. That nobody is in two splits is checked when a manifest is read.
+    """
+    if split == "train":
+        return
+    pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
+    with ThreadPoolExecutor(runtime.num_cores()) as pool:
+        hashes = list(pool.map(lambda pair: duplicates.perceptual_hash(_photo(pair)), pairs))
+    twins = duplicates.find_twins(hashes, lambda n: _photo(pairs[n]), [pair.split for pair in pairs])
+    sure = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins if twin.sure]
+    if sure:
+        raise DataError(
+            f"{manifest.path}: {len(sure)} photos of the split {split!r} are among the training photos"
+            f" ({', '.join(sure[:3])}{', …' if len(sure) > 3 else ''}): scores would be too good. Make the set again"
+            " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix'"
+        )
+
+
+def _photo(pair: Pair) -> np.ndarray:
+    return _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
+
+
+def trivial_labels(direction: str) -> dict[str, str]:
+    """The trivial rows' labels; for photo → sketch the two domains are swapped."""
+    if direction != "photo-to-sketch":
+        given = direction.partition("-to-")[0]
+        return {key: label.replace("sketch", given) for key, label in metrics.TRIVIAL_ROWS.items()}
+    return {
+        "sketch": "the photo itself",
+        "mean": "mean of the training sketches",
+        "nearest": "sketch of the nearest training photo",
+        "ridge": "ridge regression of sketches on photos",
+    }
+
+
+def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    """Write a table, complete or not at all."""
+    with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(lines)
