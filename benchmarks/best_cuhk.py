@@ -19,7 +19,7 @@ import common
 import numpy as np
 
 from s2f_utils import inference, metrics, runtime, weights
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics.evaluation import evaluate, load_pairs
 from s2f_utils.metrics.structure import spectrum_db
 from s2f_utils.training import config
@@ -63,12 +63,12 @@ DETAILS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NAMES = ("ssim", "psnr", "l1", "sharpness", "spectrum")
 
 
-def ten_held_back(manifest: datasets.Manifest) -> datasets.Manifest:
+def ten_held_back(manifest: Manifest) -> Manifest:
     """The training pairs alone, every ninth of them, ten in all, for validation."""
     train = manifest.split("train")
     held = {pair.id for pair in train[::9][:10]}
     pairs = [dataclasses.replace(p, split="val" if p.id in held else "train") for p in train]
-    return datasets.Manifest(manifest.path, pairs, manifest.settings)
+    return Manifest(manifest.path, pairs, manifest.settings)
 
 
 def octaves(made: np.ndarray, true: np.ndarray) -> list[float]:
@@ -77,7 +77,7 @@ def octaves(made: np.ndarray, true: np.ndarray) -> list[float]:
     return [round(float(e), 2) for e in errors]
 
 
-def ablation(manifest: datasets.Manifest, runs: Path, only: list[str]) -> list[dict]:
+def ablation(manifest: Manifest, runs: Path, only: list[str]) -> list[dict]:
     """Train and score every variant on the ten that are held back."""
     held = ten_held_back(manifest)
     rows = []
@@ -105,7 +105,7 @@ def ablation(manifest: datasets.Manifest, runs: Path, only: list[str]) -> list[d
     return rows
 
 
-def twenty_held_back(manifest: datasets.Manifest) -> tuple[datasets.Manifest, set[str]]:
+def twenty_held_back(manifest: Manifest) -> tuple[Manifest, set[str]]:
     """The training pairs alone, twenty of them for validation: the ten darkest sketches, whose ids are returned, too,
     and every eighth of the others.
     """
@@ -114,10 +114,10 @@ def twenty_held_back(manifest: datasets.Manifest) -> tuple[datasets.Manifest, se
     dark = {train[i].id for i in np.argsort(sketches.mean(axis=(1, 2, 3)), kind="stable")[:10]}
     usual = {pair.id for pair in [pair for pair in train if pair.id not in dark][::8][:10]}
     pairs = [dataclasses.replace(p, split="val" if p.id in dark | usual else "train") for p in train]
-    return datasets.Manifest(manifest.path, pairs, manifest.settings), dark
+    return Manifest(manifest.path, pairs, manifest.settings), dark
 
 
-def length(manifest: datasets.Manifest, runs: Path) -> list[dict]:
+def length(manifest: Manifest, runs: Path) -> list[dict]:
     """Train the faithful model for longer, with weaker and stronger warps and dropout, and score it on the way."""
     held, dark = twenty_held_back(manifest)
     val = held.split("val")
@@ -156,7 +156,7 @@ def folder_of(runs: Path, variant: str) -> Path:
     return folder
 
 
-def final(manifest: datasets.Manifest, runs: Path, seeds: list[int]) -> list[dict]:
+def final(manifest: Manifest, runs: Path, seeds: list[int]) -> list[dict]:
     """Train both models, and the faithful one as profile small has it, on all 88 pairs, and score each once."""
     rows = []
     for seed in seeds:
@@ -174,7 +174,7 @@ def final(manifest: datasets.Manifest, runs: Path, seeds: list[int]) -> list[dic
     return rows
 
 
-def scored(folder: Path, manifest: datasets.Manifest) -> dict:
+def scored(folder: Path, manifest: Manifest) -> dict:
     """The scores of a run on the test faces; its outputs stay in its folder for the leaderboard."""
     done = folder / "scores.json"
     if not done.exists():
@@ -186,7 +186,7 @@ def scored(folder: Path, manifest: datasets.Manifest) -> dict:
     return json.loads(done.read_text(encoding="utf-8"))
 
 
-def curve(manifest: datasets.Manifest, runs: Path) -> list[dict]:
+def curve(manifest: Manifest, runs: Path) -> list[dict]:
     """The first seed's realistic model on the test faces, with more and more of its detail."""
     net = inference.load(runtime.last_run_folder(runs, "realistic-0"), precision="auto")
     test = manifest.split("test")
@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/cuhk-best"))
     parser.add_argument("--only", nargs="*", default=[], help="variants of the ablation, or seeds")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     path = common.RESULTS / "best_cuhk.json"
     results = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
     if args.what == "ablation":

@@ -13,7 +13,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from s2f_utils import runtime  # noqa: E402  (from the clone, before anything that is installed)
-from s2f_utils.data import datasets  # noqa: E402  (from the clone, before anything that is installed)
+from s2f_utils.data import Manifest  # noqa: E402  (from the clone, before anything that is installed)
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -43,7 +43,7 @@ def alternate(variants: dict[str, Callable[[], Any]], rounds: int = 5) -> dict[s
 
 
 def finished_run(
-    method: str, changes: dict[str, Any], manifest: datasets.Manifest, runs: Path, name: str, *, init: str | None = None
+    method: str, changes: dict[str, Any], manifest: Manifest, runs: Path, name: str, *, init: str | None = None
 ) -> Path:
     """The folder of the finished run of this name and these settings; trained, or trained to its end, if need be."""
     from s2f_utils.training import config

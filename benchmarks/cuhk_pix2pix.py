@@ -15,7 +15,7 @@ from pathlib import Path
 import common
 
 from s2f_utils import inference, metrics
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.training.tracking import read_log
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=list(SETTINGS), default=list(SETTINGS))
     parser.add_argument("--paper-epochs", type=float, default=200.0, help="fewer than 200 are marked as undertrained")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     rows = []
     for name in args.only:
         label, changes = SETTINGS[name]

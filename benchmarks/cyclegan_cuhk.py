@@ -17,7 +17,7 @@ from pathlib import Path
 import common
 
 from s2f_utils import inference
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import directions
@@ -50,7 +50,7 @@ MODELS = {
 COLUMNS = ("ssim", "psnr", "l1", "fsim", "sharpness")
 
 
-def trained(name: str, manifest: datasets.Manifest, runs: Path) -> dict[str, Path]:
+def trained(name: str, manifest: Manifest, runs: Path) -> dict[str, Path]:
     """The finished runs of a model by direction; one run for both where it learns both."""
     _, method, changes, directions = MODELS[name]
     if directions is None:
@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--patch-seeds", type=int, default=3, help="times the patch test is repeated (default: 3)")
     parser.add_argument("--no-scores", action="store_true", help="only train")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     runs = {name: trained(name, manifest, args.runs) for name in args.only}
     if args.no_scores:
         return
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def score(
-    way: str, runs: dict[str, dict[str, Path]], manifest: datasets.Manifest, args: argparse.Namespace, before: list
+    way: str, runs: dict[str, dict[str, Path]], manifest: Manifest, args: argparse.Namespace, before: list
 ) -> list[dict]:
     """The rows of one direction, those of other models kept from before."""
     ids = [pair.id for pair in manifest.split("test")]

@@ -18,7 +18,7 @@ import common
 import numpy as np
 
 from s2f_utils import metrics, weights
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
 from s2f_utils.metrics import leaderboard
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder outside of the repository for pictures to look at")
     parser.add_argument("runs", nargs="+")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     ids = [pair.id for pair in manifest.split("test")]
     raw = [entry for run in args.runs for entry in leaderboard.find_outputs(run, ids)]
     restorer = restorers.load(args.restorer, "cpu")

@@ -13,7 +13,7 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils.data.datasets import read_manifest
+from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, sketches
 
 FAR_OFF = 0.35  # of the distance between the eyes: a landmark that lies on another part of the face

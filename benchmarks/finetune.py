@@ -13,7 +13,7 @@ from pathlib import Path
 import common
 
 from s2f_utils import inference
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.training import config
 
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--images-a-minute", type=int, default=400, help="what this machine trains (one core: 400)")
     parser.add_argument("--only", nargs="*", default=[], help="names of starts; nothing is written then")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     rows = []
     for minutes in args.minutes:
         length = {"total_images": round(minutes * args.images_a_minute)}

@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from s2f_utils import runtime
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.training import config
 from s2f_utils.training import run as runs
 from s2f_utils.training.loop import train
@@ -81,7 +81,7 @@ class CountedScaler(torch.amp.GradScaler):
 
 
 def one(
-    method: str, dtype: torch.dtype, manifest: datasets.Manifest, folder: Path, num: int, widened: bool = False
+    method: str, dtype: torch.dtype, manifest: Manifest, folder: Path, num: int, widened: bool = False
 ) -> dict[str, Any]:
     """Train once on so many images; what the losses, the weights and the scaler say."""
     device = runtime.pick_device()
@@ -124,7 +124,7 @@ def main() -> None:
     results: dict[str, Any] = {"images": NUM_IMAGES, "device": runtime.pick_device().type}
     with tempfile.TemporaryDirectory() as folder:
         path = data_prep.make_synthetic(Path(folder) / "faces", num=64, size_px=64, progress=False)
-        manifest = datasets.read_manifest(path)
+        manifest = read_manifest(path)
         for method in [args.only] if args.only else SMALL:
             results[method] = {"settings": SMALL[method]}
             half, on_cpu = torch.float16, runtime.pick_device().type == "cpu"

@@ -30,7 +30,7 @@ from typing import Any
 import common
 import torch
 
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.training import config
 from s2f_utils.training.live import COMMANDS
@@ -106,7 +106,7 @@ class Repeat(Callback):
 def begin(data: str, runs: str, tracker: str, resume: str = "auto", **changes: Any) -> TrainingRun:
     """Open the run, or take it up."""
     resolved = config.resolve("pix2pix", "full", SETTINGS | {"tracker": tracker} | changes)
-    return open_run(resolved, datasets.read_manifest(data), runs, device="cpu", resume=resume, progress=False)
+    return open_run(resolved, read_manifest(data), runs, device="cpu", resume=resume, progress=False)
 
 
 def child(data: str, runs: str, tracker: str, part: str) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import common
 
 import data_prep
-from s2f_utils.data import datasets
+from s2f_utils.data import SPLITS, Manifest, read_manifest, stores
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.training import config
@@ -73,13 +73,13 @@ def rate(method: str, manifest_path: str, how: str, seconds: float, runs: str) -
 
 def measure(method: str, manifest_path: str, how: str, seconds: float, runs: str) -> str:
     """The same, in this process."""
-    manifest = datasets.read_manifest(manifest_path)
+    manifest = read_manifest(manifest_path)
     if how == "kept in memory":
-        manifest = datasets.Manifest(manifest.path, manifest.split("train")[:500], manifest.settings)
+        manifest = Manifest(manifest.path, manifest.split("train")[:500], manifest.settings)
     else:
-        datasets.free_bytes = lambda device: 0
+        stores.free_bytes = lambda device: 0
     batches = 0 if how == "read when needed" else 4
-    datasets.PairedData.AHEAD = datasets.UnpairedData.AHEAD = {"cpu": batches, "cuda": batches}
+    stores.PairedData.AHEAD = stores.UnpairedData.AHEAD = {"cpu": batches, "cuda": batches}
     changes = SETTINGS[method] | {"total_images": 10**8, "sample_every_images": 10**8, "save_every_s": 10**6}
     run = open_run(config.resolve(method, "full", changes), manifest, runs, resume="never", progress=False)
     run.images_seen = run.config.batch_size  # past the first sample sheet
@@ -104,9 +104,9 @@ def main() -> None:
             Path(folder) / "person-face-sketches", Path(folder) / "set", "person-face-sketches", progress=False
         )
         prepared = args.num / (time.monotonic() - begun)
-        rows = datasets.read_manifest(manifest)
+        rows = read_manifest(manifest)
         results = {
-            "pairs": {split: len(rows.split(split)) for split in datasets.SPLITS},
+            "pairs": {split: len(rows.split(split)) for split in SPLITS},
             "prepared_pairs_per_second": round(prepared, 1),
             "would_need_gib": round(2 * args.num * 3 * 256**2 / 2**30, 1),
         }

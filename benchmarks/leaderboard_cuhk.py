@@ -14,7 +14,7 @@ from pathlib import Path
 
 import common
 
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 
 PROTOCOL = "CUHK 88/100, track A (stretched to 256 px), 100 test faces"
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--open", action="append", default=[], help="name of a model of the open league")
     parser.add_argument("runs", nargs="*")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     ids = [pair.id for pair in manifest.split("test")]
     entries = [entry for run in args.runs for entry in leaderboard.find_outputs(run, ids)]
     board = leaderboard.build(

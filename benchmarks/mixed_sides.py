@@ -15,7 +15,7 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.pictures import domain
 from s2f_utils.training.data import LOOKED_AT, looks_of
 
@@ -48,7 +48,7 @@ def main() -> None:
     args = parser.parse_args()
     remarked, sets = Counter(), []
     for folder in args.sets:
-        rows = [row for row in datasets.read_manifest(folder).split("train") if row.sketch and row.photo]
+        rows = [row for row in read_manifest(folder).split("train") if row.sketch and row.photo]
         for source in sorted({row.source for row in rows}):
             mine = [row for row in rows if row.source == source]
             random.Random(0).shuffle(mine)

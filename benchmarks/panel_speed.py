@@ -37,7 +37,7 @@ NOTEBOOK = common.ROOT / "notebooks" / "02_pix2pix.ipynb"
 def measure_here(rounds: int, num_steps: int) -> None:
     """In a notebook's cell: train as notebook 02 does, with the panel and without in turn, and print what it took."""
     import data_prep
-    from s2f_utils.data import datasets
+    from s2f_utils.data import read_manifest
     from s2f_utils.notebook import live_curves, widgets
     from s2f_utils.pictures import viz
     from s2f_utils.training import config
@@ -47,9 +47,7 @@ def measure_here(rounds: int, num_steps: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="panel-speed-"))
     faces = data_prep.make_synthetic(folder / "faces", num=64, size_px=128, progress=False)
     changes = {"total_images": 10**9, "log_every_images": 150, "sample_every_images": 1_500, "check_memory": False}
-    run = open_run(
-        config.resolve("pix2pix", "demo", changes), datasets.read_manifest(faces), folder / "runs", progress=False
-    )
+    run = open_run(config.resolve("pix2pix", "demo", changes), read_manifest(faces), folder / "runs", progress=False)
     run.save = lambda: run.resume_path  # what a save takes depends on the disk, and both kinds would make one
 
     class Stop:

@@ -38,7 +38,7 @@ def one(name: str, data: str) -> None:
     import torch
 
     from s2f_utils import runtime
-    from s2f_utils.data import datasets
+    from s2f_utils.data import read_manifest
     from s2f_utils.training import config, preflight
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import METHODS, open_run
@@ -47,7 +47,7 @@ def one(name: str, data: str) -> None:
     has_gpu = runtime.pick_device("auto").type != "cpu"
     length = {"total_images": NUM_STEPS * changes["batch_size"], "num_samples": 1, "check_memory": False}
     resolved = config.resolve(method, "full", changes | length, has_gpu=has_gpu)
-    manifest = datasets.read_manifest(data)
+    manifest = read_manifest(data)
     _warm_up()
     before = common.peak_memory_mib() if has_gpu else _resident_mib()
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from typing import Any
 import common
 
 from s2f_utils import inference
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import directions
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/psp-cuhk"))
     parser.add_argument("--patch-seeds", type=int, default=3, help="times the patch test is repeated (default: 3)")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     generator = common.finished_run("stylegan2", GENERATOR, manifest, args.runs, "faces", init=BEGIN)
     encoder = common.finished_run("psp", ENCODER, manifest, args.runs, "encoder", init=str(generator))
     out = encoder / "evaluation"

@@ -24,7 +24,7 @@ from torch import nn
 
 import data_prep
 from s2f_utils import inference, weights
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, Row, read_manifest
 from s2f_utils.inference import styles
 from s2f_utils.metrics.distribution import kernel_distance
 from s2f_utils.metrics.pixel import ssim
@@ -58,12 +58,12 @@ def decoded(model: styles.StyleModel, w: torch.Tensor) -> np.ndarray:
     return np.concatenate([model.decode(part) for part in w.split(64)])
 
 
-def generator(net: nn.Sequential, manifest: datasets.Manifest, runs: Path) -> dict[str, Any]:
+def generator(net: nn.Sequential, manifest: Manifest, runs: Path) -> dict[str, Any]:
     """KID at several truncations, nearest training faces, and sheets."""
     model = inference.load_styles(GENERATOR, "cpu")
     size = model.size_px
     fresh_set = data_prep.make_synthetic(runs / "fresh", num=NUM_KID, size_px=size, seed=FRESH_SEED)
-    fresh = photos_of(datasets.read_manifest(fresh_set).pairs, size)
+    fresh = photos_of(read_manifest(fresh_set).pairs, size)
     known = photos_of(manifest.split("train"), size)
     true = features(net, fresh)
     spread = true.std(0) + 1e-9  # all features count alike
@@ -102,7 +102,7 @@ def card(name: str) -> dict[str, Any]:
     return {"megabytes": round(path.stat().st_size / 1e6, 3), "training": checkpoints.load_network(path)[1]}
 
 
-def photos_of(pairs: list[datasets.Pair], size: int) -> np.ndarray:
+def photos_of(pairs: list[Row], size: int) -> np.ndarray:
     """uint8 (N, S, S, 3)"""
     return np.stack([images.resize(images.load_rgb(pair.photo), size) for pair in pairs])
 
@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, default=Path("runs/psp-faces"))
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     size = inference.load_styles(GENERATOR, "cpu").size_px
     net = segmenter.trained(manifest, size, args.runs / "segmenter.pt")
     pairs = manifest.split("test")[:NUM_TEST]

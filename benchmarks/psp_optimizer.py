@@ -17,7 +17,7 @@ import common
 import numpy as np
 import torch
 
-from s2f_utils.data import datasets
+from s2f_utils.data import Row, read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.training import config
 from s2f_utils.training.init import settings_of
@@ -57,7 +57,7 @@ class Ranger(torch.optim.RAdam):
                 p.copy_(slow)
 
 
-def test_losses(run: Any, rows: list[datasets.Pair]) -> dict[str, float]:
+def test_losses(run: Any, rows: list[Row]) -> dict[str, float]:
     """Of the averaged encoder, on faces that it has not seen."""
     size = run.config.size_px
     a, b = (
@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--images", type=int, default=16_000)
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     rows = manifest.split("test")[:NUM_TEST]
     results: dict[str, Any] = {"images": args.images}
     for rate in RATES:

@@ -18,7 +18,7 @@ from PIL import Image
 from skimage import filters, restoration
 
 from s2f_utils import metrics, weights
-from s2f_utils.data import datasets
+from s2f_utils.data import Row, read_manifest
 from s2f_utils.inference import restorers
 from s2f_utils.pictures import degradations, images, viz
 
@@ -29,7 +29,7 @@ BALANCES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 Method = Callable[[np.ndarray, degradations.Degradation], np.ndarray]
 
 
-def load(rows: list[datasets.Pair]) -> np.ndarray:
+def load(rows: list[Row]) -> np.ndarray:
     """uint8 (N, 256, 256, 3)"""
     return np.stack([images.load_rgb(row.photo) for row in rows])
 
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder outside of the repository for pictures to look at")
     parser.add_argument("--patch-seeds", type=int, default=1)
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data / "photo-to-sketch")
+    manifest = read_manifest(args.data / "photo-to-sketch")
     test, val = (manifest.split(split) for split in ("test", "val"))
     photos, known = load(test), load(val)
     size_px, who = photos.shape[1], [row.identity for row in test]

@@ -19,7 +19,7 @@ from typing import Any
 import common
 
 from s2f_utils import runtime
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.training import config
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.run import TrainingRun, open_run
@@ -76,7 +76,7 @@ def step_seconds(run: TrainingRun) -> float:
     return time.perf_counter() - began
 
 
-def one(method: str, changes: dict[str, Any], manifest: datasets.Manifest, folder: Path) -> dict[str, Any]:
+def one(method: str, changes: dict[str, Any], manifest: Manifest, folder: Path) -> dict[str, Any]:
     """What saving one run costs."""
     lengths = {"total_images": 1, "num_samples": 1, "check_memory": False, "sample_every_images": 1000}
     resolved = config.resolve(method, "full", changes | lengths, has_gpu=runtime.pick_device().type != "cpu")
@@ -118,7 +118,7 @@ def main() -> None:
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(dir=args.folder) as place:
         path = data_prep.make_synthetic(Path(place) / "faces", num=8, size_px=256, progress=False)
-        manifest = datasets.read_manifest(path)
+        manifest = read_manifest(path)
         for name, (method, changes) in RUNS.items():
             results[name] = one(method, changes, manifest, Path(place) / "runs")
             print(name, results[name], flush=True)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, Row
 from s2f_utils.pictures import images, masks
 
 WIDTH = 48
@@ -31,13 +31,13 @@ def network() -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(WIDTH, len(masks.CLASSES), 1))
 
 
-def load_faces(pairs: list[datasets.Pair], size_px: int) -> tuple[np.ndarray, np.ndarray]:
+def load_faces(pairs: list[Row], size_px: int) -> tuple[np.ndarray, np.ndarray]:
     """Photos uint8 (N, S, S, 3) and maps uint8 (N, S, S)."""
     photos = np.stack([images.resize(images.load_rgb(p.photo), size_px) for p in pairs])
     return photos, np.stack([masks.resize(images.load_labels(p.mask), size_px) for p in pairs])
 
 
-def trained(manifest: datasets.Manifest, size_px: int, kept: Path, *, steps: int = 3_000, batch: int = 16) -> nn.Module:
+def trained(manifest: Manifest, size_px: int, kept: Path, *, steps: int = 3_000, batch: int = 16) -> nn.Module:
     """The network, from its file, or trained on the training split and written there."""
     torch.manual_seed(0)
     net = network()

@@ -18,7 +18,7 @@ import common
 import numpy as np
 
 from s2f_utils import inference, weights
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import load_pairs
 from s2f_utils.models import checkpoints
@@ -28,15 +28,13 @@ STYLES = ("pencil", "xdog")
 SIZE_PX = 256
 
 
-def of_style(manifest: datasets.Manifest, style: str) -> datasets.Manifest:
+def of_style(manifest: Manifest, style: str) -> Manifest:
     """The portraits' pairs in one style; training pairs, for the trivial answers, have random parameters."""
     pairs = [pair for pair in manifest.pairs if pair.source == f"portraits {style}"]
-    return datasets.Manifest(manifest.path, pairs, manifest.settings)
+    return Manifest(manifest.path, pairs, manifest.settings)
 
 
-def scored(
-    manifest: datasets.Manifest, out: Path, models: dict[str, callable], direction: str, patch_seeds: int
-) -> list[dict]:
+def scored(manifest: Manifest, out: Path, models: dict[str, callable], direction: str, patch_seeds: int) -> list[dict]:
     """The leaderboard's rows for these models; outputs are saved below `out`."""
     test = manifest.split("test")
     inputs, _ = load_pairs(test, SIZE_PX, direction)
@@ -52,7 +50,7 @@ def scored(
     return leaderboard.as_dict(board)["rows"]
 
 
-def nearest_training_faces(manifest: datasets.Manifest, out: Path, translate: callable, num: int = 8) -> dict:
+def nearest_training_faces(manifest: Manifest, out: Path, translate: callable, num: int = 8) -> dict:
     """How like the nearest training photo outputs are, and how like it the true photos of the same people are."""
     train = list({pair.photo: pair for pair in manifest.split("train")}.values())
     known = [images.load_rgb(pair.photo) for pair in train]
@@ -101,7 +99,7 @@ def main() -> None:
             for name in seconds
         }
     }
-    to_photo = datasets.read_manifest(args.data / "sketch-to-photo")
+    to_photo = read_manifest(args.data / "sketch-to-photo")
     own = {"faithful": lambda x: pair.translate(x, detail=0.0), "realistic": lambda x: pair.translate(x)}
     for name, _, run in (text.partition("=") for text in args.also):
         own[name] = inference.load(run, "cpu", precision="auto").translate
@@ -109,7 +107,7 @@ def main() -> None:
         results[f"portraits, {style}"] = scored(
             of_style(to_photo, style), args.runs / style, own, "sketch-to-photo", args.patch_seeds
         )
-    back = datasets.read_manifest(args.data / "photo-to-sketch")
+    back = read_manifest(args.data / "photo-to-sketch")
     back = dataclasses.replace(back, pairs=[p for p in back.pairs if p.source.startswith("portraits")])
     results["portraits, photo to sketch"] = scored(
         back, args.runs / "photo-to-sketch", {"photo-to-sketch": to_sketch.translate}, "photo-to-sketch", 0

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 
 import data_prep
 from s2f_utils import runtime
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
@@ -82,9 +82,7 @@ def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dic
 
 def loop(method: str, folder: Path, size_px: int, batch_size: int, num_steps: int):
     """A function that trains `num_steps` steps in the real loop: drawn faces, jitter, EMA, log, bar; without saving."""
-    manifest = datasets.read_manifest(
-        data_prep.make_synthetic(folder / "faces", num=32, size_px=size_px, progress=False)
-    )
+    manifest = read_manifest(data_prep.make_synthetic(folder / "faces", num=32, size_px=size_px, progress=False))
     changes = {
         "size_px": size_px,
         "load_size_px": round(size_px * 286 / 256),

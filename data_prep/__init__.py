@@ -2,7 +2,8 @@
 
 On the command line `python -m data_prep pairs SRC OUT` and `python -m data_prep synthetic OUT`; in Python
 `make_pairs(src, out)` and `make_synthetic(out)`. The manifest is the only contract with the rest of the project:
-a row per pair with the columns of `COLUMNS`, and it is written last, so that a folder which has one is complete.
+a row per pair with the columns of `s2f_utils.data.COLUMNS`, and it is written last, so that a folder which has one is
+complete.
 """
 
 from __future__ import annotations
@@ -10,14 +11,11 @@ from __future__ import annotations
 from data_prep.errors import DataPrepError
 from data_prep.make.copies import make_copies
 from data_prep.make.pairs import make_pairs
-from data_prep.make.split import SPLITS, split_by_identity
+from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.unpaired import make_unpaired
-from data_prep.make.write import COLUMNS
 
 __all__ = [
-    "COLUMNS",
-    "SPLITS",
     "DataPrepError",
     "make_copies",
     "make_pairs",

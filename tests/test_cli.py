@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from s2f_utils import cli, models
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 
 TINY = [
@@ -160,7 +160,7 @@ def own_copy(faces_manifest, tmp_path):
 
 
 def test_bad_half_of_a_pair_missing(own_copy, tmp_path, capsys):
-    manifest = datasets.read_manifest(own_copy)
+    manifest = read_manifest(own_copy)
     victim = manifest.split("train")[0]
     row = next(line for line in own_copy.read_text().splitlines() if f",{victim.id}," in line)
     photo = victim.photo.relative_to(own_copy.parent).as_posix()
@@ -171,7 +171,7 @@ def test_bad_half_of_a_pair_missing(own_copy, tmp_path, capsys):
 
 
 def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
-    victim = datasets.read_manifest(own_copy).split("train")[0]
+    victim = read_manifest(own_copy).split("train")[0]
     victim.sketch.unlink()
     assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
     assert f"sketch sketches/{victim.id}.png does not exist" in said(capsys)
@@ -241,7 +241,7 @@ def test_bad_image_of_one_pixel(trained, own_copy, tmp_path, capsys):
     assert cli.main(["translate", str(trained), str(drawing), "--out", str(tmp_path / "o")]) == 2
     assert "1x1 pixels shows no face" in said(capsys)
     assert not (tmp_path / "o").exists()
-    victim = datasets.read_manifest(own_copy).split("train")[0]
+    victim = read_manifest(own_copy).split("train")[0]
     images.save(victim.photo, np.full((1, 1, 3), 255, np.uint8))
     assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
     assert "1x1" in said(capsys)

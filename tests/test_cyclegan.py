@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from s2f_utils import inference, models, runtime
-from s2f_utils.data import datasets
-from s2f_utils.data.datasets import DataError, UnpairedData, unpaired_rows
+from s2f_utils.data import DataError, Manifest, read_manifest, stores
+from s2f_utils.data.stores import UnpairedData, unpaired_rows
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import domain, images
 from s2f_utils.runtime import ConfigError
@@ -38,7 +38,7 @@ SMALL = {
 
 @pytest.fixture()
 def manifest(faces_manifest):
-    return datasets.read_manifest(faces_manifest)
+    return read_manifest(faces_manifest)
 
 
 def start(manifest, folder, *, resume="never", **changes):
@@ -446,7 +446,7 @@ def unpaired(tmp_path, sketches, photos, **options):
     import data_prep
 
     a, b = write_side(tmp_path / "raw", "drawings", sketches), write_side(tmp_path / "raw", "portraits", photos)
-    return datasets.read_manifest(data_prep.make_unpaired(a, b, tmp_path / "set", progress=False, **options))
+    return read_manifest(data_prep.make_unpaired(a, b, tmp_path / "set", progress=False, **options))
 
 
 @pytest.fixture(scope="module")
@@ -494,8 +494,8 @@ def test_an_empty_side_is_named(tmp_path, drawn, manifest):
         data_prep.make_unpaired(photos, photos, tmp_path / "set", progress=False)
     only = [p for p in unpaired(tmp_path, drawn[0][:2], drawn[1][:3], size_px=32, val_share=0.0).pairs if p.photo]
     with pytest.raises(DataError, match="there are no sketches among the 3 training rows.*data_prep unpaired"):
-        start(datasets.Manifest(tmp_path / "set" / "manifest.csv", only), tmp_path / "runs")
-    one = datasets.Manifest(manifest.path, manifest.split("train")[:1])
+        start(Manifest(tmp_path / "set" / "manifest.csv", only), tmp_path / "runs")
+    one = Manifest(manifest.path, manifest.split("train")[:1])
     with pytest.raises(DataError, match="the 1 people cannot be divided.*apart=false"):
         start(one, tmp_path / "runs")
     assert train(start(one, tmp_path / "runs", apart=False, total_images=4), progress=False) == "done"
@@ -551,11 +551,11 @@ def test_sides_that_are_as_they_should_be_are_not_remarked_on(drawn):
 @pytest.mark.parametrize("ahead", [0, 4])
 def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch):
     rows = manifest.split("train")
-    kept = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
-    monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
+    kept = [UnpairedData(rows, 64, CPU), stores.PairedData(rows, 64, CPU)]
+    monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
     if ahead:  # as on a GPU; else what a processor does
-        monkeypatch.setattr(datasets.Data, "AHEAD", {"cpu": ahead})
-    streamed = [UnpairedData(rows, 64, CPU), datasets.PairedData(rows, 64, CPU)]
+        monkeypatch.setattr(stores.Data, "AHEAD", {"cpu": ahead})
+    streamed = [UnpairedData(rows, 64, CPU), stores.PairedData(rows, 64, CPU)]
     for resident, from_disk in zip(kept, streamed, strict=True):
         assert resident.resident and not from_disk.resident
         for position, num in ((0, 3), (3, 3), (6, 3), (9, 2), (40, 4), (44, 4)):  # other sizes and leaps too
@@ -573,9 +573,9 @@ def test_a_broken_picture_that_was_read_ahead_is_an_error(manifest, tmp_path, mo
     broken.write_bytes(b"not a picture")
     rows = manifest.split("train")[:4]
     rows = [dataclasses.replace(row, photo=broken) if n == 3 else row for n, row in enumerate(rows)]
-    monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
-    monkeypatch.setattr(datasets.Data, "AHEAD", {"cpu": 4})
-    data = datasets.PairedData(rows, 64, CPU)
+    monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
+    monkeypatch.setattr(stores.Data, "AHEAD", {"cpu": 4})
+    data = stores.PairedData(rows, 64, CPU)
     with pytest.raises(images.ImageError, match="broken.png"):
         for position in range(4):
             data.batch_at(position, 1, 1, 0)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import COLUMNS, DataPrepError, make_pairs, split_by_identity
+from data_prep import DataPrepError, make_pairs, split_by_identity
 from data_prep.__main__ import main
 from data_prep.make.split import crossing_identities
 from data_prep.sources import names
 from data_prep.sources.cufs import cufs_identity, cufs_key
+from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import images
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 import data_prep.make.write
-from data_prep import COLUMNS, make_pairs, make_synthetic
+from data_prep import make_pairs, make_synthetic
 from data_prep.__main__ import main
 from data_prep.make.parallel import run_jobs
+from s2f_utils.data import COLUMNS, read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_data_prep import NUM, by_split, contents, put, read
@@ -63,10 +64,10 @@ def test_the_number_of_workers_does_not_matter(tmp_path):
 
 
 def test_the_library_reads_what_was_written(tmp_path):
-    datasets = pytest.importorskip("s2f_utils.data.datasets")
     make_synthetic(tmp_path / "out", num=4, size_px=32)
-    manifest = datasets.read_manifest(tmp_path / "out")
-    assert datasets.COLUMNS == COLUMNS and len(manifest.pairs) == 4 and manifest.settings["size_px"] == 32
+    manifest = read_manifest(tmp_path / "out")
+    assert tuple(read(tmp_path / "out")[0]) == COLUMNS
+    assert len(manifest.pairs) == 4 and manifest.settings["size_px"] == 32
 
 
 # Stopping and going on

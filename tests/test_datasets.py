@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2f_utils.data import datasets
+from s2f_utils.data import COLUMNS, SPLITS, DataError, read_manifest, stores
 from s2f_utils.pictures import images
 
 CPU = torch.device("cpu")
-HEADER = ",".join(datasets.COLUMNS)
+HEADER = ",".join(COLUMNS)
 
 
 def write(folder, *lines, header=HEADER):
@@ -18,9 +18,9 @@ def write(folder, *lines, header=HEADER):
 
 
 def test_reads_what_data_prep_writes(faces_manifest):
-    manifest = datasets.read_manifest(faces_manifest.parent)
+    manifest = read_manifest(faces_manifest.parent)
     assert len(manifest.pairs) == 16 and manifest.settings["size_px"] == 64
-    assert sum(len(manifest.split(name)) for name in datasets.SPLITS) == 16
+    assert sum(len(manifest.split(name)) for name in SPLITS) == 16
     assert all(p.sketch.is_file() and p.photo.is_file() and p.mask.is_file() for p in manifest.pairs)
 
 
@@ -35,33 +35,44 @@ def test_reads_what_data_prep_writes(faces_manifest):
     ],
 )
 def test_bad_manifests_say_which_line(lines, header, message, tmp_path):
-    with pytest.raises(datasets.DataError, match=message):
-        datasets.read_manifest(write(tmp_path, *lines, header=header))
+    with pytest.raises(DataError, match=message):
+        read_manifest(write(tmp_path, *lines, header=header))
 
 
 def test_other_encodings_and_broken_settings_are_named(tmp_path):
     (tmp_path / "manifest.csv").write_bytes(f"{HEADER}\ntrain,M\xfcller,,,,,\n".encode("latin-1"))
-    with pytest.raises(datasets.DataError, match="is not UTF-8"):
-        datasets.read_manifest(tmp_path)
+    with pytest.raises(DataError, match="is not UTF-8"):
+        read_manifest(tmp_path)
     write(tmp_path, "train,1,1,,,,")
     (tmp_path / "settings.json").write_text("{")
-    with pytest.raises(datasets.DataError, match="settings.json: is not JSON"):
-        datasets.read_manifest(tmp_path)
+    with pytest.raises(DataError, match="settings.json: is not JSON"):
+        read_manifest(tmp_path)
+
+
+def test_further_columns_are_kept_as_attributes(tmp_path):
+    header = HEADER.replace("id,", "id,hair,") + ",style"
+    lines = ("train,1,black,1,,,,fs2k,2", "train,2,,2,,,,fs2k", "test,3,red,3,,,,fs2k,1,one too many")
+    rows = read_manifest(write(tmp_path, *lines, header=header)).pairs
+    assert [row.attributes for row in rows] == [
+        {"hair": "black", "style": "2"}, {"hair": "", "style": ""}, {"hair": "red", "style": "1"}
+    ]  # fmt: skip
+    assert len(set(rows)) == 3 and {row.source for row in rows} == {"fs2k"}
+    assert read_manifest(write(tmp_path, "train,1,1,,,,")).pairs[0].attributes == {}
 
 
 def test_missing_folder_and_manifest(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such data set"):
-        datasets.read_manifest(tmp_path / "nowhere")
-    with pytest.raises(datasets.DataError, match="no manifest.csv in this folder"):
-        datasets.read_manifest(tmp_path)
+        read_manifest(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no manifest.csv in this folder"):
+        read_manifest(tmp_path)
 
 
 def test_batches_are_the_pictures(faces_manifest, monkeypatch):
-    pairs = datasets.read_manifest(faces_manifest).split("train")
-    resident = datasets.PairedData(pairs, 64, CPU)
+    pairs = read_manifest(faces_manifest).split("train")
+    resident = stores.PairedData(pairs, 64, CPU)
     assert resident.resident
-    monkeypatch.setattr(datasets, "free_bytes", lambda device: 0)
-    streamed = datasets.PairedData(pairs, 64, CPU)
+    monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
+    streamed = stores.PairedData(pairs, 64, CPU)
     assert not streamed.resident
     for data in (resident, streamed):
         sketches, photos = data.batch([3, 0, 3])
@@ -71,13 +82,13 @@ def test_batches_are_the_pictures(faces_manifest, monkeypatch):
 
 
 def test_pictures_are_resized_to_the_load_size(faces_manifest):
-    pairs = datasets.read_manifest(faces_manifest).split("train")[:2]
-    assert datasets.PairedData(pairs, 71, CPU).batch([0, 1])[0].shape == (2, 3, 71, 71)
+    pairs = read_manifest(faces_manifest).split("train")[:2]
+    assert stores.PairedData(pairs, 71, CPU).batch([0, 1])[0].shape == (2, 3, 71, 71)
 
 
 def test_a_pass_shows_every_pair_as_often_as_asked():
-    order = datasets.epoch_order(5, 3, seed=1, epoch=0)
+    order = stores.epoch_order(5, 3, seed=1, epoch=0)
     assert sorted(order) == sorted([0, 1, 2, 3, 4] * 3)
-    assert list(order) == list(datasets.epoch_order(5, 3, seed=1, epoch=0))
-    assert list(order) != list(datasets.epoch_order(5, 3, seed=1, epoch=1))
-    assert list(order) != list(datasets.epoch_order(5, 3, seed=2, epoch=0))
+    assert list(order) == list(stores.epoch_order(5, 3, seed=1, epoch=0))
+    assert list(order) != list(stores.epoch_order(5, 3, seed=1, epoch=1))
+    assert list(order) != list(stores.epoch_order(5, 3, seed=2, epoch=0))

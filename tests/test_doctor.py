@@ -18,7 +18,7 @@ from data_prep.doctor.findings import KINDS
 from data_prep.sources.found import LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import scan
-from s2f_utils.data.datasets import read_manifest
+from s2f_utils.data import read_manifest
 from s2f_utils.pictures import duplicates, images, masks
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.broken import FAULTS, Pair

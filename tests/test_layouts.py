@@ -21,7 +21,7 @@ from data_prep.__main__ import main
 from data_prep.make.copies import make_copies
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from data_prep.sources.feret import read_name
-from s2f_utils.data.datasets import read_manifest
+from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_data_prep import by_split, put, read

@@ -13,7 +13,7 @@ import pytest
 import data_prep
 from s2f_utils import metrics, weights
 from s2f_utils.cli.main import main
-from s2f_utils.data.datasets import DataError, read_manifest
+from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.scored import refuse_leaks
 from s2f_utils.pictures import images

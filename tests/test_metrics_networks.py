@@ -178,12 +178,12 @@ def test_the_leaderboard_has_fid_and_kid_where_the_weights_are(own_weights, tmp_
     import json
 
     import data_prep
-    from s2f_utils.data import datasets
+    from s2f_utils.data import read_manifest
     from s2f_utils.metrics import leaderboard
     from s2f_utils.pictures import images
 
     own_weights(inception=reference.published_state_dict(reference.load("fid_inception")))
-    manifest = datasets.read_manifest(data_prep.make_synthetic(tmp_path / "set", num=30, size_px=64, progress=False))
+    manifest = read_manifest(data_prep.make_synthetic(tmp_path / "set", num=30, size_px=64, progress=False))
     with pytest.warns(UserWarning, match="FID of 3 and 3 pictures"):
         board = leaderboard.build([], manifest, columns=("ssim",), patch_seeds=0)
         truths = [images.load_rgb(pair.photo) for pair in manifest.split("test")]

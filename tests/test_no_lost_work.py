@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from s2f_utils import runtime
-from s2f_utils.data import datasets
+from s2f_utils.data import DataError, read_manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import config, preflight
@@ -34,7 +34,7 @@ FLOAT32 = runtime.pick_precision(CPU, "float32")
 
 @pytest.fixture()
 def manifest(faces_manifest):
-    return datasets.read_manifest(faces_manifest)
+    return read_manifest(faces_manifest)
 
 
 def start(tiny, manifest, folder, *, resume="never", **changes):
@@ -191,7 +191,7 @@ def test_more_pictures_need_more_and_random_numbers_are_left_alone():
 
 def test_too_large_a_batch_is_refused_with_a_way_out(tiny, manifest, tmp_path, monkeypatch):
     need = preflight.Need(fixed=100, per_image=50, batch_statistics=("net_g",))
-    monkeypatch.setattr(datasets, "free_bytes", lambda device: 400)
+    monkeypatch.setattr(stores, "free_bytes", lambda device: 400)
     settings = tiny(batch_size=8).config
     with pytest.raises(ConfigError, match=r"accumulate=2 .*nearly the same result: net_g"):
         preflight.check(need, settings, CPU, data_bytes=0)
@@ -656,7 +656,7 @@ def test_a_folder_that_is_gone_is_not_made_anew(tiny, manifest, tmp_path):
 
 def test_no_room_for_a_run_is_said_before_it_begins(tiny, manifest, disk):
     disk.fill()
-    with pytest.raises(datasets.DataError, match="0 MB are free, but this run needs .* MB to be saved"):
+    with pytest.raises(DataError, match="0 MB are free, but this run needs .* MB to be saved"):
         start(tiny, manifest, disk.folder)
     assert [p.name for p in disk.folder.iterdir()] == ["ballast"]
 
@@ -676,14 +676,14 @@ CELL = """
 import sys
 sys.path.insert(0, {root!r})
 from s2f_utils import runtime
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.training import config
 from s2f_utils.training.tracking import read_log
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 session = runtime.start("02", "demo", {folder!r})
 settings = config.resolve("pix2pix", "full", {settings!r})
-run = open_run(settings, datasets.read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
+run = open_run(settings, read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
 print("begins at", run.images_seen, "of", run.total_images, "lambda_l1", run.live["lambda_l1"], flush=True)
 rows = [row["images"] for row in read_log(run.folder)[0]]
 print("rows", rows[:1], rows[-1:], flush=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from s2f_utils import metrics, models, runtime
-from s2f_utils.data import datasets
+from s2f_utils.data import DataError, Manifest, read_manifest
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import evaluation, scored
 from s2f_utils.pictures import viz
@@ -41,7 +41,7 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
     net = models.build("unet", num_downs=5, base_filters=4).eval()
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
     translator = Translator(precision.prepare(net), precision, direction=direction, size_px=64)
-    manifest = datasets.read_manifest(faces_manifest)
+    manifest = read_manifest(faces_manifest)
     result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
     pair = manifest.split("test")[0]
     made = images.load_rgb(tmp_path / "outputs" / "deterministic" / f"{pair.id}.png")
@@ -56,8 +56,8 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
         translator, manifest, tmp_path / "all", metric_names=(*metrics.DEFAULT_METRICS, "sharpness"), progress=False
     )
     assert len(wide.table().splitlines()) == 12 and "sharpness → 1" in wide.table().splitlines()[6]
-    with pytest.raises(datasets.DataError, match="no pairs in the split"):
-        evaluation.evaluate(translator, datasets.Manifest(manifest.path, []), tmp_path, progress=False)
+    with pytest.raises(DataError, match="no pairs in the split"):
+        evaluation.evaluate(translator, Manifest(manifest.path, []), tmp_path, progress=False)
 
 
 def test_track_b_is_scored_inside_of_the_padding(tmp_path):
@@ -70,7 +70,7 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     for n in range(6):
         for side in ("sketches", "photos"):
             images.save(tmp_path / "raw" / side / f"{n}.png", rng.integers(0, 256, (50, 40, 3), dtype=np.uint8))
-    manifest = datasets.read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad"))
+    manifest = read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad"))
     pair = manifest.split("test")[0]
     assert images.read_content_box(pair.photo) == (12, 7, 40, 50)
     net = models.build("unet", num_downs=5, base_filters=4).eval()
@@ -80,7 +80,7 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     inputs, truths = (images.load_rgb(path)[7:57, 12:52] for path in (pair.sketch, pair.photo))
     assert result.values["sketch"]["l1"][0] == pytest.approx(metrics.METRICS["l1"].compute(inputs, truths))
     translator.size_px = 32
-    with pytest.raises(datasets.DataError, match="prepare the data with --size 32"):
+    with pytest.raises(DataError, match="prepare the data with --size 32"):
         evaluation.evaluate(translator, manifest, tmp_path / "other", progress=False)
 
 

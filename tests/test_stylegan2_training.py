@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from s2f_utils import inference, models
-from s2f_utils.data import datasets
+from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
@@ -34,7 +34,7 @@ def begin(manifest, folder, method="stylegan2", resume="never", init=None, **cha
 
 @pytest.fixture(scope="module")
 def manifest(faces_manifest):
-    return datasets.read_manifest(faces_manifest)
+    return read_manifest(faces_manifest)
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,7 @@ def test_a_gan_that_sees_photos_only_needs_no_sketches(manifest, tmp_path):
     run = begin(photos, tmp_path, total_images=16)
     assert train(run, progress=False) == "done" and (run.folder / "discriminator.safetensors").is_file()
     none = dataclasses.replace(manifest, pairs=[dataclasses.replace(row, photo=None) for row in manifest.pairs])
-    with pytest.raises(datasets.DataError, match="there are no photos"):
+    with pytest.raises(DataError, match="there are no photos"):
         begin(none, tmp_path)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
@@ -37,9 +37,7 @@ FAST = {
 def start(manifest, runs, *, resume="never", **changes):
     """A run of the fast profile, 64 px, with fewer filters."""
     resolved = resolve("pix2pix", "fast", FAST | changes)
-    return open_run(
-        resolved, datasets.read_manifest(manifest), runs, name="t", device="cpu", resume=resume, progress=False
-    )
+    return open_run(resolved, read_manifest(manifest), runs, name="t", device="cpu", resume=resume, progress=False)
 
 
 class Steer(Callback):

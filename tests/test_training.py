@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from s2f_utils import models
-from s2f_utils.data import datasets
+from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
@@ -30,7 +30,7 @@ EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, 
 
 @pytest.fixture()
 def manifest(faces_manifest):
-    return datasets.read_manifest(faces_manifest)
+    return read_manifest(faces_manifest)
 
 
 def start(tiny, manifest, folder, *, resume="never", device="cpu", init=None, **changes):
@@ -366,13 +366,13 @@ KILLED = """
 import sys, os
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 resolved = config.resolve("pix2pix", "full", {settings!r})
-run = open_run(resolved, datasets.read_manifest({manifest!r}), {runs!r}, device="cpu", resume="auto", progress=False)
+run = open_run(resolved, read_manifest({manifest!r}), {runs!r}, device="cpu", resume="auto", progress=False)
 print("images", run.images_seen, flush=True)
 real_save, saves = checkpoints.torch.save, [0]
 def save(state, path):
@@ -557,7 +557,7 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
         start(tiny, manifest, tmp_path, resume=run.folder, dropout=0.0)
     assert start(tiny, manifest, tmp_path, resume="auto", dropout=0.0).folder != run.folder
     assert start(tiny, manifest, tmp_path, resume="auto").folder == run.folder
-    fewer = datasets.Manifest(manifest.path, [p for p in manifest.pairs if p.id != run.data.pairs[0].id])
+    fewer = Manifest(manifest.path, [p for p in manifest.pairs if p.id != run.data.pairs[0].id])
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
@@ -716,7 +716,7 @@ def test_batches_do_not_depend_on_how_they_are_cut(tiny, manifest, tmp_path):
     for batch_size in (1, 2, 5):
         order = []
         while len(order) < 30:
-            order += list(datasets.indices_at(len(order), batch_size, 7, 2, seed=3))
+            order += list(stores.indices_at(len(order), batch_size, 7, 2, seed=3))
         orders.append(order[:28])
     assert orders[0] == orders[1] == orders[2]
     assert sorted(orders[0][:14]) == sorted([*range(7), *range(7)])

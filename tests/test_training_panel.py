@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.notebook import live_curves, training_panel, widgets
 from s2f_utils.pictures import viz
 from s2f_utils.training.loop import train
@@ -23,7 +23,7 @@ pytest.importorskip("ipywidgets")
 def run(tiny, faces_manifest, tmp_path, monkeypatch):
     monkeypatch.setattr(training_panel, "LEAST_S", 0.0)
     monkeypatch.setattr(training_panel, "SHARE", 1e9)  # every point is drawn
-    manifest = datasets.read_manifest(faces_manifest)
+    manifest = read_manifest(faces_manifest)
     return open_run(tiny(sample_every_images=8), manifest, tmp_path, resume="never", device="cpu", progress=False)
 
 
@@ -148,9 +148,7 @@ def test_a_resumed_run_shows_what_was_before(polled, run, tiny, faces_manifest, 
     first = widgets.training_panel(run)
     first.show()
     assert widgets.train_live(train, run, first) == "stopped"
-    again = open_run(
-        tiny(sample_every_images=8), datasets.read_manifest(faces_manifest), tmp_path, device="cpu", progress=False
-    )
+    again = open_run(tiny(sample_every_images=8), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
     assert again.folder == run.folder and again.images_seen == 10
     panel = widgets.training_panel(again)
     panel.show()

@@ -10,7 +10,7 @@ import pytest
 import data_prep
 from data_prep.__main__ import main
 from data_prep.make.recipe import Recipe
-from s2f_utils.data import datasets
+from s2f_utils.data import SPLITS, read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
@@ -28,17 +28,17 @@ def sources(tmp_path_factory):
 
 
 def counts(manifest):
-    rows = datasets.read_manifest(manifest)
+    rows = read_manifest(manifest)
     return {
         split: [sum(bool(getattr(row, side)) for row in rows.split(split)) for side in ("sketch", "photo")]
-        for split in datasets.SPLITS
+        for split in SPLITS
     }
 
 
 def test_the_set_has_a_picture_a_row_and_keeps_a_split(sources, tmp_path):
     manifest = data_prep.make_unpaired(*sources, tmp_path / "set", 64, progress=False)
     assert counts(manifest) == {"train": [11, 6], "val": [1, 1], "test": [0, 3]}
-    rows = datasets.read_manifest(manifest)
+    rows = read_manifest(manifest)
     assert all(bool(row.sketch) != bool(row.photo) for row in rows.pairs)
     assert len({row.identity for row in rows.pairs}) == 22  # nobody is on both sides, though names repeat
     assert {images.load_rgb(row.sketch or row.photo).shape for row in rows.pairs} == {(64, 64, 3)}
@@ -72,7 +72,7 @@ def test_archives_dry_runs_and_bad_pictures(sources, tmp_path, capsys):
     assert not (tmp_path / "set").exists() and "dry run: 23 pictures" in capsys.readouterr().out
     manifest = data_prep.make_unpaired(archive, sources[1], tmp_path / "set", 64)
     captured = capsys.readouterr()
-    assert len(datasets.read_manifest(manifest).pairs) == 22
+    assert len(read_manifest(manifest).pairs) == 22
     assert "broken.png" in captured.err and "22 pictures" in captured.out and "1 left out" in captured.out
 
 
@@ -85,7 +85,7 @@ def test_faces_are_aligned_on_both_sides_and_paper_is_cleaned(sources, tmp_path)
         images.save(tmp_path / "paper" / f"{n}.png", paper)
     recipe = Recipe(size_px=128, align="face", clean=True, fallback="cascade")
     manifest = data_prep.make_unpaired(tmp_path / "paper", sources[1], tmp_path / "set", recipe=recipe, progress=False)
-    rows = datasets.read_manifest(manifest).pairs
+    rows = read_manifest(manifest).pairs
     drawn = np.stack([images.load_rgb(row.sketch) for row in rows if row.sketch])
     assert drawn.shape[1:] == (128, 128, 3) and np.median(drawn) > 235  # the paper is white again
 
@@ -116,7 +116,7 @@ def test_pairs_say_where_pictures_without_partners_belong(sources, tmp_path):
 
 def test_the_doctor_looks_at_such_a_set_too(sources, tmp_path, capsys):
     manifest = data_prep.make_unpaired(*sources, tmp_path / "set", 64, progress=False)
-    row = next(row for row in datasets.read_manifest(manifest).pairs if row.photo)
+    row = next(row for row in read_manifest(manifest).pairs if row.photo)
     images.save(row.photo, np.zeros((64, 64, 3), np.uint8))
     assert main(["doctor", str(tmp_path / "set")]) == 1
     assert row.id in capsys.readouterr().out

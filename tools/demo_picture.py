@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from s2f_utils import inference  # noqa: E402  (the clone's)
-from s2f_utils.data import datasets  # noqa: E402  (the clone's)
+from s2f_utils.data import read_manifest  # noqa: E402  (the clone's)
 from s2f_utils.inference import candidates  # noqa: E402  (the clone's)
 from s2f_utils.metrics import evaluation  # noqa: E402  (the clone's)
 from s2f_utils.pictures import drawings, images, viz  # noqa: E402  (the clone's)
@@ -28,7 +28,7 @@ SHOWN = ("long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "turn
 def demo(run: Path, data: Path, num: int) -> np.ndarray:
     """Sketches, answers and truths of a run, in rows."""
     translator = inference.load(run)
-    pairs = datasets.read_manifest(data).split("test")[:num]
+    pairs = read_manifest(data).split("test")[:num]
     inputs, truths = evaluation.load_pairs(pairs, translator.size_px, translator.direction)
     return viz.sheet([inputs, translator.translate_batch(inputs), truths])
 

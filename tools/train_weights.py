@@ -13,7 +13,7 @@ import datetime
 from pathlib import Path
 
 from s2f_utils import runtime, weights
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
@@ -84,7 +84,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
 def make(name: str, data: Path, runs: Path) -> Path:
     """Train one model, or go on with it, and write it as float16 safetensors."""
     method, folder, begin, settings = RECIPES[name]
-    manifest = datasets.read_manifest(data / folder)
+    manifest = read_manifest(data / folder)
     has_gpu = runtime.pick_device("auto").type != "cpu"
     resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
     init = (runtime.last_run_folder(runs, begin) or weights.shipped(begin)) if begin else None

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from s2f_utils.data.datasets import COLUMNS
+from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import background, duplicates, faces, images, sketches
 from s2f_utils.pictures.drawn import synthetic
 

@@ -13,12 +13,13 @@ from data_prep.doctor.examine import Subject, examine
 from data_prep.doctor.findings import KINDS, Diagnosis, Finding
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import check_workers, run_jobs
-from data_prep.make.write import COLUMNS, MANIFEST
+from data_prep.make.write import MANIFEST
 from data_prep.messages import NUM_SHOWN, say
 from data_prep.sources import names
 from data_prep.sources.found import LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import scan
+from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import faces
 
 EXIT_FOUND = 1  # training must not start

@@ -17,7 +17,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import load
 from data_prep.make.write import SetPlan, describe_counts, dry_run_report, write_set
 from data_prep.messages import say
-from s2f_utils.data.datasets import Manifest, read_manifest
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.pictures import images
 
 MAX_COPIES = 10_000

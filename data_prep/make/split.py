@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from data_prep.errors import DataPrepError
+from s2f_utils.data import SPLITS
 
-SPLITS = ("train", "val", "test")
 DEFAULT_TEST_SHARE = 0.2
 
 

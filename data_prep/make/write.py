@@ -25,13 +25,12 @@ import PIL
 import s2f_utils
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import check_workers, run_jobs
-from data_prep.make.split import SPLITS
 from data_prep.messages import NUM_SHOWN, say, warn
 from data_prep.sources import names
 from s2f_utils import runtime
+from s2f_utils.data import COLUMNS, SPLITS
 from s2f_utils.pictures import images
 
-COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
 FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks"}
 MANIFEST, SETTINGS, PARTIAL = "manifest.csv", "settings.json", "settings.partial.json"
 CHANGED = {

@@ -12,7 +12,7 @@ from data_prep.sources import names
 from data_prep.sources.found import Candidate, Collection, LayoutOptions
 from data_prep.sources.sides import with_made
 from data_prep.sources.tree import PARTS_FOLDER, Picture, Tree
-from s2f_utils.data.datasets import COLUMNS, DataError, read_manifest
+from s2f_utils.data import COLUMNS, DataError, read_manifest
 
 FS2K_TERMS = "FS2K: for research; see its repository (DengPingFan/FS2K)"
 CELEBA_TERMS = "CelebAMask-HQ: for non-commercial research and education; the photos belong to others"

@@ -36,7 +36,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f evaluate`."""
-    from s2f_utils.data.datasets import read_manifest
+    from s2f_utils.data import read_manifest
     from s2f_utils.inference import load
     from s2f_utils.metrics.evaluation import evaluate
 

@@ -41,7 +41,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f leaderboard`."""
-    from s2f_utils.data.datasets import read_manifest
+    from s2f_utils.data import read_manifest
     from s2f_utils.metrics import leaderboard
 
     if args.patch_seeds < 0 or args.gallery < 0:

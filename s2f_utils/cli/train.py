@@ -13,7 +13,7 @@ from s2f_utils.cli import options
 if TYPE_CHECKING:
     import torch
 
-    from s2f_utils.data.datasets import Manifest
+    from s2f_utils.data import Manifest
     from s2f_utils.training.config import Resolved
     from s2f_utils.training.run import Run
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         return _list_settings(args)
     if missing := [name for name, value in (("method", args.method), ("--data", args.data)) if value is None]:
         args.refuse(f"the following arguments are required: {', '.join(missing)}")  # --list-settings needs neither
-    from s2f_utils.data.datasets import read_manifest
+    from s2f_utils.data import read_manifest
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import check_beginning, open_run
 

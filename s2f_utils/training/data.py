@@ -9,17 +9,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from s2f_utils.data.datasets import (
-    GIVEN,
-    Data,
-    DataError,
-    Manifest,
-    Pair,
-    PairedData,
-    PhotoData,
-    UnpairedData,
-    unpaired_rows,
-)
+from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.stores import GIVEN, Data, PairedData, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.pictures import domain, images
 from s2f_utils.training.config import TrainConfig
@@ -28,7 +19,7 @@ LOOKED_AT = 200  # pictures of each side
 
 
 def training_data(
-    config: TrainConfig, kind: str, manifest: Manifest, rows: list[Pair], device: torch.device, progress: bool
+    config: TrainConfig, kind: str, manifest: Manifest, rows: list[Row], device: torch.device, progress: bool
 ) -> tuple[Data, Data]:
     """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some.
 
@@ -57,12 +48,12 @@ def training_data(
 
 
 def given_to(config: TrainConfig) -> str:
-    """What a method that learns from pairs turns into photos (or makes of them): a key of `datasets.GIVEN`."""
+    """What a method that learns from pairs turns into photos (or makes of them): a key of `stores.GIVEN`."""
     first = config.direction.partition("-to-")[0]
     return "sketch" if config.direction in DIRECTIONS else first
 
 
-def pass_length(config: TrainConfig, kind: str, rows: list[Pair]) -> int:
+def pass_length(config: TrainConfig, kind: str, rows: list[Row]) -> int:
     """How many images one pass over these rows shows."""
     if kind != "piles":
         return sum(row.photo is not None for row in rows) if kind == "photos" else len(rows)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from s2f_utils.data.datasets import PairedData, PhotoData, UnpairedData
+from s2f_utils.data.stores import PairedData, PhotoData, UnpairedData
 from s2f_utils.metrics import on_device
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from s2f_utils import runtime
-from s2f_utils.data import datasets
+from s2f_utils.data import stores
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.accumulate import batch_statistics, in_parts
 from s2f_utils.training.config import TrainConfig
@@ -132,7 +132,7 @@ def check(need: Need, config: TrainConfig, device: torch.device, data_bytes: int
     """A line that says what will be taken and what is free. ConfigError where it is too much, with a way out: the
     batch in parts, which takes less memory and gives the same (`batch_statistics` apart), or a smaller size.
     """
-    free = datasets.free_bytes(device) * ROOM
+    free = stores.free_bytes(device) * ROOM
     batch = -(-config.batch_size // config.accumulate)
     wanted = need.at(batch) + data_bytes
     line = f"memory: about {wanted / 1e9:.2g} GB for training, {free / ROOM / 1e9:.2g} GB are free"

@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from s2f_utils import runtime
-from s2f_utils.data import datasets
-from s2f_utils.data.datasets import Data, DataError, Manifest, Pair
+from s2f_utils.data import DataError, Manifest, Row, stores
+from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import DIRECTIONS
@@ -371,14 +371,14 @@ def _precision(method: str, config: TrainConfig, device: torch.device) -> runtim
     return runtime.pick_precision(device, config.precision, memory_format)
 
 
-def _check_memory(kind: type[Method], config: TrainConfig, precision: runtime.Precision, rows: list[Pair]) -> str:
+def _check_memory(kind: type[Method], config: TrainConfig, precision: runtime.Precision, rows: list[Row]) -> str:
     """What training takes of the memory and what is free, in a line; ConfigError where it is too much."""
     from s2f_utils.training import preflight
 
     if config.accumulate > 1 and not kind.accumulates:
         raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
     pictures = 2 * len(rows) * config.load_size_px**2 * 3  # uint8; where they do not fit, they are read as needed
-    free = datasets.free_bytes(precision.device)
+    free = stores.free_bytes(precision.device)
     kept = pictures if pictures < free / 2 else 0
     return preflight.check(preflight.measure(kind, config, precision), config, precision.device, kept, kind.accumulates)
 

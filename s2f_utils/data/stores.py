@@ -1,30 +1,26 @@
-"""Pairs of sketch and photo: reading `manifest.csv`, and handing out batches of uint8 pictures.
+"""Pictures of a data set as batches of uint8: kept on the device, or read ahead while training.
 
 Shapes: N pairs, B pairs in a batch, S pixels of the square picture as loaded.
 """
 
 from __future__ import annotations
 
-import csv
 import functools
-import json
 import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from s2f_utils.data.manifest import DataError, Row
 from s2f_utils.pictures import images, masks
 
-COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
-SPLITS = ("train", "val", "test")
 # what a method that learns from pairs is given → the columns of the manifest that it needs
 GIVEN: dict[str, tuple[str, ...]] = {
     "sketch": ("sketch",),
@@ -32,97 +28,6 @@ GIVEN: dict[str, tuple[str, ...]] = {
     "both": ("sketch", "mask"),
     "photo": (),
 }
-
-
-class DataError(ValueError):
-    """A data set that cannot be used; the message says what is wrong with which file and what to do."""
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One row of a manifest; paths are absolute, None where there is no such picture."""
-
-    split: str
-    id: str
-    identity: str
-    sketch: Path | None
-    photo: Path | None
-    mask: Path | None
-    source: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """The rows of a `manifest.csv`, its folder, and the settings that `data_prep` wrote beside it."""
-
-    path: Path
-    pairs: list[Pair]
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    def split(self, name: str) -> list[Pair]:
-        """The pairs of "train", "val" or "test", in the file's order."""
-        return [pair for pair in self.pairs if pair.split == name]
-
-
-def read_manifest(path: str | os.PathLike) -> Manifest:
-    """Read a data set's `manifest.csv`, given the file or its folder.
-
-    Raises DataError when it is missing, has other columns, is empty, names files that do not exist, or has an
-    identity in two splits; FileNotFoundError when there is no such folder.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such data set: give the folder that data_prep made, or its manifest.csv")
-    if path.is_dir():
-        path = path / "manifest.csv"
-    if not path.is_file():
-        raise DataError(
-            f"{path.parent}: no manifest.csv in this folder: make one with"
-            f" 'python -m data_prep pairs SRC {path.parent}'"
-        )
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-            rows = list(reader)
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not UTF-8: save it as UTF-8 CSV, or run data_prep again") from None
-    if missing:
-        raise DataError(f"{path}: column {', '.join(missing)} is missing: the columns are {', '.join(COLUMNS)}")
-    pairs = [_pair(path, number, row) for number, row in enumerate(rows, start=2)]
-    if not pairs:
-        raise DataError(f"{path}: lists no pairs: run data_prep again on a folder with pictures")
-    _check_identities(path, pairs)
-    settings = path.with_name("settings.json")
-    try:
-        known = json.loads(settings.read_text(encoding="utf-8")) if settings.is_file() else {}
-    except ValueError:
-        raise DataError(f"{settings}: is not JSON: run data_prep again, or delete the file") from None
-    return Manifest(path, pairs, known)
-
-
-def _pair(path: Path, number: int, row: dict[str, str]) -> Pair:
-    if row["split"] not in SPLITS:
-        raise DataError(f"{path}, line {number}: split must be one of {', '.join(SPLITS)}, got {row['split']!r}")
-    files: dict[str, Path | None] = {}
-    for name in ("sketch", "photo", "mask"):
-        files[name] = path.parent / row[name] if row[name] else None
-        if files[name] is not None and not files[name].is_file():
-            raise DataError(
-                f"{path}, line {number}: {name} {row[name]} does not exist: copy the pictures beside the manifest,"
-                " or run data_prep again"
-            )
-    return Pair(row["split"], row["id"], row["identity"] or row["id"], source=row["source"], **files)
-
-
-def _check_identities(path: Path, pairs: Sequence[Pair]) -> None:
-    where: dict[str, str] = {}
-    for pair in pairs:
-        if where.setdefault(pair.identity, pair.split) != pair.split:
-            raise DataError(
-                f"{path}: identity {pair.identity} is in {where[pair.identity]} and in {pair.split}: results would"
-                " be worth nothing; put all pictures of a person into one split"
-            )
 
 
 class PictureStore:
@@ -253,7 +158,7 @@ class PairedData(Data):
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
+        pairs: Sequence[Row],
         size_px: int,
         device: torch.device,
         *,
@@ -290,7 +195,7 @@ class PhotoData(Data):
     Raises DataError where no row has a photo.
     """
 
-    def __init__(self, rows: Sequence[Pair], size_px: int, device: torch.device, *, progress: bool = False) -> None:
+    def __init__(self, rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False) -> None:
         paths = [row.photo for row in rows if row.photo]
         if not paths:
             raise DataError(f"there are no photos among the {len(rows)} rows: this method learns from photos")
@@ -312,7 +217,7 @@ class UnpairedData(Data):
 
     def __init__(
         self,
-        pairs: Sequence[Pair],
+        pairs: Sequence[Row],
         size_px: int,
         device: torch.device,
         *,
@@ -334,7 +239,7 @@ class UnpairedData(Data):
         )
 
 
-def unpaired_rows(pairs: Sequence[Pair], apart: bool = True, seed: int = 0) -> tuple[list[Pair], list[Pair]]:
+def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tuple[list[Row], list[Row]]:
     """The rows whose sketch, and those whose photo, a training without pairs sees.
 
     apart: of a person the sketches or the photos are used, never both, so that no face is in both lists; which of them,
