@@ -9,15 +9,15 @@ complete.
 from __future__ import annotations
 
 from data_prep.errors import DataPrepError
-from data_prep.make.copies import make_copies
 from data_prep.make.pairs import make_pairs
+from data_prep.make.recipe import Recipe
 from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.unpaired import make_unpaired
 
 __all__ = [
     "DataPrepError",
-    "make_copies",
+    "Recipe",
     "make_pairs",
     "make_synthetic",
     "make_unpaired",

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import fields
+from typing import Any
 
-from data_prep.doctor.doctor import run_doctor
+from data_prep.doctor import run_doctor
 from data_prep.errors import DataPrepError, explain
 from data_prep.make.clean import clean_drawings
-from data_prep.make.copies import make_copies
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
-from data_prep.make.synthetic_set import make_synthetic
+from data_prep.make.synthetic_set import PROFILES, make_synthetic
 from data_prep.make.unpaired import make_unpaired
+from data_prep.messages import indented
 from data_prep.sources.download import fetch_set
+from data_prep.sources.layout import SIDES
 from data_prep.sources.layouts import LAYOUTS, expected_trees
+from s2f_utils.pictures import images
 from s2f_utils.pictures.cleanup import SHADOWS
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
 
@@ -34,6 +38,41 @@ _SYNTHETIC_EXAMPLES = """\
   python -m data_prep synthetic data/faces
   python -m data_prep synthetic data/faces --num 500 --size 128 --seed 1
 """
+# the options that several commands have
+_SHARED: dict[str, dict[str, Any]] = {
+    "--sketches": {"metavar": "DIR", "help": "the folder of sketches, in the source or anywhere"},
+    "--photos": {"metavar": "DIR", "help": "the folder of photos, in the source or anywhere"},
+    "--sketch-side": {
+        "choices": SIDES, "default": "left", "help": "the sketch's half of AB images (default: left)",
+    },
+    "--size": {
+        "type": int, "default": 256, "metavar": "S", "dest": "size_px",
+        "help": "height and width in pixels (default: 256)",
+    },
+    "--fit": {
+        "choices": images.FITS, "default": "stretch",
+        "help": "stretch to the square (the protocol's track A), or centre on black (track B) (default: stretch)",
+    },
+    "--zoom": {"type": float, "default": 1.0, "metavar": "Z", "help": "above 1: less around the face (default: 1)"},
+    "--fallback": {
+        "choices": FALLBACKS, "default": "none",
+        "help": "where no face is found: none, leave the pair out (default); cascade, a simpler detector; centre,"
+        " guess",
+    },
+    "--detector": {
+        "choices": DETECTORS, "default": "yunet",
+        "help": "none: go by --points and --fallback alone (default: yunet, fetched at its first use)",
+    },
+    "--clean": {
+        "action": "store_true",
+        "help": "the sketches are photographed or scanned paper: even it out, clear the rim",
+    },
+    "--test-share": {"type": float, "metavar": "X"},
+    "--val-share": {"type": float, "metavar": "X"},
+    "--seed": {"type": int, "default": 0, "metavar": "K", "help": "another seed, another split (default: 0)"},
+    "--workers": {"type": int, "metavar": "N", "help": "processes (default: one a core)"},
+    "--dry-run": {"action": "store_true", "help": "say what would be done, write nothing"},
+}  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,8 +81,14 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(EXIT_ERROR)
 
 
+def _share(parser: argparse._ActionsContainer, *names: str, **other: Any) -> None:
+    """Give a command options of `_SHARED`; other: what is different about them in this command."""
+    for name in names:
+        parser.add_argument(name, **_SHARED[name] | other)
+
+
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """The parser of all commands; `run` of what it returns is the function that does the work."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = _Parser(
         prog="python -m data_prep",
@@ -51,14 +96,9 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=f"examples:\n{_SYNTHETIC_EXAMPLES}{_PAIRS_EXAMPLES}",
         formatter_class=raw,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-    _add_pairs(commands)
-    _add_unpaired(commands)
-    _add_synthetic(commands)
-    _add_copies(commands)
-    _add_clean(commands)
-    _add_doctor(commands)
-    _add_download(commands)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for add in (_add_pairs, _add_unpaired, _add_synthetic, _add_clean, _add_doctor, _add_download):
+        add(commands)
     return parser
 
 
@@ -67,7 +107,7 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         "pairs",
         help="sketches and photos that belong together, as folders or side by side",
         description="Find the pairs in SRC, divide them by people, and write them as square pictures to OUT.",
-        epilog=f"layouts:\n{_indented(expected_trees())}\n\nexamples:\n{_PAIRS_EXAMPLES}",
+        epilog=f"layouts:\n{indented(expected_trees(), 2)}\n\nexamples:\n{_PAIRS_EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     pairs.add_argument(
@@ -78,39 +118,74 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
     where = pairs.add_argument_group("what lies where")
     _add_where(where)
     where.add_argument("--strict", action="store_true", help="a picture without a partner is an error")
-    square = pairs.add_argument_group("making them square")
-    square.add_argument("--size", type=int, default=256, metavar="S", help="height and width in pixels (default: 256)")
-    square.add_argument(
-        "--fit",
-        choices=["stretch", "pad"],
-        default="stretch",
-        help="stretch to the square (the protocol's track A), or centre on black (track B) (default: stretch)",
-    )
-    _add_recipe(pairs, square)
+    _add_square(pairs.add_argument_group("making them square"))
+    _add_looks(pairs.add_argument_group("changing how they look"))
     split = pairs.add_argument_group("dividing them (a split that SRC brings is kept)")
+    _share(split, "--test-share", help="share of the people for testing (default: 0.2 if SRC has no split)")
+    _share(split, "--val-share", help="share for validation, of the training people if SRC has a split (default: none)")
     split.add_argument(
-        "--test-share",
-        type=float,
-        metavar="X",
-        help="share of the people for testing (default: 0.2 if SRC has no split)",
-    )
-    split.add_argument(
-        "--val-share",
-        type=float,
-        metavar="X",
-        help="share for validation, of the training people if SRC has a split (default: none)",
-    )
-    split.add_argument(
-        "--identity",
-        metavar="REGEX",
+        "--identity", metavar="REGEX",
         help="its first group, in a photo's name, names the person, e.g."
         " '^([^_]+)_' (default: every pair is another person)",
-    )
-    split.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, another split (default: 0)")
+    )  # fmt: skip
+    _share(split, "--seed")
     split.add_argument(
         "--drop-leaks", action="store_true", help="leave out training pairs whose photo is in another split, too"
     )
-    _add_common(pairs)
+    _share(pairs, "--workers", "--dry-run")
+    pairs.set_defaults(run=_pairs)
+
+
+def _add_where(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--layout", choices=list(LAYOUTS), help="how the source is laid out (default: recognised)")
+    _share(group, "--sketches", "--photos", "--sketch-side")
+
+
+def _add_square(group: argparse._ActionsContainer) -> None:
+    _share(group, "--size", "--fit")
+    group.add_argument(
+        "--align", choices=ALIGN, default="none",
+        help="face: find it, turn it upright, cut it out; crop: cut the same part out of all; none: the whole picture"
+        " (default)",
+    )  # fmt: skip
+    group.add_argument(
+        "--crop", type=float, nargs=4, metavar=("L", "T", "R", "B"),
+        help="the part for --align crop, as shares from 0 to 1",
+    )  # fmt: skip
+    _share(group, "--zoom")
+    group.add_argument(
+        "--method", choices=METHODS, default="similarity",
+        help="similarity: the five landmarks to their mean places (default); ffhq: the published FFHQ rule",
+    )  # fmt: skip
+    group.add_argument(
+        "--each", action="store_true", help="align photo and sketch each by its own face, not both by the photo's"
+    )
+    _share(group, "--fallback", "--detector")
+    group.add_argument(
+        "--points", metavar="CSV",
+        help="hand-given eyes and mouths: name, left_eye_x, ... mouth_y (name: file name, or its path in SRC)",
+    )  # fmt: skip
+
+
+def _add_looks(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--style", type=_styles, action="extend", default=[], metavar="STYLES", dest="styles",
+        help=f"make sketches from the photos: one style or several with commas, of {', '.join(STYLES)}",
+    )  # fmt: skip
+    group.add_argument(
+        "--background", choices=BACKGROUNDS, default="keep",
+        help="paint what is behind the person white: by label maps, by GrabCut, or by the package rembg",
+    )  # fmt: skip
+    _share(group, "--clean")
+
+
+def _styles(text: str) -> list[str]:
+    """ "pencil,xdog" → ["pencil", "xdog"]."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in STYLES]
+    if unknown or not names:
+        raise argparse.ArgumentTypeError(f"{text!r}: the styles are {', '.join(STYLES)}")
+    return names
 
 
 def _add_unpaired(commands: argparse._SubParsersAction) -> None:
@@ -123,113 +198,37 @@ def _add_unpaired(commands: argparse._SubParsersAction) -> None:
     unpaired.add_argument("sketches", metavar="SKETCHES", help="folder or zip archive with the sketches")
     unpaired.add_argument("photos", metavar="PHOTOS", help="folder or zip archive with the photos")
     unpaired.add_argument("out", metavar="OUT", help="new folder for the data set")
-    unpaired.add_argument("--size", type=int, default=256, metavar="S", help="height and width (default: 256)")
-    unpaired.add_argument("--fit", choices=["stretch", "pad"], default="stretch", help="default: stretch")
+    _share(unpaired, "--size", "--fit")
     unpaired.add_argument(
         "--align", choices=["none", "face"], default="none", help="face: find it, turn it upright, cut it out"
     )
-    unpaired.add_argument("--zoom", type=float, default=1.0, metavar="Z", help="above 1: less around the face")
-    unpaired.add_argument("--fallback", choices=FALLBACKS, default="none", help="where no face is found")
-    unpaired.add_argument("--detector", choices=DETECTORS, default="yunet", help="none: go by --fallback alone")
-    unpaired.add_argument("--clean", action="store_true", help="the sketches are photographed or scanned paper")
-    unpaired.add_argument(
-        "--val-share", type=float, metavar="X", help="of each side, for the sheets of samples (default: 0.1)"
-    )
-    unpaired.add_argument("--test-share", type=float, metavar="X", help="kept apart altogether (default: none)")
-    unpaired.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, another split (default: 0)")
-    _add_common(unpaired)
+    _share(unpaired, "--zoom")
+    _share(unpaired, "--fallback", help="where no face is found")
+    _share(unpaired, "--detector", help="none: go by --fallback alone")
+    _share(unpaired, "--clean")
+    _share(unpaired, "--val-share", help="of each side, for the sheets of samples (default: 0.1)")
+    _share(unpaired, "--test-share", help="kept apart altogether (default: none)")
+    _share(unpaired, "--seed", "--workers", "--dry-run")
+    unpaired.set_defaults(run=_unpaired)
 
 
-def _add_where(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    parser.add_argument("--layout", choices=list(LAYOUTS), help="how the source is laid out (default: recognised)")
-    parser.add_argument("--sketches", metavar="DIR", help="the folder of sketches, in the source or anywhere")
-    parser.add_argument("--photos", metavar="DIR", help="the folder of photos, in the source or anywhere")
-    parser.add_argument(
-        "--sketch-side",
-        choices=["left", "right"],
-        default="left",
-        help="the sketch's half of AB images (default: left)",
+def _add_synthetic(commands: argparse._SubParsersAction) -> None:
+    synthetic = commands.add_parser(
+        "synthetic",
+        help="drawn faces: photo, pencil sketch and label map, nothing to download",
+        description="Draw faces to OUT: the last tenth for testing, the twentieth before it for validation.",
+        epilog=f"examples:\n{_SYNTHETIC_EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-def _add_recipe(pairs: argparse.ArgumentParser, square: argparse._ArgumentGroup) -> None:
-    square.add_argument(
-        "--align", choices=ALIGN, default="none",
-        help="face: find it, turn it upright, cut it out; crop: cut the same part out of all; none: the whole picture"
-        " (default)",
-    )  # fmt: skip
-    square.add_argument(
-        "--crop",
-        type=float,
-        nargs=4,
-        metavar=("L", "T", "R", "B"),
-        help="the part for --align crop, as shares from 0 to 1",
+    synthetic.add_argument("out", metavar="OUT", help="new folder for the data set")
+    synthetic.add_argument("--num", type=int, metavar="N", help="how many faces (default: the profile's)")
+    _share(synthetic, "--size", default=None, help="height and width in pixels (default: the profile's)")
+    _share(synthetic, "--seed", help="another seed, other faces (default: 0)")
+    synthetic.add_argument(
+        "--profile", choices=sorted(PROFILES), help="number and size (default: $S2F_PROFILE, else demo)"
     )
-    square.add_argument(
-        "--zoom", type=float, default=1.0, metavar="Z", help="above 1: less around the face (default: 1)"
-    )
-    square.add_argument(
-        "--method", choices=METHODS, default="similarity",
-        help="similarity: the five landmarks to their mean places (default); ffhq: the published FFHQ rule",
-    )  # fmt: skip
-    square.add_argument(
-        "--each", action="store_true", help="align photo and sketch each by its own face, not both by the photo's"
-    )
-    square.add_argument(
-        "--fallback", choices=FALLBACKS, default="none",
-        help="where no face is found: none, leave the pair out (default); cascade, a simpler detector; centre, guess",
-    )  # fmt: skip
-    square.add_argument(
-        "--detector", choices=DETECTORS, default="yunet",
-        help="none: go by --points and --fallback alone (default: yunet, fetched at its first use)",
-    )  # fmt: skip
-    square.add_argument(
-        "--points",
-        metavar="CSV",
-        help="hand-given eyes and mouths: name, left_eye_x, ... mouth_y (name: file name, or its path in SRC)",
-    )
-    looks = pairs.add_argument_group("changing how they look")
-    looks.add_argument(
-        "--style", type=_styles, action="extend", default=[], metavar="STYLES",
-        help=f"make sketches from the photos: one style or several with commas, of {', '.join(STYLES)}",
-    )  # fmt: skip
-    looks.add_argument(
-        "--background", choices=BACKGROUNDS, default="keep",
-        help="paint what is behind the person white: by label maps, by GrabCut, or by the package rembg",
-    )  # fmt: skip
-    looks.add_argument(
-        "--clean",
-        action="store_true",
-        help="the sketches are photographed or scanned paper: even it out, clear the rim",
-    )
-
-
-def _styles(text: str) -> list[str]:
-    """ "pencil,xdog" → ["pencil", "xdog"]."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in STYLES]
-    if unknown or not names:
-        raise argparse.ArgumentTypeError(f"{text!r}: the styles are {', '.join(STYLES)}")
-    return names
-
-
-def _add_copies(commands: argparse._SubParsersAction) -> None:
-    copies = commands.add_parser(
-        "copies",
-        help="turned, shifted and sheared copies of each training pair, for small sets",
-        description="Write a data set with copies of each training pair. Training does the same while it runs, without"
-        " the disk: s2f train pix2pix --set rotate_deg=20 --set shift_px=5 --set shear_deg=5.",
-    )
-    copies.add_argument("data", metavar="DATA", help="data set made by data_prep")
-    copies.add_argument("out", metavar="OUT", help="new folder")
-    copies.add_argument("--num", type=int, default=130, metavar="N", help="copies a pair (default: 130)")
-    for name, unit, value in (("rotate", "degrees", 20.0), ("shift", "pixels", 5.0), ("shear", "degrees", 5.0)):
-        copies.add_argument(
-            f"--{name}", type=float, default=value, metavar="X", dest=f"{name}_{'px' if name == 'shift' else 'deg'}",
-            help=f"largest, either way, in {unit} (default: {value:g})",
-        )  # fmt: skip
-    copies.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, other copies (default: 0)")
-    _add_common(copies)
+    _share(synthetic, "--workers", "--dry-run")
+    synthetic.set_defaults(run=make_synthetic)
 
 
 def _add_clean(commands: argparse._SubParsersAction) -> None:
@@ -248,26 +247,9 @@ def _add_clean(commands: argparse._SubParsersAction) -> None:
     clean.add_argument(
         "--rim", type=float, default=0.1, metavar="X", help="strip that is cleared, a share of each side (default: 0.1)"
     )
-    clean.add_argument("--no-sheet", action="store_true", help="do not look for a sheet of paper")
-    _add_common(clean)
-
-
-def _add_synthetic(commands: argparse._SubParsersAction) -> None:
-    synthetic = commands.add_parser(
-        "synthetic",
-        help="drawn faces: photo, pencil sketch and label map, nothing to download",
-        description="Draw faces to OUT: the last tenth for testing, the twentieth before it for validation.",
-        epilog=f"examples:\n{_SYNTHETIC_EXAMPLES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    synthetic.add_argument("out", metavar="OUT", help="new folder for the data set")
-    synthetic.add_argument("--num", type=int, metavar="N", help="how many faces (default: the profile's)")
-    synthetic.add_argument("--size", type=int, metavar="S", help="height and width in pixels (default: the profile's)")
-    synthetic.add_argument("--seed", type=int, default=0, metavar="K", help="another seed, other faces (default: 0)")
-    synthetic.add_argument(
-        "--profile", choices=["demo", "fast", "full"], help="number and size (default: $S2F_PROFILE, else demo)"
-    )
-    _add_common(synthetic)
+    clean.add_argument("--no-sheet", action="store_false", dest="sheet", help="do not look for a sheet of paper")
+    _share(clean, "--workers", "--dry-run")
+    clean.set_defaults(run=clean_drawings)
 
 
 def _add_doctor(commands: argparse._SubParsersAction) -> None:
@@ -285,8 +267,9 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     doctor.add_argument(
         "--drop-doubtful", action="store_true", help="with --fix: leave out pairs with any other finding, too"
     )
-    doctor.add_argument("--dry-run", action="store_true", help="with --fix: say what would be written, write nothing")
-    doctor.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
+    _share(doctor, "--dry-run", help="with --fix: say what would be written, write nothing")
+    _share(doctor, "--workers")
+    doctor.set_defaults(run=run_doctor)
 
 
 def _add_download(commands: argparse._SubParsersAction) -> None:
@@ -297,56 +280,31 @@ def _add_download(commands: argparse._SubParsersAction) -> None:
     )
     download.add_argument("name", nargs="?", metavar="NAME", help="name of the set")
     download.add_argument("--out", metavar="DIR", help="folder for it (default: data/raw/NAME)")
-    download.add_argument("--dry-run", action="store_true", help="show the terms and the page, fetch nothing")
+    _share(download, "--dry-run", help="show the terms and the page, fetch nothing")
+    download.set_defaults(run=fetch_set)
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def _pairs(options: dict) -> None:
-    """`pairs`: the options that say how each pair is made become a recipe."""
-    crop = options.pop("crop")
+def _pairs(*, crop: list[float] | None, styles: list[str], **options: Any) -> None:
     if crop and options["align"] != "crop":
         raise DataPrepError("--crop belongs to --align crop: give that, too")
-    fields = ("fit", "align", "zoom", "method", "each", "fallback", "detector", "background", "clean")
-    recipe = Recipe(
-        size_px=options.pop("size"),
-        crop=tuple(crop or Recipe.crop),
-        styles=tuple(dict.fromkeys(options.pop("style"))),
-        **{name: options.pop(name) for name in fields},
-    )
-    make_pairs(**options, recipe=recipe)
+    options |= {"crop": tuple(crop or Recipe.crop), "styles": tuple(dict.fromkeys(styles))}
+    make_pairs(recipe=_recipe(options), **options)
 
 
-def _unpaired(options: dict) -> None:
-    """`unpaired`: the options that say how a picture is made become a recipe."""
-    fields = ("fit", "align", "zoom", "fallback", "detector", "clean")
-    recipe = Recipe(size_px=options.pop("size"), **{name: options.pop(name) for name in fields})
-    make_unpaired(**options, recipe=recipe)
+def _unpaired(**options: Any) -> None:
+    make_unpaired(recipe=_recipe(options), **options)
 
 
-_RUN = {
-    "pairs": _pairs,
-    "unpaired": _unpaired,
-    "synthetic": lambda options: make_synthetic(size_px=options.pop("size"), **options),
-    "copies": lambda options: make_copies(**options),
-    "download": lambda options: fetch_set(**options),
-    "doctor": lambda options: run_doctor(**options),
-    "clean": lambda options: clean_drawings(sheet=not options.pop("no_sheet"), **options),
-}
+def _recipe(options: dict[str, Any]) -> Recipe:
+    """The recipe of the options that say how a picture is made; they are taken out of the others."""
+    return Recipe(**{field.name: options.pop(field.name) for field in fields(Recipe) if field.name in options})
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code: 0, 2 for an error (one line on stderr says which), 130 for Ctrl-C."""
     try:
         options = vars(build_parser().parse_args(arguments))
-        code = _RUN[options.pop("command")](options)
+        code = options.pop("run")(**options)
         return code if isinstance(code, int) else 0
     except DataPrepError as error:
         print(f"data_prep: {error}", file=sys.stderr)

@@ -14,6 +14,11 @@ def say(text: str, wanted: bool = True) -> None:
         print(f"data_prep: {text}".encode(encoding, "replace").decode(encoding), flush=True)
 
 
+def indented(text: str, spaces: int = 4) -> str:
+    """The text with so many spaces before each line."""
+    return "\n".join(" " * spaces + line for line in text.splitlines())
+
+
 def warn(text: str) -> None:
     """A line on stderr about something the user should know."""
     print(f"data_prep: warning: {text}", file=sys.stderr, flush=True)

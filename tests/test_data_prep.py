@@ -14,7 +14,7 @@ from data_prep import DataPrepError, make_pairs, split_by_identity
 from data_prep.__main__ import main
 from data_prep.make.split import crossing_identities
 from data_prep.sources import names
-from data_prep.sources.cufs import cufs_identity, cufs_key
+from data_prep.sources.layouts.cufs import cufs_identity, cufs_key
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import images
 
@@ -255,7 +255,7 @@ def test_cufs_in_one_folder_gets_its_official_split_from_the_numbers(tmp_path, f
 @pytest.mark.data
 @pytest.mark.skipif(not CUFS.exists(), reason="no ../shared/data/cufs")
 def test_the_real_cufs_is_found_exactly(tmp_path):
-    from data_prep.sources.found import LayoutOptions
+    from data_prep.sources.layout import LayoutOptions
     from data_prep.sources.layouts import find_layout
     from data_prep.sources.tree import scan
 

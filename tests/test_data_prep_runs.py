@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +21,10 @@ import data_prep.make.write
 from data_prep import make_pairs, make_synthetic
 from data_prep.__main__ import main
 from data_prep.make.parallel import run_jobs
+from data_prep.make.synthetic_set import _drawing_digest
 from s2f_utils.data import COLUMNS, read_manifest
 from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn import synthetic
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_data_prep import NUM, by_split, contents, put, read
 
@@ -68,6 +72,25 @@ def test_the_library_reads_what_was_written(tmp_path):
     manifest = read_manifest(tmp_path / "out")
     assert tuple(read(tmp_path / "out")[0]) == COLUMNS
     assert len(manifest.pairs) == 4 and manifest.settings["size_px"] == 32
+
+
+def test_the_fingerprint_of_the_drawing_code_covers_every_file_of_its_folder(tmp_path):
+    folder = Path(synthetic.__file__).parent
+    sources = sorted(folder.rglob("*.py"))
+    assert len(sources) >= 3 and Path(synthetic.__file__) in sources
+    for source in sources:
+        copy = tmp_path / source.relative_to(folder).stem
+        shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        assert _drawing_digest(copy) == _drawing_digest(folder)
+        with open(copy / source.relative_to(folder), "a", encoding="utf-8") as file:
+            file.write("# changed\n")
+        assert _drawing_digest(copy) != _drawing_digest(folder), source.name
+
+
+def test_the_makefile_names_drawing_code_that_is_there():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    pattern = re.search(r"^DEMO_DATA\s.*\$\(shell cat (\S+) \|", makefile, re.MULTILINE)[1]
+    assert set(ROOT.glob(pattern)) == set(Path(synthetic.__file__).parent.rglob("*.py"))
 
 
 # Stopping and going on

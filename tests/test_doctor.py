@@ -13,9 +13,9 @@ from PIL import Image
 
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
-from data_prep.doctor.doctor import diagnose, run_doctor
+from data_prep.doctor import diagnose, run_doctor, write_mended
 from data_prep.doctor.findings import KINDS
-from data_prep.sources.found import LayoutOptions
+from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import scan
 from s2f_utils.data import read_manifest
@@ -215,8 +215,6 @@ def test_fix_keeps_what_does_not_stop_training_unless_asked(tmp_path, capsys):
     assert "no_face" in diagnosis.counts()
     only_face = [f for f in diagnosis.findings if f.kind == "no_face"]
     diagnosis.findings[:] = only_face
-    from data_prep.doctor.mend import write_mended
-
     assert len(read_manifest(write_mended(diagnosis, tmp_path / "kept", progress=False)).pairs) == 14
     dropped = write_mended(diagnosis, tmp_path / "dropped", drop_doubtful=True, progress=False)
     assert len(read_manifest(dropped).pairs) == 13

@@ -67,3 +67,52 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
     assert main(["evaluate", str(tmp_path / "g.safetensors"), *out, "--metrics", "ugliness"]) == 2
     shown = capsys.readouterr().err
     assert "redness" in shown and "brightness" in shown and "sets" in shown
+
+
+@pytest.fixture()
+def own_layout():
+    """A layout that another package might bring: face-01-drawn.png beside face-01-taken.png, all in one folder."""
+    from data_prep.sources import layouts
+    from data_prep.sources.layout import Candidate, Collection, Layout
+
+    def recognise(tree, options):
+        return all(picture.stem.endswith(("-drawn", "-taken")) for picture in tree.pictures)
+
+    def collect(tree, options):
+        by_stem = {picture.stem: picture for picture in tree.pictures}
+        photos = [picture for stem, picture in by_stem.items() if stem.endswith("-taken")]
+        pairs = [
+            Candidate(by_stem[p.stem.replace("taken", "drawn")], p, "toy", id=p.stem.removesuffix("-taken"))
+            for p in photos
+        ]
+        return Collection(pairs, notes=["a toy"])
+
+    before = dict(layouts.LAYOUTS)
+    toy = Layout("toy", "side by side in one folder", "1-drawn.png, 1-taken.png", recognise, collect)
+    layouts.register(toy)
+    yield toy
+    layouts.LAYOUTS.clear()
+    layouts.LAYOUTS.update(before)
+
+
+def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path, capsys):
+    from data_prep import DataPrepError
+    from data_prep.__main__ import main
+    from data_prep.doctor import diagnose
+    from data_prep.sources import layouts
+    from s2f_utils.pictures import images
+
+    for n in range(4):
+        for side, grey in (("drawn", 250), ("taken", 90)):
+            shade = np.linspace(grey - 50 * n % 80, grey, 48, dtype=np.uint8)
+            images.save(tmp_path / "raw" / f"face-{n}-{side}.png", np.tile(shade[:, None, None], (1, 48, 3)))
+    assert main(["pairs", str(tmp_path / "raw"), str(tmp_path / "set"), "--size", "32"]) == 0
+    assert "layout toy, 4 pairs" in capsys.readouterr().out
+    with open(tmp_path / "set" / "manifest.csv", newline="", encoding="utf-8") as file:
+        assert {(row["id"], row["source"]) for row in csv.DictReader(file)} == {(f"face-{n}", "toy") for n in range(4)}
+    named = [f"toy:{tmp_path / 'raw'}", str(tmp_path / "named"), "--layout", "toy", "--dry-run"]
+    assert main(["pairs", *named]) == 0 and main(["pairs", str(tmp_path / "raw"), *named[1:]]) == 0
+    assert len(diagnose(tmp_path / "raw", progress=False).subjects) == 4
+    assert "toy: side by side in one folder" in layouts.expected_trees()
+    with pytest.raises(DataPrepError, match="there is a layout 'toy' already"):
+        layouts.register(own_layout)

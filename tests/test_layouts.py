@@ -18,9 +18,8 @@ from PIL import Image
 
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
-from data_prep.make.copies import make_copies
 from data_prep.make.recipe import PairTask, Recipe, make_pair
-from data_prep.sources.feret import read_name
+from data_prep.sources.layouts.feret import read_name
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -547,51 +546,16 @@ def test_a_missing_package_is_said_before_anything_is_written(tmp_path, folders)
         pytest.skip("rembg is installed")
 
 
-def test_ids_that_leave_the_folder_or_are_there_twice_are_refused(tmp_path, folders):
+def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path, folders):
     manifest = make_pairs(folders, tmp_path / "set", size_px=32)
     table = manifest.read_text(encoding="utf-8")
-    for old, new, message in (("anna1,", "../x,", "no file name"), ("anna1,anna1", "ANNA2,anna1", "is there twice")):
+    for old, new, ids in (("anna1,", "../x,", {"anna2", ".._x"}), ("anna1,anna1", "ANNA2,anna1", {"ANNA2", "anna2-2"})):
         manifest.write_text(table.replace(old, new, 1), encoding="utf-8")
-        with pytest.raises(DataPrepError, match=message):
-            make_copies(tmp_path / "set", tmp_path / "copies", num=1)
-    manifest.write_text(table, encoding="utf-8")
-    make_copies(tmp_path / "set", tmp_path / "copies", num=1)
-    with pytest.raises(DataPrepError, match="holds copies already"):
-        make_copies(tmp_path / "copies", tmp_path / "more", num=1)
+        rows = read(make_pairs(tmp_path / "set", tmp_path / min(ids), size_px=32).parent)
+        assert len(rows) == 6 and ids <= {row["id"] for row in rows}
 
 
-# Copies, clean
-
-
-def test_copies_are_of_training_pairs_only_and_move_sketch_and_photo_alike(tmp_path, drawn, capsys):
-    names = [
-        (f"{'test' if n > 3 else 'train'}/sketches/{n}.png", f"{'test' if n > 3 else 'train'}/photos/{n}.png")
-        for n in range(6)
-    ]
-    alike = [replace(face, sketch=face.photo) for face in drawn]
-    source = make_pairs(put(tmp_path / "raw", alike, names), tmp_path / "set", size_px=96).parent
-    manifest = read_manifest(make_copies(source, tmp_path / "copies", num=5))
-    assert len(manifest.split("train")) == 4 * 6 and len(manifest.split("test")) == 2
-    assert "without the disk" in capsys.readouterr().out
-    original, copy = (next(p for p in manifest.pairs if p.id == name) for name in ("2", "2-copy003"))
-    np.testing.assert_array_equal(images.load_rgb(original.photo), images.load_rgb(source / "photos" / "2.png"))
-    assert original.identity == copy.identity
-    inside = (slice(16, 80), slice(16, 80))  # photos fade beyond their edge, sketches become paper
-    np.testing.assert_allclose(
-        *(images.load_rgb(part)[inside].astype(int) for part in (copy.photo, copy.sketch)), atol=3
-    )
-    assert np.abs(images.load_rgb(copy.photo).astype(int) - images.load_rgb(original.photo)).mean() > 3
-    again = read_manifest(make_copies(source, tmp_path / "again", num=5))
-    assert next(p for p in again.pairs if p.id == copy.id).photo.read_bytes() == copy.photo.read_bytes()
-    for options, message in (
-        ({"num": 0}, "--num"), ({"rotate_deg": -1}, "--rotate"), ({"num": 2, "seed": 3}, "made in another way"),
-    ):  # fmt: skip
-        with pytest.raises(DataPrepError, match=message):
-            make_copies(source, tmp_path / "copies", **options)
-    with pytest.raises(DataPrepError, match="lies in the data set"):
-        make_copies(source, source / "copies")
-    with pytest.raises(DataPrepError, match=r"no manifest\.csv"):
-        make_copies(tmp_path / "raw", tmp_path / "never")
+# Clean
 
 
 def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):

@@ -1,1 +1,6 @@
-"""The doctor: looks at every picture, judges the set, mends it, and writes a page."""
+"""What is wrong with a data set, and mending it."""
+
+from data_prep.doctor.doctor import diagnose, report_lines, run_doctor
+from data_prep.doctor.mend import write_mended
+
+__all__ = ["diagnose", "report_lines", "run_doctor", "write_mended"]

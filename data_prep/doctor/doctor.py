@@ -16,9 +16,11 @@ from data_prep.make.parallel import check_workers, run_jobs
 from data_prep.make.write import MANIFEST
 from data_prep.messages import NUM_SHOWN, say
 from data_prep.sources import names
-from data_prep.sources.found import LayoutOptions
+from data_prep.sources.gather import ids_of
+from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import find_layout
-from data_prep.sources.tree import scan
+from data_prep.sources.tree import Picture, scan
+from s2f_utils import runtime
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import faces
 
@@ -82,35 +84,31 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
 
 def _from_source(path: Path, layout: str | None, options: LayoutOptions, findings: list[Finding]) -> list[Subject]:
     tree = scan(path)
-    found = find_layout(tree, layout, options).collect(tree, options)
-    pairs = found.pairs
-    ids = names.unique_ids([pair.id or pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
-    subjects = [
-        Subject(
-            name,
-            pair.identity or name,
-            pair.split,
-            str(pair.sketch.path) if pair.sketch else "",
-            str(pair.photo.path),
-            pair.half,
-            str(pair.mask.path) if pair.mask else "",
-            pair.source,
-        )
-        for name, pair in zip(ids, pairs, strict=True)
-    ]
-    for side, lone, partners in (
-        ("sketch", found.lone_sketches, found.lone_photos + [pair.photo for pair in pairs]),
-        ("photo", found.lone_photos, found.lone_sketches + [pair.sketch for pair in pairs if pair.sketch]),
-    ):
-        stems = [partner.stem for partner in partners]
-        for number, picture in enumerate(lone):
-            near = names.nearest(picture.stem, stems, 3) if number < MAX_HINTS else []  # each looks at all names
-            shown = ", ".join(partners[stems.index(stem)].shown for stem in dict.fromkeys(near))
-            hint = f"; the nearest names are {shown}" if near else ""
-            findings.append(Finding("unmatched", picture.stem, (picture.shown,), f"{side} without a partner{hint}"))
+    collection = find_layout(tree, layout, options).collect(tree, options)
+    subjects = []
+    for name, pair in zip(ids_of(collection.pairs), collection.pairs, strict=True):
+        sketch, mask = (str(picture.path) if picture else "" for picture in (pair.sketch, pair.mask))
+        identity = pair.identity or name
+        subjects.append(Subject(name, identity, pair.split, sketch, str(pair.photo.path), pair.half, mask, pair.source))
+    sketches = [pair.sketch for pair in collection.pairs if pair.sketch]
+    photos = [pair.photo for pair in collection.pairs]
+    findings += _without_partner("sketch", collection.lone_sketches, collection.lone_photos + photos)
+    findings += _without_partner("photo", collection.lone_photos, collection.lone_sketches + sketches)
     if not subjects and not findings:
         raise DataPrepError(f"{printable(path)}: no pictures to look at")
     return subjects
+
+
+def _without_partner(side: str, lone: list[Picture], partners: list[Picture]) -> list[Finding]:
+    """Each lone picture with the partners whose names are nearest."""
+    stems = [partner.stem for partner in partners]
+    findings = []
+    for number, picture in enumerate(lone):
+        near = names.nearest(picture.stem, stems, 3) if number < MAX_HINTS else []  # each looks at all names
+        shown = ", ".join(partners[stems.index(stem)].shown for stem in dict.fromkeys(near))
+        hint = f"; the nearest names are {shown}" if near else ""
+        findings.append(Finding("unmatched", picture.stem, (picture.shown,), f"{side} without a partner{hint}"))
+    return findings
 
 
 def report_lines(diagnosis: Diagnosis) -> list[str]:
@@ -126,12 +124,10 @@ def report_lines(diagnosis: Diagnosis) -> list[str]:
             lines.append(f"    - and {number - NUM_SHOWN} more")
     lines += [f"not tested: {text}" for text in diagnosis.not_tested]
     verdict = (
-        "nothing found"
-        if not diagnosis.findings
-        else "training may start"
-        if diagnosis.may_train
+        "nothing found" if not diagnosis.findings
+        else "training may start" if diagnosis.may_train
         else "training should not start"
-    )
+    )  # fmt: skip
     return [*lines, verdict]
 
 
@@ -151,8 +147,6 @@ def run_doctor(
     fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said, by
     `mend.write_mended`; then 0 means that the mended set may be trained with.
     """
-    from s2f_utils import runtime
-
     diagnosis = diagnose(src, progress=progress, **options)
     for line in report_lines(diagnosis):
         say(line)
@@ -163,9 +157,7 @@ def run_doctor(
         page.write_page(diagnosis, html_file)
         say(f"page: {Path(html_file).resolve()}")
     if fix:
-        workers = options.get("workers")
-        mend.write_mended(
-            diagnosis, fix, drop_doubtful=drop_doubtful, workers=workers, dry_run=dry_run, progress=progress
-        )
+        how = {"workers": options.get("workers"), "dry_run": dry_run, "progress": progress}
+        mend.write_mended(diagnosis, fix, drop_doubtful=drop_doubtful, **how)
         return EXIT_FOUND if "exchanged" in diagnosis.counts() else 0
     return 0 if diagnosis.may_train else EXIT_FOUND

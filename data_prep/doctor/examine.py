@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from dataclasses import dataclass, field
@@ -80,16 +81,16 @@ def examine(subject: Subject) -> dict[str, PictureFacts]:
 def _problem_of_map(path: str, size: tuple[int, int]) -> tuple[str, str] | None:
     """The kind of finding and what was seen, None where all is well. size: the photo's, (width, height)."""
     try:
-        found = files.as_map(path)
+        label_map = files.as_map(path)
     except (images.ImageError, OSError) as error:
         return "unreadable", printable(str(error).removeprefix(f"{path}: "))
-    height, width = found.labels.shape
+    height, width = label_map.labels.shape
     if abs(np.log(width / height * size[1] / size[0])) > MAP_SHAPE_OFF:
         return "map_shape", f"{width}x{height}, its photo is {size[0]}x{size[1]}"
-    if found.coloured:
+    if label_map.coloured:
         return "map_colours", "a picture in CelebAMask-HQ's colours"
-    if found.labels.max() >= len(masks.CLASSES):
-        return "map_labels", masks.unknown_labels(found.labels)
+    if label_map.labels.max() >= len(masks.CLASSES):
+        return "map_labels", masks.unknown_labels(label_map.labels)
     return None
 
 
@@ -133,22 +134,20 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
 
 def _remarks(content: bytes) -> list[str]:
     """What is unusual about a picture file: each is handled when it is read, but should be known."""
-    found = []
-    try:
-        with Image.open(io.BytesIO(content)) as picture:
-            if picture.mode == "CMYK":
-                found.append("CMYK colours")
-            elif picture.mode in DEEP_MODES:
-                found.append("more than 8 bits")
-            elif picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
-                found.append("transparency")
-            if getattr(picture, "n_frames", 1) > 1:
-                found.append(f"{picture.n_frames} pictures in one file")
-            if picture.getexif().get(0x0112, 1) not in (0, 1):
-                found.append("turned by its EXIF data")
-    except Exception:  # packed files, and what only the tolerant reader reads
-        return found
-    return found
+    remarks = []
+    # packed files, and what only the tolerant reader reads, have none
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(content)) as picture:
+        if picture.mode == "CMYK":
+            remarks.append("CMYK colours")
+        elif picture.mode in DEEP_MODES:
+            remarks.append("more than 8 bits")
+        elif picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
+            remarks.append("transparency")
+        if getattr(picture, "n_frames", 1) > 1:
+            remarks.append(f"{picture.n_frames} pictures in one file")
+        if picture.getexif().get(0x0112, 1) not in (0, 1):
+            remarks.append("turned by its EXIF data")
+    return remarks
 
 
 def structure(grey: np.ndarray) -> np.ndarray:

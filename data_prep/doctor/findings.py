@@ -121,6 +121,11 @@ class Diagnosis:
     not_tested: list[str] = field(default_factory=list)
 
     @property
+    def root(self) -> Path:
+        """The folder, or archive, below which the files are."""
+        return self.source.parent if self.source.suffix == ".csv" else self.source
+
+    @property
     def may_train(self) -> bool:
         """Whether nothing was found that must not be trained with."""
         return not any(KINDS[finding.kind].stops for finding in self.findings)

@@ -39,13 +39,8 @@ def _add(diagnosis: Diagnosis, kind: str, place: int, sides: tuple[str, ...], de
 
 
 def _shown(diagnosis: Diagnosis, path: str) -> str:
-    root = (
-        diagnosis.source.parent
-        if diagnosis.source.is_file() and diagnosis.source.suffix == ".csv"
-        else diagnosis.source
-    )
     try:
-        return Path(path).relative_to(root).as_posix()
+        return Path(path).relative_to(diagnosis.root).as_posix()
     except ValueError:
         return path
 
@@ -80,13 +75,8 @@ def _shapes(diagnosis: Diagnosis) -> None:
         for (n, facts), aspect, short in zip(seen, aspects, shorter, strict=True):
             width, height = facts.size
             if len(seen) >= MIN_TO_COMPARE and abs(np.log(aspect / usual)) > ASPECT_OFF:
-                _add(
-                    diagnosis,
-                    "aspect",
-                    n,
-                    (side,),
-                    f"{width}x{height}, the others are {usual:.2f} times as wide as high",
-                )
+                detail = f"{width}x{height}, the others are {usual:.2f} times as wide as high"
+                _add(diagnosis, "aspect", n, (side,), detail)
             if short < max(SMALL_PX, usual_size / 4):
                 _add(diagnosis, "small", n, (side,), f"{width}x{height} pixels")
     apart = []
@@ -112,11 +102,11 @@ def _faces(diagnosis: Diagnosis) -> None:
     for n, facts in seen:
         if facts.turned:
             _add(diagnosis, "turned", n, ("photo",), f"upright after {facts.turned}° counterclockwise", drop=False)
-    found = [facts.face is not None for _, facts in seen]
-    if len(seen) < MIN_TO_COMPARE or np.mean(found) < 0.7:
-        if seen and not all(found):
+    with_face = [facts.face is not None for _, facts in seen]
+    if len(seen) < MIN_TO_COMPARE or np.mean(with_face) < 0.7:
+        if seen and not all(with_face):
             diagnosis.not_tested.append(
-                f"missing faces: the detector found one in {sum(found)} of {len(seen)} photos, too few to say more"
+                f"missing faces: the detector found one in {sum(with_face)} of {len(seen)} photos, too few to say more"
             )
         return
     for n, facts in seen:
@@ -204,8 +194,8 @@ def _sides(diagnosis: Diagnosis) -> None:
         return
     a, b = (np.stack([facts.looks for _, facts in side]) for side in (drawn, photographed))
     if look_exchanged(a, b):
-        found = np.mean([facts.face is not None for _, facts in photographed])
-        detail = f"the sketches are colourful and the photos are not; faces were found in {found:.0%} of the photos"
+        share = np.mean([facts.face is not None for _, facts in photographed])
+        detail = f"the sketches are colourful and the photos are not; faces were found in {share:.0%} of the photos"
         diagnosis.findings.append(Finding("exchanged", "all pairs", (), detail))
         return
     wrong: dict[int, set[str]] = defaultdict(set)
@@ -215,14 +205,8 @@ def _sides(diagnosis: Diagnosis) -> None:
                 wrong[n].add(side)
     for n, sides in wrong.items():
         if len(sides) == 2:
-            _add(
-                diagnosis,
-                "swapped",
-                n,
-                ("sketch", "photo"),
-                "the sketch looks like a photo, the photo like a sketch",
-                False,
-            )
+            detail = "the sketch looks like a photo, the photo like a sketch"
+            _add(diagnosis, "swapped", n, ("sketch", "photo"), detail, drop=False)
         else:
             side = next(iter(sides))
             other = "photo" if side == "sketch" else "sketch"

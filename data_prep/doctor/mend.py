@@ -5,17 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data_prep import files
+from data_prep.doctor.examine import Subject
 from data_prep.doctor.findings import CHANGES, KINDS, Diagnosis
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import halves, load
-from data_prep.make.split import split_by_identity
-from data_prep.make.write import SETTINGS, SetPlan, dry_run_report, write_set
+from data_prep.make.split import with_splits
+from data_prep.make.write import SETTINGS, SetPlan, write_set
 from data_prep.messages import say, warn
 from data_prep.sources import names
 from s2f_utils.pictures import faces, images
@@ -80,18 +82,12 @@ def write_mended(
     makes squares of them. Splits are kept, and drawn where there were none. Raises DataPrepError when nothing is left,
     or when `out` lies in the source.
     """
-    out = Path(out)
-    root = diagnosis.source if diagnosis.source.is_dir() else diagnosis.source.parent
-    inside = out.resolve() == root.resolve() or root.resolve() in out.resolve().parents
-    if inside and not files.is_archive(diagnosis.source):
+    out, root = Path(out), _folder(diagnosis)
+    if out.resolve().is_relative_to(root.resolve()) and not files.is_archive(diagnosis.source):
         raise DataPrepError(f"{printable(out)}: lies in the source: choose a folder outside of it")
     dropped = {
         name for finding in diagnosis.findings if drop_doubtful or KINDS[finding.kind].drops for name in finding.drop
     }
-    changes: dict[str, list[str]] = {}
-    for finding in diagnosis.findings:
-        if finding.kind in CHANGES:
-            changes.setdefault(finding.id, []).append(finding.kind)
     kept = [
         (subject, facts)
         for subject, facts in zip(diagnosis.subjects, diagnosis.facts, strict=True)
@@ -99,37 +95,54 @@ def write_mended(
     ]
     if not kept:
         raise DataPrepError("no pair is left after mending: nothing was written")
-    ids = names.unique_ids([subject.id for subject, _ in kept], [()] * len(kept))
-    rows = [
-        {"id": name, "identity": s.identity, "split": s.split, "source": s.source or printable(root.name)}
-        for name, (s, _) in zip(ids, kept, strict=True)
-    ]
-    without = [subject.id for subject, _ in kept if not subject.mask]
-    has_masks = not without
-    if 0 < len(without) < len(kept):
-        warn(f"maps are left out: {len(without)} of {len(kept)} pairs have none, such as {printable(without[0])}")
+    rows = _rows([subject for subject, _ in kept], printable(root.name))
+    changes = _changes(diagnosis)
+    masks = _have_masks([subject for subject, _ in kept])
     tasks = [
-        MendTask(
-            s.sketch, s.photo, s.half, s.mask if has_masks else "", tuple(changes.get(s.id, ())), facts["photo"].turned
-        )
+        MendTask(s.sketch, s.photo, s.half, s.mask if masks else "", changes.get(s.id, ()), facts["photo"].turned)
         for s, facts in kept
     ]
-    for row, split in zip(rows, split_by_identity(rows), strict=True):
-        row["split"] = split
-    parts = ("sketch", "photo", *(("mask",) if has_masks else ()))
     digest = hashlib.sha256("\n".join(map(repr, tasks)).encode()).hexdigest()
-    settings = {"layout": "mended", "source": printable(root.name), "source_digest": digest, **_measures(diagnosis)}
+    settings = {"layout": "mended", "source": printable(root.name), "source_digest": digest, **_measures(root)}
     notes = {"mended": diagnosis.counts(), "dropped": sorted(dropped)}
-    plan = SetPlan(rows, tasks, mend_pair, parts, settings, notes)
+    plan = SetPlan(rows, tasks, mend_pair, ("sketch", "photo", *(("mask",) if masks else ())), settings, notes)
     say(f"mending: {len(rows)} of {len(diagnosis.subjects)} pairs are kept, {len(changes)} of them changed", progress)
-    if dry_run:
-        return dry_run_report(out, plan)
-    return write_set(out, plan, workers=workers, progress=progress)
+    return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
-def _measures(diagnosis: Diagnosis) -> dict[str, object]:
+def _folder(diagnosis: Diagnosis) -> Path:
+    """The source's folder; the one in which it lies, where it is an archive or a manifest."""
+    return diagnosis.source if diagnosis.source.is_dir() else diagnosis.source.parent
+
+
+def _changes(diagnosis: Diagnosis) -> dict[str, tuple[str, ...]]:
+    """A subject's id → what is to be changed in its pictures."""
+    changes: dict[str, tuple[str, ...]] = {}
+    for finding in diagnosis.findings:
+        if finding.kind in CHANGES:
+            changes[finding.id] = (*changes.get(finding.id, ()), finding.kind)
+    return changes
+
+
+def _rows(subjects: Sequence[Subject], source: str) -> list[dict[str, str]]:
+    ids = names.unique_ids([subject.id for subject in subjects], [()] * len(subjects))
+    rows = [
+        {"id": name, "identity": s.identity, "split": s.split, "source": s.source or source}
+        for name, s in zip(ids, subjects, strict=True)
+    ]
+    return with_splits(rows)
+
+
+def _have_masks(subjects: Sequence[Subject]) -> bool:
+    """Whether all have a label map; where only some have one, that is warned of."""
+    without = [subject.id for subject in subjects if not subject.mask]
+    if 0 < len(without) < len(subjects):
+        warn(f"maps are left out: {len(without)} of {len(subjects)} pairs have none, such as {printable(without[0])}")
+    return not without
+
+
+def _measures(folder: Path) -> dict[str, object]:
     """The set's size and fit, as its settings say; unknown for a raw source."""
-    path = diagnosis.source if diagnosis.source.is_dir() else diagnosis.source.parent
-    known = path / SETTINGS
+    known = folder / SETTINGS
     before = json.loads(known.read_text(encoding="utf-8")) if known.is_file() else {}
     return {"size_px": before.get("size_px"), "fit": before.get("fit", "")}

@@ -69,15 +69,14 @@ def write_page(diagnosis: Diagnosis, path: str | os.PathLike) -> Path:
 
 def _pictures(diagnosis: Diagnosis, finding) -> list[str]:
     """The finding's pictures as data URIs; of a finding about one picture, its partner's, too."""
-    root = diagnosis.source if diagnosis.source.suffix != ".csv" else diagnosis.source.parent
-    wanted = [root / name for name in finding.files]
+    wanted = [diagnosis.root / name for name in finding.files]
     subject = next((s for s in diagnosis.subjects if s.id == finding.id), None)
     if subject and len(wanted) == 1:
         wanted = [Path(p) for p in (subject.sketch, subject.photo) if p]
-    found = []
+    shown = []
     for path in wanted[:2]:
         try:
-            found.append(pages.picture_uri(files.load_rgb(path), 2 * SHOWN_PX))
+            shown.append(pages.picture_uri(files.load_rgb(path), 2 * SHOWN_PX))
         except (images.ImageError, OSError):
             continue
-    return found
+    return shown

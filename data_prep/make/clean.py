@@ -56,7 +56,7 @@ def clean_drawings(
     if not 0 <= rim <= 0.25:
         raise DataPrepError(f"--rim must be from 0 to 0.25, got {rim:g}")
     out, tree = Path(out), scan(src)
-    if out.resolve() == tree.root or tree.root in out.resolve().parents:
+    if out.resolve().is_relative_to(tree.root):
         raise DataPrepError(f"{printable(out)}: lies in the source folder: choose a folder outside of it")
     ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
     targets = [out / f"{name}.png" for name in ids]

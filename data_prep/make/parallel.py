@@ -15,14 +15,10 @@ from multiprocessing.connection import wait as wait_for_end
 from typing import Any
 
 from data_prep.errors import DataPrepError
+from s2f_utils import runtime
 
 MIN_JOBS_PER_WORKER = 4  # starting a process costs more than a few small pictures
 WAITING_PER_WORKER = 8
-
-
-def num_cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_workers(workers: int | None) -> None:
@@ -49,7 +45,7 @@ def run_jobs(
     from tqdm.auto import tqdm
 
     useful = max(1, len(jobs) // MIN_JOBS_PER_WORKER)
-    workers = min(workers or num_cores(), useful)
+    workers = min(workers or runtime.num_cores(), useful)
     results: dict[int, Any] = {}
     with tqdm(total=done + len(jobs), initial=done, unit=unit, disable=not progress, smoothing=0.05) as bar:
         finished = _here(function, jobs) if workers == 1 else _elsewhere(function, jobs, workers)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -75,6 +76,27 @@ class Recipe:
             raise DataPrepError("--fallback belongs to --align face and to --background grabcut: give one of them, too")
         if self.align != "none" and self.fit != "stretch":
             raise DataPrepError("--fit belongs to --align none: crops are square already")
+
+    def as_settings(self) -> dict[str, Any]:
+        """All fields as settings.json has them: tuples are lists there."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def in_words(self) -> str:
+        """What is done, for the user: "fit stretch, sketches made: pencil"."""
+        own = ", each by its own" if self.each else ""
+        square = {
+            "none": f"fit {self.fit}",
+            "crop": f"cut at {' '.join(f'{v:g}' for v in self.crop)}",
+            "face": f"aligned to the face ({self.method}, zoom {self.zoom:g}{own})",
+        }
+        words = [square[self.align]]
+        if self.styles:
+            words.append(f"sketches made: {', '.join(self.styles)}")
+        if self.background != "keep":
+            words.append(f"background white ({self.background})")
+        if self.clean:
+            words.append("sketches cleaned up")
+        return ", ".join(words)
 
     def parts(self, masks: bool) -> tuple[str, ...]:
         """The names of the pictures that `make_pair` returns."""

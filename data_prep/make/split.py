@@ -17,7 +17,7 @@ def crossing_identities(rows: Sequence[Mapping[str, str]]) -> dict[str, list[str
     for row in rows:
         if row["split"]:
             where.setdefault(row["identity"], set()).add(row["split"])
-    return {name: [s for s in SPLITS if s in found] for name, found in sorted(where.items()) if len(found) > 1}
+    return {name: [s for s in SPLITS if s in splits] for name, splits in sorted(where.items()) if len(splits) > 1}
 
 
 def split_by_identity(
@@ -36,7 +36,7 @@ def split_by_identity(
     wanted = _checked_shares(shares or {})
     crossing = crossing_identities(rows)
     if crossing:
-        shown = "; ".join(f"{name} in {' and '.join(found)}" for name, found in list(crossing.items())[:5])
+        shown = "; ".join(f"{name} in {' and '.join(splits)}" for name, splits in list(crossing.items())[:5])
         raise DataPrepError(
             f"{len(crossing)} identities are in more than one split ({shown}): put all pictures of a person into one,"
             " or name the people differently"
@@ -54,6 +54,13 @@ def split_by_identity(
         _keep_own(given, drawn)
     split_of = given | dict.fromkeys(pool, "train") | _draw(pool, drawn, seed)
     return [split_of[row["identity"]] for row in rows]
+
+
+def with_splits(
+    rows: Sequence[dict[str, str]], shares: Mapping[str, float | None] | None = None, seed: int = 0
+) -> list[dict[str, str]]:
+    """The rows, each with the split that `split_by_identity` gives it."""
+    return [row | {"split": split} for row, split in zip(rows, split_by_identity(rows, shares, seed), strict=True)]
 
 
 def _checked_shares(shares: Mapping[str, float | None]) -> dict[str, float | None]:

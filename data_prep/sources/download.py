@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.errors import DataPrepError, printable
-from data_prep.messages import NUM_SHOWN, say, warn
+from data_prep.messages import NUM_SHOWN, indented, say, warn
 from s2f_utils import weights
 from s2f_utils.weights import download
 
@@ -112,14 +112,14 @@ class _File:
 
 def portrait_files(base: str = GITHUB) -> list[_File]:
     """The 591 portraits: address, file name and SHA-256 of each."""
-    found = []
+    portraits = []
     for line in CHECKSUMS.read_text(encoding="utf-8").splitlines():
         digest, _, name = line.partition("  ")
         repository, (commit, prefix) = next((r, p) for r, p in PORTRAITS.items() if name.startswith(p[1]))
         place = f"images/headshots/512x512/{name.removeprefix(prefix)}"
         urls = tuple(f"{base}/{repository}/raw/{version}/{place}" for version in (commit, "master"))
-        found.append(_File(urls, name, digest))
-    return found
+        portraits.append(_File(urls, name, digest))
+    return portraits
 
 
 def list_sets() -> None:
@@ -149,19 +149,15 @@ def fetch_set(
     if dry_run:
         return None
     if name == "yunet":
-        found = weights.get("yunet")
-        say(f"it is here: {printable(found)}")
-        return found
+        file = weights.get("yunet")
+        say(f"it is here: {printable(file)}")
+        return file
     target = Path(out or Path("data") / "raw" / name)
     if name == "portraits":
         return fetch_files(portrait_files(), target, progress=progress)
     if entry.kaggle:
         return _from_kaggle(entry)
-    raise DataPrepError(f"{name} cannot be fetched by a program: get it from the page above", _indented(entry.by_hand))
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+    raise DataPrepError(f"{name} cannot be fetched by a program: get it from the page above", indented(entry.by_hand))
 
 
 def _from_kaggle(entry: NamedSet) -> Path:
@@ -170,16 +166,16 @@ def _from_kaggle(entry: NamedSet) -> Path:
     except ImportError:
         raise DataPrepError(
             f"{entry.name} needs the package kagglehub (pip install kagglehub), or your own hands",
-            _indented(entry.by_hand),
+            indented(entry.by_hand),
         ) from None
     try:
-        found = Path(kagglehub.dataset_download(entry.kaggle))
-        say(f"it is here: {printable(found)}")
-        return found
+        folder = Path(kagglehub.dataset_download(entry.kaggle))
+        say(f"it is here: {printable(folder)}")
+        return folder
     except Exception as error:  # it raises what its libraries raise
         raise DataPrepError(
             f"kagglehub could not fetch {entry.kaggle} ({error}): check the login, or get it by hand",
-            _indented(entry.by_hand),
+            indented(entry.by_hand),
         ) from None
 
 

@@ -58,9 +58,9 @@ def side_of(folder: str) -> str | None:
 def split_of(folders: Iterable[str]) -> str:
     """The split that folder names give ("CUHK_testing_photos" → "test"), the innermost first; "" when none does."""
     for folder in reversed(list(folders)):
-        found = {SPLIT_WORDS[word] for word in words(folder) if word in SPLIT_WORDS}
-        if len(found) == 1:
-            return found.pop()
+        splits = {SPLIT_WORDS[word] for word in words(folder) if word in SPLIT_WORDS}
+        if len(splits) == 1:
+            return splits.pop()
     return ""
 
 
@@ -126,9 +126,9 @@ def match(
                 value = key(member)
                 if value is not None:
                     by_key.setdefault(value, ([], []))[side].append(member)
-        found = [(s[0], p[0]) for s, p in by_key.values() if len(s) == len(p) == 1]
-        pairs += found
-        done = {id(member) for pair in found for member in pair}
+        matched = [(s[0], p[0]) for s, p in by_key.values() if len(s) == len(p) == 1]
+        pairs += matched
+        done = {id(member) for pair in matched for member in pair}
         sketches = [member for member in sketches if id(member) not in done]
         photos = [member for member in photos if id(member) not in done]
     return pairs, list(sketches), list(photos)

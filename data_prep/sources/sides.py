@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from data_prep.errors import DataPrepError
-from data_prep.sources.found import Collection, LayoutOptions
+from data_prep.sources import names
+from data_prep.sources.layout import Collection, LayoutOptions
 from data_prep.sources.tree import Picture, Tree, relocated, scan
 
 
@@ -25,10 +26,10 @@ def _named(tree: Tree, option: str, side: str) -> list[Picture]:
             return [relocated(picture, side, tree.given.joinpath(*parts)) for picture in packed]
     base = named_folder(tree, option)
     try:
-        found = scan(base).pictures
+        pictures = scan(base).pictures
     except DataPrepError as error:
         raise DataPrepError(f"--{'sketches' if side == 'sketch' else 'photos'}: {error.message}") from None
-    return [relocated(picture, side, base) for picture in found]
+    return [relocated(picture, side, base) for picture in pictures]
 
 
 def named_sides(tree: Tree, options: LayoutOptions) -> tuple[list[Picture], list[Picture]]:
@@ -38,33 +39,56 @@ def named_sides(tree: Tree, options: LayoutOptions) -> tuple[list[Picture], list
     return sketches, photos
 
 
+def _key(normalise: Callable[[str], str]) -> Callable[[Picture], tuple]:
+    return lambda p: (p.group, p.split, tuple(map(normalise, p.sub)), normalise(p.stem))
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _folded(name: str) -> str:
+    return _composed(name).casefold().strip()
+
+
+BY_NAME = [_key(_composed), _key(_folded), _key(names.without_side)]  # for `names.match`, from strict to loose
+
+
+def masks_of(tree: Tree, photos: Sequence[Picture]) -> dict[Picture, Picture]:
+    """The label map of each photo, from folders that are called masks; {} where there are none."""
+    matched, _, _ = names.match(tree.on_side("mask"), photos, BY_NAME)
+    return {photo: mask for mask, photo in matched}
+
+
 def with_made(
-    pairs: Sequence[tuple[Picture, Picture]], found: Collection, options: LayoutOptions
+    pairs: Sequence[tuple[Picture, Picture]], collection: Collection, options: LayoutOptions
 ) -> list[tuple[Picture | None, Picture]]:
     """The pairs, and, where sketches are going to be made, the photos without one: they lack nothing then."""
     if not options.made:
         return list(pairs)
-    lone = found.lone_photos
-    found.lone_photos, found.lone_sketches = [], []
+    lone = collection.lone_photos
+    collection.lone_photos, collection.lone_sketches = [], []
     return [*pairs, *((None, photo) for photo in lone)]
 
 
 MIN_PEOPLE_FOLDERS = 5  # fewer subfolders than this are taken for batches, not for people
 
 
-def people_of(photos: Sequence[Picture], found: Collection) -> dict[Picture, str]:
+def people_of(photos: Sequence[Picture], collection: Collection) -> dict[Picture, str]:
     """The person of each photo by its subfolder, where there are five of them or more; {} where there are not.
 
-    What was decided, and how to decide otherwise, is noted in `found`.
+    What was decided, and how to decide otherwise, is noted in `collection`.
     """
     folders = {photo.sub for photo in photos if photo.sub}
     inside = sum(bool(photo.sub) for photo in photos)
     if not folders:
         return {}
     if len(folders) < MIN_PEOPLE_FOLDERS or inside < 0.9 * len(photos):
-        found.notes.append(f"the {len(folders)} subfolders are taken for batches, not for people (else: --identity)")
+        collection.notes.append(
+            f"the {len(folders)} subfolders are taken for batches, not for people (else: --identity)"
+        )
         return {}
-    found.notes.append(f"each of the {len(folders)} subfolders is taken for one person (else: --identity)")
+    collection.notes.append(f"each of the {len(folders)} subfolders is taken for one person (else: --identity)")
     if inside < len(photos):
-        found.notes.append(f"{len(photos) - inside} photos beside them are each taken for somebody else")
-    return {photo: unicodedata.normalize("NFC", "/".join(photo.sub)) for photo in photos if photo.sub}
+        collection.notes.append(f"{len(photos) - inside} photos beside them are each taken for somebody else")
+    return {photo: _composed("/".join(photo.sub)) for photo in photos if photo.sub}

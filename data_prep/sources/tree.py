@@ -61,6 +61,19 @@ class Tree:
     def on_side(self, side: str) -> list[Picture]:
         return [picture for picture in self.pictures if picture.side == side]
 
+    def text(self, name: str) -> str | None:
+        """A text file of this name: in the source, up to two folders below it, or beside it; None if not there."""
+        if self.root.is_dir():
+            for pattern in (name, f"*/{name}", f"*/*/{name}", f"../{name}"):
+                for path in sorted(self.root.glob(pattern)):
+                    return path.read_text(encoding="utf-8", errors="replace")
+            return None
+        archive = files.open_archive(self.given)
+        for inside in sorted(archive.namelist(), key=len):
+            if Path(inside).name == name and "__MACOSX" not in inside:
+                return archive.read(inside).decode("utf-8", errors="replace")
+        return None
+
     def describe(self) -> str:
         """The folders with their number of pictures and an example, at most `MAX_SHOWN` lines."""
         counts: dict[tuple[str, ...], list[Picture]] = {}

@@ -68,12 +68,12 @@ class PictureStore:
     def decode(self, indices: Sequence[int], progress: bool = False) -> Tensor:
         """These pictures, read from their files, on the CPU."""
         out = np.empty((len(indices), self.channels, self.size_px, self.size_px), np.uint8)
-        found = _readers().map(self._read, indices)
+        pictures = _readers().map(self._read, indices)
         if progress:
             from tqdm.auto import tqdm
 
-            found = tqdm(found, total=len(indices), desc="reading pictures", unit="picture", leave=False)
-        for place, picture in enumerate(found):
+            pictures = tqdm(pictures, total=len(indices), desc="reading pictures", unit="picture", leave=False)
+        for place, picture in enumerate(pictures):
             out[place] = picture.transpose(2, 0, 1)
         return torch.from_numpy(out)
 

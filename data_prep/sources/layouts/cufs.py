@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import replace
 
 from data_prep.sources import names
-from data_prep.sources.found import Candidate, Collection, LayoutOptions
+from data_prep.sources.layout import Candidate, Collection, Layout, LayoutOptions
 from data_prep.sources.sides import with_made
 from data_prep.sources.tree import Picture, Tree
 
@@ -35,11 +35,11 @@ def cufs_identity(stem: str, database: str) -> str:
     """
     key = cufs_key(stem)
     if database == "ar":
-        found = re.match(r"^([fmw])\d?-0*(\d+)", key)
-        return f"ar-{found[1]}-{int(found[2]):03d}" if found else f"ar-{key}"
+        parts = re.match(r"^([fmw])\d?-0*(\d+)", key)
+        return f"ar-{parts[1]}-{int(parts[2]):03d}" if parts else f"ar-{key}"
     if database == "xm2vts":
-        found = re.match(r"^0*(\d+)", key)
-        return f"xm2vts-{int(found[1]):03d}" if found else f"xm2vts-{key}"
+        number = re.match(r"^0*(\d+)", key)
+        return f"xm2vts-{int(number[1]):03d}" if number else f"xm2vts-{key}"
     return key.rpartition("-")[0] if _NAME.match(key) else key
 
 
@@ -54,7 +54,7 @@ def _database(picture: Picture, root: str) -> str:
     return "cuhk"
 
 
-def is_cufs(tree: Tree) -> bool:
+def recognise(tree: Tree, options: LayoutOptions) -> bool:
     """Whether there are folders of sketches and photos, with CUFS's folder names or with its file names."""
     sketches, photos = tree.on_side("sketch"), tree.on_side("photo")
     if not sketches or not photos:
@@ -65,7 +65,7 @@ def is_cufs(tree: Tree) -> bool:
     return 2 * sum(bool(_NAME.match(cufs_key(picture.stem))) for picture in sketches) > len(sketches)
 
 
-def collect_cufs(tree: Tree, options: LayoutOptions) -> Collection:
+def collect(tree: Tree, options: LayoutOptions) -> Collection:
     """Pair sketches and photos of the same database, split and crop by name, else by person; each person once."""
     root = tree.root.name
 
@@ -75,26 +75,26 @@ def collect_cufs(tree: Tree, options: LayoutOptions) -> Collection:
     def person(picture: Picture) -> tuple:
         return *place(picture), cufs_identity(picture.stem, _database(picture, root))
 
-    pairs, lone_sketches, lone_photos = names.match(
+    matched, lone_sketches, lone_photos = names.match(
         tree.on_side("sketch"), tree.on_side("photo"), [lambda p: (*place(p), cufs_key(p.stem)), person]
     )
-    found = Collection([], lone_sketches, lone_photos)
-    pairs = with_made(pairs, found, options)
+    collection = Collection([], lone_sketches, lone_photos)
+    matched = with_made(matched, collection, options)
     once: dict[tuple[str, str], tuple[Picture | None, Picture]] = {}
     # Cropped pictures before the originals that lie beside them, folders with a split before those without.
-    for sketch, photo in sorted(pairs, key=lambda p: ("cropped" not in p[1].group, not p[1].split, str(p[1].path))):
+    for sketch, photo in sorted(matched, key=lambda p: ("cropped" not in p[1].group, not p[1].split, str(p[1].path))):
         once.setdefault((_database(photo, root), cufs_key(photo.stem)), (sketch, photo))
-    if len(once) < len(pairs):
-        found.notes.append(
-            f"{len(pairs) - len(once)} further copies of these pairs (originals beside crops) left aside"
+    if len(once) < len(matched):
+        collection.notes.append(
+            f"{len(matched) - len(once)} further copies of these pairs (originals beside crops) left aside"
         )
     for (database, _), (sketch, photo) in once.items():
         identity = cufs_identity(photo.stem, database)
-        found.pairs.append(
-            Candidate(sketch, photo, f"cufs/{database}", photo.split, identity, qualifiers=(database, *photo.sub))
-        )
-    _restore_official_split(found)
-    return found
+        qualifiers = (database, *photo.sub)
+        pair = Candidate(sketch, photo, f"cufs/{database}", photo.split, identity, qualifiers=qualifiers)
+        collection.pairs.append(pair)
+    _restore_official_split(collection)
+    return collection
 
 
 def _official_split(identity: str) -> str:
@@ -108,11 +108,23 @@ def _official_split(identity: str) -> str:
     return "train" if int(number) <= last_train else "test"
 
 
-def _restore_official_split(found: Collection) -> None:
-    free = {place: pair for place, pair in enumerate(found.pairs) if not pair.split and pair.source == "cufs/cuhk"}
+def _restore_official_split(collection: Collection) -> None:
+    free = {place: pair for place, pair in enumerate(collection.pairs) if not pair.split and pair.source == "cufs/cuhk"}
     splits = [_official_split(pair.identity) for pair in free.values()]
     if not free or "" in splits:
         return
     for (place, pair), split in zip(free.items(), splits, strict=True):
-        found.pairs[place] = replace(pair, split=split)
-    found.notes.append("the folders name no split: the official 88/100 is taken from the students' numbers")
+        collection.pairs[place] = replace(pair, split=split)
+    collection.notes.append("the folders name no split: the official 88/100 is taken from the students' numbers")
+
+
+LAYOUT = Layout(
+    "cufs",
+    "CUFS as distributed: names differ in case and suffix, the official 88/100 split is kept",
+    "CUHK_training_cropped_photos/    f-005-01.jpg ...\n"
+    "CUHK_training_cropped_sketches/  F2-005-01-sz1.jpg ...\n"
+    "CUHK_testing_cropped_photos/     m-063-01.jpg ...\n"
+    "CUHK_testing_cropped_sketches/   m-063-01-sz1.jpg ...",
+    recognise,
+    collect,
+)

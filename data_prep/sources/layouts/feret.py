@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from data_prep.sources import names
-from data_prep.sources.found import Candidate, Collection, LayoutOptions
+from data_prep.sources.layout import Candidate, Collection, Layout, LayoutOptions
 from data_prep.sources.sides import named_sides
 from data_prep.sources.tree import Picture, Tree
 
@@ -35,17 +35,19 @@ class Shot:
 def read_name(stem: str) -> Shot | None:
     """The person, date and pose of a FERET photo's name, None for another name."""
     stem = stem.casefold()
-    found = _COLOUR.match(stem) or _GREY.match(stem)
-    return Shot(found["person"], found["date"], found["pose"]) if found else None
+    parts = _COLOUR.match(stem) or _GREY.match(stem)
+    return Shot(parts["person"], parts["date"], parts["pose"]) if parts else None
 
 
-def is_feret(tree: Tree) -> bool:
-    """Whether most of the photos have FERET's names."""
+def recognise(tree: Tree, options: LayoutOptions) -> bool:
+    """Whether most of the photos have FERET's names; of the two sides, the user may have named the sketches' folder."""
+    if options.photos and not options.sketches:
+        return False
     photos = [picture for picture in tree.pictures if picture.side != "sketch"]
     return bool(photos) and 2 * sum(read_name(picture.stem) is not None for picture in photos) > len(photos)
 
 
-def collect_feret(tree: Tree, options: LayoutOptions) -> Collection:
+def collect(tree: Tree, options: LayoutOptions) -> Collection:
     """The frontal photos, each with the sketch of its name, else with its person's one sketch; without sketches, all.
 
     Every person is one identity; FERET has no official split.
@@ -60,23 +62,28 @@ def collect_feret(tree: Tree, options: LayoutOptions) -> Collection:
             others += 1
         else:
             once.setdefault(photo.stem.casefold(), (shot, photo))
-    found = Collection([], terms=TERMS)
+    collection = Collection(terms=TERMS)
     if others:
-        found.notes.append(f"{others} photos of other poses than {' and '.join(FRONTAL)} left aside")
+        collection.notes.append(f"{others} photos of other poses than {' and '.join(FRONTAL)} left aside")
     chosen = sorted(once.values(), key=lambda pair: (pair[0].person, pair[0].date, pair[0].pose, str(pair[1].path)))
     wanted = bool(sketches) and not options.made
-    partner = _partners(sketches, chosen, found) if wanted else {}
+    partner = _partners(sketches, chosen, collection) if wanted else {}
     for shot, photo in chosen:
         sketch = partner.get(photo.stem.casefold())
         if wanted and sketch is None:
             continue
-        found.pairs.append(Candidate(sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder))
-    if wanted and len(found.pairs) < len(chosen):
-        found.notes.append(f"{len(chosen) - len(found.pairs)} frontal photos have no sketch and are left aside")
-    return found
+        pair = Candidate(sketch, photo, "feret", identity=f"feret-{shot.person}", qualifiers=photo.folder)
+        collection.pairs.append(pair)
+    if wanted and len(collection.pairs) < len(chosen):
+        collection.notes.append(
+            f"{len(chosen) - len(collection.pairs)} frontal photos have no sketch and are left aside"
+        )
+    return collection
 
 
-def _partners(sketches: list[Picture], photos: list[tuple[Shot, Picture]], found: Collection) -> dict[str, Picture]:
+def _partners(
+    sketches: list[Picture], photos: list[tuple[Shot, Picture]], collection: Collection
+) -> dict[str, Picture]:
     """Photo stem → its sketch: by the whole name, else the person's first frontal photo for the person's one sketch."""
     by_stem = {photo.stem.casefold(): photo for _, photo in photos}
     first: dict[str, Picture] = {}
@@ -88,7 +95,18 @@ def _partners(sketches: list[Picture], photos: list[tuple[Shot, Picture]], found
         person = _PERSON.match(stem)
         photo = by_stem.get(stem) or (first.get(person["person"]) if person else None)
         if photo is None or photo.stem.casefold() in partner:
-            found.lone_sketches.append(sketch)
+            collection.lone_sketches.append(sketch)
         else:
             partner[photo.stem.casefold()] = sketch
     return partner
+
+
+LAYOUT = Layout(
+    "feret",
+    "FERET as distributed: the frontal photos (fa, fb) by person; sketches beside them, or made",
+    "dvd1/data/images/00001/  00001_930831_fa.ppm.bz2 ...   (or grey FERET's 00001fa010_930831.tif)\n"
+    "sketches/                00001_930831_fa.jpg, or 00001.jpg ...   (not needed where sketches are made)",
+    recognise,
+    collect,
+    takes_named=True,
+)

@@ -1,0 +1,131 @@
+"""One source or several: scanned, recognised, their pairs collected and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data_prep import files
+from data_prep.errors import DataPrepError, printable
+from data_prep.messages import NUM_SHOWN, warn
+from data_prep.sources import names
+from data_prep.sources.layout import Candidate, Collection, LayoutOptions
+from data_prep.sources.layouts import LAYOUTS, find_layout
+from data_prep.sources.sides import named_folder
+from data_prep.sources.tree import Picture, Tree, scan
+
+
+@dataclass(frozen=True)
+class Source:
+    """One folder or archive, how it is laid out, and what its layout found in it."""
+
+    tree: Tree
+    layout: str
+    collection: Collection
+
+
+def read_sources(
+    src: str | os.PathLike | Sequence[str | os.PathLike],
+    layout: str | None,
+    options: LayoutOptions,
+    out: Path,
+    strict: bool,
+) -> list[Source]:
+    """Each of `src`, which is one source or several, by its layout; pictures without a partner are warned of.
+
+    layout: its name; None: recognised; "LAYOUT:PATH" names that of one source. strict: a picture without a partner is
+    an error. Raises DataPrepError for a source that is unusable, or in which `out` lies.
+    """
+    given = [src] if isinstance(src, str | os.PathLike) else list(src)
+    if not given:
+        raise DataPrepError("no source given: name at least one folder")
+    if len(given) > 1 and (options.sketches or options.photos):
+        raise DataPrepError("--sketches and --photos belong to a single source: lay the others out as --help shows")
+    sources = []
+    for entry in given:
+        named, _, path = str(entry).partition(":")
+        chosen, path = (named, path) if named in LAYOUTS and path else (layout, str(entry))
+        tree = scan(path)
+        _check_apart(tree, options, out)
+        known = find_layout(tree, chosen, options)
+        collection = known.collect(tree, options)
+        _check_matches(tree, known.name, collection, strict)
+        sources.append(Source(tree, known.name, collection))
+    return sources
+
+
+def pairs_of(sources: Sequence[Source]) -> list[Candidate]:
+    """The pairs of all sources; with more than one, people and ids carry their source's name."""
+    if len(sources) == 1:
+        return list(sources[0].collection.pairs)
+    labels = names.unique_ids([source.tree.root.stem for source in sources], [(source.layout,) for source in sources])
+    pairs = []
+    for label, source in zip(labels, sources, strict=True):
+        for pair in source.collection.pairs:
+            person = f"{label}/{pair.identity or '/'.join([*pair.qualifiers, pair.photo.stem])}"
+            pairs.append(replace(pair, identity=person, qualifiers=(label, *pair.qualifiers)))
+    return pairs
+
+
+def ids_of(pairs: Sequence[Candidate]) -> list[str]:
+    """An id for each pair, which is a file name, too: the source's, else the photo's stem, made unique."""
+    return names.unique_ids([pair.id or pair.photo.stem for pair in pairs], [pair.qualifiers for pair in pairs])
+
+
+def fingerprint(pictures: Iterable[tuple[Picture, str]]) -> str:
+    """A digest of pictures, each given with its split: of their names, sizes in bytes, and splits."""
+    digest = hashlib.sha256()
+    for picture, split in pictures:
+        digest.update(f"{picture.shown}\0{files.size_of(picture.path)}\0{split}\n".encode())
+    return digest.hexdigest()
+
+
+def _check_apart(tree: Tree, options: LayoutOptions, out: Path) -> None:
+    named = [named_folder(tree, option).resolve() for option in (options.sketches, options.photos) if option]
+    if any(out.resolve().is_relative_to(folder) for folder in (tree.root, *named)):
+        raise DataPrepError(
+            f"{printable(out)}: the output folder lies in the source folder, whose pictures it would join: choose"
+            " one outside of it"
+        )
+
+
+def _check_matches(tree: Tree, layout: str, collection: Collection, strict: bool) -> None:
+    """Report pictures without a partner; an error when no pair is left, or when `strict`."""
+    sketches = [pair.sketch for pair in collection.pairs if pair.sketch] + collection.lone_sketches
+    photos = [pair.photo for pair in collection.pairs] + collection.lone_photos
+    lines = [
+        *_lone_lines("sketch", collection.lone_sketches, "photo", photos),
+        *_lone_lines("photo", collection.lone_photos, "sketch", sketches),
+    ]
+    if not collection.pairs:
+        raise DataPrepError(
+            f"{printable(tree.root)}: no pairs found with layout {layout}: a sketch and its photo need the same name"
+            " (sketches and photos of different people: 'python -m data_prep unpaired')",
+            "\n".join([*lines, "found:", tree.describe()]),
+        )
+    num_lone = len(collection.lone_sketches) + len(collection.lone_photos)
+    if num_lone and strict:
+        raise DataPrepError(
+            f"{num_lone} pictures have no partner: rename or remove them, or leave --strict away", "\n".join(lines)
+        )
+    if num_lone:
+        warn(f"{num_lone} pictures have no partner and are left out:")
+        for line in lines:
+            warn(line)
+
+
+def _lone_lines(side: str, lone: list[Picture], other: str, partners: list[Picture]) -> list[str]:
+    by_stem: dict[str, list[Picture]] = {}
+    for partner in partners:
+        by_stem.setdefault(partner.stem, []).append(partner)
+    lines = []
+    for picture in lone[:NUM_SHOWN]:
+        near = names.nearest(picture.stem, list(by_stem))
+        hint = f" (nearest {other}: {by_stem[near[0]][0].shown})" if near else ""
+        lines.append(f"  {side} {picture.shown}: no {other} that is its own{hint}")
+    if len(lone) > NUM_SHOWN:
+        lines.append(f"  and {len(lone) - NUM_SHOWN} more {side} pictures")
+    return lines
