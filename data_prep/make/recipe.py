@@ -121,8 +121,8 @@ class PairTask:
 
 
 @dataclass
-class _Pair:
-    """The pictures on their way: photo and sketch uint8 (H, W, 3), mask uint8 (H, W); None where there is none."""
+class _Pictures:
+    """A pair's pictures on their way: photo and sketch uint8 (H, W, 3), mask uint8 (H, W); None where there is none."""
 
     photo: np.ndarray
     sketch: np.ndarray | None
@@ -133,50 +133,50 @@ class _Pair:
 def make_pair(task: PairTask) -> dict[str, object]:
     """One pair: {"sketch" or "sketch-<style>" …, "photo", "mask"}, uint8, and "notes" (what was done, by key).
 
-    Photos and found sketches are (size_px, size_px, 3), made sketches and masks (size_px, size_px). With fit "pad"
-    (track B of the protocol) the pictures are centred on black, and "content" is the box that they fill. Raises
+    Photos and the source's sketches are (size_px, size_px, 3), made sketches and masks (size_px, size_px). With fit
+    "pad" (track B of the protocol) the pictures are centred on black, and "content" is the box that they fill. Raises
     ImageError when a picture is unusable.
     """
-    recipe = task.recipe
-    pair = _read(task)
-    if recipe.clean and pair.sketch is not None:
-        cleaned = cleanup.clean(pair.sketch, sheet=recipe.each)  # straightened alone, it would leave its photo
-        pair.sketch = np.repeat(cleaned.image[..., None], 3, axis=2)
-    if pair.sketch is not None and not recipe.each and pair.sketch.shape != pair.photo.shape:
-        aspects = [image.shape[1] / image.shape[0] for image in (pair.sketch, pair.photo)]
-        if abs(np.log(aspects[0] / aspects[1])) > SQUEEZED:
-            pair.notes["squeezed"] = "yes"
-        if _needs_one_size(recipe):
-            size = pair.photo.shape[1::-1]
-            pair.sketch = np.asarray(Image.fromarray(pair.sketch).resize(size, Image.Resampling.BICUBIC))
+    recipe, pictures = task.recipe, _read(task)
+    _prepare_sketch(recipe, pictures)
+    face = _find(task, pictures) if recipe.align == "face" or recipe.background == "grabcut" else None
+    _paint_background(recipe, pictures, face)
     made: dict[str, object] = {}
-    if recipe.align == "face" or recipe.background == "grabcut":
-        face = _find(task, pair)
-        _paint_background(recipe, pair, face)
-        if recipe.align == "face":
-            _align(recipe, pair, face, task)
-    else:
-        _paint_background(recipe, pair, None)
-    if recipe.align == "none":
-        if recipe.fit == "pad":  # scores are taken inside of this box (track B)
-            made["content"] = images.content_box(pair.photo.shape[:2], recipe.size_px)
-        _square(pair, lambda image: images.resize(image, recipe.size_px, recipe.fit, fill=(0, 0, 0)), recipe)
+    if recipe.align == "face":
+        _align(recipe, pictures, face, task)
     elif recipe.align == "crop":
-        _square(pair, lambda image: faces.uniform_crop(image, recipe.crop, recipe.size_px), recipe)
-    made["photo"] = pair.photo
-    if pair.mask is not None:
-        made["mask"] = pair.mask
-    if recipe.styles:
-        made |= _draw(task, pair)
+        _square(pictures, lambda image: faces.uniform_crop(image, recipe.crop, recipe.size_px), recipe)
     else:
-        made["sketch"] = pair.sketch
+        if recipe.fit == "pad":  # scores are taken inside of this box (track B)
+            made["content"] = images.content_box(pictures.photo.shape[:2], recipe.size_px)
+        _square(pictures, lambda image: images.resize(image, recipe.size_px, recipe.fit, fill=(0, 0, 0)), recipe)
     left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
-    pair.notes["phash"] = perceptual_hash(pair.photo[top : top + height, left : left + width])
-    made["notes"] = pair.notes
-    return made
+    pictures.notes["phash"] = perceptual_hash(pictures.photo[top : top + height, left : left + width])
+    sketches_made = _draw(task, pictures) if recipe.styles else {"sketch": pictures.sketch}
+    maps = {} if pictures.mask is None else {"mask": pictures.mask}
+    return made | {"photo": pictures.photo, "notes": pictures.notes} | maps | sketches_made
 
 
-def _read(task: PairTask) -> _Pair:
+def _prepare_sketch(recipe: Recipe, pictures: _Pictures) -> None:
+    """Clean the sketch, and bring it to its photo's size where both are cut alike; note where it has another shape."""
+    sketch, photo = pictures.sketch, pictures.photo
+    if sketch is None:
+        return
+    if recipe.clean:
+        cleaned = cleanup.clean(sketch, sheet=recipe.each)  # straightened alone, it would leave its photo
+        pictures.sketch = sketch = np.repeat(cleaned.image[..., None], 3, axis=2)
+    if recipe.each or sketch.shape == photo.shape:
+        return
+    aspects = [image.shape[1] / image.shape[0] for image in (sketch, photo)]
+    if abs(np.log(aspects[0] / aspects[1])) > SQUEEZED:
+        pictures.notes["squeezed"] = "yes"
+    # padded apart, or cut by one transform, pictures of two sizes would not lie on each other
+    if recipe.fit == "pad" or recipe.align == "face":
+        size = photo.shape[1::-1]
+        pictures.sketch = np.asarray(Image.fromarray(sketch).resize(size, Image.Resampling.BICUBIC))
+
+
+def _read(task: PairTask) -> _Pictures:
     photo = load(task.photo)
     sketch = None
     if task.half:
@@ -189,7 +189,7 @@ def _read(task: PairTask) -> _Pair:
     mask = files.load_labels(task.mask) if task.mask else None
     if mask is not None and mask.shape != photo.shape[:2]:
         mask = np.asarray(Image.fromarray(mask).resize(photo.shape[1::-1], Image.Resampling.NEAREST))
-    return _Pair(photo, None if task.recipe.styles else sketch, mask)
+    return _Pictures(photo, None if task.recipe.styles else sketch, mask)
 
 
 def load(path: str) -> np.ndarray:
@@ -208,70 +208,65 @@ def halves(image: np.ndarray, half: str) -> tuple[np.ndarray, np.ndarray]:
     return (left, right) if half == "left" else (right, left)
 
 
-def _needs_one_size(recipe: Recipe) -> bool:
-    """Padded apart, or cut by one transform, pictures of two sizes would not lie on each other."""
-    return recipe.fit == "pad" or recipe.align == "face"
-
-
-def _find(task: PairTask, pair: _Pair) -> faces.Face:
+def _find(task: PairTask, pictures: _Pictures) -> faces.Face:
     """The face of the photo; where there is none, that of the sketch, which lies on it."""
     recipe, points = task.recipe, (task.points or None)
     try:
-        return faces.find_face(pair.photo, points=points, detector=recipe.detector)
+        return faces.find_face(pictures.photo, points=points, detector=recipe.detector)
     except faces.FaceError as error:
         first = error
-    if points is None and pair.sketch is not None and not recipe.each and recipe.detector != "none":
+    if points is None and pictures.sketch is not None and not recipe.each and recipe.detector != "none":
         with contextlib.suppress(faces.FaceError):
-            return replace(faces.find_face(pair.sketch, drawing=True), method="yunet-in-sketch")
+            return replace(faces.find_face(pictures.sketch, drawing=True), method="yunet-in-sketch")
     if recipe.fallback == "none" or points is not None:
         raise images.ImageError(f"{task.photo}: {first}") from None
-    return faces.find_face(pair.photo, fallback=recipe.fallback, detector=recipe.detector)
+    return faces.find_face(pictures.photo, fallback=recipe.fallback, detector=recipe.detector)
 
 
-def _align(recipe: Recipe, pair: _Pair, face: faces.Face, task: PairTask) -> None:
+def _align(recipe: Recipe, pictures: _Pictures, face: faces.Face, task: PairTask) -> None:
     matrix = faces.alignment(face.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
     scale = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
-    pair.notes |= {"face": face.method, "score": f"{face.score:.3f}", "scale": f"{scale:.3f}"}
+    pictures.notes |= {"face": face.method, "score": f"{face.score:.3f}", "scale": f"{scale:.3f}"}
     if face.turn:
-        pair.notes["turned"] = str(face.turn)
-    pair.photo = faces.warp(pair.photo, matrix, recipe.size_px)
-    if pair.mask is not None:
-        pair.mask = faces.warp_labels(pair.mask, matrix, recipe.size_px)
-    if pair.sketch is None:
+        pictures.notes["turned"] = str(face.turn)
+    pictures.photo = faces.warp(pictures.photo, matrix, recipe.size_px)
+    if pictures.mask is not None:
+        pictures.mask = faces.warp_labels(pictures.mask, matrix, recipe.size_px)
+    if pictures.sketch is None:
         return
     if recipe.each:
         try:
             points = task.sketch_points or None
             options = {"fallback": recipe.fallback, "detector": recipe.detector}
-            own = faces.find_face(pair.sketch, drawing=True, points=points, **options)
+            own = faces.find_face(pictures.sketch, drawing=True, points=points, **options)
         except faces.FaceError as error:
             raise images.ImageError(f"{task.sketch}: {error}") from None
-        pair.notes |= {"sketch_face": own.method, "sketch_score": f"{own.score:.3f}"}
+        pictures.notes |= {"sketch_face": own.method, "sketch_score": f"{own.score:.3f}"}
         matrix = faces.alignment(own.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
-    pair.sketch = faces.warp(pair.sketch, matrix, recipe.size_px, border="paper" if recipe.each else "reflect")
+    pictures.sketch = faces.warp(pictures.sketch, matrix, recipe.size_px, border="paper" if recipe.each else "reflect")
 
 
-def _paint_background(recipe: Recipe, pair: _Pair, face: faces.Face | None) -> None:
+def _paint_background(recipe: Recipe, pictures: _Pictures, face: faces.Face | None) -> None:
     if recipe.background == "keep":
         return
-    mask = background.person_mask(pair.photo, recipe.background, labels=pair.mask, face=face)
-    pair.photo = background.replace_background(pair.photo, mask)
+    mask = background.person_mask(pictures.photo, recipe.background, labels=pictures.mask, face=face)
+    pictures.photo = background.replace_background(pictures.photo, mask)
 
 
-def _square(pair: _Pair, make_square, recipe: Recipe) -> None:
-    pair.photo = make_square(pair.photo)
-    pair.sketch = None if pair.sketch is None else make_square(pair.sketch)
-    if pair.mask is not None:
-        pair.mask = images.resize_labels(pair.mask, recipe.size_px, recipe.fit, recipe.crop)
+def _square(pictures: _Pictures, make_square, recipe: Recipe) -> None:
+    pictures.photo = make_square(pictures.photo)
+    pictures.sketch = None if pictures.sketch is None else make_square(pictures.sketch)
+    if pictures.mask is not None:
+        pictures.mask = images.resize_labels(pictures.mask, recipe.size_px, recipe.fit, recipe.crop)
 
 
-def _draw(task: PairTask, pair: _Pair) -> dict[str, np.ndarray]:
+def _draw(task: PairTask, pictures: _Pictures) -> dict[str, np.ndarray]:
     styles = task.recipe.styles
     drawn = {}
     for style in styles:
         if style == "mixture":
-            sketch = sketches.mixture(pair.photo, task.seed, mask=pair.mask)
+            sketch = sketches.mixture(pictures.photo, task.seed, mask=pictures.mask)
         else:
-            sketch = sketches.make_sketch(pair.photo, style, mask=pair.mask)
+            sketch = sketches.make_sketch(pictures.photo, style, mask=pictures.mask)
         drawn[f"sketch-{style}" if len(styles) > 1 else "sketch"] = sketch
     return drawn

@@ -108,7 +108,7 @@ class Data(ABC):
         progress: bool,
         maps: Sequence[Path] = (),
     ) -> None:
-        self.size_px, self.device = size_px, device
+        self.device = device
         need = (len(sketches) + len(maps) + len(photos)) * 3 * size_px**2
         self.resident = need < 0.4 * free_bytes(device)
         self.sketches = PictureStore(sketches, size_px, device, self.resident, maps)
