@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from s2f_utils import metrics
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.scored import ScoredPairs
 from s2f_utils.pictures import degradations, images
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of a data set")
     parser.add_argument("runs", nargs="*")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     pairs = manifest.split("test")
     people = [pair.identity for pair in pairs]
     photos = np.stack([images.load_rgb(pair.photo) for pair in pairs])

@@ -14,7 +14,7 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from s2f_utils import metrics
-from s2f_utils.data import datasets
+from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.distribution import frechet_distance
 from s2f_utils.metrics.scored import ScoredPairs
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of the CUHK data set")
     parser.add_argument("run", help="NAME=RUN as in s2f leaderboard; the first inference mode is taken")
     args = parser.parse_args()
-    manifest = datasets.read_manifest(args.data)
+    manifest = read_manifest(args.data)
     pairs = manifest.split("test")
     scored = ScoredPairs.load(manifest, "test", pairs, 256, "sketch-to-photo")
     inputs, truths = scored.inputs, scored.truths

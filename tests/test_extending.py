@@ -35,7 +35,7 @@ def own_metrics():
 def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest, tmp_path, capsys):
     from s2f_utils import models
     from s2f_utils.cli.main import main
-    from s2f_utils.data.datasets import read_manifest
+    from s2f_utils.data import read_manifest
     from s2f_utils.metrics import leaderboard
     from s2f_utils.models import checkpoints
     from s2f_utils.pictures import images

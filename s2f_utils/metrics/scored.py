@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_utils import metrics, runtime
-from s2f_utils.data.datasets import DataError, Manifest, Pair
+from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import duplicates, images, masks
 
@@ -30,13 +30,13 @@ class ScoredPairs:
     split: str
     direction: str
     size_px: int
-    pairs: Sequence[Pair]
+    pairs: Sequence[Row]
     inputs: np.ndarray
     truths: np.ndarray
     boxes: list[tuple[int, int, int, int] | None]
 
     @classmethod
-    def load(cls, manifest: Manifest, split: str, pairs: Sequence[Pair], size_px: int, direction: str) -> ScoredPairs:
+    def load(cls, manifest: Manifest, split: str, pairs: Sequence[Row], size_px: int, direction: str) -> ScoredPairs:
         """Read the pictures. Raises DataError for a pair that lacks one, and when padded pictures were resized."""
         inputs, truths = load_pairs(pairs, size_px, direction)
         boxes = [images.read_content_box(pair.photo) for pair in pairs]
@@ -82,7 +82,7 @@ class ScoredPairs:
         return metrics.trivial_predictions(*self.training_pairs, self.inputs)
 
 
-def load_pairs(pairs: Sequence[Pair], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
+def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
     in CelebAMask-HQ's colours.
     """
@@ -134,7 +134,7 @@ def refuse_leaks(manifest: Manifest, split: str) -> None:
         )
 
 
-def _photo(pair: Pair) -> np.ndarray:
+def _photo(pair: Row) -> np.ndarray:
     return _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
 
 

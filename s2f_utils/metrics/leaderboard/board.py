@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import metrics
-from s2f_utils.data.datasets import DataError, Manifest
+from s2f_utils.data import DataError, Manifest
 from s2f_utils.metrics import retrieval, structure
 from s2f_utils.metrics.leaderboard.outputs import Entry
 from s2f_utils.metrics.registry import check_names

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.data.datasets import DataError
+from s2f_utils.data import DataError
 from s2f_utils.pictures import images
 
 
