@@ -21,7 +21,7 @@ from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.inference import Ask, Facts, Model, restorers
-from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import domain, drawings, faces, images, masks
 

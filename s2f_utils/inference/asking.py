@@ -21,6 +21,7 @@ from s2f_utils.inference.preparing import LAYOUTS, prepared_for
 from s2f_utils.models.directions import made_by, read_by
 
 MODES = ("deterministic", "paper")
+DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,9 @@ class Model(ABC):
         """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
 
         picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned. points,
-        clean: as in `drawings.prepare`. asked: the fields of `Ask`. Raises what `prepare`, `Ask` and `answer` raise.
+        clean: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, and colours at random with a
+        seed, unless it says otherwise. Raises what `prepare`, `Ask` and `answer` raise.
         """
         ready = prepared_for(self.facts, picture, points=points, clean=clean)
-        return self.translate(ready.given, **asked)
+        usual = {"detail": DETAIL_OF_DRAWINGS, "colours": asked.get("seed", 0) > 0}
+        return self.translate(ready.given, **usual | asked)

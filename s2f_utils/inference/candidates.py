@@ -12,14 +12,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from s2f_utils import models
-from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask
 from s2f_utils.inference.detail import DetailModel
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import Prepared, framed
 
 TILE_PX = 256  # of a sheet of candidates
 MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
-DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
 @dataclass(frozen=True)

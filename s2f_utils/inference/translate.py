@@ -10,7 +10,7 @@ import numpy as np
 
 from s2f_utils import runtime
 from s2f_utils.inference import candidates
-from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.detail import DetailModel
 from s2f_utils.inference.loading import load
 from s2f_utils.pictures import images

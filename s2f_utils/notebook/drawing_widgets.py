@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference.candidates import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.detail import DetailModel
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import Prepared

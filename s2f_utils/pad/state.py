@@ -14,6 +14,7 @@ import numpy as np
 
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model, hints
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.loading import check_for_drawings
 from s2f_utils.pad import drawing as paper
@@ -23,7 +24,6 @@ from s2f_utils.pictures import images, viz
 STATIC = Path(__file__).with_name("static")  # the page's scripts and styles
 START = "long-hair"
 MOST_VERSIONS = 6
-DETAIL = 0.5  # of drawings: more of it glitters on lines and smooth paper
 EMPTY = "the drawing is empty: draw a face, or start from one of the list"
 TITLES = {  # the shipped models that a pad can have
     weights.DEFAULT: "sketch → photo, 256 px",
@@ -56,7 +56,7 @@ class PadState:
 
     def __init__(self, facts: Facts, choices: dict[str, str], start: str | int | np.ndarray | None = START) -> None:
         self.facts, self.choices = facts, choices
-        self.detail, self.seed, self.strength = DETAIL, 0, 0.0
+        self.detail, self.seed, self.strength = DETAIL_OF_DRAWINGS, 0, 0.0
         self.hints: dict[str, Tone] = {}
         self.style: Any = None
         self.region: np.ndarray | None = None
