@@ -16,9 +16,9 @@ import numpy as np
 from torch import Tensor, nn
 
 from s2f_utils.inference import hints
+from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.hints import Tone
-from s2f_utils.inference.preparing import LAYOUTS, prepared_for
-from s2f_utils.models.directions import made_by, read_by
+from s2f_utils.inference.preparing import prepared_for
 
 MODES = ("deterministic", "paper")
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
@@ -50,43 +50,6 @@ class Ask:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name):g}")
         if self.mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a model is, without its network.
-
-    name: as a person calls it. direction: the way it goes. size_px: S. knows: what it makes of a question: "seed",
-    "detail", "colours", "styles". layout: where it expects faces, a key of `LAYOUTS`, or "" for a model that takes
-    pictures as they are. hint_method: how it takes hints.
-    """
-
-    name: str
-    direction: str
-    size_px: int
-    knows: frozenset[str] = frozenset()
-    layout: str = "aligned"
-    hint_method: str = hints.TRANSFERRED
-
-    @property
-    def reads(self) -> str:
-        """ "sketch", "map", "photo", "sketch and map", or "" for a model that draws by chance alone."""
-        return read_by(self.direction)
-
-    @property
-    def makes(self) -> str:
-        """ "photo" or "sketch"."""
-        return made_by(self.direction)
-
-    @property
-    def guide(self) -> str:
-        """The layout, or the usual one where the model has none."""
-        return self.layout or "aligned"
-
-    @property
-    def landmarks(self) -> np.ndarray:
-        """Where the five landmarks are expected in its faces: float64 (5, 2), pixels."""
-        return LAYOUTS[self.guide] * self.size_px - 0.5
 
 
 class Model(ABC):

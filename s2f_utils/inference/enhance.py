@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.inference import restorers
-from s2f_utils.inference.asking import Ask, Facts, Model
+from s2f_utils.inference.asking import Ask, Model
+from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.restorers import Restorer
 from s2f_utils.models.directions import RESTORES
 from s2f_utils.pictures import faces, images

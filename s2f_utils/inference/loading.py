@@ -8,8 +8,9 @@ from typing import Any
 from torch import nn
 
 from s2f_utils import models, runtime, weights
-from s2f_utils.inference.asking import Facts, Model
+from s2f_utils.inference.asking import Model
 from s2f_utils.inference.detail import DetailModel
+from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import VALUES, Translator

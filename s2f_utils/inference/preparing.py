@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_utils.inference.facts import LAYOUTS, Facts
 from s2f_utils.pictures import domain, drawings, faces, images, masks
 
-if TYPE_CHECKING:
-    from s2f_utils.inference.asking import Facts
-
 PAPER_PX = 512  # of a drawing that is laid as drawn faces lie
-# Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
-# `synthetic.draw_face` draws, which our models of 64 px have learned from.
-LAYOUTS = {
-    "aligned": faces.TEMPLATE,
-    "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
-}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from s2f_utils import models
 from s2f_utils.inference import hints
-from s2f_utils.inference.asking import Ask, Facts
+from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.translator import Translator
 from s2f_utils.models.psp import COARSE, MIDDLE
@@ -25,6 +26,8 @@ PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 # What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
 LEVELS = ("coarse", "middle", "fine")
+NUM_MIXED = 48  # K, faces by chance, whose styles are mixed in for a hint
+FIT_STEPS, FIT_LR, OWN_AT_FIRST = 50, 0.35, 4.0  # of the shares; the drawing's own begins with half of a layer
 
 
 class StyleModel(Translator):
@@ -119,10 +122,19 @@ class StyleModel(Translator):
     def with_hints(
         self, given: np.ndarray, face: np.ndarray, tones: Mapping[str, Tone], memory: MutableMapping | None = None
     ) -> np.ndarray:
-        """As `Model.with_hints`: the answer with other styles mixed in shows within the part, the face elsewhere."""
-        from s2f_utils.inference import style_hints
-
-        return style_hints.with_hints(self, given, face, tones, {} if memory is None else memory)
+        """As `Model.with_hints`: inside of a part, the answer with styles mixed in of faces by chance that have the
+        tone asked for; the face itself elsewhere. memory: the shares that were found for a part and a tone.
+        """
+        memory = {} if memory is None else memory
+        parts, own = self.parts(given, face), self.encode(given)
+        for part, tone in tones.items():
+            if not hints.is_there(parts[part]):
+                continue
+            if (part, tone.colour) not in memory:
+                memory[part, tone.colour] = _fitted(self, own, face, parts[part], tone)
+            mixed = self.decode(_mixed(self, own, memory[part, tone.colour]))[0]
+            face = images.blended(face, mixed, parts[part])
+        return face
 
     @torch.inference_mode()
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> Tensor:
@@ -223,3 +235,38 @@ def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
     if masks.is_coloured(picture):
         raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")
     return picture
+
+
+def _mixed(model: StyleModel, own: Tensor, shares: Tensor) -> Tensor:
+    """Styles, (1, L, D), whose open layers are the drawing's own and the others' by shares, (1 + NUM_MIXED, layers), of
+    which each column adds up to 1.
+    """
+    layers = list(model.open_layers)
+    others = model.draw(NUM_MIXED, seed=0, psi=1.0)[:, layers].clone()  # (K, open layers, D)
+    mixed = own.clone()
+    mixed[:, layers] = torch.einsum("kl,kld->ld", shares, torch.cat([own[:, layers], others]))[None]
+    return mixed
+
+
+def _fitted(model: StyleModel, own: Tensor, face: np.ndarray, part: np.ndarray, tone: Tone) -> Tensor:
+    """The shares that bring the part near the tone and change its shading and the rest least, by Adam."""
+    device = own.device
+    target = images.to_tensor(face).to(device)
+    weight, rest = (torch.from_numpy(w.astype(np.float32)).to(device) for w in (part, part < 0.05))
+    weight, rest = weight / weight.sum(), rest / rest.sum().clamp_min(1)
+    colour = torch.tensor(tone.colour, device=device).view(1, 3, 1, 1) / 127.5 - 1
+    shaded = target - (target * weight).sum((2, 3), keepdim=True) + colour
+    own, decoder = own.clone(), model.decoder
+    noise = decoder.noise_for(own, randomize=False)
+    amounts = torch.zeros(1 + NUM_MIXED, len(model.open_layers), device=device)
+    amounts[0] = OWN_AT_FIRST
+    amounts.requires_grad_()
+    optimizer = torch.optim.Adam([amounts], lr=FIT_LR)
+    for _ in range(FIT_STEPS):
+        made = decoder(_mixed(model, own, amounts.softmax(0)), input_is_latent=True, noise=noise).float()
+        missed = ((made * weight).sum((2, 3), keepdim=True) - colour).square().sum()
+        inside, outside = (((made - to).square() * at).sum() for to, at in ((shaded, weight), (target, rest)))
+        optimizer.zero_grad()
+        (missed + 0.4 * inside + outside).backward()
+        optimizer.step()
+    return amounts.detach().softmax(0)

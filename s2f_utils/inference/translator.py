@@ -18,7 +18,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from s2f_utils import runtime
-from s2f_utils.inference.asking import MODES, Ask, Facts, Model
+from s2f_utils.inference.asking import MODES, Ask, Model
+from s2f_utils.inference.facts import Facts
 from s2f_utils.pictures import images, masks
 
 VALUES = ("signed", "unit")

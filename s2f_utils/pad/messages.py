@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from s2f_utils.inference import Facts
-from s2f_utils.inference.preparing import LAYOUTS
+from s2f_utils.inference.facts import LAYOUTS
 from s2f_utils.pad.drawing import shown
 from s2f_utils.pad.state import PadState, Version
 from s2f_utils.pictures import images, masks
