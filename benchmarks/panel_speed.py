@@ -38,7 +38,7 @@ def measure_here(rounds: int, num_steps: int) -> None:
     """In a notebook's cell: train as notebook 02 does, with the panel and without in turn, and print what it took."""
     import data_prep
     from s2f_utils.data import read_manifest
-    from s2f_utils.notebook import live_curves, widgets
+    from s2f_utils.notebook import TrainingPanel, curves
     from s2f_utils.pictures import viz
     from s2f_utils.training import config
     from s2f_utils.training.loop import train
@@ -58,7 +58,7 @@ def measure_here(rounds: int, num_steps: int) -> None:
             if not self.left:
                 run.live.set("stop", True, "benchmark")
 
-    stop, panel = Stop(), widgets.training_panel(run)
+    stop, panel = Stop(), TrainingPanel(run)
     shown = panel.show()
     modes = []
 
@@ -74,7 +74,7 @@ def measure_here(rounds: int, num_steps: int) -> None:
     rows = [row | {"images": 150 * n} for n, row in enumerate(rows, start=1)]
     times = common.alternate(
         {
-            "SVG": lambda: live_curves.draw(rows, events),
+            "SVG": lambda: curves.draw(rows, events),
             "matplotlib": lambda: viz.curves({"": (rows, events)}).savefig(os.devnull, format="png", dpi=72),
         }
     )

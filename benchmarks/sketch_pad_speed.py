@@ -10,7 +10,8 @@ import common
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils.notebook import sketch_pad_widget
+from s2f_utils import notebook
+from s2f_utils.notebook.pad import page_of
 from s2f_utils.pad import messages, sketch_pad
 from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
@@ -31,8 +32,8 @@ def stroked(given: np.ndarray, n: int) -> np.ndarray:
 
 def at_pen_up(name: str) -> dict[str, float]:
     """Milliseconds that Python takes for one stroke, with and without the restorer and a hint; and parts of that."""
-    pad = sketch_pad_widget.sketch_pad(name, start=START)
-    page = sketch_pad_widget.page_of(pad)
+    pad = notebook.sketch_pad(name, start=START)
+    page = page_of(pad)
     first, count = pad.given, iter(range(10_000))
 
     def stroke() -> None:

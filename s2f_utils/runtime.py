@@ -1,4 +1,4 @@
-"""The machine and the run: device, precision, seeds, numbered run folders, and the notebooks' `start` and `check`."""
+"""The machine and the run: device, precision, seeds, numbered run folders, files written whole, names of profiles."""
 
 from __future__ import annotations
 
@@ -214,14 +214,6 @@ def machine_facts() -> dict[str, str]:
     return facts
 
 
-def check(condition: bool, lesson: str) -> bool:
-    """Say what a reader learns, with ✓ or ✗ in front; where S2F_STRICT=1 (tests), ✗ is an AssertionError."""
-    if not condition and os.environ.get("S2F_STRICT") == "1":
-        raise AssertionError(lesson)
-    print(("✓ " if condition else "✗ not so this time: ") + lesson)
-    return bool(condition)
-
-
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside `path` that replaces it when the block ends well, and vanishes when it does not.
@@ -267,121 +259,3 @@ def profile_name(wanted: str | None = None, asked: str | None = None) -> str:
         hint = f" ({name} is asked for by --profile {name}, in training)" if name in TRAINING_PROFILES else ""
         raise ConfigError(f"there is no profile {name!r}{hint}: the profiles are {', '.join(names)}")
     return name
-
-
-@dataclass(frozen=True)
-class Session:
-    """What a notebook works with: device, profile, and a folder of its own for data and runs."""
-
-    device: torch.device
-    profile: str
-    folder: Path
-
-
-def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> Session:
-    """A notebook's first line: choose device and profile, make its folder, print all three.
-
-    `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to S2F_FOLDER, else
-    `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ). In
-    Colab, a folder under /content/drive/MyDrive keeps results; Drive is mounted for it (`mount_drive`).
-    """
-    device = pick_device()
-    profile = profile_name(profile)
-    path = Path(folder or os.environ.get("S2F_FOLDER") or Path("runs"))
-    mount_drive(path)
-    path /= name if profile == "demo" else f"{name}-{profile}"
-    path.mkdir(parents=True, exist_ok=True)
-    seed_everything(0)
-    _light_figures()
-    import torch
-
-    label = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
-    precision = pick_precision(device)
-    print(f"device: {device.type} ({label}), {precision.name} · profile: {profile} · folder: {path}")
-    return Session(device, profile, path)
-
-
-DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
-
-
-def mount_drive(folder: Path) -> bool:
-    """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet; whether it does.
-
-    Raises ValueError outside of Colab, where there is no Drive, and for a folder beside Drive's own; FileNotFoundError
-    where mounting did not help, which would otherwise put results on a disk that goes with the session.
-    """
-    import sys
-
-    if DRIVE not in (folder, *folder.parents):
-        return False
-    inside = (DRIVE / "MyDrive", DRIVE / "Shareddrives")
-    if not any(place in (folder, *folder.parents) for place in inside):
-        raise ValueError(f"{folder}: is not in a Drive: give a folder under {inside[0]}, such as {inside[0]}/faces")
-    if any(place.is_dir() for place in inside):
-        return True
-    if "google.colab" not in sys.modules:
-        raise ValueError(f"{folder}: Google Drive is there in Colab only: give a folder of this machine")
-    from google.colab import drive
-
-    try:
-        drive.mount(str(DRIVE))
-    except Exception as error:  # declined, or no page to ask on: Colab raises several kinds
-        raise FileNotFoundError(
-            f"{folder}: Google Drive could not be mounted ({error}): run the cell again and allow it, or leave FOLDER"
-            " empty"
-        ) from error
-    if not any(place.is_dir() for place in inside):
-        raise FileNotFoundError(f"{folder}: Google Drive was mounted, but {inside[0]} is not there: mount it by hand")
-    return True
-
-
-def _light_figures() -> None:
-    """Figures in a notebook as JPEG: a page of faces takes a fifth of the space that PNG does."""
-    with contextlib.suppress(ImportError):
-        from IPython import get_ipython
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-
-        if get_ipython() is not None:
-            set_matplotlib_formats("jpeg", pil_kwargs={"quality": 72, "optimize": True, "progressive": True})
-
-
-def zip_results(folder: str | os.PathLike) -> Path:
-    """Pack a session's folder into one zip beside it, complete or not at all, say its size, and return its path.
-
-    Runs with their logs, samples, scores and generators are in it, and pictures. Left out, which is said: data sets
-    (folders with a manifest.csv), which can be made again; resume files, which are large; W&B's own files; hidden ones.
-    """
-    import zipfile
-
-    folder = Path(folder)
-    target = folder.with_name(folder.name + ".zip")
-    data = {path.parent for path in folder.rglob("manifest.csv")}
-    left_out: dict[str, int] = {}
-    num = 0
-    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(folder.rglob("*")):
-            inside = path.relative_to(folder)
-            if not path.is_file() or any(part.startswith(".") for part in inside.parts):
-                continue
-            if why := _not_packed(path, folder, data):
-                left_out[why] = left_out.get(why, 0) + path.stat().st_size
-            else:
-                archive.write(path, Path(folder.name) / inside)
-                num += 1
-    without = ", ".join(f"{why} {_megabytes(size)}" for why, size in sorted(left_out.items()))
-    print(f"{num} files, {_megabytes(target.stat().st_size)}" + (f"; left out: {without}" if without else ""))
-    return target
-
-
-def _not_packed(path: Path, folder: Path, data: set[Path]) -> str:
-    """Why a file is no part of the results, in a word; empty where it is one."""
-    if re.fullmatch(r"resume(-\d+)?\.pt", path.name):
-        return "resume files"
-    if data & set(path.parents):
-        return "data sets"
-    is_wandb = any(place.name == "wandb" and (place.parent / "config.json").is_file() for place in path.parents)
-    return "W&B's files" if is_wandb else ""
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:,.0f} MB"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.notebook import drawing_widgets
+from s2f_utils.notebook import click_face, detail_slider
 from s2f_utils.pictures import drawings
 from tests.test_translate import drawing, own, points_on_the_sheet  # noqa: F401  (fixtures)
 
@@ -23,7 +23,7 @@ def shown_size(widget):
 
 
 def test_clicks_are_points_of_the_drawing_itself():
-    widget = drawing_widgets.click_face(np.full((1600, 1200, 3), 255, np.uint8))
+    widget = click_face(np.full((1600, 1200, 3), 255, np.uint8))
     assert shown_size(widget) == (480, 640) and widget.scale == 0.4
     assert widget.points is None  # "Run all" goes on without clicks
     widget.shown = [[160, 200], [320, 200]]
@@ -33,7 +33,7 @@ def test_clicks_are_points_of_the_drawing_itself():
 
 
 def test_small_drawings_are_shown_as_they_are_and_their_points_align_them(drawing):  # noqa: F811
-    widget = drawing_widgets.click_face(drawing)
+    widget = click_face(drawing)
     assert shown_size(widget) == (300, 540)
     widget.shown = points_on_the_sheet().tolist()
     assert np.allclose(widget.points, points_on_the_sheet())
@@ -42,7 +42,7 @@ def test_small_drawings_are_shown_as_they_are_and_their_points_align_them(drawin
 
 def test_the_picture_follows_the_sliders(own, drawing):  # noqa: F811
     ready = drawings.prepare(drawing, size_px=own.size_px, points=points_on_the_sheet())
-    box = drawing_widgets.detail_slider(own, ready)
+    box = detail_slider(own, ready)
     assert np.array_equal(box.picture, own.translate(ready.image, 0.5))
     box.detail.value = 0.0
     assert np.array_equal(box.picture, own.translate(ready.image, 0.0))

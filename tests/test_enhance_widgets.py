@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.notebook import enhance_widgets
+from s2f_utils.notebook import divider, still, strength_slider
 from tests.test_enhance import RED, face_at, flat
 
 pytest.importorskip("ipywidgets")
@@ -22,18 +22,18 @@ def shown(uri: str) -> np.ndarray:
 
 def test_a_divider_holds_both_pictures_and_where_the_line_is():
     dark, light = (np.full((40, 60, 3), value, np.uint8) for value in (10, 240))
-    widget = enhance_widgets.divider(dark, light, ("old", "new"))
+    widget = divider(dark, light, ("old", "new"))
     assert (shown(widget.before) == dark).all() and (shown(widget.after) == light).all()
     assert (widget.at, widget.labels) == (0.5, ["old", "new"])
     large = np.zeros((1000, 2000, 3), np.uint8)
-    assert shown(enhance_widgets.divider(large, large).before).shape == (384, 768, 3)
+    assert shown(divider(large, large).before).shape == (384, 768, 3)
     with pytest.raises(ValueError, match="must be of one shape"):
-        enhance_widgets.divider(dark, light[:20])
+        divider(dark, light[:20])
 
 
 def test_the_slider_goes_from_the_photo_to_invented_detail():
     photo = flat(200, 200)
-    box = enhance_widgets.strength_slider(photo, RED, found=[face_at(100, 100, 120)])
+    box = strength_slider(photo, RED, found=[face_at(100, 100, 120)])
     red = []
     for value in (0.0, 0.5, 1.0):
         box.strength.value = value
@@ -47,5 +47,5 @@ def test_the_slider_goes_from_the_photo_to_invented_detail():
 
 def test_the_still_picture_is_both_halves():
     dark, light = (np.full((40, 60, 3), value, np.uint8) for value in (10, 240))
-    still = enhance_widgets.still(dark, light, 0.25)
-    assert (still[:, :14] == 10).all() and (still[:, 16:] == 240).all() and (still[:, 14:16] == 255).all()
+    shown = still(dark, light, 0.25)
+    assert (shown[:, :14] == 10).all() and (shown[:, 16:] == 240).all() and (shown[:, 14:16] == 255).all()

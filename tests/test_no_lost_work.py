@@ -675,13 +675,13 @@ def test_killed_at_random_moments_every_resume_is_bit_for_bit():
 CELL = """
 import sys
 sys.path.insert(0, {root!r})
-from s2f_utils import runtime
 from s2f_utils.data import read_manifest
+from s2f_utils.notebook import start
 from s2f_utils.training import config
 from s2f_utils.training.tracking import read_log
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
-session = runtime.start("02", "demo", {folder!r})
+session = start("02", "demo", {folder!r})
 settings = config.resolve("pix2pix", "full", {settings!r})
 run = open_run(settings, read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
 print("begins at", run.images_seen, "of", run.total_images, "lambda_l1", run.live["lambda_l1"], flush=True)

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from s2f_utils import notebook
 from s2f_utils.inference import hints
 from s2f_utils.inference.hints import Tone
-from s2f_utils.notebook import sketch_pad_widget, widgets
-from s2f_utils.pad import sketch_pad
+from s2f_utils.notebook.pad import page_of
 from s2f_utils.pad.drawing import MOST_STEPS, feathered
 from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
@@ -24,7 +24,7 @@ STARTED = "drawn face 5"  # dark, long hair on a light ground; needs no detector
 
 
 def make(model=None, start=STARTED, **options):
-    return sketch_pad_widget.sketch_pad(model, start=start, device="cpu", **options)
+    return notebook.sketch_pad(model, start=start, device="cpu", **options)
 
 
 @pytest.fixture()
@@ -391,7 +391,7 @@ def test_of_many_drawings_only_the_newest_waits(pad):
 @pytest.fixture()
 def page(pad):
     pytest.importorskip("anywidget")
-    return sketch_pad_widget.page_of(pad)
+    return page_of(pad)
 
 
 def asked(page, kind, n=1, **content):
@@ -452,10 +452,6 @@ def test_the_page_can_ask_for_all_that_the_pad_does(page):
     asked(page, "upload", picture=painted, name="map.png")
     asked(page, "hello")
     assert page.problem == "" and page.loaded > loaded
-
-
-def test_widgets_has_it_too():
-    assert isinstance(widgets.sketch_pad(start=None, device="cpu"), sketch_pad.SketchPad)
 
 
 @pytest.mark.detector

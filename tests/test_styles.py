@@ -256,12 +256,12 @@ def test_planes_in_the_network_are_those_of_the_map():
 
 
 def test_sliders_over_the_answers_to_one_drawing(load):
-    from s2f_utils.notebook import style_widgets
+    from s2f_utils.notebook import face_sliders
 
     model, face = load("sketch"), draw_face(3, size_px=64)
     drawing = np.repeat(face.sketch[..., None], 3, 2)
     own = model.encode(drawing)
-    box = style_widgets.face_sliders(model, own, drawing)
+    box = face_sliders(model, own, drawing)
     assert box.layers.value == (7, 7) and np.array_equal(box.faces, model.decode(model.variants(own, 8)))
     box.layers.value, box.seed.value, box.psi.value = (4, 7), 3, 0.5
     wanted = model.decode(model.variants(own, 8, seed=3, layers=range(4, 8), psi=0.5))

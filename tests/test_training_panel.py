@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from xml.etree import ElementTree
 
 import pytest
 
 from s2f_utils.data import read_manifest
-from s2f_utils.notebook import live_curves, training_panel, widgets
+from s2f_utils.notebook import TrainingPanel, curves, train_live
 from s2f_utils.pictures import viz
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -21,8 +22,8 @@ pytest.importorskip("ipywidgets")
 
 @pytest.fixture()
 def run(tiny, faces_manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_panel, "LEAST_S", 0.0)
-    monkeypatch.setattr(training_panel, "SHARE", 1e9)  # every point is drawn
+    monkeypatch.setattr("s2f_utils.notebook.panel.LEAST_S", 0.0)
+    monkeypatch.setattr("s2f_utils.notebook.panel.SHARE", 1e9)  # every point is drawn
     manifest = read_manifest(faces_manifest)
     return open_run(tiny(sample_every_images=8), manifest, tmp_path, resume="never", device="cpu", progress=False)
 
@@ -62,18 +63,18 @@ def let_page_act(polled, waiting):  # noqa: F811
 
 
 def test_everything_that_may_change_has_a_slider(page, run):  # noqa: F811
-    panel = widgets.training_panel(run)
+    panel = TrainingPanel(run)
     assert panel.show()
     assert set(panel.sliders) == set(run.live.ranges)
     assert {"lr_g", "lr_d", "lambda_gan", "lambda_l1", "augment", "batch_size"} < set(panel.sliders)
-    assert [button.description for button in panel.buttons.values()] == list(training_panel.BUTTONS.values())
+    assert [button.description for button in panel.buttons.values()] == list(TrainingPanel.BUTTONS.values())
     panel.sliders["batch_size"].value = 3.6
     run.live.poll()
     assert run.live["batch_size"] == pytest.approx(3.6)
 
 
 def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):  # noqa: F811
-    panel = widgets.training_panel(run)
+    panel = TrainingPanel(run)
     panel.show()
     shown = []
     let_page_act(polled, [
@@ -81,7 +82,7 @@ def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):
         after(run, 8, lambda: panel.sliders["lambda_l1"].set_trait("value", 50.0)),
         after(run, 16, lambda: shown.append(charts(panel))),
     ])  # fmt: skip
-    assert widgets.train_live(train, run, panel) == "done"
+    assert train_live(train, run, panel) == "done"
     (early, nothing), (later, told) = shown[0], charts(panel)
     losses = {"d loss", "gan loss", "l1 loss"}
     assert set(early) == set(later) == losses | {"SSIM of the samples ↑", "PSNR of the samples, dB ↑"}
@@ -89,16 +90,14 @@ def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):
     for name in losses:
         raw, smoothed = later[name]
         assert len(raw) == len(smoothed) == 12 and len(early[name][0]) < 12 and raw != smoothed
-        assert [x for x, _ in raw] == sorted({x for x, _ in raw}) and raw[-1][
-            0
-        ] == live_curves.WIDTH - live_curves.RIGHT
+        assert [x for x, _ in raw] == sorted({x for x, _ in raw}) and raw[-1][0] == curves.WIDTH - curves.RIGHT
     rows, events = read_log(run.folder)
     assert [r["loss_l1"] for r in panel.rows] == [r["loss_l1"] for r in rows] and panel.num_drawn > 3
     (change,) = [e for e in events if e["event"] == "change" and e["source"] == "widget"]
     assert (change["name"], change["new"]) == ("lambda_l1", 50.0)
-    across = live_curves.WIDTH - live_curves.LEFT - live_curves.RIGHT
+    across = curves.WIDTH - curves.LEFT - curves.RIGHT
     at = re.search(r"M([\d.]+) [^>]*stroke-dasharray", panel.curves.value)[1]
-    assert float(at) == pytest.approx(live_curves.LEFT + across * change["images"] / 24, abs=0.1)
+    assert float(at) == pytest.approx(curves.LEFT + across * change["images"] / 24, abs=0.1)
     sheets = sorted((run.folder / "samples").glob("*.png"))
     assert panel.sheets == sheets and panel.through_time.max == len(sheets) - 1 == panel.through_time.value
     assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "24 images"
@@ -106,16 +105,16 @@ def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):
 
 
 def test_looking_back_is_not_disturbed_by_new_samples(polled, run):  # noqa: F811
-    panel = widgets.training_panel(run)
+    panel = TrainingPanel(run)
     panel.show()
     let_page_act(polled, [after(run, 10, lambda: panel.through_time.set_trait("value", 0))])
-    widgets.train_live(train, run, panel)
+    train_live(train, run, panel)
     assert panel.through_time.value == 0 and panel.when.value == "0 images" and panel.through_time.max == 3
     assert panel.picture.value == panel.sheets[0].read_bytes()
 
 
 def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
-    panel = widgets.training_panel(run)
+    panel = TrainingPanel(run)
     panel.show()
     press = {name: button.click for name, button in panel.buttons.items()}
     steps, saves = [], []
@@ -137,7 +136,7 @@ def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
         lambda: run.images_seen == 6 and (press["pause"]() or True),
         after(run, 10, press["stop"]),
     ])  # fmt: skip
-    assert widgets.train_live(train, run, panel, callbacks=[Watch()]) == "stopped"
+    assert train_live(train, run, panel, callbacks=[Watch()]) == "stopped"
     assert steps[:3] == [(2, False), (4, False), (6, True)]  # one step while it was paused
     assert run.images_seen == 10 and saves == [8, 10]  # saved at the next step, and at the end
     assert panel.buttons["stop"].disabled and "ended: stopped" in panel.status.value
@@ -145,20 +144,20 @@ def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
 
 def test_a_resumed_run_shows_what_was_before(polled, run, tiny, faces_manifest, tmp_path):  # noqa: F811
     let_page_act(polled, [after(run, 10, lambda: run.live.set("stop", True, "test"))])
-    first = widgets.training_panel(run)
+    first = TrainingPanel(run)
     first.show()
-    assert widgets.train_live(train, run, first) == "stopped"
+    assert train_live(train, run, first) == "stopped"
     again = open_run(tiny(sample_every_images=8), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
     assert again.folder == run.folder and again.images_seen == 10
-    panel = widgets.training_panel(again)
+    panel = TrainingPanel(again)
     panel.show()
     assert panel.curves.value and [row["images"] for row in panel.rows] == [2, 4, 6, 8, 10]
     assert panel.when.value == "8 images"
 
 
 def test_what_later_cells_need_is_trained_to_its_end_where_the_page_cannot_be_asked(page, run):  # noqa: F811
-    panel = widgets.training_panel(run)
-    assert widgets.train_live(train, run, panel, chunk_s=0.0) == "chunk" and run.images_seen == 2
+    panel = TrainingPanel(run)
+    assert train_live(train, run, panel, chunk_s=0.0) == "chunk" and run.images_seen == 2
     assert "in chunks" in panel.status.value
     told = []
 
@@ -166,14 +165,14 @@ def test_what_later_cells_need_is_trained_to_its_end_where_the_page_cannot_be_as
         def on_step(self, run):
             told.append(panel.status.value)
 
-    assert widgets.train_live(train, run, panel, chunk_s=math.inf, callbacks=[Watch()]) == "done"
+    assert train_live(train, run, panel, chunk_s=math.inf, callbacks=[Watch()]) == "done"
     assert run.images_seen == 24 and "controls.json steers it" in told[0]
     assert panel.status.value == "ended: done" and (run.folder / "generator.safetensors").is_file()
 
 
 def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
-    panel = widgets.training_panel(run)
-    assert widgets.train_live(train, run, panel, progress=False) == "done"
+    panel = TrainingPanel(run)
+    assert train_live(train, run, panel, progress=False) == "done"
     assert panel.box is None and panel.num_drawn == 0 and len(read_log(run.folder)[0]) == 12
     assert repr(panel).startswith("TrainingPanel(lr_g 0.0002")
     printed = capsys.readouterr()
@@ -183,16 +182,16 @@ def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
 def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa: F811
     monkeypatch.undo()  # the true share
     clock = [0.0]
-    monkeypatch.setattr(training_panel.time, "monotonic", lambda: clock[0])
-    panel = widgets.training_panel(run)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    panel = TrainingPanel(run)
     panel.rows = [{"images": 1, "loss_l1": 1.0}, {"images": 2, "loss_l1": 0.5}]
     panel._build()
 
-    def slow(rows, events, original=live_curves.draw, **options):
+    def slow(rows, events, original=curves.draw, **options):
         clock[0] += 0.1
         return original(rows, events, **options)
 
-    monkeypatch.setattr(live_curves, "draw", slow)
+    monkeypatch.setattr(curves, "draw", slow)
     panel.mode, panel.num_drawn, begun = "polling", 0, clock[0]
     while clock[0] - begun < 40:
         clock[0] += 0.05
@@ -202,11 +201,11 @@ def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa
 
 
 def height(point):
-    return live_curves.HEIGHT - live_curves.BOTTOM - point[1]
+    return curves.HEIGHT - curves.BOTTOM - point[1]
 
 
 def test_a_logarithmic_scale_makes_equal_steps_of_equal_ratios(polled, run):  # noqa: F811
-    panel = widgets.training_panel(run)
+    panel = TrainingPanel(run)
     panel.rows = [{"images": n, "loss_l1": 10.0**-n} for n in range(1, 5)]
     panel._build()
     (raw, _) = charts(panel)[0]["l1 loss"]
@@ -222,22 +221,22 @@ def test_curves_hold_for_constants_negative_values_and_many_rows():
     rows = [{"images": n, "loss_d": 1.0, "loss_wgan": (-1.0) ** n * n, "loss_l1": 0.0} for n in range(1, 5_001)]
     rows[2_345]["loss_d"] = 7.0
     for log in (False, True):
-        text = live_curves.draw(rows, (), log=log)
+        text = curves.draw(rows, (), log=log)
         tree = ElementTree.fromstring(text)
         assert len(list(tree.iter("svg"))) == 3 and "nan" not in text and len(text) < 60_000
         for chart in tree.iter("svg"):
             for line in chart.iter("polyline"):
                 points = [tuple(map(float, p.split(","))) for p in line.get("points").split()]
-                assert all(0 <= x <= live_curves.WIDTH and 0 <= y <= live_curves.HEIGHT for x, y in points)
-                assert len(points) <= live_curves.MOST_POINTS + 1
+                assert all(0 <= x <= curves.WIDTH and 0 <= y <= curves.HEIGHT for x, y in points)
+                assert len(points) <= curves.MOST_POINTS + 1
         raw = next(tree.iter("polyline")).get("points").split()
         assert min(float(p.split(",")[1]) for p in raw) < 50  # a single peak is still there
-    assert live_curves.draw([], ()) == ""
+    assert curves.draw([], ()) == ""
 
 
 def test_the_smoothed_line_is_that_of_the_figures():
     rows = [{"images": n, "loss_d": float(n % 2)} for n in range(1, 41)]
-    points = list(ElementTree.fromstring(live_curves.draw(rows)).iter("polyline"))[1].get("points").split()
-    room = live_curves.HEIGHT - live_curves.TOP - live_curves.BOTTOM
+    points = list(ElementTree.fromstring(curves.draw(rows)).iter("polyline"))[1].get("points").split()
+    room = curves.HEIGHT - curves.TOP - curves.BOTTOM
     found = [(height((0, float(p.split(",")[1]))) / room * 1.08) - 0.04 for p in points]
     assert found == pytest.approx(viz.smooth([row["loss_d"] for row in rows]), abs=0.002)

@@ -11,7 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from s2f_utils.notebook import widgets
+from s2f_utils import notebook
+from s2f_utils.notebook import steering, uploads
+from s2f_utils.notebook.steering import TrainingSliders, train_live
 from s2f_utils.training.live import LiveValues, Range
 
 pytest.importorskip("ipywidgets")
@@ -34,9 +36,9 @@ def run(tmp_path):
 @pytest.fixture()
 def page(monkeypatch):
     """As if a page were there, with a kernel that cannot be polled."""
-    monkeypatch.setattr(widgets, "has_page", lambda: True)
-    monkeypatch.setattr(widgets, "current_kernel", lambda: None)
-    monkeypatch.setattr(widgets, "_polling_works", None)
+    monkeypatch.setattr(steering, "has_page", lambda: True)
+    monkeypatch.setattr(steering, "current_kernel", lambda: None)
+    monkeypatch.setattr(TrainingSliders, "polling_works", None)
     for name in ("VSCODE_PID", "VSCODE_CWD"):
         monkeypatch.delenv(name, raising=False)
 
@@ -51,8 +53,8 @@ def polled(page, monkeypatch):
             poller.events.pop(0)()
 
     poller.poll = poll
-    monkeypatch.setattr(widgets, "PagePoller", lambda kernel: poller)
-    monkeypatch.setattr(widgets, "POLL_EVERY_S", 0.0)
+    monkeypatch.setattr(steering, "PagePoller", lambda kernel: poller)
+    monkeypatch.setattr(steering, "POLL_EVERY_S", 0.0)
     return poller
 
 
@@ -82,20 +84,29 @@ def train(run, callbacks=(), max_seconds=None, images=8, at_step=None):
 
 
 def test_importing_costs_no_ipywidgets():
-    code = "import sys, s2f_utils.notebook.widgets; print('ipywidgets' in sys.modules, 'IPython' in sys.modules)"
+    code = (
+        "import sys; from s2f_utils.notebook import TrainingPanel, divider, sketch_pad, start, train_live, upload_box\n"
+        "print('ipywidgets' in sys.modules, 'IPython' in sys.modules)"
+    )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["False", "False"]
 
 
+def test_the_room_gives_its_names_and_no_others():
+    assert all(callable(getattr(notebook, name)) for name in notebook.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'slider'"):
+        notebook.slider  # noqa: B018
+
+
 def test_unknown_name_or_mode_is_refused():
     with pytest.raises(ValueError, match="'lr_x'.*lr_g, lambda_l1"):
-        widgets.training_sliders(make_live(), ["lr_x"])
+        TrainingSliders(make_live(), ["lr_x"])
     with pytest.raises(ValueError, match="mode must be auto, polling, chunks, off, got 'live'"):
-        widgets.training_sliders(make_live(), mode="live")
+        TrainingSliders(make_live(), mode="live")
 
 
 def test_sliders_set_live_values_within_their_range(page, run):
-    sliders = widgets.training_sliders(run.live, labels={"lr_g": "learning rate"})
+    sliders = TrainingSliders(run.live, labels={"lr_g": "learning rate"})
     assert sliders.names == ("lr_g", "lambda_l1", "augment")
     assert sliders.show()
     rate, weight, _ = sliders.sliders.values()
@@ -111,16 +122,16 @@ def test_sliders_set_live_values_within_their_range(page, run):
 
 
 def test_other_sources_move_the_sliders(polled, run):
-    sliders = widgets.training_sliders(run.live)
+    sliders = TrainingSliders(run.live)
     sliders.show()
     polled.events += [lambda: run.live.set("lambda_l1", 7.0, "controls.json")]
-    widgets.train_live(train, run, sliders)
+    train_live(train, run, sliders)
     assert sliders.sliders["lambda_l1"].value == 7.0
     assert [change.source for change in run.live.poll()] == []  # the moved slider set nothing by itself
 
 
 def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_path):
-    sliders = widgets.training_sliders(run.live)
+    sliders = TrainingSliders(run.live)
     sliders.show()
     sliders.buttons["stop"].click()
     assert not run.live.asked("stop")
@@ -132,10 +143,10 @@ def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_pa
     press = {name: button.click for name, button in sliders.buttons.items()}
     polled.events += [press["pause"], note, press["pause"], note, press["sample"], press["stop"]]
     (tmp_path / "sheet.png").write_bytes(b"png")
-    assert widgets.train_live(train, run, sliders) == "stopped"
+    assert train_live(train, run, sliders) == "stopped"
     assert seen == [(True, "Resume"), (False, "Pause")]
     assert run.images_seen == 8 and run.live.asked("sample")
-    assert widgets._polling_works
+    assert TrainingSliders.polling_works
     assert "ended: stopped" in sliders.status.value and "loss_l1 <b>0.25</b>" in sliders.losses.value
     assert sliders.progress.value == "8 of 80 images · 4 images/s · 0:18 left"
     sliders.on_sample(run, tmp_path / "sheet.png")
@@ -143,66 +154,66 @@ def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_pa
 
 
 def test_without_polling_it_trains_in_chunks(page, run):
-    sliders = widgets.training_sliders(run.live)
-    assert widgets.train_live(train, run, sliders) == "chunk"
+    sliders = TrainingSliders(run.live)
+    assert train_live(train, run, sliders) == "chunk"
     assert run.images_seen == 16 and "Continue" in sliders.status.value
     assert sliders.buttons["continue"].layout.display == "" and not sliders.buttons["continue"].disabled
     sliders.sliders["lambda_l1"].value = 5.0
     sliders.buttons["continue"].click()
     assert run.images_seen == 32 and run.live["lambda_l1"] == 5.0
-    assert widgets.train_live(train, run, sliders) == "chunk"  # the cell again
+    assert train_live(train, run, sliders) == "chunk"  # the cell again
     sliders.buttons["stop"].click()
     assert run.images_seen == 48 and "ended: stopped" in sliders.status.value
     assert sliders.buttons["continue"].layout.display == "none"
 
 
 def test_an_error_in_a_chunk_is_shown(page, run):
-    sliders = widgets.training_sliders(run.live)
-    widgets.train_live(train, run, sliders, at_step=lambda step: 1 / (run.images_seen - 24))
+    sliders = TrainingSliders(run.live)
+    train_live(train, run, sliders, at_step=lambda step: 1 / (run.images_seen - 24))
     with pytest.raises(ZeroDivisionError):
         sliders.go_on()
     assert "ZeroDivisionError" in sliders.status.value and sliders._thread is None
 
 
 def test_an_answer_after_the_cell_means_chunks_next_time(polled, run, monkeypatch):
-    monkeypatch.setattr(widgets, "PROOF_TIMEOUT_S", -1.0)
-    sliders = widgets.training_sliders(run.live)
-    assert widgets.train_live(train, run, sliders, at_step=lambda step: sliders._draw(run)) == "done"
-    assert widgets._polling_works is None
+    monkeypatch.setattr(steering, "PROOF_TIMEOUT_S", -1.0)
+    sliders = TrainingSliders(run.live)
+    assert train_live(train, run, sliders, at_step=lambda step: sliders._draw(run)) == "done"
+    assert TrainingSliders.polling_works is None
     sliders.probe._view_count = 1  # what a page does when it has drawn the probe
-    assert widgets._polling_works is False
-    assert widgets.training_sliders(run.live).needs_chunks() is False  # not shown: there is nothing to wait for
+    assert TrainingSliders.polling_works is False
+    assert TrainingSliders(run.live).needs_chunks() is False  # not shown: there is nothing to wait for
     run.images_seen = 0
-    assert widgets.train_live(train, run, widgets.training_sliders(run.live)) == "chunk"
+    assert train_live(train, run, TrainingSliders(run.live)) == "chunk"
 
 
 def test_a_kernel_that_breaks_polling_does_not_break_training(polled, run):
     polled.events += [lambda: 1 / 0]
-    sliders = widgets.training_sliders(run.live)
-    assert widgets.train_live(train, run, sliders) == "done"
-    assert widgets._polling_works is False and sliders.needs_chunks()
+    sliders = TrainingSliders(run.live)
+    assert train_live(train, run, sliders) == "done"
+    assert TrainingSliders.polling_works is False and sliders.needs_chunks()
 
 
 def test_one_progress_bar_is_enough(polled, run, monkeypatch):
     def loop(run, callbacks, max_seconds=None, progress=True):
         return f"bar {progress}"
 
-    assert widgets.train_live(loop, run, widgets.training_sliders(run.live)) == "bar False"
-    monkeypatch.setattr(widgets, "has_page", lambda: False)
-    assert widgets.train_live(loop, run, widgets.training_sliders(run.live)) == "bar True"
+    assert train_live(loop, run, TrainingSliders(run.live)) == "bar False"
+    monkeypatch.setattr(steering, "has_page", lambda: False)
+    assert train_live(loop, run, TrainingSliders(run.live)) == "bar True"
 
 
 def test_in_vscode_the_first_chunk_shows_whether_polling_works(polled, run, monkeypatch):
     monkeypatch.setenv("VSCODE_PID", "1")
-    assert widgets.train_live(train, run, widgets.training_sliders(run.live)) == "chunk"
-    sliders = widgets.training_sliders(run.live)
+    assert train_live(train, run, TrainingSliders(run.live)) == "chunk"
+    sliders = TrainingSliders(run.live)
     polled.events += [lambda: setattr(sliders.probe, "_view_count", 1)]
-    assert widgets.train_live(train, run, sliders) == "done"
+    assert train_live(train, run, sliders) == "done"
 
 
 def test_without_a_kernel_it_just_trains(run, capsys):
-    sliders = widgets.training_sliders(run.live)
-    assert widgets.train_live(train, run, sliders, callbacks=[]) == "done"
+    sliders = TrainingSliders(run.live)
+    assert train_live(train, run, sliders, callbacks=[]) == "done"
     assert sliders.mode == "off" and sliders.box is None
     sliders._ipython_display_()
     assert "lr_g 0.0002, lambda_l1 100, augment 1; controls.json only" in capsys.readouterr().out
@@ -217,7 +228,7 @@ def test_without_a_kernel_it_just_trains(run, capsys):
     ],
 )
 def test_progress_text(images, rate, text):
-    assert widgets.progress_text(images, 4000, rate) == text
+    assert steering.progress_text(images, 4000, rate) == text
 
 
 # In a real kernel
@@ -227,9 +238,10 @@ import sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from tests.test_widgets import make_live, train
 from types import SimpleNamespace
-from s2f_utils.notebook import widgets
+from s2f_utils.notebook.poller import PagePoller, current_kernel
+from s2f_utils.notebook.steering import TrainingSliders, train_live
 run = SimpleNamespace(live=make_live(), images_seen=0, total_images=0, images_per_second=None)
-sliders = widgets.training_sliders(run.live)
+sliders = TrainingSliders(run.live)
 times = []
 def at_step(step):
     time.sleep(0.05)
@@ -237,7 +249,7 @@ def at_step(step):
 def go(steps):
     run.images_seen, run.total_images = 0, 8 * steps
     times.clear()
-    return widgets.train_live(train, run, sliders, at_step=at_step)
+    return train_live(train, run, sliders, at_step=at_step)
 """
 
 
@@ -309,7 +321,7 @@ def test_a_slider_acts_while_the_cell_runs(kernel):
     # The next cells of "Run all" were neither run early nor lost.
     assert [kernel.finish(cell)[0] for cell in later] == ["later 0 7.0\n", "later 1 7.0\n"]
     text, _ = kernel.finish(
-        kernel.start("print(len(times), times.index(7.0) < 55, sliders.mode, widgets._polling_works)")
+        kernel.start("print(len(times), times.index(7.0) < 55, sliders.mode, TrainingSliders.polling_works)")
     )
     assert text == "60 True polling True\n"
 
@@ -330,7 +342,7 @@ def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
 
 
 def test_where_nobody_looks_nothing_is_drawn(kernel):
-    code = "sliders = widgets.training_sliders(run.live); print(go(5), sliders.mode, sliders.box)"
+    code = "sliders = TrainingSliders(run.live); print(go(5), sliders.mode, sliders.box)"
     text, messages = kernel.finish(kernel.start(code, page=False))
     assert text == "done off None\n"
     assert not {m["msg_type"] for m in messages} & {"display_data", "comm_open", "comm_msg"}
@@ -338,22 +350,22 @@ def test_where_nobody_looks_nothing_is_drawn(kernel):
 
 def test_polling_is_cheap(kernel):
     code = """
-poller = widgets.PagePoller(widgets.current_kernel())
+poller = PagePoller(current_kernel())
 start = time.perf_counter()
 for _ in range(200): poller.poll()
 print((time.perf_counter() - start) / 200)
 """
     seconds = float(kernel.finish(kernel.start(code))[0])
-    assert seconds < 0.03 * widgets.POLL_EVERY_S  # 3 % of training time at most; measured: 0.1 %
+    assert seconds < 0.03 * steering.POLL_EVERY_S  # 3 % of training time at most; measured: 0.1 %
 
 
 def test_uploads_are_saved_whatever_the_version_and_nothing_is_overwritten(tmp_path):
     pytest.importorskip("ipywidgets")
     as_7 = {"a.png": {"metadata": {"name": "a.png"}, "content": b"one"}, "C:\\x\\b.zip": {"content": b"two"}}
     as_8 = ({"name": "a.png", "content": memoryview(b"three")}, {"name": "../../b.zip", "content": memoryview(b"two")})
-    assert widgets.uploaded_files(as_7) == [("a.png", b"one"), ("b.zip", b"two")]
-    assert widgets.uploaded_files(as_8) == [("a.png", b"three"), ("b.zip", b"two")]
-    button, folder = widgets.upload_box(tmp_path / "inbox")
+    assert uploads.uploaded_files(as_7) == [("a.png", b"one"), ("b.zip", b"two")]
+    assert uploads.uploaded_files(as_8) == [("a.png", b"three"), ("b.zip", b"two")]
+    button, folder = uploads.upload_box(tmp_path / "inbox")
     for value in (as_7, as_8, as_8):
         for handler in button._trait_notifiers["value"]["change"]:
             handler({"new": value})

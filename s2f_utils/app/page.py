@@ -16,14 +16,14 @@ import numpy as np
 from s2f_utils.app.engine import AskError, Engine
 from s2f_utils.app.forms import body_problem
 from s2f_utils.app.visits import Visits
-from s2f_utils.pad.state import STATIC as PAD_STATIC
+from s2f_utils.pad import scripts
 from s2f_utils.pictures import drawings, images, masks
 from s2f_utils.pictures.drawn import synthetic
 
 STATIC = Path(__file__).with_name("static")
 FILES = {
     **dict.fromkeys(("app.js", "app_upload.js", "app.css"), STATIC),
-    **dict.fromkeys(("sketch_pad.js", "sketch_pad.css"), PAD_STATIC),
+    **dict.fromkeys((*scripts.SCRIPTS, *scripts.STYLES), scripts.STATIC),
 }
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 FACES = (3, 5, 8, 10, 17, 21)  # of synthetic.draw_face's series

@@ -1,1 +1,19 @@
-"""What notebooks show: session, sliders, training panel, curves, the pad and dividers as widgets."""
+"""What notebooks show: session, training panel, curves, the pad and dividers as widgets."""
+
+import importlib
+from typing import Any
+
+_PLACES = {
+    "check": "session", "start": "session", "zip_results": "session",
+    "TrainingPanel": "panel", "train_live": "steering",
+    "upload_box": "uploads", "click_face": "drawing", "detail_slider": "drawing", "face_sliders": "styles",
+    "divider": "enhance", "still": "enhance", "strength_slider": "enhance", "sketch_pad": "pad",
+}  # fmt: skip
+__all__ = list(_PLACES)
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from its file, which is loaded when a cell asks for it."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -21,7 +21,6 @@ from s2f_utils.pad import drawing as paper
 from s2f_utils.pad.drawing import DRAWN, FEATHER, MOST_STEPS, History, feathered, shown
 from s2f_utils.pictures import images, viz
 
-STATIC = Path(__file__).with_name("static")  # the page's scripts and styles
 START = "long-hair"
 MOST_VERSIONS = 6
 EMPTY = "the drawing is empty: draw a face, or start from one of the list"

@@ -17,8 +17,8 @@ from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, jupyter
 CELL = """import sys
 sys.path.insert(0, {root!r})
 import s2f_utils
-from s2f_utils.notebook import widgets
-pad = widgets.sketch_pad(start="drawn face 5", device="cpu")
+from s2f_utils.notebook import sketch_pad
+pad = sketch_pad(start="drawn face 5", device="cpu")
 print(s2f_utils.__file__)
 pad"""
 SHOWN = "document.querySelector('.s2f-face').src"

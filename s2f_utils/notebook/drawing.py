@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,50 +14,9 @@ from s2f_utils.inference.detail import DetailModel
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import Prepared
 
+STATIC = Path(__file__).with_name("static")
 MOST_PX = 640  # larger drawings are shown smaller; points are always in the drawing's own pixels
 POINT_NAMES = ("the eye on the left", "the eye on the right", "the middle of the mouth")
-
-_CLICK_JS = """
-function render({ model, el }) {
-  const names = model.get("names");
-  const frame = document.createElement("div");
-  frame.style.cssText = "position:relative;display:inline-block;cursor:crosshair;line-height:0";
-  const picture = document.createElement("img");
-  picture.src = model.get("source");
-  picture.alt = "your drawing: click on the eyes and the mouth";
-  picture.draggable = false;
-  frame.append(picture);
-  const line = document.createElement("div");
-  line.setAttribute("role", "status");
-  const again = document.createElement("button");
-  again.textContent = "start over";
-  again.style.margin = "4px 0";
-  function draw() {
-    frame.querySelectorAll("span").forEach((dot) => dot.remove());
-    const points = model.get("shown");
-    for (const [x, y] of points) {
-      const dot = document.createElement("span");
-      const size = picture.clientWidth / picture.naturalWidth || 1;
-      dot.style.cssText = `position:absolute;left:${x * size - 6}px;top:${y * size - 6}px;width:12px;height:12px;` +
-        "border-radius:50%;border:2px solid #d22;background:#fff8;box-sizing:border-box;pointer-events:none";
-      frame.append(dot);
-    }
-    line.textContent = points.length < names.length ? `click on ${names[points.length]}` : "all three are set";
-  }
-  function set(points) { model.set("shown", points); model.save_changes(); draw(); }
-  picture.addEventListener("click", (event) => {
-    const points = model.get("shown");
-    const size = picture.naturalWidth / picture.clientWidth;  // where the page shows the picture smaller
-    if (points.length < names.length) set([...points, [event.offsetX * size, event.offsetY * size]]);
-  });
-  again.addEventListener("click", () => set([]));
-  model.on("change:shown", draw);
-  el.append(line, frame, document.createElement("br"), again);
-  picture.addEventListener("load", draw);
-  draw();
-}
-export default { render };
-"""
 
 
 @functools.cache
@@ -68,7 +27,7 @@ def _click_class() -> type:
     class ClickFace(anywidget.AnyWidget):
         """A drawing to click on; `points` are the three points in the drawing's pixels, None until all are set."""
 
-        _esm = _CLICK_JS
+        _esm = (STATIC / "click_face.js").read_text(encoding="utf-8")
         source = traitlets.Unicode().tag(sync=True)
         names = traitlets.List(list(POINT_NAMES)).tag(sync=True)
         shown = traitlets.List().tag(sync=True)
@@ -94,13 +53,6 @@ def click_face(drawing: np.ndarray) -> Any:
     return _click_class()(source=images.picture_uri(np.asarray(Image.fromarray(drawing).resize(size))), scale=scale)
 
 
-def png_bytes(picture: np.ndarray) -> bytes:
-    """A picture, uint8 (H, W, 3), as the content of a PNG file."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def detail_slider(model: DetailModel, prepared: Prepared) -> Any:
     """Sliders from faithful to realistic, and for the seed, over one drawing; the picture follows.
 
@@ -123,7 +75,7 @@ def detail_slider(model: DetailModel, prepared: Prepared) -> Any:
 
     def draw(_change: object = None) -> None:
         box.picture = model.translate(prepared.image, detail=detail.value, seed=seed.value, colours=colours.value)
-        shown.value = png_bytes(box.picture)
+        shown.value = images.png_of(box.picture)
 
     for control in (detail, seed, colours):
         control.observe(draw, names="value")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_utils.notebook.drawing_widgets import png_bytes
 from s2f_utils.pictures import images, viz
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def face_sliders(model: StyleModel, own: Tensor, given: np.ndarray) -> Any:
         box.faces = model.decode(found, noise=None if box.noise.value < 0 else box.noise.value)
         alone = model.decode(own)
         rows = [np.concatenate([first, box.faces[: NUM // 2]]), np.concatenate([alone, box.faces[NUM // 2 :]])]
-        shown.value = png_bytes(viz.sheet(rows))
+        shown.value = images.png_of(viz.sheet(rows))
 
     for control in controls:
         control.observe(draw, names="value")

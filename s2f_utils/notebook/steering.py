@@ -1,18 +1,14 @@
-"""Notebook controls that act while training runs in the foreground cell.
+"""Sliders and buttons that act while training runs in the foreground cell.
 
-A running cell blocks the kernel, so that a slider moved in the page is noticed only after it. `PagePoller` therefore
-reads the page's messages between two steps, in the foreground; where that cannot work, `train_live` trains in short
-chunks. What was tried, and with which versions, stands in docs/live-widgets.md. Needs ipywidgets 7.7 or 8.
+The page's messages are read between two steps (`poller`); where that cannot work, `train_live` trains in short chunks.
+What was tried, and with which versions, stands in docs/live-widgets.md. Needs ipywidgets 7.7 or 8.
 """
 
 from __future__ import annotations
 
-import asyncio
 import html
 import inspect
 import math
-import os
-import sys
 import threading
 import time
 from collections import deque
@@ -20,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from s2f_utils.notebook.poller import PagePoller, current_kernel, has_page, in_vscode
 from s2f_utils.training.live import COMMANDS, LiveValues, Range
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
@@ -35,90 +32,6 @@ NO_ANSWER = (
     'mode="chunks" and go on, or edit controls.json'
 )
 UNASKED = "this page cannot be asked while a cell runs: training goes to its end, and controls.json steers it"
-_polling_works: bool | None = None  # in this kernel; None until a page has answered, in time or too late
-
-
-def current_kernel() -> Any | None:
-    """The Jupyter kernel that runs this code; None in a script, a plain IPython shell, or another process."""
-    if "IPython" not in sys.modules:  # then nobody started a kernel
-        return None
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None)
-
-
-def has_page() -> bool:
-    """Whether a person may be looking: pages let a cell ask for input, nbclient, nbval and papermill do not."""
-    kernel = current_kernel()
-    return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or "google.colab" in sys.modules)
-
-
-def in_vscode() -> bool:
-    """Whether VS Code started this kernel; polling is reported not to work there (jupyter-ui-poll issue 56)."""
-    return "VSCODE_PID" in os.environ or "VSCODE_CWD" in os.environ
-
-
-class PagePoller:
-    """Handles the page's widget messages while a cell runs, in the foreground.
-
-    Only comm messages (widgets) are handled; any other request, such as the next cells of "Run all", goes where the
-    kernel would have put it, and waits there for the end of this cell. For ipykernel 6 (the shell's stream) and 7 (the
-    stream from its shell-channel thread to the main thread). Raises RuntimeError where neither is found.
-    """
-
-    def __init__(self, kernel: Any) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("the page can only be polled from the main thread")
-        try:
-            channel = getattr(kernel, "shell_channel_thread", None)
-            pair = channel.manager.get_shell_channel_to_subshell_pair(None) if channel else None
-            self._stream = pair.to_stream if pair else kernel.shell_stream
-            self._session, self._publish_status = kernel.session, kernel._publish_status
-            self._handlers = {name: kernel.shell_handlers[name] for name in ("comm_open", "comm_msg", "comm_close")}
-            usable = callable(self._stream.flush) and callable(self._stream._recv_callback)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise RuntimeError(f"this kernel cannot be polled: {error}") from error
-        if not usable:
-            raise RuntimeError("this kernel cannot be polled: nothing receives its messages")
-
-    def poll(self) -> int:
-        """Handle the widget messages that have arrived; returns how many there were."""
-        ours: list[Any] = []
-        forward = self._stream._recv_callback
-
-        def receive(frames: list[Any]) -> None:
-            if self._kind(frames) in self._handlers:
-                ours.append(frames)
-            elif inspect.isawaitable(waiting := forward(frames)):  # as the stream itself does it
-                asyncio.ensure_future(waiting)
-
-        self._stream._recv_callback = receive
-        try:
-            self._stream.flush()
-        finally:
-            self._stream._recv_callback = forward
-        for frames in ours:
-            self._handle(frames)
-        return len(ours)
-
-    def _kind(self, frames: list[Any]) -> str:
-        try:
-            _, (_, header, *_) = self._session.feed_identities(frames, copy=False)
-            return self._session.unpack(getattr(header, "bytes", header))["msg_type"]
-        except Exception:  # ipykernel 7's "stop aborting", or a broken message: the kernel knows what to do
-            return ""
-
-    def _handle(self, frames: list[Any]) -> None:
-        identities, parts = self._session.feed_identities(frames, copy=False)
-        message = self._session.deserialize(parts, content=True, copy=False)
-        # Not by kernel.dispatch_shell, which exchanges the signal handlers and swallows an interrupt. The status
-        # messages matter: a page keeps a widget's next message back until it sees "idle" for the one before.
-        self._publish_status("busy", "shell", parent=message)
-        try:
-            self._handlers[message["header"]["msg_type"]](self._stream, identities, message)
-        finally:
-            self._publish_status("idle", "shell", parent=message)
-            self._publish_status("busy", "shell")  # the cell still runs
 
 
 def make_slider(
@@ -153,14 +66,24 @@ def progress_text(images_seen: int, total_images: int, images_per_second: float 
 class TrainingSliders:
     """Sliders, buttons, progress, losses and the newest samples; a callback for the training loop.
 
-    Shown by `show()`, by `train_live`, or as the last line of a cell. Without a page it draws nothing, costs nothing.
+    live: what is steered. names: the values to show, the first three by default; labels: what is written beside them.
+    mode: "auto", "polling", "chunks" or "off". Raises ValueError where one is unknown. Shown by `show()`, by
+    `train_live`, or as the last line of a cell. Without a page it draws nothing, costs nothing.
     """
 
     BUTTONS: ClassVar[dict[str, str]] = {
         "pause": "Pause", "sample": "Sample now", "stop": "Stop", "continue": "Continue",
     }  # fmt: skip
+    polling_works: ClassVar[bool | None] = None  # in this kernel; None until a page has answered, in time or too late
 
-    def __init__(self, live: LiveValues, names: Sequence[str], labels: Mapping[str, str] | None, mode: str) -> None:
+    def __init__(
+        self,
+        live: LiveValues,
+        names: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        mode: str = "auto",
+    ) -> None:
+        names = list(live.ranges)[:3] if names is None else names
         unknown = [name for name in names if name not in live.ranges]
         if unknown:
             raise ValueError(f"there is no live value {unknown[0]!r}: the names are {', '.join(live.ranges)}")
@@ -247,11 +170,10 @@ class TrainingSliders:
             self._inbox.append((name, value))  # obeyed between two steps
 
     def _obey(self, name: str, value: Any) -> None:
-        global _polling_works
         if self._thread is not None and self.mode == "polling":
-            _polling_works = True  # an event acted while the cell runs
-        elif name == "probe" and value and self._lasted > PROOF_TIMEOUT_S and not _polling_works:
-            _polling_works = False  # the page's answer came only after the cell
+            TrainingSliders.polling_works = True  # an event acted while the cell runs
+        elif name == "probe" and value and self._lasted > PROOF_TIMEOUT_S and not self.polling_works:
+            TrainingSliders.polling_works = False  # the page's answer came only after the cell
         if name in self.live.ranges:
             limits = self.live.ranges[name]  # 10 ** log10(low) may miss the limit by a rounding error
             self.live.set(name, min(max(float(value), limits.low), limits.high), "widget")
@@ -268,7 +190,7 @@ class TrainingSliders:
         self._thread, self._started, self.go_on = threading.current_thread(), time.monotonic(), None
         self.mode, self._poller = self._choose_mode()
         self._next_poll = self._next_draw = 0.0
-        if self.mode == "polling" and not _polling_works:
+        if self.mode == "polling" and not self.polling_works:
             # A page reports every new view of a widget that counts its views: an answer without a person.
             import ipywidgets
 
@@ -281,7 +203,7 @@ class TrainingSliders:
     def _choose_mode(self) -> tuple[str, PagePoller | None]:
         if self.box is None or self.wanted_mode == "off" or not has_page():
             return "off", None
-        if self.wanted_mode == "chunks" or (self.wanted_mode == "auto" and _polling_works is False):
+        if self.wanted_mode == "chunks" or (self.wanted_mode == "auto" and self.polling_works is False):
             return "chunks", None
         try:
             return "polling", PagePoller(current_kernel())
@@ -291,12 +213,11 @@ class TrainingSliders:
     def needs_chunks(self) -> bool:
         """Whether the sliders act only between chunks, as far as it is known by now."""
         mode, _ = self._choose_mode()
-        doubtful = self.wanted_mode == "auto" and _polling_works is None and in_vscode()
+        doubtful = self.wanted_mode == "auto" and self.polling_works is None and in_vscode()
         return mode == "chunks" or (mode == "polling" and doubtful)
 
     def on_step(self, run: Any) -> None:
         """Between two steps: let the page's messages act, and draw now and then."""
-        global _polling_works
         if self.mode == "off":
             return
         now = time.monotonic()
@@ -304,7 +225,7 @@ class TrainingSliders:
             try:
                 self._poller.poll()
             except Exception:  # an unknown kernel: training matters more
-                self._poller, _polling_works = None, False
+                self._poller, TrainingSliders.polling_works = None, False
             self._next_poll = time.monotonic() + POLL_EVERY_S
         while self._inbox:
             self._obey(*self._inbox.popleft())
@@ -342,8 +263,8 @@ class TrainingSliders:
             if not math.isclose(slider.value, self.live[name], rel_tol=1e-9, abs_tol=1e-12):
                 slider.value = self.live[name]  # controls.json moved it, or a resumed run
         self._drawing = False
-        paused, waiting = self.live.asked("pause"), self.go_on is not None
-        self.buttons["pause"].description = "Resume" if paused else "Pause"
+        waiting = self.go_on is not None
+        self.buttons["pause"].description = "Resume" if self.live.asked("pause") else "Pause"
         self.buttons["pause"].layout.display = "none" if self.mode == "chunks" else ""
         self.buttons["continue"].layout.display = "" if waiting else "none"
         for button in self.buttons.values():
@@ -353,30 +274,18 @@ class TrainingSliders:
             losses = (f"{html.escape(name)} <b>{value:.4g}</b>" for name, value in self._losses.items())
             self.losses.value = " · ".join(losses)
             self.progress.value = progress_text(run.images_seen, run.total_images, run.images_per_second)
-        silent = self.mode == "polling" and not _polling_works and time.monotonic() - self._started > PROOF_TIMEOUT_S
-        text = f"ended: {ended}" if ended and ended != "chunk" else NO_ANSWER if silent else MODES[self.mode]
-        if self.to_the_end and self.mode == "chunks" and not ended:
+        self.status.value = html.escape("; ".join(filter(None, (self._state(ended), self.live.problem))))
+
+    def _state(self, ended: str) -> str:
+        """In words: how it is steered, or why it ended."""
+        if ended and ended != "chunk":
+            return f"ended: {ended}"
+        text = MODES[self.mode]
+        if self.mode == "chunks" and self.to_the_end and not ended:
             text = UNASKED
-        text += "; paused" if paused and not ended else ""
-        self.status.value = html.escape("; ".join(filter(None, (text, self.live.problem))))
-
-
-def training_sliders(
-    live: LiveValues, names: Sequence[str] | None = None, labels: Mapping[str, str] | None = None, *, mode: str = "auto"
-) -> TrainingSliders:
-    """Sliders for live values, which act while a model trains in the foreground cell.
-
-    `names` are the values to show (the first three by default), `labels` what is written beside them, and `mode` is
-    "auto", "polling", "chunks" or "off". Hand the result to `train_live`. Raises ValueError where one is unknown.
-    """
-    return TrainingSliders(live, list(live.ranges)[:3] if names is None else names, labels, mode)
-
-
-def training_panel(run: Any, names: Sequence[str] | None = None, **options: Any) -> TrainingSliders:
-    """The panel of a run, with curves and samples through time: see `notebook.training_panel.training_panel`."""
-    from s2f_utils.notebook import training_panel as panel
-
-    return panel.training_panel(run, names, **options)
+        elif self.mode == "polling" and not self.polling_works and time.monotonic() - self._started > PROOF_TIMEOUT_S:
+            text = NO_ANSWER
+        return f"{text}; paused" if self.live.asked("pause") and not ended else text
 
 
 def train_live(
@@ -409,53 +318,3 @@ def train_live(
     if sliders.show() and "progress" in inspect.signature(train).parameters:
         options.setdefault("progress", False)  # one bar is enough
     return go()
-
-
-def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
-    """The names and contents of a `FileUpload`'s value: a dict by name in ipywidgets 7, a tuple of dicts in 8.
-
-    Names come from another machine, and are cut to their last part.
-    """
-    if isinstance(value, Mapping):
-        entries = [(name, entry["content"]) for name, entry in value.items()]
-    else:
-        entries = [(entry["name"], entry["content"]) for entry in value]
-    names = [name.replace("\\", "/").rpartition("/")[2].lstrip(".") or "upload" for name, _ in entries]
-    return [(name, bytes(content)) for name, (_, content) in zip(names, entries, strict=True)]
-
-
-def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple[Any, Path]:
-    """A button that saves what a person uploads into `folder`, and the folder, which is made.
-
-    A file whose name is taken gets a number; nothing is overwritten. Show the first, read from the second.
-    """
-    import ipywidgets
-
-    from s2f_utils.runtime import atomic_path
-
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    button = ipywidgets.FileUpload(accept=accept, multiple=True, description="Upload")
-
-    def save(change: Mapping[str, Any]) -> None:
-        for name, content in uploaded_files(change["new"]):
-            target, number = folder / name, 1
-            while target.exists():
-                if target.is_file() and target.read_bytes() == content:
-                    target.touch()  # it is the latest again
-                    break
-                number += 1
-                target = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
-            else:
-                with atomic_path(target) as temporary:
-                    temporary.write_bytes(content)
-
-    button.observe(save, names="value")
-    return button, folder
-
-
-def sketch_pad(model: Any = None, **options: Any) -> Any:
-    """A pad to draw on, whose translated face follows: `sketch_pad_widget.sketch_pad`, loaded when it is called."""
-    from s2f_utils.notebook.sketch_pad_widget import sketch_pad as make
-
-    return make(model, **options)

@@ -1,6 +1,6 @@
 """The panel beside a training in a notebook: everything that may change, live curves, samples through time.
 
-It is `widgets.TrainingSliders` with more to see; how its clicks reach the loop, docs/live-widgets.md says.
+It is `steering.TrainingSliders` with more to see; how its clicks reach the loop, docs/live-widgets.md says.
 """
 
 from __future__ import annotations
@@ -10,19 +10,16 @@ import html
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from s2f_utils.notebook import live_curves, widgets
+from s2f_utils.notebook import curves
+from s2f_utils.notebook.steering import TrainingSliders, make_slider
 from s2f_utils.training.tracking import read_log
 
 SHARE = 0.02  # of the time of training that drawing the curves may take
 LEAST_S = 1.0  # between two drawings of the curves
 LAST = ("batch_size", "sample_every")  # live values that come last; they count images
 WIDTH = "27em"  # of a slider with its label
-BUTTONS = {
-    "pause": "Pause", "step": "One step", "sample": "Sample now", "save": "Save", "stop": "Stop",
-    "continue": "Continue",
-}  # fmt: skip
 
 
 def memory_text(device: Any) -> str:
@@ -40,15 +37,27 @@ def memory_text(device: Any) -> str:
     return f"memory: {used / gb:.1f} GB, {psutil.virtual_memory().available / gb:.1f} GB free"
 
 
-class TrainingPanel(widgets.TrainingSliders):
+class TrainingPanel(TrainingSliders):
     """Sliders of every live value, buttons, curves, samples through time; a callback for the training loop.
 
-    Show it and train by `widgets.train_live(train, run, panel)`. Without a page it draws nothing and costs nothing.
+    Train by `train_live(train, run, panel)`, which shows it. Without a page it draws nothing and costs nothing. names:
+    the live values to show, all by default: a learning rate for each network, each loss's weight, strength of
+    augmentation, sampling interval. labels: what is written beside them. mode: "auto", "polling", "chunks" or "off".
+    Raises ValueError where one is unknown.
     """
 
-    BUTTONS = BUTTONS
+    BUTTONS: ClassVar[dict[str, str]] = {
+        "pause": "Pause", "step": "One step", "sample": "Sample now", "save": "Save", "stop": "Stop",
+        "continue": "Continue",
+    }  # fmt: skip
 
-    def __init__(self, run: Any, names: Sequence[str] | None, labels: Mapping[str, str] | None, mode: str) -> None:
+    def __init__(
+        self,
+        run: Any,
+        names: Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        mode: str = "auto",
+    ) -> None:
         names = [*(n for n in run.live.ranges if n not in LAST), *LAST] if names is None else names
         super().__init__(run.live, names, labels, mode)
         self.run = run
@@ -93,7 +102,7 @@ class TrainingPanel(widgets.TrainingSliders):
             limits = dataclasses.replace(limits, high=min(limits.high, max(self.run.total_images, self.live[name])))
         longest = max(len(self.labels.get(each, each)) for each in self.names)
         whole = name in LAST
-        return widgets.make_slider(limits, self.live[name], label, WIDTH, f"{0.55 * longest + 1:.1f}em", whole=whole)
+        return make_slider(limits, self.live[name], label, WIDTH, f"{0.55 * longest + 1:.1f}em", whole=whole)
 
     # What the training loop calls, beside what the sliders do
 
@@ -153,7 +162,7 @@ class TrainingPanel(widgets.TrainingSliders):
         if not self.rows:
             return
         begun = time.monotonic()
-        self.curves.value = live_curves.draw(self.rows, self.events, log=self.log_scale.value)
+        self.curves.value = curves.draw(self.rows, self.events, log=self.log_scale.value)
         self.num_drawn += 1
         self._stale = False
         took = time.monotonic() - begun
@@ -178,15 +187,3 @@ class TrainingPanel(widgets.TrainingSliders):
             return
         self.picture.layout.display = ""
         self.when.value = f"{int(path.stem):,} images"
-
-
-def training_panel(
-    run: Any, names: Sequence[str] | None = None, labels: Mapping[str, str] | None = None, *, mode: str = "auto"
-) -> TrainingPanel:
-    """The panel of a run; hand it to `widgets.train_live`.
-
-    names: the live values to show, all by default: a learning rate for each network, each loss's weight, strength of
-    augmentation, sampling interval. labels: what is written beside them. mode: "auto", "polling", "chunks" or "off".
-    Raises ValueError where one is unknown.
-    """
-    return TrainingPanel(run, names, labels, mode)

@@ -1,0 +1,128 @@
+"""A notebook's session: its folder, also in Google Drive; checks; the zip of results."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+
+import pytest
+
+from s2f_utils.notebook import session
+
+
+def test_check_is_strict_only_where_asked(monkeypatch, capsys):
+    monkeypatch.delenv("S2F_STRICT", raising=False)
+    session.check(True, "water is wet")
+    session.check(False, "fire is cold")
+    assert capsys.readouterr().out == "✓ water is wet\n✗ not so this time: fire is cold\n"
+    monkeypatch.setenv("S2F_STRICT", "1")
+    with pytest.raises(AssertionError, match="fire is cold"):
+        session.check(False, "fire is cold")
+
+
+RESULTS = (
+    "runs/0001-a/config.json", "runs/0001-a/log.jsonl", "runs/0001-a/generator.safetensors", "runs/0001-a/report.html",
+    "runs/0001-a/samples/0.png", "runs/0001-a/scores/metrics.csv", "runs/0001-a/wandb-id.txt", "wandb/own.txt",
+    "mine.png",
+)  # fmt: skip
+NO_RESULTS = (
+    "runs/0001-a/resume.pt", "runs/0001-a/resume-1.pt", "runs/0001-a/resume-12.pt", "runs/0001-a/.resume.pt.x.part",
+    "runs/0001-a/wandb/offline-run-1/run.wandb", "faces/manifest.csv", "faces/photos/1.png",
+    ".ipynb_checkpoints/a.ipynb",
+)  # fmt: skip
+
+
+def session_folder(folder):
+    for name in RESULTS + NO_RESULTS:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x" * 1_500_000 if name.endswith(".pt") else b"x")
+    return folder
+
+
+def test_a_zip_holds_all_results_and_says_what_it_leaves_out(tmp_path, capsys):
+    folder = session_folder(tmp_path / "02")
+    path = session.zip_results(folder)
+    with zipfile.ZipFile(path) as archive:
+        assert sorted(archive.namelist()) == sorted(f"02/{name}" for name in RESULTS)
+        assert archive.testzip() is None
+    said = capsys.readouterr().out
+    assert said.startswith(f"9 files, {path.stat().st_size / 1e6:.1f} MB; left out: ")
+    assert "resume files 4.5 MB" in said and "data sets 0.0 MB" in said and "W&B's files 0.0 MB" in said
+
+
+def test_a_zip_that_fails_on_the_way_leaves_the_old_one(tmp_path, monkeypatch):
+    folder = session_folder(tmp_path / "02")
+    before = session.zip_results(folder).read_bytes()
+    write, written = zipfile.ZipFile.write, []
+
+    def failing(self, *args):
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+        written.append(args)
+        write(self, *args)
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", failing)
+    with pytest.raises(OSError, match="No space left"):
+        session.zip_results(folder)
+    assert (tmp_path / "02.zip").read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+
+
+COLAB_DRIVE = """
+from pathlib import Path
+
+def mount(place):
+    if (Path(place).parent / "declined").exists():
+        raise ValueError("mount failed")
+    (Path(place) / "MyDrive").mkdir(parents=True)
+"""
+
+
+@pytest.fixture()
+def colab(tmp_path, monkeypatch):
+    """A stand-in for Colab's own package, whose `mount` makes MyDrive."""
+    package = tmp_path / "fake" / "google" / "colab"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "drive.py").write_text(COLAB_DRIVE)
+    monkeypatch.syspath_prepend(tmp_path / "fake")
+    import google.colab
+
+    yield google.colab
+    for name in [n for n in sys.modules if n == "google.colab" or n.startswith("google.colab.")]:
+        del sys.modules[name]
+
+
+def test_drive_is_mounted_for_a_folder_in_it_once(tmp_path, colab, monkeypatch, capsys):
+    monkeypatch.delenv("S2F_FOLDER", raising=False)
+    monkeypatch.setattr(session, "DRIVE", tmp_path / "content" / "drive")
+    folder = session.DRIVE / "MyDrive" / "faces"
+    begun = session.start("02", "demo", folder)
+    assert begun.folder == folder / "02" and begun.folder.is_dir()
+    session.mount_drive(folder)  # a second call of `mount` would fail: MyDrive is there
+    session.mount_drive(tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+    with pytest.raises(ValueError, match="give a folder under .*MyDrive"):
+        session.mount_drive(session.DRIVE / "faces")
+
+
+def test_a_drive_that_is_declined_or_not_there_is_no_folder_on_another_disk(tmp_path, colab, monkeypatch):
+    monkeypatch.setattr(session, "DRIVE", tmp_path / "content" / "drive")
+    folder = session.DRIVE / "MyDrive" / "faces"
+    (tmp_path / "content").mkdir()
+    (tmp_path / "content" / "declined").touch()
+    with pytest.raises(FileNotFoundError, match="could not be mounted .mount failed.*allow it, or leave FOLDER empty"):
+        session.start("02", "demo", folder)
+    del sys.modules["google.colab"]  # not by monkeypatch, which would put it back after the fixture has cleaned up
+    with pytest.raises(ValueError, match="Google Drive is there in Colab only: give a folder of this machine"):
+        session.start("02", "demo", folder)
+    assert not session.DRIVE.exists()
+
+
+def test_each_profile_has_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("S2F_PROFILE", raising=False)
+    monkeypatch.setenv("S2F_FOLDER", str(tmp_path))
+    assert session.start("02").folder == tmp_path / "02"
+    monkeypatch.setenv("S2F_PROFILE", "fast")
+    begun = session.start("02", "full")
+    assert begun.profile == "fast" and begun.folder == tmp_path / "02-fast" and begun.folder.is_dir()
+    assert "02-fast" in capsys.readouterr().out
