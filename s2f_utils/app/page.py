@@ -21,8 +21,12 @@ from s2f_utils.pictures import drawings, images, masks
 from s2f_utils.pictures.drawn import synthetic
 
 STATIC = Path(__file__).with_name("static")
+SCRIPTS = (
+    "answers.js", "app.js", "app_models.js", "app_upload.js", "camera.js", "choices.js", "common.js", "given.js",
+    "points.js", "visit.js",
+)  # fmt: skip
 FILES = {
-    **dict.fromkeys(("app.js", "app_upload.js", "app.css"), STATIC),
+    **dict.fromkeys((*SCRIPTS, "app.css"), STATIC),
     **dict.fromkeys((*scripts.SCRIPTS, *scripts.STYLES), scripts.STATIC),
 }
 TYPES = {".js": "text/javascript", ".css": "text/css"}
@@ -144,10 +148,11 @@ def mount(app: Any, notice: str = "") -> Any:
     import gradio as gr
 
     fonts = {"font": ["system-ui", "sans-serif"], "font_mono": ["ui-monospace", "monospace"]}  # none from elsewhere
-    styles = "".join(f'<link rel="stylesheet" href="app/files/{name}">' for name in FILES if name.endswith(".css"))
+    rel = {".css": "stylesheet", ".js": "modulepreload"}  # all at once, instead of one import after the other
+    links = "".join(f'<link rel="{rel[Path(name).suffix]}" href="app/files/{name}">' for name in FILES)
     return gr.mount_gradio_app(
         app, build(notice), path="/", footer_links=[], run_history=False, allowed_paths=[], blocked_paths=["/"],
         max_file_size=1, show_error=False, ssr_mode=False, enable_monitoring=False, mcp_server=False, pwa=False,
         theme=gr.themes.Default(primary_hue="blue", **fonts),
-        head=f'{styles}<script type="module" src="app/files/app.js"></script>',
+        head=f'{links}<script type="module" src="app/files/app.js"></script>',
     )  # fmt: skip

@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 STATIC = Path(__file__).with_name("static")
-SCRIPTS = ("sketch_pad.js",)
+SCRIPTS = (
+    "dom.js", "files.js", "line.js", "overlay.js", "paper.js", "settings.js", "sketch_pad.js", "strokes.js", "tools.js",
+)  # fmt: skip
 STYLES = ("sketch_pad.css",)
 
 

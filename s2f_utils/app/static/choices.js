@@ -1,0 +1,64 @@
+// What may be chosen beside the picture: model, number of answers, paper, detail, enhancement.
+
+import { make, slider } from "./dom.js";
+
+const NUM_ANSWERS = 3;
+const PAPER = [["auto", "clean up where needed"], ["always", "always clean up"], ["never", "leave as it is"]];
+
+function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
+
+function named(text, node) { return make("label", { class: "s2f-named" }, make("b", {}, text), node); }
+
+// Models that are ready can be chosen; the one that was chosen stays.
+function fill(select, rows) {
+  const before = select.value, isReady = (one) => one.state === "ready";
+  select.replaceChildren(...rows.map((one) => make("option", { value: one.id, disabled: !isReady(one) },
+    one.title + (isReady(one) ? "" : ` (${Math.round(one.size_mb)} MB, not here)`))));
+  if (rows.some((one) => one.id === before && isReady(one))) select.value = before;
+}
+
+// shown() is called when other choices are open, later(wait) when another answer is wanted.
+export function choices(shown, later) {
+  let models = [];
+  const model = make("select", { "aria-label": "model", onchange: () => { shown(); later(0); } });
+  const numbers = [1, 2, 3, 4, 6, 8].map((n) => [n, n === 1 ? "one" : `${n} side by side`]);
+  const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, NUM_ANSWERS));
+  const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER));
+  const changed = () => { shown(); later(); };
+  const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
+  const enhance = make("input", { type: "checkbox", onchange: changed });
+  const strength = slider("Strength", "as translated", "invented detail", changed, 0.5);
+  const restorer = make("select", { "aria-label": "restorer", onchange: () => later(0) });
+  const enhanceLabel = make("label", {}, enhance, make("b", {}, "Enhance"));
+  const enhanceBox = make("div", { class: "s2f-enhance" }, enhanceLabel, strength.box, restorer);
+  const severalBox = named("Answers", several), cleanBox = named("Paper", clean);
+  const chosen = () => models.find((one) => one.id === model.value) || {};
+  return {
+    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, cleanBox, detail.box, enhanceBox),
+    model,
+    get known() { return models.length > 0; },
+    get hasSeveral() { return chosen().answers > 1; },
+    get num() { return Number(several.value); },
+    fillModels(way) { fill(model, models.filter((one) => one.kind === "model" && one.direction === way)); },
+    take(found) {
+      models = found;
+      fill(restorer, models.filter((one) => one.kind === "restorer"));
+    },
+    show(way) {
+      detail.box.hidden = !chosen().detail;
+      severalBox.hidden = chosen().answers === 1;
+      cleanBox.hidden = way !== "sketch-to-photo";
+      enhanceBox.hidden = way === "photo-to-sketch";
+      strength.box.hidden = restorer.hidden = !enhance.checked;
+    },
+    // The fields of a request to the app.
+    fields() {
+      const asked = { model: model.value, candidates: this.hasSeveral ? several.value : 1 };
+      asked.enhance = enhance.checked && !enhanceBox.hidden;
+      if (chosen().detail) asked.detail = detail.input.value;
+      if (asked.enhance) Object.assign(asked, { strength: strength.input.value, restorer: restorer.value });
+      if (!cleanBox.hidden) asked.clean = clean.value;
+      return asked;
+    },
+  };
+}

@@ -1,0 +1,64 @@
+// What is given: a picture by drop, paste, camera or file, shown with the points that may be placed on it.
+
+import { snapshot } from "./camera.js";
+import { plainButton } from "./common.js";
+import { make } from "./dom.js";
+import { Points } from "./points.js";
+
+const TYPES = ["png", "jpeg", "webp", "bmp", "tiff"].map((name) => `image/${name}`).join(",");
+
+// Files that are dropped on a place, or pasted while it is in sight.
+function takeDropped(zone, el, use) {
+  zone.addEventListener("dragover", (event) => { event.preventDefault(); zone.classList.add("s2f-over-it"); });
+  zone.addEventListener("dragleave", () => zone.classList.remove("s2f-over-it"));
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    zone.classList.remove("s2f-over-it");
+    if (event.dataTransfer.files[0]) use(event.dataTransfer.files[0]);
+  });
+  document.addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData?.files || [])].find((one) => one.type.startsWith("image/"));
+    if (file && el.offsetParent !== null) { event.preventDefault(); use(file); }
+  });
+}
+
+// use(file) takes another picture, say(text) tells what went wrong, moved() that a point was placed, place() that points
+// are wanted, or no more; seen() is called when the picture is shown, or cannot be.
+export function given(el, { use, say, moved, place, seen }) {
+  const input = make("input", { type: "file", accept: TYPES, class: "s2f-hidden", id: "s2f-file" });
+  const unseen = { class: "s2f-hidden", tabindex: "-1", "aria-hidden": "true" };
+  const camera = make("input", { type: "file", accept: "image/*", capture: "user", ...unseen });
+  for (const one of [input, camera]) one.addEventListener("change", () => { if (one.files[0]) use(one.files[0]); one.value = ""; });
+  const what = make("span", {});
+  const zone = make("label", { class: "s2f-drop-zone", for: "s2f-file" }, make("b", {}, "Choose a picture"),
+    make("span", {}, "or drop it here, or paste it (Ctrl+V)"), what);
+  takeDropped(zone, el, use);
+  const openCamera = plainButton("Camera", async () => {
+    if (!navigator.mediaDevices?.getUserMedia) return camera.click();
+    try {
+      const shot = await snapshot();
+      if (shot) use(shot);
+    } catch { say("the camera cannot be used: allow it in the browser, or choose a file", true); }
+  });
+  const tell = { onload: () => seen(true), onerror: () => seen(false) };
+  const preview = make("img", { alt: "the picture that was given", draggable: "false", ...tell });
+  const stage = make("div", { class: "s2f-preview", hidden: true }, preview);
+  const placing = plainButton("Place eyes and mouth", place, { "aria-pressed": "false" });
+  return {
+    box: make("div", { class: "s2f-given" }, zone, input, camera, make("div", { class: "s2f-actions" }, openCamera, placing), stage),
+    stage, points: new Points(stage, moved),
+    ask(text) { what.textContent = `(${text})`; },
+    showFile(file) {
+      if (preview.src.startsWith("blob:")) URL.revokeObjectURL(preview.src);
+      preview.src = URL.createObjectURL(file);
+    },
+    show(hasPoints) {
+      placing.hidden = !hasPoints || stage.hidden;
+      zone.classList.toggle("s2f-small", !stage.hidden);
+    },
+    showPoints(shown, pressed) {
+      this.points.show(shown);
+      placing.setAttribute("aria-pressed", pressed);
+    },
+  };
+}

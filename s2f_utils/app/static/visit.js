@@ -1,0 +1,85 @@
+// What the pad's page wants of a notebook, over HTTP: values that change, and messages that are answered.
+
+import { GONE } from "./common.js";
+
+const FORGOTTEN = "the app has forgotten this page's versions: it was started again, or nothing was drawn for half an hour";
+
+// The answer to a message, or null where the app knows nothing of this address.
+async function post(path, content) {
+  const sent = content && { headers: { "content-type": "application/json" }, body: JSON.stringify(content) };
+  const answer = await fetch(path, { method: "POST", ...sent });
+  if (answer.status === 404) return null;
+  const told = await answer.json();
+  if (!answer.ok) throw new Error(told.detail);
+  return told;
+}
+
+export class Visit {
+  constructor() {
+    this.values = { slow_text: "no answer yet: the app is busy; your drawing is kept" };
+    this.listeners = {};
+    this.name = this.lastDrawing = null;
+    this.hasDrawn = false;
+    addEventListener("pagehide", () => {
+      if (this.name) navigator.sendBeacon(`app/visits/${this.name}`, new Blob(['{"kind":"bye"}'], { type: "application/json" }));
+    });
+    addEventListener("beforeunload", (event) => { if (this.hasDrawn) event.preventDefault(); }); // a drawing is not kept
+    addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  }
+
+  get(key) { return this.values[key]; }
+
+  on(event, act) { (this.listeners[event] ??= []).push(act); }
+
+  off(event, act) { this.listeners[event] = (this.listeners[event] || []).filter((other) => other !== act); }
+
+  async open() { this.take({ ...(await this.begin()), answered: 0 }); }
+
+  async send(content) {
+    if (content.kind === "draw") { this.lastDrawing = content.picture; this.hasDrawn = true; }
+    try {
+      this.take(await this.tell(content));
+    } catch (error) {
+      this.take({ problem: error instanceof TypeError ? GONE : error.message, answered: content.n });
+    }
+  }
+
+  take(changed) {
+    if (changed.drawing) this.lastDrawing = changed.drawing;
+    Object.assign(this.values, changed);
+    const names = Object.keys(changed).filter((key) => key !== "answered");
+    for (const key of [...names, "answered"]) {
+      if (key in changed) for (const act of this.listeners[`change:${key}`] || []) act();
+    }
+  }
+
+  async begin() {
+    const told = await post("app/visits");
+    this.name = told.visit;
+    return told.values;
+  }
+
+  // Nothing where the app has forgotten this visit.
+  async ask(content) { return (await post(`app/visits/${this.name}`, content))?.values; }
+
+  async tell(content) {
+    const told = await this.ask(content);
+    if (told) return told;
+    const before = this.values.state;
+    for (const one of this.again(before, (await this.begin()).state, content)) await this.ask({ n: 0, ...one });
+    const after = await this.ask(content);
+    if (!after) throw new Error("the app is busy and has forgotten this page: reload it");
+    if (before.versions.length) after.state.warnings.push(FORGOTTEN);
+    return after;
+  }
+
+  // The messages that make a fresh visit as the one before was, but for what was kept there.
+  again(before, fresh, content) {
+    return [
+      ...(fresh.model === before.model ? [] : [{ kind: "model", name: before.model }]),
+      { kind: "set", detail: before.detail, strength: before.strength, seed: before.seed },
+      ...Object.entries(before.hints).map(([part, colour]) => ({ kind: "hint", part, colour })),
+      ...(this.lastDrawing && content.kind !== "draw" ? [{ kind: "draw", picture: this.lastDrawing }] : []),
+    ];
+  }
+}

@@ -1,0 +1,49 @@
+// Elements of a page: any one with its attributes and children, buttons with an icon, sliders.
+
+const ICONS = {
+  pencil: "M4 20l1-5L16 4l4 4L9 19l-5 1z M14 6l4 4",
+  eraser: "M8 20l-5-5L14 4l6 6-10 10H8z M9 9l6 6 M8 20h12",
+  brush: "M20 4L10 14 M10 14c-3 0-4 2-4 4-1 1-2 1-3 1 2 2 8 2 9-2 0-2-1-3-2-3z",
+  fill: "M5 12l8-8 7 7-8 8-7-7z M4 12h15 M21 16c1 2 1 4-.5 4s-1.500-2-.5-4z",
+  box: "M4 5h16v14H4z",
+  lasso: "M12 5c5 0 8 2 8 5s-3 5-8 5-8-2-8-5 3-5 8-5z M8 15c-2 1-2 4 1 5",
+  undo: "M9 6L4 11l5 5 M4 11h10a6 6 0 010 9h-3",
+  redo: "M15 6l5 5-5 5 M20 11H10a6 6 0 000 9h3",
+  clear: "M5 7h14 M10 7V4h4v3 M7 7l1 13h8l1-13",
+  upload: "M12 16V4 M7 9l5-5 5 5 M4 20h16",
+  save: "M12 4v12 M7 11l5 5 5-5 M4 20h16",
+  dice: "M5 5h14v14H5z M9 9h.01 M15 9h.01 M12 12h.01 M9 15h.01 M15 15h.01",
+  keep: "M7 4h10v16l-5-4-5 4z",
+  guide: "M12 3c5 0 7 4 7 8 0 5-3 10-7 10s-7-5-7-10c0-4 2-8 7-8z M8 11h2 M14 11h2 M10 16h4",
+};
+
+export function make(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children);
+  return node;
+}
+
+export function icon(name) {
+  const [svg, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("d", ICONS[name]);
+  svg.append(path);
+  return svg;
+}
+
+export function button(name, text, label, act) {
+  return make("button", { type: "button", "aria-label": label, title: label, onclick: act },
+    icon(name), ...(text ? [make("span", {}, text)] : []));
+}
+
+// From 0 to 1; left and right are what its ends mean.
+export function slider(text, left, right, onchange, value) {
+  const input = make("input", { type: "range", min: 0, max: 1, step: 0.05, value, "aria-label": text, onchange });
+  const ends = make("small", {}, make("span", {}, left), make("span", {}, right));
+  return { input, box: make("label", { class: "s2f-slider" }, make("span", {}, text), input, ends) };
+}

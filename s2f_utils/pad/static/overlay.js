@@ -1,0 +1,37 @@
+// What lies over the pictures: the guide, which shows where the model expects the face, and the outline of a region.
+
+const LEAST = 0.03; // of the side: a smaller region is a slip of the hand
+
+// A region's corners in shares of the side, from the points that a pointer passed.
+export function outline(points, side, tool) {
+  const shares = points.map(({ x, y }) => [x / side, y / side].map((v) => Math.min(1, Math.max(0, v))));
+  if (tool === "lasso") return shares;
+  const [a, b] = [shares[0], shares[shares.length - 1]];
+  return [[a[0], a[1]], [b[0], a[1]], [b[0], b[1]], [a[0], b[1]]];
+}
+
+export function isLarge(region) {
+  return [0, 1].every((n) => {
+    const values = region.map((point) => point[n]);
+    return Math.max(...values) - Math.min(...values) > LEAST;
+  });
+}
+
+export function drawRegion(pen, size, region) {
+  for (const [colour, dash] of [["#fff", []], ["#d81b60", [9, 7]]]) {
+    pen.strokeStyle = colour; pen.lineWidth = 3; pen.setLineDash(dash);
+    pen.beginPath(); region.forEach(([x, y]) => pen.lineTo(x * size, y * size)); pen.closePath(); pen.stroke();
+  }
+}
+
+// landmarks: both eyes, the nose, the corners of the mouth, in shares of the side.
+export function drawGuide(pen, size, landmarks) {
+  const [l, r, nose, ml, mr] = landmarks.map(([x, y]) => [x * size, y * size]);
+  const apart = r[0] - l[0], middle = [(l[0] + r[0]) / 2, (l[1] + r[1]) / 2];
+  pen.strokeStyle = "#1a8cff"; pen.lineWidth = 2; pen.setLineDash([7, 5]); pen.globalAlpha = 0.75;
+  for (const eye of [l, r]) { pen.beginPath(); pen.ellipse(eye[0], eye[1], apart * 0.23, apart * 0.12, 0, 0, 7); pen.stroke(); }
+  pen.beginPath(); pen.arc(nose[0], nose[1], apart * 0.12, 0.3, 2.84); pen.stroke();
+  pen.beginPath(); pen.moveTo(...ml); pen.quadraticCurveTo((ml[0] + mr[0]) / 2, ml[1] + apart * 0.1, ...mr); pen.stroke();
+  pen.beginPath(); pen.ellipse(middle[0], middle[1] + apart * 0.35, apart * 1.05, apart * 1.5, 0, 0, 7); pen.stroke();
+  pen.globalAlpha = 1;
+}

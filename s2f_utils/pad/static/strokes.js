@@ -1,0 +1,98 @@
+// Strokes of a mouse, a pen or a finger: on the paper, or around a region.
+
+import { isLarge, outline } from "./overlay.js";
+
+const ERASER_TIMES = 3; // as wide as the pencil
+const PEN_ERASER = 32; // of a pointer's buttons
+
+export class Strokes {
+  // The pad's paper, and the stages that a region may be drawn on.
+  constructor(pad, paper, stages) {
+    Object.assign(this, { pad, paper, pointer: null, stroke: null });
+    for (const stage of stages) {
+      stage.addEventListener("pointerdown", (event) => this.down(event, stage));
+      stage.addEventListener("pointermove", (event) => this.moved(event, stage));
+      for (const name of ["pointerup", "pointercancel"]) stage.addEventListener(name, (event) => this.up(event));
+      stage.addEventListener("contextmenu", (event) => { if (stage === paper) event.preventDefault(); });
+      const keepStill = (event) => { if (stage === paper || this.isRegion) event.preventDefault(); }; // the page
+      stage.addEventListener("touchstart", keepStill, { passive: false });
+    }
+  }
+
+  get isRegion() { return ["box", "lasso"].includes(this.pad.tool); }
+
+  get isMap() { return this.pad.reads === "map"; }
+
+  place(event, stage) {
+    const box = stage.getBoundingClientRect(), scale = this.pad.sheet.canvas.width / box.width;
+    const force = event.pointerType === "pen" && event.pressure > 0 ? 0.35 + 1.3 * event.pressure : 1;
+    return { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale, force };
+  }
+
+  width({ erases }, point) {
+    const factor = (erases ? ERASER_TIMES : 1) * (this.isMap ? 0.5 : 1);
+    return Math.max(1, this.pad.width * factor * (erases ? 1 : point.force));
+  }
+
+  ink({ erases }) {
+    if (this.isMap) return this.pad.colour(erases ? 0 : this.pad.label);
+    return erases ? "#ffffff" : "#262626";
+  }
+
+  down(event, stage) {
+    const { pad } = this;
+    if (this.pointer !== null || (event.pointerType === "mouse" && event.button > 0)) return;
+    if (stage !== this.paper && !this.isRegion) return;
+    event.preventDefault();
+    pad.root.querySelector('[aria-pressed="true"]')?.focus?.({ preventScroll: true });
+    this.pointer = event.pointerId;
+    stage.setPointerCapture(this.pointer);
+    const at = this.place(event, stage);
+    const erases = pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0, fills = pad.tool === "fill" && this.isMap;
+    this.stroke = { points: [at], erases, fills };
+    if (fills) pad.sheet.fill(at, pad.colour(pad.label));
+    else if (!this.isRegion) pad.sheet.segment(at, { x: at.x + 0.01, y: at.y }, this.width(this.stroke, at), this.ink(this.stroke));
+  }
+
+  moved(event, stage) {
+    if (event.pointerId !== this.pointer || !this.stroke || this.stroke.fills) return;
+    const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
+    for (const one of all.length ? all : [event]) {
+      const point = this.place(one, stage);
+      if (this.isRegion) this.stroke.points.push(point); else this.extend(point);
+    }
+    if (this.isRegion) this.pad.mark(this.outline(this.stroke));
+  }
+
+  extend(point) {
+    const { sheet } = this.pad, { points } = this.stroke, last = points[points.length - 1];
+    if (Math.hypot(point.x - last.x, point.y - last.y) < 0.3) return;
+    points.push(point);
+    const [a, b, c] = points.slice(-3), width = this.width(this.stroke, point), ink = this.ink(this.stroke);
+    if (this.isMap) sheet.segment(last, point, width, ink);
+    else if (c) sheet.curve(a, b, c, width, ink);
+    else sheet.segment(a, { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, width, ink);
+  }
+
+  up(event) {
+    if (event.pointerId !== this.pointer) return;
+    const { pad, stroke } = this;
+    this.pointer = this.stroke = null;
+    if (this.isRegion) return this.enclose(this.outline(stroke));
+    if (!this.isMap && stroke.points.length > 1) { // the curve ended in the middle of the last two points
+      const [a, b] = stroke.points.slice(-2);
+      pad.sheet.segment({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, b, this.width(stroke, b), this.ink(stroke));
+    }
+    pad.sheet.push();
+    pad.send();
+  }
+
+  outline({ points }) { return outline(points, this.pad.sheet.canvas.width, this.pad.tool); }
+
+  enclose(points) {
+    const { pad } = this;
+    pad.mark(isLarge(points) ? points : null);
+    pad.ask("region", isLarge(points) ? { points } : {});
+    if (isLarge(points)) pad.choose(this.isMap ? "brush" : "pencil");
+  }
+}
