@@ -43,12 +43,12 @@ def test_small_drawings_are_shown_as_they_are_and_their_points_align_them(drawin
 def test_the_picture_follows_the_sliders(own, drawing):  # noqa: F811
     ready = drawings.prepare(drawing, size_px=own.size_px, points=points_on_the_sheet())
     box = detail_slider(own, ready)
-    assert np.array_equal(box.picture, own.translate(ready.image, 0.5))
+    assert np.array_equal(box.picture, own.translate(ready.image, detail=0.5))
     box.detail.value = 0.0
-    assert np.array_equal(box.picture, own.translate(ready.image, 0.0))
+    assert np.array_equal(box.picture, own.translate(ready.image, detail=0.0))
     box.detail.value, box.seed.value = 1.0, 7
     seeded = box.picture
-    assert np.array_equal(seeded, own.translate(ready.image, 1.0, 7))
+    assert np.array_equal(seeded, own.translate(ready.image, detail=1.0, seed=7))
     box.colours.value = True
     assert not np.array_equal(box.picture, seeded)
     png = next(child.value for child in box.children if getattr(child, "format", "") == "png")
