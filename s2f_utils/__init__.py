@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from s2f_utils.inference import Ask, load
-    from s2f_utils.notebook.session import check, start
+    from s2f_utils.notebook import check, start
     from s2f_utils.pictures.images import load_rgb, save
 
 __version__ = "0.1.0"
@@ -21,8 +21,8 @@ _HOMES = {  # what a notebook needs, and where it lives; imported when it is ask
     "load": "s2f_utils.inference",
     "load_rgb": "s2f_utils.pictures.images",
     "save": "s2f_utils.pictures.images",
-    "check": "s2f_utils.runtime",
-    "start": "s2f_utils.runtime",
+    "check": "s2f_utils.notebook",
+    "start": "s2f_utils.notebook",
 }
 __all__ = ["Ask", "check", "load", "load_rgb", "save", "start"]
 
