@@ -22,11 +22,11 @@ from s2f_utils import inference, metrics, runtime, weights
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics.evaluation import evaluate, load_pairs
 from s2f_utils.metrics.structure import spectrum_db
-from s2f_utils.training import config
+from s2f_utils.training.methods import METHODS
 
 SEEDS = (0, 1, 2)
 FAITHFUL = {"total_images": 5_400, "constant_share": 0.5}
-SMALL, REALISTIC = (config.PROFILES["small"][method] for method in ("faithful", "realistic"))
+SMALL, REALISTIC = (METHODS[method].profiles["small"] for method in ("faithful", "realistic"))
 STRONG = {name: SMALL[name] for name in ("dropout", "elastic", "rotate_deg", "scale", "shift_px")}
 SHORT_F, SHORT_R = FAITHFUL | {"total_images": 4_800}, REALISTIC | {"total_images": 2_400}
 # name → method, settings, the variant or the shipped model that it begins with

@@ -15,11 +15,11 @@ import common
 from s2f_utils import inference
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.training import config
+from s2f_utils.training.methods.faithful import Faithful
 
 NAMES = ("ssim", "psnr", "l1", "sharpness")
 SHIPPED = "sketch-to-photo-faithful"
-SMALL = config.PROFILES["small"]["faithful"]
+SMALL = Faithful.profiles["small"]
 STARTS: dict[str, tuple[str | None, dict]] = {
     "from scratch": (None, {}),
     "from the shipped weights": (SHIPPED, {}),

@@ -32,6 +32,7 @@ from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.training import config
 from s2f_utils.training import run as runs
 from s2f_utils.training.loop import train
+from s2f_utils.training.methods import METHODS
 from s2f_utils.training.tracking import read_log
 
 NUM_IMAGES = 2_000
@@ -85,7 +86,7 @@ def one(
 ) -> dict[str, Any]:
     """Train once on so many images; what the losses, the weights and the scaler say."""
     device = runtime.pick_device()
-    memory_format = runs.METHODS[method].cpu_format if device.type == "cpu" else "channels_last"
+    memory_format = METHODS[method].cpu_format if device.type == "cpu" else "channels_last"
     precision = runtime.Precision(device, dtype, memory_format == "channels_last")
     pick, runs.runtime.pick_precision = runs.runtime.pick_precision, lambda *_: precision
     try:

@@ -41,7 +41,8 @@ def one(name: str, data: str) -> None:
     from s2f_utils.data import read_manifest
     from s2f_utils.training import config, preflight
     from s2f_utils.training.loop import train
-    from s2f_utils.training.run import METHODS, open_run
+    from s2f_utils.training.methods import METHODS
+    from s2f_utils.training.run import open_run
 
     method, changes = SIX[name]
     has_gpu = runtime.pick_device("auto").type != "cpu"

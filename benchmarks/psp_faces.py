@@ -30,7 +30,7 @@ from s2f_utils.metrics.distribution import kernel_distance
 from s2f_utils.metrics.pixel import ssim
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import duplicates, images, masks, viz
-from s2f_utils.training.init import find_judge
+from s2f_utils.training.loading import find_discriminator
 from s2f_utils.training.losses import judged_distance
 
 GENERATOR, ENCODERS = "faces-64", ("map-to-face-64", "sketch-to-face-64")
@@ -126,7 +126,7 @@ def spread_of(found: np.ndarray) -> float:
 def fitted(net: nn.Sequential, own: float, truth: dict[str, np.ndarray], pairs: list) -> dict[str, Any]:
     """What the generator itself can reach: each face's styles fitted to its true photo, from the encoder's on."""
     model = inference.load_styles(ENCODERS[0], "cpu")
-    judge = checkpoints.load_network(find_judge(GENERATOR))[0].requires_grad_(False)
+    judge = checkpoints.load_network(find_discriminator(GENERATOR))[0].requires_grad_(False)
     photos, labels = truth["photos"][:NUM_FITTED], truth["labels"][:NUM_FITTED]
     wanted = [x.detach() for x in judge.features(images.to_tensor(photos))]
     w = torch.cat([model.encode(masks.load(pair.mask)) for pair in pairs[:NUM_FITTED]]).clone().requires_grad_()

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from s2f_utils import models, runtime
 from s2f_utils.models.stylegan2 import EPS, ModulatedConv2d, StyledConv
 from s2f_utils.training import config
-from s2f_utils.training.run import METHODS
+from s2f_utils.training.methods import METHODS
 
 SIZES = (64, 128, 256, 1024)
 SMALL = {"style_dim": 128, "num_mlp": 4, "width": 128, "channel_multiplier": 0.25}  # what ships

@@ -25,8 +25,9 @@ from s2f_utils.data import read_manifest
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
+from s2f_utils.training.methods import METHODS
 from s2f_utils.training.methods.cyclegan import CycleGAN
-from s2f_utils.training.run import METHODS, open_run
+from s2f_utils.training.run import open_run
 
 BATCHES = {"pix2pix": 8, "cyclegan": 1}
 ROUNDS = {"pix2pix": 5, "cyclegan": 3}

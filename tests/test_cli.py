@@ -336,12 +336,14 @@ def test_dry_run_refuses_what_the_run_would(faces_manifest, tmp_path, capsys):
 def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
     import dataclasses
 
-    from s2f_utils.training.config import CONFIGS
+    from s2f_utils.training.methods import METHODS
 
     assert cli.main(["train", "pix2pix", "--list-settings", "--profile", "fast", "--set", "lr_g=1e-3"]) == 0
     first, second, *rows = capsys.readouterr().out.splitlines()
     assert first.startswith("pix2pix: pix2pix, Isola et al. 2017") and "profile fast" in second
-    assert [row.split(" = ")[0].strip() for row in rows] == [f.name for f in dataclasses.fields(CONFIGS["pix2pix"])]
+    assert [row.split(" = ")[0].strip() for row in rows] == [
+        f.name for f in dataclasses.fields(METHODS["pix2pix"].settings)
+    ]
     row_of = {row.split()[0]: row for row in rows}
     assert re.fullmatch(
         r"  base_filters = 64; profile fast: 16 +channels of the U-Net's first level", row_of["base_filters"]
@@ -355,11 +357,11 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
 
 
 def test_without_a_method_the_methods_are_listed_and_how_to_ask(capsys):
-    from s2f_utils.training.config import CONFIGS
+    from s2f_utils.training.methods import METHODS
 
     assert cli.main(["train", "--list-settings"]) == 0
     _, *rows, last = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == list(CONFIGS)
+    assert [row.split()[0] for row in rows] == list(METHODS)
     assert last == "s2f train METHOD --list-settings prints a method's settings"
     for args, missing in (([], "method, --data"), (["pix2pix"], "--data"), (["--data", "x"], "method")):
         with pytest.raises(SystemExit, match="2"):
@@ -370,8 +372,8 @@ def test_without_a_method_the_methods_are_listed_and_how_to_ask(capsys):
 def test_meanings_are_the_comments_beside_the_fields():
     from dataclasses import dataclass, field
 
-    from s2f_utils.training.config import CONFIGS
     from s2f_utils.training.meanings import meanings
+    from s2f_utils.training.methods import METHODS
 
     @dataclass
     class Base:
@@ -387,11 +389,9 @@ def test_meanings_are_the_comments_beside_the_fields():
         first: int = 2  # because
 
     assert meanings(Other) == {"first": "one # and more; because", "hashed": "", "long": "of several lines"}
-    without = {
-        f"{method}: {name}" for method, kind in CONFIGS.items() for name, text in meanings(kind).items() if not text
-    }
-    assert not without
-    assert meanings(CONFIGS["realistic"])["lambda_ssim"] == "weight of (1 - SSIM) / 2"  # which it has from faithful
+    found = {method: meanings(kind.settings) for method, kind in METHODS.items()}
+    assert not [f"{method}: {name}" for method, said in found.items() for name, text in said.items() if not text]
+    assert found["realistic"]["lambda_ssim"] == "weight of (1 - SSIM) / 2"  # which it has from faithful
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems do not call it a broken pipe")

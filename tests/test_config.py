@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 import pytest
 
 from s2f_utils import runtime
 from s2f_utils.training import config
+from s2f_utils.training.methods import METHODS
+from s2f_utils.training.methods.faithful import FaithfulConfig
+from s2f_utils.training.methods.pix2pix import Pix2PixConfig
 
 
 def test_defaults_are_the_papers():
-    c = config.Pix2PixConfig()
+    c = Pix2PixConfig()
     assert (c.size_px, c.load_size_px, c.batch_size, c.epochs, c.constant_share) == (256, 286, 1, 200, 0.5)
     assert (c.lr_g, c.lr_d, c.beta1, c.beta2, c.lambda_l1, c.lambda_gan) == (2e-4, 2e-4, 0.5, 0.999, 100, 1)
     assert (c.base_filters, c.disc_filters, c.disc_layers, c.norm, c.dropout, c.flip) == (64, 64, 3, "batch", 0.5, 0.5)
@@ -22,7 +26,7 @@ def test_every_profile_is_valid_and_says_where_its_values_come_from():
     for profile in runtime.PROFILE_NAMES:
         for has_gpu in (False, True):
             resolved = config.resolve("pix2pix", profile, {"seed": 7}, has_gpu=has_gpu)
-            paper = config.Pix2PixConfig()
+            paper = Pix2PixConfig()
             for name, origin in resolved.origin.items():
                 value = getattr(resolved.config, name)
                 if origin == "paper":
@@ -39,7 +43,7 @@ def test_a_small_set_has_a_profile_for_training_alone(monkeypatch):
     with pytest.raises(runtime.ConfigError, match="'small' .small is asked for by --profile small"):
         runtime.profile_name("demo")
     found = config.resolve("faithful", "small", {"seed": 7})
-    assert found.config.dropout > config.FaithfulConfig().dropout and found.origin["dropout"] == "profile small"
+    assert found.config.dropout > FaithfulConfig().dropout and found.origin["dropout"] == "profile small"
     assert config.resolve("realistic", "small").config.detail_init == "sketch-to-photo-detail"
     with pytest.raises(runtime.ConfigError, match="profile small is for faithful and realistic: choose another"):
         config.resolve("pix2pix", "small")
@@ -51,7 +55,7 @@ def test_the_cpu_has_its_own_demo():
     assert config.resolve("pix2pix", "demo").origin["base_filters"] == "profile demo on a CPU"
 
 
-@pytest.mark.parametrize("method", config.CONFIGS)
+@pytest.mark.parametrize("method", METHODS)
 def test_a_length_that_one_asks_for_is_not_cut_by_a_profile(method):
     for profile in ("demo", "fast"):
         found = config.resolve(method, profile, {"epochs": 50.0}).config
@@ -93,9 +97,10 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
     c = config.resolve("pix2pix", "demo").config
     with pytest.raises(dataclasses.FrozenInstanceError):
         c.lr_g = 1.0
-    assert config.config_from_dict("pix2pix", dataclasses.asdict(c)) == c
+    values = json.loads(json.dumps(dataclasses.asdict(c)))
+    assert config.resolve("pix2pix", "full", values).config == c
     with pytest.raises(runtime.ConfigError, match="no setting 'lr'"):
-        config.config_from_dict("pix2pix", {"lr": 1.0})
+        config.resolve("pix2pix", "full", {"lr": 1.0})
 
 
 @pytest.mark.parametrize(

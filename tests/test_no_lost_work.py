@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import json
 import os
 import subprocess
@@ -20,12 +21,13 @@ from s2f_utils.data import DataError, read_manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import config, preflight
-from s2f_utils.training.accumulate import batch_statistics, in_parts
 from s2f_utils.training.config import resolve
 from s2f_utils.training.live import COMMANDS
-from s2f_utils.training.loop import Callback, NotSavedError, TrainingDiverged, train
+from s2f_utils.training.loop import Callback, TrainingDiverged, train
+from s2f_utils.training.methods import METHODS
 from s2f_utils.training.methods.pix2pix import Pix2Pix
-from s2f_utils.training.run import METHODS, open_run
+from s2f_utils.training.reporter import NotSavedError
+from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 
 CPU = torch.device("cpu")
@@ -56,34 +58,92 @@ SAME = {
 }
 
 
-def trained(method, parts, a, b, num_steps=1):
-    """A model after a step by plain gradient descent (Adam would turn rounding errors into whole steps), and its
-    losses.
+def trained(method, parts, a, b, num_steps=1, lr_d=0.05):
+    """A model's weights, by network, after a step by plain gradient descent (Adam would turn rounding errors into whole
+    steps), and its losses.
     """
     runtime.seed_everything(0)
     model = small(method, **SAME[method])
-    for end in ("g", "d") if hasattr(model, "net_d") else ("g",):
-        setattr(model, f"opt_{end}", torch.optim.SGD(getattr(model, f"net_{end}").parameters(), lr=0.05))
-    step = in_parts(type(model).step, parts)
-    losses = [step(model, a, b, model.live_values()) for _ in range(num_steps)]
+    for end, lr in {"g": 0.05, "d": lr_d}.items() if hasattr(model, "net_d") else (("g", 0.05),):
+        setattr(model, f"opt_{end}", torch.optim.SGD(getattr(model, f"net_{end}").parameters(), lr=lr))
+    losses = [model.learn(type(model).step, a, b, model.live_values(), parts) for _ in range(num_steps)]
     assert model.part is None
-    named = (pair for net in model.nets.values() for pair in net.named_parameters())
-    weights = [p.detach() for name, p in named if not name.startswith("noises")]  # noise differs from part to part
+    weights = {  # without the noise's, which differs from part to part
+        name: [p.detach() for key, p in net.named_parameters() if not key.startswith("noises")]
+        for name, net in model.nets.items()
+    }
     return losses[0] if losses else {}, weights
 
 
 @pytest.mark.parametrize("method", list(SAME))
 def test_a_batch_in_parts_makes_the_same_step(method):
+    """Every network's; but a generator meets the discriminator as it was before the batch."""
     torch.manual_seed(1)
     a, b = torch.rand(6, 3, 32, 32) * 2 - 1, torch.rand(6, 3, 32, 32) * 2 - 1
     _, before = trained(method, 1, a, b, num_steps=0)
     losses, whole = trained(method, 1, a, b)
-    moved = max(float((v - w).abs().max()) for v, w in zip(before, whole, strict=True))
+    whole["net_g"] = trained(method, 1, a, b, lr_d=0.0)[1]["net_g"]
     for parts in (3, 4):  # parts of two, and of two, two, two
         theirs, found = trained(method, parts, a, b)
         assert float(theirs["loss_l1"]) == pytest.approx(float(losses["loss_l1"]), rel=1e-5)
-        apart = max(float((v - w).abs().max()) for v, w in zip(found, whole, strict=True))
-        assert apart < 1e-5 * moved, f"{method} in {parts} parts: {apart} away, of {moved}"
+        for net, weights in whole.items():
+            moved = max(float((v - w).abs().max()) for v, w in zip(before[net], weights, strict=True))
+            apart = max(float((v - w).abs().max()) for v, w in zip(found[net], weights, strict=True))
+            assert moved > 0 and apart < 1e-5 * moved, f"{method} in {parts} parts: {net} {apart} away, of {moved}"
+
+
+def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
+    """Also where a step of one's own does not freeze it, and in parts, where gradients are added up."""
+
+    def step(m, a, b, live, *, with_g=True):
+        fake = m.net_g(a)
+        m.descend(m.net_d(torch.cat([a, fake.detach()], 1)).square().mean(), m.opt_d)
+        if with_g:
+            m.descend(-m.net_d(torch.cat([a, fake], 1)).mean(), m.opt_g)
+        return {}
+
+    torch.manual_seed(1)
+    a = torch.rand(4, 3, 32, 32) * 2 - 1
+    for parts in (1, 2):
+        found = []
+        for with_g in (True, False):
+            runtime.seed_everything(0)
+            model = small("pix2pix", **SAME["pix2pix"])
+            model.learn(functools.partial(step, with_g=with_g), a, a, {}, parts)
+            found.append([p.grad for p in model.net_d.parameters()])
+        assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
+
+
+@pytest.mark.parametrize("max_norm", [0.0, 1e-3])
+def test_parts_are_scaled_and_clipped_as_one_gradient_in_float16(max_norm):
+    """The scale changes once a batch, and not where it is still in use; a part that overflows costs the whole step."""
+    weights = []
+    for parts in (1, 4):
+        model = small("pix2pix")
+        model.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=1)
+        nets = [nn.Linear(2, 1, bias=False) for _ in range(2)]
+        opts = [torch.optim.SGD(net.parameters(), lr=1.0) for net in nets]
+        for net in nets:
+            nn.init.ones_(net.weight)
+
+        def step(m, a, b, live, nets=nets, opts=opts):
+            for net, opt in zip(nets, opts, strict=True):
+                m.descend(net(a).mean(), opt, max_norm)
+            return {}
+
+        a = torch.arange(8.0).view(4, 2)
+        model.learn(step, a, a, {}, parts)
+        assert model.scaler.get_scale() == 2.0 ** (10 + (2 if parts == 1 else 1))
+        weights.append([net.weight.detach().clone() for net in nets])
+        a[3] = torch.inf
+        model.learn(step, a, a, {}, parts)
+        assert all(torch.equal(net.weight, w) for net, w in zip(nets, weights[-1], strict=True))
+    assert all(torch.allclose(x, y, rtol=1e-6) for x, y in zip(*weights, strict=True))
+    moved = weights[1][0] - 1
+    if max_norm:
+        assert moved.norm().item() == pytest.approx(max_norm, rel=1e-2)
+    else:
+        assert moved.tolist() == [[-3.0, -4.0]]  # the means of the columns
 
 
 def test_every_network_steps_once_for_the_whole_batch(monkeypatch):
@@ -95,7 +155,7 @@ def test_every_network_steps_once_for_the_whole_batch(monkeypatch):
     seen = []
     model.net_d.register_forward_pre_hook(lambda net, given: seen.append(len(given[0])))
     batch = torch.zeros(8, 3, 32, 32)
-    in_parts(Pix2Pix.step, 4)(model, batch, batch, model.live_values())
+    model.learn(Pix2Pix.step, batch, batch, model.live_values(), 4)
     assert steps == {"lr_g": 1, "lr_d": 1}
     assert set(seen) == {2}  # no network ever saw more than a part
 
@@ -118,11 +178,11 @@ def test_parts_of_unequal_size_count_by_their_pictures():
         return {"loss": loss.detach(), "mean": a.mean()}
 
     a = torch.arange(1.0, 5.0)[:, None, None, None].expand(4, 3, 2, 2)
-    losses = in_parts(step, 2)(model, torch.cat([a[:3], a[3:]]), a, {})
+    losses = model.learn(step, torch.cat([a[:3], a[3:]]), a, {}, 2)
     assert net.w.item() == pytest.approx(2.5)  # the mean of 1, 2, 3, 4
     net.w.data.zero_()
     parts = [a[:3], a[3:]]
-    losses = in_parts(step, 2)(model, _Chunks(parts), _Chunks(parts), {})
+    losses = model.learn(step, _Chunks(parts), _Chunks(parts), {}, 2)
     assert net.w.item() == pytest.approx(2.5) and float(losses["mean"]) == pytest.approx(2.5)
 
 
@@ -132,13 +192,14 @@ class _Chunks(list):
 
 
 def test_what_looks_at_the_whole_batch_is_named():
-    assert batch_statistics(small("pix2pix", norm="batch")) == ["net_g", "net_d"]
-    assert batch_statistics(small("pix2pix", norm="instance")) == []
-    assert batch_statistics(small("restore", narrow=0.0625)) == ["net_d"]
+    assert preflight.batch_statistics(small("pix2pix", norm="batch")) == ["net_g", "net_d"]
+    assert preflight.batch_statistics(small("pix2pix", norm="instance")) == []
+    assert preflight.batch_statistics(small("restore", narrow=0.0625)) == ["net_d"]
 
 
 def test_accumulate_trains_through_the_loop_and_may_change_on_resume(tiny, manifest, tmp_path):
     quiet = {"norm": "instance", "dropout": 0.0, "batch_size": 4, "total_images": 16, "precision": "float32"}
+    quiet |= {"lambda_gan": 0.0}  # in parts the generator would meet the discriminator of a step before
     whole = start(tiny, manifest, tmp_path / "whole", **quiet)
     assert train(whole, progress=False) == "done"
 
@@ -161,6 +222,29 @@ def test_methods_that_need_whole_batches_refuse_parts(method, manifest, tmp_path
     with pytest.raises(ConfigError, match="accumulate must be 1"):
         open_run(resolved, manifest, tmp_path, device="cpu", progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_restorers_steps_are_counted_by_batches(monkeypatch):
+    """Whatever the parts: what is done every few steps, and for so many images, is done as often."""
+    runtime.seed_everything(0)
+    model = small("restore", narrow=0.0625, r1_every=2)
+    photos = torch.zeros(4, 3, 32, 32)
+    told = [set(model.learn(type(model).step, photos, photos, model.live_values(), 2)) for _ in range(3)]
+    assert model.steps == 3 and ["loss_r1" in losses for losses in told] == [True, False, True]
+
+
+def test_the_time_budget_is_measured_with_the_parts(tiny, manifest, tmp_path):
+    """A batch that does not fit as a whole, in a machine that says so."""
+    forward, seen = Pix2Pix.step, []
+
+    def step(self, a, b, live):
+        seen.append(len(a))
+        return forward(self, a, b, live)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pix2Pix, "step", step)
+        start(tiny, manifest, tmp_path, batch_size=8, accumulate=4, time_budget_s=1000.0, check_memory=False)
+    assert set(seen) == {2} and len(seen) >= 4 * 8
 
 
 # Memory

@@ -29,7 +29,7 @@ def test_the_shipped_files_are_here_and_small():
 
 
 def test_the_encoders_hold_the_generator_that_comes_along_and_its_judge_is_beside_it():
-    from s2f_utils.training.init import find_judge
+    from s2f_utils.training.loading import find_discriminator
 
     generator, _ = checkpoints.load_network(weights.shipped("faces-64"))
     for name in ("sketch-to-face-64", "map-to-face-64"):
@@ -37,7 +37,7 @@ def test_the_encoders_hold_the_generator_that_comes_along_and_its_judge_is_besid
         assert models.count_parameters(net.encoder) <= 5e6
         assert all(value.equal(net.decoder.state_dict()[key]) for key, value in generator.state_dict().items())
         assert meta["structure_sha256"] == sha256_of(weights.shipped("faces-64"))
-    assert checkpoints.load_network(find_judge("faces-64"))[0].name == "stylegan2-disc"
+    assert checkpoints.load_network(find_discriminator("faces-64"))[0].name == "stylegan2-disc"
 
 
 @pytest.fixture(scope="module")

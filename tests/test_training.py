@@ -18,10 +18,10 @@ from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
-from s2f_utils.training.init import load_init, settings_of, settings_of_detail
+from s2f_utils.training.init import settings_of
 from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
 from s2f_utils.training.methods.pix2pix import pix2pix_step
-from s2f_utils.training.methods.realistic import Discriminators
+from s2f_utils.training.methods.realistic import Discriminators, load_detail, settings_of_detail
 from s2f_utils.training.run import finished, open_run
 from s2f_utils.training.tracking import read_log
 
@@ -153,9 +153,9 @@ def test_the_realistic_model_adds_to_the_faithful_one(manifest, tmp_path):
         wrong = resolve("realistic", "full", values | small | {"detail_init": str(start_from)}, begun_with=asked)
         open_run(wrong, manifest, tmp_path, init=start_from, device="cpu", progress=False)
     with pytest.raises(checkpoints.CheckpointError, match="settings of the checkpoint .detail_widths"):
-        load_init(models.build("twostage", detail={"blocks": 2}), None, again.config)
+        load_detail(models.build("twostage", detail={"blocks": 2}), run.folder, "sketch-to-photo")
     with pytest.raises(checkpoints.CheckpointError, match="knows the detail of sketch-to-photo.*--set detail_init="):
-        load_init(begun.model.net_g, None, dataclasses.replace(again.config, direction="photo-to-sketch"))
+        load_detail(begun.model.net_g, run.folder, "photo-to-sketch")
 
     other = resolve("realistic", "full", values | small | asked | {"blocks": 2})
     with pytest.raises(checkpoints.CheckpointError, match="choose the settings of the checkpoint"):
@@ -389,7 +389,6 @@ print("done", run.images_seen, flush=True)
 
 
 def test_sigkill_in_the_middle_of_a_save_loses_only_the_last_interval(tiny, manifest, tmp_path):
-    import dataclasses
     from pathlib import Path
 
     settings = dataclasses.asdict(tiny(save_every_s=0.0, total_images=16).config)

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
-    from s2f_utils.training.loop import NotSavedError, TrainingDiverged
+    from s2f_utils.training.reporter import NotSavedError, TrainingDiverged
 
     if isinstance(error, NotSavedError):
         return error.strerror

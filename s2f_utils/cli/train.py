@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from s2f_utils.data import Manifest
     from s2f_utils.training.config import Resolved
-    from s2f_utils.training.run import Run
+    from s2f_utils.training.state import TrainingRun
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
@@ -99,7 +99,8 @@ def _resolve(args: argparse.Namespace) -> tuple[str, Resolved, torch.device]:
     """The profile, the settings and the device that a command line asks for."""
     from s2f_utils import runtime
     from s2f_utils.training import config
-    from s2f_utils.training.init import settings_of, settings_of_detail
+    from s2f_utils.training.init import settings_of
+    from s2f_utils.training.methods.realistic import settings_of_detail
 
     profile = runtime.profile_name(asked=args.profile)
     overrides = _overrides(args.method, args.settings)
@@ -116,10 +117,9 @@ def _resolve(args: argparse.Namespace) -> tuple[str, Resolved, torch.device]:
 def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
     """What --set asks for: name → value."""
     from s2f_utils.runtime import ConfigError
-    from s2f_utils.training.config import CONFIGS, parse_value
+    from s2f_utils.training.config import find_method, parse_value
 
-    if method not in CONFIGS:
-        raise ConfigError(f"there is no method {method!r}: the methods are {', '.join(CONFIGS)}")
+    find_method(method)
     out = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -131,13 +131,13 @@ def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
 
 def _list_settings(args: argparse.Namespace) -> int:
     """Print a method's settings: the paper's values, those of this command line where they differ, and meanings."""
-    from s2f_utils.training.config import CONFIGS
     from s2f_utils.training.meanings import meanings
+    from s2f_utils.training.methods import METHODS
 
     if args.method is None:
         print("the methods:")
-        for method, kind in CONFIGS.items():
-            print(f"  {method:<10} {_first_line(kind)}")
+        for method, kind in METHODS.items():
+            print(f"  {method:<10} {_first_line(kind.settings)}")
         print("s2f train METHOD --list-settings prints a method's settings")
         return 0
     profile, resolved, device = _resolve(args)
@@ -156,7 +156,7 @@ def _first_line(kind: type) -> str:
     return inspect.getdoc(kind).splitlines()[0]
 
 
-def _shown(run: Run, counts: str) -> str:
+def _shown(run: TrainingRun, counts: str) -> str:
     """What a run is shown, in words; counts: of the pairs in each split."""
     if run.model.data == "photos":
         return f"{len(run.data)} photos"

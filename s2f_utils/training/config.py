@@ -1,58 +1,29 @@
-"""A method's settings: the papers' (`settings`), the profiles that override them, and a person's own.
+"""The settings of a run: the paper's (the defaults in a method's file), a profile's over them, and a person's own.
 
-A value comes from the paper, from the profile, or from the person who asked for it; `resolve` keeps track of which.
+`resolve` keeps track of which of them a value comes from.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from s2f_utils.runtime import ConfigError
-from s2f_utils.training.profiles import PROFILES
-from s2f_utils.training.settings import (
-    CONFIGS,
-    CGANConfig,
-    CycleGANConfig,
-    FaithfulConfig,
-    Pix2PixConfig,
-    PSPConfig,
-    RealisticConfig,
-    RestoreConfig,
-    StyleGAN2Config,
-    TrainConfig,
-    validate,
-)
-
-__all__ = [  # the tables are asked for here, too
-    "CONFIGS",
-    "PROFILES",
-    "PSPConfig",
-    "CGANConfig",
-    "CycleGANConfig",
-    "FaithfulConfig",
-    "Pix2PixConfig",
-    "RealisticConfig",
-    "Resolved",
-    "RestoreConfig",
-    "StyleGAN2Config",
-    "TrainConfig",
-    "config_from_dict",
-    "parse_value",
-    "resolve",
-    "validate",
-]
+from s2f_utils.runtime import TRAINING_PROFILES, ConfigError
+from s2f_utils.training.method import Method
+from s2f_utils.training.methods import METHODS
+from s2f_utils.training.settings import TrainConfig
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A configuration and, for each of its fields, where the value came from ("paper", "profile demo", "yours")."""
+    """A method's configuration and, for each of its fields, where the value came from ("paper", "profile demo", …)."""
 
+    method: str
     config: TrainConfig
     origin: dict[str, str] = field(default_factory=dict)
 
@@ -63,11 +34,17 @@ class Resolved:
         return {k: (value, v) for k, (value, v) in found.items() if value != getattr(paper, k)}
 
 
+def find_method(name: str) -> type[Method]:
+    """A method by its name; ConfigError, with the names that there are, where there is none."""
+    if name not in METHODS:
+        raise ConfigError(f"there is no method {name!r}: the methods are {', '.join(METHODS)}")
+    return METHODS[name]
+
+
 def parse_value(method: str, name: str, text: str) -> Any:
     """Turn a command line's `name=text` into a value of the field's type."""
-    fields = {f.name: f for f in dataclasses.fields(CONFIGS[method])}
     _check_names(method, [name])
-    kind = type(fields[name].default)
+    kind = type(getattr(find_method(method).settings, name))
     if kind is bool:  # bool("false") is True
         if text.lower() not in TRUTHS:
             raise ConfigError(f"{name} must be true or false, got {text!r}")
@@ -78,8 +55,8 @@ def parse_value(method: str, name: str, text: str) -> Any:
         raise ConfigError(f"{name} must be a {kind.__name__}, got {text!r}") from None
 
 
-def _check_names(method: str, names: list[str]) -> None:
-    known = [f.name for f in dataclasses.fields(CONFIGS[method])]
+def _check_names(method: str, names: Iterable[str]) -> None:
+    known = [f.name for f in dataclasses.fields(find_method(method).settings)]
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
@@ -103,34 +80,31 @@ def resolve(
     budget.
     Raises ConfigError for an unknown method, profile or setting, and for values that cannot work.
     """
-    if method not in CONFIGS:
-        raise ConfigError(f"there is no method {method!r}: the methods are {', '.join(CONFIGS)}")
-    if profile not in PROFILES:
-        raise ConfigError(f"there is no profile {profile!r}: the profiles are {', '.join(PROFILES)}")
-    if profile != "full" and method not in PROFILES[profile]:
-        raise ConfigError(f"profile {profile} is for {' and '.join(PROFILES[profile])}: choose another for {method}")
-    layers = [(f"profile {profile}", PROFILES[profile].get(method, {}))]
-    if not has_gpu:
-        layers.append((f"profile {profile} on a CPU", PROFILES[profile].get(f"{method}@cpu", {})))
+    layers = _profile_layers(method, profile, has_gpu)
     yours = dict(overrides or {})
     length = {"total_images", "epochs"} & set(yours)
     # A length that one asks for is not cut.
     no_other = {"total_images": 0, "max_epochs": 0.0, "time_budget_s": 0.0} if length else {}
-    layers += [("the model it begins with", dict(begun_with or {})), ("your length", no_other), ("yours", yours)]
+    layers |= {"the model it begins with": begun_with or {}, "your length": no_other, "yours": yours}
+    kind = find_method(method).settings
     values: dict[str, Any] = {}
-    origin = {f.name: "paper" for f in dataclasses.fields(CONFIGS[method])}
-    for source, layer in layers:
-        _check_names(method, list(layer))
+    origin = {f.name: "paper" for f in dataclasses.fields(kind)}
+    for source, layer in layers.items():
+        _check_names(method, layer)
         values.update(layer)
         origin.update(dict.fromkeys(layer, source))
-    config = CONFIGS[method](**values)
-    validate(config)
-    return Resolved(config, origin)
+    config = kind(**values)
+    config.validate()
+    return Resolved(method, config, origin)
 
 
-def config_from_dict(method: str, values: Mapping[str, Any]) -> TrainConfig:
-    """The configuration that a `config.json` holds; unknown settings raise ConfigError."""
-    _check_names(method, list(values))
-    config = CONFIGS[method](**values)
-    validate(config)
-    return config
+def _profile_layers(method: str, profile: str, has_gpu: bool) -> dict[str, Mapping[str, Any]]:
+    """What a profile changes of a method's settings, by where it comes from; "full" is the paper's own."""
+    found = find_method(method).profiles
+    if profile not in TRAINING_PROFILES:
+        raise ConfigError(f"there is no profile {profile!r}: the profiles are {', '.join(TRAINING_PROFILES)}")
+    if profile != "full" and profile not in found:
+        others = " and ".join(name for name, kind in METHODS.items() if profile in kind.profiles)
+        raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
+    names = [profile] if has_gpu else [profile, f"{profile} on a CPU"]
+    return {f"profile {name}": found.get(name, {}) for name in names}

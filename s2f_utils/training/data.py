@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, PairedData, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.pictures import domain, images
-from s2f_utils.training.config import TrainConfig
+from s2f_utils.training.settings import TrainConfig
 
 LOOKED_AT = 200  # pictures of each side
 
@@ -45,6 +46,19 @@ def training_data(
     sides = [mine or all_rows for mine, all_rows in zip(sides, (data.sketch_rows, data.photo_rows), strict=True)]
     few = [row for side in sides for row in side[:num]]
     return data, UnpairedData(few, config.size_px, device, apart=False)
+
+
+def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
+    """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device; photos as both, where a method
+    learns from these alone.
+    """
+    if isinstance(samples, PairedData):
+        return samples.batch(range(len(samples)))
+    photos = samples.photos.batch(range(len(samples.photos)))
+    if isinstance(samples, PhotoData):
+        return photos, photos
+    num = min(len(samples.sketches), len(samples.photos))
+    return samples.sketches.batch(range(num)), photos[:num]
 
 
 def given_to(config: TrainConfig) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,26 +14,20 @@ from torch import Tensor, nn
 
 from s2f_utils.inference import generate
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import TrainConfig
-from s2f_utils.training.init import load_init
 from s2f_utils.training.live import LiveValues, Range
+from s2f_utils.training.loading import load_generators
+from s2f_utils.training.settings import TrainConfig
 
 Live = LiveValues | Mapping[str, float]
+Step = Callable[[Any, Tensor, Tensor, Live], dict[str, Tensor]]
 
 
 @dataclass
 class Part:
-    """The part of a batch that a method's step is given, and which of its optimiser steps is made for it."""
+    """One of the parts in which a batch is gone through (`Method.learn`)."""
 
-    turn: int  # of the optimiser steps, counted from 0
     share: float  # of the batch
-    is_first: bool
-    is_last: bool
-    calls: int = 0  # of `descend` so far
-
-
-class TurnIsOver(Exception):
-    """The optimiser step of this turn is made: the rest of the method's step belongs to the next turn."""
+    asked: dict[torch.optim.Optimizer, float]  # the optimisers that will step, and their `max_norm`
 
 
 @contextmanager
@@ -47,15 +41,23 @@ def frozen(net: nn.Module) -> Iterator[None]:
 
 
 class Method(ABC):
-    """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs."""
+    """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs.
 
-    live_ranges: ClassVar[dict[str, Range]] = {}
+    A method is one file under `methods/`, and one line in the table there.
+    """
+
+    settings: ClassVar[type[TrainConfig]]  # the class of its settings, whose defaults are the paper's
+    # What differs from them in a profile, and beside that where there is no GPU: "demo", "demo on a CPU", …
+    profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    live_ranges: ClassVar[Mapping[str, Range]] = {}  # of the settings that may change while training runs
+    begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that a run may begin with, by name
+    loaded_larger = 1.0  # than size_px, for the crop
     given_channels = 3  # of the pictures that go in
     cycle = 1  # steps after which their costs repeat
     needs_init = ""  # the method whose trained model this one has to begin with
     data = "pairs"  # what it learns from: "pairs", "piles" (both sides, but of different faces), or "photos"
     cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)
-    accumulates = True  # a batch may be gone through in parts (training/accumulate.py)
+    accumulates = True  # a batch may be gone through in parts
     net_g: nn.Module
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
@@ -64,7 +66,7 @@ class Method(ABC):
         self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
-        self.part: Part | None = None  # of a batch that is gone through in parts
+        self.part: Part | None = None  # while a batch is gone through in parts
 
     def add(
         self,
@@ -110,9 +112,22 @@ class Method(ABC):
         """Other networks that a later run may begin with, by the name of the file beside the generator's."""
         return {}
 
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings that a run needs to begin with this network, one of `begins_with`: at least its way and size.
+
+        meta: what its file says about it.
+        """
+        found = {"direction": meta["direction"]} if "direction" in meta else {}
+        if "size_px" in meta:
+            size = int(meta["size_px"])
+            found |= {"size_px": size, "load_size_px": round(cls.loaded_larger * size)}
+        return found
+
     def begin_with(self, init: str | Path | None) -> None:
         """Load what a new run begins with into the generators; CheckpointError where it does not fit."""
-        load_init(self.generators, init, self.config)
+        if init is not None:
+            load_generators(self.generators, init)
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The rows of a sheet of samples, (N, 3, S, S) each: "a", what comes out as "fake_b", the truth "b", …
@@ -135,29 +150,56 @@ class Method(ABC):
         return {name: float(getattr(self.config, name)) for name in self.live_ranges}
 
     def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
-        """One optimiser step down `loss`: clear the gradients, go backward, step (scaled in float16).
+        """One optimiser step down `loss`: clear the gradients, go backward, step (scaled in float16). Only the weights
+        that `opt` holds get a gradient.
 
         max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
+        Where a batch is gone through in parts, gradients are added up, and the step is made after the last part.
         """
         part = self.part
-        if part is not None:  # of a batch that is gone through in parts
-            part.calls += 1
-            if part.calls <= part.turn:
-                return  # this one was made in an earlier turn
-            if part.calls > part.turn + 1:
-                raise TurnIsOver
-            loss = loss * part.share
-        if part is None or part.is_first:
+        if part is None or opt not in part.asked:
             opt.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        if part is not None and not part.is_last:
-            return
-        if max_norm:
-            self.scaler.unscale_(opt)
-            nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], max_norm)
-        self.scaler.step(opt)
+        own = [p for group in opt.param_groups for p in group["params"] if p.requires_grad]
+        self.scaler.scale(loss if part is None else loss * part.share).backward(inputs=own)
+        if part is None:
+            self._update({opt: max_norm})  # at once: an optimiser may step twice for one step of the other
+        else:
+            part.asked[opt] = max_norm
+
+    def _update(self, asked: Mapping[torch.optim.Optimizer, float]) -> None:
+        """A step of each of these optimisers by the gradients that are there, as long as its `max_norm` at most."""
+        for opt, max_norm in asked.items():
+            if max_norm:
+                self.scaler.unscale_(opt)
+                nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], max_norm)
+            self.scaler.step(opt)
         if self.scaler.is_enabled():
-            self.scaler.update()  # at once: an optimiser may step twice for one step of the other
+            self.scaler.update()
+
+    def learn(self, step: Step, a: Tensor, b: Tensor, live: Live, num_parts: int = 1) -> dict[str, Tensor]:
+        """A step on a batch (B, C, H, W), in `num_parts` parts (fewer where the batch is smaller); the losses, means
+        over the parts.
+
+        step: step(model, a, b, live) as in `Method.step`, with any number of `descend`s. Every part begins with the
+        method's state as it was before the batch, and draws random numbers of its own. The optimisers step after the
+        last part, each once: all networks learn from the others as they were before the batch.
+        """
+        parts = list(zip(a.chunk(num_parts), b.chunk(num_parts), strict=True))
+        if len(parts) == 1:
+            return step(self, a, b, live)
+        before, asked = self.state_dict(), {}
+        sums: dict[str, Tensor] = {}
+        try:
+            for part_a, part_b in parts:
+                self.load_state_dict(before)
+                self.part = Part(len(part_a) / sum(len(one) for one, _ in parts), asked)
+                for name, value in step(self, part_a, part_b, live).items():
+                    value = torch.as_tensor(value) * self.part.share
+                    sums[name] = sums[name] + value if name in sums else value
+        finally:
+            self.part = None
+        self._update(asked)
+        return sums
 
     @abstractmethod
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

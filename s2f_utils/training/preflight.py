@@ -1,24 +1,30 @@
-"""How much memory a training will take, before it begins: from a few steps of a throw-away model on a small batch.
+"""Whether a training can work, before it begins: its memory, its time and its space on the disk.
 
-What tensors take grows evenly with the batch, so that batches of one and two pictures tell the rest.
+Memory is told by a few steps of a throw-away model on a small batch: what tensors take grows evenly with the batch, so
+that batches of one and two pictures tell the rest.
 """
 
 from __future__ import annotations
 
+import shutil
+import statistics
+import time
 import weakref
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from s2f_utils import runtime
-from s2f_utils.data import stores
+from s2f_utils.data import DataError, stores
+from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import ConfigError
-from s2f_utils.training.accumulate import batch_statistics, in_parts
-from s2f_utils.training.config import TrainConfig
 from s2f_utils.training.method import Method
+from s2f_utils.training.settings import TrainConfig
 
 ROOM = 0.9  # of what is free may be taken
 # What else a CPU's memory holds (benchmarks/preflight_memory.py): the kernels' and the allocator's share beside the
@@ -90,7 +96,7 @@ def _counted(kind: type[Method], config: TrainConfig, precision: runtime.Precisi
         for num in (1, 1, 2):  # the first makes the optimisers' memory
             start = ledger.now
             ledger.peak = start
-            _step(model, config, precision, num)
+            _step(model, num)
             peaks.append(ledger.peak)
         averages = sum(p.nbytes for net in model.generators.values() for p in net.parameters())
         found = _need(peaks[1:], averages if config.ema_half_life_images else 0, model)
@@ -105,7 +111,7 @@ def _on_gpu(kind: type[Method], config: TrainConfig, precision: runtime.Precisio
     peaks = []
     for num in (1, 1, 2):
         torch.cuda.reset_peak_memory_stats(device)
-        _step(model, config, precision, num)
+        _step(model, num)
         peaks.append(torch.cuda.max_memory_allocated(device) - before)
     averages = sum(p.nbytes for net in model.generators.values() for p in net.parameters())
     found = _need(peaks[1:], averages if config.ema_half_life_images else 0, model)
@@ -120,12 +126,26 @@ def _need(peaks: list[int], averages: int, model: Method) -> Need:
     return Need(max(0, one - per_image) + averages, per_image, tuple(batch_statistics(model)))
 
 
-def _step(model: Method, config: TrainConfig, precision: runtime.Precision, num: int) -> None:
-    a, b = (
-        precision.images(torch.zeros(num, channels, *(config.size_px,) * 2, device=precision.device))
+def batch_statistics(model: Method) -> list[str]:
+    """The networks that look at several pictures at once, by name: with parts they see fewer, and answer differently.
+
+    Those with batch norm, and StyleGAN2's discriminator, which compares the pictures of a group.
+    """
+    kinds = (nn.modules.batchnorm._BatchNorm, StyleGAN2Discriminator)
+    return [name for name, net in model.nets.items() if any(isinstance(part, kinds) for part in net.modules())]
+
+
+def _blank(model: Method, num: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Grey pictures a and b of a batch of `num`, as the networks see them."""
+    size, precision = model.config.size_px, model.precision
+    return tuple(
+        precision.images(torch.zeros(num, channels, size, size, device=precision.device))
         for channels in (model.given_channels, 3)
     )
-    in_parts(type(model).step, 1)(model, a, b, model.live_values())
+
+
+def _step(model: Method, num: int) -> None:
+    model.step(*_blank(model, num), model.live_values())
 
 
 def check(need: Need, config: TrainConfig, device: torch.device, data_bytes: int, accumulates: bool = True) -> str:
@@ -154,3 +174,48 @@ def check(need: Need, config: TrainConfig, device: torch.device, data_bytes: int
     raise ConfigError(
         f"{line}: choose {', or '.join(ways)}; check_memory=false trains all the same, and may end the session"
     )
+
+
+def check_parts(kind: type[Method], config: TrainConfig) -> None:
+    """Raise ConfigError where batches are to be gone through in parts by a method that needs whole ones."""
+    if config.accumulate > 1 and not kind.accumulates:
+        raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
+
+
+def check_memory(kind: type[Method], config: TrainConfig, precision: runtime.Precision, num_rows: int) -> str:
+    """What training takes of the memory and what is free, in a line; ConfigError where it is too much."""
+    pictures = 2 * num_rows * config.load_size_px**2 * 3  # uint8; where they do not fit, they are read as needed
+    free = stores.free_bytes(precision.device)
+    kept = pictures if pictures < free / 2 else 0
+    return check(measure(kind, config, precision), config, precision.device, kept, kind.accumulates)
+
+
+def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
+    """How many images this machine trains on in the time budget: from a few steps of a throw-away model, with batches
+    in as many parts as in training.
+    """
+    model = kind(config, precision)
+    a, b = _blank(model, config.batch_size)
+    seconds = []
+    for _ in range(3 + max(num_steps, model.cycle)):
+        began = time.monotonic()
+        losses = model.learn(kind.step, a, b, model.live_values(), config.accumulate)
+        float(sum(losses.values()))  # reading a value waits for the device
+        seconds.append(time.monotonic() - began)
+    usual = statistics.median if model.cycle == 1 else statistics.mean
+    per_step = 1.1 * usual(seconds[3:])  # a tenth more for data, log, samples and saves
+    return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
+
+
+def check_space(folder: Path, model: Method, config: TrainConfig, is_new: bool) -> None:
+    """Refuse a run that could not be saved before it begins, with a DataError."""
+    place = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.is_dir())
+    weights = sum(p.numel() for net in model.nets.values() for p in net.parameters())
+    states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
+    need = 4 * weights * (states * (3 + 1) + 2)  # weights and Adam's two moments, average; generator, old and new
+    free = shutil.disk_usage(place).free
+    if free < need:
+        raise DataError(
+            f"{place}: {free / 1e6:.0f} MB are free, but this run needs {need / 1e6:.0f} MB to be saved: free some"
+            " space or choose another folder"
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from s2f_utils import metrics
 from s2f_utils.metrics.evaluation import Evaluation, cell
 from s2f_utils.pictures import images, pages, viz
-from s2f_utils.training.config import CONFIGS
+from s2f_utils.training.methods import METHODS
 from s2f_utils.training.tracking import read_log
 
 _STYLE = """
@@ -165,7 +165,7 @@ def _facts(run: dict[str, Any], rows: list[dict[str, Any]], evaluation: Evaluati
 
 
 def _settings(run: dict[str, Any]) -> list[dict[str, Any]]:
-    paper = CONFIGS[run["method"]]()
+    paper = METHODS[run["method"]].settings()
     return [
         {"name": name, "here": run["config"][name], "paper": getattr(paper, name), "origin": origin}
         for name, origin in run["origin"].items()

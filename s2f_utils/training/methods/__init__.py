@@ -1,1 +1,22 @@
-"""The training methods, one file each."""
+"""The training methods, one file each: settings, live ranges, profiles, networks, step. A new one gets a line here."""
+
+from s2f_utils.training.method import Method
+from s2f_utils.training.methods.cgan import CGAN
+from s2f_utils.training.methods.cyclegan import CycleGAN
+from s2f_utils.training.methods.faithful import Faithful
+from s2f_utils.training.methods.pix2pix import Pix2Pix
+from s2f_utils.training.methods.psp import PSP
+from s2f_utils.training.methods.realistic import Realistic
+from s2f_utils.training.methods.restore import Restore
+from s2f_utils.training.methods.stylegan2 import StyleGAN2
+
+METHODS: dict[str, type[Method]] = {
+    "pix2pix": Pix2Pix,
+    "cyclegan": CycleGAN,
+    "cgan": CGAN,
+    "stylegan2": StyleGAN2,
+    "psp": PSP,
+    "restore": Restore,
+    "faithful": Faithful,
+    "realistic": Realistic,
+}

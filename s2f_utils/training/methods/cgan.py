@@ -5,20 +5,71 @@ Shapes: B pairs in a batch, H = W = size_px.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import CGANConfig
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.settings import TrainConfig, need
+
+
+@dataclass(frozen=True, kw_only=True)
+class CGANConfig(TrainConfig):
+    """Project 5's conditional GAN: a ResNet-like generator against a dense discriminator of whole photos, at 128 px.
+
+    It has no L1 loss, and its discriminator does not see the sketch. What project 5 does not say is DCGAN's.
+    """
+
+    size_px: int = 128
+    load_size_px: int = 128
+    flip: float = 0.0
+    batch_size: int = 16
+    constant_share: float = 0.0  # the learning rates fall from the first epoch on
+    base_filters: int = 32  # channels of the generator's first layer
+    num_blocks: int = 6  # of its residual form: what is added is the first convolution's output
+    disc_filters: int = 64  # channels of the discriminator's first layer
+    gan_loss: str = "vanilla"  # vanilla (cross entropy of the logits) or sigmoid (of their sigmoid, as project 5)
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 has not
+    lr_g: float = 2e-4  # Adam's learning rate for the generator
+    lr_d: float = 2e-4  # and for the discriminator
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        known = ("vanilla", "sigmoid", "lsgan")
+        need(self.gan_loss in known, f"gan_loss must be one of {', '.join(known)}, got {self.gan_loss!r}")
+        self.above_0("base_filters", "num_blocks", "disc_filters")
 
 
 class CGAN(Method):
     """A ResNet-like generator, a dense discriminator that sees photos only, and their optimisers."""
 
+    settings = CGANConfig
+    profiles = {
+        "demo": {"total_images": 30_000},
+        "demo on a CPU": {"total_images": 15_000, "time_budget_s": 240.0},
+        "fast": {
+            "size_px": 64,
+            "load_size_px": 64,
+            "base_filters": 8,
+            "num_blocks": 2,
+            "disc_filters": 8,
+            "batch_size": 8,
+            "total_images": 240,
+            "num_samples": 4,
+        },
+    }
+    begins_with = ("cgan",)
     live_ranges = {
         "lr_g": Range(1e-6, 1e-2, log=True),
         "lr_d": Range(1e-6, 1e-2, log=True),
@@ -33,6 +84,12 @@ class CGAN(Method):
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
         self.net_d, self.opt_d = self.add("net_d", models.init_weights(net_d), "lr_d", betas=betas)
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The generator's arguments, its way and size."""
+        found = {name: net.args[name] for name in ("num_blocks", "base_filters")}
+        return found | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.

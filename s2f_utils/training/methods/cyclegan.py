@@ -8,6 +8,8 @@ paper's G, if X is the sketch), `net_g_sketch` sketches (F), `net_d_photo` judge
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +18,91 @@ from s2f_utils import models
 from s2f_utils.inference import generate
 from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import CycleGANConfig
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.pool import ImagePool
+from s2f_utils.training.settings import TrainConfig, need, need_patches
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class CycleGANConfig(TrainConfig):
+    """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both directions at once."""
+
+    apart: bool = True  # of a person the sketch or the photo is shown, never both; False: all pictures of both sides
+    base_filters: int = 64  # channels of the generators' first layer
+    num_blocks: int = 0  # residual blocks; 0: as published, 9 from 256 px on, else 6
+    dropout: float = 0.0  # in the residual blocks
+    disc_filters: int = 64  # channels of the discriminators' first layer
+    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
+    gan_loss: str = "lsgan"  # lsgan (squares) or vanilla (cross entropy)
+    pool_size: int = 50  # made pictures kept for each discriminator; 0: it sees the newest only
+    lambda_gan: float = 1.0  # weight of both adversarial losses
+    lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
+    lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
+    lambda_identity: float = 0.5  # weight of the identity mapping, as a share of the cycle weights
+    lr_g: float = 2e-4  # Adam's learning rate for both generators
+    lr_d: float = 2e-4  # and for both discriminators
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        need(
+            self.direction == "sketch-to-photo",
+            "cyclegan learns both directions: leave direction out here, and say which one you want when you use it"
+            " (s2f translate RUN … --direction photo-to-sketch)",
+        )
+        self.one_of("gan_loss", "lsgan", "vanilla")
+        self.above_0("base_filters", "disc_filters", "disc_layers")
+        self.at_least(0, "num_blocks", "pool_size")
+        need(0 <= self.dropout < 1, f"dropout must be from 0 to less than 1, got {self.dropout}")
+        need_patches(self.disc_layers, self.size_px)
 
 
 class CycleGAN(Method):
     """Two generators with one Adam, two discriminators with another, and a pool of made pictures for each of these."""
 
+    settings = CycleGANConfig
+    profiles = {
+        "demo": {
+            "size_px": 128,
+            "load_size_px": 143,  # as published: 286 for 256
+            "batch_size": 4,
+            "total_images": 40_000,
+            "ema_half_life_images": 1_500.0,
+        },
+        "demo on a CPU": {
+            "size_px": 64,
+            "load_size_px": 72,
+            "base_filters": 32,
+            "disc_filters": 32,
+            "disc_layers": 2,
+            "batch_size": 2,
+            "lr_g": 4e-4,
+            "lr_d": 4e-4,
+            "total_images": 30_000,
+            "time_budget_s": 660.0,
+        },
+        "fast": {
+            "size_px": 64,
+            "load_size_px": 68,
+            "batch_size": 4,
+            "base_filters": 8,
+            "num_blocks": 2,
+            "disc_filters": 8,
+            "disc_layers": 2,
+            "pool_size": 8,
+            "total_images": 240,
+            "ema_half_life_images": 40.0,
+            "num_samples": 4,
+        },
+    }
+    begins_with = ("resnet",)
+    loaded_larger = 286 / 256
     data = "piles"
     accumulates = False  # its pools keep the pictures of whole batches
     cpu_format = "contiguous"  # instance norm has no kernel of its own for channels last
@@ -63,6 +138,12 @@ class CycleGAN(Method):
     def generators(self) -> dict[str, nn.Module]:
         """The generators by the direction in which they go."""
         return {TO_PHOTO: self.net_g_photo, TO_SKETCH: self.net_g_sketch}
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The generators' arguments and size; no direction: it learns both."""
+        found = super().settings_from(net, {name: value for name, value in meta.items() if name != "direction"})
+        return {name: net.args[name] for name in ("num_blocks", "base_filters", "dropout")} | found
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Sketches, photos made of them, and sketches made of these again; then the same from photos."""

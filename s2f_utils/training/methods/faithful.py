@@ -6,19 +6,32 @@ Shapes: B pairs in a batch, H = W = size_px.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.models.resunet import HINT_PX, ResUNet
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import FaithfulConfig
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import l1_loss, ssim_loss
 from s2f_utils.training.method import Live, Method
+from s2f_utils.training.settings import TrainConfig, need
+
+HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
+# Our own methods at 128 px, and as small as a test needs them.
+_SMALL: dict[str, Any] = {
+    "size_px": 128, "load_size_px": 128, "widths": "32,64,96,128", "fine": "24,12", "shift_px": 2.0,
+    "ema_half_life_images": 1_500.0,
+}  # fmt: skip
+_TINY: dict[str, Any] = {
+    "size_px": 64, "load_size_px": 64, "widths": "16,24,32", "fine": "8,8", "blocks": 1, "total_images": 240,
+    "shift_px": 1.0, "num_samples": 4, "ema_half_life_images": 40.0,
+}  # fmt: skip
 
 
 def colour_hint(photos: Tensor, share: float, net: ResUNet | None = None) -> Tensor | None:
@@ -35,15 +48,86 @@ def colour_hint(photos: Tensor, share: float, net: ResUNet | None = None) -> Ten
     return hint.masked_fill(hidden.to(hint.device).view(-1, 1, 1, 1), torch.nan)
 
 
-def resunet_args(config: FaithfulConfig) -> dict[str, Any]:
-    """The arguments of the network that a configuration asks for."""
-    widths, fine = (tuple(int(width) for width in text.split(",")) for text in (config.widths, config.fine))
-    return {"widths": widths, "blocks": config.blocks, "fine": fine, "dropout": config.dropout}
+@dataclass(frozen=True, kw_only=True)
+class FaithfulConfig(TrainConfig):
+    """A residual U-Net that answers with what is to be expected: L1 and SSIM, no discriminator. Ours, no paper's."""
+
+    load_size_px: int = 256
+    batch_size: int = 4
+    total_images: int = 40_000
+    max_epochs: float = 80.0  # on CUHK's 88 pairs more was worse (docs/models.md)
+    constant_share: float = 0.3
+    rotate_deg: float = 4.0
+    shift_px: float = 4.0
+    scale: float = 0.04
+    elastic: float = 0.003
+    ema_half_life_images: float = 5_000.0
+    widths: str = "48,96,144,168"  # channels of the levels, from a quarter of the size on; multiples of 8
+    blocks: int = 2  # residual blocks a level, on the way down and on the way up
+    fine: str = "32,16"  # channels at half and at full size
+    dropout: float = 0.1  # share of a block's channels
+    hint_share: float = 0.0  # share of the pairs that are shown with their photo's colours at 4x4 pixels
+    lambda_l1: float = 1.0  # weight of the L1 loss
+    lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
+    lr_g: float = 7e-4  # AdamW's learning rate
+    beta1: float = 0.9  # AdamW's momentum
+    beta2: float = 0.99  # and second decay rate
+    weight_decay: float = 0.01  # AdamW's decay of the weights
+    max_norm: float = 1.0  # longer gradients are scaled down to this
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        self.need_sizes()
+        self.above_0("blocks")
+        self.shares("dropout", "hint_share")
+        self.at_least(0, "weight_decay", "max_norm")
+
+    @property
+    def structure(self) -> dict[str, Any]:
+        """The arguments of the residual U-Net."""
+        widths, fine = self.numbers("widths"), self.numbers("fine")
+        return {"widths": widths, "blocks": self.blocks, "fine": fine, "dropout": self.dropout}
+
+    def need_sizes(self, prefix: str = "") -> None:
+        """Raise ConfigError where a residual U-Net's `widths` or `fine` cannot be."""
+        widths = self.numbers(f"{prefix}widths", least=2)
+        least_px = 4 * 2 ** (len(widths) - 1)
+        need(self.size_px >= least_px, f"{len(widths)} {prefix}widths need size_px of {least_px} or more")
+        fine = self.numbers(f"{prefix}fine", least=2)
+        need(len(fine) == 2, f"{prefix}fine must be two numbers, got {getattr(self, f'{prefix}fine')!r}")
+
+    def numbers(self, name: str, least: int = 1) -> tuple[int, ...]:
+        """The whole numbers in a setting that is a list of them; ConfigError where it is none, or too short."""
+        text = getattr(self, name)
+        parts = text.split(",")
+        fits = all(part.strip().isdecimal() and int(part) > 0 for part in parts) and len(parts) >= least
+        need(fits, f"{name} must be {least} or more whole numbers with commas, got {text!r}")
+        return tuple(map(int, parts))
 
 
 class Faithful(Method):
     """The residual U-Net and its AdamW."""
 
+    settings = FaithfulConfig
+    # "small" is for a hundred pairs of one's own, which are soon learned by heart; chosen on CUHK's 88
+    # (benchmarks/best_cuhk.py).
+    profiles = {
+        "small": {
+            "total_images": 7_000,
+            "constant_share": 0.5,
+            "lambda_ssim": 4.0,
+            "dropout": 0.2,
+            "elastic": 0.006,
+            "rotate_deg": 6.0,
+            "scale": 0.06,
+            "shift_px": 6.0,
+        },
+        "demo": _SMALL | {"total_images": 24_000},
+        "demo on a CPU": {"total_images": 16_000, "time_budget_s": 120.0},
+        "fast": _TINY,
+    }
+    begins_with = ("resunet",)
     live_ranges = {
         "lr_g": Range(1e-6, 1e-2, log=True),
         "lambda_l1": Range(0.0, 10.0),
@@ -52,11 +136,17 @@ class Faithful(Method):
 
     def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        net_g = models.build("resunet", **resunet_args(config))
+        net_g = models.build("resunet", **config.structure)
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
             weight_decay=config.weight_decay,
         )  # fmt: skip
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The residual U-Net's widths, its way and size; colour hints, where it knows them."""
+        found = sizes_of(net.args) | super().settings_from(net, meta)
+        return found | ({"hint_share": HINT_SHARE} if net.hint_spread.any() else {})  # else it would forget them
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached."""
@@ -65,3 +155,9 @@ class Faithful(Method):
         loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim
         self.descend(loss, self.opt_g, self.config.max_norm)
         return {"loss_l1": loss_l1.detach(), "loss_ssim": loss_ssim.detach()}
+
+
+def sizes_of(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A residual U-Net's arguments as settings."""
+    lists = {f"{prefix}{name}": ",".join(map(str, args[name])) for name in ("widths", "fine")}
+    return lists | {f"{prefix}blocks": args["blocks"]}

@@ -5,20 +5,94 @@ Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import Pix2PixConfig
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.settings import TrainConfig, need, need_patches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pix2PixConfig(TrainConfig):
+    """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
+
+    base_filters: int = 64  # channels of the U-Net's first level
+    num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
+    norm: str = "batch"  # batch or instance, in both networks
+    dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
+    discriminator: str = "patchgan"  # patchgan or pixelgan
+    disc_filters: int = 64  # channels of the discriminator's first layer
+    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
+    gan_loss: str = "vanilla"  # vanilla (cross entropy) or lsgan (squares)
+    lambda_gan: float = 1.0  # weight of the adversarial loss
+    lambda_l1: float = 100.0  # weight of the L1 loss
+    lr_g: float = 2e-4  # Adam's learning rate for the generator
+    lr_d: float = 2e-4  # and for the discriminator
+    beta1: float = 0.5  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        self.one_of("discriminator", "patchgan", "pixelgan")
+        deepest = self.size_px.bit_length() - 1
+        need(
+            self.num_downs == 0 or 5 <= self.num_downs <= deepest,
+            f"num_downs must be 0 or from 5 to {deepest} (one pixel) at {self.size_px} px, got {self.num_downs}",
+        )
+        self.one_of("gan_loss", "vanilla", "lsgan")
+        self.one_of("norm", "batch", "instance")
+        if self.discriminator == "patchgan":
+            need_patches(self.disc_layers, self.size_px)
+        self.above_0("base_filters", "disc_filters", "disc_layers")
 
 
 class Pix2Pix(Method):
     """Generator, discriminator and their optimisers. `net_g` turns domain a into b, `net_d` judges a and b together."""
 
+    settings = Pix2PixConfig
+    profiles = {
+        "demo": {
+            "size_px": 128,
+            "load_size_px": 136,
+            "batch_size": 4,
+            "total_images": 60_000,
+            "constant_share": 0.4,
+            "ema_half_life_images": 1_500.0,
+            "num_downs": 5,  # at one pixel and batch 4, batch norm has four values: too few in minutes of training
+            "dropout": 0.0,
+            "disc_layers": 2,
+            "gan_loss": "lsgan",  # steadier in a short training; the cross entropy left speckled backgrounds
+            "lambda_gan": 1.0,
+            "lr_g": 8e-4,
+        },
+        "demo on a CPU": {
+            "base_filters": 32,
+            "disc_filters": 24,
+            "total_images": 30_000,
+            "time_budget_s": 440.0,
+        },
+        "fast": {
+            "size_px": 64,
+            "load_size_px": 68,
+            "batch_size": 4,
+            "base_filters": 16,
+            "disc_filters": 16,
+            "total_images": 480,
+            "ema_half_life_images": 40.0,
+            "num_samples": 4,
+        },
+    }
+    begins_with = ("unet",)
+    loaded_larger = 1.0625
     live_ranges = {
         "lr_g": Range(1e-6, 1e-2, log=True),
         "lr_d": Range(1e-6, 1e-2, log=True),
@@ -39,6 +113,12 @@ class Pix2Pix(Method):
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
         self.net_d, self.opt_d = self.add("net_d", models.init_weights(net_d), "lr_d", betas=betas)
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The U-Net's arguments, its way and size."""
+        found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
+        return found | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.

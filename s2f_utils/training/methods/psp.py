@@ -6,8 +6,9 @@ Shapes: B pairs in a batch, H = W = size_px, L styles of D values.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,12 +19,90 @@ from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface, crop_box
 from s2f_utils.metrics.perceptual import lpips_net
 from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import TO_FACES
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import PSPConfig
-from s2f_utils.training.init import find_judge, take
 from s2f_utils.training.live import Range
+from s2f_utils.training.loading import find_discriminator, take
 from s2f_utils.training.losses import judged_distance, style_norm
 from s2f_utils.training.method import Live, Method
+from s2f_utils.training.methods.stylegan2 import faces_args
+from s2f_utils.training.settings import TrainConfig, need
+
+
+@dataclass(frozen=True, kw_only=True)
+class PSPConfig(TrainConfig):
+    """pSp, Richardson et al. 2021, with the published settings for sketches: an encoder for a trained StyleGAN2.
+
+    Directions: sketch-to-photo, map-to-photo (a 19-class map), both-to-photo, photo-to-photo (inversion).
+    """
+
+    directions: ClassVar[tuple[str, ...]] = TO_FACES
+
+    load_size_px: int = 256
+    batch_size: int = 8
+    total_images: int = 4_000_000
+    constant_share: float = 1.0
+    flip: float = 0.0
+    encoder: str = "psp"  # psp: IR-SE50 at 256 px, as published; small: the same structure, at most 5 M parameters
+    decoder_px: int = 1024  # the generator's size
+    style_dim: int = 512  # and its other arguments: values of a style
+    num_mlp: int = 8  # layers of the network that turns noise into styles
+    width: int = 512  # most channels of a layer
+    channel_multiplier: float = 2.0  # channels from 64 px on
+    perceptual: str = "lpips"  # or discriminator: the distance of its features, where there are no weights for LPIPS
+    lambda_l2: float = 1.0  # weight of the mean squared error
+    lambda_lpips: float = 0.8  # weight of LPIPS, or of the distance of the discriminator's features
+    lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
+    lambda_w: float = 0.005  # weight of the styles' distance from the mean style
+    mixing: float = 0.0  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
+    mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
+    lr_g: float = 1e-4  # Adam's learning rate for the encoder
+    beta1: float = 0.95  # Adam's momentum
+    beta2: float = 0.999  # Adam's second decay rate
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        self.one_of("encoder", "psp", "small")
+        self.one_of("perceptual", "lpips", "discriminator")
+        size = self.decoder_px
+        need(32 <= size <= 1024 and size & (size - 1) == 0, f"decoder_px must be a power of two up to 1024, got {size}")
+        need(
+            self.encoder == "small" or self.style_dim == 512,
+            f"encoder psp answers with styles of 512 values, the generator takes {self.style_dim}: choose small",
+        )
+        self.above_0("style_dim", "num_mlp", "width", "channel_multiplier")
+        self.shares("mixing")
+        need(
+            0 <= self.mix_from < self.num_styles,
+            f"mix_from must be from 0 to {self.num_styles - 1} for a generator of {size} px, got {self.mix_from}",
+        )
+        need(
+            self.size_px <= size,
+            f"size_px ({self.size_px}) must not be larger than the generator's faces (decoder_px {size})",
+        )
+        is_map = self.direction in ("map-to-photo", "both-to-photo")
+        moved = self.flip or self.rotate_deg or self.shift_px or self.shear_deg or self.scale or self.elastic
+        need(
+            not (is_map and moved),
+            "flip, rotate_deg, shift_px, shear_deg, scale and elastic must be 0 with maps: mirroring exchanges left and"
+            " right, and between two classes lies none",
+        )
+
+    @property
+    def num_styles(self) -> int:
+        """Layers of the generator."""
+        return 2 * self.decoder_px.bit_length() - 4
+
+    @property
+    def open_from(self) -> int:
+        """The first of the styles that are left open."""
+        return self.mix_from or min(8 if self.num_styles >= 14 else 7, self.num_styles - 1)
+
+    @property
+    def channels(self) -> int:
+        """The encoder's channels: grey, 19 classes, both, or red, green and blue."""
+        return dict(zip(TO_FACES, (1, 19, 20, 3), strict=True))[self.direction]
 
 
 class PSP(Method):
@@ -32,7 +111,41 @@ class PSP(Method):
     Both are loaded by `init`: a StyleGAN2 run, or the shipped one.
     """
 
+    settings = PSPConfig
+    profiles = {
+        "demo": {
+            "encoder": "small",
+            "perceptual": "discriminator",
+            "batch_size": 16,
+            "total_images": 200_000,
+            "constant_share": 0.5,
+            "lr_g": 1e-3,
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "ema_half_life_images": 2_000.0,
+            "time_budget_s": 300.0,
+        },
+        "fast": {
+            "size_px": 32,
+            "load_size_px": 32,
+            "decoder_px": 32,
+            "style_dim": 16,
+            "num_mlp": 2,
+            "width": 16,
+            "channel_multiplier": 1.0,
+            "encoder": "small",
+            "perceptual": "discriminator",
+            "batch_size": 8,
+            "lr_g": 1e-3,
+            "beta1": 0.9,
+            "beta2": 0.99,
+            "total_images": 240,
+            "ema_half_life_images": 40.0,
+            "num_samples": 4,
+        },
+    }
     needs_init = "stylegan2"
+    begins_with = ("stylegan2", "psp")
     live_ranges = {
         "lr_g": Range(1e-6, 1e-2, log=True),
         "lambda_l2": Range(0.0, 10.0),
@@ -45,7 +158,7 @@ class PSP(Method):
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)
         decoder = {name: getattr(config, name) for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
-        encoder = {"in_channels": config.channels, "num_styles": 2 * config.decoder_px.bit_length() - 4}
+        encoder = {"in_channels": config.channels, "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
         net = models.build(
@@ -53,13 +166,25 @@ class PSP(Method):
         )
         net.decoder.requires_grad_(False)
         betas = (config.beta1, config.beta2)
+        self.net_d: nn.Module | None = None  # where its features say how far pictures are apart
         self.net_g, self.opt_g = self.add("net_g", net, "lr_g", part=net.encoder, betas=betas)
         if config.perceptual == "discriminator":
             common = {name: decoder[name] for name in ("channel_multiplier", "width")}
-            judge = models.build("stylegan2-disc", size_px=config.decoder_px, **common)
-            self.nets["judge"] = precision.prepare(judge.requires_grad_(False))
+            net_d = models.build("stylegan2-disc", size_px=config.decoder_px, **common)
+            self.net_d = self.nets["judge"] = precision.prepare(net_d.requires_grad_(False))  # its name in resume files
         self.out_px = config.decoder_px
         self.given_channels = 6 if config.direction == "both-to-photo" else 3
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of the generator of faces; of another pSp also its encoder's, and what it leaves open."""
+        decoder = net if net.name == "stylegan2" else net.decoder
+        size = min(decoder.size_px, 256)
+        found = faces_args(decoder) | {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
+        if net.name == "stylegan2":
+            return found
+        kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
+        return found | {"encoder": net.kind, "direction": net.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
         """Take the generator, its mean style and its discriminator from a StyleGAN2 run, and ArcFace's body for an
@@ -77,8 +202,8 @@ class PSP(Method):
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
             take(self.net_g, given, init)
-        if "judge" in self.nets:
-            take(self.nets["judge"], checkpoints.load_network(find_judge(init))[0], init)
+        if self.net_d is not None:
+            take(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init)
         elif config.lambda_lpips:
             lpips_net("alex", device)  # before a run is begun, rather than in its first step
         if config.lambda_id:
@@ -92,7 +217,7 @@ class PSP(Method):
     @property
     def kept(self) -> dict[str, nn.Module]:
         """The discriminator, which a later run needs to begin with this one."""
-        return {"discriminator": self.nets["judge"]} if "judge" in self.nets else {}
+        return {"discriminator": self.net_d} if self.net_d is not None else {}
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch, sketches or maps a (B, 3 or 6, H, W) and photos b (B, 3, H, W), in [-1, 1]; returns the
@@ -106,7 +231,7 @@ class PSP(Method):
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
         loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
         if live["lambda_lpips"]:
-            name = "loss_judged" if "judge" in self.nets else "loss_lpips"
+            name = "loss_lpips" if self.net_d is None else "loss_judged"
             losses[name] = self._distance(fake_b, b)
             loss = loss + live["lambda_lpips"] * losses[name]
         if live["lambda_id"]:
@@ -134,10 +259,10 @@ class PSP(Method):
         return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
-        if judge := self.nets.get("judge"):
-            with self.precision.autocast():
-                return judged_distance(judge.features(fake), judge.features(real))
-        return lpips_net("alex", fake.device)(fake, real).mean()
+        if self.net_d is None:
+            return lpips_net("alex", fake.device)(fake, real).mean()
+        with self.precision.autocast():
+            return judged_distance(self.net_d.features(fake), self.net_d.features(real))
 
 
 def identity_loss(fake: Tensor, real: Tensor) -> Tensor:

@@ -6,19 +6,25 @@ Shapes: B pairs in a batch, H = W = size_px; h, w a discriminator's grid of patc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
+from s2f_utils.inference import find_generator
+from s2f_utils.models import checkpoints
+from s2f_utils.models.network import ADDS_DETAIL
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import RealisticConfig
 from s2f_utils.training.live import Range
+from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import discriminator_loss, feature_loss, generator_loss, l1_loss, ssim_loss, to_grey
 from s2f_utils.training.method import Live, Method, frozen
-from s2f_utils.training.methods.faithful import Faithful, colour_hint, resunet_args
+from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, colour_hint, sizes_of
+from s2f_utils.training.settings import need
 
 COLOUR_GAIN = 4.0  # colours are small beside brightness
 
@@ -62,13 +68,77 @@ class Discriminators(nn.Module):
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RealisticConfig(FaithfulConfig):
+    """A faithful network and a second one that adds detail, against discriminators of patches. Ours, no paper's."""
+
+    total_images: int = 20_000
+    detail_widths: str = "32,64,96,128"  # as `widths`, of the network that adds detail
+    detail_fine: str = "32,16"  # as `fine`
+    detail_blocks: int = 1  # as `blocks`
+    detail_init: str = ""  # a name, run or file: begin with the network that adds detail there; "": with none
+    lambda_ssim: float = 0.8
+    lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
+    lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
+    lr_g: float = 6e-4
+    lr_d: float = 1e-3  # Adam's learning rate for the discriminators
+    beta1: float = 0.5
+    disc_filters: int = 32  # channels of the discriminators' first layers
+    disc_crop_px: int = 96  # the discriminators see random parts of this size; 0: whole pictures
+    disc_crops: int = 3  # such parts of each picture
+    disc_steps: int = 2  # steps of the discriminators for one of the generator
+    disc_layers: str = "2,3"  # a judge of brightness each: 2 looks at patches of 34 px, 3 at 70 px
+    disc_layers_colour: str = "2"  # the same for judges of the colours that go with a brightness; "" for none
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        self.need_sizes("detail_")
+        self.above_0("detail_blocks", "disc_filters", "disc_crops", "disc_steps")
+        deepest = max(num_layers for num_layers, _ in self.discriminators)
+        least_px = 2 ** (deepest + 1) + 8  # so that two patches or more are left, for the norm
+        need(
+            (self.disc_crop_px or self.size_px) >= least_px,
+            f"disc_crop_px must be 0 (whole pictures, {self.size_px} px) or {least_px} or more with {deepest} layers"
+            f" in a discriminator, got {self.disc_crop_px}",
+        )
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """The arguments of the network that adds detail."""
+        widths, fine = self.numbers("detail_widths"), self.numbers("detail_fine")
+        return {"widths": widths, "fine": fine, "blocks": self.detail_blocks, "dropout": 0.0}
+
+    @property
+    def discriminators(self) -> list[tuple[int, str]]:
+        """Of each discriminator its layers and what it sees of a photo, "grey" or "colour"."""
+        colour = self.numbers("disc_layers_colour") if self.disc_layers_colour else ()
+        return [(n, "grey") for n in self.numbers("disc_layers")] + [(n, "colour") for n in colour]
+
+
 class Realistic(Method):
     """A trained faithful network, a second one that adds detail to its answer, and opponents of that.
 
     The first is loaded by `init` and not changed.
     """
 
+    settings = RealisticConfig
+    profiles = {
+        # The network that adds detail knows portraits already: half the step, less weight for the opponents.
+        "small": {
+            "total_images": 4_000,
+            "detail_init": "sketch-to-photo-detail",
+            "lr_g": 4e-4,
+            "lambda_gan": 0.006,
+        },
+        "demo": Faithful.profiles["demo"]
+        | {"detail_widths": "24,48,72", "detail_fine": "24,12", "total_images": 12_000, "disc_crop_px": 64},
+        "demo on a CPU": {"total_images": 8_000, "time_budget_s": 90.0},
+        "fast": Faithful.profiles["fast"]
+        | {"detail_widths": "16,24", "detail_fine": "8,8", "disc_filters": 8, "disc_crop_px": 48},
+    }
     needs_init = "faithful"
+    begins_with = ("resunet", "twostage")
     live_ranges = Faithful.live_ranges | {
         "lr_d": Range(1e-6, 1e-2, log=True),
         "lambda_gan": Range(0.0, 10.0),
@@ -77,18 +147,32 @@ class Realistic(Method):
 
     def __init__(self, config: RealisticConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        widths, fine = (tuple(map(int, text.split(","))) for text in (config.detail_widths, config.detail_fine))
-        detail = {"widths": widths, "fine": fine, "blocks": config.detail_blocks, "dropout": 0.0}
-        net_g = models.build("twostage", structure=resunet_args(config), detail=detail)
+        net_g = models.build("twostage", structure=config.structure, detail=config.detail)
         net_g.structure.requires_grad_(False)
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, part=net_g.detail, betas=betas, weight_decay=config.weight_decay
         )
-        texts = {"grey": config.disc_layers, "colour": config.disc_layers_colour}
-        judges = [(int(n), what) for what, text in texts.items() for n in text.split(",") if n]
-        net_d = Discriminators(config.disc_filters, judges)
+        net_d = Discriminators(config.disc_filters, config.discriminators)
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """As of the faithful method; of both networks, where there are two."""
+        if net.name == "resunet":
+            return Faithful.settings_from(net, meta)
+        return sizes_of(net.args["detail"], "detail_") | Faithful.settings_from(net.structure, meta)
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """A faithful model as the first network, or a realistic one as both, and then the detail of `detail_init`.
+
+        Raises CheckpointError where sizes are others, or where the detail is that of answers in the other direction.
+        """
+        if init is not None:
+            given = answering(init, self.config.direction)
+            load_into(self.net_g.structure if given.name == "resunet" else self.net_g, given, init)
+        if self.config.detail_init:
+            load_detail(self.net_g, self.config.detail_init, self.config.direction)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
@@ -132,3 +216,32 @@ class Realistic(Method):
 
         sketch = cut(to_grey(a))
         return torch.stack(sketch + sketch), self.precision.images(torch.stack(cut(real) + cut(fake)))
+
+
+def settings_of_detail(detail_init: str | Path) -> dict[str, Any]:
+    """The settings that a run needs to begin with this model's detail (its setting `detail_init`)."""
+    return sizes_of(_detail_of(detail_init)[0].args, "detail_")
+
+
+def load_detail(net_g: nn.Module, detail_init: str | Path, direction: str) -> None:
+    """Load the network that adds detail from another model; CheckpointError where it is of another size, or adds the
+    detail of answers in the other direction.
+    """
+    detail, meta = _detail_of(detail_init)
+    knows = meta.get("direction", direction)
+    if knows != direction:
+        raise checkpoints.CheckpointError(
+            f"{detail_init}: knows the detail of {knows}, but this run goes {direction}: begin with none"
+            " (--set detail_init=)"
+        )
+    load_into(net_g.detail, detail, detail_init, "detail_widths, detail_blocks, detail_fine")
+
+
+def _detail_of(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
+    given, meta = checkpoints.load_network(find_generator(path))
+    if given.name != "twostage" and given.about.does != ADDS_DETAIL:
+        raise checkpoints.CheckpointError(
+            f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
+            " sketch-to-photo-detail"
+        )
+    return (given.detail if given.name == "twostage" else given), meta

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,23 +21,132 @@ from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface
 from s2f_utils.metrics.perceptual import vgg19
 from s2f_utils.models import checkpoints
+from s2f_utils.models.directions import RESTORES
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision
-from s2f_utils.training.config import RestoreConfig
-from s2f_utils.training.init import judge_of, take
 from s2f_utils.training.live import Range
+from s2f_utils.training.loading import discriminator_of, take
 from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, style_distance
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.methods.psp import identity_loss
 from s2f_utils.training.methods.stylegan2 import lazy_betas, r1_penalty
+from s2f_utils.training.settings import TrainConfig, need
 
 WORKERS = 4
 _WEIGHT_OF = {"loss_vgg": "lambda_perceptual", "loss_judged": "lambda_perceptual", "loss_style": "lambda_style"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class RestoreConfig(TrainConfig):
+    """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from nothing."""
+
+    directions: ClassVar[tuple[str, ...]] = (RESTORES,)
+
+    direction: str = RESTORES
+    size_px: int = 512
+    load_size_px: int = 512
+    batch_size: int = 12
+    total_images: int = 9_600_000
+    constant_share: float = 0.75  # published: halved after 600,000 and 700,000 of 800,000 steps
+    ema_half_life_images: float = 10_000.0
+    num_style_feat: int = 512  # values of a style
+    num_mlp: int = 8  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
+    narrow: float = 1.0  # share of the published width
+    channel_multiplier: float = 2.0  # channels from 64 px on; the published files have 2, the published training 1
+    residual: bool = False  # what is painted is added to the damaged face; not published, for a network that can paint
+    discriminator: str = "stylegan2"  # or patchgan, which judges patches of 34 px and learns from far fewer photos
+    disc_width: int = 512  # most channels of a layer of the discriminator
+    disc_multiplier: float = 1.0  # and StyleGAN2's channels from 64 px on
+    damage: float = 1.0  # share of the published ranges of degradation
+    perceptual: str = "vgg"  # or discriminator: the distance of its features, where VGG-19's weights are not at hand
+    lambda_l1: float = 0.1  # weight of the L1 loss
+    lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
+    pyramid_images: int = 600_000  # images after which that loss is left out
+    lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of the discriminator's
+    lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
+    lambda_id: float = 10.0  # weight of the identity loss
+    lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
+    r1_gamma: float = 10.0  # weight of the discriminator's squared slope at real photos
+    r1_every: int = 16  # steps between two looks at it; 0: never
+    lr_g: float = 2e-3  # Adam's learning rate for the restorer
+    lr_d: float = 2e-3  # and for the discriminator
+    beta1: float = 0.0  # Adam's momentum
+    beta2: float = 0.99  # Adam's second decay rate
+    max_norm: float = 0.0  # longer gradients of the restorer are scaled down to this; 0: never, as published
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        self.one_of("perceptual", "vgg", "discriminator")
+        self.one_of("discriminator", "stylegan2", "patchgan")
+        need(
+            self.discriminator == "stylegan2" or self.disc_width >= 8,
+            f"disc_width must be 8 or more with discriminator=patchgan, got {self.disc_width}",
+        )
+        need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
+        self.above_0("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "disc_width", "disc_multiplier")
+        self.at_least(0, "r1_gamma", "r1_every", "pyramid_images", "max_norm")
+        self.shares("damage")
+        need(
+            self.perceptual == "vgg" or not self.lambda_style,
+            "lambda_style must be 0 with perceptual=discriminator: the style loss is one of VGG-19's features",
+        )
+        need(
+            round(512 * self.narrow) >= 8 and round(512 * self.narrow) % 4 == 0,
+            f"narrow must leave a number of channels that 4 divides, of 512: 0.25 and 0.5 do, got {self.narrow:g}",
+        )
+
+
 class Restore(Method):
     """The restorer and a discriminator, StyleGAN2's or one of patches, with an Adam each."""
 
+    settings = RestoreConfig
+    profiles = {
+        "demo": {
+            "size_px": 128,
+            "load_size_px": 128,
+            "batch_size": 8,
+            "total_images": 60_000,
+            "num_style_feat": 128,
+            "num_mlp": 1,
+            "narrow": 0.25,
+            "channel_multiplier": 1.0,
+            "disc_width": 128,
+            "disc_multiplier": 0.5,
+            "perceptual": "discriminator",
+            "lambda_l1": 1.0,
+            "lambda_pyramid": 0.5,
+            "lambda_perceptual": 0.2,
+            "lambda_style": 0.0,
+            "lambda_id": 0.0,
+            "lambda_gan": 0.02,
+            "r1_gamma": 1.0,
+            "lr_g": 1e-3,
+            "lr_d": 1e-3,
+            "beta1": 0.5,
+            "max_norm": 0.5,
+            "ema_half_life_images": 1_000.0,
+            "time_budget_s": 300.0,
+        },
+        "demo on a CPU": {"narrow": 0.125, "num_style_feat": 64, "disc_width": 32},
+        "fast": {
+            "size_px": 32,
+            "load_size_px": 32,
+            "batch_size": 8,
+            "total_images": 240,
+            "num_style_feat": 16,
+            "num_mlp": 1,
+            "narrow": 0.0625,
+            "channel_multiplier": 1.0,
+            "disc_width": 16,
+            "perceptual": "discriminator",
+            "lambda_style": 0.0,
+            "lambda_id": 0.0,
+            "ema_half_life_images": 40.0,
+            "num_samples": 4,
+        },
+    }
+    begins_with = ("gfpgan",)
     data = "photos"
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
@@ -70,6 +181,12 @@ class Restore(Method):
         self.cycle = max(1, config.r1_every)
         self.steps = 0
 
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The restorer's arguments."""
+        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
+        return {name: net.args[name] for name in sizes} | {"load_size_px": net.size_px}
+
     def begin_with(self, init: str | Path | None) -> None:
         """Another restorer, and its discriminator where that lies beside it; also what the losses need is fetched now.
 
@@ -83,8 +200,8 @@ class Restore(Method):
                 begun.residual = begun.args["residual"] = True
                 begun.paint_nothing()
             take(self.net_g, begun, init)
-            if (judge := judge_of(init)).is_file():
-                take(self.net_d, checkpoints.load_network(judge)[0], init)
+            if (beside := discriminator_of(init)).is_file():
+                take(self.net_d, checkpoints.load_network(beside)[0], init)
         if self.config.perceptual == "vgg":
             vgg19(self.precision.device)
         if self.config.lambda_id:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -19,18 +21,96 @@ from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import FROM_NOISE
 from s2f_utils.runtime import Precision
 from s2f_utils.training.ada import AdaptiveP, augmented
-from s2f_utils.training.config import RestoreConfig, StyleGAN2Config
-from s2f_utils.training.init import judge_of, take_grown
 from s2f_utils.training.live import Range
+from s2f_utils.training.loading import discriminator_of, take_grown
 from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.settings import TrainConfig, need
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
 
 
+@dataclass(frozen=True, kw_only=True)
+class StyleGAN2Config(TrainConfig):
+    """StyleGAN2, Karras et al. 2020, with ADA: photos from chance. Values of NVIDIA's "paper256"."""
+
+    directions: ClassVar[tuple[str, ...]] = (FROM_NOISE,)
+
+    direction: str = FROM_NOISE
+    load_size_px: int = 256
+    batch_size: int = 64
+    total_images: int = 25_000_000
+    constant_share: float = 1.0
+    ema_half_life_images: float = 20_000.0
+    style_dim: int = 512  # values of a style
+    num_mlp: int = 8  # layers of the network that turns noise into styles
+    width: int = 512  # most channels of a layer, in both networks
+    channel_multiplier: float = 1.0  # channels from 64 px on: 2 in the paper's large models
+    mixing: float = 0.9  # share of made photos whose styles come from two draws
+    noise_from_images: int = 0  # before so many images the noise has no say: small generators take it for detail
+    augment_disc: str = "ada"  # what the discriminator is shown: ada, diff (DiffAugment), or none
+    ada_target: float = 0.6  # how sure of real photos the discriminator should be
+    ada_images: float = 500_000.0  # the augmentation's probability moves at most from 0 to 1 within so many images
+    lambda_gan: float = 1.0  # weight of the adversarial loss (logistic)
+    r1_gamma: float = 1.0  # weight of the discriminator's squared slope at real photos
+    r1_every: int = 16  # steps between two looks at it; 0: never
+    lambda_path: float = 2.0  # weight of the path length's regularisation
+    path_every: int = 4  # steps between two looks at it; 0: never
+    lr_g: float = 2.5e-3  # Adam's learning rate for the generator
+    lr_d: float = 2.5e-3  # and for the discriminator
+    beta1: float = 0.0  # Adam's momentum
+    beta2: float = 0.99  # Adam's second decay rate
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        kinds = ("ada", "diff", "none")
+        need(self.augment_disc in kinds, f"augment_disc must be {', '.join(kinds)}, got {self.augment_disc!r}")
+        need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
+        need(
+            self.batch_size < 4 or self.batch_size % 4 == 0,
+            f"batch_size must be at most 4 or a multiple of 4, got {self.batch_size}: the discriminator compares four"
+            " photos at a time",
+        )
+        self.above_0("style_dim", "num_mlp", "width", "channel_multiplier", "ada_images")
+        self.at_least(0, "r1_gamma", "r1_every", "path_every", "noise_from_images")
+        self.shares("mixing")
+        need(-1 <= self.ada_target <= 1, f"ada_target must be from -1 to 1, got {self.ada_target}")
+
+
 class StyleGAN2(Method):
     """Generator and discriminator with an Adam each; regularised every few steps, with the more weight."""
 
+    settings = StyleGAN2Config
+    profiles = {
+        "demo": {
+            "size_px": 64,
+            "load_size_px": 64,
+            "batch_size": 16,
+            "total_images": 400_000,
+            "ema_half_life_images": 5_000.0,
+            "style_dim": 128,
+            "num_mlp": 4,
+            "width": 128,
+            "r1_gamma": 0.2,
+            "lambda_path": 0.0,
+            "ada_images": 100_000.0,
+            "time_budget_s": 600.0,
+        },
+        "demo on a CPU": {"channel_multiplier": 0.25},
+        "fast": {
+            "size_px": 32,
+            "load_size_px": 32,
+            "batch_size": 8,
+            "total_images": 240,
+            "style_dim": 16,
+            "num_mlp": 2,
+            "width": 16,
+            "ema_half_life_images": 40.0,
+            "num_samples": 4,
+        },
+    }
+    begins_with = ("stylegan2",)
     data = "photos"
     accumulates = False  # augmentation and path length are steered by whole batches
     live_ranges = {
@@ -61,13 +141,18 @@ class StyleGAN2(Method):
         """The one generator: it has nothing to go by."""
         return {FROM_NOISE: self.net_g}
 
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The generator's arguments."""
+        return faces_args(net) | {"size_px": net.size_px, "load_size_px": net.size_px}
+
     def begin_with(self, init: str | Path | None) -> None:
         """A generator of as many pixels or fewer, and its discriminator where that lies beside it."""
         if init is None:
             return
         take_grown(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
-        if (judge := judge_of(init)).is_file():
-            take_grown(self.net_d, checkpoints.load_network(judge)[0], init)
+        if (beside := discriminator_of(init)).is_file():
+            take_grown(self.net_d, checkpoints.load_network(beside)[0], init)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
@@ -155,7 +240,12 @@ class StyleGAN2(Method):
         return {"faces": faces[:num], "more faces": faces[num:], "photos": b}
 
 
-def lazy_betas(config: StyleGAN2Config | RestoreConfig, every: int) -> tuple[float, float]:
+def faces_args(net: nn.Module) -> dict[str, Any]:
+    """The arguments of a StyleGAN2 generator, its size apart, as settings."""
+    return {name: net.args[name] for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
+
+
+def lazy_betas(config: TrainConfig, every: int) -> tuple[float, float]:
     """Adam's memory, shortened as if every step had its share of the lazy regularisation (the paper's appendix B)."""
     share = every / (every + 1) if every else 1.0
     return config.beta1**share, config.beta2**share

@@ -1,0 +1,120 @@
+"""Trained weights as a start: loading networks of other runs, or shipped ones, into those of a new run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from s2f_utils import weights
+from s2f_utils.inference import find_generator, ways_of
+from s2f_utils.models import checkpoints
+from s2f_utils.models.network import ADDS_DETAIL
+from s2f_utils.models.resnet import with_dropout_keys
+
+
+def load_generators(generators: Mapping[str, nn.Module], init: str | Path) -> None:
+    """Load what training begins with into its generators, by direction; CheckpointError where it is of another kind or
+    size, or goes the other way.
+    """
+    if len(generators) > 1 and set(generators) != set(ways_of(init)):
+        raise checkpoints.CheckpointError(
+            f"{init}: has not a generator for {' and '.join(generators)}: begin with the folder of a cyclegan run"
+        )
+    for direction, net in generators.items():
+        load_into(net, answering(init, direction), init)
+
+
+def answering(init: str | Path, direction: str) -> nn.Module:
+    """The generator that `init` has for this direction; CheckpointError where it only adds detail to another's."""
+    given, _ = checkpoints.load_network(find_generator(init, direction))
+    if given.about.does == ADDS_DETAIL:
+        raise checkpoints.CheckpointError(
+            f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
+            " (sketch-to-photo-faithful, or a run)"
+        )
+    return given
+
+
+SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings that say how large a network is
+
+
+def load_into(wanted: nn.Module, given: nn.Module, path: str | Path, settings: str = SIZES) -> None:
+    """Load a network into another of the same kind and arguments, dropout apart; CheckpointError where they differ.
+
+    settings: those to choose otherwise then.
+    """
+    name, given_name = wanted.name or "resunet", given.name or "resunet"  # the parts of a "twostage" have none
+    if (given_name, _without_dropout(given.args)) != (name, _without_dropout(wanted.args)):
+        raise checkpoints.CheckpointError(
+            f"{path}: is a {given_name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
+            f" choose the settings of the checkpoint ({settings})"
+        )
+    state = given.state_dict()
+    if name == "resnet":
+        state = with_dropout_keys(state, wanted.args["dropout"] > 0)
+    wanted.load_state_dict(state)
+
+
+def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
+    """A network's arguments but for dropout, which has no weights."""
+    inside = {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items()}
+    return {k: v for k, v in inside.items() if k != "dropout"}
+
+
+def take(mine: nn.Module, given: nn.Module, path: str | Path | None) -> None:
+    """Load a network of faces into another of the same kind and arguments; CheckpointError where they differ."""
+    name = mine.name or "stylegan2"  # pSp's generator, which it makes itself, has none
+    if (given.name, given.args) != (name, mine.args):
+        raise checkpoints.CheckpointError(
+            f"{path}: is a {given.name} of {given.args}, but this run needs a {name} of {mine.args}: choose the"
+            " checkpoint's settings (direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder)"
+        )
+    mine.load_state_dict(given.state_dict())
+
+
+def take_grown(mine: nn.Module, given: nn.Module, path: str | Path | None) -> None:
+    """Load StyleGAN2's generator or discriminator into one of as many pixels, or more: the layers of more pixels stay
+    as they are, and add nothing to the generator's picture at first, which is the small one enlarged.
+
+    Raises CheckpointError where anything else differs, or where the given network has more pixels.
+    """
+    small, large = given.args.get("size_px", 0), mine.args["size_px"]
+    if given.name != mine.name or not 0 < small < large or given.args | {"size_px": large} != mine.args:
+        take(mine, given, path)
+        return
+    state, more = given.state_dict(), (large // small).bit_length() - 1
+    if given.name == "stylegan2-disc":  # its blocks are counted from the largest; the one that reads pixels is new
+        state = {_counted(key, more): value for key, value in state.items() if not key.startswith("convs.0.")}
+    else:
+        for to_rgb in mine.to_rgbs[-more:]:
+            nn.init.zeros_(to_rgb.conv.weight)
+    mine.load_state_dict(mine.state_dict() | state)
+
+
+def _counted(key: str, more: int) -> str:
+    first, number, *rest = key.split(".")
+    return ".".join([first, str(int(number) + more), *rest]) if first == "convs" else key
+
+
+def discriminator_of(init: str | Path) -> Path:
+    """Where the discriminator of a generator is, or would be: beside it."""
+    generator = find_generator(init)
+    if generator.parent == weights.SHIPPED_FOLDER:  # the encoders that come along are for one generator
+        return weights.SHIPPED_FOLDER / f"{weights.FACES}-discriminator.safetensors"
+    if "generator" not in generator.name:
+        return generator.with_name(f"{generator.stem}-discriminator.safetensors")
+    return generator.with_name(generator.name.replace("generator", "discriminator"))
+
+
+def find_discriminator(init: str | Path) -> Path:
+    """The discriminator beside a generator; FileNotFoundError saying what else to do."""
+    path = discriminator_of(init)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path}: no discriminator beside this generator: begin with a run of stylegan2, or choose"
+            " --set perceptual=lpips"
+        )
+    return path

@@ -1,0 +1,227 @@
+"""A training run: its folder, networks, data, live values, and the state that an interrupted run takes up again.
+
+`training.run.open_run` makes one or takes one up; `training.loop.train` runs it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from s2f_utils import runtime
+from s2f_utils.data.stores import Data
+from s2f_utils.inference import generator_file
+from s2f_utils.models import checkpoints
+from s2f_utils.training import interrupted
+from s2f_utils.training.augment import PairedAffine
+from s2f_utils.training.live import LiveValues
+from s2f_utils.training.method import Method
+from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
+from s2f_utils.training.tracking import RunLog
+
+VERSION = 2  # of the resume file
+MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
+
+
+@dataclass
+class TrainingRun:
+    """Everything that one run works with; made by `open_run`."""
+
+    method: str
+    config: TrainConfig
+    folder: Path
+    model: Method
+    data_ids: list[str]
+    data: Data
+    samples: Data
+    live: LiveValues
+    log: RunLog
+    precision: runtime.Precision
+    total_images: int
+    ema: dict[str, checkpoints.EMA] = field(default_factory=dict)  # by direction; empty: no averages
+    images_seen: int = 0
+    saved_at: int = 0  # images seen by the newest state in the folder
+    seconds: float = 0.0
+    last_save: float = field(default_factory=time.monotonic)
+    images_per_second: float = 0.0
+    best: float = -math.inf  # score of the best sheet of samples (keep_best)
+    setbacks: int = 0  # times that training went back by itself
+    data_settings: dict[str, Any] = field(default_factory=dict)
+    affine: PairedAffine | None = None
+    scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
+    trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
+    planned: list[interrupted.Planned] = field(default_factory=list)  # live changes that a resumed run makes again
+    # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
+    sums: dict[str, torch.Tensor] = field(default_factory=dict)
+    nums: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def to_photo(self) -> bool:
+        return self.config.direction != "photo-to-sketch"
+
+    @property
+    def resume_path(self) -> Path:
+        return self.folder / "resume.pt"
+
+    @property
+    def generators(self) -> dict[str, torch.nn.Module]:
+        """The networks to use, by direction: the averaged generators where there are some."""
+        return self.model.generators | {direction: ema.net for direction, ema in self.ema.items()}
+
+    @property
+    def generator(self) -> torch.nn.Module:
+        """The network to use for the configuration's direction."""
+        return self.generators[self.config.direction]
+
+    def lr_factor(self) -> float:
+        """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
+
+        As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
+        of fewer than ten passes falls with every image instead: a pass would be too coarse a step.
+        """
+        length = len(self.data) * self.config.copies
+        epochs = self.total_images / length
+        constant = epochs * self.config.constant_share
+        if constant >= epochs:
+            return 1.0
+        if epochs < 10:
+            return min(1.0, (epochs - self.images_seen / length) / (epochs - constant))
+        return max(0.0, 1.0 - max(0.0, self.images_seen // length + 1 - constant) / (epochs - constant + 1))
+
+    def meta(self, direction: str | None = None) -> dict[str, Any]:
+        """What a saved generator says about itself."""
+        return {
+            "method": self.method,
+            "direction": direction or self.config.direction,
+            "size_px": getattr(self.model, "out_px", self.config.size_px),
+            "fit": self.data_settings.get("fit", "stretch"),
+            "images_seen": self.images_seen,
+            **self.model.notes,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """The whole state of training, as it goes into the resume file."""
+        return {
+            "version": VERSION,
+            "method": self.method,
+            "config": dataclasses.asdict(self.config),
+            "data_ids": self.data_ids,
+            "images_seen": self.images_seen,
+            "total_images": self.total_images,
+            "seconds": self.seconds,
+            "nets": {name: net.state_dict() for name, net in self.model.nets.items()},
+            "optimizers": {name: opt.state_dict() for name, opt in self.model.optimizers.items()},
+            "scaler": self.model.scaler.state_dict(),
+            "ema": {direction: ema.net.state_dict() for direction, ema in self.ema.items()},
+            "model": self.model.state_dict(),
+            "live": self.live.state_dict(),
+            "rng": runtime.rng_state(),
+            "best": self.best,
+            "setbacks": self.setbacks,
+            "sums": dict(self.sums),
+            "nums": dict(self.nums),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
+        mine, theirs = dataclasses.asdict(self.config), dict(state["config"])
+        other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs.get(key))
+        if state["method"] != self.method or other:
+            what = ", ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in other) or "another method"
+            raise checkpoints.CheckpointError(
+                f"{self.resume_path}: was made with other settings ({what}): use the same, or start a new run"
+                " with --resume never"
+            )
+        if state.get("version") != VERSION:
+            raise checkpoints.CheckpointError(
+                f"{self.resume_path}: was written by another version of this project: start a new run with"
+                " --resume never"
+            )
+        if state["data_ids"] != self.data_ids:
+            raise checkpoints.CheckpointError(
+                f"{self.resume_path}: was trained on other pairs: use the same data, or start a new run with"
+                " --resume never"
+            )
+        for name, net in self.model.nets.items():
+            net.load_state_dict(state["nets"][name])
+        for name, opt in self.model.optimizers.items():
+            opt.load_state_dict(state["optimizers"][name])
+        if state["scaler"]:  # empty where training was not in float16: another GPU may go on with it
+            self.model.scaler.load_state_dict(state["scaler"])
+        for direction, ema in self.ema.items():
+            ema.net.load_state_dict(state["ema"][direction])
+        self.model.load_state_dict(state["model"])
+        self.live.load_state_dict(state["live"])
+        self.images_seen = self.saved_at = state["images_seen"]
+        self.seconds = state["seconds"]
+        self.best, self.setbacks = state.get("best", -math.inf), state.get("setbacks", 0)
+        self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
+        self.nums = dict(state.get("nums", {}))
+        runtime.set_rng_state(state["rng"])
+
+    def go_back(self) -> dict[str, float]:
+        """Take up the last good state, but with half the learning rates, which are returned; counted in `setbacks`."""
+        setbacks = self.setbacks + 1
+        self.load_state_dict(checkpoints.load_torch_file(self.resume_path))
+        self.setbacks, self.planned = setbacks, []
+        for name in self.model.optimizers:
+            self.live.set(name, max(self.live.ranges[name].low, self.live[name] / 2), "setback")
+        self.live.write_controls()
+        return {name: self.live[name] for name in self.model.optimizers}
+
+    def repeat_changes(self) -> set[str]:
+        """Make the planned live changes that are due again; their names."""
+        due = interrupted.due(self.planned, self.images_seen)
+        self.planned = [change for change in self.planned if change.images > self.images_seen]
+        for change in due.values():
+            try:
+                self.live.set(change.name, change.new, change.source)
+            except ValueError as error:  # another version's range
+                self.log.problem(f"a live change before the interruption is not made again: {error}")
+        if due:
+            self.live.write_controls()
+        return set(due)
+
+    def epoch(self) -> float:
+        """How many passes over the training pairs have been made, as a fraction."""
+        return round(self.images_seen / (len(self.data) * self.config.copies), 4)
+
+    def snapshots_at(self) -> set[int]:
+        """The numbers of images at which a generator is kept."""
+        num = self.config.num_snapshots
+        return {round(self.total_images * (n + 1) / (num + 1)) for n in range(num)}
+
+    def save(self) -> Path:
+        """Write the resume file and the generator, each complete or not at all.
+
+        Raises FloatingPointError, and writes nothing, when weights are NaN: the last good state is worth keeping.
+        Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
+        """
+        os.stat(self.folder)
+        broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
+        if broken:
+            raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")
+        checkpoints.save_resume(self.resume_path, self.state_dict(), self.config.keep_last - 1)
+        self.saved_at = self.images_seen
+        for direction, net in self.generators.items():
+            name = generator_file(direction if direction != self.config.direction else None)
+            checkpoints.save_generator(self.folder / name, net, self.meta(direction))
+        for name, net in self.model.kept.items():
+            checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method})
+        return self.resume_path
+
+    def keep_best(self, score: float) -> None:
+        """Write the generators as the best so far, with this score of their sheet."""
+        for direction, net in self.generators.items():
+            name = generator_file(direction if direction != self.config.direction else None)
+            path = self.folder / name.replace(".safetensors", "-best.safetensors")
+            checkpoints.save_generator(path, net, self.meta(direction) | {self.config.keep_best: score})
+        self.best = score
