@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
+
+from s2f_utils import inference, models
+from s2f_utils.data import read_manifest
+from s2f_utils.runtime import ConfigError
+from s2f_utils.training.config import find_method, parse_value, resolve
+from s2f_utils.training.init import settings_of
+from s2f_utils.training.live import Range
+from s2f_utils.training.loop import Callback, train
+from s2f_utils.training.meanings import meanings
+from s2f_utils.training.method import Method
+from s2f_utils.training.methods import METHODS
+from s2f_utils.training.run import finished, open_run
+from s2f_utils.training.settings import TrainConfig
+from s2f_utils.training.tracking import read_log
 
 
 @pytest.fixture()
@@ -116,3 +133,103 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
     assert "toy: side by side in one folder" in layouts.expected_trees()
     with pytest.raises(DataPrepError, match="there is a layout 'toy' already"):
         layouts.register(own_layout)
+
+
+# A method: the file of its own that it would have under training/methods, and its line in the table there.
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig(TrainConfig):
+    """A residual U-Net that learns by the squared error."""
+
+    blocks: int = 1  # residual blocks a level
+    lambda_l2: float = 1.0  # weight of the squared error
+    lr_g: float = 1e-3  # Adam's learning rate
+
+    def validate(self) -> None:
+        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
+        super().validate()
+        self.above_0("blocks")
+
+
+class Toy(Method):
+    """The network and its Adam."""
+
+    settings = ToyConfig
+    profiles = {"fast": {"size_px": 32, "load_size_px": 34, "batch_size": 4, "total_images": 12, "num_samples": 2}}
+    live_ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l2": Range(0.0, 10.0)}
+    begins_with = ("resunet",)
+
+    def __init__(self, config, precision):
+        super().__init__(config, precision)
+        net_g = models.build("resunet", widths=(8, 16), fine=(8, 8), blocks=config.blocks)
+        self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g")
+
+    @classmethod
+    def settings_from(cls, net, meta):
+        return {"blocks": net.args["blocks"]} | super().settings_from(net, meta)
+
+    def step(self, a, b, live):
+        loss = F.mse_loss(self.net_g(a), b)
+        self.descend(live["lambda_l2"] * loss, self.opt_g)
+        return {"loss_l2": loss.detach()}
+
+
+@pytest.fixture()
+def toy(monkeypatch):
+    monkeypatch.setitem(METHODS, "toy", Toy)
+
+
+def test_a_method_from_outside_is_trained_saved_and_taken_up(toy, faces_manifest, tmp_path):
+    manifest = read_manifest(faces_manifest)
+
+    def begin(**changes):
+        return open_run(resolve("toy", "fast", changes), manifest, tmp_path, device="cpu", progress=False)
+
+    class Stop(Callback):
+        def on_step(self, run):
+            run.live.set("lr_g", 5e-4, "test")
+            run.live.set("stop", run.images_seen == 4, "test")
+
+    run = begin()
+    assert train(run, callbacks=[Stop()], progress=False) == "stopped" and run.images_seen == 4
+    again = begin()
+    assert again.folder == run.folder and again.live["lr_g"] == 5e-4
+    assert train(again, progress=False) == "done"
+    rows = read_log(again.folder)[0]
+    assert [row["images"] for row in rows] == [4, 8, 12] and "loss_l2" in rows[0]
+    assert finished(resolve("toy", "fast"), manifest, tmp_path) == run.folder
+
+    net = inference.load(again.folder, "cpu")
+    assert net.meta["method"] == "toy" and net.translate(np.full((40, 40, 3), 200, np.uint8)).shape == (32, 32, 3)
+    asked = settings_of(again.folder, "toy")
+    assert asked == {"blocks": 1, "direction": "sketch-to-photo", "size_px": 32, "load_size_px": 32}
+    begun = resolve("toy", "fast", begun_with=asked)
+    tuned = open_run(begun, manifest, tmp_path, init=again.folder, resume="never", device="cpu", progress=False)
+    expected = again.model.net_g.state_dict()
+    assert all(torch.equal(v, expected[k]) for k, v in tuned.model.net_g.state_dict().items())
+
+
+def test_a_method_from_outside_has_what_all_have(toy):
+    assert find_method("toy") is Toy and resolve("toy", "fast").origin["size_px"] == "profile fast"
+    assert meanings(ToyConfig)["lambda_l2"] == "weight of the squared error"
+    assert parse_value("toy", "lr_g", "2e-3") == 2e-3
+    for changes, message in (
+        ({"lambda_l2": -1.0}, "lambda_l2 must be 0 or more"),  # as of every method
+        ({"lr_g": 0.0}, "lr_g must be more than 0"),
+        ({"blocks": 0}, "blocks must be more than 0"),  # its own
+        ({"disc_layers": 3}, "toy has no setting 'disc_layers'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            resolve("toy", "full", changes)
+    with pytest.raises(ConfigError, match="profile demo is for .*: choose another for toy"):
+        resolve("toy", "demo")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_negative_weights_of_losses_are_refused(method):
+    weights = [name for name in vars(METHODS[method].settings()) if name.startswith("lambda_")]
+    assert weights
+    for name in weights:
+        with pytest.raises(ConfigError, match=f"{name} must be 0 or more, got -1.0"):
+            resolve(method, "full", {name: -1.0})

@@ -141,9 +141,13 @@ def load_torch_file(path: str | os.PathLike) -> Any:
         ) from None
 
 
-def save_generator(path: Path, net: nn.Module, meta: Mapping[str, Any]) -> Path:
+def save_generator(
+    path: Path, net: nn.Module, meta: Mapping[str, Any], learned_from: Mapping[str, Any] | None = None
+) -> Path:
     """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
     (`About.as_json`), and `meta`.
+
+    learned_from: where it comes from, kept apart in the header (`training.learned_from`).
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -151,6 +155,8 @@ def save_generator(path: Path, net: nn.Module, meta: Mapping[str, Any]) -> Path:
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
     about = net.about.as_json(meta.get("direction", ""))
     header = {"s2f": json.dumps({"network": net.name, "args": net.args, **about, **meta})}
+    if learned_from:
+        header["learned_from"] = json.dumps(learned_from)
     with atomic_path(path) as temporary:
         try:
             save_file(tensors, temporary, metadata=header)

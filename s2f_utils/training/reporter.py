@@ -215,7 +215,7 @@ class Reporter:
         for direction, net in run.generators.items():
             name = "generator" if direction == run.config.direction else f"generator-{direction}"
             path = run.folder / "snapshots" / f"{name}-{run.images_seen:08d}.safetensors"
-            checkpoints.save_generator(path, net, run.meta(direction))
+            checkpoints.save_generator(path, net, run.meta(direction), run.learned_from)
 
     def attempt(self, what: str, action: Callable[[], Any]) -> bool:
         """Do something that writes; where that fails (a full disk), say so and go on. Returns whether it worked."""

@@ -15,7 +15,7 @@ from s2f_utils.data import DataError, Manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.runtime import ConfigError
-from s2f_utils.training import interrupted, preflight
+from s2f_utils.training import interrupted, learned_from, preflight
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
@@ -84,6 +84,8 @@ def open_run(
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
     remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
     preflight.check_space(folder or Path(runs), model, config, is_new)
+    known = {} if is_new else learned_from.noted(folder)
+    pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
     folder = folder or runtime.new_run_folder(runs, name or method)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json")
     run = TrainingRun(
@@ -95,6 +97,7 @@ def open_run(
         _write_facts(run, resolved, manifest, {"memory": memory} if memory else {}, begins)
     else:
         _go_on(run, state)
+    learned_from.note(run, manifest, pictures)
     live.write_controls()
     for remark in remarks:
         run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")

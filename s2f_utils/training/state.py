@@ -56,6 +56,7 @@ class TrainingRun:
     setbacks: int = 0  # times that training went back by itself
     data_settings: dict[str, Any] = field(default_factory=dict)
     affine: PairedAffine | None = None
+    learned_from: dict[str, Any] = field(default_factory=dict)  # what stands in every file saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
     trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
     planned: list[interrupted.Planned] = field(default_factory=list)  # live changes that a resumed run makes again
@@ -213,9 +214,10 @@ class TrainingRun:
         self.saved_at = self.images_seen
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
-            checkpoints.save_generator(self.folder / name, net, self.meta(direction))
+            checkpoints.save_generator(self.folder / name, net, self.meta(direction), self.learned_from)
         for name, net in self.model.kept.items():
-            checkpoints.save_generator(self.folder / f"{name}.safetensors", net, {"method": self.method})
+            path = self.folder / f"{name}.safetensors"
+            checkpoints.save_generator(path, net, {"method": self.method}, self.learned_from)
         return self.resume_path
 
     def keep_best(self, score: float) -> None:
@@ -223,5 +225,6 @@ class TrainingRun:
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             path = self.folder / name.replace(".safetensors", "-best.safetensors")
-            checkpoints.save_generator(path, net, self.meta(direction) | {self.config.keep_best: score})
+            meta = self.meta(direction) | {self.config.keep_best: score}
+            checkpoints.save_generator(path, net, meta, self.learned_from)
         self.best = score

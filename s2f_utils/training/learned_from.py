@@ -1,0 +1,158 @@
+"""What a model learned from: the name, number and hashes of its pictures, settings, seed, parents and code.
+
+It stands in `learned_from.json` in a run's folder, and in every file saved from the run. Of each picture there are two
+hashes, packed in the order of the data into one text a side: an exact one, the first 8 bytes of the SHA-256 of its
+file, and a perceptual one, the 32 bytes of `pictures.duplicates.perceptual_hash` of the picture as training loads it.
+`publish` copies a model without them.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import functools
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+import s2f_utils
+from s2f_utils import runtime
+from s2f_utils.data import Manifest
+from s2f_utils.data.stores import Data, PictureStore
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures.duplicates import perceptual_hash
+from s2f_utils.training.state import TrainingRun
+
+FILE = "learned_from.json"
+NUM_BYTES = {"sha256": 8, "perceptual": 32}  # of each picture's hashes
+AT_ONCE = 256  # pictures
+
+
+def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any]]:
+    """Number and packed hashes of a training's pictures, by side ("sketches", "photos"); nothing random is drawn.
+
+    A set that is not kept in memory has no perceptual hashes: all of it would have to be decoded before training.
+    """
+    sides = {"sketches": data.sketches, "photos": data.photos}
+    if data.sketches.paths == data.photos.paths:  # photos are turned into photos
+        del sides["sketches"]
+    return {side: _hash_side(store, progress) for side, store in sides.items() if len(store)}
+
+
+def _hash_side(store: PictureStore, progress: bool) -> dict[str, Any]:
+    num, paths = len(store), store.paths or store.maps
+    hashes = {"sha256": b"", "perceptual": b""}
+    with ThreadPoolExecutor(runtime.num_cores()) as pool:
+        for start in tqdm(range(0, num, AT_ONCE), desc="hashing pictures", disable=not progress or num < 2000):
+            places = range(start, min(num, start + AT_ONCE))
+            hashes["sha256"] += b"".join(pool.map(_hash_file, (paths[place] for place in places)))
+            if store.resident:
+                pictures = store.batch(places)[:, :3].permute(0, 2, 3, 1).cpu().contiguous().numpy()
+                hashes["perceptual"] += b"".join(map(bytes.fromhex, pool.map(perceptual_hash, pictures)))
+    return {"num": num} | {name: base64.b64encode(packed).decode() for name, packed in hashes.items() if packed}
+
+
+def _hash_file(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()[: NUM_BYTES["sha256"]]
+
+
+def unpack(side: Mapping[str, Any], name: str) -> list[str]:
+    """The hashes of one side's pictures, "sha256" or "perceptual", in hexadecimal digits; none where they were left out
+    or not taken.
+    """
+    packed = base64.b64decode(side.get(name, ""))
+    return [packed[at : at + NUM_BYTES[name]].hex() for at in range(0, len(packed), NUM_BYTES[name])]
+
+
+def noted(folder: Path) -> dict[str, Any]:
+    """What a run's folder says that it learns from; {} where nothing, as in those of before."""
+    try:
+        return json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def note(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any]) -> None:
+    """Write what a run learns from into its folder, and keep it for what is saved from it.
+
+    pictures: from `hash_pictures`.
+    """
+    run.learned_from = {
+        "method": run.method,
+        "settings": dataclasses.asdict(run.config),
+        "seed": run.config.seed,
+        "code": code_version(),
+        "data": manifest.path.resolve().parent.name,
+        "pictures": pictures,
+        "parents": _parents(json.loads((run.folder / "config.json").read_text(encoding="utf-8"))),
+    }
+    if run.learned_from == noted(run.folder):
+        return
+    with runtime.atomic_path(run.folder / FILE) as temporary:
+        temporary.write_text(json.dumps(run.learned_from, indent=1), encoding="utf-8")
+
+
+def _parents(facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The models that a run began with, from its config.json: their names, without folders, and SHA-256."""
+    named = {"init": facts.get("init"), "detail_init": facts["config"].get("detail_init")}
+    sums = {key.removesuffix("_sha256"): value for key, value in facts.items() if key.endswith("_sha256") and value}
+    return [{"name": "/".join(Path(named.get(key) or key).parts[-2:]), "sha256": value} for key, value in sums.items()]
+
+
+@functools.lru_cache(maxsize=1)
+def code_version() -> str:
+    """The version of this library and, where it runs from a clone, the commit; "dirty" where files were changed."""
+    root = Path(s2f_utils.__file__).resolve().parents[1]
+    if (root / ".git").exists() and (root / "pyproject.toml").is_file():
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=12"]
+        try:
+            told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+            return f"{s2f_utils.__version__} {told}"
+        except (OSError, subprocess.SubprocessError):  # no git here, or a folder that it does not trust
+            pass
+    return s2f_utils.__version__
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """What the model in a `.safetensors` file says that it learned from; {} where it says nothing.
+
+    Raises FileNotFoundError, or CheckpointError where the file cannot be read.
+    """
+    return json.loads(_opened(path)[1].get("learned_from", "{}"))
+
+
+def publish(path: str | Path, target: str | Path) -> Path:
+    """Copy a model's `.safetensors` file without the hashes of its training pictures; their number and the rest stay.
+
+    Raises FileNotFoundError, CheckpointError, or FileExistsError where there is a file in the target's place already.
+    """
+    from safetensors.torch import save_file
+
+    target = Path(target)
+    if target.exists():
+        raise FileExistsError(f"{target}: is there already: choose another name, or delete it")
+    tensors, header = _opened(path)
+    told = json.loads(header.get("learned_from", "{}"))
+    if told:
+        told["pictures"] = {side: {"num": found["num"]} for side, found in told["pictures"].items()}
+        header["learned_from"] = json.dumps(told)
+    with runtime.atomic_path(target) as temporary:
+        save_file(tensors, temporary, metadata=header)
+    return target
+
+
+def _opened(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    checkpoints.header_of(path)  # its errors say what to do
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise checkpoints.CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy it again") from None
