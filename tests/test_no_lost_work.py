@@ -279,6 +279,11 @@ def test_too_large_a_batch_is_refused_with_a_way_out(tiny, manifest, tmp_path, m
     settings = tiny(batch_size=8).config
     with pytest.raises(ConfigError, match=r"accumulate=2 .*nearly the same result: net_g"):
         preflight.check(need, settings, CPU, data_bytes=0)
+    in_turns = dataclasses.replace(need, batch_statistics=(), num_optimizers=2)
+    with pytest.raises(ConfigError, match=r"nearly the same result: the networks learn at the same time, not in turns"):
+        preflight.check(in_turns, settings, CPU, data_bytes=0)
+    with pytest.raises(ConfigError, match=r"in 2 parts: the same result, more slowly\)"):
+        preflight.check(dataclasses.replace(need, batch_statistics=()), settings, CPU, data_bytes=0)
     with pytest.raises(ConfigError, match="batch_size=5"):
         preflight.check(need, settings, CPU, data_bytes=0, accumulates=False)
     assert "memory: about" in preflight.check(need, tiny(batch_size=8, accumulate=2).config, CPU, data_bytes=0)

@@ -6,6 +6,7 @@ that batches of one and two pictures tell the rest.
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import statistics
 import time
@@ -63,12 +64,13 @@ class Ledger(TorchDispatchMode):
 @dataclass(frozen=True)
 class Need:
     """Bytes that a training takes on its device beside its data, whatever the batch (`fixed`), and for each picture
-    of a part of a batch; networks that see several pictures at once, by name.
+    of a part of a batch; networks that see several pictures at once, by name; optimisers.
     """
 
     fixed: int
     per_image: int
     batch_statistics: tuple[str, ...] = ()
+    num_optimizers: int = 1
 
     def at(self, num_images: int) -> int:
         """Bytes with so many pictures at once."""
@@ -100,7 +102,8 @@ def _counted(kind: type[Method], config: TrainConfig, precision: runtime.Precisi
             peaks.append(ledger.peak)
         averages = sum(p.nbytes for net in model.generators.values() for p in net.parameters())
         found = _need(peaks[1:], averages if config.ema_half_life_images else 0, model)
-    return Need(round(SCRATCH * found.fixed) + PROCESS, round(SCRATCH * found.per_image), found.batch_statistics)
+    fixed, per_image = round(SCRATCH * found.fixed) + PROCESS, round(SCRATCH * found.per_image)
+    return dataclasses.replace(found, fixed=fixed, per_image=per_image)
 
 
 def _on_gpu(kind: type[Method], config: TrainConfig, precision: runtime.Precision) -> Need:
@@ -123,7 +126,7 @@ def _on_gpu(kind: type[Method], config: TrainConfig, precision: runtime.Precisio
 def _need(peaks: list[int], averages: int, model: Method) -> Need:
     one, two = peaks
     per_image = max(0, two - one)
-    return Need(max(0, one - per_image) + averages, per_image, tuple(batch_statistics(model)))
+    return Need(max(0, one - per_image) + averages, per_image, tuple(batch_statistics(model)), len(model.optimizers))
 
 
 def batch_statistics(model: Method) -> list[str]:
@@ -150,7 +153,7 @@ def _step(model: Method, num: int) -> None:
 
 def check(need: Need, config: TrainConfig, device: torch.device, data_bytes: int, accumulates: bool = True) -> str:
     """A line that says what will be taken and what is free. ConfigError where it is too much, with a way out: the
-    batch in parts, which takes less memory and gives the same (`batch_statistics` apart), or a smaller size.
+    batch in parts, which takes less memory and gives nearly the same, or a smaller size.
     """
     free = stores.free_bytes(device) * ROOM
     batch = -(-config.batch_size // config.accumulate)
@@ -162,18 +165,20 @@ def check(need: Need, config: TrainConfig, device: torch.device, data_bytes: int
     fitting = int((free - need.fixed - data_bytes) // max(1, need.per_image))
     if 1 <= fitting < batch and accumulates:
         parts = -(-config.batch_size // fitting)
-        same = (
-            f"nearly the same result: {' and '.join(need.batch_statistics)} sees fewer pictures at once"
-            if need.batch_statistics
-            else "the same result, more slowly"
-        )
-        ways.append(f"accumulate={parts} (batches of {config.batch_size} in {parts} parts: {same})")
+        ways.append(f"accumulate={parts} (batches of {config.batch_size} in {parts} parts: {_how_alike(need)})")
     elif 1 <= fitting < batch:
         ways.append(f"batch_size={fitting}")
     ways.append("a smaller size_px, narrower networks, or another device")
     raise ConfigError(
         f"{line}: choose {', or '.join(ways)}; check_memory=false trains all the same, and may end the session"
     )
+
+
+def _how_alike(need: Need) -> str:
+    """How what training gives with batches in parts is like what it gives with whole ones."""
+    apart = [f"{' and '.join(need.batch_statistics)} sees fewer pictures at once"] if need.batch_statistics else []
+    apart += ["the networks learn at the same time, not in turns"] if need.num_optimizers > 1 else []
+    return f"nearly the same result: {', and '.join(apart)}" if apart else "the same result, more slowly"
 
 
 def check_parts(kind: type[Method], config: TrainConfig) -> None:

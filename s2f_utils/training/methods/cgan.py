@@ -97,7 +97,7 @@ class CGAN(Method):
         In turns: the discriminator on one batch in which real photos and made ones are concatenated, so that its batch
         norm sees them together; then the generator through it. In that second half the discriminator normalises with
         the statistics it has gathered from both, as a frozen network does in Keras: with those of made photos alone it
-        would be another judge than the one that learned.
+        would be another discriminator than the one that learned.
         """
         kind, fake_b = self.config.gan_loss, self.net_g(a)
 

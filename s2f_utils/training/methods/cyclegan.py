@@ -184,7 +184,7 @@ def cyclegan_step(m: CycleGAN, a: Tensor, b: Tensor, live: Live) -> dict[str, Te
     if with_identity:
         losses |= {"loss_identity_sketch": l1_loss(same_a, a), "loss_identity_photo": l1_loss(same_b, b)}
 
-    # The generators learn to pass as real, each before the judge of what it draws.
+    # The generators learn to pass as real, each before the discriminator of what it draws.
     with frozen(m.nets_d):
         losses["loss_gan_photo"] = adversarial_loss(m.net_d_photo(fake_b), True, kind)
         losses["loss_gan_sketch"] = adversarial_loss(m.net_d_sketch(fake_a), True, kind)
@@ -201,8 +201,8 @@ def cyclegan_step(m: CycleGAN, a: Tensor, b: Tensor, live: Live) -> dict[str, Te
         ("photo", m.net_d_photo, b, fake_b, m.photo_pool),
         ("sketch", m.net_d_sketch, a, fake_a, m.sketch_pool),
     ):
-        judged = m.precision.images(pool.query(made.detach()))
-        logits_real, logits_fake = _each(net, real, judged)
+        shown = m.precision.images(pool.query(made.detach()))
+        logits_real, logits_fake = _each(net, real, shown)
         losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
     m.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], m.opt_d)
     return {name: value.detach() for name, value in losses.items()}

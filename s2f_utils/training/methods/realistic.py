@@ -32,39 +32,30 @@ COLOUR_GAIN = 4.0  # colours are small beside brightness
 class Discriminators(nn.Module):
     """PatchGANs with instance norm that look at sketch and photo, the sketch in grey.
 
-    judges: of each, its layers (2 looks at patches of 34 px, 3 at 70 px) and what it sees of the photo: "grey", its
-    brightness, or "colour", which colours go with that brightness. A judge of colours has no say in the
+    kinds: of each, its layers (2 looks at patches of 34 px, 3 at 70 px) and what it sees of the photo: "grey", its
+    brightness, or "colour", which colours go with that brightness. A discriminator of colours has no say in the
     brightness: together they would be content with coloured speckles.
     """
 
     CHANNELS: ClassVar[dict[str, int]] = {"grey": 2, "colour": 5}
 
-    def __init__(self, base_filters: int, judges: Sequence[tuple[int, str]]) -> None:
+    def __init__(self, base_filters: int, kinds: Sequence[tuple[int, str]]) -> None:
         super().__init__()
-        self.sees = tuple(what for _, what in judges)
-        self.judges = nn.ModuleList(
-            [
-                models.build(
-                    "patchgan",
-                    in_channels=self.CHANNELS[what],
-                    base_filters=base_filters,
-                    num_layers=n,
-                    norm="instance",
-                )
-                for n, what in judges
-            ]
-        )
+        self.sees = tuple(what for _, what in kinds)
+        common = {"base_filters": base_filters, "norm": "instance"}
+        nets = [models.build("patchgan", in_channels=self.CHANNELS[what], num_layers=n, **common) for n, what in kinds]
+        self.judges = nn.ModuleList(nets)  # their name in resume files
 
     def forward(self, sketch: Tensor, photo: Tensor) -> list[list[Tensor]]:
-        """Of each judge the features of its layers and, last, its logits (B, 1, h, w).
+        """Of each discriminator the features of its layers and, last, its logits (B, 1, h, w).
 
         sketch: (B, 1, H, W); photo: (B, 3, H, W).
         """
         grey = to_grey(photo).to(photo.dtype)
         views = {"grey": (grey,), "colour": (grey.detach(), COLOUR_GAIN * (photo - grey))}
         return [
-            judge.features(torch.cat([sketch, *views[what]], dim=1))
-            for judge, what in zip(self.judges, self.sees, strict=True)
+            net.features(torch.cat([sketch, *views[what]], dim=1))
+            for net, what in zip(self.judges, self.sees, strict=True)
         ]
 
 
@@ -87,8 +78,8 @@ class RealisticConfig(FaithfulConfig):
     disc_crop_px: int = 96  # the discriminators see random parts of this size; 0: whole pictures
     disc_crops: int = 3  # such parts of each picture
     disc_steps: int = 2  # steps of the discriminators for one of the generator
-    disc_layers: str = "2,3"  # a judge of brightness each: 2 looks at patches of 34 px, 3 at 70 px
-    disc_layers_colour: str = "2"  # the same for judges of the colours that go with a brightness; "" for none
+    disc_layers: str = "2,3"  # a discriminator of brightness each: 2 looks at patches of 34 px, 3 at 70 px
+    disc_layers_colour: str = "2"  # the same for those of the colours that go with a brightness; "" for none
 
     def validate(self) -> None:
         """Raise ConfigError with what is wrong and what would be right, or return quietly."""
@@ -117,14 +108,14 @@ class RealisticConfig(FaithfulConfig):
 
 
 class Realistic(Method):
-    """A trained faithful network, a second one that adds detail to its answer, and opponents of that.
+    """A trained faithful network, a second one that adds detail to its answer, and discriminators of that.
 
     The first is loaded by `init` and not changed.
     """
 
     settings = RealisticConfig
     profiles = {
-        # The network that adds detail knows portraits already: half the step, less weight for the opponents.
+        # The network that adds detail knows portraits already: half the step, less weight for the discriminators.
         "small": {
             "total_images": 4_000,
             "detail_init": "sketch-to-photo-detail",

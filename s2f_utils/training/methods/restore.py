@@ -267,7 +267,7 @@ class Restore(Method):
         return {name: value.detach() for name, value in losses.items()}
 
     def shown(self, photos: Tensor) -> Tensor:
-        """What the discriminator is shown of photos (B, 3, S, S): the judge of patches also their fine detail, raised,
+        """What the discriminator is shown of photos (B, 3, S, S): the one of patches also their fine detail, raised,
         as three more channels. Norms would hide how strong it is, and without either it learns ten times as slowly.
         """
         return with_detail(photos) if self.config.discriminator == "patchgan" else photos
