@@ -8,12 +8,7 @@ photo = s2f.load("sketch-to-photo")("drawing.jpg", seed=3)  # a path or an array
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from s2f_utils.inference import Ask, load
-    from s2f_utils.notebook import check, start
-    from s2f_utils.pictures.images import load_rgb, save
+from typing import Any
 
 __version__ = "0.1.0"
 _HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
