@@ -187,7 +187,7 @@ def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
 
 
 def test_without_any_detector_the_face_is_taken_to_be_where_the_ink_is(no_detector, monkeypatch):
-    monkeypatch.setattr(faces, "_cascade", lambda image: None)
+    monkeypatch.setattr(faces.finding, "_cascade", lambda image: None)
     drawing = drawings.example("plain-man")
     wide = np.full((900, 2400, 3), 255, np.uint8)
     wide[300:810, 1700:2120] = drawing

@@ -207,9 +207,9 @@ def _quarters(paper: np.ndarray) -> tuple[int, faces.Face | None]:
     upright = faces.detect_drawn(paper)
     best, found, beat = 0, upright, upright.score + SURER if upright else 0.0
     if upright is None or upright.score < faces.DRAWING_SCORE:
-        looks = 1 if upright and upright.score >= RATHER_SURE else 6
+        views = 1 if upright and upright.score >= RATHER_SURE else 6
         for quarters in (1, 2, 3):
-            face = faces.detect_drawn(np.ascontiguousarray(np.rot90(paper, quarters)), looks=looks)
+            face = faces.detect_drawn(np.ascontiguousarray(np.rot90(paper, quarters)), views=views)
             if face and face.score > beat:
                 best, found, beat = quarters, face, face.score
     return best, found

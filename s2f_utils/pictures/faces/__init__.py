@@ -1,0 +1,39 @@
+"""Faces in pictures: find one, turn it upright, cut it out as a square, all faces at the same place.
+
+Detector → five landmarks → similarity transform (turn, scale, shift; nothing is squeezed) → square crop.
+"""
+
+from s2f_utils.pictures.faces.crop import align, uniform_crop, warp, warp_labels
+from s2f_utils.pictures.faces.finding import DETECTORS, FALLBACKS, find_face
+from s2f_utils.pictures.faces.geometry import (
+    FIT_WEIGHTS,
+    METHODS,
+    TEMPLATE,
+    Face,
+    FaceError,
+    alignment,
+    centre_face,
+    check_inside,
+    face_from_points,
+    inverse,
+    is_plausible,
+    similarity,
+    transform,
+)
+from s2f_utils.pictures.faces.yunet import (
+    DRAWING_SCORE,
+    LOWEST_SCORE,
+    TRUSTED_IN_DRAWINGS,
+    detect,
+    detect_all,
+    detect_drawn,
+    detect_turned,
+    detector_problem,
+)
+
+__all__ = [
+    "DETECTORS", "DRAWING_SCORE", "FALLBACKS", "FIT_WEIGHTS", "Face", "FaceError", "LOWEST_SCORE", "METHODS",
+    "TEMPLATE", "TRUSTED_IN_DRAWINGS", "align", "alignment", "centre_face", "check_inside", "detect", "detect_all",
+    "detect_drawn", "detect_turned", "detector_problem", "face_from_points", "find_face", "inverse", "is_plausible",
+    "similarity", "transform", "uniform_crop", "warp", "warp_labels",
+]  # fmt: skip

@@ -1,0 +1,160 @@
+"""A face as five points: what they are, where they may lie, and the transforms between faces.
+
+Points are (x, y) in pixels, x to the right, y downwards, (0, 0) the centre of the first pixel; the five landmarks are
+the eye on the picture's left, the eye on its right, the tip of the nose, and the mouth's corners, left and right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# Mean landmarks of aligned FFHQ faces, as shares of the crop's side: the 512 px template that GFPGAN uses.
+TEMPLATE = (
+    np.array([[192.98, 239.95], [318.90, 240.19], [256.63, 314.01], [201.26, 371.41], [313.08, 371.15]]) + 0.5
+) / 512
+# How much each landmark counts in the fit: the nose moves most when a head turns.
+FIT_WEIGHTS = np.array([1.0, 1.0, 0.25, 0.5, 0.5])
+
+METHODS = ("similarity", "ffhq")
+
+
+class FaceError(ValueError):
+    """No face could be found or used; the message says what was tried and what to do."""
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a picture.
+
+    landmarks: float64 (5, 2), pixels. box: (left, top, width, height), pixels. score: the detector's, in [0, 1], 1 for
+    given points, 0 for a guess. method: "yunet", "points", "cascade" or "centre". turn: the degrees, counterclockwise,
+    0, 90, 180 or 270, after which the detector knew the face: 0 for a picture that stands upright.
+    """
+
+    landmarks: np.ndarray
+    box: tuple[float, float, float, float]
+    score: float
+    method: str
+    turn: int = 0
+
+    @classmethod
+    def around(cls, landmarks: np.ndarray, score: float, method: str, turn: int = 0) -> Face:
+        """A face with the box that a detector would put around these landmarks."""
+        eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+        side = 2.0 * max(np.hypot(*(landmarks[1] - landmarks[0])), 0.9 * np.hypot(*(mouth - eyes)))
+        x, y = (eyes + mouth) / 2
+        return cls(landmarks, (x - side / 2, y - 0.6 * side, side, 1.25 * side), score, method, turn)
+
+    @property
+    def eye_distance(self) -> float:
+        """Between the eyes, in pixels."""
+        return float(np.hypot(*(self.landmarks[1] - self.landmarks[0])))
+
+
+def is_plausible(landmarks: np.ndarray) -> bool:
+    """Whether five points can be an upright face, tilted by less than 60°: what detectors get wrong on drawings."""
+    left_eye, right_eye, nose, left_mouth, right_mouth = landmarks
+    across, down = right_eye - left_eye, (left_mouth + right_mouth - left_eye - right_eye) / 2
+    eyes, height = np.hypot(*across), np.hypot(*down)
+    if eyes < 2 or height < 2 or abs(np.degrees(np.arctan2(across[1], across[0]))) > 60:
+        return False
+    upright = (across[0] * down[1] - across[1] * down[0]) / (eyes * height)  # sine of the angle between both
+    nose_at = np.dot(nose - (left_eye + right_eye) / 2, down) / height**2
+    return bool(upright > 0.7 and 0.5 < height / eyes < 4.5 and 0.1 < nose_at < 1.0)
+
+
+def check_inside(points: np.ndarray | Sequence, shape: tuple[int, ...]) -> None:
+    """Raise FaceError where hand-given points (N, 2) lie outside of a picture of this shape (H, W, …)."""
+    points, (height, width) = np.asarray(points, dtype=np.float64), shape[:2]
+    if (points < -0.5).any() or (points > [width - 0.5, height - 0.5]).any():
+        raise FaceError(f"the points lie outside of the picture, which is {width} x {height} pixels")
+
+
+def face_from_points(points: np.ndarray | Sequence) -> Face:
+    """A face from hand-given points, as in `find_face`; what is missing is placed as in the mean face."""
+    given = np.asarray(points, dtype=np.float64)
+    if given.shape not in ((3, 2), (4, 2), (5, 2)):
+        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) numbers: eyes, mouth; got {given.shape}")
+    if not np.isfinite(given).all():
+        raise ValueError("points must be finite numbers, but one is NaN or infinite")
+    used = {3: [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]], 4: np.eye(5)[[0, 1, 3, 4]], 5: np.eye(5)}
+    selection = np.asarray(used[len(given)], dtype=np.float64)
+    matrix = similarity(selection @ TEMPLATE, given)
+    landmarks = given if len(given) == 5 else transform(TEMPLATE, matrix)
+    if len(given) != 5:
+        landmarks[:2] = given[:2]
+    if len(given) == 4:
+        landmarks[3:] = given[2:]
+    across = landmarks[1] - landmarks[0]  # hand-given, any tilt is meant
+    level = np.array([[across[0], -across[1]], [across[1], across[0]]]) / max(float(np.hypot(*across)), 1e-9)
+    if not is_plausible(landmarks @ level):
+        raise FaceError(
+            "the points are not a face: the order is the eye on the left, as the upright face shows it, the eye on the"
+            " right, the mouth (x, y in pixels)"
+        )
+    return Face.around(landmarks, 1.0, "points")
+
+
+def centre_face(shape: tuple[int, int]) -> Face:
+    """A face taken to fill the middle of a picture of (height, width) as an FFHQ face fills its crop."""
+    height, width = shape
+    side = min(height, width)
+    landmarks = TEMPLATE * side + np.array([(width - side) / 2, (height - side) / 2]) - 0.5
+    return Face.around(landmarks, 0.0, "centre")
+
+
+def similarity(source: np.ndarray, target: np.ndarray, point_weights: np.ndarray | None = None) -> np.ndarray:
+    """The similarity transform that brings `source` closest to `target`, least squares (Umeyama 1991; no mirroring).
+
+    source, target: (N, 2), N ≥ 2. point_weights: (N,), how much each point counts. Returns float64 (2, 3), to be
+    multiplied with (x, y, 1).
+    """
+    a, b = (points[:, 0] + 1j * points[:, 1] for points in (np.asarray(source, float), np.asarray(target, float)))
+    share = np.ones(len(a)) if point_weights is None else np.asarray(point_weights, float)
+    share = share / share.sum()
+    mean_a, mean_b = share @ a, share @ b
+    spread = share @ np.abs(a - mean_a) ** 2
+    if spread == 0:
+        raise FaceError("the landmarks lie on one point")
+    turn = (share * np.conj(a - mean_a)) @ (b - mean_b) / spread  # scale · e^{iθ}: in the plane, Umeyama's is this
+    shift = mean_b - turn * mean_a
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def transform(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Apply a (2, 3) matrix to (N, 2) points."""
+    return np.asarray(points, float) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def inverse(matrix: np.ndarray) -> np.ndarray:
+    """The (2, 3) matrix that undoes a (2, 3) matrix."""
+    back = np.linalg.inv(matrix[:, :2])
+    return np.column_stack([back, -back @ matrix[:, 2]])
+
+
+def alignment(landmarks: np.ndarray, size_px: int, *, method: str = "similarity", zoom: float = 1.0) -> np.ndarray:
+    """The (2, 3) matrix from a picture's pixels to those of its aligned crop of `size_px`.
+
+    method: "similarity" fits the five landmarks to `TEMPLATE`; "ffhq" is the published FFHQ rule, an oriented square
+    from the eyes and the mouth's middle (Karras et al. 2019, `recreate_aligned_images`), whose scale follows the larger
+    of eye distance and face height. zoom: above 1 shows less around the face.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if not zoom > 0:
+        raise ValueError(f"zoom must be more than 0, got {zoom}")
+    centre = np.array([0.5, 0.5])
+    if method == "similarity":
+        target = ((TEMPLATE - centre) * zoom + centre) * size_px - 0.5
+        return similarity(landmarks, target, FIT_WEIGHTS)
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    across, down = landmarks[1] - landmarks[0], mouth - eyes
+    direction = across - np.array([-down[1], down[0]])
+    direction = direction / np.hypot(*direction)
+    half = max(2.0 * np.hypot(*across), 1.8 * np.hypot(*down)) / zoom
+    middle = eyes + 0.1 * down
+    side = direction * half
+    return similarity(np.array([middle - side, middle + side]), np.array([[0.0, 0.5], [1.0, 0.5]]) * size_px - 0.5)
