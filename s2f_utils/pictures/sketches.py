@@ -6,7 +6,7 @@ longer side, so that a style looks the same at every size. `STYLES` has the func
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -36,6 +36,14 @@ def _in_range(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
         raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
     return float(value)
+
+
+def _edges(grey: np.ndarray, threshold: float) -> Sequence[np.ndarray]:
+    """Canny's edges in a smooth picture, float32 (H, W) in [0, 1]: int32 (N, 1, 2) each, around the edge and back."""
+    import cv2
+
+    edges = cv2.Canny(_to_uint8(grey), 0.4 * threshold, threshold, L2gradient=True)
+    return cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
 
 
 def pencil(photo: np.ndarray, *, strength: float = 1.0, width: float = 0.015, shading: float = 0.15) -> np.ndarray:
@@ -94,12 +102,10 @@ def contour(
     paper = np.full(photo.shape[:2], 255, np.uint8)
     if strength == 0:
         return paper
-    high = 43.0 / strength * 256 / side  # the same edge is flatter, pixel by pixel, in a larger picture
-    edges = cv2.Canny(_to_uint8(smooth), 0.4 * high, high, L2gradient=True)
-    found, _ = cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    edges = _edges(smooth, 43.0 / strength * 256 / side)  # pixel by pixel, an edge is flatter in a larger picture
     length = 2 * _in_range("shortest", shortest, 0, 0.5) * side  # a contour runs around its line, there and back
     tolerance = _in_range("simplify", simplify, 0, 0.05) * side
-    strokes = [cv2.approxPolyDP(line, tolerance, True) for line in found if cv2.arcLength(line, True) >= length]
+    strokes = [cv2.approxPolyDP(edge, tolerance, True) for edge in edges if cv2.arcLength(edge, True) >= length]
     return _draw(paper, strokes, _in_range("width", width, 0.002, 0.03) * side)
 
 
@@ -120,50 +126,74 @@ def strokes(
     strokes that are left out, 0 to 0.9. hatching: how densely hair and other dark parts are hatched, 0 (not at all) to
     1. Lengths are shares of the longer side.
     """
-    import cv2
-
     side = max(photo.shape[:2])
     strength, width = _in_range("strength", strength, 0, 3), _in_range("width", width, 0.002, 0.03) * side
     wobble, missing = _in_range("wobble", wobble, 0, 0.02) * side, _in_range("missing", missing, 0, 0.9)
     hatching = _in_range("hatching", hatching, 0, 1)
-    rng = np.random.default_rng(seed)
-    grey = _grey(photo)
-    canvas = np.zeros((photo.shape[0] * 2, photo.shape[1] * 2), np.uint8)  # ink, at twice the size
+    rng, grey = np.random.default_rng(seed), _grey(photo)
+    hand = _Hand(photo.shape[:2], wobble, rng)
+    if strength > 0:
+        _follow_edges(hand, _edges(_blur(grey, 0.006 * side), 36.0 / strength * 256 / side), width, missing)
+    if hatching > 0:
+        _hatch(hand, _blur(grey, 0.01 * side), width, hatching)
+    return hand.sketch()
 
-    def draw(points: np.ndarray, ink: float, thick: float) -> None:
-        away = rng.normal(0, wobble, (max(2, len(points) // round(0.06 * side + 1) + 2), 2))
-        knots = np.linspace(0, 1, len(away))
-        along = np.linspace(0, 1, len(points))
+
+class _Hand:
+    """Draws wobbling strokes on paper of this shape (H, W), at twice its size."""
+
+    def __init__(self, shape: tuple[int, int], wobble: float, rng: np.random.Generator) -> None:
+        self.shape, self.side, self.wobble, self.rng = shape, max(shape), wobble, rng
+        self.ink = np.zeros((shape[0] * 2, shape[1] * 2), np.uint8)
+
+    def stroke(self, points: np.ndarray, dark: float, thick: float) -> None:
+        """Along points (N, 2), pixels; dark: from 0 to 1; thick: pixels. Strokes that cross do not become darker."""
+        import cv2
+
+        num_away = max(2, len(points) // round(0.06 * self.side + 1) + 2)
+        away = self.rng.normal(0, self.wobble, (num_away, 2))
+        knots, along = np.linspace(0, 1, num_away), np.linspace(0, 1, len(points))
         moved = points + np.stack([np.interp(along, knots, away[:, axis]) for axis in (0, 1)], axis=1)
         line = np.rint((moved + 0.5) * 2 * 16).astype(np.int32)
-        board = cv2.polylines(np.zeros_like(canvas), [line], False, 255, max(1, round(2 * thick)), cv2.LINE_AA, 4)
+        board = cv2.polylines(np.zeros_like(self.ink), [line], False, 255, max(1, round(2 * thick)), cv2.LINE_AA, 4)
         x, y, wide, high = cv2.boundingRect(np.rint(moved * 2).astype(np.int32))
         window = np.s_[max(0, y - 8) : y + high + 8, max(0, x - 8) : x + wide + 8]
-        canvas[window] = np.maximum(canvas[window], (board[window] * ink).astype(np.uint8))
+        self.ink[window] = np.maximum(self.ink[window], (board[window] * dark).astype(np.uint8))
 
-    if strength > 0:
-        high = 36.0 / strength * 256 / side
-        edges = cv2.Canny(_to_uint8(_blur(grey, 0.006 * side)), 0.4 * high, high, L2gradient=True)
-        found, _ = cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-        for contour_line in found:
-            points = contour_line[:, 0].astype(np.float64)
-            start = 0
-            while start < len(points) - 4:  # there and back again: many edges are drawn twice, as by hand
-                length = int(rng.uniform(0.05, 0.3) * side)
-                part = points[start : start + length]
-                start += length
-                if len(part) >= 0.025 * side and rng.random() >= missing:
-                    draw(part, rng.uniform(0.55, 1.0), width * rng.uniform(0.6, 1.4))
-    if hatching > 0:
-        tone = _blur(grey, 0.01 * side)
-        dark = np.argwhere(tone < min(0.3, float(np.quantile(tone, 0.35))))
-        slope = np.arctan2(cv2.Sobel(tone, cv2.CV_32F, 0, 1), cv2.Sobel(tone, cv2.CV_32F, 1, 0)) + np.pi / 2
-        for row, column in dark[rng.permutation(len(dark))[: int(hatching * len(dark) * 40 / side**1.5)]]:
-            angle = slope[row, column] + rng.normal(0, 0.3)
-            reach = np.linspace(-0.5, 0.5, 8)[:, None] * rng.uniform(0.03, 0.1) * side
-            draw(np.array([column, row]) + reach * [np.cos(angle), np.sin(angle)], rng.uniform(0.3, 0.8), 0.7 * width)
-    ink = cv2.resize(canvas, photo.shape[1::-1], interpolation=cv2.INTER_AREA)
-    return 255 - ink
+    def sketch(self) -> np.ndarray:
+        """The paper as it is now, uint8 (H, W)."""
+        import cv2
+
+        return 255 - cv2.resize(self.ink, self.shape[::-1], interpolation=cv2.INTER_AREA)
+
+
+def _follow_edges(hand: _Hand, edges: Sequence[np.ndarray], width: float, missing: float) -> None:
+    """Draw edges in pieces, there and back again: many are drawn twice, as by hand."""
+    rng = hand.rng
+    for edge in edges:
+        points = edge[:, 0].astype(np.float64)
+        start = 0
+        while start < len(points) - 4:
+            length = int(rng.uniform(0.05, 0.3) * hand.side)
+            part = points[start : start + length]
+            start += length
+            if len(part) >= 0.025 * hand.side and rng.random() >= missing:
+                hand.stroke(part, rng.uniform(0.55, 1.0), width * rng.uniform(0.6, 1.4))
+
+
+def _hatch(hand: _Hand, tone: np.ndarray, width: float, density: float) -> None:
+    """Short strokes across the dark parts of a smooth picture, float32 (H, W) in [0, 1], along its edges."""
+    import cv2
+
+    rng = hand.rng
+    dark = np.argwhere(tone < min(0.3, float(np.quantile(tone, 0.35))))
+    slope = np.arctan2(cv2.Sobel(tone, cv2.CV_32F, 0, 1), cv2.Sobel(tone, cv2.CV_32F, 1, 0)) + np.pi / 2
+    for row, column in dark[rng.permutation(len(dark))[: int(density * len(dark) * 40 / hand.side**1.5)]]:
+        angle = slope[row, column] + rng.normal(0, 0.3)
+        reach = np.linspace(-0.5, 0.5, 8)[:, None] * rng.uniform(0.03, 0.1) * hand.side
+        hand.stroke(
+            np.array([column, row]) + reach * [np.cos(angle), np.sin(angle)], rng.uniform(0.3, 0.8), 0.7 * width
+        )
 
 
 def outlines(mask: np.ndarray, *, width: float = 0.005, simplify: float = 0.002) -> np.ndarray:
