@@ -156,8 +156,8 @@ def wash(person: np.ndarray, lines: np.ndarray, strength: float) -> np.ndarray:
 def said_of(picture: np.ndarray) -> str:
     """The first warning's kind: "drawing" where there is none."""
     ready = drawings.prepare(picture)
-    if ready.look.kind != "drawing":
-        return ready.look.kind
+    if ready.verdict.kind != "drawing":
+        return ready.verdict.kind
     return "no face" if ready.face.method in ("centre", "cascade") else "drawing"
 
 

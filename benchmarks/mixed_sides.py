@@ -16,20 +16,20 @@ import common
 import numpy as np
 
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import domain
-from s2f_utils.training.data import LOOKED_AT, looks_of
+from s2f_utils.pictures import sides
+from s2f_utils.training.data import LOOKED_AT, features_of
 
 MIN_PAIRS = 60
 TONED = 0.6  # how colourful cream-coloured paper is: 24 grey levels between red and blue
 
 
 def trials(sketches: np.ndarray, photos: np.ndarray) -> dict[str, list[str]]:
-    """What is said about the sides of these pairs, `looks` (N, 28) each, in every case."""
+    """What is said about the sides of these pairs, `features` (N, 28) each, in every case."""
     half = len(sketches) // 2
     a, b, more_photos, more_sketches = sketches[:half], photos[half:], photos[:half], sketches[half:]
     grey, toned = b.copy(), a.copy()
-    grey[:, domain.COLOUR] = 0
-    toned[:, domain.COLOUR] = np.maximum(toned[:, domain.COLOUR], TONED)
+    grey[:, sides.COLOUR] = 0
+    toned[:, sides.COLOUR] = np.maximum(toned[:, sides.COLOUR], TONED)
     cases = {"as they should be": (a, b), "grey photos": (a, grey), "toned paper": (toned, b)}
     cases |= {"toned paper, grey photos": (toned, grey), "exchanged": (b, a), "exchanged, grey": (grey, a)}
     for share, name in ((0.02, "one of fifty"), (0.1, "a tenth"), (0.25, "a quarter"), (0.5, "half")):
@@ -38,7 +38,7 @@ def trials(sketches: np.ndarray, photos: np.ndarray) -> dict[str, list[str]]:
         cases[f"sketches among the photos, {name}"] = (a, np.concatenate([b[num:], more_sketches[:num]]))
     cases["two folders of photos"] = (more_photos, b)
     cases["two folders of sketches"] = (a, more_sketches)
-    return {name: domain.problems_of_sides(*sides) for name, sides in cases.items()}
+    return {name: [str(remark) for remark in sides.problems(*case)] for name, case in cases.items()}
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
             mine = mine[: 2 * LOOKED_AT]
             if len(mine) < MIN_PAIRS:
                 continue
-            found = trials(*(looks_of([getattr(row, side) for row in mine]) for side in ("sketch", "photo")))
+            found = trials(*(features_of([getattr(row, side) for row in mine]) for side in ("sketch", "photo")))
             remarked.update(name for name, said in found.items() if said)
             sets.append({"source": f"{folder.name} {source}", "pairs": len(mine), "said": found})
     names = list(sets[0]["said"])

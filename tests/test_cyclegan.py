@@ -17,7 +17,7 @@ from s2f_utils import inference, models, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import UnpairedData, unpaired_rows
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import domain, images
+from s2f_utils.pictures import images, sides
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import losses
 from s2f_utils.training.config import resolve
@@ -175,9 +175,9 @@ def test_what_a_translator_answers_is_what_training_saw(manifest, tmp_path, meth
         run.model.net_g.model[-2].weight.data.mul_(20)
         run.save()
     row = manifest.split("test")[0]
-    sides = {"sketch-to-photo": row.sketch, "photo-to-sketch": row.photo}
+    given = {"sketch-to-photo": row.sketch, "photo-to-sketch": row.photo}
     for direction, net in run.model.generators.items():
-        picture = images.resize(images.load_rgb(sides[direction]), 32)
+        picture = images.resize(images.load_rgb(given[direction]), 32)
         translator = inference.load(run.folder, "cpu", direction=direction)
         assert translator.direction == direction
         with torch.no_grad():
@@ -519,9 +519,9 @@ def test_toned_paper_and_grey_photos_are_not_taken_for_exchanged(drawn):
     small = [[np.asarray(images.Image.fromarray(p).resize((128, 128))) for p in side] for side in drawn]
     toned = [(p * np.array([1.0, 0.96, 0.86])).astype(np.uint8) for p in small[0][:12]]
     grey = [np.repeat(p.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) for p in small[1][12:]]
-    looked = [np.stack([domain.looks(p) for p in side]) for side in (toned, grey)]
-    assert domain.problems_of_sides(*looked) == [] and domain.problems_of_sides(looked[0][:1], looked[1][:1]) == []
-    assert domain.problems_of_sides(looked[1], looked[0]) != []
+    looked = [np.stack([sides.features(p) for p in side]) for side in (toned, grey)]
+    assert sides.problems(*looked) == [] and sides.problems(looked[0][:1], looked[1][:1]) == []
+    assert sides.problems(looked[1], looked[0]) != []
 
 
 def test_dividing_a_large_set_takes_no_time(manifest):
@@ -537,15 +537,15 @@ def test_dividing_a_large_set_takes_no_time(manifest):
 
 def test_sides_that_are_as_they_should_be_are_not_remarked_on(drawn):
     looked = [
-        np.stack([domain.looks(np.asarray(images.Image.fromarray(p).resize((128, 128)))) for p in side])
+        np.stack([sides.features(np.asarray(images.Image.fromarray(p).resize((128, 128)))) for p in side])
         for side in drawn
     ]
-    assert domain.problems_of_sides(looked[0][:12], looked[1][12:]) == []
+    assert sides.problems(looked[0][:12], looked[1][12:]) == []
     grey = looked[1].copy()
-    grey[:, domain.COLOUR] = 0
-    assert domain.problems_of_sides(looked[0][:12], grey[12:]) == []
-    assert domain.problems_of_sides(grey[:12], looked[0][12:]) != []
-    assert domain.problems_of_sides(looked[1][:12], looked[1][12:]) != []
+    grey[:, sides.COLOUR] = 0
+    assert sides.problems(looked[0][:12], grey[12:]) == []
+    assert sides.problems(grey[:12], looked[0][12:]) != []
+    assert sides.problems(looked[1][:12], looked[1][12:]) != []
 
 
 @pytest.mark.parametrize("ahead", [0, 4])

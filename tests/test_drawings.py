@@ -8,6 +8,7 @@ from PIL import Image
 
 from s2f_utils.pictures import cleanup, domain, drawings, faces, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures.remarks import WORDS, Remark
 
 SIZE = 256
 
@@ -38,7 +39,7 @@ def some():
 
 
 def kinds(pictures):
-    return [domain.look(picture).kind for picture in pictures]
+    return [domain.verdict(picture).kind for picture in pictures]
 
 
 def test_drawings_are_known_in_every_style_and_on_photographed_paper(some):
@@ -97,7 +98,7 @@ def alike(one, other):
 def test_a_sheet_on_a_desk_is_cut_out_straightened_and_cleaned():
     drawing = drawings.example("glasses")
     ready = drawings.prepare(on_a_desk(drawing)[0])
-    assert ready.look.kind == "drawing" and ready.warnings == () and ready.face.method == "yunet"
+    assert ready.verdict.kind == "drawing" and ready.warnings == () and ready.face.method == "yunet"
     assert np.percentile(ready.paper, 50) > 240 and np.percentile(ready.image, 60) > 240
     assert alike(ready.image, drawings.prepare(drawing).image) > 0.8  # the same face at the same place
 
@@ -110,7 +111,7 @@ def test_points_on_a_photographed_sheet_go_with_it():
     photo, matrix = on_a_desk(drawing)
     clicked = cv2.perspectiveTransform(points[None], matrix)[0]
     ready = drawings.prepare(photo, points=clicked)
-    assert ready.look.kind == "drawing" and ready.warnings == () and np.percentile(ready.paper, 50) > 240
+    assert ready.verdict.kind == "drawing" and ready.warnings == () and np.percentile(ready.paper, 50) > 240
     assert alike(ready.image, drawings.prepare(drawing, points=points).image) > 0.85
 
 
@@ -121,9 +122,9 @@ def test_few_lines_on_a_large_grey_sheet_stay(share):
     drawing = drawing.resize((width, round(width * drawing.height / drawing.width)), Image.Resampling.LANCZOS)
     sheet = np.full((1754, 1240, 3), 255, np.uint8)
     sheet[500 : 500 + drawing.height, 300 : 300 + width] = np.asarray(drawing)
-    assert domain.look(sheet).kind == "drawing"
+    assert domain.verdict(sheet).kind == "drawing"
     scan = np.clip(sheet * 0.88 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255).astype(np.uint8)
-    assert domain.look(scan).kind == "drawing"
+    assert domain.verdict(scan).kind == "drawing"
     lines = cleanup.clean(scan, sheet=False).image
     assert lines.min() < 60 and np.percentile(lines, 90) == 255
     empty = np.clip(sheet * 0 + 224 + np.random.default_rng(0).normal(0, 2, (1754, 1240, 1)), 0, 255).astype(np.uint8)
@@ -136,7 +137,7 @@ def test_a_drawing_on_its_side_is_turned_and_said_to_be(quarters):
     for name in ("plain-man", "long-hair"):
         drawing = drawings.example(name)
         ready = drawings.prepare(np.ascontiguousarray(np.rot90(drawing, quarters)))
-        assert ready.warnings == (domain.ADVICE["turned"],)
+        assert ready.warnings == (Remark("turned"),)
         assert alike(ready.image, drawings.prepare(drawing).image) > 0.9
 
 
@@ -179,11 +180,13 @@ def test_the_detector_finds_the_face_of_a_small_drawing_on_a_large_sheet(some):
 
 def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     ready = drawings.prepare(rgb(some[0].sketch))
-    assert ready.face.method in ("cascade", "centre") and len(ready.warnings) == 2
-    assert "--eyes" in ready.warnings[0] and "--mouth" in ready.warnings[0]
-    assert ready.warnings[1].startswith(drawings.NO_DETECTOR) and "s2f weights yunet" in ready.warnings[1]
+    about_face, about_machine = ready.warnings
+    assert (ready.face.method, about_face.code) in (("cascade", "rough-face"), ("centre", "no-face"))
+    assert "give the eyes and the mouth" in str(about_face)
+    assert about_machine.code == "no-detector" and "yunet" in about_machine.data["problem"]
+    assert "s2f weights yunet" in str(about_machine)
     blank = drawings.prepare(np.full((200, 160, 3), 255, np.uint8))
-    assert blank.face.method == "centre" and len(blank.warnings) == 3 and "no lines" in blank.warnings[0]
+    assert blank.face.method == "centre" and len(blank.warnings) == 3 and blank.warnings[0] == Remark("no-lines")
 
 
 def test_without_any_detector_the_face_is_taken_to_be_where_the_ink_is(no_detector, monkeypatch):
@@ -192,7 +195,7 @@ def test_without_any_detector_the_face_is_taken_to_be_where_the_ink_is(no_detect
     wide = np.full((900, 2400, 3), 255, np.uint8)
     wide[300:810, 1700:2120] = drawing
     at_home, away = (drawings.prepare(picture) for picture in (drawing, wide))
-    assert at_home.face.method == away.face.method == "centre" and "--eyes" in away.warnings[0]
+    assert at_home.face.method == away.face.method == "centre" and away.warnings[0] == Remark("no-face")
     assert np.abs(away.face.landmarks - [1700, 300] - at_home.face.landmarks).max() < 2
     assert alike(at_home.image, away.image) > 0.95
     drawn_at = np.array([[147.0, 247.0], [275.0, 247.0]])  # its eyes
@@ -215,16 +218,16 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
     for seed, name in enumerate(("plain-man", "long-hair", "beard", "old-man")):
         drawing = drawings.example(name)
         dark = in_a_shadow(drawing, seed)
-        assert domain.look(dark).kind == "photo"
+        assert domain.verdict(dark).kind == "photo"
         ready = drawings.prepare(dark, points=points)
-        assert ready.look.kind == "drawing" and ready.warnings == (domain.ADVICE["shadow"],)
+        assert ready.verdict.kind == "drawing" and ready.warnings == (Remark("shadow"),)
         assert np.percentile(ready.paper, 30) > 240 and ready.paper.min() < 60
         assert alike(ready.image, drawings.prepare(drawing, points=points).image) > 0.9
         kept = drawings.prepare(dark, points=points, clean="never")
-        assert np.array_equal(kept.paper, dark) and kept.look.kind == "photo"
+        assert np.array_equal(kept.paper, dark) and kept.verdict.kind == "photo"
     for face in some:
-        seen = domain.look(face.photo)
-        assert seen.kind != "drawing" and drawings.look_in_shadow(face.photo, seen) is None
+        seen = domain.verdict(face.photo)
+        assert seen.kind != "drawing" and drawings.verdict_in_even_light(face.photo, seen) is None
 
 
 def test_cleaning_never_wipes_a_drawing_away_and_empty_cut_outs_are_said(some):
@@ -232,12 +235,12 @@ def test_cleaning_never_wipes_a_drawing_away_and_empty_cut_outs_are_said(some):
     negative = 255 - rgb(some[0].sketch)
     ready = drawings.prepare(negative, points=points, clean="always")
     assert np.array_equal(ready.paper, negative)
-    assert ready.warnings == (domain.ADVICE["inverted"], domain.ADVICE["not cleaned"])
+    assert ready.warnings == (Remark("inverted"), Remark("not-cleaned"))
     wide = np.full((SIZE, 4 * SIZE, 3), 255, np.uint8)
     wide[:, :SIZE] = rgb(some[0].sketch)
     assert drawings.prepare(wide, points=points).warnings == ()
     away = drawings.prepare(wide, points=points + [2 * SIZE, 0])
-    assert away.warnings == (domain.ADVICE["empty"],)
+    assert away.warnings == (Remark("empty"),)
 
 
 def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
@@ -276,3 +279,15 @@ def test_bad_input_is_refused(some):
         drawings.prepare(some[0].photo, clean="perhaps")
     with pytest.raises(faces.FaceError, match="are not a face"):
         drawings.prepare(some[0].photo, points=[(10, 10), (20, 10), (15, 2)])
+
+
+def test_remarks_are_codes_whose_words_name_no_option():
+    assert not any("--" in words for words in WORDS.values())
+    remark = Remark("no-detector", {"problem": "it is gone"})
+    assert str(remark).startswith(
+        "YuNet, which finds drawn faces best, cannot be used: it is gone: 's2f weights yunet'"
+    )
+    assert remark.worded({"photo": "a photo", "no-detector": "no detector, {problem}"}) == "no detector, it is gone"
+    assert Remark("photo").worded({"no-detector": "none"}) == WORDS["photo"]
+    with pytest.raises(ValueError, match="no remark 'perhaps': the codes are inverted, faint"):
+        Remark("perhaps")

@@ -8,8 +8,9 @@ import torch
 
 from s2f_utils import cli, inference, models, weights
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import domain, drawings, faces, images, masks
+from s2f_utils.pictures import drawings, faces, images, masks
 from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures.remarks import Remark
 from s2f_utils.weights.download import sha256_of
 from tests.test_cli import command, said
 from tests.test_translate import rgb
@@ -201,12 +202,12 @@ def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without
     drawing = images.save(tmp_path / "drawing.png", drawings.example("glasses"))
     out = ["--out", str(tmp_path / "out"), "--device", "cpu"]
     assert cli.main(["translate", "sketch-to-photo-faithful", str(person), *out]) == 0
-    assert domain.ADVICE["photo"] in capsys.readouterr().err
+    assert f"{Remark('photo')}, with --align" in capsys.readouterr().err
     assert cli.main(["translate", "photo-to-sketch", str(drawing), *out]) == 0
-    assert domain.ADVICE["not a photo"] in capsys.readouterr().err
+    assert str(Remark("not-a-photo")) in capsys.readouterr().err
     assert cli.main(["translate", "photo-to-sketch", str(person), str(person), "--align", *out]) == 0
     err = capsys.readouterr().err
-    assert err.count(domain.ADVICE["rough face"]) == 2 and err.count(drawings.NO_DETECTOR) == 1
+    assert err.count(f"{Remark('rough-face')} (--eyes x,y,x,y --mouth x,y)") == 2 and err.count("YuNet, which") == 1
     drawn = images.load_rgb(tmp_path / "out" / "person-sketch.png")
     assert drawn.shape == (256, 256, 3)
     with pytest.raises(models.UnknownNetworkError, match="only adds detail"):

@@ -16,12 +16,11 @@ from data_prep.errors import printable
 from data_prep.make.recipe import halves
 from s2f_utils import weights
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.domain import LOOKS_PX, looks
 from s2f_utils.pictures.duplicates import perceptual_hash
+from s2f_utils.pictures.sides import FEATURES_PX, features
 
-STRUCTURE_PX = LOOKS_PX  # pictures are compared at this size
+STRUCTURE_PX = FEATURES_PX  # pictures are compared at this size
 MAP_SHAPE_OFF = 0.03  # of a map's shape from its photo's
-LOOKS = 28  # numbers that tell drawings from photos
 DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
 
 
@@ -47,10 +46,10 @@ class PictureFacts:
 
     remarks: what the file is beside plain 8-bit grey or RGB. size: (width, height) as seen, pixels. spread: standard
     deviation of the grey values. paper: median grey value of the rim. ink: share of pixels on the other side of the
-    middle than the rim. phash: as `perceptual_hash`. looks: (28,) float32. structure: gradients' orientations, float16.
-    face: score and width as a share of the picture's width, None where none was found or looked for. turned: the
-    rotation in degrees, counterclockwise, after which a face was found that was not found upright. map_problem: of the
-    photo's map, a kind of finding and what was seen. whole: the size with its padding.
+    middle than the rim. phash: as `perceptual_hash`. features: (28,) float32. structure: gradients' orientations,
+    float16. face: score and width as a share of the picture's width, None where none was found or looked for. turned:
+    the rotation in degrees, counterclockwise, after which a face was found that was not found upright. map_problem: of
+    the photo's map, a kind of finding and what was seen. whole: the size with its padding.
     """
 
     error: str = ""
@@ -61,7 +60,7 @@ class PictureFacts:
     paper: float = 0.0
     ink: float = 0.0
     phash: str = ""
-    looks: np.ndarray | None = None
+    features: np.ndarray | None = None
     structure: np.ndarray | None = None
     face: tuple[float, float] | None = None
     turned: int = 0
@@ -126,7 +125,7 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
     facts.paper = float(np.median(rim))
     facts.ink = float(np.mean((grey < 128) != (facts.paper < 128)))
     facts.phash = perceptual_hash(image)
-    facts.looks = looks(small)
+    facts.features = features(small)
     facts.structure = structure(grey)
     if side == "photo" and weights.find("yunet"):
         _look_for_face(image, facts)

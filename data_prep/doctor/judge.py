@@ -12,8 +12,8 @@ from data_prep.doctor.examine import PictureFacts
 from data_prep.doctor.findings import Diagnosis, Finding
 from data_prep.make.recipe import halves
 from data_prep.make.split import crossing_identities
-from s2f_utils.pictures.domain import MIN_TO_COMPARE, look_exchanged, on_wrong_side
 from s2f_utils.pictures.duplicates import find_twins
+from s2f_utils.pictures.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
 
 DARK_PAPER = 90  # grey value of the rim
 BLANK_SPREAD = 4.0  # grey levels; the palest pencil drawings have 8 and more
@@ -182,8 +182,8 @@ def _load(diagnosis: Diagnosis, place: int, side: str) -> np.ndarray:
 
 
 def _sides(diagnosis: Diagnosis) -> None:
-    """Drawings among the photos and photos among the sketches: a linear discriminant of `looks`, each picture judged by
-    what the others say (leave one out).
+    """Drawings among the photos and photos among the sketches: a linear discriminant of `features`, each picture judged
+    by what the others say (leave one out).
     """
     inverted = {finding.id for finding in diagnosis.findings if finding.kind == "inverted"}
     drawn = [(n, f) for n, f in _usable(diagnosis, "sketch") if diagnosis.subjects[n].id not in inverted]
@@ -192,8 +192,8 @@ def _sides(diagnosis: Diagnosis) -> None:
         if drawn and photographed:
             diagnosis.not_tested.append(f"sketches among photos: {MIN_TO_COMPARE} pairs are needed")
         return
-    a, b = (np.stack([facts.looks for _, facts in side]) for side in (drawn, photographed))
-    if look_exchanged(a, b):
+    a, b = (np.stack([facts.features for _, facts in side]) for side in (drawn, photographed))
+    if are_exchanged(a, b):
         share = np.mean([facts.face is not None for _, facts in photographed])
         detail = f"the sketches are colourful and the photos are not; faces were found in {share:.0%} of the photos"
         diagnosis.findings.append(Finding("exchanged", "all pairs", (), detail))

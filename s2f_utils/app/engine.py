@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,12 +24,13 @@ from s2f_utils.inference import Ask, Facts, Model, restorers
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import domain, drawings, faces, images, masks
+from s2f_utils.pictures.remarks import Remark
 
 ALIGN = ("auto", "always", "never")
 LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
-    domain.ADVICE["photo"]: "this looks like a photo, not like a drawing: choose the direction photo → sketch",
-    domain.ADVICE["not a photo"]: "this looks like a drawing, not like a photo: choose the direction sketch → photo",
+    "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
+    "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
 }
 CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
@@ -240,15 +241,15 @@ class Engine:
             raise AskError(422, in_page(str(error))) from None
 
     def _as_it_is(self, picture: np.ndarray, choice: Choice) -> _Ready:
-        advice = domain.advice(picture, choice.direction) if choice.source == "shipped" else ""
-        return _Ready(picture, picture, (in_page(advice),) if advice else (), found=True)
+        advice = domain.advice(picture, choice.direction) if choice.source == "shipped" else None
+        return _Ready(picture, picture, (advice.worded(HERE),) if advice else (), found=True)
 
     def _aligned(self, picture: np.ndarray, choice: Choice, asked: Order, points: np.ndarray | None) -> _Ready:
         ready = prepared_for(choice.facts, picture, points=points, clean=asked.clean, align=True)
-        if domain.ADVICE["no lines"] in ready.warnings:
-            raise AskError(422, f"{domain.ADVICE['no lines']}: draw a face first")
+        if Remark("no-lines") in ready.warnings:
+            raise AskError(422, f"{Remark('no-lines')}: draw a face first")
         found = ready.face.method not in ("centre", "cascade")
-        as_given = ready.paper.shape == picture.shape and domain.ADVICE["turned"] not in ready.warnings
+        as_given = ready.paper.shape == picture.shape and Remark("turned") not in ready.warnings
         where = _shares(ready.face.landmarks, picture.shape) if as_given or choice.reads == "photo" else None
         return _Ready(ready.given, ready.given, _told(ready.warnings, found), where, found)
 
@@ -278,19 +279,19 @@ def _finish(
     return made
 
 
-def _told(warnings: list[str] | tuple[str, ...], found: bool) -> tuple[str, ...]:
+def _told(remarks: Sequence[Remark], found: bool) -> tuple[str, ...]:
     """What the library had to say, in the page's words; in one sentence where no face was found for sure."""
-    about_face = (domain.ADVICE["rough face"], domain.ADVICE["no face"], drawings.NO_DETECTOR)
-    told = [in_page(text) for text in warnings if found or not text.startswith(about_face)]
+    about_face = ("rough-face", "no-face", "no-detector")
+    told = [remark.worded(HERE) for remark in remarks if found or remark.code not in about_face]
     if not found:
-        is_missing = any(text.startswith(drawings.NO_DETECTOR) for text in warnings)
+        is_missing = any(remark.code == "no-detector" for remark in remarks)
         told.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))
     return tuple(dict.fromkeys(told))
 
 
 def in_page(text: str) -> str:
-    """What the library says, without words about the command line."""
-    return re.sub(r"\s*\(--[^)]*\)", "", HERE.get(text, text))
+    """An error of the library, without words about the command line."""
+    return re.sub(r"\s*\(--[^)]*\)", "", text)
 
 
 def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:

@@ -14,14 +14,13 @@ from typing import Any
 
 from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import Choice
-from s2f_utils.app.engine import AskError, Engine, in_page
+from s2f_utils.app.engine import HERE, AskError, Engine, in_page
 from s2f_utils.app.lanes import Busy
 from s2f_utils.inference import Facts
 from s2f_utils.pad import messages
 from s2f_utils.pad.drawing import shown
 from s2f_utils.pad.sketch_pad import variants_of
 from s2f_utils.pad.state import PadState
-from s2f_utils.pictures import domain, drawings
 from s2f_utils.pictures.images import picture_uri
 
 KINDS = (
@@ -29,10 +28,9 @@ KINDS = (
     "variants",
 )  # fmt: skip
 # In the pad there are no points to place.
-IN_PAD = {
-    in_page(domain.ADVICE[name]): "the face was not found for sure: place its eyes and mouth under Upload"
-    for name in ("rough face", "no face")
-}
+IN_PAD = HERE | dict.fromkeys(
+    ("rough-face", "no-face"), "the face was not found for sure: place its eyes and mouth under Upload"
+)
 MOST_SAID = 300  # characters of what went wrong
 MOST_POINTS = 5000  # of a region's outline
 
@@ -164,8 +162,8 @@ class Visits:
         kept = visit.kept
         visit.kept = {id(one): kept.get(id(one)) or messages.shown_of(one) for one in pad.versions}
         values["state"] = messages.state_of(pad, visit.variants, list(visit.kept.values()))
-        told = [in_page(text) for text in values["state"]["warnings"] if not text.startswith(drawings.NO_DETECTOR)]
-        values["state"]["warnings"] = [IN_PAD.get(text, text) for text in told]
+        told = [remark.worded(IN_PAD) for remark in pad.warnings if remark.code != "no-detector"]
+        values["state"]["warnings"] = [*told, *pad.hint_warnings]
         number = content.get("n", 0)
         values["answered"] = number if isinstance(number, int) else 0
         return values

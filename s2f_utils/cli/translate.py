@@ -9,9 +9,13 @@ from typing import Any
 
 from s2f_utils.cli import options
 from s2f_utils.cli.pictures import each_picture, finish, warn
+from s2f_utils.pictures.remarks import WORDS, Remark
 
 OF_CANDIDATES = ("clean", "detail", "variations", "frame")
 OF_MODELS = ("mode", "fit", "align", "direction", "values")
+OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("rough-face", "no-face")} | {
+    "photo": f"{WORDS['photo']}, with --align; a drawing is cleaned up nevertheless with --clean always"
+}
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
@@ -191,16 +195,14 @@ def _points(args: argparse.Namespace) -> list[tuple[float, float]] | None:
     return [args.eyes[:2], args.eyes[2:], args.mouth] if args.eyes else None
 
 
-def _warner() -> Callable[[Path, str], None]:
+def _warner() -> Callable[[Path, Remark], None]:
     """A function that warns about a picture, and only once about the machine."""
-    from s2f_utils.pictures.drawings import NO_DETECTOR
-
     said: set[str] = set()
 
-    def say(path: Path, warning: str) -> None:
-        about = "" if warning.startswith(NO_DETECTOR) else f"{path.name}: "
-        if about or warning not in said:
-            warn(f"{about}{warning}")
-        said.add(warning)
+    def say(path: Path, remark: Remark) -> None:
+        about = "" if remark.code == "no-detector" else f"{path.name}: "
+        if about or remark.code not in said:
+            warn(f"{about}{remark.worded(OWN_WORDS)}")
+        said.add(remark.code)
 
     return say

@@ -10,6 +10,7 @@ import numpy as np
 
 from s2f_utils.inference.facts import LAYOUTS, Facts
 from s2f_utils.pictures import domain, drawings, faces, images, masks
+from s2f_utils.pictures.remarks import Remark
 
 PAPER_PX = 512  # of a drawing that is laid as drawn faces lie
 
@@ -25,7 +26,7 @@ class Ready:
 
     given: np.ndarray
     paper: np.ndarray
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     face: faces.Face | None = None
 
 

@@ -21,6 +21,7 @@ from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.translator import Translator
 from s2f_utils.models.psp import COARSE, MIDDLE
 from s2f_utils.pictures import domain, images, masks
+from s2f_utils.pictures.remarks import Remark
 
 PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
@@ -94,16 +95,16 @@ class StyleModel(Translator):
         """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; "" if all is well."""
         if self.reads in ("", "map"):
             return ""
-        look = domain.look(_picture(picture, self.reads))
-        if min(picture.shape[:2]) < domain.LOOKS_PX and look.coloured < domain.COLOURED_FROM:
+        verdict = domain.verdict(_picture(picture, self.reads))
+        if min(picture.shape[:2]) < domain.SMALL_PX and verdict.coloured < domain.COLOURED_FROM:
             return ""  # lines that are drawn so small are tones
-        kind = look.kind
+        kind = verdict.kind
         drawn = kind in ("drawing", "faint", "inverted")
         if self.reads == "photo":
             return "this looks like a drawing, but this model reads photos: choose one for sketches" if drawn else ""
         if kind == "photo":
             return "this looks like a photo, but this model reads sketches: draw it first (photo-to-sketch does)"
-        return "" if kind == "drawing" else domain.ADVICE[kind]
+        return "" if kind == "drawing" else str(Remark(kind))
 
     @torch.inference_mode()
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:

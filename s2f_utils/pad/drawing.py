@@ -15,6 +15,7 @@ from s2f_utils.inference import Facts
 from s2f_utils.inference.preparing import laid
 from s2f_utils.pictures import drawings, images, masks
 from s2f_utils.pictures.drawn import synthetic
+from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
 DRAWN = tuple(f"drawn face {n}" for n in (3, 5, 8, 10, 17, 21))  # of synthetic.draw_face's endless series
@@ -108,7 +109,7 @@ def begun_with(start: str | int, facts: Facts) -> np.ndarray:
     return sketch if facts.guide == "drawn" else laid(sketch, face.landmarks, facts.guide, DRAWING_PX)
 
 
-def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[str, ...]]:
+def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ...]]:
     """A person's picture, uint8 (H, W, 3), or map, cleaned and laid for the pad; and what there is to say about it."""
     if facts.reads == "map":
         return masks.resize(as_map(picture), MAP_PX), ()

@@ -132,7 +132,7 @@ def state_of(pad: PadState, variants: list[str], versions: list[dict[str, str]])
         "restorer": pad.restorer_name, "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
         "hint_method": facts.hint_method, "region": pad.region is not None,
-        "warnings": [*pad.warnings, *pad.hint_warnings],
+        "warnings": [*map(str, pad.warnings), *pad.hint_warnings],
         "versions": versions, "variants": variants, "guide": LAYOUTS[facts.guide].tolist(),
         "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(NAMES)],
         "note": images.GENERATED_NOTE,

@@ -20,6 +20,7 @@ from s2f_utils.inference.loading import check_for_drawings
 from s2f_utils.pad import drawing as paper
 from s2f_utils.pad.drawing import DRAWN, FEATHER, MOST_STEPS, History, feathered, shown
 from s2f_utils.pictures import images, viz
+from s2f_utils.pictures.remarks import Remark
 
 START = "long-hair"
 MOST_VERSIONS = 6
@@ -62,7 +63,7 @@ class PadState:
         self.face: np.ndarray | None = None
         self.before: np.ndarray | None = None
         self.versions: list[Version] = []
-        self.warnings: tuple[str, ...] = ()
+        self.warnings: tuple[Remark, ...] = ()
         self.hint_warnings: tuple[str, ...] = ()  # about the newest answer
         self.listeners: list[Callable[[str], None]] = []  # told "drawing", "face" or "settings"
         self.found: Any = None  # the styles of the variants that were made last
@@ -107,7 +108,7 @@ class PadState:
         self.take(paper.begun_with(start, self.facts))
         self._starts[self.facts.reads] = (start, self.facts.guide)
 
-    def take(self, drawing: np.ndarray, warnings: tuple[str, ...] = ()) -> None:
+    def take(self, drawing: np.ndarray, warnings: tuple[Remark, ...] = ()) -> None:
         """Begin with a drawing that is cleaned and laid already (`drawing.own`)."""
         self.warnings = warnings
         self.set_drawing(drawing)

@@ -1,7 +1,7 @@
 """Is this what the models were trained on? A drawing: dark lines on light, even paper, without colours.
 
-A few shares of its pixels decide; whether there is a face, is the detector's question. What is wrong is said in a
-sentence that says what to do, and nothing is refused: the models answer to anything.
+A few shares of its pixels decide; whether there is a face, is the detector's question. What is wrong is remarked on,
+and nothing is refused: the models answer to anything.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.pictures.cleanup import flatten_paper
+from s2f_utils.pictures.remarks import Remark
 
 SIDE_PX = 256  # pictures are looked at at this size
 LINES_PX, LINES_SHARE = 1024, 5e-4  # lines this thin and this few are looked for before a drawing is called faint
@@ -24,37 +25,11 @@ FAINT_BELOW = 60.0
 TONES_FROM = 0.06
 COLOURED_FROM = 0.03
 WHITE_FROM = 0.3
-
-ADVICE = {
-    "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",
-    "faint": "the lines are faint: scan with more contrast, or have the drawing cleaned up",
-    "strengthened": "the lines were faint and have been strengthened: a scan with more contrast gives a better face",
-    "coloured": "the drawing has colours: the models know pencil and ink, and take colours for tones of grey",
-    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch, with --align;"
-    " a drawing is cleaned up nevertheless with --clean always",
-    "not a photo": "this looks like a drawing, not like a photo: photo-to-sketch draws photos",
-    "shadow": "the drawing lies in a shadow, or on a light table: its light has been evened out",
-    "rough face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand"
-    " (--eyes x,y,x,y --mouth x,y)",
-    "turned": "the drawing lay on its side, or on its head, and was turned",
-    "no lines": "there are no lines that are darker than the paper (what is transparent counts as white paper)",
-    "not cleaned": "cleaned up, nothing would be left of it: it was left as it is",
-    "empty": "there is nothing in the cut-out: the face is elsewhere",
-    "no face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand"
-    " (--eyes x,y,x,y --mouth x,y)",
-}
-
-
-LOOKS_PX = 128  # `looks` wants pictures of this size
-COLOUR = 24  # the place in `looks` that says how colourful a picture is
-MIN_TO_COMPARE = 12  # fewer pictures of a side say nothing about what is usual
-DARKER = 25.0  # grey levels by which sketches are never darker than photos
-ALIKE = 0.85  # share of pictures on their own side below which the two sides cannot be told apart
-WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other side
+SMALL_PX = 128  # in a drawing that is smaller, lines are tones
 
 
 @dataclass(frozen=True)
-class Look:
+class Verdict:
     """What a picture looks like.
 
     lightness: where the median lies between the darkest 0.5 % and the lightest 2 %, in [0, 1]: high for lines on paper.
@@ -74,7 +49,7 @@ class Look:
 
     @property
     def kind(self) -> str:
-        """ "drawing", or what is the matter: "inverted", "faint", "photo" or "coloured"."""
+        """ "drawing", or what is the matter, a remark's code: "inverted", "faint", "photo" or "coloured"."""
         if self.contrast < FAINT_BELOW:
             return "faint"
         if self.lightness < INVERTED_BELOW and self.tones_inverted < TONES_FROM:
@@ -84,7 +59,7 @@ class Look:
         return "photo" if self.tones >= TONES_FROM else "drawing"
 
 
-def look(picture: np.ndarray) -> Look:
+def verdict(picture: np.ndarray) -> Verdict:
     """Measure a picture, uint8 (H, W, 3), as it was drawn, scanned or photographed."""
     from skimage.color import rgb2lab
 
@@ -98,7 +73,7 @@ def look(picture: np.ndarray) -> Look:
     balanced = np.clip(small / np.maximum(paper, 1.0), 0, 1)
     chroma = np.hypot(*np.moveaxis(rgb2lab(balanced)[..., 1:], -1, 0))
     lightness = float((middle - dark) / max(light - dark, 1.0))
-    return Look(
+    return Verdict(
         lightness=lightness,
         contrast=float(contrast),
         tones=_tones(grey),
@@ -108,12 +83,12 @@ def look(picture: np.ndarray) -> Look:
     )
 
 
-def advice(picture: np.ndarray, direction: str = "sketch-to-photo") -> str:
-    """What to tell the person whose picture, uint8 (H, W, 3), a shipped model gets as it is; "" if all is well."""
-    kind = look(picture).kind
+def advice(picture: np.ndarray, direction: str = "sketch-to-photo") -> Remark | None:
+    """What to tell the person whose picture, uint8 (H, W, 3), a shipped model gets as it is; None if all is well."""
+    kind = verdict(picture).kind
     if direction == "photo-to-sketch":
-        return ADVICE["not a photo"] if kind in ("drawing", "faint", "inverted") else ""
-    return "" if kind == "drawing" else ADVICE[kind]
+        return Remark("not-a-photo") if kind in ("drawing", "faint", "inverted") else None
+    return None if kind == "drawing" else Remark(kind)
 
 
 def _ink_contrast(image: Image.Image, light: float) -> float:
@@ -133,90 +108,3 @@ def _tones(grey: np.ndarray) -> float:
     mean, of_squares = (cv2.boxFilter(values, -1, (5, 5)) for values in (flat, flat**2))
     smooth = of_squares - mean**2 < SMOOTH**2
     return float(np.mean(smooth & (mean < np.percentile(flat, 80) - TONE)))
-
-
-def looks(small: np.ndarray) -> np.ndarray:
-    """What tells drawings from photos: the histogram of grey values, how colourful, how rough; float32 (28,).
-
-    small: uint8 (128, 128, 3).
-    """
-    rgb = small.astype(np.float32)
-    grey = rgb.mean(axis=2)
-    histogram = np.histogram(grey, bins=24, range=(0, 256))[0] / grey.size
-    across, down = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
-    colour = float(np.median(rgb.max(axis=2) - rgb.min(axis=2)))
-    rough = [np.median(across) / 32, (across.mean() + down.mean()) / 32, np.mean(across > 24)]
-    return np.array([*np.sqrt(histogram), min(1.0, colour / 40), *rough], dtype=np.float32)
-
-
-def look_exchanged(drawn: np.ndarray, photographed: np.ndarray) -> bool:
-    """Whether the sketches are colourful and the photos are not, and lighter; both `looks`, (N, 28) and (M, 28).
-
-    Toned paper is colourful, too, but lighter than photos are.
-    """
-    colours, levels = ([float(np.median(of(side))) for side in (drawn, photographed)] for of in (_colour, _level))
-    return colours[0] > 2 * colours[1] + 0.1 and levels[0] < levels[1]
-
-
-def _colour(looked: np.ndarray) -> np.ndarray:
-    return looked[:, COLOUR]
-
-
-def _level(looked: np.ndarray) -> np.ndarray:
-    """The mean grey level of each picture, from its histogram (whose roots are kept)."""
-    shares = looked[:, :COLOUR] ** 2
-    return shares @ (np.arange(COLOUR) + 0.5) * 256 / COLOUR
-
-
-def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the sketches look like photos, and which of the photos like sketches: two arrays of bool, (N,) and (M,).
-
-    drawn, photographed: `looks` of each picture, (N, 28) and (M, 28). A linear discriminant; each picture is judged by
-    what the others say. With fewer than `MIN_TO_COMPARE` of a side, none does.
-    """
-    if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
-        return np.zeros(len(drawn), bool), np.zeros(len(photographed), bool)
-    wrong = _margins(drawn, photographed) < -WRONG_SIDE
-    return wrong[: len(drawn)], wrong[len(drawn) :]
-
-
-def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
-    """How far each picture is on its own side, sketches first: 1 as expected, below 0 on the other (leave-one-out)."""
-    x = np.concatenate([drawn, photographed]).astype(np.float64)
-    x = np.column_stack([x, np.ones(len(x))])
-    y = np.array([-1.0] * len(drawn) + [1.0] * len(photographed))
-    gram = x.T @ x + 1e-2 * np.eye(x.shape[1])
-    hat = np.einsum("ij,ji->i", x, np.linalg.solve(gram, x.T))
-    fitted = x @ np.linalg.solve(gram, x.T @ y)
-    return (fitted - hat * y) / (1 - np.minimum(hat, 0.99)) * y
-
-
-def problems_of_sides(sketches: np.ndarray, photos: np.ndarray) -> list[str]:
-    """What seems wrong with two sides that a model is to learn to translate into each other, in words; [] if nothing.
-
-    sketches, photos: `looks` of some of each, (N, 28) and (M, 28). The first word is "exchanged" where the two are the
-    other way round.
-    """
-    if look_exchanged(sketches, photos):
-        return [
-            "exchanged: the sketches are colourful and dark, the photos are not: give the two folders the other way"
-            " round"
-        ]
-    levels = [float(np.median(_level(side))) for side in (sketches, photos)]
-    if levels[0] < levels[1] - DARKER:
-        return ["the sketches are darker than the photos, which is unusual: are the two folders exchanged?"]
-    wrong = list(on_wrong_side(sketches, photos))
-    # Many photos among the sketches spoil the discriminant; their colours still tell.
-    plain, colourful = np.percentile(sketches[:, COLOUR], 10), np.percentile(photos[:, COLOUR], 75)
-    if colourful > 2 * plain + 0.1:
-        wrong[0] = wrong[0] | (sketches[:, COLOUR] > plain + 0.6 * (colourful - plain))
-    found = [
-        f"{flags.sum()} of {len(flags)} {side} that were looked at look like {other}"
-        for side, other, flags in zip(("sketches", "photos"), ("photos", "sketches"), wrong, strict=True)
-        if flags.any()
-    ]
-    if min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[0].sum() > 0.3 * len(sketches):
-        told_apart = np.mean(_margins(sketches, photos) > 0)
-        if told_apart < ALIKE:
-            return ["sketches and photos look much alike: are both folders of the same kind, or mixed?"]
-    return found

@@ -1,4 +1,4 @@
-"""From any drawing to what the models know: cleaned paper, an aligned face, and warnings; and back onto the paper.
+"""From any drawing to what the models know: cleaned paper, an aligned face, and remarks; and back onto the paper.
 
 `prepare` does it all. A drawing is uint8 (H, W, 3), of any size and aspect ratio; points are as in `faces`.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_utils.pictures import background, cleanup, domain, faces, images
+from s2f_utils.pictures.remarks import Remark
 
 CLEAN = ("auto", "always", "never")
 FRAMES = ("square", "paper", "person")
@@ -23,7 +24,6 @@ SURER = 0.05  # by so much a turned drawing's score must be higher; turned, the 
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
 LINES_BELOW = 200  # grey levels; what is lighter on cleaned paper is no line
 INK_BELOW = 60  # grey levels below the paper
-NO_DETECTOR = "YuNet, which finds drawn faces best, cannot be used: "  # how a warning begins that is about the machine
 # Evened out as if it lay in a hard shadow, a drawing has no tones left and white paper, and was not coloured before;
 # photos have colours, and grey ones have tones left.
 SHADOWED_TONES_BELOW, SHADOWED_WHITE_FROM, SHADOWED_COLOURED_BELOW = 0.0015, 0.6, 0.2
@@ -34,8 +34,8 @@ class Prepared:
     """A drawing that is ready for a model.
 
     image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up, upright. matrix:
-    float64 (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. look: what `domain.look`
-    saw on the paper before that, in even light. warnings: sentences for the person, most important first; empty when
+    float64 (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. verdict: of
+    `domain.verdict` on the paper before that, in even light. warnings: for the person, most important first; empty when
     all is well.
     """
 
@@ -43,8 +43,8 @@ class Prepared:
     paper: np.ndarray
     matrix: np.ndarray
     face: faces.Face
-    look: domain.Look
-    warnings: tuple[str, ...]
+    verdict: domain.Verdict
+    warnings: tuple[Remark, ...]
 
 
 def example(name: str) -> np.ndarray:
@@ -89,45 +89,52 @@ def prepare(
         points = np.asarray(points, dtype=np.float64)
         faces.face_from_points(points)  # says what is wrong before anything is cut or turned
         faces.check_inside(points, drawing.shape)
-    paper, points, found = _sheet(drawing, points) if clean != "never" else (drawing, points, domain.look(drawing))
-    hard = look_in_shadow(paper, found) if clean != "never" else None
-    dirty = hard or found.kind == "faint" or needs_cleaning(paper)
-    is_paper = hard or found.kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
-    warnings = [] if found.kind == "drawing" else [domain.ADVICE["shadow" if hard else found.kind]]
-    if clean == "always" or (clean == "auto" and is_paper and dirty):
-        shadows = "hard" if found.kind == "photo" else "soft"
-        cleaned = cleanup.clean(paper, sheet=False, shadows=shadows).image
-        has_lines = cleaned.min() <= LINES_BELOW
-        if has_lines or found.kind == "faint":
-            paper = np.repeat(cleaned[..., None], 3, axis=2)
-        if found.kind == "faint":
-            warnings = [domain.ADVICE["strengthened" if has_lines else "no lines"]]
-        elif not has_lines:
-            warnings.append(domain.ADVICE["not cleaned"])
-    paper, face, notes = _find(paper, points)
+    paper, points, seen = _sheet(drawing, points) if clean != "never" else (drawing, points, domain.verdict(drawing))
+    evened = verdict_in_even_light(paper, seen) if clean != "never" else None
+    paper, warnings = _cleaned(paper, seen, evened, clean)
+    paper, face, about_face = _face_on(paper, points)
     matrix = faces.alignment(face.landmarks, size_px)
     image = faces.warp(paper, matrix, size_px, border="paper")
     if image.min() > LINES_BELOW >= paper.min():
-        notes = [domain.ADVICE["empty"], *notes]
-    return Prepared(image, paper, matrix, face, hard or found, tuple(warnings + notes))
+        warnings.append(Remark("empty"))
+    return Prepared(image, paper, matrix, face, evened or seen, (*warnings, *about_face))
 
 
-def look_in_shadow(picture: np.ndarray, seen: domain.Look) -> domain.Look | None:
-    """What a drawing in a shadow with edges, or on a table nearly as light as its paper, looks like when its light is
+def _cleaned(
+    paper: np.ndarray, seen: domain.Verdict, evened: domain.Verdict | None, clean: str
+) -> tuple[np.ndarray, list[Remark]]:
+    """The paper, cleaned where that is wished and leaves something of it, and what is to be said about it."""
+    kind = seen.kind
+    warnings = [] if kind == "drawing" else [Remark("shadow" if evened else kind)]
+    is_paper = evened or kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
+    dirty = evened or kind == "faint" or needs_cleaning(paper)
+    if not (clean == "always" or (clean == "auto" and is_paper and dirty)):
+        return paper, warnings
+    cleaned = cleanup.clean(paper, sheet=False, shadows="hard" if kind == "photo" else "soft").image
+    has_lines = cleaned.min() <= LINES_BELOW
+    if kind == "faint":
+        warnings = [Remark("strengthened" if has_lines else "no-lines")]
+    elif not has_lines:
+        return paper, [*warnings, Remark("not-cleaned")]
+    return np.repeat(cleaned[..., None], 3, axis=2), warnings
+
+
+def verdict_in_even_light(picture: np.ndarray, seen: domain.Verdict) -> domain.Verdict | None:
+    """The verdict on a drawing in a shadow with edges, or on a table nearly as light as its paper, when its light is
     evened out (`cleanup.flatten_paper` with hard shadows); None for what is no such drawing.
 
-    picture: uint8 (H, W, 3). seen: what `domain.look` says of it; photo, as a rule.
+    picture: uint8 (H, W, 3). seen: the verdict on it as it is; photo, as a rule.
     """
     if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW:
         return None
     even = cleanup.flatten_paper(picture, shadows="hard")[0]
-    again = domain.look(np.repeat(even[..., None], 3, axis=2))
-    is_drawing = again.kind == "drawing" and again.tones < SHADOWED_TONES_BELOW and again.white >= SHADOWED_WHITE_FROM
-    return again if is_drawing else None
+    verdict = domain.verdict(np.repeat(even[..., None], 3, axis=2))
+    has_no_tones = verdict.tones < SHADOWED_TONES_BELOW and verdict.white >= SHADOWED_WHITE_FROM
+    return verdict if verdict.kind == "drawing" and has_no_tones else None
 
 
-def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, domain.Look]:
-    """The sheet of paper in the picture, straightened, the points on it, and what it looks like; the picture itself
+def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, domain.Verdict]:
+    """The sheet of paper in the picture, straightened, the points on it, and the verdict on it; the picture itself
     where there is no sheet, where what looked like one bears no drawing, or where a point is not on it.
     """
     import cv2
@@ -135,7 +142,7 @@ def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, 
     corners = cleanup.find_sheet(drawing)
     if corners is not None:
         sheet = cleanup.straighten(drawing, corners)
-        seen = domain.look(sheet)
+        seen = domain.verdict(sheet)
         on_it = points
         if points is not None:
             matrix, _ = cleanup.sheet_matrix(corners)
@@ -143,38 +150,45 @@ def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, 
         inside = points is None or ((on_it >= 0) & (on_it < sheet.shape[1::-1])).all()
         if inside and seen.kind in ("drawing", "faint", "coloured") and min(sheet.shape[:2]) >= 64:
             return sheet, on_it, seen
-    return drawing, points, domain.look(drawing)
+    return drawing, points, domain.verdict(drawing)
 
 
 def find_any(
-    picture: np.ndarray,
-    *,
-    drawing: bool = True,
-    points: np.ndarray | Sequence | None = None,
-    detected: faces.Face | None = None,
-) -> tuple[faces.Face, list[str]]:
+    picture: np.ndarray, *, drawing: bool = True, points: np.ndarray | Sequence | None = None
+) -> tuple[faces.Face, list[Remark]]:
     """The face of a drawing or a photo by what is at hand, and what to tell the person about it.
 
-    picture: uint8 (H, W, 3). points: as in `prepare`. Without them: YuNet, if it can be had (detected: what it gave,
-    as in `faces.find_face`); scikit-image's cascade; the picture's middle, for drawings that of the ink. Raises
-    FaceError for points that are no face or lie outside.
+    picture: uint8 (H, W, 3). points: as in `prepare`. Without them: YuNet, if it can be had; scikit-image's cascade;
+    the picture's middle, for drawings that of the ink. Raises FaceError for points that are no face or lie outside.
     """
     if points is not None:
-        face = faces.find_face(picture, points=points)
+        face = faces.face_from_points(points)
         faces.check_inside(points, picture.shape)
         return face, []
-    problem = faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
-    detector = "none" if problem else "yunet"
-    face = faces.find_face(picture, drawing=drawing, fallback="cascade", detector=detector, detected=detected)
-    if face.method == "yunet":
-        return face, [domain.ADVICE["rough face"]] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
-    if face.method == "centre" and drawing:
-        face = _centre_of_ink(picture)
-    notes = [domain.ADVICE["no face" if face.method == "centre" else "rough face"]]
+    problem = _detector_problem()
+    detect = faces.detect_drawn if drawing else faces.detect_turned
+    return _completed(picture, None if problem else detect(picture), problem, drawing)
+
+
+def _detector_problem() -> str:
+    return faces.detector_problem(timeout_s=5, attempts=1)  # nobody waits for a first try
+
+
+def _completed(
+    picture: np.ndarray, detected: faces.Face | None, problem: str, drawing: bool
+) -> tuple[faces.Face, list[Remark]]:
+    """The detected face with its landmarks refined, or the best guess, and what to tell the person about it.
+
+    problem: why there is no detector, or "".
+    """
+    if detected:
+        face = faces.refined(picture, detected, drawing)
+        return face, [Remark("rough-face")] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
+    face = faces.find_face(picture, fallback="cascade", detector="none")
+    remarks = [Remark("no-face" if face.method == "centre" else "rough-face")]
     if problem:
-        remedy = "'s2f weights yunet' fetches it, or S2F_WEIGHTS names a folder that has it"
-        notes.append(f"{NO_DETECTOR}{problem.partition(' (')[0]}: {remedy}")
-    return face, notes
+        remarks.append(Remark("no-detector", {"problem": problem.partition(" (")[0]}))
+    return _centre_of_ink(picture) if face.method == "centre" and drawing else face, remarks
 
 
 def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
@@ -191,28 +205,31 @@ def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
     return replace(face, landmarks=face.landmarks + corner, box=box)
 
 
-def _find(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, faces.Face, list[str]]:
-    """The paper, turned if need be, the face on it, and what to tell the person."""
-    with_detector = points is None and not faces.detector_problem(timeout_s=5, attempts=1)
-    quarters, detected = _quarters(paper) if with_detector else (0, None)
+def _face_on(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, faces.Face, list[Remark]]:
+    """The paper, turned if need be, the face on it, and what to tell the person about it."""
+    if points is not None:
+        return paper, *find_any(paper, points=points)
+    problem = _detector_problem()
+    quarters, detected = (0, None) if problem else _surest_turn(paper)
     turned = np.ascontiguousarray(np.rot90(paper, quarters))
-    face, notes = find_any(turned, points=points, detected=detected)
-    return turned, face, [*([domain.ADVICE["turned"]] if quarters else []), *notes]
+    face, remarks = _completed(turned, detected, problem, drawing=True)
+    return turned, face, [*([Remark("turned")] if quarters else []), *remarks]
 
 
-def _quarters(paper: np.ndarray) -> tuple[int, faces.Face | None]:
+def _surest_turn(paper: np.ndarray) -> tuple[int, faces.Face | None]:
     """By how many quarter turns the paper has to be turned, where the detector is surer of a face than as it lies, and
-    the face that it found then.
+    the face that it sees then.
     """
     upright = faces.detect_drawn(paper)
-    best, found, beat = 0, upright, upright.score + SURER if upright else 0.0
-    if upright is None or upright.score < faces.DRAWING_SCORE:
-        views = 1 if upright and upright.score >= RATHER_SURE else 6
-        for quarters in (1, 2, 3):
-            face = faces.detect_drawn(np.ascontiguousarray(np.rot90(paper, quarters)), views=views)
-            if face and face.score > beat:
-                best, found, beat = quarters, face, face.score
-    return best, found
+    if upright and upright.score >= faces.DRAWING_SCORE:
+        return 0, upright
+    best, surest, beat = 0, upright, upright.score + SURER if upright else 0.0
+    views = 1 if upright and upright.score >= RATHER_SURE else 6
+    for quarters in (1, 2, 3):
+        face = faces.detect_drawn(np.ascontiguousarray(np.rot90(paper, quarters)), views=views)
+        if face and face.score > beat:
+            best, surest, beat = quarters, face, face.score
+    return best, surest
 
 
 def framed(made: np.ndarray, prepared: Prepared, frame: str = "square") -> np.ndarray:

@@ -13,7 +13,9 @@ from torch import Tensor
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, PairedData, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.directions import DIRECTIONS
-from s2f_utils.pictures import domain, images
+from s2f_utils.pictures import images
+from s2f_utils.pictures.remarks import Remark
+from s2f_utils.pictures.sides import FEATURES_PX, features, problems
 from s2f_utils.training.settings import TrainConfig
 
 LOOKED_AT = 200  # pictures of each side
@@ -74,19 +76,19 @@ def pass_length(config: TrainConfig, kind: str, rows: list[Row]) -> int:
     return max(len(side) for side in unpaired_rows(rows, config.apart, config.seed))
 
 
-def remarks_on_sides(data: Data) -> list[str]:
+def remarks_on_sides(data: Data) -> list[Remark]:
     """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
     no pairs: what a pair's sides are called, is its owner's affair.
     """
-    sides = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
-    found = domain.problems_of_sides(*map(looks_of, sides))
-    if found and found[0].startswith("exchanged") and isinstance(data, UnpairedData):
-        raise DataError(found[0].removeprefix("exchanged: "))
-    return found
+    some = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
+    remarks = problems(*map(features_of, some))
+    if remarks and remarks[0].code == "exchanged" and isinstance(data, UnpairedData):
+        raise DataError(str(remarks[0]))
+    return remarks
 
 
-def looks_of(paths: Sequence[Path]) -> np.ndarray:
-    """`domain.looks` of these pictures, (N, 28)."""
-    size = (domain.LOOKS_PX, domain.LOOKS_PX)
+def features_of(paths: Sequence[Path]) -> np.ndarray:
+    """`sides.features` of these pictures, (N, 28)."""
+    size = (FEATURES_PX, FEATURES_PX)
     pictures = (Image.fromarray(images.load_rgb(path)).resize(size, Image.Resampling.BOX) for path in paths)
-    return np.stack([domain.looks(np.asarray(picture)) for picture in pictures])
+    return np.stack([features(np.asarray(picture)) for picture in pictures])

@@ -16,7 +16,6 @@ from s2f_utils.pictures.faces.geometry import (
     check_inside,
     face_from_points,
     inverse,
-    is_plausible,
     similarity,
     transform,
 )
@@ -29,11 +28,12 @@ from s2f_utils.pictures.faces.yunet import (
     detect_drawn,
     detect_turned,
     detector_problem,
+    refined,
 )
 
 __all__ = [
     "DETECTORS", "DRAWING_SCORE", "FALLBACKS", "FIT_WEIGHTS", "Face", "FaceError", "LOWEST_SCORE", "METHODS",
     "TEMPLATE", "TRUSTED_IN_DRAWINGS", "align", "alignment", "centre_face", "check_inside", "detect", "detect_all",
-    "detect_drawn", "detect_turned", "detector_problem", "face_from_points", "find_face", "inverse", "is_plausible",
+    "detect_drawn", "detect_turned", "detector_problem", "face_from_points", "find_face", "inverse", "refined",
     "similarity", "transform", "uniform_crop", "warp", "warp_labels",
 ]  # fmt: skip

@@ -26,7 +26,6 @@ def find_face(
     points: np.ndarray | Sequence | None = None,
     fallback: str = "none",
     detector: str = "yunet",
-    detected: Face | None = None,
 ) -> Face:
     """The one face of a portrait or a drawing.
 
@@ -35,8 +34,7 @@ def find_face(
     all; pixels. fallback: what to do when no face is found: "none" (an error), "cascade" (scikit-image's frontal-face
     cascade, a box only, and the centre where that fails), or "centre" (the face is taken to fill the picture as in
     FFHQ). detector: "yunet", or "none" to go to the points or the fallback at once, where YuNet cannot be had
-    (`detector_problem`). detected: what `detect_drawn` or `detect_turned` gave for this picture, where that is known.
-    Look at `method` and `score` of the result.
+    (`detector_problem`). Look at `method` and `score` of the result.
 
     Raises FaceError when nothing is found, WeightsError when YuNet is asked for and cannot be had, ValueError for other
     shapes.
@@ -47,7 +45,7 @@ def find_face(
         raise ValueError(f"fallback must be one of {', '.join(FALLBACKS)}, got {fallback!r}")
     if points is not None:
         return face_from_points(points)
-    if detector == "yunet" and (face := detected or (detect_drawn(image) if drawing else detect_turned(image))):
+    if detector == "yunet" and (face := detect_drawn(image) if drawing else detect_turned(image)):
         return refined(image, face, drawing)
     if fallback == "cascade" and (face := _cascade(image)):
         return face

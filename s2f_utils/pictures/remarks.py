@@ -1,0 +1,54 @@
+"""What there is to tell a person about pictures: a code with data. A front end words it, or takes the words here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# By code, what is said where a front end has no words of its own; data stand in braces.
+WORDS: dict[str, str] = {
+    # A picture that is not what the models learned from (`domain`).
+    "inverted": "light lines on dark paper: the models know dark lines on light paper; invert the picture first",
+    "faint": "the lines are faint: scan with more contrast, or have the drawing cleaned up",
+    "coloured": "the drawing has colours: the models know pencil and ink, and take colours for tones of grey",
+    "photo": "this looks like a photo, not like a drawing: for photos choose the model photo-to-sketch",
+    "not-a-photo": "this looks like a drawing, not like a photo: photo-to-sketch draws photos",
+    # What was done to a drawing, and where its face is (`drawings`).
+    "strengthened": "the lines were faint and have been strengthened: a scan with more contrast gives a better face",
+    "shadow": "the drawing lies in a shadow, or on a light table: its light has been evened out",
+    "turned": "the drawing lay on its side, or on its head, and was turned",
+    "no-lines": "there are no lines that are darker than the paper (what is transparent counts as white paper)",
+    "not-cleaned": "cleaned up, nothing would be left of it: it was left as it is",
+    "empty": "there is nothing in the cut-out: the face is elsewhere",
+    "rough-face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand",
+    "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand",
+    "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights yunet' fetches it, or"
+    " S2F_WEIGHTS names a folder that has it",
+    # Two sides of a set (`sides`).
+    "exchanged": "the sketches are colourful and dark, the photos are not: give the two folders the other way round",
+    "dark-sketches": "the sketches are darker than the photos, which is unusual: are the two folders exchanged?",
+    "wrong-side": "{num} of {total} {side} that were looked at look like {other}",
+    "alike": "sketches and photos look much alike: are both folders of the same kind, or mixed?",
+}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to tell a person.
+
+    code: a key of `WORDS`; ValueError for others. data: what its words have in braces.
+    """
+
+    code: str
+    data: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.code not in WORDS:
+            raise ValueError(f"there is no remark {self.code!r}: the codes are {', '.join(WORDS)}")
+
+    def worded(self, own: Mapping[str, str]) -> str:
+        """In a front end's own words, {code: words}, where it has some."""
+        return own.get(self.code, WORDS[self.code]).format(**self.data)
+
+    def __str__(self) -> str:
+        return self.worded({})

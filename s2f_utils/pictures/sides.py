@@ -1,0 +1,98 @@
+"""Two sides of a set, sketches and photos: are they what their names say, and which picture lies on the wrong one?
+
+28 features of each picture tell drawings from photos (`features`); a side is (N, 28) of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s2f_utils.pictures.remarks import Remark
+
+FEATURES_PX = 128  # `features` wants pictures of this size
+COLOUR = 24  # the place in `features` that says how colourful a picture is
+MIN_TO_COMPARE = 12  # fewer pictures of a side say nothing about what is usual
+DARKER = 25.0  # grey levels by which sketches are never darker than photos
+ALIKE = 0.85  # share of pictures on their own side below which the two sides cannot be told apart
+WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other side
+
+
+def features(small: np.ndarray) -> np.ndarray:
+    """What tells drawings from photos: the histogram of grey values, how colourful, how rough; float32 (28,).
+
+    small: uint8 (128, 128, 3).
+    """
+    rgb = small.astype(np.float32)
+    grey = rgb.mean(axis=2)
+    histogram = np.histogram(grey, bins=24, range=(0, 256))[0] / grey.size
+    across, down = np.abs(np.diff(grey, axis=1)), np.abs(np.diff(grey, axis=0))
+    colour = float(np.median(rgb.max(axis=2) - rgb.min(axis=2)))
+    rough = [np.median(across) / 32, (across.mean() + down.mean()) / 32, np.mean(across > 24)]
+    return np.array([*np.sqrt(histogram), min(1.0, colour / 40), *rough], dtype=np.float32)
+
+
+def are_exchanged(drawn: np.ndarray, photographed: np.ndarray) -> bool:
+    """Whether the sketches are colourful and the photos are not, and lighter; both `features`, (N, 28) and (M, 28).
+
+    Toned paper is colourful, too, but lighter than photos are.
+    """
+    colours, levels = ([float(np.median(of(side))) for side in (drawn, photographed)] for of in (_colour, _level))
+    return colours[0] > 2 * colours[1] + 0.1 and levels[0] < levels[1]
+
+
+def _colour(side: np.ndarray) -> np.ndarray:
+    return side[:, COLOUR]
+
+
+def _level(side: np.ndarray) -> np.ndarray:
+    """The mean grey level of each picture, from its histogram (whose roots are kept)."""
+    shares = side[:, :COLOUR] ** 2
+    return shares @ (np.arange(COLOUR) + 0.5) * 256 / COLOUR
+
+
+def on_wrong_side(drawn: np.ndarray, photographed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the sketches look like photos, and which of the photos like sketches: two arrays of bool, (N,) and (M,).
+
+    drawn, photographed: `features` of each picture, (N, 28) and (M, 28). A linear discriminant; each picture is
+    judged by what the others say. With fewer than `MIN_TO_COMPARE` of a side, none does.
+    """
+    if min(len(drawn), len(photographed)) < MIN_TO_COMPARE:
+        return np.zeros(len(drawn), bool), np.zeros(len(photographed), bool)
+    wrong = _margins(drawn, photographed) < -WRONG_SIDE
+    return wrong[: len(drawn)], wrong[len(drawn) :]
+
+
+def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
+    """How far each picture is on its own side, sketches first: 1 as expected, below 0 on the other (leave-one-out)."""
+    x = np.concatenate([drawn, photographed]).astype(np.float64)
+    x = np.column_stack([x, np.ones(len(x))])
+    y = np.array([-1.0] * len(drawn) + [1.0] * len(photographed))
+    gram = x.T @ x + 1e-2 * np.eye(x.shape[1])
+    hat = np.einsum("ij,ji->i", x, np.linalg.solve(gram, x.T))
+    fitted = x @ np.linalg.solve(gram, x.T @ y)
+    return (fitted - hat * y) / (1 - np.minimum(hat, 0.99)) * y
+
+
+def problems(sketches: np.ndarray, photos: np.ndarray) -> list[Remark]:
+    """What seems wrong with two sides that a model is to learn to translate into each other; [] if nothing.
+
+    sketches, photos: `features` of some of each, (N, 28) and (M, 28).
+    """
+    if are_exchanged(sketches, photos):
+        return [Remark("exchanged")]
+    levels = [float(np.median(_level(side))) for side in (sketches, photos)]
+    if levels[0] < levels[1] - DARKER:
+        return [Remark("dark-sketches")]
+    wrong = list(on_wrong_side(sketches, photos))
+    # Many photos among the sketches spoil the discriminant; their colours still tell.
+    plain, colourful = np.percentile(_colour(sketches), 10), np.percentile(_colour(photos), 75)
+    if colourful > 2 * plain + 0.1:
+        wrong[0] = wrong[0] | (_colour(sketches) > plain + 0.6 * (colourful - plain))
+    comparable = min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[0].sum() > 0.3 * len(sketches)
+    if comparable and np.mean(_margins(sketches, photos) > 0) < ALIKE:
+        return [Remark("alike")]
+    return [
+        Remark("wrong-side", {"num": int(flags.sum()), "total": len(flags), "side": side, "other": other})
+        for side, other, flags in zip(("sketches", "photos"), ("photos", "sketches"), wrong, strict=True)
+        if flags.any()
+    ]
