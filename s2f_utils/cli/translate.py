@@ -124,7 +124,7 @@ def _given(args: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
 
 def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
     """Raise ValueError for options that do not go together, or cannot be."""
-    from s2f_utils.weights.table import DETAIL, FAITHFUL
+    from s2f_utils.weights import DETAIL, FAITHFUL
 
     of_candidates, of_models = _given(args, OF_CANDIDATES), _given(args, OF_MODELS)
     if not model and "direction" in of_models:  # sketch-to-photo, as without it
@@ -145,7 +145,7 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
     from s2f_utils.inference import load
     from s2f_utils.pictures import domain, drawings, faces, images
     from s2f_utils.runtime import free_stem
-    from s2f_utils.weights.table import SHIPPED
+    from s2f_utils.weights import SHIPPED
 
     translator = load(model, args.device, direction=args.direction, values=args.values or "signed")
     kind, say = translator.direction.rsplit("-", 1)[1], _warner()

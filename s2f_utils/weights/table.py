@@ -303,13 +303,10 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3, offline: bool 
     file by hand; for five minutes after that it is raised again without another try; and at once where S2F_OFFLINE
     is set, which forbids downloads (`offline` says otherwise, whatever is set).
     """
-    found = find(name)
-    if found:
-        return found
+    if path := find(name):
+        return path
     if offline or (offline is None and os.environ.get("S2F_OFFLINE")):
         raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
-    from tqdm.auto import tqdm
-
     entry = entry_of(name)
     target = cache_folder() / entry.file_name
     failed_at, message = _failed.get((name, target), (-RETRY_AFTER_S, ""))
@@ -317,20 +314,33 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3, offline: bool 
         raise WeightsError(message)
     about = f"{entry.size / 1e6:,.1f} MB): {entry.what}; licence: {entry.licence}"
     print(f"downloading {entry.file_name} ({about}", file=sys.stderr)
+    try:
+        return _download(entry, target, timeout_s, attempts)
+    except DownloadError as error:
+        message = (
+            f"{entry.file_name} could not be downloaded ({error}). Get it by hand, put it into a folder, and name that"
+            " folder in S2F_WEIGHTS"
+        )
+        _failed[(name, target)] = (time.monotonic(), message)
+        raise WeightsError(message) from None
+
+
+def _download(entry: WeightsFile, target: Path, timeout_s: float, attempts: int) -> Path:
+    """Fetch the file from the first address that delivers it; DownloadError says why none did.
+
+    Raises WeightsError where the file cannot be written.
+    """
+    from tqdm.auto import tqdm
+
     known = {"sha256": entry.sha256 or None, "size": entry.size if entry.sha256 and not entry.rounded else None}
     reasons = []
     with tqdm(total=entry.size, unit="B", unit_scale=True, disable=entry.size < SHOW_PROGRESS_FROM) as bar:
         for url in entry.urls:
             try:
-                options = {"timeout_s": timeout_s, "attempts": attempts, "on_bytes": bar.update}
-                path = fetch(url, target, **known, **options)
-                if not entry.sha256 and path.stat().st_size < entry.size / 2:
-                    size = path.stat().st_size
-                    path.unlink()
-                    raise DownloadError(f"{url}: {size:,} bytes came instead of about {entry.size:,}")
+                fetch(url, target, **known, timeout_s=timeout_s, attempts=attempts, on_bytes=bar.update)
                 if not entry.sha256:
-                    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
-                return path
+                    _check_unpublished(entry, url, target)
+                return target
             except OSError as error:
                 raise WeightsError(
                     f"{target}: cannot be written ({error.strerror}): free some space, or name another folder in"
@@ -340,9 +350,13 @@ def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3, offline: bool 
                 reasons.append(str(error))
                 if not entry.sha256:  # what another server sends may not continue it
                     target.with_name(f"{target.name}.partial").unlink(missing_ok=True)
-    message = (
-        f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
-        " name that folder in S2F_WEIGHTS"
-    )
-    _failed[(name, target)] = (time.monotonic(), message)
-    raise WeightsError(message)
+    raise DownloadError("; ".join(reasons))
+
+
+def _check_unpublished(entry: WeightsFile, url: str, path: Path) -> None:
+    """Of a file without a published SHA-256 only the rough size can be checked."""
+    size = path.stat().st_size
+    if size < entry.size / 2:
+        path.unlink()
+        raise DownloadError(f"{url}: {size:,} bytes came instead of about {entry.size:,}")
+    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
