@@ -76,7 +76,7 @@ def _pictures(diagnosis: Diagnosis, finding) -> list[str]:
     shown = []
     for path in wanted[:2]:
         try:
-            shown.append(pages.picture_uri(files.load_rgb(path), 2 * SHOWN_PX))
+            shown.append(pages.webp_uri(files.load_rgb(path), 2 * SHOWN_PX))
         except (images.ImageError, OSError):
             continue
     return shown

@@ -293,8 +293,8 @@ def read_content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | Non
 def read_notes(path: str | os.PathLike) -> dict[str, str]:
     """The notes in a PNG's metadata that `save` wrote, by key; {} for other pictures. Only the header is read."""
     with Image.open(path) as picture:
-        found = {key: str(text) for key, text in picture.info.items() if isinstance(key, str)}
-    return {key.removeprefix(NOTE_PREFIX): text for key, text in found.items() if key.startswith(NOTE_PREFIX)}
+        texts = {key: str(text) for key, text in picture.info.items() if isinstance(key, str)}
+    return {key.removeprefix(NOTE_PREFIX): text for key, text in texts.items() if key.startswith(NOTE_PREFIX)}
 
 
 def to_tensor(images: np.ndarray | torch.Tensor) -> torch.Tensor:

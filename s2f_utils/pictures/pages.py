@@ -55,7 +55,7 @@ def write(path: str | os.PathLike, body: str, *, title: str, style: str = "", **
     return path
 
 
-def picture_uri(picture: np.ndarray, max_side_px: int | None = None) -> str:
+def webp_uri(picture: np.ndarray, max_side_px: int | None = None) -> str:
     """A picture for showing, uint8 (H, W, 3) or (H, W), as a data URI (WebP, quality 92), shrunk if it is larger."""
     from PIL import Image
 

@@ -113,7 +113,7 @@ def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, An
     return {
         "named": named,
         "order": f"The first {len(shown['truth'])} of the split, not the best.",
-        "pictures": {name: [pages.picture_uri(p) for p in row] for name, row in shown.items()},
+        "pictures": {name: [pages.webp_uri(p) for p in row] for name, row in shown.items()},
         "num": len(evaluation.ids),
         "split": evaluation.split,
         "headings": [metrics.METRICS[name].heading for name in next(iter(evaluation.values.values()))],
@@ -145,7 +145,7 @@ def _progress_rows(folder: Path, size_px: int, num_times: int = 5, num_faces: in
         step = size_px + 4
         num = min(num_faces, (picture.shape[1] - 4) // step)
         cuts = [picture[step + 4 : 2 * step, 4 + n * step : (n + 1) * step] for n in range(num)]
-        out[f"{int(sheets[place - 1].stem):,} images"] = [pages.picture_uri(cut) for cut in cuts]
+        out[f"{int(sheets[place - 1].stem):,} images"] = [pages.webp_uri(cut) for cut in cuts]
     return out
 
 

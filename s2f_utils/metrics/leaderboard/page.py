@@ -150,6 +150,6 @@ def _gallery(board: Leaderboard, row: Row, num: int) -> dict[str, Any]:
         shown = [board.pictures[key][n] for key in ("input", row.key, "truth")]
         figures.append(
             {"id": board.ids[n], "ssim": f"{row.values['ssim'][n]:.3f}",
-             "pictures": [pages.picture_uri(picture, 2 * SHOWN_PX) for picture in shown]}
+             "pictures": [pages.webp_uri(picture, 2 * SHOWN_PX) for picture in shown]}
         )  # fmt: skip
     return {"label": _titled(row), "figures": figures}
