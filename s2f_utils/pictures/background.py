@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from s2f_utils.pictures.faces import Face
+from s2f_utils.pictures.images import rounded
 
 METHODS = ("labels", "grabcut", "rembg")
 
@@ -120,7 +121,7 @@ def replace_background(photo: np.ndarray, mask: np.ndarray, colour: Sequence[int
     if mask.shape != photo.shape[:2]:
         raise ValueError(f"mask must be {photo.shape[:2]} like the photo, got {mask.shape}")
     share = mask[..., None].astype(np.float32)
-    return np.clip(np.rint(photo * share + np.asarray(colour, np.float32) * (1 - share)), 0, 255).astype(np.uint8)
+    return rounded(photo * share + np.asarray(colour, np.float32) * (1 - share))
 
 
 def soften_background(photo: np.ndarray, mask: np.ndarray, sigma: float = 0.08) -> np.ndarray:
@@ -138,4 +139,4 @@ def soften_background(photo: np.ndarray, mask: np.ndarray, sigma: float = 0.08) 
     weights = cv2.GaussianBlur(behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)[..., None]
     blurred = cv2.GaussianBlur(photo * behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101) / weights
     share = mask[..., None].astype(np.float32)
-    return np.clip(np.rint(photo * share + blurred * (1 - share)), 0, 255).astype(np.uint8)
+    return rounded(photo * share + blurred * (1 - share))

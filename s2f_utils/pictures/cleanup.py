@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from s2f_utils.pictures.images import rounded
+
 GRID = 24  # blocks along each side, from which the paper's brightness is estimated
 SHADOWS = ("soft", "hard")
 
@@ -75,8 +77,8 @@ def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
         or len(outside) < 0.03 * small.size
     ):
         return None
-    found, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    hull = cv2.convexHull(max(found, key=cv2.contourArea))
+    outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(max(outlines, key=cv2.contourArea))
     if cv2.contourArea(hull) < 0.2 * small.size:
         return None
     for tolerance in (0.02, 0.03, 0.04, 0.06, 0.08):
@@ -148,20 +150,20 @@ def flatten_paper(drawing: np.ndarray, *, shadows: str = "soft") -> tuple[np.nda
     else:
         paper = np.clip(cv2.resize(surface, (width, height), interpolation=cv2.INTER_CUBIC), 8, 255)
     light, dark = np.percentile(paper, (99, 1))
-    return np.clip(np.rint(grey / paper * 255), 0, 255).astype(np.uint8), float(light / dark)
+    return rounded(grey / paper * 255), float(light / dark)
 
 
 def _ninetieths(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The 90th percentile of each block between these borders; blocks of one size at once, as a call takes long."""
-    found = np.empty((len(rows) - 1, len(columns) - 1), np.float32)
+    ninetieths = np.empty((len(rows) - 1, len(columns) - 1), np.float32)
     heights, widths = np.diff(rows), np.diff(columns)
     for height in np.unique(heights):
         for width in np.unique(widths):
             down, across = np.flatnonzero(heights == height), np.flatnonzero(widths == width)
             y, x = rows[down][:, None] + np.arange(height), columns[across][:, None] + np.arange(width)
             blocks = grey[y[:, None, :, None], x[None, :, None, :]].reshape(len(down), len(across), -1)
-            found[np.ix_(down, across)] = np.percentile(blocks, 90, axis=-1)
-    return found
+            ninetieths[np.ix_(down, across)] = np.percentile(blocks, 90, axis=-1)
+    return ninetieths
 
 
 def _local_paper(grey: np.ndarray, surface: np.ndarray, side_px: int = 400) -> np.ndarray:
@@ -197,7 +199,7 @@ def stretch_contrast(flat: np.ndarray, *, strength: float = 1.0) -> np.ndarray:
         return np.full(flat.shape, 255, np.uint8)
     black = float(np.percentile(ink, 10))
     lines = np.clip((values - black) / (white - black), 0, 1) ** strength
-    return np.clip(np.rint(15 + 240 * lines), 0, 255).astype(np.uint8)
+    return rounded(15 + 240 * lines)
 
 
 def clear_rim(lines: np.ndarray, rim: float = 0.1) -> np.ndarray:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from s2f_utils.pictures.images import rounded
+
 PUBLISHED_PX = 512
 KERNEL_PX = 41  # at 512 px
 
@@ -117,11 +119,11 @@ def stages(photo: np.ndarray, how: Degradation, rng: np.random.Generator) -> dic
     small = (max(1, round(width / how.ratio)), max(1, round(height / how.ratio)))
     smaller = cv2.resize(blurred, small, interpolation=cv2.INTER_LINEAR)
     noise = how.noise * rng.standard_normal(smaller.shape, dtype=np.float32)
-    noisy = _rounded(smaller + noise)
+    noisy = rounded(smaller + noise)
     jpeg = as_jpeg(noisy, how.quality)
     degraded = cv2.resize(jpeg, (width, height), interpolation=cv2.INTER_LINEAR)
     if any(how.shift):
-        degraded = _rounded(degraded + np.float32(how.shift))
+        degraded = rounded(degraded + np.float32(how.shift))
     if how.grey:
         degraded = np.repeat(cv2.cvtColor(degraded, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
     return {"blurred": blurred, "smaller": smaller, "noisy": noisy, "jpeg": jpeg, "degraded": degraded}
@@ -145,7 +147,3 @@ def as_jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=int(quality))
     return np.asarray(Image.open(buffer))
-
-
-def _rounded(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -260,4 +260,4 @@ def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04, p
         inside *= background.person_mask(made, face=face)
     share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
     laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.clip(np.rint(laid * share + prepared.paper * (1 - share)), 0, 255).astype(np.uint8)
+    return images.rounded(laid * share + prepared.paper * (1 - share))

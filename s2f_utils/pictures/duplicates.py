@@ -52,14 +52,14 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
     signs = np.unpackbits(packed, axis=1).astype(np.float32) * 2 - 1
     bits = signs.shape[1]
     labels = np.unique([str(groups[n]) for n in known], return_inverse=True)[1] if groups is not None else None
-    found = []
+    near = []
     for start in range(0, len(known), ROWS_AT_ONCE):
         differing = (bits - signs[start : start + ROWS_AT_ONCE] @ signs.T) / 2
         for row, column in zip(*np.nonzero(differing <= MAX_BITS), strict=True):
             first, second = start + int(row), int(column)
             if first < second and (labels is None or labels[first] != labels[second]):
-                found.append((known[first], known[second], int(differing[row, column])))
-    return found
+                near.append((known[first], known[second], int(differing[row, column])))
+    return near
 
 
 def thumbnail(image: np.ndarray, side_px: int = 48) -> np.ndarray:

@@ -44,13 +44,18 @@ def is_image_name(path: str | os.PathLike) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
+def rounded(values: np.ndarray) -> np.ndarray:
+    """Grey values or colours from 0 to 255 as uint8: rounded, and clipped where they are beyond."""
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """Any PIL mode → RGB: 16 bits are scaled to 8, transparency is laid over white paper."""
     if picture.mode in ("I;16", "I;16L", "I;16B", "I", "F"):
         values = np.asarray(picture, dtype=np.float64)
         most = values.max(initial=0)
         top = 65535.0 if picture.mode != "F" and most > 255 else 1.0 if picture.mode == "F" and most <= 1 else 255.0
-        return Image.fromarray(np.clip(np.rint(values * 255.0 / top), 0, 255).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(rounded(values * 255.0 / top)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         paper = Image.new("RGBA", picture.size, (255, 255, 255, 255))

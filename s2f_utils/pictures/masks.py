@@ -46,8 +46,8 @@ def join_parts(parts: Mapping[str, np.ndarray]) -> np.ndarray:
         raise MaskError(f"no part is called {', '.join(unknown)}: the parts are {', '.join(CLASSES[1:])}")
     sizes = {name: part.shape[:2] for name, part in parts.items()}
     if len(set(sizes.values())) != 1:
-        found = ", ".join(f"{name} {width}x{height}" for name, (height, width) in sizes.items()) or "none at all"
-        raise MaskError(f"the parts of one face must be of one size, got {found}")
+        given = ", ".join(f"{name} {width}x{height}" for name, (height, width) in sizes.items()) or "none at all"
+        raise MaskError(f"the parts of one face must be of one size, got {given}")
     out = np.zeros(next(iter(sizes.values())), np.uint8)
     for label, name in enumerate(CLASSES):
         if name in parts:
@@ -84,8 +84,8 @@ def from_colours(picture: np.ndarray) -> np.ndarray:
 def is_coloured(picture: np.ndarray) -> bool:
     """Whether a picture, uint8 (H, W, 3), is a map in the data set's colours: three or more of them, and no others."""
     few = picture[:: max(1, len(picture) // 128), :: max(1, picture.shape[1] // 128)].reshape(-1, 3)
-    found = {tuple(colour) for colour in np.unique(few, axis=0).tolist()}
-    return len(found) >= 3 and found <= {tuple(colour) for colour in PALETTE.tolist()}
+    colours = {tuple(colour) for colour in np.unique(few, axis=0).tolist()}
+    return len(colours) >= 3 and colours <= {tuple(colour) for colour in PALETTE.tolist()}
 
 
 def picture_of(picture: np.ndarray) -> np.ndarray:
@@ -179,8 +179,8 @@ def _check(labels: np.ndarray, num: int = len(CLASSES)) -> None:
 
 def unknown_labels(labels: np.ndarray) -> str:
     """What is wrong with a map that has higher numbers than there are classes."""
-    found = np.unique(labels)
-    if set(found.tolist()) <= {0, 255}:
+    numbers = np.unique(labels)
+    if set(numbers.tolist()) <= {0, 255}:
         return "it is black and white, a part's picture or a mask of the person; join_parts makes a map of parts"
-    beyond = found[found >= len(CLASSES)].tolist()
+    beyond = numbers[numbers >= len(CLASSES)].tolist()
     return f"no class has the number {', '.join(map(str, beyond[:8]))}{' …' if len(beyond) > 8 else ''}"

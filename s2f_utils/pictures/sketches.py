@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from s2f_utils.pictures.images import rounded
+
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as PIL's "L"
 
 
@@ -28,10 +30,6 @@ def _blur(image: np.ndarray, sigma_px: float) -> np.ndarray:
     return image if sigma_px < 0.1 else cv2.GaussianBlur(image, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)
 
 
-def _to_uint8(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(values * 255.0), 0, 255).astype(np.uint8)
-
-
 def _in_range(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
         raise ValueError(f"{name} must be from {low:g} to {high:g}, got {value:g}")
@@ -42,7 +40,7 @@ def _edges(grey: np.ndarray, threshold: float) -> Sequence[np.ndarray]:
     """Canny's edges in a smooth picture, float32 (H, W) in [0, 1]: int32 (N, 1, 2) each, around the edge and back."""
     import cv2
 
-    edges = cv2.Canny(_to_uint8(grey), 0.4 * threshold, threshold, L2gradient=True)
+    edges = cv2.Canny(rounded(grey * 255.0), 0.4 * threshold, threshold, L2gradient=True)
     return cv2.findContours(edges, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
 
 
@@ -57,7 +55,7 @@ def pencil(photo: np.ndarray, *, strength: float = 1.0, width: float = 0.015, sh
     soft = _blur(grey, _in_range("width", width, 0.002, 0.1) * max(photo.shape[:2]))
     lines = np.clip((grey + 0.02) / (soft + 0.02), 0, 1)
     tones = 1 - shading * np.clip(1 - soft, 0, 1) ** 1.5
-    return _to_uint8((lines**2 * tones) ** strength)
+    return rounded((lines**2 * tones) ** strength * 255.0)
 
 
 def xdog(
@@ -76,7 +74,7 @@ def xdog(
     response = (1 + p) * narrow - p * wide
     below = _in_range("darkness", darkness, 0, 1) - response
     phi = _in_range("sharpness", sharpness, 1, 100)
-    return _to_uint8(np.where(below <= 0, 1.0, 1.0 - np.tanh(phi * np.maximum(below, 0))))
+    return rounded(np.where(below <= 0, 1.0, 1.0 - np.tanh(phi * np.maximum(below, 0))) * 255.0)
 
 
 def contour(

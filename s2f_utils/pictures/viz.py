@@ -143,7 +143,7 @@ def change_marks(events: Entries, gap: float, along: Callable[[float], float] = 
         if not groups or at - groups[-1][0] > gap:
             groups.append((at, {}))
         groups[-1][1].setdefault(event["name"], [event["old"], 0.0])[1] = event["new"]
-    told = [[f"{name} {old:.3g} → {new:.3g}" for name, (old, new) in found.items()] for _, found in groups]
+    told = [[f"{name} {old:.3g} → {new:.3g}" for name, (old, new) in moved.items()] for _, moved in groups]
     return [(at, ", ".join(texts)) for (at, _), texts in zip(groups, told, strict=True)]
 
 

@@ -80,16 +80,17 @@ def _fetch_all(url, partial, sha256, size, timeout_s, attempts, report, session)
         try:
             if not (size and before == size):
                 _fetch_rest(session, url, partial, size, timeout_s, report)
-            found = sha256 and sha256_of(partial)
-            if found == sha256:
+            digest = sha256 and sha256_of(partial)
+            if digest == sha256:
                 return
             continued = before > 0
             report(-_length(partial))
             partial.unlink()
             if not continued or begun_again:
                 raise DownloadError(
-                    f"{url}: what came has another SHA-256 ({found[:12]}... instead of {sha256[:12]}...) and was thrown"
-                    " away: the file has been changed there, or on the way: try again later, or update this project"
+                    f"{url}: what came has another SHA-256 ({digest[:12]}... instead of {sha256[:12]}...) and was"
+                    " thrown away: the file has been changed there, or on the way: try again later, or update this"
+                    " project"
                 )
             begun_again = True
         except _Restart:

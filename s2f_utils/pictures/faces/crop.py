@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.pictures.faces.geometry import Face, alignment, inverse
+from s2f_utils.pictures.images import rounded
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "reflect") -> np.ndarray:
@@ -53,7 +54,7 @@ def _softened(crop: np.ndarray, image: np.ndarray, matrix: np.ndarray) -> np.nda
     out = crop.astype(np.float32)
     out += (blurred - out) * np.clip(1 + beyond / 0.05, 0, 1)[..., None].astype(np.float32)
     out += (median - out) * np.clip(beyond, 0, 1)[..., None].astype(np.float32)
-    return np.clip(np.rint(out), 0, 255).astype(np.uint8)
+    return rounded(out)
 
 
 def warp_labels(labels: np.ndarray, matrix: np.ndarray, size_px: int) -> np.ndarray:
