@@ -132,6 +132,13 @@ def test_points_are_found_on_the_upload_and_can_be_given(client):
     assert 2 * near < far
 
 
+def test_the_apps_own_words_are_for_remarks_that_there_are():
+    from s2f_utils.app import engine, visits
+    from s2f_utils.pictures.remarks import WORDS
+
+    assert {*engine.HERE, *visits.IN_PAD} <= set(WORDS)
+
+
 def test_without_the_detector_a_visitor_is_told_in_words_without_commands(client, no_detector, monkeypatch):
     monkeypatch.setenv("S2F_OFFLINE", "1")
     found = ask(client, headers=AS_JSON).json()

@@ -189,6 +189,13 @@ def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     assert blank.face.method == "centre" and len(blank.warnings) == 3 and blank.warnings[0] == Remark("no-lines")
 
 
+def test_whether_there_is_a_detector_is_asked_once_a_drawing(monkeypatch, some):
+    asked = []
+    monkeypatch.setattr(faces, "detector_problem", lambda **_: asked.append(1) or "it is gone (as told)")
+    ready = drawings.prepare(rgb(some[0].sketch))
+    assert len(asked) == 1 and ready.warnings[-1] == Remark("no-detector", {"problem": "it is gone"})
+
+
 def test_without_any_detector_the_face_is_taken_to_be_where_the_ink_is(no_detector, monkeypatch):
     monkeypatch.setattr(faces.finding, "_cascade", lambda image: None)
     drawing = drawings.example("plain-man")
