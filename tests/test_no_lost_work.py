@@ -364,7 +364,7 @@ HALF = {
 
 @pytest.mark.parametrize("method", list(HALF))
 def test_float16_leaves_a_step_that_overflows_out_and_finds_a_scale_that_fits(method, manifest, tmp_path, monkeypatch):
-    """With the CPU's autocast and gradient scaler; benchmarks/float16_training.py does 2,000 images of it."""
+    """With the CPU's autocast and gradient scaler; benchmarks/results/float16_training.json tells of 2,000 images."""
     precision = runtime.Precision(CPU, torch.float16, False)
     monkeypatch.setattr(runtime, "pick_precision", lambda *_: precision)
     lengths = {"total_images": 24, "num_samples": 1, "check_memory": False, "log_every_images": 4}

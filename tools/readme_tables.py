@@ -111,32 +111,6 @@ def quality_table(results: Path = RESULTS) -> str:
     return table(["CUHK 88/100, 256 px", "league", *names], rows) + f"\n\n{found['retrieval_note']}"
 
 
-def patch_table(results: Path = RESULTS) -> str:
-    """What the patch test says of known pictures, from patch_test.json."""
-    found = _results(results, "patch_test")
-    if not found:
-        return ""
-    rows = [
-        [r["pictures"], f"{r['auc']:.3f}", " ".join(f"{a:.3f}" for a in r["auc_by_seed"]), f"{r['std_over_folds']:.3f}"]
-        for r in found["rows"]
-    ]
-    head = ["CUHK's 100 test photos against", "area", "of each seed", "standard deviation over folds"]
-    return table(head, rows)
-
-
-def traps_table(results: Path = RESULTS) -> str:
-    """What common errors do to scores, from traps.json."""
-    found = _results(results, "traps")
-    if not found:
-        return ""
-
-    def shown(values: dict[str, float]) -> str:
-        return ", ".join(f"{name} {value:g}" for name, value in values.items())
-
-    rows = [[r["trap"], r["metric"], shown(r["right"]), shown(r["with_the_error"])] for r in found["rows"]]
-    return table(["error", "metric", "right", "with the error"], rows) + f"\n\nThe model is “{found['model']}”."
-
-
 def metrics_speed_table(results: Path = RESULTS) -> str:
     """Times of the metrics, from metrics_speed.json."""
     path = results / "metrics_speed.json"
@@ -149,25 +123,6 @@ def metrics_speed_table(results: Path = RESULTS) -> str:
         f"At {r['size_px']} px ({_machine(found)}):\n\n{table(['metric', 'time a pair'], rows)}\n\n1,000 pairs through"
         f" all of them, with retrieval: {r['seconds_for_1000_pairs']:.0f} s. The patch test on 100 pictures:"
         f" {r['patch_test_seconds_for_100_images']:.0f} s."
-    )
-
-
-def domain_table(results: Path = RESULTS) -> str:
-    """How often the warning is right, from domain_warning.json."""
-    found = _results(results, "domain_warning")
-    if not found:
-        return ""
-
-    def others(kind: str, said: dict[str, int]) -> str:
-        return ", ".join(f"{n} {k}" for k, n in said.items() if k != kind.partition(",")[0]) or "–"
-
-    rows = [
-        [kind, str(r["num"]), str(r["right"]), others(kind, r["said"])] for kind, r in found.items() if kind != "all"
-    ]
-    total = found["all"]
-    return table(["what it is", "pictures", "said so", "said instead"], rows) + (
-        f"\n\nWarned where it should: {total['warned_where_it_should']}; where it should not:"
-        f" {total['warned_where_it_should_not']}."
     )
 
 
@@ -216,32 +171,6 @@ def curve_table(results: Path = RESULTS) -> str:
         for r in rows
     ]  # fmt: skip
     return table(["detail", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB", "patch AUC"], shown)
-
-
-def length_table(results: Path = RESULTS) -> str:
-    """The faithful model while it is trained for longer, from best_cuhk.json."""
-    found = _results(results, "best_cuhk")
-    if not found or "length" not in found:
-        return ""
-    names = ("ssim_usual", "psnr_usual", "ssim_dark", "psnr_dark")
-    rows = [
-        [r["variant"], f"{r['images']:,}", *(f"{r[n]:.4f}" if n.startswith("ssim") else f"{r[n]:.2f}" for n in names)]
-        for r in found["length"]
-    ]
-    return table(["dropout and warps", "images seen", "SSIM, usual", "PSNR, usual", "SSIM, dark", "PSNR, dark"], rows)
-
-
-def ablation_table(results: Path = RESULTS) -> str:
-    """What each part brings, on ten of the 88 that training did not see, from best_cuhk.json."""
-    rows = (_results(results, "best_cuhk") or {}).get("ablation")
-    if not rows:
-        return ""
-    shown = [
-        [r["variant"], f"{r['ssim']:.4f}", f"{r['psnr']:.2f}", f"{r['l1']:.2f}", f"{r['sharpness']:.2f}",
-         _db(r["octaves_db"]), f"{r['patch_auc']:.2f}"]
-        for r in rows
-    ]  # fmt: skip
-    return table(["variant", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB", "patch AUC"], shown)
 
 
 def shipped_table(results: Path = RESULTS) -> str:
@@ -305,35 +234,6 @@ def finetune_table(results: Path = RESULTS) -> str:
         for r in found["rows"]
     ]  # fmt: skip
     return table(["CUHK 88/100, faithful", "images", "SSIM ↑", "PSNR ↑", "L1 ↓"], rows)
-
-
-def large_table(results: Path = RESULTS) -> str:
-    """Training on a set that is not kept in memory, from large_training.json."""
-    found = _results(results, "large_training")
-    if not found:
-        return ""
-    rows = [
-        [
-            f"{method}, {how}",
-            f"{r['images_per_second']:.1f}",
-            f"{r['of_kept_in_memory']:.2f}",
-            f"{r['memory_mib'] / 1024:.1f} GB",
-        ]
-        for method in ("pix2pix", "cyclegan")
-        for how, r in found[method].items()
-    ]
-    head = ["pictures", "images a second", "of those kept in memory", "peak memory"]
-    need = f"Kept in memory are 500 pairs; all of them would need {found['would_need_gib']:.1f} GB at 256 px."
-    return table(head, rows) + f"\n\n{need}"
-
-
-def sides_table(results: Path = RESULTS) -> str:
-    """How often mixed-up sides are noticed, from mixed_sides.json."""
-    found = _results(results, "mixed_sides")
-    if not found:
-        return ""
-    rows = [[name, f"{said}/{found['num_sets']}"] for name, said in found["remarked"].items()]
-    return table(["the two sides", "data sets with a remark"], rows)
 
 
 def unpaired_table(results: Path = RESULTS) -> str:
@@ -441,16 +341,6 @@ def psp_table(results: Path = RESULTS) -> str:
     rows.append(["over 500 people", *(f"{people[kind]['over_people']:.1f}" for kind in kinds)])
     parts.append(table(["spread of colours, CIELAB", *kinds], rows))
     return "\n\n".join(parts)
-
-
-def psp_optimizer_table(results: Path = RESULTS) -> str:
-    """Adam against Ranger, from psp_optimizer.json."""
-    found = _results(results, "psp_optimizer")
-    if not found:
-        return ""
-    rows = [[name, f"{r['l2']:.4f}", f"{r['judged']:.4f}"] for name, r in found.items() if name != "images"]
-    header = [f"test losses after {found['images']:,} faces", "L2", "features of the discriminator"]
-    return table(header, rows)
 
 
 def stylegan_speed_table(results: Path = RESULTS) -> str:
@@ -605,21 +495,6 @@ def preflight_table(results: Path = RESULTS) -> str:
     return table(["", "estimate", "measured peak", "off by", "the estimate took"], rows) if rows else ""
 
 
-def panel_table(results: Path = RESULTS) -> str:
-    """What the panel costs and when the first curve moves, from panel_speed.json."""
-    found = _results(results, "panel_speed") or {}
-    rows = []
-    for words, where in (("the kernel alone", "nobody draws"), ("with a page on the same two cores", "in a page")):
-        if where not in found:
-            continue
-        step, first = found[where]["seconds_per_step"], found[f"seconds to the first moving curve, {where}"]
-        rows.append([words, *(f"{1000 * step[name]:.1f} ms" for name in ("without", "with"))])
-        rows[-1].append(f"{100 * (found[where]['with_over_without'] - 1):+.1f} %")
-        rows[-1].append(f"{first['median']:.1f} s ({first['least']:.1f} to {first['most']:.1f})")
-    header = ["", "a step without the panel", "with it", "cost", "“Run all” in 02 to the first curve that moves"]
-    return table(header, rows) if rows else ""
-
-
 def load_table(results: Path = RESULTS) -> str:
     """How many the web app answers, from app_load.json."""
     path = results / "app_load.json"
@@ -638,42 +513,23 @@ def load_table(results: Path = RESULTS) -> str:
     return table(header, rows) + f"\n\n{found['runs'][0]['clients']} clients at once ({_machine(found)})."
 
 
-def float16_table(results: Path = RESULTS) -> str:
-    """float16 with gradient scaling beside float32, from float16_training.json."""
-    found = _results(results, "float16_training") or {}
-    rows = []
-    for method in (name for name, value in found.items() if isinstance(value, dict)):
-        half, whole = found[method]["float16"], found[method]["float32"]
-        losses = [n for n in whole["last_losses"] if n in ("loss_l1", "loss_cycle_photo", "loss_g", "loss_d")]
-        told = ", ".join(f"{n} {half['last_losses'][n]:.3f} ({whole['last_losses'][n]:.3f})" for n in losses)
-        skipped = f"{half['skipped_steps']} of {half['optimizer_steps']:,}, the last at {half['last_skip_at_step']}"
-        finite = "yes" if half["weights_finite"] and half["losses_finite"] else "no"
-        rows.append([method, skipped, f"{half['scale_at_the_end']:,.0f}", finite, told])
-    header = ["", "skipped steps", "scale at the end", "all finite", "losses at the end (float32's)"]
-    return table(header, rows) if rows else ""
-
-
 # file → marker → what stands there
 TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
     "README.md": {"bench": speed_table, "quality": quality_table},
-    "docs/metrics.md": {"patch-test": patch_table, "traps": traps_table, "metrics-speed": metrics_speed_table},
+    "docs/metrics.md": {"metrics-speed": metrics_speed_table},
     "docs/models.md": {
-        "ablation": ablation_table,
-        "length": length_table,
         "best": best_table,
         "curve": curve_table,
         "shipped": shipped_table,
         "portraits": portraits_table,
         "nearest": nearest_table,
         "finetune": finetune_table,
-        "domain": domain_table,
     },
     "docs/stylegan.md": {
         "faces-card": faces_card_table,
         "faces-kid": faces_kid_table,
         "psp": psp_table,
         "psp-cuhk": psp_cuhk_table,
-        "psp-optimizer": psp_optimizer_table,
         "stylegan-speed": stylegan_speed_table,
     },
     "docs/enhance.md": {"restore": restore_table, "helps": helps_table, "enhance-speed": enhance_speed_table},
@@ -681,11 +537,9 @@ TABLES: dict[str, dict[str, Callable[[Path], str]]] = {
         "kills": kills_table,
         "saving": saving_table,
         "preflight": preflight_table,
-        "float16": float16_table,
     },
-    "docs/live-widgets.md": {"panel": panel_table},
     "docs/app.md": {"load": load_table},
-    "docs/cyclegan.md": {"large": large_table, "sides": sides_table, "unpaired": unpaired_table},
+    "docs/cyclegan.md": {"unpaired": unpaired_table},
 }
 
 

@@ -19,7 +19,7 @@ LINES_PX, LINES_SHARE = 1024, 5e-4  # lines this thin and this few are looked fo
 TONE = 40  # grey levels below the paper from which a smooth place is a tone, not paper
 SMOOTH = 10.0  # standard deviation in grey levels over 5x5 pixels, below which a place is smooth
 COLOURED_CHROMA = 8.0  # CIELAB; pencil, ink and yellowed paper, balanced by the paper's own colour, stay below
-# Thresholds, chosen on one half of benchmarks/domain_warning.py's pictures and measured on the other.
+# Thresholds, chosen on one half of the pictures that docs/models.md tells of, and measured on the other half.
 INVERTED_BELOW = 0.2
 FAINT_BELOW = 60.0
 TONES_FROM = 0.06
