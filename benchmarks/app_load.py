@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import common
 import numpy as np
 import psutil
 
@@ -27,7 +28,6 @@ from s2f_utils import runtime, weights
 from s2f_utils.pictures import drawings, images
 
 SPAWN = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
-RESULTS = Path(__file__).parent / "results" / "app_load.json"
 BOUNDARY = "s2f-load"
 
 
@@ -144,7 +144,7 @@ def main() -> None:
         "--batches", type=int, nargs="+", default=[2, 1], help="most requests of one pass; default: 2 1"
     )
     parser.add_argument("--threads", type=int, default=0, help="of torch's, in the server; 0: half the cores")
-    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--out", type=Path, default=common.RESULTS / "app_load.json")
     args = parser.parse_args()
     runs = []
     here = weights.find("yunet") is not None
@@ -155,6 +155,30 @@ def main() -> None:
     found = {"machine": runtime.machine_facts(), "load_average": os.getloadavg(), "runs": runs}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def table(found: dict) -> str:
+    """How many requests are answered, how fast, and in how much memory."""
+    rows = []
+    for r in found["runs"]:
+        ms, memory = r["ms"], r["memory_mb"]
+        rows.append(
+            [
+                "here" if r["detector"] else "not here",
+                f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone",
+                f"{r['per_second']:.1f}",
+                f"{ms['p50'] / 1000:.2f} / {ms['p95'] / 1000:.2f} / {ms['p99'] / 1000:.2f} s",
+                f"{memory['first_quarter']} / {memory['end']} MB",
+                f"{r['answered']:,} of {r['requests']:,}",
+            ]
+        )
+    header = ["face detector", "pictures in a pass", "answers a second", "waiting: median / 95 % / 99 %"]
+    header += ["memory: most in the first quarter / at the end", "answered"]
+    clients = f"{found['runs'][0]['clients']} clients at once ({common.machine_of(found)})."
+    return common.markdown(header, rows) + f"\n\n{clients}"
+
+
+TABLES = {"load": table}
 
 
 if __name__ == "__main__":

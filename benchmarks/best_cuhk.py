@@ -27,6 +27,8 @@ FAITHFUL = {"total_images": 5_400, "constant_share": 0.5}
 SMALL, REALISTIC = (METHODS[method].profiles["small"] for method in ("faithful", "realistic"))
 DETAILS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NAMES = ("ssim", "psnr", "l1", "sharpness", "spectrum")
+GOALS = {"faithful": "≥ .78, ≥ 19.1, ≤ 22.2", "realistic": "≥ .74, AUC ≤ .75, sharpness .85–1.1, ≤ 1.5 dB"}
+SHOWN = (("ssim", 4), ("psnr", 2), ("l1", 2), ("sharpness", 2))  # in tables, with so many digits
 
 
 def octaves(made: np.ndarray, true: np.ndarray) -> list[float]:
@@ -58,8 +60,8 @@ def scored(folder: Path, manifest: Manifest) -> dict:
     done = folder / "scores.json"
     if not done.exists():
         result = evaluate(inference.load(folder), manifest, folder / "evaluation", metric_names=NAMES, name=folder.name)
-        row = next(iter(result.intervals()))
-        found = {n: {k: round(v, 5) for k, v in vars(i).items()} for n, i in result.intervals()[row].items()}
+        row, intervals = next(iter(result.intervals().items()))
+        found = common.rounded(intervals)
         _, true = load_pairs(manifest.split("test"), 256, "sketch-to-photo")
         done.write_text(json.dumps(found | {"octaves_db": octaves(result.pictures[row], true)}), encoding="utf-8")
     return json.loads(done.read_text(encoding="utf-8"))
@@ -90,8 +92,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], type=int, help="seeds")
     args = parser.parse_args()
     manifest = read_manifest(args.data)
-    path = common.RESULTS / "best_cuhk.json"
-    results = json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+    results = common.written("best_cuhk")
     if args.what == "final":
         new = final(manifest, args.runs, args.only or list(SEEDS))
         known = {(row["model"], row["seed"]): row for row in (*results.get("final", []), *new)}
@@ -99,6 +100,44 @@ def main() -> None:
     else:
         results["curve"] = curve(manifest, args.runs)
     common.write("best_cuhk", results)
+
+
+def best_table(found: dict) -> str:
+    """Both models on the test faces, seed by seed, beside the goals."""
+    rows = [
+        [
+            f"{r['model']}, seed {r['seed']}",
+            *(f"{common.mean_of(r[name]):.{digits}f}" for name, digits in SHOWN),
+            in_db(r["octaves_db"]),
+            f"{r['train_seconds'] / 60:.0f} min",
+        ]
+        for r in found["results"]["final"]
+    ]
+    head = ["CUHK 88/100", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB (finest first)", "training"]
+    goals = "; ".join(f"{name}: {goal}" for name, goal in GOALS.items())
+    return common.markdown(head, rows) + f"\n\nThe goals were, {goals}."
+
+
+def curve_table(found: dict) -> str:
+    """One realistic model with more and more of its detail."""
+    rows = [
+        [
+            f"{r['detail']:g}",
+            *(f"{r[name]:.{digits}f}" for name, digits in SHOWN),
+            in_db(r["octaves_db"]),
+            f"{r['patch_auc']:.3f}",
+        ]
+        for r in found["results"]["curve"]
+    ]
+    return common.markdown(["detail", "SSIM", "PSNR", "L1", "sharpness", "spectrum by octave, dB", "patch AUC"], rows)
+
+
+def in_db(octaves_db: list[float]) -> str:
+    """The errors of the octaves in a table's cell."""
+    return " ".join(f"{value:+.1f}" for value in octaves_db)
+
+
+TABLES = {"best": best_table, "curve": curve_table}
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
-"""What the benchmark scripts share: medians of repeated timings, peak memory, a JSON file with the machine in it."""
+"""What the benchmark scripts share: medians of repeated timings, peak memory, runs that are gone on with, a JSON file
+with the machine in it, and the Markdown of their tables.
+
+A script that has tables names them in `TABLES`: {marker in README.md or docs: function}, each from the content of one
+results file, {"machine", "results"}, to Markdown. tools/readme_tables.py puts them in place.
+"""
 
 from __future__ import annotations
 
 import json
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +80,51 @@ def peak_memory_mib() -> float:
     """The largest resident size of this process so far, in MiB (on a GPU: the largest allocation there)."""
     import torch
 
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
+    return torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else peak_resident_mib()
+
+
+def peak_resident_mib() -> float:
+    """The largest resident size of this process so far, in MiB."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would count what the parent process held before it started this one
         line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) / 2**10
+    import psutil
+
+    used = psutil.Process().memory_info()
+    if hasattr(used, "peak_wset"):  # Windows
+        return used.peak_wset / 2**20
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def in_a_process(script: str, *arguments: str) -> Any:
+    """Run a script of this folder in a process of its own; what the last line that it prints says, as JSON."""
+    command = [sys.executable, script, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def card(name: str) -> dict[str, Any]:
+    """A shipped file's size, and what it says about its training."""
+    from s2f_utils import weights
+    from s2f_utils.models import checkpoints
+
+    path = weights.shipped(name)
+    return {"megabytes": round(path.stat().st_size / 1e6, 3), "training": checkpoints.load_network(path)[1]}
+
+
+def written(name: str) -> Any:
+    """The results that stand in results/<name>.json; {} where there are none."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else {}
+
+
+def rounded(intervals: Mapping[str, Any], digits: int = 5) -> dict[str, dict[str, float]]:
+    """{metric: interval} as JSON: {metric: {"mean", "low", "high"}}."""
+    return {name: {key: round(v, digits) for key, v in vars(i).items()} for name, i in intervals.items()}
 
 
 def write(name: str, results: dict[str, Any] | Sequence[Any]) -> Path:
@@ -94,3 +135,72 @@ def write(name: str, results: dict[str, Any] | Sequence[Any]) -> Path:
         temporary.write_text(text, encoding="utf-8")
     print(text)
     return path
+
+
+# Tables
+
+SCORES = {  # of a metric: its heading, and how many digits are shown
+    "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "fsim": ("FSIM ↑", 3),
+    "landmarks": ("landmarks ↓", 3), "sharpness": ("sharpness → 1", 2), "spectrum": ("spectrum, dB ↓", 1),
+    "patch_auc": ("patch AUC → 0.5", 2), "rank1": ("rank-1 ↑", 2), "mrr": ("MRR ↑", 2),
+}  # fmt: skip
+WITH_INTERVAL = ("ssim", "psnr", "l1")
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; every column but the first is aligned to the right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
+
+
+def machine_of(found: Mapping[str, Any]) -> str:
+    """Where a results file was made: the GPU or the processor, and the version of torch."""
+    machine = found["machine"]
+    where = machine["gpu"] if machine["gpu"] != "none" else machine["processor"]
+    return f"{where}, torch {machine['torch'].split('+')[0]}"
+
+
+def mean_of(score: Any) -> float:
+    """A score, or the mean of a score with its interval."""
+    return score["mean"] if isinstance(score, dict) else score
+
+
+def with_interval(score: Mapping[str, float], digits: int) -> str:
+    """A mean and its interval, {"mean", "low", "high"}."""
+    return f"{score['mean']:.{digits}f} ({score['low']:.{digits}f}–{score['high']:.{digits}f})"
+
+
+def training_of(card: Mapping[str, Any], unit: str) -> str:
+    """What a shipped model was trained on (unit: pairs, faces), and how long."""
+    told = card["training"]
+    pairs, seen, minutes = int(told["training_pairs"]), int(told["images_seen"]), float(told["training_seconds"]) / 60
+    return f"{pairs:,} {unit}, {seen:,} images, {minutes:.0f} min"
+
+
+def score_of(row: Mapping[str, Any], name: str) -> str:
+    """A score in a leaderboard's row, the first ones with their intervals; a dash where there is none."""
+    if row.get(name) is None:
+        return "–"
+    digits = SCORES[name][1]
+    if name not in WITH_INTERVAL:
+        return f"{row[name]:.{digits}f}"
+    low, high = row["intervals"][name]
+    return with_interval({"mean": row[name], "low": low, "high": high}, digits)
+
+
+def boards_table(found: Mapping[str, Any]) -> str:
+    """A leaderboard for each direction, with what each model was trained for."""
+    names = ("ssim", "psnr", "l1", "fsim", "sharpness", "patch_auc")
+    parts = []
+    for way, board in found["results"]["boards"].items():
+        rows = []
+        for row in board:
+            if row["kind"] == "control":
+                continue
+            minutes = row.get("train_seconds", 0) / 60
+            half = ", both directions" if row.get("both_directions") else ""
+            budget = f"{row['images']:,} images, {minutes:.0f} min{half}" if minutes else "–"
+            rows.append([row["model"], *(score_of(row, name) for name in names), budget])
+        header = [way.replace("-to-", " → "), *(SCORES[name][0] for name in names), "training"]
+        parts.append(markdown(header, rows))
+    return "\n\n".join(parts)

@@ -65,10 +65,8 @@ def main() -> None:
             if row not in result.labels or any(row == r["key"] for r in rows):
                 continue
             trivial = row in metrics.TRIVIAL_ROWS
-            scores = {n: {k: round(v, 5) for k, v in vars(i).items()} for n, i in found.items()}
-            rows.append({"key": row, "label": result.labels[row], **({} if trivial else how), **scores})
-    path = common.RESULTS / "cuhk_pix2pix.json"  # rows of settings that were not asked for this time are kept
-    before = json.loads(path.read_text(encoding="utf-8"))["results"]["rows"] if path.exists() else []
+            rows.append({"key": row, "label": result.labels[row], **({} if trivial else how), **common.rounded(found)})
+    before = common.written("cuhk_pix2pix").get("rows", [])  # of settings that were not asked for this time
     rows += [row for row in before if row["key"] not in {r["key"] for r in rows}]
     rows.sort(key=lambda row: row["key"] in metrics.TRIVIAL_ROWS)
     common.write("cuhk_pix2pix", {"protocol": "CUHK 88/100, track A (stretched to 256 px), 88-only", "rows": rows})

@@ -47,18 +47,17 @@ MODELS = {
         directions.DIRECTIONS,
     ),
 }
-COLUMNS = ("ssim", "psnr", "l1", "fsim", "sharpness")
 
 
 def trained(name: str, manifest: Manifest, runs: Path) -> dict[str, Path]:
     """The finished runs of a model by direction; one run for both where it learns both."""
-    _, method, changes, directions = MODELS[name]
-    if directions is None:
+    _, method, changes, ways = MODELS[name]
+    if ways is None:
         folder = common.finished_run(method, SIZE | changes, manifest, runs, name)
         return dict.fromkeys(directions.DIRECTIONS, folder)
     return {
         way: common.finished_run(method, SIZE | changes | {"direction": way}, manifest, runs, f"{name}-{way}")
-        for way in directions
+        for way in ways
     }
 
 
@@ -75,8 +74,7 @@ def main() -> None:
     runs = {name: trained(name, manifest, args.runs) for name in args.only}
     if args.no_scores:
         return
-    path = common.RESULTS / "cyclegan_cuhk.json"
-    before = json.loads(path.read_text(encoding="utf-8"))["results"]["boards"] if path.exists() else {}
+    before = common.written("cyclegan_cuhk").get("boards", {})
     boards = {way: score(way, runs, manifest, args, before.get(way, [])) for way in directions.DIRECTIONS}
     protocol = "CUHK 88/100, stretched to 128 px, 100 test faces, 88-only, one seed"
     common.write("cyclegan_cuhk", {"protocol": protocol, **SIZE, "boards": boards})
@@ -106,6 +104,9 @@ def score(
     rows = [{**row, **facts.get(row["model"], {})} for row in leaderboard.as_dict(board)["rows"]]
     new = {row["model"] for row in rows}
     return rows + [row for row in before if row["model"] not in new and row["kind"] == "model"]
+
+
+TABLES = {"unpaired": common.boards_table}
 
 
 if __name__ == "__main__":

@@ -97,5 +97,15 @@ def main() -> None:
     common.write("data_speed", {"unit": "images a second on one core", **drawing_and_augmentation(), **preparation()})
 
 
+def table(found: dict) -> str:
+    """Images a second of everything."""
+    r = found["results"]
+    rows = [[name, f"{value:g}"] for name, value in r.items() if name != "unit"]
+    return f"Data ({common.machine_of(found)}):\n\n" + common.markdown(["work", r["unit"]], rows)
+
+
+TABLES = {"bench": table}
+
+
 if __name__ == "__main__":
     main()

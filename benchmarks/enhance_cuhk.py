@@ -13,12 +13,13 @@ import dataclasses
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import common
 import numpy as np
 
 from s2f_utils import metrics, weights
-from s2f_utils.data import read_manifest
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
 from s2f_utils.metrics import leaderboard
@@ -43,6 +44,15 @@ def restored(
     return dataclasses.replace(entry, name=f"{entry.name}, enhanced {strength:g}", files=files), lost
 
 
+class Made(NamedTuple):
+    """A model's outputs, restored: of which outputs, how strongly, the new ones, and in how many no face was found."""
+
+    of: leaderboard.Entry
+    strength: float
+    entry: leaderboard.Entry
+    lost: int
+
+
 def size_of(entry: leaderboard.Entry) -> int:
     """Height of a model's outputs in pixels."""
     return len(images.load_rgb(next(iter(entry.files.values()))))
@@ -51,6 +61,39 @@ def size_of(entry: leaderboard.Entry) -> int:
 def interval(values: np.ndarray) -> dict[str, float]:
     """Mean and 95 % interval, as JSON."""
     return {name: round(value, 5) for name, value in dataclasses.asdict(metrics.bootstrap_mean(values)).items()}
+
+
+def scored(raw: list[leaderboard.Entry], made: list[Made], manifest: Manifest) -> dict[str, leaderboard.Row]:
+    """The leaderboard's row of each, by its label."""
+    rows: dict[str, leaderboard.Row] = {}
+    sizes = {entry.label: size_of(entry) for entry in raw}
+    for size in sorted(set(sizes.values())):  # one table compares pictures of one size
+        entries = [entry for entry in raw if sizes[entry.label] == size]
+        entries += [one.entry for one in made if sizes[one.of.label] == size]
+        board = leaderboard.build(
+            entries, manifest, columns=COLUMNS, say=lambda text: print(text, file=sys.stderr, flush=True)
+        )
+        rows |= {row.label: row for row in board.rows if row.kind == "model"}
+    return rows
+
+
+def compared(entry: leaderboard.Entry, made: list[Made], rows: dict[str, leaderboard.Row]) -> dict[str, Any]:
+    """The scores of a model's outputs, of the restored ones, and how far these differ."""
+    own = rows[entry.label].values
+    line: dict[str, Any] = {
+        "model": entry.label,
+        "size_px": size_of(entry),
+        "raw": {c: interval(own[c]) for c in ASKED},
+        "enhanced": {},
+    }
+    for one in made:
+        theirs = rows[one.entry.label].values
+        line["enhanced"][f"{one.strength:g}"] = {
+            "without_face": one.lost,
+            **{c: interval(theirs[c]) for c in ASKED},
+            "difference": {c: dataclasses.asdict(metrics.paired_difference(theirs[c], own[c])) for c in ASKED},
+        }
+    return line
 
 
 def main() -> None:
@@ -66,54 +109,42 @@ def main() -> None:
     ids = [pair.id for pair in manifest.split("test")]
     raw = [entry for run in args.runs for entry in leaderboard.find_outputs(run, ids)]
     restorer = restorers.load(args.restorer, "cpu")
-    strengths = args.strength or [0.5, 1.0]
     with tempfile.TemporaryDirectory() as folder:
-        made, lost = [], {}
+        made: list[Made] = []
         for number, entry in enumerate(raw):
-            for strength in strengths:
+            for strength in args.strength or [0.5, 1.0]:
                 place = Path(folder) / f"{number}-{strength:g}"
-                done, missing = restored(entry, restorer, strength, place)
-                made.append((entry, strength, done))
-                lost[done.label] = missing
-                print(done.label, "no face in", missing, file=sys.stderr, flush=True)
-        rows: dict[str, leaderboard.Row] = {}
-        sizes = {entry.label: size_of(entry) for entry in raw}
-        for size in sorted(set(sizes.values())):  # one table compares pictures of one size
-            entries = [entry for entry in raw if sizes[entry.label] == size]
-            entries += [done for of, _, done in made if sizes[of.label] == size]
-            board = leaderboard.build(
-                entries, manifest, columns=COLUMNS, say=lambda text: print(text, file=sys.stderr, flush=True)
-            )
-            rows |= {row.label: row for row in board.rows if row.kind == "model"}
-        found = []
-        for entry in raw:
-            own = rows[entry.label]
-            line = {
-                "model": entry.label,
-                "size_px": sizes[entry.label],
-                "raw": {c: interval(own.values[c]) for c in ASKED},
-                "enhanced": {},
-            }
-            for of, strength, done in made:
-                if of is entry:
-                    theirs = rows[done.label]
-                    line["enhanced"][f"{strength:g}"] = {
-                        "without_face": lost[done.label],
-                        **{c: interval(theirs.values[c]) for c in ASKED},
-                        "difference": {
-                            c: dataclasses.asdict(metrics.paired_difference(theirs.values[c], own.values[c]))
-                            for c in ASKED
-                        },
-                    }
-            found.append(line)
-        if args.pictures:
-            for entry in raw:
-                shown = [
-                    np.stack([images.load_rgb(e.files[i]) for i in ids[:10]])
-                    for e in (entry, *(done for of, _, done in made if of is entry))
-                ]
-                images.save(args.pictures / f"{entry.label}.png".replace(" ", "-"), viz.sheet(shown), generated=True)
+                made.append(Made(entry, strength, *restored(entry, restorer, strength, place)))
+                print(made[-1].entry.label, "no face in", made[-1].lost, file=sys.stderr, flush=True)
+        rows = scored(raw, made, manifest)
+        found = [compared(entry, [one for one in made if one.of is entry], rows) for entry in raw]
+        for entry in raw if args.pictures else ():
+            shown = [
+                np.stack([images.load_rgb(e.files[i]) for i in ids[:10]])
+                for e in (entry, *(one.entry for one in made if one.of is entry))
+            ]
+            images.save(args.pictures / f"{entry.label}.png".replace(" ", "-"), viz.sheet(shown), generated=True)
     common.write("enhance_cuhk", {"data": "CUHK 88/100, 100 test faces", "restorer": args.restorer, "rows": found})
+
+
+def table(found: dict) -> str:
+    """What models made, as it is and enhanced; an asterisk: sure to be another value."""
+    scores = {name: common.SCORES[name] for name in ASKED if name != "spectrum"} | {"rank1": ("rank 1 ↑", 2)}
+    rows = []
+    for row in found["results"]["rows"]:
+        raw = [f"{row['raw'][name]['mean']:.{digits}f}" for name, (_, digits) in scores.items()]
+        rows.append([f"{row['model']}, {row['size_px']} px", "–", *raw])
+        for strength, values in row["enhanced"].items():
+            cells = []
+            for name, (_, digits) in scores.items():
+                apart = values["difference"][name]
+                sure = "" if apart["low"] <= 0 <= apart["high"] else "*"
+                cells.append(f"{values[name]['mean']:.{digits}f}{sure}")
+            rows.append([f"enhanced, strength {strength}", str(values["without_face"]), *cells])
+    return common.markdown(["", "no face", *(title for title, _ in scores.values())], rows)
+
+
+TABLES = {"helps": table}
 
 
 if __name__ == "__main__":

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 
 import common
@@ -81,8 +79,6 @@ def large(name: str, upscale: int) -> None:
     start = time.perf_counter()
     done = enhance.enhance(photo, restorer, upscale=upscale)
     seconds = time.perf_counter() - start
-    most = psutil.Process().memory_info()
-    peak = getattr(most, "peak_wset", None) or _peak()
     print(
         json.dumps(
             {
@@ -90,16 +86,10 @@ def large(name: str, upscale: int) -> None:
                 "seconds": round(seconds, 2),
                 "steps": done.seconds,
                 "mib_before": round(before),
-                "mib_at_most": round(peak / 2**20),
+                "mib_at_most": round(common.peak_resident_mib()),
             }
         )
     )
-
-
-def _peak() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
 
 
 def main() -> None:
@@ -111,14 +101,34 @@ def main() -> None:
         large(args.large[0], int(args.large[1]))
         return
     ours = restorers.load(weights.RESTORER)
-    results: dict[str, object] = {"at_512_px": {ours.name: at_512(ours), "gfpgan, 512 px": at_512(published())}}
-    results["twelve_megapixels"] = {}
-    for name in ("ours", "published"):
-        for upscale in (1, 2):
-            command = [sys.executable, __file__, "--large", name, str(upscale)]
-            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            results["twelve_megapixels"][f"{name}, upscale {upscale}"] = json.loads(answer.splitlines()[-1])
-    common.write("enhance_speed", results)
+    steps = {ours.name: at_512(ours), "gfpgan, 512 px": at_512(published())}
+    whole = {
+        f"{name}, upscale {upscale}": common.in_a_process(__file__, "--large", name, str(upscale))
+        for name in ("ours", "published")
+        for upscale in (1, 2)
+    }
+    common.write("enhance_speed", {"at_512_px": steps, "twelve_megapixels": whole})
+
+
+def table(found: dict) -> str:
+    """Time and memory."""
+    r = found["results"]
+    steps = list(next(iter(r["at_512_px"].values())))
+    small = [[name, *(f"{ms[step]:.0f} ms" for step in steps)] for name, ms in r["at_512_px"].items()]
+    whole = [
+        [name, str(of["faces"]), f"{of['seconds']:.1f} s", f"{of['mib_at_most'] / 1024:.2f} GB"]
+        for name, of in r["twelve_megapixels"].items()
+    ]
+    return "\n\n".join(
+        [
+            f"On {common.machine_of(found)}:",
+            common.markdown(["a photo of 512 px, one face", *steps], small),
+            common.markdown(["12 megapixels", "faces", "time", "memory of the process, at most"], whole),
+        ]
+    )
+
+
+TABLES = {"enhance-speed": table}
 
 
 if __name__ == "__main__":

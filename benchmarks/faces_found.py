@@ -80,5 +80,28 @@ def main() -> None:
     common.write("faces_found", results)
 
 
+def table(found: dict) -> str:
+    """How often a face is found in drawings, and how often a landmark is far off."""
+    photos = found["results"]["portraits"]
+    spread = max(value for eye in photos["eyes_spread_percent_of_width"] for value in eye)
+    shown = ("found_at_0.9", "found_as_drawing", "far_off", "far_off_and_not_doubted", "doubted")
+    rows = [
+        [f"{name} ({r['num']})", *(f"{100 * r[key]:.1f} %" for key in shown)]
+        for name, r in found["results"].items()
+        if name != "portraits"
+    ]
+    return (
+        f"Faces: found in {100 * photos['found']:.1f} % of {photos['num']} portraits; after alignment the eyes' places"
+        f" spread by {spread:.1f} % of the width or less (standard deviation). In drawings of them, and how often a"
+        " landmark is far off:\n\n"
+        + common.markdown(
+            ["drawings", "score 0.9", "found as a drawing", "far off", "far off, not warned", "warned"], rows
+        )
+    )
+
+
+TABLES = {"bench": table}
+
+
 if __name__ == "__main__":
     main()

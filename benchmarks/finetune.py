@@ -48,8 +48,7 @@ def main() -> None:
             result = evaluate(
                 inference.load(folder), manifest, folder / "evaluation", metric_names=NAMES, name=name, progress=False
             )
-            row = next(iter(result.intervals()))
-            scores = {n: {k: round(v, 5) for k, v in vars(i).items()} for n, i in result.intervals()[row].items()}
+            scores = common.rounded(next(iter(result.intervals().values())))
             rows.append({
                 "start": label, "minutes": minutes, **length, "train_seconds": common.train_seconds(folder), **scores,
             })  # fmt: skip
@@ -57,6 +56,23 @@ def main() -> None:
     if args.only:
         return
     common.write("finetune", {"protocol": "CUHK 88/100, track A, 100 test faces, faithful, one seed", "rows": rows})
+
+
+def table(found: dict) -> str:
+    """Each start at each time."""
+    names = ("ssim", "psnr", "l1")
+    rows = [
+        [
+            f"{r['minutes']:g} minutes, {r['start']}",
+            f"{r['total_images']:,}",
+            *(common.with_interval(r[name], common.SCORES[name][1]) for name in names),
+        ]
+        for r in found["results"]["rows"]
+    ]
+    return common.markdown(["CUHK 88/100, faithful", "images", *(common.SCORES[name][0] for name in names)], rows)
+
+
+TABLES = {"finetune": table}
 
 
 if __name__ == "__main__":

@@ -13,28 +13,27 @@ results/kill_resume.json.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from importlib import util
 from pathlib import Path
 from typing import Any
 
 import common
-import torch
+from kill_compare import Digests, Repeat, compare, lines, lost_changes
 
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.training import config
 from s2f_utils.training.live import COMMANDS
-from s2f_utils.training.loop import Callback, train
+from s2f_utils.training.loop import train
 from s2f_utils.training.run import TrainingRun, open_run
 from s2f_utils.training.tracking import read_log
 
@@ -44,63 +43,8 @@ SETTINGS: dict[str, Any] = {
     "keep_last": 3, "keep_best": "ssim", "num_samples": 2, "sample_every_images": 200, "log_every_images": 20,
     "save_every_s": 1.0, "precision": "float32", "check_memory": False,
 }  # fmt: skip
-EVERY = 40  # images between two digests
 EDITS = {"lr_g": (5e-5, 4e-4), "lr_d": (5e-5, 4e-4), "lambda_l1": (20.0, 100.0), "augment": (0.0, 1.5)}
 DIGESTS = "digests.jsonl"
-
-
-def digest(run: TrainingRun) -> str:
-    """A checksum of everything that the next steps depend on, beside data and live values."""
-    hashed = hashlib.sha256(torch.get_rng_state().numpy().tobytes())
-    states = [net.state_dict() for net in run.model.nets.values()] + [ema.net.state_dict() for ema in run.ema.values()]
-    states += [slot for opt in run.model.optimizers.values() for slot in opt.state_dict()["state"].values()]
-    for state in states:
-        for name in sorted(state):
-            hashed.update(torch.as_tensor(state[name]).contiguous().numpy().tobytes())
-    return hashed.hexdigest()
-
-
-class Digests(Callback):
-    """Writes a digest down where training begins or goes on, every 40 images, and at the images that are asked for."""
-
-    def __init__(self, path: Path, part: int, at: frozenset[int] = frozenset()) -> None:
-        self.path, self.part, self.at, self.before = path, part, at, 0
-
-    def on_start(self, run: TrainingRun) -> None:
-        """The state as it was taken up."""
-        self.before = run.images_seen
-        self._write(run, "start")
-        print(f"training goes on at image {run.images_seen}", flush=True)  # W&B, which comes first, is ready
-
-    def on_step(self, run: TrainingRun) -> None:
-        """The state after a step."""
-        if run.images_seen // EVERY > self.before // EVERY or run.images_seen in self.at:
-            self._write(run, "step")
-        self.before = run.images_seen
-
-    def _write(self, run: TrainingRun, what: str) -> None:
-        entry = {"folder": run.folder.name, "part": self.part, "what": what, "images": run.images_seen}
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry | {"digest": digest(run)}) + "\n")
-
-
-class Repeat(Callback):
-    """Makes given live changes at given images, and stops at the end."""
-
-    def __init__(self, changes: list[dict[str, Any]], end: int) -> None:
-        self.changes, self.end = changes, end
-
-    def on_start(self, run: TrainingRun) -> None:
-        """Those before the first step."""
-        self.on_step(run)
-
-    def on_step(self, run: TrainingRun) -> None:
-        """Those of the next step."""
-        for change in self.changes:
-            if change["images"] == run.images_seen:
-                run.live.set(change["name"], change["new"], change["source"])
-        if run.images_seen == self.end:
-            run.live.set("stop", True, "benchmark")
 
 
 def begin(data: str, runs: str, tracker: str, resume: str = "auto", **changes: Any) -> TrainingRun:
@@ -113,15 +57,6 @@ def child(data: str, runs: str, tracker: str, part: str) -> None:
     """What is killed."""
     run = begin(data, runs, tracker)
     train(run, callbacks=[Digests(Path(runs) / DIGESTS, int(part))], progress=False)
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a file of JSON lines that somebody may have been killed over."""
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
 
 
 def newest(runs: Path) -> Path | None:
@@ -185,61 +120,55 @@ def disturbed(data: str, runs: Path, tracker: str, num_kills: int, chance: rando
     return kills[:-1]
 
 
-def tensors_of(state: Any, path: str = "") -> dict[str, torch.Tensor]:
-    """All tensors and numbers in a saved state, by their place; not the clock's."""
-    if isinstance(state, dict):
-        found = {}
-        for key, value in state.items():
-            if key not in ("seconds", "config", "data_ids"):
-                found |= tensors_of(value, f"{path}/{key}")
-        return found
-    if isinstance(state, list | tuple):
-        return tensors_of(dict(enumerate(state)), path)
-    return {path: torch.as_tensor(state)} if isinstance(state, torch.Tensor | int | float) else {}
-
-
-def same_tensors(one: Any, other: Any) -> bool:
-    """Whether two saved states are equal bit for bit."""
-    a, b = tensors_of(one), tensors_of(other)
-    return len(a) > 0 and set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def lost_changes(folder: Path) -> list[dict[str, Any]]:
-    """Live changes that a step once obeyed and that are not in the log's last word, unless somebody moved the same
-    value anew before it came to them again.
+def judge(kills: list[dict[str, Any]], found: list[dict[str, Any]], expected: dict[int, str], end: int) -> int:
+    """Say of each kill where the training went on, what it lost, and whether its digests are the expected ones; how
+    many states were compared in all.
     """
-    told = [e for e in lines(folder / "log.jsonl") if e.get("event") == "change" and e["name"] not in COMMANDS]
-    kept = {(e["images"], e["name"], e["new"]) for e in read_log(folder)[1] if e["event"] == "change"}
-    return [
-        e
-        for number, e in enumerate(told)
-        if (e["images"], e["name"], e["new"]) not in kept
-        and not any(o["name"] == e["name"] and o["images"] <= e["images"] for o in told[number + 1 :])
-    ]
+    compared = set()
+    for kill in kills:
+        part = kill.pop("part")
+        after = [e for e in found if e["part"] > part]
+        begun = next((e["images"] for e in after if e["what"] == "start"), None)
+        kill["resumed_at"] = begun
+        kill["lost_images"] = None if begun is None else max(0, (kill["reached"] or 0) - begun)
+        # What counts is the training up to where the next kill's resume began: past it, what was lost may have known
+        # nothing yet of an edit that was obeyed from there on.
+        kept = end
+        next_part = [e for e in after if e["part"] == min(e["part"] for e in after)] if after else []
+        if next_part:
+            starts = (e["images"] for e in after if e["part"] > next_part[0]["part"] and e["what"] == "start")
+            kept = next(starts, end)
+        states = [e for e in next_part if e["images"] <= kept]
+        kill["states_compared"] = len(states)
+        compared |= {(e["part"], e["what"], e["images"]) for e in states}
+        kill["equal"] = bool(states) and all(expected.get(e["images"]) == e["digest"] for e in states)
+    return len(compared)
 
 
-def compare(folder: Path, whole: Path) -> dict[str, bool]:
-    """The killed run's folder against the undisturbed one's, at the end."""
-    equal = {}
-    states = [checkpoints.load_torch_file(f / "resume.pt") for f in (folder, whole)]
-    equal["final state"] = same_tensors(*states)
-    for name in ("generator", "generator-best"):
-        equal[name] = same_tensors(
-            *(checkpoints.load_network(f / f"{name}.safetensors")[0].state_dict() for f in (folder, whole))
-        )
-    rows, events = zip(*(read_log(f) for f in (folder, whole)), strict=True)
-    clockless = [[{k: v for k, v in row.items() if "second" not in k} for row in part] for part in rows]
-    equal["rows of the log"] = clockless[0] == clockless[1] and len(clockless[0]) > 0
+def outcome(data: str, runs: Path, place: Path, kills: list[dict[str, Any]]) -> dict[str, Any]:
+    """Make the undisturbed training, and hold the killed one against it."""
+    folder = newest(runs)
+    rows, events = read_log(folder)
+    changes = [e for e in events if e["event"] == "change" and e["name"] not in COMMANDS]
+    found = [e for e in lines(runs / DIGESTS) if e["folder"] == folder.name]
+    end = checkpoints.load_torch_file(folder / "resume.pt")["images_seen"]
 
-    def told(part: list[dict[str, Any]], kind: str, *names: str) -> list[list[Any]]:
-        found = [[e.get(name) for name in names] for e in part if e["event"] == kind and e.get("name") not in COMMANDS]
-        return sorted(found, key=str)
-
-    equal["scores of samples"] = (
-        len({str(told(p, "sample", "images", "ssim", "psnr", "mse", "l1")) for p in events}) == 1
-    )
-    equal["live changes"] = len({str(told(p, "change", "images", "name", "new")) for p in events}) == 1
-    return equal
+    whole = begin(data, str(place / "whole"), "none", resume="never", save_every_s=1e9, keep_last=1)
+    at = frozenset(e["images"] for e in found)
+    train(whole, callbacks=[Digests(place / DIGESTS, 0, at), Repeat(changes, end)], progress=False)
+    expected = {e["images"]: e["digest"] for e in lines(place / DIGESTS)}
+    compared = judge(kills, found, expected, end)
+    return {
+        "settings": dict(SETTINGS),
+        "images": end,
+        "live_changes": len(changes),
+        "live_changes_lost": len(lost_changes(folder)),
+        "kills": kills,
+        "kills_in_the_middle_of_saving": sum(bool(kill["half_written"]) for kill in kills),
+        "images_of_a_second": round(end / max(row["seconds"] for row in rows), 1),
+        "states_compared": compared,
+        "equal_at_the_end": compare(folder, whole.folder),
+    }
 
 
 def main() -> None:
@@ -263,45 +192,8 @@ def main() -> None:
         runs = Path(place) / "runs"
         runs.mkdir()
         kills = disturbed(data, runs, tracker, args.kills, random.Random(args.seed))
-        folder = newest(runs)
-        rows, events = read_log(folder)
-        changes = [e for e in events if e["event"] == "change" and e["name"] not in COMMANDS]
-        found = [e for e in lines(runs / DIGESTS) if e["folder"] == folder.name]
-        end = checkpoints.load_torch_file(folder / "resume.pt")["images_seen"]
-
-        whole = begin(data, str(Path(place) / "whole"), "none", resume="never", save_every_s=1e9, keep_last=1)
-        at = frozenset(e["images"] for e in found)
-        train(whole, callbacks=[Digests(Path(place) / DIGESTS, 0, at), Repeat(changes, end)], progress=False)
-        expected = {e["images"]: e["digest"] for e in lines(Path(place) / DIGESTS)}
-        compared = set()
-        for kill in kills:
-            part = kill.pop("part")
-            after = [e for e in found if e["part"] > part]
-            begun = next((e["images"] for e in after if e["what"] == "start"), None)
-            kill["resumed_at"] = begun
-            kill["lost_images"] = None if begun is None else max(0, (kill["reached"] or 0) - begun)
-            # What counts is the training up to where the next kill's resume began: past it, what was lost may have
-            # known nothing yet of an edit that was obeyed from there on.
-            kept = end
-            next_part = [e for e in after if e["part"] == min(e["part"] for e in after)] if after else []
-            if next_part:
-                starts = (e["images"] for e in after if e["part"] > next_part[0]["part"] and e["what"] == "start")
-                kept = next(starts, end)
-            states = [e for e in next_part if e["images"] <= kept]
-            kill["states_compared"] = len(states)
-            compared |= {(e["part"], e["what"], e["images"]) for e in states}
-            kill["equal"] = bool(states) and all(expected.get(e["images"]) == e["digest"] for e in states)
-        results = {
-            "settings": SETTINGS | {"tracker": tracker},
-            "images": end,
-            "live_changes": len(changes),
-            "live_changes_lost": len(lost_changes(folder)),
-            "kills": kills,
-            "kills_in_the_middle_of_saving": sum(bool(kill["half_written"]) for kill in kills),
-            "images_of_a_second": round(end / max(row["seconds"] for row in rows), 1),
-            "states_compared": len(compared),
-            "equal_at_the_end": compare(folder, whole.folder),
-        }
+        results = outcome(data, runs, Path(place), kills)
+    results["settings"] |= {"tracker": tracker}
     if args.no_write:
         print(json.dumps(results))
     else:
@@ -310,6 +202,32 @@ def main() -> None:
         [*results["equal_at_the_end"].values(), *(kill["equal"] for kill in kills)]
     ):
         raise SystemExit("not equal")
+
+
+def table(found: dict[str, Any]) -> str:
+    """How often a training was killed, and whether it went on as if nothing had been."""
+    r = found["results"]
+    kinds = {"saving": "while it was saved", "any": "at any moment", "opening": "while the run was opened"}
+    rows = []
+    for kind, words in kinds.items():
+        kills = [kill for kill in r["kills"] if kill["kind"] == kind]
+        lost = [kill["lost_images"] for kill in kills]
+        middle, equal = (sum(bool(kill[name]) for kill in kills) for name in ("half_written", "equal"))
+        rows.append([words, str(len(kills)), str(middle), f"{statistics.median(lost):g}, at most {max(lost)}"])
+        rows[-1].append(f"{equal} of {len(kills)}")
+    header = ["killed", "times", "a file was half written", "images trained anew", "resumed bit for bit"]
+    end = r["equal_at_the_end"]
+    return (
+        common.markdown(header, rows)
+        + f"\n\n{r['images']:,} images in the end, {r['live_changes']} live changes obeyed,"
+        + f" {r['live_changes_lost']} of them lost; saved every {r['settings']['save_every_s']:g} s, at"
+        + f" {r['images_of_a_second']:g} images a second. {r['states_compared']} states were compared."
+        + f" Equal at the end: {', '.join(name for name, same in end.items() if same)}"
+        + (f". Not equal: {', '.join(n for n, same in end.items() if not same)}." if not all(end.values()) else ".")
+    )
+
+
+TABLES = {"kills": table}
 
 
 if __name__ == "__main__":

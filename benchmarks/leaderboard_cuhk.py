@@ -8,9 +8,10 @@ runs that are not given this time are kept.
 from __future__ import annotations
 
 import argparse
-import json
+import statistics
 import sys
 from pathlib import Path
+from typing import Any
 
 import common
 
@@ -40,8 +41,7 @@ def main() -> None:
         say=lambda text: print(text, file=sys.stderr),
     )
     found = leaderboard.as_dict(board)
-    path = common.RESULTS / "leaderboard_cuhk.json"
-    before = json.loads(path.read_text(encoding="utf-8"))["results"]["rows"] if path.exists() else []
+    before = common.written("leaderboard_cuhk").get("rows", [])
     new = {(row["model"], row["seed"]) for row in found["rows"]}
     rows = found["rows"] + [r for r in before if r["kind"] == "model" and (r["model"], r["seed"]) not in new]
     order = {"model": 0, "control": 1, "trivial": 2}
@@ -49,6 +49,30 @@ def main() -> None:
     common.write("leaderboard_cuhk", {"protocol": PROTOCOL, **found, "rows": rows})
     if args.out:
         print(leaderboard.write(board, args.out))
+
+
+def table(found: dict[str, Any]) -> str:
+    """The leaderboard; of a model with several seeds the mean, and half of their range."""
+    names = ("ssim", "psnr", "l1", "fsim", "sharpness", "patch_auc", "rank1")
+    seeds: dict[str, list[dict[str, Any]]] = {}
+    for row in found["results"]["rows"]:
+        seeds.setdefault(row["model"], []).append(row)
+
+    def cell(same: list[dict[str, Any]], name: str) -> str:
+        if len(same) == 1 or same[0].get(name) is None:
+            return common.score_of(same[0], name)
+        values = [row[name] for row in same]
+        return f"{statistics.fmean(values):.{common.SCORES[name][1]}f} (±{max(values) / 2 - min(values) / 2:.3f})"
+
+    rows = [
+        [f"{model}, {len(same)} seeds" if len(same) > 1 else model, same[0]["league"], *(cell(same, n) for n in names)]
+        for model, same in seeds.items()
+    ]
+    head = ["CUHK 88/100, 256 px", "league", *(common.SCORES[name][0] for name in names)]
+    return common.markdown(head, rows) + f"\n\n{found['results']['retrieval_note']}"
+
+
+TABLES = {"quality": table}
 
 
 if __name__ == "__main__":

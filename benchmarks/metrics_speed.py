@@ -75,5 +75,19 @@ def main() -> None:
     )
 
 
+def table(found: dict) -> str:
+    """Times of the metrics."""
+    r = found["results"]
+    rows = [[name, f"{value:g} ms"] for name, value in r["milliseconds_a_pair"].items()]
+    return (
+        f"At {r['size_px']} px ({common.machine_of(found)}):\n\n{common.markdown(['metric', 'time a pair'], rows)}\n\n"
+        f"1,000 pairs through all of them, with retrieval: {r['seconds_for_1000_pairs']:.0f} s. The patch test on 100"
+        f" pictures: {r['patch_test_seconds_for_100_images']:.0f} s."
+    )
+
+
+TABLES = {"metrics-speed": table}
+
+
 if __name__ == "__main__":
     measure_sets() if sys.argv[1:] == ["sets"] else main()

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -98,12 +96,28 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = str(data_prep.make_synthetic(Path(folder) / "faces", num=24, size_px=256, progress=False))
         for name in SIX:
-            command = [sys.executable, __file__, "--one", name, data]
-            answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            row = json.loads(answer.splitlines()[-1])
+            row = common.in_a_process(__file__, "--one", name, data)
             rows[name] = row | {"error": round(row["estimate_mib"] / row["measured_mib"] - 1, 3)}
             print(name, rows[name], flush=True)
     common.write("preflight_memory", rows)
+
+
+def table(found: dict) -> str:
+    """Estimates beside measured peaks."""
+    rows = [
+        [
+            name,
+            f"{r['estimate_mib']:,} MiB",
+            f"{r['measured_mib']:,} MiB",
+            f"{100 * r['error']:+.0f} %",
+            f"{r['seconds']:.1f} s",
+        ]
+        for name, r in found["results"].items()
+    ]
+    return common.markdown(["", "estimate", "measured peak", "off by", "the estimate took"], rows)
+
+
+TABLES = {"preflight": table}
 
 
 if __name__ == "__main__":

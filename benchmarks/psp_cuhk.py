@@ -74,5 +74,8 @@ def main() -> None:
     )
 
 
+TABLES = {"psp-cuhk": common.boards_table}
+
+
 if __name__ == "__main__":
     main()

@@ -23,8 +23,8 @@ from skimage.color import rgb2lab
 from torch import nn
 
 import data_prep
-from s2f_utils import inference, weights
-from s2f_utils.data import Manifest, Row, read_manifest
+from s2f_utils import inference
+from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.inference import styles
 from s2f_utils.metrics.distribution import kernel_distance
 from s2f_utils.metrics.pixel import ssim
@@ -41,18 +41,6 @@ PARTS = {"hair": ("hair",), "skin": ("skin", "nose"), "background": ("background
 LEAST_PIXELS = 12  # of a part, for its colour
 
 
-@torch.inference_mode()
-def features(net: nn.Sequential, photos: np.ndarray) -> np.ndarray:
-    """The network's last features, mean and spread over a grid of 4 by 4: uint8 (N, S, S, 3) → float (N, 1536)."""
-    found = []
-    for start in range(0, len(photos), 32):
-        x = net[:-1](images.to_tensor(photos[start : start + 32]))
-        mean = nn.functional.adaptive_avg_pool2d(x, 4)
-        spread = (nn.functional.adaptive_avg_pool2d(x.square(), 4) - mean.square()).clamp_min(0).sqrt()
-        found.append(torch.cat([mean, spread], 1).flatten(1))
-    return torch.cat(found).double().numpy()
-
-
 def decoded(model: styles.StyleModel, w: torch.Tensor) -> np.ndarray:
     """Faces of styles (N, L, D), in small batches."""
     return np.concatenate([model.decode(part) for part in w.split(64)])
@@ -63,16 +51,19 @@ def generator(net: nn.Sequential, manifest: Manifest, runs: Path) -> dict[str, A
     model = inference.load_styles(GENERATOR, "cpu")
     size = model.size_px
     fresh_set = data_prep.make_synthetic(runs / "fresh", num=NUM_KID, size_px=size, seed=FRESH_SEED)
-    fresh = photos_of(read_manifest(fresh_set).pairs, size)
-    known = photos_of(manifest.split("train"), size)
-    true = features(net, fresh)
+    fresh = segmenter.load_photos(read_manifest(fresh_set).pairs, size)
+    known = segmenter.load_photos(manifest.split("train"), size)
+    true = segmenter.features(net, fresh)
     spread = true.std(0) + 1e-9  # all features count alike
-    kid = {"5,000 training faces": kernel_distance(features(net, known[:NUM_KID]) / spread, true / spread)}
+
+    def from_fresh(photos: np.ndarray) -> float:
+        return kernel_distance(segmenter.features(net, photos) / spread, true / spread)
+
+    kid = {"5,000 training faces": from_fresh(known[:NUM_KID])}
     for psi in (1.0, 0.7, 0.5):
-        made = decoded(model, model.draw(NUM_KID, seed=1, psi=psi))
-        kid[f"made, truncation {psi:g}"] = kernel_distance(features(net, made) / spread, true / spread)
+        kid[f"made, truncation {psi:g}"] = from_fresh(decoded(model, model.draw(NUM_KID, seed=1, psi=psi)))
     blurred = np.stack([images.resize(images.resize(p, size // 4), size) for p in fresh])
-    kid["the same faces at a quarter of the size"] = kernel_distance(features(net, blurred) / spread, true / spread)
+    kid["the same faces at a quarter of the size"] = from_fresh(blurred)
 
     many = decoded(model, model.draw(64, seed=2, psi=1.0))
     images.save(runs / "64-faces.png", viz.sheet(list(many.reshape(8, 8, size, size, 3))), generated=True)
@@ -81,7 +72,7 @@ def generator(net: nn.Sequential, manifest: Manifest, runs: Path) -> dict[str, A
     images.save(runs / "truncation.png", viz.sheet(rows), generated=True)
     small = [duplicates.thumbnail(photo) for photo in known]
     alike, nearest = {}, {}
-    others = photos_of(manifest.split("test")[:8], size)
+    others = segmenter.load_photos(manifest.split("test")[:8], size)
     for kind, faces in (("made", rows[-1]), ("test faces", others)):
         found = [[duplicates.correlation(duplicates.thumbnail(face), thumb) for thumb in small] for face in faces]
         alike[kind] = [round(float(max(row)), 3) for row in found]
@@ -92,19 +83,8 @@ def generator(net: nn.Sequential, manifest: Manifest, runs: Path) -> dict[str, A
         "kid": {name: round(value, 5) for name, value in kid.items()},
         "correlation_with_nearest_training_face": alike,
         "a_copy_has_at_least": duplicates.SURE_CORRELATION,
-        **card(GENERATOR),
+        **common.card(GENERATOR),
     }
-
-
-def card(name: str) -> dict[str, Any]:
-    """A shipped file's size, and what it says about its training."""
-    path = weights.shipped(name)
-    return {"megabytes": round(path.stat().st_size / 1e6, 3), "training": checkpoints.load_network(path)[1]}
-
-
-def photos_of(pairs: list[Row], size: int) -> np.ndarray:
-    """uint8 (N, S, S, 3)"""
-    return np.stack([images.resize(images.load_rgb(pair.photo), size) for pair in pairs])
 
 
 def colours(photos: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
@@ -183,7 +163,7 @@ def encoder(name: str, net: nn.Sequential, pairs: list, own: float, truth: dict[
         "open_layers": [model.open_layers.start, model.open_layers.stop - 1],
         "colour_spread": varied,
         "ssim_with_the_photo": round(float(np.mean(alike)), 4),
-        **card(name),
+        **common.card(name),
     }
 
 
@@ -210,6 +190,65 @@ def main() -> None:
         **{name: encoder(name, net, pairs, own, truth, args.runs) for name in ENCODERS},
     }
     common.write("psp_faces", results)
+
+
+def card_table(found: dict) -> str:
+    """Size and training of the generator and its encoders."""
+    r = found["results"]
+    named = {GENERATOR: r["generator"], **{name: r[name] for name in reversed(ENCODERS)}}
+    rows = [
+        [
+            f"`{name}`",
+            f"{of['megabytes']:.1f} MB",
+            common.training_of(of, "faces"),
+        ]
+        for name, of in named.items()
+    ]
+    return common.markdown(["model", "file (float16)", "training"], rows)
+
+
+def kid_table(found: dict) -> str:
+    """KID of made faces at several truncations, and how like training faces they are."""
+    r = found["results"]["generator"]
+    kid = [[name, f"{value:,.1f}"] for name, value in r["kid"].items()]
+    alike = [
+        [kind, *(f"{value:.2f}" for value in values)]
+        for kind, values in r["correlation_with_nearest_training_face"].items()
+    ]
+    return "\n\n".join(
+        [
+            common.markdown(["5,000 new drawn faces, against", "KID"], kid),
+            common.markdown(["correlation with the nearest training face", *(str(n + 1) for n in range(8))], alike),
+            f"A copy has {r['a_copy_has_at_least']:.3f} or more.",
+        ]
+    )
+
+
+def encoders_table(found: dict) -> str:
+    """What the encoders keep of a map, and how far colours spread."""
+    r = found["results"]
+    rows = [["a true photo", f"{r['segmenter']['mean_iou']:.3f}", "", "", ""]]
+    reached = r["fitted"]
+    name = f"styles fitted to the photo, {reached['steps']} steps, {reached['faces']} faces"
+    agreement = f"{reached['agreement']:.3f} ({reached['share_of_the_networks_own']:.0%})"
+    rows.append([name, agreement, "", "", f"{reached['ssim_with_the_photo']:.3f}"])
+    for name in ENCODERS:
+        of = r[name]
+        alone = f"{of['agreement']:.3f} ({of['share_of_the_networks_own']:.0%})"
+        seeded = f"{of['agreement_over_seeds']:.3f} ({of['share_over_seeds']:.0%})"
+        layers = f"{of['open_layers'][0]}–{of['open_layers'][1]}"
+        rows.append([f"`{name}`", alone, seeded, layers, f"{of['ssim_with_the_photo']:.3f}"])
+    spread = [
+        [f"`{name}`, over eight seeds", *(f"{part['over_seeds']:.1f}" for part in r[name]["colour_spread"].values())]
+        for name in ENCODERS
+    ]
+    people = r[ENCODERS[0]]["colour_spread"]
+    spread.append(["over 500 people", *(f"{part['over_people']:.1f}" for part in people.values())])
+    head = ["face from", "mean IoU with the map", "over eight seeds", "open layers", "SSIM with the photo"]
+    return common.markdown(head, rows) + "\n\n" + common.markdown(["spread of colours, CIELAB", *people], spread)
+
+
+TABLES = {"faces-card": card_table, "faces-kid": kid_table, "psp": encoders_table}
 
 
 if __name__ == "__main__":

@@ -116,12 +116,10 @@ def main() -> None:
             values = metrics.measure(made, photos, METRICS)
             row = {}
             for metric, numbers in values.items():
-                interval = metrics.bootstrap_mean(numbers)
-                row[metric] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+                row[metric] = vars(metrics.bootstrap_mean(numbers))
             if args.patch_seeds:
                 tests = [metrics.patch_test(made, photos, who, seed=seed) for seed in range(args.patch_seeds)]
-                interval = metrics.bootstrap_mean(np.mean([t.per_image for t in tests], axis=0))
-                row["patch_auc"] = {"mean": interval.mean, "low": interval.low, "high": interval.high}
+                row["patch_auc"] = vars(metrics.bootstrap_mean(np.mean([t.per_image for t in tests], axis=0)))
             rows[name] = row
             print(strength, name, {k: round(v["mean"], 4) for k, v in row.items()}, flush=True)
         found["strengths"][strength] = {"chosen": chosen, "rows": rows}
@@ -129,6 +127,27 @@ def main() -> None:
             shown = [photos[:16], *(made[:16] for made in outputs.values())]
             images.save(args.pictures / f"{strength}.png", viz.sheet(shown), generated=True)
     common.write("restore_portraits", found)
+
+
+def table(found: dict) -> str:
+    """One table for each strength of the damage."""
+    names = ("psnr", "ssim", "l1", "fsim", "sharpness", "patch_auc")
+    chosen_as = {"unsharp masking": "unsharp", "Wiener's filter": "wiener"}
+    parts = []
+    for strength, of in found["results"]["strengths"].items():
+        rows = []
+        for method, row in of["rows"].items():
+            cells = [f"{method} ({of['chosen'][chosen_as[method]]})" if method in chosen_as else method]
+            for name in names:
+                digits = common.SCORES[name][1]
+                wide = name in ("psnr", "ssim")
+                cells.append(common.with_interval(row[name], digits) if wide else f"{row[name]['mean']:.{digits}f}")
+            rows.append(cells)
+        parts.append(common.markdown([f"{strength} damage", *(common.SCORES[name][0] for name in names)], rows))
+    return "\n\n".join(parts)
+
+
+TABLES = {"restore": table}
 
 
 if __name__ == "__main__":

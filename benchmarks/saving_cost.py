@@ -125,5 +125,25 @@ def main() -> None:
     common.write("saving_cost", results)
 
 
+def table(found: dict[str, Any]) -> str:
+    """What a save costs."""
+    rows = [
+        [
+            name,
+            f"{r['resume_mb']:,.0f} + {r['generators_mb']:,.0f} MB",
+            f"{r['on_disk_mb']:,.0f} MB",
+            f"{r['times_a_plain_write']:.1f}",
+            f"{r['steps_a_save_costs']:.1f}",
+            f"{100 * r['share_of_training']:.1f} %",
+        ]
+        for name, r in found["results"].items()
+    ]
+    header = ["", "resume file + generators", "on disk", "times one plain write", "steps", "share of training"]
+    return common.markdown(header, rows)
+
+
+TABLES = {"saving": table}
+
+
 if __name__ == "__main__":
     main()

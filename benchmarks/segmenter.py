@@ -31,10 +31,14 @@ def network() -> nn.Sequential:
     return nn.Sequential(*layers, nn.Conv2d(WIDTH, len(masks.CLASSES), 1))
 
 
+def load_photos(pairs: list[Row], size_px: int) -> np.ndarray:
+    """uint8 (N, S, S, 3)"""
+    return np.stack([images.resize(images.load_rgb(pair.photo), size_px) for pair in pairs])
+
+
 def load_faces(pairs: list[Row], size_px: int) -> tuple[np.ndarray, np.ndarray]:
     """Photos uint8 (N, S, S, 3) and maps uint8 (N, S, S)."""
-    photos = np.stack([images.resize(images.load_rgb(p.photo), size_px) for p in pairs])
-    return photos, np.stack([masks.resize(images.load_labels(p.mask), size_px) for p in pairs])
+    return load_photos(pairs, size_px), np.stack([masks.resize(images.load_labels(p.mask), size_px) for p in pairs])
 
 
 def trained(manifest: Manifest, size_px: int, kept: Path, *, steps: int = 3_000, batch: int = 16) -> nn.Module:
@@ -67,6 +71,18 @@ def read(net: nn.Module, photos: np.ndarray) -> np.ndarray:
     """The maps that the network sees: uint8 (N, S, S, 3) → (N, S, S)."""
     found: list[Tensor] = [net(images.to_tensor(photos[n : n + 32])).argmax(1) for n in range(0, len(photos), 32)]
     return torch.cat(found).numpy().astype(np.uint8)
+
+
+@torch.inference_mode()
+def features(net: nn.Sequential, photos: np.ndarray) -> np.ndarray:
+    """The network's last features, mean and spread over a grid of 4 by 4: uint8 (N, S, S, 3) → float (N, 1536)."""
+    found = []
+    for start in range(0, len(photos), 32):
+        x = net[:-1](images.to_tensor(photos[start : start + 32]))
+        mean = F.adaptive_avg_pool2d(x, 4)
+        spread = (F.adaptive_avg_pool2d(x.square(), 4) - mean.square()).clamp_min(0).sqrt()
+        found.append(torch.cat([mean, spread], 1).flatten(1))
+    return torch.cat(found).double().numpy()
 
 
 def mean_iou(found: np.ndarray, wanted: np.ndarray) -> tuple[float, dict[str, float]]:

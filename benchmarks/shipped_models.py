@@ -17,11 +17,10 @@ from pathlib import Path
 import common
 import numpy as np
 
-from s2f_utils import inference, weights
+from s2f_utils import inference
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import load_pairs
-from s2f_utils.models import checkpoints
 from s2f_utils.pictures import duplicates, images, viz
 
 STYLES = ("pencil", "xdog")
@@ -91,12 +90,7 @@ def main() -> None:
     )
     results: dict = {
         "models": {
-            name: {
-                "megabytes": round(weights.shipped(name).stat().st_size / 1e6, 3),
-                "milliseconds_an_image": round(1000 * seconds[name], 1),
-                "training": checkpoints.load_network(weights.shipped(name))[1],
-            }
-            for name in seconds
+            name: {"milliseconds_an_image": round(1000 * seconds[name], 1), **common.card(name)} for name in seconds
         }
     }
     to_photo = read_manifest(args.data / "sketch-to-photo")
@@ -114,6 +108,51 @@ def main() -> None:
     )
     results["nearest"] = nearest_training_faces(of_style(to_photo, "pencil"), args.runs, own["realistic"])
     common.write("shipped_models", results)
+
+
+def shipped_table(found: dict) -> str:
+    """Size, time and training of each model."""
+    rows = [
+        [
+            f"`{name}`",
+            f"{r['megabytes']:.1f} MB",
+            f"{r['milliseconds_an_image']:.0f} ms",
+            common.training_of(r, "pairs"),
+        ]
+        for name, r in found["results"]["models"].items()
+    ]
+    return common.markdown(["model", "file (float16)", "time an image", "training"], rows)
+
+
+def portraits_table(found: dict) -> str:
+    """The models on people whom no training saw."""
+    names = ("ssim", "psnr", "l1", "sharpness", "spectrum", "patch_auc")
+    rows = [
+        [
+            title.partition(", ")[2],
+            r["model"],
+            *("–" if r.get(n) is None else f"{r[n]:.{common.SCORES[n][1]}f}" for n in names),
+        ]
+        for title, board in found["results"].items()
+        if title.startswith("portraits")
+        for r in board
+        if r["kind"] != "control" or r["model"].startswith("filtered")
+    ]
+    return common.markdown(["sketches", "model", *(common.SCORES[name][0] for name in names)], rows)
+
+
+def nearest_table(found: dict) -> str:
+    """How like the nearest training photo eight outputs are."""
+    nearest = found["results"]["nearest"]
+    rows = [
+        [kind, *(f"{value:.2f}" for value in values)]
+        for kind, values in nearest["correlation_with_nearest_training_photo"].items()
+    ]
+    head = ["correlation with the nearest training photo", *(str(n + 1) for n in range(len(rows[0]) - 1))]
+    return common.markdown(head, rows) + f"\n\nA copy has {nearest['a_copy_has_at_least']:g} or more."
+
+
+TABLES = {"shipped": shipped_table, "portraits": portraits_table, "nearest": nearest_table}
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 from s2f_utils import notebook
 from s2f_utils.notebook.pad import page_of
-from s2f_utils.pad import messages, sketch_pad
+from s2f_utils.pad import messages
+from s2f_utils.pad.drawing import shown
 from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
 
@@ -23,7 +24,7 @@ HAIR = "#b05a28"
 
 def stroked(given: np.ndarray, n: int) -> np.ndarray:
     """The drawing, or the map in its colours, with one more stroke, another for each n."""
-    picture = Image.fromarray(sketch_pad.shown(given))
+    picture = Image.fromarray(shown(given))
     side, y = picture.width, int(picture.width * (0.1 + 0.02 * (n % 40)))
     colour = tuple(map(int, masks.PALETTE[masks.CLASSES.index("hair")])) if given.ndim == 2 else (38, 38, 38)
     ImageDraw.Draw(picture).line([(side // 4, y), (3 * side // 4, y + 9)], fill=colour, width=5)

@@ -153,5 +153,33 @@ def main() -> None:
     common.write("stylegan2_speed" + ("_gpu" if torch.cuda.is_available() else ""), results)
 
 
+def table(found: dict[str, Any]) -> str:
+    """Our form against the published one, and the time of one image."""
+    r = found["results"]
+    forms = [
+        [name, f"{1000 * s['ours_s']:.0f} ms", f"{1000 * s['published_s']:.0f} ms", f"{s['ratio']:.2f}"]
+        for name, s in r["against_published"].items()
+    ]
+    alone = [
+        [
+            f"{size}, {'small' if s['kind'] == 'small' else 'published'}",
+            f"{s['encoder_ms']:.0f} ms",
+            f"{s['generator_ms']:.0f} ms",
+            f"{s['encoder_millions']:.1f} + {s['generator_millions']:.1f} M",
+        ]
+        for size, s in r["one_image"].items()
+    ]
+    return "\n\n".join(
+        [
+            f"On {common.machine_of(found)}:",
+            common.markdown(["", "one convolution", "a group for each image", "ratio"], forms),
+            common.markdown(["one face, float32", "encoder", "generator", "weights"], alone),
+        ]
+    )
+
+
+TABLES = {"stylegan-speed": table}
+
+
 if __name__ == "__main__":
     main()

@@ -8,8 +8,6 @@ NCHW, Adam as it comes, and for CycleGAN one pass of a network after the other.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -120,8 +118,7 @@ def memory_of(method: str, size_px: int, batch_size: int, precision: str, memory
         "for _ in range(3): step()\n"
         "print(common.peak_memory_mib())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout.splitlines()[-1])
+    return common.in_a_process("-c", code)
 
 
 def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
@@ -168,6 +165,24 @@ def main() -> None:
         results = measure(method, args.size, args.batch or BATCHES[method], args.rounds or ROUNDS[method])
         name = "train_speed" + ("" if method == "pix2pix" else f"_{method}")
         common.write(name + ("_gpu" if torch.cuda.is_available() else ""), results)
+
+
+def table(found: dict[str, Any]) -> str:
+    """Times and memory of one method."""
+    r = found["results"]
+    rows = [
+        [name, f"{1000 * seconds:.0f} ms", f"{r['speedup_over_plain'][name]:.2f}"]
+        for name, seconds in r["seconds_per_image"].items()
+    ]
+    memory = ", ".join(f"{value / 1024:.1f} GB in {name}" for name, value in r["peak_memory_mib"].items())
+    return (
+        f"Training, {r['setting']} ({common.machine_of(found)}):\n\n"
+        + common.markdown(["step", "time an image", "times as fast as plain"], rows)
+        + f"\n\nThe whole loop takes {r['loop_over_bare_step']:.2f} times the bare step; peak memory {memory}."
+    )
+
+
+TABLES = {"bench": table}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The README's tables say what benchmarks/results say."""
+"""The tables of README.md and docs/ say what benchmarks/results say."""
 
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,26 @@ readme_tables = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(readme_tables)
 
 
-@pytest.mark.parametrize("file", list(readme_tables.TABLES))
-def test_the_tables_are_up_to_date(file):
+@pytest.fixture(scope="module")
+def made():
+    return readme_tables.tables()
+
+
+@pytest.mark.parametrize("file", readme_tables.FILES)
+def test_the_tables_are_up_to_date(file, made):
     text = (ROOT / file).read_text(encoding="utf-8")
-    assert readme_tables.filled(text, file=file) == text, "run 'make tables'"
+    assert readme_tables.filled(text, made) == text, "run 'make tables'"
     assert "Not measured yet" not in text
+
+
+def test_every_table_has_its_place(made):
+    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in readme_tables.FILES}
+    assert readme_tables.placed(texts, made) == texts
+
+
+def test_every_script_with_a_table_is_asked_for_it():
+    scripts = (ROOT / "benchmarks").glob("*.py")
+    assert {p.stem for p in scripts if "\nTABLES = " in p.read_text(encoding="utf-8")} == set(readme_tables.SCRIPTS)
 
 
 def test_a_changed_number_is_noticed(tmp_path):
@@ -25,9 +41,32 @@ def test_a_changed_number_is_noticed(tmp_path):
     for path in readme_tables.RESULTS.glob("*.json"):
         content = path.read_text(encoding="utf-8").replace('"torch": "2.', '"torch": "9.')
         (tmp_path / path.name).write_text(content, encoding="utf-8")
-    assert "torch 9." in readme_tables.filled(text, tmp_path)
+    assert "torch 9." in readme_tables.filled(text, readme_tables.tables(tmp_path))
 
 
-def test_missing_markers_are_an_error():
+def test_results_that_are_not_there_yet_are_said(tmp_path):
+    assert set(readme_tables.tables(tmp_path).values()) == {"Not measured yet."}
+
+
+def test_missing_markers_are_an_error(made):
     with pytest.raises(ValueError, match="bench:start"):
-        readme_tables.filled("# nothing here\n")
+        readme_tables.placed({"README.md": "# nothing here\n"}, made)
+
+
+def test_a_new_pair_of_markers_is_filled():
+    text = "before\n\n<!-- new:start -->\n<!-- new:end -->\n\n<!-- other:start -->\nx\n<!-- other:end -->\n"
+    wanted = text.replace("<!-- new:start -->\n", "<!-- new:start -->\n\n| a table |\n\n")
+    assert readme_tables.filled(text, {"new": "| a table |"}) == wanted
+
+
+def test_scripts_that_are_named_are_there():
+    """What is gone is named with the commit that has it: `git show COMMIT:benchmarks/NAME.py`."""
+    folders = ("docs", "s2f_utils", "data_prep", "tests", "tools", "benchmarks", "notebooks")
+    files = [ROOT / "README.md", *(p for folder in folders for p in (ROOT / folder).rglob("*.*"))]
+    named = {
+        name
+        for path in files
+        if path.suffix in (".md", ".py", ".ipynb")
+        for name in re.findall(r"(?<!:)benchmarks/(\w+)\.py", path.read_text(encoding="utf-8"))
+    }
+    assert named and {name for name in named if not (ROOT / "benchmarks" / f"{name}.py").is_file()} == set()
