@@ -15,6 +15,7 @@ from pathlib import Path
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
+from s2f_utils.models.network import About
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
@@ -125,7 +126,8 @@ def make(name: str, data: Path, runs: Path) -> Path:
 
 
 def _notes(meta: dict) -> dict:
-    return {key: value for key, value in meta.items() if key not in ("network", "args")}
+    """What a file says beside what its network is, which `save_generator` writes anew: the detail is no whole model."""
+    return {key: value for key, value in meta.items() if key not in ("network", "args", *About().as_json(""))}
 
 
 def main() -> None:
