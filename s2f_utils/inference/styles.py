@@ -106,10 +106,14 @@ class StyleModel(Translator):
             return "this looks like a photo, but this model reads sketches: draw it first (photo-to-sketch does)"
         return "" if kind == "drawing" else str(Remark(kind))
 
+    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
+        """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""
+        self._check_reads(any(ask.labels is not None for ask in asks))
+        return super().answer(pictures, asks)
+
     @torch.inference_mode()
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
         """As `Translator.answer_squares`: the drawing decides the first styles, a chosen variant or chance the rest."""
-        self._check_reads(any(ask.labels is not None for ask in asks))
         made = []
         for square, ask in zip(squares, asks, strict=True):
             own = self._encoded(square, ask.labels)
