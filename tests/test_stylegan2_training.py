@@ -17,6 +17,7 @@ from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import ada
 from s2f_utils.training.config import resolve
+from s2f_utils.training.init import settings_of
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods.stylegan2 import r1_penalty
 from s2f_utils.training.run import open_run
@@ -465,6 +466,7 @@ def test_a_model_of_maps_is_scored_and_used_like_any_other(manifest, faces, tmp_
     train(run, progress=False)
     model = inference.load(run.folder, "cpu")
     assert model.direction == "map-to-photo" and model.size_px == 32
+    assert settings_of(run.folder, "psp")["direction"] == "map-to-photo"  # of a run that begins with this one
     result = evaluate(model, manifest, tmp_path / "scores", metric_names=("ssim", "l1"), progress=False)
     assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["direction"] == "map-to-photo"
     assert result.labels["sketch"] == "the map itself" and result.pictures["input"].shape[1:] == (32, 32, 3)

@@ -106,7 +106,7 @@ def _is_nothing(made: Tensor, given: Tensor) -> bool:
 class ThroughSpandrel(Network):
     """RestoreFormer or CodeFormer as spandrel loads them: (N, 3, 512, 512) in [-1, 1] → the same."""
 
-    kind = About(RESTORES, size_px=PUBLISHED_PX)
+    ABOUT = About(RESTORES, size_px=PUBLISHED_PX)
     args: ClassVar[dict[str, Any]] = {}
     name = "spandrel"
 

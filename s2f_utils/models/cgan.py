@@ -93,7 +93,7 @@ class DenseDiscriminator(Network):
     It ends in a logit: the sigmoid is part of the loss.
     """
 
-    kind = About(does=JUDGES)
+    ABOUT = About(does=JUDGES)
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
         super().__init__()

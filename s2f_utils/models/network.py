@@ -39,7 +39,7 @@ class About:
 class Network(nn.Module):
     """The base of all networks. `name` is its key in `models.NETWORKS`, `args` its constructor's arguments."""
 
-    kind: ClassVar[About] = About()
+    ABOUT: ClassVar[About] = About()
     name = ""
     multiple_px = 1  # what height and width have to be multiples of
     usual_px = 0  # the size that its published files were trained at; 0: multiple_px
@@ -47,7 +47,7 @@ class Network(nn.Module):
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> About:
         """What a network of this class with these arguments is."""
-        return cls.kind
+        return cls.ABOUT
 
     @property
     def about(self) -> About:

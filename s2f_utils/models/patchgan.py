@@ -21,7 +21,7 @@ class PatchGAN(Network):
     norm: "batch", "instance" or "none".
     """
 
-    kind = About(does=JUDGES)
+    ABOUT = About(does=JUDGES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class PixelGAN(Network):
     Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
-    kind = About(does=JUDGES)
+    ABOUT = About(does=JUDGES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
         super().__init__()

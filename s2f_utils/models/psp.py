@@ -59,7 +59,7 @@ class PSPEncoder(Network):
 
     input_px = INPUT_PX
 
-    kind = About(does=MEASURES)
+    ABOUT = About(does=MEASURES)
 
     def __init__(self, in_channels: int = 3, num_styles: int = 18) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class SmallPSPEncoder(Network):
     style block of `width` channels for every style.
     """
 
-    kind = About(does=MEASURES)
+    ABOUT = About(does=MEASURES)
 
     def __init__(
         self,

@@ -58,7 +58,7 @@ class ResNet(Network):
     [-1, 1]. Source: Zhu et al. 2017, section 7.1; keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
-    kind = About(either_way=True)
+    ABOUT = About(either_way=True)
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class SeedGenerator(Network):
     `generator_B2A.pth` of the CycleGAN web app on Person Face Sketches.
     """
 
-    kind = About(either_way=True)
+    ABOUT = About(either_way=True)
 
     def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
         super().__init__()

@@ -65,7 +65,7 @@ class StyleGAN2Discriminator(Network):
 
     GROUP = 4
 
-    kind = About(does=JUDGES)
+    ABOUT = About(does=JUDGES)
 
     def __init__(
         self, size_px: int = 256, channel_multiplier: float = 2.0, width: int = 512, in_channels: int = 3

@@ -57,13 +57,13 @@ class TwoStage(Network):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    kind = About(knows=frozenset({"seed", "detail"}))
+    ABOUT = About(knows=frozenset({"seed", "detail"}))
 
     @property
     def about(self) -> About:
         """It knows colours where its structure was trained with colour hints."""
-        knows = self.kind.knows | ({"colours"} if self.hint_spread.any() else frozenset())
-        return dataclasses.replace(self.kind, knows=knows)
+        knows = self.ABOUT.knows | ({"colours"} if self.hint_spread.any() else frozenset())
+        return dataclasses.replace(self.ABOUT, knows=knows)
 
     @property
     def args(self) -> dict[str, Any]:

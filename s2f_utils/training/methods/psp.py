@@ -184,7 +184,7 @@ class PSP(Method):
         if net.name == "stylegan2":
             return found
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
-        return found | {"encoder": net.kind, "direction": net.direction} | kept
+        return found | {"encoder": net.kind, "direction": net.about.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
         """Take the generator, its mean style and its discriminator from a StyleGAN2 run, and ArcFace's body for an
