@@ -743,3 +743,24 @@ def test_a_download_that_was_agreed_to_arrives_and_is_offered(client, monkeypatc
     assert state() == "ready" and weights.find("gfpgan-1.2").read_bytes() == content
     answer = ask(client, enhance="1", restorer="gfpgan-1.2")
     assert answer.status_code == 422 and "cannot be loaded" in answer.text and str(tmp_path) not in answer.text
+
+
+def test_an_oblong_upload_gets_a_square_face_that_can_be_enhanced(client, no_detector):
+    oblong = io.BytesIO()
+    Image.fromarray(np.asarray(hostile.drawing())[:, :180]).save(oblong, "PNG")
+    for enhance in ("false", "true"):
+        answer = ask(client, oblong.getvalue(), align="never", enhance=enhance)
+        assert answer.status_code == 200 and picture(answer).shape == (256, 256, 3)
+
+
+def test_what_goes_wrong_with_one_picture_is_told_to_its_visitor_alone(engine):
+    lane = engine.lanes.lane(engine.catalogue.choose())
+    asyncio.run(engine.facts(engine.catalogue.choose()))  # it is loaded
+    go_on = threading.Event()
+    lane.call(lambda _model: go_on.wait(60))
+    good, bad = np.full((256, 256, 3), 255, np.uint8), np.zeros((4, 4), np.uint8)
+    futures = [lane.answer(given, inference.Ask()) for given in (good, bad)]
+    go_on.set()
+    assert futures[0].result(60).shape == (256, 256, 3)
+    with pytest.raises(ValueError, match="must be uint8"):
+        futures[1].result(60)

@@ -13,7 +13,7 @@ import torch
 from s2f_utils import inference, models
 from s2f_utils.inference import candidates
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures import drawings, images, masks
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
@@ -201,3 +201,15 @@ def test_a_model_of_drawn_faces_sees_paper_beside_a_narrow_drawing(net, tmp_path
     model, narrow = inference.load(path, "cpu"), np.full((64, 32, 3), 200, np.uint8)
     whole = model.translate(np.full((64, 64, 3), 200, np.uint8))
     assert np.array_equal(model.translate(narrow), whole[:, 16:48])
+
+
+def test_what_a_model_cannot_do_is_refused_and_not_left_out():
+    square = np.full((64, 64, 3), 255, np.uint8)
+    for name in ("sketch-to-photo", "sketch-to-face-64"):
+        with pytest.raises(ValueError, match="has one way to answer"):
+            inference.load(name, "cpu").translate(square, mode="paper")
+        with pytest.raises(ValueError, match="is for published CycleGANs"):
+            inference.load(name, "cpu", values="unit")
+    face = draw_face(3, size_px=64)
+    with pytest.raises(ValueError, match="a segmentation map was given"):
+        inference.load("sketch-to-face-64", "cpu").translate(masks.colour(face.mask))

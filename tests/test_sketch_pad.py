@@ -476,3 +476,20 @@ def test_a_hint_that_finds_nothing_to_colour_says_so():
     pad.begin_with("long-hair")
     pad.translate()
     assert pad.hint_warnings == ()
+
+
+def test_what_was_found_for_one_model_is_not_used_for_another():
+    pad = make(MANY)
+    pad.apply_hint("hair", "#aa3300")
+    first = pad.translate()
+    pad.keep_version()
+    pad.variants()
+    pad.choose(2)
+    chosen = pad.style
+    pad.set_model(MAPS)
+    assert pad.style is None and not pad.memory
+    pad.translate()
+    pad.set_model(MANY)
+    assert pad.style is chosen  # it stays while other models have their turn
+    pad.back_to(0)
+    assert pad.style is None and np.array_equal(pad.translate(), first)

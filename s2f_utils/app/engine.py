@@ -18,7 +18,7 @@ import numpy as np
 
 from s2f_utils import runtime, weights
 from s2f_utils.app import uploads
-from s2f_utils.app.catalogue import Catalogue, Choice, ModelError, load
+from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.inference import Ask, Facts, Model, restorers
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
@@ -216,8 +216,8 @@ class Engine:
             raise ModelError(
                 422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
             ) from None
-        except restorers.RestoreError as error:
-            raise ModelError(422, str(error)) from None
+        except (restorers.RestoreError, ValueError) as error:
+            raise ModelError(422, FOLDERS.sub("", str(error))) from None
 
     # In the threads for pictures
 
@@ -304,16 +304,17 @@ def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float,
 def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[str, ...]]:
     """What is asked of the model, by name, and what to tell the visitor about it."""
     detail = asked.detail if choice.detail else 0.0
-    found = [("answer", Ask(asked.seed, detail))]
+    common = {"square": choice.answers > 1}  # as their faces are
+    found = [("answer", Ask(asked.seed, detail, **common))]
     if asked.candidates == 1:
         return found, ()
     if choice.answers == 1:
         return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
     if choice.detail:
-        found = [("realistic", Ask(asked.seed, detail))] if detail > 0 else []
-        found.append(("faithful", Ask(asked.seed, 0.0)))
+        found = [("realistic", Ask(asked.seed, detail, **common))] if detail > 0 else []
+        found.append(("faithful", Ask(asked.seed, 0.0, **common)))
     first = len(found)
     for n in range(first, asked.candidates):
         seed = (asked.seed + 1 + n - first) % 2**31
-        found.append((f"variation {n - first + 1}", Ask(seed, detail, colours=choice.detail)))
+        found.append((f"variation {n - first + 1}", Ask(seed, detail, choice.detail, **common)))
     return found[: asked.candidates], ()

@@ -109,7 +109,8 @@ class Lane(threading.Thread):
                     break
             self._working = True
             jobs = [first]
-            while self._waiting and len(jobs) < self._most_batch and _together(jobs[-1], self._waiting[0]):
+            most = self._most_batch if self.model is not None and self.model.in_batches else 1
+            while self._waiting and len(jobs) < most and first.work is None and self._waiting[0].work is None:
                 job = self._waiting.popleft()
                 if job.done.set_running_or_notify_cancel():
                     jobs.append(job)
@@ -122,7 +123,7 @@ class Lane(threading.Thread):
         self.batches[len(jobs)] = self.batches.get(len(jobs), 0) + 1
         try:
             made = self.model.answer([job.picture for job in jobs], [job.ask for job in jobs])
-        except ValueError:
+        except Exception:
             if len(jobs) == 1:
                 raise
             for job in jobs:  # whoever's picture it was: each is answered, or told, by itself
@@ -134,13 +135,8 @@ class Lane(threading.Thread):
     def _alone(self, job: _Job) -> None:
         try:
             job.done.set_result(self.model.answer([job.picture], [job.ask])[0])
-        except ValueError as error:
+        except Exception as error:
             job.done.set_exception(error)
-
-
-def _together(one: _Job, other: _Job) -> bool:
-    """Whether two jobs may be answered in one pass."""
-    return one.work is None and other.work is None
 
 
 class Lanes:

@@ -140,9 +140,10 @@ class Visits:
             using = await asyncio.to_thread(engine.catalogue.restorer)
             made = await engine.restored(made, using, ask.strength)
         if pad.hints:
-            await engine.call(choice, lambda model: pad.complete(made, model))
+            face, pad.hint_warnings = await engine.call(choice, lambda model: pad.finished(made, model))
         else:
-            await engine.in_pool(pad.complete, made)
+            face, pad.hint_warnings = await engine.in_pool(pad.finished, made)
+        pad.set_face(face)  # here, so that an answer that comes too late changes nothing
 
     async def _variants(self, pad: VisitPad, choice: Choice, kind: str) -> list[str]:
         if not messages.wants_variants(pad, kind):

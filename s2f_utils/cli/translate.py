@@ -172,11 +172,13 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
     from tqdm.auto import tqdm
 
     from s2f_utils.inference import load
+    from s2f_utils.inference.candidates import check_several
     from s2f_utils.inference.translate import translate_drawing
     from s2f_utils.pictures import images
     from s2f_utils.weights import DEFAULT
 
     pair = load(model or DEFAULT, args.device)
+    check_several(pair)
     asked = {name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail"))}
     asked |= {} if args.variations is None else {"num_variations": args.variations}
     seed, say = 1 if args.seed is None else args.seed, _warner()

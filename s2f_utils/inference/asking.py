@@ -32,7 +32,8 @@ class Ask:
     detail; it is invented. colours: whether they are drawn at random, where it knows colours. style: (1, L, D), those
     of a chosen variant, for a model that knows styles. labels: the map beside a sketch, for a model that reads both.
     strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper" (`generate`). fit:
-    how a picture becomes a square, "stretch" or "pad"; None: as the model was trained.
+    how a picture becomes a square, "stretch" or "pad"; None: as the model was trained. square: an oblong picture is
+    stretched, and its answer stays a square.
     """
 
     seed: int = 0
@@ -43,6 +44,7 @@ class Ask:
     strength: float = 1.0
     mode: str = MODES[0]
     fit: str | None = None
+    square: bool = False
 
     def __post_init__(self) -> None:
         for name in ("detail", "strength"):
@@ -53,8 +55,12 @@ class Ask:
 
 
 class Model(ABC):
-    """A trained network that answers pictures; made by `inference.load`."""
+    """A trained network that answers pictures; made by `inference.load`.
 
+    in_batches: whether several pictures go through the network in one pass.
+    """
+
+    in_batches = True
     facts: Facts
     net: nn.Module
 
@@ -101,6 +107,8 @@ class Model(ABC):
         clean: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, and colours at random with a
         seed, unless it says otherwise. Raises what `prepare`, `Ask` and `answer` raise.
         """
+        if "labels" in asked and self.facts.layout:
+            raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
         ready = prepared_for(self.facts, picture, points=points, clean=clean)
         usual = {"detail": DETAIL_OF_DRAWINGS, "colours": asked.get("seed", 0) > 0}
         return self.translate(ready.given, **usual | asked)

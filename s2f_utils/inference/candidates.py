@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from s2f_utils import models
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask, Model
 from s2f_utils.inference.detail import DetailModel
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import Prepared, framed
@@ -39,17 +39,22 @@ def candidates(
 
     Raises UnknownNetworkError for a model that answers only once.
     """
-    if "detail" not in model.facts.knows:
-        raise models.UnknownNetworkError(
-            f"a {model.net.name} answers only once, without --detail, --variations, --clean or --frame: these"
-            " are for a run of 'realistic', which adds detail, and for no model at all"
-        )
+    check_several(model)
     asks = {"faithful": Ask(detail=0.0), "realistic": Ask(detail=detail)}
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
         asks[name] = Ask(seed + n, detail, colours=True)
     made = model.answer([image] * len(asks), list(asks.values()))
     return [Candidate(name, made[n], ask.detail, ask.seed) for n, (name, ask) in enumerate(asks.items())]
+
+
+def check_several(model: Model) -> None:
+    """Raise UnknownNetworkError for a model that answers only once."""
+    if "detail" not in model.facts.knows:
+        raise models.UnknownNetworkError(
+            f"a {model.net.name} answers only once, without --detail, --variations, --clean or --frame: these"
+            " are for a run of 'realistic', which adds detail, and for no model at all"
+        )
 
 
 def sheet(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.translator import Translator, parts_of
+from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.pictures import images
 
 
@@ -26,6 +26,7 @@ class DetailModel(Translator):
 
         Several pictures in one pass, or one by one (`at_once`), differ by rounding.
         """
+        one_way(self.net, asks)
         sources, places = _distinct(squares)
         x = [self._prepared(part) for part in parts_of(sources, self.at_once)]
         with self.precision.autocast():

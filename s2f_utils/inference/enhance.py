@@ -119,6 +119,8 @@ def enhance(
 class Enhancer(Model):
     """A restorer as a model that answers: photos, uint8 (H, W, 3), square ones taken for aligned faces."""
 
+    in_batches = False
+
     def __init__(self, restorer: Restorer) -> None:
         self.restorer, self.net = restorer, restorer.net
         self.facts = Facts(restorer.name, RESTORES, restorer.size_px, frozenset({"seed"}))

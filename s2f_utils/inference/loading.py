@@ -50,6 +50,8 @@ def load(
     chosen = runtime.pick_precision(runtime.pick_device(device), precision)
     size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
     kind = StyleModel if "styles" in about.knows else DetailModel if "detail" in about.knows else Translator
+    if values != VALUES[0] and kind is not Translator:
+        raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
     return kind(
         chosen.prepare(net.requires_grad_(False)),
         chosen,
@@ -105,7 +107,7 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
     """The network that a person means, and what its file says. Raises UnknownNetworkError for one that answers no
     pictures by itself.
     """
-    if str(model) == weights.DEFAULT:
+    if str(model) == weights.DEFAULT and not Path(model).exists():
         structure, meta = checkpoints.load_network(find_generator(weights.FAITHFUL))
         detail, _ = checkpoints.load_network(find_generator(weights.DETAIL))
         return TwoStage.of(structure, detail), {**meta, "method": weights.DEFAULT}

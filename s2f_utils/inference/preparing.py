@@ -59,7 +59,7 @@ def prepared_for(
         return Ready(picture, picture)
     if facts.reads == "photo":
         face, notes = drawings.find_any(picture, drawing=False, points=points)
-        advice = domain.advice(picture, facts.direction)
+        advice = domain.advice(picture, "photo-to-sketch")
         return Ready(faces.align(picture, face, facts.size_px), picture, (*([advice] if advice else []), *notes), face)
     prepared = drawings.prepare(picture, size_px=facts.size_px, points=points, clean=clean)
     given = prepared.image

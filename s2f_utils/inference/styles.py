@@ -5,7 +5,6 @@ Shapes: N faces, L styles (one for each layer of the generator), D values of a s
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Mapping, MutableMapping, Sequence
 
@@ -16,9 +15,8 @@ from torch import Tensor
 from s2f_utils import models
 from s2f_utils.inference import hints
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.hints import Tone
-from s2f_utils.inference.translator import Translator
+from s2f_utils.inference.translator import Translator, one_way
 from s2f_utils.models.psp import COARSE, MIDDLE
 from s2f_utils.pictures import domain, images, masks
 from s2f_utils.pictures.remarks import Remark
@@ -34,10 +32,8 @@ FIT_STEPS, FIT_LR, OWN_AT_FIRST = 50, 0.35, 4.0  # of the shares; the drawing's 
 class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
 
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """What this model is."""
-        return dataclasses.replace(super().facts, hint_method=hints.MIXED)
+    in_batches = False
+    hint_method = hints.MIXED
 
     @property
     def reads(self) -> str:
@@ -47,7 +43,8 @@ class StyleModel(Translator):
     @functools.cached_property
     def mean(self) -> Tensor:
         """The mean style, (L, D)."""
-        return self.net.latent_avg if self.reads else self.net.mean_latent().expand(self.num_layers, -1)
+        with torch.inference_mode(False):
+            return self.net.latent_avg if self.reads else self.net.mean_latent().expand(self.num_layers, -1)
 
     @property
     def decoder(self) -> models.StyleGAN2:
@@ -108,8 +105,13 @@ class StyleModel(Translator):
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""
-        self._check_reads(any(ask.labels is not None for ask in asks))
+        one_way(self.net, asks)
+        for ask in asks:
+            self._check_reads(ask.labels is not None)
         return super().answer(pictures, asks)
+
+    def _checked(self, image: np.ndarray) -> np.ndarray:
+        return super()._checked(image if self.reads_map else _picture(image, self.reads))
 
     @torch.inference_mode()
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:

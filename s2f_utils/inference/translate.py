@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from s2f_utils.inference.detail import DetailModel
 from s2f_utils.inference.loading import load
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import FRAMES, Prepared, framed, prepare
+
+_shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers may share it
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def translate_drawing(
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
-    pair = pair or load()
+    pair = pair or _shipped()
     ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean)
     found = candidates.candidates(pair, ready.image, seed, num_variations, detail=detail)
     out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]

@@ -10,7 +10,7 @@ import copy
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from s2f_utils import runtime
+from s2f_utils.inference import hints
 from s2f_utils.inference.asking import MODES, Ask, Model
 from s2f_utils.inference.facts import Facts
 from s2f_utils.pictures import images, masks
@@ -83,12 +84,14 @@ class Translator(Model):
     name: str = NAMELESS
     layout: str = "aligned"
     at_once: int = 1
+    hint_method: ClassVar[str] = hints.TRANSFERRED
 
     @functools.cached_property
     def facts(self) -> Facts:
         """What this model is."""
         layout = "drawn" if self.reads_map else self.layout
-        return Facts(self.name, self.direction, self.size_px, self.net.about.knows, layout)
+        knows = self.net.about.knows
+        return Facts(self.name, self.direction, self.size_px, knows, layout, self.hint_method)
 
     @property
     def reads_map(self) -> bool:
@@ -154,7 +157,7 @@ class Translator(Model):
             if ask.fit == "pad":
                 raise ValueError("a map is stretched to a square, never padded: leave fit out")
             return masks.resize_picture(image, self.input_px)
-        fit = ask.fit or self.fit
+        fit = "stretch" if ask.square else ask.fit or self.fit
         if fit == "stretch":
             return images.resize(image, self.input_px, "stretch")
         if fit == self.fit == "pad":  # as the training data were padded: small pictures are not enlarged, black around
@@ -163,6 +166,8 @@ class Translator(Model):
 
     def _back(self, made: np.ndarray, image: np.ndarray, ask: Ask) -> np.ndarray:
         """The answer to a square with the aspect ratio of the picture that was given."""
+        if ask.square:
+            return made
         fit = "stretch" if self.reads_map else ask.fit or self.fit
         as_trained = fit == self.fit == "pad"
         left, top, width, height = images.content_box(image.shape[:2], self.size_px, enlarge=not as_trained)
@@ -174,6 +179,12 @@ class Translator(Model):
 @torch.no_grad()
 def _one_by_one(net: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([net(one) for one in x.split(1)])
+
+
+def one_way(net: nn.Module, asks: Sequence[Ask]) -> None:
+    """Raise ValueError where a network that answers in one way only is asked for another mode."""
+    if any(ask.mode != MODES[0] for ask in asks):
+        raise ValueError(f"mode paper is for pix2pix: a {net.name} has one way to answer")
 
 
 def parts_of(items: Sequence[Any], most: int) -> list[Sequence[Any]]:

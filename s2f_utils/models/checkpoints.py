@@ -154,7 +154,7 @@ def save_generator(
 
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
     about = net.about.as_json(meta.get("direction", ""))
-    header = {"s2f": json.dumps({"network": net.name, "args": net.args, **about, **meta})}
+    header = {"s2f": json.dumps({**meta, "network": net.name, "args": net.args, **about})}
     if learned_from:
         header["learned_from"] = json.dumps(learned_from)
     with atomic_path(path) as temporary:

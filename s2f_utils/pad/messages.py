@@ -75,11 +75,11 @@ def obey(
     elif kind == "model":
         pad.set_facts(facts_of(content["name"]))
     elif kind == "start":
-        pad.set_region(None)
         pad.begin_with(content["name"])
-    elif kind == "upload":
         pad.set_region(None)
+    elif kind == "upload":
         pad.begin_with(read(content["picture"], content.get("name") or "upload"))
+        pad.set_region(None)
     elif kind == "region":
         pad.set_region(mask_of(content["points"]) if content.get("points") else None)
     elif kind == "hint":

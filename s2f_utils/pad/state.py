@@ -68,6 +68,7 @@ class PadState:
         self.listeners: list[Callable[[str], None]] = []  # told "drawing", "face" or "settings"
         self.found: Any = None  # the styles of the variants that were made last
         self.memory: dict[tuple, Any] = {}  # what a model found for a hint
+        self._waiting_for: dict[str, tuple] = {}  # {model: (style, memory)} of the models that had their turn
         self._outside: np.ndarray | None = None  # the face as it was when the region was set
         self._starts: dict[str, tuple] = {}  # {"sketch" or "map": (start, layout)} of what is untouched yet
         self._history = {reads: History(paper.blank(reads), self.most_steps) for reads in ("sketch", "map")}
@@ -152,16 +153,21 @@ class PadState:
         """The model's answer, restored where that is wished, becomes the face: with the hints' tones, for which the
         model is needed, in the region.
         """
-        self.hint_warnings = ()
+        face, self.hint_warnings = self.finished(made, model)
+        self.set_face(face)
+        return face
+
+    def finished(self, made: np.ndarray, model: Model | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+        """As `complete`, but the pad stays as it is: the face, and what there is to say about the hints."""
+        warnings: tuple[str, ...] = ()
         if self.hints:
             parts = model.parts(self.given, made)
             missing = [part for part in self.hints if not hints.is_there(parts[part])]
-            self.hint_warnings = tuple(f"no {part} was found whose tone could be changed" for part in missing)
+            warnings = tuple(f"no {part} was found whose tone could be changed" for part in missing)
             made = model.with_hints(self.given, made, self.hints, self.memory)
         if self.region is not None and self._outside is not None:
             made = images.blended(self._outside, made, self.region)
-        self.set_face(made)
-        return made
+        return made, warnings
 
     def set_face(self, face: np.ndarray | None) -> None:
         """A new face, uint8 (S, S, 3), or none."""
@@ -175,9 +181,8 @@ class PadState:
         Raises ValueError for a model that reads neither; the old one stays then.
         """
         check_for_drawings(facts)
-        self.facts = facts
-        self.face = self.before = self.found = self.style = None
-        self.memory = {}
+        self._change_facts(facts)
+        self.face = self.before = None
         self.set_region(None)
         start, layout = self._starts.get(facts.reads, (None, facts.guide))
         if facts.reads == "map" and not self.given.any():
@@ -187,6 +192,14 @@ class PadState:
             self.begin_with(start)
         self._tell("drawing")
         self._tell("settings")
+
+    def _change_facts(self, facts: Facts) -> None:
+        """What was found for one model (a chosen variant, the shares for a hint) waits until that model is back."""
+        if facts != self.facts:
+            self._waiting_for[self.facts.name] = (self.style, self.memory)
+            self.style, self.memory = self._waiting_for.pop(facts.name, (None, {}))
+            self.found = None
+        self.facts = facts
 
     def choose_style(self, number: int | None) -> None:
         """Go on with a variant, counted from 0: its styles stay while the drawing changes. None: the drawing's own."""
@@ -275,7 +288,7 @@ class PadState:
         """Go back to a version, counted from 0: its drawing, settings and face, byte for byte."""
         version = self.version(number)
         settings = version.settings | {"hints": dict(version.settings["hints"])}
-        self.facts = settings["facts"]
+        self._change_facts(settings["facts"])
         self.set_region(None)
         for name, value in settings.items():
             setattr(self, name, value)
