@@ -88,15 +88,8 @@ def enhance(
         if aligned:
             matrices, where = [], [faces.centre_face(rgb.shape[:2])]
         else:
-            where = faces.detect_all(rgb, max_side_px=LOOK_PX) if found is None else found
-            where = sorted(where, key=lambda face: -face.eye_distance)
-            where = [face for face in where if face.eye_distance >= LEAST_EYES_PX][: 1 if largest_only else None]
-            if not where:
-                raise FaceError(
-                    "no face was found to restore: faces whose eyes are less than"
-                    f" {LEAST_EYES_PX:.0f} pixels apart, drawings and profiles are not; a square picture that one face"
-                    " fills can be restored whole with aligned (--aligned)"
-                )
+            where = _restorable(faces.detect_all(rgb, max_side_px=LOOK_PX) if found is None else found)
+            where = where[:1] if largest_only else where
             matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
         crops = [faces.warp(rgb, matrix, restorer.size_px) for matrix in matrices]
         crops = crops or [images.resize(rgb, restorer.size_px, "stretch")]
@@ -114,6 +107,17 @@ def enhance(
             _paste_all(out, changes, [_scaled(matrix, upscale) for matrix in matrices], strength, top)
     done = [EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)]
     return Enhanced(out, tuple(done), {name: round(seconds, 4) for name, seconds in clock.items()})
+
+
+def _restorable(where: list[Face]) -> list[Face]:
+    """The faces that are large enough to be restored, the largest first. Raises FaceError where there is none."""
+    large = [face for face in where if face.eye_distance >= LEAST_EYES_PX]
+    if not large:
+        raise FaceError(
+            f"no face was found to restore: faces whose eyes are less than {LEAST_EYES_PX:.0f} pixels apart, drawings"
+            " and profiles are not; a square picture that one face fills can be restored whole with aligned (--aligned)"
+        )
+    return sorted(large, key=lambda face: -face.eye_distance)
 
 
 class Enhancer(Model):
