@@ -12,7 +12,7 @@ from s2f_utils.cli.pictures import each_picture, finish, warn
 if TYPE_CHECKING:
     import numpy as np
 
-    from s2f_utils.inference.styles import Faces
+    from s2f_utils.inference.styles import StyleModel
 
 MOST = 256  # faces in one call
 EPILOG = """examples:
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     return finish(f"{len(paths) - bad} of {len(paths)} pictures answered in {args.out}", len(paths), bad)
 
 
-def _by_chance(args: argparse.Namespace, model: Faces) -> int:
+def _by_chance(args: argparse.Namespace, model: StyleModel) -> int:
     if args.num == 0:
         raise ValueError("--num 0 and no picture: nothing to do")
     made = model.decode(model.draw(args.num, args.seed, 0.7 if args.psi is None else args.psi))
@@ -75,7 +75,7 @@ def _by_chance(args: argparse.Namespace, model: Faces) -> int:
     return finish(f"{args.num} faces in {args.out}", args.num)
 
 
-def _answer(args: argparse.Namespace, model: Faces, path: Path, layers: range) -> None:
+def _answer(args: argparse.Namespace, model: StyleModel, path: Path, layers: range) -> None:
     from s2f_utils.pictures import images, masks
 
     given = masks.load(path) if model.reads == "map" else images.load_rgb(path)
