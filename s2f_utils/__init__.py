@@ -7,9 +7,6 @@ photo = s2f.load("sketch-to-photo")("drawing.jpg", seed=3)  # a path or an array
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
 __version__ = "0.1.0"
 _HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
     "Ask": "s2f_utils.inference",
@@ -22,7 +19,9 @@ _HOMES = {  # what a notebook needs, and where it lives; imported when it is ask
 __all__ = ["Ask", "check", "load", "load_rgb", "save", "start"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
+    import importlib
+
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
