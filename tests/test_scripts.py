@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from s2f_utils.app import page
-from s2f_utils.pad import scripts
+from s2f_utils.pad import messages
 
 NODE = shutil.which("node")
 OF_NOTEBOOK = Path(page.STATIC).parents[1] / "notebook" / "static"
-SERVED = sorted(path for folder in (scripts.STATIC, page.STATIC) for path in folder.iterdir())
+SERVED = sorted(path for folder in (messages.STATIC, page.STATIC) for path in folder.iterdir())
 FILES = [path for path in (*SERVED, *sorted(OF_NOTEBOOK.iterdir())) if path.suffix == ".js"]
 DECLARED = r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)"
 needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodejs")
@@ -23,7 +23,7 @@ needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodej
 
 def run_node(file: str, code: str = "") -> list:
     """What `tell` was told by a module: one of the pad's files with all that it imports, and more code after it."""
-    text = scripts.joined(scripts.STATIC / file) + "const told = [], tell = (...values) => told.push(...values);\n"
+    text = messages.joined(messages.STATIC / file) + "const told = [], tell = (...values) => told.push(...values);\n"
     text += code + "\nprocess.stdout.write(JSON.stringify(told));"
     done = subprocess.run([NODE, "--input-type=module"], input=text, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -53,10 +53,10 @@ def test_node_can_read_a_script(path, tmp_path):
 
 
 def test_joined_scripts_are_one_text_with_every_file_once():
-    text = scripts.joined(scripts.STATIC / "sketch_pad.js")
+    text = messages.joined(messages.STATIC / "sketch_pad.js")
     assert re.findall(r"^(?:import|export)\b.*$", text, flags=re.M) == ["export default { render };"]
-    for name in scripts.SCRIPTS:
-        own = (scripts.STATIC / name).read_text(encoding="utf-8")
+    for name in messages.SCRIPTS:
+        own = (messages.STATIC / name).read_text(encoding="utf-8")
         assert text.count(own.partition("\n")[0]) == 1, name
         assert set(re.findall(DECLARED, own, flags=re.M)) < set(re.findall(DECLARED, text, flags=re.M))
     names = re.findall(DECLARED, text, flags=re.M)

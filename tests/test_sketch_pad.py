@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -15,9 +14,10 @@ from s2f_utils import notebook
 from s2f_utils.inference import hints
 from s2f_utils.inference.hints import Tone
 from s2f_utils.notebook.pad import page_of
-from s2f_utils.pad.drawing import MOST_STEPS, feathered
+from s2f_utils.pad.drawing import blank, feathered
 from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.remarks import Remark
 
 DEFAULT, MANY, MAPS = TITLES
 STARTED = "drawn face 5"  # dark, long hair on a light ground; needs no detector
@@ -59,43 +59,17 @@ def test_strokes_change_the_face_where_they_are(pad):
     near, far = np.s_[175:205, 85:170], np.s_[:60, :60]
     assert changed(after[near], before[near]) > 5 * changed(after[far], before[far])
     assert changed(after[near], before[near]) > 5
-    assert np.array_equal(pad.before, before)
-
-
-def test_undo_and_redo_go_through_the_drawings(pad):
-    first = pad.given
-    second, third = stroked(first, (10, 10), (200, 10)), stroked(first, (10, 500), (200, 500))
-    pad.set_drawing(second)
-    pad.set_drawing(second)  # nothing new: no step
-    pad.set_drawing(third)
-    assert pad.undo() and np.array_equal(pad.given, second)
-    assert pad.undo() and np.array_equal(pad.given, first)
-    assert pad.redo() and pad.redo() and not pad.redo() and np.array_equal(pad.given, third)
-    pad.undo()
-    pad.clear()
-    assert pad.given.min() == 255 and not pad.redo()  # what had been undone is gone
-    assert pad.undo() and np.array_equal(pad.given, second)
-    assert not np.array_equal(second, third)
-
-
-def test_only_so_many_steps_are_kept(pad):
-    for n in range(MOST_STEPS + 5):
-        pad.set_drawing(stroked(pad.given, (0, 8 * n), (511, 8 * n), width=2))
-    steps = 0
-    while pad.undo():
-        steps += 1
-    assert steps == MOST_STEPS - 1
 
 
 def test_an_empty_drawing_is_an_error_and_has_no_face(pad):
-    face = pad.face
-    pad.clear()
+    drawing, face = pad.given, pad.face
+    pad.set_drawing(blank("sketch"))
     with pytest.raises(ValueError, match="empty"):
         pad.translate()
     assert pad.face is None
     with pytest.raises(ValueError, match="no face"):
         pad.keep_version()
-    pad.undo()
+    pad.set_drawing(drawing)
     assert np.array_equal(pad.translate(), face)
     assert make(start=None).face is None
 
@@ -143,13 +117,15 @@ def test_a_region_alone_is_redrawn(pad):
     assert not np.array_equal(pad.translate()[~mask], before[~mask])
 
 
-def test_a_region_of_two_faces_is_blended_over_its_rim(pad):
+def test_a_region_comes_in_over_its_rim(pad):
     mask = np.zeros((64, 64), bool)
     mask[30:60, 10:50] = True
     before = pad.face
     pad.detail = 0.0
     new = pad.translate()
-    made = pad.blend_region(mask)
+    pad.set_face(before)
+    pad.set_region(mask)
+    made = pad.translate()
     large = np.kron(mask, np.ones((4, 4), bool))
     share = feathered(mask, 256)
     assert np.array_equal(made[~large], before[~large]) and np.array_equal(made[share == 1], new[share == 1])
@@ -162,8 +138,6 @@ def test_regions_that_are_none_are_refused(pad):
         pad.set_region(np.zeros((16, 16), bool))
     with pytest.raises(ValueError, match="no face yet"):
         make(start=None).set_region(np.ones((16, 16), bool))
-    with pytest.raises(ValueError, match="two faces"):
-        pad.blend_region(np.ones((16, 16), bool))
     assert (feathered(np.ones((9, 9), bool), 64) == 1).all()  # the picture's own edge is no rim
 
 
@@ -258,7 +232,7 @@ def test_a_map_becomes_a_face_and_the_brush_changes_it():
     assert changed(bald[where], before[where]) > 15
     with pytest.raises(ValueError, match="palette|colours"):
         pad.set_drawing(np.full((64, 64, 3), 77, np.uint8))
-    pad.clear()
+    pad.set_drawing(blank("map"))
     with pytest.raises(ValueError, match="empty"):
         pad.translate()
 
@@ -360,31 +334,6 @@ def test_the_file_says_what_it_is(pad, tmp_path):
     assert "not evidence" in repr(pad) and not pad.show()  # no notebook: no error
 
 
-def test_of_many_drawings_only_the_newest_waits(pad):
-    drawn = [stroked(pad.given, (0, 20 * n), (511, 20 * n)) for n in range(1, 9)]
-    answered, translate = [], pad.translate
-    started = threading.Event()
-
-    def slowly():
-        started.set()
-        time.sleep(0.05)
-        answered.append(pad.given)
-        return translate()
-
-    pad.translate = slowly
-    threads = [threading.Thread(target=pad.follow, args=(one,)) for one in drawn]
-    threads[0].start()
-    started.wait()
-    for thread in threads[1:]:
-        thread.start()
-        time.sleep(0.001)
-    for thread in threads:
-        thread.join()
-    assert len(answered) < len(drawn) and np.array_equal(answered[0], drawn[0])
-    assert np.array_equal(answered[-1], drawn[-1]) and np.array_equal(pad.given, drawn[-1])
-    assert np.array_equal(pad.face, translate())
-
-
 # The page, without a browser
 
 
@@ -409,7 +358,7 @@ def test_the_page_gets_the_face_of_what_it_sends(page):
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.text["Description"] == images.GENERATED_NOTE
         assert np.array_equal(np.asarray(picture), page.pad.face)
-    page.pad.undo()  # from another cell
+    page.pad.set_drawing(blank("sketch"))  # from another cell
     assert page.loaded == loaded + 1
 
 
@@ -421,9 +370,64 @@ def test_errors_are_text_in_the_page_and_nothing_is_lost(page):
     white = np.full((512, 512, 3), 255, np.uint8)
     assert "empty" in asked(page, "draw", 4, picture=uri(white))
     assert page.face == "" and page.answered == 4
-    page.pad.undo()
-    assert np.array_equal(page.pad.given, before)
+    page.pad.set_drawing(before)
     assert asked(page, "set", 5, detail=page.pad.detail) == "" and page.face == face  # the next answer clears the text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "set", "detail": 0.9, "strength": 0.3, "seed": "seven"},
+        {"kind": "set", "detail": 0.9, "seed": 7, "strength": 0.5},  # the restorer finds nothing to restore
+        {"kind": "model", "name": MANY},  # and the model does not answer
+        {"kind": "start", "name": "drawn face 8"},
+        {"kind": "hint", "part": "hair", "colour": "#ffd080"},
+    ],
+    ids=lambda wrong: wrong["kind"],
+)
+def test_a_message_that_is_refused_at_any_step_changes_nothing(page, monkeypatch, wrong):
+    pad = page.pad
+
+    def refuse(*_asked):
+        raise ValueError("not now")
+
+    asked(page, "keep")
+    monkeypatch.setattr(pad, "complete", refuse)
+    before, shown, loaded = (pad.settings, pad.given, pad.face, list(pad.starts())), dict(page.state), page.loaded
+    assert asked(page, **wrong) != ""
+    after = (pad.settings, pad.given, pad.face, list(pad.starts()))
+    assert all(one is other or one == other for one, other in zip(before, after, strict=True))
+    assert page.state == shown and page.loaded == loaded
+    monkeypatch.undo()
+    face = pad.face
+    assert asked(page, "set", detail=pad.detail) == "" and np.array_equal(pad.face, face)
+
+
+def test_a_drawing_that_is_not_answered_stays_as_the_page_shows_it(page, monkeypatch):
+    drawing, face = stroked(page.pad.given, (10, 10), (300, 300)), page.pad.face
+
+    def refuse(*_asked):
+        raise ValueError("not now")
+
+    monkeypatch.setattr(page.pad, "complete", refuse)
+    assert asked(page, "draw", picture=uri(drawing)) == "not now"
+    assert np.array_equal(page.pad.given, drawing) and page.pad.face is face
+
+
+def test_sliders_can_be_moved_over_an_empty_drawing(page):
+    page.pad.set_drawing(blank("sketch"))
+    assert "empty" in asked(page, "set", detail=0.25) and page.pad.detail == page.state["detail"] == 0.25
+    assert "empty" in asked(page, "model", name=MANY) and page.state["model"] == MANY
+
+
+def test_the_page_waits_for_a_cell_that_translates(page):
+    asks = threading.Thread(target=asked, args=(page, "set"), kwargs={"seed": 3})
+    with page.pad.busy:  # as `translate` holds it
+        asks.start()
+        asks.join(0.3)
+        assert page.pad.seed == 0 and asks.is_alive()
+    asks.join(60)
+    assert page.pad.seed == 3 and page.problem == ""
 
 
 def test_the_page_can_ask_for_all_that_the_pad_does(page):
@@ -472,7 +476,8 @@ def test_a_hint_that_finds_nothing_to_colour_says_so():
     pad.set_drawing(drawing)
     pad.apply_hint("hair", "#d8b060")
     pad.translate()
-    assert pad.hint_warnings == ("no hair was found whose tone could be changed",)
+    assert pad.hint_warnings == (Remark("no-part", {"part": "hair"}),)
+    assert str(*pad.hint_warnings) == "no hair was found whose tone could be changed"
     pad.begin_with("long-hair")
     pad.translate()
     assert pad.hint_warnings == ()

@@ -16,6 +16,7 @@ from s2f_utils.inference import styles
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures.remarks import Remark
 
 SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
 
@@ -175,9 +176,10 @@ def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):
     sketch = np.repeat(face.sketch[..., None], 3, 2)
     reader = load("sketch")
     small = [np.repeat(draw_face(seed, size_px=64).sketch[..., None], 3, 2) for seed in range(10)]
-    assert [reader.advice(picture) for picture in small] == 10 * [""]
-    assert reader.advice(sketch) == "" and "reads sketches: draw it first" in reader.advice(face.photo)
-    assert "reads photos" in load("photo").advice(sketch) and load("photo").advice(face.photo) == ""
+    assert [reader.advice(picture) for picture in small] == 10 * [None]
+    assert reader.advice(sketch) is None and reader.advice(face.photo) == Remark("photo-for-sketches")
+    assert "reads sketches: draw it first" in str(reader.advice(face.photo))
+    assert "reads photos" in str(load("photo").advice(sketch)) and load("photo").advice(face.photo) is None
     with pytest.raises(ValueError, match="reads a sketch, but a segmentation map was given"):
         reader.encode(masks.colour(face.mask))
     with pytest.raises(ValueError, match="lays what is transparent on white paper"):

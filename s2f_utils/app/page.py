@@ -16,7 +16,7 @@ import numpy as np
 from s2f_utils.app.engine import AskError, Engine
 from s2f_utils.app.forms import body_problem
 from s2f_utils.app.visits import Visits
-from s2f_utils.pad import scripts
+from s2f_utils.pad import messages
 from s2f_utils.pictures import drawings, images, masks
 from s2f_utils.pictures.drawn import synthetic
 
@@ -27,7 +27,7 @@ SCRIPTS = (
 )  # fmt: skip
 FILES = {
     **dict.fromkeys((*SCRIPTS, "app.css"), STATIC),
-    **dict.fromkeys((*scripts.SCRIPTS, *scripts.STYLES), scripts.STATIC),
+    **dict.fromkeys((*messages.SCRIPTS, *messages.STYLES), messages.STATIC),
 }
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 FACES = (3, 5, 8, 10, 17, 21)  # of synthetic.draw_face's series

@@ -18,40 +18,27 @@ from s2f_utils.app.engine import HERE, AskError, Engine, in_page
 from s2f_utils.app.lanes import Busy
 from s2f_utils.inference import Facts
 from s2f_utils.pad import messages
-from s2f_utils.pad.drawing import shown
 from s2f_utils.pad.sketch_pad import variants_of
 from s2f_utils.pad.state import PadState
-from s2f_utils.pictures.images import picture_uri
 
 KINDS = (
     "hello", "draw", "set", "model", "start", "upload", "region", "hint", "photo", "keep", "drop", "back", "choose",
     "variants",
 )  # fmt: skip
-# In the pad there are no points to place.
-IN_PAD = HERE | dict.fromkeys(
-    ("rough-face", "no-face"), "the face was not found for sure: place its eyes and mouth under Upload"
-)
+UNSURE = "the face was not found for sure: place its eyes and mouth under Upload"  # in the pad there are no points
+IN_PAD = HERE | {"rough-face": UNSURE, "no-face": UNSURE, "no-detector": ""}
 MOST_SAID = 300  # characters of what went wrong
 MOST_POINTS = 5000  # of a region's outline
 
 
-class VisitPad(PadState):
-    """A visitor's pad. The page keeps the steps of the drawing, so that only one is kept here."""
-
-    most_steps = 1
-
-
 @dataclass
 class Visit:
-    """One page's pad and what was told to it."""
+    """One page's pad and what it shows."""
 
-    pad: VisitPad
+    pad: PadState
     at: float
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    loaded: int = 0
-    variants: list[str] = field(default_factory=list)
-    told: set[str] = field(default_factory=set)
-    kept: dict[int, dict[str, str]] = field(default_factory=dict)  # what is shown of each version, by its id
+    shown: messages.Shown = field(default_factory=messages.Shown)
 
 
 class Visits:
@@ -70,13 +57,12 @@ class Visits:
         choice, choices = await asyncio.to_thread(lambda: (self.engine.catalogue.choose(), self._choices()))
         async with self.engine.admitted():
             facts = await self.engine.facts(choice)
-            visit = Visit(await self.engine.in_pool(VisitPad, facts, choices), time.monotonic())
+            visit = Visit(await self.engine.in_pool(PadState, facts, choices), time.monotonic())
             await self._answer(visit, choice)
         name = secrets.token_urlsafe(18)
-        visit.pad.listeners.append(visit.told.add)
         self._visits[name] = visit
         self.tidy()
-        return {"visit": name, "values": await self.engine.in_pool(self._values, visit, {"drawing"}, {}, "", 0.0)}
+        return {"visit": name, "values": await self.engine.in_pool(_values, visit, True, {}, "", 0.0)}
 
     def find(self, name: str) -> Visit:
         """A visit by its name. Raises AskError (404) for one that is over."""
@@ -102,13 +88,12 @@ class Visits:
         async with visit.lock:
             self._visits.move_to_end(name)
             visit.at = begun = time.monotonic()
+            before, kind = visit.pad.given, content["kind"]
             problem = await self._do(visit, content)
             visit.at = time.monotonic()
-            told = visit.told - ({"drawing"} if content["kind"] == "draw" else set())
-            told |= {"drawing"} if content["kind"] == "hello" else set()
-            visit.told.clear()
+            with_drawing = kind == "hello" or (kind != "draw" and visit.pad.given is not before)
             took = time.monotonic() - begun
-            return {"values": await self.engine.in_pool(self._values, visit, told, content, problem, took)}
+            return {"values": await self.engine.in_pool(_values, visit, with_drawing, content, problem, took)}
 
     async def _do(self, visit: Visit, content: dict[str, Any]) -> str:
         """Obey, and let the models answer; what went wrong, in a sentence."""
@@ -119,10 +104,11 @@ class Visits:
             )
             async with engine.admitted():
                 facts = await engine.facts(choice) if kind == "model" else pad.facts
-                if await engine.in_pool(_obey, pad, content, facts):
-                    await self._answer(visit, choice)
-                if kind in messages.SHOW_VARIANTS:
-                    visit.variants = await self._variants(pad, choice, kind)
+                with messages.whole(pad, kind):
+                    if await engine.in_pool(_obey, pad, content, facts):
+                        await self._answer(visit, choice)
+                    if kind in messages.SHOW_VARIANTS:
+                        visit.shown.variants = await self._variants(pad, choice, kind)
         except (uploads.Refusal, Busy) as error:
             return str(error)
         except ValueError as error:
@@ -145,29 +131,11 @@ class Visits:
             face, pad.hint_warnings = await engine.in_pool(pad.finished, made)
         pad.set_face(face)  # here, so that an answer that comes too late changes nothing
 
-    async def _variants(self, pad: VisitPad, choice: Choice, kind: str) -> list[str]:
+    async def _variants(self, pad: PadState, choice: Choice, kind: str) -> list[str]:
         if not messages.wants_variants(pad, kind):
             return []
         made, pad.found = await self.engine.call(choice, lambda model: variants_of(pad, model))
         return await self.engine.in_pool(messages.variants_shown, made)
-
-    def _values(
-        self, visit: Visit, told: set[str], content: dict[str, Any], problem: str, seconds: float
-    ) -> dict[str, Any]:
-        pad = visit.pad
-        values: dict[str, Any] = {"problem": problem[:MOST_SAID], "seconds": round(seconds, 4)}
-        if "drawing" in told:
-            visit.loaded += 1
-            values |= {"drawing": picture_uri(shown(pad.given)), "loaded": visit.loaded}
-        values["face"] = "" if pad.face is None else messages.face_uri(pad)
-        kept = visit.kept
-        visit.kept = {id(one): kept.get(id(one)) or messages.shown_of(one) for one in pad.versions}
-        values["state"] = messages.state_of(pad, visit.variants, list(visit.kept.values()))
-        told = [remark.worded(IN_PAD) for remark in pad.warnings if remark.code != "no-detector"]
-        values["state"]["warnings"] = [*told, *pad.hint_warnings]
-        number = content.get("n", 0)
-        values["answered"] = number if isinstance(number, int) else 0
-        return values
 
     def _choices(self) -> dict[str, str]:
         listed = self.engine.catalogue.list().values()
@@ -184,7 +152,15 @@ class Visits:
                 break  # the others were used later
 
 
-def _model_of(pad: VisitPad, content: dict[str, Any]) -> str:
+def _values(visit: Visit, with_drawing: bool, content: dict[str, Any], problem: str, seconds: float) -> dict[str, Any]:
+    number = content.get("n", 0)
+    return visit.shown.values(visit.pad, with_drawing=with_drawing, words=IN_PAD) | {
+        "problem": problem[:MOST_SAID], "seconds": round(seconds, 4),
+        "answered": number if isinstance(number, int) else 0,
+    }  # fmt: skip
+
+
+def _model_of(pad: PadState, content: dict[str, Any]) -> str:
     """The model that a message needs: the pad's own, the one that is chosen, or that of the version to go back to."""
     if content["kind"] == "model":
         return str(content.get("name", ""))
@@ -207,7 +183,7 @@ def _checked(content: dict[str, Any]) -> dict[str, Any]:
     return content
 
 
-def _obey(pad: VisitPad, content: dict[str, Any], facts: Facts) -> bool:
+def _obey(pad: PadState, content: dict[str, Any], facts: Facts) -> bool:
     """Do what a message asks for; whether the pad's drawing is to be answered again."""
     if content["kind"] == "hello":
         return False

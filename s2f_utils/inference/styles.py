@@ -88,20 +88,20 @@ class StyleModel(Translator):
             raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {text}")
         return chosen
 
-    def advice(self, picture: np.ndarray) -> str:
-        """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; "" if all is well."""
+    def advice(self, picture: np.ndarray) -> Remark | None:
+        """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
         if self.reads in ("", "map"):
-            return ""
+            return None
         verdict = domain.verdict(_picture(picture, self.reads))
         if min(picture.shape[:2]) < domain.SMALL_PX and verdict.coloured < domain.COLOURED_FROM:
-            return ""  # lines that are drawn so small are tones
+            return None  # lines that are drawn so small are tones
         kind = verdict.kind
         drawn = kind in ("drawing", "faint", "inverted")
         if self.reads == "photo":
-            return "this looks like a drawing, but this model reads photos: choose one for sketches" if drawn else ""
+            return Remark("drawing-for-photos") if drawn else None
         if kind == "photo":
-            return "this looks like a photo, but this model reads sketches: draw it first (photo-to-sketch does)"
-        return "" if kind == "drawing" else str(Remark(kind))
+            return Remark("photo-for-sketches")
+        return None if kind == "drawing" else Remark(kind)
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""

@@ -9,10 +9,8 @@ import functools
 import time
 from typing import Any
 
-from s2f_utils.pad import messages, scripts
-from s2f_utils.pad.drawing import shown
+from s2f_utils.pad import messages
 from s2f_utils.pad.sketch_pad import SketchPad
-from s2f_utils.pictures.images import picture_uri
 
 
 class ShownPad(SketchPad):
@@ -63,53 +61,45 @@ class _Page:
 
     def __init__(self, pad: SketchPad) -> None:
         super().__init__()
-        self.pad, self._variants, self._receiving, self._told = pad, [], False, set()
-        self._kept: dict[int, dict[str, str]] = {}  # what is shown of each version, by its id
+        self.pad, self._shown, self._receiving = pad, messages.Shown(), False
         self.on_msg(self.receive)
         pad.listeners.append(self._hear)
-        self._publish({"drawing", "face", "settings"})
+        self._publish(with_drawing=True)
 
     def _hear(self, what: str) -> None:
-        if self._receiving:
-            self._told.add(what)
-        else:
-            self._publish({what})
+        if not self._receiving:
+            self._publish(with_drawing=what == "drawing")
 
-    def _publish(self, told: set[str]) -> None:
+    def _publish(self, *, with_drawing: bool) -> None:
         with self.hold_sync():
-            if "drawing" in told:
-                self.drawing = picture_uri(shown(self.pad.given))
-                self.loaded += 1
-            self.face = "" if self.pad.face is None else messages.face_uri(self.pad)
-            kept = self._kept
-            self._kept = {id(one): kept.get(id(one)) or messages.shown_of(one) for one in self.pad.versions}
-            self.state = messages.state_of(self.pad, self._variants, list(self._kept.values()))
+            for name, value in self._shown.values(self.pad, with_drawing=with_drawing).items():
+                setattr(self, name, value)
 
     def receive(self, _widget: Any, content: dict[str, Any], _buffers: Any = None) -> None:
         """Do what the page asks for, {"kind", "n", …}; what goes wrong is shown there as text."""
-        begun, problem = time.perf_counter(), ""
-        self._receiving, self._told = True, set()
-        try:
-            self._obey(content)
-        except Exception as error:  # there is no cell that could show it
-            problem = str(error) or type(error).__name__
-        finally:
-            self._receiving = False
-        told = self._told - ({"drawing"} if content.get("kind") == "draw" else set())
-        with self.hold_sync():
-            self._publish(told)
-            self.problem, self.seconds = problem, time.perf_counter() - begun
-            self.answered = int(content.get("n", 0))
+        with self.pad.busy:
+            begun, before, problem = time.perf_counter(), self.pad.given, ""
+            kind, self._receiving = content.get("kind", ""), True
+            try:
+                with messages.whole(self.pad, kind):
+                    self._obey(content)
+            except Exception as error:  # there is no cell that could show it
+                problem = str(error) or type(error).__name__
+            finally:
+                self._receiving = False
+            with self.hold_sync():
+                self._publish(with_drawing=kind == "hello" or (kind != "draw" and self.pad.given is not before))
+                self.problem, self.seconds = problem, time.perf_counter() - begun
+                self.answered = int(content.get("n", 0))
 
     def _obey(self, content: dict[str, Any]) -> None:
         if content.get("kind") == "hello":  # a page that was opened again
-            self._told = {"drawing"}
             return
         if messages.obey(self.pad, content, self.pad.facts_of):
             self.pad.translate()
         if content["kind"] in messages.SHOW_VARIANTS:
             wanted = messages.wants_variants(self.pad, content["kind"])
-            self._variants = messages.variants_shown(self.pad.variants()) if wanted else []
+            self._shown.variants = messages.variants_shown(self.pad.variants()) if wanted else []
 
 
 @functools.cache
@@ -120,8 +110,8 @@ def _page_class() -> type:
     class SketchPadPage(_Page, anywidget.AnyWidget):
         """A pad's page; `answered` is the number of the last request that was dealt with."""
 
-        _esm = scripts.joined(scripts.STATIC / "sketch_pad.js")
-        _css = (scripts.STATIC / "sketch_pad.css").read_text(encoding="utf-8")
+        _esm = messages.joined(messages.STATIC / "sketch_pad.js")
+        _css = (messages.STATIC / "sketch_pad.css").read_text(encoding="utf-8")
         drawing = traitlets.Unicode().tag(sync=True)
         loaded = traitlets.Int(0).tag(sync=True)  # counts the drawings that the page has to load
         face = traitlets.Unicode().tag(sync=True)

@@ -1,4 +1,4 @@
-"""The drawing on a pad: its steps, and where it begins.
+"""The drawing on a pad, and where it begins.
 
 Shapes: P pixels of the pad (512 for drawings, 256 for label maps).
 """
@@ -19,36 +19,8 @@ from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
 DRAWN = tuple(f"drawn face {n}" for n in (3, 5, 8, 10, 17, 21))  # of synthetic.draw_face's endless series
-MOST_STEPS = 40
 INK_BELOW = 200  # grey level
 FEATHER = 0.05  # width of a region's soft rim, a share of the side; it lies inside the region
-
-
-class History:
-    """The steps of one drawing: arrays, the newest last, at most `most` of them."""
-
-    def __init__(self, first: np.ndarray, most: int = MOST_STEPS) -> None:
-        self._steps, self._at, self._most = [first], 0, most
-
-    @property
-    def now(self) -> np.ndarray:
-        """The drawing as it is."""
-        return self._steps[self._at]
-
-    def push(self, drawing: np.ndarray) -> bool:
-        """Add a step; what had been undone is gone. False where nothing is different."""
-        if drawing.shape == self.now.shape and np.array_equal(drawing, self.now):
-            return False
-        self._steps = [*self._steps[: self._at + 1], drawing][-self._most :]
-        self._at = len(self._steps) - 1
-        return True
-
-    def move(self, by: int) -> bool:
-        """Back (-1) or forward (1); False where there is no such step."""
-        if not 0 <= self._at + by < len(self._steps):
-            return False
-        self._at += by
-        return True
 
 
 def blank(reads: str) -> np.ndarray:

@@ -1,10 +1,13 @@
-"""What a pad's page and the pad tell each other: the page's messages, obeyed; the pad's state, for the page to show."""
+"""A pad's page: its scripts, and what it and the pad tell each other (messages, obeyed; the state, to be shown)."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +16,15 @@ from PIL import Image, ImageDraw
 from s2f_utils.inference import Facts
 from s2f_utils.inference.facts import LAYOUTS
 from s2f_utils.pad.drawing import shown
-from s2f_utils.pad.state import PadState, Version
+from s2f_utils.pad.state import EmptyError, PadState, Version
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.images import picture_uri
 
+STATIC = Path(__file__).with_name("static")
+SCRIPTS = (
+    "dom.js", "files.js", "line.js", "overlay.js", "paper.js", "settings.js", "sketch_pad.js", "strokes.js", "tools.js",
+)  # fmt: skip
+STYLES = ("sketch_pad.css",)
 THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
 REGION_PX = 256
@@ -50,6 +58,23 @@ def bytes_in(uri: str) -> bytes:
         return base64.b64decode(uri.partition(",")[2], validate=True)
     except ValueError:
         return b""
+
+
+@contextmanager
+def whole(pad: PadState, kind: str) -> Iterator[None]:
+    """A message is obeyed, and answered, as a whole: where any step of it is refused, the pad is as it was.
+
+    But a drawing stays, for the page shows it; and nothing is refused where no face is made because nothing is drawn.
+    """
+    before = dict(vars(pad))
+    try:
+        yield
+    except EmptyError:
+        raise
+    except BaseException:
+        if kind != "draw":
+            vars(pad).update(before)
+        raise
 
 
 def obey(
@@ -116,13 +141,34 @@ def small(picture: np.ndarray) -> np.ndarray:
     return images.resize(picture, THUMB_PX, "stretch") if len(picture) > THUMB_PX else picture
 
 
-def shown_of(version: Version) -> dict[str, str]:
+def _shown_of(version: Version) -> dict[str, str]:
     """A version as the page shows it."""
     given, face = (picture_uri(small(one)) for one in (shown(version.given), version.face))
     return {"name": version.name, "given": given, "face": face}
 
 
-def state_of(pad: PadState, variants: list[str], versions: list[dict[str, str]]) -> dict[str, Any]:
+class Shown:
+    """What a page shows of its pad, and what it has been told. variants: as the page shows them."""
+
+    def __init__(self) -> None:
+        self.variants: list[str] = []
+        self._loaded = 0  # counts the drawings that the page has to load
+        self._kept: dict[int, dict[str, str]] = {}  # what is shown of each version, by its id
+
+    def values(self, pad: PadState, *, with_drawing: bool, words: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What the page is told now. words: of a front end, as in `Remark.worded`; "" for what it does not say."""
+        told = {}
+        if with_drawing:
+            self._loaded += 1
+            told = {"drawing": picture_uri(shown(pad.given)), "loaded": self._loaded}
+        self._kept = {id(one): self._kept.get(id(one)) or _shown_of(one) for one in pad.versions}
+        face = "" if pad.face is None else face_uri(pad)
+        return told | {"face": face, "state": state_of(pad, self.variants, list(self._kept.values()), words or {})}
+
+
+def state_of(
+    pad: PadState, variants: list[str], versions: list[dict[str, str]], words: Mapping[str, str]
+) -> dict[str, Any]:
     """All that the page shows beside the drawing and the face, as JSON knows it."""
     facts = pad.facts
     return {
@@ -132,8 +178,29 @@ def state_of(pad: PadState, variants: list[str], versions: list[dict[str, str]])
         "restorer": pad.restorer_name, "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
         "hint_method": facts.hint_method, "region": pad.region is not None,
-        "warnings": [*map(str, pad.warnings), *pad.hint_warnings],
+        "warnings": [text for one in (*pad.warnings, *pad.hint_warnings) if (text := one.worded(words))],
         "versions": versions, "variants": variants, "guide": LAYOUTS[facts.guide].tolist(),
         "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(NAMES)],
         "note": images.GENERATED_NOTE,
     }  # fmt: skip
+
+
+def joined(script: Path) -> str:
+    """A script and all that it imports from beside it, as the one text that a notebook's widget takes.
+
+    An import is one line, `import { name } from "./file.js";`, and renames nothing; names are unique over all files.
+    """
+    seen: set[Path] = set()
+
+    def text_of(path: Path) -> str:
+        if path in seen:
+            return ""
+        seen.add(path)
+        text = path.read_text(encoding="utf-8")
+        before = "".join(
+            text_of(path.with_name(name)) for name in re.findall(r'^import .* from "\./(.*)";$', text, re.M)
+        )
+        own = re.sub(r"^import .*\n", "", text, flags=re.M)
+        return before + (own if path == script else re.sub(r"^export ", "", own, flags=re.M))
+
+    return text_of(script)

@@ -32,7 +32,7 @@ class SketchPad(PadState):
     ) -> None:
         self.device, self.restorer = device, restorer
         self._models: dict[str, Model] = {}
-        self._busy, self._waiting = threading.RLock(), None
+        self.busy = threading.RLock()  # a page's messages may come in another thread than the cells (ipykernel 7)
         facts = self.facts_of(model)
         own = [facts.name, *(self.facts_of(other).name for other in models)]
         super().__init__(facts, {name: TITLES.get(name, name) for name in (*own, *TITLES)}, start)
@@ -63,7 +63,7 @@ class SketchPad(PadState):
         Raises ValueError for an empty drawing, which has no face, and what the model and the restorer raise; the last
         face stays then.
         """
-        with self._busy:
+        with self.busy:
             given, ask = self.question()
             made = self.model.answer([given], [ask])
             if ask.strength > 0:
@@ -80,25 +80,12 @@ class SketchPad(PadState):
         if not is_empty(self.given):
             self.translate()
 
-    def follow(self, drawing: np.ndarray) -> bool:
-        """Take a drawing and translate it, from any thread; False where a newer one came meanwhile and was translated
-        instead, so that of many only the newest waits.
-        """
-        self._waiting = drawing
-        with self._busy:
-            newest, self._waiting = self._waiting, None
-            if newest is None:
-                return False
-            self.set_drawing(newest)
-            self.translate()
-            return True
-
     def set_model(self, model: Any) -> None:
         """Change the model (`load_for_drawings`); the drawing and the map are kept, each for the models that read it.
 
         Raises ValueError for a model that takes something else; the old one stays then.
         """
-        with self._busy:
+        with self.busy:
             self.set_facts(self.facts_of(model))
 
     def variants(self, num: int = NUM_VARIANTS) -> np.ndarray:
@@ -106,7 +93,7 @@ class SketchPad(PadState):
 
         Raises ValueError for any other model.
         """
-        with self._busy:
+        with self.busy:
             made, self.found = variants_of(self, self.model, num)
             return made
 

@@ -18,18 +18,24 @@ from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.loading import check_for_drawings
 from s2f_utils.pad import drawing as paper
-from s2f_utils.pad.drawing import DRAWN, FEATHER, MOST_STEPS, History, feathered, shown
+from s2f_utils.pad.drawing import DRAWN, FEATHER, feathered, shown
 from s2f_utils.pictures import images, viz
 from s2f_utils.pictures.remarks import Remark
 
 START = "long-hair"
 MOST_VERSIONS = 6
-EMPTY = "the drawing is empty: draw a face, or start from one of the list"
 TITLES = {  # the shipped models that a pad can have
     weights.DEFAULT: "sketch → photo, 256 px",
     "sketch-to-face-64": "sketch → drawn face, eight variants, 64 px",
     "map-to-face-64": "label map → drawn face, eight variants, 64 px",
 }
+
+
+class EmptyError(ValueError):
+    """Nothing is drawn, so that there is no face."""
+
+    def __init__(self) -> None:
+        super().__init__("the drawing is empty: draw a face, or start from one of the list")
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,11 @@ class PadState:
 
     facts: of the model. detail: from 0, faithful, to 1, invented; for the model that has it. seed: 0, or another
     answer. strength: of the restorer, from 0, off, to 1. hints: {part: Tone}. style: (1, L, D), of the chosen variant.
-    region: float32 (S, S), how much is redrawn, or None. face: the newest answer, uint8 (S, S, 3), or None; before: the
-    one before it.
+    region: float32 (S, S), how much is redrawn, or None. face: the newest answer, uint8 (S, S, 3), or None.
+
+    Whatever changes is bound anew, never changed in place, so that `messages.whole` can go back to what was.
     """
 
-    most_steps = MOST_STEPS
     restorer_name = weights.RESTORER
 
     def __init__(self, facts: Facts, choices: dict[str, str], start: str | int | np.ndarray | None = START) -> None:
@@ -61,17 +67,16 @@ class PadState:
         self.style: Any = None
         self.region: np.ndarray | None = None
         self.face: np.ndarray | None = None
-        self.before: np.ndarray | None = None
         self.versions: list[Version] = []
         self.warnings: tuple[Remark, ...] = ()
-        self.hint_warnings: tuple[str, ...] = ()  # about the newest answer
+        self.hint_warnings: tuple[Remark, ...] = ()  # about the newest answer
         self.listeners: list[Callable[[str], None]] = []  # told "drawing", "face" or "settings"
         self.found: Any = None  # the styles of the variants that were made last
         self.memory: dict[tuple, Any] = {}  # what a model found for a hint
         self._waiting_for: dict[str, tuple] = {}  # {model: (style, memory)} of the models that had their turn
         self._outside: np.ndarray | None = None  # the face as it was when the region was set
         self._starts: dict[str, tuple] = {}  # {"sketch" or "map": (start, layout)} of what is untouched yet
-        self._history = {reads: History(paper.blank(reads), self.most_steps) for reads in ("sketch", "map")}
+        self._drawn = {reads: paper.blank(reads) for reads in ("sketch", "map")}
         if start is not None:
             self.begin_with(start if facts.reads == "sketch" or isinstance(start, np.ndarray) else DRAWN[1])
 
@@ -87,15 +92,20 @@ class PadState:
     @property
     def given(self) -> np.ndarray:
         """What the model gets: a drawing, uint8 (P, P, 3), or class numbers, uint8 (P, P)."""
-        return self._history[self.facts.reads].now
+        return self._drawn[self.facts.reads]
 
     def set_drawing(self, drawing: np.ndarray) -> None:
         """Take a square drawing, uint8 (H, W, 3) or (H, W), or, for a model that reads maps, class numbers, uint8
-        (H, W), or their colours; a step that `undo` takes back.
+        (H, W), or their colours.
 
         Raises ValueError for anything that is no such picture: `begin_with` takes photographed paper of any shape.
         """
-        self._push(paper.as_given(drawing, self.facts.reads).copy())
+        reads = self.facts.reads
+        drawing = paper.as_given(drawing, reads).copy()
+        if not np.array_equal(drawing, self.given):
+            self._drawn = self._drawn | {reads: drawing}
+            self._starts = {other: start for other, start in self._starts.items() if other != reads}
+            self._tell("drawing")
 
     def begin_with(self, start: str | int | np.ndarray) -> None:
         """Begin with one of `starts()`, with face number `start` of `synthetic.draw_face`, or with a drawing of one's
@@ -107,7 +117,7 @@ class PadState:
             self.take(*paper.own(start, self.facts))
             return
         self.take(paper.begun_with(start, self.facts))
-        self._starts[self.facts.reads] = (start, self.facts.guide)
+        self._starts = self._starts | {self.facts.reads: (start, self.facts.guide)}
 
     def take(self, drawing: np.ndarray, warnings: tuple[Remark, ...] = ()) -> None:
         """Begin with a drawing that is cleaned and laid already (`drawing.own`)."""
@@ -118,34 +128,13 @@ class PadState:
         """The names of what a drawing, or a map, can begin with."""
         return paper.starts(self.facts.reads)
 
-    def undo(self) -> bool:
-        """Take the last step back; False where there is none."""
-        return self._changed(self._history[self.facts.reads].move(-1))
-
-    def redo(self) -> bool:
-        """Do again what was undone; False where there is none."""
-        return self._changed(self._history[self.facts.reads].move(1))
-
-    def clear(self) -> None:
-        """White paper, or an empty map: a step that `undo` takes back."""
-        self._push(paper.blank(self.facts.reads))
-
-    def _push(self, drawing: np.ndarray) -> None:
-        self._changed(self._history[self.facts.reads].push(drawing))
-
-    def _changed(self, is_new: bool) -> bool:
-        if is_new:
-            self._starts.pop(self.facts.reads, None)
-            self._tell("drawing")
-        return is_new
-
     # The face
 
     def question(self) -> tuple[np.ndarray, Ask]:
-        """What is to be asked of the model now. Raises ValueError for an empty drawing, which has no face."""
+        """What is to be asked of the model now. Raises EmptyError for an empty drawing, which has no face."""
         if paper.is_empty(self.given):
             self.set_face(None)
-            raise ValueError(EMPTY)
+            raise EmptyError
         colours = self.seed > 0
         return self.given, Ask(self.seed, self.detail, colours, self.style, strength=self.strength)
 
@@ -157,13 +146,13 @@ class PadState:
         self.set_face(face)
         return face
 
-    def finished(self, made: np.ndarray, model: Model | None = None) -> tuple[np.ndarray, tuple[str, ...]]:
+    def finished(self, made: np.ndarray, model: Model | None = None) -> tuple[np.ndarray, tuple[Remark, ...]]:
         """As `complete`, but the pad stays as it is: the face, and what there is to say about the hints."""
-        warnings: tuple[str, ...] = ()
+        warnings: tuple[Remark, ...] = ()
         if self.hints:
             parts = model.parts(self.given, made)
             missing = [part for part in self.hints if not hints.is_there(parts[part])]
-            warnings = tuple(f"no {part} was found whose tone could be changed" for part in missing)
+            warnings = tuple(Remark("no-part", {"part": part}) for part in missing)
             made = model.with_hints(self.given, made, self.hints, self.memory)
         if self.region is not None and self._outside is not None:
             made = images.blended(self._outside, made, self.region)
@@ -171,7 +160,7 @@ class PadState:
 
     def set_face(self, face: np.ndarray | None) -> None:
         """A new face, uint8 (S, S, 3), or none."""
-        self.before, self.face = self.face, face
+        self.face = face
         self._tell("face")
 
     def set_facts(self, facts: Facts) -> None:
@@ -182,7 +171,7 @@ class PadState:
         """
         check_for_drawings(facts)
         self._change_facts(facts)
-        self.face = self.before = None
+        self.face = None
         self.set_region(None)
         start, layout = self._starts.get(facts.reads, (None, facts.guide))
         if facts.reads == "map" and not self.given.any():
@@ -196,8 +185,9 @@ class PadState:
     def _change_facts(self, facts: Facts) -> None:
         """What was found for one model (a chosen variant, the shares for a hint) waits until that model is back."""
         if facts != self.facts:
-            self._waiting_for[self.facts.name] = (self.style, self.memory)
-            self.style, self.memory = self._waiting_for.pop(facts.name, (None, {}))
+            waiting = self._waiting_for | {self.facts.name: (self.style, self.memory)}
+            self.style, self.memory = waiting.pop(facts.name, (None, {}))
+            self._waiting_for = waiting
             self.found = None
         self.facts = facts
 
@@ -223,16 +213,6 @@ class PadState:
             self.region, self._outside = feathered(mask, len(self.face), feather), self.face
         self._tell("settings")
 
-    def blend_region(self, mask: np.ndarray, *, feather: float = FEATHER) -> np.ndarray:
-        """The newest answer inside of a region, bool (H, W), the one before it outside; it becomes the face."""
-        if self.face is None or self.before is None:
-            raise ValueError("there are not two faces yet: translate, change the drawing, and translate again")
-        if self.before.shape != self.face.shape:
-            raise ValueError(f"both faces must be of one size, got {self.before.shape} and {self.face.shape}")
-        made = images.blended(self.before, self.face, feathered(mask, len(self.face), feather))
-        self.set_face(made)
-        return made
-
     # Hints, versions, files
 
     def apply_hint(
@@ -247,13 +227,13 @@ class PadState:
         """
         if photo is not None:
             tones = hints.tones_of_photo(photo)
-            self.hints |= tones if part is None else {part: tones[part]} if part in tones else {}
+            self.hints = self.hints | {name: tone for name, tone in tones.items() if part in (None, name)}
         elif part not in hints.PARTS:
             raise ValueError(f"part must be one of {', '.join(hints.PARTS)}, got {part!r}")
         elif colour is None:
-            self.hints.pop(part, None)
+            self.hints = {other: tone for other, tone in self.hints.items() if other != part}
         else:
-            self.hints[part] = hints.as_tone(colour)
+            self.hints = self.hints | {part: hints.as_tone(colour)}
         self._tell("settings")
         return dict(self.hints)
 
@@ -262,7 +242,7 @@ class PadState:
         """What a version keeps beside the drawing and the face."""
         return {
             "facts": self.facts, "detail": self.detail, "seed": self.seed, "strength": self.strength,
-            "hints": dict(self.hints), "style": self.style,
+            "hints": self.hints, "style": self.style,
         }  # fmt: skip
 
     def keep_version(self, name: str | None = None) -> Version:
@@ -274,23 +254,22 @@ class PadState:
         taken = {version.name for version in self.versions}
         number = next(n for n in range(1, MOST_VERSIONS + 2) if f"version {n}" not in taken)
         version = Version(name or f"version {number}", self.given, self.face, self.settings)
-        self.versions.append(version)
+        self.versions = [*self.versions, version]
         self._tell("settings")
         return version
 
     def drop_version(self, number: int) -> None:
         """Forget a version, counted from 0."""
-        self.version(number)
-        del self.versions[number]
+        dropped = self.version(number)
+        self.versions = [version for version in self.versions if version is not dropped]
         self._tell("settings")
 
     def back_to(self, number: int) -> np.ndarray:
         """Go back to a version, counted from 0: its drawing, settings and face, byte for byte."""
         version = self.version(number)
-        settings = version.settings | {"hints": dict(version.settings["hints"])}
-        self._change_facts(settings["facts"])
+        self._change_facts(version.settings["facts"])
         self.set_region(None)
-        for name, value in settings.items():
+        for name, value in version.settings.items():
             setattr(self, name, value)
         self.set_drawing(version.given)
         self._tell("drawing")

@@ -24,6 +24,11 @@ WORDS: dict[str, str] = {
     "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand",
     "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights yunet' fetches it, or"
     " S2F_WEIGHTS names a folder that has it",
+    # A picture for a model that reads something else (`StyleModel.advice`), and a hint (`pad`).
+    "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one for sketches",
+    "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"
+    " (photo-to-sketch does)",
+    "no-part": "no {part} was found whose tone could be changed",
     # Two sides of a set (`sides`).
     "exchanged": "the sketches are colourful and dark, the photos are not: give the two folders the other way round",
     "dark-sketches": "the sketches are darker than the photos, which is unusual: are the two folders exchanged?",

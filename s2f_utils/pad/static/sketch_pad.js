@@ -126,7 +126,10 @@ class Pad {
   begin() {
     const { model } = this;
     const showFace = () => this.pictures.showFace(model.get("face"));
-    const heard = { "change:state": () => this.showState(), "change:face": showFace, "change:loaded": () => this.load() };
+    const heard = {
+      "change:state": () => this.showState(), "change:face": showFace, "change:loaded": () => this.load(),
+      "change:answered": () => { if (model.get("problem")) this.showState(); }, // what was refused is shown as it is
+    };
     for (const [event, act] of Object.entries(heard)) model.on(event, act);
     showFace();
     this.load();
