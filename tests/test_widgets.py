@@ -10,35 +10,43 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from s2f_utils import notebook
-from s2f_utils.notebook import steering, uploads
-from s2f_utils.notebook.steering import TrainingSliders, train_live
+from s2f_utils.notebook import controls, gauges, panel
+from s2f_utils.notebook.panel import TrainingPanel, train_live
 from s2f_utils.training.live import LiveValues, Range
 
 pytest.importorskip("ipywidgets")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def make_live(folder=None):
-    values = {"lr_g": 2e-4, "lambda_l1": 100.0, "augment": 1.0, "sample_every": 500.0}
+def make_live(folder):
+    values = {"lr_g": 2e-4, "lambda_l1": 100.0, "augment": 1.0, "batch_size": 4.0, "sample_every": 500.0}
     ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l1": Range(0, 200)}
-    ranges |= {"augment": Range(0, 2), "sample_every": Range(1, 1e9, log=True)}
-    return LiveValues(values, ranges, folder / "controls.json" if folder else None)
+    ranges |= {"augment": Range(0, 2), "batch_size": Range(1, 64), "sample_every": Range(1, 1e9, log=True)}
+    return LiveValues(values, ranges, folder / "controls.json")
+
+
+def make_run(folder):
+    """As far as a panel knows a run."""
+    return SimpleNamespace(
+        live=make_live(folder), images_seen=0, total_images=80, folder=folder, images_per_second=4.0,
+        precision=SimpleNamespace(device=torch.device("cpu")),
+    )  # fmt: skip
 
 
 @pytest.fixture()
 def run(tmp_path):
-    live = make_live(tmp_path)
-    return SimpleNamespace(live=live, images_seen=0, total_images=80, folder=tmp_path, images_per_second=4.0)
+    return make_run(tmp_path)
 
 
 @pytest.fixture()
 def page(monkeypatch):
     """As if a page were there, with a kernel that cannot be polled."""
-    monkeypatch.setattr(steering, "has_page", lambda: True)
-    monkeypatch.setattr(steering, "current_kernel", lambda: None)
-    monkeypatch.setattr(TrainingSliders, "polling_works", None)
+    monkeypatch.setattr(panel, "has_page", lambda: True)
+    monkeypatch.setattr(panel, "current_kernel", lambda: None)
+    monkeypatch.setattr(TrainingPanel, "polling_works", None)
     for name in ("VSCODE_PID", "VSCODE_CWD"):
         monkeypatch.delenv(name, raising=False)
 
@@ -53,8 +61,8 @@ def polled(page, monkeypatch):
             poller.events.pop(0)()
 
     poller.poll = poll
-    monkeypatch.setattr(steering, "PagePoller", lambda kernel: poller)
-    monkeypatch.setattr(steering, "POLL_EVERY_S", 0.0)
+    monkeypatch.setattr(panel, "PagePoller", lambda kernel: poller)
+    monkeypatch.setattr(panel, "POLL_EVERY_S", 0.0)
     return poller
 
 
@@ -98,16 +106,16 @@ def test_the_room_gives_its_names_and_no_others():
         notebook.slider  # noqa: B018
 
 
-def test_unknown_name_or_mode_is_refused():
+def test_unknown_name_or_mode_is_refused(run):
     with pytest.raises(ValueError, match="'lr_x'.*lr_g, lambda_l1"):
-        TrainingSliders(make_live(), ["lr_x"])
+        TrainingPanel(run, ["lr_x"])
     with pytest.raises(ValueError, match="mode must be auto, polling, chunks, off, got 'live'"):
-        TrainingSliders(make_live(), mode="live")
+        TrainingPanel(run, mode="live")
 
 
 def test_sliders_set_live_values_within_their_range(page, run):
-    sliders = TrainingSliders(run.live, labels={"lr_g": "learning rate"})
-    assert sliders.names == ("lr_g", "lambda_l1", "augment")
+    assert TrainingPanel(run).names == ("lr_g", "lambda_l1", "augment", "batch_size", "sample_every")
+    sliders = TrainingPanel(run, ["lr_g", "lambda_l1", "augment"], {"lr_g": "learning rate"})
     assert sliders.show()
     rate, weight, _ = sliders.sliders.values()
     assert (type(rate).__name__, type(weight).__name__) == ("FloatLogSlider", "FloatSlider")
@@ -122,7 +130,7 @@ def test_sliders_set_live_values_within_their_range(page, run):
 
 
 def test_other_sources_move_the_sliders(polled, run):
-    sliders = TrainingSliders(run.live)
+    sliders = TrainingPanel(run)
     sliders.show()
     polled.events += [lambda: run.live.set("lambda_l1", 7.0, "controls.json")]
     train_live(train, run, sliders)
@@ -131,7 +139,7 @@ def test_other_sources_move_the_sliders(polled, run):
 
 
 def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_path):
-    sliders = TrainingSliders(run.live)
+    sliders = TrainingPanel(run)
     sliders.show()
     sliders.buttons["stop"].click()
     assert not run.live.asked("stop")
@@ -142,19 +150,19 @@ def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_pa
 
     press = {name: button.click for name, button in sliders.buttons.items()}
     polled.events += [press["pause"], note, press["pause"], note, press["sample"], press["stop"]]
-    (tmp_path / "sheet.png").write_bytes(b"png")
+    (tmp_path / "00000008.png").write_bytes(b"png")
     assert train_live(train, run, sliders) == "stopped"
     assert seen == [(True, "Resume"), (False, "Pause")]
     assert run.images_seen == 8 and run.live.asked("sample")
-    assert TrainingSliders.polling_works
-    assert "ended: stopped" in sliders.status.value and "loss_l1 <b>0.25</b>" in sliders.losses.value
+    assert TrainingPanel.polling_works
+    assert "ended: stopped" in sliders.status.value and "l1 loss: 0.25" in sliders.curves.value
     assert sliders.progress.value == "8 of 80 images · 4 images/s · 0:18 left"
-    sliders.on_sample(run, tmp_path / "sheet.png")
+    sliders.on_sample(run, tmp_path / "00000008.png")
     assert sliders.picture.value == b"png"
 
 
 def test_without_polling_it_trains_in_chunks(page, run):
-    sliders = TrainingSliders(run.live)
+    sliders = TrainingPanel(run)
     assert train_live(train, run, sliders) == "chunk"
     assert run.images_seen == 16 and "Continue" in sliders.status.value
     assert sliders.buttons["continue"].layout.display == "" and not sliders.buttons["continue"].disabled
@@ -168,7 +176,7 @@ def test_without_polling_it_trains_in_chunks(page, run):
 
 
 def test_an_error_in_a_chunk_is_shown(page, run):
-    sliders = TrainingSliders(run.live)
+    sliders = TrainingPanel(run)
     train_live(train, run, sliders, at_step=lambda step: 1 / (run.images_seen - 24))
     with pytest.raises(ZeroDivisionError):
         sliders.go_on()
@@ -176,43 +184,43 @@ def test_an_error_in_a_chunk_is_shown(page, run):
 
 
 def test_an_answer_after_the_cell_means_chunks_next_time(polled, run, monkeypatch):
-    monkeypatch.setattr(steering, "PROOF_TIMEOUT_S", -1.0)
-    sliders = TrainingSliders(run.live)
+    monkeypatch.setattr(panel, "PROOF_TIMEOUT_S", -1.0)
+    sliders = TrainingPanel(run)
     assert train_live(train, run, sliders, at_step=lambda step: sliders._draw(run)) == "done"
-    assert TrainingSliders.polling_works is None
+    assert TrainingPanel.polling_works is None
     sliders.probe._view_count = 1  # what a page does when it has drawn the probe
-    assert TrainingSliders.polling_works is False
-    assert TrainingSliders(run.live).needs_chunks() is False  # not shown: there is nothing to wait for
+    assert TrainingPanel.polling_works is False
+    assert TrainingPanel(run).needs_chunks() is False  # not shown: there is nothing to wait for
     run.images_seen = 0
-    assert train_live(train, run, TrainingSliders(run.live)) == "chunk"
+    assert train_live(train, run, TrainingPanel(run)) == "chunk"
 
 
 def test_a_kernel_that_breaks_polling_does_not_break_training(polled, run):
     polled.events += [lambda: 1 / 0]
-    sliders = TrainingSliders(run.live)
+    sliders = TrainingPanel(run)
     assert train_live(train, run, sliders) == "done"
-    assert TrainingSliders.polling_works is False and sliders.needs_chunks()
+    assert TrainingPanel.polling_works is False and sliders.needs_chunks()
 
 
 def test_one_progress_bar_is_enough(polled, run, monkeypatch):
     def loop(run, callbacks, max_seconds=None, progress=True):
         return f"bar {progress}"
 
-    assert train_live(loop, run, TrainingSliders(run.live)) == "bar False"
-    monkeypatch.setattr(steering, "has_page", lambda: False)
-    assert train_live(loop, run, TrainingSliders(run.live)) == "bar True"
+    assert train_live(loop, run, TrainingPanel(run)) == "bar False"
+    monkeypatch.setattr(panel, "has_page", lambda: False)
+    assert train_live(loop, run, TrainingPanel(run)) == "bar True"
 
 
 def test_in_vscode_the_first_chunk_shows_whether_polling_works(polled, run, monkeypatch):
     monkeypatch.setenv("VSCODE_PID", "1")
-    assert train_live(train, run, TrainingSliders(run.live)) == "chunk"
-    sliders = TrainingSliders(run.live)
+    assert train_live(train, run, TrainingPanel(run)) == "chunk"
+    sliders = TrainingPanel(run)
     polled.events += [lambda: setattr(sliders.probe, "_view_count", 1)]
     assert train_live(train, run, sliders) == "done"
 
 
 def test_without_a_kernel_it_just_trains(run, capsys):
-    sliders = TrainingSliders(run.live)
+    sliders = TrainingPanel(run, ["lr_g", "lambda_l1", "augment"])
     assert train_live(train, run, sliders, callbacks=[]) == "done"
     assert sliders.mode == "off" and sliders.box is None
     sliders._ipython_display_()
@@ -228,7 +236,7 @@ def test_without_a_kernel_it_just_trains(run, capsys):
     ],
 )
 def test_progress_text(images, rate, text):
-    assert steering.progress_text(images, 4000, rate) == text
+    assert gauges.progress_text(images, 4000, rate) == text
 
 
 # In a real kernel
@@ -236,12 +244,12 @@ def test_progress_text(images, rate, text):
 SETUP = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
-from tests.test_widgets import make_live, train
-from types import SimpleNamespace
+from pathlib import Path
+from tests.test_widgets import make_run, train
 from s2f_utils.notebook.poller import PagePoller, current_kernel
-from s2f_utils.notebook.steering import TrainingSliders, train_live
-run = SimpleNamespace(live=make_live(), images_seen=0, total_images=0, images_per_second=None)
-sliders = TrainingSliders(run.live)
+from s2f_utils.notebook.panel import TrainingPanel, train_live
+run = make_run(Path(folder))
+sliders = TrainingPanel(run)
 times = []
 def at_step(step):
     time.sleep(0.05)
@@ -298,11 +306,11 @@ class Kernel:
 
 
 @pytest.fixture(scope="module")
-def kernel():
+def kernel(tmp_path_factory):
     pytest.importorskip("ipykernel")
     pytest.importorskip("jupyter_client")
     kernel = Kernel()
-    text, _ = kernel.finish(kernel.start(SETUP))
+    text, _ = kernel.finish(kernel.start(f"folder = {str(tmp_path_factory.mktemp('run'))!r}\n{SETUP}"))
     assert text == ""
     yield kernel
     kernel.client.stop_channels()
@@ -321,7 +329,7 @@ def test_a_slider_acts_while_the_cell_runs(kernel):
     # The next cells of "Run all" were neither run early nor lost.
     assert [kernel.finish(cell)[0] for cell in later] == ["later 0 7.0\n", "later 1 7.0\n"]
     text, _ = kernel.finish(
-        kernel.start("print(len(times), times.index(7.0) < 55, sliders.mode, TrainingSliders.polling_works)")
+        kernel.start("print(len(times), times.index(7.0) < 55, sliders.mode, TrainingPanel.polling_works)")
     )
     assert text == "60 True polling True\n"
 
@@ -342,7 +350,7 @@ def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
 
 
 def test_where_nobody_looks_nothing_is_drawn(kernel):
-    code = "sliders = TrainingSliders(run.live); print(go(5), sliders.mode, sliders.box)"
+    code = "sliders = TrainingPanel(run); print(go(5), sliders.mode, sliders.box)"
     text, messages = kernel.finish(kernel.start(code, page=False))
     assert text == "done off None\n"
     assert not {m["msg_type"] for m in messages} & {"display_data", "comm_open", "comm_msg"}
@@ -356,16 +364,16 @@ for _ in range(200): poller.poll()
 print((time.perf_counter() - start) / 200)
 """
     seconds = float(kernel.finish(kernel.start(code))[0])
-    assert seconds < 0.03 * steering.POLL_EVERY_S  # 3 % of training time at most; measured: 0.1 %
+    assert seconds < 0.03 * panel.POLL_EVERY_S  # 3 % of training time at most; measured: 0.1 %
 
 
 def test_uploads_are_saved_whatever_the_version_and_nothing_is_overwritten(tmp_path):
     pytest.importorskip("ipywidgets")
     as_7 = {"a.png": {"metadata": {"name": "a.png"}, "content": b"one"}, "C:\\x\\b.zip": {"content": b"two"}}
     as_8 = ({"name": "a.png", "content": memoryview(b"three")}, {"name": "../../b.zip", "content": memoryview(b"two")})
-    assert uploads.uploaded_files(as_7) == [("a.png", b"one"), ("b.zip", b"two")]
-    assert uploads.uploaded_files(as_8) == [("a.png", b"three"), ("b.zip", b"two")]
-    button, folder = uploads.upload_box(tmp_path / "inbox")
+    assert controls.uploaded_files(as_7) == [("a.png", b"one"), ("b.zip", b"two")]
+    assert controls.uploaded_files(as_8) == [("a.png", b"three"), ("b.zip", b"two")]
+    button, folder = controls.upload_box(tmp_path / "inbox")
     for value in (as_7, as_8, as_8):
         for handler in button._trait_notifiers["value"]["change"]:
             handler({"new": value})

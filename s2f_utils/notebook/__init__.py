@@ -5,8 +5,8 @@ from typing import Any
 
 _PLACES = {
     "check": "session", "start": "session", "zip_results": "session",
-    "TrainingPanel": "panel", "train_live": "steering",
-    "upload_box": "uploads", "click_face": "drawing", "detail_slider": "drawing", "face_sliders": "styles",
+    "TrainingPanel": "panel", "train_live": "panel",
+    "upload_box": "controls", "click_face": "controls", "detail_slider": "controls", "face_sliders": "controls",
     "divider": "enhance", "still": "enhance", "strength_slider": "enhance", "sketch_pad": "pad",
 }  # fmt: skip
 __all__ = list(_PLACES)
