@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 
 from s2f_utils import inference, models, runtime
 from s2f_utils.inference import candidates
-from s2f_utils.inference.detail import DetailModel
 from s2f_utils.inference.translate import translate_drawing
+from s2f_utils.inference.translator import DetailModel
 from s2f_utils.models import checkpoints
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.pictures import drawings, faces, images

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from s2f_utils import models
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask, Model
-from s2f_utils.inference.detail import DetailModel
+from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import Prepared, framed
 

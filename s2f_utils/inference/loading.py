@@ -9,11 +9,10 @@ from torch import nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import Model
-from s2f_utils.inference.detail import DetailModel
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
-from s2f_utils.inference.translator import VALUES, Translator
+from s2f_utils.inference.translator import VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.directions import DIRECTIONS, TO_FACES
 from s2f_utils.models.network import ADDS_DETAIL, DRAWS, RESTORES, TRANSLATES

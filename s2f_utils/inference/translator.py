@@ -176,6 +176,51 @@ class Translator(Model):
         return made[top : top + height, left : left + width]
 
 
+class DetailModel(Translator):
+    """A faithful model, and one that adds detail to its answers: as much of it as is asked for, from a seed. A
+    `TwoStage` network, ready for pictures; made by `load`.
+
+    A sketch does not say how light the skin, the hair or the wall is: colours can be drawn at random, around those that
+    are to be expected.
+    """
+
+    @torch.no_grad()
+    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
+        """As `Translator.answer_squares`; the structure of one picture is made once, however often it is asked about.
+
+        Several pictures in one pass, or one by one (`at_once`), differ by rounding.
+        """
+        one_way(self.net, asks)
+        sources, places = _distinct(squares)
+        x = [self._prepared(part) for part in parts_of(sources, self.at_once)]
+        with self.precision.autocast():
+            expected = torch.cat([self.net.structure(part) for part in x])[places]  # (N, 3, S, S)
+            x = torch.cat(x)[places]
+            base = self._with_colours(x, expected, asks)
+            made = self._with_detail(x, base, asks)
+        return images.to_uint8(made.float())
+
+    def _prepared(self, squares: np.ndarray) -> Tensor:
+        return self.precision.images(images.to_tensor(squares).to(self.precision.device))
+
+    def _with_colours(self, x: Tensor, expected: Tensor, asks: Sequence[Ask]) -> Tensor:
+        """The structure's answers, those with colours at random where they are asked for and known."""
+        base = expected.clone()
+        coloured = [n for n, ask in enumerate(asks) if ask.colours and "colours" in self.facts.knows]
+        for part in parts_of(coloured, self.at_once):
+            drawn = [self.net.draw_hint(asks[n].seed, around=expected[n : n + 1]) for n in part]
+            base[part] = self.net.structure(x[part], torch.cat(drawn)).to(base.dtype)
+        return base
+
+    def _with_detail(self, x: Tensor, base: Tensor, asks: Sequence[Ask]) -> Tensor:
+        made = base.float()
+        detailed = [n for n, ask in enumerate(asks) if ask.detail > 0]
+        for part in parts_of(detailed, self.at_once):
+            amounts = torch.tensor([asks[n].detail for n in part], device=x.device).view(-1, 1, 1, 1)
+            made[part] = self.net.with_detail(x[part], base[part], amounts, [asks[n].seed for n in part]).float()
+        return made
+
+
 @torch.no_grad()
 def _one_by_one(net: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([net(one) for one in x.split(1)])
@@ -196,3 +241,10 @@ def _enlarged(image: np.ndarray, size_px: int) -> np.ndarray:
     """The picture scaled so that its longer side is `size_px`."""
     _, _, width, height = images.content_box(image.shape[:2], size_px, enlarge=True)
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _distinct(squares: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """The different ones of some pictures, and for each picture its place among them."""
+    first: dict[bytes, int] = {}
+    places = [first.setdefault(square.tobytes(), len(first)) for square in squares]
+    return squares[[places.index(n) for n in range(len(first))]], places
