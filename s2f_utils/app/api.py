@@ -11,7 +11,7 @@ from typing import Any
 from s2f_utils.app.catalogue import Choice
 from s2f_utils.app.docs import docs_page
 from s2f_utils.app.engine import Answer, AskError, Engine
-from s2f_utils.app.forms import FIELDS, order_of, read_form, wants_json, while_there
+from s2f_utils.app.forms import FIELDS, order_of, read_form, while_there
 from s2f_utils.app.gate import Gate, Rates
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import Refusal
@@ -26,10 +26,9 @@ ANYTHING = {"application/json": {"schema": {"type": "object"}}}
 SWEEP_S = 30.0
 LEFT = 499  # what the log has where the visitor was gone before the answer
 REASONS = {
-    400: "no form", 403: "from another website's page", 404: "unknown model", 406: "neither PNG nor JSON is wanted",
-    408: "the upload took too long", 409: "the model is not on this machine", 413: "too large",
-    415: "no format that is taken", 422: "damaged, no picture, or a value out of range", 429: "too many requests",
-    503: "took too long",
+    400: "no form", 403: "from another website's page", 404: "unknown model", 408: "the upload took too long",
+    409: "the model is not on this machine", 413: "too large", 415: "no format that is taken",
+    422: "damaged, no picture, or a value out of range", 429: "too many requests", 503: "took too long",
 }  # fmt: skip
 
 
@@ -153,15 +152,14 @@ def _add_translate(app: Any, engine: Engine) -> None:
 
     @app.post(
         "/api/translate", openapi_extra={"requestBody": body}, response_class=Response, tags=["translate"],
-        responses={200: good, **_responses(400, 403, 404, 406, 408, 409, 413, 415, 422, 429, 503)},
+        responses={200: good, **_responses(400, 403, 404, 408, 409, 413, 415, 422, 429, 503)},
     )  # fmt: skip
     async def translate(request: Request) -> Response:
         """Translate a picture: a PNG whose metadata say that it is generated, or JSON with all answers (Accept)."""
-        in_json = wants_json(request.headers.get("accept", ""))
         content, fields = await read_form(request, tuple(FIELDS), with_file=True)
         answer = await while_there(request, engine.translate(content, order_of(fields)))
         request.scope["state"]["said"] = {"model": answer.choice.id, "seconds": answer.seconds}
-        if in_json:
+        if "application/json" in request.headers.get("accept", ""):
             return JSONResponse(await engine.in_pool(as_json, answer), headers={"vary": "accept"})
         headers = {"vary": "accept", "content-disposition": 'attachment; filename="generated.png"'}
         return Response(answer.made[0].png, media_type="image/png", headers=headers)

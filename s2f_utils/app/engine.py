@@ -23,7 +23,7 @@ from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.inference import Ask, Facts, Model, restorers
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.preparing import prepared_for
-from s2f_utils.pictures import domain, drawings, faces, images, masks
+from s2f_utils.pictures import domain, faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 
 ALIGN = ("auto", "always", "never")
@@ -65,7 +65,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Order:
-    """What a visitor asks for. points: eyes and mouth as shares of the picture's width and height, three (x, y)."""
+    """What a visitor asks for, checked by `forms.order_of`. points: eyes and mouth as shares of the picture's width and
+    height, three (x, y).
+    """
 
     direction: str = ""
     model: str = ""
@@ -180,18 +182,8 @@ class Engine:
         )  # fmt: skip
 
     def _chosen(self, asked: Order) -> tuple[Choice, Choice | None]:
-        """The model, and the restorer where one is asked for. Raises AskError for values out of range, ModelError."""
+        """The model, and the restorer where one is asked for. Raises AskError for both at once, ModelError."""
         choice = self.catalogue.choose(asked.model, asked.direction)
-        for name in ("strength", "detail"):
-            if not 0 <= getattr(asked, name) <= 1:
-                raise AskError(422, f"{name} must be from 0 to 1")
-        if not 0 <= asked.seed < 2**31:
-            raise AskError(422, f"seed must be from 0 to {2**31 - 1}")
-        if not 1 <= asked.candidates <= 8:
-            raise AskError(422, "candidates must be from 1 to 8")
-        for name, values in (("clean", drawings.CLEAN), ("align", ALIGN)):
-            if getattr(asked, name) not in values:
-                raise AskError(422, f"{name} must be one of {', '.join(values)}")
         if asked.enhance and choice.direction == "photo-to-sketch":
             raise AskError(422, "enhance restores photos: leave it out where a sketch is made")
         return choice, self.catalogue.restorer(asked.restorer) if asked.enhance else None

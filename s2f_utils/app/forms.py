@@ -1,8 +1,9 @@
-"""What a request brings: its form, read in memory, its fields as an order, and the kind of answer that it wants."""
+"""What a request brings: its form, read in memory, and its fields as an order."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
@@ -99,59 +100,38 @@ async def _closing(form: Any) -> AsyncIterator[None]:
 
 
 def order_of(fields: dict[str, str]) -> Order:
-    """What a form's fields ask for. Raises AskError for a value that is none."""
-    values: dict[str, Any] = {}
-    for name, text in fields.items():
-        kind, text = FIELDS[name]["type"], text.strip()
-        try:
-            if name == "points":
-                values[name] = _points(text) if text else None
-            elif kind == "boolean":
-                values[name] = TRUTH[text.lower()]
-            elif text == "" and name not in ("model", "direction", "restorer"):
-                raise ValueError
-            else:
-                values[name] = {"string": str, "integer": int, "number": _number}[kind](text)
-        except AskError:
-            raise
-        except (ValueError, KeyError):
-            rule = FIELDS[name]
-            bounds = f" from {rule['minimum']} to {rule['maximum']}" if "minimum" in rule else ""
-            what = {"integer": "a whole number", "boolean": "true or false"}.get(kind, f"a {kind}")
-            raise AskError(422, f"{name} must be {what}{bounds}") from None
-    return Order(**values)
+    """What a form's fields ask for. Raises AskError for a value that is not as `FIELDS` says."""
+    return Order(**{name: _value(name, text.strip()) for name, text in fields.items()})
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if value != value or abs(value) == float("inf"):
-        raise ValueError
+def _value(name: str, text: str) -> Any:
+    rule = FIELDS[name]
+    if name == "points":
+        return _points(text) if text else None
+    if rule["type"] == "string":
+        known = rule.get("enum")
+        if known and text not in known and (text or "default" in rule):
+            raise AskError(422, f"{name} must be one of {', '.join(known)}")
+        return text
+    if rule["type"] == "boolean":
+        if text.lower() not in TRUTH:
+            raise AskError(422, f"{name} must be true or false")
+        return TRUTH[text.lower()]
+    kind, what = (int, "a whole number") if rule["type"] == "integer" else (float, "a number")
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not rule["minimum"] <= value <= rule["maximum"]:
+        raise AskError(422, f"{name} must be {what} from {rule['minimum']} to {rule['maximum']}")
     return value
 
 
 def _points(text: str) -> tuple[tuple[float, float], ...]:
-    parts = text.split(",")
     try:
-        values = [_number(part) for part in parts]
+        values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
     if len(values) != 6 or not all(0 <= value <= 1 for value in values):
         raise AskError(422, "points must be six shares of width and height, from 0 to 1: eye, eye, mouth")
     return tuple(zip(values[::2], values[1::2], strict=True))
-
-
-def wants_json(accept: str) -> bool:
-    """Whether an Accept header prefers JSON to PNG. Raises AskError (406) where it takes neither."""
-    shares = {"image/png": 0.0, "application/json": 0.0}
-    for part in (accept or "*/*").split(","):
-        kind, *options = (piece.strip().lower() for piece in part.split(";"))
-        try:
-            share = float(next((o[2:] for o in options if o.startswith("q=")), 1))
-        except ValueError:
-            share = 0.0
-        for name in shares:
-            if kind in (name, name.partition("/")[0] + "/*", "*/*"):
-                shares[name] = max(shares[name], share if kind == name else 0.999 * share)
-    if not any(shares.values()):
-        raise AskError(406, "the answer is image/png, or application/json: accept one of the two")
-    return shares["application/json"] > shares["image/png"]
