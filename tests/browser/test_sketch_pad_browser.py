@@ -225,6 +225,21 @@ def test_an_error_is_text_and_the_drawing_stays(page):
     page.wait_for_selector(".s2f-status:not(.s2f-wrong)")
 
 
+def test_a_choice_that_is_refused_is_shown_as_it_was(page):
+    models = page.get_by_label("model", exact=True)
+    before = models.input_value()
+    models.evaluate("""(node) => {
+      node.add(new Option("photo-to-sketch", "photo-to-sketch"));
+      node.value = "photo-to-sketch";
+      node.dispatchEvent(new Event("change"));
+    }""")
+    page.wait_for_selector(".s2f-status.s2f-wrong")
+    assert "takes photos" in page.locator(".s2f-status").inner_text()
+    assert before and models.input_value() == before
+    models.select_option("sketch-to-photo")
+    page.wait_for_selector(".s2f-status:not(.s2f-wrong)")
+
+
 def test_every_control_has_a_name_and_a_narrow_page_holds_the_pad(page):
     unnamed = page.evaluate("""() => {
       const controls = document.querySelectorAll('.s2f-pad :is(button, select, input:not([hidden]), a)');
