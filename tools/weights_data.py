@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -40,6 +41,20 @@ def random_sketch(photo: np.ndarray, style: str, seed: int) -> np.ndarray:
 def artist(photo: np.ndarray) -> np.ndarray:
     """The sketch that photo → sketch learns to draw: soft pencil with ink where it is dark, uint8 (H, W)."""
     return np.minimum(sketches.pencil(photo, strength=1.2), sketches.xdog(photo, strength=0.8, sharpness=3))
+
+
+def soften_background(photo: np.ndarray, mask: np.ndarray, sigma: float = 0.08) -> np.ndarray:
+    """Blur what is behind the person, as a studio's backdrop is: uint8 (H, W, 3), mask float (H, W) in [0, 1].
+
+    sigma: of the Gaussian, a share of the longer side. The person's own colours do not run into the background: each
+    pixel behind is the mean of its neighbours behind. Returns uint8 (H, W, 3).
+    """
+    behind = np.clip(1.0 - mask[..., None].astype(np.float32), 1e-3, 1.0)
+    sigma_px = sigma * max(photo.shape[:2])
+    weights = cv2.GaussianBlur(behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)[..., None]
+    blurred = cv2.GaussianBlur(photo * behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101) / weights
+    share = mask[..., None].astype(np.float32)
+    return images.rounded(photo * share + blurred * (1 - share))
 
 
 class Writer:
@@ -93,7 +108,7 @@ def add_portraits(folder: Path, to_photo: Writer, to_sketch: Writer) -> None:
         matrix = faces.alignment(face.landmarks, SIZE_PX)
         photo = images.load_rgb(path)
         mask = background.person_mask(photo, face=face)
-        soft = background.soften_background(photo, mask)
+        soft = soften_background(photo, mask)
         found.append((path.stem, faces.warp(photo, matrix, SIZE_PX), faces.warp(soft, matrix, SIZE_PX)))
     for number, ((name, own, soft), split) in enumerate(
         zip(tqdm(found, desc="drawing", unit="portrait"), splits_of([f[1] for f in found]), strict=True)

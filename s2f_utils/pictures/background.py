@@ -122,21 +122,3 @@ def replace_background(photo: np.ndarray, mask: np.ndarray, colour: Sequence[int
         raise ValueError(f"mask must be {photo.shape[:2]} like the photo, got {mask.shape}")
     share = mask[..., None].astype(np.float32)
     return rounded(photo * share + np.asarray(colour, np.float32) * (1 - share))
-
-
-def soften_background(photo: np.ndarray, mask: np.ndarray, sigma: float = 0.08) -> np.ndarray:
-    """Blur what is behind the person, as a studio's backdrop is: uint8 (H, W, 3), mask float (H, W) in [0, 1].
-
-    sigma: of the Gaussian, a share of the longer side. The person's own colours do not run into the background: each
-    pixel behind is the mean of its neighbours behind. Returns uint8 (H, W, 3).
-    """
-    import cv2
-
-    if mask.shape != photo.shape[:2]:
-        raise ValueError(f"mask must be {photo.shape[:2]} like the photo, got {mask.shape}")
-    behind = np.clip(1.0 - mask[..., None].astype(np.float32), 1e-3, 1.0)
-    sigma_px = sigma * max(photo.shape[:2])
-    weights = cv2.GaussianBlur(behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101)[..., None]
-    blurred = cv2.GaussianBlur(photo * behind, (0, 0), sigma_px, borderType=cv2.BORDER_REFLECT_101) / weights
-    share = mask[..., None].astype(np.float32)
-    return rounded(photo * share + blurred * (1 - share))
