@@ -109,10 +109,7 @@ def test_maps_go_through_colours_planes_and_sizes():
     assert np.array_equal(masks.from_colours(masks.colour(labels)), labels)
     planes = masks.one_hot(labels)
     assert planes.shape == (19, 64, 64) and (planes.sum(0) == 1).all() and np.array_equal(planes.argmax(0), labels)
-    small, published = masks.resize(labels, 32), masks.resize(labels, 32, "bilinear")
-    assert set(np.unique(small)) <= set(np.unique(labels)) and not set(np.unique(published)) <= set(np.unique(labels))
-    lines = masks.outlines(labels)
-    assert (lines == 0).mean() < 0.3 and lines[0, 0] == 255
+    assert set(np.unique(masks.resize(labels, 32))) <= set(np.unique(labels))
     with pytest.raises(masks.MaskError, match="a part's picture"):
         masks.one_hot(np.where(labels > 0, 255, 0).astype(np.uint8))
     with pytest.raises(masks.MaskError, match="no class has the number 40"):

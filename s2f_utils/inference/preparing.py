@@ -48,12 +48,12 @@ def prepared_for(
 
     A map becomes class numbers. A drawing is cleaned and laid out, a photo is aligned, unless the model takes pictures
     as they are (`align` decides where it is given). points, clean: as in `drawings.prepare`. Raises what
-    `drawings.prepare`, `faces.align` and `masks.from_colours` raise.
+    `drawings.prepare`, `faces.align` and `masks.labels_of` raise.
     """
     if not isinstance(picture, np.ndarray):
         picture = masks.load(picture) if facts.reads == "map" else images.load_rgb(picture)
     if facts.reads == "map":
-        labels = masks.from_colours(masks.picture_of(picture))
+        labels = masks.labels_of(picture)
         return Ready(labels, masks.colour(labels))
     if not (bool(facts.layout) or points is not None if align is None else align):
         return Ready(picture, picture)

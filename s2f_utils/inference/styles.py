@@ -153,7 +153,7 @@ class StyleModel(Translator):
         """
         self._check_reads(labels is not None)
         if self.reads == "map":
-            square = masks.resize_picture(masks.picture_of(picture), self.input_px)
+            square = masks.resize(masks.picture_of(picture), self.input_px)
         else:
             square = images.resize(_picture(picture, self.reads), self.input_px, "stretch")
         return self._encoded(square, labels)
@@ -168,7 +168,7 @@ class StyleModel(Translator):
     def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> Tensor:
         squares = [square]
         if labels is not None:
-            squares.append(masks.resize_picture(masks.picture_of(labels), self.input_px))
+            squares.append(masks.resize(masks.picture_of(labels), self.input_px))
         x = torch.cat([images.to_tensor(one[None]) for one in squares], 1).to(self.precision.device)
         return self.net.encode(self.precision.images(x))
 

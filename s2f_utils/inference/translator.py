@@ -156,7 +156,7 @@ class Translator(Model):
         if self.reads_map:
             if ask.fit == "pad":
                 raise ValueError("a map is stretched to a square, never padded: leave fit out")
-            return masks.resize_picture(image, self.input_px)
+            return masks.resize(image, self.input_px)
         fit = "stretch" if ask.square else ask.fit or self.fit
         if fit == "stretch":
             return images.resize(image, self.input_px, "stretch")

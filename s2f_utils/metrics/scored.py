@@ -107,7 +107,7 @@ def columns_of(direction: str) -> tuple[str, str]:
 
 def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
     if column == "mask":
-        return masks.resize_picture(masks.colour(images.load_labels(path)), size_px)
+        return masks.colour(masks.resize(images.load_labels(path), size_px))
     return images.resize(images.load_rgb(path), size_px)
 
 

@@ -49,14 +49,9 @@ def as_given(drawing: np.ndarray, reads: str) -> np.ndarray:
             f" {drawing.shape}: begin_with takes drawings of any shape"
         )
     if reads == "map":
-        return masks.resize(as_map(drawing), MAP_PX)
+        return masks.resize(masks.labels_of(drawing), MAP_PX)
     rgb = np.repeat(drawing[..., None], 3, axis=2) if drawing.ndim == 2 else drawing
     return rgb if len(rgb) == DRAWING_PX else images.resize(rgb, DRAWING_PX, "stretch")
-
-
-def as_map(labels: np.ndarray) -> np.ndarray:
-    """A map as class numbers, uint8 (H, W), from that or from CelebAMask-HQ's colours. Raises MaskError otherwise."""
-    return masks.from_colours(masks.picture_of(labels))
 
 
 def starts(reads: str) -> tuple[str, ...]:
@@ -84,7 +79,7 @@ def begun_with(start: str | int, facts: Facts) -> np.ndarray:
 def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ...]]:
     """A person's picture, uint8 (H, W, 3), or map, cleaned and laid for the pad; and what there is to say about it."""
     if facts.reads == "map":
-        return masks.resize(as_map(picture), MAP_PX), ()
+        return masks.resize(masks.labels_of(picture), MAP_PX), ()
     prepared = drawings.prepare(picture, size_px=DRAWING_PX)
     return laid(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
 

@@ -1,4 +1,4 @@
-"""19-class maps of faces as in CelebAMask-HQ: parts to one map, palette, one-hot planes, outlines.
+"""19-class maps of faces as in CelebAMask-HQ: parts to one map, palette, one-hot planes.
 
 Shapes: H, W pixels; maps are uint8 (H, W) with numbers of `CLASSES`. The left eye is the one at the image's left.
 """
@@ -88,8 +88,8 @@ def is_coloured(picture: np.ndarray) -> bool:
     return len(colours) >= 3 and colours <= {tuple(colour) for colour in PALETTE.tolist()}
 
 
-def picture_of(picture: np.ndarray) -> np.ndarray:
-    """A map as a picture in the data set's colours, uint8 (H, W, 3), from that or from class numbers, uint8 (H, W).
+def labels_of(picture: np.ndarray) -> np.ndarray:
+    """A map as class numbers, uint8 (H, W), from that or from a picture in the data set's colours, uint8 (H, W, 3).
 
     Raises MaskError for anything else.
     """
@@ -98,7 +98,15 @@ def picture_of(picture: np.ndarray) -> np.ndarray:
         raise MaskError(f"a map must be uint8 (H, W), or (H, W, 3) in its colours, got {picture.dtype} {picture.shape}")
     if picture.ndim == 3 and (picture[..., :1] == picture).all() and picture.max() < len(CLASSES):
         picture = picture[..., 0]  # class numbers that were read as a grey picture
-    return colour(picture if picture.ndim == 2 else from_colours(picture[..., :3]))
+    if picture.ndim == 3:
+        return from_colours(picture[..., :3])
+    _check(picture)
+    return picture
+
+
+def picture_of(picture: np.ndarray) -> np.ndarray:
+    """A map as a picture in the data set's colours, uint8 (H, W, 3), from what `labels_of` takes."""
+    return colour(labels_of(picture))
 
 
 def load(path: str | os.PathLike) -> np.ndarray:
@@ -143,31 +151,11 @@ def one_hot(labels: np.ndarray, num: int = len(CLASSES)) -> np.ndarray:
     return (labels[None] == np.arange(num, dtype=np.uint8)[:, None, None]).astype(np.float32)
 
 
-def resize(labels: np.ndarray, size_px: int, how: str = "nearest") -> np.ndarray:
-    """The map at another size: uint8 (H, W) → (size_px, size_px).
-
-    "bilinear" is what pSp's published code does: it takes class numbers for grey values, so that between two classes
-    lie others that are not there (hair beside background reads as ears).
-    """
-    ways = {"nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR}
-    if how not in ways:
-        raise ValueError(f"how must be one of {', '.join(ways)}, got {how!r}")
-    _check(labels)
-    return np.asarray(Image.fromarray(labels).resize((size_px, size_px), ways[how]))
-
-
-def resize_picture(picture: np.ndarray, size_px: int) -> np.ndarray:
-    """A map in its colours at another size, uint8 (H, W, 3) → (size_px, size_px, 3), without new colours."""
-    return np.asarray(Image.fromarray(picture).resize((size_px, size_px), Image.Resampling.NEAREST))
-
-
-def outlines(labels: np.ndarray) -> np.ndarray:
-    """The map as a line drawing: uint8 (H, W), white paper, black where two classes meet."""
-    _check(labels)
-    edge = np.zeros(labels.shape, bool)
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= labels[1:] != labels[:-1]
-    return np.where(edge, 0, 255).astype(np.uint8)
+def resize(given: np.ndarray, size_px: int) -> np.ndarray:
+    """A map, uint8 (H, W), or its picture in colours, uint8 (H, W, 3), as a square of size_px, by nearest neighbour."""
+    if given.ndim == 2:
+        _check(given)
+    return np.asarray(Image.fromarray(given).resize((size_px, size_px), Image.Resampling.NEAREST))
 
 
 def _check(labels: np.ndarray, num: int = len(CLASSES)) -> None:
