@@ -38,16 +38,12 @@ class UnpairedPlan(SetPlan):
 
     def paths(self, row: Mapping[str, str]) -> dict[str, str]:
         """The row's one picture file."""
-        side = _side_of(row)
+        side = row["id"].partition("-")[0]
         return {side: super().paths(row)[side]}
 
     def manifest_rows(self, row: Mapping[str, str]) -> list[dict[str, str]]:
         """The row as the manifest has it."""
         return [{"sketch": "", "photo": "", "mask": "", **row, **self.paths(row)}]
-
-
-def _side_of(row: Mapping[str, str]) -> str:
-    return row["id"].partition("-")[0]
 
 
 def make_one(task: OneTask) -> dict[str, object]:

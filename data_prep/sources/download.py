@@ -110,14 +110,14 @@ class _File:
     sha256: str
 
 
-def portrait_files(base: str = GITHUB) -> list[_File]:
+def portrait_files() -> list[_File]:
     """The 591 portraits: address, file name and SHA-256 of each."""
     portraits = []
     for line in CHECKSUMS.read_text(encoding="utf-8").splitlines():
         digest, _, name = line.partition("  ")
         repository, (commit, prefix) = next((r, p) for r, p in PORTRAITS.items() if name.startswith(p[1]))
         place = f"images/headshots/512x512/{name.removeprefix(prefix)}"
-        urls = tuple(f"{base}/{repository}/raw/{version}/{place}" for version in (commit, "master"))
+        urls = tuple(f"{GITHUB}/{repository}/raw/{version}/{place}" for version in (commit, "master"))
         portraits.append(_File(urls, name, digest))
     return portraits
 

@@ -299,6 +299,7 @@ def free_bytes(device: torch.device) -> int:
     return psutil.virtual_memory().available
 
 
+@functools.lru_cache(maxsize=8)
 def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int = 0) -> np.ndarray:
     """The order of one pass: every item `copies` times, shuffled; the same for the same seed, epoch and stream."""
     key = [seed, epoch, stream] if stream else [seed, epoch]
@@ -315,11 +316,8 @@ def indices_at(
     position = images_seen
     while batch_size > 0:
         epoch, start = divmod(position, length)
-        part = _cached_order(num_items, copies, seed, epoch, stream)[start : start + batch_size]
+        part = epoch_order(num_items, copies, seed, epoch, stream)[start : start + batch_size]
         parts.append(part)
         position += len(part)
         batch_size -= len(part)
     return np.concatenate(parts)
-
-
-_cached_order = functools.lru_cache(maxsize=8)(epoch_order)

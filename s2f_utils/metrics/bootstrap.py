@@ -38,9 +38,9 @@ def bootstrap_mean(values: np.ndarray, *, num_resamples: int = 2000, seed: int =
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def paired_difference(ours: np.ndarray, theirs: np.ndarray, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
+def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
     """Mean of `ours - theirs` over the same images (N,) and its 95 % interval: one that excludes 0 is a difference."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     if ours.shape != theirs.shape:
         raise ValueError(f"the same images must be measured for both, got {ours.shape} and {theirs.shape}")
-    return bootstrap_mean(ours - theirs, num_resamples=num_resamples, seed=seed)
+    return bootstrap_mean(ours - theirs)
