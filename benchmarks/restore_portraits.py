@@ -72,7 +72,7 @@ def wiener(balance: float) -> Method:
 
 def as_uint8(values: np.ndarray) -> np.ndarray:
     """[0, 1] → grey levels."""
-    return np.clip(np.rint(values * 255.0), 0, 255).astype(np.uint8)
+    return images.rounded(values * 255.0)
 
 
 def best(methods: dict[str, Method], bad: list, photos: np.ndarray) -> str:

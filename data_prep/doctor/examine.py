@@ -119,7 +119,7 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
         raise images.ImageError(f"{path}: {facts.size[0]}x{facts.size[1]} pixels are too few for a face")
     picture = Image.fromarray(image)
     small = np.asarray(picture.resize((STRUCTURE_PX, STRUCTURE_PX), Image.Resampling.BOX))
-    grey = np.asarray(Image.fromarray(small).convert("L"), dtype=np.float32)
+    grey = images.luminance(small).astype(np.float32)
     facts.spread = float(grey.std())
     rim = np.concatenate([grey[:4].ravel(), grey[-4:].ravel(), grey[:, :4].ravel(), grey[:, -4:].ravel()])
     facts.paper = float(np.median(rim))

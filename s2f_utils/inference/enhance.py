@@ -209,12 +209,8 @@ def _has_colour(rgb: np.ndarray) -> bool:
 
 def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """A restored face in the tone that it had: only its greys are changed; uint8 (S, S, 3)."""
-    change = _luminance(after).astype(np.int16) - _luminance(before)
+    change = images.luminance(after).astype(np.int16) - images.luminance(before)
     return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
-
-
-def _luminance(rgb: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(rgb).convert("L"))
 
 
 def _enlarged(image: np.ndarray, upscale: int, enlarger: restorers.Background | None) -> np.ndarray:
@@ -228,7 +224,7 @@ def _enlarged(image: np.ndarray, upscale: int, enlarger: restorers.Background | 
         large = enlarger.enlarge(_as_rgb(planes[..., :3], top))
         large = np.stack([_resized(large[..., n], size) for n in range(3)], axis=2)
         if planes.shape[2] == 1:
-            large = _luminance(large)[..., None]
+            large = images.luminance(large)[..., None]
         large = large if top == 255 else np.rint(large * np.float32(top / 255)).astype(image.dtype)
     elif planes.shape[2] == 4:  # what is transparent has no colour to give to its neighbours
         share = planes[..., 3:].astype(np.float32)

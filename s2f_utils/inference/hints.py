@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_utils.pictures import background, drawings, faces, masks
+from s2f_utils.pictures.images import rounded
 
 PARTS = ("hair", "skin")
 MIXED, TRANSFERRED = "style mixing", "colour transfer"  # how a model takes a hint
@@ -166,7 +167,7 @@ def tone_of(picture: np.ndarray, part: np.ndarray) -> Tone | None:
         return None
     lab = _lab(picture)[part > 0.5]
     middle = lab.mean(axis=0, keepdims=True)[None].astype(np.float32)
-    rgb = np.clip(np.rint(255 * cv2.cvtColor(middle, cv2.COLOR_LAB2RGB)[0, 0]), 0, 255)
+    rgb = rounded(255 * cv2.cvtColor(middle, cv2.COLOR_LAB2RGB)[0, 0])
     return Tone(tuple(int(v) for v in rgb), float(lab[:, 0].std()))
 
 
@@ -195,7 +196,7 @@ def transfer(picture: np.ndarray, part: np.ndarray, tone: Tone) -> np.ndarray:
     moved[..., 0] = np.clip(moved[..., 0], 0, 100)
     rgb = 255 * np.clip(cv2.cvtColor(moved.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
     mixed = picture + part[..., None] * (rgb - picture)
-    return np.where(part[..., None] > 0, np.clip(np.rint(mixed), 0, 255), picture).astype(np.uint8)
+    return np.where(part[..., None] > 0, rounded(mixed), picture)
 
 
 def tones_of_photo(photo: np.ndarray) -> dict[str, Tone]:

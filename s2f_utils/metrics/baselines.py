@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2f_utils.pictures.images import rounded
+
 TRIVIAL_ROWS = {
     "sketch": "the sketch itself",
     "mean": "mean of the training photos",
@@ -43,11 +45,11 @@ def trivial_predictions(
     train_inputs: np.ndarray, train_targets: np.ndarray, test_inputs: np.ndarray
 ) -> dict[str, np.ndarray]:
     """The trivial rows as pictures, by the keys of TRIVIAL_ROWS, each uint8 (N, H, W, 3)."""
-    mean = np.rint(train_targets.astype(np.float64).mean(axis=0)).astype(np.uint8)
+    mean = rounded(train_targets.astype(np.float64).mean(axis=0))
     train_features, test_features = sketch_features(train_inputs), sketch_features(test_inputs)
     nearest = [int(np.argmin(((train_features - f) ** 2).sum(axis=1))) for f in test_features]
     flat = train_targets.reshape(len(train_targets), -1).astype(np.float64)
-    regressed = np.clip(np.rint(ridge(train_features, flat, test_features)), 0, 255).astype(np.uint8)
+    regressed = rounded(ridge(train_features, flat, test_features))
     return {
         "sketch": test_inputs,
         "mean": np.repeat(mean[None], len(test_inputs), axis=0),
@@ -59,7 +61,7 @@ def trivial_predictions(
 FILTER_AMOUNT, FILTER_SIGMA_PX, FILTER_GRAIN = 3.0, 1.5, 8.0  # the most that `filtered` does
 
 
-def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95, seed: int = 0) -> np.ndarray:
+def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95) -> np.ndarray:
     """Pictures through an unsharp mask and fine grain ("filtered faithful"), as anybody can do to blurred ones.
 
     pictures, like: uint8 (N, H, W, 3) and (M, H, W, 3), outputs and training photos. Mask and grain grow together, from
@@ -73,18 +75,17 @@ def filtered(pictures: np.ndarray, like: np.ndarray, *, ratio: float = 0.95, see
     low, high = 0.0, 1.0
     for _ in range(8):
         middle = (low + high) / 2
-        sample = [gradient(p) for p in _sharpened(pictures[:: max(1, len(pictures) // 16)], middle, seed)]
+        sample = [gradient(p) for p in _sharpened(pictures[:: max(1, len(pictures) // 16)], middle)]
         low, high = (middle, high) if np.mean(sample) < target else (low, middle)
-    return _sharpened(pictures, low, seed)
+    return _sharpened(pictures, low)
 
 
-def _sharpened(pictures: np.ndarray, strength: float, seed: int) -> np.ndarray:
+def _sharpened(pictures: np.ndarray, strength: float) -> np.ndarray:
     import cv2
 
-    rng, out = np.random.default_rng(seed), []
+    rng, out = np.random.default_rng(0), []
     for picture in pictures:
         soft = cv2.GaussianBlur(picture, (0, 0), FILTER_SIGMA_PX).astype(np.float64)
         noise = rng.normal(0.0, 1.0, (*picture.shape[:2], 1))
-        made = picture + strength * (FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise)
-        out.append(np.clip(np.rint(made), 0, 255).astype(np.uint8))
+        out.append(rounded(picture + strength * (FILTER_AMOUNT * (picture - soft) + FILTER_GRAIN * noise)))
     return np.stack(out)

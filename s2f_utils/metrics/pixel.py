@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils.metrics.registry import Metric, at_least, check_pair, in_batches, luminance, register, stacked
+from s2f_utils.metrics.registry import Metric, at_least, check_pair, in_batches, register, stacked
+from s2f_utils.pictures.images import luminance
 
 MS_SSIM_SIDE_PX = 161  # five scales of an 11x11 window
 

@@ -156,13 +156,6 @@ def check_pair(fake: np.ndarray, real: np.ndarray) -> None:
         raise ValueError(f"pictures must be of one size, got {fake.shape} and {real.shape}: resize the output")
 
 
-def luminance(picture: np.ndarray) -> np.ndarray:
-    """PIL's "L": 0.299 R + 0.587 G + 0.114 B, rounded; uint8 (H, W, 3) → uint8 (H, W)."""
-    from PIL import Image
-
-    return np.asarray(Image.fromarray(picture).convert("L"))
-
-
 def stacked(pictures: Pictures) -> torch.Tensor:
     """uint8 (N, H, W, C), pictures of one size → float32 tensor (N, C, H, W) in [0, 255]."""
     import torch

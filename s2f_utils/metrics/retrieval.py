@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, luminance, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, register
+from s2f_utils.pictures.images import luminance, rounded
 
 CAVEAT = (
     "Retrieval: the artists of CUFS looked at the photo while they drew, so that these ranks say nothing about sketches"
@@ -104,7 +105,7 @@ def without_face(pictures: Pictures) -> np.ndarray:
         mask = np.zeros((height, width), np.uint8)
         cv2.ellipse(mask, (round(x), round(y)), (round(across), round(down)), 0, 0, 360, 1, cv2.FILLED)
         painted = picture.copy()
-        painted[mask == 1] = np.rint(picture[mask == 1].mean(axis=0)).astype(np.uint8)
+        painted[mask == 1] = rounded(picture[mask == 1].mean(axis=0))
         out.append(painted)
     return np.stack(out)
 

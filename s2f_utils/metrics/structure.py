@@ -15,10 +15,10 @@ from s2f_utils.metrics.registry import (
     at_least,
     check_pair,
     in_batches,
-    luminance,
     register,
     stacked,
 )
+from s2f_utils.pictures.images import luminance
 
 FSIM_SIDE_PX = 24
 SPECTRUM_SIDE_PX = 16

@@ -81,8 +81,7 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
     box = ipywidgets.VBox([strength, ends, shown, note])
 
     def draw(_change: object = None) -> None:
-        mixed = plain + strength.value * (whole.astype(np.float32) - plain)
-        box.picture = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+        box.picture = images.rounded(plain + strength.value * (whole.astype(np.float32) - plain))
         shown.after = _shown(box.picture)
 
     strength.observe(draw, names="value")

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
-from s2f_utils.pictures.images import rounded
+from s2f_utils.pictures.images import luminance, rounded
 
 GRID = 24  # blocks along each side, from which the paper's brightness is estimated
 SHADOWS = ("soft", "hard")
@@ -54,7 +53,7 @@ def _grey(drawing: np.ndarray) -> np.ndarray:
     drawing = np.asarray(drawing)
     if drawing.dtype != np.uint8 or drawing.ndim not in (2, 3) or (drawing.ndim == 3 and drawing.shape[2] != 3):
         raise ValueError(f"drawing must be uint8 (H, W, 3) or (H, W), got {drawing.dtype} {drawing.shape}")
-    return drawing if drawing.ndim == 2 else np.asarray(Image.fromarray(drawing).convert("L"))
+    return drawing if drawing.ndim == 2 else luminance(drawing)
 
 
 def find_sheet(drawing: np.ndarray) -> np.ndarray | None:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.pictures.cleanup import flatten_paper
+from s2f_utils.pictures.images import luminance
 from s2f_utils.pictures.remarks import Remark
 
 SIDE_PX = 256  # pictures are looked at at this size
@@ -66,7 +67,7 @@ def verdict(picture: np.ndarray) -> Verdict:
     image = Image.fromarray(picture)
     scale = SIDE_PX / max(image.size)
     small = np.asarray(image.resize([max(8, round(side * scale)) for side in image.size], Image.Resampling.BOX))
-    grey = np.asarray(Image.fromarray(small).convert("L"))
+    grey = luminance(small)
     dark, middle, light = np.percentile(grey, (0.5, 50, 98))
     contrast = max(light - dark, _ink_contrast(image, light))
     paper = np.median(small[grey >= np.percentile(grey, 70)], axis=0)

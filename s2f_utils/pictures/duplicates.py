@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from s2f_utils.pictures.images import luminance
+
 # Near-duplicates, measured on CUFS: JPEG 30, a quarter of the size, contrast, 30 % darker, 25 % brighter, 1 % cut off
 # differ in at most 36 of 256 bits, and their pixels then correlate by 0.968 and more (sketches cut by 1 %: 0.960).
 # Different people: more than 56 bits for portraits, 44 and more for CUFS's sketches, 34 and more for its photos, of
@@ -64,7 +66,7 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
 
 def thumbnail(image: np.ndarray, side_px: int = 48) -> np.ndarray:
     """What `correlation` compares: uint8 (H, W, 3) → the grey values at 48 px, uint8 (48, 48)."""
-    return np.asarray(Image.fromarray(image).convert("L").resize((side_px, side_px), Image.Resampling.BOX))
+    return np.asarray(Image.fromarray(luminance(image)).resize((side_px, side_px), Image.Resampling.BOX))
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -49,6 +49,11 @@ def rounded(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
+def luminance(picture: np.ndarray) -> np.ndarray:
+    """Grey values as Pillow's "L" has them: 0.299 R + 0.587 G + 0.114 B, rounded; uint8 (H, W, 3) → uint8 (H, W)."""
+    return np.asarray(Image.fromarray(picture).convert("L"))
+
+
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """Any PIL mode → RGB: 16 bits are scaled to 8, transparency is laid over white paper."""
     if picture.mode in ("I;16", "I;16L", "I;16B", "I", "F"):
@@ -79,13 +84,13 @@ def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -
     return _load(source, name, lambda picture: np.array(_to_rgb(picture), dtype=np.uint8))
 
 
-def load_any(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
+def load_any(source: str | os.PathLike | BinaryIO) -> np.ndarray:
     """Read a picture file with what `load_rgb` takes away: transparency as a fourth channel, greys without colours, 16
     bits where Pillow reads them (grey pictures), colours as their profile means them (converted to sRGB).
 
-    Returns uint8 (H, W), (H, W, 3) or (H, W, 4), or uint16 (H, W). source, name and errors: as of `load_rgb`.
+    Returns uint8 (H, W), (H, W, 3) or (H, W, 4), or uint16 (H, W). source and errors: as of `load_rgb`.
     """
-    return _load(source, name, _as_it_is)
+    return _load(source, None, _as_it_is)
 
 
 def _in_srgb(picture: Image.Image) -> Image.Image:
@@ -350,5 +355,4 @@ def picture_uri(picture: np.ndarray) -> str:
 
 def blended(outside: np.ndarray, inside: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Two pictures, uint8 (S, S, 3) each, share float (S, S): 0 keeps the bytes of the first, 1 those of the second."""
-    mixed = outside + share[..., None] * (inside.astype(np.float32) - outside)
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+    return rounded(outside + share[..., None] * (inside.astype(np.float32) - outside))
