@@ -130,10 +130,8 @@ def rounded(intervals: Mapping[str, Any], digits: int = 5) -> dict[str, dict[str
 def write(name: str, results: dict[str, Any] | Sequence[Any]) -> Path:
     """Write results/<name>.json with the machine and the versions, and print it."""
     path = RESULTS / f"{name}.json"
-    text = json.dumps({"machine": runtime.machine_facts(), "results": results}, indent=2) + "\n"
-    with runtime.atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    print(text)
+    runtime.write_json(path, {"machine": runtime.machine_facts(), "results": results})
+    print(path.read_text(encoding="utf-8"))
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -151,8 +150,7 @@ def run_doctor(
     for line in report_lines(diagnosis):
         say(line)
     if json_file:
-        with runtime.atomic_path(json_file) as temporary:
-            temporary.write_text(json.dumps(diagnosis.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        runtime.write_json(json_file, diagnosis.as_json())
     if html_file:
         page.write_page(diagnosis, html_file)
         say(f"page: {Path(html_file).resolve()}")

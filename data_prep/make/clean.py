@@ -94,7 +94,6 @@ def _check_settings(out: Path, options: dict, dry_run: bool) -> None:
     elif out.is_dir() and any(out.iterdir()):
         raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")
     elif not dry_run:
-        with runtime.atomic_path(path) as temporary:
-            temporary.write_text(json.dumps(options, indent=2) + "\n", encoding="utf-8")
+        runtime.write_json(path, options)
     for leftover in out.glob(".*.part") if out.is_dir() and not dry_run else ():
         leftover.unlink(missing_ok=True)

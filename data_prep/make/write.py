@@ -193,7 +193,7 @@ def _prepare(out: Path, plan: SetPlan) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(".*.part"):
             leftover.unlink(missing_ok=True)
-    _write_json(out / PARTIAL, plan.settings)
+    runtime.write_json(out / PARTIAL, plan.settings)
 
 
 def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
@@ -230,7 +230,7 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
         **{name: metadata.version(name) for name in ("opencv-python-headless", "scikit-image") if _installed(name)},
     }
     notes = {"counts": counts, "left_out": left_out, **plan.notes, **reviewed, "versions": versions}
-    _write_json(out / SETTINGS, {**plan.settings, **notes})
+    runtime.write_json(out / SETTINGS, {**plan.settings, **notes})
     manifest = out / MANIFEST
     with runtime.atomic_path(manifest) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -251,11 +251,6 @@ def _installed(name: str) -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
-
-
-def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    with runtime.atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _sweep(out: Path) -> None:

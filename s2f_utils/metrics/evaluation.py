@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -172,5 +171,4 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         },
         "machine": runtime.machine_facts(),
     }
-    with runtime.atomic_path(result.folder / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    runtime.write_json(result.folder / "metrics.json", facts)

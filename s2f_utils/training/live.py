@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.runtime import atomic_path
+from s2f_utils.runtime import write_json
 
 COMMANDS = ("pause", "step", "save", "sample", "stop")
 
@@ -163,8 +163,7 @@ class LiveValues:
             self._read_controls()
         try:
             os.stat(self._controls.parent)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
-            with atomic_path(self._controls) as temporary:
-                temporary.write_text(json.dumps({**self._values, **self._commands}, indent=2) + "\n", encoding="utf-8")
+            write_json(self._controls, {**self._values, **self._commands})
             status = os.stat(self._controls)
         except OSError as error:
             if not self._unwritten:

@@ -1,16 +1,66 @@
-"""The leaderboard's files: JSON, Markdown, the values of every image, and the page."""
+"""The leaderboard's files: JSON, Markdown, every image's values, and a page with tables, a figure and galleries."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from s2f_utils import runtime
-from s2f_utils.metrics.leaderboard import page, tables
-from s2f_utils.metrics.leaderboard.board import Leaderboard
+from s2f_utils import metrics, runtime
+from s2f_utils.metrics import retrieval
+from s2f_utils.metrics.leaderboard.board import Leaderboard, Row
+from s2f_utils.metrics.leaderboard.tables import PAIRED, as_dict, as_markdown, cell, over_seeds, paired, seeds_cell
 from s2f_utils.metrics.scored import write_csv
+from s2f_utils.pictures import images, pages, viz
+
+SHOWN_PX = 112
+_STYLE = """
+.gallery { display: flex; flex-wrap: wrap; gap: .6rem; margin-top: .8rem; }
+.gallery figure { margin: 0; font-size: .75rem; color: GrayText; }
+.gallery img { width: {{ px }}px; height: {{ px }}px; display: block; }
+img.figure { max-width: 100%; background: white; border-radius: 4px; }
+tr.control td { font-style: italic; }
+td:first-child { white-space: normal; min-width: 13rem; }
+details summary { cursor: pointer; }
+"""
+_BODY = """
+<p class="lead">{{ num }} images of the split “{{ split }}” of {{ data }}, {{ size_px }} px. Means with 95&nbsp;%
+bootstrap intervals over images.</p>
+<p class="note">{{ note }}</p>
+{% for question in questions %}
+<h2>{{ question.title }}</h2>
+<div class="wide"><table><tr><th></th><th>league</th><th>seed</th>
+{% for h in question.headings %}<th>{{ h }}</th>{% endfor %}</tr>
+{% for row in question.rows %}<tr class="{{ row.kind }}"><td>{{ row.label }}</td><td>{{ row.league }}</td>
+<td>{{ row.seed }}</td>
+{% for mean, interval in row.cells %}<td>{{ mean }} <small>{{ interval }}</small></td>{% endfor %}</tr>
+{% endfor %}</table></div>
+{% if question.caveat %}<p>{{ question.caveat }}</p>{% endif %}
+{% endfor %}
+{% for name, reason in missing.items() %}<p class="lead">Not measured: {{ name }}: {{ reason }}.</p>{% endfor %}
+{% if seeds %}<h2>Over seeds</h2>
+<div class="wide"><table><tr><th></th>{% for h in seed_headings %}<th>{{ h }}</th>{% endfor %}</tr>
+{% for row in seeds %}<tr><td>{{ row.label }}</td>{% for c in row.cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}
+</table></div>{% endif %}
+{% if figure %}<h2>Perception against distortion</h2>
+<p>To the right: nearer to the true photo. Downwards: harder to tell from photos. No answer is best at both, and what is
+only filtered should not pass for real.</p>
+<img class="figure" src="{{ figure }}" alt="patch test over SSIM">{% endif %}
+<h2>Pairs of rows</h2>
+<p>Mean difference on the same images, with its 95&nbsp;% interval: one that excludes 0 is a difference.</p>
+<div class="wide"><table><tr><th>model</th><th>minus</th>{% for h in paired_headings %}<th>{{ h }}</th>{% endfor %}</tr>
+{% for row in paired %}<tr><td>{{ row.model }}</td><td>{{ row.other }}</td>
+{% for c in row.cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</table></div>
+{% for model in galleries %}
+<h2>{{ model.label }}</h2>
+<p>From the worst to the best by SSIM, {{ model.figures|length }} of {{ num }}: what went in, the output, the truth.</p>
+<details{% if loop.first %} open{% endif %}><summary>pictures</summary><div class="gallery">
+{% for f in model.figures %}<figure>{% for uri in f.pictures %}<img src="{{ uri }}" alt="{{ f.id }}">
+{% endfor %}<figcaption>{{ f.id }} · {{ f.ssim }}</figcaption></figure>{% endfor %}
+</div></details>
+{% endfor %}
+"""
 
 
 def write(board: Leaderboard, out: str | Path, *, gallery: int = 24) -> Path:
@@ -19,7 +69,6 @@ def write(board: Leaderboard, out: str | Path, *, gallery: int = 24) -> Path:
     gallery: pictures of each model that are shown, evenly from its worst to its best by SSIM.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     nothing = np.full(len(board.ids), np.nan)
     lines = (
         [row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)]
@@ -27,11 +76,99 @@ def write(board: Leaderboard, out: str | Path, *, gallery: int = 24) -> Path:
         for name, *values in zip(board.ids, *(row.values.get(c, nothing) for c in board.columns), strict=True)
     )
     write_csv(out / "per_image.csv", ["row", "id", *board.columns], lines)
-    facts = tables.as_dict(board) | {"machine": runtime.machine_facts()}
-    for name, text in (
-        ("leaderboard.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n"),
-        ("leaderboard.md", tables.as_markdown(board)),
-    ):
-        with runtime.atomic_path(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    return page.write(board, out / "leaderboard.html", gallery=gallery)
+    runtime.write_json(out / "leaderboard.json", as_dict(board) | {"machine": runtime.machine_facts()})
+    with runtime.atomic_path(out / "leaderboard.md") as temporary:
+        temporary.write_text(as_markdown(board), encoding="utf-8")
+    return _write_page(board, out / "leaderboard.html", gallery)
+
+
+def _write_page(board: Leaderboard, path: Path, gallery: int) -> Path:
+    differences = [c for c in PAIRED if c in board.columns]
+    seeds = [
+        {"label": f"{group['model']} ({len(group['seeds'])} seeds)",
+         "cells": [seeds_cell(group, c) for c in board.columns]}
+        for group in over_seeds(board)
+    ]  # fmt: skip
+    return pages.write(
+        path,
+        _BODY,
+        style=_STYLE,
+        title=f"Leaderboard: {board.data}",
+        num=len(board.ids),
+        split=board.split,
+        data=board.data,
+        size_px=board.size_px,
+        note=images.GENERATED_NOTE,
+        questions=_questions(board),
+        missing={_heading(name): reason for name, reason in board.missing.items()},
+        seeds=seeds,
+        seed_headings=[_heading(c) for c in board.columns],
+        figure=_figure(board),
+        paired_headings=[_heading(c) for c in differences],
+        paired=_paired_rows(board, differences),
+        galleries=[_gallery(board, row, gallery) for row in board.rows if row.kind == "model"] if gallery else [],
+        px=SHOWN_PX,
+    )
+
+
+def _questions(board: Leaderboard) -> list[dict[str, Any]]:
+    found = []
+    for question, title in metrics.QUESTIONS.items():
+        names = (*board.columns, *board.numbers)
+        columns = [name for name in names if metrics.METRICS[name].question == question]
+        rows = [
+            {"label": row.label, "kind": row.kind, "league": row.league, "seed": "" if row.seed is None else row.seed,
+             "cells": [cell(row, c) for c in columns]}
+            for row in board.rows if any(c in row.values or c in row.details for c in columns)
+        ]  # fmt: skip
+        caveat = retrieval.CAVEAT if question == "who" else ""
+        headings = [_heading(c) for c in columns]
+        found.append({"title": title, "headings": headings, "rows": rows, "caveat": caveat})
+    return found
+
+
+def _heading(column: str) -> str:
+    return metrics.METRICS[column].heading
+
+
+def _figure(board: Leaderboard) -> str | None:
+    if "patch_auc" not in board.columns:
+        return None
+    points = {
+        row.label: (row.mean("ssim"), row.mean("patch_auc"), row.kind)
+        for row in board.rows if "patch_auc" in row.values
+    }  # fmt: skip
+    return pages.figure_uri(viz.perception_distortion(points))
+
+
+def _paired_rows(board: Leaderboard, columns: list[str]) -> list[dict[str, Any]]:
+    found = []
+    for row in board.rows:
+        for other, gaps in paired(board, row).items():
+            cells = [_gap(gaps.get(column), metrics.METRICS[column].digits) for column in columns]
+            found.append({"model": _titled(row), "other": other, "cells": cells})
+    return found
+
+
+def _gap(gap: list[float | None] | None, digits: int) -> str:
+    if gap is None or None in gap:
+        return "–"
+    mean, low, high = gap
+    return f"{mean:+.{digits}f} [{low:+.3g}, {high:+.3g}]"
+
+
+def _titled(row: Row) -> str:
+    return row.label if row.seed is None else f"{row.label}, seed {row.seed}"
+
+
+def _gallery(board: Leaderboard, row: Row, num: int) -> dict[str, Any]:
+    order = np.argsort(row.values["ssim"], kind="stable")
+    chosen = order[np.unique(np.linspace(0, len(order) - 1, min(num, len(order))).round().astype(int))]
+    figures = []
+    for n in chosen:
+        shown = [board.pictures[key][n] for key in ("input", row.key, "truth")]
+        figures.append(
+            {"id": board.ids[n], "ssim": f"{row.values['ssim'][n]:.3f}",
+             "pictures": [pages.webp_uri(picture, 2 * SHOWN_PX) for picture in shown]}
+        )  # fmt: skip
+    return {"label": _titled(row), "figures": figures}
