@@ -38,16 +38,29 @@ tr.model td { font-weight: 600; }
 </body></html>
 """
 
+# table(headings, rows) of a body: rows of {"kind": their class, if any, "cells": text, or (number, interval) each}.
+_TABLE = """
+{% macro table(headings, rows) %}
+<div class="wide"><table><tr>{% for heading in headings %}<th>{{ heading }}</th>{% endfor %}</tr>
+{% for row in rows %}<tr class="{{ row.kind }}">
+{% for cell in row.cells %}<td>{% if cell is string %}{{ cell }}{% else %}{{ cell[0] }} <small>{{ cell[1] }}</small>
+{% endif %}</td>{% endfor %}</tr>
+{% endfor %}</table></div>
+{% endmacro %}
+"""
+
 
 def write(path: str | os.PathLike, body: str, *, title: str, style: str = "", **values: Any) -> Path:
     """Write a page whose body is a Jinja template filled with `values`; returns its path.
 
     body, style: templates of what is inside of <body>, below the title, and of further CSS rules. Values are escaped.
+    `table` (above) writes a table in a body.
     """
     import jinja2
 
+    body = '{% from "table" import table %}' + body
     page = '{% extends "frame" %}{% block style %}' + style + "{% endblock %}{% block body %}" + body + "{% endblock %}"
-    loader = jinja2.DictLoader({"frame": _FRAME, "page": page})
+    loader = jinja2.DictLoader({"frame": _FRAME, "table": _TABLE, "page": page})
     text = jinja2.Environment(loader=loader, autoescape=True).get_template("page").render(title=title, **values)
     path = Path(path)
     with runtime.atomic_path(path) as temporary:

@@ -33,10 +33,7 @@ _BODY = """
 <p>Mean over {{ part.num }} pictures of the split “{{ part.split }}” at {{ size_px }} px, with 95&nbsp;% bootstrap
 intervals. The rows below the model are trivial answers: a model that does not beat them has learned nothing worth
 having.</p>
-<div class="wide"><table><tr><th></th>{% for h in part.headings %}<th>{{ h }}</th>{% endfor %}</tr>
-{% for row in part.scores %}<tr{% if row.model %} class="model"{% endif %}><td>{{ row.label }}</td>
-{% for mean, interval in row.cells %}<td>{{ mean }} <small>{{ interval }}</small></td>{% endfor %}</tr>
-{% endfor %}</table></div>
+{{ table(part.headings, part.scores) }}
 {% endfor %}
 <h2>Training</h2>
 {% if curves %}<img class="curves" src="{{ curves }}" alt="losses over images seen">
@@ -116,7 +113,7 @@ def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, An
         "pictures": {name: [pages.webp_uri(p) for p in row] for name, row in shown.items()},
         "num": len(evaluation.ids),
         "split": evaluation.split,
-        "headings": [metrics.METRICS[name].heading for name in next(iter(evaluation.values.values()))],
+        "headings": ["", *(metrics.METRICS[name].heading for name in next(iter(evaluation.values.values())))],
         "scores": _score_rows(evaluation),
     }
 
@@ -129,7 +126,8 @@ def _score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
     out = []
     for row, found in evaluation.intervals().items():
         cells = [cell(name, interval).split(" ", 1) for name, interval in found.items()]
-        out.append({"label": evaluation.labels[row], "model": row not in metrics.TRIVIAL_ROWS, "cells": cells})
+        kind = "trivial" if row in metrics.TRIVIAL_ROWS else "model"
+        out.append({"kind": kind, "cells": [evaluation.labels[row], *cells]})
     return out
 
 

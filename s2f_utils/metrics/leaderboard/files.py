@@ -9,8 +9,8 @@ import numpy as np
 
 from s2f_utils import metrics, runtime
 from s2f_utils.metrics import retrieval
+from s2f_utils.metrics.leaderboard import tables
 from s2f_utils.metrics.leaderboard.board import Leaderboard, Row
-from s2f_utils.metrics.leaderboard.tables import PAIRED, as_dict, as_markdown, cell, over_seeds, paired, seeds_cell
 from s2f_utils.metrics.scored import write_csv
 from s2f_utils.pictures import images, pages, viz
 
@@ -30,28 +30,19 @@ bootstrap intervals over images.</p>
 <p class="note">{{ note }}</p>
 {% for question in questions %}
 <h2>{{ question.title }}</h2>
-<div class="wide"><table><tr><th></th><th>league</th><th>seed</th>
-{% for h in question.headings %}<th>{{ h }}</th>{% endfor %}</tr>
-{% for row in question.rows %}<tr class="{{ row.kind }}"><td>{{ row.label }}</td><td>{{ row.league }}</td>
-<td>{{ row.seed }}</td>
-{% for mean, interval in row.cells %}<td>{{ mean }} <small>{{ interval }}</small></td>{% endfor %}</tr>
-{% endfor %}</table></div>
+{{ table(question.headings, question.rows) }}
 {% if question.caveat %}<p>{{ question.caveat }}</p>{% endif %}
 {% endfor %}
 {% for name, reason in missing.items() %}<p class="lead">Not measured: {{ name }}: {{ reason }}.</p>{% endfor %}
 {% if seeds %}<h2>Over seeds</h2>
-<div class="wide"><table><tr><th></th>{% for h in seed_headings %}<th>{{ h }}</th>{% endfor %}</tr>
-{% for row in seeds %}<tr><td>{{ row.label }}</td>{% for c in row.cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}
-</table></div>{% endif %}
+{{ table(seed_headings, seeds) }}{% endif %}
 {% if figure %}<h2>Perception against distortion</h2>
 <p>To the right: nearer to the true photo. Downwards: harder to tell from photos. No answer is best at both, and what is
 only filtered should not pass for real.</p>
 <img class="figure" src="{{ figure }}" alt="patch test over SSIM">{% endif %}
 <h2>Pairs of rows</h2>
 <p>Mean difference on the same images, with its 95&nbsp;% interval: one that excludes 0 is a difference.</p>
-<div class="wide"><table><tr><th>model</th><th>minus</th>{% for h in paired_headings %}<th>{{ h }}</th>{% endfor %}</tr>
-{% for row in paired %}<tr><td>{{ row.model }}</td><td>{{ row.other }}</td>
-{% for c in row.cells %}<td>{{ c }}</td>{% endfor %}</tr>{% endfor %}</table></div>
+{{ table(paired_headings, paired) }}
 {% for model in galleries %}
 <h2>{{ model.label }}</h2>
 <p>From the worst to the best by SSIM, {{ model.figures|length }} of {{ num }}: what went in, the output, the truth.</p>
@@ -76,19 +67,18 @@ def write(board: Leaderboard, out: str | Path, *, gallery: int = 24) -> Path:
         for name, *values in zip(board.ids, *(row.values.get(c, nothing) for c in board.columns), strict=True)
     )
     write_csv(out / "per_image.csv", ["row", "id", *board.columns], lines)
-    runtime.write_json(out / "leaderboard.json", as_dict(board) | {"machine": runtime.machine_facts()})
+    runtime.write_json(out / "leaderboard.json", tables.as_dict(board) | {"machine": runtime.machine_facts()})
     with runtime.atomic_path(out / "leaderboard.md") as temporary:
-        temporary.write_text(as_markdown(board), encoding="utf-8")
+        temporary.write_text(tables.as_markdown(board), encoding="utf-8")
     return _write_page(board, out / "leaderboard.html", gallery)
 
 
 def _write_page(board: Leaderboard, path: Path, gallery: int) -> Path:
-    differences = [c for c in PAIRED if c in board.columns]
-    seeds = [
-        {"label": f"{group['model']} ({len(group['seeds'])} seeds)",
-         "cells": [seeds_cell(group, c) for c in board.columns]}
-        for group in over_seeds(board)
-    ]  # fmt: skip
+    differences = [c for c in tables.PAIRED if c in board.columns]
+    seeds = []
+    for group in tables.over_seeds(board):
+        label = f"{group['model']} ({len(group['seeds'])} seeds)"
+        seeds.append({"cells": [label, *(tables.seeds_cell(group, c) for c in board.columns)]})
     return pages.write(
         path,
         _BODY,
@@ -102,9 +92,9 @@ def _write_page(board: Leaderboard, path: Path, gallery: int) -> Path:
         questions=_questions(board),
         missing={_heading(name): reason for name, reason in board.missing.items()},
         seeds=seeds,
-        seed_headings=[_heading(c) for c in board.columns],
+        seed_headings=["", *map(_heading, board.columns)],
         figure=_figure(board),
-        paired_headings=[_heading(c) for c in differences],
+        paired_headings=["model", "minus", *map(_heading, differences)],
         paired=_paired_rows(board, differences),
         galleries=[_gallery(board, row, gallery) for row in board.rows if row.kind == "model"] if gallery else [],
         px=SHOWN_PX,
@@ -117,12 +107,12 @@ def _questions(board: Leaderboard) -> list[dict[str, Any]]:
         names = (*board.columns, *board.numbers)
         columns = [name for name in names if metrics.METRICS[name].question == question]
         rows = [
-            {"label": row.label, "kind": row.kind, "league": row.league, "seed": "" if row.seed is None else row.seed,
-             "cells": [cell(row, c) for c in columns]}
-            for row in board.rows if any(c in row.values or c in row.details for c in columns)
-        ]  # fmt: skip
+            {"kind": row.kind, "cells": [*tables.named(row), *(tables.cell(row, c) for c in columns)]}
+            for row in board.rows
+            if any(c in row.values or c in row.details for c in columns)
+        ]
         caveat = retrieval.CAVEAT if question == "who" else ""
-        headings = [_heading(c) for c in columns]
+        headings = ["", "league", "seed", *map(_heading, columns)]
         found.append({"title": title, "headings": headings, "rows": rows, "caveat": caveat})
     return found
 
@@ -144,9 +134,9 @@ def _figure(board: Leaderboard) -> str | None:
 def _paired_rows(board: Leaderboard, columns: list[str]) -> list[dict[str, Any]]:
     found = []
     for row in board.rows:
-        for other, gaps in paired(board, row).items():
+        for other, gaps in tables.paired(board, row).items():
             cells = [_gap(gaps.get(column), metrics.METRICS[column].digits) for column in columns]
-            found.append({"model": _titled(row), "other": other, "cells": cells})
+            found.append({"cells": [_titled(row), other, *cells]})
     return found
 
 

@@ -76,6 +76,11 @@ def over_seeds(board: Leaderboard) -> list[dict[str, Any]]:
     return found
 
 
+def named(row: Row) -> list[str]:
+    """A row's first cells: its model, league and seed."""
+    return [row.label, row.league, "" if row.seed is None else str(row.seed)]
+
+
 def cell(row: Row, column: str) -> tuple[str, str]:
     """A value and its interval as text; a dash where there is none, no interval for a number of the whole set."""
     interval, places = row.interval(column), metrics.METRICS[column].digits
@@ -99,8 +104,7 @@ def as_markdown(board: Leaderboard, columns: Sequence[str] = SHORT) -> str:
     lines.append("| --- | --- | --- |" + " --- |" * len(chosen))
     for row in board.rows:
         cells = [" ".join(filter(None, cell(row, c))) for c in chosen]
-        seed = "" if row.seed is None else str(row.seed)
-        lines.append(f"| {row.label} | {row.league} | {seed} | " + " | ".join(cells) + " |")
+        lines.append(f"| {' | '.join([*named(row), *cells])} |")
     for group in over_seeds(board):
         cells = [seeds_cell(group, c) for c in chosen]
         lines.append(
