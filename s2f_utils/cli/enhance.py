@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from s2f_utils.cli import options
-from s2f_utils.cli.pictures import each_picture, finish
+from s2f_utils.cli.options import each_picture, finish
 
 if TYPE_CHECKING:
     from s2f_utils.inference.enhance import Enhanced

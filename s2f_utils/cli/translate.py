@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils.cli import options
-from s2f_utils.cli.pictures import each_picture, finish, warn
+from s2f_utils.cli.options import each_picture, finish, warn
 from s2f_utils.pictures.remarks import WORDS, Remark
 
 OF_CANDIDATES = ("clean", "detail", "variations", "frame")

@@ -1,4 +1,4 @@
-"""Metrics of structure, colour, sharpness and spectrum that need no weights."""
+"""Metrics of structure, colour, sharpness and spectrum, and of where the parts of the face are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
+from s2f_utils import weights
 from s2f_utils.metrics.registry import (
     Metric,
     Pictures,
@@ -18,12 +20,15 @@ from s2f_utils.metrics.registry import (
     register,
     stacked,
 )
+from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
 FSIM_SIDE_PX = 24
 SPECTRUM_SIDE_PX = 16
 FINEST_OCTAVE = (0.25, 0.5)  # cycles a pixel; every further octave has half of both
 NUM_OCTAVES = 5
+NO_FACE = 1.0  # an output in which no face is found counts as if all landmarks were an eye distance away
+SHOWN_PX = 256  # smaller pictures are enlarged to this, as small faces are found less often
 
 
 def fsim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
@@ -111,6 +116,36 @@ def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
     return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
 
 
+def _largest(picture: np.ndarray) -> faces.Face | None:
+    if max(picture.shape[:2]) < SHOWN_PX:
+        scale = SHOWN_PX / max(picture.shape[:2])
+        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+    found = faces.detect(picture, min_score=faces.LOWEST_SCORE)
+    return max(found, key=lambda face: face.score) if found else None
+
+
+def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
+    """Mean distance of the five landmarks from the truth's, in the truth's eye distances, at most 1.
+
+    1 also for an output in which no face is found; NaN where none is found in the true photo. Raises WeightsError when
+    the detector is not here.
+    """
+    check_pair(fake, real)
+    true = _largest(real)
+    if true is None:
+        return float("nan")
+    made = _largest(fake)
+    if made is None:
+        return NO_FACE
+    distances = np.hypot(*(made.landmarks - true.landmarks).T)
+    return min(NO_FACE, float(distances.mean()) / true.eye_distance)
+
+
+def _missing_detector(height: int, width: int) -> str:
+    return weights.problem("yunet") if faces.detector_problem() else ""  # the same, in fewer words
+
+
 register(
     Metric(
         "fsim", None, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, of_pairs=in_batches(fsim),
@@ -121,5 +156,9 @@ register(
     Metric(
         "spectrum", spectrum, False, 2, "dB", "numpy.fft.rfft2", title="spectrum error", question="real",
         of_sets=_octaves_of_sets, missing=at_least(SPECTRUM_SIDE_PX),
+    ),
+    Metric(
+        "landmarks", landmark_error, False, 3, "eye distances", "the known landmarks of drawn faces",
+        title="landmark error", missing=_missing_detector,
     ),
 )  # fmt: skip
