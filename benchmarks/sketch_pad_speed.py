@@ -72,5 +72,16 @@ def main() -> None:
     common.write("sketch_pad_speed", {name: at_pen_up(name) for name in TITLES})
 
 
+def table(found: dict) -> str:
+    """What each model's stroke takes in Python."""
+    steps = ("a stroke", "a stroke, restored", "a stroke, hair hinted")
+    rows = [[f"`{name}`", *(f"{took[step]:.0f}" for step in steps)] for name, took in found["results"].items()]
+    header = ["milliseconds", "a stroke", "and the restorer", "and a hint in force"]
+    return f"On {common.machine_of(found)}:\n\n{common.markdown(header, rows)}"
+
+
+TABLES = {"pad-speed": table}
+
+
 if __name__ == "__main__":
     main()
