@@ -96,7 +96,7 @@ USES = {
     "evaluate-back": f"{EVALUATE} old/train-cyclegan/0001-run --direction photo-to-sketch",
 }
 WEIGHTS = "s2f_utils weights"  # says where the library lies, and which published weights are here
-EXAMPLES = "s2f_utils/examples"
+EXAMPLES = "s2f_utils/**/examples"  # the drawings that come along, wherever OLD has them
 NOT_HERE = "weights are not here"  # a command that fails with these words in OLD and in NEW is skipped
 
 # What is not the same in two runs of one commit, or says only which commit it was.
@@ -337,7 +337,7 @@ def set_up(old_commit: str, new_commit: str | None, work: Path) -> tuple[Side, S
     facts = [table(), sys.version, torch.__version__, np.__version__, re.findall(r"^(\S+):.*not here", listed, re.M)]
     key = hashlib.sha256(repr(facts).encode()).hexdigest()
     old.root = work / f"old-{old_commit[:12]}-{key[:12]}"
-    shutil.copytree(old.tree / EXAMPLES, old.root / "examples", dirs_exist_ok=True)
+    shutil.copytree(next(old.tree.glob(EXAMPLES)), old.root / "examples", dirs_exist_ok=True)
     for side in (new, old):
         (side.root / "old").unlink(missing_ok=True)
         (side.root / "old").symlink_to(old.root)
