@@ -12,9 +12,8 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -132,20 +131,13 @@ def load_labels(path: str | os.PathLike) -> np.ndarray:
         raise images.ImageError(f"{path}: {error}") from None
 
 
-@dataclass(frozen=True)
-class Map:
-    """A label map, uint8 (H, W), and whether its file is a picture in CelebAMask-HQ's colours instead."""
+def as_map(path: str | os.PathLike) -> tuple[np.ndarray, bool]:
+    """A label map, uint8 (H, W), and whether its file is a picture in CelebAMask-HQ's colours instead.
 
-    labels: np.ndarray
-    coloured: bool
-
-
-def as_map(path: str | os.PathLike) -> Map:
-    """A label map from class numbers, or from a picture in CelebAMask-HQ's colours. Raises ImageError for any other."""
+    Raises ImageError for any other file.
+    """
     path = Path(path)
-    if path.name.endswith(ALL_PARTS):
-        return Map(load_labels(path), False)
-    return Map(*_load(masks.read, path))
+    return (load_labels(path), False) if path.name.endswith(ALL_PARTS) else _load(masks.read, path)
 
 
 def _load_part(source: BinaryIO | Path, *, name: str) -> np.ndarray:
@@ -162,7 +154,7 @@ def without_padding(image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
     return image[top : top + height, left : left + width]
 
 
-def _load(load: Callable[..., np.ndarray], path: Path) -> np.ndarray:
+def _load(load: Callable[..., Any], path: Path) -> Any:
     try:
         return load(open_picture(path), name=str(path))
     except (images.ImageError, DataPrepError):

@@ -80,16 +80,16 @@ def examine(subject: Subject) -> dict[str, PictureFacts]:
 def _problem_of_map(path: str, size: tuple[int, int]) -> tuple[str, str] | None:
     """The kind of finding and what was seen, None where all is well. size: the photo's, (width, height)."""
     try:
-        label_map = files.as_map(path)
+        labels, coloured = files.as_map(path)
     except (images.ImageError, OSError) as error:
         return "unreadable", printable(str(error).removeprefix(f"{path}: "))
-    height, width = label_map.labels.shape
+    height, width = labels.shape
     if abs(np.log(width / height * size[1] / size[0])) > MAP_SHAPE_OFF:
         return "map_shape", f"{width}x{height}, its photo is {size[0]}x{size[1]}"
-    if label_map.coloured:
+    if coloured:
         return "map_colours", "a picture in CelebAMask-HQ's colours"
-    if label_map.labels.max() >= len(masks.CLASSES):
-        return "map_labels", masks.unknown_labels(label_map.labels)
+    if labels.max() >= len(masks.CLASSES):
+        return "map_labels", masks.unknown_labels(labels)
     return None
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,20 +22,11 @@ PROFILES: dict[str, dict[str, int]] = {
 }
 
 
-@dataclass(frozen=True)
-class FaceTask:
-    """What another process needs to draw one face."""
-
-    index: int
-    size_px: int
-    seed: int
-
-
-def draw_pictures(task: FaceTask) -> dict[str, np.ndarray]:
+def draw_pictures(index: int, size_px: int, seed: int) -> dict[str, np.ndarray]:
     """Draw one face: {"sketch" (S, S), "photo" (S, S, 3), "mask" (S, S)}, uint8; the mask holds class numbers."""
     from s2f_utils.pictures.drawn.synthetic import draw_face
 
-    face = draw_face(task.index, size_px=task.size_px, seed=task.seed)
+    face = draw_face(index, size_px=size_px, seed=seed)
     return {"sketch": face.sketch, "photo": face.photo, "mask": face.mask}
 
 
@@ -84,8 +75,8 @@ def make_synthetic(
         {"split": split, "id": f"face-{index:05d}", "identity": f"face-{index:05d}", "source": f"synthetic seed={seed}"}
         for index, split in enumerate(_splits(num))
     ]
-    tasks = [FaceTask(index, size_px, seed) for index in range(num)]
-    plan = SetPlan(rows, tasks, draw_pictures, ("sketch", "photo", "mask"), settings)
+    draw = functools.partial(draw_pictures, size_px=size_px, seed=seed)
+    plan = SetPlan(rows, list(range(num)), draw, ("sketch", "photo", "mask"), settings)
     say(f"{describe_counts(plan.counts())}: faces of {size_px}x{size_px} pixels, seed {seed}", progress and not dry_run)
     return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 

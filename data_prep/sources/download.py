@@ -179,9 +179,7 @@ def _from_kaggle(entry: NamedSet) -> Path:
         ) from None
 
 
-def fetch_files(
-    files: Sequence[_File], target: Path, *, timeout_s: float = 30.0, attempts: int = 5, progress: bool = True
-) -> Path:
+def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0, progress: bool = True) -> Path:
     """Fetch files into a folder, eight at a time; those that are there are checked and kept.
 
     A file that cannot be fetched does not stop the others; at the end DataPrepError says how many are missing and why.
@@ -198,8 +196,8 @@ def fetch_files(
         for url in file.urls:
             try:
                 download.fetch(
-                    url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, attempts=attempts,
-                    on_bytes=bar.update, session=local.session,
+                    url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, on_bytes=bar.update,
+                    session=local.session,
                 )  # fmt: skip
             except download.DownloadError as error:
                 reasons.setdefault(file.name, str(error))
