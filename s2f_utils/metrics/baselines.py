@@ -9,12 +9,20 @@ import numpy as np
 
 from s2f_utils.pictures.images import rounded
 
-TRIVIAL_ROWS = {
-    "sketch": "the sketch itself",
-    "mean": "mean of the training photos",
-    "nearest": "photo of the nearest training sketch",
-    "ridge": "ridge regression of photos on sketches",
-}
+
+def trivial_labels(direction: str) -> dict[str, str]:
+    """The trivial rows' keys and labels for a direction, such as "sketch-to-photo"."""
+    given, _, made = direction.partition("-to-")
+    several = {"sketch": "sketches", "map": "maps", "photo": "photos"}
+    return {
+        "sketch": f"the {given} itself",
+        "mean": f"mean of the training {several[made]}",
+        "nearest": f"{made} of the nearest training {given}",
+        "ridge": f"ridge regression of {several[made]} on {several[given]}",
+    }
+
+
+TRIVIAL_ROWS = trivial_labels("sketch-to-photo")
 
 
 def sketch_features(sketches: np.ndarray) -> np.ndarray:

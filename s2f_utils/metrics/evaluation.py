@@ -14,7 +14,8 @@ import torch
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
-from s2f_utils.metrics.scored import ScoredPairs, columns_of, load_pairs, refuse_leaks, trivial_labels, write_csv
+from s2f_utils.metrics.baselines import trivial_labels
+from s2f_utils.metrics.scored import ScoredPairs, columns_of, load_pairs, refuse_leaks, write_csv
 from s2f_utils.pictures import images
 
 __all__ = ["Evaluation", "cell", "evaluate", "load_pairs"]

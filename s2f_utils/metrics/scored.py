@@ -138,19 +138,6 @@ def _photo(pair: Row) -> np.ndarray:
     return _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
 
 
-def trivial_labels(direction: str) -> dict[str, str]:
-    """The trivial rows' labels; for photo → sketch the two domains are swapped."""
-    if direction != "photo-to-sketch":
-        given = direction.partition("-to-")[0]
-        return {key: label.replace("sketch", given) for key, label in metrics.TRIVIAL_ROWS.items()}
-    return {
-        "sketch": "the photo itself",
-        "mean": "mean of the training sketches",
-        "nearest": "sketch of the nearest training photo",
-        "ridge": "ridge regression of sketches on photos",
-    }
-
-
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
     """Write a table, complete or not at all."""
     with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:

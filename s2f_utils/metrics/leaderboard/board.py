@@ -15,9 +15,10 @@ import numpy as np
 from s2f_utils import metrics
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.metrics import retrieval, structure
+from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.leaderboard.outputs import Entry
 from s2f_utils.metrics.registry import check_names
-from s2f_utils.metrics.scored import ScoredPairs, refuse_leaks, trivial_labels
+from s2f_utils.metrics.scored import ScoredPairs, refuse_leaks
 from s2f_utils.pictures import images
 
 FILTERED, HAIR = "filtered", "hair"
