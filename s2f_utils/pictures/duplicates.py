@@ -23,11 +23,10 @@ ROWS_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class Twins:
-    """Two pictures, by their places, that are nearly the same: differing bits of their hashes, correlation."""
+    """Two pictures, by their places, that are nearly the same, and how well their grey values correlate."""
 
     first: int
     second: int
-    bits: int
     correlation: float
 
     @property
@@ -43,9 +42,9 @@ def perceptual_hash(photo: np.ndarray) -> str:
     return str(imagehash.phash(Image.fromarray(photo), hash_size=16))
 
 
-def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) -> list[tuple[int, int, int]]:
-    """The places (i < j) of hashes, 64 hexadecimal digits each, that differ in at most `MAX_BITS`, and the number of
-    bits; with `groups`, only where the groups differ. An empty hash is near nothing.
+def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) -> list[tuple[int, int]]:
+    """The places (i < j) of hashes, 64 hexadecimal digits each, that differ in at most `MAX_BITS`; with `groups`, only
+    where the groups differ. An empty hash is near nothing.
     """
     known = [n for n, text in enumerate(hashes) if text]
     if len(known) < 2:
@@ -60,7 +59,7 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
         for row, column in zip(*np.nonzero(differing <= MAX_BITS), strict=True):
             first, second = start + int(row), int(column)
             if first < second and (labels is None or labels[first] != labels[second]):
-                near.append((known[first], known[second], int(differing[row, column])))
+                near.append((known[first], known[second]))
     return near
 
 
@@ -93,11 +92,11 @@ def find_twins(
     pairs = near_pairs(hashes, groups)
     thumbnails: dict[int, np.ndarray] = {}
     twins = []
-    for first, second, bits in tqdm(pairs, unit="pair", desc="duplicates", disable=not progress or len(pairs) < 1000):
+    for first, second in tqdm(pairs, unit="pair", desc="duplicates", disable=not progress or len(pairs) < 1000):
         for place in (first, second):
             if place not in thumbnails:
                 thumbnails[place] = thumbnail(load(place))
         alike = correlation(thumbnails[first], thumbnails[second])
         if alike >= MIN_CORRELATION:
-            twins.append(Twins(first, second, bits, alike))
+            twins.append(Twins(first, second, alike))
     return twins
