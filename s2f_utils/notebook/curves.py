@@ -57,7 +57,7 @@ def _chart(
     parts += [_line(LEFT, y, WIDTH - RIGHT, y, 'opacity=".18"') for y in (place((0, value))[1] for value, _ in ticks)]
     parts += [
         _text(LEFT + across * at, HEIGHT - 6, text, "end" if at > 0.95 * end else "middle")
-        for at, text in _linear_ticks(0.0, end, 4, thousands)
+        for at, text in _linear_ticks(0.0, end, 4, viz.thousands)
     ]
     for number, (at, _) in enumerate(marks, start=1):
         x = LEFT + across * at
@@ -99,12 +99,6 @@ def _scale(values: Sequence[float], log: bool) -> tuple[Callable[[float], float]
     bottom, top = bottom - room, top + room
     at = [back(bottom + (top - bottom) * share) for share in (0.08, 0.36, 0.64, 0.92)]
     return lambda value: (bend(value) - bottom) / (top - bottom), [(value, f"{value:.2g}") for value in at]
-
-
-def thousands(value: float) -> str:
-    """A number as short as on an axis: 1500 → 1.5k."""
-    divisor, unit = next((pair for pair in ((1e6, "M"), (1e3, "k")) if abs(value) >= pair[0]), (1, ""))
-    return f"{value / divisor:g}{unit}"
 
 
 def _linear_ticks(

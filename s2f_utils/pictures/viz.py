@@ -163,13 +163,15 @@ def _draw_marks(axes: Any, marks: Sequence[tuple[float, Any, str]], gap: float) 
     return 8 * len(last)
 
 
+def thousands(value: float) -> str:
+    """A number as short as on an axis: 1500 → 1.5k."""
+    divisor, unit = next((pair for pair in ((1e6, "M"), (1e3, "k")) if abs(value) >= pair[0]), (1, ""))
+    return f"{value / divisor:g}{unit}"
+
+
 def _dress(axes: Any, log: bool) -> None:
     """Scale, ticks, grid."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
-
-    def thousands(value: float, _: int) -> str:
-        divisor, unit = next((pair for pair in ((1e6, "M"), (1e3, "k")) if abs(value) >= pair[0]), (1, ""))
-        return f"{value / divisor:g}{unit}"
 
     if log:
         values = [value for line in axes.lines if line.get_gid() == "raw" for value in line.get_ydata()]
@@ -181,7 +183,7 @@ def _dress(axes: Any, log: bool) -> None:
         else:
             axes.set_yscale("symlog")
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(thousands)
+    axes.xaxis.set_major_formatter(lambda value, _: thousands(value))
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.margins(x=0.02)
