@@ -9,10 +9,9 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-import zlib
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from s2f_utils.pictures import images, masks
 
@@ -132,10 +131,9 @@ class _opened:
         raise _damaged(self.name, error) from None
 
 
-# What Pillow's decoders raise over damaged files.
+# What Pillow's decoders raise over damaged files, also those that somebody made to harm.
 BROKEN = (
-    UnidentifiedImageError, OSError, SyntaxError, EOFError, ValueError, TypeError, KeyError, IndexError, struct.error,
-    zlib.error, OverflowError, MemoryError, AttributeError, ZeroDivisionError,
+    *images.DAMAGED, TypeError, KeyError, IndexError, OverflowError, MemoryError, AttributeError, ZeroDivisionError,
 )  # fmt: skip
 
 
