@@ -12,7 +12,6 @@ from s2f_utils.inference import candidates
 from s2f_utils.inference.translate import translate_drawing
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.models import checkpoints
-from s2f_utils.models.twostage import TwoStage
 from s2f_utils.pictures import drawings, faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
@@ -29,11 +28,10 @@ def own():
     """A pair of small networks with weights at random, which were shown colour hints."""
     torch.manual_seed(0)
     small = {"widths": (16, 24), "fine": (8, 8), "blocks": 1, "dropout": 0.0}
-    net = TwoStage(small, small)
+    net = models.build("twostage", structure=small, detail=small)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     net.structure.learn_hints(torch.rand(64, 3, 4, 4) * 2 - 1, momentum=1.0)
-    net.name = "twostage"
     precision = runtime.pick_precision(torch.device("cpu"), "float32")
     return DetailModel(precision.prepare(net).eval(), precision, "sketch-to-photo", SIZE)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
+from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
 from s2f_utils.models.resnet import ResNet, SeedGenerator
@@ -19,7 +20,7 @@ from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.models.unet import UNet
 
-NETWORKS: dict[str, type[nn.Module]] = {
+NETWORKS: dict[str, type[Network]] = {
     "unet": UNet,
     "resnet": ResNet,
     "seed": SeedGenerator,
@@ -40,7 +41,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
 
 
 class UnknownNetworkError(ValueError):
-    """A state dict that fits no network of the project; the message lists the nearest and the keys that differ."""
+    """A state dict that fits no network of the project; the message says which keys differ."""
 
 
 def build(name: str, **args) -> nn.Module:
@@ -56,7 +57,7 @@ def build(name: str, **args) -> nn.Module:
     unknown = sorted(set(args) - set(known))
     if unknown:
         raise ValueError(f"{name} has no argument {', '.join(unknown)}: it takes {', '.join(known)}")
-    net = NETWORKS[name](**args)
+    net = NETWORKS[name].build(**args)
     net.name = name
     return net
 
@@ -100,59 +101,47 @@ def clean_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value for key, value in tensors.items() if not is_left_over(key)}
 
 
-def _difference(net: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[list[str], list[str], list[str]]:
+def _difference(net: nn.Module, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """How a state dict of these shapes differs from a network's, "" where it fits."""
     own = {key: tuple(value.shape) for key, value in net.state_dict().items()}
-    missing = [key for key in own if key not in tensors]
-    unexpected = [key for key in tensors if key not in own]
-    other_shape = [key for key in own if key in tensors and own[key] != tuple(tensors[key].shape)]
-    return missing, unexpected, other_shape
+    found = {
+        "missing": [key for key in own if key not in shapes],
+        "not expected": [key for key in shapes if key not in own],
+        "of another shape": [key for key in own if key in shapes and own[key] != shapes[key]],
+    }
+    return "; ".join(f"{len(keys)} {what} ({_few(keys)})" for what, keys in found.items() if keys)
 
 
-def _few(keys: list[str], most: int = 4) -> str:
+def _few(keys: Sequence[str], most: int = 4) -> str:
     return ", ".join(keys[:most]) + (f" and {len(keys) - most} more" if len(keys) > most else "")
-
-
-def _describe(name: str, net: nn.Module, tensors: Mapping[str, Tensor]) -> str:
-    parts = [
-        f"{len(keys)} {label} ({_few(keys)})"
-        for label, keys in zip(("missing", "not expected", "of another shape"), _difference(net, tensors), strict=True)
-        if keys
-    ]
-    return f"{name}: " + "; ".join(parts)
 
 
 def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     """Recognise a published network by the keys and shapes of its state dict, build it, and load it strictly.
 
-    Returns the network on the CPU in eval mode, with `.name` and `.args` saying what it is. Raises
-    UnknownNetworkError with the nearest networks and the keys that differ when nothing fits exactly.
+    Returns the network on the CPU in eval mode, with `.name` and `.args` saying what it is. Raises UnknownNetworkError
+    when nothing fits exactly, with the networks that it is like and the keys that differ.
     """
     tensors = clean_state_dict(state_dict)
     if not tensors:
         raise UnknownNetworkError("no tensors in this state dict: pass the network's state_dict(), not the whole file")
     shapes = {key: tuple(value.shape) for key, value in tensors.items()}
-    nearest = []
+    like = []
     for name, network in NETWORKS.items():
         args = network.args_from(shapes)
         if args is None:
-            with torch.device("meta"):
-                net = build(name)
-            overlap = len(set(net.state_dict()) & set(shapes))
-            nearest.append((overlap, _describe(name, net, tensors)))
             continue
         try:
             with torch.device("meta"):
-                net = build(name, **args)
+                difference = _difference(build(name, **args), shapes)
         except ValueError as error:
-            nearest.append((0, f"{name}: {error}"))
-            continue
-        if not any(_difference(net, tensors)):
+            difference = str(error)
+        if not difference:
             net = build(name, **args)
             net.load_state_dict(tensors, strict=True)
             return net.eval()
-        nearest.append((len(shapes) + 1, _describe(name, net, tensors)))
-    nearest.sort(key=lambda item: -item[0])
+        like.append(f"{name}: {difference}")
     raise UnknownNetworkError(
-        f"this state dict of {len(tensors)} tensors is none of the networks known here; nearest: "
-        + " | ".join(text for _, text in nearest[:3])
+        f"this state dict of {len(tensors)} tensors is none of the networks known here; "
+        + (f"it is like {' | '.join(like)}" if like else f"its keys are {_few(list(shapes))}")
     )

@@ -5,9 +5,6 @@ Shapes: N images, C channels, H and W pixels; F = base_filters.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 
 from s2f_utils.models.network import JUDGES, About, Network
@@ -58,31 +55,11 @@ class CGANGenerator(Network):
             layers += _layer(up, width // 2)
         layers += [nn.Conv2d(f, out_channels, 3, padding=1), nn.Tanh()]
         self.model = nn.Sequential(*layers)
-        self.args = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "num_blocks": num_blocks,
-            "base_filters": base_filters,
-        }
-        self.multiple_px, self.usual_px = 4, 128
+        self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, 128
 
     def forward(self, x: Tensor) -> Tensor:
-        check_images(x, self.args["in_channels"], self.multiple_px)
+        check_images(x, self.in_channels, self.multiple_px)
         return self.model(x)  # (N, out_channels, H, W)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not this generator's."""
-        blocks = [key for key in shapes if re.fullmatch(r"model\.\d+\.second\.0\.weight", key)]
-        first, last = shapes.get("model.0.weight"), shapes.get(f"model.{len(blocks) + 15}.weight")
-        if not blocks or first is None or last is None or len(first) != 4:
-            return None
-        return {
-            "in_channels": first[1],
-            "out_channels": last[0],
-            "num_blocks": len(blocks),
-            "base_filters": first[0],
-        }
 
 
 class DenseDiscriminator(Network):
@@ -107,24 +84,12 @@ class DenseDiscriminator(Network):
             layers.append(nn.LeakyReLU(0.2))
         self.convolutions = nn.Sequential(*layers)  # (N, 8F, size_px/16, size_px/16)
         self.dense = nn.Linear(widths[-1] * (size_px // 16) ** 2, 1)
-        self.args = {"in_channels": in_channels, "base_filters": base_filters, "size_px": size_px}
+        self.size_px = size_px
 
     def forward(self, x: Tensor) -> Tensor:
-        side = self.args["size_px"]
+        side = self.size_px
         if x.ndim != 4 or x.shape[2:] != (side, side):
             raise ValueError(
                 f"the dense layer fits {side}x{side} pixels only, got {tuple(x.shape)}: build it with another size_px"
             )
         return self.dense(self.convolutions(x).flatten(1))  # (N, 1)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not this discriminator's."""
-        first, dense = shapes.get("convolutions.0.weight"), shapes.get("dense.weight")
-        if first is None or dense is None or len(dense) != 2:
-            return None
-        return {
-            "in_channels": first[1],
-            "base_filters": first[0],
-            "size_px": 16 * round((dense[1] / (8 * first[0])) ** 0.5),
-        }

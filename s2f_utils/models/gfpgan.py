@@ -68,16 +68,6 @@ class GFPGAN(Network):
         self.log_size, self.num_style_feat = published.log_size, num_style_feat  # what its forward asks for
         self.different_w, self.input_is_latent = different_w, True
         self.size_px, self.residual = size_px, residual
-        self.args = {
-            "size_px": size_px,
-            "num_style_feat": num_style_feat,
-            "num_mlp": num_mlp,
-            "narrow": narrow,
-            "channel_multiplier": channel_multiplier,
-            "different_w": different_w,
-            "sft_half": sft_half,
-            "residual": residual,
-        }
 
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> About:
@@ -113,7 +103,6 @@ class GFPGAN(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a GFPGAN's."""
         needed = ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight", "final_conv.weight", "final_linear.weight")
         if not all(key in shapes for key in needed) or "conv_body_first.weight" not in shapes:
             return None

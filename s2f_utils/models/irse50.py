@@ -68,7 +68,6 @@ class IRSE50(Network):
 
     def __init__(self) -> None:
         super().__init__()
-        self.args: dict[str, Any] = {}
         self.input_layer = nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64))
         self.body = ir_body()
         side = INPUT_PX // 2 ** len(STAGES)
@@ -83,9 +82,5 @@ class IRSE50(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """The arguments of the network that a state dict of these shapes belongs to; None if it is another's."""
-        return (
-            {}
-            if {"input_layer.2.weight", "output_layer.3.weight", "body.23.res_layer.5.fc1.weight"} <= set(shapes)
-            else None
-        )
+        needed = {"input_layer.2.weight", "output_layer.3.weight", "body.23.res_layer.5.fc1.weight"}
+        return {} if needed <= set(shapes) else None

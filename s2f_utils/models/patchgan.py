@@ -39,12 +39,6 @@ class PatchGAN(Network):
             ]
         layers.append(nn.Conv2d(widths[-1], 1, 4, stride=1, padding=1))
         self.model = nn.Sequential(*layers)
-        self.args = {
-            "in_channels": in_channels,
-            "base_filters": base_filters,
-            "num_layers": num_layers,
-            "norm": norm,
-        }
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model(x)
@@ -68,7 +62,6 @@ class PatchGAN(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a PatchGAN's."""
         first = shapes.get("model.0.weight")
         if first is None or len(first) != 4 or first[2:] != (4, 4):
             return None
@@ -100,16 +93,6 @@ class PixelGAN(Network):
             nn.LeakyReLU(0.2),
             nn.Conv2d(2 * base_filters, 1, 1, bias=bias),
         )
-        self.args = {"in_channels": in_channels, "base_filters": base_filters, "norm": norm}
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a PixelGAN's."""
-        first = shapes.get("net.0.weight")
-        if first is None or len(first) != 4 or first[2:] != (1, 1):
-            return None
-        norm = "batch" if "net.3.running_mean" in shapes else "instance"
-        return {"in_channels": first[1], "base_filters": first[0], "norm": norm}

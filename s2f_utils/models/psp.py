@@ -63,7 +63,6 @@ class PSPEncoder(Network):
 
     def __init__(self, in_channels: int = 3, num_styles: int = 18) -> None:
         super().__init__()
-        self.args: dict[str, Any] = {"in_channels": in_channels, "num_styles": num_styles}
         self.input_layer = nn.Sequential(
             nn.Conv2d(in_channels, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.PReLU(64)
         )
@@ -87,7 +86,6 @@ class PSPEncoder(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not this encoder's."""
         if not {"input_layer.0.weight", "latlayer1.weight", "styles.0.linear.weight"} <= set(shapes):
             return None
         return {
@@ -116,14 +114,6 @@ class SmallPSPEncoder(Network):
     ) -> None:
         super().__init__()
         self.input_px = input_px
-        self.args: dict[str, Any] = {
-            "in_channels": in_channels,
-            "num_styles": num_styles,
-            "style_dim": style_dim,
-            "input_px": input_px,
-            "widths": list(widths),
-            "width": width,
-        }
         stem = widths[0] // 2
         self.stem = nn.Sequential(
             nn.Conv2d(in_channels, stem, 3, 2, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem)
@@ -149,24 +139,8 @@ class SmallPSPEncoder(Network):
         fine = upsample_add(middle, self.laterals[0](fine))
         return styles_of(self.small_styles, coarse, middle, fine)
 
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not this encoder's."""
-        first, last = shapes.get("stem.0.weight"), shapes.get("small_styles.0.linear.weight")
-        if first is None or last is None or "stages.2.0.res_layer.1.weight" not in shapes:
-            return None
-        convs = sum(key.startswith("small_styles.0.convs.") and key.endswith(".weight") for key in shapes)
-        return {
-            "in_channels": first[1],
-            "num_styles": sum(k.startswith("small_styles.") and k.endswith(".linear.weight") for k in shapes),
-            "style_dim": last[0],
-            "input_px": 16 * 2**convs,
-            "widths": [shapes[f"stages.{n}.0.res_layer.1.weight"][0] for n in range(3)],
-            "width": last[1],
-        }
 
-
-ENCODERS: dict[str, type[nn.Module]] = {"psp": PSPEncoder, "small": SmallPSPEncoder}
+ENCODERS: dict[str, type[Network]] = {"psp": PSPEncoder, "small": SmallPSPEncoder}
 READS = {1: "sketch", 3: "photo", 19: "map", 20: "sketch and map"}  # channels of an encoder → what it reads
 
 
@@ -185,8 +159,8 @@ class PSP(Network):
         if kind not in ENCODERS:
             raise ValueError(f"kind must be one of {', '.join(ENCODERS)}, got {kind!r}")
         self.kind = kind
-        self.encoder = ENCODERS[kind](**(encoder or {}))
-        self.decoder = StyleGAN2(**({"size_px": 1024} | dict(decoder or {})))
+        self.encoder = ENCODERS[kind].build(**(encoder or {}))
+        self.decoder = StyleGAN2.build(**({"size_px": 1024} | dict(decoder or {})))
         styles = (self.encoder.args["num_styles"], self.encoder.args.get("style_dim", 512))
         if styles != (self.decoder.num_layers, self.decoder.style_dim):
             raise ValueError(
@@ -197,11 +171,6 @@ class PSP(Network):
         self.register_buffer("latent_avg", torch.zeros(styles))
         self.usual_px = self.decoder.size_px
         self.register_buffer("_palette", torch.from_numpy(PALETTE).float() / 127.5 - 1, persistent=False)
-
-    @property
-    def args(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"kind": self.kind, "encoder": self.encoder.args, "decoder": self.decoder.args}
 
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> About:
@@ -244,14 +213,8 @@ class PSP(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a pSp's."""
-        parts = {
-            part: {key.removeprefix(f"{part}."): shape for key, shape in shapes.items() if key.startswith(f"{part}.")}
-            for part in ("encoder", "decoder")
-        }
-        decoder = StyleGAN2.args_from(parts["decoder"])
-        for kind, encoder in ENCODERS.items():
-            args = encoder.args_from(parts["encoder"])
-            if args is not None and decoder is not None:
-                return {"kind": kind, "encoder": args, "decoder": decoder}
-        return None
+        def inside(part: str) -> dict[str, tuple[int, ...]]:
+            return {key.removeprefix(f"{part}."): shape for key, shape in shapes.items() if key.startswith(f"{part}.")}
+
+        encoder, decoder = PSPEncoder.args_from(inside("encoder")), StyleGAN2.args_from(inside("decoder"))
+        return None if encoder is None or decoder is None else {"encoder": encoder, "decoder": decoder}

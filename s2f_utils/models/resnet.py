@@ -83,23 +83,15 @@ class ResNet(Network):
             layers += [up, norm_layer(norm, width // 2), nn.ReLU()]
         layers += [ReflectionPad(3), nn.Conv2d(f, out_channels, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
-        self.args = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "num_blocks": num_blocks,
-            "base_filters": base_filters,
-            "norm": norm,
-            "dropout": dropout,
-        }
+        self.in_channels = in_channels
         self.multiple_px, self.usual_px = 4, USUAL_PX if num_blocks >= 9 else 128  # as published
 
     def forward(self, x: Tensor) -> Tensor:
-        check_images(x, self.args["in_channels"], self.multiple_px)
+        check_images(x, self.in_channels, self.multiple_px)
         return self.model(x)  # (N, out_channels, H, W)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a ResNet's."""
         first = shapes.get("model.1.weight")
         blocks = {key.split(".")[1] for key in shapes if re.fullmatch(r"model\.\d+\.conv_block\.1\.weight", key)}
         last = shapes.get(f"model.{len(blocks) + 17}.weight")
@@ -148,16 +140,14 @@ class SeedGenerator(Network):
             nn.Conv2d(f, out_channels, 7, padding=3),
             nn.Tanh(),
         )
-        self.args = {"in_channels": in_channels, "out_channels": out_channels, "base_filters": base_filters}
-        self.multiple_px, self.usual_px = 4, USUAL_PX
+        self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, USUAL_PX
 
     def forward(self, x: Tensor) -> Tensor:
-        check_images(x, self.args["in_channels"], self.multiple_px)
+        check_images(x, self.in_channels, self.multiple_px)
         return self.model(x)  # (N, out_channels, H, W)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not such a generator's."""
         kept = [f"model.{n}.{part}" for n in range(0, 12, 2) for part in ("weight", "bias")]
         first, last = shapes.get("model.0.weight"), shapes.get("model.10.weight")
         if sorted(kept) != sorted(shapes) or len(first) != 4 or first[2:] != (7, 7):

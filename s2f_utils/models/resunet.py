@@ -95,10 +95,7 @@ class ResUNet(Network):
         widths, (half, full) = tuple(widths), fine
         if len(widths) < 2 or any(width % GROUPS for width in (*widths, half)):
             raise ValueError(f"widths and fine[0] must be multiples of {GROUPS}, two widths or more: {widths}, {fine}")
-        self.args = {
-            "in_channels": in_channels, "out_channels": out_channels, "widths": list(widths), "blocks": blocks,
-            "fine": list(fine), "dropout": dropout, "norm": norm,
-        }  # fmt: skip
+        self.in_channels, self.out_channels = in_channels, out_channels
         self.multiple_px = PATCH_PX * 2 ** (len(widths) - 1)
 
         def residual(width: int, num: int) -> nn.Sequential:
@@ -139,7 +136,7 @@ class ResUNet(Network):
         training has given the noise weight.
         """
         seeds = [seed] if isinstance(seed, int) else list(seed)
-        check_images(x, self.args["in_channels"], self.multiple_px)
+        check_images(x, self.in_channels, self.multiple_px)
         features = self.stem(torch.cat([x, self._beside(x, hint)], dim=1))  # (N, widths[0], H/4, W/4)
         kept = []
         for block, down in zip(self.down_blocks, self.downs, strict=True):
@@ -172,7 +169,7 @@ class ResUNet(Network):
         columns = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype).view(1, 1, 1, -1)
         where = torch.cat([rows.expand(num, 1, height, width), columns.expand(num, 1, height, width)], dim=1)
         if hint is None:
-            return torch.cat([where, x.new_zeros(num, self.args["out_channels"] + 1, height, width)], dim=1)
+            return torch.cat([where, x.new_zeros(num, self.out_channels + 1, height, width)], dim=1)
         known = hint.isfinite().all(dim=(1, 2, 3)).to(x.dtype).view(-1, 1, 1, 1)
         hint = F.interpolate(hint.nan_to_num(0.0).to(x.dtype), size=(height, width), mode="bilinear")
         return torch.cat([where, hint * known, known.expand(num, 1, height, width)], dim=1)
@@ -200,23 +197,5 @@ class ResUNet(Network):
         normal = torch.randn(len(values), generator=generator, dtype=torch.float64)
         centre = self.hint_mean if around is None else F.adaptive_avg_pool2d(around.float(), HINT_PX).flatten()
         drawn = centre.double().cpu() + temperature * (vectors @ (values.clamp_min(0).sqrt() * normal))
-        hint = drawn.clamp(-1, 1).view(1, self.args["out_channels"], HINT_PX, HINT_PX)
+        hint = drawn.clamp(-1, 1).view(1, self.out_channels, HINT_PX, HINT_PX)
         return hint.to(self.hint_mean.device, torch.float32)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a ResUNet's."""
-        stem, colours, detail = (shapes.get(f"{name}.weight") for name in ("stem", "colours", "detail"))
-        if stem is None or colours is None or detail is None or len(stem) != 4:
-            return None
-        levels = sum(key.startswith("downs.") and key.endswith(".weight") for key in shapes)
-        widths = [stem[0], *(shapes[f"downs.{n}.weight"][0] for n in range(levels))]
-        blocks = sum(key.startswith("down_blocks.0.") and key.endswith("conv1.weight") for key in shapes)
-        return {
-            "in_channels": stem[1] - 3 - colours[0],
-            "out_channels": colours[0],
-            "widths": widths,
-            "blocks": blocks,
-            "fine": [colours[1], detail[1]],
-            "norm": "group" if "middle.0.norm1.weight" in shapes else "none",
-        }

@@ -258,14 +258,6 @@ class StyleGAN2(Network):
         for n in range(self.num_layers - 1):
             size = 4 * 2 ** ((n + 1) // 2)
             self.noises.register_buffer(f"noise_{n}", torch.randn(1, 1, size, size))
-        self.args = {
-            "size_px": size_px,
-            "style_dim": style_dim,
-            "num_mlp": num_mlp,
-            "channel_multiplier": channel_multiplier,
-            "width": width,
-            "lr_mlp": lr_mlp,
-        }
 
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> About:
@@ -334,7 +326,6 @@ class StyleGAN2(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a StyleGAN2's."""
         first = shapes.get("input.input")
         if first is None or "conv1.conv.weight" not in shapes or "style.1.weight" not in shapes:
             return None

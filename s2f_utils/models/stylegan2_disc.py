@@ -80,12 +80,6 @@ class StyleGAN2Discriminator(Network):
         self.final_linear = nn.Sequential(
             EqualLinear(widths[-1] * 16, widths[-1], activate=True), EqualLinear(widths[-1], 1)
         )
-        self.args = {
-            "size_px": size_px,
-            "channel_multiplier": channel_multiplier,
-            "width": width,
-            "in_channels": in_channels,
-        }
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.convs(x)
@@ -110,7 +104,6 @@ class StyleGAN2Discriminator(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is no such discriminator's."""
         first, last = shapes.get("convs.0.0.weight"), shapes.get("final_conv.0.weight")
         if first is None or last is None or "final_linear.1.weight" not in shapes:
             return None

@@ -47,12 +47,12 @@ class TwoStage(Network):
 
     def __init__(self, structure: Mapping[str, Any] | None = None, detail: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.structure = ResUNet(**(structure or {}))
-        given, made = self.structure.args["in_channels"], self.structure.args["out_channels"]
+        self.structure = ResUNet.build(**(structure or {}))
+        given, made = self.structure.in_channels, self.structure.out_channels
         if made != 3:
             raise ValueError(f"the structure must answer in 3 channels, red, green and blue, not in {made}")
         channels = {"in_channels": given + made, "out_channels": made}
-        self.detail = ResUNet(**({"widths": (32, 64, 96, 128)} | dict(detail or {}) | channels))
+        self.detail = ResUNet.build(**({"widths": (32, 64, 96, 128)} | dict(detail or {}) | channels))
         for last in (self.detail.colours, self.detail.detail):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
@@ -64,11 +64,6 @@ class TwoStage(Network):
         """It knows colours where its structure was trained with colour hints."""
         knows = self.ABOUT.knows | ({"colours"} if self.hint_spread.any() else frozenset())
         return dataclasses.replace(self.ABOUT, knows=knows)
-
-    @property
-    def args(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {"structure": self.structure.args, "detail": self.detail.args}
 
     @property
     def multiple_px(self) -> int:
@@ -83,14 +78,14 @@ class TwoStage(Network):
     @classmethod
     def of(cls, structure: ResUNet, detail: ResUNet) -> TwoStage:
         """Put two trained networks together. Raises ValueError where the second does not go with the first."""
-        made = structure.args["out_channels"]
-        want = structure.args["in_channels"] + made
-        if detail.args["in_channels"] != want or detail.args["out_channels"] != made:
+        made = structure.out_channels
+        want = structure.in_channels + made
+        if detail.in_channels != want or detail.out_channels != made:
             raise ValueError(
-                f"the second network takes {detail.args['in_channels']} channels and makes"
-                f" {detail.args['out_channels']}: it should take {want} (sketch and first answer) and make {made}"
+                f"the second network takes {detail.in_channels} channels and makes {detail.out_channels}: it should"
+                f" take {want} (sketch and first answer) and make {made}"
             )
-        net = cls(structure.args, detail.args)
+        net = cls.build(structure=structure.args, detail=detail.args)
         net.structure.load_state_dict(structure.state_dict())
         net.detail.load_state_dict(detail.state_dict())
         net.name = "twostage"
@@ -119,12 +114,3 @@ class TwoStage(Network):
     def draw_hint(self, seed: int, temperature: float = 0.6, around: Tensor | None = None) -> Tensor:
         """Colours at random, as `ResUNet.draw_hint`."""
         return self.structure.draw_hint(seed, temperature, around)
-
-    @staticmethod
-    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a TwoStage's."""
-        found = {}
-        for part in ("structure", "detail"):
-            inside = {k.removeprefix(f"{part}."): v for k, v in shapes.items() if k.startswith(f"{part}.")}
-            found[part] = ResUNet.args_from(inside)
-        return found if all(found.values()) else None

@@ -106,23 +106,14 @@ class UNet(Network):
         for outer, inner in ((4 * f, 8 * f), (2 * f, 4 * f), (f, 2 * f)):
             level = UNetLevel(outer, inner, level, norm=norm)
         self.model = UNetLevel(0, f, level, norm=norm, outermost=(in_channels, out_channels))
-        self.args = {
-            "in_channels": in_channels,
-            "out_channels": out_channels,
-            "num_downs": num_downs,
-            "base_filters": base_filters,
-            "norm": norm,
-            "dropout": dropout,
-        }
-        self.multiple_px = 2**num_downs
+        self.in_channels, self.multiple_px = in_channels, 2**num_downs
 
     def forward(self, x: Tensor) -> Tensor:
-        check_images(x, self.args["in_channels"], self.multiple_px)
+        check_images(x, self.in_channels, self.multiple_px)
         return self.model(x)  # (N, out_channels, H, W)
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        """The constructor's arguments for a state dict of these shapes, or None when it is not a U-Net's."""
         first = shapes.get("model.model.0.weight")
         downs = [key for key in shapes if re.fullmatch(r"(model\.)+1\.(model\.\d\.)*model\.1\.weight", key)]
         last = shapes.get("model.model.3.weight")
