@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from data_prep.doctor import run_doctor
-from data_prep.errors import DataPrepError, explain
+from data_prep.errors import DataPrepError, printable
 from data_prep.make.clean import clean_drawings
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
@@ -21,6 +21,7 @@ from data_prep.sources.layouts import LAYOUTS, expected_trees
 from s2f_utils.pictures import images
 from s2f_utils.pictures.cleanup import SHADOWS
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
+from s2f_utils.runtime import what_to_do
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
@@ -309,7 +310,7 @@ def main(arguments: list[str] | None = None) -> int:
     except DataPrepError as error:
         print(f"data_prep: {error}", file=sys.stderr)
     except OSError as error:
-        print(f"data_prep: {explain(error)}", file=sys.stderr)
+        print(f"data_prep: {printable(what_to_do(error))}", file=sys.stderr)
     except KeyboardInterrupt:
         goes_on = "" if "doctor" in (arguments or sys.argv[1:]) else ": the same command goes on where this one stopped"
         print(f"data_prep: stopped{goes_on}", file=sys.stderr)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
 import platform
 import random
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -242,6 +244,24 @@ def write_json(path: str | os.PathLike, values: Any) -> None:
     """Write values as JSON that people can read, complete or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def what_to_do(error: OSError, folder: Path | None = None) -> str:
+    """Why a file could not be written or read, where, and what to do about it; one line.
+
+    folder: of the run that it belongs to.
+    """
+    where, reason = folder or error.filename or "the output folder", error.strerror or str(error)
+    if folder is not None and not folder.is_dir():
+        return f"{folder} is gone: bring it back (in Colab, mount Drive again)"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        free = f"{shutil.disk_usage(folder).free / 1e6:.0f} MB are free; " if folder else ""
+        return f"no space left in {where}: the disk is full ({free}{reason}): delete what is not needed on that disk"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{where} may not be written to, or read: no permission ({reason}): allow it, or choose another folder"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{where}: the path is too long for this file system: choose a shorter one"
+    return f"{where}: {reason}" + (": see that the disk is still there (in Colab, mount Drive again)" if folder else "")
 
 
 def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = ("",)) -> str:

@@ -304,14 +304,14 @@ def test_a_read_only_output_gets_one_line(folders, tmp_path, capsys, monkeypatch
         raise OSError(errno.EROFS, "Read-only file system", str(self))
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    assert "not permitted (Read-only file system)" in refused(capsys, "pairs", folders, tmp_path / "out")
+    assert "no permission (Read-only file system)" in refused(capsys, "pairs", folders, tmp_path / "out")
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything")
 def test_folders_without_permission(folders, tmp_path, capsys):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
-    assert "not permitted" in refused(capsys, "pairs", folders, closed / "out")
+    assert "no permission" in refused(capsys, "pairs", folders, closed / "out")
     (folders / "photos").chmod(0)
     try:
         assert "cannot be read" in refused(capsys, "pairs", folders, tmp_path / "out")

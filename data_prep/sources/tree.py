@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from data_prep import files
-from data_prep.errors import DataPrepError, explain, printable
+from data_prep.errors import DataPrepError, printable
 from data_prep.sources import names
+from s2f_utils.runtime import what_to_do
 
 _SKIPPED_FOLDERS = ("__MACOSX",)
 _PART = re.compile(r"(\d{5})_[a-z_]+\.png")  # of a face, in CelebAMask-HQ
@@ -130,7 +131,7 @@ def _walk(root: Path, tree: Tree) -> None:
             for name in sorted(members):
                 _add(tree, Path(folder) / name, Path(folder).relative_to(root).parts)
     except OSError as error:
-        raise DataPrepError(f"the source cannot be read: {explain(error)}") from None
+        raise DataPrepError(f"the source cannot be read: {printable(what_to_do(error))}") from None
 
 
 def _list_archive(archive: Path, tree: Tree) -> None:

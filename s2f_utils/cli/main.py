@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -64,19 +63,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
+    from s2f_utils.runtime import what_to_do
     from s2f_utils.training.reporter import NotSavedError, TrainingDiverged
 
     if isinstance(error, NotSavedError):
         return error.strerror
     if isinstance(error, OSError) and error.errno is not None:
-        where = f"{error.filename}: " if error.filename else ""
-        advice = {
-            errno.ENOSPC: "the disk is full: free some space and run the same command again",
-            errno.EROFS: "this folder is read-only: choose another with --runs or --out",
-            errno.EACCES: "no permission to write or read here: choose another folder or mend its permissions",
-            errno.EPERM: "no permission to write or read here: choose another folder or mend its permissions",
-        }
-        return where + advice.get(error.errno, error.strerror or str(error))
+        return what_to_do(error)
     if isinstance(error, ValueError | FileNotFoundError | TrainingDiverged):
         return str(error)
     if "out of memory" in str(error) or "not enough memory" in str(error):

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import pickle
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -168,19 +167,6 @@ def save_generator(
 def _not_written(path: Path, error: Exception) -> OSError:
     """A writer's own error as the OSError that it stands for: in practice, a full disk."""
     return OSError(errno.ENOSPC, f"could not be written ({str(error).splitlines()[0][:80]})", str(path))
-
-
-def what_to_do(error: OSError, folder: Path) -> str:
-    """Why a file could not be written into a run's folder, where, and what to do about it; one line."""
-    reason = error.strerror or str(error)
-    if not folder.is_dir():
-        return f"{folder} is gone: bring it back (in Colab, mount Drive again)"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        free = shutil.disk_usage(folder).free / 1e6
-        return f"no space left in {folder} ({free:.0f} MB are free; {reason}): delete what is not needed on that disk"
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"{folder} may not be written to ({reason}): allow it, or train in another folder"
-    return f"{folder}: {reason}: see that the disk is still there (in Colab, mount Drive again)"
 
 
 def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:

@@ -19,6 +19,7 @@ from s2f_utils.data.stores import PairedData
 from s2f_utils.metrics import on_device
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
+from s2f_utils.runtime import what_to_do
 from s2f_utils.training.data import sample_pictures
 from s2f_utils.training.state import MOST_SETBACKS, TrainingRun
 
@@ -201,7 +202,7 @@ class Reporter:
         except FloatingPointError as error:
             raise self._diverged([str(error)]) from None
         except OSError as error:
-            text = f"could not save at image {run.images_seen}, the last: {checkpoints.what_to_do(error, run.folder)};"
+            text = f"could not save at image {run.images_seen}, the last: {what_to_do(error, run.folder)};"
             text += f" {self._last_saved()}. In a notebook call train(run) then: it saves what this session holds"
             run.log.event("problem", message=text)
             raise NotSavedError(error.errno, text) from error
@@ -223,7 +224,7 @@ class Reporter:
             os.stat(self.run.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
             action()
         except OSError as error:
-            why = checkpoints.what_to_do(error, self.run.folder)
+            why = what_to_do(error, self.run.folder)
             saved = f"; {self._last_saved()}" if what == "save" else ""
             self.run.log.problem(f"could not {what} at image {self.run.images_seen}: {why}{saved}; training goes on")
             return False
