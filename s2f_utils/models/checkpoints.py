@@ -7,7 +7,8 @@ import json
 import os
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -176,10 +177,10 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     Raises FileNotFoundError, CheckpointError or UnknownNetworkError.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such checkpoint")
     if path.suffix == ".safetensors":
-        tensors, meta = _read_safetensors(path)
+        with opened(path) as file:
+            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (no mapping)
+        meta = header_of(path)
     else:
         tensors, meta = state_dict_of(path), {}
     try:
@@ -194,21 +195,29 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
         raise models.UnknownNetworkError(f"{path}: {error}") from None
 
 
-def header_of(path: str | os.PathLike) -> dict[str, Any]:
-    """What a `.safetensors` file of ours says about itself, {} for others; the weights are not read.
-
-    Raises FileNotFoundError or CheckpointError.
+@contextmanager
+def opened(path: str | os.PathLike) -> Iterator[Any]:
+    """A `.safetensors` file to read from (`safetensors.safe_open`). Raises FileNotFoundError, or CheckpointError where
+    it turns out to be damaged.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such checkpoint")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            found = json.loads((file.metadata() or {}).get("s2f", "{}"))
+            yield file
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None
+
+
+def header_of(path: str | os.PathLike, key: str = "s2f") -> dict[str, Any]:
+    """What a `.safetensors` file of ours says about itself, {} for others; the weights are not read.
+
+    key: the part of its header. Raises FileNotFoundError or CheckpointError.
+    """
+    with opened(path) as file:
+        found = json.loads((file.metadata() or {}).get(key, "{}"))
     return found if isinstance(found, dict) else {}
 
 
@@ -235,14 +244,3 @@ def _state_dict(held: Any, path: Path) -> Mapping[str, Tensor]:
         mean = mean if isinstance(mean, Tensor) else torch.zeros(style_dim)
         tensors = {**tensors, "latent_avg": mean.expand(num_styles, style_dim).clone()}
     return tensors
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (no mapping)
-            return tensors, json.loads((file.metadata() or {}).get("s2f", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy or download it again") from None

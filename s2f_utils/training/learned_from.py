@@ -124,7 +124,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
     Raises FileNotFoundError, or CheckpointError where the file cannot be read.
     """
-    return json.loads(_opened(path)[1].get("learned_from", "{}"))
+    return checkpoints.header_of(path, "learned_from")
 
 
 def publish(path: str | Path, target: str | Path) -> Path:
@@ -137,22 +137,12 @@ def publish(path: str | Path, target: str | Path) -> Path:
     target = Path(target)
     if target.exists():
         raise FileExistsError(f"{target}: is there already: choose another name, or delete it")
-    tensors, header = _opened(path)
-    told = json.loads(header.get("learned_from", "{}"))
+    told = read(path)
+    with checkpoints.opened(path) as file:
+        tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     if told:
         told["pictures"] = {side: {"num": found["num"]} for side, found in told["pictures"].items()}
         header["learned_from"] = json.dumps(told)
     with runtime.atomic_path(target) as temporary:
         save_file(tensors, temporary, metadata=header)
     return target
-
-
-def _opened(path: str | Path) -> tuple[dict[str, Any], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    checkpoints.header_of(path)  # its errors say what to do
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
-        raise checkpoints.CheckpointError(f"{path}: damaged or cut off ({str(error)[:80]}): copy it again") from None
