@@ -13,7 +13,6 @@ import torch
 
 from s2f_utils.models import checkpoints
 from s2f_utils.training.live import COMMANDS
-from s2f_utils.training.loop import Callback
 from s2f_utils.training.run import TrainingRun
 from s2f_utils.training.tracking import read_log
 
@@ -31,7 +30,7 @@ def digest(run: TrainingRun) -> str:
     return hashed.hexdigest()
 
 
-class Digests(Callback):
+class Digests:
     """Writes a digest down where training begins or goes on, every 40 images, and at the images that are asked for."""
 
     def __init__(self, path: Path, part: int, at: frozenset[int] = frozenset()) -> None:
@@ -55,7 +54,7 @@ class Digests(Callback):
             file.write(json.dumps(entry | {"digest": digest(run)}) + "\n")
 
 
-class Repeat(Callback):
+class Repeat:
     """Makes given live changes at given images, and stops at the end."""
 
     def __init__(self, changes: list[dict[str, Any]], end: int) -> None:

@@ -17,7 +17,7 @@ from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import find_method, parse_value, resolve
 from s2f_utils.training.init import settings_of
 from s2f_utils.training.live import Range
-from s2f_utils.training.loop import Callback, train
+from s2f_utils.training.loop import train
 from s2f_utils.training.meanings import meanings
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
@@ -186,7 +186,7 @@ def test_a_method_from_outside_is_trained_saved_and_taken_up(toy, faces_manifest
     def begin(**changes):
         return open_run(resolve("toy", "fast", changes), manifest, tmp_path, device="cpu", progress=False)
 
-    class Stop(Callback):
+    class Stop:
         def on_step(self, run):
             run.live.set("lr_g", 5e-4, "test")
             run.live.set("stop", run.images_seen == 4, "test")

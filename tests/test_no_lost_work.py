@@ -23,7 +23,7 @@ from s2f_utils.runtime import ConfigError
 from s2f_utils.training import config, preflight
 from s2f_utils.training.config import resolve
 from s2f_utils.training.live import COMMANDS
-from s2f_utils.training.loop import Callback, TrainingDiverged, train
+from s2f_utils.training.loop import TrainingDiverged, train
 from s2f_utils.training.methods import METHODS
 from s2f_utils.training.methods.pix2pix import Pix2Pix
 from s2f_utils.training.reporter import NotSavedError
@@ -203,7 +203,7 @@ def test_accumulate_trains_through_the_loop_and_may_change_on_resume(tiny, manif
     whole = start(tiny, manifest, tmp_path / "whole", **quiet)
     assert train(whole, progress=False) == "done"
 
-    class Stop(Callback):
+    class Stop:
         def on_step(self, run):
             run.live.set("stop", run.images_seen == 8, "test")
 
@@ -379,7 +379,7 @@ def test_float16_leaves_a_step_that_overflows_out_and_finds_a_scale_that_fits(me
     names = {name for name, _ in run.model.net_g.named_parameters()}
     before = {k: v.clone() for k, v in run.model.net_g.state_dict().items() if k in names}
 
-    class Look(Callback):
+    class Look:
         def on_step(self, run):
             if run.images_seen == run.config.batch_size:
                 moved = [k for k, v in run.model.net_g.state_dict().items() if k in names and not v.equal(before[k])]
@@ -435,7 +435,7 @@ def test_truths_of_the_command_line_are_read():
 # Killed, or out of space
 
 
-class Crash(Callback):
+class Crash:
     """Ends training at an image as a kill does: nothing more is written."""
 
     def __init__(self, at, before=()):
@@ -453,7 +453,7 @@ class Killed(BaseException):
     pass
 
 
-class SaveAt(Callback):
+class SaveAt:
     def __init__(self, images):
         self.images = images
 
@@ -505,7 +505,7 @@ def test_live_changes_after_the_last_save_are_made_again_where_they_were_made(ti
     assert train(run, progress=False) == "done"
     assert changes_of(run.folder) == [(10, "lambda_l1", 30.0), (12, "lr_g", 1e-3), (14, "batch_size", 4.0)]
 
-    class Same(Callback):
+    class Same:
         def on_step(self, run):
             for images, name, value in changes_of(folder):
                 if images == run.images_seen:
@@ -616,7 +616,7 @@ def disk(tmp_path):
     found.command("umount", "-l")
 
 
-class Trouble(Callback):
+class Trouble:
     """Calls `act(True)` at image 8 and `act(False)` at image 16; moves a slider between; looks at what is there."""
 
     def __init__(self, act):
@@ -666,7 +666,7 @@ def check_trouble(tiny, manifest, place, act, says, tmp_path):
     assert_equal(run.folder, whole.folder)
 
 
-class Slide(Callback):
+class Slide:
     def on_step(self, run):
         if run.images_seen == 12:
             run.live.set("lambda_l1", 50.0, "test")
@@ -711,7 +711,7 @@ def test_a_folder_that_becomes_read_only_loses_nothing(tiny, manifest, tmp_path)
 def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later(tiny, manifest, tmp_path, disk):
     run = start(tiny, manifest, disk.folder, save_every_s=1e9, **LATER)
 
-    class Fill(Callback):
+    class Fill:
         def on_step(self, run):
             if run.images_seen == 8:
                 run.save()
@@ -732,7 +732,7 @@ def test_a_folder_that_is_gone_is_not_made_anew(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path / "runs")
     away = tmp_path / "away"
 
-    class Unmount(Callback):
+    class Unmount:
         def on_step(self, run):
             if run.images_seen == 8:
                 os.rename(run.folder, away)

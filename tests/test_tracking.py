@@ -22,7 +22,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
-from s2f_utils.training.loop import Callback, train
+from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 from s2f_utils.training.tracking_wandb import ID_FILE, is_logged_in
@@ -40,7 +40,7 @@ def start(manifest, runs, *, resume="never", **changes):
     return open_run(resolved, read_manifest(manifest), runs, name="t", device="cpu", resume=resume, progress=False)
 
 
-class Steer(Callback):
+class Steer:
     """Changes the learning rate at image 4, and stops at another."""
 
     def __init__(self, stop_at: int) -> None:
@@ -249,7 +249,7 @@ def test_where_wandb_is_not_installed_training_goes_on_and_says_so(faces_manifes
 def test_what_fails_in_the_middle_is_said_once_and_survived(faces_manifest, tmp_path, monkeypatch):
     import wandb
 
-    class Break(Callback):
+    class Break:
         def on_step(self, run):
             if run.images_seen == 6:
 
@@ -270,7 +270,7 @@ def test_a_dead_wandb_core_does_not_stop_training(faces_manifest, tmp_path):
     code = f"""
 import psutil
 from tests import test_tracking as t
-class Kill(t.Callback):
+class Kill:
     def on_step(self, run):
         if run.images_seen == 6:
             found = [p for p in psutil.Process().children(recursive=True) if "wandb-core" in p.name()]
@@ -315,7 +315,7 @@ def test_chunks_are_one_wandb_run(faces_manifest, tmp_path):
 
 
 def test_an_exception_ends_the_wandb_run_as_failed(faces_manifest, tmp_path):
-    class Raise(Callback):
+    class Raise:
         def on_step(self, run):
             if run.images_seen == 6:
                 raise ZeroDivisionError("of a callback")

@@ -19,7 +19,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.init import settings_of
-from s2f_utils.training.loop import Callback, TrainingDiverged, make_batch, train
+from s2f_utils.training.loop import TrainingDiverged, make_batch, train
 from s2f_utils.training.methods.pix2pix import pix2pix_step
 from s2f_utils.training.methods.realistic import Discriminators, load_detail, settings_of_detail
 from s2f_utils.training.run import finished, open_run
@@ -37,7 +37,7 @@ def start(tiny, manifest, folder, *, resume="never", device="cpu", init=None, **
     return open_run(tiny(**changes), manifest, folder, resume=resume, device=device, init=init, progress=False)
 
 
-class StopAt(Callback):
+class StopAt:
     def __init__(self, images: int, command: str = "stop") -> None:
         self.images, self.command = images, command
 
@@ -416,7 +416,7 @@ def test_sigkill_in_the_middle_of_a_save_loses_only_the_last_interval(tiny, mani
 
 
 def test_ctrl_c_finishes_the_step_and_saves(tiny, manifest, tmp_path):
-    class Interrupt(Callback):
+    class Interrupt:
         def on_step(self, run):
             if run.images_seen == 6:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -455,7 +455,7 @@ def test_the_schedule_reaches_every_optimiser(tiny, manifest, tmp_path):
 def test_live_values_are_obeyed_from_the_next_step_and_logged(tiny, manifest, tmp_path):
     seen = []
 
-    class Edit(Callback):
+    class Edit:
         def on_step(self, run):
             seen.append((run.images_seen, run.model.opt_g.param_groups[0]["lr"], run.live["lambda_l1"]))
             path = run.folder / "controls.json"
@@ -491,7 +491,7 @@ def test_settings_beyond_a_sliders_range_are_allowed(tiny, manifest, tmp_path):
 def test_pause_waits_and_save_and_sample_act_at_once(tiny, manifest, tmp_path):
     events = []
 
-    class Watch(Callback):
+    class Watch:
         def on_step(self, run):
             if run.images_seen == 2:
                 for command in ("save", "sample", "pause"):
@@ -582,7 +582,7 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(tiny, manifest, tmp_path,
     save_file = failing(safetensors.torch.save_file, SafetensorError("No space left on device"))
     monkeypatch.setattr(safetensors.torch, "save_file", save_file)
 
-    class Fill(Callback):
+    class Fill:
         def on_step(self, run):
             full[0] = 4 <= run.images_seen < 12
 
@@ -601,7 +601,7 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(tiny, manifest, tmp_path,
 
 
 def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
-    class Break(Callback):
+    class Break:
         def on_step(self, run):
             if run.images_seen == 8:
                 with torch.no_grad():
@@ -733,7 +733,7 @@ def test_direction_swaps_the_domains(tiny, manifest, tmp_path):
 
 
 def test_speed_is_logged_without_pauses(tiny, manifest, tmp_path):
-    class Slow(Callback):
+    class Slow:
         def on_step(self, run):
             if run.images_seen == 4:
                 run.live.set("pause", True, "test")

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -22,41 +21,9 @@ from tqdm.auto import tqdm
 
 from s2f_utils.pictures import images
 from s2f_utils.training.augment import crop_and_flip
-from s2f_utils.training.live import Change
 from s2f_utils.training.method import Step
 from s2f_utils.training.reporter import Reporter, TrainingDiverged
 from s2f_utils.training.state import TrainingRun
-
-
-class Callback:
-    """What can be done at the events of a run; override what is wanted. Called in the training's own thread."""
-
-    def on_start(self, run: TrainingRun) -> None:
-        """Training begins, or goes on."""
-
-    def on_step(self, run: TrainingRun) -> None:
-        """A step is done."""
-
-    def on_log(self, run: TrainingRun, row: dict[str, Any]) -> None:
-        """A row with the mean losses since the last one was written to log.jsonl."""
-
-    def on_change(self, run: TrainingRun, change: Change) -> None:
-        """A live value or a command changed; the next step obeys."""
-
-    def on_sample(self, run: TrainingRun, path: Path) -> None:
-        """A sheet of samples was written; `run.scores` are its scores, where there are true pictures."""
-
-    def on_save(self, run: TrainingRun, path: Path) -> None:
-        """The resume file was written."""
-
-    def on_idle(self, run: TrainingRun) -> None:
-        """Training is paused; called about twenty times a second."""
-
-    def on_end(self, run: TrainingRun, reason: str) -> None:
-        """Training has ended; `reason` is what `train` returns."""
-
-    def on_failure(self, run: TrainingRun, error: BaseException) -> None:
-        """Training ends by an exception, which is raised after this; nothing else is called."""
 
 
 def train(
@@ -73,6 +40,15 @@ def train(
     it returns "chunk" after that time; calling it again goes on. Ctrl-C, or an interrupted kernel, finishes the step,
     saves, and returns "interrupted". When a loss is no longer finite, or a thousand times what it was, it raises
     TrainingDiverged, or, with `on_divergence="back"`, goes on from the last good state with half the learning rates.
+
+    callbacks: objects with any of these methods, which are called in the training's own thread.
+    on_start(run): training begins, or goes on. on_step(run): a step is done.
+    on_log(run, row): a row with the mean losses since the last one was written to log.jsonl.
+    on_change(run, change): a live value or a command changed (`live.Change`); the next step obeys.
+    on_sample(run, path): a sheet was written; `run.scores` are its scores, where there are true pictures.
+    on_save(run, path): the resume file was written. on_idle(run): training is paused; about twenty times a second.
+    on_end(run, reason): training has ended, for the reason that is returned.
+    on_failure(run, error): training ends by this exception, which is raised after it; nothing else is called.
     """
     report = Reporter(run, callbacks, progress)
     until = math.inf if max_seconds is None else time.monotonic() + max_seconds
