@@ -23,7 +23,7 @@ from s2f_utils.training import losses
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.methods.cgan import CGAN
-from s2f_utils.training.methods.cyclegan import CycleGAN, cyclegan_step
+from s2f_utils.training.methods.cyclegan import CycleGAN
 from s2f_utils.training.pool import ImagePool
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
@@ -76,7 +76,7 @@ class Exchanged(CycleGAN):
     def step(self, a, b, live):
         self.net_d_photo, self.net_d_sketch = self.net_d_sketch, self.net_d_photo
         try:
-            return cyclegan_step(self, a, b, live)
+            return super().step(a, b, live)
         finally:
             self.net_d_photo, self.net_d_sketch = self.net_d_sketch, self.net_d_photo
 

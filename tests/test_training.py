@@ -20,7 +20,6 @@ from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.init import settings_of
 from s2f_utils.training.loop import TrainingDiverged, make_batch, train
-from s2f_utils.training.methods.pix2pix import pix2pix_step
 from s2f_utils.training.methods.realistic import Discriminators, load_detail, settings_of_detail
 from s2f_utils.training.run import finished, open_run
 from s2f_utils.training.tracking import read_log
@@ -517,7 +516,7 @@ def test_pause_waits_and_save_and_sample_act_at_once(tiny, manifest, tmp_path):
 
 def test_nan_stops_with_the_name_of_the_loss_and_the_last_good_state(tiny, manifest, tmp_path):
     def step(model, a, b, live):
-        losses = pix2pix_step(model, a, b, live)
+        losses = model.step(a, b, live)
         step.calls += 1
         return losses | ({"loss_l1": losses["loss_l1"] * float("nan")} if step.calls == 5 else {})
 

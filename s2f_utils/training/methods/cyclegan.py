@@ -164,48 +164,41 @@ class CycleGAN(Method):
         """One training step on sketches a and photos b, which are no pairs, (B, 3, H, W) each, in [-1, 1]; returns the
         losses, detached.
 
-        Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its published code.
+        Both generators go first, then both discriminators: Zhu et al. 2017, section 3, and its published code. What one
+        network is to do with several pictures, it does in one batch: no layer mixes the pictures of a batch.
         """
-        return cyclegan_step(self, a, b, live)
+        kind, with_identity = self.config.gan_loss, live["lambda_identity"] > 0
 
+        # Sketch → photo → sketch, photo → sketch → photo, and what each generator makes of its own domain.
+        fake_b, same_b = _each(self.net_g_photo, a, b if with_identity else None)
+        fake_a, same_a, rec_a = _each(self.net_g_sketch, b, a if with_identity else None, fake_b)
+        rec_b = self.net_g_photo(fake_a)
+        losses = {"loss_cycle_sketch": l1_loss(rec_a, a), "loss_cycle_photo": l1_loss(rec_b, b)}
+        if with_identity:
+            losses |= {"loss_identity_sketch": l1_loss(same_a, a), "loss_identity_photo": l1_loss(same_b, b)}
 
-def cyclegan_step(m: CycleGAN, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-    """The step itself, as a function that a notebook can replace by its own.
+        # The generators learn to pass as real, each before the discriminator of what it draws.
+        with frozen(self.nets_d):
+            losses["loss_gan_photo"] = adversarial_loss(self.net_d_photo(fake_b), True, kind)
+            losses["loss_gan_sketch"] = adversarial_loss(self.net_d_sketch(fake_a), True, kind)
+            loss = live["lambda_gan"] * (losses["loss_gan_photo"] + losses["loss_gan_sketch"])
+            for domain in ("sketch", "photo"):
+                weight = live[f"lambda_cycle_{domain}"]
+                loss = loss + weight * losses[f"loss_cycle_{domain}"]
+                if with_identity:
+                    loss = loss + weight * live["lambda_identity"] * losses[f"loss_identity_{domain}"]
+            self.descend(loss, self.opt_g)
 
-    What one network is to do with several pictures, it does in one batch: no layer mixes the pictures of a batch.
-    """
-    kind, with_identity = m.config.gan_loss, live["lambda_identity"] > 0
-
-    # Sketch → photo → sketch, photo → sketch → photo, and what each generator makes of its own domain.
-    fake_b, same_b = _each(m.net_g_photo, a, b if with_identity else None)
-    fake_a, same_a, rec_a = _each(m.net_g_sketch, b, a if with_identity else None, fake_b)
-    rec_b = m.net_g_photo(fake_a)
-    losses = {"loss_cycle_sketch": l1_loss(rec_a, a), "loss_cycle_photo": l1_loss(rec_b, b)}
-    if with_identity:
-        losses |= {"loss_identity_sketch": l1_loss(same_a, a), "loss_identity_photo": l1_loss(same_b, b)}
-
-    # The generators learn to pass as real, each before the discriminator of what it draws.
-    with frozen(m.nets_d):
-        losses["loss_gan_photo"] = adversarial_loss(m.net_d_photo(fake_b), True, kind)
-        losses["loss_gan_sketch"] = adversarial_loss(m.net_d_sketch(fake_a), True, kind)
-        loss = live["lambda_gan"] * (losses["loss_gan_photo"] + losses["loss_gan_sketch"])
-        for domain in ("sketch", "photo"):
-            weight = live[f"lambda_cycle_{domain}"]
-            loss = loss + weight * losses[f"loss_cycle_{domain}"]
-            if with_identity:
-                loss = loss + weight * live["lambda_identity"] * losses[f"loss_identity_{domain}"]
-        m.descend(loss, m.opt_g)
-
-    # Each discriminator learns to tell its domain's true pictures from made ones, new and old.
-    for domain, net, real, made, pool in (
-        ("photo", m.net_d_photo, b, fake_b, m.photo_pool),
-        ("sketch", m.net_d_sketch, a, fake_a, m.sketch_pool),
-    ):
-        shown = m.precision.images(pool.query(made.detach()))
-        logits_real, logits_fake = _each(net, real, shown)
-        losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
-    m.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], m.opt_d)
-    return {name: value.detach() for name, value in losses.items()}
+        # Each discriminator learns to tell its domain's true pictures from made ones, new and old.
+        for domain, net, real, made, pool in (
+            ("photo", self.net_d_photo, b, fake_b, self.photo_pool),
+            ("sketch", self.net_d_sketch, a, fake_a, self.sketch_pool),
+        ):
+            shown = self.precision.images(pool.query(made.detach()))
+            logits_real, logits_fake = _each(net, real, shown)
+            losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
+        self.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], self.opt_d)
+        return {name: value.detach() for name, value in losses.items()}
 
 
 def _each(net: nn.Module, *batches: Tensor | None) -> list[Tensor | None]:

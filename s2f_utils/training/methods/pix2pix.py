@@ -125,24 +125,19 @@ class Pix2Pix(Method):
 
         The discriminator goes first, then the generator against the new discriminator: Isola et al. 2017, section 3.
         """
-        return pix2pix_step(self, a, b, live)
+        kind = self.config.gan_loss
+        fake_b = self.net_g(a)  # (B, 3, H, W)
 
+        # The discriminator learns to tell (a, b) from (a, G(a)); detach: nothing of this reaches the generator.
+        logits_real = self.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
+        logits_fake = self.net_d(torch.cat([a, fake_b.detach()], dim=1))
+        loss_d = discriminator_loss(logits_real, logits_fake, kind)
+        self.descend(loss_d, self.opt_d)
 
-def pix2pix_step(m: Pix2Pix, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-    """The step itself, as a function that a notebook can replace by its own."""
-    kind = m.config.gan_loss
-    fake_b = m.net_g(a)  # (B, 3, H, W)
+        # The generator learns to pass as real, and to come near the true picture.
+        with frozen(self.net_d):
+            loss_gan = adversarial_loss(self.net_d(torch.cat([a, fake_b], dim=1)), True, kind)
+            loss_l1 = l1_loss(fake_b, b)
+            self.descend(live["lambda_gan"] * loss_gan + live["lambda_l1"] * loss_l1, self.opt_g)
 
-    # The discriminator learns to tell (a, b) from (a, G(a)); detach: nothing of this reaches the generator.
-    logits_real = m.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
-    logits_fake = m.net_d(torch.cat([a, fake_b.detach()], dim=1))
-    loss_d = discriminator_loss(logits_real, logits_fake, kind)
-    m.descend(loss_d, m.opt_d)
-
-    # The generator learns to pass as real, and to come near the true picture.
-    with frozen(m.net_d):
-        loss_gan = adversarial_loss(m.net_d(torch.cat([a, fake_b], dim=1)), True, kind)
-        loss_l1 = l1_loss(fake_b, b)
-        m.descend(live["lambda_gan"] * loss_gan + live["lambda_l1"] * loss_l1, m.opt_g)
-
-    return {"loss_d": loss_d.detach(), "loss_gan": loss_gan.detach(), "loss_l1": loss_l1.detach()}
+        return {"loss_d": loss_d.detach(), "loss_gan": loss_gan.detach(), "loss_l1": loss_l1.detach()}
