@@ -53,7 +53,7 @@ def finished_run(
 ) -> Path:
     """The folder of the finished run of this name and these settings; trained, or trained to its end, if need be."""
     from s2f_utils.training import config
-    from s2f_utils.training.init import settings_of
+    from s2f_utils.training.config import settings_of
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import finished, open_run
 

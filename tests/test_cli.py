@@ -372,7 +372,7 @@ def test_without_a_method_the_methods_are_listed_and_how_to_ask(capsys):
 def test_meanings_are_the_comments_beside_the_fields():
     from dataclasses import dataclass, field
 
-    from s2f_utils.training.meanings import meanings
+    from s2f_utils.training.config import meanings
     from s2f_utils.training.methods import METHODS
 
     @dataclass

@@ -23,8 +23,7 @@ from s2f_utils.training import losses
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.methods.cgan import CGAN
-from s2f_utils.training.methods.cyclegan import CycleGAN
-from s2f_utils.training.pool import ImagePool
+from s2f_utils.training.methods.cyclegan import CycleGAN, ImagePool
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 from tests.test_training import StopAt, all_tensors, handed_to
@@ -325,7 +324,7 @@ def test_a_run_holds_a_generator_for_each_direction(manifest, tmp_path):
 
 
 def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
-    from s2f_utils.training.init import settings_of
+    from s2f_utils.training.config import settings_of
 
     first = start(manifest, tmp_path / "first", total_images=8)
     train(first, progress=False)
@@ -345,7 +344,7 @@ def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
 
 
 def test_dropout_may_be_turned_on_when_beginning_with_a_model(manifest, tmp_path):
-    from s2f_utils.training.init import settings_of
+    from s2f_utils.training.config import settings_of
 
     first = start(manifest, tmp_path / "first", total_images=4, dropout=0.5)
     train(first, progress=False)

@@ -14,11 +14,9 @@ import torch.nn.functional as F
 from s2f_utils import inference, models
 from s2f_utils.data import read_manifest
 from s2f_utils.runtime import ConfigError
-from s2f_utils.training.config import find_method, parse_value, resolve
-from s2f_utils.training.init import settings_of
+from s2f_utils.training.config import find_method, meanings, parse_value, resolve, settings_of
 from s2f_utils.training.live import Range
 from s2f_utils.training.loop import train
-from s2f_utils.training.meanings import meanings
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
 from s2f_utils.training.run import finished, open_run

@@ -16,8 +16,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import ada
-from s2f_utils.training.config import resolve
-from s2f_utils.training.init import settings_of
+from s2f_utils.training.config import resolve, settings_of
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods.stylegan2 import r1_penalty
 from s2f_utils.training.run import open_run

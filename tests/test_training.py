@@ -17,8 +17,7 @@ from s2f_utils import models
 from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
-from s2f_utils.training.config import resolve
-from s2f_utils.training.init import settings_of
+from s2f_utils.training.config import resolve, settings_of
 from s2f_utils.training.loop import TrainingDiverged, make_batch, train
 from s2f_utils.training.methods.realistic import Discriminators, load_detail, settings_of_detail
 from s2f_utils.training.run import finished, open_run

@@ -99,13 +99,12 @@ def _resolve(args: argparse.Namespace) -> tuple[str, Resolved, torch.device]:
     """The profile, the settings and the device that a command line asks for."""
     from s2f_utils import runtime
     from s2f_utils.training import config
-    from s2f_utils.training.init import settings_of
     from s2f_utils.training.methods.realistic import settings_of_detail
 
     profile = runtime.profile_name(asked=args.profile)
     overrides = _overrides(args.method, args.settings)
     device = runtime.pick_device(args.device)
-    begun_with = settings_of(args.init, args.method) if args.init else {}
+    begun_with = config.settings_of(args.init, args.method) if args.init else {}
     has_gpu = device.type != "cpu"
     resolved = config.resolve(args.method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
     if detail_init := getattr(resolved.config, "detail_init", ""):
@@ -131,7 +130,7 @@ def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
 
 def _list_settings(args: argparse.Namespace) -> int:
     """Print a method's settings: the paper's values, those of this command line where they differ, and meanings."""
-    from s2f_utils.training.meanings import meanings
+    from s2f_utils.training.config import meanings
     from s2f_utils.training.methods import METHODS
 
     if args.method is None:

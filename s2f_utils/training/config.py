@@ -1,16 +1,24 @@
 """The settings of a run: the paper's (the defaults in a method's file), a profile's over them, and a person's own.
 
-`resolve` keeps track of which of them a value comes from.
+`resolve` keeps track of which of them a value comes from; `meanings` reads the comments beside them.
 """
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import difflib
+import inspect
+import io
+import textwrap
+import tokenize
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from s2f_utils.inference import find_generator
+from s2f_utils.models import checkpoints
 from s2f_utils.runtime import TRAINING_PROFILES, ConfigError
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
@@ -74,7 +82,7 @@ def resolve(
 ) -> Resolved:
     """The configuration of a method under a profile, with a person's `overrides` on top.
 
-    begun_with: what the model that training begins with asks for (`training.init.settings_of`), above the profile's.
+    begun_with: what the model that training begins with asks for (`settings_of`), above the profile's.
 
     A length among the overrides (`epochs` or `total_images`) stands above a profile's length, limit of passes and time
     budget.
@@ -108,3 +116,39 @@ def _profile_layers(method: str, profile: str, has_gpu: bool) -> dict[str, Mappi
         raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
     names = [profile] if has_gpu else [profile, f"{profile} on a CPU"]
     return {f"profile {name}": found.get(name, {}) for name in names}
+
+
+def settings_of(init: str | Path, method: str) -> dict[str, Any]:
+    """The settings that a run of this method needs to begin with this model: its size and its network's arguments.
+
+    init: as in `inference.find_generator`. Raises what loading the model raises, and CheckpointError where the method
+    trains other networks.
+    """
+    kind = find_method(method)
+    net, meta = checkpoints.load_network(find_generator(init))
+    if net.name not in kind.begins_with:
+        raise checkpoints.CheckpointError(f"{init}: is a {net.name}, which {method} does not train: choose another")
+    return kind.settings_from(net, meta)
+
+
+def meanings(kind: type) -> dict[str, str]:
+    """What each field of a dataclass means: name → the comment beside it, in the order of the fields.
+
+    Where a class declares a field anew, its comment (mostly why the value is another) follows the one of the class that
+    the field comes from. "" where none says anything. Raises OSError where there is no source to read.
+    """
+    said: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
+    for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
+        for name, comment in _comments(base).items():
+            if name in said:  # or it is no field, but a class variable
+                said[name].append(comment)
+    return {name: "; ".join(comments) for name, comments in said.items()}
+
+
+def _comments(kind: type) -> dict[str, str]:
+    """The comments at the ends of the fields that this class itself declares."""
+    source = textwrap.dedent(inspect.getsource(kind))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    said = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    fields = [node for node in ast.parse(source).body[0].body if isinstance(node, ast.AnnAssign)]
+    return {field.target.id: said[field.end_lineno] for field in fields if field.end_lineno in said}

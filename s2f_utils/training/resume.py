@@ -1,32 +1,42 @@
-"""Which run is taken up again: the newest of its name that fits, or the one that is asked for."""
+"""Which run is taken up again: the newest of its name that fits, or the one that is asked for. To fit it has to have
+begun with the same models.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from s2f_utils import runtime
+from s2f_utils.inference import find_generator, generator_file
 from s2f_utils.models import checkpoints
-from s2f_utils.training.init import begins_alike
+from s2f_utils.models.directions import DIRECTIONS
 from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
-from s2f_utils.training.state import VERSION
+from s2f_utils.weights.download import sha256_of
+
+VERSION = 2  # of the resume file
 
 
-def is_same(state: Mapping[str, Any], config: TrainConfig, ids: Sequence[str]) -> bool:
-    """Whether a saved state is of these settings, those apart that may change on the way, and of these pairs."""
-    theirs, mine = (
-        {k: v for k, v in settings.items() if k not in MAY_DIFFER}
-        for settings in (state["config"], dataclasses.asdict(config))
-    )
-    return theirs == mine and state["data_ids"] == list(ids)
+def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
+    """Why a run by this method, of these settings and pairs, cannot go on from a saved state; "" where it can."""
+    mine, theirs = dataclasses.asdict(config), state["config"]
+    other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs.get(key))
+    if state["method"] != method or other:
+        what = ", ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in other) or "another method"
+        return f"was made with other settings ({what}): use the same"
+    if state.get("version") != VERSION:
+        return "was written by another version of this project: use that one"
+    return "" if state["data_ids"] == list(ids) else "was trained on other pairs: use the same data"
 
 
 def find_resume(
     resume: str | Path,
     runs: str | Path,
     name: str,
+    method: str,
     config: TrainConfig,
     total: int,
     ids: list[str],
@@ -34,8 +44,8 @@ def find_resume(
 ) -> tuple[Path | None, Mapping[str, Any]]:
     """The folder of the run to go on with and its saved state; None and nothing where a new one is to begin.
 
-    resume: as of `training.run.open_run`. total, ids, begins: how many images the training is to see, its pairs, and
-    what it begins with. Raises FileNotFoundError or CheckpointError for a folder that cannot be taken up.
+    resume: as of `training.run.open_run`. name: of the run. total, ids, begins: how many images the training is to see,
+    its pairs, and what it begins with. Raises FileNotFoundError, or CheckpointError for a folder that does not fit.
     """
     if resume == "never":
         return None, {}
@@ -44,9 +54,8 @@ def find_resume(
         if folder is None:
             return None, {}
         state = read_resume(folder)
-        same = is_same(state, config, ids) and state.get("version") == VERSION
         end = state["total_images"] if config.time_budget_s else total
-        fits = same and state["images_seen"] < end and begins_alike(folder, begins)
+        fits = not why_not(state, method, config, ids) and state["images_seen"] < end and begins_alike(folder, begins)
         return (folder, state) if fits else (None, {})
     folder = Path(resume)
     if not checkpoints.states_of(folder / "resume.pt"):
@@ -62,9 +71,28 @@ def find_resume(
 def read_resume(folder: Path) -> Mapping[str, Any]:
     """The newest saved state of a run that can be read; CheckpointError where the file is no such thing."""
     state = checkpoints.newest_of(folder / "resume.pt")
-    needed = {"config", "data_ids", "images_seen", "nets", "optimizers", "rng"}
+    needed = {"method", "config", "data_ids", "images_seen", "nets", "optimizers", "rng"}
     if not isinstance(state, Mapping) or not needed <= set(state):
         raise checkpoints.CheckpointError(
             f"{folder / 'resume.pt'}: is not the resume file of a run: start a new run with --resume never"
         )
     return state
+
+
+def facts_of(config: TrainConfig, init: str | Path | None) -> dict[str, str | None]:
+    """What a run begins with, for its config.json: the model's name and the checksums of the files."""
+    given = {"init": init, "detail_init": getattr(config, "detail_init", "")}
+    sums = {f"{key}_sha256": sha256_of(find_generator(path)) if path else None for key, path in given.items()}
+    if init is not None:  # a run that learned both directions has a second generator
+        others = [Path(init) / generator_file(way) for way in DIRECTIONS]
+        sums |= {f"{other.stem}_sha256": sha256_of(other) for other in others if other.is_file()}
+    return {"init": str(init) if init else None, **sums}
+
+
+def begins_alike(folder: Path, facts: Mapping[str, str | None]) -> bool:
+    """Whether a run began with the same models as they are now (by name where it knows no checksums)."""
+    theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    keys = [key for key in facts if key.endswith("sha256")]
+    if not set(keys) <= set(theirs):
+        return theirs.get("init") == facts["init"]
+    return all(theirs[key] == facts[key] for key in keys)

@@ -19,10 +19,9 @@ from s2f_utils.training import interrupted, learned_from, preflight
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
-from s2f_utils.training.init import begins_alike, facts_of
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
-from s2f_utils.training.resume import find_resume, is_same, read_resume
+from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun
 from s2f_utils.training.tracking import RunLog
@@ -70,7 +69,7 @@ def open_run(
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     ids, total = [row.id for row in rows], _length(config, pass_length(config, kind.data, rows))
     begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
-    folder, state = find_resume(resume, runs, name or method, config, total, ids, begins)
+    folder, state = find_resume(resume, runs, name or method, method, config, total, ids, begins)
     is_new = folder is None
     if is_new:
         _check_init(method, init)
@@ -180,8 +179,8 @@ def finished(
     state, rows = read_resume(folder), manifest.split("train")
     end = state["total_images"] if config.time_budget_s else _length(config, pass_length(config, kind.data, rows))
     done = state["images_seen"] >= end == state["total_images"]
-    same = is_same(state, config, [row.id for row in rows])
-    return folder if same and done and begins_alike(folder, facts_of(config, init)) else None
+    fits = done and not why_not(state, resolved.method, config, [row.id for row in rows])
+    return folder if fits and begins_alike(folder, facts_of(config, init)) else None
 
 
 def _length(config: TrainConfig, num_pairs: int) -> int:

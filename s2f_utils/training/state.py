@@ -24,10 +24,10 @@ from s2f_utils.training import interrupted
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.live import LiveValues
 from s2f_utils.training.method import Method
-from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
+from s2f_utils.training.resume import VERSION, why_not
+from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.tracking import RunLog
 
-VERSION = 2  # of the resume file
 MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
 
 
@@ -133,24 +133,8 @@ class TrainingRun:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
-        mine, theirs = dataclasses.asdict(self.config), dict(state["config"])
-        other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs.get(key))
-        if state["method"] != self.method or other:
-            what = ", ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in other) or "another method"
-            raise checkpoints.CheckpointError(
-                f"{self.resume_path}: was made with other settings ({what}): use the same, or start a new run"
-                " with --resume never"
-            )
-        if state.get("version") != VERSION:
-            raise checkpoints.CheckpointError(
-                f"{self.resume_path}: was written by another version of this project: start a new run with"
-                " --resume never"
-            )
-        if state["data_ids"] != self.data_ids:
-            raise checkpoints.CheckpointError(
-                f"{self.resume_path}: was trained on other pairs: use the same data, or start a new run with"
-                " --resume never"
-            )
+        if why := why_not(state, self.method, self.config, self.data_ids):
+            raise checkpoints.CheckpointError(f"{self.resume_path}: {why}, or start a new run with --resume never")
         for name, net in self.model.nets.items():
             net.load_state_dict(state["nets"][name])
         for name, opt in self.model.optimizers.items():
