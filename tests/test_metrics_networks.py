@@ -13,8 +13,7 @@ import torch
 
 from s2f_utils import metrics, models, weights
 from s2f_utils.metrics import distribution
-from s2f_utils.models.dists import DISTS
-from s2f_utils.models.inception import FIDInception
+from s2f_utils.models.features import DISTS, FIDInception
 from s2f_utils.weights.download import sha256_of
 from tests import reference
 

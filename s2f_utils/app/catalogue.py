@@ -17,8 +17,7 @@ from s2f_utils.app.uploads import Refusal
 from s2f_utils.inference import Facts, Model, restorers
 from s2f_utils.inference.enhance import Enhancer
 from s2f_utils.models import checkpoints
-from s2f_utils.models.directions import DIRECTIONS
-from s2f_utils.models.network import RESTORES, TRANSLATES
+from s2f_utils.models.network import DIRECTIONS, RESTORES, TRANSLATES
 from s2f_utils.pad.state import TITLES
 
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"

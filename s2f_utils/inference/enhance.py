@@ -19,7 +19,7 @@ from s2f_utils.inference import restorers
 from s2f_utils.inference.asking import Ask, Model
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.restorers import Restorer
-from s2f_utils.models.directions import RESTORES
+from s2f_utils.models.network import FROM_DAMAGED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 
@@ -127,7 +127,7 @@ class Enhancer(Model):
 
     def __init__(self, restorer: Restorer) -> None:
         self.restorer, self.net = restorer, restorer.net
-        self.facts = Facts(restorer.name, RESTORES, restorer.size_px, frozenset({"seed"}))
+        self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Model.answer`, as far as each question's `strength` says. Raises what `enhance` raises."""

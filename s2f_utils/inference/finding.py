@@ -7,7 +7,7 @@ from pathlib import Path
 
 from s2f_utils import weights
 from s2f_utils.models import checkpoints
-from s2f_utils.models.directions import DIRECTIONS
+from s2f_utils.models.network import DIRECTIONS
 from s2f_utils.pictures import images
 
 

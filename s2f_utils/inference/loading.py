@@ -14,8 +14,7 @@ from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.directions import DIRECTIONS, TO_FACES
-from s2f_utils.models.network import ADDS_DETAIL, DRAWS, RESTORES, TRANSLATES
+from s2f_utils.models.network import ADDS_DETAIL, DIRECTIONS, DRAWS, RESTORES, TO_FACES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
 
 

@@ -31,7 +31,7 @@ ENOUGH = 2048  # FID is biased by the number of images: below this it compares w
 def _net(places: tuple[Path, ...]) -> nn.Module:
     import torch
 
-    from s2f_utils.models.inception import FIDInception
+    from s2f_utils.models.features import FIDInception
 
     inception = FIDInception()
     state = torch.load(weights.get("inception"), map_location="cpu", weights_only=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from s2f_utils.models.dists import DISTS
+    from s2f_utils.models.features import DISTS
 
 BACKBONES = {"alex": "alexnet", "vgg": "vgg16"}
 
@@ -63,7 +63,7 @@ def lpips_distance(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray
 
 @functools.lru_cache(maxsize=2)
 def _vgg19_net(places: tuple[Path, ...]) -> nn.Module:
-    from s2f_utils.models.vgg import VGG19Features
+    from s2f_utils.models.features import VGG19Features
 
     net, own = VGG19Features(), _load("vgg19")
     net.load_state_dict({key: own[key] for key in net.state_dict()})
@@ -80,7 +80,7 @@ def vgg19(device: torch.device) -> nn.Module:
 
 @functools.lru_cache(maxsize=2)
 def _dists_net(places: tuple[Path, ...]) -> DISTS:
-    from s2f_utils.models.dists import DISTS
+    from s2f_utils.models.features import DISTS
 
     net, own = DISTS(), _load("dists")
     vgg = {key: value for key, value in _load("vgg16").items() if key in net.state_dict()}

@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.directions import RESTORES as DAMAGED
-from s2f_utils.models.network import RESTORES, About, Network
+from s2f_utils.models.network import FROM_DAMAGED, RESTORES, About, Network
 
 WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
 
@@ -72,7 +71,7 @@ class GFPGAN(Network):
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> About:
         """It restores faces of one size; a seed draws the noise of fine detail."""
-        return About(RESTORES, DAMAGED, knows=frozenset({"seed"}), size_px=args.get("size_px", 512))
+        return About(RESTORES, FROM_DAMAGED, knows=frozenset({"seed"}), size_px=args.get("size_px", 512))
 
     def paint_nothing(self) -> None:
         """Set what turns features into colours to zero: a residual network then gives back what it is given."""

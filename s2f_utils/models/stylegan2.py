@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.directions import FROM_NOISE
-from s2f_utils.models.network import DRAWS, About, Network
+from s2f_utils.models.network import DRAWS, FROM_NOISE, About, Network
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, PairedData, PhotoData, UnpairedData, unpaired_rows
-from s2f_utils.models.directions import DIRECTIONS
+from s2f_utils.models.network import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.sides import FEATURES_PX, features, problems

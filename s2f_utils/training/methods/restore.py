@@ -21,7 +21,7 @@ from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface
 from s2f_utils.metrics.perceptual import vgg19
 from s2f_utils.models import checkpoints
-from s2f_utils.models.directions import RESTORES
+from s2f_utils.models.network import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
@@ -40,9 +40,9 @@ _WEIGHT_OF = {"loss_vgg": "lambda_perceptual", "loss_judged": "lambda_perceptual
 class RestoreConfig(TrainConfig):
     """GFPGAN, Wang et al. 2021, with the values of its published "simple" training, from nothing."""
 
-    directions: ClassVar[tuple[str, ...]] = (RESTORES,)
+    directions: ClassVar[tuple[str, ...]] = (FROM_DAMAGED,)
 
-    direction: str = RESTORES
+    direction: str = FROM_DAMAGED
     size_px: int = 512
     load_size_px: int = 512
     batch_size: int = 12
