@@ -15,7 +15,6 @@ from s2f_utils import inference, models
 from s2f_utils.data import read_manifest
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import find_method, meanings, parse_value, resolve, settings_of
-from s2f_utils.training.live import Range
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
@@ -155,7 +154,6 @@ class Toy(Method):
 
     settings = ToyConfig
     profiles = {"fast": {"size_px": 32, "load_size_px": 34, "batch_size": 4, "total_images": 12, "num_samples": 2}}
-    live_ranges = {"lr_g": Range(1e-6, 1e-2, log=True), "lambda_l2": Range(0.0, 10.0)}
     begins_with = ("resunet",)
 
     def __init__(self, config, precision):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -49,7 +50,8 @@ class Method(ABC):
     settings: ClassVar[type[TrainConfig]]  # the class of its settings, whose defaults are the paper's
     # What differs from them in a profile, and beside that where there is no GPU: "demo", "demo on a CPU", …
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    live_ranges: ClassVar[Mapping[str, Range]] = {}  # of the settings that may change while training runs
+    # Of settings that may change while training runs: others than the usual ones, or in place of these (`ranges`).
+    live_ranges: ClassVar[Mapping[str, Range]] = {}
     begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that a run may begin with, by name
     loaded_larger = 1.0  # than size_px, for the crop
     given_channels = 3  # of the pictures that go in
@@ -145,9 +147,17 @@ class Method(ABC):
         if state:
             raise ValueError(f"{type(self).__name__} keeps no state of its own, got {', '.join(state)}")
 
+    @property
+    def ranges(self) -> dict[str, Range]:
+        """The limits of what may change while training runs: learning rates, losses' weights, and `live_ranges`."""
+        names = [field.name for field in dataclasses.fields(self.config)]
+        rates = {name: Range(1e-6, 1e-2, log=True) for name in names if name.startswith("lr_")}
+        weights = {name: Range(0.0, 10.0) for name in names if name.startswith("lambda_")}
+        return rates | weights | dict(self.live_ranges)
+
     def live_values(self) -> dict[str, float]:
         """The values that may change while training runs, as the configuration starts them."""
-        return {name: float(getattr(self.config, name)) for name in self.live_ranges}
+        return {name: float(getattr(self.config, name)) for name in self.ranges}
 
     def descend(self, loss: Tensor, opt: torch.optim.Optimizer, max_norm: float = 0.0) -> None:
         """One optimiser step down `loss`: clear the gradients, go backward, step (scaled in float16). Only the weights

@@ -130,7 +130,7 @@ def _live(model: Method, config: TrainConfig, total: int) -> tuple[dict[str, flo
     values = model.live_values()
     ranges = {  # a setting outside of the slider's range moves its end
         name: dataclasses.replace(r, low=min(r.low, values[name]), high=max(r.high, values[name]))
-        for name, r in model.live_ranges.items()
+        for name, r in model.ranges.items()
     }
     values["augment"], ranges["augment"] = 1.0, Range(0.0, 2.0)
     batch = float(config.batch_size)

@@ -13,6 +13,7 @@ from s2f_utils.models.network import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
 BEST = ("ssim", "psnr")  # scores of a sheet of samples by which a generator may be kept
+FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # what profiles "fast" have in common
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images",

@@ -44,7 +44,6 @@ class CGANConfig(TrainConfig):
     beta2: float = 0.999  # Adam's second decay rate
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         known = ("vanilla", "sigmoid", "lsgan")
         need(self.gan_loss in known, f"gan_loss must be one of {', '.join(known)}, got {self.gan_loss!r}")
@@ -70,12 +69,7 @@ class CGAN(Method):
         },
     }
     begins_with = ("cgan",)
-    live_ranges = {
-        "lr_g": Range(1e-6, 1e-2, log=True),
-        "lr_d": Range(1e-6, 1e-2, log=True),
-        "lambda_gan": Range(0.0, 10.0),
-        "lambda_l1": Range(0.0, 500.0),
-    }
+    live_ranges = {"lambda_l1": Range(0.0, 500.0)}
 
     def __init__(self, config: CGANConfig, precision: Precision) -> None:
         super().__init__(config, precision)

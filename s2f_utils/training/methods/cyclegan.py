@@ -21,7 +21,7 @@ from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
-from s2f_utils.training.settings import TrainConfig, need, need_patches
+from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 
@@ -48,7 +48,6 @@ class CycleGANConfig(TrainConfig):
     beta2: float = 0.999  # Adam's second decay rate
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         need(
             self.direction == "sketch-to-photo",
@@ -128,6 +127,7 @@ class CycleGAN(Method):
             "time_budget_s": 660.0,
         },
         "fast": {
+            **FAST,
             "size_px": 64,
             "load_size_px": 68,
             "batch_size": 4,
@@ -136,9 +136,6 @@ class CycleGAN(Method):
             "disc_filters": 8,
             "disc_layers": 2,
             "pool_size": 8,
-            "total_images": 240,
-            "ema_half_life_images": 40.0,
-            "num_samples": 4,
         },
     }
     begins_with = ("resnet",)
@@ -147,9 +144,6 @@ class CycleGAN(Method):
     accumulates = False  # its pools keep the pictures of whole batches
     cpu_format = "contiguous"  # instance norm has no kernel of its own for channels last
     live_ranges = {
-        "lr_g": Range(1e-6, 1e-2, log=True),
-        "lr_d": Range(1e-6, 1e-2, log=True),
-        "lambda_gan": Range(0.0, 10.0),
         "lambda_cycle_sketch": Range(0.0, 50.0),
         "lambda_cycle_photo": Range(0.0, 50.0),
         "lambda_identity": Range(0.0, 5.0),
@@ -176,7 +170,6 @@ class CycleGAN(Method):
 
     @property
     def generators(self) -> dict[str, nn.Module]:
-        """The generators by the direction in which they go."""
         return {TO_PHOTO: self.net_g_photo, TO_SKETCH: self.net_g_sketch}
 
     @classmethod
@@ -196,7 +189,6 @@ class CycleGAN(Method):
         return {"photo_pool": self.photo_pool.state_dict(), "sketch_pool": self.sketch_pool.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Take up both pools."""
         self.photo_pool.load_state_dict(state["photo_pool"], self.precision.device)
         self.sketch_pool.load_state_dict(state["sketch_pool"], self.precision.device)
 

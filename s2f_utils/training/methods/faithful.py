@@ -17,10 +17,9 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.models.resunet import HINT_PX, ResUNet
 from s2f_utils.runtime import Precision
-from s2f_utils.training.live import Range
 from s2f_utils.training.losses import l1_loss, ssim_loss
 from s2f_utils.training.method import Live, Method
-from s2f_utils.training.settings import TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need
 
 HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
 # Our own methods at 128 px, and as small as a test needs them.
@@ -28,9 +27,8 @@ _SMALL: dict[str, Any] = {
     "size_px": 128, "load_size_px": 128, "widths": "32,64,96,128", "fine": "24,12", "shift_px": 2.0,
     "ema_half_life_images": 1_500.0,
 }  # fmt: skip
-_TINY: dict[str, Any] = {
-    "size_px": 64, "load_size_px": 64, "widths": "16,24,32", "fine": "8,8", "blocks": 1, "total_images": 240,
-    "shift_px": 1.0, "num_samples": 4, "ema_half_life_images": 40.0,
+_TINY: dict[str, Any] = FAST | {
+    "size_px": 64, "load_size_px": 64, "widths": "16,24,32", "fine": "8,8", "blocks": 1, "shift_px": 1.0,
 }  # fmt: skip
 
 
@@ -76,7 +74,6 @@ class FaithfulConfig(TrainConfig):
     max_norm: float = 1.0  # longer gradients are scaled down to this
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         self.need_sizes()
         self.above_0("blocks")
@@ -128,11 +125,6 @@ class Faithful(Method):
         "fast": _TINY,
     }
     begins_with = ("resunet",)
-    live_ranges = {
-        "lr_g": Range(1e-6, 1e-2, log=True),
-        "lambda_l1": Range(0.0, 10.0),
-        "lambda_ssim": Range(0.0, 10.0),
-    }
 
     def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
         super().__init__(config, precision)

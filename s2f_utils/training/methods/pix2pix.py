@@ -17,7 +17,7 @@ from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
-from s2f_utils.training.settings import TrainConfig, need, need_patches
+from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,6 @@ class Pix2PixConfig(TrainConfig):
     beta2: float = 0.999  # Adam's second decay rate
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         self.one_of("discriminator", "patchgan", "pixelgan")
         deepest = self.size_px.bit_length() - 1
@@ -81,24 +80,18 @@ class Pix2Pix(Method):
             "time_budget_s": 440.0,
         },
         "fast": {
+            **FAST,
             "size_px": 64,
             "load_size_px": 68,
             "batch_size": 4,
             "base_filters": 16,
             "disc_filters": 16,
             "total_images": 480,
-            "ema_half_life_images": 40.0,
-            "num_samples": 4,
         },
     }
     begins_with = ("unet",)
     loaded_larger = 1.0625
-    live_ranges = {
-        "lr_g": Range(1e-6, 1e-2, log=True),
-        "lr_d": Range(1e-6, 1e-2, log=True),
-        "lambda_gan": Range(0.0, 10.0),
-        "lambda_l1": Range(0.0, 500.0),
-    }
+    live_ranges = {"lambda_l1": Range(0.0, 500.0)}
 
     def __init__(self, config: Pix2PixConfig, precision: Precision) -> None:
         super().__init__(config, precision)

@@ -26,7 +26,7 @@ from s2f_utils.training.loading import find_discriminator, take
 from s2f_utils.training.losses import judged_distance, style_norm
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.methods.stylegan2 import faces_args
-from s2f_utils.training.settings import TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,6 @@ class PSPConfig(TrainConfig):
     beta2: float = 0.999  # Adam's second decay rate
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         self.one_of("encoder", "psp", "small")
         self.one_of("perceptual", "lpips", "discriminator")
@@ -126,6 +125,7 @@ class PSP(Method):
             "time_budget_s": 300.0,
         },
         "fast": {
+            **FAST,
             "size_px": 32,
             "load_size_px": 32,
             "decoder_px": 32,
@@ -139,21 +139,11 @@ class PSP(Method):
             "lr_g": 1e-3,
             "beta1": 0.9,
             "beta2": 0.99,
-            "total_images": 240,
-            "ema_half_life_images": 40.0,
-            "num_samples": 4,
         },
     }
     needs_init = "stylegan2"
     begins_with = ("stylegan2", "psp")
-    live_ranges = {
-        "lr_g": Range(1e-6, 1e-2, log=True),
-        "lambda_l2": Range(0.0, 10.0),
-        "lambda_lpips": Range(0.0, 10.0),
-        "lambda_id": Range(0.0, 10.0),
-        "lambda_w": Range(0.0, 0.1),
-        "mixing": Range(0.0, 1.0),
-    }
+    live_ranges = {"lambda_w": Range(0.0, 0.1), "mixing": Range(0.0, 1.0)}
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)

@@ -19,7 +19,6 @@ from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.network import ADDS_DETAIL
 from s2f_utils.runtime import Precision
-from s2f_utils.training.live import Range
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import discriminator_loss, feature_loss, generator_loss, l1_loss, ssim_loss, to_grey
 from s2f_utils.training.method import Live, Method, frozen
@@ -82,7 +81,6 @@ class RealisticConfig(FaithfulConfig):
     disc_layers_colour: str = "2"  # the same for those of the colours that go with a brightness; "" for none
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         self.need_sizes("detail_")
         self.above_0("detail_blocks", "disc_filters", "disc_crops", "disc_steps")
@@ -130,11 +128,6 @@ class Realistic(Method):
     }
     needs_init = "faithful"
     begins_with = ("resunet", "twostage")
-    live_ranges = Faithful.live_ranges | {
-        "lr_d": Range(1e-6, 1e-2, log=True),
-        "lambda_gan": Range(0.0, 10.0),
-        "lambda_features": Range(0.0, 10.0),
-    }
 
     def __init__(self, config: RealisticConfig, precision: Precision) -> None:
         super().__init__(config, precision)

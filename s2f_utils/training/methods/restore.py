@@ -30,7 +30,7 @@ from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.methods.psp import identity_loss
 from s2f_utils.training.methods.stylegan2 import lazy_betas, r1_penalty
-from s2f_utils.training.settings import TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need
 
 WORKERS = 4
 _WEIGHT_OF = {"loss_vgg": "lambda_perceptual", "loss_judged": "lambda_perceptual", "loss_style": "lambda_style"}
@@ -75,7 +75,6 @@ class RestoreConfig(TrainConfig):
     max_norm: float = 0.0  # longer gradients of the restorer are scaled down to this; 0: never, as published
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         self.one_of("perceptual", "vgg", "discriminator")
         self.one_of("discriminator", "stylegan2", "patchgan")
@@ -130,10 +129,10 @@ class Restore(Method):
         },
         "demo on a CPU": {"narrow": 0.125, "num_style_feat": 64, "disc_width": 32},
         "fast": {
+            **FAST,
             "size_px": 32,
             "load_size_px": 32,
             "batch_size": 8,
-            "total_images": 240,
             "num_style_feat": 16,
             "num_mlp": 1,
             "narrow": 0.0625,
@@ -142,8 +141,6 @@ class Restore(Method):
             "perceptual": "discriminator",
             "lambda_style": 0.0,
             "lambda_id": 0.0,
-            "ema_half_life_images": 40.0,
-            "num_samples": 4,
         },
     }
     begins_with = ("gfpgan",)
@@ -151,9 +148,6 @@ class Restore(Method):
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
         "lr_d": Range(1e-5, 1e-2, log=True),
-        "lambda_l1": Range(0.0, 10.0),
-        "lambda_pyramid": Range(0.0, 10.0),
-        "lambda_perceptual": Range(0.0, 10.0),
         "lambda_style": Range(0.0, 100.0),
         "lambda_id": Range(0.0, 20.0),
         "lambda_gan": Range(0.0, 1.0),
@@ -217,7 +211,6 @@ class Restore(Method):
         return {"steps": self.steps}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Take up what `state_dict` gave."""
         self.steps = state["steps"]
 
     def degraded(self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None) -> Tensor:

@@ -24,7 +24,7 @@ from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take_grown
 from s2f_utils.training.method import Live, Method, frozen
-from s2f_utils.training.settings import TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
@@ -62,7 +62,6 @@ class StyleGAN2Config(TrainConfig):
     beta2: float = 0.99  # Adam's second decay rate
 
     def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
         super().validate()
         kinds = ("ada", "diff", "none")
         need(self.augment_disc in kinds, f"augment_disc must be {', '.join(kinds)}, got {self.augment_disc!r}")
@@ -99,15 +98,13 @@ class StyleGAN2(Method):
         },
         "demo on a CPU": {"channel_multiplier": 0.25},
         "fast": {
+            **FAST,
             "size_px": 32,
             "load_size_px": 32,
             "batch_size": 8,
-            "total_images": 240,
             "style_dim": 16,
             "num_mlp": 2,
             "width": 16,
-            "ema_half_life_images": 40.0,
-            "num_samples": 4,
         },
     }
     begins_with = ("stylegan2",)
@@ -116,9 +113,7 @@ class StyleGAN2(Method):
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
         "lr_d": Range(1e-5, 1e-2, log=True),
-        "lambda_gan": Range(0.0, 10.0),
         "r1_gamma": Range(1e-3, 100.0, log=True),
-        "lambda_path": Range(0.0, 10.0),
         "mixing": Range(0.0, 1.0),
         "ada_target": Range(0.0, 1.0),
     }
@@ -164,7 +159,6 @@ class StyleGAN2(Method):
         return {"steps": self.steps, "ada": self.ada.state_dict(), "path_mean": self.path_mean}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        """Take up what `state_dict` gave."""
         self.steps = state["steps"]
         self.ada.load_state_dict(state["ada"])
         self.path_mean = state["path_mean"].to(self.path_mean)
