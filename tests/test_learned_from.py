@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
+from s2f_utils.cli.main import main
 from s2f_utils.data import read_manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
@@ -74,6 +75,9 @@ def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):
     for hashes in told_there["pictures"].values():
         assert hashes["sha256"].encode() not in copy.read_bytes()
         assert hashes["perceptual"].encode() not in copy.read_bytes()
+    assert main(["weights", "--publish", str(run.folder), str(tmp_path / "again.safetensors")]) == 0
+    assert learned_from.read(tmp_path / "again.safetensors") == learned_from.read(copy)
+    assert main(["weights", "--publish", str(run.folder), str(copy)]) == 2
     with pytest.raises(FileExistsError, match="is there already: choose another name"):
         learned_from.publish(whole, copy)
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):

@@ -70,7 +70,7 @@ def _explain(error: Exception) -> str | None:
         return error.strerror
     if isinstance(error, OSError) and error.errno is not None:
         return what_to_do(error)
-    if isinstance(error, ValueError | FileNotFoundError | TrainingDiverged):
+    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | TrainingDiverged):
         return str(error)
     if "out of memory" in str(error) or "not enough memory" in str(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"

@@ -11,10 +11,14 @@ from s2f_utils.cli import options
 def add(parsers: Any) -> argparse.ArgumentParser:
     """Add the command to the others."""
     weights = options.command(
-        parsers, "weights", help="list or fetch the weights that some metrics and models need",
+        parsers, "weights", help="list or fetch the weights that some metrics and models need; publish your own",
         description="Without a name, list the weights and whether they are here. With names, fetch them.",
     )  # fmt: skip
     weights.add_argument("names", nargs="*", metavar="NAME", help="name of weights, or all that metrics need")
+    weights.add_argument(
+        "--publish", nargs=2, metavar=("MODEL", "FILE"),
+        help="copy your own model (a run or file) to FILE (.safetensors), without the hashes of its training pictures",
+    )  # fmt: skip
     return weights
 
 
@@ -22,6 +26,8 @@ def run(args: argparse.Namespace) -> int:
     """`s2f weights`."""
     from s2f_utils import weights
 
+    if args.publish:
+        return _publish(*args.publish)
     if not args.names:
         return _list()
     of_metrics = [name for name, entry in weights.WEIGHTS.items() if entry.use == "metric"]
@@ -31,6 +37,14 @@ def run(args: argparse.Namespace) -> int:
             weights.entry_of(name)
     for name in names:
         print(f"{name}: {weights.shipped(name) or weights.get(name)}")
+    return 0
+
+
+def _publish(model: str, target: str) -> int:
+    from s2f_utils.inference import find_generator
+    from s2f_utils.training import learned_from
+
+    print(f"model: {learned_from.publish(find_generator(model), target)}")
     return 0
 
 

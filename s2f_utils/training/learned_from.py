@@ -127,6 +127,12 @@ def read(path: str | Path) -> dict[str, Any]:
     return checkpoints.header_of(path, "learned_from")
 
 
+def without_hashes(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model learned from, with the number of its pictures, but without their hashes; {} for {}."""
+    numbers = {side: {"num": found["num"]} for side, found in told.get("pictures", {}).items()}
+    return {**told, "pictures": numbers} if told else {}
+
+
 def publish(path: str | Path, target: str | Path) -> Path:
     """Copy a model's `.safetensors` file without the hashes of its training pictures; their number and the rest stay.
 
@@ -141,8 +147,7 @@ def publish(path: str | Path, target: str | Path) -> Path:
     with checkpoints.opened(path) as file:
         tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     if told:
-        told["pictures"] = {side: {"num": found["num"]} for side, found in told["pictures"].items()}
-        header["learned_from"] = json.dumps(told)
+        header["learned_from"] = json.dumps(without_hashes(told))
     with runtime.atomic_path(target) as temporary:
         save_file(tensors, temporary, metadata=header)
     return target
