@@ -14,7 +14,6 @@ EPILOG = """examples:
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     server = options.command(
         parsers, "app", help="the web app: draw or upload a face, get a photo", epilog=EPILOG,
         description="Serve the web app until Ctrl+C: drawing, uploads, both directions, label maps, several answers,"
@@ -30,7 +29,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`s2f app`."""
     from s2f_utils.app import server
 
     options.check_range(args, "port", 1, 65535)

@@ -19,7 +19,6 @@ EPILOG = """examples:
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     enhance = options.command(
         parsers, "enhance", help="restore the faces of photos (GFPGAN and others)", epilog=EPILOG,
         description="Every face is found, turned upright, restored and pasted back; the rest of the photo stays as it"

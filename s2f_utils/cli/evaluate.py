@@ -12,7 +12,6 @@ METRICS = "ssim,psnr,mse,l1,l2_norm"
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     evaluate = options.command(
         parsers, "evaluate", help="score a trained network on pairs",
         description="SSIM, PSNR, MSE, L1 and L2 norm with 95 % intervals, beside the trivial answers.",
@@ -35,7 +34,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`s2f evaluate`."""
     from s2f_utils.data import read_manifest
     from s2f_utils.inference import load
     from s2f_utils.metrics.evaluation import evaluate

@@ -23,7 +23,6 @@ EPILOG = """examples:
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     faces = options.command(
         parsers, "faces", help="faces by chance, or many answers to one drawing (StyleGAN2, pSp)", epilog=EPILOG,
         description="Without INPUT: faces by chance. With INPUT, a sketch, map or photo as the model reads it: its"
@@ -48,7 +47,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`s2f faces`."""
     from s2f_utils import inference
     from s2f_utils.inference import find_pictures
 

@@ -10,7 +10,6 @@ from s2f_utils.cli import options
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     board = options.command(
         parsers, "leaderboard", help="compare the saved outputs of several models",
         description="Measure saved outputs by every metric, beside the answers that need no model: a table as JSON,"
@@ -40,7 +39,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`s2f leaderboard`."""
     from s2f_utils.data import read_manifest
     from s2f_utils.metrics import leaderboard
 

@@ -16,7 +16,6 @@ EPILOG = """examples:
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     plot = options.command(
         parsers, "plot", help="draw the curves of one run, or of several to compare", epilog=EPILOG,
         description="Losses, and the scores of the samples, from a run's log: raw as thin lines, smoothed as bold ones."
@@ -37,7 +36,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`s2f plot`."""
     from s2f_utils import runtime
     from s2f_utils.pictures import viz
 

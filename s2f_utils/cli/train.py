@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     train = options.command(
         parsers, "train", help="train a network on a data set", description="Train a network; leaves a run folder."
     )
@@ -59,7 +58,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`s2f train`."""
     if args.list_settings:
         return _list_settings(args)
     if missing := [name for name, value in (("method", args.method), ("--data", args.data)) if value is None]:

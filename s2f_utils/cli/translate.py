@@ -19,7 +19,6 @@ OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("r
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     translate = options.command(
         parsers, "translate", help="turn drawings into photos, with the shipped or with your own models",
         description="Without MODEL: clean the drawing, find and align the face, and write three candidates of the"

@@ -9,7 +9,6 @@ from s2f_utils.cli import options
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
-    """Add the command to the others."""
     weights = options.command(
         parsers, "weights", help="list or fetch the weights that some metrics and models need; publish your own",
         description="Without a name, list the weights and whether they are here. With names, fetch them.",
@@ -23,7 +22,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """`s2f weights`."""
     from s2f_utils import weights
 
     if args.publish:
