@@ -20,9 +20,9 @@ from s2f_utils import inference
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.models import directions
+from s2f_utils.models.network import DIRECTIONS
 
-TO_PHOTO, TO_SKETCH = directions.DIRECTIONS
+TO_PHOTO, TO_SKETCH = DIRECTIONS
 SIZE = {"size_px": 128, "load_size_px": 143, "ema_half_life_images": 500.0, "sample_every_images": 800}
 SMALL_SET = {"disc_filters": 32, "rotate_deg": 4.0, "shift_px": 3.0, "scale": 0.04}
 # name → (label, method, settings, directions)
@@ -39,12 +39,12 @@ MODELS = {
         {"base_filters": 32, "total_images": 8_800},
         None,
     ),
-    "pix2pix": ("pix2pix, 88 pairs", "pix2pix", {"batch_size": 4, "total_images": 8_800}, directions.DIRECTIONS),
+    "pix2pix": ("pix2pix, 88 pairs", "pix2pix", {"batch_size": 4, "total_images": 8_800}, DIRECTIONS),
     "cgan": (
         "project 5's conditional GAN, 88 pairs",
         "cgan",
         {"load_size_px": 128, "total_images": 8_800},
-        directions.DIRECTIONS,
+        DIRECTIONS,
     ),
 }
 
@@ -54,7 +54,7 @@ def trained(name: str, manifest: Manifest, runs: Path) -> dict[str, Path]:
     _, method, changes, ways = MODELS[name]
     if ways is None:
         folder = common.finished_run(method, SIZE | changes, manifest, runs, name)
-        return dict.fromkeys(directions.DIRECTIONS, folder)
+        return dict.fromkeys(DIRECTIONS, folder)
     return {
         way: common.finished_run(method, SIZE | changes | {"direction": way}, manifest, runs, f"{name}-{way}")
         for way in ways
@@ -75,7 +75,7 @@ def main() -> None:
     if args.no_scores:
         return
     before = common.written("cyclegan_cuhk").get("boards", {})
-    boards = {way: score(way, runs, manifest, args, before.get(way, [])) for way in directions.DIRECTIONS}
+    boards = {way: score(way, runs, manifest, args, before.get(way, [])) for way in DIRECTIONS}
     protocol = "CUHK 88/100, stretched to 128 px, 100 test faces, 88-only, one seed"
     common.write("cyclegan_cuhk", {"protocol": protocol, **SIZE, "boards": boards})
 

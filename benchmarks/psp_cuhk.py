@@ -19,10 +19,10 @@ from s2f_utils import inference
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.models import directions
+from s2f_utils.models.network import DIRECTIONS
 from s2f_utils.training.tracking import read_log
 
-TO_PHOTO = directions.DIRECTIONS[0]
+TO_PHOTO = DIRECTIONS[0]
 GENERATOR = {
     "size_px": 128, "load_size_px": 128, "batch_size": 16, "total_images": 40_000, "style_dim": 128, "num_mlp": 4,
     "width": 128, "channel_multiplier": 0.25, "augment_disc": "ada", "ada_images": 25_000.0, "r1_gamma": 0.5,

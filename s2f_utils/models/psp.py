@@ -139,6 +139,21 @@ class SmallPSPEncoder(Network):
         fine = upsample_add(middle, self.laterals[0](fine))
         return styles_of(self.small_styles, coarse, middle, fine)
 
+    @staticmethod
+    def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
+        first, last = shapes.get("stem.0.weight"), shapes.get("small_styles.0.linear.weight")
+        if first is None or last is None or "stages.2.0.res_layer.1.weight" not in shapes:
+            return None
+        convs = sum(key.startswith("small_styles.0.convs.") and key.endswith(".weight") for key in shapes)
+        return {
+            "in_channels": first[1],
+            "num_styles": sum(k.startswith("small_styles.") and k.endswith(".linear.weight") for k in shapes),
+            "style_dim": last[0],
+            "input_px": 16 * 2**convs,
+            "widths": [shapes[f"stages.{n}.0.res_layer.1.weight"][0] for n in range(3)],
+            "width": last[1],
+        }
+
 
 ENCODERS: dict[str, type[Network]] = {"psp": PSPEncoder, "small": SmallPSPEncoder}
 READS = {1: "sketch", 3: "photo", 19: "map", 20: "sketch and map"}  # channels of an encoder → what it reads
@@ -216,5 +231,9 @@ class PSP(Network):
         def inside(part: str) -> dict[str, tuple[int, ...]]:
             return {key.removeprefix(f"{part}."): shape for key, shape in shapes.items() if key.startswith(f"{part}.")}
 
-        encoder, decoder = PSPEncoder.args_from(inside("encoder")), StyleGAN2.args_from(inside("decoder"))
-        return None if encoder is None or decoder is None else {"encoder": encoder, "decoder": decoder}
+        decoder = StyleGAN2.args_from(inside("decoder"))
+        for kind, encoder in ENCODERS.items():
+            args = encoder.args_from(inside("encoder"))
+            if args is not None and decoder is not None:
+                return {"kind": kind, "encoder": args, "decoder": decoder}
+        return None
