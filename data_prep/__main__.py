@@ -51,8 +51,9 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "height and width in pixels (default: 256)",
     },
     "--fit": {
-        "choices": images.FITS, "default": "stretch",
-        "help": "stretch to the square (the protocol's track A), or centre on black (track B) (default: stretch)",
+        "choices": images.FITS,
+        "help": "stretch to the square (the protocol's track A), or centre on black (track B) (default: stretch, where"
+        " all have one shape)",
     },
     "--zoom": {"type": float, "default": 1.0, "metavar": "Z", "help": "above 1: less around the face (default: 1)"},
     "--fallback": {

@@ -110,6 +110,17 @@ def load_rgb(path: str | os.PathLike) -> np.ndarray:
     return _load(images.load_rgb, Path(path))
 
 
+def size_px(path: str | os.PathLike) -> tuple[int, int]:
+    """Width and height of a picture as it is meant to be seen, by its file's head. Raises ImageError."""
+    return _load(_size, Path(path))
+
+
+def _size(source: BinaryIO | Path, *, name: str) -> tuple[int, int]:
+    with Image.open(source) as picture:
+        turned = picture.getexif().get(0x0112, 1) >= 5
+        return picture.size[::-1] if turned else picture.size
+
+
 def load_labels(path: str | os.PathLike) -> np.ndarray:
     """A label map as uint8 (H, W), wherever it lies; as `images.load_labels`, but whatever fails is an ImageError.
 

@@ -18,6 +18,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.points import GivenPoints, read_points
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from data_prep.make.review import review
+from data_prep.make.shapes import with_fit
 from data_prep.make.split import with_splits
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import NUM_SHOWN, say, warn
@@ -33,7 +34,7 @@ def make_pairs(
     out: str | os.PathLike,
     layout: str | None = None,
     size_px: int = 256,
-    fit: str = "stretch",
+    fit: str | None = None,
     *,
     sketches: str | None = None,
     photos: str | None = None,
@@ -54,7 +55,8 @@ def make_pairs(
 
     src: a folder, a zip archive, or several, which become one set; "LAYOUT:PATH" names the layout of one.
     layout: a name of `sources.layouts.LAYOUTS`; None: recognised.
-    size_px, fit: height and width, and how they are reached: "stretch" (the protocol's track A) or "pad" (track B).
+    size_px, fit: height and width, and how they are reached: "stretch" (the protocol's track A) or "pad" (track B);
+    None: "stretch", but pictures of different shapes are refused.
     sketches, photos: the folders of pairs, in `src` or anywhere, where their names do not say what they are.
     sketch_side: which half of an AB image is the sketch, "left" or "right".
     recipe: alignment, sketches made from photos, background, clean-up; its size_px and fit count, not those above.
@@ -73,7 +75,7 @@ def make_pairs(
     options = LayoutOptions(sketches, photos, sketch_side, bool(recipe.styles))
     sources = read_sources(src, layout, options, out, strict)
     pairs, given = pairs_of(sources), read_points(points)
-    recipe = _completed(recipe, pairs, given)
+    recipe = _completed(recipe, pairs, given, progress or dry_run)
     settings = _settings(sources, pairs, recipe, sketch_side) | {
         "points": given.digest,
         "test_share": test_share,
@@ -86,9 +88,10 @@ def make_pairs(
     return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
-def _completed(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints) -> Recipe:
+def _completed(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints, progress: bool) -> Recipe:
     """The recipe as these pairs need it. Raises DataPrepError where something that it needs is not there."""
     recipe = _with_sketches(recipe, pairs)
+    recipe = with_fit(recipe, [(pair.photo.path, pair.half) for pair in pairs], progress)
     _check_masks(recipe, pairs)
     recipe = _with_detector(recipe, pairs, points)
     if recipe.background == "rembg" and importlib.util.find_spec("rembg") is None:

@@ -27,7 +27,8 @@ BACKGROUNDS = ("keep", "labels", "grabcut", "rembg")
 class Recipe:
     """How every pair of a set is made; all fields are in the set's settings.json.
 
-    size_px: height and width. align: "none" (the whole picture, made square by `fit`), "crop" (the part `crop` of it)
+    size_px: height and width. align: "none" (the whole picture, made square by `fit`: None stands for "stretch", which
+    `with_fit` refuses for pictures of different shapes), "crop" (the part `crop` of it)
     or "face" (found, turned upright, and cut out by `method` and `zoom`). each: photo and sketch are aligned each by
     its own face, instead of both by the photo's. fallback, detector: as in `faces.find_face`. styles: sketches to make
     from the photos; none: the source's sketches. background: the method that finds the person before all else is
@@ -35,7 +36,7 @@ class Recipe:
     """
 
     size_px: int = 256
-    fit: str = "stretch"
+    fit: str | None = None
     align: str = "none"
     crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     method: str = "similarity"
@@ -50,7 +51,7 @@ class Recipe:
     def check(self) -> None:
         """DataPrepError when a value is impossible, or two of them contradict each other."""
         for option, value, known in (
-            ("--fit", self.fit, images.FITS),
+            ("--fit", self.fit or "stretch", images.FITS),
             ("--align", self.align, ALIGN),
             ("--method", self.method, faces.METHODS),
             ("--fallback", self.fallback, faces.FALLBACKS),
@@ -74,7 +75,7 @@ class Recipe:
             raise DataPrepError("--each belongs to --align face: give that, too")
         if self.align != "face" and self.background != "grabcut" and self.fallback != "none":
             raise DataPrepError("--fallback belongs to --align face and to --background grabcut: give one of them, too")
-        if self.align != "none" and self.fit != "stretch":
+        if self.align != "none" and self.fit == "pad":
             raise DataPrepError("--fit belongs to --align none: crops are square already")
 
     def as_settings(self) -> dict[str, Any]:
@@ -149,7 +150,8 @@ def make_pair(task: PairTask) -> dict[str, object]:
     else:
         if recipe.fit == "pad":  # scores are taken inside of this box (track B)
             made["content"] = images.content_box(pictures.photo.shape[:2], recipe.size_px)
-        _square(pictures, lambda image: images.resize(image, recipe.size_px, recipe.fit, fill=(0, 0, 0)), recipe)
+        fit = recipe.fit or "stretch"
+        _square(pictures, lambda image: images.resize(image, recipe.size_px, fit, fill=(0, 0, 0)), recipe)
     left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
     pictures.notes["phash"] = perceptual_hash(pictures.photo[top : top + height, left : left + width])
     sketches_made = _draw(task, pictures) if recipe.styles else {"sketch": pictures.sketch}
@@ -243,7 +245,7 @@ def _align(recipe: Recipe, pictures: _Pictures, face: faces.Face, task: PairTask
             raise images.ImageError(f"{task.sketch}: {error}") from None
         pictures.notes |= {"sketch_face": own.method, "sketch_score": f"{own.score:.3f}"}
         matrix = faces.alignment(own.landmarks, recipe.size_px, method=recipe.method, zoom=recipe.zoom)
-    pictures.sketch = faces.warp(pictures.sketch, matrix, recipe.size_px, border="paper" if recipe.each else "reflect")
+    pictures.sketch = faces.warp(pictures.sketch, matrix, recipe.size_px, border="paper")
 
 
 def _paint_background(recipe: Recipe, pictures: _Pictures, face: faces.Face | None) -> None:
@@ -257,7 +259,8 @@ def _square(pictures: _Pictures, make_square, recipe: Recipe) -> None:
     pictures.photo = make_square(pictures.photo)
     pictures.sketch = None if pictures.sketch is None else make_square(pictures.sketch)
     if pictures.mask is not None:
-        pictures.mask = images.resize_labels(pictures.mask, recipe.size_px, recipe.fit, recipe.crop)
+        fit = recipe.fit or "stretch"
+        pictures.mask = images.resize_labels(pictures.mask, recipe.size_px, fit, recipe.crop)
 
 
 def _draw(task: PairTask, pictures: _Pictures) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import Recipe, load
+from data_prep.make.shapes import with_fit
 from data_prep.make.split import with_splits
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say, warn
@@ -55,7 +56,8 @@ def make_one(task: OneTask) -> dict[str, object]:
         picture = np.repeat(cleanup.clean(picture).image[..., None], 3, axis=2)
     if recipe.align != "face":
         box = images.content_box(picture.shape[:2], recipe.size_px) if recipe.fit == "pad" else None
-        return {task.side: images.resize(picture, recipe.size_px, recipe.fit, fill=(0, 0, 0)), "content": box}
+        square = images.resize(picture, recipe.size_px, recipe.fit or "stretch", fill=(0, 0, 0))
+        return {task.side: square, "content": box}
     try:
         face = faces.find_face(picture, drawing=drawn, fallback=recipe.fallback, detector=recipe.detector)
     except faces.FaceError as error:
@@ -95,6 +97,7 @@ def make_unpaired(
     _check_apart(trees, out)
     if recipe.align == "face" and recipe.detector != "none" and (problem := faces.detector_problem()):
         raise DataPrepError(f"the face detector is missing: {problem}. Without it: --fallback cascade --detector none")
+    recipe = with_fit(recipe, [(p.path, "") for tree in trees.values() for p in tree.pictures], progress or dry_run)
     rows = [row for side, tree in trees.items() for row in _rows(side, tree, test_share, val_share, seed)]
     tasks = [OneTask(str(p.path), side, recipe) for side, tree in trees.items() for p in tree.pictures]
     digests = [fingerprint((p, p.split) for p in tree.pictures)[:32] for tree in trees.values()]

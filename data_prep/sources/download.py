@@ -95,7 +95,7 @@ SETS: dict[str, NamedSet] = {
             "for research; see its page",
             "https://github.com/DengPingFan/FS2K",
             "download FS2K.zip by a link on that page, then\n"
-            "    python -m data_prep pairs FS2K.zip data/fs2k --drop-leaks",
+            "    python -m data_prep pairs FS2K.zip data/fs2k --align face --drop-leaks",
         ),
     )
 }

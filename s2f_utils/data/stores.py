@@ -80,7 +80,7 @@ class PictureStore:
     def _read(self, index: int) -> np.ndarray:
         parts = []
         if self.paths:
-            parts.append(_fit(self.paths[index], images.load_rgb(self.paths[index]), self.size_px))
+            parts.append(squared(self.paths[index], images.load_rgb(self.paths[index]), self.size_px))
         if self.maps:
             parts.append(_map_picture(self.maps[index], self.size_px))
         return np.concatenate(parts, axis=2)
@@ -284,9 +284,15 @@ def _map_picture(path: Path, size_px: int) -> np.ndarray:
         raise DataError(f"{path}: {error}") from None
 
 
-def _fit(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
+def squared(path: Path, image: np.ndarray, size_px: int) -> np.ndarray:
+    """A square picture, uint8 (H, W, 3), at `size_px`. Raises DataError where it is not square, or tiny."""
     if min(image.shape[:2]) < 16:
         raise DataError(f"{path}: {image.shape[1]}x{image.shape[0]} pixels show no face: leave this pair out")
+    if image.shape[0] != image.shape[1]:
+        raise DataError(
+            f"{path}: {image.shape[1]}x{image.shape[0]} pixels are not square, and would be squeezed: make squares with"
+            f" 'python -m data_prep pairs {path.parent.parent} OUT --align face', or --fit pad or stretch"
+        )
     return image if image.shape[:2] == (size_px, size_px) else images.resize(image, size_px, "stretch")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.stores import squared
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import duplicates, images, masks
 
@@ -108,7 +109,7 @@ def columns_of(direction: str) -> tuple[str, str]:
 def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
     if column == "mask":
         return masks.colour(masks.resize(images.load_labels(path), size_px))
-    return images.resize(images.load_rgb(path), size_px)
+    return squared(path, images.load_rgb(path), size_px)
 
 
 def _inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.pictures.faces.geometry import Face, alignment, inverse
-from s2f_utils.pictures.images import rounded
+from s2f_utils.pictures.images import paper_colour, rounded
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "reflect") -> np.ndarray:
@@ -16,7 +16,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "
 
     A picture that shrinks is low-pass filtered first (Lanczos), so that nothing is aliased. Beyond the picture's edge,
     "reflect" mirrors it and fades into its blurred and then its median colour, as FFHQ's crops do (with a narrower
-    blurred rim inside of the picture); "paper" continues the colour of the rim, for drawings.
+    blurred rim inside of the picture); "paper" continues the paper's colour, for drawings.
     """
     import cv2
 
@@ -31,9 +31,8 @@ def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "
         linear = matrix[:, :2] * ratio
         matrix = np.column_stack([linear, matrix[:, :2] @ (0.5 * ratio - 0.5) + matrix[:, 2]])
     mode = {"reflect": cv2.BORDER_REFLECT_101, "paper": cv2.BORDER_CONSTANT}[border]
-    paper = np.median(np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]]), axis=0)
     size = (size_px, size_px)
-    crop = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=mode, borderValue=paper.tolist())
+    crop = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=mode, borderValue=paper_colour(image))
     return crop if border == "paper" else _softened(crop, image, matrix)
 
 

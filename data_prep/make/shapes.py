@@ -1,0 +1,49 @@
+"""Pictures that are not square: what is said before they become so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from data_prep import files
+from data_prep.errors import DataPrepError
+from data_prep.make.recipe import MIN_SIDE_PX, SQUEEZED, Recipe
+from data_prep.messages import say
+from s2f_utils.pictures import images
+
+MAX_READ = 4000  # headers; of larger sets every so-many-th
+DIFFERENT = 1.1  # times as wide, by which the shapes of a set's pictures may differ
+NUM_NAMED = 3
+
+
+def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: bool = True) -> Recipe:
+    """The recipe with a `fit`: where it names none, pictures are stretched, which is said where they are not square.
+
+    pictures: files, each with the half of it that is the sketch, "" for none. Raises DataPrepError where they differ in
+    shape: stretched, the same face would be narrow in one and wide in the other.
+    """
+    if recipe.fit or recipe.align != "none":
+        return replace(recipe, fit=recipe.fit or "stretch")
+    sizes: Counter[tuple[int, int]] = Counter()
+    for path, half in pictures[:: max(1, len(pictures) // MAX_READ)]:
+        try:
+            width, height = files.size_px(path)
+        except images.ImageError:
+            continue  # it is reported when it is made
+        if min(width, height) >= MIN_SIDE_PX:
+            sizes[width // 2 if half else width, height] += 1
+    shapes = np.array([width / height for width, height in sizes])
+    shown = ", ".join(f"{width}x{height}" for (width, height), _ in sizes.most_common(NUM_NAMED))
+    advice = "--align face cuts the faces out, --fit pad keeps the shape"
+    if len(shapes) and shapes.max() / shapes.min() > DIFFERENT:
+        raise DataPrepError(
+            f"the pictures have different shapes ({shown}{', …' if len(sizes) > NUM_NAMED else ''}), and stretched to"
+            f" squares their faces would differ, too: {advice} (--fit stretch: stretch them all the same)"
+        )
+    if len(shapes) and np.abs(np.log(shapes)).max() > SQUEEZED:
+        say(f"the pictures are not square ({shown}) and are stretched: {advice}", progress)
+    return replace(recipe, fit="stretch")
