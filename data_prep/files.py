@@ -156,12 +156,17 @@ def _load_part(source: BinaryIO | Path, *, name: str) -> np.ndarray:
         return np.asarray(picture.convert("L"))
 
 
+def notes_of(path: str | os.PathLike) -> dict[str, str]:
+    """The notes in a picture's file, as `images.read_notes`; {} for anything but a PNG in a folder."""
+    path = Path(path)
+    return images.read_notes(path) if path.suffix.lower() == ".png" and path.is_file() else {}
+
+
 def without_padding(image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
     """The part of a picture that is not padding, by its file's metadata; the picture itself if it is not padded."""
-    path = Path(path)
-    if path.suffix.lower() != ".png" or not path.is_file() or not (box := images.read_content_box(path)):
+    if images.CONTENT_KEY.removeprefix(images.NOTE_PREFIX) not in notes_of(path):
         return image
-    left, top, width, height = box
+    left, top, width, height = images.read_content_box(path)
     return image[top : top + height, left : left + width]
 
 

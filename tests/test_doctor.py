@@ -244,13 +244,13 @@ def test_ab_images_are_looked_at_by_halves(tmp_path):
 def test_copies_are_near_and_different_people_are_not():
     faces = [draw_face(index, size_px=SIZE).photo for index in range(30)]
     copies = [np.asarray(Image.fromarray(face).resize((80, 80))) for face in faces[:5]]
-    hashes = [duplicates.perceptual_hash(face) for face in faces + copies]
+    prints = [duplicates.prints_of({}, duplicates.Print.of(face)) for face in faces + copies]
     assert duplicates.correlation(*(duplicates.thumbnail(f) for f in (faces[0], copies[0]))) > 0.99
-    twins = duplicates.find_twins(hashes, lambda n: (faces + copies)[n])
+    twins = duplicates.find_twins(prints)
     assert {(t.first, t.second) for t in twins} == {(n, 30 + n) for n in range(5)}
     groups = ["train"] * 30 + ["test"] * 2 + ["train"] * 3
-    assert [t.second for t in duplicates.find_twins(hashes, lambda n: (faces + copies)[n], groups)] == [30, 31]
-    assert duplicates.near_pairs(["", hashes[0]]) == []
+    assert [t.second for t in duplicates.find_twins(prints, groups)] == [30, 31]
+    assert duplicates.near_pairs(["", prints[0][0].phash]) == []
 
 
 def test_what_cannot_be_looked_at_is_refused(tmp_path, capsys):

@@ -2,22 +2,94 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from data_prep import Recipe, make_pairs
 from data_prep.__main__ import main
-from data_prep.doctor import run_doctor
+from data_prep.doctor import diagnose, run_doctor
 from data_prep.sources.download import SETS
 from s2f_utils.data import DataError, read_manifest, stores
-from s2f_utils.metrics.scored import load_pairs
-from s2f_utils.pictures import faces, images
+from s2f_utils.metrics.scored import load_pairs, refuse_leaks
+from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_layouts import drawn, put_fs2k  # noqa: F401 - drawn is a fixture
 
 
 def rows_of(folder):
     return {row.id: row for row in read_manifest(folder).pairs}
+
+
+# Leaks
+
+
+def tight(photo, left, top, side):
+    """A square part of a photo, as large as the photo."""
+    part = Image.fromarray(photo).crop((left, top, left + side, top + side))
+    return np.asarray(part.resize(photo.shape[1::-1], Image.Resampling.BICUBIC))
+
+
+def test_a_print_is_of_the_source_and_is_handed_on(tmp_path):
+    photo = draw_face(3, size_px=160).photo
+    own, source = (duplicates.Print.of(tight(photo, *box)) for box in ((0, 0, 160), (20, 15, 120)))
+    assert duplicates.Print.from_note(own.as_note()).phash == own.phash
+    np.testing.assert_array_equal(duplicates.Print.from_note(own.as_note()).thumbnail, own.thumbnail)
+    other = duplicates.Print.of(draw_face(4, size_px=160).photo)
+    cut = {duplicates.SOURCE_NOTE: own.as_note()}
+    seen = [duplicates.prints_of({}, own), duplicates.prints_of(cut, source), duplicates.prints_of({}, other), ()]
+    assert [(t.first, t.second) for t in duplicates.find_twins(seen)] == [(0, 1)]
+    assert duplicates.find_twins([duplicates.prints_of({}, p) for p in (own, source)]) == []
+    assert duplicates.find_twins(seen, ["train", "train", "test", "test"]) == []
+
+
+@pytest.mark.detector
+def test_leaks_that_alignment_hides_are_found_dropped_refused_and_seen_by_the_doctor(tmp_path):
+    """The same photo in both splits, but the face is found at another place the second time."""
+    for n in range(14):
+        face = draw_face(0 if n == 13 else n, size_px=160)
+        for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
+            images.save(tmp_path / "raw" / ("test" if n > 9 else "train") / side / f"{n:02d}.png", picture)
+    found = faces.find_face(images.load_rgb(tmp_path / "raw" / "test" / "photos" / "13.png"))
+    aside = found.landmarks + np.array([[9.0, 6.0]]) + 0.1 * (found.landmarks - found.landmarks.mean(axis=0))
+    points = [aside[0], aside[1], aside[3:].mean(axis=0)]
+    line = ",".join(f"{v:.2f}" for point in points for v in point)
+    names = "name,left_eye_x,left_eye_y,right_eye_x,right_eye_y,mouth_x,mouth_y"
+    (tmp_path / "points.csv").write_text(f"{names}\n13.png,{line}\n")
+    how = {"recipe": Recipe(size_px=96, align="face"), "points": tmp_path / "points.csv", "progress": False}
+    made = make_pairs(tmp_path / "raw", tmp_path / "set", **how).parent
+    pictures = [images.load_rgb(made / "photos" / f"{name}.png") for name in ("00", "13")]
+    alike = duplicates.correlation(*map(duplicates.thumbnail, pictures))
+    assert alike < duplicates.MIN_CORRELATION, "alignment does not hide this leak"
+    settings = json.loads((made / "settings.json").read_text(encoding="utf-8"))
+    assert settings["in_two_splits"] == ["test/13 = train/00"]
+    again = make_pairs(made, tmp_path / "again", size_px=64, progress=False).parent
+    for folder in (made, again):
+        with pytest.raises(DataError, match="train/00 = test/13"):
+            refuse_leaks(read_manifest(folder), "test")
+        assert [(f.kind, f.drop) for f in diagnose(folder, progress=False).findings if f.kind == "leak"] == [
+            ("leak", ("00",))
+        ]
+    run_doctor(again, fix=tmp_path / "mended", progress=False)
+    assert "00" not in rows_of(tmp_path / "mended") and "13" in rows_of(tmp_path / "mended")
+    assert duplicates.SOURCE_NOTE in images.read_notes(tmp_path / "mended" / "photos" / "13.png")
+    assert refuse_leaks(read_manifest(tmp_path / "mended"), "test") == []
+    dropped = make_pairs(tmp_path / "raw", tmp_path / "dropped", **how, drop_leaks=True).parent
+    assert "00" not in rows_of(dropped) and refuse_leaks(read_manifest(dropped), "test") == []
+
+
+def test_photos_that_may_be_the_same_are_named_not_refused(tmp_path, monkeypatch):
+    for n in range(6):
+        face = draw_face(0 if n == 5 else n, size_px=96)
+        for side, picture in (("sketches", face.sketch), ("photos", face.photo)):
+            images.save(tmp_path / "raw" / ("test" if n > 3 else "train") / side / f"{n}.png", picture)
+    made = read_manifest(make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, progress=False))
+    with pytest.raises(DataError, match="train/0 = test/5"):
+        refuse_leaks(made, "test")
+    monkeypatch.setattr(duplicates, "SURE_CORRELATION", 1.1)
+    assert refuse_leaks(made, "test") == ["train/0 = test/5"] and refuse_leaks(made, "train") == []
 
 
 # Shapes and borders

@@ -88,8 +88,8 @@ class Writer:
 
 def splits_of(photos: Sequence[np.ndarray]) -> list[str]:
     """A split for each portrait; near duplicates (a person under two names) are for training."""
-    hashes = [duplicates.perceptual_hash(photo) for photo in photos]
-    twins = {n for pair in duplicates.find_twins(hashes, photos.__getitem__) for n in (pair.first, pair.second)}
+    prints = [duplicates.prints_of({}, duplicates.Print.of(photo)) for photo in photos]
+    twins = {n for pair in duplicates.find_twins(prints) for n in (pair.first, pair.second)}
     order = [n for n in np.random.default_rng(0).permutation(len(photos)) if n not in twins]
     split = dict.fromkeys(range(len(photos)), "train")
     split |= dict.fromkeys(order[:NUM_TEST], "test") | dict.fromkeys(order[NUM_TEST : NUM_TEST + NUM_VAL], "val")

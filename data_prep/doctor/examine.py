@@ -16,7 +16,7 @@ from data_prep.errors import printable
 from data_prep.make.recipe import halves
 from s2f_utils import weights
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.duplicates import perceptual_hash
+from s2f_utils.pictures.duplicates import Print, prints_of
 from s2f_utils.pictures.sides import FEATURES_PX, features
 
 STRUCTURE_PX = FEATURES_PX  # pictures are compared at this size
@@ -45,11 +45,11 @@ class PictureFacts:
     """What was seen in one picture. With an `error`, nothing else is known but its digest.
 
     remarks: what the file is beside plain 8-bit grey or RGB. size: (width, height) as seen, pixels. spread: standard
-    deviation of the grey values. paper: median grey value of the rim. ink: share of pixels on the other side of the
-    middle than the rim. phash: as `perceptual_hash`. features: (28,) float32. structure: gradients' orientations,
-    float16. face: score and width as a share of the picture's width, None where none was found or looked for. turned:
-    the rotation in degrees, counterclockwise, after which a face was found that was not found upright. map_problem: of
-    the photo's map, a kind of finding and what was seen. whole: the size with its padding.
+    deviation of the grey values. paper: median grey value of the rim. light_lines: as of `are_lines_light`. prints: as
+    of `prints_of`. features: (28,) float32. structure: gradients' orientations, float16. face: score and width as a
+    share of the picture's width, None where none was found or looked for. turned: the rotation in degrees,
+    counterclockwise, after which a face was found that was not found upright. map_problem: of the photo's map, a kind
+    of finding and what was seen. whole: the size with its padding.
     """
 
     error: str = ""
@@ -58,8 +58,8 @@ class PictureFacts:
     size: tuple[int, int] = (0, 0)
     spread: float = 0.0
     paper: float = 0.0
-    ink: float = 0.0
-    phash: str = ""
+    light_lines: bool = False
+    prints: tuple[Print, ...] = ()
     features: np.ndarray | None = None
     structure: np.ndarray | None = None
     face: tuple[float, float] | None = None
@@ -123,8 +123,8 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
     facts.spread = float(grey.std())
     rim = np.concatenate([grey[:4].ravel(), grey[-4:].ravel(), grey[:, :4].ravel(), grey[:, -4:].ravel()])
     facts.paper = float(np.median(rim))
-    facts.ink = float(np.mean((grey < 128) != (facts.paper < 128)))
-    facts.phash = perceptual_hash(image)
+    facts.light_lines = are_lines_light(grey)
+    facts.prints = prints_of(files.notes_of(path) if side == "photo" and not half else {}, Print.of(image))
     facts.features = features(small)
     facts.structure = structure(grey)
     if side == "photo" and weights.find("yunet"):
@@ -147,6 +147,21 @@ def _remarks(content: bytes) -> list[str]:
         if picture.getexif().get(0x0112, 1) not in (0, 1):
             remarks.append("turned by its EXIF data")
     return remarks
+
+
+def are_lines_light(grey: np.ndarray) -> bool:
+    """Whether a drawing's lines are lighter than what is around them, as in a negative, whatever fills its rim.
+
+    grey: float (128, 128). What a morphological opening takes away (light and thin) against what a closing fills (dark
+    and thin). Of FS2K's and CUFS's sketches, whole or cut to any part, the light has at most half, of their negatives
+    the dark.
+    """
+    import cv2
+
+    kernel = np.ones((5, 5), np.uint8)
+    light = grey - cv2.morphologyEx(grey, cv2.MORPH_OPEN, kernel)
+    dark = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, kernel) - grey
+    return bool(light.mean() > dark.mean())
 
 
 def structure(grey: np.ndarray) -> np.ndarray:

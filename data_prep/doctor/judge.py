@@ -7,10 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep import files
 from data_prep.doctor.examine import PictureFacts
 from data_prep.doctor.findings import Diagnosis, Finding
-from data_prep.make.recipe import halves
 from data_prep.make.split import crossing_identities
 from s2f_utils.pictures.duplicates import find_twins
 from s2f_utils.pictures.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
@@ -153,7 +151,7 @@ def _twins(diagnosis: Diagnosis) -> None:
                 same[facts.digest].append(n)
         pairs = [(group[0], other, "the same file", True) for group in same.values() for other in group[1:]]
         places = [n for n, _ in seen]
-        twins = find_twins([facts.phash for _, facts in seen], lambda k: _load(diagnosis, places[k], side))  # noqa: B023
+        twins = find_twins([facts.prints for _, facts in seen])
         pairs += [
             (places[t.first], places[t.second], f"nearly the same picture (correlation {t.correlation:.3f})", t.sure)
             for t in twins
@@ -172,13 +170,6 @@ def _twins(diagnosis: Diagnosis) -> None:
             shown = tuple(_shown(diagnosis, getattr(s, side)) for s in (a, b))
             kind = ("leak" if crossing else "duplicate") if sure else "alike"
             diagnosis.findings.append(Finding(kind, drop.id, shown, how, (drop.id,)))
-
-
-def _load(diagnosis: Diagnosis, place: int, side: str) -> np.ndarray:
-    subject = diagnosis.subjects[place]
-    path = getattr(subject, side) or subject.photo
-    image = files.without_padding(files.load_rgb(path), path)
-    return halves(image, subject.half)[side == "photo"] if subject.half else image
 
 
 def _sides(diagnosis: Diagnosis) -> None:

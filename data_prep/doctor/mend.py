@@ -21,6 +21,7 @@ from data_prep.make.write import SETTINGS, SetPlan, write_set
 from data_prep.messages import say, warn
 from data_prep.sources import names
 from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.duplicates import SOURCE_NOTE
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def mend_pair(task: MendTask) -> dict[str, object]:
     elif Path(task.photo).suffix.lower() == ".png" and Path(task.photo).is_file() and not task.half:
         content = images.read_content_box(task.photo)  # where a padded picture lies: scores are taken inside of it
         made |= {"content": content} if content else {}
+    if "swapped" not in task.changes and not task.half and (known := files.notes_of(task.photo).get(SOURCE_NOTE)):
+        made["notes"] = {SOURCE_NOTE: known}
     return made | {"sketch": sketch, "photo": photo}
 
 

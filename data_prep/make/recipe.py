@@ -11,8 +11,7 @@ from PIL import Image
 
 from data_prep import files
 from data_prep.errors import DataPrepError
-from s2f_utils.pictures import background, cleanup, faces, images, sketches
-from s2f_utils.pictures.duplicates import perceptual_hash
+from s2f_utils.pictures import background, cleanup, duplicates, faces, images, sketches
 
 MIN_SIDE_PX = 8  # smaller pictures hold no face
 MAX_SIZE_PX = 4096
@@ -140,6 +139,7 @@ def make_pair(task: PairTask) -> dict[str, object]:
     """
     recipe, pictures = task.recipe, _read(task)
     _prepare_sketch(recipe, pictures)
+    pictures.notes[duplicates.SOURCE_NOTE] = _source_print(task, pictures.photo)
     face = _find(task, pictures) if recipe.align == "face" or recipe.background == "grabcut" else None
     _paint_background(recipe, pictures, face)
     made: dict[str, object] = {}
@@ -153,10 +153,17 @@ def make_pair(task: PairTask) -> dict[str, object]:
         fit = recipe.fit or "stretch"
         _square(pictures, lambda image: images.resize(image, recipe.size_px, fit, fill=(0, 0, 0)), recipe)
     left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
-    pictures.notes["phash"] = perceptual_hash(pictures.photo[top : top + height, left : left + width])
+    own = duplicates.Print.of(pictures.photo[top : top + height, left : left + width])
+    pictures.notes[duplicates.OWN_NOTE] = own.as_note()
     sketches_made = _draw(task, pictures) if recipe.styles else {"sketch": pictures.sketch}
     maps = {} if pictures.mask is None else {"mask": pictures.mask}
     return made | {"photo": pictures.photo, "notes": pictures.notes} | maps | sketches_made
+
+
+def _source_print(task: PairTask, photo: np.ndarray) -> str:
+    """The print of the photo before anything is done to it; of one that was cut out already, the print in its notes."""
+    known = "" if task.half else files.notes_of(task.photo).get(duplicates.SOURCE_NOTE, "")
+    return known or duplicates.Print.of(files.without_padding(photo, task.photo)).as_note()
 
 
 def _prepare_sketch(recipe: Recipe, pictures: _Pictures) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep import files
 from data_prep.make.write import FOLDERS
 from data_prep.messages import NUM_SHOWN, say, warn
 from s2f_utils.pictures import images
-from s2f_utils.pictures.duplicates import Twins, find_twins
+from s2f_utils.pictures.duplicates import Twins, find_twins, prints_of
 
 GUESSED = ("cascade", "centre")
 
@@ -41,12 +40,7 @@ def review(
             f"{len(squeezed)} sketches have another shape than their photo and were stretched onto it"
             f" ({_listed(squeezed)}): --align face --each aligns each by its own face"
         )
-    twins = find_twins(
-        [note.get("phash", "") for note in notes],
-        lambda n: files.without_padding(images.load_rgb(photos[n]), photos[n]),
-        [row["split"] for row in rows],
-        progress=progress,
-    )
+    twins = find_twins([prints_of(note) for note in notes], [row["split"] for row in rows], progress=progress)
     alike = [_named(rows, twin) for twin in twins if not twin.sure]
     if alike:
         kept["alike_in_two_splits"] = alike

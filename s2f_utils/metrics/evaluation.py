@@ -37,6 +37,8 @@ class Evaluation:
     direction: str
     not_pairs: int  # rows of the split with one picture only
     numbers: dict[str, dict[str, float]]  # of metrics without a value for each image
+    alike: list[str]  # pairs of a training and a scored photo that may be the same: "train/… = test/…"
+    attributes: list[dict[str, str]]  # of each image, as the manifest has them
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
@@ -87,7 +89,7 @@ def evaluate(
     pairs = [row for row in rows if all(getattr(row, column) for column in columns_of(direction))]
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
-    refuse_leaks(manifest, split)
+    alike = refuse_leaks(manifest, split)
     scored = ScoredPairs.load(manifest, split, pairs, size_px, direction)
     out = Path(out)
     outputs: dict[str, np.ndarray] = {}
@@ -116,6 +118,8 @@ def evaluate(
         missing=scored.not_measured(metric_names),
         direction=direction,
         not_pairs=len(rows) - len(pairs),
+        alike=alike,
+        attributes=[pair.attributes for pair in pairs],
     )
     _write(result, size_px, manifest)
     return result
@@ -165,6 +169,7 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,
         "not_measured": result.missing,
+        "alike_in_training": result.alike,
         "seconds_per_image": round(result.seconds_per_image, 4),
         "rows": {
             row: {"label": result.labels[row], **{n: vars(i) for n, i in found.items()}, **result.numbers[row]}

@@ -116,27 +116,33 @@ def _inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.nd
     return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
 
 
-def refuse_leaks(manifest: Manifest, split: str) -> None:
+def refuse_leaks(manifest: Manifest, split: str) -> list[str]:
     """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
-    score too good. That nobody is in two splits is checked when a manifest is read.
+    score too good: as they lie there, or by what they were cut out of, which data_prep notes in their files. That
+    nobody is in two splits is checked when a manifest is read.
+
+    Returns the photos that are much alike without being the same for sure: "train/… = test/…".
     """
     if split == "train":
-        return
+        return []
     pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
-        hashes = list(pool.map(lambda pair: duplicates.perceptual_hash(_photo(pair)), pairs))
-    twins = duplicates.find_twins(hashes, lambda n: _photo(pairs[n]), [pair.split for pair in pairs])
-    sure = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins if twin.sure]
-    if sure:
+        prints = list(pool.map(_prints, pairs))
+    named: dict[bool, list[str]] = {True: [], False: []}
+    for twin in duplicates.find_twins(prints, [pair.split for pair in pairs]):
+        named[twin.sure].append(f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}")
+    if sure := named[True]:
         raise DataError(
             f"{manifest.path}: {len(sure)} photos of the split {split!r} are among the training photos"
             f" ({', '.join(sure[:3])}{', …' if len(sure) > 3 else ''}): scores would be too good. Make the set again"
             " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix'"
         )
+    return named[False]
 
 
-def _photo(pair: Row) -> np.ndarray:
-    return _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
+def _prints(pair: Row) -> tuple[duplicates.Print, ...]:
+    photo = _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
+    return duplicates.prints_of(images.read_notes(pair.photo), duplicates.Print.of(photo))
 
 
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:

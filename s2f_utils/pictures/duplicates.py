@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from s2f_utils.pictures.images import luminance
 MAX_BITS = 36
 MIN_CORRELATION, SURE_CORRELATION = 0.968, 0.985
 ROWS_AT_ONCE = 512
+SIDE_PX = 48  # of what `correlation` compares
+OWN_NOTE, SOURCE_NOTE = "print", "source_print"  # of a picture, and of what it was cut out of
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
     return near
 
 
-def thumbnail(image: np.ndarray, side_px: int = 48) -> np.ndarray:
+def thumbnail(image: np.ndarray, side_px: int = SIDE_PX) -> np.ndarray:
     """What `correlation` compares: uint8 (H, W, 3) → the grey values at 48 px, uint8 (48, 48)."""
     return np.asarray(Image.fromarray(luminance(image)).resize((side_px, side_px), Image.Resampling.BOX))
 
@@ -75,28 +78,54 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     return float((a * b).sum() / spread) if spread else 1.0
 
 
-def find_twins(
-    hashes: Sequence[str],
-    load: Callable[[int], np.ndarray],
-    groups: Sequence[object] | None = None,
-    *,
-    progress: bool = False,
-) -> list[Twins]:
-    """Pictures that are nearly the same: near by hash, and alike by `correlation` of what `load(place)` returns.
+@dataclass(frozen=True)
+class Print:
+    """What a picture is known again by: its perceptual hash and its thumbnail, uint8 (48, 48)."""
 
-    groups: only pairs whose groups differ are looked at. Every picture is loaded once. progress: show a bar, if there
-    is much to compare.
+    phash: str
+    thumbnail: np.ndarray
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> Print:
+        """The print of a picture, uint8 (H, W, 3)."""
+        return cls(perceptual_hash(image), thumbnail(image))
+
+    def as_note(self) -> str:
+        """The print as text, for `images.save`."""
+        return f"{self.phash} {base64.b64encode(self.thumbnail.tobytes()).decode('ascii')}"
+
+    @classmethod
+    def from_note(cls, text: str) -> Print:
+        """The print that `as_note` made a text of."""
+        phash, _, pixels = text.partition(" ")
+        return cls(phash, np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(SIDE_PX, SIDE_PX))
+
+
+def prints_of(notes: Mapping[str, str], own: Print | None = None) -> tuple[Print, ...]:
+    """The prints of a picture whose file has these notes: its own, and that of what it was cut out of, where it is
+    known. own: instead of the one in the notes.
+    """
+    own = own or (Print.from_note(notes[OWN_NOTE]) if OWN_NOTE in notes else None)
+    return tuple(p for p in (own, Print.from_note(notes[SOURCE_NOTE]) if SOURCE_NOTE in notes else own) if p)
+
+
+def find_twins(
+    prints: Sequence[Sequence[Print]], groups: Sequence[object] | None = None, *, progress: bool = False
+) -> list[Twins]:
+    """Pictures that are nearly the same: near by hash, and alike by `correlation`, in one of their prints.
+
+    prints: for each picture those of `prints_of`: alignment changes what a picture shows, and two faces of one photo
+    are cut out differently, so that both what is seen and what it was cut out of are compared. groups: only pairs
+    whose groups differ are looked at. progress: show a bar, if there is much to compare.
     """
     from tqdm.auto import tqdm
 
-    pairs = near_pairs(hashes, groups)
-    thumbnails: dict[int, np.ndarray] = {}
-    twins = []
-    for first, second in tqdm(pairs, unit="pair", desc="duplicates", disable=not progress or len(pairs) < 1000):
-        for place in (first, second):
-            if place not in thumbnails:
-                thumbnails[place] = thumbnail(load(place))
-        alike = correlation(thumbnails[first], thumbnails[second])
-        if alike >= MIN_CORRELATION:
-            twins.append(Twins(first, second, alike))
-    return twins
+    found: dict[tuple[int, int], float] = {}
+    for kind in range(2):
+        known = [seen[kind] if seen else None for seen in prints]
+        pairs = near_pairs([seen.phash if seen else "" for seen in known], groups)
+        for pair in tqdm(pairs, unit="pair", desc="duplicates", disable=not progress or len(pairs) < 1000):
+            alike = correlation(*(known[place].thumbnail for place in pair))
+            if alike >= MIN_CORRELATION:
+                found[pair] = max(alike, found.get(pair, 0.0))
+    return [Twins(*pair, alike) for pair, alike in sorted(found.items())]
