@@ -10,7 +10,8 @@ from PIL import Image
 
 from data_prep import Recipe, make_pairs
 from data_prep.__main__ import main
-from data_prep.doctor import diagnose, run_doctor
+from data_prep.doctor import diagnose, judge, run_doctor
+from data_prep.doctor.examine import are_lines_light
 from data_prep.sources.download import SETS
 from s2f_utils.data import DataError, read_manifest, stores
 from s2f_utils.metrics.scored import load_pairs, refuse_leaks
@@ -150,3 +151,36 @@ def test_the_paper_of_a_sketch_whose_rim_is_hair_is_not_black():
     assert images.paper_colour(sketch) == (240, 240, 240)
     assert images.paper_colour(255 - sketch) == (225, 225, 225)
     assert images.paper_colour(np.zeros((60, 60, 3), np.uint8)) == (0, 0, 0)
+
+
+# The doctor
+
+
+def hairy(sketch):
+    """The same drawing in dark hair to its rim: black strokes with light gaps around the face."""
+    rng, size = np.random.default_rng(0), len(sketch)
+    y, x = np.mgrid[:size, :size] / size
+    hair = np.hypot((x - 0.5) / 0.36, (y - 0.55) / 0.42) > 1
+    strokes = np.where(rng.random((size, size)).cumsum(axis=0) * 0.37 % 1 < 0.22, 225, 25)
+    return np.where(hair, strokes, sketch).astype(np.uint8)
+
+
+def test_dark_hair_is_not_a_negative_and_a_negative_of_it_is(tmp_path):
+    for n in range(14):
+        face = draw_face(n, size_px=128)
+        sketch = hairy(face.sketch) if n in (3, 4) else face.sketch
+        images.save(tmp_path / "raw" / "sketches" / f"{n:02d}.png", 255 - sketch if n in (4, 5) else sketch)
+        images.save(tmp_path / "raw" / "photos" / f"{n:02d}.png", face.photo)
+    rim = hairy(draw_face(3, size_px=128).sketch)[:4]
+    assert np.median(rim) < judge.DARK_PAPER
+    found = {f.id for f in diagnose(tmp_path / "raw", progress=False).findings if f.kind == "inverted"}
+    assert "03" not in found and "05" in found
+    assert not are_lines_light(hairy(draw_face(4, size_px=128).sketch).astype(np.float32))
+    assert are_lines_light(255 - draw_face(4, size_px=128).sketch.astype(np.float32))
+
+
+def test_a_free_hand_is_no_mismatch_where_the_set_is_drawn_freely():
+    rng = np.random.default_rng(0)
+    close, free = rng.normal(4.3, 0.6, 200), rng.normal(3.7, 1.1, 2000)
+    assert judge._lowest_of_good(close) > judge.SURE_MISMATCH_Z > -0.5 > judge._lowest_of_good(free)
+    assert judge._lowest_of_good(rng.normal(0, 1, 200)) == np.inf  # most do not fit: none of them is usual
