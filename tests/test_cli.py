@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -87,6 +88,37 @@ def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained,
     assert cli.main(args) == 0
     assert {p.name for p in trained.parent.iterdir()} == {"0001-pix2pix-full", "0002-pix2pix-full"}
     assert {p: p.stat().st_mtime_ns for p in trained.rglob("*")} == before
+
+
+def test_evaluate_by_a_column_of_the_manifest(trained, faces_manifest, tmp_path, capsys):
+    copy = tmp_path / "set"
+    shutil.copytree(faces_manifest.parent, copy)
+    head, *lines = (copy / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    styles = [f"{line},{n % 2 if n % 5 else ''},x" for n, line in enumerate(lines)]
+    (copy / "manifest.csv").write_text("\n".join([f"{head},style,other", *styles]), encoding="utf-8")
+    asked = [
+        "evaluate",
+        str(trained),
+        "--data",
+        str(copy),
+        "--split",
+        "train",
+        "--device",
+        "cpu",
+        "--metrics",
+        "ssim,l1",
+    ]
+    assert cli.main([*asked, "--out", str(tmp_path / "a"), "--by", "style"]) == 0
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    with open(tmp_path / "a" / "per_image.csv", encoding="utf-8") as file:
+        scores = {row["id"]: float(row["l1"]) for row in csv.DictReader(file) if row["row"] == "pix2pix"}
+    told = {row.id: row.attributes["style"] for row in read_manifest(copy).split("train")}
+    ones = [score for name, score in scores.items() if told[name] == "1"]
+    line = next(text for text in table if text.startswith("1 ") and "pix2pix" in text).split()
+    assert line[:3] == ["1", str(len(ones)), "pix2pix"] and float(line[-1]) == pytest.approx(np.mean(ones), abs=0.01)
+    assert {text.split()[0] for text in table} == {"style", "(none)", "0", "1"}
+    assert cli.main([*asked, "--by", "hat"]) == 2
+    assert "no column 'hat' with values: the columns of attributes are: other, style" in said(capsys)
 
 
 def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, capsys):

@@ -1,27 +1,112 @@
-"""FS2K and what it taught: attributes, leaks that alignment hides, shapes, borders, and a doctor that leaves it whole."""
+"""FS2K and what it taught: attributes, leaks that alignment hides, shapes, borders, and a doctor that leaves it whole.
+
+The made-up set has FS2K's layout; the tests marked "data" look at the real one, where it is.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import Recipe, make_pairs
+from data_prep import DataPrepError, Recipe, make_pairs
 from data_prep.__main__ import main
 from data_prep.doctor import diagnose, judge, run_doctor
 from data_prep.doctor.examine import are_lines_light
+from data_prep.doctor.findings import KINDS
 from data_prep.sources.download import SETS
-from s2f_utils.data import DataError, read_manifest, stores
+from data_prep.sources.layout import LayoutOptions
+from data_prep.sources.layouts import fs2k
+from data_prep.sources.tree import scan
+from s2f_utils.data import COLUMNS, DataError, read_manifest, stores
 from s2f_utils.metrics.scored import load_pairs, refuse_leaks
 from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_layouts import drawn, put_fs2k  # noqa: F401 - drawn is a fixture
 
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+REAL = SHARED / "fs2k"
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/data/fs2k")
+ATTRIBUTES = {
+    "style", "hair", "hair_color", "gender", "earring", "smile", "frontal_face", "skin_color", "lip_color", "eye_color"
+}  # fmt: skip
+LEAKS = {  # training id → testing id
+    "photo1-image0291": "photo1-image1530",
+    "photo3-image0044": "photo3-image0359",
+    "photo3-image0060": "photo3-image0382",
+    "photo3-image0116": "photo3-image0158",
+    "photo3-image0119": "photo3-image0449",
+    "photo3-image0120": "photo3-image0206",
+    "photo3-image0199": "photo3-image0444",
+}
+
+
+FREE = {  # pairs that do fit, although their lines run differently
+    "photo1-image0104", "photo1-image0612", "photo1-image0972", "photo1-image1065", "photo3-image0055",
+    "photo3-image0253", "photo3-image0324",
+}  # fmt: skip
+
 
 def rows_of(folder):
     return {row.id: row for row in read_manifest(folder).pairs}
+
+
+# Attributes
+
+
+def test_the_annotation_becomes_columns_and_the_style_is_not_the_folders_number(tmp_path, drawn):  # noqa: F811
+    root = put_fs2k(tmp_path / "FS2K", drawn)
+    rows = rows_of(make_pairs(root, tmp_path / "set", size_px=64, progress=False).parent)
+    assert set(rows["photo1-image0000"].attributes) == ATTRIBUTES
+    words = {"style": "1", "hair": "yes", "hair_color": "golden", "gender": "male", "earring": "no", "smile": "yes"}
+    known = rows["photo2-image0004"].attributes
+    assert known.items() >= {**words, "frontal_face": "yes", "lip_color": "158 86 79", "eye_color": ""}.items()
+    photo = images.load_rgb(root / "photo" / "photo2" / "image0004.jpg")
+    assert known["skin_color"] == " ".join(f"{v:.0f}" for v in np.median(photo[72:77, 58:63].reshape(-1, 3), axis=0))
+    entry = json.loads((root / "anno_train.json").read_text())
+    entry[4] |= {"style": 7, "hair": "0", "skin_color": [500, 3], "lip_color": [1, float("nan"), 2]}
+    (root / "anno_train.json").write_text(json.dumps(entry))
+    pairs = {pair.id: pair.attributes for pair in fs2k.collect(scan(root), LayoutOptions()).pairs}
+    assert {key: pairs["photo2-image0004"][key] for key in ("style", "hair", "skin_color", "lip_color")} == {
+        "style": "", "hair": "", "skin_color": "", "lip_color": ""
+    }  # fmt: skip
+
+
+def test_attributes_survive_every_way_a_set_is_made_anew(tmp_path, drawn):  # noqa: F811
+    root = put_fs2k(tmp_path / "FS2K", drawn)
+    first = make_pairs(root, tmp_path / "set", size_px=64, val_share=0.2, progress=False).parent
+    expected = {name: row.attributes for name, row in rows_of(first).items()}
+    again = make_pairs(first, tmp_path / "again", size_px=32, progress=False).parent
+    assert {name: row.attributes for name, row in rows_of(again).items()} == expected
+    for source, out in ((first, "mended"), (root, "raw-mended")):
+        run_doctor(source, fix=tmp_path / out, progress=False)
+        assert {name: row.attributes for name, row in rows_of(tmp_path / out).items()} == expected
+    styles = rows_of(
+        make_pairs(root, tmp_path / "made", recipe=Recipe(size_px=64, styles=("pencil", "xdog")), progress=False).parent
+    )
+    assert styles["photo1-image0000-xdog"].attributes == expected["photo1-image0000"]
+    for n in range(3):
+        for side, picture in (("sketches", drawn[n].sketch), ("photos", drawn[n].photo)):
+            images.save(tmp_path / "mine" / side / f"{n}.png", picture)
+    both = make_pairs([str(root), str(tmp_path / "mine")], tmp_path / "both", size_px=64, progress=False)
+    assert both.read_text(encoding="utf-8").splitlines()[0].startswith(",".join(COLUMNS) + ",style")
+    merged = rows_of(both.parent)
+    assert all(set(row.attributes) == ATTRIBUTES for row in merged.values())
+    assert Counter(bool(row.attributes["style"]) for row in merged.values()) == {True: 16, False: 3}
+
+
+def test_a_set_of_other_attributes_is_not_gone_on_with(tmp_path, drawn):  # noqa: F811
+    root = put_fs2k(tmp_path / "FS2K", drawn)
+    make_pairs(root, tmp_path / "set", size_px=32, progress=False)
+    entries = json.loads((root / "anno_test.json").read_text())
+    entries[0]["gender"] = 1 - entries[0]["gender"]
+    (root / "anno_test.json").write_text(json.dumps(entries))
+    with pytest.raises(DataPrepError, match="the pictures of the source have changed"):
+        make_pairs(root, tmp_path / "set", size_px=32, progress=False)
 
 
 # Leaks
@@ -184,3 +269,69 @@ def test_a_free_hand_is_no_mismatch_where_the_set_is_drawn_freely():
     close, free = rng.normal(4.3, 0.6, 200), rng.normal(3.7, 1.1, 2000)
     assert judge._lowest_of_good(close) > judge.SURE_MISMATCH_Z > -0.5 > judge._lowest_of_good(free)
     assert judge._lowest_of_good(rng.normal(0, 1, 200)) == np.inf  # most do not fit: none of them is usual
+
+
+# The real set
+
+
+@needs_real
+@pytest.mark.data
+def test_the_real_set_has_its_split_its_styles_and_its_attributes():
+    pairs = fs2k.collect(scan(REAL), LayoutOptions()).pairs
+    assert Counter(pair.split for pair in pairs) == {"train": 1058, "test": 1046}
+    assert len({pair.id for pair in pairs}) == 2104 and all(pair.id.startswith("photo") for pair in pairs)
+    styles = Counter(pair.attributes["style"] for pair in pairs)
+    assert styles == {"0": 976, "1": 731, "2": 397}
+    assert sum(pair.attributes["style"] != str(int(pair.id[5]) - 1) for pair in pairs) == 1009
+    assert all(set(pair.attributes) == ATTRIBUTES for pair in pairs)
+    counted = Counter((key, text) for pair in pairs for key, text in pair.attributes.items())
+    assert counted["gender", "male"] == 1206 and counted["smile", "yes"] == 1315 and counted["hair", "no"] == 100
+    skin = np.array([pair.attributes["skin_color"].split() for pair in pairs if pair.attributes["skin_color"]], int)
+    assert len(skin) == 2103 and np.mean((skin[:, 0] > skin[:, 1]) & (skin[:, 0] - skin[:, 2] > 15)) > 0.95
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    """Of the real set the leaking pairs, some that are freely drawn, and every twelfth of the others; as links."""
+    root = tmp_path_factory.mktemp("part") / "FS2K"
+    chosen = {*LEAKS, *LEAKS.values(), *FREE}
+    for place, pair in enumerate(fs2k.collect(scan(REAL), LayoutOptions()).pairs):
+        if pair.id in chosen or place % 12 == 0:
+            for picture in (pair.sketch, pair.photo):
+                target = root / picture.shown
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(picture.path)
+    for name in ("anno_train.json", "anno_test.json"):
+        (root / name).symlink_to(REAL / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def aligned(part):
+    recipe = Recipe(size_px=128, align="face")
+    return make_pairs(part, part.parent / "aligned", recipe=recipe, progress=False).parent
+
+
+@needs_real
+@pytest.mark.data
+@pytest.mark.detector
+def test_the_seven_leaks_of_the_real_set_are_found_after_alignment_and_nothing_else_is(part, aligned, tmp_path):
+    with pytest.raises(DataPrepError, match=r"different shapes \(250x250, 475x340, 223x318"):
+        make_pairs(part, tmp_path / "never", progress=False)
+    settings = json.loads((aligned / "settings.json").read_text(encoding="utf-8"))
+    found = {frozenset(text.split(" = ")) for text in settings["in_two_splits"]}
+    assert found == {frozenset((f"train/{a}", f"test/{b}")) for a, b in LEAKS.items()}
+    assert "alike_in_two_splits" not in settings
+    with pytest.raises(DataError, match="7 photos of the split 'test' are among the training photos"):
+        refuse_leaks(read_manifest(aligned), "test")
+    dropped = make_pairs(aligned, tmp_path / "dropped", size_px=64, drop_leaks=True, progress=False)
+    assert refuse_leaks(read_manifest(dropped), "test") == [] and not set(LEAKS) & set(rows_of(dropped.parent))
+
+
+@needs_real
+@pytest.mark.data
+@pytest.mark.detector
+@pytest.mark.parametrize("which", ["part", "aligned"])
+def test_the_doctor_stops_on_nothing_in_the_real_set_but_its_leaks(which, request):
+    found = diagnose(request.getfixturevalue(which), progress=False)
+    assert Counter(f.kind for f in found.findings if KINDS[f.kind].stops) == {"leak": 7}

@@ -53,14 +53,18 @@ def put_feret(root, drawn):
 
 
 def put_fs2k(root, drawn, *, leak=False):
+    """FS2K in small: three folders with three artists' sketches in each; `leak`: a training photo among the others."""
+    entries = []
     for n, face in enumerate(drawn):
-        style = n % 3 + 1
+        folder = n % 3 + 1
         photo = drawn[0].photo if leak and n == 9 else face.photo
-        images.save(root / "photo" / f"photo{style}" / f"image{n:04d}.jpg", photo)
-        images.save(root / "sketch" / f"sketch{style}" / f"sketch{n:04d}.png", face.sketch)
-    names = [f"photo{n % 3 + 1}/image{n:04d}" for n in range(len(drawn))]
-    for split, part in (("train", names[:8]), ("test", names[8:])):
-        (root / f"anno_{split}.json").write_text(json.dumps([{"image_name": name, "hair": 0} for name in part]))
+        images.save(root / "photo" / f"photo{folder}" / f"image{n:04d}.jpg", photo)
+        images.save(root / "sketch" / f"sketch{folder}" / f"sketch{n:04d}.png", face.sketch)
+        codes = {"style": n // 3 % 3, "hair": 0, "hair_color": n % 5, "gender": n % 2, "earring": 1, "smile": 0}
+        colours = {"skin_color": [60, 70 + n], "lip_color": [157.6, 82.5 + n, 79.0], "eye_color": None}
+        entries.append({"image_name": f"photo{folder}/image{n:04d}", **codes, "frontal_face": 0, **colours})
+    for split, part in (("train", entries[:8]), ("test", entries[8:])):
+        (root / f"anno_{split}.json").write_text(json.dumps(part))
     return root
 
 
@@ -109,15 +113,17 @@ def test_feret_with_a_folder_of_sketches(tmp_path, drawn):
 def test_fs2k_keeps_its_split_and_its_leak_is_found(tmp_path, drawn, capsys):
     root = put_fs2k(tmp_path / "FS2K", drawn, leak=True)
     rows = read(make_pairs(root, tmp_path / "out", size_px=96).parent)
-    assert by_split(rows) == {
-        "train": [f"image{n:04d}" for n in range(8)], "val": [], "test": [f"image{n:04d}" for n in range(8, 16)]
-    }  # fmt: skip
-    assert {row["source"] for row in rows} == {"fs2k/style1", "fs2k/style2", "fs2k/style3"}
-    assert "train/image0000 = test/image0009" in capsys.readouterr().err
+    ids = [f"photo{n % 3 + 1}-image{n:04d}" for n in range(16)]
+    assert by_split(rows) == {"train": sorted(ids[:8]), "val": [], "test": sorted(ids[8:])}
+    assert {row["source"] for row in rows} == {"fs2k"}
+    told = capsys.readouterr()
+    assert (
+        "train/photo1-image0000 = test/photo1-image0009" in told.err and "are not just the photo's name" not in told.out
+    )
     make_pairs(root, tmp_path / "mended", size_px=96, drop_leaks=True)
-    assert "image0000" not in {row["id"] for row in read(tmp_path / "mended")}
+    assert "photo1-image0000" not in {row["id"] for row in read(tmp_path / "mended")}
     settings = json.loads((tmp_path / "mended" / "settings.json").read_text(encoding="utf-8"))
-    assert settings["dropped_leaks"] == ["image0000"] and settings["counts"]["train"] == 7
+    assert settings["dropped_leaks"] == ["photo1-image0000"] and settings["counts"]["train"] == 7
     (root / "anno_test.json").write_text("{}")
     with pytest.raises(DataPrepError, match=r"anno_test\.json is not FS2K's list"):
         make_pairs(root, tmp_path / "never")
@@ -452,7 +458,7 @@ def test_made_sketches_keep_the_official_split_and_the_people_of_photos_without_
     root = put_fs2k(tmp_path / "FS2K", drawn)
     (root / "sketch" / "sketch1" / "sketch0009.png").unlink()
     rows = read(make_pairs(root, tmp_path / "out", recipe=Recipe(size_px=64, styles=("xdog",))).parent)
-    assert len(rows) == 16 and next(row["split"] for row in rows if row["id"] == "image0009") == "test"
+    assert len(rows) == 16 and next(row["split"] for row in rows if row["id"] == "photo1-image0009") == "test"
 
 
 def test_feret_with_sketches_that_match_nothing_is_an_error(tmp_path, drawn):

@@ -77,7 +77,9 @@ def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:
             findings.append(Finding("missing", row["id"], tuple(gone), "named by the manifest", (row["id"],)))
         there = {part: str(path.parent / row[part]) if row[part] and row[part] not in gone else "" for part in parts}
         identity = row["identity"] or row["id"]
-        subjects.append(Subject(row["id"], identity, row["split"], source=row["source"], **there))
+        attributes = {name: text or "" for name, text in row.items() if name and name not in COLUMNS}
+        about = {"source": row["source"], "attributes": attributes}
+        subjects.append(Subject(row["id"], identity, row["split"], **there, **about))
     return subjects
 
 
@@ -88,7 +90,8 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions, finding
     for name, pair in zip(ids_of(collection.pairs), collection.pairs, strict=True):
         sketch, mask = (str(picture.path) if picture else "" for picture in (pair.sketch, pair.mask))
         identity = pair.identity or name
-        subjects.append(Subject(name, identity, pair.split, sketch, str(pair.photo.path), pair.half, mask, pair.source))
+        about = (pair.half, mask, pair.source, pair.attributes)
+        subjects.append(Subject(name, identity, pair.split, sketch, str(pair.photo.path), *about))
     sketches = [pair.sketch for pair in collection.pairs if pair.sketch]
     photos = [pair.photo for pair in collection.pairs]
     findings += _without_partner("sketch", collection.lone_sketches, collection.lone_photos + photos)

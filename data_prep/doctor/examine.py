@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,8 +27,8 @@ DEEP_MODES = ("I;16", "I;16L", "I;16B", "I", "F")
 
 @dataclass(frozen=True)
 class Subject:
-    """One pair, or one picture, to be examined: file paths, "" where there is none; `half` as in `Candidate`; `mask`
-    and `source` are taken along for the mended set.
+    """One pair, or one picture, to be examined: file paths, "" where there is none; `half` as in `Candidate`; `mask`,
+    `source` and `attributes` are taken along for the mended set.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Subject:
     half: str = ""
     mask: str = ""
     source: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -149,7 +149,8 @@ def _settings(
     sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recipe, sketch_side: str
 ) -> dict[str, Any]:
     """What decides how the pictures look; a set that is gone on with must have the same."""
-    pictures = ((picture, p.split) for p in pairs for picture in (p.sketch, p.photo, p.mask) if picture)
+    said = [(p, p.split + "".join(p.attributes.values())) for p in pairs]
+    pictures = ((picture, words) for p, words in said for picture in (p.sketch, p.photo, p.mask) if picture)
     return {
         "layout": "+".join(source.layout for source in sources),
         "source": "+".join(printable(source.tree.root.name) for source in sources),
@@ -171,7 +172,7 @@ def _plan(
     ids, seed = ids_of(pairs), settings["seed"]
     people = _identities(pairs, ids, settings["identity"])
     rows = [
-        {"id": name, "identity": person, "split": pair.split, "source": printable(pair.source)}
+        {**pair.attributes, "id": name, "identity": person, "split": pair.split, "source": printable(pair.source)}
         for name, person, pair in zip(ids, people, pairs, strict=True)
     ]
     shares = {"test": settings["test_share"], "val": settings["val_share"]}
@@ -228,7 +229,7 @@ def _report(sources: Sequence[Source], pairs: Sequence[Candidate], recipe: Recip
     say(f"{recipe.size_px}x{recipe.size_px} pixels, {recipe.in_words()}, seed {plan.settings['seed']}", wanted)
     if not plan.counts()["test"]:
         warn("no pair is left for testing: results on training pictures say nothing about new ones")
-    renamed = sum(row["id"] != pair.photo.stem for row, pair in zip(plan.rows, pairs, strict=True))
+    renamed = sum(row["id"] != (pair.id or pair.photo.stem) for row, pair in zip(plan.rows, pairs, strict=True))
     if renamed:
         say(f"{renamed} ids are not just the photo's name, because names repeat or are not safe everywhere", wanted)
     if not recipe.styles and _look_swapped(pairs):

@@ -42,13 +42,13 @@ CHANGED = {
 class SetPlan:
     """A data set that is yet to be written.
 
-    `rows` are the manifest's, all columns but the paths filled in; `tasks` holds for each row what `make` needs to
-    return its `parts`: {"sketch": uint8 array, "photo": …, "mask": …}, as "content" the box (left, top, width, height)
-    of what is not padding, if they are padded, and as "notes" words that are kept in the photo's file. With several
-    sketches of a photo, the parts "sketch-pencil", "sketch-xdog", …, a row becomes one row for each of them. `make` and
-    the tasks travel to other processes. `settings` decide what the pictures look like; `notes` goes into settings.json
-    beside them; `review` looks at the rows when all is written, and returns those to keep and further notes. `noun` is
-    what a row is called.
+    `rows` are the manifest's, all columns but the paths filled in, further ones for attributes; `tasks` holds for each
+    row what `make` needs to return its `parts`: {"sketch": uint8 array, "photo": …, "mask": …}, as "content" the box
+    (left, top, width, height) of what is not padding, if they are padded, and as "notes" words that are kept in the
+    photo's file. With several sketches of a photo, the parts "sketch-pencil", "sketch-xdog", …, a row becomes one row
+    for each of them. `make` and the tasks travel to other processes. `settings` decide what the pictures look like;
+    `notes` goes into settings.json beside them; `review` looks at the rows when all is written, and returns those to
+    keep and further notes. `noun` is what a row is called.
     """
 
     rows: list[dict[str, str]]
@@ -233,7 +233,8 @@ def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], pr
     runtime.write_json(out / SETTINGS, {**plan.settings, **notes})
     manifest = out / MANIFEST
     with runtime.atomic_path(manifest) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        further = dict.fromkeys(name for row in full for name in row if name not in COLUMNS)
+        writer = csv.DictWriter(file, [*COLUMNS, *further], restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(full)
     (out / PARTIAL).unlink(missing_ok=True)

@@ -76,7 +76,7 @@ def ids_of(pairs: Sequence[Candidate]) -> list[str]:
 
 
 def fingerprint(pictures: Iterable[tuple[Picture, str]]) -> str:
-    """A digest of pictures, each given with its split: of their names, sizes in bytes, and splits."""
+    """A digest of pictures, each given with its split and attributes: of their names, sizes in bytes, and these."""
     digest = hashlib.sha256()
     for picture, split in pictures:
         digest.update(f"{picture.shown}\0{files.size_of(picture.path)}\0{split}\n".encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from data_prep.errors import DataPrepError
@@ -35,6 +35,7 @@ class Candidate:
     photo are files of their own, else the half of the one file that is the sketch. `mask` is the photo's label map.
     `split` and `identity` are "" where the source does not give them; then the identity becomes the id.
     `qualifiers` tell apart ids whose photos have the same name; `id` is that of the source, "" for the photo's stem.
+    `attributes` are further columns of the manifest, by their names.
     """
 
     sketch: Picture | None
@@ -46,6 +47,7 @@ class Candidate:
     mask: Picture | None = None
     qualifiers: tuple[str, ...] = ()
     id: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -22,6 +22,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--out", metavar="DIR", help="folder for the results; default: a new one beside the model, or in runs"
     )
+    evaluate.add_argument("--by", metavar="COLUMN", help="also the means for each value of a column of manifest.csv")
     options.add_direction(evaluate)
     options.add_mode(evaluate, action="append")
     options.add_device(evaluate)
@@ -36,9 +37,11 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     from s2f_utils.data import read_manifest
     from s2f_utils.inference import load
-    from s2f_utils.metrics.evaluation import evaluate
+    from s2f_utils.metrics.evaluation import check_attribute, evaluate
 
     manifest = read_manifest(args.data)
+    if args.by:
+        check_attribute(manifest, args.split, args.by)
     translator = load(args.model, args.device, direction=args.direction)
     out = Path(args.out) if args.out else _new_folder(args.model, args.split)
     result = evaluate(
@@ -46,6 +49,11 @@ def run(args: argparse.Namespace) -> int:
         metric_names=options.metric_names(args.metrics), name=translator.meta.get("method", Path(args.model).stem),
     )  # fmt: skip
     print(result.table())
+    if args.by:
+        print(f"\n{result.table_by(args.by)}\n")
+    if result.alike:
+        few = ", ".join(result.alike[:3]) + (", …" if len(result.alike) > 3 else "")
+        print(f"{len(result.alike)} photos are much like a training photo: look whether they are the same ({few})")
     if result.not_pairs:
         print(f"{result.not_pairs} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():

@@ -46,6 +46,21 @@ class Evaluation:
             row: {name: metrics.bootstrap_mean(v) for name, v in found.items()} for row, found in self.values.items()
         }
 
+    def table_by(self, attribute: str) -> str:
+        """The mean of every metric for each value of an attribute, as text, one line for each value and row."""
+        of_each = [known.get(attribute) or "(none)" for known in self.attributes]
+        names = list(next(iter(self.values.values())))
+        width = max(map(len, (*of_each, attribute))) + 2
+        wide = max(map(len, self.labels.values())) + 2
+        headings = "".join(f"{metrics.METRICS[name].heading:>12}" for name in names)
+        lines = [f"{attribute:{width}}{'images':>6}  {'':{wide}}{headings}"]
+        for value in sorted(set(of_each)):
+            here = np.array([text == value for text in of_each])
+            for row, found in self.values.items():
+                cells = "".join(f"{found[n][here].mean():>12.{metrics.METRICS[n].digits}f}" for n in names)
+                lines.append(f"{value:{width}}{here.sum():>6}  {self.labels[row]:{wide}}{cells}")
+        return "\n".join(lines)
+
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
         cells = {row: {n: cell(n, i) for n, i in found.items()} for row, found in self.intervals().items()}
@@ -60,6 +75,14 @@ class Evaluation:
             for row, shown in cells.items():
                 lines.append(self.labels[row].ljust(width) + "".join(f"{shown[name]:>30}" for name in few))
         return "\n".join(lines)
+
+
+def check_attribute(manifest: Manifest, split: str, name: str) -> None:
+    """DataError where no pair of this split has a value in the manifest's column `name`."""
+    known = {key for row in manifest.split(split) for key, text in row.attributes.items() if text}
+    if name not in known:
+        listed = ", ".join(sorted(known)) or "there are none"
+        raise DataError(f"{manifest.path}: no column {name!r} with values: the columns of attributes are: {listed}")
 
 
 def cell(name: str, interval: metrics.Interval) -> str:

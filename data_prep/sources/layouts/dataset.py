@@ -43,7 +43,8 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
         once.add(row.photo)
         sketch, photo, mask = (picture(getattr(row, side), side) for side in ("sketch", "photo", "mask"))
         name = photo.stem if options.made else row.id
-        collection.pairs.append(Candidate(sketch, photo, row.source, row.split, row.identity, mask=mask, id=name))
+        about = {"mask": mask, "id": name, "attributes": row.attributes}
+        collection.pairs.append(Candidate(sketch, photo, row.source, row.split, row.identity, **about))
     return collection
 
 
