@@ -1,0 +1,107 @@
+"""Bending a face so that its points come to lie on other points: thin-plate splines (Bookstein 1989).
+
+A field says for each pixel of what is made where it is taken from: float32 (H, W, 2), pixels (x, y). Around the face
+anchors go along with the face as a whole, so that hair and shoulders are moved, not torn.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from s2f_utils.pictures.faces.geometry import similarity, transform
+
+STEP_PX = 4  # fields are worked out on a grid this coarse, and interpolated
+_RING = np.stack([np.cos(np.linspace(0, 2 * np.pi, 16, endpoint=False)),
+                  np.sin(np.linspace(0, 2 * np.pi, 16, endpoint=False))], axis=1)  # fmt: skip
+
+
+def field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
+    """Where the pixels of a bent picture come from: what lies at the points `origin` comes to lie at `to`.
+
+    to, origin: (N, 2), pixels of a square picture of `size_px`. smooth: how far a point may stay off, about pixels.
+    """
+    to, origin = _anchored(to, origin, size_px)
+    weights = _system(to, smooth) @ np.concatenate([origin, np.zeros((3, 2))])
+    return _spread(_basis(_grid(size_px), to) @ weights, size_px)
+
+
+def fixed_field(to: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
+    """The matrix that makes a field for given points `to` from any others: float32 (grid², N + 16).
+
+    For a field to one shape from many (`origin` differs, `to` does not): `field_by(matrix, to, origin, size_px)`.
+    """
+    anchored, _ = _anchored(to, to, size_px)
+    return (_basis(_grid(size_px), anchored) @ _system(anchored, smooth)[:, :-3]).astype(np.float32)
+
+
+def field_by(matrix: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int) -> np.ndarray:
+    """`field(to, origin, size_px)` by the matrix of `fixed_field(to, size_px)`, a hundred times as fast."""
+    return _spread(matrix @ _anchored(to, origin, size_px)[1].astype(np.float32), size_px)
+
+
+def bend(image: np.ndarray, where: np.ndarray, *, border: int | tuple[int, ...] | None = None) -> np.ndarray:
+    """Take each pixel from where the field (H, W, 2) says: uint8 or float32 (H', W'[, C]) → the same, (H, W[, C]).
+
+    border: the value beyond the edges; None continues the edge.
+    """
+    import cv2
+
+    mode = cv2.BORDER_REPLICATE if border is None else cv2.BORDER_CONSTANT
+    return cv2.remap(image, where[..., 0], where[..., 1], cv2.INTER_LINEAR, borderMode=mode, borderValue=border or 0)
+
+
+def through(points: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
+    """Where points (M, 2) of the picture before come to lie, by the same spline the other way round: (M, 2)."""
+    origin, to = _anchored(origin, to, size_px)
+    weights = _system(origin, smooth) @ np.concatenate([to, np.zeros((3, 2))])
+    return _basis(np.asarray(points, np.float64), origin) @ weights
+
+
+def _anchored(to: np.ndarray, origin: np.ndarray, size_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Both with a ring of anchors around the face, moved as the face as a whole is."""
+    to, origin = np.asarray(to, np.float64), np.asarray(origin, np.float64)
+    middle = to.mean(axis=0)
+    ring = middle + _RING * 0.62 * size_px
+    return np.concatenate([to, ring]), np.concatenate([origin, transform(ring, similarity(to, origin))])
+
+
+def _system(points: np.ndarray, smooth: float) -> np.ndarray:
+    """The inverse of the spline's system, (N + 3, N + 3)."""
+    num = len(points)
+    whole = np.zeros((num + 3, num + 3))
+    whole[:num, :num] = _kernel(points, points) + smooth * np.eye(num)
+    whole[:num, num:] = np.column_stack([np.ones(num), points])
+    whole[num:, :num] = whole[:num, num:].T
+    return np.linalg.inv(whole)
+
+
+def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """r² log r between points (M, 2) and (N, 2), in units of 32 pixels."""
+    squared = ((a[:, None] - b[None]) ** 2).sum(axis=2) / 1024.0
+    return 0.5 * squared * np.log(np.maximum(squared, 1e-12))
+
+
+def _basis(at: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return np.concatenate([_kernel(at, points), np.ones((len(at), 1)), at], axis=1)
+
+
+@functools.cache
+def _grid(size_px: int) -> np.ndarray:
+    """The coarse grid's points, (n², 2): centres of STEP_PX × STEP_PX blocks."""
+    axis = (np.arange(size_px // STEP_PX) + 0.5) * STEP_PX - 0.5
+    return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+
+
+def _spread(values: np.ndarray, size_px: int) -> np.ndarray:
+    """From the coarse grid to every pixel."""
+    import cv2
+
+    side = size_px // STEP_PX
+    coarse = values.reshape(side, side, 2) - _grid(size_px).reshape(side, side, 2)
+    fine = cv2.resize(coarse.astype(np.float32), (size_px, size_px), interpolation=cv2.INTER_CUBIC)
+    axis = np.arange(size_px, dtype=np.float32)
+    fine[..., 0] += axis[None]
+    fine[..., 1] += axis[:, None]
+    return fine

@@ -1,0 +1,112 @@
+"""One drawing of a portrait, as careful or as crude as asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2f_utils.pictures.faces import bending
+from s2f_utils.pictures.images import rounded
+from s2f_utils.pictures.scribbles import features, hair, shading
+from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, random_pen
+from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone
+from s2f_utils.pictures.scribbles.shape import by_hand
+
+
+@dataclass(frozen=True)
+class Scribble:
+    """A drawing, and what was meant.
+
+    image: uint8 (256, 256), dark on light. points: float32 (164, 2), where the hand put the face's points. degree: how
+    crude it is, 0 to 1. drawn: what was drawn of glasses, beard, hair, ears, neck and tones.
+    """
+
+    image: np.ndarray
+    points: np.ndarray
+    degree: float
+    drawn: frozenset[str]
+
+
+def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None = None) -> Scribble:
+    """Draw a portrait; degree: 0, a soft pencil portrait, to 1, an oval with dots; None draws one at random."""
+    degree = float(rng.beta(0.9, 0.9)) if degree is None else degree
+    points = by_hand(portrait.points, rng, degree)
+    hand = Hand(random_pen(rng, degree), rng)
+    ways, drawn = features.choose(rng, degree), set()
+    follows_photo = rng.random() < 1.3 - 2.0 * degree
+    ink = np.zeros((SIZE_PX, SIZE_PX), np.float32)
+    if follows_photo or rng.random() < 0.9 - 0.9 * degree:
+        ink = _from_photo(portrait, points, rng, lines=follows_photo)
+        drawn.add("tones")
+    _hair_and_beard(hand, portrait, points, degree, drawn, sparse=follows_photo)
+    if not follows_photo or rng.random() < 0.35:
+        _features(hand, points, ways, degree)
+    if ways["ears"] == "drawn" and not follows_photo and portrait.shows.get("hair_length") not in ("medium", "long"):
+        features.ears(hand, points)
+        drawn.add("ears")
+    if ways["neck"] != "none" and (not follows_photo or rng.random() < 0.3):
+        features.neck(hand, points, ways["neck"])
+        drawn.add("neck")
+    if portrait.shows.get("glasses") == "1" and (not follows_photo or rng.random() < 0.4):
+        features.glasses(hand, points)
+    if portrait.shows.get("glasses") == "1":
+        drawn.add("glasses")
+    if rng.random() < (0.5 if portrait.shows.get("age") == "old" else 0.1):
+        features.lines_of_age(hand, points)
+    ink = 1 - (1 - ink) * (1 - hand.ink())
+    return Scribble(_on_paper(ink, rng), points.astype(np.float32), degree, frozenset(drawn))
+
+
+def _features(hand: Hand, points: np.ndarray, ways: dict[str, str], degree: float) -> None:
+    features.outline(hand, points, ways["outline"])
+    for side in ("left", "right"):
+        if degree < 0.5 or hand.rng.random() > 0.03:
+            features.eye(hand, points, side, ways["eye"], ways["iris"])
+        if ways["brow"] != "none":
+            features.brow(hand, points, side, ways["brow"])
+    if ways["nose"] != "none":
+        features.nose(hand, points, ways["nose"])
+    if degree < 0.5 or hand.rng.random() > 0.03:
+        features.mouth(hand, points, ways["mouth"])
+
+
+def _hair_and_beard(
+    hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, drawn: set[str], *, sparse: bool
+) -> None:
+    rng = hand.rng
+    where = bending.field(portrait.points, points, SIZE_PX)
+    if rng.random() < (0.3 if sparse else 0.96 - 0.1 * degree):
+        along = hair.directions(portrait.photo @ np.array([77, 150, 29]) // 256)
+        hair.hair(hand, portrait.hair, along, where, degree, portrait.shows.get("hair_texture") == "curly")
+        drawn.add("hair")
+    kind = portrait.shows.get("beard", "none")
+    if kind != "none" and (not sparse or rng.random() < 0.5):
+        hair.beard(hand, portrait.points, beard_zone(portrait.points, kind), kind, where, degree)
+    if kind != "none":
+        drawn.add("beard")
+
+
+def _from_photo(portrait: Portrait, points: np.ndarray, rng: np.random.Generator, *, lines: bool) -> np.ndarray:
+    """Edges and tones of the photo, moved to where the hand puts them: ink, float32 (256, 256)."""
+    skin = bare_skin(portrait.points)
+    grey = shading.evened(portrait.photo, skin, portrait.person, rng)
+    ink = np.zeros((SIZE_PX, SIZE_PX), np.float32)
+    if lines:
+        ink = shading.photo_lines(grey, rng) * np.float32(rng.uniform(0.6, 1.0))
+    if not lines or rng.random() < 0.6:
+        ink = 1 - (1 - ink) * (1 - shading.shade(grey, portrait.person, rng))
+    return bending.bend(ink, bending.field(points, portrait.points, SIZE_PX), border=0)
+
+
+def _on_paper(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Ink on paper, seldom quite white or even: uint8 (256, 256)."""
+    paper, dark = 255.0, 0.0
+    if rng.random() < 0.3:
+        dark = rng.uniform(0, 70)
+        y, x = np.mgrid[-1 : 1 : SIZE_PX * 1j, -1 : 1 : SIZE_PX * 1j]
+        paper = rng.uniform(225, 255) + rng.uniform(-6, 6) * x + rng.uniform(-6, 6) * y
+    out = paper * (1 - ink) + dark * ink
+    if rng.random() < 0.3:
+        out = out + rng.normal(0, rng.uniform(0.5, 4), out.shape)
+    return rounded(out)

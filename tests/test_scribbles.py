@@ -1,0 +1,107 @@
+"""Drawings of every degree of abstraction, made from portraits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from s2f_utils.pictures.faces import mesh
+from s2f_utils.pictures.scribbles import features, shape
+from s2f_utils.pictures.scribbles.drawing import scribble
+from s2f_utils.pictures.scribbles.hand import Hand, Pen
+from s2f_utils.pictures.scribbles.mixing import EXCHANGED, mixed, with_part
+from s2f_utils.pictures.scribbles.portrait import Portrait, beard_zone, filled
+
+
+@pytest.fixture(scope="module")
+def people() -> list[Portrait]:
+    """Three faces of plain colours with the mean shape's parts, each a little other."""
+    made = []
+    for number, skin in enumerate(((205, 160, 135), (150, 105, 80), (235, 200, 180))):
+        rng = np.random.default_rng(number)
+        points = mesh.mean_shape(256) + rng.normal(0, 1.5, 2).astype(np.float32)
+        oval = points[mesh.PARTS["oval"]]
+        middle = oval.mean(axis=0)
+        head = filled(middle - [0, 12] + (oval - middle) * 1.3, 256)
+        face = filled(oval, 256)
+        photo = np.full((256, 256, 3), (90, 120, 150), np.uint8)
+        photo[head > 0] = (60, 40, 30)
+        photo[face > 0] = skin
+        for part in ("left_eye", "right_eye", "lips", "left_brow", "right_brow"):
+            photo[filled(points[mesh.PARTS[part]], 256) > 0] = (30 + 60 * number, 20, 60)
+        photo = np.clip(photo + rng.normal(0, 6, photo.shape), 0, 255).astype(np.uint8)
+        hair = (head & (1 - face)).astype(np.float32)
+        made.append(Portrait(photo, points, head.astype(np.float32), hair, {"glasses": "0", "beard": "none"}))
+    return made
+
+
+@pytest.mark.parametrize("degree", [0.0, 0.25, 0.5, 0.75, 1.0])
+def test_a_drawing_is_dark_lines_on_light_paper_and_the_same_for_the_same_seed(people, degree):
+    for seed in range(6):
+        drawn = scribble(people[seed % 3], np.random.default_rng(seed), degree)
+        assert drawn.image.shape == (256, 256) and drawn.image.dtype == np.uint8
+        assert np.percentile(drawn.image, 95) > 200 and drawn.image.min() < 180
+        again = scribble(people[seed % 3], np.random.default_rng(seed), degree)
+        assert np.array_equal(drawn.image, again.image) and np.array_equal(drawn.points, again.points)
+        assert not np.array_equal(drawn.image, scribble(people[0], np.random.default_rng(seed + 9), degree).image)
+
+
+def test_a_cruder_hand_strays_further():
+    points = mesh.mean_shape(256)
+    away = {
+        degree: np.mean(
+            [np.abs(shape.by_hand(points, np.random.default_rng(n), degree) - points).mean() for n in range(40)]
+        )
+        for degree in (0.0, 0.5, 1.0)
+    }
+    assert 0.5 < away[0.0] < 3 and away[0.0] < 0.7 * away[0.5] < 0.7 * away[1.0] < 10
+
+
+@pytest.mark.parametrize("part", ["eye", "brow", "nose", "mouth", "outline"])
+def test_every_way_to_draw_a_part_draws_it_where_it_is(part):
+    rng = np.random.default_rng(0)
+    places = {"eye": "left_eye", "brow": "left_brow", "nose": "nose", "mouth": "lips", "outline": "oval"}[part]
+    points = mesh.mean_shape(256).astype(np.float64)
+    around = points[mesh.PARTS[places]]
+    ways = {features.choose(np.random.default_rng(n), n % 11 / 10)[part] for n in range(300)} - {"none"}
+    assert len(ways) >= 3
+    for way in sorted(ways):
+        hand = Hand(Pen(), rng)
+        if part == "eye":
+            features.eye(hand, points, "left", way, "dark")
+        elif part == "brow":
+            features.brow(hand, points, "left", way)
+        else:
+            getattr(features, part)(hand, points, way)
+        rows, columns = np.nonzero(hand.ink() > 0.3)
+        assert len(rows) > 8, way
+        low, high = around.min(axis=0) - 16, around.max(axis=0) + 16
+        assert (low <= np.stack([columns, rows], 1)).all() and (np.stack([columns, rows], 1) <= high).all(), way
+
+
+def test_glasses_and_beards_are_drawn_where_the_portrait_has_them(people):
+    plain = people[0]
+    ringed = bearded = 0.0
+    eyes = filled(plain.points[mesh.PARTS["left_eye"]].mean(axis=0) + 18 * features.ROUND, 256) > 0
+    chin = beard_zone(plain.points, "full") > 0
+    for seed in range(12):
+        bare = scribble(plain, np.random.default_rng(seed), 0.8)
+        with_glasses = scribble(replace(plain, shows=plain.shows | {"glasses": "1"}), np.random.default_rng(seed), 0.8)
+        with_beard = scribble(replace(plain, shows=plain.shows | {"beard": "full"}), np.random.default_rng(seed), 0.8)
+        assert "glasses" in with_glasses.drawn and "beard" in with_beard.drawn and "glasses" not in bare.drawn
+        ringed += (255.0 - with_glasses.image)[eyes].sum() - (255.0 - bare.image)[eyes].sum()
+        bearded += (255.0 - with_beard.image)[chin].sum() - (255.0 - bare.image)[chin].sum()
+    assert ringed > 12 * 5000 and bearded > 12 * 5000
+
+
+def test_a_mixed_portrait_has_another_mouth_and_its_own_hair(people):
+    donor = replace(people[1], points=people[1].points * np.float32(1.0))
+    made = with_part(people[0], donor, "mouth", EXCHANGED["mouth"][0])
+    outside = filled(people[0].points[mesh.PARTS["oval"]] + 0.0, 256) == 0
+    assert np.abs(made.photo[outside].astype(int) - people[0].photo[outside]).mean() < 4
+    lips = filled(made.points[mesh.PARTS["lips"]], 256) > 0
+    assert np.abs(made.photo[lips].astype(int) - people[0].photo[lips]).mean() > 15
+    seen = {mixed(people, 0, np.random.default_rng(n)).photo.tobytes() for n in range(6)}
+    assert len(seen) > 2
