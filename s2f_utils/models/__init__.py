@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.models.finder import Finder
 from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
@@ -37,6 +38,7 @@ NETWORKS: dict[str, type[Network]] = {
     "psp-encoder-small": SmallPSPEncoder,
     "psp": PSP,
     "gfpgan": GFPGAN,
+    "finder": Finder,
 }
 
 
