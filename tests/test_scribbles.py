@@ -7,8 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from s2f_utils.pictures import faces
+from s2f_utils.pictures.drawn import synthetic
+from s2f_utils.pictures.drawn.board import HAIR, HAT
 from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.scribbles import features, shape
+from s2f_utils.pictures.scribbles.cutout import cut_out
 from s2f_utils.pictures.scribbles.drawing import scribble
 from s2f_utils.pictures.scribbles.hand import Hand, Pen
 from s2f_utils.pictures.scribbles.mixing import EXCHANGED, mixed, with_part
@@ -105,3 +109,22 @@ def test_a_mixed_portrait_has_another_mouth_and_its_own_hair(people):
     assert np.abs(made.photo[lips].astype(int) - people[0].photo[lips]).mean() > 15
     seen = {mixed(people, 0, np.random.default_rng(n)).photo.tobytes() for n in range(6)}
     assert len(seen) > 2
+
+
+def test_hair_and_person_of_drawn_faces_are_found_without_a_network():
+    hair_overlaps, person_overlaps = [], []
+    for index in range(24):
+        face = synthetic.draw_face(index, size_px=256, seed=3)
+        matrix = faces.alignment(face.landmarks, 256)
+        photo, labels = faces.warp(face.photo, matrix, 256), faces.warp_labels(face.mask, matrix, 256)
+        if (labels == HAT).any() or (labels == HAIR).mean() < 0.08:
+            continue
+        landmarks = faces.transform(face.landmarks, matrix)
+        shape = faces.transform(mesh.mean_shape(256), faces.similarity(mesh.five_of(mesh.mean_shape(256)), landmarks))
+        found = cut_out(photo, shape, {"hair_length": "long"})
+        for overlaps, mask, true in (
+            (hair_overlaps, found.hair > 0.5, labels == HAIR),
+            (person_overlaps, found.person > 0.5, labels > 0),
+        ):
+            overlaps.append((mask & true).sum() / max(1, (mask | true).sum()))
+    assert np.median(hair_overlaps) > 0.6 and np.median(person_overlaps) > 0.85
