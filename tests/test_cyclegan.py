@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.make.recipe import Recipe
 from s2f_utils import inference, models, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import UnpairedData, unpaired_rows
@@ -461,7 +462,9 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
     sizes = itertools.cycle([(48, 48), (60, 40), (33, 64)])  # different sizes in one domain, and grey photos
     mixed = [images.Image.fromarray(p).resize(next(sizes)) for p in photos]
     mixed = [np.asarray(p.convert("L").convert("RGB") if n % 3 == 0 else p) for n, p in enumerate(mixed)]
-    manifest = unpaired(tmp_path, sketches, mixed, size_px=32, val_share=0.2)
+    with pytest.raises(ValueError, match="--fit stretch: stretch them all the same"):
+        unpaired(tmp_path, sketches, mixed, size_px=32, val_share=0.2)
+    manifest = unpaired(tmp_path, sketches, mixed, recipe=Recipe(size_px=32, fit="stretch"), val_share=0.2)
     counts = {
         s: [sum(bool(getattr(p, side)) for p in manifest.split(s)) for side in ("sketch", "photo")]
         for s in ("train", "val")

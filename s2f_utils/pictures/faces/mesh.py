@@ -57,18 +57,10 @@ def mean_shape(size_px: int = 256) -> np.ndarray:
 def mirror() -> np.ndarray:
     """The place of each point's mirror image: integer (164,)."""
     shape = mean_shape(256)
-    return partners(shape, 255.0)
-
-
-def partners(shape: np.ndarray, width: float) -> np.ndarray:
-    """For each point of a nearly symmetric shape (164, 2) the point of the mirrored part that lies where it would."""
-    from scipy.optimize import linear_sum_assignment
-
-    flipped = shape * [-1, 1] + [width, 0]
+    flipped = shape * [-1, 1] + [255, 0]
     found = np.empty(NUM_POINTS, int)
     for name, places in PARTS.items():
         other = name.replace("left", "@").replace("right", "left").replace("@", "right")
-        there = PARTS[other]
-        away = np.linalg.norm(flipped[places][:, None] - shape[there][None], axis=2)
-        found[places] = there[linear_sum_assignment(away)[1]]
+        away = np.linalg.norm(flipped[places][:, None] - shape[PARTS[other]][None], axis=2)
+        found[places] = PARTS[other][np.argmin(away, axis=1)]
     return found
