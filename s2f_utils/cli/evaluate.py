@@ -28,8 +28,8 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     options.add_device(evaluate)
     evaluate.add_argument(
         "--metrics", default=METRICS, metavar="NAMES",
-        help="with commas; all, project1 (with its published errors), or sets (FID, KID, …), too"
-        f" (default: {METRICS})",
+        help="with commas; all, project1 (with its published errors), sets (FID, KID, …), or faces (inside of the face,"
+        f" stroke residue, …), too (default: {METRICS})",
     )  # fmt: skip
     return evaluate
 

@@ -62,7 +62,8 @@ class ScoredPairs:
 
     def reference(self, seeds: int = 1, steps: int | None = None) -> metrics.Reference:
         """The true outputs, for metrics of sets."""
-        return metrics.Reference(self.cut(self.truths), [pair.identity for pair in self.pairs], seeds, steps)
+        people = [pair.identity for pair in self.pairs]
+        return metrics.Reference(self.cut(self.truths), people, seeds, steps, self.cut(self.inputs))
 
     def not_measured(self, names: Sequence[str]) -> dict[str, str]:
         """{metric: why it cannot be measured here} of those that cannot."""

@@ -116,13 +116,19 @@ def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
     return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
 
 
-def _largest(picture: np.ndarray) -> faces.Face | None:
-    if max(picture.shape[:2]) < SHOWN_PX:
-        scale = SHOWN_PX / max(picture.shape[:2])
-        size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+def surest_face(picture: np.ndarray) -> faces.Face | None:
+    """The face of a picture, uint8 (H, W, 3), that the detector is surest of, down to a score of 0.3."""
+    given = picture.shape[1::-1]
+    if max(given) < SHOWN_PX:
+        scale = SHOWN_PX / max(given)
+        size = (round(given[0] * scale), round(given[1] * scale))
         picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
     found = faces.detect(picture, min_score=faces.LOWEST_SCORE)
-    return max(found, key=lambda face: face.score) if found else None
+    surest = max(found, key=lambda face: face.score, default=None)
+    if surest is None or picture.shape[1::-1] == given:
+        return surest
+    back = np.array(given) / picture.shape[1::-1]
+    return faces.Face.around((surest.landmarks + 0.5) * back - 0.5, surest.score, surest.method)
 
 
 def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
@@ -132,17 +138,18 @@ def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
     the detector is not here.
     """
     check_pair(fake, real)
-    true = _largest(real)
+    true = surest_face(real)
     if true is None:
         return float("nan")
-    made = _largest(fake)
+    made = surest_face(fake)
     if made is None:
         return NO_FACE
     distances = np.hypot(*(made.landmarks - true.landmarks).T)
     return min(NO_FACE, float(distances.mean()) / true.eye_distance)
 
 
-def _missing_detector(height: int, width: int) -> str:
+def missing_detector(height: int, width: int) -> str:
+    """Why faces cannot be found here; "" when they can."""
     return weights.problem("yunet") if faces.detector_problem() else ""  # the same, in fewer words
 
 
@@ -159,6 +166,6 @@ register(
     ),
     Metric(
         "landmarks", landmark_error, False, 3, "eye distances", "the known landmarks of drawn faces",
-        title="landmark error", missing=_missing_detector,
+        title="landmark error", missing=missing_detector,
     ),
 )  # fmt: skip

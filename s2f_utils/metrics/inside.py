@@ -1,0 +1,163 @@
+"""Inside of the face: how near it is to the true photo's, its light and skin tone, and lines left of the drawing.
+
+Walls and clothes cannot be guessed from a drawing, and fill half of a portrait. The face is where the detector's five
+landmarks of the true photo lie, within the mean outline of faces. Pictures are uint8 (H, W, 3), masks bool (H, W).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, check_pair, register
+from s2f_utils.metrics.structure import missing_detector, surest_face
+from s2f_utils.pictures import faces
+from s2f_utils.pictures.images import luminance
+
+# The right half of a face's outline from the top of the forehead to the chin, as shares of an aligned crop's side: the
+# median over 471 portraits, made symmetrical. Laid on a face by its five landmarks it shares with the face mesh's own
+# outline .88 of what both cover (median; .82 for a quarter of the portraits, those of turned heads).
+_RIGHT_HALF = np.array([
+    [0.500, 0.285], [0.569, 0.288], [0.628, 0.298], [0.685, 0.321], [0.724, 0.355], [0.749, 0.397], [0.762, 0.443],
+    [0.768, 0.501], [0.767, 0.556], [0.764, 0.613], [0.757, 0.673], [0.740, 0.737], [0.714, 0.786], [0.685, 0.823],
+    [0.648, 0.856], [0.618, 0.880], [0.586, 0.900], [0.549, 0.915], [0.500, 0.920],
+])  # fmt: skip
+OUTLINE = np.concatenate([_RIGHT_HALF, _RIGHT_HALF[-2:0:-1] * [-1, 1] + [1, 0]])
+CHEEKS = (0.2, 0.85)  # where skin is looked at, from the eyes' line, 0, to the mouth's, 1: no eyes, lips or beard
+FINE_SHARE = 1 / 128  # the standard deviation that parts fine detail from shading, a share of the picture's side
+LEAST_PX = 50  # of a face that is measured
+
+
+def outline_of(landmarks: np.ndarray) -> np.ndarray:
+    """The outline of a face with these five landmarks, (5, 2): float64 (36, 2), from the forehead's top clockwise."""
+    return faces.transform(OUTLINE, faces.similarity(faces.TEMPLATE, landmarks, faces.FIT_WEIGHTS))
+
+
+def mask_of(outline: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """What an outline, (N, 2) in pixels, encloses of a picture of this shape (H, W, …): bool (H, W)."""
+    import cv2
+
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.rint(outline).astype(np.int32)], 1)
+    return mask.astype(bool)
+
+
+def cheeks_of(landmarks: np.ndarray, outline: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Cheeks and nose: what lies between eyes and mouth within nine tenths of the outline, bool (H, W)."""
+    middle = outline.mean(axis=0)
+    inner = mask_of(middle + 0.9 * (outline - middle), shape)
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    down = (mouth - eyes) / max(float(((mouth - eyes) ** 2).sum()), 1e-9)
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    along = (x - eyes[0]) * down[0] + (y - eyes[1]) * down[1]
+    return inner & (along > CHEEKS[0]) & (along < CHEEKS[1])
+
+
+def skin_tone(picture: np.ndarray, mask: np.ndarray) -> float:
+    """The individual typology angle of what the mask shows, in degrees: from some 55 and more (very light) down to −30
+    and less (dark); arctan((L* − 50) / b*) of the medians (Chardon, Cretois, Hourseau 1991). NaN for an empty mask.
+    """
+    from skimage.color import rgb2lab
+
+    if not mask.any():
+        return float("nan")
+    light, _, yellow = np.median(rgb2lab(picture[mask][None])[0], axis=0)
+    return float(np.degrees(np.arctan2(light - 50.0, yellow)))
+
+
+def stroke_residue(made: np.ndarray, drawing: np.ndarray, mask: np.ndarray) -> float:
+    """The correlation of an answer's fine detail with the drawing's lines within the mask, in [-1, 1].
+
+    Fine is what a Gaussian blur of 1/128 of the side takes away, of grey values. 1: the strokes stand in the answer;
+    about 0: they do not. A photo has edges where a careful drawing has lines: compare with the true photo's value. NaN
+    where the drawing is blank there, 0 where the answer has no detail.
+    """
+    import cv2
+
+    check_pair(made, drawing)
+    sigma = FINE_SHARE * max(made.shape[:2])
+    fine = []
+    for picture in (made, drawing):
+        grey = luminance(picture).astype(np.float32)
+        values = (grey - cv2.GaussianBlur(grey, (0, 0), sigma))[mask].astype(np.float64)
+        fine.append(values - values.mean() if len(values) else values)
+    own, lines = (float((values**2).sum()) for values in fine)
+    if lines < 1e-6:
+        return float("nan")
+    return float((fine[0] * fine[1]).sum() / np.sqrt(own * lines)) if own > 1e-6 else 0.0
+
+
+def similarity_inside(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> dict[str, float]:
+    """SSIM, PSNR (dB) and L1 (grey levels) within a mask that is not empty, as `metrics.ssim` and its kin have them."""
+    from skimage.metrics import structural_similarity
+
+    check_pair(made, true)
+    options = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    _, local = structural_similarity(luminance(made), luminance(true), full=True, **options)
+    difference = made[mask].astype(np.float64) - true[mask]
+    error = float((difference**2).mean())
+    return {
+        "face_ssim": float(local[mask].mean()),
+        "face_psnr": 10.0 * np.log10(255.0**2 / error) if error else np.inf,
+        "face_l1": float(np.abs(difference).mean()),
+    }
+
+
+def compare(made: np.ndarray, true: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
+    """All that compares two faces, by the true one's five landmarks: {"face_ssim", "face_psnr", "face_l1",
+    "face_light", "skin_tone"}; NaN each where the face lies outside of the picture.
+    """
+    outline = outline_of(landmarks)
+    mask, cheeks = mask_of(outline, true.shape), cheeks_of(landmarks, outline, true.shape)
+    if mask.sum() < LEAST_PX or cheeks.sum() < LEAST_PX:
+        return dict.fromkeys(COMPARED, float("nan"))
+    light = [luminance(picture)[mask].mean() for picture in (made, true)]
+    tones = [skin_tone(picture, cheeks) for picture in (made, true)]
+    own = {"face_light": abs(float(light[0] - light[1])), "skin_tone": abs(tones[0] - tones[1])}
+    return similarity_inside(made, true, mask) | own
+
+
+COMPARED = ("face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone")
+
+
+def _of_sets(reference: Reference, names: Sequence[str]):
+    """The true photos' faces, found once."""
+    needed = any(name != "face_score" for name in names)
+    found = [surest_face(photo) if needed else None for photo in reference.pictures]
+
+    def score(made: Pictures) -> SetScores:
+        rows = []
+        for place, (picture, true, face) in enumerate(zip(made, reference.pictures, found, strict=True)):
+            row = dict.fromkeys(names, float("nan"))
+            if face is not None and set(names) & set(COMPARED):
+                row |= compare(picture, true, face.landmarks)
+            if face is not None and "residue" in names and reference.inputs is not None:
+                mask = mask_of(outline_of(face.landmarks), true.shape)
+                row["residue"] = stroke_residue(picture, reference.inputs[place], mask)
+            if "face_score" in names:
+                own = surest_face(picture)
+                row["face_score"] = own.score if own else 0.0
+            rows.append(row)
+        asked = [name for name in names if name != "residue" or reference.inputs is not None]
+        return SetScores({name: np.array([row[name] for row in rows], dtype=np.float64) for name in asked})
+
+    return score
+
+
+def _metric(name: str, higher: bool | None, digits: int, unit: str, agrees: str, title: str, **more) -> Metric:
+    return Metric(
+        name, None, higher, digits, unit, agrees, title, group="faces", of_sets=_of_sets, missing=missing_detector,
+        **more,
+    )  # fmt: skip
+
+
+register(
+    _metric("face_ssim", True, 4, "", "skimage.metrics.structural_similarity", "SSIM inside the face", best=1.0),
+    _metric("face_psnr", True, 2, "dB", "skimage.metrics.peak_signal_noise_ratio", "PSNR inside the face", best=np.inf),
+    _metric("face_l1", False, 1, "", "numpy.abs", "L1 inside the face"),
+    _metric("face_light", False, 1, "", "numpy.mean", "error of the face's brightness"),
+    _metric("skin_tone", False, 1, "degrees", "arctan by hand", "skin-tone (ITA) error"),
+    _metric("residue", None, 3, "", "numpy.corrcoef", "stroke residue", question="real"),
+    _metric("face_score", True, 3, "", "YuNet's score", "detector's score", question="real", best=1.0),
+)

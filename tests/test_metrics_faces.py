@@ -1,0 +1,213 @@
+"""Metrics of what is inside of the face, and of how photos look: identical pictures, cases by hand, other code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.metrics
+
+from s2f_utils import metrics
+from s2f_utils.metrics import inside, looks
+from s2f_utils.pictures import faces
+
+FACES = metrics.group("faces")
+
+
+def landmarks_at(size_px: int = 256) -> np.ndarray:
+    return faces.TEMPLATE * size_px - 0.5
+
+
+def textures(num: int, seed: int, size_px: int = 64) -> list[np.ndarray]:
+    """Pictures of one family: a warm colour that is lighter on one side, with grain."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(num):
+        light, tilt, grain = rng.uniform(100, 160), rng.uniform(-40, 40), rng.uniform(2, 12)
+        plane = light + tilt * np.linspace(-1, 1, size_px)[None, :, None] + np.array([20, 0, -20])
+        found.append(np.clip(plane + rng.normal(0, grain, (size_px, size_px, 1)), 0, 255).astype(np.uint8))
+    return found
+
+
+# --- how photos look ---
+
+
+def test_the_same_set_is_at_no_distance_and_others_are():
+    photos = textures(24, 0)
+    found = looks.Looks(photos)
+    assert found.known.shape == (24, 16)
+    assert found.distance(photos) == pytest.approx(0, abs=1e-6)
+    alike, tinted = found.distance(textures(24, 1)), found.distance([p // 2 for p in photos])
+    flat = found.distance([np.full_like(p, p.mean()) for p in photos])
+    assert 0 < alike < 0.5 * min(tinted, flat)
+
+
+def test_distance_agrees_with_eigenvectors_and_the_matrix_root():
+    photos, others = textures(20, 0), textures(15, 3)
+
+    def rows(pictures):
+        return [np.stack(kind) for kind in zip(*(looks.statistics(p) for p in pictures), strict=True)]
+
+    kinds = rows(photos)
+    scales = [10 / np.sqrt(((kind - kind.mean(0)) ** 2).sum() / len(kind)) for kind in kinds]
+    x, y = (np.hstack([s * k for s, k in zip(scales, rows(p), strict=True)]) for p in (photos, others))
+    assert ((x - x.mean(0)) ** 2).sum() / len(x) == pytest.approx(5 * 100)  # five kinds with a spread of 100 each
+    values, vectors = np.linalg.eigh(np.cov(x.T))
+    axes = vectors[:, np.argsort(values)[::-1][:16]]
+    a, b = (side @ axes for side in (x, y))
+    one, two = np.cov(a.T), np.cov(b.T)
+    root = np.sqrt(np.maximum(np.linalg.eigvals(one @ two).real, 0)).sum()
+    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(one + two) - 2 * root
+    assert looks.Looks(photos).distance(others) == pytest.approx(expected, rel=1e-5)
+
+
+def test_statistics_by_hand():
+    upright = np.zeros((128, 128, 3), np.uint8)
+    upright[:, 64:] = 255  # one edge, across: L* from 0 to 100
+    mean, spread, fine, *_ = looks.statistics(upright)
+    mean, spread, fine = mean.reshape(8, 8, 3), spread.reshape(8, 8, 3), fine.reshape(8, 8, 8)
+    np.testing.assert_allclose(mean[:, :4, 0], 0, atol=1e-3)
+    np.testing.assert_allclose(mean[:, 4:, 0], 100, atol=1e-3)
+    np.testing.assert_allclose(spread[..., 0], 0, atol=1e-3)
+    # a central difference sees 50 on one column at each side of the edge, a sixteenth of a cell
+    np.testing.assert_allclose(fine[:, 3:5, 0], np.sqrt(50 / 16), rtol=1e-4)
+    assert np.abs(fine[..., 1:]).max() == 0 and np.abs(fine[:, [0, 1, 2, 5, 6, 7]]).max() < 1e-3
+
+
+def test_too_few_photos_do_not_say_how_photos_vary():
+    with pytest.raises(ValueError, match="three photos"):
+        looks.Looks(textures(2, 0))
+    pictures = textures(2, 0)
+    assert metrics.not_measured(["frechet"], 64, 64, 2) == {"frechet": "needs 3 people, these are 2"}
+    assert (
+        metrics.measure_sets({"a": pictures}, metrics.Reference(pictures, ["a", "b"]), ["frechet"])["a"].figures == {}
+    )
+
+
+# --- inside of the face ---
+
+
+def test_the_outline_encloses_the_landmarks_and_moves_with_them():
+    points = landmarks_at()
+    outline = inside.outline_of(points)
+    assert outline.shape == (36, 2)
+    np.testing.assert_allclose(outline, inside.OUTLINE * 256 - 0.5, atol=1e-9)
+    mask = inside.mask_of(outline, (256, 256, 3))
+    assert all(mask[round(y), round(x)] for x, y in points) and 0.2 < mask.mean() < 0.35
+    np.testing.assert_allclose(inside.outline_of(points / 2 + [7, -3]), outline / 2 + [7, -3], atol=1e-9)
+    cheeks = inside.cheeks_of(points, outline, mask.shape)
+    assert cheeks.any() and not (cheeks & ~mask).any()
+    eyes, nose, mouth = points[:2], points[2], points[3:]
+    assert cheeks[round(nose[1]), round(nose[0])]
+    assert not any(cheeks[round(y), round(x)] for x, y in (*eyes, *mouth))
+
+
+def test_skin_tone_by_hand():
+    mask = np.ones((4, 4), bool)
+    from skimage.color import rgb2lab
+
+    for colour in ((224, 172, 150), (120, 80, 60)):
+        picture = np.full((4, 4, 3), colour, np.uint8)
+        light, _, yellow = rgb2lab(np.array([[colour]], np.uint8))[0, 0]
+        assert inside.skin_tone(picture, mask) == pytest.approx(np.degrees(np.arctan((light - 50) / yellow)))
+    assert inside.skin_tone(np.full((4, 4, 3), (224, 172, 150), np.uint8), mask) > 41  # "light" begins at 41
+    assert inside.skin_tone(np.full((4, 4, 3), (90, 60, 40), np.uint8), mask) < -30  # "dark"
+    assert np.isnan(inside.skin_tone(picture, ~mask))
+
+
+def test_residue_is_one_for_the_drawing_and_none_for_its_shading():
+    rng = np.random.default_rng(0)
+    drawing = np.full((256, 256, 3), 255, np.uint8)
+    for row in rng.integers(60, 230, 12):
+        drawing[row : row + 2, 80:180] = 30
+    mask = inside.mask_of(inside.outline_of(landmarks_at()), drawing.shape)
+    ramp = np.repeat(np.linspace(60, 200, 256)[:, None, None], 256, axis=1).repeat(3, axis=2).astype(np.uint8)
+    copied = np.clip(ramp.astype(int) + (drawing.astype(int) - 255) // 4, 0, 255).astype(np.uint8)
+    noise = rng.integers(0, 256, drawing.shape, dtype=np.uint8)
+    assert inside.stroke_residue(drawing, drawing, mask) == pytest.approx(1)
+    assert inside.stroke_residue(255 - drawing, drawing, mask) == pytest.approx(-1, abs=1e-3)
+    assert inside.stroke_residue(copied, drawing, mask) > 0.95
+    assert abs(inside.stroke_residue(ramp, drawing, mask)) < 0.1
+    assert abs(inside.stroke_residue(noise, drawing, mask)) < 0.1
+    assert np.isnan(inside.stroke_residue(noise, np.full_like(drawing, 255), mask))
+    assert inside.stroke_residue(np.full_like(drawing, 9), drawing, mask) == 0
+
+
+def test_residue_agrees_with_numpys_correlation():
+    import cv2
+
+    rng = np.random.default_rng(1)
+    pair = [rng.integers(0, 256, (64, 64), dtype=np.uint8) for _ in range(2)]
+    pair[1] = pair[0] // 2 + pair[1] // 2
+    mask = rng.random((64, 64)) > 0.5
+    fine = [(p - cv2.GaussianBlur(p.astype(np.float32), (0, 0), 0.5))[mask] for p in pair]
+    grey = [np.repeat(p[..., None], 3, axis=2) for p in pair]
+    assert inside.stroke_residue(*grey, mask) == pytest.approx(np.corrcoef(*fine)[0, 1], abs=1e-6)
+
+
+def test_only_the_inside_counts():
+    rng = np.random.default_rng(2)
+    true = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    points = landmarks_at()
+    mask = inside.mask_of(inside.outline_of(points), true.shape)
+    same = inside.compare(true, true, points)
+    assert same == {"face_ssim": pytest.approx(1), "face_psnr": np.inf, "face_l1": 0, "face_light": 0, "skin_tone": 0}
+    other_wall = np.where(mask[..., None], true, 0).astype(np.uint8)
+    around = inside.compare(other_wall, true, points)  # but for SSIM's window at the rim
+    assert around | {"face_ssim": 1} == same | {"face_ssim": 1} and around["face_ssim"] > 0.9
+    darker = np.where(mask[..., None], true // 2, true).astype(np.uint8)
+    found = inside.compare(darker, true, points)
+    assert found["face_l1"] == pytest.approx((true[mask] - (true // 2)[mask]).mean())
+    assert found["face_psnr"] == pytest.approx(
+        skimage.metrics.peak_signal_noise_ratio(true[mask], darker[mask], data_range=255)
+    )
+    assert found["face_light"] > 50 and found["skin_tone"] > 1
+    outside = inside.compare(true, true, points + 1000)
+    assert all(np.isnan(v) for v in outside.values()) and set(outside) == set(inside.COMPARED)
+
+
+@pytest.mark.detector
+def test_by_the_registrys_door():
+    from s2f_utils.pictures.drawn.synthetic import draw_faces
+
+    drawn = list(draw_faces(4, size_px=256, seed=1))
+    photos = [face.photo for face in drawn]
+    lines = [np.repeat(face.sketch[..., None], 3, axis=2) for face in drawn]
+    people = [str(n) for n in range(4)]
+    made = {"true": photos, "lines": lines}
+    found = metrics.measure_sets(made, metrics.Reference(photos, people, inputs=lines), FACES)
+    assert found["true"].values["face_ssim"] == pytest.approx(1)
+    assert set(found["true"].values) == set(FACES) - {"frechet"} and set(found["true"].figures) == {"frechet"}
+    assert found["lines"].values["residue"] == pytest.approx(1)
+    assert (found["true"].values["residue"] < 0.9).all()
+    assert (found["true"].values["face_score"] > 0.5).all()
+    blank = {"blank": [np.full_like(p, 128) for p in photos]}
+    nothing = metrics.measure_sets(blank, metrics.Reference(photos, people), FACES)["blank"]
+    assert "residue" not in nothing.values and (nothing.values["face_score"] == 0).all()
+    faceless = metrics.measure_sets({"any": photos}, metrics.Reference(blank["blank"], people), ["face_l1"])["any"]
+    assert np.isnan(faceless.values["face_l1"]).all()
+
+
+def test_an_evaluation_says_what_was_given(faces_manifest):
+    from s2f_utils.data import read_manifest
+    from s2f_utils.metrics.scored import ScoredPairs
+
+    manifest = read_manifest(faces_manifest)
+    pairs = manifest.split("test")
+    reference = ScoredPairs.load(manifest, "test", pairs, 64, "sketch-to-photo").reference()
+    assert len(reference.inputs) == len(reference.pictures) == len(pairs)
+    mask = np.ones((64, 64), bool)
+    assert inside.stroke_residue(reference.inputs[0], reference.inputs[0], mask) == pytest.approx(1)
+    assert (reference.inputs[0] != reference.pictures[0]).any()
+
+
+@pytest.mark.detector
+def test_small_pictures_faces_are_found_in_their_own_pixels():
+    from PIL import Image
+
+    from s2f_utils.metrics.structure import surest_face
+    from s2f_utils.pictures.drawn.synthetic import draw_face
+
+    face = draw_face(3, size_px=256)
+    small = np.asarray(Image.fromarray(face.photo).resize((96, 96), Image.Resampling.BOX))
+    large, found = surest_face(face.photo), surest_face(small)
+    np.testing.assert_allclose(found.landmarks, (large.landmarks + 0.5) * 96 / 256 - 0.5, atol=1.5)
