@@ -22,7 +22,8 @@ FILES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").gl
 SCRIPTS = (
     "train_speed", "data_speed", "faces_found", "commands", "leaderboard_cuhk", "best_cuhk", "cyclegan_cuhk",
     "psp_cuhk", "psp_faces", "stylegan2_speed", "shipped_models", "finetune", "metrics_speed", "restore_portraits",
-    "enhance_cuhk", "enhance_speed", "kill_resume", "saving_cost", "preflight_memory", "app_load", "sketch_pad_speed",
+    "enhance_cuhk", "enhance_speed", "faces", "kill_resume", "saving_cost", "preflight_memory", "app_load",
+    "sketch_pad_speed",
 )  # fmt: skip
 MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->.*?<!-- (?P=name):end -->", re.DOTALL)
 
@@ -36,7 +37,7 @@ def tables(results: Path = RESULTS) -> dict[str, str]:
         found = [
             json.loads(path.read_text(encoding="utf-8"))
             for path in (results / f"{script}.json", *sorted(results.glob(f"{script}_*.json")))
-            if path.exists()
+            if path.exists() and (path.stem == script or path.stem not in SCRIPTS)  # faces_found is no part of faces
         ]
         for marker, render in importlib.import_module(script).TABLES.items():
             parts.setdefault(marker, []).extend(render(one) for one in found)

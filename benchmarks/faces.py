@@ -1,0 +1,259 @@
+"""How far drawings become faces: crude drawings, artists' sketches (FS2K), and CUHK's, by any model.
+
+`python benchmarks/faces.py --data ../shared/data --work /tmp/faces-work` measures the shipped model at three amounts of
+detail beside answers that need none; about two hours on one core, and it goes on where it was stopped. `--model
+"LABEL=MODEL?detail=.5"` measures another: a name, a run folder, a file, or `package.module:function`, which takes a
+drawing, uint8 (256, 256, 3), and gives an answer of that size. `--num 100` is a quick look, whose rows are not written
+without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge; both in --work,
+outside of the project, for FS2K's and CUFS's pictures may not be handed on.
+
+Results: results/faces.json, a row for each set, model and seed. Needs portraits, FS2K and CUFS.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import common
+import faces_strangers
+import numpy as np
+from crude_drawings import DEGREES
+from faces_measures import Yardstick, spread
+from faces_sets import SETS, FaceSet, load
+from tqdm import tqdm
+
+from s2f_utils import inference, runtime
+
+DEFAULT = [f"sketch-to-photo, detail {d}=sketch-to-photo?detail={d}" for d in ("0", "0.5", "1")]
+SPREAD_DRAWINGS, SPREAD_ANSWERS = 10, 32
+
+
+@dataclass
+class Named:
+    """A model by its label. answer: a drawing and further asks to a picture; loaded when it is first asked."""
+
+    label: str
+    source: str
+    asks: dict[str, Any] = field(default_factory=dict)
+    league: str = "open"
+    _model: Any = None
+
+    @classmethod
+    def parse(cls, text: str, league: str = "open") -> Named:
+        """ "LABEL=MODEL?detail=.5&seed=1"; LABEL= may be left out. Raises SystemExit for asks that are not numbers."""
+        whole, _, asks = text.partition("?")
+        label, equals, source = whole.partition("=")
+        try:
+            numbers = {k: float(v) for k, _, v in (one.partition("=") for one in asks.split("&") if one)}
+        except ValueError:
+            raise SystemExit(f"--model {text!r}: what is asked must be numbers, as in ?detail=.5") from None
+        if "seed" in numbers:
+            numbers["seed"] = int(numbers["seed"])
+        return cls(label, source if equals else label, numbers, league)
+
+    def __call__(self, drawing: np.ndarray, **more: Any) -> np.ndarray:
+        """The answer to a drawing, uint8 (256, 256, 3)."""
+        if self._model is None:
+            self._model = self._found()
+        return self._model(drawing, **{**self.asks, **more})
+
+    def _found(self) -> Callable[..., np.ndarray]:
+        module, colon, name = self.source.partition(":")
+        if colon and not Path(self.source).exists():
+            return getattr(importlib.import_module(module), name)
+        return inference.load(self.source, device="cpu").translate
+
+    def varied(self, drawing: np.ndarray, seed: int) -> np.ndarray:
+        """One of many answers to a drawing, in other colours where the model knows them."""
+        return self(drawing, seed=seed, colours=True)
+
+    @property
+    def variants(self) -> bool:
+        """Whether it gives other answers to other seeds."""
+        if self._model is None:
+            self._model = self._found()
+        facts = getattr(getattr(self._model, "__self__", None), "facts", None)
+        return facts is not None and "seed" in facts.knows and self.asks.get("detail", 1) > 0
+
+
+def answers(named: Named, chosen: FaceSet, work: Path, num: int | None) -> np.ndarray:
+    """A model's answers to a set; kept in `work` while the drawings stay the same."""
+    digest = hashlib.sha256(chosen.drawings.tobytes()).hexdigest()[:8]
+    file = work / "answers" / f"{chosen.name}-{num or 'all'}-{digest}" / f"{_plain(named.label)}.npz"
+    if not file.exists():
+        made = np.stack(
+            [named(one) for one in tqdm(chosen.drawings, desc=f"{chosen.name}: {named.label}", mininterval=10)]
+        )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with runtime.atomic_path(file) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, made=made)
+    with np.load(file) as found:
+        return found["made"]
+
+
+def some_of(chosen: FaceSet) -> range:
+    """The places of a few drawings, of every degree in turn."""
+    step = len(chosen.people) // SPREAD_DRAWINGS + 1
+    return range(0, len(chosen.people), step + (step % len(set(chosen.kinds)) == 0))
+
+
+def _plain(label: str) -> str:
+    return "".join(c if c.isalnum() or c in ".-" else "_" for c in label)
+
+
+def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, keep: Callable[[dict], None]) -> None:
+    """Rows of one set, one after the other to `keep`, but for those that are there."""
+    todo: dict[str, tuple[str, Named | None]] = {named.label: (named.league, named) for named in models}
+    todo |= {name: ("none" if name in KNOWING_NOTHING else chosen.trivial_league, None) for name in TRIVIAL}
+    todo = {name: one for name, one in todo.items() if args.again or not args.has(chosen.name, name)}
+    if not todo:
+        return
+    yardstick, trivial = Yardstick(chosen), {}
+    if any(named is None for _, named in todo.values()):
+        trivial = chosen.trivial()
+    sheet: dict[str, np.ndarray] = {}
+    for name, (league, named) in todo.items():
+        if named is None and name not in trivial:
+            continue
+        made = trivial[name] if named is None else answers(named, chosen, args.work, args.num)
+        kind = "model" if named else "control" if name == "true photo" else "trivial"
+        row = {"set": chosen.name, "model": name, "kind": kind, "league": league, "seed": 0, "num": len(made)}
+        row |= yardstick.row(made, 0 if name in UNTESTED else args.patch_steps)
+        if named is not None:
+            sheet[name] = made
+            if chosen.name == "crude" and named.variants:
+                row |= spread(named.varied, chosen, some_of(chosen), SPREAD_ANSWERS if args.num is None else 4)
+        keep(row)
+    if args.sheets:
+        faces_strangers.contact_sheets(chosen, sheet, args.work / "sheets")
+    if args.strangers and chosen.name == "crude":
+        for name, made in sheet.items():
+            faces_strangers.write_test(chosen, made, args.work / "strangers" / _plain(name), seed=args.strangers)
+
+
+KNOWING_NOTHING = ("the drawing itself", "true photo")
+TRIVIAL = ("the drawing itself", "mean photo", "nearest", "ridge", "true photo")
+UNTESTED = ("the drawing itself", "mean photo", "true photo")  # by the patch test, which needs no doubt about them
+ORDER = {name: place for place, name in enumerate(SETS)}
+
+
+class Rows:
+    """The rows of results/faces.json, or of a quick look: written one by one, the same one once."""
+
+    def __init__(self, num: int | None, write: bool) -> None:
+        self.num, self.write = num, write
+        written = common.written("faces").get("rows", []) if common.written("faces") else []
+        self.rows = written if write else []
+
+    def has(self, set_name: str, model: str) -> bool:
+        """Whether a row is there that was measured on as many people."""
+        return any(r["set"] == set_name and r["model"] == model and r["asked_num"] == self.num for r in self.rows)
+
+    def keep(self, row: dict) -> None:
+        """Add a row, or put it in the place of the one with the same set, model and seed; write all."""
+        row["asked_num"], key = self.num, ("set", "model", "seed")
+        self.rows = [r for r in self.rows if any(r[k] != row[k] for k in key)] + [row]
+        self.rows.sort(key=lambda r: ORDER[r["set"]])
+        if self.write:
+            runtime.write_json(
+                common.RESULTS / "faces.json", {"machine": runtime.machine_facts(), "results": {"rows": self.rows}}
+            )
+        print(shown([row]), flush=True)
+
+
+COLUMNS = (
+    "ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "patch_auc",
+    "frechet_ratio", "detector", "landmarks", "residue", "nearest_photo", "spread_skin_tone",
+)  # fmt: skip
+
+
+HEADS = {  # of the tables in docs: what is shown of each set, with its digits
+    "crude": {
+        "frechet_ratio": ("Fréchet, × true photos' ↓", 1), "patch_auc": ("patch AUC → .5", 2),
+        "detector": ("detector ↑", 2), "landmarks_median": ("landmarks ↓", 3), "residue": ("residue → 0", 2),
+        "sharpness": ("sharpness → 1", 2), "kept_glasses": ("glasses kept", 2), "kept_beard": ("beard", 2),
+        "kept_hair": ("long hair", 2), "spread_skin_tone": ("spread of skin", 2), "spread_hair": ("of hair", 2),
+        "nearest_photo_max": ("likest training photo", 2),
+    },
+    "fs2k-zero-shot": {
+        "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "face_ssim": ("in the face: SSIM ↑", 3),
+        "face_psnr": ("PSNR ↑", 1), "face_l1": ("L1 ↓", 1), "face_light": ("brightness ↓", 1),
+        "light_shift": ("shift", 1), "skin_tone": ("skin tone ↓", 1), "sharpness": ("sharpness → 1", 2),
+        "residue": ("residue → 0", 2), "patch_auc": ("patch AUC → .5", 2), "landmarks": ("landmarks ↓", 3),
+    },
+}  # fmt: skip
+HEADS["cuhk"] = HEADS["fs2k-zero-shot"]
+
+
+def faces_table(found: dict) -> str:
+    """A table for each set: models, answers that need none, and the true photos themselves."""
+    parts = []
+    for name in SETS:
+        rows = [r for r in found["results"]["rows"] if r["set"] == name]
+        columns = HEADS[name]
+        cells = [
+            [r["model"], r["league"], *("–" if r.get(c) is None else f"{r[c]:.{d}f}" for c, (_, d) in columns.items())]
+            for r in rows
+        ]
+        if rows:
+            head = [f"{name} ({rows[0]['num']})", "trained on", *(title for title, _ in columns.values())]
+            parts.append(common.markdown(head, cells))
+    return "\n\n".join(parts) + f"\n\n{common.machine_of(found)}."
+
+
+def residue_table(found: dict) -> str:
+    """Crude drawings by their degree: what is left of the strokes, and where the landmarks are."""
+    rows = [r for r in found["results"]["rows"] if r["set"] == "crude"]
+    cells = [
+        [r["model"], *(f"{own['residue']:.2f}, {own['landmarks']:.3f}, {own['detector']:.2f}"
+                       for own in (r["by_kind"][degree] for degree in DEGREES))]
+        for r in rows
+    ]  # fmt: skip
+    return common.markdown(["residue, landmarks, detector", *DEGREES], cells)
+
+
+TABLES = {"faces": faces_table, "faces-degrees": residue_table}
+
+
+def shown(rows: list[dict]) -> str:
+    """Rows as text."""
+    cells = [
+        [f"{r['set']}: {r['model']} ({r['num']})", *("–" if r[c] is None else f"{r[c]:.3f}" for c in COLUMNS)]
+        for r in rows
+    ]
+    return common.markdown(["", *COLUMNS], cells)
+
+
+def main() -> None:
+    """Measure what is not measured yet."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of portraits, fs2k and cufs")
+    parser.add_argument("--work", type=Path, required=True, help="folder outside of the project, for pictures")
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
+    parser.add_argument("--model", action="append", metavar="LABEL=MODEL?detail=.5", help="default: today's, thrice")
+    parser.add_argument("--league", default="open", help="of the models: what they were trained on")
+    parser.add_argument("--num", type=int, help="a quick look at so many people of each set")
+    parser.add_argument("--write", action="store_true", help="keep rows of a quick look, too")
+    parser.add_argument("--patch-steps", type=int, help="of the patch test; 0 leaves it out")
+    parser.add_argument("--again", action="store_true", help="also what is measured already")
+    parser.add_argument("--sheets", action="store_true", help="contact sheets into WORK/sheets")
+    parser.add_argument("--strangers", type=int, metavar="SEED", help="single pictures into WORK/strangers")
+    args = parser.parse_args()
+    if common.ROOT in (args.work.resolve(), *args.work.resolve().parents):
+        raise SystemExit("--work must lie outside of the project: the pictures may not be part of it")
+    rows = Rows(args.num, args.num is None or args.write)
+    args.has = rows.has
+    models = [Named.parse(text, args.league) for text in args.model or DEFAULT]
+    for name in args.sets:
+        measure_set(load(name, args.data, args.work, args.num), models, args, rows.keep)
+    print(shown(rows.rows))
+
+
+if __name__ == "__main__":
+    main()
