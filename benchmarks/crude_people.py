@@ -13,10 +13,11 @@ from pathlib import Path
 import common  # noqa: F401  (puts the clone first)
 import numpy as np
 
+import data_prep
 from s2f_utils.pictures import faces, images
 
 SIZE_PX = 256
-LABELS = Path(__file__).with_name("portrait_labels.csv")
+LABELS = Path(data_prep.__file__).parent / "sources" / "portrait_labels.csv"
 OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,

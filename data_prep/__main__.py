@@ -12,6 +12,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.clean import clean_drawings
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
+from data_prep.make.scribbles_set import DRAWINGS, NUM, make_scribbles
 from data_prep.make.synthetic_set import PROFILES, make_synthetic
 from data_prep.make.unpaired import make_unpaired
 from data_prep.messages import indented
@@ -99,7 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=raw,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_add_pairs, _add_unpaired, _add_synthetic, _add_clean, _add_doctor, _add_download):
+    for add in (_add_pairs, _add_unpaired, _add_synthetic, _add_scribbles, _add_clean, _add_doctor, _add_download):
         add(commands)
     return parser
 
@@ -231,6 +232,27 @@ def _add_synthetic(commands: argparse._SubParsersAction) -> None:
     )
     _share(synthetic, "--workers", "--dry-run")
     synthetic.set_defaults(run=make_synthetic)
+
+
+def _add_scribbles(commands: argparse._SubParsersAction) -> None:
+    scribbles = commands.add_parser(
+        "scribbles",
+        help="drawings of portraits, from careful to an oval with dots, with the points that were meant",
+        description="Draw the portraits in PORTRAITS, and mixtures of them, to OUT: what the landmark finder and the"
+        " model 'expect' learn from.",
+    )
+    scribbles.add_argument("portraits", metavar="PORTRAITS", help="folder, as 'download portraits' leaves it, or yours")
+    scribbles.add_argument("out", metavar="OUT", help="new folder for the data set")
+    scribbles.add_argument("--num", type=int, default=NUM, metavar="N", help=f"faces for training (default: {NUM})")
+    scribbles.add_argument(
+        "--drawings", type=int, default=DRAWINGS, metavar="D", help=f"of each face (default: {DRAWINGS})"
+    )
+    _share(scribbles, "--size", default=128, help="height and width in pixels (default: 128)")
+    scribbles.add_argument("--points", metavar="NPZ", help="points of your portraits (default: ours, by name)")
+    scribbles.add_argument("--labels", metavar="CSV", help="what is known of your portraits (default: ours, by name)")
+    _share(scribbles, "--seed", help="another seed, other drawings (default: 0)")
+    _share(scribbles, "--workers", "--dry-run")
+    scribbles.set_defaults(run=make_scribbles)
 
 
 def _add_clean(commands: argparse._SubParsersAction) -> None:

@@ -30,7 +30,7 @@ from s2f_utils import runtime
 from s2f_utils.data import COLUMNS, SPLITS
 from s2f_utils.pictures import images
 
-FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks"}
+FOLDERS = {"sketch": "sketches", "photo": "photos", "mask": "masks", "points": "points"}
 MANIFEST, SETTINGS, PARTIAL = "manifest.csv", "settings.json", "settings.partial.json"
 CHANGED = {
     "source_digest": "the pictures of the source have changed since",
@@ -46,7 +46,9 @@ class SetPlan:
     row what `make` needs to return its `parts`: {"sketch": uint8 array, "photo": …, "mask": …}, as "content" the box
     (left, top, width, height) of what is not padding, if they are padded, and as "notes" words that are kept in the
     photo's file. With several sketches of a photo, the parts "sketch-pencil", "sketch-xdog", …, a row becomes one row
-    for each of them. `make` and the tasks travel to other processes. `settings` decide what the pictures look like;
+    for each of them, with the points of "points-pencil" …. The part "points" is float (N, 2), places in pixels, and
+    becomes a .npy file; its paths stand in the columns "points" and "photo_points". `of_sketch` has further columns of
+    each sketch's rows. `make` and the tasks travel to other processes. `settings` decide what the pictures look like;
     `notes` goes into settings.json beside them; `review` looks at the rows when all is written, and returns those to
     keep and further notes. `noun` is what a row is called.
     """
@@ -59,6 +61,7 @@ class SetPlan:
     notes: dict[str, Any] = field(default_factory=dict)
     review: Callable[[Path, Sequence[Mapping[str, str]]], tuple[list[Mapping[str, str]], dict[str, Any]]] | None = None
     noun: str = "pair"
+    of_sketch: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int]:
         """Pairs in all and by split."""
@@ -66,23 +69,33 @@ class SetPlan:
 
     def paths(self, row: Mapping[str, str]) -> dict[str, str]:
         """The row's picture files relative to the manifest, with forward slashes."""
-        return {part: f"{folder_of(part)}/{row['id']}.png" for part in self.parts}
+        return {part: f"{folder_of(part)}/{row['id']}{suffix_of(part)}" for part in self.parts}
 
     def manifest_rows(self, row: Mapping[str, str]) -> list[dict[str, str]]:
         """The row as the manifest has it: with its files, once for each of its sketches."""
         paths = self.paths(row)
-        drawn = [part for part in self.parts if part.startswith("sketch")]
-        rest = {part: path for part, path in paths.items() if part not in drawn}
-        return [
-            {"mask": "", **row, **rest, "id": row["id"] + part.removeprefix("sketch"), "sketch": paths[part]}
-            for part in drawn
-        ]
+        rest = {part: paths[part] for part in ("photo", "mask") if part in paths}
+        if "points" in paths:
+            rest["photo_points"] = paths["points"]
+        rows = []
+        for part in (part for part in self.parts if part.startswith("sketch")):
+            style = part.removeprefix("sketch")
+            own = {"id": row["id"] + style, "sketch": paths[part], **self.of_sketch.get(part, {})}
+            if f"points{style}" in paths:
+                own["points"] = paths[f"points{style}"]
+            rows.append({"mask": "", **row, **rest, **own})
+        return rows
 
 
 def folder_of(part: str) -> str:
     """The folder of a part: "sketch" → sketches, "sketch-xdog" → sketches-xdog."""
     kind, _, style = part.partition("-")
     return FOLDERS[kind] + (f"-{style}" if style else "")
+
+
+def suffix_of(part: str) -> str:
+    """How the files of a part end."""
+    return ".npy" if part.partition("-")[0] == "points" else ".png"
 
 
 def count_rows(rows: Sequence[Mapping[str, str]]) -> dict[str, int]:
@@ -140,7 +153,7 @@ def write_set(
     todo = [
         n
         for n, row in enumerate(plan.rows)
-        if not all(f"{row['id']}.png" in present.get(part, ()) for part in plan.paths(row))
+        if not all(f"{row['id']}{suffix_of(part)}" in present.get(part, ()) for part in plan.parts)
     ]
     if state == "complete" and (manifest := _still_complete(out, plan, progress)):
         return manifest
@@ -175,9 +188,17 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
     except Exception as error:  # whatever is strange about one picture must not end a run of ten thousand
         return printable(f"{getattr(task, 'photo', task)}: could not be prepared ({type(error).__name__}: {error})")
     for part, path in paths.items():
+        if suffix_of(part) == ".npy":
+            _save_points(path, made[part])
+            continue
         notes = made.get("notes") if part == "photo" else None
         images.save(path, made[part], content=made.get("content"), notes=notes)
     return ""
+
+
+def _save_points(path: Path, points: np.ndarray) -> None:
+    with runtime.atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.save(file, np.asarray(points, np.float32))
 
 
 def _present(folder: Path) -> frozenset[str]:
@@ -208,7 +229,7 @@ def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
         return None
     with open(manifest, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    gone = sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row[column])
+    gone = sum(not (out / row[column]).is_file() for row in rows for column in FOLDERS if row.get(column))
     if not gone:
         say(f"already complete: {describe_counts(count_rows(rows), plan.noun)} in {printable(out)}", progress)
         return manifest

@@ -24,7 +24,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     )
     train.add_argument(
         "method", nargs="?",
-        help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, stylegan2, psp or restore",
+        help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, stylegan2, psp or restore",
     )  # fmt: skip
     train.add_argument("--data", metavar="DIR", help="folder with a manifest.csv, or the file itself")
     train.add_argument(

@@ -34,7 +34,7 @@ class PictureStore:
     """Pictures of one domain as uint8 batches (B, C, S, S): 3 channels of `paths`, 3 of `maps` (19-class maps, in their
     colours), or 6 of both.
 
-    With `resident` all are decoded once and kept on the device; else anew for every batch.
+    Where `resident` is set, all are decoded once and kept on the device; else anew for every batch.
     """
 
     def __init__(
@@ -42,12 +42,11 @@ class PictureStore:
         paths: Sequence[Path],
         size_px: int,
         device: torch.device,
-        resident: bool,
         maps: Sequence[Path] = (),
     ) -> None:
         self.paths, self.maps, self.size_px, self.device = list(paths), list(maps), size_px, device
         self.channels = 6 if paths and maps else 3
-        self.resident = resident
+        self.resident = False
         self._tensor: Tensor | None = None
 
     def __len__(self) -> int:
@@ -99,21 +98,12 @@ class Data(ABC):
 
     AHEAD: ClassVar[dict[str, int]] = {"cpu": 0, "cuda": 4}  # batches, where training runs on this device
 
-    def __init__(
-        self,
-        sketches: Sequence[Path],
-        photos: Sequence[Path],
-        size_px: int,
-        device: torch.device,
-        progress: bool,
-        maps: Sequence[Path] = (),
-    ) -> None:
-        self.device = device
-        need = (len(sketches) + len(maps) + len(photos)) * 3 * size_px**2
-        self.resident = need < 0.4 * free_bytes(device)
-        self.sketches = PictureStore(sketches, size_px, device, self.resident, maps)
-        self.photos = PictureStore(photos, size_px, device, self.resident)
-        for store in (self.sketches, self.photos):
+    def __init__(self, sketches: PictureStore, photos: PictureStore, progress: bool) -> None:
+        self.sketches, self.photos, self.device = sketches, photos, photos.device
+        need = sum(len(store) * store.channels * store.size_px**2 for store in (sketches, photos))
+        self.resident = need < 0.4 * free_bytes(self.device)
+        for store in (sketches, photos):
+            store.resident = self.resident
             store.load(progress)
         self._coming: dict[tuple[int, int], Future] = {}
         self._reader: ThreadPoolExecutor | None = None
@@ -175,7 +165,8 @@ class PairedData(Data):
         self.pairs = list(pairs)
         first, maps = ([getattr(p, what) for p in pairs] if what in GIVEN[given] else [] for what in ("sketch", "mask"))
         photos = [pair.photo for pair in pairs]
-        super().__init__(photos if given == "photo" else first, photos, size_px, device, progress, maps)
+        sketches = PictureStore(photos if given == "photo" else first, size_px, device, maps)
+        super().__init__(sketches, PictureStore(photos, size_px, device), progress)
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -199,7 +190,7 @@ class PhotoData(Data):
         paths = [row.photo for row in rows if row.photo]
         if not paths:
             raise DataError(f"there are no photos among the {len(rows)} rows: this method learns from photos")
-        super().__init__([], paths, size_px, device, progress)
+        super().__init__(PictureStore([], size_px, device), PictureStore(paths, size_px, device), progress)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -227,7 +218,7 @@ class UnpairedData(Data):
     ) -> None:
         self.sketch_rows, self.photo_rows = unpaired_rows(pairs, apart, seed)
         sides = [row.sketch for row in self.sketch_rows], [row.photo for row in self.photo_rows]
-        super().__init__(*sides, size_px, device, progress)
+        super().__init__(*(PictureStore(side, size_px, device) for side in sides), progress)
 
     def __len__(self) -> int:
         return max(len(self.sketches), len(self.photos))

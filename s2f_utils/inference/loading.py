@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from torch import nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import Model
+from s2f_utils.inference.expecting import ExpectModel
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
@@ -16,6 +18,13 @@ from s2f_utils.inference.translator import VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.network import ADDS_DETAIL, DIRECTIONS, DRAWS, RESTORES, TO_FACES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
+
+# how a network that is not a plain translator is known, and what asks it
+KINDS: tuple[tuple[Callable[[nn.Module], bool], type[Translator]], ...] = (
+    (lambda net: net.name == "expect", ExpectModel),
+    (lambda net: "styles" in net.about.knows, StyleModel),
+    (lambda net: "detail" in net.about.knows, DetailModel),
+)
 
 
 def load(
@@ -47,7 +56,7 @@ def load(
     about = net.about
     chosen = runtime.pick_precision(runtime.pick_device(device), precision)
     size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
-    kind = StyleModel if "styles" in about.knows else DetailModel if "detail" in about.knows else Translator
+    kind = next((kind for fits, kind in KINDS if fits(net)), Translator)
     if values != VALUES[0] and kind is not Translator:
         raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
     return kind(
@@ -142,4 +151,4 @@ def _layout(name: str, meta: dict[str, Any], kind: type[Translator]) -> str:
     if name in weights.SHIPPED:
         return "drawn" if kind is StyleModel else "aligned"
     aligned = meta.get("aligned", "none") not in ("none", "")
-    return "aligned" if aligned or kind is DetailModel or name in weights.WEIGHTS else ""
+    return "aligned" if aligned or kind in (DetailModel, ExpectModel) or name in weights.WEIGHTS else ""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
+from s2f_utils.models.expect import Expect
 from s2f_utils.models.finder import Finder
 from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
@@ -39,6 +40,7 @@ NETWORKS: dict[str, type[Network]] = {
     "psp": PSP,
     "gfpgan": GFPGAN,
     "finder": Finder,
+    "expect": Expect,
 }
 
 

@@ -60,7 +60,7 @@ class Finder(Network):
 
     ABOUT = About(does=MEASURES, size_px=SIDE_PX)
 
-    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 160), hidden: int = 256) -> None:
+    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 160), hidden: int = 96) -> None:
         super().__init__()
         first, second, third, last = widths
         self.stem = nn.Conv2d(1, first, 5, 2, 2)  # 64

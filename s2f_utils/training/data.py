@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data.shaped import ShapedData
 from s2f_utils.data.stores import GIVEN, Data, PairedData, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.network import DIRECTIONS
 from s2f_utils.pictures import images
@@ -26,11 +27,14 @@ def training_data(
 ) -> tuple[Data, Data]:
     """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some.
 
-    kind: "pairs", "piles" or "photos", as `Method.data`.
+    kind: "pairs", "piles", "photos" or "shaped", as `Method.data`.
     """
     chosen = manifest.split("val") or rows
     pairs = [pair for pair in chosen if pair.sketch and pair.photo]
     num = config.num_samples
+    if kind == "shaped":
+        data = ShapedData(manifest, rows, config.load_size_px, device, progress=progress)
+        return data, ShapedData(manifest, spread(chosen, num), config.size_px, device)
     if kind == "photos":
         few = [row for row in manifest.split("val") if row.photo] + rows
         data = PhotoData(rows, config.load_size_px, device, progress=progress)
@@ -54,13 +58,18 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
     """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device; photos as both, where a method
     learns from these alone.
     """
-    if isinstance(samples, PairedData):
+    if isinstance(samples, PairedData | ShapedData):
         return samples.batch(range(len(samples)))
     photos = samples.photos.batch(range(len(samples.photos)))
     if isinstance(samples, PhotoData):
         return photos, photos
     num = min(len(samples.sketches), len(samples.photos))
     return samples.sketches.batch(range(num)), photos[:num]
+
+
+def spread(rows: Sequence[Row], num: int) -> list[Row]:
+    """So many of the rows, from all over them: of neighbours, several may be of one person."""
+    return [rows[place] for place in np.linspace(0, len(rows) - 1, min(num, len(rows))).round().astype(int)]
 
 
 def given_to(config: TrainConfig) -> str:

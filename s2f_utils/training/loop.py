@@ -163,7 +163,9 @@ def make_batch(run: TrainingRun, num: int) -> tuple[Tensor, Tensor]:
         sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
         return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
 
-    if run.model.data == "pairs":
+    if run.model.data == "shaped":
+        sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
+    elif run.model.data == "pairs":
         sketches, photos = jitter(sketches, photos)
     elif run.model.data == "photos":
         sketches = photos = jitter(photos, photos[:, :0])[0]

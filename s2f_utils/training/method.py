@@ -55,9 +55,11 @@ class Method(ABC):
     begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that a run may begin with, by name
     loaded_larger = 1.0  # than size_px, for the crop
     given_channels = 3  # of the pictures that go in
+    target_channels = 3  # and of those to be learned
     cycle = 1  # steps after which their costs repeat
     needs_init = ""  # the method whose trained model this one has to begin with
-    data = "pairs"  # what it learns from: "pairs", "piles" (both sides, but of different faces), or "photos"
+    # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "shaped" (pairs, bent).
+    data = "pairs"
     cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)
     accumulates = True  # a batch may be gone through in parts
     net_g: nn.Module

@@ -143,7 +143,7 @@ def _blank(model: Method, num: int) -> tuple[torch.Tensor, torch.Tensor]:
     size, precision = model.config.size_px, model.precision
     return tuple(
         precision.images(torch.zeros(num, channels, size, size, device=precision.device))
-        for channels in (model.given_channels, 3)
+        for channels in (model.given_channels, model.target_channels)
     )
 
 

@@ -4,8 +4,10 @@ from s2f_utils.weights.download import sha256_of
 from s2f_utils.weights.table import (
     DEFAULT,
     DETAIL,
+    EXPECT,
     FACES,
     FAITHFUL,
+    FINDER,
     RESTORER,
     SHIPPED,
     SHIPPED_FOLDER,
@@ -24,7 +26,8 @@ from s2f_utils.weights.table import (
 )
 
 __all__ = [
-    "DEFAULT", "DETAIL", "FACES", "FAITHFUL", "RESTORER", "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
+    "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "RESTORER", "SHIPPED", "SHIPPED_FOLDER",
+    "SHIPPED_RESTORERS", "WEIGHTS",
     "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "model_names", "places", "problem",
     "sha256_of", "shipped",
 ]  # fmt: skip

@@ -217,6 +217,7 @@ WEIGHTS: dict[str, WeightsFile] = {
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 FACES = "faces-64"
 FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
+EXPECT, FINDER = "sketch-to-photo-expected", "finder"
 DEFAULT = "sketch-to-photo"  # the two of them together
 SHIPPED: dict[str, str] = {
     FAITHFUL: "what is to be expected of a drawn face, soft",

@@ -30,16 +30,15 @@ def turned(points: np.ndarray) -> float:
     return float((points[mesh.FIVE[2], 0] - (low + high) / 2) / (high - low))
 
 
-def mixed(portraits: Sequence[Portrait], number: int, rng: np.random.Generator, *, share: float = 0.75) -> Portrait:
-    """Portrait `number` with parts of others, each exchanged with this probability, where one that fits is found."""
-    face = portraits[number]
+def mixed(face: Portrait, others: Sequence[Portrait], rng: np.random.Generator, *, share: float = 0.75) -> Portrait:
+    """A portrait with parts of others, each exchanged with this probability, where one that fits is found."""
     for part, (these, alike) in EXCHANGED.items():
         if rng.random() >= share:
             continue
-        for other in rng.integers(0, len(portraits), 12):
-            donor = portraits[other]
+        for other in rng.integers(0, len(others), 12):
+            donor = others[other]
             fits = all(donor.shows.get(key) == face.shows.get(key) for key in alike)
-            if fits and other != number and abs(turned(donor.points) - turned(face.points)) < MOST_TURNED_APART:
+            if fits and abs(turned(donor.points) - turned(face.points)) < MOST_TURNED_APART:
                 face = with_part(face, donor, part, these)
                 break
     return face

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,13 @@ class Portrait:
     person: np.ndarray
     hair: np.ndarray
     shows: dict[str, str] = field(default_factory=dict)
+
+
+def mirrored(portrait: Portrait) -> Portrait:
+    """The portrait as a mirror shows it."""
+    points = (portrait.points * [-1, 1] + [portrait.photo.shape[1] - 1, 0])[mesh.mirror()].astype(np.float32)
+    flipped = {name: np.ascontiguousarray(getattr(portrait, name)[:, ::-1]) for name in ("photo", "person", "hair")}
+    return replace(portrait, points=points, **flipped)
 
 
 def filled(points: np.ndarray, size_px: int) -> np.ndarray:

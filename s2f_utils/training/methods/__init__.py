@@ -3,6 +3,7 @@
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods.cgan import CGAN
 from s2f_utils.training.methods.cyclegan import CycleGAN
+from s2f_utils.training.methods.expect import ExpectMethod
 from s2f_utils.training.methods.faithful import Faithful
 from s2f_utils.training.methods.pix2pix import Pix2Pix
 from s2f_utils.training.methods.psp import PSP
@@ -18,5 +19,6 @@ METHODS: dict[str, type[Method]] = {
     "psp": PSP,
     "restore": Restore,
     "faithful": Faithful,
+    "expect": ExpectMethod,
     "realistic": Realistic,
 }

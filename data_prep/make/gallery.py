@@ -1,0 +1,156 @@
+"""A collection of portraits with their points and what is known of them: what drawings are made from."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from data_prep import sources
+from data_prep.errors import DataPrepError, printable
+from s2f_utils.data import SPLITS
+from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.faces import mesh
+from s2f_utils.pictures.scribbles import cutout
+from s2f_utils.pictures.scribbles.portrait import Portrait
+
+SIZE_PX = 256
+SOURCES = Path(sources.__file__).parent
+OUR_POINTS, OUR_LABELS = SOURCES / "portrait_points.npz", SOURCES / "portrait_labels.csv"
+MASK_PX = 256
+STORED_PER_PX = 64  # points in a file are whole numbers of this part of a pixel
+VAL_SHARE, TEST_SHARE = 0.035, 0.17  # of portraits that no label puts into a split, as of ours
+# label → how much rarer looks are drawn more often: weight = share to the power of minus this
+EVENED = {
+    "beard": 0.5, "glasses": 0.35, "hair_length": 0.35, "hair_texture": 0.4, "mouth": 0.4, "age": 0.4, "presents": 0.4,
+}  # fmt: skip
+MOST_OFTEN = 6.0  # times as often as the mean
+
+
+@dataclass(frozen=True)
+class Sitter:
+    """A portrait's file, its points (164, 2) in the file's pixels, its split, and its labels."""
+
+    name: str
+    file: Path
+    points: np.ndarray
+    split: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    person: np.ndarray | None = None  # bool (256, 256), the whole file squeezed to a square; None: not known
+
+
+class Gallery(Sequence[Portrait]):
+    """The aligned portraits of some sitters, read when they are asked for, and kept; `cut_out` adds person and hair."""
+
+    def __init__(self, sitters: Sequence[Sitter]) -> None:
+        self.sitters = list(sitters)
+
+    def __len__(self) -> int:
+        return len(self.sitters)
+
+    def __getitem__(self, number: int) -> Portrait:
+        sitter = self.sitters[number]
+        photo, points = _aligned(sitter.file, sitter.points.tobytes())
+        nothing = np.zeros((SIZE_PX, SIZE_PX), np.float32)
+        return Portrait(photo, points, nothing, nothing, dict(sitter.labels))
+
+    def cut_out(self, number: int) -> Portrait:
+        """A portrait with its person and hair masked."""
+        sitter, portrait = self.sitters[number], self[number]
+        person = None if sitter.person is None else _aligned_mask(sitter)
+        return cutout.cut_out(portrait.photo, portrait.points, portrait.shows, person)
+
+
+def _aligned_mask(sitter: Sitter) -> np.ndarray:
+    """Where the person is in the aligned portrait: float32 (256, 256) in [0, 1]."""
+    import cv2
+
+    height, width = images.load_rgb(sitter.file).shape[:2]
+    mask = cv2.resize(sitter.person.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    matrix = faces.alignment(mesh.five_of(sitter.points), SIZE_PX)
+    mask = cv2.warpAffine(mask, matrix, (SIZE_PX, SIZE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(3 * (mask - 0.5) + 0.5, 0, 1)  # its rim is as sharp as the photo's
+
+
+@functools.lru_cache(maxsize=2_000)
+def _aligned(file: Path, points: bytes) -> tuple[np.ndarray, np.ndarray]:
+    places = np.frombuffer(points, np.float64).reshape(-1, 2)
+    matrix = faces.alignment(mesh.five_of(places), SIZE_PX)
+    return faces.warp(images.load_rgb(file), matrix, SIZE_PX), faces.transform(places, matrix).astype(np.float32)
+
+
+def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = None) -> list[Sitter]:
+    """The portraits in a folder, by name, that have points.
+
+    points: an .npz file with "names" (N,), files' names without their endings, "points" (N, 164, 2), uint16, in 64ths
+    of a pixel, and "people" (N, 8192), uint8, the bits of 256x256 masks; None: ours. labels: a CSV file with the
+    columns name, split, glasses, beard, …; None: ours, as far as names are the same. A portrait without labels is put
+    into a split by chance. Raises DataPrepError.
+    """
+    if not folder.is_dir():
+        raise DataPrepError(
+            f"{printable(folder)}: no such folder: give one with portraits (data_prep download portraits)"
+        )
+    files = {path.stem: path for path in sorted(folder.rglob("*")) if images.is_image_name(path)}
+    (places, people), known = _read_points(points or OUR_POINTS), _read_labels(labels or OUR_LABELS)
+    names = [name for name in files if name in places]
+    if not names:
+        raise DataPrepError(
+            f"{printable(folder)}: none of its {len(files)} pictures has points in {printable(points or OUR_POINTS)}:"
+            " find them with 'python -m data_prep points FOLDER FILE', and give --points FILE"
+        )
+    order = np.random.default_rng(0).permutation(len(names))
+    by_chance = {names[n]: _split_at(place / len(names)) for place, n in enumerate(order)}
+    sitters = []
+    for name in names:
+        own = dict(known.get(name, {}))
+        split = own.pop("split", "") or by_chance[name]
+        if split not in SPLITS:
+            raise DataPrepError(f"{printable(labels)}: {name}: split must be one of {', '.join(SPLITS)}, got {split!r}")
+        sitters.append(Sitter(name, files[name], places[name], split, own, people.get(name)))
+    return sitters
+
+
+def _split_at(share: float) -> str:
+    return "test" if share < TEST_SHARE else "val" if share < TEST_SHARE + VAL_SHARE else "train"
+
+
+def _read_points(path: Path) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """The points, and the masks of people, by name."""
+    try:
+        with np.load(path) as found:
+            names, points = found["names"].tolist(), found["points"].astype(np.float64) / STORED_PER_PX
+            bits = found["people"] if "people" in found else np.empty((0, MASK_PX * MASK_PX // 8), np.uint8)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataPrepError(f"{printable(path)}: holds no points: make it with 'python -m data_prep points'") from error
+    if points.shape != (len(names), mesh.NUM_POINTS, 2):
+        raise DataPrepError(f"{printable(path)}: expected {mesh.NUM_POINTS} points a name, got {points.shape}")
+    people = np.unpackbits(bits, axis=1).reshape(-1, MASK_PX, MASK_PX).astype(bool)
+    return dict(zip(names, points, strict=True)), dict(zip(names, people, strict=False))
+
+
+def _read_labels(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        raise DataPrepError(
+            f"--labels {printable(path)}: no such file: give a CSV file with the columns name, split, …"
+        )
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        if "name" not in (reader.fieldnames or ()):
+            raise DataPrepError(f"--labels {printable(path)}: the column name is missing")
+        return {row.pop("name"): row for row in reader}
+
+
+def evened(sitters: Sequence[Sitter]) -> np.ndarray:
+    """How often each is to be drawn, so that rare looks are seen: (N,), sums to 1."""
+    weights = np.ones(len(sitters))
+    for label, power in EVENED.items():
+        values = np.array([sitter.labels.get(label, "") for sitter in sitters])
+        names, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+        weights *= (counts[places] / len(values)) ** -power
+    weights = np.minimum(weights / weights.mean(), MOST_OFTEN)
+    return weights / weights.sum()

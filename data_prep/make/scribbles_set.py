@@ -1,0 +1,154 @@
+"""A data set of drawings of every degree of abstraction, made from portraits, with the points that were meant."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.errors import DataPrepError
+from data_prep.make.gallery import SIZE_PX, Gallery, Sitter, evened, sitters_of
+from data_prep.make.write import SetPlan, describe_counts, write_set
+from data_prep.messages import say
+from s2f_utils.pictures import masks, scribbles
+from s2f_utils.pictures.scribbles.portrait import mirrored
+
+NUM, DRAWINGS = 2_000, 6
+PER_VAL = 2  # faces of a person kept for validation
+MIXED_SHARE, SHARE = 0.7, 0.6  # of the faces that have parts of others; of their parts
+PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")
+MIN_SIZE_PX = 32
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face to be made: whose, of which people it may get parts, from which seed, mirrored or not."""
+
+    number: int
+    split: str
+    seed: int
+    mirrored: bool = False
+
+
+def make_scribbles(
+    portraits: str | os.PathLike,
+    out: str | os.PathLike,
+    num: int = NUM,
+    drawings: int = DRAWINGS,
+    size_px: int = 128,
+    seed: int = 0,
+    *,
+    points: str | os.PathLike | None = None,
+    labels: str | os.PathLike | None = None,
+    workers: int | None = None,
+    dry_run: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Draw faces of the portraits in a folder, and of mixtures of them, each several times, from careful to crude.
+
+    num: faces for training, of people whose split is train; those of the split val are drawn twice, those of the split
+    test not at all. drawings: of each face; the n-th is between (n - 1) / drawings and n / drawings crude. size_px: of
+    the pictures, 32 to 256. points, labels: as in `gallery.sitters_of`. workers, dry_run, progress: as in
+    `make_synthetic`.
+
+    The set has photos, sketches, masks (background, skin for all of the person, hair), and points: the drawing's in the
+    column points, the photo's in photo_points, (164, 2) in pixels of size_px, as `faces.mesh` orders them.
+    Returns the manifest's path. Raises DataPrepError, and OSError where the disk is full or may not be written.
+    """
+    for option, value, least, most in (
+        ("--num", num, 1, 1_000_000), ("--drawings", drawings, 1, 100), ("--size", size_px, MIN_SIZE_PX, SIZE_PX),
+    ):  # fmt: skip
+        if not least <= value <= most:
+            raise DataPrepError(f"{option} must be from {least} to {most:,}, got {value}")
+    if seed < 0:
+        raise DataPrepError(f"--seed must be 0 or more, got {seed}")
+    given = [None if path is None else Path(path) for path in (points, labels)]
+    sitters = [one for one in sitters_of(Path(portraits), *given) if one.labels.get("hat", "none") == "none"]
+    people = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
+    if not people["train"]:
+        raise DataPrepError(f"{portraits}: nobody is for training: see the column split of --labels")
+    rows, tasks = _planned(people, num, seed)
+    styles = [f"-{n + 1}" for n in range(drawings)]
+    parts = ("photo", "mask", "points", *(f"{part}{style}" for style in styles for part in ("sketch", "points")))
+    settings = {
+        "layout": "scribbles",
+        "source": "portraits",
+        "source_digest": _digest_of(sitters),
+        "drawing_digest": _digest_of_code(),
+        "num": num,
+        "drawings": drawings,
+        "size_px": size_px,
+        "fit": "",
+        "seed": seed,
+    }
+    galleries = {split: Gallery(mine) for split, mine in people.items()}
+    draw = functools.partial(draw_face, galleries=galleries, drawings=drawings, size_px=size_px)
+    degrees = {f"sketch{style}": {"degree": f"{(n + 0.5) / drawings:.3f}"} for n, style in enumerate(styles)}
+    plan = SetPlan(rows, tasks, draw, parts, settings, of_sketch=degrees)
+    said = f"{describe_counts(plan.counts())}: drawings of {len(people['train'])} people and of mixtures of them"
+    say(said, progress and not dry_run)
+    return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
+
+
+def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list[dict[str, str]], list[Face]]:
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
+    chosen = rng.choice(len(people["train"]), num, p=evened(people["train"]))
+    faces = [Face(int(n), "train", seed * 1_000_003 + place, rng.random() < 0.5) for place, n in enumerate(chosen)]
+    faces += [Face(n % len(people["val"]), "val", n) for n in range(PER_VAL * len(people["val"]))]
+    rows = []
+    for place, face in enumerate(faces):
+        sitter = people[face.split][face.number]
+        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard")}
+        name = f"{face.split}-{place:05d}"
+        rows.append({"split": face.split, "id": name, "identity": sitter.name, "source": "scribbles", **shown})
+    return rows, faces
+
+
+def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px: int) -> dict[str, np.ndarray]:
+    """One face and its drawings: {"photo", "mask", "points", "sketch-1", "points-1", …} of size_px."""
+    import cv2
+
+    from s2f_utils.pictures.scribbles.drawing import scribble
+    from s2f_utils.pictures.scribbles.mixing import mixed
+
+    rng = np.random.default_rng(np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13]))
+    people = galleries[face.split]
+    portrait = people.cut_out(face.number)
+    if face.split == "train" and rng.random() < MIXED_SHARE:
+        portrait = mixed(portrait, people, rng, share=SHARE)
+    if face.mirrored:
+        portrait = mirrored(portrait)
+
+    def small(picture: np.ndarray) -> np.ndarray:
+        return cv2.resize(picture, (size_px, size_px), interpolation=cv2.INTER_AREA)
+
+    def at_size(points: np.ndarray) -> np.ndarray:
+        return (points + 0.5) * (size_px / SIZE_PX) - 0.5
+
+    labels = np.where(small(portrait.person) > 0.5, np.uint8(PERSON), np.uint8(0))
+    labels[small(portrait.hair) > 0.5] = HAIR
+    made = {"photo": small(portrait.photo), "mask": labels, "points": at_size(portrait.points)}
+    for n in range(drawings):
+        drawn = scribble(portrait, rng, (n + rng.random()) / drawings)
+        made |= {f"sketch-{n + 1}": small(drawn.image), f"points-{n + 1}": at_size(drawn.points)}
+    return made
+
+
+def _digest_of(sitters: list[Sitter]) -> str:
+    digest = hashlib.sha256()
+    for one in sitters:
+        digest.update(f"{one.name} {one.split} {sorted(one.labels.items())}".encode() + one.points.tobytes())
+        digest.update(one.file.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest_of_code() -> str:
+    """A fingerprint of the code that draws: another version does not go on with a set."""
+    digest = hashlib.sha256()
+    for source in sorted(Path(scribbles.__file__).parent.rglob("*.py")):
+        digest.update(source.read_text(encoding="utf-8").encode())
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+"""What a drawing shows: where each point of the face is meant to be, how sure that is, and what else is drawn."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from s2f_utils import weights
+from s2f_utils.models import checkpoints
+from s2f_utils.models.finder import FLAGS, PARTS, SIDE_PX, Finder
+from s2f_utils.pictures import faces
+from s2f_utils.pictures.faces import mesh
+
+LOOK_PX = 256  # pictures are looked at in this size
+LOOKS = 2  # at the picture as it is, and with the face laid as the first look found it
+
+
+@dataclass(frozen=True)
+class Understood:
+    """A face as it was understood.
+
+    points: float64 (164, 2), pixels of the picture, as `faces.mesh` orders them. off: float64 (164,), by how many
+    pixels each is expected to be off. flags: {"photo", "crude", "glasses", "beard": from 0 to 1}; "crude" is how
+    abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
+    """
+
+    points: np.ndarray
+    off: np.ndarray
+    flags: dict[str, float]
+    parts: dict[str, np.ndarray]
+
+    @property
+    def five(self) -> np.ndarray:
+        """Eyes, nose and corners of the mouth, float64 (5, 2), as a face detector gives them."""
+        return mesh.five_of(self.points)
+
+
+@functools.lru_cache(maxsize=1)
+def finder() -> Finder:
+    """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there."""
+    path = weights.shipped(weights.FINDER)
+    if path is None:
+        raise weights.WeightsError(f"{weights.FINDER} is not there: install the package again")
+    return checkpoints.load_network(path)[0].requires_grad_(False)
+
+
+def understand(pictures: Sequence[np.ndarray], net: Finder | None = None) -> list[Understood]:
+    """Find the faces of square pictures, uint8 (S, S, 3), that fill them about as aligned ones do.
+
+    net: another finder than the one that comes along. Raises ValueError for another array, WeightsError as `finder`.
+    """
+    for picture in pictures:
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
+            raise ValueError(f"a picture must be uint8 (S, S, 3), got {picture.dtype} {picture.shape}")
+    net = net or finder()
+    laid = [faces.warp(picture, _scaled(len(picture)), LOOK_PX, border="paper") for picture in pictures]
+    matrices = [_scaled(len(picture)) for picture in pictures]
+    for look in range(LOOKS):
+        points, off, parts, flags = _look(np.stack(laid), net)
+        if look < LOOKS - 1:
+            for n, picture in enumerate(pictures):
+                again = faces.alignment(mesh.five_of(points[n]), LOOK_PX)
+                matrices[n] = again @ np.vstack([matrices[n], [0, 0, 1]])
+                laid[n] = faces.warp(picture, matrices[n], LOOK_PX, border="paper")
+    return [
+        _in_picture(len(picture), matrices[n], points[n], off[n], parts[n], flags[n])
+        for n, picture in enumerate(pictures)
+    ]
+
+
+def _scaled(size_px: int) -> np.ndarray:
+    """From the pixels of a picture of this size to those of the size that is looked at: float64 (2, 3)."""
+    scale = LOOK_PX / size_px
+    return np.array([[scale, 0, 0.5 * scale - 0.5], [0, scale, 0.5 * scale - 0.5]])
+
+
+@torch.no_grad()
+def _look(laid: np.ndarray, net: Finder) -> tuple[np.ndarray, ...]:
+    """Points (N, 164, 2) and how far off (N, 164), in pixels of LOOK_PX; parts (N, 2, S, S) and flags (N, 4)."""
+    ink = 1 - torch.from_numpy(laid.astype(np.float32)).mean(3)[:, None] / 255
+    ink = torch.nn.functional.avg_pool2d(ink, LOOK_PX // SIDE_PX)
+    found = net(ink.to(next(net.parameters()).device))
+    points = found.points.double().cpu().numpy() * LOOK_PX - 0.5
+    off = found.spread.double().exp().cpu().numpy() * (LOOK_PX / SIDE_PX)
+    return points, off, found.parts.sigmoid().float().cpu().numpy(), found.flags.sigmoid().float().cpu().numpy()
+
+
+def _in_picture(
+    size_px: int, matrix: np.ndarray, points: np.ndarray, off: np.ndarray, parts: np.ndarray, flags: np.ndarray
+) -> Understood:
+    """What was found in a picture as it was laid, in the picture's own pixels."""
+    import cv2
+
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    back = cv2.invertAffineTransform(matrix)
+    maps = {}
+    for name, part in zip(PARTS, parts, strict=True):
+        large = cv2.resize(part, (LOOK_PX, LOOK_PX), interpolation=cv2.INTER_LINEAR)
+        maps[name] = cv2.warpAffine(large, back, (size_px, size_px), flags=cv2.INTER_LINEAR)
+    told = {name: float(flag) for name, flag in zip(FLAGS, flags, strict=True)}
+    return Understood(faces.transform(points, back), off / scale, told, maps)

@@ -1,0 +1,104 @@
+"""The face to be expected from a drawing: a network that reads it bent to the mean shape. Ours.
+
+Shapes: N drawings, S = 128 pixels. All is in the frame in which a face has its mean shape (`pictures.faces.mesh`).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_utils.models.finder import Block
+from s2f_utils.models.network import About, Network
+
+SIDE_PX = 128
+TONES = ("skin", "hair")
+SHIFT_PX = 32.0  # a bending plane's value of 1, in pixels of 128
+
+
+class Expect(Network):
+    """A bent drawing (N, 3, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
+
+    What goes in: the drawing (1 is paper), and by how much it was bent there along x and y, in units of `SHIFT_PX`.
+    What comes out: the photo's colours in [-1, 1], and the logits of how much a pixel belongs to the person, and to the
+    hair. No stroke has a path at full size: what goes across begins at 32 × 32 pixels, so that the answer is made of
+    what the drawing means and not of its lines. Colours go in beside it: `tones` (N, 6), RGB in [-1, 1] of skin and
+    hair, NaN where they are not known.
+    """
+
+    ABOUT = About(direction="sketch-to-photo", knows=frozenset({"colours"}), size_px=SIDE_PX)
+
+    def __init__(
+        self, widths: tuple[int, int, int, int] = (32, 64, 128, 192), hidden: int = 96, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        first, second, third, last = widths
+        self.stem = nn.Sequential(nn.Conv2d(3, first, 5, 2, 2), nn.SiLU(), Block(first, first))  # 64
+        self.down1 = nn.Sequential(Block(first, second, 2), Block(second, second))  # 32
+        self.down2 = nn.Sequential(Block(second, third, 2), Block(third, third))  # 16
+        self.down3 = nn.Sequential(
+            Block(third, last, 2), nn.Dropout2d(dropout), Block(last, last), Block(last, last)
+        )  # 8
+        self.place3 = nn.Parameter(torch.zeros(1, last, 8, 8))
+        self.place1 = nn.Parameter(torch.zeros(1, second, 32, 32))
+        self.place0 = nn.Parameter(torch.zeros(1, second, 64, 64))
+        self.levels = [last, third, second]
+        given = (3 + 1) * len(TONES)
+        self.toned = nn.Sequential(nn.Linear(given, hidden), nn.SiLU(), nn.Linear(hidden, sum(self.levels)))
+        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last))
+        self.up2, self.block2 = nn.Conv2d(last, third, 1), nn.Sequential(Block(third, third), Block(third, third))
+        self.up1, self.block1 = nn.Conv2d(third, second, 1), nn.Sequential(Block(second, 96), Block(96, 96))
+        self.up0, self.block0 = nn.Conv2d(96, second, 1), Block(second, second)
+        self.full, self.block = nn.Conv2d(second, first, 1), Block(first, first)
+        self.out = nn.Conv2d(first, 5, 3, 1, 1)
+        num_values = 3 * len(TONES)
+        self.register_buffer("tone_mean", torch.zeros(num_values))  # of the tones that training showed,
+        self.register_buffer("tone_spread", torch.zeros(num_values, num_values))  # and their covariance
+
+    def forward(self, x: Tensor, tones: Tensor | None = None) -> Tensor:
+        if x.shape[1:] != (3, SIDE_PX, SIDE_PX):
+            raise ValueError(f"bent drawings must be (N, 3, {SIDE_PX}, {SIDE_PX}), got {tuple(x.shape)}")
+        ink = torch.cat([0.5 - 0.5 * x[:, :1], x[:, 1:]], dim=1)  # paper is 0, as beyond the edges
+        fine = self.down1(self.stem(ink))  # (N, 64, 32, 32)
+        middle = self.down2(fine)  # (N, 128, 16, 16)
+        coarse = self.down3(middle) + self.place3  # (N, 192, 8, 8)
+        last, third, second = self.toned(self._told(x, tones)).split(self.levels, dim=1)
+        coarse = coarse + (self.whole(coarse) + last)[..., None, None]
+        up = self.block2(_twice(self.up2(coarse)) + middle + third[..., None, None])
+        up = self.block1(_twice(self.up1(up)) + fine + self.place1 + second[..., None, None])
+        up = self.block0(_twice(self.up0(up)) + self.place0)
+        return self.out(self.block(_twice(self.full(up)))).float()
+
+    def _told(self, x: Tensor, tones: Tensor | None) -> Tensor:
+        """The tones, 0 where they are not known, and for each whether it is: (N, 8)."""
+        if tones is None:
+            return x.new_zeros(len(x), 4 * len(TONES))
+        tones = tones.to(x.device, x.dtype).view(len(x), len(TONES), 3)
+        known = tones.isfinite().all(dim=2, keepdim=True)
+        return torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
+
+    @torch.no_grad()
+    def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:
+        """Let running means of training's tones, (N, 6), follow, so that `draw_tones` knows what there is."""
+        tones = tones.float()[tones.isfinite().all(dim=1)]
+        if len(tones):
+            self.tone_mean.lerp_(tones.mean(dim=0), momentum)
+            away = tones - self.tone_mean
+            self.tone_spread.lerp_(away.T @ away / len(tones), momentum)
+
+    def draw_tones(self, seed: int) -> Tensor:
+        """Tones at random, (1, 6), from a normal distribution as wide as training's; the same for a seed.
+
+        Raises ValueError for a network that has seen no training.
+        """
+        if not self.tone_spread.any():
+            raise ValueError("this network was trained without tones")
+        values, vectors = torch.linalg.eigh(self.tone_spread.double().cpu())
+        normal = torch.randn(len(values), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        drawn = self.tone_mean.double().cpu() + vectors @ (values.clamp_min(0).sqrt() * normal)
+        return drawn.clamp(-0.9, 0.95)[None].to(self.tone_mean.device, torch.float32)
+
+
+def _twice(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,0 +1,373 @@
+"""From portraits to drawings with points, to faces in the mean shape, to the face to be expected."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data_prep.errors import DataPrepError
+from data_prep.make import gallery
+from data_prep.make.scribbles_set import make_scribbles
+from s2f_utils import models
+from s2f_utils.data import DataError, read_manifest
+from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points
+from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.expecting import OUT_PX, at_shape, bent_to_mean
+from s2f_utils.inference.understanding import understand
+from s2f_utils.pictures import images
+from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.scribbles.portrait import filled
+from s2f_utils.runtime import ConfigError
+from s2f_utils.training.config import resolve
+from s2f_utils.training.loop import train
+from s2f_utils.training.methods.expect import hidden, misfit, other_pen, tones_of
+from s2f_utils.training.run import open_run
+
+NUM = 7
+CPU = torch.device("cpu")
+
+
+def portrait(number: int, size: int = 200) -> tuple[np.ndarray, np.ndarray]:
+    """A face of plain colours on a coloured wall, uint8 (S, S, 3), and its points in pixels."""
+    rng = np.random.default_rng(number)
+    points = mesh.mean_shape(size) + rng.normal(0, 2.0, 2) + rng.normal(0, 0.4, (mesh.NUM_POINTS, 2))
+    oval = points[mesh.PARTS["oval"]]
+    middle = oval.mean(axis=0)
+    photo = np.full((size, size, 3), (70, 110, 150), np.uint8)
+    photo[filled(middle - [0, 12] + (oval - middle) * 1.3, size) > 0] = (50, 35, 25)
+    photo[filled(oval, size) > 0] = (200 - 12 * number, 150 - 8 * number, 60)
+    for part in ("left_eye", "right_eye", "lips", "left_brow", "right_brow"):
+        photo[filled(points[mesh.PARTS[part]], size) > 0] = (40, 20, 50)
+    return np.clip(photo + rng.normal(0, 5, photo.shape), 0, 255).astype(np.uint8), points
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory) -> Path:
+    """A folder with portraits, points.npz and labels.csv."""
+    folder = tmp_path_factory.mktemp("people")
+    made = [portrait(n) for n in range(NUM)]
+    names = [f"person-{n}" for n in range(NUM)]
+    for name, (photo, _) in zip(names, made, strict=True):
+        images.save(folder / f"{name}.png", photo)
+    points = np.rint(np.stack([p for _, p in made]) * gallery.STORED_PER_PX).astype(np.uint16)
+    masks = np.stack([np.packbits((np.indices((256, 256))[1] < 250).ravel()) for _ in names])
+    np.savez(folder / "points.npz", names=names, points=points, people=masks)
+    rows = [{"name": name, "split": "val" if n == 6 else "train", "glasses": str(n % 2), "beard": "none", "hat": "none"}
+            for n, name in enumerate(names)]  # fmt: skip
+    rows[5]["hat"] = "cap"
+    with open(folder / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(people, tmp_path_factory) -> Path:
+    """A set of their drawings: 6 faces for training, 2 for validation, 3 drawings each, 128 px."""
+    return make(people, tmp_path_factory.mktemp("drawn") / "set")
+
+
+def make(people: Path, out: Path, **changes) -> Path:
+    given = {"points": people / "points.npz", "labels": people / "labels.csv", "progress": False, "workers": 1}
+    return make_scribbles(people, out, **({"num": 6, "drawings": 3} | given | changes))
+
+
+# Data
+
+
+def test_every_drawing_has_its_points_its_degree_and_its_photos_labels(drawn):
+    manifest = read_manifest(drawn)
+    assert [len(manifest.split(split)) for split in ("train", "val", "test")] == [18, 6, 0]
+    assert "person-5" not in {row.identity for row in manifest.pairs}  # a hat, which no drawing would show
+    for row in manifest.pairs:
+        points, photo_points = (read_points(drawn.parent / row.attributes[c]) for c in ("points", "photo_points"))
+        assert points.shape == photo_points.shape == (mesh.NUM_POINTS, 2)
+        assert float(row.attributes["degree"]) == pytest.approx((int(row.id[-1]) - 0.5) / 3, abs=1e-3)
+        assert row.attributes["glasses"] == str(int(row.identity[-1]) % 2)
+        photo = images.load_rgb(row.photo).astype(int)
+        skin = photo[filled(photo_points[mesh.PARTS["nose"]], 128) > 0]
+        assert skin[:, 0].mean() > skin[:, 2].mean() + 20  # the points lie on the face, not on the blue wall
+        labels = images.load_labels(row.mask)
+        assert set(np.unique(labels)) <= {0, 1, HAIR} and (labels > 0).mean() > 0.9  # as the given mask says
+    apart = []
+    for row in manifest.pairs:
+        drawn_at, is_at = (read_points(drawn.parent / row.attributes[c]) for c in ("points", "photo_points"))
+        apart.append(np.abs(drawn_at - is_at).mean())
+    degrees = np.array([float(row.attributes["degree"]) for row in manifest.pairs])
+    assert np.mean(np.array(apart)[degrees > 0.8]) > 1.3 * np.mean(np.array(apart)[degrees < 0.2])
+
+
+def test_the_same_seed_draws_the_same_and_what_was_deleted_is_made_again(people, drawn, tmp_path):
+    again = make(people, tmp_path / "again")
+    for file in sorted(drawn.parent.rglob("*.np[yz]")) + sorted(drawn.parent.rglob("*.png")):
+        assert (again.parent / file.relative_to(drawn.parent)).read_bytes() == file.read_bytes()
+    lost = sorted((again.parent / "points-2").glob("*.npy"))[0]
+    content = lost.read_bytes()
+    lost.unlink()
+    make(people, again.parent)
+    assert lost.read_bytes() == content
+    other = make(people, tmp_path / "other", seed=1)
+    name = "sketches-1/train-00000.png"
+    assert (other.parent / name).read_bytes() != (drawn.parent / name).read_bytes()
+    with pytest.raises(DataPrepError, match="made in another way .*seed: 0 there, 1 now"):
+        make(people, again.parent, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num": 0}, "--num must be from 1 to 1,000,000, got 0"),
+        ({"drawings": 0}, "--drawings must be from 1 to 100, got 0"),
+        ({"size_px": 512}, "--size must be from 32 to 256, got 512"),
+        ({"seed": -1}, "--seed must be 0 or more, got -1"),
+        ({"labels": Path("nowhere.csv")}, "--labels nowhere.csv: no such file"),
+        ({"points": Path("nowhere.npz")}, "nowhere.npz: holds no points"),
+        ({"points": None}, "none of its 7 pictures has points in"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(people, tmp_path, changes, message):
+    with pytest.raises(DataPrepError, match=message):
+        make(people, tmp_path / "set", **changes)
+    assert not (tmp_path / "set").exists()
+
+
+def test_rare_looks_are_drawn_more_often():
+    common, rare = ({"glasses": "0"}, {"glasses": "1"})
+    sitters = [
+        gallery.Sitter(str(n), Path(), np.zeros((164, 2)), "train", rare if n == 0 else common) for n in range(9)
+    ]
+    weights = gallery.evened(sitters)
+    assert weights.sum() == pytest.approx(1) and weights[0] > 1.8 * weights[1] and np.ptp(weights[1:]) == 0
+
+
+def test_our_points_and_labels_are_those_of_the_portraits_that_can_be_downloaded():
+    points, people = gallery._read_points(gallery.OUR_POINTS)
+    labels = gallery._read_labels(gallery.OUR_LABELS)
+    listed = (gallery.SOURCES / "portraits.sha256").read_text(encoding="utf-8").splitlines()
+    names = {line.split()[1].removesuffix(".jpg") for line in listed}
+    assert set(points) == set(labels) == set(people) == names and len(names) == 591
+    for place in points.values():
+        five = mesh.five_of(place)
+        assert five[0, 0] < five[1, 0] and five[3, 1] > five[2, 1] > five[0, 1]  # eyes, nose, mouth
+    assert 0.2 < np.mean(list(people.values())) < 0.8
+
+
+# In the mean shape
+
+
+def test_bent_to_the_mean_shape_parts_lie_where_the_mean_has_them(drawn):
+    manifest = read_manifest(drawn)
+    rows = manifest.split("train")
+    data = ShapedData(manifest, rows, 128, CPU)
+    a, b = data.batch(range(len(rows)))
+    assert a.shape == (18, 3, 128, 128) and b.shape == (18, 5, 128, 128) and a.dtype == b.dtype == torch.uint8
+    inside = torch.from_numpy(filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0)
+    around = torch.from_numpy(filled(mesh.mean_shape(128)[mesh.PARTS["nose"]], 128) > 0)
+    red = b[:, 0].float()
+    assert (red[:, inside].mean(1) < red[:, around].mean(1) - 60).all()  # dark lips, light nose, in every face
+    assert (b[:, 3].float().mean((1, 2)) > 200).all() and (b[:, 4].float()[:, around] == 0).all()
+
+
+def test_the_planes_say_by_how_much_a_drawing_was_bent():
+    mean = mesh.mean_shape(128)
+    none = planes_of(bending.field(mean, mean, 128))
+    assert np.abs(none.astype(float) - 127.5).max() <= 1
+    there = planes_of(bending.field(mean, mean + [4.0, -8.0], 128)).astype(float) - 127.5
+    assert np.allclose(there.mean((0, 1)), [127.5 * 4 / 32, -127.5 * 8 / 32], atol=1)
+
+
+@pytest.mark.parametrize("lacking", ["points", "photo_points", "mask"])
+def test_rows_without_points_or_masks_are_refused(drawn, lacking):
+    manifest = read_manifest(drawn)
+    row = manifest.pairs[0]
+    left = {key: value for key, value in row.attributes.items() if key != lacking}
+    row = dataclasses.replace(row, attributes=left, mask=None if lacking == "mask" else row.mask)
+    with pytest.raises(DataError, match=f"pair train-00000-1 has no {lacking}: .*data_prep scribbles"):
+        ShapedData(manifest, [row], 128, CPU)
+
+
+def test_damaged_points_are_named(tmp_path):
+    (tmp_path / "a.npy").write_bytes(b"no")
+    np.save(tmp_path / "b.npy", np.zeros((3, 2)))
+    for name, message in (("a", "cannot be read"), ("b", r"expected 164 points, got \(3, 2\)")):
+        with pytest.raises(DataError, match=message):
+            read_points(tmp_path / f"{name}.npy")
+
+
+# The network and its training
+
+
+def small() -> torch.nn.Module:
+    return models.build("expect", widths=(8, 16, 16, 24), hidden=8)
+
+
+def test_every_weight_of_the_network_learns_and_tones_matter():
+    net = small()
+    x, tones = torch.rand(2, 3, 128, 128) * 2 - 1, torch.tensor([[0.1] * 6, [torch.nan] * 3 + [0.4] * 3])
+    out = net(x, tones)
+    assert out.shape == (2, 5, 128, 128)
+    out.square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+    net.eval()
+    with torch.no_grad():
+        told, untold, not_known = net(x, tones), net(x), net(x, torch.full((2, 6), torch.nan))
+    assert torch.equal(untold, not_known) and not torch.allclose(told, untold)
+    with pytest.raises(ValueError, match=r"bent drawings must be \(N, 3, 128, 128\), got \(1, 3, 64, 64\)"):
+        net(torch.rand(1, 3, 64, 64))
+
+
+def test_strokes_have_no_path_but_through_32_pixels():
+    net = small().eval()
+    seen = []
+    hook = net.down1.register_forward_hook(lambda module, args, out: seen.append(out.shape) or torch.zeros_like(out))
+    blank, drawn = torch.ones(1, 3, 128, 128), torch.rand(1, 3, 128, 128) * 2 - 1
+    with torch.no_grad():
+        assert torch.equal(net(blank), net(drawn)) and set(seen) == {(1, 16, 32, 32)}
+        hook.remove()
+        assert not torch.equal(net(blank), net(drawn))
+
+
+def test_tones_at_random_are_as_varied_as_trainings():
+    net = small()
+    with pytest.raises(ValueError, match="trained without tones"):
+        net.draw_tones(0)
+    rng = torch.Generator().manual_seed(0)
+    skin = torch.rand(4000, 1, generator=rng) * 0.8 - 0.4
+    tones = torch.cat([skin, skin - 0.1, skin - 0.2, -0.5 + 0.2 * torch.randn(4000, 3, generator=rng)], 1)
+    tones[::7, 3:] = torch.nan
+    for part in tones.split(8):
+        net.learn_tones(part)
+    drawn = torch.cat([net.draw_tones(seed) for seed in range(400)])
+    assert torch.equal(net.draw_tones(3), net.draw_tones(3)) and drawn.isfinite().all()
+    assert drawn[:, 0].std() == pytest.approx(skin.std(), rel=0.25)
+    assert torch.allclose(drawn[:, 0] - drawn[:, 1], torch.tensor(0.1), atol=0.05)  # one skin, not three numbers
+
+
+def test_the_tones_of_photos_are_those_of_cheeks_and_hair():
+    b = torch.full((2, 5, 128, 128), -1.0)
+    b[:, 0], b[:, 3] = 0.5, 1.0
+    b[0, 4, :20] = 1.0
+    b[0, :3, :20] = torch.tensor([-0.2, -0.3, -0.4]).view(3, 1, 1)
+    tones = tones_of(b)
+    assert torch.allclose(tones[:, :3], torch.tensor([0.5, -1, -1]), atol=0.01)
+    assert torch.allclose(tones[0, 3:], torch.tensor([-0.2, -0.3, -0.4]), atol=0.01) and tones[1, 3:].isnan().all()
+    shown = hidden(tones_of(b[:1]).expand(2000, -1), 0.25)
+    known = shown.isfinite().view(2000, 2, 3)
+    assert (known.all(2) == known.any(2)).all()
+    assert torch.allclose(known[..., 0].float().mean(0), torch.tensor(0.75), atol=0.05)
+
+
+def test_pens_differ_and_points_are_off_but_only_in_the_drawing():
+    torch.manual_seed(0)
+    a = torch.ones(8, 3, 128, 128)
+    a[:, 0, 60:66, 20:100] = -0.2
+    a[:, 1:] = 0.3
+    bent = misfit(a, 3.0)
+    assert bent.shape == a.shape and not torch.allclose(bent[:, 0], a[:, 0]) and torch.equal(misfit(a, 0.0), a)
+    where = [(row[:, 60] < 0.5).nonzero().float().mean() for row in bent[:, 0]]
+    assert 0.1 < torch.stack(where).std() < 6
+    penned = other_pen(a)
+    assert torch.equal(penned[:, 1:], a[:, 1:]) and penned[:, 0].amin((1, 2)).std() > 0.1
+    assert penned.abs().max() <= 1 and torch.equal(other_pen(a, 0.0), a)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size_px": 64, "load_size_px": 64}, "size_px and load_size_px must be 128"),
+        ({"flip": 0.5}, "flip must be 0: .*misfit_px moves the drawing"),
+        ({"direction": "photo-to-sketch"}, "direction must be 'sketch-to-photo'"),
+        ({"widths": "8,8,8"}, "widths must be four multiples of 8"),
+        ({"widths": "8,8,8,x"}, "widths must be whole numbers"),
+        ({"tone_share": 2.0}, "tone_share must be between 0 and 1"),
+        ({"misfit_px": -1.0}, "misfit_px must be 0 or more"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve("expect", "full", change)
+
+
+def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_path):
+    manifest = read_manifest(drawn)
+    changes = {"total_images": 160, "batch_size": 8, "precision": "float32", "dropout": 0.0, "num_samples": 2}
+    resolved = resolve("expect", "fast", changes)
+
+    def opened(name, resume="never"):
+        return open_run(resolved, manifest, tmp_path / name, device="cpu", resume=resume, progress=False)
+
+    whole = opened("whole")
+    assert train(whole, progress=False) == "done"
+    rows = [row for row in whole.log.rows() if "loss_l1" in row] if hasattr(whole.log, "rows") else []
+    first = opened("parts")
+    while train(first, progress=False, max_seconds=0.5) == "chunk":
+        first.save()
+        first = opened("parts", "auto")
+    for mine, other in zip(whole.model.net_g.parameters(), first.model.net_g.parameters(), strict=True):
+        assert torch.equal(mine, other)
+    assert not rows or rows[-1]["loss_l1"] < rows[0]["loss_l1"]
+    a, b = (images.to_tensor(side) for side in whole.data.batch(range(8)))
+    net = whole.model.net_g.eval()
+    with torch.no_grad():
+        off = (net(a)[:, :3] - b[:, :3])[b[:, 3:4].expand(-1, 3, -1, -1) > 0].abs().mean()
+        blank = b[:, :3][b[:, 3:4].expand(-1, 3, -1, -1) > 0].abs().mean()
+    assert off < 0.75 * blank
+    sheets = sorted((whole.folder / "samples").glob("*.png"))
+    assert images.load_rgb(sheets[-1]).shape[1] >= 2 * 128
+
+
+# Answers
+
+
+def test_an_answer_bent_back_lies_at_the_drawings_shape():
+    points = mesh.mean_shape(OUT_PX) + [10, -6]
+    face = np.zeros((128, 128, 5), np.float32)
+    face[..., 0] = 0.8
+    face[filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0, :3] = (0.2, 0.1, 0.6)
+    face[..., 3] = filled(mesh.mean_shape(128)[mesh.PARTS["oval"]], 128)
+    made = at_shape(face, points, wall=(0, 255, 0))
+    lips, oval = (filled(points[mesh.PARTS[part]], OUT_PX) > 0 for part in ("lips", "oval"))
+    inner = lips & (filled(points[mesh.PARTS["lips"]].mean(0) + 0.5 * (points[mesh.PARTS["lips"]]
+                    - points[mesh.PARTS["lips"]].mean(0)), OUT_PX) > 0)  # fmt: skip
+    assert (made[inner, 2] > 120).all() and (made[0, 0] == (0, 255, 0)).all()
+    assert (made[oval & ~lips][:, 0] > 100).mean() > 0.9
+    drawing = np.full((OUT_PX, OUT_PX, 3), 255, np.uint8)
+    drawing[lips] = 0
+    bent = bent_to_mean(drawing, points)
+    there = filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0
+    assert bent.shape == (128, 128, 3) and bent[there, 0].mean() < 80 and np.median(bent[~there, 0]) == 255
+
+
+def test_a_found_face_follows_the_picture_however_it_lies():
+    """With any weights: the second look makes what is found in a turned picture lie where it is turned to."""
+    torch.manual_seed(0)
+    net = models.build("finder", widths=(8, 16, 16, 24), hidden=16).eval()
+    photo, _ = portrait(1, 256)
+    found = understand([photo, photo[:, ::-1].copy()], net)
+    assert len(found) == 2 and found[0].points.shape == (164, 2) and found[0].off.min() > 0
+    assert set(found[0].flags) == {"photo", "crude", "glasses", "beard"}
+    assert found[0].parts["hair"].shape == (256, 256)
+    half = images.resize(photo, 128, "stretch")
+    small_face = understand([half], net)[0]
+    assert np.abs((small_face.points + 0.5) * 2 - 0.5 - found[0].points).mean() < 2.0
+    with pytest.raises(ValueError, match=r"a picture must be uint8 \(S, S, 3\), got uint8 \(256, 200, 3\)"):
+        understand([photo[:, :200]], net)
+
+
+def test_asks_without_colours_leave_the_tones_to_the_drawing(tmp_path):
+    from s2f_utils.inference import load
+    from s2f_utils.models import checkpoints
+
+    net = small()
+    net.tone_spread += torch.eye(6) * 0.04
+    checkpoints.save_generator(tmp_path / "e.safetensors", net, {"direction": "sketch-to-photo", "size_px": 128})
+    model = load(tmp_path / "e.safetensors")
+    assert type(model).__name__ == "ExpectModel" and model.facts.knows == {"colours"}
+    assert model.tones(Ask(seed=4)).isnan().all()
+    assert torch.equal(model.tones(Ask(seed=4, colours=True)), net.draw_tones(4))

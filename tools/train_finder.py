@@ -1,0 +1,203 @@
+"""Train the landmark finder: `python tools/train_finder.py DATA OUT.safetensors [--minutes 60] [--init FILE]`.
+
+DATA as `python -m data_prep scribbles` leaves it. The finder learns from the drawings, whose points the hand put where
+it put them, and from their photos: points by a Laplace distribution's likelihood (so that it knows how sure it is), the
+person's and the hair's maps by cross entropy, and four flags. Pictures are turned, scaled, moved and mirrored at
+random. What is printed on the way is measured on validation people: the median error in eye distances by how crude a
+drawing is, and of photos. An average of the weights is written, as float16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from s2f_utils import models
+from s2f_utils.data import Manifest, Row, read_manifest
+from s2f_utils.data.shaped import HAIR, read_points
+from s2f_utils.models import checkpoints
+from s2f_utils.models.finder import FLAGS, SIDE_PX
+from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.training.methods.expect import other_pen
+
+BATCH, PHOTO_SHARE = 32, 0.2
+LR, WEIGHT_DECAY, WARM_UP = 1e-3, 0.02, 200
+TURN, SCALE, SHIFT = 0.16, 0.14, 0.06  # standard deviations: radians, natural logarithm, share of the side
+EMA = 0.999
+MIRROR = torch.from_numpy(mesh.mirror())
+
+
+@dataclass
+class Faces:
+    """Pictures with what is to be found in them: grey, person, hair as uint8 (N, 3, S, S), points as shares of the side
+    (N, 164, 2), flags (N, 4), NaN where one is not known.
+    """
+
+    pictures: Tensor
+    points: Tensor
+    flags: Tensor
+
+    def take(self, which: Tensor) -> Faces:
+        return Faces(self.pictures[which], self.points[which], self.flags[which])
+
+
+def read(manifest: Manifest, rows: list[Row]) -> tuple[Faces, Faces]:
+    """The drawings of these rows, and their photos, each once."""
+    drawings, photos, seen = [], [], {}
+    for row in tqdm(rows, desc="reading", unit="drawing"):
+        drawn, true = (read_points(manifest.path.parent / row.attributes[c]) for c in ("points", "photo_points"))
+        if row.photo not in seen:
+            labels = np.asarray(Image.open(row.mask))
+            parts = np.dstack([labels > 0, labels == HAIR]).astype(np.uint8) * 255
+            seen[row.photo] = parts
+            photos.append((_grey(row.photo), parts, true, _flags(row, photo=True)))
+        moved = bending.bend(seen[row.photo], bending.field(drawn, true, SIDE_PX))
+        drawings.append((_grey(row.sketch), moved, drawn, _flags(row, photo=False)))
+    return _stacked(drawings), _stacked(photos)
+
+
+def _grey(path: Path) -> np.ndarray:
+    picture = np.asarray(Image.open(path).convert("L"))
+    if picture.shape != (SIDE_PX, SIDE_PX):
+        raise SystemExit(f"{path}: expected {SIDE_PX} pixels: make the set with --size {SIDE_PX}")
+    return picture
+
+
+def _flags(row: Row, photo: bool) -> list[float]:
+    """As `models.finder.FLAGS` orders them."""
+    known = row.attributes
+    glasses = {"0": 0.0, "1": 1.0}.get(known.get("glasses", ""), math.nan)
+    beard = float(known["beard"] not in ("none", "stubble")) if known.get("beard") else math.nan
+    return [float(photo), math.nan if photo else float(known["degree"]), glasses, beard]
+
+
+def _stacked(found: list[tuple]) -> Faces:
+    pictures = np.stack([np.dstack([grey, parts]) for grey, parts, _, _ in found]).transpose(0, 3, 1, 2)
+    points = torch.tensor(np.stack([points for _, _, points, _ in found]) + 0.5) / SIDE_PX
+    return Faces(torch.from_numpy(np.ascontiguousarray(pictures)), points, torch.tensor([f for *_, f in found]))
+
+
+def moved(faces: Faces) -> tuple[Tensor, Tensor]:
+    """Faces turned, scaled, shifted and mirrored at random: ink and maps (B, 3, S, S) in [0, 1], points (B, 164, 2)."""
+    num = len(faces.points)
+    angle, scale, shift = TURN * torch.randn(num), torch.exp(SCALE * torch.randn(num)), SHIFT * torch.randn(num, 2)
+    mirrored = torch.rand(num) < 0.5
+    side = torch.where(mirrored, -1.0, 1.0)
+    cos, sin = scale * angle.cos(), scale * angle.sin()
+    matrix = torch.stack([torch.stack([cos * side, -sin], -1), torch.stack([sin * side, cos], -1)], 1)  # (B, 2, 2)
+    points = (faces.points - 0.5) @ matrix.transpose(1, 2) + 0.5 + shift[:, None]
+    points = torch.where(mirrored[:, None, None], points[:, MIRROR], points)
+    back = torch.linalg.inv(matrix)
+    grid = F.affine_grid(torch.cat([back, -(back @ (2 * shift)[..., None])], 2), (num, 1, SIDE_PX, SIDE_PX), False)
+    return F.grid_sample(as_given(faces), grid, align_corners=False), points
+
+
+def as_given(faces: Faces) -> Tensor:
+    """Ink and maps, (B, 3, S, S) in [0, 1]."""
+    pictures = faces.pictures.float() / 255
+    return torch.cat([1 - pictures[:, :1], pictures[:, 1:]], 1)
+
+
+def losses(net: nn.Module, x: Tensor, points: Tensor, flags: Tensor) -> dict[str, Tensor]:
+    """What is to be lowered, by name; x as `as_given`."""
+    pen = other_pen(torch.cat([1 - 2 * x[:, :1], x[:, 1:]], 1))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = net((0.5 - 0.5 * pen[:, :1]).contiguous(memory_format=torch.channels_last))
+    error = (found.points - points).abs().sum(-1) * SIDE_PX
+    known = flags.isfinite()
+    apart = F.binary_cross_entropy_with_logits(found.flags, flags.nan_to_num(0.0), reduction="none")
+    return {
+        "likelihood": (error * torch.exp(-found.spread) + found.spread).mean(),
+        "error": error.mean(),
+        "parts": F.binary_cross_entropy_with_logits(found.parts, x[:, 1:].clamp(0, 1)),
+        "flags": (apart * known).sum() / known.sum(),
+    }
+
+
+@torch.no_grad()
+def measure(net: nn.Module, drawings: Faces, photos: Faces) -> str:
+    """On validation people: errors in eye distances, overlap of maps, flags."""
+    net.eval()
+    told, right = [], []
+    for name, faces in (("drawings", drawings), ("photos", photos)):
+        found = [net(as_given(faces.take(part))[:, :1]) for part in torch.arange(len(faces.points)).split(64)]
+        points = torch.cat([f.points for f in found])
+        eyes = torch.from_numpy(mesh.eye_distance(faces.points.numpy()))
+        error = (points - faces.points).norm(dim=-1).mean(1) / eyes
+        degree = faces.flags[:, 1]
+        groups = [(n / 5, error[(degree >= n / 5) & (degree < (n + 1) / 5)]) for n in range(5)]
+        told.append(f"{name} {float(error.median()):.4f}")
+        if name == "drawings":
+            told.append("by degree " + " ".join(f"{float(e.median()):.4f}" for _, e in groups if len(e)))
+        parts, true = torch.cat([f.parts for f in found]) > 0, faces.pictures[:, 1:] > 127
+        overlap = (parts & true).sum((0, 2, 3)) / (parts | true).sum((0, 2, 3))
+        told.append("person {:.3f}, hair {:.3f}".format(*overlap.tolist()))
+        right.append((torch.cat([f.flags for f in found]), faces.flags))
+    guessed, true = (torch.cat(side) for side in zip(*right, strict=True))
+    for n, flag in enumerate(FLAGS):
+        known = true[:, n].isfinite()
+        off = (guessed[known, n].sigmoid() - true[known, n]).abs()
+        told.append(f"{flag} off by {float(off.mean()):.3f}")
+    net.train()
+    return "; ".join(told)
+
+
+def main() -> None:
+    """Train, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--init", type=Path, help="a finder to begin with")
+    args = parser.parse_args()
+    torch.manual_seed(0)
+    manifest = read_manifest(args.data)
+    train, val = (read(manifest, manifest.split(split)) for split in ("train", "val"))
+    net = checkpoints.load_network(args.init)[0] if args.init else models.build("finder")
+    net = net.train().to(memory_format=torch.channels_last)
+    average = models.build("finder")
+    average.load_state_dict(net.state_dict())
+    opt = torch.optim.AdamW(net.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=True)
+    began, step, said = time.monotonic(), 0, 0.0
+    while (done := (time.monotonic() - began) / 60 / args.minutes) < 1:
+        rate = LR * min(1, (step + 1) / WARM_UP) * (0.49 * (1 + math.cos(math.pi * done)) + 0.02)
+        for group in opt.param_groups:
+            group["lr"] = rate
+        num_photos = int((torch.rand(BATCH) < PHOTO_SHARE).sum())
+        parts = [
+            side.take(torch.randint(len(side.points), (num,)))
+            for side, num in zip(train, (BATCH - num_photos, num_photos), strict=True)
+        ]
+        batch = Faces(*(torch.cat([getattr(p, name) for p in parts]) for name in ("pictures", "points", "flags")))
+        found = losses(net, *moved(batch), batch.flags)
+        loss = found["likelihood"] + 0.3 * found["error"] + 2.0 * found["parts"] + 0.3 * found["flags"]
+        opt.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        opt.step()
+        step += 1
+        kept = min(EMA, (1 + step) / (10 + step))
+        torch._foreach_lerp_([p.data for p in average.parameters()], [p.data for p in net.parameters()], 1 - kept)
+        if done - said > 0.1:
+            said = done
+            values = ", ".join(f"{name} {float(value):.3f}" for name, value in found.items())
+            print(f"step {step}, {60 * args.minutes * done:.0f} s: {values}; {measure(average, *val)}", flush=True)
+    seconds = round(time.monotonic() - began)
+    facts = {"name": "finder", "size_px": SIDE_PX, "training_pairs": len(train[0].points), "training_seconds": seconds}
+    print(f"{step} steps: {measure(average, *val)}")
+    checkpoints.save_generator(args.out, average.half(), facts)
+    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
