@@ -33,6 +33,7 @@ from s2f_utils.app.lanes import Busy  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402
+from tests.test_drawings import on_a_desk  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING = hostile.saved(hostile.drawing(), "PNG")
@@ -130,6 +131,17 @@ def test_points_are_found_on_the_upload_and_can_be_given(client):
     moved = ask(client, headers=AS_JSON, points="0.2,0.2,0.4,0.2,0.3,0.4").json()
     near, far = (np.abs(shown(one["given"]).astype(int) - shown(found["given"])).mean() for one in (again, moved))
     assert 2 * near < far
+
+
+@pytest.mark.detector
+def test_a_sheet_that_is_cut_out_is_shown_and_can_be_left_whole(client):
+    scene, _ = on_a_desk(np.asarray(hostile.drawing((420, 510))))
+    upload = hostile.saved(Image.fromarray(scene), "PNG")
+    found = ask(client, upload, headers=AS_JSON).json()
+    assert len(found["sheet"]) == 4 and all(0 < value < 1 for corner in found["sheet"] for value in corner)
+    assert any("sheet of paper" in text and "at Paper" in text for text in found["warnings"])
+    whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
+    assert whole["sheet"] is None and not any("sheet of paper" in text for text in whole["warnings"])
 
 
 def test_the_apps_own_words_are_for_remarks_that_there_are():

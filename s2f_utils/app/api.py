@@ -126,6 +126,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "warnings": list(answer.warnings),
         "face_found": answer.found,
         "points": None if answer.points is None else [list(point) for point in answer.points],
+        "sheet": answer.sheet,
         "given": images.data_uri(images.png_of(answer.given)),
         "pictures": [
             {"name": one.name, "notes": one.notes, "width": one.picture.shape[1], "height": one.picture.shape[0],

@@ -24,13 +24,14 @@ from s2f_utils.inference import Ask, Facts, Model, restorers
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import domain, faces, images, masks
-from s2f_utils.pictures.remarks import Remark
+from s2f_utils.pictures.remarks import WORDS, Remark
 
 ALIGN = ("auto", "always", "never")
 LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
+    "cut": WORDS["cut"].replace("have it cleaned whole", "choose 'clean up, cut nothing out' at Paper"),
 }
 CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
@@ -95,7 +96,8 @@ class Made:
 @dataclass(frozen=True)
 class Answer:
     """All answers to a request. given: what the model saw, as a picture. points: where eyes and mouth were found on the
-    upload, shares as in `Order`, None where that is not known; found: whether a face was.
+    upload, shares as in `Order`, None where that is not known; found: whether a face was. sheet: the corners of the
+    sheet that was cut out of the upload, (4, 2) such shares, None where nothing was.
     """
 
     choice: Choice
@@ -105,6 +107,7 @@ class Answer:
     points: tuple[tuple[float, float], ...] | None
     found: bool
     seconds: dict[str, float] = field(default_factory=dict)
+    sheet: list[list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class _Ready:
     warnings: tuple[str, ...] = ()
     points: tuple[tuple[float, float], ...] | None = None
     found: bool = False
+    sheet: list[list[float]] | None = None
 
 
 class Engine:
@@ -178,7 +182,8 @@ class Engine:
         at = list(clock.values())
         seconds = {name: round(b - a, 4) for name, a, b in zip(list(clock)[1:], at, at[1:], strict=False)}
         return Answer(
-            choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds
+            choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds,
+            ready.sheet,
         )  # fmt: skip
 
     def _chosen(self, asked: Order) -> tuple[Choice, Choice | None]:
@@ -241,9 +246,10 @@ class Engine:
         if Remark("no-lines") in ready.warnings:
             raise AskError(422, f"{Remark('no-lines')}: draw a face first")
         found = ready.face.method not in ("centre", "cascade")
-        as_given = ready.paper.shape == picture.shape and Remark("turned") not in ready.warnings
+        as_given = not {"turned", "cut"} & {remark.code for remark in ready.warnings}
         where = _shares(ready.face.landmarks, picture.shape) if as_given or choice.reads == "photo" else None
-        return _Ready(ready.given, ready.given, _told(ready.warnings, found), where, found)
+        sheet = next((remark.data["corners"] for remark in ready.warnings if remark.code == "cut"), None)
+        return _Ready(ready.given, ready.given, _told(ready.warnings, found), where, found, sheet)
 
 
 async def _all(asked: list[Coroutine]) -> list[Any]:

@@ -25,7 +25,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
     "detail": SHARE | {"default": 0.5, "description": "0: faithful, 1: realistic, which is invented"},
     "candidates": {"type": "integer", "minimum": 1, "maximum": 8, "default": 1, "description": "how many answers"},
-    "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up"},
+    "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up;"
+              " whole: as auto, but no sheet is cut out of the picture"},
     "align": {"type": "string", "enum": list(ALIGN), "default": "auto", "description": "find the face, lay it upright"},
     "points": {"type": "string", "pattern": r"^(0|1|0?\.\d{1,6}|0\.\d{1,6})(,(0|1|0?\.\d{1,6}|0\.\d{1,6})){5}$",
                "description": "eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height"},

@@ -26,7 +26,8 @@ KINDS = (
     "variants",
 )  # fmt: skip
 UNSURE = "the face was not found for sure: place its eyes and mouth under Upload"  # in the pad there are no points
-IN_PAD = HERE | {"rough-face": UNSURE, "no-face": UNSURE, "no-detector": ""}
+WHOLE = HERE["cut"].replace("at Paper", "at Paper under Upload")
+IN_PAD = HERE | {"rough-face": UNSURE, "no-face": UNSURE, "no-detector": "", "cut": WHOLE}
 MOST_SAID = 300  # characters of what went wrong
 MOST_POINTS = 5000  # of a region's outline
 

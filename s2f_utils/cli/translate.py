@@ -14,7 +14,8 @@ from s2f_utils.pictures.remarks import WORDS, Remark
 OF_CANDIDATES = ("clean", "detail", "variations", "frame")
 OF_MODELS = ("mode", "fit", "align", "direction", "values")
 OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("rough-face", "no-face")} | {
-    "photo": f"{WORDS['photo']}, with --align; a drawing is cleaned up nevertheless with --clean always"
+    "cut": f"{WORDS['cut']} (--clean whole)",
+    "photo": f"{WORDS['photo']}, with --align; a drawing is cleaned up nevertheless with --clean always",
 }
 
 
@@ -43,7 +44,10 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def _add_of_candidates(translate: argparse.ArgumentParser) -> None:
     group = translate.add_argument_group("without MODEL; one of these with a run of 'realistic': its candidates")
-    group.add_argument("--clean", choices=["auto", "always", "never"], help="clean the paper up (default: auto)")
+    group.add_argument(
+        "--clean", choices=["auto", "always", "never", "whole"],
+        help="clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the picture",
+    )  # fmt: skip
     group.add_argument("--detail", type=float, metavar="X", help="invented detail, from 0 to 1; default 0.5")
     group.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
     group.add_argument(

@@ -14,6 +14,13 @@ from s2f_utils.pictures.images import luminance, rounded
 
 GRID = 24  # blocks along each side, from which the paper's brightness is estimated
 SHADOWS = ("soft", "hard")
+SHEET_PX = 400  # the longer side at which a sheet is looked for
+# A sheet's side is a straight step from light to dark. Points along it, so far to both sides, in pixels of `SHEET_PX`.
+SIDE_POINTS, BESIDE_PX, STEP_PX = 60, 14, 5
+STRAIGHT_WITHIN_PX, STEP_FROM = 3.0, 12.0
+# Of faces between dark hair that look like sheets, at most .53 of the sides is such a step; of sheets on tables, at
+# least .68.
+STRAIGHT_FROM = 0.6
 
 
 @dataclass(frozen=True)
@@ -58,12 +65,13 @@ def _grey(drawing: np.ndarray) -> np.ndarray:
 
 def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
     """The corners of a sheet of paper on something darker: (4, 2) pixels, clockwise from the top left; None if there is
-    none, which is so for a scan whose paper fills the picture.
+    none, which is so for a scan whose paper fills the picture, and where its sides would not be straight: a pale face
+    between dark hair is no sheet.
     """
     import cv2
 
     grey = _grey(drawing)
-    scale = 400 / max(grey.shape)
+    scale = SHEET_PX / max(grey.shape)
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     # The drawing's own lines are closed, so that only what is large and dark, the table, remains.
     closed = cv2.morphologyEx(cv2.GaussianBlur(small, (0, 0), 2), cv2.MORPH_CLOSE, np.ones((25, 25), np.uint8))
@@ -92,8 +100,41 @@ def find_sheet(drawing: np.ndarray) -> np.ndarray | None:
         return None
     order = np.argsort(np.arctan2(*(corners - corners.mean(axis=0)).T[::-1]))  # clockwise, y pointing down
     corners = corners[order]
+    if _straight_share(small, corners) < STRAIGHT_FROM:
+        return None
     first = int(np.argmin(corners.sum(axis=1)))
     return np.roll(corners, -first, axis=0) / scale
+
+
+def _straight_share(grey: np.ndarray, corners: np.ndarray) -> float:
+    """How much of a quadrilateral's sides is a step from light to dark that lies on a straight line: 0 to 1.
+
+    grey: uint8 (H, W), at `SHEET_PX`. corners: (4, 2), clockwise. Sides along the picture's frame do not count; 0 where
+    all do.
+    """
+    import cv2
+
+    soft = cv2.GaussianBlur(grey, (0, 0), 1).astype(np.float32)
+    along, beside = np.linspace(0.06, 0.94, SIDE_POINTS), np.arange(-BESIDE_PX, BESIDE_PX + 1)
+    shares = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        outwards = np.array([end[1] - start[1], start[0] - end[0]]) / np.hypot(*(end - start))
+        at = (start + along[:, None] * (end - start))[:, None] + beside[:, None] * outwards  # (points, beside, 2)
+        seen = ((at >= 1) & (at < np.array(grey.shape[::-1]) - 1)).all(axis=(1, 2))
+        if np.mean(seen) < 0.4:
+            continue
+        x, y = np.moveaxis(at[seen].astype(np.float32), -1, 0)
+        levels = cv2.remap(soft, x, y, cv2.INTER_LINEAR)
+        window = np.lib.stride_tricks.sliding_window_view(levels, STEP_PX, axis=1).mean(axis=-1)
+        steps = window[:, :-STEP_PX] - window[:, STEP_PX:]
+        found, clear = steps.argmax(axis=1), steps.max(axis=1) >= STEP_FROM
+        near = np.ones(len(found), bool)
+        for _ in range(2):  # the second time without what is far from the line
+            line = np.polyval(np.polyfit(along[seen][near], found[near], 1), along[seen])
+            away = np.abs(found - line)
+            near = away <= np.median(away)
+        shares.append(np.mean(clear & (away <= STRAIGHT_WITHIN_PX)))
+    return float(np.mean(shares)) if shares else 0.0
 
 
 def sheet_matrix(corners: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:

@@ -14,7 +14,7 @@ import numpy as np
 from s2f_utils.pictures import background, cleanup, domain, faces, images
 from s2f_utils.pictures.remarks import Remark
 
-CLEAN = ("auto", "always", "never")
+CLEAN = ("auto", "always", "never", "whole")
 FRAMES = ("square", "paper", "person")
 EXAMPLES = (
     "long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "child", "hat", "turned", "few-lines",
@@ -22,6 +22,7 @@ EXAMPLES = (
 RATHER_SURE = 0.85  # as it lies; a turned drawing that is surer is known at the first look
 SURER = 0.05  # by so much a turned drawing's score must be higher; turned, the ten examples score lower by 0.09 or more
 EVEN_PAPER, WHITE_PAPER = 1.1, 240  # drawings on paper that is as even and as white as this are clean already
+FACE_INSIDE = 0.9  # of a face lies on its sheet; of faces on sheets that were photographed, .999 and more
 LINES_BELOW = 200  # grey levels; what is lighter on cleaned paper is no line
 INK_BELOW = 60  # grey levels below the paper
 # Evened out as if it lay in a hard shadow, a drawing has no tones left and white paper, and was not coloured before;
@@ -36,7 +37,8 @@ class Prepared:
     image: uint8 (S, S, 3), what the model sees. paper: uint8 (H, W, 3), the drawing after clean-up, upright. matrix:
     float64 (2, 3), from the paper's pixels to the image's. face: as it was found on the paper. verdict: of
     `domain.verdict` on the paper before that, in even light. warnings: for the person, most important first; empty when
-    all is well.
+    all is well. corners: of the sheet that was cut out, float64 (4, 2), pixels of the drawing as it was given,
+    clockwise from the top left; None where nothing was.
     """
 
     image: np.ndarray
@@ -45,6 +47,7 @@ class Prepared:
     face: faces.Face
     verdict: domain.Verdict
     warnings: tuple[Remark, ...]
+    corners: np.ndarray | None = None
 
 
 def example(name: str) -> np.ndarray:
@@ -73,10 +76,11 @@ def prepare(
     """Clean a drawing's paper, find the face, cut it out as the models know it.
 
     points: hand-given eyes and mouth in pixels of the drawing as it is (see `faces.find_face`). clean: "auto"
-    (`needs_cleaning`), "always" or "never"; a sheet that lies in the picture is cut out unless it is "never". Without
-    points the face is looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's
-    cascade, and is then taken to fill the picture, with a warning. Raises ValueError for other arrays, for less than 16
-    pixels, and for points that are not numbers, FaceError for points that are no face or lie outside of the picture.
+    (`needs_cleaning`), "always" or "never"; or "whole", which is "auto" without cutting a sheet out. With "auto" and
+    "always" a sheet that lies in the picture is cut out, and the remark "cut" says so. Without points the face is
+    looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's cascade, and is then
+    taken to fill the picture, with a warning. Raises ValueError for other arrays, for less than 16 pixels, and for
+    points that are not numbers, FaceError for points that are no face or lie outside of the picture.
     """
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
@@ -89,7 +93,10 @@ def prepare(
         points = np.asarray(points, dtype=np.float64)
         faces.face_from_points(points)  # says what is wrong before anything is cut or turned
         faces.check_inside(points, drawing.shape)
-    paper, points, seen = _sheet(drawing, points) if clean != "never" else (drawing, points, domain.verdict(drawing))
+    corners = _sheet(drawing, points) if clean in ("auto", "always") else None
+    paper = drawing if corners is None else cleanup.straighten(drawing, corners)
+    points = points if points is None or corners is None else _on_sheet(points, corners)
+    seen = domain.verdict(paper)
     evened = verdict_in_even_light(paper, seen) if clean != "never" else None
     paper, warnings = _cleaned(paper, seen, evened, clean)
     paper, face, about_face = _face_on(paper, points)
@@ -97,7 +104,9 @@ def prepare(
     image = faces.warp(paper, matrix, size_px, border="paper")
     if image.min() > LINES_BELOW >= paper.min():
         warnings.append(Remark("empty"))
-    return Prepared(image, paper, matrix, face, evened or seen, (*warnings, *about_face))
+    if corners is not None:
+        about_face = [_cut(drawing, corners), *about_face]
+    return Prepared(image, paper, matrix, face, evened or seen, (*warnings, *about_face), corners)
 
 
 def _cleaned(
@@ -108,7 +117,7 @@ def _cleaned(
     warnings = [] if kind == "drawing" else [Remark("shadow" if evened else kind)]
     is_paper = evened or kind in ("drawing", "faint", "coloured")  # of a photo or a negative nothing would be left
     dirty = evened or kind == "faint" or needs_cleaning(paper)
-    if not (clean == "always" or (clean == "auto" and is_paper and dirty)):
+    if not (clean == "always" or (clean in ("auto", "whole") and is_paper and dirty)):
         return paper, warnings
     cleaned = cleanup.clean(paper, sheet=False, shadows="hard" if kind == "photo" else "soft").image
     has_lines = cleaned.min() <= LINES_BELOW
@@ -133,24 +142,49 @@ def verdict_in_even_light(picture: np.ndarray, seen: domain.Verdict) -> domain.V
     return verdict if verdict.kind == "drawing" and has_no_tones else None
 
 
-def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, domain.Verdict]:
-    """The sheet of paper in the picture, straightened, the points on it, and the verdict on it; the picture itself
-    where there is no sheet, where what looked like one bears no drawing, or where a point is not on it.
+def _sheet(drawing: np.ndarray, points: np.ndarray | None) -> np.ndarray | None:
+    """The corners of the sheet of paper in the picture; None where there is none, where what looked like one bears no
+    drawing, and where it would cut a face or leave a point out.
     """
+    corners = cleanup.find_sheet(drawing)
+    if corners is None:
+        return None
+    sheet = cleanup.straighten(drawing, corners)
+    bears_drawing = min(sheet.shape[:2]) >= 64 and domain.verdict(sheet).kind in ("drawing", "faint", "coloured")
+    if points is not None:
+        on_it = _on_sheet(points, corners)
+        is_whole = bool(((on_it >= 0) & (on_it < sheet.shape[1::-1])).all())
+    else:
+        is_whole = bears_drawing and _face_inside(drawing, corners) >= FACE_INSIDE
+    return corners if bears_drawing and is_whole else None
+
+
+def _on_sheet(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """Points of the picture, (N, 2), on the sheet that is cut out of it."""
     import cv2
 
-    corners = cleanup.find_sheet(drawing)
-    if corners is not None:
-        sheet = cleanup.straighten(drawing, corners)
-        seen = domain.verdict(sheet)
-        on_it = points
-        if points is not None:
-            matrix, _ = cleanup.sheet_matrix(corners)
-            on_it = cv2.perspectiveTransform(points[None], matrix)[0]
-        inside = points is None or ((on_it >= 0) & (on_it < sheet.shape[1::-1])).all()
-        if inside and seen.kind in ("drawing", "faint", "coloured") and min(sheet.shape[:2]) >= 64:
-            return sheet, on_it, seen
-    return drawing, points, domain.verdict(drawing)
+    return cv2.perspectiveTransform(points[None], cleanup.sheet_matrix(corners)[0])[0]
+
+
+def _face_inside(drawing: np.ndarray, corners: np.ndarray) -> float:
+    """How much of the surest face lies within these corners; 1 where none is found."""
+    import cv2
+
+    found = [] if _detector_problem() else faces.detect(drawing)
+    if not found:
+        return 1.0
+    left, top, width, height = max(found, key=lambda face: face.score).box
+    box = np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
+    return cv2.intersectConvexConvex(box, corners.astype(np.float32))[0] / (width * height)
+
+
+def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:
+    """What is to be said about a sheet that was cut out."""
+    x, y = corners.T
+    area = 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
+    shares = np.clip((corners + 0.5) / drawing.shape[1::-1], 0, 1).round(4).tolist()
+    percent = round(100 * (1 - area / (drawing.shape[0] * drawing.shape[1])))
+    return Remark("cut", {"percent": percent, "corners": shares})
 
 
 def find_any(

@@ -16,6 +16,8 @@ WORDS: dict[str, str] = {
     # What was done to a drawing, and where its face is (`drawings`).
     "strengthened": "the lines were faint and have been strengthened: a scan with more contrast gives a better face",
     "shadow": "the drawing lies in a shadow, or on a light table: its light has been evened out",
+    "cut": "a sheet of paper was cut out of the picture, and {percent} % of the picture left out: if a part of the"
+    " drawing is missing, have it cleaned whole",
     "turned": "the drawing lay on its side, or on its head, and was turned",
     "no-lines": "there are no lines that are darker than the paper (what is transparent counts as white paper)",
     "not-cleaned": "cleaned up, nothing would be left of it: it was left as it is",

@@ -166,6 +166,7 @@ class Upload {
 
   showAnswer(told) {
     this.answers.show(told);
+    this.given.showSheet(told.sheet);
     if (!this.placed) this.given.points.set(told.points);
     if (!told.face_found && !this.placed && this.hasPoints) { this.shown = true; this.showPoints(); }
     const wait = Object.values(told.seconds).reduce((sum, value) => sum + value, 0);

@@ -3,7 +3,7 @@
 import { make, slider } from "./dom.js";
 
 const NUM_ANSWERS = 3;
-const PAPER = [["auto", "clean up where needed"], ["always", "always clean up"], ["never", "leave as it is"]];
+const PAPER = [["auto", "clean up where needed"], ["whole", "clean up, cut nothing out"], ["always", "always clean up"], ["never", "leave as it is"]];
 
 function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
 

@@ -42,7 +42,8 @@ export function given(el, { use, say, moved, place, seen }) {
   });
   const tell = { onload: () => seen(true), onerror: () => seen(false) };
   const preview = make("img", { alt: "the picture that was given", draggable: "false", ...tell });
-  const stage = make("div", { class: "s2f-preview", hidden: true }, preview);
+  const cutOff = make("div", { class: "s2f-cut-off", hidden: true, title: "left out: only the sheet of paper is used" });
+  const stage = make("div", { class: "s2f-preview", hidden: true }, preview, cutOff);
   const placing = plainButton("Place eyes and mouth", place, { "aria-pressed": "false" });
   return {
     box: make("div", { class: "s2f-given" }, zone, input, camera, make("div", { class: "s2f-actions" }, openCamera, placing), stage),
@@ -51,6 +52,13 @@ export function given(el, { use, say, moved, place, seen }) {
     showFile(file) {
       if (preview.src.startsWith("blob:")) URL.revokeObjectURL(preview.src);
       preview.src = URL.createObjectURL(file);
+      this.showSheet(null);
+    },
+    // The corners of the sheet that was cut out, as shares of the sides: what lies around it is dimmed.
+    showSheet(corners) {
+      const around = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0], ...(corners || []), ...(corners || []).slice(0, 1)];
+      cutOff.hidden = !corners;
+      cutOff.style.clipPath = `polygon(evenodd, ${around.map(([x, y]) => `${100 * x}% ${100 * y}%`).join(", ")})`;
     },
     show(hasPoints) {
       placing.hidden = !hasPoints || stage.hidden;
