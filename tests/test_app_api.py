@@ -31,9 +31,10 @@ from s2f_utils.app.catalogue import Catalogue  # noqa: E402
 from s2f_utils.app.engine import Engine, Limits, Order  # noqa: E402
 from s2f_utils.app.lanes import Busy  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
-from s2f_utils.pictures import images  # noqa: E402
+from s2f_utils.pictures import drawings, images  # noqa: E402
 from tests import hostile  # noqa: E402
 from tests.test_drawings import on_a_desk  # noqa: E402
+from tests.test_understanding import side_by_side  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DRAWING = hostile.saved(hostile.drawing(), "PNG")
@@ -142,6 +143,22 @@ def test_a_sheet_that_is_cut_out_is_shown_and_can_be_left_whole(client):
     assert any("sheet of paper" in text and "at Paper" in text for text in found["warnings"])
     whole = ask(client, upload, headers=AS_JSON, clean="whole").json()
     assert whole["sheet"] is None and not any("sheet of paper" in text for text in whole["warnings"])
+
+
+@pytest.mark.detector
+def test_of_two_faces_one_is_chosen_by_side_number_or_box(client):
+    sheet, starts = side_by_side((drawings.example("plain-man"), 400), (drawings.example("long-hair"), 300))
+    upload, share = hostile.saved(Image.fromarray(sheet), "PNG"), starts[1] / starts[2]
+    found = ask(client, upload, headers=AS_JSON).json()
+    assert found["num_faces"] == 2 and found["points"][2][0] < share
+    assert any("2 faces were found" in text and "at Face" in text for text in found["warnings"])
+    for which in ("right", "2", f"{share:.3f},0.2,{1 - share:.3f},0.8"):
+        chosen = ask(client, upload, headers=AS_JSON, face=which).json()
+        assert chosen["points"][2][0] > share and chosen["num_faces"] == 2
+    for which in ("3", "both", "0.5,0.5,2,2"):
+        refused = ask(client, upload, face=which)
+        assert refused.status_code == 422 and "face" in refused.json()["detail"]
+    assert ask(client, headers=AS_JSON).json()["num_faces"] == 1
 
 
 def test_the_apps_own_words_are_for_remarks_that_there_are():

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from s2f_utils.pictures import cleanup, drawings, images
+from s2f_utils.cli.main import main
+from s2f_utils.pictures import cleanup, drawings, faces, images
+from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_drawings import on_a_desk, rgb
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -104,3 +106,113 @@ def test_nothing_is_cut_out_of_cuhks_sketches():
     files = sorted((SHARED / "cufs").glob("*sketches/*.jpg"))
     assert len(files) == 188
     assert [path.name for path in files if cleanup.find_sheet(images.load_rgb(path)) is not None] == []
+
+
+# --- several faces ---
+
+
+def side_by_side(*faces_drawn, height=400):
+    """Drawings beside each other on one sheet, at these heights: [(drawing, height), …]; and where each begins."""
+    parts = [
+        cv2.resize(d, (round(d.shape[1] * h / d.shape[0]), h), interpolation=cv2.INTER_AREA) for d, h in faces_drawn
+    ]
+    starts = np.cumsum([0, *(part.shape[1] for part in parts)])
+    sheet = np.full((height, starts[-1], 3), 255, np.uint8)
+    for part, start in zip(parts, starts[:-1], strict=True):
+        sheet[height - len(part) :, start : start + part.shape[1]] = part
+    return sheet, starts
+
+
+@pytest.fixture(scope="module")
+def couple():
+    return side_by_side((drawings.example("plain-man"), 400), (drawings.example("long-hair"), 300))
+
+
+def column_of(face, starts):
+    return int(np.searchsorted(starts, face.landmarks[2, 0])) - 1
+
+
+@pytest.mark.detector
+def test_two_faces_are_told_and_one_can_be_chosen(couple):
+    sheet, starts = couple
+    ready = drawings.prepare(sheet)
+    (remark,) = ready.warnings
+    assert remark.code == "faces" and (remark.data["num"], remark.data["taken"]) == (2, 1)
+    assert str(remark).startswith("2 faces were found, and number 1 from the left was taken")
+    assert column_of(ready.face, starts) == 0  # the larger one
+    boxes = np.array(remark.data["boxes"])
+    assert boxes.shape == (2, 4) and boxes[0, 0] < starts[1] / starts[2] < boxes[1, 0] + boxes[1, 2] / 2
+    for which, column in [("left", 0), ("right", 1), (1, 0), (2, 1), ("2", 1), ((starts[1], 100, 240, 300), 1)]:
+        chosen = drawings.prepare(sheet, face=which)
+        assert column_of(chosen.face, starts) == column and chosen.warnings[0].data["taken"] == column + 1
+    alone = drawings.prepare(np.ascontiguousarray(sheet[:, starts[1] :]))  # the same landmarks as without the other one
+    away = drawings.prepare(sheet, face="right").face.landmarks - alone.face.landmarks - [starts[1], 0]
+    assert np.hypot(*away.T).max() < 0.1 * alone.face.eye_distance
+
+
+@pytest.mark.detector
+def test_of_equally_large_faces_the_most_central_is_taken():
+    sheet, starts = side_by_side(*[(drawings.example(name), 300) for name in ("beard", "plain-man", "long-hair")])
+    ready = drawings.prepare(sheet)
+    assert column_of(ready.face, starts) == 1 and ready.warnings[0].data == {
+        "num": 3, "taken": 2, "boxes": ready.warnings[0].data["boxes"],
+    }  # fmt: skip
+
+
+@pytest.mark.detector
+def test_a_face_in_a_box_is_looked_for_there_also_on_a_sheet_that_is_cut_out(couple):
+    sheet, starts = couple
+    paper = np.full((510, 420, 3), 255, np.uint8)
+    small = cv2.resize(sheet, (400, round(400 * len(sheet) / sheet.shape[1])), interpolation=cv2.INTER_AREA)
+    paper[100 : 100 + len(small), 10:410] = small
+    scene, matrix = on_a_desk(paper)
+    scale = 400 / sheet.shape[1]
+    box = np.array([[starts[1] * scale + 10, 100], [410, 100 + len(small)]])
+    (left, top), (right, bottom) = cv2.perspectiveTransform(box[None], matrix)[0]
+    ready = drawings.prepare(scene, face=(left, top, right - left, bottom - top))
+    assert set(codes(ready.warnings)) == {"cut", "faces"}
+    assert ready.face.landmarks[2, 0] > 0.5 * ready.paper.shape[1]
+
+
+@pytest.mark.detector
+def test_a_face_that_is_not_there_is_refused_and_a_single_one_is_not_remarked_on(couple):
+    drawing = drawings.example("plain-man")
+    for which in (None, "left", "right", 1):
+        ready = drawings.prepare(drawing, face=which)
+        assert ready.warnings == () and np.array_equal(ready.image, drawings.prepare(drawing).image)
+    with pytest.raises(faces.FaceError, match="there is no face 2: 1 found"):
+        drawings.prepare(drawing, face=2)
+    with pytest.raises(faces.FaceError, match="there is no face 3: 2 found, counted from the left"):
+        drawings.prepare(couple[0], face=3)
+    with pytest.raises(faces.FaceError, match="in the box: give the eyes and the mouth by hand"):
+        drawings.prepare(drawing, face=(0, 0, 60, 60))
+    for which in ("both", 0, 1.5, (1, 2, 3), (1, 2, 0, 4), True, float("nan"), "1,2"):
+        with pytest.raises(ValueError, match="a face is meant by left, right, its number"):
+            drawings.prepare(drawing, face=which)
+
+
+def test_a_box_without_a_detector_is_refused(no_detector):
+    with pytest.raises(faces.FaceError, match="give the eyes and the mouth by hand"):
+        drawings.prepare(drawings.example("plain-man"), face=(50, 50, 300, 400))
+
+
+@pytest.mark.detector
+def test_of_two_people_in_a_photo_one_can_be_chosen():
+    photo, starts = side_by_side(*[(draw_face(n, size_px=256, seed=77).photo, 256) for n in (1, 2)], height=256)
+    for which, column in (("left", 0), ("right", 1)):
+        found, remarks = drawings.find_any(photo, drawing=False, face=which)
+        assert column_of(found, starts) == column and codes(remarks) == ["faces"]
+
+
+@pytest.mark.detector
+def test_the_command_line_takes_a_face(couple, tmp_path, capsys):
+    images.save(tmp_path / "two.png", couple[0])
+    asked = ["translate", str(tmp_path / "two.png"), "--out", str(tmp_path / "out"), "--frame", "paper"]
+    assert main([*asked, "--face", "right"]) == 0
+    said = capsys.readouterr().err
+    assert "2 faces were found, and number 2" in said and "--face left, right, a number" in said
+    made = images.load_rgb(next((tmp_path / "out").glob("*-faithful.png")))
+    changed = (np.abs(made.astype(int) - couple[0]).max(axis=2) > 60).mean(axis=0)
+    assert changed[: couple[1][1]].mean() < changed[couple[1][1] :].mean() / 4
+    assert main([*asked, "--face", "middle"]) == 2 and "a face is meant by" in capsys.readouterr().err
+    assert main([*asked, "--face", "left", "--eyes", "1,2,3,4", "--mouth", "3,5"]) == 2

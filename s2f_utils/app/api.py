@@ -126,6 +126,7 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "warnings": list(answer.warnings),
         "face_found": answer.found,
         "points": None if answer.points is None else [list(point) for point in answer.points],
+        "num_faces": answer.num_faces,
         "sheet": answer.sheet,
         "given": images.data_uri(images.png_of(answer.given)),
         "pictures": [

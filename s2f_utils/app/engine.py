@@ -31,6 +31,7 @@ LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
+    "faces": WORDS["faces"].replace("another one", "another one at Face"),
     "cut": WORDS["cut"].replace("have it cleaned whole", "choose 'clean up, cut nothing out' at Paper"),
 }
 CHECK = "check where the eyes and the mouth are: "
@@ -67,7 +68,7 @@ class Limits:
 @dataclass(frozen=True)
 class Order:
     """What a visitor asks for, checked by `forms.order_of`. points: eyes and mouth as shares of the picture's width and
-    height, three (x, y).
+    height, three (x, y). face: which of several, as `faces.checked` reads it, a box in such shares.
     """
 
     direction: str = ""
@@ -80,6 +81,7 @@ class Order:
     candidates: int = 1
     clean: str = "auto"
     align: str = "auto"
+    face: str = ""
     points: tuple[tuple[float, float], ...] | None = None
 
 
@@ -97,7 +99,8 @@ class Made:
 class Answer:
     """All answers to a request. given: what the model saw, as a picture. points: where eyes and mouth were found on the
     upload, shares as in `Order`, None where that is not known; found: whether a face was. sheet: the corners of the
-    sheet that was cut out of the upload, (4, 2) such shares, None where nothing was.
+    sheet that was cut out of the upload, (4, 2) such shares, None where nothing was. num_faces: as
+    far as they were looked for.
     """
 
     choice: Choice
@@ -108,6 +111,7 @@ class Answer:
     found: bool
     seconds: dict[str, float] = field(default_factory=dict)
     sheet: list[list[float]] | None = None
+    num_faces: int = 1
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class _Ready:
     points: tuple[tuple[float, float], ...] | None = None
     found: bool = False
     sheet: list[list[float]] | None = None
+    num_faces: int = 1
 
 
 class Engine:
@@ -183,7 +188,7 @@ class Engine:
         seconds = {name: round(b - a, 4) for name, a, b in zip(list(clock)[1:], at, at[1:], strict=False)}
         return Answer(
             choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds,
-            ready.sheet,
+            ready.sheet, ready.num_faces,
         )  # fmt: skip
 
     def _chosen(self, asked: Order) -> tuple[Choice, Choice | None]:
@@ -242,14 +247,17 @@ class Engine:
         return _Ready(picture, picture, (advice.worded(HERE),) if advice else (), found=True)
 
     def _aligned(self, picture: np.ndarray, choice: Choice, asked: Order, points: np.ndarray | None) -> _Ready:
-        ready = prepared_for(choice.facts, picture, points=points, clean=asked.clean, align=True)
+        ready = prepared_for(
+            choice.facts, picture, points=points, clean=asked.clean, align=True, face=_which(asked, picture)
+        )
         if Remark("no-lines") in ready.warnings:
             raise AskError(422, f"{Remark('no-lines')}: draw a face first")
         found = ready.face.method not in ("centre", "cascade")
         as_given = not {"turned", "cut"} & {remark.code for remark in ready.warnings}
         where = _shares(ready.face.landmarks, picture.shape) if as_given or choice.reads == "photo" else None
-        sheet = next((remark.data["corners"] for remark in ready.warnings if remark.code == "cut"), None)
-        return _Ready(ready.given, ready.given, _told(ready.warnings, found), where, found, sheet)
+        told = {remark.code: remark.data for remark in ready.warnings}
+        sheet, num_faces = told.get("cut", {}).get("corners"), told.get("faces", {}).get("num", 1)
+        return _Ready(ready.given, ready.given, _told(ready.warnings, found), where, found, sheet, num_faces)
 
 
 async def _all(asked: list[Coroutine]) -> list[Any]:
@@ -290,6 +298,14 @@ def _told(remarks: Sequence[Remark], found: bool) -> tuple[str, ...]:
 def in_page(text: str) -> str:
     """An error of the library, without words about the command line."""
     return re.sub(r"\s*\(--[^)]*\)", "", text)
+
+
+def _which(asked: Order, picture: np.ndarray) -> faces.Which:
+    """The face that is asked for, a box in pixels."""
+    which = faces.checked(asked.face)
+    if not isinstance(which, tuple):
+        return which
+    return tuple(float(share * side) for share, side in zip(which, picture.shape[1::-1] * 2, strict=True))
 
 
 def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:

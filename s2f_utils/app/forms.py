@@ -12,6 +12,7 @@ from s2f_utils.app.catalogue import WAYS
 from s2f_utils.app.engine import ALIGN, AskError, Order
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import MOST_BYTES
+from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawings import CLEAN
 
 FIELD_BYTES = 2000  # the longest value of a form's field
@@ -28,6 +29,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up;"
               " whole: as auto, but no sheet is cut out of the picture"},
     "align": {"type": "string", "enum": list(ALIGN), "default": "auto", "description": "find the face, lay it upright"},
+    "face": {"type": "string", "maxLength": 100, "description": "of several: left, right, the number from the left, or"
+             " a box, left,top,width,height as shares of width and height; default: the largest, most central"},
     "points": {"type": "string", "pattern": r"^(0|1|0?\.\d{1,6}|0\.\d{1,6})(,(0|1|0?\.\d{1,6}|0\.\d{1,6})){5}$",
                "description": "eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height"},
 }  # fmt: skip
@@ -113,7 +116,7 @@ def _value(name: str, text: str) -> Any:
         known = rule.get("enum")
         if known and text not in known and (text or "default" in rule):
             raise AskError(422, f"{name} must be one of {', '.join(known)}")
-        return text
+        return _face(text) if name == "face" else text
     if rule["type"] == "boolean":
         if text.lower() not in TRUTH:
             raise AskError(422, f"{name} must be true or false")
@@ -126,6 +129,16 @@ def _value(name: str, text: str) -> Any:
     if not rule["minimum"] <= value <= rule["maximum"]:
         raise AskError(422, f"{name} must be {what} from {rule['minimum']} to {rule['maximum']}")
     return value
+
+
+def _face(text: str) -> str:
+    try:
+        which = faces.checked(text)
+    except ValueError as error:
+        raise AskError(422, str(error)) from None
+    if isinstance(which, tuple) and not (min(which) >= 0 and max(which) <= 1):
+        raise AskError(422, "a box around a face must be four shares of width and height, from 0 to 1")
+    return text
 
 
 def _points(text: str) -> tuple[tuple[float, float], ...]:

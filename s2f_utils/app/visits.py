@@ -26,8 +26,9 @@ KINDS = (
     "variants",
 )  # fmt: skip
 UNSURE = "the face was not found for sure: place its eyes and mouth under Upload"  # in the pad there are no points
+ONE_OF = HERE["faces"].replace("at Face", "at Face under Upload")
 WHOLE = HERE["cut"].replace("at Paper", "at Paper under Upload")
-IN_PAD = HERE | {"rough-face": UNSURE, "no-face": UNSURE, "no-detector": "", "cut": WHOLE}
+IN_PAD = HERE | {"rough-face": UNSURE, "no-face": UNSURE, "no-detector": "", "cut": WHOLE, "faces": ONE_OF}
 MOST_SAID = 300  # characters of what went wrong
 MOST_POINTS = 5000  # of a region's outline
 

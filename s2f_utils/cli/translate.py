@@ -14,6 +14,7 @@ from s2f_utils.pictures.remarks import WORDS, Remark
 OF_CANDIDATES = ("clean", "detail", "variations", "frame")
 OF_MODELS = ("mode", "fit", "align", "direction", "values")
 OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("rough-face", "no-face")} | {
+    "faces": f"{WORDS['faces']} (--face left, right, a number, or a box X,Y,WIDTH,HEIGHT)",
     "cut": f"{WORDS['cut']} (--clean whole)",
     "photo": f"{WORDS['photo']}, with --align; a drawing is cleaned up nevertheless with --clean always",
 }
@@ -37,6 +38,11 @@ def add(parsers: Any) -> argparse.ArgumentParser:
         "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels as shown"
     )
     translate.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
+    translate.add_argument(
+        "--face", metavar="WHICH",
+        help="of several: left, right, the number from the left, or a box X,Y,WIDTH,HEIGHT in pixels as shown;"
+        " default: the largest, most central",
+    )  # fmt: skip
     _add_of_candidates(translate)
     _add_of_models(translate)
     return translate
@@ -92,10 +98,14 @@ def run(args: argparse.Namespace) -> int:
     """`s2f translate`: a picture that cannot be used is reported and left out."""
     from s2f_utils import runtime
     from s2f_utils.inference import find_pictures
+    from s2f_utils.pictures import faces
 
     model, inputs = _model_and_inputs(args)
     if bool(args.eyes) != bool(args.mouth):
         raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
+    args.face = faces.checked(args.face)
+    if args.face is not None and args.eyes:
+        raise ValueError("--face chooses among the faces that are found: leave it out with --eyes and --mouth")
     paths = find_pictures(inputs)
     several = not model or bool(_given(args, OF_CANDIDATES))
     _check(args, model, several)
@@ -157,9 +167,9 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
         picture = images.load_rgb(path)
         if model in SHIPPED and (advice := domain.advice(picture, translator.direction)):
             say(path, advice)
-        if args.align or args.eyes:
+        if args.align or args.eyes or args.face is not None:
             drawn = translator.direction == "sketch-to-photo"
-            face, notes = drawings.find_any(picture, drawing=drawn, points=_points(args))
+            face, notes = drawings.find_any(picture, drawing=drawn, points=_points(args), face=args.face)
             for note in notes:
                 say(path, note)
             picture = faces.align(picture, face, translator.size_px)
@@ -182,7 +192,7 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
 
     pair = load(model or DEFAULT, args.device)
     check_several(pair)
-    asked = {name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail"))}
+    asked = {name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail", "face"))}
     asked |= {} if args.variations is None else {"num_variations": args.variations}
     seed, say = 1 if args.seed is None else args.seed, _warner()
 

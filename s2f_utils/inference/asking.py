@@ -19,6 +19,7 @@ from s2f_utils.inference import hints
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.preparing import prepared_for
+from s2f_utils.pictures import faces
 
 MODES = ("deterministic", "paper")
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
@@ -99,16 +100,22 @@ class Model(ABC):
         return face
 
     def __call__(
-        self, picture: str | Path | np.ndarray, *, points: Any = None, clean: str = "auto", **asked: Any
+        self,
+        picture: str | Path | np.ndarray,
+        *,
+        points: Any = None,
+        clean: str = "auto",
+        face: faces.Which = None,
+        **asked: Any,
     ) -> np.ndarray:
         """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
 
         picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned. points,
-        clean: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, and colours at random with a
-        seed, unless it says otherwise. Raises what `prepare`, `Ask` and `answer` raise.
+        clean, face: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, and colours at random
+        with a seed, unless it says otherwise. Raises what `prepare`, `Ask` and `answer` raise.
         """
         if "labels" in asked and self.facts.layout:
             raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
-        ready = prepared_for(self.facts, picture, points=points, clean=clean)
+        ready = prepared_for(self.facts, picture, points=points, clean=clean, face=face)
         usual = {"detail": DETAIL_OF_DRAWINGS, "colours": asked.get("seed", 0) > 0}
         return self.translate(ready.given, **usual | asked)

@@ -43,11 +43,12 @@ def prepared_for(
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
     align: bool | None = None,
+    face: faces.Which = None,
 ) -> Ready:
     """The picture, a path, or uint8 (H, W, 3), as this model expects it.
 
     A map becomes class numbers. A drawing is cleaned and laid out, a photo is aligned, unless the model takes pictures
-    as they are (`align` decides where it is given). points, clean: as in `drawings.prepare`. Raises what
+    as they are (`align` decides where it is given). points, clean, face: as in `drawings.prepare`. Raises what
     `drawings.prepare`, `faces.align` and `masks.labels_of` raise.
     """
     if not isinstance(picture, np.ndarray):
@@ -58,10 +59,12 @@ def prepared_for(
     if not (bool(facts.layout) or points is not None if align is None else align):
         return Ready(picture, picture)
     if facts.reads == "photo":
-        face, notes = drawings.find_any(picture, drawing=False, points=points)
+        found, notes = drawings.find_any(picture, drawing=False, points=points, face=face)
         advice = domain.advice(picture, "photo-to-sketch")
-        return Ready(faces.align(picture, face, facts.size_px), picture, (*([advice] if advice else []), *notes), face)
-    prepared = drawings.prepare(picture, size_px=facts.size_px, points=points, clean=clean)
+        return Ready(
+            faces.align(picture, found, facts.size_px), picture, (*([advice] if advice else []), *notes), found
+        )
+    prepared = drawings.prepare(picture, size_px=facts.size_px, points=points, clean=clean, face=face)
     given = prepared.image
     if facts.layout == "drawn":
         given = laid(prepared.paper, prepared.face.landmarks, "drawn", PAPER_PX)

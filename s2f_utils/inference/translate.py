@@ -14,7 +14,7 @@ from s2f_utils.inference import candidates
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.inference.loading import load
 from s2f_utils.inference.translator import DetailModel
-from s2f_utils.pictures import images
+from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawings import FRAMES, Prepared, framed, prepare
 
 _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers may share it
@@ -42,6 +42,7 @@ def translate_drawing(
     pair: DetailModel | None = None,
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
+    face: faces.Which = None,
     frame: str = "square",
     seed: int = 1,
     num_variations: int = 1,
@@ -49,14 +50,14 @@ def translate_drawing(
 ) -> Translated:
     """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
 
-    pair: the models (None: the shipped ones). points, clean: as in `drawings.prepare`. frame: as in `drawings.framed`.
-    detail: of the realistic answers, from 0 to 1. Files that are there are never overwritten. Raises what `prepare`
-    raises, and OSError where nothing can be written.
+    pair: the models (None: the shipped ones). points, clean, face: as in `drawings.prepare`. frame: as in
+    `drawings.framed`. detail: of the realistic answers, from 0 to 1. Files that are there are never overwritten. Raises
+    what `prepare` raises, and OSError where nothing can be written.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     pair = pair or _shipped()
-    ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean)
+    ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean, face=face)
     found = candidates.candidates(pair, ready.image, seed, num_variations, detail=detail)
     out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
     stem = runtime.free_stem(out, stem, [f"-{name}.png" for name in names])

@@ -72,6 +72,7 @@ def prepare(
     size_px: int = 256,
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
+    face: faces.Which = None,
 ) -> Prepared:
     """Clean a drawing's paper, find the face, cut it out as the models know it.
 
@@ -79,8 +80,11 @@ def prepare(
     (`needs_cleaning`), "always" or "never"; or "whole", which is "auto" without cutting a sheet out. With "auto" and
     "always" a sheet that lies in the picture is cut out, and the remark "cut" says so. Without points the face is
     looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's cascade, and is then
-    taken to fill the picture, with a warning. Raises ValueError for other arrays, for less than 16 pixels, and for
-    points that are not numbers, FaceError for points that are no face or lie outside of the picture.
+    taken to fill the picture, with a warning. face: which one is meant where there are several, "left", "right", the
+    number from the left, 1 for the first, or a box, (left, top, width, height) in pixels of the drawing as it is; None:
+    the largest, of equally large ones the most central; the remark "faces" says how many there are. Raises ValueError
+    for other arrays, for less than 16 pixels, and for points that are not numbers, FaceError for points that are no
+    face or lie outside of the picture, and for a face that is not there.
     """
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
@@ -93,20 +97,23 @@ def prepare(
         points = np.asarray(points, dtype=np.float64)
         faces.face_from_points(points)  # says what is wrong before anything is cut or turned
         faces.check_inside(points, drawing.shape)
+    which = faces.checked(face)
     corners = _sheet(drawing, points) if clean in ("auto", "always") else None
     paper = drawing if corners is None else cleanup.straighten(drawing, corners)
     points = points if points is None or corners is None else _on_sheet(points, corners)
+    if isinstance(which, tuple) and corners is not None:
+        which = _box_on_sheet(which, corners)
     seen = domain.verdict(paper)
     evened = verdict_in_even_light(paper, seen) if clean != "never" else None
     paper, warnings = _cleaned(paper, seen, evened, clean)
-    paper, face, about_face = _face_on(paper, points)
-    matrix = faces.alignment(face.landmarks, size_px)
+    paper, found, about_face = _face_on(paper, points, which)
+    matrix = faces.alignment(found.landmarks, size_px)
     image = faces.warp(paper, matrix, size_px, border="paper")
     if image.min() > LINES_BELOW >= paper.min():
         warnings.append(Remark("empty"))
     if corners is not None:
         about_face = [_cut(drawing, corners), *about_face]
-    return Prepared(image, paper, matrix, face, evened or seen, (*warnings, *about_face), corners)
+    return Prepared(image, paper, matrix, found, evened or seen, (*warnings, *about_face), corners)
 
 
 def _cleaned(
@@ -173,9 +180,20 @@ def _face_inside(drawing: np.ndarray, corners: np.ndarray) -> float:
     found = [] if _detector_problem() else faces.detect(drawing)
     if not found:
         return 1.0
-    left, top, width, height = max(found, key=lambda face: face.score).box
-    box = np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
-    return cv2.intersectConvexConvex(box, corners.astype(np.float32))[0] / (width * height)
+    box = max(found, key=lambda face: face.score).box
+    return cv2.intersectConvexConvex(_corners_of(box), corners.astype(np.float32))[0] / (box[2] * box[3])
+
+
+def _corners_of(box: Sequence[float]) -> np.ndarray:
+    """The corners of a box, (left, top, width, height): float32 (4, 2)."""
+    left, top, width, height = box
+    return np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
+
+
+def _box_on_sheet(box: Sequence[float], corners: np.ndarray) -> tuple[float, ...]:
+    """The box around a box of the picture on the sheet that is cut out of it."""
+    there = _on_sheet(_corners_of(box).astype(np.float64), corners)
+    return *there.min(axis=0), *np.ptp(there, axis=0)
 
 
 def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:
@@ -188,20 +206,57 @@ def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:
 
 
 def find_any(
-    picture: np.ndarray, *, drawing: bool = True, points: np.ndarray | Sequence | None = None
+    picture: np.ndarray,
+    *,
+    drawing: bool = True,
+    points: np.ndarray | Sequence | None = None,
+    face: faces.Which = None,
 ) -> tuple[faces.Face, list[Remark]]:
     """The face of a drawing or a photo by what is at hand, and what to tell the person about it.
 
-    picture: uint8 (H, W, 3). points: as in `prepare`. Without them: YuNet, if it can be had; scikit-image's cascade;
-    the picture's middle, for drawings that of the ink. Raises FaceError for points that are no face or lie outside.
+    picture: uint8 (H, W, 3). points, face: as in `prepare`. Without points: YuNet, if it can be had; scikit-image's
+    cascade; the picture's middle, for drawings that of the ink. Raises FaceError for points that are no face or lie
+    outside, and for a face that is not there.
     """
     if points is not None:
-        face = faces.face_from_points(points)
+        given = faces.face_from_points(points)
         faces.check_inside(points, picture.shape)
-        return face, []
-    problem = _detector_problem()
+        return given, []
+    problem, which = _detector_problem(), faces.checked(face)
     detect = faces.detect_drawn if drawing else faces.detect_turned
-    return _completed(picture, None if problem else detect(picture), problem, drawing)
+    detected, about = (None, []) if problem else _among_others(picture, which, drawing)
+    detected = detected or (None if problem else detect(picture))
+    _check_choice(picture, which, detected, about)
+    return _completed(picture, detected, problem, drawing, about)
+
+
+def _among_others(picture: np.ndarray, which: faces.Which, drawing: bool) -> tuple[faces.Face | None, list[Remark]]:
+    """The face that is meant and what is to be said, where a picture has several or a box is given; else None."""
+    found = faces.all_faces(picture)
+    if isinstance(which, tuple) and not any(faces.in_box(face, which) for face in found):
+        face = faces.look_into(picture, which, drawing=drawing)
+        if face is None:
+            raise faces.FaceError("no face was found in the box: give the eyes and the mouth by hand")
+        return face, []
+    if len(found) < 2 and not isinstance(which, tuple):
+        is_sure = drawing and found and found[0].score >= faces.DRAWING_SCORE
+        return (found[0] if is_sure else None), []
+    taken = faces.choose(found, which, picture.shape)
+    height, width = picture.shape[:2]
+    boxes = [
+        [round(float(v) / side, 4) for v, side in zip(face.box, (width, height) * 2, strict=True)] for face in found
+    ]
+    data = {"num": len(found), "taken": taken + 1, "boxes": boxes}
+    return found[taken], [Remark("faces", data)] if len(found) > 1 else []
+
+
+def _check_choice(
+    picture: np.ndarray, which: faces.Which, detected: faces.Face | None, about: Sequence[Remark]
+) -> None:
+    """Raise FaceError where a second face is asked for and there is one, and for a box without a detector."""
+    is_beyond = isinstance(which, int) and which > 1 and not about
+    if is_beyond or (isinstance(which, tuple) and detected is None):
+        faces.choose([detected] if detected else [], which, picture.shape)
 
 
 def _detector_problem() -> str:
@@ -209,15 +264,16 @@ def _detector_problem() -> str:
 
 
 def _completed(
-    picture: np.ndarray, detected: faces.Face | None, problem: str, drawing: bool
+    picture: np.ndarray, detected: faces.Face | None, problem: str, drawing: bool, about: Sequence[Remark]
 ) -> tuple[faces.Face, list[Remark]]:
     """The detected face with its landmarks refined, or the best guess, and what to tell the person about it.
 
-    problem: why there is no detector, or "".
+    problem: why there is no detector, or "". about: what there is to say about others beside it.
     """
     if detected:
-        face = faces.refined(picture, detected, drawing)
-        return face, [Remark("rough-face")] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
+        face = faces.refined(picture, detected, drawing, alone=not about)
+        rough = [Remark("rough-face")] if drawing and face.score < faces.TRUSTED_IN_DRAWINGS else []
+        return face, [*about, *rough]
     face = faces.find_face(picture, fallback="cascade", detector="none")
     remarks = [Remark("no-face" if face.method == "centre" else "rough-face")]
     if problem:
@@ -239,14 +295,22 @@ def _centre_of_ink(drawing: np.ndarray) -> faces.Face:
     return replace(face, landmarks=face.landmarks + corner, box=box)
 
 
-def _face_on(paper: np.ndarray, points: np.ndarray | None) -> tuple[np.ndarray, faces.Face, list[Remark]]:
+def _face_on(
+    paper: np.ndarray, points: np.ndarray | None, which: faces.Which
+) -> tuple[np.ndarray, faces.Face, list[Remark]]:
     """The paper, turned if need be, the face on it, and what to tell the person about it."""
     if points is not None:
         return paper, *find_any(paper, points=points)
-    problem = _detector_problem()
-    quarters, detected = (0, None) if problem else _surest_turn(paper)
-    turned = np.ascontiguousarray(np.rot90(paper, quarters))
-    face, remarks = _completed(turned, detected, problem, drawing=True)
+    problem, quarters, turned = _detector_problem(), 0, paper
+    detected, about = (None, []) if problem else _among_others(paper, which, drawing=True)
+    if detected is None and not problem:
+        quarters, detected = _surest_turn(paper)
+        if quarters:
+            turned = np.ascontiguousarray(np.rot90(paper, quarters))
+            one_of, about = _among_others(turned, which, drawing=True)
+            detected = one_of or detected
+    _check_choice(turned, which, detected, about)
+    face, remarks = _completed(turned, detected, problem, True, about)
     return turned, face, [*([Remark("turned")] if quarters else []), *remarks]
 
 

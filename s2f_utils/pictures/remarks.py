@@ -22,6 +22,7 @@ WORDS: dict[str, str] = {
     "no-lines": "there are no lines that are darker than the paper (what is transparent counts as white paper)",
     "not-cleaned": "cleaned up, nothing would be left of it: it was left as it is",
     "empty": "there is nothing in the cut-out: the face is elsewhere",
+    "faces": "{num} faces were found, and number {taken} from the left was taken: choose another one if that is meant",
     "rough-face": "the face was found only roughly: if the result looks wrong, give the eyes and the mouth by hand",
     "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand",
     "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights yunet' fetches it, or"

@@ -40,6 +40,7 @@ class Upload {
     const two = make("div", { class: "s2f-two" }, this.given.box, right, this.choices.box);
     const examples = make("div", {}, make("b", {}, "Examples"), this.examples);
     el.replaceChildren(make("div", { class: "s2f-upload" }, ways, two, examples, this.history.box));
+    this.choices.fillFaces(1);
     this.show(); this.showPoints(); this.showExamples();
     whenSeen(el, () => this.refresh());
   }
@@ -106,6 +107,7 @@ class Upload {
   take(file) { // what is shown as given, and asked for from now on
     this.file = file;
     this.given.showFile(file);
+    this.choices.fillFaces(1);
   }
 
   seen(shown) {
@@ -167,6 +169,7 @@ class Upload {
   showAnswer(told) {
     this.answers.show(told);
     this.given.showSheet(told.sheet);
+    this.choices.fillFaces(told.num_faces);
     if (!this.placed) this.given.points.set(told.points);
     if (!told.face_found && !this.placed && this.hasPoints) { this.shown = true; this.showPoints(); }
     const wait = Object.values(told.seconds).reduce((sum, value) => sum + value, 0);

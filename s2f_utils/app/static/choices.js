@@ -24,6 +24,7 @@ export function choices(shown, later) {
   const numbers = [1, 2, 3, 4, 6, 8].map((n) => [n, n === 1 ? "one" : `${n} side by side`]);
   const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, NUM_ANSWERS));
   const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER));
+  const face = make("select", { "aria-label": "face", onchange: () => later(0) });
   const changed = () => { shown(); later(); };
   const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
   const enhance = make("input", { type: "checkbox", onchange: changed });
@@ -31,10 +32,10 @@ export function choices(shown, later) {
   const restorer = make("select", { "aria-label": "restorer", onchange: () => later(0) });
   const enhanceLabel = make("label", {}, enhance, make("b", {}, "Enhance"));
   const enhanceBox = make("div", { class: "s2f-enhance" }, enhanceLabel, strength.box, restorer);
-  const severalBox = named("Answers", several), cleanBox = named("Paper", clean);
+  const severalBox = named("Answers", several), cleanBox = named("Paper", clean), faceBox = named("Face", face);
   const chosen = () => models.find((one) => one.id === model.value) || {};
   return {
-    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, cleanBox, detail.box, enhanceBox),
+    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, cleanBox, faceBox, detail.box, enhanceBox),
     model,
     get known() { return models.length > 0; },
     get hasSeveral() { return chosen().answers > 1; },
@@ -43,6 +44,14 @@ export function choices(shown, later) {
     take(found) {
       models = found;
       fill(restorer, models.filter((one) => one.kind === "restorer"));
+    },
+    // So many faces are in the picture; the one that was chosen stays while they are as many.
+    fillFaces(num) {
+      if (!face.length || num !== face.length - 1) {
+        const numbers = Array.from({ length: num }, (_, n) => [n + 1, n ? `${n + 1} from the left` : "leftmost"]);
+        face.replaceChildren(...options([["", "the largest"], ...numbers]));
+      }
+      faceBox.hidden = num < 2;
     },
     show(way) {
       detail.box.hidden = !chosen().detail;
@@ -58,6 +67,7 @@ export function choices(shown, later) {
       if (chosen().detail) asked.detail = detail.input.value;
       if (asked.enhance) Object.assign(asked, { strength: strength.input.value, restorer: restorer.value });
       if (!cleanBox.hidden) asked.clean = clean.value;
+      if (!faceBox.hidden && face.value) asked.face = face.value;
       return asked;
     },
   };

@@ -177,9 +177,10 @@ def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
     return Face.around(points, best.score, "yunet") if is_plausible(points) else best
 
 
-def refined(image: np.ndarray, face: Face, drawing: bool) -> Face:
+def refined(image: np.ndarray, face: Face, drawing: bool, *, alone: bool = True) -> Face:
     """The same face with its landmarks found once more, in its upright crop, where all faces are of one size: aligned
     by them, the eyes of portraits lie closer together (a standard deviation of 1.1 % of the width, 1.3 % without).
+    alone: whether it is the only face of its drawing; of photos that is never sure.
     """
     matrix = alignment(face.landmarks, REFINE_PX, zoom=0.9)
     crop = warp(image, matrix, REFINE_PX, border="paper" if drawing else "reflect")
@@ -187,6 +188,9 @@ def refined(image: np.ndarray, face: Face, drawing: bool) -> Face:
     if again is None or again.score < face.score - 0.05:
         return face
     points = transform(again.landmarks, inverse(matrix))
-    if not drawing and np.hypot(*(points.mean(axis=0) - face.landmarks.mean(axis=0))) > 0.5 * face.eye_distance:
+    if (
+        not (drawing and alone)
+        and np.hypot(*(points.mean(axis=0) - face.landmarks.mean(axis=0))) > 0.5 * face.eye_distance
+    ):
         return face  # a larger one beside it
     return Face(points, face.box, max(face.score, again.score), face.method, face.turn)
