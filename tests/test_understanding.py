@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from s2f_utils.cli.main import main
-from s2f_utils.pictures import cleanup, drawings, faces, images
+from s2f_utils.pictures import cleanup, domain, drawings, faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_drawings import on_a_desk, rgb
 
@@ -106,6 +106,67 @@ def test_nothing_is_cut_out_of_cuhks_sketches():
     files = sorted((SHARED / "cufs").glob("*sketches/*.jpg"))
     assert len(files) == 188
     assert [path.name for path in files if cleanup.find_sheet(images.load_rgb(path)) is not None] == []
+
+
+# --- drawing or photo? ---
+
+
+def smudged(face):
+    """A drawn face whose tones were smudged with a finger: uint8 (256, 256, 3)."""
+    grey = cv2.GaussianBlur((face.photo @ [0.3, 0.59, 0.11]).astype(np.float32), (0, 0), 3)
+    tone = np.where(face.mask == 0, 255, 150 + 105 * grey / 255)
+    return rgb(np.clip(tone * (face.sketch / 255.0) ** 0.8, 0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def some():
+    return [draw_face(index, size_px=256, seed=77) for index in range(8)]
+
+
+def test_drawings_with_smudged_tones_are_drawings(some):
+    seen = [domain.verdict(smudged(face)) for face in some]
+    assert sum(verdict.tones >= domain.TONES_FROM for verdict in seen) >= 4  # these were photos once
+    assert [verdict.kind for verdict in seen].count("drawing") >= 6
+
+
+def test_photos_before_a_white_wall_are_photos_in_colours_and_in_grey(some):
+    for face in some:
+        photo = np.where(face.mask[..., None] == 0, np.uint8(250), face.photo)
+        assert domain.verdict(photo).kind == "photo"
+        assert domain.verdict(rgb((photo @ [0.3, 0.59, 0.11]).astype(np.uint8))).kind == "photo"
+
+
+@pytest.mark.parametrize("share", [0.15, 0.3, 0.5])
+def test_small_drawings_on_large_sheets_are_no_photos_and_not_inverted(share, some):
+    for face in some:
+        wide = round(620 * share)
+        sheet = np.full((877, 620), 255, np.uint8)
+        sheet[40 : 40 + wide, 20 : 20 + wide] = cv2.resize(face.sketch, (wide, wide), interpolation=cv2.INTER_AREA)
+        assert domain.verdict(rgb(sheet)).kind in (("drawing", "faint") if share < 0.2 else ("drawing",))
+
+
+def test_every_trait_has_its_weight(some):
+    found = domain.traits(some[0].sketch)
+    assert list(found) == list(domain.TRAITS) and np.isfinite(list(found.values())).all()
+    for picture in (np.full((256, 256), 255, np.uint8), np.zeros((256, 40), np.uint8), np.zeros((8, 256), np.uint8)):
+        assert np.isfinite(domain.likeness(picture))
+
+
+def share_of(kinds, files):
+    return np.mean([domain.verdict(images.load_rgb(path)).kind in kinds for path in files])
+
+
+@pytest.mark.skipif(not (SHARED / "cufs").is_dir(), reason="no ../shared/data/cufs")
+def test_cuhks_sketches_are_drawings_and_its_photos_photos():
+    assert share_of({"drawing"}, sorted((SHARED / "cufs").glob("*sketches/*.jpg"))) == 1
+    assert share_of({"photo"}, sorted((SHARED / "cufs").glob("*photos/*.jpg"))) == 1
+
+
+@pytest.mark.skipif(not (SHARED / "fs2k").is_dir(), reason="no ../shared/data/fs2k")
+def test_fs2ks_sketches_are_drawings_and_its_photos_photos():
+    for side, kind, least in (("sketch", "drawing", 1.0), ("photo", "photo", 0.97)):
+        files = sorted(path for path in (SHARED / "fs2k" / side).rglob("*") if images.is_image_name(path))
+        assert share_of({kind}, files[::7]) >= least
 
 
 # --- several faces ---

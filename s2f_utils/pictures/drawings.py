@@ -141,7 +141,7 @@ def verdict_in_even_light(picture: np.ndarray, seen: domain.Verdict) -> domain.V
 
     picture: uint8 (H, W, 3). seen: the verdict on it as it is; photo, as a rule.
     """
-    if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW:
+    if seen.kind != "photo" or seen.coloured >= SHADOWED_COLOURED_BELOW or seen.photo > domain.SURE:
         return None
     even = cleanup.flatten_paper(picture, shadows="hard")[0]
     verdict = domain.verdict(np.repeat(even[..., None], 3, axis=2))
