@@ -1,11 +1,11 @@
 """How far drawings become faces: crude drawings, artists' sketches (FS2K), and CUHK's, by any model.
 
-`python benchmarks/faces.py --data ../shared/data --work /tmp/faces-work` measures the shipped model at three amounts of
-detail beside answers that need none; about two hours on one core, and it goes on where it was stopped. `--model
-"LABEL=MODEL?detail=.5"` measures another: a name, a run folder, a file, or `package.module:function`, which takes a
-drawing, uint8 (256, 256, 3), and gives an answer of that size. `--num 100` is a quick look, whose rows are not written
-without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge; both in --work,
-outside of the project, for FS2K's and CUFS's pictures may not be handed on.
+`python benchmarks/faces.py --data ../shared/data --work /tmp/faces-work` measures the shipped model, faithful at three
+amounts of detail and expected, beside answers that need none; some hours on one core, and it goes on where it was
+stopped. `--model "LABEL=MODEL?detail=.5"` measures another: a name, a run folder, a file, or `package.module:function`,
+which takes a drawing, uint8 (256, 256, 3), and gives an answer of that size. `--num 100` is a quick look, whose rows
+are not written without `--write`. `--sheets` leaves contact sheets, `--strangers` single pictures for people to judge;
+both in --work, outside of the project, for FS2K's and CUFS's pictures may not be handed on.
 
 Results: results/faces.json, a row for each set, model and seed. Needs portraits, FS2K and CUFS.
 """
@@ -28,9 +28,12 @@ from faces_measures import Yardstick, spread
 from faces_sets import SETS, FaceSet, load
 from tqdm import tqdm
 
-from s2f_utils import inference, runtime
+from s2f_utils import inference, metrics, runtime
 
-DEFAULT = [f"sketch-to-photo, detail {d}=sketch-to-photo?detail={d}" for d in ("0", "0.5", "1")]
+DEFAULT = [
+    *(f"faithful, detail {d}=sketch-to-photo?answer=faithful&detail={d}" for d in ("0", "0.5", "1")),
+    "expected=sketch-to-photo?answer=expected",
+]
 SPREAD_DRAWINGS, SPREAD_ANSWERS = 10, 32
 
 
@@ -50,7 +53,8 @@ class Named:
         whole, _, asks = text.partition("?")
         label, equals, source = whole.partition("=")
         try:
-            numbers = {k: float(v) for k, _, v in (one.partition("=") for one in asks.split("&") if one)}
+            asked = {k: v for k, _, v in (one.partition("=") for one in asks.split("&") if one)}
+            numbers = {k: v if k == "answer" else float(v) for k, v in asked.items()}
         except ValueError:
             raise SystemExit(f"--model {text!r}: what is asked must be numbers, as in ?detail=.5") from None
         if "seed" in numbers:
@@ -79,7 +83,8 @@ class Named:
         if self._model is None:
             self._model = self._found()
         facts = getattr(getattr(self._model, "__self__", None), "facts", None)
-        return facts is not None and "seed" in facts.knows and self.asks.get("detail", 1) > 0
+        known = facts.knows if facts is not None else set()
+        return "colours" in known or ("seed" in known and self.asks.get("detail", 1) > 0)
 
 
 def answers(named: Named, chosen: FaceSet, work: Path, num: int | None) -> np.ndarray:
@@ -125,6 +130,9 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
         kind = "model" if named else "control" if name == "true photo" else "trivial"
         row = {"set": chosen.name, "model": name, "kind": kind, "league": league, "seed": 0, "num": len(made)}
         row |= yardstick.row(made, 0 if name in UNTESTED else args.patch_steps)
+        per_image = args.work / "per-image" / f"{chosen.name}-{args.num or 'all'}" / f"{_plain(name)}.npz"
+        per_image.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(per_image, **yardstick.values)
         if named is not None:
             sheet[name] = made
             if chosen.name == "crude" and named.variants:
@@ -143,13 +151,27 @@ UNTESTED = ("the drawing itself", "mean photo", "true photo")  # by the patch te
 ORDER = {name: place for place, name in enumerate(SETS)}
 
 
+def compared(work: Path, chosen: str, one: str, other: str) -> list[str]:
+    """By how much one model's values differ from another's, picture by picture: a line for each measure, with the 95 %
+    interval of a paired bootstrap.
+    """
+    folder = work / "per-image" / chosen
+    with np.load(folder / f"{_plain(one)}.npz") as first, np.load(folder / f"{_plain(other)}.npz") as second:
+        shared = [name for name in first.files if name in second.files]
+        apart = {name: metrics.bootstrap_mean(first[name] - second[name]) for name in shared}
+    return [f"{name}: {d.mean:+.4f} [{d.low:+.4f}, {d.high:+.4f}]" for name, d in apart.items()]
+
+
 class Rows:
     """The rows of results/faces.json, or of a quick look: written one by one, the same one once."""
 
     def __init__(self, num: int | None, write: bool) -> None:
         self.num, self.write = num, write
-        written = common.written("faces").get("rows", []) if common.written("faces") else []
-        self.rows = written if write else []
+        self.rows = self._written() if write else []
+
+    @staticmethod
+    def _written() -> list[dict]:
+        return (common.written("faces") or {}).get("rows", [])
 
     def has(self, set_name: str, model: str) -> bool:
         """Whether a row is there that was measured on as many people."""
@@ -158,6 +180,7 @@ class Rows:
     def keep(self, row: dict) -> None:
         """Add a row, or put it in the place of the one with the same set, model and seed; write all."""
         row["asked_num"], key = self.num, ("set", "model", "seed")
+        self.rows = self._written() if self.write else self.rows  # another process may have added some
         self.rows = [r for r in self.rows if any(r[k] != row[k] for k in key)] + [row]
         self.rows.sort(key=lambda r: ORDER[r["set"]])
         if self.write:
@@ -188,7 +211,7 @@ HEADS = {  # of the tables in docs: what is shown of each set, with its digits
         "residue": ("residue → 0", 2), "patch_auc": ("patch AUC → .5", 2), "landmarks": ("landmarks ↓", 3),
     },
 }  # fmt: skip
-HEADS["cuhk"] = HEADS["fs2k-zero-shot"]
+HEADS["cuhk"] = HEADS["fs2k-trained"] = HEADS["fs2k-zero-shot"]
 
 
 def faces_table(found: dict) -> str:
@@ -244,7 +267,14 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="also what is measured already")
     parser.add_argument("--sheets", action="store_true", help="contact sheets into WORK/sheets")
     parser.add_argument("--strangers", type=int, metavar="SEED", help="single pictures into WORK/strangers")
+    parser.add_argument(
+        "--compare", nargs=3, metavar=("SET", "MODEL", "MODEL"),
+        help="of what was measured, the difference of two models' values: SET as fs2k-zero-shot-all",
+    )  # fmt: skip
     args = parser.parse_args()
+    if args.compare:
+        print("\n".join(compared(args.work, *args.compare)))
+        return
     if common.ROOT in (args.work.resolve(), *args.work.resolve().parents):
         raise SystemExit("--work must lie outside of the project: the pictures may not be part of it")
     rows = Rows(args.num, args.num is None or args.write)

@@ -44,6 +44,7 @@ class Yardstick:
         own = dict(zip(chosen.people, chosen.truths, strict=True))  # a person once
         self.truth_of = own
         self.true_nearest = (thumbnails(list(own.values())) @ self.known.T).max(axis=1)
+        self.values: dict[str, np.ndarray] = {}  # of the answers that were measured last
         self.floors = {kind: self._distance(chosen.truths, kind) for kind in sorted(set(chosen.kinds))}
 
     def places(self, kind: str) -> list[int]:
@@ -115,7 +116,8 @@ class Yardstick:
 
     def row(self, made: Sequence[np.ndarray], patch_steps: int | None = None) -> dict[str, Any]:
         """One row's numbers: means with their 95 % intervals, by degree or style, and figures of the set."""
-        values, row = self.per_image(made), dict(NULL)
+        self.values = values = self.per_image(made)
+        row = dict(NULL)
         means = {name: metrics.bootstrap_mean(v) for name, v in values.items()}
         row |= {name: _rounded(interval.mean) for name, interval in means.items()}
         row |= {name: _rounded(figure) for name, figure in self.of_sets(made, patch_steps).items()}

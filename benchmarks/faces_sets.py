@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import crude_drawings
@@ -21,7 +21,7 @@ from s2f_utils import runtime
 from s2f_utils.metrics.baselines import ridge, sketch_features
 from s2f_utils.pictures import duplicates, faces, images
 
-SETS = ("crude", "fs2k-zero-shot", "cuhk")
+SETS = ("crude", "fs2k-zero-shot", "fs2k-trained", "cuhk")
 MAX_RIDGE = 1000  # training pairs, as in `metrics.scored`
 
 
@@ -69,9 +69,10 @@ class FaceSet:
 
 def load(name: str, data: Path, work: Path, num: int | None = None) -> FaceSet:
     """A set of `SETS`; num: its first so many people. Raises SystemExit where its data are not there."""
-    if not (data / {"crude": "portraits", "fs2k-zero-shot": "fs2k", "cuhk": "cufs"}[name]).is_dir():
+    if not (data / {"crude": "portraits", "cuhk": "cufs"}.get(name, "fs2k")).is_dir():
         raise SystemExit(f"{data}: the data of {name} are not there")
-    return {"crude": _crude, "fs2k-zero-shot": _fs2k, "cuhk": _cuhk}[name](data, work, num)
+    made = {"crude": _crude, "cuhk": _cuhk}.get(name, _fs2k)(data, work, num)
+    return replace(made, name=name)
 
 
 def _kept(path: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -147,6 +148,13 @@ def _fs2k(data: Path, work: Path, num: int | None) -> FaceSet:
         train["sketches"][clean],
         trivial_league="FS2K-only",
     )
+
+
+def fs2k_train(data: Path, work: Path) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """The official training pairs without leaks: ids, sketches and photos, uint8 (N, 256, 256, 3)."""
+    train = _kept(work / "fs2k-train.npz", lambda: _aligned(fs2k_rows(data, "train")))
+    clean = ~np.isin(train["ids"], _kept(work / "fs2k-leaks.npz", lambda: _leaks(data))["ids"])
+    return train["ids"][clean].tolist(), train["sketches"][clean], train["photos"][clean]
 
 
 def _leaks(data: Path) -> dict[str, np.ndarray]:

@@ -9,8 +9,10 @@ complete.
 from __future__ import annotations
 
 from data_prep.errors import DataPrepError
+from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import Recipe
+from data_prep.make.scribbles_set import make_scribbles
 from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.unpaired import make_unpaired
@@ -18,7 +20,9 @@ from data_prep.make.unpaired import make_unpaired
 __all__ = [
     "DataPrepError",
     "Recipe",
+    "find_points",
     "make_pairs",
+    "make_scribbles",
     "make_synthetic",
     "make_unpaired",
     "split_by_identity",

@@ -10,6 +10,7 @@ from typing import Any
 from data_prep.doctor import run_doctor
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.clean import clean_drawings
+from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
 from data_prep.make.scribbles_set import DRAWINGS, NUM, make_scribbles
@@ -100,7 +101,8 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=raw,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    for add in (_add_pairs, _add_unpaired, _add_synthetic, _add_scribbles, _add_clean, _add_doctor, _add_download):
+    own = (_add_synthetic, _add_scribbles, _add_points)
+    for add in (_add_pairs, _add_unpaired, *own, _add_clean, _add_doctor, _add_download):
         add(commands)
     return parser
 
@@ -253,6 +255,18 @@ def _add_scribbles(commands: argparse._SubParsersAction) -> None:
     _share(scribbles, "--seed", help="another seed, other drawings (default: 0)")
     _share(scribbles, "--workers", "--dry-run")
     scribbles.set_defaults(run=make_scribbles)
+
+
+def _add_points(commands: argparse._SubParsersAction) -> None:
+    points = commands.add_parser(
+        "points",
+        help="find the points of portraits of your own, for 'scribbles'",
+        description="Find the faces' points, and the people, in PORTRAITS, by our own landmark finder; write them to"
+        " OUT.npz, and what the faces seem to show (glasses, beards) to OUT.csv, which you may correct.",
+    )
+    points.add_argument("portraits", metavar="PORTRAITS", help="folder with portraits")
+    points.add_argument("out", metavar="OUT.npz", help="new file; OUT.csv is written beside it")
+    points.set_defaults(run=find_points)
 
 
 def _add_clean(commands: argparse._SubParsersAction) -> None:

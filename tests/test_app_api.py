@@ -122,9 +122,27 @@ def test_json_has_all_candidates_and_says_where_the_face_is(client):
     assert found["pictures"][2]["notes"]["seed"] == "6"
 
 
+def test_few_lines_get_the_face_that_is_meant_unless_every_line_is_to_be_kept(client):
+    drawn = images.png_of(drawings.example("few-lines"))
+    sent = {"files": {"file": ("few.png", drawn, "image/png")}, "headers": AS_JSON}
+    found = {
+        kind: client.post("/api/translate", data={"answer": kind}, **sent).json()
+        for kind in ("auto", "faithful", "expected")
+    }
+    pictures = {kind: shown(one["pictures"][0]["png"]) for kind, one in found.items()}
+    assert np.array_equal(pictures["auto"], pictures["expected"])
+    assert not np.array_equal(pictures["auto"], pictures["faithful"])
+    told = {kind: sum("few lines" in one for one in answer["warnings"]) for kind, answer in found.items()}
+    assert told == {"auto": 1, "faithful": 0, "expected": 0}
+    refused = client.post("/api/translate", data={"answer": "best"}, **sent)
+    assert refused.status_code == 422 and "answer" in refused.json()["detail"]
+    models = {one["id"]: one["chooses"] for one in client.get("/api/models").json()["models"]}
+    assert models["sketch-to-photo"] and not models["photo-to-sketch"]
+
+
 @pytest.mark.detector
 def test_points_are_found_on_the_upload_and_can_be_given(client):
-    found = ask(client, headers=AS_JSON).json()
+    found = ask(client, headers=AS_JSON, answer="faithful").json()
     assert found["face_found"] and not found["warnings"]
     (left, right, mouth) = found["points"]
     assert 0.2 < left[0] < mouth[0] < right[0] < 0.8 and left[1] < mouth[1]

@@ -360,7 +360,7 @@ def test_a_found_face_follows_the_picture_however_it_lies():
         understand([photo[:, :200]], net)
 
 
-def test_asks_without_colours_leave_the_tones_to_the_drawing(tmp_path):
+def test_without_a_seed_and_colours_the_drawing_says_the_tones(tmp_path):
     from s2f_utils.inference import load
     from s2f_utils.models import checkpoints
 
@@ -369,5 +369,116 @@ def test_asks_without_colours_leave_the_tones_to_the_drawing(tmp_path):
     checkpoints.save_generator(tmp_path / "e.safetensors", net, {"direction": "sketch-to-photo", "size_px": 128})
     model = load(tmp_path / "e.safetensors")
     assert type(model).__name__ == "ExpectModel" and model.facts.knows == {"colours"}
-    assert model.tones(Ask(seed=4)).isnan().all()
-    assert torch.equal(model.tones(Ask(seed=4, colours=True)), net.draw_tones(4))
+    assert model.tones(Ask()).isnan().all()
+    for ask in (Ask(seed=4), Ask(seed=4, colours=True)):
+        assert torch.equal(model.tones(ask), net.draw_tones(4))
+    assert torch.equal(model.tones(Ask(colours=True)), net.draw_tones(0))
+
+
+def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(tmp_path):
+    """Faces that the detector finds: drawn ones, and a picture without any."""
+    pytest.importorskip("cv2")
+    from data_prep import find_points
+    from s2f_utils.pictures import faces
+    from s2f_utils.pictures.drawn.synthetic import draw_face
+
+    for n in range(3):
+        images.save(tmp_path / "mine" / f"face-{n}.png", draw_face(n, size_px=256).photo)
+    images.save(tmp_path / "mine" / "wall.png", np.full((100, 100, 3), 128, np.uint8))
+    if not faces.detect(draw_face(0, size_px=256).photo):
+        pytest.skip("the face detector is not here")
+    out = find_points(tmp_path / "mine", tmp_path / "mine.npz", progress=False)
+    points, people = gallery._read_points(out)
+    labels = gallery._read_labels(tmp_path / "mine.csv")
+    assert set(points) == set(labels) == {"face-0", "face-1", "face-2"}
+    for n in range(3):
+        face = draw_face(n, size_px=256)
+        off = np.hypot(*(mesh.five_of(points[f"face-{n}"]) - face.landmarks).T) / np.ptp(face.landmarks[:2, 0])
+        assert off.mean() < 0.2, f"face {n}: {off}"
+        overlap = people[f"face-{n}"] & (face.mask > 0)
+        assert overlap.sum() / (people[f"face-{n}"] | (face.mask > 0)).sum() > 0.6  # drawn faces are not portraits
+    made = make_scribbles(
+        tmp_path / "mine", tmp_path / "set", 2, 2, points=out, labels=tmp_path / "mine.csv", progress=False, workers=1
+    )
+    assert len(read_manifest(made).split("train")) == 4
+    with pytest.raises(DataPrepError, match="mine.npz: is there already"):
+        find_points(tmp_path / "mine", out)
+    with pytest.raises(DataPrepError, match=r"must end in \.npz"):
+        find_points(tmp_path / "mine", tmp_path / "mine.csv")
+    with pytest.raises(DataPrepError, match="no such folder"):
+        find_points(tmp_path / "nowhere", tmp_path / "other.npz")
+
+
+# Which answer
+
+
+def careful() -> np.ndarray:
+    """A drawing in soft pencil with all tones, of scikit-image's astronaut, uint8 (256, 256, 3)."""
+    from skimage import data
+
+    from s2f_utils.pictures import faces, sketches
+
+    photo = faces.align(data.astronaut(), faces.face_from_points([(206, 117), (246, 111), (229, 152)]), 256)
+    return np.repeat(sketches.pencil(photo)[..., None], 3, axis=2)
+
+
+def crude() -> np.ndarray:
+    """An oval, dots, and a line, uint8 (256, 256, 3)."""
+    import cv2
+
+    paper = np.full((256, 256, 3), 255, np.uint8)
+    mean = mesh.mean_shape(256)
+    lines = [mean[mesh.PARTS["oval"]]]
+    cv2.polylines(paper, [np.rint(line).astype(np.int32) for line in lines], True, (20, 20, 20), 3, cv2.LINE_AA)
+    for eye in mesh.five_of(mean)[:2]:
+        cv2.circle(paper, tuple(int(v) for v in eye), 4, (20, 20, 20), -1, cv2.LINE_AA)
+    left, right = (tuple(int(v) for v in place) for place in mesh.five_of(mean)[3:])
+    cv2.line(paper, left, right, (20, 20, 20), 3, cv2.LINE_AA)
+    return paper
+
+
+def test_few_lines_get_the_expected_face_and_it_is_said():
+    from s2f_utils.inference import load
+
+    model = load("sketch-to-photo")
+    for drawing, usual in ((crude(), "expected"), (careful(), "faithful")):
+        made = model.answer([drawing] * 3, [Ask(answer=answer) for answer in ("auto", "faithful", "expected")])
+        by_name = dict(zip(("auto", "faithful", "expected"), made, strict=True))
+        assert np.array_equal(by_name["auto"], by_name[usual])
+        assert not np.array_equal(by_name["faithful"], by_name["expected"])
+        advice = model.advice(drawing)
+        assert (advice.code if advice else "") == ("crude" if usual == "expected" else "")
+    alone = load("sketch-to-photo-expected")
+    assert alone.facts.size_px == 256
+    assert np.array_equal(alone.translate(crude()), model.translate(crude(), answer="expected"))
+    assert alone.translate(np.full((200, 100, 3), 255, np.uint8)).shape == (256, 128, 3)
+    with pytest.raises(ValueError, match="answer must be one of auto, faithful, expected, got 'best'"):
+        Ask(answer="best")
+
+
+def test_the_expected_face_has_no_lines_of_the_drawing():
+    """Fine detail of the answer goes with the drawing's lines in the faithful answer, hardly in the expected one."""
+    from s2f_utils.inference import load
+    from s2f_utils.metrics import inside
+
+    model, drawing = load("sketch-to-photo"), crude()
+    outline = mesh.mean_shape(256)[mesh.PARTS["oval"]]
+    mask = inside.mask_of(outline, drawing.shape)
+    left = {
+        answer: inside.stroke_residue(model.translate(drawing, answer=answer, detail=0.5), drawing, mask)
+        for answer in ("faithful", "expected")
+    }
+    assert left["expected"] < 0.5 * left["faithful"]
+    skin = model.translate(drawing, answer="expected")[100:200, 100:156].reshape(-1, 3).mean(axis=0)
+    assert skin[0] > skin[2] + 15  # a face, not the wall
+
+
+def test_candidates_of_a_crude_drawing_begin_with_the_expected_face():
+    from s2f_utils.inference import candidates, load
+
+    model = load("sketch-to-photo")
+    usual = ["faithful", "realistic", "variation"]
+    assert [c.name for c in candidates.candidates(model, crude())] == ["expected", *usual]
+    assert [c.name for c in candidates.candidates(model, careful())] == usual
+    one, other = (model.translate(crude(), seed=seed, colours=True) for seed in (1, 2))
+    assert np.abs(one.astype(int) - other).mean() > 2

@@ -17,16 +17,21 @@ from tests.test_translate import rgb
 
 
 def test_the_shipped_files_are_here_and_small():
-    sizes = {name: weights.shipped(name).stat().st_size for name in weights.SHIPPED}
-    assert max(sizes.values()) <= 10e6 and sum(sizes.values()) <= 40e6
+    sizes = [path.stat().st_size for path in weights.SHIPPED_FOLDER.iterdir()]
+    assert max(sizes) <= 25e6 and sum(sizes) <= 60e6
+    others = {weights.EXPECT: ("expect", 128)}
     of_faces = {"faces-64": "stylegan2", "sketch-to-face-64": "psp", "map-to-face-64": "psp"}
     for name in weights.SHIPPED:
         net, meta = checkpoints.load_network(weights.shipped(name))
-        assert meta["name"] == name and net.name == of_faces.get(name, "resunet")
-        assert int(meta["size_px"]) == (64 if name in of_faces else 256)
+        kind, size_px = others.get(name, (of_faces.get(name, "resunet"), 64 if name in of_faces else 256))
+        assert meta["name"] == name and net.name == kind
+        assert int(meta["size_px"]) == size_px
         assert (meta["aligned"] == "similarity") == (name not in of_faces) and int(meta["training_pairs"]) > 500
         assert int(meta["images_seen"]) >= 5_000 and "trained" in meta
         assert all(value.isfinite().all() for value in net.state_dict().values())
+    net, meta = checkpoints.load_network(weights.shipped(weights.FINDER))
+    assert net.name == meta["name"] == "finder" and int(meta["training_pairs"]) > 500
+    assert all(value.isfinite().all() for value in net.state_dict().values())
 
 
 def test_the_encoders_hold_the_generator_that_comes_along_and_its_judge_is_beside_it():
@@ -106,7 +111,7 @@ def drawn():
 def test_the_shipped_pair_draws_the_face_of_the_sketch_and_nobody_elses(drawn):
     pair = inference.load(device="cpu")
     assert "colours" in pair.facts.knows
-    made = np.stack([pair.translate(sketch, detail=0.0) for sketch in drawn["sketch"]]).astype(float)
+    made = np.stack([pair.translate(sketch, detail=0.0, answer="faithful") for sketch in drawn["sketch"]]).astype(float)
 
     def error(answer, truth):
         return np.abs(answer - truth)[:, 40:220, 50:206].mean(axis=(1, 2, 3))
@@ -119,7 +124,9 @@ def test_the_shipped_pair_draws_the_face_of_the_sketch_and_nobody_elses(drawn):
 def test_the_shipped_pair_adds_sharpness_and_varies_colours(drawn):
     pair = inference.load(device="cpu")
     sketch = drawn["sketch"][0]
-    faithful, realistic = (pair.translate(sketch, detail=detail).astype(float) for detail in (0.0, 1.0))
+    faithful, realistic = (
+        pair.translate(sketch, detail=detail, answer="faithful").astype(float) for detail in (0.0, 1.0)
+    )
 
     def roughness(picture):
         grey = picture.mean(axis=2)
@@ -144,7 +151,8 @@ def test_offline_in_one_command(no_detector, tmp_path):
     status, out, err = command("translate", drawing, "--out", tmp_path / "out", "--device", "cpu")
     assert status == 0, err
     assert images.GENERATED_NOTE in out and "mine-candidates.png" in out
-    assert len(list((tmp_path / "out").iterdir())) == 4
+    names = {path.stem.removeprefix("mine-") for path in (tmp_path / "out").iterdir()}
+    assert names == {"candidates", "expected", "faithful", "realistic", "variation"} and "few lines" in err
 
 
 def test_command_lines_that_cannot_work_say_what_would(tmp_path, capsys):

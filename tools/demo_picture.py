@@ -34,11 +34,11 @@ def demo(run: Path, data: Path, num: int) -> np.ndarray:
 
 
 def drawn() -> np.ndarray:
-    """Drawings, and the faithful, the realistic answer and a variation, in rows."""
+    """Drawings, and the face that is meant, the faithful and the realistic answer and a variation, in rows."""
     model = inference.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in SHOWN]
     found = [candidates.candidates(model, picture, seed=3) for picture in inputs]
-    return viz.sheet([np.stack(inputs), *(np.stack([c[n].picture for c in found]) for n in range(3))])
+    return viz.sheet([np.stack(inputs), *(np.stack([c[n].picture for c in found]) for n in range(4))])
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Train the landmark finder: `python tools/train_finder.py DATA OUT.safetensors [--minutes 60] [--init FILE]`.
+"""Train the landmark finder: `python tools/train_finder.py DATA OUT.safetensors [--minutes 45] [--init FILE]`.
 
 DATA as `python -m data_prep scribbles` leaves it. The finder learns from the drawings, whose points the hand put where
 it put them, and from their photos: points by a Laplace distribution's likelihood (so that it knows how sure it is), the
@@ -152,33 +152,22 @@ def measure(net: nn.Module, drawings: Faces, photos: Faces) -> str:
     return "; ".join(told)
 
 
-def main() -> None:
-    """Train, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--init", type=Path, help="a finder to begin with")
-    args = parser.parse_args()
+def train(data: Path, out: Path, minutes: float, init: Path | None = None) -> None:
+    """Train for so long, print what validation people say on the way, and write the average of the weights."""
     torch.manual_seed(0)
-    manifest = read_manifest(args.data)
-    train, val = (read(manifest, manifest.split(split)) for split in ("train", "val"))
-    net = checkpoints.load_network(args.init)[0] if args.init else models.build("finder")
+    manifest = read_manifest(data)
+    known, val = (read(manifest, manifest.split(split)) for split in ("train", "val"))
+    net = checkpoints.load_network(init)[0] if init else models.build("finder")
     net = net.train().to(memory_format=torch.channels_last)
     average = models.build("finder")
     average.load_state_dict(net.state_dict())
     opt = torch.optim.AdamW(net.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=True)
     began, step, said = time.monotonic(), 0, 0.0
-    while (done := (time.monotonic() - began) / 60 / args.minutes) < 1:
+    while (done := (time.monotonic() - began) / 60 / minutes) < 1:
         rate = LR * min(1, (step + 1) / WARM_UP) * (0.49 * (1 + math.cos(math.pi * done)) + 0.02)
         for group in opt.param_groups:
             group["lr"] = rate
-        num_photos = int((torch.rand(BATCH) < PHOTO_SHARE).sum())
-        parts = [
-            side.take(torch.randint(len(side.points), (num,)))
-            for side, num in zip(train, (BATCH - num_photos, num_photos), strict=True)
-        ]
-        batch = Faces(*(torch.cat([getattr(p, name) for p in parts]) for name in ("pictures", "points", "flags")))
+        batch = drawn_batch(*known)
         found = losses(net, *moved(batch), batch.flags)
         loss = found["likelihood"] + 0.3 * found["error"] + 2.0 * found["parts"] + 0.3 * found["flags"]
         opt.zero_grad(set_to_none=True)
@@ -191,12 +180,33 @@ def main() -> None:
         if done - said > 0.1:
             said = done
             values = ", ".join(f"{name} {float(value):.3f}" for name, value in found.items())
-            print(f"step {step}, {60 * args.minutes * done:.0f} s: {values}; {measure(average, *val)}", flush=True)
+            print(f"step {step}, {60 * minutes * done:.0f} s: {values}; {measure(average, *val)}", flush=True)
     seconds = round(time.monotonic() - began)
-    facts = {"name": "finder", "size_px": SIDE_PX, "training_pairs": len(train[0].points), "training_seconds": seconds}
+    facts = {"name": "finder", "size_px": SIDE_PX, "training_pairs": len(known[0].points), "training_seconds": seconds}
     print(f"{step} steps: {measure(average, *val)}")
-    checkpoints.save_generator(args.out, average.half(), facts)
-    print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB")
+    checkpoints.save_generator(out, average.half(), facts)
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
+
+
+def drawn_batch(drawings: Faces, photos: Faces) -> Faces:
+    """BATCH of them, chosen at random, PHOTO_SHARE of them photos."""
+    num_photos = int((torch.rand(BATCH) < PHOTO_SHARE).sum())
+    parts = [
+        side.take(torch.randint(len(side.points), (num,)))
+        for side, num in ((drawings, BATCH - num_photos), (photos, num_photos))
+    ]
+    return Faces(*(torch.cat([getattr(part, name) for part in parts]) for name in ("pictures", "points", "flags")))
+
+
+def main() -> None:
+    """Train, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=45.0)
+    parser.add_argument("--init", type=Path, help="a finder to begin with")
+    args = parser.parse_args()
+    train(args.data, args.out, args.minutes, args.init)
 
 
 if __name__ == "__main__":

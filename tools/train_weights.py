@@ -1,7 +1,9 @@
 """Train the shipped models and write them to s2f_utils/weights/shipped; what was stopped goes on where it stopped.
 
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
-all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`. How long it took
+all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`,
+DATA/scribbles by `python -m data_prep scribbles PORTRAITS DATA/scribbles --num 2600`; portraits of your own in
+their place, with `--points` and `--labels` of theirs, make models of them. How long it took
 stands in docs/models.md, docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; scores on them are
 measured by benchmarks/shipped_models.py, psp_faces.py and restore_portraits.py.
 """
@@ -12,6 +14,8 @@ import argparse
 import datetime
 from pathlib import Path
 
+import train_finder
+
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
@@ -21,6 +25,7 @@ from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
 from s2f_utils.weights.download import sha256_of
 
+FINDER_MINUTES = 45.0  # on one core
 # Drawings by hand have odd proportions: more bending than for pairs of one artist.
 WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}
 # The generator of faces-64, and the encoders' own settings.
@@ -52,6 +57,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "realistic", "sketch-to-photo", "sketch-to-photo-faithful",
         {"total_images": 10_000, "hint_share": 0.5, "lr_g": 8e-4, "lambda_gan": 0.012, **WARPS},
     ),
+    "sketch-to-photo-expected": ("expect", "scribbles", None, {"total_images": 72_000}),
     "photo-to-sketch": (
         "faithful", "photo-to-sketch", None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},
@@ -136,13 +142,17 @@ def main() -> None:
     """Train and export."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join((weights.FINDER, *RECIPES)))
     parser.add_argument("--runs", type=Path, default=Path("runs/weights"))
     args = parser.parse_args()
-    for name in args.names or RECIPES:
-        if name not in RECIPES:
-            parser.error(f"there is no model {name!r}: the names are {', '.join(RECIPES)}")
-        make(name, args.data, args.runs)
+    names = (weights.FINDER, *RECIPES)
+    for name in args.names or names:
+        if name not in names:
+            parser.error(f"there is no model {name!r}: the names are {', '.join(names)}")
+        if name == weights.FINDER:
+            train_finder.train(args.data / "scribbles", weights.shipped(name), FINDER_MINUTES)
+        else:
+            make(name, args.data, args.runs)
 
 
 if __name__ == "__main__":

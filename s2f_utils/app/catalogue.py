@@ -43,9 +43,9 @@ class Choice:
     """A model, or a restorer, that can be chosen.
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
-    `facts.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. here: whether
-    its file is on this machine. path: of a run's file; it is never shown. changed_ns: when that file was written, so
-    that a run that was trained further is another choice.
+    `facts.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. chooses: whether
+    it has both answers of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file; it is
+    never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Choice:
     direction: str = ""
     size_px: int = 256
     detail: bool = False
+    chooses: bool = False
     answers: int = 1
     layout: str = "aligned"
     here: bool = True
@@ -207,11 +208,12 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
 
 
 def _shipped() -> list[Choice]:
-    mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS)}
-    pair = mb[weights.FAITHFUL] + mb[weights.DETAIL]
+    names = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS)
+    mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in names}
+    both = sum(mb[name] for name in (weights.FAITHFUL, weights.DETAIL, weights.EXPECT, weights.FINDER))
     return [
         Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo", detail=True,
-               answers=8, size_mb=pair),
+               chooses=True, answers=8, size_mb=both),
         Choice("photo-to-sketch", "photo → sketch, 256 px", "shipped", direction="photo-to-sketch",
                size_mb=mb["photo-to-sketch"]),
         Choice(MANY, TITLES[MANY], "shipped", direction="sketch-to-photo", size_px=64,

@@ -21,7 +21,7 @@ from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.inference import Ask, Facts, Model, restorers
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import domain, faces, images, masks
 from s2f_utils.pictures.remarks import WORDS, Remark
@@ -79,6 +79,7 @@ class Order:
     seed: int = 0
     detail: float = DETAIL_OF_DRAWINGS
     candidates: int = 1
+    answer: str = ANSWERS[0]
     clean: str = "auto"
     align: str = "auto"
     face: str = ""
@@ -177,6 +178,9 @@ class Engine:
             asks, warnings = _asks(asked, choice)
             pictures = await _all([self.answer(choice, ready.given, ask) for _, ask in asks])
             clock["translated"] = time.perf_counter()
+            if choice.chooses and asked.answer == ANSWERS[0] and ready.given.shape[0] == ready.given.shape[1]:
+                advice = await self.call(choice, lambda model: model.advice(ready.given))
+                warnings = (*warnings, *((advice.worded(HERE),) if advice else ()))
             if restorer is not None:
                 wanted = (restorer, asked.strength, asked.seed)
                 pictures = await _all([self.restored(picture, *wanted) for picture in pictures])
@@ -318,7 +322,7 @@ def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float,
 def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[str, ...]]:
     """What is asked of the model, by name, and what to tell the visitor about it."""
     detail = asked.detail if choice.detail else 0.0
-    common = {"square": choice.answers > 1}  # as their faces are
+    common = {"square": choice.answers > 1, "answer": asked.answer}  # squares as their faces are
     found = [("answer", Ask(asked.seed, detail, **common))]
     if asked.candidates == 1:
         return found, ()
@@ -326,7 +330,7 @@ def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[st
         return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
     if choice.detail:
         found = [("realistic", Ask(asked.seed, detail, **common))] if detail > 0 else []
-        found.append(("faithful", Ask(asked.seed, 0.0, **common)))
+        found.append(("faithful", Ask(asked.seed, 0.0, **{**common, "answer": "faithful"})))
     first = len(found)
     for n in range(first, asked.candidates):
         seed = (asked.seed + 1 + n - first) % 2**31

@@ -12,6 +12,7 @@ from s2f_utils.app.catalogue import WAYS
 from s2f_utils.app.engine import ALIGN, AskError, Order
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import MOST_BYTES
+from s2f_utils.inference.asking import ANSWERS
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawings import CLEAN
 
@@ -25,6 +26,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "restorer": {"type": "string", "maxLength": 200, "description": "an id of GET /api/models; default: our own"},
     "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
     "detail": SHARE | {"default": 0.5, "description": "0: faithful, 1: realistic, which is invented"},
+    "answer": {"type": "string", "enum": list(ANSWERS), "default": "auto",
+               "description": "faithful keeps every line, expected is the face that the drawing means"},
     "candidates": {"type": "integer", "minimum": 1, "maximum": 8, "default": 1, "description": "how many answers"},
     "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up;"
               " whole: as auto, but no sheet is cut out of the picture"},

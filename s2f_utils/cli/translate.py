@@ -199,7 +199,7 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
     def work(path: Path) -> None:
         drawing = images.load_rgb(path)
         done = translate_drawing(drawing, args.out, path.stem, pair=pair, points=_points(args), seed=seed, **asked)
-        for warning in done.prepared.warnings:
+        for warning in (*done.prepared.warnings, *done.remarks):
             say(path, warning)
         tqdm.write(f"{path.name}: {done.sheet}")
 

@@ -49,7 +49,7 @@ def _publish(model: str, target: str) -> int:
 def _list() -> int:
     from s2f_utils import weights
 
-    for name, what in {**weights.SHIPPED, **weights.SHIPPED_RESTORERS}.items():
+    for name, what in {**weights.SHIPPED, **weights.SHIPPED_RESTORERS, **weights.FINDERS}.items():
         path = weights.shipped(name)
         where = f"{path.stat().st_size / 1e6:.1f} MB; {path}" if path.is_file() else "not in this version"
         print(f"{name}: {what}; MIT, comes with the project; {where}")

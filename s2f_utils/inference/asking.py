@@ -20,8 +20,10 @@ from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import faces
+from s2f_utils.pictures.remarks import Remark
 
 MODES = ("deterministic", "paper")
+ANSWERS = ("auto", "faithful", "expected")  # which answer is given, where a model has both
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
@@ -32,9 +34,11 @@ class Ask:
     seed: 0, or another answer, where the model knows seeds. detail: from 0, faithful, to 1, realistic, where it knows
     detail; it is invented. colours: whether they are drawn at random, where it knows colours. style: (1, L, D), those
     of a chosen variant, for a model that knows styles. labels: the map beside a sketch, for a model that reads both.
-    strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper" (`generate`). fit:
-    how a picture becomes a square, "stretch" or "pad"; None: as the model was trained. square: an oblong picture is
-    stretched, and its answer stays a square.
+    strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper" (`generate`). answer:
+    "faithful", where every line is kept, "expected", the face that the drawing means (with a seed, in other colours),
+    or "auto", by how crude it is; faithful without detail, for then nothing is to be invented. fit: how a picture
+    becomes a square, "stretch" or "pad"; None: as the model was trained. square: an oblong picture is stretched, and
+    its answer stays a square.
     """
 
     seed: int = 0
@@ -44,6 +48,7 @@ class Ask:
     labels: np.ndarray | None = None
     strength: float = 1.0
     mode: str = MODES[0]
+    answer: str = ANSWERS[0]
     fit: str | None = None
     square: bool = False
 
@@ -53,6 +58,8 @@ class Ask:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name):g}")
         if self.mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
+        if self.answer not in ANSWERS:
+            raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}")
 
 
 class Model(ABC):
@@ -71,6 +78,10 @@ class Model(ABC):
 
         Nothing in the model changes: threads may ask at once.
         """
+
+    def advice(self, picture: np.ndarray) -> Remark | None:
+        """What there is to say about a picture as this model reads it; None where there is nothing."""
+        return None
 
     def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
         """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""

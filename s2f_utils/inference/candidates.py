@@ -29,23 +29,26 @@ class Candidate:
     picture: np.ndarray
     detail: float
     seed: int
+    answer: str = "auto"
 
 
 def candidates(
     model: DetailModel, image: np.ndarray, seed: int = 1, num_variations: int = 1, *, detail: float = DETAIL_OF_DRAWINGS
 ) -> list[Candidate]:
-    """Answers to one square drawing, uint8 (S, S, 3): faithful, realistic (as far as `detail` goes), and variations:
-    other fine detail and, where the model knows them, other colours.
+    """Answers to one square drawing, uint8 (S, S, 3): expected, where the drawing says little, faithful, realistic (as
+    far as `detail` goes), and variations: other fine detail and, where the model knows them, other colours.
 
     Raises UnknownNetworkError for a model that answers only once.
     """
     check_several(model)
-    asks = {"faithful": Ask(detail=0.0), "realistic": Ask(detail=detail)}
+    asks = {"faithful": Ask(detail=0.0, answer="faithful"), "realistic": Ask(detail=detail, answer="faithful")}
+    if model.advice(image) is not None:  # few lines
+        asks = {"expected": Ask(answer="expected"), **asks}
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
         asks[name] = Ask(seed + n, detail, colours=True)
     made = model.answer([image] * len(asks), list(asks.values()))
-    return [Candidate(name, made[n], ask.detail, ask.seed) for n, (name, ask) in enumerate(asks.items())]
+    return [Candidate(name, made[n], ask.detail, ask.seed, ask.answer) for n, (name, ask) in enumerate(asks.items())]
 
 
 def check_several(model: Model) -> None:

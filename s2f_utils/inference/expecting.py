@@ -3,45 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from s2f_utils.data.shaped import planes_of
-from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.translator import Translator, one_way, parts_of
-from s2f_utils.inference.understanding import Understood, understand
+from s2f_utils.inference.asking import ANSWERS, Ask
+from s2f_utils.inference.translator import DetailModel, Translator, one_way, parts_of
+from s2f_utils.inference.understanding import Understood, understood
 from s2f_utils.models.expect import SIDE_PX
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.remarks import Remark
 
 WALL = (214, 217, 221)  # behind the person
 OUT_PX = 256
+BEYOND_PX, SOFT_PX = 32, 7.0  # of 128: what is continued beyond the mean shape's frame, and how soft
+_, FAITHFUL, EXPECTED = ANSWERS
+CRUDE_FROM = 0.3  # of the finder's "crude", 0 to 1 (benchmarks/choosing.py)
 
 
+@dataclass
 class ExpectModel(Translator):
     """An `Expect` network, ready for drawings; made by `load`.
 
     A drawing is understood, bent to the mean shape, answered there, and the answer is bent back.
     """
 
+    def __post_init__(self) -> None:
+        self.size_px = OUT_PX  # of the drawings that are given; the network's own pictures are smaller
+
     @torch.no_grad()
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
         """As `Translator.answer_squares`; S is OUT_PX."""
         one_way(self.net, asks)
-        understood = understand(list(squares))
+        found = [understood(square) for square in squares]
         made = np.empty((len(squares), OUT_PX, OUT_PX, 3), np.uint8)
         for part in parts_of(range(len(squares)), max(self.at_once, 1)):
             shown = [squares[n] for n in part]
-            drawn = self.expected(shown, [understood[n] for n in part], [self.tones(asks[n]) for n in part])
+            drawn = self.expected(shown, [found[n] for n in part], [self.tones(asks[n]) for n in part])
             for n, picture in zip(part, drawn, strict=True):
-                made[n] = at_shape(picture, _at_size(understood[n].points, len(squares[n])))
+                made[n] = at_shape(picture, _at_size(found[n].points, len(squares[n])))
         return made
 
     def tones(self, ask: Ask) -> torch.Tensor:
         """The tones that are asked for, (1, 6); NaN for those that the drawing is to say."""
-        if ask.colours:
+        if ask.colours or ask.seed:
             return self.net.draw_tones(ask.seed)
         return torch.full((1, 6), torch.nan)
 
@@ -71,13 +79,72 @@ def at_shape(expected: np.ndarray, points: np.ndarray, wall: tuple[int, int, int
     """An answer in the mean shape, float32 (128, 128, 5), at the points (164, 2) of a picture of OUT_PX, before a wall:
     uint8 (OUT_PX, OUT_PX, 3).
     """
-    large = F.interpolate(torch.from_numpy(expected).permute(2, 0, 1)[None], size=(OUT_PX, OUT_PX), mode="bicubic")
-    large = large[0].clamp(0, 1).permute(1, 2, 0).contiguous().numpy()
-    bent = bending.bend(large, bending.field(points, mesh.mean_shape(OUT_PX), OUT_PX))
+    import cv2
+
+    wider = continued(expected)
+    scale = OUT_PX // SIDE_PX
+    large = np.clip(cv2.resize(wider, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), 0, 1)
+    where = bending.field(points, mesh.mean_shape(OUT_PX), OUT_PX) + np.float32(scale * BEYOND_PX)
+    bent = bending.bend(large, where)
     person = bent[..., 3:4]
     return images.rounded(255 * bent[..., :3] * person + np.array(wall) * (1 - person))
+
+
+def continued(expected: np.ndarray) -> np.ndarray:
+    """An answer with BEYOND_PX more on each side, which go on as its edges do, the softer the further out: float32."""
+    import cv2
+
+    border = (BEYOND_PX,) * 4
+    wider = cv2.copyMakeBorder(expected, *border, cv2.BORDER_REPLICATE)
+    soft = cv2.GaussianBlur(wider, (0, 0), SOFT_PX)
+    inside = cv2.copyMakeBorder(np.ones(expected.shape[:2], np.float32), *border, cv2.BORDER_CONSTANT, value=0)
+    inside = cv2.blur(inside, (9, 9))[..., None]  # the seam is no line
+    return wider * inside + soft * (1 - inside)
 
 
 def _at_size(points: np.ndarray, size_px: int) -> np.ndarray:
     """Points of a picture of this size in one of OUT_PX."""
     return (points + 0.5) * (OUT_PX / size_px) - 0.5
+
+
+@dataclass
+class ChoosingModel(DetailModel):
+    """A faithful model that adds detail, and beside it the face to be expected: a drawing of few lines gets the latter,
+    unless the question says otherwise (`Ask.answer`). Made by `load`.
+    """
+
+    expect: ExpectModel | None = None
+
+    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
+        """As `DetailModel.answer_squares`."""
+        ways = self.ways(squares, asks)
+        made = np.empty((len(squares), self.size_px, self.size_px, 3), np.uint8)
+        for way, answer in ((FAITHFUL, super().answer_squares), (EXPECTED, self.expect.answer_squares)):
+            mine = [n for n, own in enumerate(ways) if own == way]
+            if mine:
+                made[mine] = answer(squares[mine], [asks[n] for n in mine])
+        return made
+
+    def ways(self, squares: np.ndarray, asks: Sequence[Ask]) -> list[str]:
+        """Which answer each question gets: "faithful" or "expected"."""
+        return [self._way(square, ask) for square, ask in zip(squares, asks, strict=True)]
+
+    def _way(self, square: np.ndarray, ask: Ask) -> str:
+        if ask.answer != ANSWERS[0]:
+            return ask.answer
+        return EXPECTED if ask.detail > 0 and is_crude(understood(square)) else FAITHFUL
+
+    def advice(self, picture: np.ndarray) -> Remark | None:
+        """Says that a drawing, uint8 (S, S, 3), gets the face to be expected; None where it gets the faithful one."""
+        square = self._square(self._checked(picture), Ask())
+        return Remark("crude") if self.ways(square[None], [Ask()])[0] == EXPECTED else None
+
+    @property
+    def num_bytes(self) -> int:
+        """What the weights of both take of the memory."""
+        return super().num_bytes + self.expect.num_bytes
+
+
+def is_crude(found: Understood) -> bool:
+    """Whether a drawing says too little for each of its lines to be kept."""
+    return found.flags["crude"] > CRUDE_FROM

@@ -10,7 +10,7 @@ from torch import nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import Model
-from s2f_utils.inference.expecting import ExpectModel
+from s2f_utils.inference.expecting import ChoosingModel, ExpectModel
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
@@ -39,7 +39,8 @@ def load(
 ) -> Model:
     """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, or a published file.
 
-    The name "sketch-to-photo" stands for the shipped faithful model and the one that adds detail to its answers.
+    The name "sketch-to-photo" stands for the shipped faithful model, the one that adds detail to its answers, and the
+    one that answers drawings of few lines.
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
     `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
@@ -59,6 +60,9 @@ def load(
     kind = next((kind for fits, kind in KINDS if fits(net)), Translator)
     if values != VALUES[0] and kind is not Translator:
         raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
+    more = {}
+    if str(model) == weights.DEFAULT and kind is DetailModel:
+        kind, more = ChoosingModel, {"expect": load(weights.EXPECT, device, precision, at_once=at_once)}
     return kind(
         chosen.prepare(net.requires_grad_(False)),
         chosen,
@@ -70,6 +74,7 @@ def load(
         name=name or str(model),
         layout=_layout(str(model), meta, kind),
         at_once=at_once,
+        **more,
     )
 
 
@@ -151,4 +156,4 @@ def _layout(name: str, meta: dict[str, Any], kind: type[Translator]) -> str:
     if name in weights.SHIPPED:
         return "drawn" if kind is StyleModel else "aligned"
     aligned = meta.get("aligned", "none") not in ("none", "")
-    return "aligned" if aligned or kind in (DetailModel, ExpectModel) or name in weights.WEIGHTS else ""
+    return "aligned" if aligned or issubclass(kind, DetailModel | ExpectModel) or name in weights.WEIGHTS else ""

@@ -16,6 +16,7 @@ from s2f_utils.inference.loading import load
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawings import FRAMES, Prepared, framed, prepare
+from s2f_utils.pictures.remarks import Remark
 
 _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers may share it
 
@@ -27,6 +28,7 @@ class Translated:
     prepared: Prepared
     candidates: list[candidates.Candidate]
     files: tuple[Path, ...]
+    remarks: tuple[Remark, ...] = ()  # about the answers
 
     @property
     def sheet(self) -> Path:
@@ -67,4 +69,5 @@ def translate_drawing(
         picture = framed(candidate.picture, ready, frame)
         notes = {"candidate": candidate.name, "detail": f"{candidate.detail:g}", "seed": str(candidate.seed)}
         files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=notes))
-    return Translated(ready, found, tuple(files))
+    advice = pair.advice(ready.image)
+    return Translated(ready, found, tuple(files), (advice,) if advice else ())

@@ -16,6 +16,7 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import mesh
 
 LOOK_PX = 256  # pictures are looked at in this size
+REMEMBERED = 16  # pictures that were understood last
 LOOKS = 2  # at the picture as it is, and with the face laid as the first look found it
 
 
@@ -54,8 +55,7 @@ def understand(pictures: Sequence[np.ndarray], net: Finder | None = None) -> lis
     net: another finder than the one that comes along. Raises ValueError for another array, WeightsError as `finder`.
     """
     for picture in pictures:
-        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
-            raise ValueError(f"a picture must be uint8 (S, S, 3), got {picture.dtype} {picture.shape}")
+        _check(picture)
     net = net or finder()
     laid = [faces.warp(picture, _scaled(len(picture)), LOOK_PX, border="paper") for picture in pictures]
     matrices = [_scaled(len(picture)) for picture in pictures]
@@ -72,10 +72,26 @@ def understand(pictures: Sequence[np.ndarray], net: Finder | None = None) -> lis
     ]
 
 
+def understood(picture: np.ndarray) -> Understood:
+    """As `understand`, of one picture by the finder that comes along; the last ones are remembered."""
+    _check(picture)
+    return _remembered(picture.tobytes(), len(picture))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _remembered(content: bytes, size_px: int) -> Understood:
+    return understand([np.frombuffer(content, np.uint8).reshape(size_px, size_px, 3)])[0]
+
+
 def _scaled(size_px: int) -> np.ndarray:
     """From the pixels of a picture of this size to those of the size that is looked at: float64 (2, 3)."""
     scale = LOOK_PX / size_px
     return np.array([[scale, 0, 0.5 * scale - 0.5], [0, scale, 0.5 * scale - 0.5]])
+
+
+def _check(picture: np.ndarray) -> None:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
+        raise ValueError(f"a picture must be uint8 (S, S, 3), got {picture.dtype} {picture.shape}")
 
 
 @torch.no_grad()

@@ -222,12 +222,14 @@ DEFAULT = "sketch-to-photo"  # the two of them together
 SHIPPED: dict[str, str] = {
     FAITHFUL: "what is to be expected of a drawn face, soft",
     DETAIL: "the detail of photos that is added to it, invented",
+    EXPECT: "the face that a drawing of few lines means, soft",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",
     "sketch-to-face-64": "pSp for it: from a sketch to a drawn face, and many of them",
     "map-to-face-64": "pSp for it: from a segmentation map to a drawn face, and many of them",
 }
 
+FINDERS: dict[str, str] = {FINDER: "the points of a face in a drawing or a photo, and what else is there"}
 RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"}
 
@@ -243,7 +245,7 @@ def cache_folder() -> Path:
 
 def shipped(name: str) -> Path | None:
     """The file of one of our own models, None for any other name."""
-    return SHIPPED_FOLDER / f"{name}.safetensors" if name in SHIPPED or name in SHIPPED_RESTORERS else None
+    return SHIPPED_FOLDER / f"{name}.safetensors" if name in {**SHIPPED, **SHIPPED_RESTORERS, **FINDERS} else None
 
 
 def model_names() -> list[str]:

@@ -4,6 +4,7 @@ import { make, slider } from "./dom.js";
 
 const NUM_ANSWERS = 3;
 const PAPER = [["auto", "clean up where needed"], ["whole", "clean up, cut nothing out"], ["always", "always clean up"], ["never", "leave as it is"]];
+const ANSWER = [["auto", "by the drawing"], ["faithful", "every line kept"], ["expected", "the face that is meant"]];
 
 function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
 
@@ -24,6 +25,7 @@ export function choices(shown, later) {
   const numbers = [1, 2, 3, 4, 6, 8].map((n) => [n, n === 1 ? "one" : `${n} side by side`]);
   const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, NUM_ANSWERS));
   const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER));
+  const answer = make("select", { "aria-label": "kind of answer", onchange: () => later(0) }, ...options(ANSWER));
   const face = make("select", { "aria-label": "face", onchange: () => later(0) });
   const changed = () => { shown(); later(); };
   const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
@@ -32,10 +34,10 @@ export function choices(shown, later) {
   const restorer = make("select", { "aria-label": "restorer", onchange: () => later(0) });
   const enhanceLabel = make("label", {}, enhance, make("b", {}, "Enhance"));
   const enhanceBox = make("div", { class: "s2f-enhance" }, enhanceLabel, strength.box, restorer);
-  const severalBox = named("Answers", several), cleanBox = named("Paper", clean), faceBox = named("Face", face);
+  const severalBox = named("Answers", several), cleanBox = named("Paper", clean), faceBox = named("Face", face), answerBox = named("Answer", answer);
   const chosen = () => models.find((one) => one.id === model.value) || {};
   return {
-    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, cleanBox, faceBox, detail.box, enhanceBox),
+    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, faceBox, detail.box, enhanceBox),
     model,
     get known() { return models.length > 0; },
     get hasSeveral() { return chosen().answers > 1; },
@@ -55,6 +57,7 @@ export function choices(shown, later) {
     },
     show(way) {
       detail.box.hidden = !chosen().detail;
+      answerBox.hidden = !chosen().chooses;
       severalBox.hidden = chosen().answers === 1;
       cleanBox.hidden = way !== "sketch-to-photo";
       enhanceBox.hidden = way === "photo-to-sketch";
@@ -66,6 +69,7 @@ export function choices(shown, later) {
       asked.enhance = enhance.checked && !enhanceBox.hidden;
       if (chosen().detail) asked.detail = detail.input.value;
       if (asked.enhance) Object.assign(asked, { strength: strength.input.value, restorer: restorer.value });
+      if (!answerBox.hidden) asked.answer = answer.value;
       if (!cleanBox.hidden) asked.clean = clean.value;
       if (!faceBox.hidden && face.value) asked.face = face.value;
       return asked;

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -46,7 +47,7 @@ class ExpectConfig(TrainConfig):
     tone_share: float = 0.5  # of the faces whose skin's tone is told, and of those whose hair's is
     behind: float = 0.05  # weight of the wall's pixels; the person's have 1
     lambda_l1: float = 1.0  # weight of the L1 loss
-    lambda_ssim: float = 0.15  # weight of 1 - SSIM of the grey pictures
+    lambda_ssim: float = 0.4  # weight of 1 - SSIM of the grey pictures
     lambda_parts: float = 0.1  # weight of the cross entropy of person and hair
     lr_g: float = 1e-3  # AdamW's learning rate
     beta1: float = 0.9  # AdamW's momentum
@@ -94,6 +95,11 @@ class ExpectMethod(Method):
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
             weight_decay=config.weight_decay,
         )  # fmt: skip
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The network's widths, its way and size."""
+        return {"widths": ",".join(map(str, net.args["widths"]))} | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on drawings and how they were bent, (B, 3, S, S), and photos, people and hair, (B, 5, S, S), all in
