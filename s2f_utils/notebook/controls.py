@@ -125,7 +125,9 @@ def detail_slider(model: DetailModel, prepared: Prepared) -> Any:
     box = ipywidgets.VBox([detail, seed, colours, shown, note])
 
     def draw(_change: object = None) -> None:
-        box.picture = model.translate(prepared.image, detail=detail.value, seed=seed.value, colours=colours.value)
+        box.picture = model.translate(
+            prepared.image, detail=detail.value, seed=seed.value, colours=colours.value, answer="faithful"
+        )
         shown.value = images.png_of(box.picture)
 
     for control in (detail, seed, colours):
