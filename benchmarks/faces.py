@@ -202,7 +202,8 @@ HEADS = {  # of the tables in docs: what is shown of each set, with its digits
         "detector": ("detector ↑", 2), "landmarks_median": ("landmarks ↓", 3), "residue": ("residue → 0", 2),
         "sharpness": ("sharpness → 1", 2), "kept_glasses": ("glasses kept", 2), "kept_beard": ("beard", 2),
         "kept_hair": ("long hair", 2), "spread_skin_tone": ("spread of skin", 2), "spread_hair": ("of hair", 2),
-        "nearest_photo_max": ("likest training photo", 2),
+        "nearest_photo_max": ("likest training photo", 2), "fooled": ("strangers: photo ↑", 2),
+        "retouched": ("retouched photo", 2),
     },
     "fs2k-zero-shot": {
         "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "face_ssim": ("in the face: SSIM ↑", 3),
