@@ -375,18 +375,15 @@ def test_without_a_seed_and_colours_the_drawing_says_the_tones(tmp_path):
     assert torch.equal(model.tones(Ask(colours=True)), net.draw_tones(0))
 
 
+@pytest.mark.detector
 def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(tmp_path):
     """Faces that the detector finds: drawn ones, and a picture without any."""
-    pytest.importorskip("cv2")
     from data_prep import find_points
-    from s2f_utils.pictures import faces
     from s2f_utils.pictures.drawn.synthetic import draw_face
 
     for n in range(3):
         images.save(tmp_path / "mine" / f"face-{n}.png", draw_face(n, size_px=256).photo)
     images.save(tmp_path / "mine" / "wall.png", np.full((100, 100, 3), 128, np.uint8))
-    if not faces.detect(draw_face(0, size_px=256).photo):
-        pytest.skip("the face detector is not here")
     out = find_points(tmp_path / "mine", tmp_path / "mine.npz", progress=False)
     points, people = gallery._read_points(out)
     labels = gallery._read_labels(tmp_path / "mine.csv")
