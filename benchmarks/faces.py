@@ -115,7 +115,8 @@ def _plain(label: str) -> str:
 def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, keep: Callable[[dict], None]) -> None:
     """Rows of one set, one after the other to `keep`, but for those that are there."""
     todo: dict[str, tuple[str, Named | None]] = {named.label: (named.league, named) for named in models}
-    todo |= {name: ("none" if name in KNOWING_NOTHING else chosen.trivial_league, None) for name in TRIVIAL}
+    if chosen.name != "fs2k-trained":  # its answers that need no model stand with those of fs2k-zero-shot
+        todo |= {name: ("none" if name in KNOWING_NOTHING else chosen.trivial_league, None) for name in TRIVIAL}
     todo = {name: one for name, one in todo.items() if args.again or not args.has(chosen.name, name)}
     if not todo:
         return
