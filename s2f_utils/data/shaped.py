@@ -11,10 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from s2f_utils.data.manifest import DataError, Manifest, Row
-from s2f_utils.data.stores import Data, PictureStore, indices_at, squared
+from s2f_utils.data.stores import Pairs, PictureStore, squared
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.faces import bending, mesh
 
@@ -74,7 +73,7 @@ class BentPhotos(BentSketches):
         return np.dstack([photo, bending.bend(parts, where)])
 
 
-class ShapedData(Data):
+class ShapedData(Pairs):
     """The pairs of one split, bent to the mean shape: batches of (B, 3, S, S) and (B, 5, S, S), uint8.
 
     Raises DataError where a row has no sketch, photo, mask or points.
@@ -91,22 +90,10 @@ class ShapedData(Data):
                     f"pair {pair.id} has no {lacking[0]}: this method learns from faces with their points; make them"
                     " with 'python -m data_prep scribbles PORTRAITS OUT'"
                 )
-        self.pairs = list(pairs)
         drawn, true = ([manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS)
         sketches = BentSketches([pair.sketch for pair in pairs], drawn, size_px, device)
         photos = BentPhotos([pair.photo for pair in pairs], true, [pair.mask for pair in pairs], size_px, device)
-        super().__init__(sketches, photos, progress)
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Sketches and photos of these pairs on the device, uint8 (B, 3, S, S) and (B, 5, S, S)."""
-        return self.sketches.batch(indices), self.photos.batch(indices)
-
-    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        indices = indices_at(position, num, len(self), copies, seed)
-        return indices, indices
+        super().__init__(pairs, sketches, photos, progress)
 
 
 def read_points(path: Path) -> np.ndarray:

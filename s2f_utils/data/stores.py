@@ -138,7 +138,26 @@ class Data(ABC):
                 self._coming[key] = self._reader.submit(self._decode, self._where(*key, copies, seed))
 
 
-class PairedData(Data):
+class Pairs(Data):
+    """Sketches and photos with the same index."""
+
+    def __init__(self, pairs: Sequence[Row], sketches: PictureStore, photos: PictureStore, progress: bool) -> None:
+        self.pairs = list(pairs)
+        super().__init__(sketches, photos, progress)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Sketches and photos of these pairs on the device: two uint8 tensors (B, C, S, S)."""
+        return self.sketches.batch(indices), self.photos.batch(indices)
+
+    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        indices = indices_at(position, num, len(self), copies, seed)
+        return indices, indices
+
+
+class PairedData(Pairs):
     """The pairs of one split as uint8 batches (B, 3, S, S), sketches and photos with the same index.
 
     A set that fits is decoded once and kept on the device; a larger one is read while training. given: what stands in
@@ -162,22 +181,10 @@ class PairedData(Data):
                 raise DataError(
                     f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave the row out{hint}"
                 )
-        self.pairs = list(pairs)
         first, maps = ([getattr(p, what) for p in pairs] if what in GIVEN[given] else [] for what in ("sketch", "mask"))
         photos = [pair.photo for pair in pairs]
         sketches = PictureStore(photos if given == "photo" else first, size_px, device, maps)
-        super().__init__(sketches, PictureStore(photos, size_px, device), progress)
-
-    def __len__(self) -> int:
-        return len(self.pairs)
-
-    def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Sketches and photos of these pairs on the device: two uint8 tensors (B, 3, S, S) in [0, 255]."""
-        return self.sketches.batch(indices), self.photos.batch(indices)
-
-    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        indices = indices_at(position, num, len(self), copies, seed)
-        return indices, indices
+        super().__init__(pairs, sketches, PictureStore(photos, size_px, device), progress)
 
 
 class PhotoData(Data):

@@ -40,7 +40,7 @@ class ExpectModel(Translator):
         one_way(self.net, asks)
         found = [understood(square) for square in squares]
         made = np.empty((len(squares), OUT_PX, OUT_PX, 3), np.uint8)
-        for part in parts_of(range(len(squares)), max(self.at_once, 1)):
+        for part in parts_of(range(len(squares)), self.at_once):
             shown = [squares[n] for n in part]
             drawn = self.expected(shown, [found[n] for n in part], [self.tones(asks[n]) for n in part])
             for n, picture in zip(part, drawn, strict=True):
@@ -50,14 +50,14 @@ class ExpectModel(Translator):
     def tones(self, ask: Ask) -> torch.Tensor:
         """The tones that are asked for, (1, 6); NaN for those that the drawing is to say."""
         if ask.colours or ask.seed:
-            return self.net.draw_tones(ask.seed)
+            return self.net.draw_tones(ask.seed).cpu()
         return torch.full((1, 6), torch.nan)
 
     def expected(
-        self, drawings: Sequence[np.ndarray], understood: Sequence[Understood], tones: Sequence[torch.Tensor]
+        self, drawings: Sequence[np.ndarray], found: Sequence[Understood], tones: Sequence[torch.Tensor]
     ) -> np.ndarray:
         """What is expected, in the mean shape: colours, person and hair, float32 (N, 128, 128, 5) in [0, 1]."""
-        bent = np.stack([bent_to_mean(d, u.points) for d, u in zip(drawings, understood, strict=True)])
+        bent = np.stack([bent_to_mean(d, u.points) for d, u in zip(drawings, found, strict=True)])
         x = self.precision.images(images.to_tensor(bent).to(self.precision.device))
         with self.precision.autocast():
             out = self.net(x, torch.cat(list(tones)).to(x.device)).float()

@@ -14,13 +14,12 @@ from s2f_utils.models.network import About, Network
 
 SIDE_PX = 128
 TONES = ("skin", "hair")
-SHIFT_PX = 32.0  # a bending plane's value of 1, in pixels of 128
 
 
 class Expect(Network):
     """A bent drawing (N, 3, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
 
-    What goes in: the drawing (1 is paper), and by how much it was bent there along x and y, in units of `SHIFT_PX`.
+    What goes in: the drawing (1 is paper), and by how much it was bent there along x and y, in quarters of the side.
     What comes out: the photo's colours in [-1, 1], and the logits of how much a pixel belongs to the person, and to the
     hair. No stroke has a path at full size: what goes across begins at 32 × 32 pixels, so that the answer is made of
     what the drawing means and not of its lines. Colours go in beside it: `tones` (N, 6), RGB in [-1, 1] of skin and

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.shaped import ShapedData
-from s2f_utils.data.stores import GIVEN, Data, PairedData, PhotoData, UnpairedData, unpaired_rows
+from s2f_utils.data.stores import GIVEN, Data, PairedData, Pairs, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.network import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
@@ -58,7 +58,7 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
     """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device; photos as both, where a method
     learns from these alone.
     """
-    if isinstance(samples, PairedData | ShapedData):
+    if isinstance(samples, Pairs):
         return samples.batch(range(len(samples)))
     photos = samples.photos.batch(range(len(samples.photos)))
     if isinstance(samples, PhotoData):

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from s2f_utils.data.shaped import ShapedData
-from s2f_utils.data.stores import PairedData
+from s2f_utils.data.stores import Pairs
 from s2f_utils.metrics import on_device
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
@@ -175,7 +174,7 @@ class Reporter:
         with torch.no_grad():
             rows = run.model.samples(a, b, run.generators)
         run.scores = {}
-        if isinstance(samples, PairedData | ShapedData):
+        if isinstance(samples, Pairs):
             found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
             run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
         path = run.folder / "samples" / f"{run.images_seen:08d}.png"
