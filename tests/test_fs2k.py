@@ -195,6 +195,13 @@ def test_pictures_of_different_shapes_are_refused_and_all_of_one_shape_are_said(
     sides = [str(tmp_path / "raw" / side) for side in ("sketches", "photos")]
     assert main(["unpaired", *sides, str(tmp_path / "three")]) == 2
     assert "different shapes" in capsys.readouterr().err
+    crop = ["--align", "crop", "--size", "64", "--crop"]
+    assert main(["pairs", str(tmp_path / "raw"), str(tmp_path / "four"), *crop, "0", "0", "0.5", "0.5"]) == 2
+    assert "parts cut out have different shapes (64x48, 44x48), and" in capsys.readouterr().err
+    assert main(["pairs", str(tmp_path / "one"), str(tmp_path / "five"), *crop, "0", "0", "1", "0.5"]) == 0
+    assert "parts cut out are not square (64x32) and are stretched: --align face" in capsys.readouterr().out
+    assert main(["pairs", str(tmp_path / "one"), str(tmp_path / "six"), *crop, "0", "0", "0.5", "0.5"]) == 0
+    assert "stretched" not in capsys.readouterr().out
     for fit in ("pad", "stretch"):
         assert main(["pairs", str(tmp_path / "raw"), str(tmp_path / fit), "--fit", fit, "--size", "64"]) == 0
         assert read_manifest(tmp_path / fit).settings["fit"] == fit

@@ -380,7 +380,7 @@ def test_the_background_is_painted_white_by_labels(tmp_path, drawn):
         (["--align", "crop", "--crop", "0.5", "0", "0.2", "1"], "LEFT TOP RIGHT BOTTOM"),
         (["--each"], "belongs to --align face"),
         (["--fallback", "centre"], "belongs to --align face"),
-        (["--align", "face", "--fit", "pad"], "--fit belongs to --align none"),
+        (["--align", "face", "--fit", "pad"], "--fit pad belongs to --align none"),
         (["--align", "face", "--zoom", "9"], "--zoom must be"),
         (["--points", "nowhere.csv", "--align", "face"], "no such file"),
         (["--style", "outlines"], "needs a label map"),

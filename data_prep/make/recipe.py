@@ -26,9 +26,9 @@ BACKGROUNDS = ("keep", "labels", "grabcut", "rembg")
 class Recipe:
     """How every pair of a set is made; all fields are in the set's settings.json.
 
-    size_px: height and width. align: "none" (the whole picture, made square by `fit`: None stands for "stretch", which
-    `with_fit` refuses for pictures of different shapes), "crop" (the part `crop` of it)
-    or "face" (found, turned upright, and cut out by `method` and `zoom`). each: photo and sketch are aligned each by
+    size_px: height and width. align: "none" (the whole picture), "crop" (the part `crop` of it), both made square by
+    `fit`, of which None stands for "stretch", which `with_fit` refuses for pictures of different shapes, or "face"
+    (found, turned upright, and cut out by `method` and `zoom`). each: photo and sketch are aligned each by
     its own face, instead of both by the photo's. fallback, detector: as in `faces.find_face`. styles: sketches to make
     from the photos; none: the source's sketches. background: the method that finds the person before all else is
     painted white. clean: sketches are photographs or scans of paper and are cleaned up first.
@@ -75,7 +75,7 @@ class Recipe:
         if self.align != "face" and self.background != "grabcut" and self.fallback != "none":
             raise DataPrepError("--fallback belongs to --align face and to --background grabcut: give one of them, too")
         if self.align != "none" and self.fit == "pad":
-            raise DataPrepError("--fit belongs to --align none: crops are square already")
+            raise DataPrepError("--fit pad belongs to --align none: crops fill their square")
 
     def as_settings(self) -> dict[str, Any]:
         """All fields as settings.json has them: tuples are lists there."""

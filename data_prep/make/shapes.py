@@ -21,13 +21,15 @@ NUM_NAMED = 3
 
 
 def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: bool = True) -> Recipe:
-    """The recipe with a `fit`: where it names none, pictures are stretched, which is said where they are not square.
+    """The recipe with a `fit`: where it names none, pictures, or the parts that are cut out of them, are stretched,
+    which is said where they are not square.
 
     pictures: files, each with the half of it that is the sketch, "" for none. Raises DataPrepError where they differ in
     shape: stretched, the same face would be narrow in one and wide in the other.
     """
-    if recipe.fit or recipe.align != "none":
+    if recipe.fit or recipe.align == "face":
         return replace(recipe, fit=recipe.fit or "stretch")
+    left, top, right, bottom = recipe.crop
     sizes: Counter[tuple[int, int]] = Counter()
     for path, half in pictures[:: max(1, len(pictures) // MAX_READ)]:
         try:
@@ -35,15 +37,18 @@ def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: boo
         except images.ImageError:
             continue  # it is reported when it is made
         if min(width, height) >= MIN_SIDE_PX:
-            sizes[width // 2 if half else width, height] += 1
+            width = width // 2 if half else width
+            sizes[max(1, round(width * (right - left))), max(1, round(height * (bottom - top)))] += 1
     shapes = np.array([width / height for width, height in sizes])
     shown = ", ".join(f"{width}x{height}" for (width, height), _ in sizes.most_common(NUM_NAMED))
-    advice = "--align face cuts the faces out, --fit pad keeps the shape"
+    cut = recipe.align == "crop"
+    what, advice = "parts cut out" if cut else "pictures", "--align face cuts the faces out"
+    advice += "" if cut else ", --fit pad keeps the shape"
     if len(shapes) and shapes.max() / shapes.min() > DIFFERENT:
         raise DataPrepError(
-            f"the pictures have different shapes ({shown}{', …' if len(sizes) > NUM_NAMED else ''}), and stretched to"
+            f"the {what} have different shapes ({shown}{', …' if len(sizes) > NUM_NAMED else ''}), and stretched to"
             f" squares their faces would differ, too: {advice} (--fit stretch: stretch them all the same)"
         )
     if len(shapes) and np.abs(np.log(shapes)).max() > SQUEEZED:
-        say(f"the pictures are not square ({shown}) and are stretched: {advice}", progress)
+        say(f"the {what} are not square ({shown}) and are stretched: {advice}", progress)
     return replace(recipe, fit="stretch")
