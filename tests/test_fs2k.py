@@ -26,6 +26,7 @@ from s2f_utils.data import COLUMNS, DataError, read_manifest, stores
 from s2f_utils.metrics.scored import load_pairs, refuse_leaks
 from s2f_utils.pictures import duplicates, faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures.sketches import contour
 from tests.test_layouts import drawn, put_fs2k  # noqa: F401 - drawn is a fixture
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -49,6 +50,7 @@ FREE = {  # pairs that do fit, although their lines run differently
     "photo1-image0104", "photo1-image0612", "photo1-image0972", "photo1-image1065", "photo3-image0055",
     "photo3-image0253", "photo3-image0324",
 }  # fmt: skip
+DRAWN_TWICE = {"photo3-image0190", "photo3-image0430"}  # one photo of two sketches, both for testing
 
 
 def rows_of(folder):
@@ -278,6 +280,23 @@ def test_a_free_hand_is_no_mismatch_where_the_set_is_drawn_freely():
     assert judge._lowest_of_good(rng.normal(0, 1, 200)) == np.inf  # most do not fit: none of them is usual
 
 
+def test_one_photo_of_two_sketches_is_no_copy_and_stays(tmp_path):
+    """As FS2K's testing pairs photo3-image0190 and photo3-image0430; a pair that is copied whole is left out."""
+    for n in range(14):
+        face = draw_face({12: 3, 13: 4}.get(n, n), size_px=128)
+        sketch = contour(face.photo) if n == 12 else face.sketch
+        for side, picture in (("sketches", sketch), ("photos", face.photo)):
+            images.save(tmp_path / "raw" / "train" / side / f"{n:02d}.png", picture)
+    found = diagnose(tmp_path / "raw", progress=False).findings
+    told = {f.id: f for f in found if f.kind in ("duplicate", "alike")}
+    assert {name: f.kind for name, f in told.items()} == {"12": "alike", "13": "duplicate"}
+    assert told["12"].detail.endswith("but drawn twice") and not told["13"].detail.endswith("drawn twice")
+    run_doctor(tmp_path / "raw", fix=tmp_path / "mended", progress=False)
+    assert set(rows_of(tmp_path / "mended")) == {f"{n:02d}" for n in range(13)}
+    run_doctor(tmp_path / "raw", fix=tmp_path / "strict", drop_doubtful=True, progress=False)
+    assert not {"12", "13"} & set(rows_of(tmp_path / "strict"))
+
+
 # The real set
 
 
@@ -301,7 +320,7 @@ def test_the_real_set_has_its_split_its_styles_and_its_attributes():
 def part(tmp_path_factory):
     """Of the real set the leaking pairs, some that are freely drawn, and every twelfth of the others; as links."""
     root = tmp_path_factory.mktemp("part") / "FS2K"
-    chosen = {*LEAKS, *LEAKS.values(), *FREE}
+    chosen = {*LEAKS, *LEAKS.values(), *FREE, *DRAWN_TWICE}
     for place, pair in enumerate(fs2k.collect(scan(REAL), LayoutOptions()).pairs):
         if pair.id in chosen or place % 12 == 0:
             for picture in (pair.sketch, pair.photo):
@@ -342,3 +361,5 @@ def test_the_seven_leaks_of_the_real_set_are_found_after_alignment_and_nothing_e
 def test_the_doctor_stops_on_nothing_in_the_real_set_but_its_leaks(which, request):
     found = diagnose(request.getfixturevalue(which), progress=False)
     assert Counter(f.kind for f in found.findings if KINDS[f.kind].stops) == {"leak": 7}
+    out = [f for f in found.findings if KINDS[f.kind].drops and f.drop]
+    assert {name for f in out for name in f.drop} == set(LEAKS)  # --fix leaves the official testing pairs whole

@@ -144,35 +144,46 @@ def _identities(diagnosis: Diagnosis) -> None:
 
 
 def _twins(diagnosis: Diagnosis) -> None:
-    """The same picture twice: by content, then by its perceptual hash and pixels; photos, then sketches."""
+    """The same picture twice, photos before sketches. One photo of two sketches, in one split, is no copy of a pair."""
+    found = {side: _twins_of(diagnosis, side) for side in ("photo", "sketch")}
+    drawn_alike = {frozenset(pair[:2]) for pair in found["sketch"]}
     reported: set[frozenset[int]] = set()
-    for side in ("photo", "sketch"):
-        seen = _usable(diagnosis, side)
-        same: dict[str, list[int]] = defaultdict(list)
-        for n, facts in seen:
-            if not diagnosis.subjects[n].half:
-                same[facts.digest].append(n)
-        pairs = [(group[0], other, "the same file", True) for group in same.values() for other in group[1:]]
-        places = [n for n, _ in seen]
-        twins = find_twins([facts.prints for _, facts in seen])
-        pairs += [
-            (places[t.first], places[t.second], f"nearly the same picture (correlation {t.correlation:.3f})", t.sure)
-            for t in twins
-        ]
+    for side, pairs in found.items():
         for first, second, how, sure in pairs:
-            if diagnosis.subjects[first].identity == diagnosis.subjects[second].identity and "same file" not in how:
-                continue  # one photo with several sketches, or shots of one person
-            if getattr(diagnosis.subjects[first], side) == getattr(diagnosis.subjects[second], side):
-                continue  # one file in two rows
-            if frozenset((first, second)) in reported:
-                continue
-            reported.add(frozenset((first, second)))
             a, b = diagnosis.subjects[first], diagnosis.subjects[second]
+            if a.identity == b.identity and "same file" not in how:
+                continue  # one photo with several sketches, or shots of one person
+            if getattr(a, side) == getattr(b, side):
+                continue  # one file in two rows
+            places = frozenset((first, second))
+            if places in reported:
+                continue
+            reported.add(places)
             crossing = a.split != b.split and a.split and b.split
             drop = b if not crossing else next((s for s in (a, b) if s.split == "train"), b)
-            shown = tuple(_shown(diagnosis, getattr(s, side)) for s in (a, b))
             kind = ("leak" if crossing else "duplicate") if sure else "alike"
+            both_drawn = all("sketch" in diagnosis.facts[n] for n in places)
+            if kind == "duplicate" and side == "photo" and both_drawn and places not in drawn_alike:
+                kind, how = "alike", f"{how}, but drawn twice"
+            shown = tuple(_shown(diagnosis, getattr(s, side)) for s in (a, b))
             diagnosis.findings.append(Finding(kind, drop.id, shown, how, (drop.id,)))
+
+
+def _twins_of(diagnosis: Diagnosis, side: str) -> list[tuple[int, int, str, bool]]:
+    """The places of one side's pictures that are the same by content, or nearly by their prints; what was seen, and
+    whether it is sure.
+    """
+    seen = _usable(diagnosis, side)
+    same: dict[str, list[int]] = defaultdict(list)
+    for n, facts in seen:
+        if not diagnosis.subjects[n].half:
+            same[facts.digest].append(n)
+    pairs = [(group[0], other, "the same file", True) for group in same.values() for other in group[1:]]
+    places = [n for n, _ in seen]
+    return pairs + [
+        (places[t.first], places[t.second], f"nearly the same picture (correlation {t.correlation:.3f})", t.sure)
+        for t in find_twins([facts.prints for _, facts in seen])
+    ]
 
 
 def _sides(diagnosis: Diagnosis) -> None:
