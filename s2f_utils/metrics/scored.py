@@ -136,7 +136,8 @@ def refuse_leaks(manifest: Manifest, split: str) -> list[str]:
         raise DataError(
             f"{manifest.path}: {len(sure)} photos of the split {split!r} are among the training photos"
             f" ({', '.join(sure[:3])}{', …' if len(sure) > 3 else ''}): scores would be too good. Make the set again"
-            " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix'"
+            " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix',"
+            " and train anew what has learned from it"
         )
     return named[False]
 
