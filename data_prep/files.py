@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from data_prep.errors import DataPrepError, printable
 from s2f_utils.pictures import images, masks
@@ -153,7 +153,7 @@ def as_map(path: str | os.PathLike) -> tuple[np.ndarray, bool]:
 
 def _load_part(source: BinaryIO | Path, *, name: str) -> np.ndarray:
     with Image.open(source) as picture:
-        return np.asarray(picture.convert("L"))
+        return np.asarray(ImageOps.exif_transpose(picture).convert("L"))
 
 
 def notes_of(path: str | os.PathLike) -> dict[str, str]:

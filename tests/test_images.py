@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, masks
 
 
 def test_uint8_and_tensor_are_exact_inverses():
@@ -84,6 +84,30 @@ def test_exif_rotation_is_obeyed(tmp_path):
     exif[0x0112] = 6  # rotate by 90 degrees
     picture.save(tmp_path / "a.jpg", exif=exif)
     assert images.load_rgb(tmp_path / "a.jpg").shape == (6, 4, 3)
+
+
+@pytest.mark.parametrize("turn", [3, 6, 8])
+def test_a_label_map_is_turned_as_its_photo_is(turn, tmp_path):
+    """Of class numbers, of numbers with a palette, in its colours, and of parts in files of their own."""
+    from data_prep import files
+
+    labels = np.arange(24, dtype=np.uint8).reshape(4, 6) % len(masks.CLASSES)
+    numbered, exif = Image.fromarray(labels), Image.Exif()
+    exif[0x0112] = turn
+    painted = numbered.copy()
+    painted.putpalette(masks.PALETTE.tobytes())
+    kinds = {"l": numbered, "p": painted, "rgb": painted.convert("RGB")}
+    for n, name in enumerate(masks.CLASSES[1:], 1):
+        kinds[f"7_{name}"] = Image.fromarray((labels == n).astype(np.uint8) * 255)
+    for name, picture in kinds.items():
+        picture.save(tmp_path / f"{name}.png", exif=exif)
+    upright = np.rot90(labels, {3: 2, 6: -1, 8: 1}[turn])
+    assert np.array_equal(masks.PALETTE[upright], images.load_rgb(tmp_path / "rgb.png"))
+    for name in ("l", "p"):
+        assert np.array_equal(images.load_labels(tmp_path / f"{name}.png"), upright)
+    for name in ("l", "p", "rgb"):
+        assert np.array_equal(masks.read(tmp_path / f"{name}.png")[0], upright)
+    assert np.array_equal(files.load_labels(tmp_path / f"7{files.ALL_PARTS}"), upright)
 
 
 @pytest.mark.parametrize(

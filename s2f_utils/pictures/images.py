@@ -255,8 +255,8 @@ def content_box(shape: tuple[int, int], size_px: int, *, enlarge: bool = False) 
 
 
 def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
-    """Read a label map: uint8 (H, W), one class a pixel; a palette's colours are passed over, its indices are the
-    labels.
+    """Read a label map as its photo is read, EXIF rotation obeyed: uint8 (H, W), one class a pixel; a palette's colours
+    are passed over, its indices are the labels.
 
     source: a path, or an open binary file, which `name` then names in errors. Raises ImageError when the file is no
     picture, or has colours instead of labels.
@@ -266,7 +266,7 @@ def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None
         with Image.open(source) as picture:
             if picture.mode not in ("L", "P", "1", "I", "I;16"):
                 raise ImageError(f"{shown}: a label map has one channel or a palette, got mode {picture.mode}")
-            labels = np.asarray(picture)
+            labels = np.asarray(ImageOps.exif_transpose(picture))
     except FileNotFoundError:
         raise
     except (*DAMAGED, Image.DecompressionBombError) as error:
