@@ -79,8 +79,12 @@ class Model(ABC):
         Nothing in the model changes: threads may ask at once.
         """
 
-    def advice(self, picture: np.ndarray) -> Remark | None:
-        """What there is to say about a picture as this model reads it; None where there is nothing."""
+    def chosen(self, picture: np.ndarray, ask: Ask) -> str:
+        """Which of its answers a picture gets, "faithful" or "expected"; "" of a model that has one alone."""
+        return ""
+
+    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
+        """What there is to say about a picture as this model reads it, and its answer; None where there is nothing."""
         return None
 
     def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:

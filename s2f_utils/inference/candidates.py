@@ -23,13 +23,20 @@ MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer: its name, the picture, uint8 (S, S, 3), and how it came about."""
+    """One answer: its name, the picture, uint8 (S, S, 3), and how it came about. answer: as `Model.chosen` says."""
 
     name: str
     picture: np.ndarray
     detail: float
     seed: int
-    answer: str = "auto"
+    answer: str = ""
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What its file says beside that it is generated."""
+        answer = {"answer": self.answer} if self.answer else {}
+        detail = {"detail": f"{self.detail:g}"} if self.answer != "expected" else {}
+        return {"candidate": self.name, **answer, **detail, "seed": str(self.seed)}
 
 
 def candidates(
@@ -48,7 +55,10 @@ def candidates(
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
         asks[name] = Ask(seed + n, detail, colours=True)
     made = model.answer([image] * len(asks), list(asks.values()))
-    return [Candidate(name, made[n], ask.detail, ask.seed, ask.answer) for n, (name, ask) in enumerate(asks.items())]
+    return [
+        Candidate(name, made[n], ask.detail, ask.seed, model.chosen(image, ask))
+        for n, (name, ask) in enumerate(asks.items())
+    ]
 
 
 def check_several(model: Model) -> None:

@@ -88,7 +88,7 @@ class StyleModel(Translator):
             raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {text}")
         return chosen
 
-    def advice(self, picture: np.ndarray) -> Remark | None:
+    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
         if self.reads in ("", "map"):
             return None

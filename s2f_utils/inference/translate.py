@@ -67,7 +67,6 @@ def translate_drawing(
     files = [images.save(out / f"{stem}-{names[0]}.png", sheet, generated=True)]
     for candidate, name in zip(found, names[1:], strict=True):
         picture = framed(candidate.picture, ready, frame)
-        notes = {"candidate": candidate.name, "detail": f"{candidate.detail:g}", "seed": str(candidate.seed)}
-        files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=notes))
+        files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=candidate.notes))
     advice = pair.advice(ready.image)
     return Translated(ready, found, tuple(files), (advice,) if advice else ())

@@ -1,0 +1,91 @@
+"""Which answer a drawing gets, faithful or expected, and what is said; and pictures that are no such drawing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from s2f_utils import inference, weights
+from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.expecting import is_crude
+from s2f_utils.inference.translate import translate_drawing
+from s2f_utils.inference.understanding import understood
+from s2f_utils.pictures import drawings, images
+
+
+@pytest.fixture(scope="module")
+def model():
+    return inference.load(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def crude():
+    return drawings.prepare(drawings.example("few-lines")).image
+
+
+def code(remark) -> str:
+    return remark.code if remark else ""
+
+
+def test_a_model_with_two_answers_says_so_and_which_one_a_drawing_gets(model, crude):
+    assert "answer" in model.facts.knows
+    other = inference.load(weights.EXPECT, "cpu")
+    assert "answer" not in other.facts.knows and other.chosen(crude, Ask()) == ""
+    for ask, chosen, said in [
+        (Ask(), "expected", "crude"),
+        (Ask(detail=0.0), "faithful", ""),  # nothing is to be invented
+        (Ask(answer="expected", detail=0.0), "expected", ""),  # as it was asked for
+        (Ask(answer="faithful"), "faithful", ""),
+    ]:
+        assert (model.chosen(crude, ask), code(model.advice(crude, ask))) == (chosen, said)
+    assert code(model.advice(crude)) == "crude"
+
+
+def test_empty_paper_means_no_face_and_nothing_is_said_of_its_lines(model, tmp_path):
+    blank = np.full((256, 256, 3), 255, np.uint8)
+    assert model.chosen(blank, Ask()) == "faithful" and model.advice(blank) is None
+    assert np.array_equal(model.translate(blank), model.translate(blank, answer="faithful"))
+    for picture in (blank, np.zeros_like(blank)):
+        made = translate_drawing(picture, tmp_path, pair=model, num_variations=0)
+        assert made.remarks == () and [one.name for one in made.candidates] == ["faithful", "realistic"]
+
+
+def test_a_photo_is_no_drawing_of_few_lines(model):
+    """The astronaut, small in her picture: her face cannot be found without looking for it, as in a crude drawing."""
+    data = pytest.importorskip("skimage.data")
+    photo = images.resize(data.astronaut(), 256, "stretch")
+    found = understood(photo)
+    assert found.flags["crude"] > 0.3 and found.flags["photo"] > 0.5 and not is_crude(found)
+    assert model.chosen(photo, Ask()) == "faithful" and model.advice(photo) is None
+
+
+def test_files_say_which_answer_they_are_and_their_detail_where_they_have_any(model, tmp_path):
+    made = translate_drawing(drawings.example("few-lines"), tmp_path, pair=model, detail=0.25)
+    told = {path.stem.rpartition("-")[2]: images.read_notes(path) for path in made.files[1:]}
+    assert {name: notes["answer"] for name, notes in told.items()} == {
+        "expected": "expected", "faithful": "faithful", "realistic": "faithful", "variation": "expected",
+    }  # fmt: skip
+    assert {name: notes.get("detail") for name, notes in told.items()} == {
+        "expected": None, "faithful": "0", "realistic": "0.25", "variation": None,
+    }  # fmt: skip
+    assert [one.answer for one in made.candidates] == ["expected", "faithful", "faithful", "expected"]
+
+
+def test_the_command_line_names_the_files_and_not_a_choice_that_it_has_not(tmp_path, capsys):
+    from s2f_utils.cli import main
+
+    images.save(tmp_path / "few.png", drawings.example("few-lines"))
+    assert main(["translate", str(tmp_path / "few.png"), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
+    said = capsys.readouterr().err
+    assert "'expected' is the face that the drawing means" in said and "choose the faithful answer" not in said
+    assert (tmp_path / "out" / "few-expected.png").is_file() and (tmp_path / "out" / "few-faithful.png").is_file()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (40, 900), (900, 40), (3000, 3000)])
+@pytest.mark.parametrize("grey", [0, 255])
+def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size, grey):
+    picture = np.full((*size, 3), grey, np.uint8)
+    for answer in ("auto", "faithful", "expected"):
+        made = model.translate(picture, answer=answer)
+        assert max(made.shape) == 256 and abs(made.shape[0] / made.shape[1] / (size[0] / size[1]) - 1) < 0.1
+        assert model.translate(picture, answer=answer, square=True).shape == (256, 256, 3)
