@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from s2f_utils import inference, weights
+from s2f_utils.inference import understanding
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.expecting import is_crude
 from s2f_utils.inference.translate import translate_drawing
-from s2f_utils.inference.understanding import understood
+from s2f_utils.inference.understanding import understand, understood
 from s2f_utils.pictures import drawings, images
+from s2f_utils.weights import table
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,12 @@ def test_the_command_line_names_the_files_and_not_a_choice_that_it_has_not(tmp_p
     assert (tmp_path / "out" / "few-expected.png").is_file() and (tmp_path / "out" / "few-faithful.png").is_file()
 
 
+@pytest.mark.parametrize("shape", [(0, 0, 3), (8, 8, 3), (64, 64, 4), (64, 64), (64, 32, 3), ()])
+def test_what_is_no_picture_of_a_face_is_refused_before_it_is_looked_at(shape):
+    with pytest.raises(ValueError, match=r"a picture must be uint8 \(S, S, 3\), got uint8 .*: 16 pixels are the least"):
+        understand([np.full(shape, 255, np.uint8)])
+
+
 @pytest.mark.parametrize("size", [(16, 16), (40, 900), (900, 40), (3000, 3000)])
 @pytest.mark.parametrize("grey", [0, 255])
 def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size, grey):
@@ -89,3 +97,23 @@ def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size, grey):
         made = model.translate(picture, answer=answer)
         assert max(made.shape) == 256 and abs(made.shape[0] / made.shape[1] / (size[0] / size[1]) - 1) < 0.1
         assert model.translate(picture, answer=answer, square=True).shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights"])
+def test_without_the_finder_the_faithful_answer_is_there_and_it_is_said_what_to_do(
+    crude, content, tmp_path, monkeypatch
+):
+    for path in table.SHIPPED_FOLDER.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / f"{weights.FINDER}.safetensors").unlink()
+    if content is not None:
+        (tmp_path / f"{weights.FINDER}.safetensors").write_bytes(content)
+    monkeypatch.setattr(table, "SHIPPED_FOLDER", tmp_path)
+    understanding.finder.cache_clear()
+    understanding._remembered.cache_clear()
+    model = inference.load(device="cpu")
+    for answer in ("auto", "expected"):
+        with pytest.raises(weights.WeightsError, match="not there, or damaged: install the package again") as raised:
+            model.translate(crude, answer=answer)
+        assert str(tmp_path) not in str(raised.value)
+    assert model.translate(crude, answer="faithful").shape == (256, 256, 3)

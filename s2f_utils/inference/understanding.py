@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from s2f_utils import weights
+from s2f_utils.inference.translator import LEAST_PX
 from s2f_utils.models import checkpoints
 from s2f_utils.models.finder import FLAGS, PARTS, SIDE_PX, Finder
 from s2f_utils.pictures import faces
@@ -42,11 +43,14 @@ class Understood:
 
 @functools.lru_cache(maxsize=1)
 def finder() -> Finder:
-    """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there."""
+    """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
     path = weights.shipped(weights.FINDER)
-    if path is None:
-        raise weights.WeightsError(f"{weights.FINDER} is not there: install the package again")
-    return checkpoints.load_network(path)[0].requires_grad_(False)
+    try:
+        return checkpoints.load_network(path)[0].requires_grad_(False)
+    except (FileNotFoundError, checkpoints.CheckpointError):
+        raise weights.WeightsError(
+            f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
+        ) from None
 
 
 def understand(pictures: Sequence[np.ndarray], net: Finder | None = None) -> list[Understood]:
@@ -90,8 +94,11 @@ def _scaled(size_px: int) -> np.ndarray:
 
 
 def _check(picture: np.ndarray) -> None:
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[0] != picture.shape[1]:
-        raise ValueError(f"a picture must be uint8 (S, S, 3), got {picture.dtype} {picture.shape}")
+    side_px = len(picture) if picture.ndim == 3 else 0
+    if picture.dtype != np.uint8 or picture.shape != (side_px, side_px, 3) or side_px < LEAST_PX:
+        raise ValueError(
+            f"a picture must be uint8 (S, S, 3), got {picture.dtype} {picture.shape}: {LEAST_PX} pixels are the least"
+        )
 
 
 @torch.no_grad()
