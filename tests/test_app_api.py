@@ -113,7 +113,7 @@ def test_the_answer_is_that_of_the_command_line(client):
 
 def test_json_has_all_candidates_and_says_where_the_face_is(client):
     found = ask(client, headers=AS_JSON, candidates="4", seed="5").json()
-    assert [one["name"] for one in found["pictures"]] == ["realistic", "faithful", "variation 1", "variation 2"]
+    assert [one["name"] for one in found["pictures"]] == ["expected", "faithful", "variation 1", "variation 2"]
     pictures = [shown(one["png"]).astype(int) for one in found["pictures"]]
     for n, one in enumerate(pictures):
         assert one.shape == (256, 256, 3)
@@ -134,10 +134,44 @@ def test_few_lines_get_the_face_that_is_meant_unless_every_line_is_to_be_kept(cl
     assert not np.array_equal(pictures["auto"], pictures["faithful"])
     told = {kind: sum("few lines" in one for one in answer["warnings"]) for kind, answer in found.items()}
     assert told == {"auto": 1, "faithful": 0, "expected": 0}
+    notes = {kind: one["pictures"][0]["notes"] for kind, one in found.items()}
+    assert {kind: (one["answer"], one.get("detail")) for kind, one in notes.items()} == {
+        "auto": ("expected", None), "faithful": ("faithful", "0.5"), "expected": ("expected", None),
+    }  # fmt: skip
     refused = client.post("/api/translate", data={"answer": "best"}, **sent)
     assert refused.status_code == 422 and "answer" in refused.json()["detail"]
     models = {one["id"]: one["chooses"] for one in client.get("/api/models").json()["models"]}
     assert models["sketch-to-photo"] and not models["photo-to-sketch"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "names", "said"),
+    [
+        ({}, ["expected", "faithful", "variation 1"], 1),
+        ({"answer": "expected"}, ["expected", "faithful", "variation 1"], 0),
+        ({"answer": "expected", "detail": "0"}, ["expected", "faithful", "variation 1"], 0),
+        ({"answer": "faithful"}, ["realistic", "faithful", "variation 1"], 0),
+        ({"detail": "0"}, ["faithful", "variation 1", "variation 2"], 0),  # nothing is invented
+    ],
+)
+def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, said):
+    upload = images.png_of(drawings.example("few-lines"))
+    found = ask(client, upload, headers=AS_JSON, candidates="3", **fields).json()
+    assert [one["name"] for one in found["pictures"]] == names
+    assert sum("few lines" in one for one in found["warnings"]) == said
+    kinds = {one["name"]: one["notes"]["answer"] for one in found["pictures"]}
+    meant = "expected" if names[0] == "expected" else "faithful"
+    assert kinds == {name: "faithful" if name in ("realistic", "faithful") else meant for name in names}
+    by_name = {one["name"]: shown(one["png"]) for one in found["pictures"]}
+    alone = ask(client, upload, headers=AS_JSON, **{"answer": kinds[names[0]], "detail": "0.5", **fields}).json()
+    assert np.array_equal(by_name[names[0]], shown(alone["pictures"][0]["png"]))
+
+
+def test_of_an_oblong_picture_that_is_taken_as_it_is_the_answer_is_said_too(client):
+    drawing = np.pad(drawings.example("few-lines"), ((0, 0), (200, 200), (0, 0)), constant_values=255)
+    found = ask(client, images.png_of(drawing), headers=AS_JSON, align="never").json()
+    assert found["pictures"][0]["notes"]["answer"] == "expected"
+    assert sum("few lines" in one for one in found["warnings"]) == 1
 
 
 @pytest.mark.detector

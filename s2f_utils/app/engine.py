@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.inference import Ask, Facts, Model, restorers
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS
+from s2f_utils.inference.expecting import EXPECTED, FAITHFUL
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import domain, faces, images, masks
 from s2f_utils.pictures.remarks import WORDS, Remark
@@ -178,9 +179,11 @@ class Engine:
             asks, warnings = _asks(asked, choice)
             pictures = await _all([self.answer(choice, ready.given, ask) for _, ask in asks])
             clock["translated"] = time.perf_counter()
-            if choice.chooses and asked.answer == ANSWERS[0] and ready.given.shape[0] == ready.given.shape[1]:
-                advice = await self.call(choice, lambda model: model.advice(ready.given))
-                warnings = (*warnings, *((advice.worded(HERE),) if advice else ()))
+            if choice.chooses:
+                kind = await self.call(choice, lambda model: model.chosen(ready.given, asks[0][1]))
+                asks = _named(asks, kind)
+                if kind == EXPECTED != asked.answer:
+                    warnings = (*warnings, Remark("crude").worded(HERE))
             if restorer is not None:
                 wanted = (restorer, asked.strength, asked.seed)
                 pictures = await _all([self.restored(picture, *wanted) for picture in pictures])
@@ -281,7 +284,9 @@ def _finish(
     made = []
     for picture, (name, ask) in zip(pictures, asks, strict=True):
         notes = {"model": choice.id, "seed": str(ask.seed)}
-        if choice.detail:
+        if choice.chooses:
+            notes["answer"] = ask.answer
+        if choice.detail and ask.answer != EXPECTED:
             notes["detail"] = f"{ask.detail:g}"
         if using is not None:
             notes["restorer"] = f"{using.id}, strength {asked.strength:g}"
@@ -329,10 +334,20 @@ def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[st
     if choice.answers == 1:
         return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
     if choice.detail:
-        found = [("realistic", Ask(asked.seed, detail, **common))] if detail > 0 else []
-        found.append(("faithful", Ask(asked.seed, 0.0, **{**common, "answer": "faithful"})))
+        is_meant = choice.chooses and asked.answer == EXPECTED
+        found = [("realistic", Ask(asked.seed, detail, **common))] if detail > 0 or is_meant else []
+        found.append(("faithful", Ask(asked.seed, 0.0, **{**common, "answer": FAITHFUL})))
     first = len(found)
     for n in range(first, asked.candidates):
         seed = (asked.seed + 1 + n - first) % 2**31
         found.append((f"variation {n - first + 1}", Ask(seed, detail, choice.detail, **common)))
     return found[: asked.candidates], ()
+
+
+def _named(asks: list[tuple[str, Ask]], kind: str) -> list[tuple[str, Ask]]:
+    """What was asked of a model with both answers, by what it gave. kind: of the first answer."""
+    named = []
+    for name, ask in asks:
+        given = FAITHFUL if name == FAITHFUL else kind
+        named.append((EXPECTED if name == "realistic" and given == EXPECTED else name, replace(ask, answer=given)))
+    return named
