@@ -293,6 +293,28 @@ def test_detail_seed_and_the_restorer_change_the_answer(pad):
     assert np.abs(half - (first.astype(float) + restored) / 2).mean() < 1
 
 
+def test_the_kind_of_answer_can_be_chosen_and_is_said_where_it_was_not(tmp_path):
+    pad = make(start="few-lines")  # nearly where faces are, so that it needs no detector
+    told = {}
+    for answer in ("auto", "faithful", "expected"):
+        pad.answer = answer
+        pad.translate()
+        told[answer] = (pad.face, [remark.code for remark in pad.answer_warnings()])
+        pad.keep_version(answer)
+    assert [codes for _, codes in told.values()] == [["crude"], [], []]
+    assert np.array_equal(told["auto"][0], told["expected"][0])
+    assert changed(told["faithful"][0], told["auto"][0]) > 2
+    assert np.array_equal(pad.back_to(1), told["faithful"][0]) and pad.answer == "faithful"
+    assert images.read_notes(pad.save(tmp_path / "face.png"))["answer"] == "faithful"
+    assert np.array_equal(pad.translate(), told["faithful"][0])
+    pad.answer, pad.detail = "auto", 0.0
+    pad.translate()
+    assert pad.answer_warnings() == ()  # every line, for nothing is to be invented
+    pad.set_model(MANY)
+    pad.translate()
+    assert pad.answer_warnings() == ()  # of one answer alone
+
+
 # Versions and files
 
 
@@ -372,6 +394,17 @@ def test_errors_are_text_in_the_page_and_nothing_is_lost(page):
     assert page.face == "" and page.answered == 4
     page.pad.set_drawing(before)
     assert asked(page, "set", 5, detail=page.pad.detail) == "" and page.face == face  # the next answer clears the text
+
+
+def test_the_page_chooses_the_kind_of_answer(page):
+    page.pad.begin_with("few-lines")
+    assert asked(page, "set", answer="auto") == "" and page.state["answer"] == "auto" and page.state["has_answer"]
+    meant, crude = page.face, "few lines, or rough ones"
+    assert crude in " ".join(page.state["warnings"])
+    assert asked(page, "set", answer="faithful") == "" and page.pad.answer == page.state["answer"] == "faithful"
+    assert page.face != meant and crude not in " ".join(page.state["warnings"])
+    assert "answer must be one of" in asked(page, "set", answer="best") and page.state["answer"] == "faithful"
+    assert asked(page, "model", name=MANY) == "" and not page.state["has_answer"]
 
 
 @pytest.mark.parametrize(

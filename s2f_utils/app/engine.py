@@ -22,7 +22,7 @@ from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.inference import Ask, Facts, Model, restorers
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS
-from s2f_utils.inference.expecting import EXPECTED, FAITHFUL
+from s2f_utils.inference.expecting import EXPECTED, FAITHFUL, answer_to
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import domain, faces, images, masks
 from s2f_utils.pictures.remarks import WORDS, Remark
@@ -180,7 +180,8 @@ class Engine:
             pictures = await _all([self.answer(choice, ready.given, ask) for _, ask in asks])
             clock["translated"] = time.perf_counter()
             if choice.chooses:
-                kind = await self.call(choice, lambda model: model.chosen(ready.given, asks[0][1]))
+                square = images.resize(ready.given, choice.size_px, "stretch")  # as it is asked for (`_asks`)
+                kind = await self.in_pool(answer_to, square, asks[0][1])
                 asks = _named(asks, kind)
                 if kind == EXPECTED != asked.answer:
                     warnings = (*warnings, Remark("crude").worded(HERE))

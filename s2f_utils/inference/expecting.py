@@ -123,7 +123,7 @@ class ChoosingModel(DetailModel):
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
         """As `DetailModel.answer_squares`."""
-        ways = [self._way(square, ask) for square, ask in zip(squares, asks, strict=True)]
+        ways = [answer_to(square, ask) for square, ask in zip(squares, asks, strict=True)]
         made = np.empty((len(squares), self.size_px, self.size_px, 3), np.uint8)
         for way, answer in ((FAITHFUL, super().answer_squares), (EXPECTED, self.expect.answer_squares)):
             mine = [n for n, own in enumerate(ways) if own == way]
@@ -139,13 +139,7 @@ class ChoosingModel(DetailModel):
 
     def chosen(self, picture: np.ndarray, ask: Ask) -> str:
         """As `Model.chosen`, of a drawing, uint8 (H, W, 3)."""
-        return self._way(self._square(self._checked(picture), ask), ask)
-
-    def _way(self, square: np.ndarray, ask: Ask) -> str:
-        if ask.answer != ANSWERS[0]:
-            return ask.answer
-        is_drawn = ask.detail > 0 and square.min() <= LINES_BELOW  # empty paper means no face
-        return EXPECTED if is_drawn and is_crude(understood(square)) else FAITHFUL
+        return answer_to(self._square(self._checked(picture), ask), ask)
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """Says that a drawing, uint8 (H, W, 3), gets the face to be expected, where the question leaves that open."""
@@ -157,6 +151,14 @@ class ChoosingModel(DetailModel):
     def num_bytes(self) -> int:
         """What the weights of both take of the memory."""
         return super().num_bytes + self.expect.num_bytes
+
+
+def answer_to(square: np.ndarray, ask: Ask) -> str:
+    """Which answer a drawing, uint8 (OUT_PX, OUT_PX, 3), gets where there are both: "faithful" or "expected"."""
+    if ask.answer != ANSWERS[0]:
+        return ask.answer
+    is_drawn = ask.detail > 0 and square.min() <= LINES_BELOW  # empty paper means no face
+    return EXPECTED if is_drawn and is_crude(understood(square)) else FAITHFUL
 
 
 def is_crude(found: Understood) -> bool:

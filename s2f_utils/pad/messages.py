@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_utils.inference import Facts
+from s2f_utils.inference import Ask, Facts
 from s2f_utils.inference.facts import LAYOUTS
 from s2f_utils.pad.drawing import shown
 from s2f_utils.pad.state import EmptyError, PadState, Version
@@ -94,6 +94,7 @@ def obey(
         for name in ("detail", "strength"):
             if name in content:
                 setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
+        pad.answer = Ask(answer=content.get("answer", pad.answer)).answer  # which refuses others
         pad.seed = int(content.get("seed", pad.seed))
         if "seed" in content:
             pad.style = None
@@ -170,15 +171,16 @@ def state_of(
     pad: PadState, variants: list[str], versions: list[dict[str, str]], words: Mapping[str, str]
 ) -> dict[str, Any]:
     """All that the page shows beside the drawing and the face, as JSON knows it."""
-    facts = pad.facts
+    facts, remarks = pad.facts, (*pad.warnings, *pad.answer_warnings(), *pad.hint_warnings)
     return {
         "models": [list(pair) for pair in pad.choices.items()], "model": facts.name, "reads": facts.reads,
         "face_px": facts.size_px, "has_detail": "detail" in facts.knows, "has_seed": "seed" in facts.knows,
-        "has_variants": "styles" in facts.knows, "detail": pad.detail, "seed": pad.seed, "strength": pad.strength,
-        "restorer": pad.restorer_name, "starts": list(pad.starts()),
+        "has_variants": "styles" in facts.knows, "has_answer": "answer" in facts.knows, "detail": pad.detail,
+        "answer": pad.answer, "seed": pad.seed, "strength": pad.strength, "restorer": pad.restorer_name,
+        "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
         "hint_method": facts.hint_method, "region": pad.region is not None,
-        "warnings": [text for one in (*pad.warnings, *pad.hint_warnings) if (text := one.worded(words))],
+        "warnings": [text for one in remarks if (text := one.worded(words))],
         "versions": versions, "variants": variants, "guide": LAYOUTS[facts.guide].tolist(),
         "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(NAMES)],
         "note": images.GENERATED_NOTE,

@@ -14,7 +14,8 @@ import numpy as np
 
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model, hints
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS
+from s2f_utils.inference.expecting import EXPECTED, answer_to
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.loading import check_for_drawings
 from s2f_utils.pad import drawing as paper
@@ -51,7 +52,8 @@ class Version:
 class PadState:
     """A drawing or a label map, what its model is, and the face that was made of it.
 
-    facts: of the model. detail: from 0, faithful, to 1, invented; for the model that has it. seed: 0, or another
+    facts: of the model. detail: from 0, faithful, to 1, invented; for the model that has it. answer: which of two
+    answers a model gives that has both, "auto", "faithful" or "expected", as in `Ask`. seed: 0, or another
     answer. strength: of the restorer, from 0, off, to 1. hints: {part: Tone}. style: (1, L, D), of the chosen variant.
     region: float32 (S, S), how much is redrawn, or None. face: the newest answer, uint8 (S, S, 3), or None.
 
@@ -63,6 +65,7 @@ class PadState:
     def __init__(self, facts: Facts, choices: dict[str, str], start: str | int | np.ndarray | None = START) -> None:
         self.facts, self.choices = facts, choices
         self.detail, self.seed, self.strength = DETAIL_OF_DRAWINGS, 0, 0.0
+        self.answer = ANSWERS[0]
         self.hints: dict[str, Tone] = {}
         self.style: Any = None
         self.region: np.ndarray | None = None
@@ -136,7 +139,8 @@ class PadState:
             self.set_face(None)
             raise EmptyError
         colours = self.seed > 0
-        return self.given, Ask(self.seed, self.detail, colours, self.style, strength=self.strength)
+        ask = Ask(self.seed, self.detail, colours, self.style, strength=self.strength, answer=self.answer)
+        return self.given, ask
 
     def complete(self, made: np.ndarray, model: Model | None = None) -> np.ndarray:
         """The model's answer, restored where that is wished, becomes the face: with the hints' tones, for which the
@@ -157,6 +161,13 @@ class PadState:
         if self.region is not None and self._outside is not None:
             made = images.blended(self._outside, made, self.region)
         return made, warnings
+
+    def answer_warnings(self) -> tuple[Remark, ...]:
+        """That the face is the one that the drawing means, where nobody asked for that."""
+        if self.face is None or "answer" not in self.facts.knows or self.answer != ANSWERS[0]:
+            return ()
+        square = images.resize(self.given, self.facts.size_px, "stretch")
+        return (Remark("crude"),) if answer_to(square, Ask(detail=self.detail)) == EXPECTED else ()
 
     def set_face(self, face: np.ndarray | None) -> None:
         """A new face, uint8 (S, S, 3), or none."""
@@ -241,8 +252,8 @@ class PadState:
     def settings(self) -> dict[str, Any]:
         """What a version keeps beside the drawing and the face."""
         return {
-            "facts": self.facts, "detail": self.detail, "seed": self.seed, "strength": self.strength,
-            "hints": self.hints, "style": self.style,
+            "facts": self.facts, "detail": self.detail, "answer": self.answer, "seed": self.seed,
+            "strength": self.strength, "hints": self.hints, "style": self.style,
         }  # fmt: skip
 
     def keep_version(self, name: str | None = None) -> Version:
@@ -296,6 +307,8 @@ class PadState:
         told = {"model": self.facts.name, "seed": str(self.seed)}
         if "detail" in self.facts.knows:
             told["detail"] = f"{self.detail:g}"
+        if "answer" in self.facts.knows and self.answer != ANSWERS[0]:
+            told["answer"] = self.answer
         if self.strength > 0:
             told["restorer"] = f"{self.restorer_name}, strength {self.strength:g}"
         for part, tone in self.hints.items():

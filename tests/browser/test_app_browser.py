@@ -209,12 +209,16 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     pad = page.locator(".s2f-pad")
     assert pad.locator(".s2f-version").count() == 1
     slide(page, "Detail", "0.25", pad)
+    pad.get_by_label("kind of answer").select_option("expected")
     settled(page)
     forget(page)
     changed_by_stroke(page, (0.1, 0.1), (0.9, 0.12))
     assert page.locator(".s2f-wrong").count() == 0
     assert "versions" in pad.locator(".s2f-status").inner_text() and pad.locator(".s2f-version").count() == 0
     assert pad.get_by_label("Detail", exact=True).input_value() == "0.25"
+    assert pad.get_by_label("kind of answer").input_value() == "expected"
+    pad.get_by_label("kind of answer").select_option("auto")
+    settled(page)
     pad.get_by_label("model", exact=True).select_option("map-to-face-64")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     settled(page)
@@ -405,7 +409,7 @@ def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
     upload(other, hostile.GOOD["PNG"]())
     new_answers(other, [], lambda: None)
     assert other.locator(".s2f-preview").is_visible()
-    assert len(new_answers(other, answers(other), lambda: slide(other, "Detail", "1"))) == 3
+    assert len(new_answers(other, answers(other), lambda: slide(other, "Detail", "0"))) == 3
     assert other.locator(".s2f-upload").get_by_label("model", exact=True).input_value() == "sketch-to-photo"
     other.close()
 

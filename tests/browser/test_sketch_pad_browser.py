@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
 import pytest
+from PIL import Image
 
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -195,9 +199,23 @@ def test_versions_come_back(page):
     settled(page)
 
 
+def test_the_kind_of_answer_is_chosen(page):
+    kinds, faces = page.get_by_label("kind of answer"), {}
+    assert kinds.input_value() == "auto" and kinds.locator("option").count() == 3
+    for kind in ("faithful", "expected", "auto"):
+        kinds.select_option(kind)
+        settled(page)
+        with Image.open(io.BytesIO(base64.b64decode(page.evaluate(SHOWN).partition(",")[2]))) as face:
+            faces[kind] = face.tobytes()
+        said = "few lines" in page.locator(".s2f-status").inner_text()
+        assert kinds.input_value() == kind and (kind == "auto" or not said)
+    assert faces["faithful"] != faces["expected"] and faces["auto"] == faces["expected" if said else "faithful"]
+
+
 def test_a_label_map_is_painted_in_whole_classes(page):
     page.get_by_label("model", exact=True).select_option("map-to-face-64")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
+    assert not page.get_by_label("kind of answer").is_visible()
     page.get_by_role("radio", name="hat").click()
     settled(page)
     before = page.evaluate(SHOWN)

@@ -1,10 +1,10 @@
 // What may be chosen beside the picture: model, number of answers, paper, detail, enhancement.
 
 import { make, slider } from "./dom.js";
+import { ANSWERS } from "./settings.js";
 
 const NUM_ANSWERS = 3;
 const PAPER = [["auto", "clean up where needed"], ["whole", "clean up, cut nothing out"], ["always", "always clean up"], ["never", "leave as it is"]];
-const ANSWER = [["auto", "by the drawing"], ["faithful", "every line kept"], ["expected", "the face that is meant"]];
 
 function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
 
@@ -25,7 +25,7 @@ export function choices(shown, later) {
   const numbers = [1, 2, 3, 4, 6, 8].map((n) => [n, n === 1 ? "one" : `${n} side by side`]);
   const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, NUM_ANSWERS));
   const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER));
-  const answer = make("select", { "aria-label": "kind of answer", onchange: () => later(0) }, ...options(ANSWER));
+  const answer = make("select", { "aria-label": "kind of answer", onchange: () => later(0) }, ...options(ANSWERS));
   const face = make("select", { "aria-label": "face", onchange: () => later(0) });
   const changed = () => { shown(); later(); };
   const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);

@@ -77,7 +77,7 @@ export class Visit {
   again(before, fresh, content) {
     return [
       ...(fresh.model === before.model ? [] : [{ kind: "model", name: before.model }]),
-      { kind: "set", detail: before.detail, strength: before.strength, seed: before.seed },
+      { kind: "set", detail: before.detail, answer: before.answer, strength: before.strength, seed: before.seed },
       ...Object.entries(before.hints).map(([part, colour]) => ({ kind: "hint", part, colour })),
       ...(this.lastDrawing && content.kind !== "draw" ? [{ kind: "draw", picture: this.lastDrawing }] : []),
     ];

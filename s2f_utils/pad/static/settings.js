@@ -8,6 +8,7 @@ const METHODS = {
   "style mixing": "other styles are mixed in, and shown within the part",
   "colour transfer": "the part is recoloured in CIELAB",
 };
+export const ANSWERS = [["auto", "by the drawing"], ["faithful", "every line kept"], ["expected", "the face that is meant"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
 
 function hint(pad, part) {
@@ -28,19 +29,23 @@ function hint(pad, part) {
 export function settings(pad) {
   const choose = () => { pad.mark(null); pad.ask("model", { name: models.value }); };
   const models = make("select", { "aria-label": "model", onchange: choose });
+  const answers = make("select", { "aria-label": "kind of answer", onchange: () => pad.ask("set", { answer: answers.value }) });
+  const answer = make("label", { class: "s2f-slider" }, make("span", {}, "Answer"), answers);
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
   const method = make("span", { class: "s2f-method" });
   const hints = Object.keys(FIRST_TONES).map((part) => hint(pad, part));
   const photo = picker("upload", "Photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
   const box = make("div", { class: "s2f-settings" },
-    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box,
+    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), answer, detail.box, strength.box,
     make("div", { class: "s2f-slider s2f-hints" }, make("span", {}, "Witness's hints ", method),
       make("div", { class: "s2f-row" }, ...hints.map((one) => one.box), ...photo)));
   return {
     box,
     show(state) {
       fillSelect(models, state.models, state.model);
+      answer.hidden = !state.has_answer;
+      fillSelect(answers, ANSWERS, state.answer);
       detail.box.hidden = !state.has_detail;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
