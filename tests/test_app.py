@@ -27,6 +27,8 @@ from fastapi.testclient import TestClient  # noqa: E402
 from s2f_utils import cli, weights  # noqa: E402
 from s2f_utils.app import api, gate, page, server  # noqa: E402
 from s2f_utils.app.engine import Limits  # noqa: E402
+from s2f_utils.pad import messages  # noqa: E402
+from s2f_utils.pad.state import PadState  # noqa: E402
 from s2f_utils.pictures import drawings, images  # noqa: E402
 from s2f_utils.pictures.drawn import synthetic  # noqa: E402
 from s2f_utils.pictures.images import picture_uri  # noqa: E402
@@ -151,6 +153,57 @@ def test_the_pad_gives_the_kind_of_answer_that_is_chosen(visit):
     refused = visit(kind="set", n=3, answer="best")
     assert "answer must be one of" in refused["problem"] and refused["state"]["answer"] == "faithful"
     assert not visit(kind="model", n=4, name="sketch-to-face-64")["state"]["has_answer"]
+
+
+@pytest.fixture()
+def hurry(made):
+    """A function that gives each request of the app so many seconds."""
+    limits = made.state.engine.limits
+    usual = limits.timeout_s
+    yield lambda seconds: object.__setattr__(limits, "timeout_s", seconds)
+    object.__setattr__(limits, "timeout_s", usual)
+
+
+def test_an_answer_that_comes_too_late_is_not_shown_and_the_next_one_is(visit, made, hurry):
+    engine, go_on = made.state.engine, threading.Event()
+    before, drawing = visit.values["face"], hostile.np.asarray(hostile.drawing((512, 512)))
+    lane = engine.lanes.lane(engine.catalogue.choose())
+    lane.call(lambda _model: go_on.wait(60))  # its thread is taken
+    hurry(0.5)
+    late = visit(kind="draw", n=1, picture=picture_uri(drawing))
+    assert "took longer than 0.5 seconds: try again" in late["problem"]
+    assert late["answered"] == 1 and late["face"] == before and engine.waiting == 0
+    hurry(60.0)
+    go_on.set()
+    shown = visit(kind="hello", n=2)
+    assert shown["problem"] == "" and shown["face"] == before  # the drawing is kept, as the page shows it
+    assert hostile.np.array_equal(messages.picture_in(shown["drawing"], "it"), drawing)
+    answered = visit(kind="set", n=3, detail=0.5)
+    assert answered["problem"] == "" and answered["face"] != before and lane.is_idle
+
+
+def test_what_is_prepared_too_late_changes_nothing(visit, made, hurry, monkeypatch):
+    """Not the drawing beneath a face that is not its own, nor what was done in the meantime."""
+    go_on, ended, begin = threading.Event(), threading.Event(), PadState.begin_with
+
+    def slowly(pad, start):
+        go_on.wait(60)
+        try:
+            begin(pad, start)
+        finally:
+            ended.set()
+
+    before = visit(kind="hello", n=1)
+    monkeypatch.setattr(PadState, "begin_with", slowly)
+    hurry(0.5)
+    late = visit(kind="start", n=2, name="drawn face 8")
+    assert "took longer than 0.5 seconds" in late["problem"] and made.state.engine.waiting == 0
+    hurry(60.0)
+    go_on.set()
+    assert ended.wait(60)
+    after = visit(kind="hello", n=3)
+    assert (after["drawing"], after["face"]) == (before["drawing"], before["face"])
+    assert visit(kind="set", n=4, detail=0.5)["face"] == before["face"]
 
 
 def test_the_pad_keeps_versions_over_models_and_paints_maps(visit):

@@ -6,6 +6,7 @@ The page is the sketch pad's own (sketch_pad.js); its messages come as JSON inst
 from __future__ import annotations
 
 import asyncio
+import copy
 import secrets
 import time
 from collections import OrderedDict
@@ -107,7 +108,10 @@ class Visits:
             async with engine.admitted():
                 facts = await engine.facts(choice) if kind == "model" else pad.facts
                 with messages.whole(pad, kind):
-                    if await engine.in_pool(_obey, pad, content, facts):
+                    changed = copy.copy(pad)  # its thread goes on beyond the time limit, and then changes nothing here
+                    wanted = await engine.in_pool(_obey, changed, content, facts)
+                    vars(pad).update(vars(changed))
+                    if wanted:
                         await self._answer(visit, choice)
                     if kind in messages.SHOW_VARIANTS:
                         visit.shown.variants = await self._variants(pad, choice, kind)
