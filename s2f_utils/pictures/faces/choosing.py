@@ -43,7 +43,7 @@ def checked(which: Which) -> Which:
         which = which[0] if len(which) == 1 else which
     if which is None:
         return None
-    values = np.asarray(which, dtype=object if isinstance(which, bool) else None)
+    values = np.asarray(which)
     if values.dtype.kind not in "iuf" or not np.isfinite(values).all():
         raise problem
     if values.shape == () and values >= 1 and values == int(values):
