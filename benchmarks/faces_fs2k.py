@@ -23,6 +23,7 @@ from s2f_utils.data.shaped import HAIR
 from s2f_utils.inference.understanding import Understood, understand
 from s2f_utils.models.expect import SIDE_PX
 from s2f_utils.pictures import images
+from s2f_utils.pictures.scribbles.portrait import WORN
 
 SETTINGS = {"lr_g": 3e-4, "constant_share": 0.2, "misfit_px": 0.8, "pen": 0.5, "ema_half_life_images": 2_000.0}
 VAL_EVERY = 25  # one of so many pairs is for the sheets of samples
@@ -44,9 +45,11 @@ def write_pairs(data: Path, work: Path, out: Path) -> None:
         paths = {"sketch": "sketches", "photo": "photos", "mask": "masks"}
         row = {key: f"{folder}/{name}.png" for key, folder in paths.items()}
         row |= {key: f"{key}/{name}.npy" for key in ("points", "photo_points")}
+        worn = {key: true.flags[key] > 0.5 for key in WORN}
+        row |= {"glasses": int(worn["glasses"]), "beard": "full" if worn["beard"] else "none", "hat": int(worn["hat"])}
         rows.append({"split": split, "id": name, "identity": name, "source": "fs2k", **row})
     with open(out / "manifest.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*COLUMNS, "points", "photo_points"])
+        writer = csv.DictWriter(file, [*COLUMNS, "points", "photo_points", *WORN])
         writer.writeheader()
         writer.writerows(rows)
 

@@ -2,7 +2,7 @@
 
 DATA as `python -m data_prep scribbles` leaves it. The finder learns from the drawings, whose points the hand put where
 it put them, and from their photos: points by a Laplace distribution's likelihood (so that it knows how sure it is), the
-person's and the hair's maps by cross entropy, and four flags. Pictures are turned, scaled, moved and mirrored at
+person's and the hair's maps by cross entropy, and five flags. Pictures are turned, scaled, moved and mirrored at
 random. What is printed on the way is measured on validation people: the median error in eye distances by how crude a
 drawing is, and of photos. An average of the weights is written, as float16.
 """
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from s2f_utils import models
 from s2f_utils.data import Manifest, Row, read_manifest
-from s2f_utils.data.shaped import HAIR, read_points
+from s2f_utils.data.shaped import HAIR, read_points, worn_in
 from s2f_utils.models import checkpoints
 from s2f_utils.models.finder import FLAGS, SIDE_PX
 from s2f_utils.pictures.faces import bending, mesh
@@ -32,6 +32,7 @@ from s2f_utils.training.methods.expect import other_pen
 
 BATCH, PHOTO_SHARE = 32, 0.2
 LR, WEIGHT_DECAY, WARM_UP = 1e-3, 0.02, 200
+LR_GOING_ON = 4e-4  # of a finder that was trained before
 TURN, SCALE, SHIFT = 0.16, 0.14, 0.06  # standard deviations: radians, natural logarithm, share of the side
 EMA = 0.999
 MIRROR = torch.from_numpy(mesh.mirror())
@@ -40,7 +41,7 @@ MIRROR = torch.from_numpy(mesh.mirror())
 @dataclass
 class Faces:
     """Pictures with what is to be found in them: grey, person, hair as uint8 (N, 3, S, S), points as shares of the side
-    (N, 164, 2), flags (N, 4), NaN where one is not known.
+    (N, 164, 2), flags (N, 5), NaN where one is not known.
     """
 
     pictures: Tensor
@@ -75,10 +76,7 @@ def _grey(path: Path) -> np.ndarray:
 
 def _flags(row: Row, photo: bool) -> list[float]:
     """As `models.finder.FLAGS` orders them."""
-    known = row.attributes
-    glasses = {"0": 0.0, "1": 1.0}.get(known.get("glasses", ""), math.nan)
-    beard = float(known["beard"] not in ("none", "stubble")) if known.get("beard") else math.nan
-    return [float(photo), math.nan if photo else float(known["degree"]), glasses, beard]
+    return [float(photo), math.nan if photo else float(row.attributes["degree"]), *worn_in(row)]
 
 
 def _stacked(found: list[tuple]) -> Faces:
@@ -161,10 +159,11 @@ def train(data: Path, out: Path, minutes: float, init: Path | None = None) -> No
     net = net.train().to(memory_format=torch.channels_last)
     average = models.build("finder")
     average.load_state_dict(net.state_dict())
-    opt = torch.optim.AdamW(net.parameters(), LR, weight_decay=WEIGHT_DECAY, fused=True)
+    most = LR_GOING_ON if init else LR
+    opt = torch.optim.AdamW(net.parameters(), most, weight_decay=WEIGHT_DECAY, fused=True)
     began, step, said = time.monotonic(), 0, 0.0
     while (done := (time.monotonic() - began) / 60 / minutes) < 1:
-        rate = LR * min(1, (step + 1) / WARM_UP) * (0.49 * (1 + math.cos(math.pi * done)) + 0.02)
+        rate = most * min(1, (step + 1) / WARM_UP) * (0.49 * (1 + math.cos(math.pi * done)) + 0.02)
         for group in opt.param_groups:
             group["lr"] = rate
         batch = drawn_batch(*known)

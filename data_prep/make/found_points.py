@@ -13,13 +13,14 @@ from data_prep.make.gallery import MASK_PX, SIZE_PX, STORED_PER_PX
 from data_prep.messages import say, warn
 from s2f_utils import runtime
 from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.scribbles.portrait import WORN
 
 MOST_PX = 2**16 // STORED_PER_PX  # a larger coordinate cannot be stored
 
 
 def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progress: bool = True) -> Path:
     """Find the points of the faces in a folder, and write them, and where the people are, to the .npz file `out`; what
-    the finder says of glasses and beards goes into a .csv file beside it, to be corrected by hand.
+    the finder says of glasses, beards and hats goes into a .csv file beside it, to be corrected by hand.
 
     Pictures without a face, or larger than 1,024 pixels, are left out with a warning. Returns `out`. Raises
     DataPrepError where there is no folder, no face, or a file in the way; WeightsError as `understanding.finder`.
@@ -56,8 +57,9 @@ def find_points(portraits: str | os.PathLike, out: str | os.PathLike, *, progres
         names.append(path.stem)
         points.append(np.rint(places * STORED_PER_PX).astype(np.uint16))
         people.append(np.packbits((_squeezed(found.parts["person"], back, photo.shape) > 0.5).ravel()))
-        glasses, beard = (found.flags[flag] > 0.5 for flag in ("glasses", "beard"))
-        rows.append({"name": path.stem, "split": "", "glasses": int(glasses), "beard": "full" if beard else "none"})
+        glasses, beard, hat = (found.flags[flag] > 0.5 for flag in WORN)
+        shown = {"glasses": int(glasses), "beard": "full" if beard else "none", "hat": "hat" if hat else "none"}
+        rows.append({"name": path.stem, "split": "", **shown})
     if not names:
         raise DataPrepError(f"{printable(portraits)}: no face was found in its {len(files)} pictures")
     with runtime.atomic_path(labels) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:

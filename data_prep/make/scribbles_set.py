@@ -20,18 +20,20 @@ from s2f_utils.pictures.scribbles.portrait import mirrored
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation
 MIXED_SHARE, SHARE = 0.7, 0.6  # of the faces that have parts of others; of their parts
+HAT_SHARE = 0.12  # of the faces that put on a hat
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")
 MIN_SIZE_PX = 32
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face to be made: whose, of which people it may get parts, from which seed, mirrored or not."""
+    """One face to be made: whose, of which people it may get parts, from which seed, mirrored or in a hat or not."""
 
     number: int
     split: str
     seed: int
     mirrored: bool = False
+    hat: bool = False
 
 
 def make_scribbles(
@@ -97,12 +99,15 @@ def make_scribbles(
 def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list[dict[str, str]], list[Face]]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
     chosen = rng.choice(len(people["train"]), num, p=evened(people["train"]))
-    faces = [Face(int(n), "train", seed * 1_000_003 + place, rng.random() < 0.5) for place, n in enumerate(chosen)]
-    faces += [Face(n % len(people["val"]), "val", n) for n in range(PER_VAL * len(people["val"]))]
+    faces = [
+        Face(int(n), "train", seed * 1_000_003 + place, rng.random() < 0.5, rng.random() < HAT_SHARE)
+        for place, n in enumerate(chosen)
+    ]
+    faces += [Face(n % len(people["val"]), "val", n, hat=n % 8 == 7) for n in range(PER_VAL * len(people["val"]))]
     rows = []
     for place, face in enumerate(faces):
         sitter = people[face.split][face.number]
-        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard")}
+        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard")} | {"hat": str(int(face.hat))}
         name = f"{face.split}-{place:05d}"
         rows.append({"split": face.split, "id": name, "identity": sitter.name, "source": "scribbles", **shown})
     return rows, faces
@@ -113,6 +118,7 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     import cv2
 
     from s2f_utils.pictures.scribbles.drawing import scribble
+    from s2f_utils.pictures.scribbles.hats import put_on
     from s2f_utils.pictures.scribbles.mixing import mixed
 
     rng = np.random.default_rng(np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13]))
@@ -120,6 +126,8 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     portrait = people.cut_out(face.number)
     if face.split == "train" and rng.random() < MIXED_SHARE:
         portrait = mixed(portrait, people, rng, share=SHARE)
+    if face.hat:
+        portrait = put_on(portrait, rng)
     if face.mirrored:
         portrait = mirrored(portrait)
 

@@ -1,11 +1,12 @@
 """Pairs whose faces are bent to the mean shape, by the points that their rows name.
 
-A sketch becomes 3 channels: itself, and by how much it was bent along x and y. A photo becomes 5: its colours, and how
-much each pixel belongs to the person, and to the hair. Shapes: B pairs, S pixels.
+A sketch becomes 6 channels: itself, by how much it was bent along x and y, and what is worn, a plane each. A photo
+becomes 5: its colours, and how much each pixel belongs to the person, and to the hair. Shapes: B pairs, S pixels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from s2f_utils.data.manifest import DataError, Manifest, Row
 from s2f_utils.data.stores import Pairs, PictureStore, squared
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.scribbles.portrait import WORN
 
 HAIR = masks.CLASSES.index("hair")
 SHIFT_SHARE = 0.25  # of the side, that a bending plane's largest value stands for
@@ -30,8 +32,21 @@ def planes_of(where: np.ndarray) -> np.ndarray:
     return images.rounded(127.5 + 127.5 * by / (SHIFT_SHARE * size))
 
 
-class BentSketches(PictureStore):
-    """Drawings and how they were bent: batches (B, 3, S, S). Their points are in the pictures' own pixels."""
+def worn_planes(worn: Sequence[float], size_px: int) -> np.ndarray:
+    """What is worn, from 0 to 1, NaN where that is not known, as even pictures: uint8 (S, S, len(worn))."""
+    levels = images.rounded(255 * np.nan_to_num(np.asarray(worn, np.float64), nan=0.5))
+    return np.broadcast_to(levels, (size_px, size_px, len(levels)))
+
+
+def worn_in(row: Row) -> list[float]:
+    """What a row says is worn, as `WORN` orders it: 0, 1, or NaN where it does not say."""
+    beard = row.attributes.get("beard")
+    told = {name: {"0": 0.0, "1": 1.0}.get(row.attributes.get(name, ""), math.nan) for name in ("glasses", "hat")}
+    return [told["glasses"], float(beard not in ("none", "stubble")) if beard else math.nan, told["hat"]]
+
+
+class BentFaces(PictureStore):
+    """Pictures bent to the mean shape by their points, which are in the pictures' own pixels."""
 
     def __init__(self, paths: Sequence[Path], points: Sequence[Path], size_px: int, device: torch.device) -> None:
         super().__init__(paths, size_px, device)
@@ -43,14 +58,30 @@ class BentSketches(PictureStore):
         points = (points + 0.5) * (self.size_px / len(picture)) - 0.5
         return bending.field_by(self.matrix, mesh.mean_shape(self.size_px), points, self.size_px)
 
+
+class BentSketches(BentFaces):
+    """Drawings, how they were bent, and what is worn: batches (B, 6, S, S)."""
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        points: Sequence[Path],
+        worn: Sequence[Sequence[float]],
+        size_px: int,
+        device: torch.device,
+    ) -> None:
+        super().__init__(paths, points, size_px, device)
+        self.worn, self.channels = list(worn), 3 + len(WORN)
+
     def _read(self, index: int) -> np.ndarray:
         picture = images.load_rgb(self.paths[index])
         where = self._where(index, picture)
         grey = squared(self.paths[index], picture, self.size_px).mean(axis=2).astype(np.uint8)
-        return np.dstack([bending.bend(grey, where, border=255), planes_of(where)])
+        bent = bending.bend(grey, where, border=255)
+        return np.dstack([bent, planes_of(where), worn_planes(self.worn[index], self.size_px)])
 
 
-class BentPhotos(BentSketches):
+class BentPhotos(BentFaces):
     """Photos, their people and hair: batches (B, 5, S, S)."""
 
     def __init__(
@@ -74,7 +105,7 @@ class BentPhotos(BentSketches):
 
 
 class ShapedData(Pairs):
-    """The pairs of one split, bent to the mean shape: batches of (B, 3, S, S) and (B, 5, S, S), uint8.
+    """The pairs of one split, bent to the mean shape: batches of (B, 6, S, S) and (B, 5, S, S), uint8.
 
     Raises DataError where a row has no sketch, photo, mask or points.
     """
@@ -91,7 +122,8 @@ class ShapedData(Pairs):
                     " with 'python -m data_prep scribbles PORTRAITS OUT'"
                 )
         drawn, true = ([manifest.path.parent / pair.attributes[column] for pair in pairs] for column in COLUMNS)
-        sketches = BentSketches([pair.sketch for pair in pairs], drawn, size_px, device)
+        worn = [worn_in(pair) for pair in pairs]
+        sketches = BentSketches([pair.sketch for pair in pairs], drawn, worn, size_px, device)
         photos = BentPhotos([pair.photo for pair in pairs], true, [pair.mask for pair in pairs], size_px, device)
         super().__init__(pairs, sketches, photos, progress)
 

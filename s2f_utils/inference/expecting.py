@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from s2f_utils.data.shaped import planes_of
+from s2f_utils.data.shaped import planes_of, worn_planes
 from s2f_utils.inference.asking import ANSWERS, Ask
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.translator import DetailModel, Translator, one_way, parts_of
@@ -19,6 +19,7 @@ from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import LINES_BELOW
 from s2f_utils.pictures.faces import bending, mesh
 from s2f_utils.pictures.remarks import Remark
+from s2f_utils.pictures.scribbles.portrait import WORN
 
 WALL = (214, 217, 221)  # behind the person
 OUT_PX = 256
@@ -63,22 +64,24 @@ class ExpectModel(Translator):
         self, drawings: Sequence[np.ndarray], found: Sequence[Understood], tones: Sequence[torch.Tensor]
     ) -> np.ndarray:
         """What is expected, in the mean shape: colours, person and hair, float32 (N, 128, 128, 5) in [0, 1]."""
-        bent = np.stack([bent_to_mean(d, u.points) for d, u in zip(drawings, found, strict=True)])
-        x = self.precision.images(images.to_tensor(bent).to(self.precision.device))
+        bent = np.stack([as_read(d, u) for d, u in zip(drawings, found, strict=True)])
+        planes = torch.from_numpy(np.ascontiguousarray(bent.transpose(0, 3, 1, 2)))
+        x = self.precision.images(images.to_tensor(planes).to(self.precision.device))
         with self.precision.autocast():
             out = self.net(x, torch.cat(list(tones)).to(x.device)).float()
         out = torch.cat([0.5 + 0.5 * out[:, :3].clamp(-1, 1), out[:, 3:].sigmoid()], dim=1)
         return out.permute(0, 2, 3, 1).cpu().numpy()
 
 
-def bent_to_mean(drawing: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """A drawing, uint8 (S, S, 3), with its points (164, 2), as the network reads it: uint8 (128, 128, 3)."""
+def as_read(drawing: np.ndarray, found: Understood) -> np.ndarray:
+    """A drawing, uint8 (S, S, 3), and what was found in it, as the network reads it: uint8 (128, 128, 6)."""
     import cv2
 
     small = cv2.resize(drawing, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA).mean(axis=2).astype(np.uint8)
-    points = (points + 0.5) * (SIDE_PX / len(drawing)) - 0.5
+    points = (found.points + 0.5) * (SIDE_PX / len(drawing)) - 0.5
     where = bending.field(mesh.mean_shape(SIDE_PX), points, SIDE_PX)
-    return np.dstack([bending.bend(small, where, border=255), planes_of(where)])
+    worn = worn_planes([found.flags[name] for name in WORN], SIDE_PX)
+    return np.dstack([bending.bend(small, where, border=255), planes_of(where), worn])
 
 
 def at_shape(expected: np.ndarray, points: np.ndarray, wall: tuple[int, int, int] = WALL) -> np.ndarray:

@@ -26,7 +26,7 @@ class Understood:
     """A face as it was understood.
 
     points: float64 (164, 2), pixels of the picture, as `faces.mesh` orders them. off: float64 (164,), by how many
-    pixels each is expected to be off. flags: {"photo", "crude", "glasses", "beard": from 0 to 1}; "crude" is how
+    pixels each is expected to be off. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is how
     abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
     """
 
@@ -103,7 +103,7 @@ def _check(picture: np.ndarray) -> None:
 
 @torch.no_grad()
 def _look(laid: np.ndarray, net: Finder) -> tuple[np.ndarray, ...]:
-    """Points (N, 164, 2) and how far off (N, 164), in pixels of LOOK_PX; parts (N, 2, S, S) and flags (N, 4)."""
+    """Points (N, 164, 2) and how far off (N, 164), in pixels of LOOK_PX; parts (N, 2, S, S) and flags (N, 5)."""
     ink = 1 - torch.from_numpy(laid.astype(np.float32)).mean(3)[:, None] / 255
     ink = torch.nn.functional.avg_pool2d(ink, LOOK_PX // SIDE_PX)
     found = net(ink.to(next(net.parameters()).device))

@@ -11,15 +11,18 @@ from torch import Tensor, nn
 
 from s2f_utils.models.finder import Block
 from s2f_utils.models.network import About, Network
+from s2f_utils.pictures.scribbles.portrait import WORN
 
 SIDE_PX = 128
 TONES = ("skin", "hair")
+CHANNELS = 3 + len(WORN)
 
 
 class Expect(Network):
-    """A bent drawing (N, 3, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
+    """A bent drawing (N, 6, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
 
-    What goes in: the drawing (1 is paper), and by how much it was bent there along x and y, in quarters of the side.
+    What goes in: the drawing (1 is paper), by how much it was bent there along x and y, in quarters of the side, and
+    three even planes: whether glasses, a beard and a hat are worn, from -1 (no) over 0 (not known) to 1.
     What comes out: the photo's colours in [-1, 1], and the logits of how much a pixel belongs to the person, and to the
     hair. No stroke has a path at full size: what goes across begins at 32 × 32 pixels, so that the answer is made of
     what the drawing means and not of its lines. Colours go in beside it: `tones` (N, 6), RGB in [-1, 1] of skin and
@@ -43,7 +46,7 @@ class Expect(Network):
         self.place1 = nn.Parameter(torch.zeros(1, second, 32, 32))
         self.place0 = nn.Parameter(torch.zeros(1, second, 64, 64))
         self.levels = [last, third, second]
-        given = (3 + 1) * len(TONES)
+        given = (3 + 1) * len(TONES) + len(WORN)
         self.toned = nn.Sequential(nn.Linear(given, hidden), nn.SiLU(), nn.Linear(hidden, sum(self.levels)))
         self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last))
         self.up2, self.block2 = nn.Conv2d(last, third, 1), nn.Sequential(Block(third, third), Block(third, third))
@@ -56,9 +59,9 @@ class Expect(Network):
         self.register_buffer("tone_spread", torch.zeros(num_values, num_values))  # and their covariance
 
     def forward(self, x: Tensor, tones: Tensor | None = None) -> Tensor:
-        if x.shape[1:] != (3, SIDE_PX, SIDE_PX):
-            raise ValueError(f"bent drawings must be (N, 3, {SIDE_PX}, {SIDE_PX}), got {tuple(x.shape)}")
-        ink = torch.cat([0.5 - 0.5 * x[:, :1], x[:, 1:]], dim=1)  # paper is 0, as beyond the edges
+        if x.shape[1:] != (CHANNELS, SIDE_PX, SIDE_PX):
+            raise ValueError(f"bent drawings must be (N, {CHANNELS}, {SIDE_PX}, {SIDE_PX}), got {tuple(x.shape)}")
+        ink = torch.cat([0.5 - 0.5 * x[:, :1], x[:, 1:3]], dim=1)  # paper is 0, as beyond the edges
         fine = self.down1(self.stem(ink))  # (N, 64, 32, 32)
         middle = self.down2(fine)  # (N, 128, 16, 16)
         coarse = self.down3(middle) + self.place3  # (N, 192, 8, 8)
@@ -70,12 +73,14 @@ class Expect(Network):
         return self.out(self.block(_twice(self.full(up)))).float()
 
     def _told(self, x: Tensor, tones: Tensor | None) -> Tensor:
-        """The tones, 0 where they are not known, and for each whether it is: (N, 8)."""
+        """The tones, 0 where they are not known, for each whether it is, and what is worn: (N, 11)."""
+        worn = x[:, 3:].mean(dim=(2, 3))
         if tones is None:
-            return x.new_zeros(len(x), 4 * len(TONES))
+            return torch.cat([x.new_zeros(len(x), 4 * len(TONES)), worn], dim=1)
         tones = tones.to(x.device, x.dtype).view(len(x), len(TONES), 3)
         known = tones.isfinite().all(dim=2, keepdim=True)
-        return torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
+        told = torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
+        return torch.cat([told, worn], dim=1)
 
     @torch.no_grad()
     def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:

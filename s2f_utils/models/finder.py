@@ -16,7 +16,7 @@ from s2f_utils.pictures.faces.mesh import NUM_POINTS
 
 SIDE_PX = 128
 PARTS = ("person", "hair")  # maps of what belongs to them
-FLAGS = ("photo", "crude", "glasses", "beard")
+FLAGS = ("photo", "crude", "glasses", "beard", "hat")
 BEYOND = 1.15  # points may lie outside of the picture, by 7 % of its side
 
 
@@ -25,7 +25,7 @@ class Found:
     """What the network finds in N pictures.
 
     points: (N, P, 2), x and y as shares of the side, 0 to 1. spread: (N, P), the logarithm of the mean distance, in
-    pixels of 128, by which a point is expected to be off. parts: (N, 2, S, S), logits of `PARTS`. flags: (N, 4), logits
+    pixels of 128, by which a point is expected to be off. parts: (N, 2, S, S), logits of `PARTS`. flags: (N, 5), logits
     of `FLAGS`; "crude" is the degree of abstraction, 0 to 1.
     """
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from s2f_utils.pictures.faces import bending
 from s2f_utils.pictures.images import rounded
-from s2f_utils.pictures.scribbles import features, hair, shading
+from s2f_utils.pictures.scribbles import features, hair, hats, shading
 from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, random_pen
 from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone
 from s2f_utils.pictures.scribbles.shape import by_hand
@@ -19,7 +19,7 @@ class Scribble:
     """A drawing, and what was meant.
 
     image: uint8 (256, 256), dark on light. points: float32 (164, 2), where the hand put the face's points. degree: how
-    crude it is, 0 to 1. drawn: what was drawn of glasses, beard, hair, ears, neck and tones.
+    crude it is, 0 to 1. drawn: what was drawn of glasses, beard, hat, hair, ears, neck and tones.
     """
 
     image: np.ndarray
@@ -42,6 +42,10 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
     _hair_and_beard(hand, portrait, points, degree, drawn, sparse=follows_photo)
     if not follows_photo or rng.random() < 0.35:
         _features(hand, points, ways, degree)
+    if portrait.lines:
+        if not follows_photo or rng.random() < 0.4:
+            hats.draw(hand, portrait.lines, bending.field(portrait.points, points, SIZE_PX), degree)
+        drawn.add("hat")
     if ways["ears"] == "drawn" and not follows_photo and portrait.shows.get("hair_length") not in ("medium", "long"):
         features.ears(hand, points)
         drawn.add("ears")

@@ -8,6 +8,7 @@ import numpy as np
 
 from s2f_utils.pictures.faces import mesh
 
+WORN = ("glasses", "beard", "hat")
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 
 
@@ -17,7 +18,7 @@ class Portrait:
 
     photo: uint8 (256, 256, 3). points: float (164, 2), pixels, as `faces.mesh` orders them. person, hair: float32 (256,
     256) in [0, 1]. shows: what is known about it: glasses ("0", "1"), beard (one of `BEARDS`), hair_texture ("curly"),
-    age ("old"), ….
+    age ("old"), …. lines: of a hat that was put on it, (N, 2) in pixels.
     """
 
     photo: np.ndarray
@@ -25,13 +26,15 @@ class Portrait:
     person: np.ndarray
     hair: np.ndarray
     shows: dict[str, str] = field(default_factory=dict)
+    lines: tuple[np.ndarray, ...] = ()
 
 
 def mirrored(portrait: Portrait) -> Portrait:
     """The portrait as a mirror shows it."""
     points = (portrait.points * [-1, 1] + [portrait.photo.shape[1] - 1, 0])[mesh.mirror()].astype(np.float32)
+    lines = tuple(line * [-1, 1] + [portrait.photo.shape[1] - 1, 0] for line in portrait.lines)
     flipped = {name: np.ascontiguousarray(getattr(portrait, name)[:, ::-1]) for name in ("photo", "person", "hair")}
-    return replace(portrait, points=points, **flipped)
+    return replace(portrait, points=points, lines=lines, **flipped)
 
 
 def filled(points: np.ndarray, size_px: int) -> np.ndarray:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.models.expect import SIDE_PX, TONES
+from s2f_utils.models.expect import CHANNELS, SIDE_PX, TONES
 from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.scribbles.portrait import bare_skin
 from s2f_utils.runtime import Precision
@@ -45,6 +45,7 @@ class ExpectConfig(TrainConfig):
     misfit_px: float = 1.2  # by how much points found in a drawing are off: bends the drawing, not the photo
     pen: float = 1.0  # how much pressure, paper and focus vary
     tone_share: float = 0.5  # of the faces whose skin's tone is told, and of those whose hair's is
+    worn_share: float = 0.85  # of the faces of which it is told whether glasses, a beard, a hat are worn, each
     behind: float = 0.05  # weight of the wall's pixels; the person's have 1
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 0.4  # weight of 1 - SSIM of the grey pictures
@@ -64,7 +65,7 @@ class ExpectConfig(TrainConfig):
         for name in moved:
             need(getattr(self, name) == 0, f"{name} must be 0: faces are in one shape; misfit_px moves the drawing")
         need(len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers), "widths must be four multiples of 8")
-        self.shares("dropout", "tone_share", "behind")
+        self.shares("dropout", "tone_share", "worn_share", "behind")
         self.at_least(0, "misfit_px", "pen", "weight_decay", "max_norm")
 
     @property
@@ -86,7 +87,7 @@ class ExpectMethod(Method):
     }
     begins_with = ("expect",)
     data = "shaped"
-    target_channels = 5
+    given_channels, target_channels = CHANNELS, 5
 
     def __init__(self, config: ExpectConfig, precision: Precision) -> None:
         super().__init__(config, precision)
@@ -102,13 +103,14 @@ class ExpectMethod(Method):
         return {"widths": ",".join(map(str, net.args["widths"]))} | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on drawings and how they were bent, (B, 3, S, S), and photos, people and hair, (B, 5, S, S), all in
-        [-1, 1]; returns the losses, detached.
+        """One step on drawings, how they were bent and what is worn, (B, 6, S, S), and photos, people and hair, (B, 5,
+        S, S), all in [-1, 1]; returns the losses, detached.
         """
         config = self.config
         tones = tones_of(b)
         self.net_g.learn_tones(tones)
-        x = other_pen(misfit(a, config.misfit_px), config.pen)
+        x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
+        x = torch.cat([x, half_known(a[:, 3:], config.worn_share)], dim=1)
         out = self.net_g(x, hidden(tones, 1 - config.tone_share))
         parts = 0.5 + 0.5 * b[:, 3:].float()  # person and hair, 0 to 1
         weight = config.behind + (1 - config.behind) * parts[:, :1]
@@ -160,6 +162,13 @@ def hidden(tones: Tensor, share: float) -> Tensor:
     """The tones, (B, 6), with this share of the skins' and of the hairs' hidden: NaN."""
     hide = (torch.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
     return tones.masked_fill(hide.to(tones.device), torch.nan)
+
+
+def half_known(worn: Tensor, share: float) -> Tensor:
+    """Planes of what is worn, (B, C, S, S), as sure as one is who looks at a drawing; this share of them, else 0."""
+    num, channels = worn.shape[:2]
+    sure = (0.4 + 0.6 * torch.rand(num, channels)) * (torch.rand(num, channels) < share)
+    return worn * sure.to(worn.device, worn.dtype)[..., None, None]
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:
