@@ -419,6 +419,15 @@ def test_an_answer_bent_back_lies_at_the_drawings_shape():
     assert bent[there, 0].mean() < 80 and np.median(bent[~there, 0]) == 255
 
 
+def test_beyond_the_frame_the_person_fades_into_the_wall():
+    small = (mesh.mean_shape(OUT_PX) - 128) * 0.4 + [90, 90]
+    face = np.ones((128, 128, 5), np.float32) * [1, 0, 0, 1, 0]
+    made = at_shape(face.astype(np.float32), small, wall=(0, 0, 255))
+    assert made[90, 90].tolist() == [255, 0, 0] and made[250, 90].tolist() == made[90, 250].tolist() == [0, 0, 255]
+    red = made[100:, 90, 0].astype(int)
+    assert (np.diff(red) <= 2).all() and np.diff(red).min() > -60 and ((red > 20) & (red < 235)).sum() > 8
+
+
 def test_a_found_face_follows_the_picture_however_it_lies():
     """With any weights: the second look makes what is found in a turned picture lie where it is turned to."""
     torch.manual_seed(0)

@@ -57,7 +57,8 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         "realistic", "sketch-to-photo", "sketch-to-photo-faithful",
         {"total_images": 10_000, "hint_share": 0.5, "lr_g": 8e-4, "lambda_gan": 0.012, **WARPS},
     ),
-    "sketch-to-photo-expected": ("expect", "scribbles", None, {"total_images": 72_000}),
+    "expected-first": ("expect", "scribbles", None, {"total_images": 72_000}),
+    "sketch-to-photo-expected": ("expect", "scribbles", "expected-first", {"total_images": 56_000, "lr_g": 6e-4}),
     "photo-to-sketch": (
         "faithful", "photo-to-sketch", None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},

@@ -23,7 +23,7 @@ from s2f_utils.pictures.scribbles.portrait import WORN
 
 WALL = (214, 217, 221)  # behind the person
 OUT_PX = 256
-BEYOND_PX, SOFT_PX = 32, 7.0  # of 128: what is continued beyond the mean shape's frame, and how soft
+BEYOND_PX, SOFT_PX = 24, 7.0  # of 128: how far an answer goes on beyond the mean shape's frame, and how soft
 _, FAITHFUL, EXPECTED = ANSWERS
 CRUDE_FROM = 0.3  # of the finder's "crude", 0 to 1 (benchmarks/choosing.py)
 PHOTO_FROM = (
@@ -100,7 +100,7 @@ def at_shape(expected: np.ndarray, points: np.ndarray, wall: tuple[int, int, int
 
 
 def continued(expected: np.ndarray) -> np.ndarray:
-    """An answer with BEYOND_PX more on each side, which go on as its edges do, the softer the further out: float32."""
+    """An answer with BEYOND_PX more on each side, where its edges go on and the person fades into the wall: float32."""
     import cv2
 
     border = (BEYOND_PX,) * 4
@@ -108,7 +108,16 @@ def continued(expected: np.ndarray) -> np.ndarray:
     soft = cv2.GaussianBlur(wider, (0, 0), SOFT_PX)
     inside = cv2.copyMakeBorder(np.ones(expected.shape[:2], np.float32), *border, cv2.BORDER_CONSTANT, value=0)
     inside = cv2.blur(inside, (9, 9))[..., None]  # the seam is no line
-    return wider * inside + soft * (1 - inside)
+    made = wider * inside + soft * (1 - inside)
+    made[..., 3] *= fading(expected.shape[0])
+    return made
+
+
+def fading(size_px: int) -> np.ndarray:
+    """How much of a person is seen, within a picture's sides 1, and BEYOND_PX further out 0: float32."""
+    beyond = np.maximum(0, np.abs(np.arange(size_px + 2 * BEYOND_PX) - (BEYOND_PX + (size_px - 1) / 2)) - size_px / 2)
+    away = np.minimum(1, np.hypot(beyond[:, None], beyond) / BEYOND_PX)
+    return (0.5 + 0.5 * np.cos(np.pi * away)).astype(np.float32)
 
 
 def _at_size(points: np.ndarray, size_px: int) -> np.ndarray:
