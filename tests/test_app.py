@@ -146,10 +146,10 @@ def test_the_pad_answers_strokes(client, visit):
 def test_the_pad_gives_the_kind_of_answer_that_is_chosen(visit):
     few = picture_uri(images.resize(drawings.prepare(drawings.example("few-lines")).image, 512))
     meant = visit(kind="draw", n=1, picture=few)
-    assert meant["state"]["has_answer"] and "few lines" in " ".join(meant["state"]["warnings"])
+    assert meant["state"]["has_answer"] and "leaves much open" in " ".join(meant["state"]["warnings"])
     before, after = meant["face"], visit(kind="set", n=2, answer="faithful")
     assert after["state"]["answer"] == "faithful" and after["face"] != before
-    assert "few lines" not in " ".join(after["state"]["warnings"])
+    assert "leaves much open" not in " ".join(after["state"]["warnings"])
     refused = visit(kind="set", n=3, answer="best")
     assert "answer must be one of" in refused["problem"] and refused["state"]["answer"] == "faithful"
     assert not visit(kind="model", n=4, name="sketch-to-face-64")["state"]["has_answer"]

@@ -132,7 +132,7 @@ def test_few_lines_get_the_face_that_is_meant_unless_every_line_is_to_be_kept(cl
     pictures = {kind: shown(one["pictures"][0]["png"]) for kind, one in found.items()}
     assert np.array_equal(pictures["auto"], pictures["expected"])
     assert not np.array_equal(pictures["auto"], pictures["faithful"])
-    told = {kind: sum("few lines" in one for one in answer["warnings"]) for kind, answer in found.items()}
+    told = {kind: sum("leaves much open" in one for one in answer["warnings"]) for kind, answer in found.items()}
     assert told == {"auto": 1, "faithful": 0, "expected": 0}
     notes = {kind: one["pictures"][0]["notes"] for kind, one in found.items()}
     assert {kind: (one["answer"], one.get("detail")) for kind, one in notes.items()} == {
@@ -158,7 +158,7 @@ def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, 
     upload = images.png_of(drawings.example("few-lines"))
     found = ask(client, upload, headers=AS_JSON, candidates="3", **fields).json()
     assert [one["name"] for one in found["pictures"]] == names
-    assert sum("few lines" in one for one in found["warnings"]) == said
+    assert sum("leaves much open" in one for one in found["warnings"]) == said
     kinds = {one["name"]: one["notes"]["answer"] for one in found["pictures"]}
     meant = "expected" if names[0] == "expected" else "faithful"
     assert kinds == {name: "faithful" if name in ("realistic", "faithful") else meant for name in names}
@@ -171,7 +171,7 @@ def test_of_an_oblong_picture_that_is_taken_as_it_is_the_answer_is_said_too(clie
     drawing = np.pad(drawings.example("few-lines"), ((0, 0), (200, 200), (0, 0)), constant_values=255)
     found = ask(client, images.png_of(drawing), headers=AS_JSON, align="never").json()
     assert found["pictures"][0]["notes"]["answer"] == "expected"
-    assert sum("few lines" in one for one in found["warnings"]) == 1
+    assert sum("leaves much open" in one for one in found["warnings"]) == 1
 
 
 @pytest.mark.detector

@@ -152,7 +152,7 @@ def test_offline_in_one_command(no_detector, tmp_path):
     assert status == 0, err
     assert images.GENERATED_NOTE in out and "mine-candidates.png" in out
     names = {path.stem.removeprefix("mine-") for path in (tmp_path / "out").iterdir()}
-    assert names == {"candidates", "expected", "faithful", "realistic", "variation"} and "few lines" in err
+    assert names == {"candidates", "expected", "faithful", "realistic", "variation"} and "leaves much open" in err
 
 
 def test_command_lines_that_cannot_work_say_what_would(tmp_path, capsys):

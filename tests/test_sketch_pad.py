@@ -399,7 +399,7 @@ def test_errors_are_text_in_the_page_and_nothing_is_lost(page):
 def test_the_page_chooses_the_kind_of_answer(page):
     page.pad.begin_with("few-lines")
     assert asked(page, "set", answer="auto") == "" and page.state["answer"] == "auto" and page.state["has_answer"]
-    meant, crude = page.face, "few lines, or rough ones"
+    meant, crude = page.face, "leaves much open"
     assert crude in " ".join(page.state["warnings"])
     assert asked(page, "set", answer="faithful") == "" and page.pad.answer == page.state["answer"] == "faithful"
     assert page.face != meant and crude not in " ".join(page.state["warnings"])

@@ -16,7 +16,7 @@ OF_MODELS = ("mode", "fit", "align", "direction", "values")
 OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("rough-face", "no-face")} | {
     "faces": f"{WORDS['faces']} (--face left, right, a number, or a box X,Y,WIDTH,HEIGHT)",
     "cut": f"{WORDS['cut']} (--clean whole)",
-    "crude": "few lines, or rough ones: 'expected' is the face that the drawing means, at its shape; 'faithful' keeps"
+    "crude": "the drawing leaves much open: 'expected' is the face that it means, at its shape; 'faithful' keeps"
     " every line",
     "photo": f"{WORDS['photo']}, with --align; a drawing is cleaned up nevertheless with --clean always",
 }
