@@ -129,7 +129,7 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
             continue
         made = trivial[name] if named is None else answers(named, chosen, args.work, args.num)
         kind = "model" if named else "control" if name == "true photo" else "trivial"
-        row = {"set": chosen.name, "model": name, "kind": kind, "league": league, "seed": 0, "num": len(made)}
+        row = {"set": chosen.name, "model": name, "kind": kind, "league": league, "seed": args.seed, "num": len(made)}
         row |= yardstick.row(made, 0 if name in UNTESTED else args.patch_steps)
         per_image = args.work / "per-image" / f"{chosen.name}-{args.num or 'all'}" / f"{_plain(name)}.npz"
         per_image.parent.mkdir(parents=True, exist_ok=True)
@@ -263,6 +263,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--model", action="append", metavar="LABEL=MODEL?detail=.5", help="default: today's, thrice")
     parser.add_argument("--league", default="open", help="of the models: what they were trained on")
+    parser.add_argument("--seed", type=int, default=0, help="of the models' training")
     parser.add_argument("--num", type=int, help="a quick look at so many people of each set")
     parser.add_argument("--write", action="store_true", help="keep rows of a quick look, too")
     parser.add_argument("--patch-steps", type=int, help="of the patch test; 0 leaves it out")

@@ -19,10 +19,11 @@ from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points, worn
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.expecting import OUT_PX, as_read, at_shape
 from s2f_utils.inference.understanding import Understood, understand
-from s2f_utils.pictures import images
+from s2f_utils.pictures import drawings, images
 from s2f_utils.pictures.faces import bending, mesh
-from s2f_utils.pictures.scribbles import hats
+from s2f_utils.pictures.scribbles import hats, spectacles
 from s2f_utils.pictures.scribbles.drawing import scribble
+from s2f_utils.pictures.scribbles.hand import Hand, Pen
 from s2f_utils.pictures.scribbles.portrait import Portrait, filled, mirrored
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
@@ -91,7 +92,7 @@ def test_every_drawing_has_its_points_its_degree_and_its_photos_labels(drawn):
         points, photo_points = (read_points(drawn.parent / row.attributes[c]) for c in ("points", "photo_points"))
         assert points.shape == photo_points.shape == (mesh.NUM_POINTS, 2)
         assert float(row.attributes["degree"]) == pytest.approx((int(row.id[-1]) - 0.5) / 3, abs=1e-3)
-        assert row.attributes["glasses"] == str(int(row.identity[-1]) % 2) and row.attributes["hat"] in ("0", "1")
+        assert int(row.attributes["glasses"]) >= int(row.identity[-1]) % 2 and row.attributes["hat"] in ("0", "1")
         photo = images.load_rgb(row.photo).astype(int)
         skin = photo[filled(photo_points[mesh.PARTS["nose"]], 128) > 0]
         assert skin[:, 0].mean() > skin[:, 2].mean() + 20  # the points lie on the face, not on the blue wall
@@ -182,14 +183,14 @@ def test_a_hat_hides_hair_and_wall_but_not_the_face(seed):
     assert changed.mean() > 0.04 and changed[below].mean() < 0.08
     hat = changed & (filled(oval, 256) == 0)
     assert worn.hair[hat].mean() < 0.1 and worn.person[hat].mean() > 0.5 and worn.hair.sum() < hair.sum()
-    crown = worn.lines[0]
-    assert len(worn.lines) >= 2 and crown[:, 1].min() < oval[:, 1].min() - 10
+    crown = worn.lines["hat"][0]
+    assert len(worn.lines["hat"]) >= 2 and crown[:, 1].min() < oval[:, 1].min() - 10
     drawn = [scribble(one, np.random.default_rng(seed), 0.9) for one in (bare, worn)]
     assert "hat" in drawn[1].drawn and "hat" not in drawn[0].drawn
     top = slice(0, int(oval[:, 1].min()))
     assert (drawn[1].image[top] < 220).sum() > 100
     flipped = mirrored(worn)
-    assert np.allclose(flipped.lines[0][:, 0], 255 - crown[:, 0])
+    assert np.allclose(flipped.lines["hat"][0][:, 0], 255 - crown[:, 0])
 
 
 def test_only_women_get_a_scarf():
@@ -200,6 +201,30 @@ def test_only_women_get_a_scarf():
         sitter = Portrait(photo, points.astype(np.float32), empty, empty, {"presents": presents})
         kinds[presents] = {hats.put_on(sitter, np.random.default_rng(n)).shows["hat"] for n in range(40)}
     assert kinds["woman"] == set(hats.KINDS) and kinds["woman"] - kinds["man"] == {"scarf"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_glasses_that_are_put_on_are_drawn_where_they_are(seed):
+    photo, points = portrait(0, 256)
+    none = np.zeros((256, 256), np.float32)
+    bare = Portrait(photo, points.astype(np.float32), none, none, {"glasses": "0"})
+    worn = spectacles.put_on(bare, np.random.default_rng(seed))
+    rims = worn.lines["glasses"][:2]
+    for rim, side in zip(rims, ("left", "right"), strict=True):
+        assert filled(rim, 256)[tuple(np.rint(points[mesh.PARTS[f"{side}_iris"][0]][::-1]).astype(int))]
+    frame = np.zeros((256, 256), np.uint8)
+    for rim in rims:
+        at = np.rint(rim).astype(int)
+        frame[at[:, 1], at[:, 0]] = 1
+    apart = np.abs(worn.photo.astype(int) - photo).max(axis=2)
+    assert (apart[frame > 0] > 25).mean() > 0.7 and (apart[200:] == 0).all()
+    assert worn.shows["glasses"] == "1" and worn.shows["lenses"] in ("clear", "dark")
+    hand = Hand(Pen(width=2.0, dark=1.0, wobble=0.0, gap=0.0, again=0.0), np.random.default_rng(seed))
+    still = np.stack(np.meshgrid(np.arange(256.0), np.arange(256.0)), axis=-1)
+    spectacles.draw(hand, worn.lines["glasses"], still + [6, -3], dark=False)
+    ink = np.roll(hand.ink(), (3, -6), axis=(0, 1))
+    assert (ink[frame > 0] > 0.2).mean() > 0.8
+    assert "glasses" in scribble(worn, np.random.default_rng(seed), 0.9).drawn
 
 
 # In the mean shape
@@ -516,6 +541,17 @@ def crude() -> np.ndarray:
     left, right = (tuple(int(v) for v in place) for place in mesh.five_of(mean)[3:])
     cv2.line(paper, left, right, (20, 20, 20), 3, cv2.LINE_AA)
     return paper
+
+
+def test_a_small_drawing_on_much_paper_is_found_as_a_large_one():
+    drawing = drawings.example("plain-man")
+    whole = understand([images.resize(drawing, 256)])[0]
+    page = np.full((512, 512, 3), 255, np.uint8)
+    page[300:428, 20:148] = images.resize(drawing, 128)
+    found = understand([page])[0]
+    apart = np.abs(found.points - ((whole.points + 0.5) / 2 - 0.5 + [20, 300]))
+    assert apart.mean() < 0.05 * mesh.eye_distance(found.points)
+    assert found.parts["person"].shape == (512, 512) and found.parts["person"][:250].max() < 0.5
 
 
 def test_few_lines_get_the_expected_face_and_it_is_said():

@@ -20,20 +20,21 @@ from s2f_utils.pictures.scribbles.portrait import mirrored
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation
 MIXED_SHARE, SHARE = 0.7, 0.6  # of the faces that have parts of others; of their parts
-HAT_SHARE = 0.12  # of the faces that put on a hat
+HAT_SHARE, GLASSES_SHARE = 0.12, 0.18  # of the faces that put on a hat, and of those without glasses that put on some
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")
 MIN_SIZE_PX = 32
 
 
 @dataclass(frozen=True)
 class Face:
-    """One face to be made: whose, of which people it may get parts, from which seed, mirrored or in a hat or not."""
+    """One face to be made: whose, of which people it may get parts, from which seed, mirrored or not, in what."""
 
     number: int
     split: str
     seed: int
     mirrored: bool = False
     hat: bool = False
+    glasses: bool = False
 
 
 def make_scribbles(
@@ -100,14 +101,19 @@ def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list
     rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
     chosen = rng.choice(len(people["train"]), num, p=evened(people["train"]))
     faces = [
-        Face(int(n), "train", seed * 1_000_003 + place, rng.random() < 0.5, rng.random() < HAT_SHARE)
+        Face(int(n), "train", seed * 1_000_003 + place, *(rng.random(3) < (0.5, HAT_SHARE, GLASSES_SHARE)).tolist())
         for place, n in enumerate(chosen)
     ]
-    faces += [Face(n % len(people["val"]), "val", n, hat=n % 8 == 7) for n in range(PER_VAL * len(people["val"]))]
+    faces += [
+        Face(n % len(people["val"]), "val", n, hat=n % 8 == 7, glasses=n % 7 == 6)
+        for n in range(PER_VAL * len(people["val"]))
+    ]
     rows = []
     for place, face in enumerate(faces):
         sitter = people[face.split][face.number]
         shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard")} | {"hat": str(int(face.hat))}
+        if face.glasses:
+            shown["glasses"] = "1"
         name = f"{face.split}-{place:05d}"
         rows.append({"split": face.split, "id": name, "identity": sitter.name, "source": "scribbles", **shown})
     return rows, faces
@@ -117,8 +123,8 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     """One face and its drawings: {"photo", "mask", "points", "sketch-1", "points-1", …} of size_px."""
     import cv2
 
+    from s2f_utils.pictures.scribbles import hats, spectacles
     from s2f_utils.pictures.scribbles.drawing import scribble
-    from s2f_utils.pictures.scribbles.hats import put_on
     from s2f_utils.pictures.scribbles.mixing import mixed
 
     rng = np.random.default_rng(np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13]))
@@ -126,8 +132,10 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     portrait = people.cut_out(face.number)
     if face.split == "train" and rng.random() < MIXED_SHARE:
         portrait = mixed(portrait, people, rng, share=SHARE)
+    if face.glasses and portrait.shows.get("glasses") != "1":
+        portrait = spectacles.put_on(portrait, rng)
     if face.hat:
-        portrait = put_on(portrait, rng)
+        portrait = hats.put_on(portrait, rng)
     if face.mirrored:
         portrait = mirrored(portrait)
 

@@ -14,10 +14,13 @@ from s2f_utils.inference.translator import LEAST_PX
 from s2f_utils.models import checkpoints
 from s2f_utils.models.finder import FLAGS, PARTS, SIDE_PX, Finder
 from s2f_utils.pictures import faces
+from s2f_utils.pictures.drawings import LINES_BELOW
 from s2f_utils.pictures.faces import mesh
 
 LOOK_PX = 256  # pictures are looked at in this size
 REMEMBERED = 16  # pictures that were understood last
+INKED = 0.5  # a share of the pixels that only a photo exceeds
+SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
 LOOKS = 2  # at the picture as it is, and with the face laid as the first look found it
 
 
@@ -61,8 +64,8 @@ def understand(pictures: Sequence[np.ndarray], net: Finder | None = None) -> lis
     for picture in pictures:
         _check(picture)
     net = net or finder()
-    laid = [faces.warp(picture, _scaled(len(picture)), LOOK_PX, border="paper") for picture in pictures]
-    matrices = [_scaled(len(picture)) for picture in pictures]
+    matrices = [_framed(picture) for picture in pictures]
+    laid = [faces.warp(p, matrix, LOOK_PX, border="paper") for p, matrix in zip(pictures, matrices, strict=True)]
     for look in range(LOOKS):
         points, off, parts, flags = _look(np.stack(laid), net)
         if look < LOOKS - 1:
@@ -87,10 +90,20 @@ def _remembered(content: bytes, size_px: int) -> Understood:
     return understand([np.frombuffer(content, np.uint8).reshape(size_px, size_px, 3)])[0]
 
 
-def _scaled(size_px: int) -> np.ndarray:
-    """From the pixels of a picture of this size to those of the size that is looked at: float64 (2, 3)."""
-    scale = LOOK_PX / size_px
-    return np.array([[scale, 0, 0.5 * scale - 0.5], [0, scale, 0.5 * scale - 0.5]])
+def _framed(picture: np.ndarray) -> np.ndarray:
+    """From the pixels of a picture, uint8 (S, S, 3), to those of the size that is looked at: float64 (2, 3).
+
+    Of a small drawing on much empty paper, the drawing fills what is looked at.
+    """
+    left, top, side = 0.0, 0.0, float(len(picture))
+    inked = picture.min(axis=2) < LINES_BELOW
+    if 0 < inked.mean() < INKED:
+        spans = [np.flatnonzero(inked.any(axis=axis))[[0, -1]] for axis in (0, 1)]
+        wide = max(last + 1 - first for first, last in spans) / FILLED
+        if wide < SMALL * side:
+            (left, top), side = ((first + last + 1 - wide) / 2 for first, last in spans), wide
+    scale = LOOK_PX / side
+    return np.array([[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]])
 
 
 def _check(picture: np.ndarray) -> None:

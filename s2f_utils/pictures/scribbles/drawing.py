@@ -8,7 +8,7 @@ import numpy as np
 
 from s2f_utils.pictures.faces import bending
 from s2f_utils.pictures.images import rounded
-from s2f_utils.pictures.scribbles import features, hair, hats, shading
+from s2f_utils.pictures.scribbles import features, hair, hats, shading, spectacles
 from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, random_pen
 from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone
 from s2f_utils.pictures.scribbles.shape import by_hand
@@ -42,24 +42,36 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
     _hair_and_beard(hand, portrait, points, degree, drawn, sparse=follows_photo)
     if not follows_photo or rng.random() < 0.35:
         _features(hand, points, ways, degree)
-    if portrait.lines:
-        if not follows_photo or rng.random() < 0.4:
-            hats.draw(hand, portrait.lines, bending.field(portrait.points, points, SIZE_PX), degree)
-        drawn.add("hat")
     if ways["ears"] == "drawn" and not follows_photo and portrait.shows.get("hair_length") not in ("medium", "long"):
         features.ears(hand, points)
         drawn.add("ears")
     if ways["neck"] != "none" and (not follows_photo or rng.random() < 0.3):
         features.neck(hand, points, ways["neck"])
         drawn.add("neck")
-    if portrait.shows.get("glasses") == "1" and (not follows_photo or rng.random() < 0.4):
-        features.glasses(hand, points)
-    if portrait.shows.get("glasses") == "1":
-        drawn.add("glasses")
+    drawn |= _worn(hand, portrait, points, degree, follows_photo)
     if rng.random() < (0.5 if portrait.shows.get("age") == "old" else 0.1):
         features.lines_of_age(hand, points)
     ink = 1 - (1 - ink) * (1 - hand.ink())
     return Scribble(_on_paper(ink, rng), points.astype(np.float32), degree, frozenset(drawn))
+
+
+def _worn(hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, follows_photo: bool) -> set[str]:
+    """Draw hat and glasses, those that were put on by their lines; where a photo is followed, it shows them already."""
+    where = bending.field(portrait.points, points, SIZE_PX) if portrait.lines else None
+    worn = set()
+    if "hat" in portrait.lines:
+        worn.add("hat")
+        if not follows_photo or hand.rng.random() < 0.4:
+            hats.draw(hand, portrait.lines["hat"], where, degree)
+    if portrait.shows.get("glasses") == "1":
+        worn.add("glasses")
+        if follows_photo and hand.rng.random() >= 0.4:
+            return worn
+        if "glasses" in portrait.lines:
+            spectacles.draw(hand, portrait.lines["glasses"], where, dark=portrait.shows["lenses"] == "dark")
+        else:
+            features.glasses(hand, points)
+    return worn
 
 
 def _features(hand: Hand, points: np.ndarray, ways: dict[str, str], degree: float) -> None:

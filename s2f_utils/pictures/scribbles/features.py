@@ -166,7 +166,7 @@ def mouth(hand: Hand, points: np.ndarray, way: str) -> None:
     is_open = float((low_inner[5] - top_inner[5])[1]) > 0.12 * np.hypot(*(outer[0] - outer[10]))
     between = np.concatenate([outer[:1], (low_inner + top_inner[::-1])[1:-1] / 2, outer[10:11]])
     if way in ("line", "short"):
-        if is_open and rng.random() < 0.5:
+        if is_open and rng.random() < 0.75:  # a line alone is a closed mouth, most often
             hand.stroke(curve(inner, closed=True), closed=True, sure=True)
         else:
             hand.stroke(curve(between[::2]), thick=rng.uniform(0.9, 1.6), sure=True)
@@ -175,7 +175,7 @@ def mouth(hand: Hand, points: np.ndarray, way: str) -> None:
         return
     if way == "outline":
         hand.stroke(curve(outer, closed=True), closed=True, sure=True)
-        if rng.random() < 0.7:
+        if rng.random() < (0.35 if is_open else 0.85):
             hand.stroke(curve(between[::2]), sure=True)
         return
     if way == "filled":

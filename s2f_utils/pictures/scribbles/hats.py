@@ -13,8 +13,8 @@ import numpy as np
 from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.images import rounded
 from s2f_utils.pictures.scribbles.features import pick
-from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, curve, even
-from s2f_utils.pictures.scribbles.portrait import Portrait, filled
+from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, curve
+from s2f_utils.pictures.scribbles.portrait import Portrait, filled, moved
 
 KINDS = ("beanie", "cap", "brim", "scarf")
 TOP = 20  # places of a crown's outline from one lower end over the top to the other
@@ -64,19 +64,15 @@ class Head:
 
 def draw(hand: Hand, lines: Sequence[np.ndarray], where: np.ndarray, degree: float) -> None:
     """Draw a hat's lines, (N, 2) in pixels; where: (S, S, 2), where the hand puts each pixel."""
-    rng, size = hand.rng, len(where)
-    moved = []
-    for line in lines:
-        line = even(line, 3.0)
-        at = np.clip(np.rint(line).astype(int), 0, size - 1)
-        moved.append(line + where[at[:, 1], at[:, 0]] - at)
+    rng = hand.rng
+    put = [moved(line, where) for line in lines]
     way = pick(rng, degree, {"lines": (2, 4), "area": (1, 0.7), "hatched": (1.5, 0.7)})
     if way == "area":
-        hand.area(moved[0], dark=rng.uniform(0.1, 0.9))
+        hand.area(put[0], dark=rng.uniform(0.1, 0.9))
     elif way == "hatched":
-        _hatch(hand, moved[0])
+        _hatch(hand, put[0])
     few = rng.random() < 0.6 * degree
-    for n, line in enumerate(moved):
+    for n, line in enumerate(put):
         if len(line) > 1 and (len(line) > 12 or not few):
             hand.stroke(line, dark=rng.uniform(0.6, 1.0), sure=n == 0)
 
@@ -98,7 +94,7 @@ def _hatch(hand: Hand, outline: np.ndarray) -> None:
 
 
 def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
-    """The portrait in a hat; `Portrait.lines` has its outlines, and `shows["hat"]` its kind."""
+    """The portrait in a hat; `Portrait.lines["hat"]` has its outlines, and `shows["hat"]` its kind."""
     worn = KINDS[:-1] if portrait.shows.get("presents") != "woman" else KINDS
     kind = str(rng.choice(worn))
     head = Head.of(portrait.points)
@@ -116,7 +112,8 @@ def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     )
     return replace(
         portrait, photo=photo, person=np.maximum(person, hat).astype(np.float32), hair=hair.astype(np.float32),
-        shows=portrait.shows | {"hat": kind}, lines=lines,
+        shows=portrait.shows | {"hat": kind},
+        lines=portrait.lines | {"hat": lines},
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from s2f_utils.pictures.faces import mesh
+from s2f_utils.pictures.scribbles.hand import even
 
 WORN = ("glasses", "beard", "hat")
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
@@ -18,7 +19,7 @@ class Portrait:
 
     photo: uint8 (256, 256, 3). points: float (164, 2), pixels, as `faces.mesh` orders them. person, hair: float32 (256,
     256) in [0, 1]. shows: what is known about it: glasses ("0", "1"), beard (one of `BEARDS`), hair_texture ("curly"),
-    age ("old"), …. lines: of a hat that was put on it, (N, 2) in pixels.
+    age ("old"), …. lines: of what was put on it, "hat" and "glasses", each (N, 2) in pixels.
     """
 
     photo: np.ndarray
@@ -26,15 +27,23 @@ class Portrait:
     person: np.ndarray
     hair: np.ndarray
     shows: dict[str, str] = field(default_factory=dict)
-    lines: tuple[np.ndarray, ...] = ()
+    lines: dict[str, tuple[np.ndarray, ...]] = field(default_factory=dict)
 
 
 def mirrored(portrait: Portrait) -> Portrait:
     """The portrait as a mirror shows it."""
-    points = (portrait.points * [-1, 1] + [portrait.photo.shape[1] - 1, 0])[mesh.mirror()].astype(np.float32)
-    lines = tuple(line * [-1, 1] + [portrait.photo.shape[1] - 1, 0] for line in portrait.lines)
+    last = portrait.photo.shape[1] - 1
+    points = (portrait.points * [-1, 1] + [last, 0])[mesh.mirror()].astype(np.float32)
+    lines = {name: tuple(line * [-1, 1] + [last, 0] for line in own) for name, own in portrait.lines.items()}
     flipped = {name: np.ascontiguousarray(getattr(portrait, name)[:, ::-1]) for name in ("photo", "person", "hair")}
     return replace(portrait, points=points, lines=lines, **flipped)
+
+
+def moved(line: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """A line (N, 2) in pixels, as a hand puts it: (M, 2); where: (S, S, 2), where the hand puts each pixel."""
+    line = even(line, 3.0)
+    at = np.clip(np.rint(line).astype(int), 0, len(where) - 1)
+    return line + where[at[:, 1], at[:, 0]] - at
 
 
 def filled(points: np.ndarray, size_px: int) -> np.ndarray:
