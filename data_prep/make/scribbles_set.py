@@ -20,7 +20,8 @@ from s2f_utils.pictures.scribbles.portrait import mirrored
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation
 MIXED_SHARE, SHARE = 0.7, 0.6  # of the faces that have parts of others; of their parts
-HAT_SHARE, GLASSES_SHARE = 0.12, 0.18  # of the faces that put on a hat, and of those without glasses that put on some
+HAT_SHARE, GLASSES_SHARE = 0.12, 0.18  # of the faces that put on a hat, and glasses
+OVER_SHARE = 0.8  # of the faces with glasses that put others over them, whose lines are known
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")
 MIN_SIZE_PX = 32
 
@@ -132,7 +133,7 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     portrait = people.cut_out(face.number)
     if face.split == "train" and rng.random() < MIXED_SHARE:
         portrait = mixed(portrait, people, rng, share=SHARE)
-    if face.glasses and portrait.shows.get("glasses") != "1":
+    if face.glasses or (portrait.shows.get("glasses") == "1" and rng.random() < OVER_SHARE):
         portrait = spectacles.put_on(portrait, rng)
     if face.hat:
         portrait = hats.put_on(portrait, rng)

@@ -1,7 +1,7 @@
 """Glasses that portraits put on, in the photo and as lines to be drawn.
 
 Of people who wear glasses it is not known where their frames are, so what is drawn of them is another pair; a network
-that learns from that leaves thin frames out. Of a pair that was put on, every line is known.
+that learns from that leaves the frames out. Of a pair that was put on, also over their own, every line is known.
 """
 
 from __future__ import annotations
