@@ -15,7 +15,7 @@ def test_every_weight_learns_and_wrong_shapes_are_refused():
     net = models.build("finder", widths=(8, 16, 16, 24), hidden=16)
     found = net(torch.rand(2, 1, 128, 128))
     assert found.points.shape == (2, mesh.NUM_POINTS, 2) and found.spread.shape == (2, mesh.NUM_POINTS)
-    assert found.parts.shape == (2, 2, 128, 128) and found.flags.shape == (2, 4)
+    assert found.parts.shape == (2, 2, 128, 128) and found.flags.shape == (2, 5)
     sum((part**2).mean() for part in vars(found).values()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
     with pytest.raises(ValueError, match=r"ink must be \(N, 1, 128, 128\), got \(1, 3, 128, 128\)"):

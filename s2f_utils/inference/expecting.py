@@ -15,7 +15,7 @@ from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.translator import DetailModel, Translator, one_way, parts_of
 from s2f_utils.inference.understanding import Understood, understood
 from s2f_utils.models.expect import SIDE_PX
-from s2f_utils.pictures import images
+from s2f_utils.pictures import domain, images
 from s2f_utils.pictures.drawings import LINES_BELOW
 from s2f_utils.pictures.faces import bending, mesh
 from s2f_utils.pictures.remarks import Remark
@@ -26,9 +26,7 @@ OUT_PX = 256
 BEYOND_PX, SOFT_PX = 24, 7.0  # of 128: how far an answer goes on beyond the mean shape's frame, and how soft
 _, FAITHFUL, EXPECTED = ANSWERS
 CRUDE_FROM = 0.3  # of the finder's "crude", 0 to 1 (benchmarks/choosing.py)
-PHOTO_FROM = (
-    0.5  # of its "photo": of 80 photos of FS2K and CUHK 6 seemed crude but for this, of 580 drawings none is hit
-)
+PHOTO_FROM = 0.5  # of its "photo"; some photos, small faces above all, seem crude
 
 
 @dataclass
@@ -170,7 +168,8 @@ def answer_to(square: np.ndarray, ask: Ask) -> str:
     if ask.answer != ANSWERS[0]:
         return ask.answer
     is_drawn = ask.detail > 0 and square.min() <= LINES_BELOW  # empty paper means no face
-    return EXPECTED if is_drawn and is_crude(understood(square)) else FAITHFUL
+    meant = is_drawn and is_crude(understood(square)) and domain.verdict(square).kind != "photo"
+    return EXPECTED if meant else FAITHFUL
 
 
 def is_crude(found: Understood) -> bool:
