@@ -25,7 +25,7 @@ from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
 from s2f_utils.weights.download import sha256_of
 
-FINDER_MINUTES = 45.0  # on one core
+FINDER_MINUTES = 115.0  # on one core
 # Drawings by hand have odd proportions: more bending than for pairs of one artist.
 WARPS = {"rotate_deg": 8.0, "shift_px": 10.0, "shear_deg": 3.0, "scale": 0.08, "elastic": 0.005}
 # The generator of faces-64, and the encoders' own settings.
@@ -58,7 +58,7 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         {"total_images": 10_000, "hint_share": 0.5, "lr_g": 8e-4, "lambda_gan": 0.012, **WARPS},
     ),
     "expected-first": ("expect", "scribbles", None, {"total_images": 72_000}),
-    "sketch-to-photo-expected": ("expect", "scribbles", "expected-first", {"total_images": 56_000, "lr_g": 6e-4}),
+    "sketch-to-photo-expected": ("expect", "scribbles", "expected-first", {"total_images": 116_000, "lr_g": 6e-4}),
     "photo-to-sketch": (
         "faithful", "photo-to-sketch", None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},
