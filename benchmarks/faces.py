@@ -136,6 +136,9 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
         np.savez(per_image, **yardstick.values)
         if named is not None:
             sheet[name] = made
+            if args.sheets:
+                path = args.work / "sheets" / f"{chosen.name}-worst-{_plain(name)}.png"
+                faces_strangers.worst_sheet(chosen, made, yardstick.values, path)
             if chosen.name == "crude" and named.variants:
                 row |= spread(named.varied, chosen, some_of(chosen), SPREAD_ANSWERS if args.num is None else 4)
         keep(row)
@@ -268,7 +271,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="keep rows of a quick look, too")
     parser.add_argument("--patch-steps", type=int, help="of the patch test; 0 leaves it out")
     parser.add_argument("--again", action="store_true", help="also what is measured already")
-    parser.add_argument("--sheets", action="store_true", help="contact sheets into WORK/sheets")
+    parser.add_argument("--sheets", action="store_true", help="contact sheets, and the worst eight, into WORK/sheets")
     parser.add_argument("--strangers", type=int, metavar="SEED", help="single pictures into WORK/strangers")
     parser.add_argument(
         "--compare", nargs=3, metavar=("SET", "MODEL", "MODEL"),

@@ -14,6 +14,7 @@ from s2f_utils.pictures import images, viz
 
 SHOWN_PX, ROWS, TEST_SIZE_PX = 128, 12, 256
 NUM_EACH = 30
+NUM_WORST = 8
 
 
 def contact_sheets(chosen: FaceSet, made: dict[str, np.ndarray], folder: Path) -> list[Path]:
@@ -29,6 +30,17 @@ def contact_sheets(chosen: FaceSet, made: dict[str, np.ndarray], folder: Path) -
         files.append(folder / f"{chosen.name}-{kind.replace(' ', '-')}.png")
         images.save(files[-1], viz.sheet(rows))
     return files
+
+
+def worst_sheet(chosen: FaceSet, made: np.ndarray, values: dict[str, np.ndarray], path: Path) -> list[int]:
+    """A sheet of the eight answers with the lowest SSIM in the face, or, of crude drawings, with the landmarks furthest
+    from what was meant: drawing, answer, true photo. Returns their places.
+    """
+    bad = values["landmarks"] if chosen.five is not None else -values["face_ssim"]
+    places = np.argsort(-np.nan_to_num(bad, nan=np.inf))[:NUM_WORST].tolist()
+    rows = [[chosen.drawings[n], made[n], chosen.truths[n]] for n in places]
+    images.save(path, viz.sheet([np.stack([images.resize(p, SHOWN_PX) for p in row]) for row in rows]))
+    return places
 
 
 def write_test(chosen: FaceSet, made: np.ndarray, folder: Path, *, seed: int, num: int = NUM_EACH) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import dataclasses
 import sys
 from collections import Counter
 from pathlib import Path
@@ -53,7 +54,7 @@ def a_person(number: int = 0, **labels: str) -> crude_people.Person:
     return crude_people.Person(f"nobody-{number}", photo, mesh, usual | labels)
 
 
-def a_set(num: int = 12, crude: bool = True) -> faces_sets.FaceSet:
+def a_set(num: int = 12) -> faces_sets.FaceSet:
     """Nobodies' drawings of two degrees, with noise for photos."""
     rng = np.random.default_rng(0)
     drawn = [crude_drawings.draw(a_person(n), d) for n in range(num) for d in ("few lines", "symbols")]
@@ -298,3 +299,13 @@ def test_strangers_see_as_many_true_as_made_pictures_and_no_note(tmp_path):
         faces_strangers.write_test(chosen, chosen.drawings, tmp_path / "u", seed=0, num=5)
     sheets = faces_strangers.contact_sheets(chosen, {"m": chosen.drawings}, tmp_path / "s")
     assert len(sheets) == 2 and all(sheet.exists() for sheet in sheets)
+
+
+def test_the_worst_answers_are_shown(tmp_path):
+    off = np.linspace(0.9, 0.1, 16)
+    off[5] = np.nan  # nothing was found: the worst of all
+    worst = faces_strangers.worst_sheet(chosen := a_set(8), chosen.drawings, {"landmarks": off}, tmp_path / "w.png")
+    assert worst == [5, 0, 1, 2, 3, 4, 6, 7] and (tmp_path / "w.png").exists()
+    artists = dataclasses.replace(a_set(8), five=None)
+    worst = faces_strangers.worst_sheet(artists, artists.drawings, {"face_ssim": off}, tmp_path / "a.png")
+    assert worst == [5, 15, 14, 13, 12, 11, 10, 9]
