@@ -90,9 +90,9 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
         {**RESTORER, **JUDGED, "residual": True, "total_images": 7_000},
     ),
 }  # fmt: skip
-# These end halfway between the weights that they began with and those that they reached ("model soups", Wortsman et
-# al. 2022): on validation people that is better than either.
-HALFWAY = ("sketch-to-photo-expected",)
+# How far these go from the weights that they began with to those that their training reached ("model soups", Wortsman
+# et al. 2022): on validation people better than either.
+PART_OF_THE_WAY = {"sketch-to-photo-expected": 0.7}
 
 
 def make(name: str, data: Path, runs: Path) -> Path:
@@ -120,9 +120,9 @@ def make(name: str, data: Path, runs: Path) -> Path:
         seconds += checkpoints.load_torch_file(earlier / "resume.pt")["seconds"]
         before = RECIPES[before][2]
     net, meta = checkpoints.load_network(trained / "generator.safetensors")
-    if name in HALFWAY:
+    if name in PART_OF_THE_WAY:
         first, _ = checkpoints.load_network(init / "generator.safetensors")
-        go_halfway(net, first)
+        go_back(net, first, 1 - PART_OF_THE_WAY[name])
     if net.name == "twostage":  # its first stage is a file of its own
         net = net.detail
         net.name = "resunet"
@@ -146,11 +146,11 @@ def make(name: str, data: Path, runs: Path) -> Path:
 
 
 @torch.no_grad()
-def go_halfway(net: nn.Module, first: nn.Module) -> None:
-    """Give a network the mean of its own weights and of another's of the same shape."""
+def go_back(net: nn.Module, first: nn.Module, share: float) -> None:
+    """Move a network's weights by this share towards another's of the same shape."""
     for own, other in zip(net.state_dict().values(), first.state_dict().values(), strict=True):
         if own.is_floating_point():
-            own.lerp_(other.to(own.dtype), 0.5)
+            own.lerp_(other.to(own.dtype), share)
 
 
 def _notes(meta: dict) -> dict:
