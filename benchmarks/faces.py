@@ -224,9 +224,13 @@ def faces_table(found: dict) -> str:
     parts = []
     for name in SETS:
         rows = [r for r in found["results"]["rows"] if r["set"] == name]
-        columns = HEADS[name]
+        columns, labels = HEADS[name], [r["model"] for r in rows]
         cells = [
-            [r["model"], r["league"], *("–" if r.get(c) is None else f"{r[c]:.{d}f}" for c, (_, d) in columns.items())]
+            [
+                r["model"] + (f", seed {r['seed']}" if labels.count(r["model"]) > 1 else ""),
+                r["league"],
+                *("–" if r.get(c) is None else f"{r[c]:.{d}f}" for c, (_, d) in columns.items()),
+            ]
             for r in rows
         ]
         if rows:
