@@ -20,6 +20,10 @@ ASKED = {
     "faithful, with detail": {"answer": "faithful", "detail": 0.5},
     "expected": {"answer": "expected"},
     "expected, other colours": {"answer": "expected", "seed": 3, "colours": True},
+    "rendered": {"answer": "rendered"},
+    "rendered, somebody else": {"answer": "rendered", "seed": 3},
+    "rendered, of a person of whom something is said": {"answer": "rendered", "person": {"age": 0.5}},
+    "rendered, 512 pixels": {"answer": "rendered", "large": True},
     "chosen by the drawing": {"answer": "auto"},
 }
 ROUNDS = 15

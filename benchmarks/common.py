@@ -51,22 +51,13 @@ def alternate(variants: dict[str, Callable[[], Any]], rounds: int = 5) -> dict[s
 def finished_run(
     method: str, changes: dict[str, Any], manifest: Manifest, runs: Path, name: str, *, init: str | None = None
 ) -> Path:
-    """The folder of the finished run of this name and these settings; trained, or trained to its end, if need be."""
-    from s2f_utils.training import config
-    from s2f_utils.training.config import settings_of
-    from s2f_utils.training.loop import train
-    from s2f_utils.training.run import finished, open_run
+    """As `training.finetune.finished_run`."""
+    from s2f_utils.training import finetune
 
-    has_gpu = runtime.pick_device("auto").type != "cpu"
-    begun_with = settings_of(init, method) if init else {}
-    resolved = config.resolve(method, "full", changes, has_gpu=has_gpu, begun_with=begun_with)
-    done = finished(resolved, manifest, runs, name=name, init=init)
-    if done:
-        return done
-    run = open_run(resolved, manifest, runs, name=name, init=init)
-    if train(run) != "done":
-        raise SystemExit("interrupted; all is saved: run the same command again")
-    return run.folder
+    try:
+        return finetune.finished_run(method, changes, manifest, runs, name, init=init)
+    except finetune.StoppedError as error:
+        raise SystemExit(str(error)) from None
 
 
 def train_seconds(run: Path) -> float:

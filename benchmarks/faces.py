@@ -33,7 +33,11 @@ from s2f_utils import inference, metrics, runtime
 DEFAULT = [
     *(f"faithful, detail {d}=sketch-to-photo?answer=faithful&detail={d}" for d in ("0", "0.5", "1")),
     "expected=sketch-to-photo?answer=expected",
+    "rendered=sketch-to-photo?answer=rendered",
+    "rendered, a person each=sketch-to-photo?answer=rendered&seed=each",
+    "rendered, as drawn=sketch-to-photo?answer=rendered&likely=0",
 ]
+EACH = "each"
 SPREAD_DRAWINGS, SPREAD_ANSWERS = 10, 32
 
 
@@ -46,18 +50,19 @@ class Named:
     asks: dict[str, Any] = field(default_factory=dict)
     league: str = "open"
     _model: Any = None
+    _asked: int = 0  # drawings, where each has a seed of its own
 
     @classmethod
     def parse(cls, text: str, league: str = "open") -> Named:
-        """ "LABEL=MODEL?detail=.5&seed=1"; LABEL= may be left out. Raises SystemExit for asks that are not numbers."""
+        """ "LABEL=MODEL?detail=.5&seed=1", or seed=each; LABEL= may be left out. Raises SystemExit for other asks."""
         whole, _, asks = text.partition("?")
         label, equals, source = whole.partition("=")
         try:
             asked = {k: v for k, _, v in (one.partition("=") for one in asks.split("&") if one)}
-            numbers = {k: v if k == "answer" else float(v) for k, v in asked.items()}
+            numbers = {k: v if k == "answer" or v == EACH else float(v) for k, v in asked.items()}
         except ValueError:
             raise SystemExit(f"--model {text!r}: what is asked must be numbers, as in ?detail=.5") from None
-        if "seed" in numbers:
+        if numbers.get("seed", EACH) != EACH:
             numbers["seed"] = int(numbers["seed"])
         return cls(label, source if equals else label, numbers, league)
 
@@ -65,7 +70,11 @@ class Named:
         """The answer to a drawing, uint8 (256, 256, 3)."""
         if self._model is None:
             self._model = self._found()
-        return self._model(drawing, **{**self.asks, **more})
+        asked = {**self.asks, **more}
+        if asked.get("seed") == EACH:
+            self._asked += 1
+            asked["seed"] = self._asked
+        return self._model(drawing, **asked)
 
     def _found(self) -> Callable[..., np.ndarray]:
         module, colon, name = self.source.partition(":")
@@ -206,7 +215,8 @@ HEADS = {  # of the tables in docs: what is shown of each set, with its digits
         "detector": ("detector ↑", 2), "landmarks_median": ("landmarks ↓", 3), "residue": ("residue → 0", 2),
         "sharpness": ("sharpness → 1", 2), "kept_glasses": ("glasses kept", 2), "kept_beard": ("beard", 2),
         "kept_hair": ("long hair", 2), "spread_skin_tone": ("spread of skin", 2), "spread_hair": ("of hair", 2),
-        "nearest_photo_max": ("likest training photo", 2), "fooled": ("strangers: photo ↑", 2),
+        "nearest_photo_max": ("likest training photo", 2), "copied": ("too like one", 3),
+        "fooled": ("strangers: photo ↑", 2),
         "retouched": ("retouched photo", 2),
     },
     "fs2k-zero-shot": {

@@ -19,11 +19,12 @@ from s2f_utils.pictures.images import luminance
 HEAD = (0.5, 0.52, 0.37, 0.46)  # centre x, y and half axes of what is looked at in crude sets: the head, not the wall
 WALL = 128
 CAREFUL = "careful lines"
+LIKE_A_STRANGER = 0.99  # of true photos, the quantile of how like they are to the likest training photo
 SCORES = ("ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "residue",
           "detector", "landmarks", "face_found")  # fmt: skip
 NULL = dict.fromkeys((
     *SCORES, "light_shift", "skin_tone_shift", "patch_auc", "frechet", "frechet_ratio", "nearest_photo",
-    "nearest_photo_max", "nearest_of_true_photos", "spread_skin_tone", "spread_hair",
+    "nearest_photo_max", "nearest_of_true_photos", "copied", "spread_skin_tone", "spread_hair",
     "kept_glasses", "kept_beard", "kept_hair", "fooled", "retouched",
 ))  # fmt: skip
 
@@ -92,6 +93,7 @@ class Yardstick:
             "frechet_ratio_by_kind": {kind: _rounded(ratio) for kind, ratio in ratios.items()},
             "nearest_photo": float(np.median(nearest)),
             "nearest_photo_max": float(nearest.max()),
+            "copied": float((nearest > np.quantile(self.true_nearest, LIKE_A_STRANGER)).mean()),
             "nearest_of_true_photos": [float(np.median(self.true_nearest)), float(self.true_nearest.max())],
         }
         if self.judges:

@@ -121,7 +121,7 @@ def shipped_table(found: dict) -> str:
         ]
         for name, r in found["results"]["models"].items()
     ]
-    return common.markdown(["model", "file (float16)", "time an image", "training"], rows)
+    return common.markdown(["model", "file", "time an image", "training"], rows)
 
 
 def portraits_table(found: dict) -> str:

@@ -13,6 +13,7 @@ from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import Recipe
 from data_prep.make.scribbles_set import make_scribbles
+from data_prep.make.shaped_set import make_shaped
 from data_prep.make.split import split_by_identity
 from data_prep.make.synthetic_set import make_synthetic
 from data_prep.make.unpaired import make_unpaired
@@ -23,6 +24,7 @@ __all__ = [
     "find_points",
     "make_pairs",
     "make_scribbles",
+    "make_shaped",
     "make_synthetic",
     "make_unpaired",
     "split_by_identity",

@@ -14,6 +14,7 @@ from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
 from data_prep.make.recipe import ALIGN, BACKGROUNDS, STYLES, Recipe
 from data_prep.make.scribbles_set import DRAWINGS, NUM, make_scribbles
+from data_prep.make.shaped_set import make_shaped
 from data_prep.make.synthetic_set import PROFILES, make_synthetic
 from data_prep.make.unpaired import make_unpaired
 from data_prep.messages import indented
@@ -101,7 +102,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=raw,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
-    own = (_add_synthetic, _add_scribbles, _add_points)
+    own = (_add_synthetic, _add_scribbles, _add_shaped, _add_points)
     for add in (_add_pairs, _add_unpaired, *own, _add_clean, _add_doctor, _add_download):
         add(commands)
     return parser
@@ -255,6 +256,19 @@ def _add_scribbles(commands: argparse._SubParsersAction) -> None:
     _share(scribbles, "--seed", help="another seed, other drawings (default: 0)")
     _share(scribbles, "--workers", "--dry-run")
     scribbles.set_defaults(run=make_scribbles)
+
+
+def _add_shaped(commands: argparse._SubParsersAction) -> None:
+    shaped = commands.add_parser(
+        "shaped",
+        help="find the points in pairs of your own, for 'expect' and 'render'",
+        description="Find the points of the faces in the pairs of the data set DATA, whose faces are aligned, by our"
+        " own landmark finder, and write the set with them to OUT: what 's2f finetune' learns from.",
+    )
+    shaped.add_argument("data", metavar="DATA", help="a data set that 'pairs' made")
+    shaped.add_argument("out", metavar="OUT", help="new folder for the data set")
+    _share(shaped, "--workers", "--dry-run")
+    shaped.set_defaults(run=make_shaped)
 
 
 def _add_points(commands: argparse._SubParsersAction) -> None:

@@ -35,9 +35,10 @@ def test_a_model_with_two_answers_says_so_and_which_one_a_drawing_gets(model, cr
     other = inference.load(weights.EXPECT, "cpu")
     assert "answer" not in other.facts.knows and other.chosen(crude, Ask()) == ""
     for ask, chosen, said in [
-        (Ask(), "expected", "crude"),
+        (Ask(), "rendered", "crude"),
         (Ask(detail=0.0), "faithful", ""),  # nothing is to be invented
-        (Ask(answer="expected", detail=0.0), "expected", ""),  # as it was asked for
+        (Ask(answer="expected", detail=0.0), "expected", ""),
+        (Ask(answer="rendered", detail=0.0), "rendered", ""),  # as it was asked for
         (Ask(answer="faithful"), "faithful", ""),
     ]:
         assert (model.chosen(crude, ask), code(model.advice(crude, ask))) == (chosen, said)
@@ -60,7 +61,7 @@ def test_a_photo_is_no_drawing_of_few_lines(model, monkeypatch):
     assert model.chosen(photo, Ask()) == "faithful" and model.advice(photo) is None
     drawing = images.resize(drawings.example("few-lines"), 256, "stretch")
     found = understood(drawing)
-    for picture, is_photo, answer in ((photo, 0.0, "faithful"), (drawing, 0.9, "faithful"), (drawing, 0.0, "expected")):
+    for picture, is_photo, answer in ((photo, 0.0, "faithful"), (drawing, 0.9, "faithful"), (drawing, 0.0, "rendered")):
         told = dataclasses.replace(found, flags=found.flags | {"crude": 0.9, "photo": is_photo})
         monkeypatch.setattr(expecting, "understood", lambda square, told=told: told)
         assert model.chosen(picture, Ask()) == answer
@@ -70,12 +71,12 @@ def test_files_say_which_answer_they_are_and_their_detail_where_they_have_any(mo
     made = translate_drawing(drawings.example("few-lines"), tmp_path, pair=model, detail=0.25)
     told = {path.stem.rpartition("-")[2]: images.read_notes(path) for path in made.files[1:]}
     assert {name: notes["answer"] for name, notes in told.items()} == {
-        "expected": "expected", "faithful": "faithful", "realistic": "faithful", "variation": "expected",
+        "rendered": "rendered", "expected": "expected", "faithful": "faithful", "variation": "rendered",
     }  # fmt: skip
     assert {name: notes.get("detail") for name, notes in told.items()} == {
-        "expected": None, "faithful": "0", "realistic": "0.25", "variation": None,
+        "rendered": None, "expected": None, "faithful": "0", "variation": None,
     }  # fmt: skip
-    assert [one.answer for one in made.candidates] == ["expected", "faithful", "faithful", "expected"]
+    assert [one.answer for one in made.candidates] == ["rendered", "expected", "faithful", "rendered"]
 
 
 def test_the_command_line_names_the_files_and_not_a_choice_that_it_has_not(tmp_path, capsys):
@@ -84,8 +85,8 @@ def test_the_command_line_names_the_files_and_not_a_choice_that_it_has_not(tmp_p
     images.save(tmp_path / "few.png", drawings.example("few-lines"))
     assert main(["translate", str(tmp_path / "few.png"), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 0
     said = capsys.readouterr().err
-    assert "'expected' is the face that it means" in said and "choose the faithful answer" not in said
-    assert (tmp_path / "out" / "few-expected.png").is_file() and (tmp_path / "out" / "few-faithful.png").is_file()
+    assert "'rendered' is a photo of the face that it means" in said and "choose the faithful answer" not in said
+    assert (tmp_path / "out" / "few-rendered.png").is_file() and (tmp_path / "out" / "few-faithful.png").is_file()
 
 
 @pytest.mark.parametrize("shape", [(0, 0, 3), (8, 8, 3), (64, 64, 4), (64, 64), (64, 32, 3), ()])
@@ -98,7 +99,7 @@ def test_what_is_no_picture_of_a_face_is_refused_before_it_is_looked_at(shape):
 @pytest.mark.parametrize("grey", [0, 255])
 def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size, grey):
     picture = np.full((*size, 3), grey, np.uint8)
-    for answer in ("auto", "faithful", "expected"):
+    for answer in ("auto", "faithful", "expected", "rendered"):
         made = model.translate(picture, answer=answer)
         assert max(made.shape) == 256 and abs(made.shape[0] / made.shape[1] / (size[0] / size[1]) - 1) < 0.1
         assert model.translate(picture, answer=answer, square=True).shape == (256, 256, 3)
@@ -117,7 +118,7 @@ def test_without_the_finder_the_faithful_answer_is_there_and_it_is_said_what_to_
     understanding.finder.cache_clear()
     understanding._remembered.cache_clear()
     model = inference.load(device="cpu")
-    for answer in ("auto", "expected"):
+    for answer in ("auto", "expected", "rendered"):
         with pytest.raises(weights.WeightsError, match="not there, or damaged: install the package again") as raised:
             model.translate(crude, answer=answer)
         assert str(tmp_path) not in str(raised.value)

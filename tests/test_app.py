@@ -155,6 +155,23 @@ def test_the_pad_gives_the_kind_of_answer_that_is_chosen(visit):
     assert not visit(kind="model", n=4, name="sketch-to-face-64")["state"]["has_answer"]
 
 
+def test_the_pad_takes_what_is_said_of_shape_and_person(visit):
+    few = picture_uri(images.resize(drawings.prepare(drawings.example("few-lines")).image, 512))
+    faces = [visit(kind="draw", n=1, picture=few)["face"]]
+    for n, content in enumerate(({"kind": "likely", "part": "mouth", "amount": 0.0}, {"kind": "likely", "amount": 0.0},
+                                 {"kind": "person", "name": "age", "value": 1.0}), start=2):  # fmt: skip
+        told = visit(n=n, **content)
+        assert told["problem"] == ""
+        faces.append(told["face"])
+    assert (
+        len(set(faces)) == 4 and told["state"]["person"] == {"age": 1.0} and not any(told["state"]["likely"].values())
+    )
+    assert "must be from -1 to 1" in visit(kind="person", n=5, name="age", value=4)["problem"]
+    assert visit(kind="person", n=6, name="age", value=None)["face"] == faces[2]
+    quick = visit(kind="draw", n=7, picture=few, preview=True)["face"]
+    assert visit(kind="draw", n=8, picture=few)["face"] == faces[2] != quick
+
+
 @pytest.fixture()
 def hurry(made):
     """A function that gives each request of the app so many seconds."""

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import cli, models
+from s2f_utils import cli, inference, models
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import images
+from s2f_utils.pictures import drawings, images
 
 TINY = [
     "--set", "size_px=32", "--set", "load_size_px=34", "--set", "base_filters=4", "--set", "disc_filters=4",
@@ -471,3 +471,18 @@ def test_help_reads_well():
     assert "95 % intervals" in command("evaluate", "--help")[1]
     status, out, _ = command("train", "--help")
     assert status == 0 and "--resume auto|never|RUN" in out
+
+
+def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
+    drawing = tmp_path / "d.png"
+    images.save(drawing, drawings.example("few-lines"))
+    told = ["--likely", "0", "--person", "age=0.5,hair=#332211", "--large", "--variations", "0"]
+    assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "out"), *told]) == 0
+    made = images.load_rgb(tmp_path / "out" / "d-rendered.png")
+    ready = drawings.prepare(drawings.example("few-lines")).image
+    model, person = inference.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
+    ours = model.translate(ready, detail=0.0, answer="rendered", likely=0.0, person=person, large=True)
+    assert made.shape == (512, 512, 3) and np.abs(made.astype(int) - ours).max() <= 1
+    for wrong, said in ((["--person", "shoes=1"], "of a person one may say"), (["--likely", "3"], "likely must be")):
+        assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "none"), *wrong]) == 2
+        assert said in capsys.readouterr().err and not (tmp_path / "none").exists()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.pictures import cleanup, domain, drawings, faces, sketches
+from s2f_utils.pictures import cleanup, domain, drawings, faces, images, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import WORDS, Remark
 
@@ -265,6 +265,8 @@ def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
     assert np.array_equal(laid[:, :200], wide[:, :200])  # far from the face the paper is as it was
     same = drawings.onto_paper(ready.image, ready)  # the drawing itself, there and back again
     assert np.abs(same.astype(int) - ready.paper).mean() < 2
+    large = drawings.onto_paper(images.resize(ready.image, 2 * SIZE), ready)
+    assert np.abs(large.astype(int) - same).mean() < 2
 
 
 def test_the_person_alone_may_be_laid_onto_the_paper():

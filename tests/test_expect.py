@@ -15,16 +15,17 @@ from data_prep.make import gallery
 from data_prep.make.scribbles_set import make_scribbles
 from s2f_utils import models
 from s2f_utils.data import DataError, read_manifest
-from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points, worn_planes
+from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.expecting import OUT_PX, as_read, at_shape
+from s2f_utils.inference.expecting import as_read
 from s2f_utils.inference.understanding import Understood, understand
 from s2f_utils.pictures import drawings, images
 from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.faces.studio import OUT_PX, at_shape, crown
 from s2f_utils.pictures.scribbles import hats, spectacles
 from s2f_utils.pictures.scribbles.drawing import scribble
 from s2f_utils.pictures.scribbles.hand import Hand, Pen
-from s2f_utils.pictures.scribbles.portrait import Portrait, filled, mirrored
+from s2f_utils.pictures.scribbles.portrait import TOLD, Portrait, filled, mirrored
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
@@ -235,9 +236,9 @@ def test_bent_to_the_mean_shape_parts_lie_where_the_mean_has_them(drawn):
     rows = manifest.split("train")
     data = ShapedData(manifest, rows, 128, CPU)
     a, b = data.batch(range(len(rows)))
-    assert a.shape == (18, 6, 128, 128) and b.shape == (18, 5, 128, 128) and a.dtype == b.dtype == torch.uint8
+    assert a.shape == (18, 10, 128, 128) and b.shape == (18, 5, 128, 128) and a.dtype == b.dtype == torch.uint8
     worn = [[255 * int(row.attributes["glasses"]), 0, 255 * int(row.attributes["hat"])] for row in rows]
-    assert torch.equal(a[:, 3:], torch.tensor(worn, dtype=torch.uint8)[..., None, None].expand(-1, -1, 128, 128))
+    assert torch.equal(a[:, 3:6], torch.tensor(worn, dtype=torch.uint8)[..., None, None].expand(-1, -1, 128, 128))
     inside = torch.from_numpy(filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0)
     around = torch.from_numpy(filled(mesh.mean_shape(128)[mesh.PARTS["nose"]], 128) > 0)
     red = b[:, 0].float()
@@ -259,10 +260,14 @@ def test_what_a_row_does_not_say_is_half_of_both(drawn):
     row = manifest.pairs[0]
     left = {key: value for key, value in row.attributes.items() if key not in ("beard", "hat")} | {"glasses": "1"}
     a, _ = ShapedData(manifest, [dataclasses.replace(row, attributes=left)], 128, CPU).batch([0])
-    assert a[0, 3:, 5, 5].tolist() == [255, 128, 128]
+    assert a[0, 3:6, 5, 5].tolist() == [255, 128, 128]
     full = dataclasses.replace(row, attributes=left | {"beard": "full", "hat": "0"})
-    assert ShapedData(manifest, [full], 128, CPU).batch([0])[0][0, 3:, 5, 5].tolist() == [255, 255, 0]
-    assert worn_planes([0.25, float("nan")], 8)[3, 3].tolist() == [64, 128]
+    assert ShapedData(manifest, [full], 128, CPU).batch([0])[0][0, 3:6, 5, 5].tolist() == [255, 255, 0]
+    assert told_planes([0.25, float("nan")], 8)[3, 3].tolist() == [64, 128]
+
+    age = {"age": "old", "mouth": "closed", "hair_length": "medium", "hair_texture": ""}
+    told = told_in(dataclasses.replace(row, attributes=left | age))
+    assert told[3:6] == pytest.approx([1.0, 0.0, 0.7]) and np.isnan(told[6])
 
 
 @pytest.mark.parametrize("lacking", ["points", "photo_points", "mask"])
@@ -287,12 +292,12 @@ def test_damaged_points_are_named(tmp_path):
 
 
 def small() -> torch.nn.Module:
-    return models.build("expect", widths=(8, 16, 16, 24), hidden=8)
+    return models.build("expect", widths=(8, 16, 16, 24), hidden=8, told=len(TOLD))
 
 
 def test_every_weight_of_the_network_learns_and_tones_matter():
     net = small()
-    x, tones = torch.rand(2, 6, 128, 128) * 2 - 1, torch.tensor([[0.1] * 6, [torch.nan] * 3 + [0.4] * 3])
+    x, tones = torch.rand(2, 10, 128, 128) * 2 - 1, torch.tensor([[0.1] * 6, [torch.nan] * 3 + [0.4] * 3])
     out = net(x, tones)
     assert out.shape == (2, 5, 128, 128)
     out.square().mean().backward()
@@ -300,20 +305,31 @@ def test_every_weight_of_the_network_learns_and_tones_matter():
     net.eval()
     with torch.no_grad():
         told, untold, not_known = net(x, tones), net(x), net(x, torch.full((2, 6), torch.nan))
-        for worn in range(3, 6):
+        for worn in range(3, 10):
             other = x.clone()
             other[:, worn] *= -1
             assert not torch.allclose(net(other), untold)
     assert torch.equal(untold, not_known) and not torch.allclose(told, untold)
-    with pytest.raises(ValueError, match=r"bent drawings must be \(N, 6, 128, 128\), got \(1, 6, 64, 64\)"):
-        net(torch.rand(1, 6, 64, 64))
+    with pytest.raises(ValueError, match=r"bent drawings must be \(N, 10, 128, 128\), got \(1, 10, 64, 64\)"):
+        net(torch.rand(1, 10, 64, 64))
+
+
+def test_a_network_that_was_told_less_goes_on_as_it_is_when_told_more():
+    less = models.build("expect", widths=(8, 16, 16, 24), hidden=8).eval()
+    more = small().eval()
+    more.take(less)
+    x = torch.rand(2, 10, 128, 128) * 2 - 1
+    with torch.no_grad():
+        assert torch.allclose(more(x), less(x), atol=1e-4)
+    with pytest.raises(RuntimeError):
+        models.build("expect", widths=(8, 16, 16, 32), hidden=8, told=len(TOLD)).take(less)
 
 
 def test_strokes_have_no_path_but_through_32_pixels():
     net = small().eval()
     seen = []
     hook = net.down1.register_forward_hook(lambda module, args, out: seen.append(out.shape) or torch.zeros_like(out))
-    blank, drawn = torch.ones(1, 6, 128, 128), torch.ones(1, 6, 128, 128)
+    blank, drawn = torch.ones(1, 10, 128, 128), torch.ones(1, 10, 128, 128)
     drawn[:, :3] = torch.rand(1, 3, 128, 128) * 2 - 1
     with torch.no_grad():
         assert torch.equal(net(blank), net(drawn)) and set(seen) == {(1, 16, 32, 32)}
@@ -424,13 +440,15 @@ def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_
 # Answers
 
 
-def test_an_answer_bent_back_lies_at_the_drawings_shape():
+@pytest.mark.parametrize("side", [128, 256])
+def test_an_answer_bent_back_lies_at_the_drawings_shape(side):
     points = mesh.mean_shape(OUT_PX) + [10, -6]
-    face = np.zeros((128, 128, 5), np.float32)
+    face = np.zeros((side, side, 4), np.float32)
     face[..., 0] = 0.8
-    face[filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0, :3] = (0.2, 0.1, 0.6)
-    face[..., 3] = filled(mesh.mean_shape(128)[mesh.PARTS["oval"]], 128)
-    made = at_shape(face, points, wall=(0, 255, 0))
+    face[filled(mesh.mean_shape(side)[mesh.PARTS["lips"]], side) > 0, :3] = (0.2, 0.1, 0.6)
+    face[..., 3] = filled(mesh.mean_shape(side)[mesh.PARTS["oval"]], side)
+    face[..., :3] *= face[..., 3:]
+    made = at_shape(face, points, np.array([0, 255, 0]))
     lips, oval = (filled(points[mesh.PARTS[part]], OUT_PX) > 0 for part in ("lips", "oval"))
     inner = lips & (filled(points[mesh.PARTS["lips"]].mean(0) + 0.5 * (points[mesh.PARTS["lips"]]
                     - points[mesh.PARTS["lips"]].mean(0)), OUT_PX) > 0)  # fmt: skip
@@ -439,19 +457,32 @@ def test_an_answer_bent_back_lies_at_the_drawings_shape():
     drawing = np.full((OUT_PX, OUT_PX, 3), 255, np.uint8)
     drawing[lips] = 0
     flags = {"photo": 0.0, "crude": 1.0, "glasses": 0.8, "beard": 0.2, "hat": 1.0}
-    bent = as_read(drawing, Understood(points, np.ones(len(points)), flags, {}))
+    bent = as_read(drawing, Understood(points, np.ones(len(points)), flags, {}), Ask(person={"beard": 0.0, "age": 1.0}))
     there = filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0
-    assert bent.shape == (128, 128, 6) and bent[9, 9, 3:].tolist() == [204, 51, 255]
+    assert bent.shape == (128, 128, 10) and bent[9, 9, 3:].tolist() == [204, 128, 255, 255, 128, 128, 128]
     assert bent[there, 0].mean() < 80 and np.median(bent[~there, 0]) == 255
 
 
-def test_beyond_the_frame_the_person_fades_into_the_wall():
+@pytest.mark.parametrize("side", [128, 256])
+def test_beyond_the_frame_the_person_fades_into_the_wall(side):
     small = (mesh.mean_shape(OUT_PX) - 128) * 0.4 + [90, 90]
-    face = np.ones((128, 128, 5), np.float32) * [1, 0, 0, 1, 0]
-    made = at_shape(face.astype(np.float32), small, wall=(0, 0, 255))
+    face = np.ones((side, side, 4), np.float32) * [1, 0, 0, 1]
+    made = at_shape(face.astype(np.float32), small, np.array([0, 0, 255]))
     assert made[90, 90].tolist() == [255, 0, 0] and made[250, 90].tolist() == made[90, 250].tolist() == [0, 0, 255]
-    red = made[100:, 90, 0].astype(int)
+    red = made[90, 100:, 0].astype(int)
     assert (np.diff(red) <= 2).all() and np.diff(red).min() > -60 and ((red > 20) & (red < 235)).sum() > 8
+
+
+def test_a_head_that_the_frame_cuts_is_made_round_and_a_tuft_is_taken_off():
+    head, tuft, low = (np.zeros((128, 128, 4), np.float32) for _ in range(3))
+    head[:, 20:108, 3] = tuft[:, 58:70, 3] = low[40:, 20:108, 3] = 1.0
+    tuft[30:, 20:108, 3] = 1.0
+    shown = crown(head, 24)
+    assert shown.shape == (176, 176) and shown[40:].min() == 1 and shown[0].max() == 0
+    wide = (shown > 0.5).sum(axis=1)[:35]
+    assert (np.diff(wide[wide > 0]) >= 0).all() and wide[30] > 1.3 * wide[wide > 0][0]
+    assert crown(tuft, 24)[:20, 88].max() == 0 and crown(tuft, 24)[34:].min() == 1
+    assert crown(low, 24).min() == 1
 
 
 def test_a_found_face_follows_the_picture_however_it_lies():
@@ -478,11 +509,13 @@ def test_without_a_seed_and_colours_the_drawing_says_the_tones(tmp_path):
     net.tone_spread += torch.eye(6) * 0.04
     checkpoints.save_generator(tmp_path / "e.safetensors", net, {"direction": "sketch-to-photo", "size_px": 128})
     model = load(tmp_path / "e.safetensors")
-    assert type(model).__name__ == "ExpectModel" and model.facts.knows == {"colours"}
+    assert type(model).__name__ == "ExpectModel" and model.facts.knows == {"colours", "likely", "person"}
     assert model.tones(Ask()).isnan().all()
     for ask in (Ask(seed=4), Ask(seed=4, colours=True)):
         assert torch.equal(model.tones(ask), net.draw_tones(4))
     assert torch.equal(model.tones(Ask(colours=True)), net.draw_tones(0))
+    told = model.tones(Ask(person={"hair": "#ff0000"}))
+    assert told[0, :3].isnan().all() and torch.allclose(told[0, 3:], torch.tensor([1.0, -1.0, -1.0]))
 
 
 @pytest.mark.detector
@@ -555,22 +588,23 @@ def test_a_small_drawing_on_much_paper_is_found_as_a_large_one():
     assert found.parts["person"].shape == (512, 512) and found.parts["person"][:250].max() < 0.5
 
 
-def test_few_lines_get_the_expected_face_and_it_is_said():
+def test_drawings_get_a_rendered_face_and_of_few_lines_it_is_said():
     from s2f_utils.inference import load
 
-    model = load("sketch-to-photo")
-    for drawing, usual in ((crude(), "expected"), (careful(), "faithful")):
-        made = model.answer([drawing] * 3, [Ask(answer=answer) for answer in ("auto", "faithful", "expected")])
-        by_name = dict(zip(("auto", "faithful", "expected"), made, strict=True))
-        assert np.array_equal(by_name["auto"], by_name[usual])
-        assert not np.array_equal(by_name["faithful"], by_name["expected"])
+    model, answers = load("sketch-to-photo"), ("auto", "faithful", "expected", "rendered")
+    for drawing, said in ((crude(), "crude"), (careful(), "")):
+        by_name = dict(zip(answers, model.answer([drawing] * 4, [Ask(answer=a) for a in answers]), strict=True))
+        assert np.array_equal(by_name["auto"], by_name["rendered"])
+        apart = [np.abs(by_name[a].astype(int) - by_name["rendered"]).mean() for a in ("faithful", "expected")]
+        assert min(apart) > 1
         advice = model.advice(drawing)
-        assert (advice.code if advice else "") == ("crude" if usual == "expected" else "")
-    alone = load("sketch-to-photo-expected")
-    assert alone.facts.size_px == 256
-    assert np.array_equal(alone.translate(crude()), model.translate(crude(), answer="expected"))
-    assert alone.translate(np.full((200, 100, 3), 255, np.uint8)).shape == (256, 128, 3)
-    with pytest.raises(ValueError, match="answer must be one of auto, faithful, expected, got 'best'"):
+        assert (advice.code if advice else "") == said
+    for name, answer in (("sketch-to-photo-expected", "expected"), ("sketch-to-photo-rendered", "rendered")):
+        alone = load(name)
+        assert alone.facts.size_px == 256
+        assert np.array_equal(alone.translate(crude()), model.translate(crude(), answer=answer))
+        assert alone.translate(np.full((200, 100, 3), 255, np.uint8)).shape == (256, 128, 3)
+    with pytest.raises(ValueError, match="answer must be one of auto, faithful, expected, rendered, got 'best'"):
         Ask(answer="best")
 
 
@@ -591,12 +625,12 @@ def test_the_expected_face_has_no_lines_of_the_drawing():
     assert skin[0] > skin[2] + 15  # a face, not the wall
 
 
-def test_candidates_of_a_crude_drawing_begin_with_the_expected_face():
+def test_candidates_begin_with_the_rendered_face():
     from s2f_utils.inference import candidates, load
 
     model = load("sketch-to-photo")
-    usual = ["faithful", "realistic", "variation"]
-    assert [c.name for c in candidates.candidates(model, crude())] == ["expected", *usual]
-    assert [c.name for c in candidates.candidates(model, careful())] == usual
+    names = ["rendered", "expected", "faithful", "variation"]
+    for drawing in (crude(), careful()):
+        assert [c.name for c in candidates.candidates(model, drawing)] == names
     one, other = (model.translate(crude(), seed=seed, colours=True) for seed in (1, 2))
     assert np.abs(one.astype(int) - other).mean() > 2

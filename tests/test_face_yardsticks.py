@@ -217,6 +217,7 @@ def test_a_row_has_every_column_and_takes_copies_for_copies():
     assert 0 <= lines["patch_auc"] <= 1 and set(lines["by_kind"]) == {"few lines", "symbols"}
     copies = yardstick.row(np.repeat(chosen.train_photos, 2, axis=0), patch_steps=0)
     assert copies["nearest_photo"] == pytest.approx(1) and lines["nearest_photo"] < 0.5
+    assert copies["copied"] == 1.0 and lines["copied"] < 0.1
     assert copies["patch_auc"] is None
     assert yardstick.row(chosen.truths, patch_steps=0)["frechet_ratio"] == pytest.approx(1)
 

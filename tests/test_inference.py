@@ -146,8 +146,8 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
     model.net.structure.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image
     found = candidates.candidates(model, square)
-    assert [one.name for one in found] == ["expected", "faithful", "realistic", "variation"]
-    assert len(looked) == 1  # for two of them; two are the face that is meant, in two colours
+    assert [one.name for one in found] == ["rendered", "expected", "faithful", "variation"]
+    assert len(looked) == 1  # for the faithful one
     asks = [
         inference.Ask(detail=one.detail, seed=one.seed, colours=one.name == "variation", answer=one.answer)
         for one in found

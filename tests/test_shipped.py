@@ -19,7 +19,7 @@ from tests.test_translate import rgb
 def test_the_shipped_files_are_here_and_small():
     sizes = [path.stat().st_size for path in weights.SHIPPED_FOLDER.iterdir()]
     assert max(sizes) <= 25e6 and sum(sizes) <= 60e6
-    others = {weights.EXPECT: ("expect", 128)}
+    others = {weights.EXPECT: ("expect", 128), weights.RENDER: ("render", 256)}
     of_faces = {"faces-64": "stylegan2", "sketch-to-face-64": "psp", "map-to-face-64": "psp"}
     for name in weights.SHIPPED:
         net, meta = checkpoints.load_network(weights.shipped(name))
@@ -152,7 +152,7 @@ def test_offline_in_one_command(no_detector, tmp_path):
     assert status == 0, err
     assert images.GENERATED_NOTE in out and "mine-candidates.png" in out
     names = {path.stem.removeprefix("mine-") for path in (tmp_path / "out").iterdir()}
-    assert names == {"candidates", "expected", "faithful", "realistic", "variation"} and "leaves much open" in err
+    assert names == {"candidates", "rendered", "expected", "faithful", "variation"} and "leaves much open" in err
 
 
 def test_command_lines_that_cannot_work_say_what_would(tmp_path, capsys):

@@ -148,6 +148,9 @@ def test_regions_that_are_none_are_refused(pad):
 @pytest.mark.parametrize("model", list(TITLES))
 def test_a_hint_brings_the_part_nearer_to_its_tone_and_leaves_the_rest(model, part, colour):
     pad = make(model)
+    if model == DEFAULT:
+        pad.answer = "faithful"
+        pad.translate()
     before, wanted = pad.face, hints.as_tone(colour)
     inside = pad.model.parts(pad.given, before)[part]
     pad.apply_hint(part, colour)
@@ -155,9 +158,53 @@ def test_a_hint_brings_the_part_nearer_to_its_tone_and_leaves_the_rest(model, pa
     far, near = (hints.difference(hints.tone_of(face, inside), wanted) for face in (before, after))
     assert near < (0.2 if model == DEFAULT else 0.85) * far
     assert np.array_equal(after[inside == 0], before[inside == 0]) and (inside == 0).mean() > 0.4
-    assert pad.facts.hint_method == ("colour transfer" if model == DEFAULT else "style mixing")
+    assert pad.facts.hint_method == ("the person's own tone" if model == DEFAULT else "style mixing")
     pad.apply_hint(part, None)
     assert np.array_equal(pad.translate(), before)
+
+
+@pytest.mark.parametrize(
+    ("part", "colours"), [("hair", ("#d8b060", "#b03a20", "#141010")), ("skin", ("#f0d0b8", "#c08058", "#5a3a28"))]
+)
+def test_a_rendered_face_is_that_of_somebody_with_the_tone(part, colours):
+    pad = make(start="plain-man")
+    found = []
+    for colour in colours:
+        pad.apply_hint(part, colour)
+        pad.translate()
+        found.append(hints.tone_of(pad.face, pad.model.parts(pad.given, pad.face)[part]))
+    wanted = [hints.as_tone(colour) for colour in colours]
+    far = [[hints.difference(mine, other) for other in wanted] for mine in found]
+    assert all(np.argmin(row) == n for n, row in enumerate(far)), far
+
+
+def test_the_shape_and_the_person_can_be_said(pad, tmp_path):
+    first = pad.face
+    pad.set_likely(0.0)
+    as_drawn = pad.translate()
+    pad.set_likely(1.0, "mouth")
+    mouth = pad.translate()
+    assert changed(first, as_drawn) > 0 and changed(as_drawn, mouth) > 0
+    assert pad.likely == {"eyes": 0.0, "brows": 0.0, "nose": 0.0, "mouth": 1.0, "outline": 0.0}
+    pad.say("age", 1.0)
+    old = pad.translate()
+    assert changed(mouth, old) > 0.2 and pad.person == {"age": 1.0}
+    pad.keep_version()
+    notes = images.read_notes(pad.save(tmp_path / "face.png"))
+    assert notes["age"] == "1" and notes["likely mouth"] == "1" and notes["likely eyes"] == "0"
+    pad.say("age", None)
+    assert np.array_equal(pad.translate(), mouth) and pad.person == {}
+    pad.back_to(0)
+    assert pad.person == {"age": 1.0}
+    for change, message in (
+        (lambda: pad.set_likely(2.0), "likely must be from 0 to 1"),
+        (lambda: pad.set_likely(0.5, "ears"), "no part 'ears'"),
+        (lambda: pad.say("age", 3.0), "age must be from -1 to 1"),
+        (lambda: pad.say("height", 0.0), "not 'height'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            change()
+    assert pad.person == {"age": 1.0} and pad.likely["mouth"] == 1.0
 
 
 def test_the_parts_are_where_they_are_drawn():
@@ -296,13 +343,14 @@ def test_detail_seed_and_the_restorer_change_the_answer(pad):
 def test_the_kind_of_answer_can_be_chosen_and_is_said_where_it_was_not(tmp_path):
     pad = make(start="few-lines")  # nearly where faces are, so that it needs no detector
     told = {}
-    for answer in ("auto", "faithful", "expected"):
+    for answer in ("auto", "faithful", "expected", "rendered"):
         pad.answer = answer
         pad.translate()
         told[answer] = (pad.face, [remark.code for remark in pad.answer_warnings()])
         pad.keep_version(answer)
-    assert [codes for _, codes in told.values()] == [["crude"], [], []]
-    assert np.array_equal(told["auto"][0], told["expected"][0])
+    assert [codes for _, codes in told.values()] == [["crude"], [], [], []]
+    assert np.array_equal(told["auto"][0], told["rendered"][0])
+    assert changed(told["expected"][0], told["auto"][0]) > 1
     assert changed(told["faithful"][0], told["auto"][0]) > 2
     assert np.array_equal(pad.back_to(1), told["faithful"][0]) and pad.answer == "faithful"
     assert images.read_notes(pad.save(tmp_path / "face.png"))["answer"] == "faithful"
@@ -349,7 +397,7 @@ def test_the_file_says_what_it_is(pad, tmp_path):
         assert picture.text["Description"] == images.GENERATED_NOTE and "not evidence" in images.GENERATED_NOTE
         assert np.array_equal(np.asarray(picture), pad.face)
     assert images.read_notes(path) == {
-        "model": "sketch-to-photo", "seed": "0", "detail": "0.5", "hair": "#ffd080 by colour transfer",
+        "model": "sketch-to-photo", "seed": "0", "detail": "0.5", "hair": "#ffd080 by the person's own tone",
     }  # fmt: skip
     with pytest.raises(ValueError, match="no face yet"):
         make(start=None).save(tmp_path / "none.png")
@@ -382,6 +430,25 @@ def test_the_page_gets_the_face_of_what_it_sends(page):
         assert np.array_equal(np.asarray(picture), page.pad.face)
     page.pad.set_drawing(blank("sketch"))  # from another cell
     assert page.loaded == loaded + 1
+
+
+def test_while_a_stroke_is_drawn_the_quick_answer_comes_and_after_it_the_full_one(page):
+    drawing = stroked(page.pad.given, (180, 380), (330, 380), width=14)
+    page.pad.strength = 0.5
+    page.pad.apply_hint("hair", "#b05a28")
+    assert asked(page, "draw", 1, picture=uri(drawing), preview=True) == ""
+    quick = page.pad.face
+    assert asked(page, "draw", 2, picture=uri(drawing)) == ""
+    full = page.pad.face
+    pad = page.pad
+    told = {"person": {"hair": (176, 90, 40)}, "likely": pad.likely}
+    soft = pad.model.translate(pad.given, answer="expected", detail=pad.detail, **told)
+    assert np.array_equal(quick, soft) and not np.array_equal(full, quick)
+    pad.answer = "faithful"
+    assert asked(page, "draw", 3, picture=uri(drawing), preview=True) == ""
+    assert np.array_equal(pad.face, pad.complete(pad.model.translate(pad.given, answer="faithful", detail=pad.detail),
+                                                 pad.model))  # fmt: skip
+    assert asked(page, "set", 4, detail=pad.detail) == "" and not pad.is_preview  # no other message is a preview
 
 
 def test_errors_are_text_in_the_page_and_nothing_is_lost(page):
@@ -470,7 +537,7 @@ def test_the_page_can_ask_for_all_that_the_pad_does(page):
     asked(page, "set", detail=2, strength=0.5, seed=4)
     assert (pad.detail, pad.strength, pad.seed) == (1.0, 0.5, 4)
     asked(page, "hint", part="hair", colour="#ffd080")
-    assert page.state["hints"] == {"hair": "#ffd080"} and page.state["hint_method"] == "colour transfer"
+    assert page.state["hints"] == {"hair": "#ffd080"} and page.state["hint_method"] == "the person's own tone"
     face = pad.face
     asked(page, "region", points=[[0.2, 0.5], [0.8, 0.5], [0.8, 0.9], [0.2, 0.9]])
     asked(page, "set", seed=5)
@@ -507,6 +574,7 @@ def test_a_hint_that_finds_nothing_to_colour_says_so():
     drawing = np.full((512, 512, 3), 255, np.uint8)
     drawing[250:254, 200:300] = 0  # one line
     pad.set_drawing(drawing)
+    pad.answer = "faithful"
     pad.apply_hint("hair", "#d8b060")
     pad.translate()
     assert pad.hint_warnings == (Remark("no-part", {"part": "hair"}),)

@@ -84,6 +84,8 @@ def records(folder: Path) -> list[list]:
                 place += 32768 - place % 32768
                 continue
             _, length, kind = struct.unpack("<IHB", data[place : place + 7])
+            if place + 7 + length > len(data):
+                break  # W&B is still writing this piece
             text += data[place + 7 : place + 7 + length]
             place += 7 + length
             if kind in (1, 4):  # whole, or the last piece

@@ -34,11 +34,12 @@ def demo(run: Path, data: Path, num: int) -> np.ndarray:
 
 
 def drawn() -> np.ndarray:
-    """Drawings, and the face that is meant, the faithful and the realistic answer and a variation, in rows."""
+    """Drawings, photos of somebody like that and of two others, what is expected, the faithful answer, in rows."""
     model = inference.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in SHOWN]
-    found = [candidates.candidates(model, picture, seed=3) for picture in inputs]
-    return viz.sheet([np.stack(inputs), *(np.stack([c[n].picture for c in found]) for n in range(4))])
+    found = [{c.name: c.picture for c in candidates.candidates(model, one, 3, 2)} for one in inputs]
+    names = ("rendered", "variation 1", "variation 2", "expected", "faithful")
+    return viz.sheet([np.stack(inputs), *(np.stack([by_name[name] for by_name in found]) for name in names)])
 
 
 def main(arguments: list[str] | None = None) -> int:

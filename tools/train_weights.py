@@ -2,8 +2,8 @@
 
 `python tools/train_weights.py DATA [NAME…]`, DATA as tools/weights_data.py leaves it, NAME one of the models (default:
 all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`,
-DATA/scribbles by `python -m data_prep scribbles PORTRAITS DATA/scribbles --num 2600`; portraits of your own in
-their place, with `--points` and `--labels` of theirs, make models of them. How long it took
+DATA/scribbles by `python -m data_prep scribbles PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
+in their place, with `--points` and `--labels` of theirs, make models of them. How long it took
 stands in docs/models.md, docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; scores on them are
 measured by benchmarks/shipped_models.py, psp_faces.py and restore_portraits.py.
 """
@@ -50,6 +50,8 @@ JUDGED = {
     "lambda_pyramid": 0.0, "lambda_perceptual": 0.2, "lambda_gan": 0.02, "lr_g": 4e-4, "beta1": 0.5, "lr_d": 5e-4,
     "constant_share": 0.5,
 }  # fmt: skip
+# What `tools/fit_codes.py` leaves in the folder of runs; what says which face is expected of the other half of people.
+CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "sketch-to-photo-faithful": (
@@ -61,7 +63,11 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     ),
     "expected-first": ("expect", "scribbles", None, {"total_images": 72_000}),
     "expected-second": ("expect", "scribbles", "expected-first", {"total_images": 73_000, "lr_g": 6e-4}),
-    "sketch-to-photo-expected": ("expect", "scribbles", "expected-second", {"total_images": 60_000, "lr_g": 6e-4}),
+    "expected-third": ("expect", "scribbles", "expected-second", {"total_images": 60_000, "lr_g": 6e-4}),
+    "sketch-to-photo-expected": ("expect", "scribbles", "expected-third", {"total_images": 40_000, "lr_g": 5e-4}),
+    "expected-fold-0": ("expect", "scribbles/manifest-fold-0.csv", None, {"total_images": 20_000}),
+    "expected-fold-1": ("expect", "scribbles/manifest-fold-1.csv", None, {"total_images": 20_000}),
+    "sketch-to-photo-rendered": ("render", "scribbles", CODES, {"expected_by": ",".join(FOLDS)}),
     "photo-to-sketch": (
         "faithful", "photo-to-sketch", None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},
@@ -92,7 +98,9 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
 }  # fmt: skip
 # How far these go from the weights that they began with to those that their training reached ("model soups", Wortsman
 # et al. 2022): on validation people better than either.
-PART_OF_THE_WAY = {"sketch-to-photo-expected": 0.7}
+PART_OF_THE_WAY, PART = {"expected-third": 0.7}, "part-of-the-way.safetensors"
+# Lessons and tools, which may be kept in a byte for each weight.
+COMPACT = {"faces-64", "sketch-to-face-64", "map-to-face-64", "restorer-256", "photo-to-sketch"}
 
 
 def make(name: str, data: Path, runs: Path) -> Path:
@@ -100,11 +108,16 @@ def make(name: str, data: Path, runs: Path) -> Path:
     method, folder, begin, settings = RECIPES[name]
     manifest = read_manifest(data / folder)
     has_gpu = runtime.pick_device("auto").type != "cpu"
-    resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
-    init = (runtime.last_run_folder(runs, begin) or weights.shipped(begin)) if begin else None
+    if "expected_by" in settings:
+        experts = [runtime.last_run_folder(runs, one) for one in FOLDS]
+        if None in experts:
+            raise SystemExit(f"{name} needs {' and '.join(FOLDS)}: make them first")
+        settings = settings | {"expected_by": ",".join(map(str, experts))}
+    init = _beginning(begin, runs) if begin else None
     path = weights.shipped(name)
     if begin and init is None:
         raise SystemExit(f"{name} begins with {begin}, which is not there: make that first")
+    resolved = config.resolve(method, "full", settings, has_gpu=has_gpu)
     trained = finished(resolved, manifest, runs, name=name, init=init)
     if trained is None:
         run = open_run(resolved, manifest, runs, name=name, init=init)
@@ -112,17 +125,18 @@ def make(name: str, data: Path, runs: Path) -> Path:
             raise SystemExit(f"{run.folder}: stopped; give the same command to go on")
         trained = run.folder
     seconds = checkpoints.load_torch_file(trained / "resume.pt")["seconds"]
+    if name in PART_OF_THE_WAY:
+        net, meta = checkpoints.load_network(trained / "generator.safetensors")
+        go_back(net, checkpoints.load_network(init / "generator.safetensors")[0], 1 - PART_OF_THE_WAY[name])
+        checkpoints.save_generator(trained / PART, net, _notes(meta))
     if path is None:
         print(f"{trained}: a step on the way, {seconds / 60:.0f} minutes of training")
         return trained
     before = begin
-    while before and not weights.shipped(before) and (earlier := runtime.last_run_folder(runs, before)):
+    while before in RECIPES and not weights.shipped(before) and (earlier := runtime.last_run_folder(runs, before)):
         seconds += checkpoints.load_torch_file(earlier / "resume.pt")["seconds"]
         before = RECIPES[before][2]
     net, meta = checkpoints.load_network(trained / "generator.safetensors")
-    if name in PART_OF_THE_WAY:
-        first, _ = checkpoints.load_network(init / "generator.safetensors")
-        go_back(net, first, 1 - PART_OF_THE_WAY[name])
     if net.name == "twostage":  # its first stage is a file of its own
         net = net.detail
         net.name = "resunet"
@@ -139,10 +153,21 @@ def make(name: str, data: Path, runs: Path) -> Path:
     if method == "stylegan2":  # pSp's losses look through its eyes
         judge, about = checkpoints.load_network(trained / "discriminator.safetensors")
         beside = path.with_name(f"{name}-discriminator.safetensors")
-        checkpoints.save_generator(beside, judge.half(), _notes(about), told)
-    checkpoints.save_generator(path, net.half(), _notes(meta), told)
+        checkpoints.save_generator(beside, judge.half(), _notes(about), told, compact=name in COMPACT)
+    checkpoints.save_generator(path, net.half(), _notes(meta), told, compact=name in COMPACT)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
     return path
+
+
+def _beginning(name: str, runs: Path) -> Path | None:
+    """What a model begins with: a run, that run's part of the way, the codes' file, or a shipped model."""
+    if name == CODES:
+        file = runs / f"{CODES}.safetensors"
+        return file if file.is_file() else None
+    folder = runtime.last_run_folder(runs, name)
+    if folder and (folder / PART).is_file():
+        return folder / PART
+    return folder or weights.shipped(name)
 
 
 @torch.no_grad()

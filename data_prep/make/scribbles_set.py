@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
 import os
@@ -14,8 +15,9 @@ from data_prep.errors import DataPrepError
 from data_prep.make.gallery import SIZE_PX, Gallery, Sitter, evened, sitters_of
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
+from s2f_utils import runtime
 from s2f_utils.pictures import masks, scribbles
-from s2f_utils.pictures.scribbles.portrait import mirrored
+from s2f_utils.pictures.scribbles.portrait import TRAIT_LABELS, mirrored
 
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation
@@ -61,6 +63,8 @@ def make_scribbles(
 
     The set has photos, sketches, masks (background, skin for all of the person, hair), and points: the drawing's in the
     column points, the photo's in photo_points, (164, 2) in pixels of size_px, as `faces.mesh` orders them.
+    The column fold has 0 for one half of the people and 1 for the other, and beside manifest.csv stand
+    manifest-fold-0.csv and manifest-fold-1.csv, for networks that learn from one half alone.
     Returns the manifest's path. Raises DataPrepError, and OSError where the disk is full or may not be written.
     """
     for option, value, least, most in (
@@ -95,7 +99,23 @@ def make_scribbles(
     plan = SetPlan(rows, tasks, draw, parts, settings, of_sketch=degrees)
     said = f"{describe_counts(plan.counts())}: drawings of {len(people['train'])} people and of mixtures of them"
     say(said, progress and not dry_run)
-    return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
+    manifest = write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
+    if not dry_run:
+        write_folds(manifest)
+    return manifest
+
+
+def write_folds(manifest: Path) -> None:
+    """The manifest without the training rows of either half of the people, beside it."""
+    with open(manifest, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for fold in ("0", "1"):
+        mine = [row for row in rows if row["split"] != "train" or row["fold"] == fold]
+        path = manifest.with_stem(f"{manifest.stem}-fold-{fold}")
+        with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(mine)
 
 
 def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list[dict[str, str]], list[Face]]:
@@ -109,14 +129,20 @@ def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list
         Face(n % len(people["val"]), "val", n, hat=n % 8 == 7, glasses=n % 7 == 6)
         for n in range(PER_VAL * len(people["val"]))
     ]
+    folds = {sitter.name: place % 2 for mine in people.values() for place, sitter in enumerate(mine)}
     rows = []
     for place, face in enumerate(faces):
         sitter = people[face.split][face.number]
-        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard")} | {"hat": str(int(face.hat))}
+        fold = str(folds[sitter.name])
+        shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard", *TRAIT_LABELS)} | {
+            "hat": str(int(face.hat))
+        }
         if face.glasses:
             shown["glasses"] = "1"
         name = f"{face.split}-{place:05d}"
-        rows.append({"split": face.split, "id": name, "identity": sitter.name, "source": "scribbles", **shown})
+        rows.append(
+            {"split": face.split, "id": name, "identity": sitter.name, "source": "scribbles", "fold": fold, **shown}
+        )
     return rows, faces
 
 

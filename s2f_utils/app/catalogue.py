@@ -44,7 +44,7 @@ class Choice:
 
     source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
     `facts.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. chooses: whether
-    it has both answers of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file; it is
+    it has all answers of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file; it is
     never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
     """
 
@@ -210,7 +210,7 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
 def _shipped() -> list[Choice]:
     names = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS)
     mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in names}
-    both = sum(mb[name] for name in (weights.FAITHFUL, weights.DETAIL, weights.EXPECT, weights.FINDER))
+    both = sum(mb[name] for name in (weights.FAITHFUL, weights.DETAIL, weights.EXPECT, weights.RENDER, weights.FINDER))
     return [
         Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo", detail=True,
                chooses=True, answers=8, size_mb=both),

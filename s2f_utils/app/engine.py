@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -21,8 +21,8 @@ from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
 from s2f_utils.inference import Ask, Facts, Model, restorers
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS
-from s2f_utils.inference.expecting import EXPECTED, FAITHFUL, answer_to
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
+from s2f_utils.inference.expecting import FAITHFUL, advised, answer_to
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import domain, faces, images, masks
 from s2f_utils.pictures.remarks import WORDS, Remark
@@ -81,6 +81,9 @@ class Order:
     detail: float = DETAIL_OF_DRAWINGS
     candidates: int = 1
     answer: str = ANSWERS[0]
+    likely: float = LIKELY
+    person: Mapping[str, Any] = field(default_factory=dict)
+    large: bool = False
     clean: str = "auto"
     align: str = "auto"
     face: str = ""
@@ -182,9 +185,9 @@ class Engine:
             if choice.chooses:
                 square = images.resize(ready.given, choice.size_px, "stretch")  # as it is asked for (`_asks`)
                 kind = await self.in_pool(answer_to, square, asks[0][1])
+                if remark := await self.in_pool(advised, square, asks[0][1]):
+                    warnings = (*warnings, remark.worded(HERE))
                 asks = _named(asks, kind)
-                if kind == EXPECTED != asked.answer:
-                    warnings = (*warnings, Remark("crude").worded(HERE))
             if restorer is not None:
                 wanted = (restorer, asked.strength, asked.seed)
                 pictures = await _all([self.restored(picture, *wanted) for picture in pictures])
@@ -287,7 +290,7 @@ def _finish(
         notes = {"model": choice.id, "seed": str(ask.seed)}
         if choice.chooses:
             notes["answer"] = ask.answer
-        if choice.detail and ask.answer != EXPECTED:
+        if choice.detail and (not choice.chooses or ask.answer == FAITHFUL):
             notes["detail"] = f"{ask.detail:g}"
         if using is not None:
             notes["restorer"] = f"{using.id}, strength {asked.strength:g}"
@@ -328,14 +331,15 @@ def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float,
 def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[str, ...]]:
     """What is asked of the model, by name, and what to tell the visitor about it."""
     detail = asked.detail if choice.detail else 0.0
-    common = {"square": choice.answers > 1, "answer": asked.answer}  # squares as their faces are
+    common = {"square": choice.answers > 1, "answer": asked.answer, "likely": asked.likely, "person": asked.person}
+    common |= {"large": asked.large}
     found = [("answer", Ask(asked.seed, detail, **common))]
     if asked.candidates == 1:
         return found, ()
     if choice.answers == 1:
         return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
     if choice.detail:
-        is_meant = choice.chooses and asked.answer == EXPECTED
+        is_meant = choice.chooses and asked.answer not in (ANSWERS[0], FAITHFUL)
         found = [("realistic", Ask(asked.seed, detail, **common))] if detail > 0 or is_meant else []
         found.append(("faithful", Ask(asked.seed, 0.0, **{**common, "answer": FAITHFUL})))
     first = len(found)
@@ -346,9 +350,9 @@ def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[st
 
 
 def _named(asks: list[tuple[str, Ask]], kind: str) -> list[tuple[str, Ask]]:
-    """What was asked of a model with both answers, by what it gave. kind: of the first answer."""
+    """What was asked of a model with several answers, by what it gave. kind: of the first answer."""
     named = []
     for name, ask in asks:
         given = FAITHFUL if name == FAITHFUL else kind
-        named.append((EXPECTED if name == "realistic" and given == EXPECTED else name, replace(ask, answer=given)))
+        named.append((given if name == "realistic" and given != FAITHFUL else name, replace(ask, answer=given)))
     return named

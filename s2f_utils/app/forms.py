@@ -12,9 +12,10 @@ from s2f_utils.app.catalogue import WAYS
 from s2f_utils.app.engine import ALIGN, AskError, Order
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import MOST_BYTES
-from s2f_utils.inference.asking import ANSWERS
+from s2f_utils.inference.asking import ANSWERS, LIKELY, person_of
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawings import CLEAN
+from s2f_utils.pictures.scribbles.portrait import TOLD
 
 FIELD_BYTES = 2000  # the longest value of a form's field
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -27,7 +28,13 @@ FIELDS: dict[str, dict[str, Any]] = {
     "seed": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1, "default": 0},
     "detail": SHARE | {"default": 0.5, "description": "0: faithful, 1: realistic, which is invented"},
     "answer": {"type": "string", "enum": list(ANSWERS), "default": "auto",
-               "description": "faithful keeps every line, expected is the face that the drawing means"},
+               "description": "faithful keeps every line, expected is what such a drawing means on average,"
+               " rendered a photo of somebody like that"},
+    "likely": SHARE | {"default": LIKELY, "description": "of expected and rendered: 0: the shape as it is drawn, 1: a"
+               " shape that people have"},
+    "person": {"type": "string", "maxLength": 300, "description": "what is known of the person, as"
+               " age=0.5,hair=#332211: skin and hair as colours, " + ", ".join(TOLD) + " from -1 to 1"},
+    "large": {"type": "boolean", "default": False, "description": "twice as many pixels a side: 512 for 256"},
     "candidates": {"type": "integer", "minimum": 1, "maximum": 8, "default": 1, "description": "how many answers"},
     "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up;"
               " whole: as auto, but no sheet is cut out of the picture"},
@@ -115,6 +122,11 @@ def _value(name: str, text: str) -> Any:
     rule = FIELDS[name]
     if name == "points":
         return _points(text) if text else None
+    if name == "person":
+        try:
+            return person_of(text)
+        except ValueError as error:
+            raise AskError(422, f"person: {error}") from None
     if rule["type"] == "string":
         known = rule.get("enum")
         if known and text not in known and (text or "default" in rule):

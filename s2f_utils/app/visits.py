@@ -22,10 +22,6 @@ from s2f_utils.pad import messages
 from s2f_utils.pad.sketch_pad import variants_of
 from s2f_utils.pad.state import PadState
 
-KINDS = (
-    "hello", "draw", "set", "model", "start", "upload", "region", "hint", "photo", "keep", "drop", "back", "choose",
-    "variants",
-)  # fmt: skip
 UNSURE = "the face was not found for sure: place its eyes and mouth under Upload"  # in the pad there are no points
 ONE_OF = HERE["faces"].replace("at Face", "at Face under Upload")
 WHOLE = HERE["cut"].replace("at Paper", "at Paper under Upload")
@@ -84,7 +80,7 @@ class Visits:
         Raises AskError (404) for a visit that is over, Busy where the page does not wait for its answers.
         """
         visit = self.find(name)
-        if content.get("kind") not in KINDS:
+        if content.get("kind") not in messages.KINDS:
             raise AskError(422, "the pad does not know this: reload the page")
         if visit.lock.locked():
             raise Busy("one thing at a time: the pad is still at work")

@@ -1,4 +1,4 @@
-"""The command line: s2f train | translate | faces | enhance | evaluate | leaderboard | plot | app | weights."""
+"""The command line, `s2f`: train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, app, weights."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from s2f_utils.cli import app, enhance, evaluate, faces, leaderboard, plot, train, translate, weights
+from s2f_utils.cli import app, enhance, evaluate, faces, finetune, leaderboard, plot, train, translate, weights
 
 # As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
 # run(args), which returns its exit status.
-COMMANDS = (train, translate, faces, enhance, evaluate, leaderboard, plot, app, weights)
+COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, app, weights)
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo

@@ -11,12 +11,12 @@ from s2f_utils.cli import options
 from s2f_utils.cli.options import each_picture, finish, warn
 from s2f_utils.pictures.remarks import WORDS, Remark
 
-OF_CANDIDATES = ("clean", "detail", "variations", "frame")
+OF_CANDIDATES = ("clean", "detail", "variations", "frame", "likely", "person")
 OF_MODELS = ("mode", "fit", "align", "direction", "values")
 OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("rough-face", "no-face")} | {
     "faces": f"{WORDS['faces']} (--face left, right, a number, or a box X,Y,WIDTH,HEIGHT)",
     "cut": f"{WORDS['cut']} (--clean whole)",
-    "crude": "the drawing leaves much open: 'expected' is the face that it means, at its shape; 'faithful' keeps"
+    "crude": "the drawing leaves much open: 'rendered' is a photo of the face that it means; 'faithful' keeps"
     " every line",
     "photo": f"{WORDS['photo']}, with --align; a drawing is cleaned up nevertheless with --clean always",
 }
@@ -25,7 +25,7 @@ OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("r
 def add(parsers: Any) -> argparse.ArgumentParser:
     translate = options.command(
         parsers, "translate", help="turn drawings into photos, with the shipped or with your own models",
-        description="Without MODEL: clean the drawing, find and align the face, and write three candidates of the"
+        description="Without MODEL: clean the drawing, find and align the face, and write candidates of the"
         " shipped models\nand a sheet of them. With MODEL (a run folder, a file, or photo-to-sketch): translate the"
         " pictures as they are;\nthey keep their aspect ratio. No photos are needed.",
     )  # fmt: skip
@@ -45,6 +45,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
         help="of several: left, right, the number from the left, or a box X,Y,WIDTH,HEIGHT in pixels as shown;"
         " default: the largest, most central",
     )  # fmt: skip
+    translate.add_argument("--large", action="store_true", default=None, help="twice as many pixels a side: 512")
     _add_of_candidates(translate)
     _add_of_models(translate)
     return translate
@@ -57,6 +58,14 @@ def _add_of_candidates(translate: argparse.ArgumentParser) -> None:
         help="clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the picture",
     )  # fmt: skip
     group.add_argument("--detail", type=float, metavar="X", help="invented detail, from 0 to 1; default 0.5")
+    group.add_argument(
+        "--likely", type=float, metavar="X", help="from 0, the shape as drawn, to 1, one that people have; default 0.8"
+    )
+    group.add_argument(
+        "--person", metavar="WHAT",
+        help="what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile, hair_length, curls"
+        " from -1 to 1",
+    )  # fmt: skip
     group.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
     group.add_argument(
         "--frame", choices=["square", "paper", "person"],
@@ -152,6 +161,7 @@ def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
         raise ValueError(f"{DETAIL} only adds detail to {FAITHFUL}: leave the model out, and both are used")
     options.check_range(args, "detail", 0, 1, (" (faithful)", " (realistic)"))
     options.check_range(args, "variations", 0, 64)
+    options.check_range(args, "likely", 0, 1, (" (as drawn)", " (a likely face)"))
     options.check_seed(args)
 
 
@@ -175,7 +185,8 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
             for note in notes:
                 say(path, note)
             picture = faces.align(picture, face, translator.size_px)
-        made = translator.translate(picture, mode=args.mode or "deterministic", fit=args.fit, seed=args.seed or 0)
+        asked = {"mode": args.mode or "deterministic", "fit": args.fit, "large": bool(args.large)}
+        made = translator.translate(picture, seed=args.seed or 0, **asked)
         stem = free_stem(args.out, f"{path.stem}-{kind}", [".png"])
         images.save(Path(args.out) / f"{stem}.png", made, generated=True)
 
@@ -187,6 +198,7 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
     from tqdm.auto import tqdm
 
     from s2f_utils.inference import load
+    from s2f_utils.inference.asking import person_of
     from s2f_utils.inference.candidates import check_several
     from s2f_utils.inference.translate import translate_drawing
     from s2f_utils.pictures import images
@@ -194,7 +206,10 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
 
     pair = load(model or DEFAULT, args.device)
     check_several(pair)
-    asked = {name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail", "face"))}
+    asked = {
+        name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail", "face", "likely", "large"))
+    }
+    asked |= {"person": person_of(args.person)} if args.person else {}
     asked |= {} if args.variations is None else {"num_variations": args.variations}
     seed, say = 1 if args.seed is None else args.seed, _warner()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,14 @@ from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import faces
+from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.remarks import Remark
+from s2f_utils.pictures.scribbles.portrait import TOLD
 
 MODES = ("deterministic", "paper")
-ANSWERS = ("auto", "faithful", "expected")  # which answer is given, where a model has both
+ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several
+COLOURED = ("skin", "hair")
+LIKELY = 0.8  # usually: most of the way to a likely face
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
@@ -35,10 +39,14 @@ class Ask:
     detail; it is invented. colours: whether they are drawn at random, where it knows colours. style: (1, L, D), those
     of a chosen variant, for a model that knows styles. labels: the map beside a sketch, for a model that reads both.
     strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper" (`generate`). answer:
-    "faithful", where every line is kept, "expected", the face that the drawing means (with a seed, in other colours),
-    or "auto", by how crude it is; faithful without detail, for then nothing is to be invented. fit: how a picture
+    "faithful", where every line is kept, "expected", what a photo of such a drawing looks like on average, "rendered",
+    a believable photo of somebody like that, or "auto", by how crude it is; faithful without detail, for then nothing
+    is to be invented. likely: of the last two, from 0, the shape as it is drawn, to 1, a shape that people have; one
+    number, or one for each of `likely.PARTS`. person: what is known of the person beside the drawing: "skin" and "hair"
+    as a colour (`hints.as_tone`), "glasses", "beard" and "hat" from -1 (no) to 1, "age" (young to old), "smile" (closed
+    to teeth), "hair_length" (bald to long), "curls" from -1 to 1. fit: how a picture
     becomes a square, "stretch" or "pad"; None: as the model was trained. square: an oblong picture is stretched, and
-    its answer stays a square.
+    its answer stays a square. large: an answer with twice as many pixels a side as models of up to 256 pixels give.
     """
 
     seed: int = 0
@@ -49,8 +57,11 @@ class Ask:
     strength: float = 1.0
     mode: str = MODES[0]
     answer: str = ANSWERS[0]
+    likely: float | Mapping[str, float] = LIKELY
+    person: Mapping[str, Any] = field(default_factory=dict)
     fit: str | None = None
     square: bool = False
+    large: bool = False
 
     def __post_init__(self) -> None:
         for name in ("detail", "strength"):
@@ -60,6 +71,28 @@ class Ask:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
         if self.answer not in ANSWERS:
             raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}")
+        likely.amounts_of(self.likely)
+        for name, value in self.person.items():
+            if name in COLOURED:
+                hints.as_tone(value)
+            elif name not in TOLD:
+                raise ValueError(f"of a person one may say {', '.join((*COLOURED, *TOLD))}, not {name!r}")
+            elif not -1 <= value <= 1:
+                raise ValueError(f"{name} must be from -1 to 1, got {value:g}")
+
+
+def person_of(text: str) -> dict[str, Any]:
+    """What is said of a person, as "age=0.5,hair=#332211", for `Ask.person`. Raises ValueError for what is unknown."""
+    said: dict[str, Any] = {}
+    for one in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (part.strip() for part in one.partition("="))
+        if not equals:
+            raise ValueError(f"{one!r}: write it as age=0.5")
+        try:
+            said[name] = value if name in COLOURED else float(value)
+        except ValueError:
+            raise ValueError(f"{name} must be a number from -1 to 1, got {value!r}") from None
+    return dict(Ask(person=said).person)
 
 
 class Model(ABC):
@@ -80,7 +113,7 @@ class Model(ABC):
         """
 
     def chosen(self, picture: np.ndarray, ask: Ask) -> str:
-        """Which of its answers a picture gets, "faithful" or "expected"; "" of a model that has one alone."""
+        """Which of its answers a picture gets, one of `ANSWERS` but "auto"; "" of a model that has one alone."""
         return ""
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
@@ -90,6 +123,10 @@ class Model(ABC):
     def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
         """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""
         return self.answer([picture], [Ask(**asked)])[0]
+
+    def knows_person(self, picture: np.ndarray, ask: Ask) -> bool:
+        """Whether the answer to a picture follows what is said of the person (`Ask.person`)."""
+        return False
 
     @property
     def num_bytes(self) -> int:

@@ -7,6 +7,7 @@ say how light the skin, the hair or the wall is: a variation draws such colours 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -35,25 +36,32 @@ class Candidate:
     def notes(self) -> dict[str, str]:
         """What its file says beside that it is generated."""
         answer = {"answer": self.answer} if self.answer else {}
-        detail = {"detail": f"{self.detail:g}"} if self.answer != "expected" else {}
+        detail = {"detail": f"{self.detail:g}"} if self.answer in ("", "faithful") else {}
         return {"candidate": self.name, **answer, **detail, "seed": str(self.seed)}
 
 
 def candidates(
-    model: DetailModel, image: np.ndarray, seed: int = 1, num_variations: int = 1, *, detail: float = DETAIL_OF_DRAWINGS
+    model: DetailModel,
+    image: np.ndarray,
+    seed: int = 1,
+    num_variations: int = 1,
+    *,
+    detail: float = DETAIL_OF_DRAWINGS,
+    **asked: Any,
 ) -> list[Candidate]:
-    """Answers to one square drawing, uint8 (S, S, 3): expected, where the drawing says little, faithful, realistic (as
-    far as `detail` goes), and variations: other fine detail and, where the model knows them, other colours.
+    """Answers to one square drawing, uint8 (S, S, 3): rendered, expected and faithful, of a model that has them, else
+    faithful and realistic (as far as `detail` goes); and variations: other people, or other fine detail and, where the
+    model knows them, other colours.
 
-    Raises UnknownNetworkError for a model that answers only once.
+    asked: further fields of `Ask`, of them all. Raises UnknownNetworkError for a model that answers only once.
     """
     check_several(model)
-    asks = {"faithful": Ask(detail=0.0, answer="faithful"), "realistic": Ask(detail=detail, answer="faithful")}
-    if model.advice(image) is not None:  # few lines
-        asks = {"expected": Ask(answer="expected"), **asks}
+    asks = {"faithful": Ask(0, 0.0, answer="faithful"), "realistic": Ask(0, detail, answer="faithful")}
+    if model.chosen(image, Ask(detail=max(detail, 0.01))) not in ("", "faithful"):
+        asks = {name: Ask(0, 0.0, answer=name, **asked) for name in ("rendered", "expected", "faithful")}
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
-        asks[name] = Ask(seed + n, detail, colours=True)
+        asks[name] = Ask(seed + n, detail, colours=True, **asked)
     made = model.answer([image] * len(asks), list(asks.values()))
     return [
         Candidate(name, made[n], ask.detail, ask.seed, model.chosen(image, ask))

@@ -23,8 +23,8 @@ class Facts:
     """What a model is, without its network.
 
     name: as a person calls it. direction: the way it goes. size_px: S. knows: what it makes of a question: "seed",
-    "detail", "colours", "styles", "answer" (it has both of `Ask.answer`). layout: where it expects faces, a key of
-    `LAYOUTS`, or "" for a model that takes pictures as they are. hint_method: how it takes hints.
+    "detail", "colours", "styles", "answer" (it has all of `Ask.answer`), "likely", "person". layout: where it expects
+    faces, a key of `LAYOUTS`, or "" for a model that takes pictures as they are. hint_method: how it takes hints.
     """
 
     name: str

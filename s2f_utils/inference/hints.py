@@ -14,7 +14,7 @@ from s2f_utils.pictures import background, drawings, faces, masks
 from s2f_utils.pictures.images import rounded
 
 PARTS = ("hair", "skin")
-MIXED, TRANSFERRED = "style mixing", "colour transfer"  # how a model takes a hint
+MIXED, TRANSFERRED, ASKED = "style mixing", "colour transfer", "the person's own tone"  # how a model takes a hint
 CLASSES_OF = {"hair": ("hair",), "skin": ("skin", "nose", "l_ear", "r_ear", "neck")}
 LOOK_PX = 128  # parts are looked for at this size
 LEAST_SHARE = 0.004  # of the pixels; less than this is no part

@@ -10,18 +10,19 @@ from torch import nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import Model
-from s2f_utils.inference.expecting import ChoosingModel, ExpectModel
+from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import ADDS_DETAIL, DIRECTIONS, DRAWS, RESTORES, TO_FACES, TRANSLATES
+from s2f_utils.models.network import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TO_FACES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
 
 # how a network that is not a plain translator is known, and what asks it
 KINDS: tuple[tuple[Callable[[nn.Module], bool], type[Translator]], ...] = (
     (lambda net: net.name == "expect", ExpectModel),
+    (lambda net: net.name == "render", RenderModel),
     (lambda net: "styles" in net.about.knows, StyleModel),
     (lambda net: "detail" in net.about.knows, DetailModel),
 )
@@ -55,14 +56,17 @@ def load(
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
     net, meta = _network(model, direction)
     about = net.about
-    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
     size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
     kind = next((kind for fits, kind in KINDS if fits(net)), Translator)
+    wanted = "float32" if issubclass(kind, ExpectModel) else precision  # less shows in fine detail
+    chosen = runtime.pick_precision(runtime.pick_device(device), wanted)
     if values != VALUES[0] and kind is not Translator:
         raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
     more = {}
     if str(model) == weights.DEFAULT and kind is DetailModel:
-        kind, more = ChoosingModel, {"expect": load(weights.EXPECT, device, precision, at_once=at_once)}
+        kind, more = ChoosingModel, {"render": load(weights.RENDER, device, precision, at_once=at_once)}
+    if kind is RenderModel:
+        more = {"expect": load(_expected_by(model), device, precision, at_once=at_once)}
     return kind(
         chosen.prepare(net.requires_grad_(False)),
         chosen,
@@ -133,9 +137,15 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
             f"{model}: only adds detail to the answer of another model: give {weights.FAITHFUL}, or a run of"
             " 'realistic'"
         )
-    if does not in (TRANSLATES, DRAWS):
+    if does not in (TRANSLATES, DRAWS, RENDERS):
         raise models.UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
     return net, meta
+
+
+def _expected_by(model: str | Path) -> str | Path:
+    """What says which face is to be expected, where a model renders it: the file beside its own, or ours."""
+    beside = find_generator(model).with_name("expected.safetensors")
+    return beside if beside.is_file() else weights.EXPECT
 
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:

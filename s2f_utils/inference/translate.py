@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,18 +50,19 @@ def translate_drawing(
     seed: int = 1,
     num_variations: int = 1,
     detail: float = DETAIL_OF_DRAWINGS,
+    **asked: Any,
 ) -> Translated:
     """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
 
     pair: the models (None: the shipped ones). points, clean, face: as in `drawings.prepare`. frame: as in
-    `drawings.framed`. detail: of the realistic answers, from 0 to 1. Files that are there are never overwritten. Raises
-    what `prepare` raises, and OSError where nothing can be written.
+    `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of `Ask`. Files that are
+    there are never overwritten. Raises what `prepare` raises, and OSError where nothing can be written.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
     pair = pair or _shipped()
     ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean, face=face)
-    found = candidates.candidates(pair, ready.image, seed, num_variations, detail=detail)
+    found = candidates.candidates(pair, ready.image, seed, num_variations, detail=detail, **asked)
     out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
     stem = runtime.free_stem(out, stem, [f"-{name}.png" for name in names])
     sheet = candidates.sheet(ready, found, frame=frame)

@@ -24,6 +24,8 @@ from s2f_utils.inference.facts import Facts
 from s2f_utils.pictures import images, masks
 
 VALUES = ("signed", "unit")
+LARGER = 2  # times the usual side, where a large answer is asked for
+SMALL_PX = 256  # larger answers are large already
 LEAST_PX = 16  # of a picture that can show a face
 NAMELESS = "a model of your own"
 
@@ -118,8 +120,8 @@ class Translator(Model):
         made = self.answer_squares(squares, asks)
         return [self._back(*one) for one in zip(made, pictures, asks, strict=True)]
 
-    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
-        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (N, S, S, 3)."""
+    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
+        """Squares, uint8 (N, P, P, 3), to as many answers, uint8 (S, S, 3), or large ones already."""
         made: list[np.ndarray] = [None] * len(squares)  # type: ignore[list-item]
         for mode in {ask.mode for ask in asks}:
             mine = [n for n, ask in enumerate(asks) if ask.mode == mode]
@@ -166,11 +168,14 @@ class Translator(Model):
 
     def _back(self, made: np.ndarray, image: np.ndarray, ask: Ask) -> np.ndarray:
         """The answer to a square with the aspect ratio of the picture that was given."""
+        side_px = LARGER * self.size_px if ask.large and self.size_px <= SMALL_PX else self.size_px
+        if len(made) != side_px:
+            made = np.asarray(Image.fromarray(made).resize((side_px, side_px), Image.Resampling.BICUBIC))
         if ask.square:
             return made
         fit = "stretch" if self.reads_map else ask.fit or self.fit
         as_trained = fit == self.fit == "pad"
-        left, top, width, height = images.content_box(image.shape[:2], self.size_px, enlarge=not as_trained)
+        left, top, width, height = images.content_box(image.shape[:2], side_px, enlarge=not as_trained)
         if fit == "stretch":
             return np.asarray(Image.fromarray(made).resize((width, height), Image.Resampling.BICUBIC))
         return made[top : top + height, left : left + width]

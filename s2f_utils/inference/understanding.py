@@ -21,6 +21,7 @@ LOOK_PX = 256  # pictures are looked at in this size
 REMEMBERED = 16  # pictures that were understood last
 INKED = 0.5  # a share of the pixels that only a photo exceeds
 SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
+BY_HAND = 4.0  # times the cruder: points of a part are off together, by one stroke; best on validation people
 LOOKS = 2  # at the picture as it is, and with the face laid as the first look found it
 
 
@@ -37,6 +38,24 @@ class Understood:
     off: np.ndarray
     flags: dict[str, float]
     parts: dict[str, np.ndarray]
+
+    @property
+    def off_by_hand(self) -> np.ndarray:
+        """`off` as it counts against a likely shape, (164,): the cruder a drawing, the more a whole part is off."""
+        return (1 + BY_HAND * self.flags["crude"]) * self.off
+
+    @property
+    def hair_above(self) -> float:
+        """How much of the person above the brows is hair, from 0 (a hat, a bald head) to 1."""
+        unit = mesh.eye_distance(self.points)
+        brows = min(self.points[mesh.PARTS[name], 1].min() for name in ("left_brow", "right_brow"))
+        across = self.points[:, 0].mean() + 0.7 * unit * np.array([-1, 1])
+        down = brows - unit * np.array([1.3, 0.25])
+        (left, right), (top, bottom) = (
+            np.clip(span, 0, len(self.parts["hair"]) - 1).astype(int) for span in (across, down)
+        )
+        hair, person = (self.parts[name][top : bottom + 1, left : right + 1].mean() for name in ("hair", "person"))
+        return float(hair / max(person, 0.05))
 
     @property
     def five(self) -> np.ndarray:

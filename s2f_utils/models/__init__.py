@@ -15,6 +15,7 @@ from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
+from s2f_utils.models.render import Render, RenderJudge
 from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.stylegan2 import StyleGAN2
@@ -41,6 +42,8 @@ NETWORKS: dict[str, type[Network]] = {
     "gfpgan": GFPGAN,
     "finder": Finder,
     "expect": Expect,
+    "render": Render,
+    "render-judge": RenderJudge,
 }
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
+from s2f_utils.models.compact import packed, unpacked
 from s2f_utils.runtime import atomic_path
 
 
@@ -142,17 +143,24 @@ def load_torch_file(path: str | os.PathLike) -> Any:
 
 
 def save_generator(
-    path: Path, net: nn.Module, meta: Mapping[str, Any], learned_from: Mapping[str, Any] | None = None
+    path: Path,
+    net: nn.Module,
+    meta: Mapping[str, Any],
+    learned_from: Mapping[str, Any] | None = None,
+    *,
+    compact: bool = False,
 ) -> Path:
     """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
     (`About.as_json`), and `meta`.
 
-    learned_from: where it comes from, kept apart in the header (`training.learned_from`).
+    learned_from: where it comes from, kept apart in the header (`training.learned_from`). compact: in a byte for each
+    weight.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
+    tensors = packed(tensors) if compact else tensors
     about = net.about.as_json(meta.get("direction", ""))
     header = {"s2f": json.dumps({**meta, "network": net.name, "args": net.args, **about})}
     if learned_from:
@@ -179,7 +187,7 @@ def load_network(path: str | os.PathLike) -> tuple[nn.Module, dict[str, Any]]:
     path = Path(path)
     if path.suffix == ".safetensors":
         with opened(path) as file:
-            tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (no mapping)
+            tensors = unpacked({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118 (no mapping)
         meta = header_of(path)
     else:
         tensors, meta = state_dict_of(path), {}

@@ -11,18 +11,21 @@ from torch import Tensor, nn
 
 from s2f_utils.models.finder import Block
 from s2f_utils.models.network import About, Network
-from s2f_utils.pictures.scribbles.portrait import WORN
+from s2f_utils.pictures.scribbles.portrait import TOLD, WORN
 
 SIDE_PX = 128
 TONES = ("skin", "hair")
-CHANNELS = 3 + len(WORN)
+CHANNELS = 3 + len(TOLD)
+MOST = 2.0  # standard deviations that drawn tones are away from the usual ones
+HUES = 0.5  # of the width of training's, along the axes of hues
 
 
 class Expect(Network):
-    """A bent drawing (N, 6, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
+    """A bent drawing (N, 10, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
 
     What goes in: the drawing (1 is paper), by how much it was bent there along x and y, in quarters of the side, and
-    three even planes: whether glasses, a beard and a hat are worn, from -1 (no) over 0 (not known) to 1.
+    even planes, from -1 over 0 (not known) to 1: whether glasses, a beard and a hat are worn (-1: no), how old the
+    person is, how broad the smile, how long and how curly the hair. told: how many of these the network looks at.
     What comes out: the photo's colours in [-1, 1], and the logits of how much a pixel belongs to the person, and to the
     hair. No stroke has a path at full size: what goes across begins at 32 × 32 pixels, so that the answer is made of
     what the drawing means and not of its lines. Colours go in beside it: `tones` (N, 6), RGB in [-1, 1] of skin and
@@ -32,7 +35,11 @@ class Expect(Network):
     ABOUT = About(direction="sketch-to-photo", knows=frozenset({"colours"}), size_px=SIDE_PX)
 
     def __init__(
-        self, widths: tuple[int, int, int, int] = (32, 64, 128, 192), hidden: int = 96, dropout: float = 0.1
+        self,
+        widths: tuple[int, int, int, int] = (32, 64, 128, 192),
+        hidden: int = 96,
+        dropout: float = 0.1,
+        told: int = len(WORN),
     ) -> None:
         super().__init__()
         first, second, third, last = widths
@@ -46,7 +53,8 @@ class Expect(Network):
         self.place1 = nn.Parameter(torch.zeros(1, second, 32, 32))
         self.place0 = nn.Parameter(torch.zeros(1, second, 64, 64))
         self.levels = [last, third, second]
-        given = (3 + 1) * len(TONES) + len(WORN)
+        self.told = told
+        given = (3 + 1) * len(TONES) + told
         self.toned = nn.Sequential(nn.Linear(given, hidden), nn.SiLU(), nn.Linear(hidden, sum(self.levels)))
         self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last))
         self.up2, self.block2 = nn.Conv2d(last, third, 1), nn.Sequential(Block(third, third), Block(third, third))
@@ -73,14 +81,22 @@ class Expect(Network):
         return self.out(self.block(_twice(self.full(up)))).float()
 
     def _told(self, x: Tensor, tones: Tensor | None) -> Tensor:
-        """The tones, 0 where they are not known, for each whether it is, and what is worn: (N, 11)."""
-        worn = x[:, 3:].mean(dim=(2, 3))
+        """The tones, 0 where they are not known, for each whether it is, and the even planes: (N, 8 + told)."""
+        worn = x[:, 3 : 3 + self.told].mean(dim=(2, 3))
         if tones is None:
             return torch.cat([x.new_zeros(len(x), 4 * len(TONES)), worn], dim=1)
         tones = tones.to(x.device, x.dtype).view(len(x), len(TONES), 3)
         known = tones.isfinite().all(dim=2, keepdim=True)
         told = torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
         return torch.cat([told, worn], dim=1)
+
+    @torch.no_grad()
+    def take(self, other: Expect) -> None:
+        """Load another network of the same widths, which may be told less: what it is not told has no say at first."""
+        state = other.state_dict()
+        first = state["toned.0.weight"]
+        state["toned.0.weight"] = F.pad(first, (0, self.told - other.told))
+        self.load_state_dict(state)
 
     @torch.no_grad()
     def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:
@@ -92,7 +108,9 @@ class Expect(Network):
             self.tone_spread.lerp_(away.T @ away / len(tones), momentum)
 
     def draw_tones(self, seed: int) -> Tensor:
-        """Tones at random, (1, 6), from a normal distribution as wide as training's; the same for a seed.
+        """Tones at random, (1, 6), from a normal distribution as wide as training's, but none further out than `MOST`
+        along its axes; the same for a seed. Along all but the two widest axes, which are how light skin and hair are,
+        it is half as wide: far out there, skin is purple and hair is green.
 
         Raises ValueError for a network that has seen no training.
         """
@@ -100,6 +118,8 @@ class Expect(Network):
             raise ValueError("this network was trained without tones")
         values, vectors = torch.linalg.eigh(self.tone_spread.double().cpu())
         normal = torch.randn(len(values), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        normal = normal.clamp(-MOST, MOST)
+        normal[:-2] *= HUES
         drawn = self.tone_mean.double().cpu() + vectors @ (values.clamp_min(0).sqrt() * normal)
         return drawn.clamp(-0.9, 0.95)[None].to(self.tone_mean.device, torch.float32)
 

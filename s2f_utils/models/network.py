@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from torch import nn
 
 TRANSLATES, ADDS_DETAIL, DRAWS = "translates", "adds detail", "draws"
-RESTORES, JUDGES, MEASURES = "restores", "judges", "measures"
+RESTORES, JUDGES, MEASURES, RENDERS = "restores", "judges", "measures", "renders"
 # The ways that models go, as people say them: what is read, and what is made of it.
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
@@ -34,8 +34,9 @@ def made_by(direction: str) -> str:
 class About:
     """What a network is, known from its class and arguments before a weight is read.
 
-    does: it "translates" a picture, "adds detail" to another network's answer, "draws" faces from chance, "restores"
-    aligned faces, "judges" or "measures" pictures. direction: the way that its arguments fix, "" where they do not.
+    does: it "translates" a picture, "adds detail" to another network's answer or "renders" it, "draws" faces from
+    chance, "restores" aligned faces, "judges" or "measures" pictures. direction: the way that its arguments fix, ""
+    where they do not.
     either_way: its published files go one way or the other, and do not say which. knows: what a question may ask beside
     the picture: "seed", "detail", "colours", "styles". size_px: of its pictures, where its arguments fix that; else 0.
     """

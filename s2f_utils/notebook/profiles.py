@@ -52,3 +52,11 @@ BLEND_PROFILES: dict[str, dict[str, int]] = {
 
 # Steps of notebook 03's two networks that hide a photo in a sketch and find it.
 HIDING_STEPS: dict[str, int] = {"full": 4_000, "demo": 1_000, "fast": 20}
+
+
+# Notebook 07: people whose mean is taken, and faces among which neighbours are looked for.
+FACES_PROFILES: dict[str, dict[str, int]] = {
+    "full": {"people": 200, "neighbours": 600},
+    "demo": {"people": 48, "neighbours": 200},
+    "fast": {"people": 6, "neighbours": 12},
+}

@@ -29,7 +29,12 @@ THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
 REGION_PX = 256
 SHOW_VARIANTS = ("draw", "model", "start", "upload", "set", "back", "variants")  # messages after which they are new
-ANSWERED = ("set", "model", "start", "upload", "hint", "photo")  # and where something is drawn, after these, too
+KINDS = (
+    "hello", "draw", "set", "likely", "person", "model", "start", "upload", "region", "hint", "photo", "keep", "drop",
+    "back", "choose", "variants",
+)  # fmt: skip
+# Messages that are answered, too, where something is drawn.
+ANSWERED = ("set", "likely", "person", "model", "start", "upload", "hint", "photo")
 NAMES = (
     "background", "skin", "nose", "glasses", "left eye", "right eye", "left brow", "right brow", "left ear",
     "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "clothes",
@@ -88,6 +93,7 @@ def obey(
     facts_of: what the model of this name is. read: makes a picture of a data address and its name.
     """
     kind, number = content["kind"], content.get("number")
+    pad.is_preview = kind == "draw" and content.get("preview") is True
     if kind == "draw":
         pad.set_drawing(read(content["picture"], "the drawing"))
     elif kind == "set":
@@ -98,6 +104,10 @@ def obey(
         pad.seed = int(content.get("seed", pad.seed))
         if "seed" in content:
             pad.style = None
+    elif kind == "likely":
+        pad.set_likely(float(content["amount"]), content.get("part"))
+    elif kind == "person":
+        pad.say(content["name"], None if content.get("value") is None else float(content["value"]))
     elif kind == "model":
         pad.set_facts(facts_of(content["name"]))
     elif kind == "start":
@@ -176,6 +186,8 @@ def state_of(
         "models": [list(pair) for pair in pad.choices.items()], "model": facts.name, "reads": facts.reads,
         "face_px": facts.size_px, "has_detail": "detail" in facts.knows, "has_seed": "seed" in facts.knows,
         "has_variants": "styles" in facts.knows, "has_answer": "answer" in facts.knows, "detail": pad.detail,
+        "has_likely": "likely" in facts.knows, "likely": pad.likely, "has_person": "person" in facts.knows,
+        "person": pad.person,
         "answer": pad.answer, "seed": pad.seed, "strength": pad.strength, "restorer": pad.restorer_name,
         "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},

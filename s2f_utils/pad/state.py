@@ -14,17 +14,19 @@ import numpy as np
 
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model, hints
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS
-from s2f_utils.inference.expecting import EXPECTED, answer_to
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
+from s2f_utils.inference.expecting import advised
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.loading import check_for_drawings
 from s2f_utils.pad import drawing as paper
 from s2f_utils.pad.drawing import DRAWN, FEATHER, feathered, shown
 from s2f_utils.pictures import images, viz
+from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.remarks import Remark
 
 START = "long-hair"
 MOST_VERSIONS = 6
+PREVIEW = "expected"  # while a stroke is drawn: what is rendered takes three times as long
 TITLES = {  # the shipped models that a pad can have
     weights.DEFAULT: "sketch → photo, 256 px",
     "sketch-to-face-64": "sketch → drawn face, eight variants, 64 px",
@@ -53,7 +55,7 @@ class PadState:
     """A drawing or a label map, what its model is, and the face that was made of it.
 
     facts: of the model. detail: from 0, faithful, to 1, invented; for the model that has it. answer: which of two
-    answers a model gives that has both, "auto", "faithful" or "expected", as in `Ask`. seed: 0, or another
+    answers a model gives that has several, as in `Ask`. seed: 0, or another
     answer. strength: of the restorer, from 0, off, to 1. hints: {part: Tone}. style: (1, L, D), of the chosen variant.
     region: float32 (S, S), how much is redrawn, or None. face: the newest answer, uint8 (S, S, 3), or None.
 
@@ -66,6 +68,9 @@ class PadState:
         self.facts, self.choices = facts, choices
         self.detail, self.seed, self.strength = DETAIL_OF_DRAWINGS, 0, 0.0
         self.answer = ANSWERS[0]
+        self.is_preview = False  # a stroke is not ended yet: the answer that comes first
+        self.likely: dict[str, float] = dict.fromkeys(likely.PARTS, LIKELY)
+        self.person: dict[str, float] = {}
         self.hints: dict[str, Tone] = {}
         self.style: Any = None
         self.region: np.ndarray | None = None
@@ -138,8 +143,13 @@ class PadState:
         if paper.is_empty(self.given):
             self.set_face(None)
             raise EmptyError
-        colours = self.seed > 0
-        ask = Ask(self.seed, self.detail, colours, self.style, strength=self.strength, answer=self.answer)
+        answer, strength = self.answer, self.strength
+        if self.is_preview:
+            answer, strength = (PREVIEW if answer in (ANSWERS[0], "rendered") else answer), 0.0
+        ask = Ask(
+            self.seed, self.detail, self.seed > 0, self.style, strength=strength, answer=answer, likely=self.likely,
+            person=self.person | {part: tone.colour for part, tone in self.hints.items()},
+        )  # fmt: skip
         return self.given, ask
 
     def complete(self, made: np.ndarray, model: Model | None = None) -> np.ndarray:
@@ -153,7 +163,7 @@ class PadState:
     def finished(self, made: np.ndarray, model: Model | None = None) -> tuple[np.ndarray, tuple[Remark, ...]]:
         """As `complete`, but the pad stays as it is: the face, and what there is to say about the hints."""
         warnings: tuple[Remark, ...] = ()
-        if self.hints:
+        if self.hints and not model.knows_person(*self.question()):
             parts = model.parts(self.given, made)
             missing = [part for part in self.hints if not hints.is_there(parts[part])]
             warnings = tuple(Remark("no-part", {"part": part}) for part in missing)
@@ -167,7 +177,8 @@ class PadState:
         if self.face is None or "answer" not in self.facts.knows or self.answer != ANSWERS[0]:
             return ()
         square = images.resize(self.given, self.facts.size_px, "stretch")
-        return (Remark("crude"),) if answer_to(square, Ask(detail=self.detail)) == EXPECTED else ()
+        remark = advised(square, Ask(detail=self.detail))
+        return (remark,) if remark else ()
 
     def set_face(self, face: np.ndarray | None) -> None:
         """A new face, uint8 (S, S, 3), or none."""
@@ -207,6 +218,24 @@ class PadState:
         if number is not None and (self.found is None or not 0 <= number < len(self.found)):
             raise ValueError(f"there is no variant {number}: call variants() first")
         self.style = None if number is None else self.found[number : number + 1]
+
+    def set_likely(self, amount: float, part: str | None = None) -> None:
+        """How far the shape goes from the lines that are drawn, 0, to a face that people have, 1: of a part of
+        `likely.PARTS`, or of all. Raises ValueError for another part or amount.
+        """
+        wanted = self.likely | ({name: amount for name in likely.PARTS} if part is None else {part: amount})
+        likely.amounts_of(wanted)
+        self.likely = wanted
+        self._tell("settings")
+
+    def say(self, name: str, value: float | None) -> None:
+        """Say something of the person, from -1 to 1 (`Ask.person`); None takes it back. Raises ValueError."""
+        wanted = {other: own for other, own in self.person.items() if other != name}
+        if value is not None:
+            Ask(person={name: value})
+            wanted[name] = float(value)
+        self.person = wanted
+        self._tell("settings")
 
     # One region alone
 
@@ -253,7 +282,8 @@ class PadState:
         """What a version keeps beside the drawing and the face."""
         return {
             "facts": self.facts, "detail": self.detail, "answer": self.answer, "seed": self.seed,
-            "strength": self.strength, "hints": self.hints, "style": self.style,
+            "strength": self.strength, "hints": self.hints, "style": self.style, "likely": self.likely,
+            "person": self.person,
         }  # fmt: skip
 
     def keep_version(self, name: str | None = None) -> Version:
@@ -309,6 +339,9 @@ class PadState:
             told["detail"] = f"{self.detail:g}"
         if "answer" in self.facts.knows and self.answer != ANSWERS[0]:
             told["answer"] = self.answer
+        if "likely" in self.facts.knows:
+            told |= {f"likely {part}": f"{own:g}" for part, own in self.likely.items() if own != LIKELY}
+            told |= {name: f"{value:g}" for name, value in self.person.items()}
         if self.strength > 0:
             told["restorer"] = f"{self.restorer_name}, strength {self.strength:g}"
         for part, tone in self.hints.items():

@@ -348,13 +348,15 @@ def onto_paper(made: np.ndarray, prepared: Prepared, *, feather: float = 0.04, p
     import cv2
 
     size_px, (height, width) = len(made), prepared.paper.shape[:2]
-    back = faces.inverse(prepared.matrix)
+    scale = size_px / len(prepared.image)  # a large answer
+    matrix = scale * prepared.matrix + np.array([0, 0, (scale - 1) / 2])
+    back = faces.inverse(matrix)
     inside = np.zeros((size_px, size_px), np.float32)
     rim = max(1, round(feather * size_px))
     inside[rim:-rim, rim:-rim] = 1
     inside = cv2.GaussianBlur(inside, (0, 0), rim / 2)
     if person:
-        face = replace(prepared.face, landmarks=faces.transform(prepared.face.landmarks, prepared.matrix))
+        face = replace(prepared.face, landmarks=faces.transform(prepared.face.landmarks, matrix))
         inside *= background.person_mask(made, face=face)
     share = cv2.warpAffine(inside, back, (width, height), flags=cv2.INTER_LINEAR)[..., None]
     laid = cv2.warpAffine(made, back, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

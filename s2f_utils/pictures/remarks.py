@@ -28,8 +28,8 @@ WORDS: dict[str, str] = {
     "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights yunet' fetches it, or"
     " S2F_WEIGHTS names a folder that has it",
     # Which answer a drawing gets (`ChoosingModel`).
-    "crude": "the drawing leaves much open: this is the face that it means, at its shape, not its lines; choose"
-    " the faithful answer to keep every line",
+    "crude": "the drawing leaves much open: this is a photo of the face that it means, not of its lines, and others"
+    " would do as well; choose the faithful answer to keep every line",
     # A picture for a model that reads something else (`StyleModel.advice`), and a hint (`pad`).
     "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one for sketches",
     "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"

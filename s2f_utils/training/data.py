@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,18 +25,24 @@ LOOKED_AT = 200  # pictures of each side
 
 
 def training_data(
-    config: TrainConfig, kind: str, manifest: Manifest, rows: list[Row], device: torch.device, progress: bool
+    config: TrainConfig,
+    kind: str,
+    manifest: Manifest,
+    rows: list[Row],
+    device: torch.device,
+    progress: bool,
+    shaped: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Data, Data]:
     """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some.
 
-    kind: "pairs", "piles", "photos" or "shaped", as `Method.data`.
+    kind: "pairs", "piles", "photos" or "shaped", as `Method.data`. shaped: how else `ShapedData` is asked for these.
     """
     chosen = manifest.split("val") or rows
     pairs = [pair for pair in chosen if pair.sketch and pair.photo]
     num = config.num_samples
     if kind == "shaped":
-        data = ShapedData(manifest, rows, config.load_size_px, device, progress=progress)
-        return data, ShapedData(manifest, spread(chosen, num), config.size_px, device)
+        data = ShapedData(manifest, rows, config.load_size_px, device, progress=progress, **shaped)
+        return data, ShapedData(manifest, spread(chosen, num), config.size_px, device, **shaped)
     if kind == "photos":
         few = [row for row in manifest.split("val") if row.photo] + rows
         data = PhotoData(rows, config.load_size_px, device, progress=progress)

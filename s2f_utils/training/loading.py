@@ -102,7 +102,7 @@ def _counted(key: str, more: int) -> str:
 def discriminator_of(init: str | Path) -> Path:
     """Where the discriminator of a generator is, or would be: beside it."""
     generator = find_generator(init)
-    if generator.parent == weights.SHIPPED_FOLDER:  # the encoders that come along are for one generator
+    if generator.parent == weights.SHIPPED_FOLDER and generator.stem != weights.RENDER:  # the encoders are for one
         return weights.SHIPPED_FOLDER / f"{weights.FACES}-discriminator.safetensors"
     if "generator" not in generator.name:
         return generator.with_name(f"{generator.stem}-discriminator.safetensors")

@@ -56,6 +56,8 @@ class Method(ABC):
     loaded_larger = 1.0  # than size_px, for the crop
     given_channels = 3  # of the pictures that go in
     target_channels = 3  # and of those to be learned
+    target_scale = 1  # how much larger these are
+    shaped: ClassVar[Mapping[str, Any]] = {}  # how else `ShapedData` is asked for them
     cycle = 1  # steps after which their costs repeat
     needs_init = ""  # the method whose trained model this one has to begin with
     # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "shaped" (pairs, bent).

@@ -142,8 +142,8 @@ def _blank(model: Method, num: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Grey pictures a and b of a batch of `num`, as the networks see them."""
     size, precision = model.config.size_px, model.precision
     return tuple(
-        precision.images(torch.zeros(num, channels, size, size, device=precision.device))
-        for channels in (model.given_channels, model.target_channels)
+        precision.images(torch.zeros(num, channels, side, side, device=precision.device))
+        for channels, side in ((model.given_channels, size), (model.target_channels, size * model.target_scale))
     )
 
 

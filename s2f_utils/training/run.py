@@ -79,7 +79,7 @@ def open_run(
         total = min(total, preflight.images_in_time(kind, config, precision)) if is_new else state["total_images"]
 
     model, ema = _networks(kind, config, precision, init, is_new)
-    data, samples = training_data(config, kind.data, manifest, rows, precision.device, progress)
+    data, samples = training_data(config, kind.data, manifest, rows, precision.device, progress, kind.shaped)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
     remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
     preflight.check_space(folder or Path(runs), model, config, is_new)

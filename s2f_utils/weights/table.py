@@ -217,12 +217,13 @@ WEIGHTS: dict[str, WeightsFile] = {
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 FACES = "faces-64"
 FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
-EXPECT, FINDER = "sketch-to-photo-expected", "finder"
+EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
 DEFAULT = "sketch-to-photo"  # the two of them together
 SHIPPED: dict[str, str] = {
     FAITHFUL: "what is to be expected of a drawn face, soft",
     DETAIL: "the detail of photos that is added to it, invented",
     EXPECT: "the face that a drawing of few lines means, soft",
+    RENDER: "a believable photo of that face",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",
     "sketch-to-face-64": "pSp for it: from a sketch to a drawn face, and many of them",

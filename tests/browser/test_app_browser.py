@@ -210,6 +210,7 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     assert pad.locator(".s2f-version").count() == 1
     slide(page, "Detail", "0.25", pad)
     pad.get_by_label("kind of answer").select_option("expected")
+    slide(page, "Shape", "0.3", pad)
     settled(page)
     forget(page)
     changed_by_stroke(page, (0.1, 0.1), (0.9, 0.12))
@@ -217,6 +218,8 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     assert "versions" in pad.locator(".s2f-status").inner_text() and pad.locator(".s2f-version").count() == 0
     assert pad.get_by_label("Detail", exact=True).input_value() == "0.25"
     assert pad.get_by_label("kind of answer").input_value() == "expected"
+    assert pad.get_by_label("Shape", exact=True).input_value() == "0.3"
+    slide(page, "Shape", "0.8", pad)
     pad.get_by_label("kind of answer").select_option("auto")
     settled(page)
     pad.get_by_label("model", exact=True).select_option("map-to-face-64")

@@ -25,9 +25,10 @@ export function choices(shown, later) {
   const numbers = [1, 2, 3, 4, 6, 8].map((n) => [n, n === 1 ? "one" : `${n} side by side`]);
   const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, NUM_ANSWERS));
   const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER));
-  const answer = make("select", { "aria-label": "kind of answer", onchange: () => later(0) }, ...options(ANSWERS));
+  const answer = make("select", { "aria-label": "kind of answer", onchange: () => { shown(); later(0); } }, ...options(ANSWERS));
   const face = make("select", { "aria-label": "face", onchange: () => later(0) });
   const changed = () => { shown(); later(); };
+  const shape = slider("Shape", "my lines", "a likely face", changed, 0.8);
   const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
   const enhance = make("input", { type: "checkbox", onchange: changed });
   const strength = slider("Strength", "as translated", "invented detail", changed, 0.5);
@@ -37,7 +38,7 @@ export function choices(shown, later) {
   const severalBox = named("Answers", several), cleanBox = named("Paper", clean), faceBox = named("Face", face), answerBox = named("Answer", answer);
   const chosen = () => models.find((one) => one.id === model.value) || {};
   return {
-    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, faceBox, detail.box, enhanceBox),
+    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, shape.box, faceBox, detail.box, enhanceBox),
     model,
     get known() { return models.length > 0; },
     get hasSeveral() { return chosen().answers > 1; },
@@ -56,7 +57,8 @@ export function choices(shown, later) {
       faceBox.hidden = num < 2;
     },
     show(way) {
-      detail.box.hidden = !chosen().detail;
+      detail.box.hidden = !chosen().detail || (chosen().chooses && answer.value !== "faithful");
+      shape.box.hidden = !chosen().chooses || answer.value === "faithful";
       answerBox.hidden = !chosen().chooses;
       severalBox.hidden = chosen().answers === 1;
       cleanBox.hidden = way !== "sketch-to-photo";
@@ -70,6 +72,7 @@ export function choices(shown, later) {
       if (chosen().detail) asked.detail = detail.input.value;
       if (asked.enhance) Object.assign(asked, { strength: strength.input.value, restorer: restorer.value });
       if (!answerBox.hidden) asked.answer = answer.value;
+      if (!shape.box.hidden) asked.likely = shape.input.value;
       if (!cleanBox.hidden) asked.clean = clean.value;
       if (!faceBox.hidden && face.value) asked.face = face.value;
       return asked;

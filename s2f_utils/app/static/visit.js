@@ -64,13 +64,20 @@ export class Visit {
 
   async tell(content) {
     const told = await this.ask(content);
-    if (told) return told;
+    if (told) return this.withNote(told, content);
     const before = this.values.state;
     for (const one of this.again(before, (await this.begin()).state, content)) await this.ask({ n: 0, ...one });
     const after = await this.ask(content);
     if (!after) throw new Error("the app is busy and has forgotten this page: reload it");
-    if (before.versions.length) after.state.warnings.push(FORGOTTEN);
-    return after;
+    this.hasForgotten = before.versions.length > 0;
+    return this.withNote(after, content);
+  }
+
+  // That versions are gone is said with the answer to a stroke that has ended, too.
+  withNote(told, content) {
+    if (this.hasForgotten) told.state.warnings.push(FORGOTTEN);
+    if (!content.preview) this.hasForgotten = false;
+    return told;
   }
 
   // The messages that make a fresh visit as the one before was, but for what was kept there.
@@ -78,6 +85,8 @@ export class Visit {
     return [
       ...(fresh.model === before.model ? [] : [{ kind: "model", name: before.model }]),
       { kind: "set", detail: before.detail, answer: before.answer, strength: before.strength, seed: before.seed },
+      ...Object.entries(before.likely).map(([part, amount]) => ({ kind: "likely", part, amount })),
+      ...Object.entries(before.person).map(([name, value]) => ({ kind: "person", name, value })),
       ...Object.entries(before.hints).map(([part, colour]) => ({ kind: "hint", part, colour })),
       ...(this.lastDrawing && content.kind !== "draw" ? [{ kind: "draw", picture: this.lastDrawing }] : []),
     ];

@@ -7,8 +7,10 @@ import { fillSelect } from "./tools.js";
 const METHODS = {
   "style mixing": "other styles are mixed in, and shown within the part",
   "colour transfer": "the part is recoloured in CIELAB",
+  "the person's own tone": "the face is made anew, of somebody with this tone; the faithful answer is recoloured",
 };
-export const ANSWERS = [["auto", "by the drawing"], ["faithful", "every line kept"], ["expected", "the face that is meant"]];
+export const ANSWERS = [["auto", "by the drawing"], ["faithful", "every line kept"], ["rendered", "a photo of the face that is meant"],
+  ["expected", "that face on average, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
 
 function hint(pad, part) {
@@ -26,6 +28,46 @@ function hint(pad, part) {
   };
 }
 
+const PARTS = ["eyes", "brows", "nose", "mouth", "outline"];
+// Of a person: name, what it is called, and what its ends mean.
+const SAID = [["age", "Age", "young", "old"], ["smile", "Mouth", "closed", "smiling"], ["hair_length", "Hair", "short", "long"],
+  ["curls", "Curls", "straight", "curly"], ["glasses", "Glasses", "no", "yes"], ["beard", "Beard", "no", "yes"], ["hat", "Hat", "no", "yes"]];
+
+// How far each part goes from the lines to a likely face: one slider for all, and one each.
+function likely(pad) {
+  const all = slider("Shape", "my lines", "a likely face", () => pad.ask("likely", { amount: Number(all.input.value) }));
+  const each = PARTS.map((part) => {
+    const own = slider(part, "", "", () => pad.ask("likely", { part, amount: Number(own.input.value) }));
+    own.input.setAttribute("aria-label", `shape of the ${part}`);
+    return own;
+  });
+  const parts = make("details", { class: "s2f-parts" }, make("summary", {}, "Each part"), ...each.map((one) => one.box));
+  return {
+    box: make("div", {}, all.box, parts),
+    show(amounts) {
+      const values = PARTS.map((part) => amounts[part]);
+      all.input.value = values.reduce((sum, value) => sum + value, 0) / values.length;
+      each.forEach((one, n) => { one.input.value = values[n]; });
+    },
+  };
+}
+
+// What is known of the person beside the drawing; in the middle nothing is said.
+function person(pad) {
+  const each = SAID.map(([name, text, left, right]) => {
+    const tell = () => {
+      const value = Math.round(20 * Number(own.input.value) - 10) / 10;
+      pad.ask("person", { name, value: value === 0 ? null : value });
+    };
+    const own = slider(text, left, right, tell, 0.5);
+    return own;
+  });
+  return {
+    box: make("details", { class: "s2f-parts" }, make("summary", {}, "The person"), ...each.map((one) => one.box)),
+    show(values) { each.forEach((one, n) => { one.input.value = 0.5 + 0.5 * (values[SAID[n][0]] ?? 0); }); },
+  };
+}
+
 export function settings(pad) {
   const choose = () => { pad.mark(null); pad.ask("model", { name: models.value }); };
   const models = make("select", { "aria-label": "model", onchange: choose });
@@ -36,16 +78,21 @@ export function settings(pad) {
   const method = make("span", { class: "s2f-method" });
   const hints = Object.keys(FIRST_TONES).map((part) => hint(pad, part));
   const photo = picker("upload", "Photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
+  const shape = likely(pad), said = person(pad);
   const box = make("div", { class: "s2f-settings" },
-    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), answer, detail.box, strength.box,
+    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), answer, shape.box, detail.box, strength.box,
     make("div", { class: "s2f-slider s2f-hints" }, make("span", {}, "Witness's hints ", method),
-      make("div", { class: "s2f-row" }, ...hints.map((one) => one.box), ...photo)));
+      make("div", { class: "s2f-row" }, ...hints.map((one) => one.box), ...photo)), said.box);
   return {
     box,
     show(state) {
       fillSelect(models, state.models, state.model);
       answer.hidden = !state.has_answer;
       fillSelect(answers, ANSWERS, state.answer);
+      shape.box.hidden = !state.has_likely || state.answer === "faithful";
+      said.box.hidden = !state.has_person || state.answer === "faithful";
+      shape.show(state.likely);
+      said.show(state.person);
       detail.box.hidden = !state.has_detail;
       detail.input.value = state.detail;
       strength.input.value = state.strength;

@@ -10,6 +10,7 @@ import { palette, toolbar, toolOfKey } from "./tools.js";
 
 const SLOW = "no answer yet: the kernel is busy with a cell, or has to be started; your drawing is kept";
 const FIRST_LABEL = 13; // hair
+const PREVIEW_MS = 300; // between two previews, at least
 
 // The drawing and the face, side by side, each with a canvas over it.
 function pictures(pad) {
@@ -42,7 +43,7 @@ function pictures(pad) {
 // What the page holds; `model` has Python's values and takes messages to it.
 class Pad {
   constructor(model) {
-    Object.assign(this, { model, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, reads: "" });
+    Object.assign(this, { model, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, reads: "", busy: false, nextPreview: 0 });
     this.root = make("div", { class: "s2f-pad", role: "group", "aria-label": "sketch pad", "data-lm-suppress-shortcuts": "true" });
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
     this.note = make("div", { class: "s2f-note", role: "note" });
@@ -75,7 +76,17 @@ class Pad {
     event.stopPropagation();
   }
 
-  send() { this.ask("draw", () => ({ picture: this.sheet.uri() })); }
+  send() {
+    this.ask("draw", () => ({ picture: this.sheet.uri() }));
+    if (this.busy) this.tellBusy(true, false); // a preview is under way, of which nothing was said
+  }
+
+  // While the pencil moves, a quick answer now and then, where the last one is there.
+  preview() {
+    if (this.busy || this.state.has_variants || performance.now() < this.nextPreview) return;
+    this.nextPreview = performance.now() + PREVIEW_MS;
+    this.ask("draw", () => ({ picture: this.sheet.uri(), preview: true }));
+  }
 
   // The outline of the region that is redrawn, in shares of the side; null: the whole face.
   mark(region) { this.region = region; this.drawOver(); }
@@ -97,6 +108,8 @@ class Pad {
   }
 
   tellBusy(busy, slow) {
+    this.busy = busy;
+    if (this.strokes.stroke) return; // a preview: nothing is said
     this.root.classList.toggle("s2f-busy", busy);
     if (busy) return this.say(slow ? this.model.get("slow_text") || SLOW : "translating …");
     const { model, state } = this, problem = model.get("problem");

@@ -61,7 +61,7 @@ export class Strokes {
       const point = this.place(one, stage);
       if (this.isRegion) this.stroke.points.push(point); else this.extend(point);
     }
-    if (this.isRegion) this.pad.mark(this.outline(this.stroke));
+    if (this.isRegion) this.pad.mark(this.outline(this.stroke)); else this.pad.preview();
   }
 
   extend(point) {

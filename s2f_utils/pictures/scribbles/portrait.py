@@ -10,6 +10,15 @@ from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.scribbles.hand import even
 
 WORN = ("glasses", "beard", "hat")
+# What else a network may be told of a person, from -1 to 1: by which label of portrait_labels.csv, and what it means.
+TRAITS: dict[str, tuple[str, dict[str, float]]] = {
+    "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
+    "smile": ("mouth", {"closed": -1.0, "smile-closed": 0.0, "teeth": 1.0}),
+    "hair_length": ("hair_length", {"bald": -1.0, "receding": -0.6, "short": -0.3, "medium": 0.4, "long": 1.0}),
+    "curls": ("hair_texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
+}
+TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
+TOLD = WORN + tuple(TRAITS)  # all that a network may be told
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 
 

@@ -8,6 +8,7 @@ from s2f_utils.training.methods.faithful import Faithful
 from s2f_utils.training.methods.pix2pix import Pix2Pix
 from s2f_utils.training.methods.psp import PSP
 from s2f_utils.training.methods.realistic import Realistic
+from s2f_utils.training.methods.render import RenderMethod
 from s2f_utils.training.methods.restore import Restore
 from s2f_utils.training.methods.stylegan2 import StyleGAN2
 
@@ -20,5 +21,6 @@ METHODS: dict[str, type[Method]] = {
     "restore": Restore,
     "faithful": Faithful,
     "expect": ExpectMethod,
+    "render": RenderMethod,
     "realistic": Realistic,
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +20,9 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.models.expect import CHANNELS, SIDE_PX, TONES
 from s2f_utils.pictures.faces import mesh
-from s2f_utils.pictures.scribbles.portrait import bare_skin
+from s2f_utils.pictures.scribbles.portrait import TOLD, bare_skin
 from s2f_utils.runtime import Precision
+from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import to_grey
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.settings import FAST, TrainConfig, need
@@ -45,6 +47,7 @@ class ExpectConfig(TrainConfig):
     misfit_px: float = 1.2  # by how much points found in a drawing are off: bends the drawing, not the photo
     pen: float = 1.0  # how much pressure, paper and focus vary
     tone_share: float = 0.5  # of the faces whose skin's tone is told, and of those whose hair's is
+    trait_share: float = 0.5  # of the faces of which it is told age, smile and hair are told, each
     worn_share: float = 0.85  # of the faces of which it is told whether glasses, a beard, a hat are worn, each
     behind: float = 0.05  # weight of the wall's pixels; the person's have 1
     lambda_l1: float = 1.0  # weight of the L1 loss
@@ -65,7 +68,7 @@ class ExpectConfig(TrainConfig):
         for name in moved:
             need(getattr(self, name) == 0, f"{name} must be 0: faces are in one shape; misfit_px moves the drawing")
         need(len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers), "widths must be four multiples of 8")
-        self.shares("dropout", "tone_share", "worn_share", "behind")
+        self.shares("dropout", "tone_share", "trait_share", "worn_share", "behind")
         self.at_least(0, "misfit_px", "pen", "weight_decay", "max_norm")
 
     @property
@@ -91,7 +94,7 @@ class ExpectMethod(Method):
 
     def __init__(self, config: ExpectConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        net_g = models.build("expect", widths=config.numbers, dropout=config.dropout)
+        net_g = models.build("expect", widths=config.numbers, dropout=config.dropout, told=len(TOLD))
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
             weight_decay=config.weight_decay,
@@ -102,15 +105,27 @@ class ExpectMethod(Method):
         """The network's widths, its way and size."""
         return {"widths": ",".join(map(str, net.args["widths"]))} | super().settings_from(net, meta)
 
+    def begin_with(self, init: str | Path | None) -> None:
+        """An expected face's network of the same widths, which may have been told less of a person."""
+        if init is None:
+            return
+        given = answering(init, self.config.direction)
+        if given.name == "expect" and given.told < self.net_g.told:
+            wider = models.build("expect", **{**given.args, "told": self.net_g.told})
+            wider.take(given)
+            given = wider
+        load_into(self.net_g, given, init)
+
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on drawings, how they were bent and what is worn, (B, 6, S, S), and photos, people and hair, (B, 5,
+        """One step on drawings, how they were bent and what is told, (B, 10, S, S), and photos, people and hair, (B, 5,
         S, S), all in [-1, 1]; returns the losses, detached.
         """
         config = self.config
         tones = tones_of(b)
         self.net_g.learn_tones(tones)
         x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
-        x = torch.cat([x, half_known(a[:, 3:], config.worn_share)], dim=1)
+        worn, traits = half_known(a[:, 3:6], config.worn_share), sometimes(a[:, 6:], config.trait_share)
+        x = torch.cat([x, worn, traits], dim=1)
         out = self.net_g(x, hidden(tones, 1 - config.tone_share))
         parts = 0.5 + 0.5 * b[:, 3:].float()  # person and hair, 0 to 1
         weight = config.behind + (1 - config.behind) * parts[:, :1]
@@ -169,6 +184,12 @@ def half_known(worn: Tensor, share: float) -> Tensor:
     num, channels = worn.shape[:2]
     sure = (0.4 + 0.6 * torch.rand(num, channels)) * (torch.rand(num, channels) < share)
     return worn * sure.to(worn.device, worn.dtype)[..., None, None]
+
+
+def sometimes(told: Tensor, share: float) -> Tensor:
+    """Planes of what is told, (B, C, S, S), this share of them; 0, which is not known, for the others."""
+    keep = torch.rand(told.shape[:2]) < share
+    return told * keep.to(told.device, told.dtype)[..., None, None]
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:

@@ -1,0 +1,115 @@
+"""A data set of pairs with the points of both sides, found by our own finder: what `expect` and `render` learn from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from data_prep.errors import DataPrepError, printable
+from data_prep.make.scribbles_set import HAIR, PERSON, write_folds
+from data_prep.make.write import SetPlan, describe_counts, write_set
+from data_prep.messages import say
+from s2f_utils.data import DataError, Row, read_manifest
+from s2f_utils.inference.understanding import Understood, understand
+from s2f_utils.pictures import images
+from s2f_utils.pictures.scribbles.portrait import TRAITS, WORN
+
+SIZE_PX = 256
+LEAST_CERTAIN = 0.5  # of the person's and the hair's map
+# FS2K's columns: what they say, as a label of `TRAITS` and its word.
+FS2K = {"smile": {"yes": ("mouth", "teeth"), "no": ("mouth", "closed")}, "hair": {"no": ("hair_length", "bald")}}
+PARTS = ("photo", "mask", "points", "sketch-1", "points-1")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A pair's files, the points of both, pixels of SIZE_PX, and its mask, uint8 (SIZE_PX, SIZE_PX)."""
+
+    sketch: Path
+    photo: Path
+    drawn: np.ndarray
+    true: np.ndarray
+    mask: np.ndarray
+
+
+def make_shaped(
+    data: str | os.PathLike,
+    out: str | os.PathLike,
+    *,
+    workers: int | None = None,
+    dry_run: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Find the faces' points in the pairs of a data set, sketches and photos, and write the set with them, 256 px.
+
+    data: a set that `pairs` made, its faces aligned; splits, people and sources stay, test pairs are left out. The new
+    set has masks (the person, hair) and the columns points, photo_points, glasses, beard, hat and fold, and where the
+    old one says it age, mouth, hair_length, hair_texture (as portrait_labels.csv; FS2K's smile and hair count).
+    Beside its manifest stand those of the two halves of its people, as in `make_scribbles`. Returns the manifest's
+    path. Raises DataPrepError, and OSError where the disk is full or may not be written.
+    """
+    try:
+        manifest = read_manifest(data)
+    except (DataError, FileNotFoundError) as error:
+        raise DataPrepError(str(error)) from None
+    pairs = [row for row in manifest.pairs if row.split != "test" and row.sketch and row.photo]
+    if not any(row.split == "train" for row in pairs):
+        raise DataPrepError(f"{printable(manifest.path)}: has no pairs for training")
+    folds = {name: place % 2 for place, name in enumerate(sorted({row.identity for row in pairs}))}
+    rows, tasks, digest = [], [], hashlib.sha256()
+    for pair in tqdm(pairs, desc="finding points", unit="pair", disable=not progress or dry_run):
+        for path in (pair.sketch, pair.photo):
+            digest.update(path.read_bytes())
+        shown = {} if dry_run else _look(pair, tasks)
+        one = {"split": pair.split, "id": pair.id, "identity": pair.identity, "source": pair.source}
+        rows.append({**one, "fold": str(folds[pair.identity]), **shown})
+    settings = {
+        "layout": "shaped", "source": str(manifest.settings.get("source", "")), "source_digest": digest.hexdigest(),
+        "size_px": SIZE_PX, "fit": "stretch",
+    }  # fmt: skip
+    plan = SetPlan(rows, tasks or [None] * len(rows), _pictures, PARTS, settings)
+    say(f"{describe_counts(plan.counts())}: with points", progress and not dry_run)
+    made = write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
+    if not dry_run:
+        write_folds(made)
+    return made
+
+
+def _look(pair: Row, tasks: list[Found]) -> dict[str, str]:
+    """Find a pair's points, for `tasks`; returns what its photo shows, as columns."""
+    drawn, true = understand([images.resize(images.load_rgb(path), SIZE_PX) for path in (pair.sketch, pair.photo)])
+    tasks.append(Found(pair.sketch, pair.photo, drawn.points, true.points, _mask(true)))
+    worn = {name: true.flags[name] > LEAST_CERTAIN for name in WORN}
+    found = {
+        "glasses": str(int(worn["glasses"])),
+        "beard": "full" if worn["beard"] else "none",
+        "hat": str(int(worn["hat"])),
+    }
+    return found | told_by(pair.attributes)
+
+
+def told_by(attributes: Mapping[str, str]) -> dict[str, str]:
+    """What columns say of a person, in the words of `TRAITS`, and of what is worn; "" where they say nothing of it."""
+    told = {label: attributes.get(label, "") for label, levels in TRAITS.values()}
+    for column, words in FS2K.items():
+        label, word = words.get(attributes.get(column, ""), ("", ""))
+        if label and not told[label]:
+            told[label] = word
+    return told | {name: attributes[name] for name in WORN if attributes.get(name)}
+
+
+def _mask(found: Understood) -> np.ndarray:
+    person, hair = (found.parts[name] > LEAST_CERTAIN for name in ("person", "hair"))
+    return np.where(hair & person, np.uint8(HAIR), np.where(person, np.uint8(PERSON), np.uint8(0)))
+
+
+def _pictures(found: Found) -> dict[str, np.ndarray]:
+    sketch, photo = (images.resize(images.load_rgb(path), SIZE_PX) for path in (found.sketch, found.photo))
+    points = {"points": found.true.astype(np.float32), "points-1": found.drawn.astype(np.float32)}
+    return {"photo": photo, "mask": found.mask, "sketch-1": sketch.mean(axis=2).astype(np.uint8), **points}

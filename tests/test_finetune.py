@@ -1,0 +1,121 @@
+"""Pairs of one's own: points found, halves of the people, all stages fine-tuned by one call."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from data_prep import DataPrepError, make_shaped
+from s2f_utils import inference
+from s2f_utils.cli import main
+from s2f_utils.data import DataError, read_manifest
+from s2f_utils.data.shaped import read_points, told_in
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures.faces import alignment, mesh, warp
+from s2f_utils.pictures.scribbles.portrait import TOLD
+from s2f_utils.training.finetune import STEPS, StoppedError, finetune
+
+NUM = 6
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """A set of aligned pairs: drawn faces and their pencil lines, one of them a test pair."""
+    from s2f_utils.data import COLUMNS
+
+    folder = tmp_path_factory.mktemp("pairs")
+    lines = [",".join([*COLUMNS, "smile", "age", "hat"])]
+    for n in range(NUM):
+        face = draw_face(n + 3, size_px=256)
+        matrix = alignment(face.landmarks, 256)
+        images.save(folder / f"p{n}.png", warp(face.photo, matrix, 256))
+        images.save(
+            folder / f"s{n}.png", warp(np.repeat(face.sketch[..., None], 3, axis=2), matrix, 256, border="paper")
+        )
+        split = "test" if n == 0 else "val" if n == 1 else "train"
+        told = ("yes,old,1", "no,,")[n % 2]
+        lines.append(f"{split},face-{n},somebody-{n},s{n}.png,p{n}.png,,mine,{told}")
+    (folder / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shaped(pairs, tmp_path_factory):
+    return make_shaped(pairs, tmp_path_factory.mktemp("shaped") / "set", progress=False, workers=1)
+
+
+def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pairs, shaped):
+    manifest = read_manifest(shaped)
+    assert {row.identity: row.split for row in manifest.pairs} == {
+        f"somebody-{n}": "val" if n == 1 else "train" for n in range(1, NUM)
+    }
+    template = mesh.mean_shape(256)
+    for row in manifest.pairs:
+        for column in ("points", "photo_points"):
+            off = mesh.five_of(read_points(shaped.parent / row.attributes[column])) - mesh.five_of(template)
+            assert np.hypot(*off.T).mean() < 20  # pixels of 256: aligned faces, drawn by code
+        assert images.load_rgb(row.photo).shape == images.load_rgb(row.sketch).shape == (256, 256, 3)
+        assert (images.load_labels(row.mask) > 0).mean() > 0.2
+        assert row.attributes["glasses"] in "01" and row.attributes["hat"] in "01"
+        number = int(row.identity[-1])
+        told = dict(zip(TOLD, told_in(row), strict=True))
+        assert told["smile"] == (0.0 if number % 2 else 1.0) and (told["age"] == 1.0) == (number % 2 == 0)
+        assert np.isnan(told["hair_length"]) and (told["hat"] == 1.0 or number % 2)
+    halves = [read_manifest(shaped.with_name(f"manifest-fold-{fold}.csv")).split("train") for fold in range(2)]
+    assert sorted(row.id for half in halves for row in half) == sorted(row.id for row in manifest.split("train"))
+    assert all(halves)
+    before = shaped.stat().st_mtime_ns
+    assert make_shaped(pairs, shaped.parent, progress=False) == shaped and shaped.stat().st_mtime_ns == before
+
+
+def test_what_is_no_set_of_pairs_is_refused(pairs, tmp_path, capsys):
+    with pytest.raises(DataPrepError, match="no such data set|no manifest.csv"):
+        make_shaped(tmp_path / "none", tmp_path / "out")
+    (tmp_path / "tests").mkdir()
+    text = (pairs / "manifest.csv").read_text().splitlines()
+    for n in range(NUM):
+        for kind in "ps":
+            (tmp_path / "tests" / f"{kind}{n}.png").write_bytes((pairs / f"{kind}{n}.png").read_bytes())
+    (tmp_path / "tests" / "manifest.csv").write_text("\n".join(text[:2]) + "\n")
+    with pytest.raises(DataPrepError, match="has no pairs for training"):
+        make_shaped(tmp_path / "tests", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(DataError, match="has no column fold: make the set with 'python -m data_prep shaped'"):
+        for fold in range(2):
+            (pairs / f"manifest-fold-{fold}.csv").write_text((pairs / "manifest.csv").read_text())
+        finetune(pairs, tmp_path / "runs")
+    assert main(["finetune", "--data", str(pairs), "--minutes", "0"]) == 2
+    assert "--minutes must be more than 0" in capsys.readouterr().err
+
+
+def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
+    few = {"total_images": 4, "batch_size": 2, "num_samples": 1, "check_memory": False, "log_every_images": 2}
+    made = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
+    assert sorted(path.name.partition("-")[2] for path in tmp_path.iterdir()) == sorted(f"finetune-{n}" for n in STEPS)
+    model = inference.load(made, "cpu")
+    ours = inference.load("sketch-to-photo-rendered", "cpu")
+    for mine, before in ((model.net, ours.net), (model.expect.net, ours.expect.net)):
+        apart = [float((a - b).abs().max()) for a, b in zip(mine.parameters(), before.parameters(), strict=True)]
+        assert 0 < max(apart) < 0.1
+    assert torch.equal(model.net.components, ours.net.components)
+    drawing = drawings.prepare(drawings.example("few-lines")).image
+    assert np.abs(model.translate(drawing).astype(int) - ours.translate(drawing)).mean() < 25
+    whole, _ = checkpoints.load_network(made / "expected.safetensors")
+    runs = {path.name.partition("-")[2]: path for path in tmp_path.iterdir()}
+    halves = [
+        checkpoints.load_network(runs[f"finetune-expected-fold-{n}"] / "generator.safetensors")[0] for n in (0, 1)
+    ]
+    assert all(not torch.equal(whole.stem[0].weight, half.stem[0].weight) for half in halves)
+    again = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
+    assert again == made and len(list(tmp_path.iterdir())) == len(STEPS)  # nothing is trained twice
+
+
+def test_what_was_stopped_says_how_to_go_on(shaped, tmp_path, monkeypatch):
+    from s2f_utils.training import finetune as own
+
+    monkeypatch.setattr(own, "train", lambda run: "interrupted")
+    with pytest.raises(StoppedError, match="give the same command again"):
+        finetune(shaped, tmp_path, device="cpu", total_images=2, batch_size=2, check_memory=False)

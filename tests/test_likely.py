@@ -1,0 +1,95 @@
+"""Shapes that people have, and drawn shapes on the way to them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.understanding import Understood
+from s2f_utils.pictures.faces import likely, mesh
+from s2f_utils.pictures.faces.geometry import transform
+
+
+def person(seed: int, most: float = 1.5) -> np.ndarray:
+    """The points of somebody who might exist, (164, 2)."""
+    mean, components, spread = likely.shapes()
+    along = np.random.default_rng(seed).normal(size=len(spread)).clip(-most, most)
+    return mean + ((along * spread) @ components).reshape(-1, 2)
+
+
+def crooked(seed: int = 0) -> np.ndarray:
+    """A face with one eye lifted and a mouth pushed aside, (164, 2)."""
+    points = person(seed)
+    for part, by in (("left_eye", (0, -22)), ("left_iris", (0, -22)), ("lips", (18, 4)), ("mouth", (18, 4))):
+        points[mesh.PARTS[part]] += by
+    return points
+
+
+def test_the_components_are_of_length_one_and_in_order():
+    mean, components, spread = likely.shapes()
+    assert mean.shape == (164, 2) and np.allclose(components @ components.T, np.eye(len(components)), atol=1e-4)
+    assert (np.diff(spread) <= 0).all() and spread[-1] > 0.5
+    assert np.abs(mean - mesh.mean_shape(256)).max() < 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_likely_face_stays_as_it_is_wherever_it_lies(seed):
+    points = transform(person(seed), np.array([[0.5, -0.1, 40.0], [0.1, 0.5, 10.0]]))
+    assert np.abs(likely.likely(points) - points).max() < 1.2  # pixels; the face is 64 between its eyes and chin
+
+
+def test_a_crooked_face_becomes_a_likely_one_and_keeps_its_place():
+    points = crooked()
+    made = likely.likely(points)
+    apart = [np.abs(np.subtract(*shape[mesh.FIVE[:2], 1])) for shape in (points, made)]
+    assert apart[0] > 18 and apart[1] < 0.6 * apart[0]
+    assert np.allclose(points.mean(axis=0), made.mean(axis=0), atol=2)
+    assert np.abs(likely.coordinates(made, 1.0)).max() <= likely.MOST + 0.3
+    half = likely.likely(points, 0.5)
+    assert np.allclose(half, (points + made) / 2)
+
+
+def test_what_is_less_sure_is_nearer_to_the_mean():
+    points = person(5)
+    lengths = [np.linalg.norm(likely.coordinates(points, off)) for off in (1.0, 6.0, 30.0)]
+    assert lengths[0] > 1.05 * lengths[1] > 1.05 * lengths[2]
+
+
+def test_each_part_goes_its_own_way():
+    points = crooked(3)
+    assert np.array_equal(likely.likely(points, 0.0), points)
+    whole = likely.likely(points)
+    for part, names in likely.PARTS.items():
+        made = likely.likely(points, {part: 1.0})
+        own = np.concatenate([mesh.PARTS[name] for name in names])
+        rest = np.setdiff1d(np.arange(164), own)
+        assert np.array_equal(made[rest], points[rest]) and np.allclose(made[own], whole[own])
+        assert not np.allclose(made[own], points[own])
+    assert sorted(n for names in likely.PARTS.values() for n in names) == sorted(mesh.PARTS)
+
+
+@pytest.mark.parametrize(
+    "asked, message",
+    [
+        ({"likely": 1.5}, "likely must be from 0 to 1, got 1.5 for eyes"),
+        ({"likely": {"ears": 1.0}}, "there is no part 'ears': choose of eyes, brows, nose, mouth, outline"),
+        ({"person": {"age": 2}}, "age must be from -1 to 1, got 2"),
+        ({"person": {"height": 1}}, "of a person one may say skin, hair, glasses, .*, not 'height'"),
+        ({"person": {"hair": "green"}}, "a colour is '#rrggbb' or three numbers"),
+    ],
+)
+def test_questions_that_cannot_be_are_refused(asked, message):
+    with pytest.raises(ValueError, match=message):
+        Ask(**asked)
+
+
+def test_the_cruder_a_drawing_the_more_its_lines_give_way():
+    points, off = mesh.mean_shape(256), np.full(164, 2.0)
+    careful, crude = (Understood(points, off, {"crude": amount}, {}).off_by_hand for amount in (0.0, 1.0))
+    assert np.array_equal(careful, off) and np.array_equal(crude, 5 * off)
+    astray = points.copy()
+    astray[mesh.PARTS["left_eye"]] += (0, 12)
+    away = [likely.likely(astray, 1.0, own) - astray for own in (careful, crude)]
+    moved = [np.abs(one[mesh.PARTS["left_eye"], 1]).mean() for one in away]
+    assert moved[1] > 1.2 * moved[0] > 1
