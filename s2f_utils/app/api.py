@@ -210,7 +210,7 @@ def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
         """Download an official model, when a person has seen its size and terms and agrees."""
         _, fields = await read_form(request, ("model", "agree"), with_file=False)
         if not downloads:
-            raise AskError(403, "nothing is downloaded while the app is shared: start it without --share")
+            raise AskError(403, "nothing is downloaded here: ask whoever runs the app")
         if fields.get("agree") != "yes":
             raise AskError(422, "agree must be yes: GET /api/models shows the size and the terms")
         state = await asyncio.to_thread(engine.catalogue.fetch, fields.get("model", ""))

@@ -24,9 +24,9 @@ from tests import hostile
 
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
-pytest.importorskip("gradio", reason="the extra 'app' is not installed: pip install -e '.[app]'")
+pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, free_port, served  # noqa: E402
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, free_port, served, until  # noqa: E402
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
@@ -63,7 +63,7 @@ def page(request, address):
         page.on("request", lambda one: note_request(page, address, one.url))
         page.on("response", lambda one: note_failed(page, one))
         page.goto(address)
-        page.wait_for_function(f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
+        until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
         page.evaluate(CLOCK)
         yield page
         assert page.wrong == []
@@ -104,13 +104,13 @@ def stroke(page, *points):
 
 
 def settled(page):
-    page.wait_for_function("!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
+    until(page, "!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
 
 
 def changed_by_stroke(page, *points):
     before = page.evaluate(FACE)
     stroke(page, *points)
-    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    until(page, f"before => {FACE} !== before", arg=before)
     settled(page)
 
 
@@ -124,7 +124,8 @@ def answers(page) -> list[str]:
 
 def new_answers(page, before, act) -> list[str]:
     act()
-    page.wait_for_function(
+    until(
+        page,
         "before => document.querySelectorAll('.s2f-answer img').length && "
         "document.querySelector('.s2f-answer img').src !== before",
         arg=before[0] if before else "",
@@ -146,7 +147,7 @@ def test_three_strokes_change_the_face(page):
     faces = [page.evaluate(FACE)]
     for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
         stroke(page, *points)
-        page.wait_for_function(f"before => {FACE} !== before", arg=faces[-1])
+        until(page, f"before => {FACE} !== before", arg=faces[-1])
         settled(page)
         faces.append(page.evaluate(FACE))
     assert len(set(faces)) == 4
@@ -172,10 +173,10 @@ def test_three_strokes_change_the_face(page):
 def test_undo_brings_the_face_back_and_versions_are_kept(page):
     face = page.evaluate(FACE)
     stroke(page, (0.2, 0.9), (0.8, 0.9))
-    page.wait_for_function(f"before => {FACE} !== before", arg=face)
+    until(page, f"before => {FACE} !== before", arg=face)
     settled(page)
     page.keyboard.press("Control+z")
-    page.wait_for_function(f"before => {FACE} === before", arg=face)
+    until(page, f"before => {FACE} === before", arg=face)
     settled(page)
     page.get_by_role("button", name="Keep this version").click()
     page.get_by_role("button", name="Go back to version 1").wait_for()
@@ -189,7 +190,7 @@ def test_a_map_is_painted_with_the_label_brush(page):
     page.get_by_role("radio", name="hat").click()
     before = page.evaluate(FACE)
     stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
-    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    until(page, f"before => {FACE} !== before", arg=before)
     settled(page)
     assert page.locator(".s2f-strip .s2f-tile").count() >= 8
     keep_picture(page, "map")
@@ -242,7 +243,7 @@ def test_an_empty_drawing_has_no_face_to_save(page):
     save = page.locator(".s2f-pad a[download]")
     assert save.get_attribute("href") is None and not page.locator(".s2f-face").is_visible()
     page.locator(".s2f-pad").press("Control+z")
-    page.wait_for_function(f"before => {FACE} === before", arg=face)
+    until(page, f"before => {FACE} === before", arg=face)
     settled(page)
     assert save.get_attribute("href") == face
 
@@ -324,7 +325,7 @@ def test_a_direction_may_be_changed_with_the_picture_there(page):
     found = answers(page)
     preview = page.locator(".s2f-preview img").get_attribute("src")
     choose_way(page, "photo → sketch")
-    page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
     settled(page)
     assert page.locator(".s2f-preview img").get_attribute("src") == preview
     assert "this looks like a drawing" in page.locator(".s2f-upload .s2f-status").inner_text()
@@ -339,7 +340,7 @@ def test_history_brings_a_picture_and_its_answers_back_and_is_forgotten(page):
     oldest.click()
     assert answers(page)[0] == source
     assert page.get_by_role("radio", name="sketch → photo", exact=True).is_checked()
-    page.wait_for_function("document.querySelector('.s2f-preview img').naturalWidth > 0")
+    until(page, "document.querySelector('.s2f-preview img').naturalWidth > 0")
     assert "sketch → photo" in oldest.get_attribute("aria-label")
     again = new_answers(page, [source], lambda: page.get_by_role("button", name="Other answers").click())
     assert len(set(again)) == 3
@@ -351,7 +352,7 @@ def test_photo_to_sketch_and_map_to_face(page):
     for way, example in (("photo → sketch", "photo-3"), ("label map → face", "map-5")):
         choose_way(page, way)
         page.get_by_role("button", name=f"example {example}").click()
-        page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+        until(page, "document.querySelector('.s2f-result').offsetParent !== null")
         settled(page)
         made = np.asarray(picture_of(page.evaluate("document.querySelector('.s2f-after').src")))
         assert made.std() > 15
@@ -375,7 +376,7 @@ def test_a_picture_is_pasted_and_dropped(page, how):
     }""",
         [how, content],
     )
-    page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
     settled(page)
     choose_way(page, "photo → sketch")
     choose_way(page, "sketch → photo")

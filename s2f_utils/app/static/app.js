@@ -1,10 +1,12 @@
-// The web app's page: mounts the sketch pad, the upload page and the list of models where the page has a place for them.
+// The web app's page: fills each panel when it is opened first.
 
 import { mountModels } from "./app_models.js";
 import { mountUpload } from "./app_upload.js";
 import { plainButton } from "./common.js";
 import { make } from "./dom.js";
+import { about } from "./host.js";
 import pad from "./sketch_pad.js";
+import { tabs } from "./tabs.js";
 import { Visit } from "./visit.js";
 
 async function mountPad(el) {
@@ -20,14 +22,17 @@ async function mountPad(el) {
   }
 }
 
-const PARTS = { pad: mountPad, upload: mountUpload, models: mountModels };
-const mounted = new WeakSet();
-function mountAll() {
-  for (const el of document.querySelectorAll("[data-s2f]")) {
-    if (mounted.has(el)) continue;
-    mounted.add(el);
-    PARTS[el.dataset.s2f](el);
-  }
+async function sayWhereItRuns() {
+  const { travels } = await about(), place = document.querySelector(".s2f-travels");
+  place.textContent = travels;
+  place.hidden = !travels;
 }
-new MutationObserver(mountAll).observe(document.documentElement, { childList: true, subtree: true });
-mountAll();
+
+const PARTS = { draw: mountPad, upload: mountUpload, models: mountModels };
+const mounted = new Set();
+tabs((name) => {
+  if (mounted.has(name) || !PARTS[name]) return;
+  mounted.add(name);
+  PARTS[name](document.getElementById(name));
+});
+sayWhereItRuns();

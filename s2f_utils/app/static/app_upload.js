@@ -2,10 +2,11 @@
 
 import { answers, history } from "./answers.js";
 import { choices } from "./choices.js";
-import { GONE, plainButton, whenSeen } from "./common.js";
+import { plainButton, whenSeen } from "./common.js";
 import { make } from "./dom.js";
 import { smaller } from "./files.js";
 import { given } from "./given.js";
+import * as host from "./host.js";
 
 const WAYS = {
   "sketch-to-photo": { name: "sketch → photo", takes: "a drawing of a face", examples: "drawings" },
@@ -16,9 +17,9 @@ const LARGE_BYTES = 4e6; // files from this size on are made smaller before they
 const WAIT_MS = 250; // after a slider or a point was moved
 
 class Upload {
-  constructor(el) {
+  constructor(el, about) {
     // chosen counts the pictures that were chosen, so that a slow one does not come after a later one.
-    Object.assign(this, { el, file: null, seed: 0, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
+    Object.assign(this, { el, about, file: null, seed: 0, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
     this.placed = this.shown = false; // the points: by the visitor, and in sight
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
     this.retry = plainButton("Try again", () => this.refresh(), { hidden: true });
@@ -62,10 +63,10 @@ class Upload {
   showPoints() { this.given.showPoints(this.shown && this.hasPoints, this.shown); }
 
   showExamples() {
-    const names = this.el.dataset[WAYS[this.way].examples].split(" ");
+    const names = this.about[WAYS[this.way].examples];
     this.examples.replaceChildren(...names.map((name) => make("button",
       { type: "button", "aria-label": `example ${name}`, title: name, onclick: () => this.useExample(name) },
-      make("img", { src: `app/examples/${name}`, alt: "", loading: "lazy", draggable: "false" }))));
+      make("img", { src: host.addressOf(name), alt: "", loading: "lazy", draggable: "false" }))));
   }
 
   // What is given
@@ -87,9 +88,9 @@ class Upload {
   async useExample(name) {
     const number = ++this.chosen;
     try {
-      const answer = await fetch(`app/examples/${name}`), file = await answer.blob();
-      if (answer.ok && number === this.chosen) this.use(file);
-    } catch { this.say(GONE, true); }
+      const file = await host.exampleFile(name);
+      if (file && number === this.chosen) this.use(file);
+    } catch { this.say(host.GONE, true); }
   }
 
   async use(file) {
@@ -137,30 +138,26 @@ class Upload {
     if (this.file) this.timer = setTimeout(() => this.translate(), wait);
   }
 
-  form() {
-    const form = new FormData(), fields = { direction: this.way, seed: this.seed, ...this.choices.fields() };
+  fields() {
+    const fields = { direction: this.way, seed: this.seed, ...this.choices.fields() };
     if (this.placed && this.hasPoints) fields.points = this.given.points.text();
-    form.append("file", this.file, "picture");
-    for (const [name, value] of Object.entries(fields)) form.append(name, value);
-    return form;
+    return fields;
   }
 
   async translate() {
     this.stop();
     if (!this.choices.known) await this.refresh();
     if (!this.file || !this.choices.known) return;
-    const asking = this.asking = new AbortController(), body = this.form();
+    const asking = this.asking = new AbortController();
     this.el.firstChild.classList.add("s2f-waits");
     this.say("translating …");
     try {
-      const headers = { accept: "application/json" };
-      const answer = await fetch("api/translate", { method: "POST", body, headers, signal: asking.signal });
-      const told = await answer.json();
+      const { ok, told } = await host.translate(this.file, this.fields(), asking.signal);
       if (asking !== this.asking) return;
-      if (answer.ok) { this.showAnswer(told); this.keep(told); }
+      if (ok) { this.showAnswer(told); this.keep(told); }
       else { this.answers.box.hidden = true; this.say(told.detail, true); }
     } catch (error) {
-      if (error.name !== "AbortError") this.say(GONE, true);
+      if (error.name !== "AbortError") this.say(host.GONE, true);
     } finally {
       if (asking === this.asking) this.el.firstChild.classList.remove("s2f-waits");
     }
@@ -200,16 +197,20 @@ class Upload {
 
   async refresh() { // new runs, models that were downloaded, an app that was started again
     try {
-      this.choices.take((await (await fetch("api/models")).json()).models);
+      this.choices.take((await host.models()).models);
     } catch {
       this.retry.hidden = false;
-      return this.say(GONE, true);
+      return this.say(host.GONE, true);
     }
     this.retry.hidden = true;
-    if (this.status.textContent === GONE) this.say("");
+    if (this.status.textContent === host.GONE) this.say("");
     this.choices.fillModels(this.way);
     this.show();
   }
 }
 
-export function mountUpload(el) { new Upload(el); }
+export async function mountUpload(el) {
+  try { new Upload(el, await host.about()); } catch {
+    el.replaceChildren(make("p", { role: "alert" }, host.GONE), plainButton("Try again", () => mountUpload(el)));
+  }
+}

@@ -1,18 +1,8 @@
 // What the pad's page wants of a notebook, over HTTP: values that change, and messages that are answered.
 
-import { GONE } from "./common.js";
+import * as host from "./host.js";
 
 const FORGOTTEN = "the app has forgotten this page's versions: it was started again, or nothing was drawn for half an hour";
-
-// The answer to a message, or null where the app knows nothing of this address.
-async function post(path, content) {
-  const sent = content && { headers: { "content-type": "application/json" }, body: JSON.stringify(content) };
-  const answer = await fetch(path, { method: "POST", ...sent });
-  if (answer.status === 404) return null;
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.detail);
-  return told;
-}
 
 export class Visit {
   constructor() {
@@ -21,7 +11,7 @@ export class Visit {
     this.name = this.lastDrawing = null;
     this.hasDrawn = false;
     addEventListener("pagehide", () => {
-      if (this.name) navigator.sendBeacon(`app/visits/${this.name}`, new Blob(['{"kind":"bye"}'], { type: "application/json" }));
+      if (this.name) host.leaveVisit(this.name);
     });
     addEventListener("beforeunload", (event) => { if (this.hasDrawn) event.preventDefault(); }); // a drawing is not kept
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
@@ -40,7 +30,7 @@ export class Visit {
     try {
       this.take(await this.tell(content));
     } catch (error) {
-      this.take({ problem: error instanceof TypeError ? GONE : error.message, answered: content.n });
+      this.take({ problem: error instanceof TypeError ? host.GONE : error.message, answered: content.n });
     }
   }
 
@@ -54,13 +44,13 @@ export class Visit {
   }
 
   async begin() {
-    const told = await post("app/visits");
+    const told = await host.beginVisit();
     this.name = told.visit;
     return told.values;
   }
 
   // Nothing where the app has forgotten this visit.
-  async ask(content) { return (await post(`app/visits/${this.name}`, content))?.values; }
+  ask(content) { return host.tellVisit(this.name, content); }
 
   async tell(content) {
     const told = await this.ask(content);

@@ -77,9 +77,13 @@ export function palette(pad) {
     show(state) {
       box.hidden = state.reads !== "map";
       if (box.children.length) return;
-      box.append(...state.labels.map(([name, colour], n) => make("button",
-        { type: "button", role: "radio", class: "s2f-swatch", "aria-label": name, title: name, onclick: () => pick(n) },
-        make("i", { style: `background:${colour}` }), make("span", {}, name))));
+      box.append(...state.labels.map(([name, colour], n) => {
+        const swatch = make("i");
+        swatch.style.background = colour;
+        return make("button",
+          { type: "button", role: "radio", class: "s2f-swatch", "aria-label": name, title: name, onclick: () => pick(n) },
+          swatch, make("span", {}, name));
+      }));
       pick(pad.label);
     },
   };
