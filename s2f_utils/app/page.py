@@ -17,9 +17,12 @@ from s2f_utils.pictures import drawings, images, masks
 from s2f_utils.pictures.drawn import synthetic
 
 STATIC = Path(__file__).with_name("static")
-TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+TYPES = {
+    ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".webp": "image/webp",
+    ".json": "application/json",
+}  # fmt: skip
 FILES = {
-    **{path.name: path for path in sorted(STATIC.iterdir()) if path.suffix in TYPES and path.suffix != ".html"},
+    **{path.name: path for path in sorted(STATIC.rglob("*")) if path.suffix in TYPES and path.suffix != ".html"},
     **{name: messages.STATIC / name for name in (*messages.SCRIPTS, *messages.STYLES)},
 }
 FACES = (3, 5, 8, 10, 17, 21)  # of synthetic.draw_face's series

@@ -4,10 +4,15 @@ import { mountModels } from "./app_models.js";
 import { mountUpload } from "./app_upload.js";
 import { plainButton } from "./common.js";
 import { make } from "./dom.js";
+import { mountGallery } from "./gallery.js";
 import { about } from "./host.js";
 import pad from "./sketch_pad.js";
 import { tabs } from "./tabs.js";
+import { tour } from "./tour.js";
 import { Visit } from "./visit.js";
+
+const guide = tour();
+document.querySelector(".s2f-start").append(guide.start);
 
 async function mountPad(el) {
   el.textContent = "loading the model …";
@@ -28,9 +33,11 @@ async function sayWhereItRuns() {
   place.hidden = !travels;
 }
 
-const PARTS = { draw: mountPad, upload: mountUpload, models: mountModels };
+const PARTS = { draw: mountPad, upload: mountUpload, models: mountModels, gallery: mountGallery };
 const mounted = new Set();
 tabs((name) => {
+  guide.end();
+  guide.start.hidden = name !== "draw";
   if (mounted.has(name) || !PARTS[name]) return;
   mounted.add(name);
   PARTS[name](document.getElementById(name));

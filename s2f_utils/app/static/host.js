@@ -23,6 +23,11 @@ export async function about() { return (await json("app/about")).told; }
 
 export function addressOf(example) { return `app/examples/${example}`; }
 
+export function addressOfFile(name) { return `app/files/${name}`; }
+
+// {good, failed}: {drawing, photo, text} each, the first two as names of files.
+export async function gallery() { return (await json(addressOfFile("gallery.json"))).told; }
+
 // The picture of an example, or null.
 export async function exampleFile(name) {
   const answer = await fetch(addressOf(name));
@@ -35,6 +40,9 @@ export function translate(file, fields, signal) {
 }
 
 // {models, downloads}
+// {waiting, models}: how many requests are worked on, and what is in memory.
+export async function health() { return (await json("health")).told; }
+
 export async function models() { return (await json("api/models")).told; }
 
 export function download(model) { return json("api/models/download", { method: "POST", body: form({ model, agree: "yes" }) }); }
