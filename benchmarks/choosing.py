@@ -1,6 +1,6 @@
 """From which crudeness on the expected face is nearer to the photo than the faithful one, on validation people alone.
 
-`expecting.CRUDE_FROM` is chosen by it: the least from which on the expected face is nearer in three of four. `python
+`choosing.CRUDE_FROM` is chosen by it: the least from which on the expected face is nearer in three of four. `python
 benchmarks/choosing.py --data ../shared/data`, a minute on one core. Twenty people are drawn at all degrees, by the
 generator that the training's drawings come from, and in the two styles that the faithful model knows best.
 """

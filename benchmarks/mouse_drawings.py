@@ -32,7 +32,7 @@ from s2f_utils.metrics import inside
 from s2f_utils.metrics.structure import missing_detector, surest_face
 from s2f_utils.pad.messages import picture_in
 from s2f_utils.pictures import faces, images
-from tests.browser.pages import CHROMIUM, FLAGS, free_port, served
+from tests.browser.pages import CHROMIUM, FLAGS, free_port, served, until
 
 PAPER_PX = 512
 SLOWEST_MS = 120_000
@@ -68,7 +68,7 @@ def draw(page: Any, drawing: dict[str, Any]) -> dict[str, Any]:
     """Draw with the mouse: {"drawing": what is on the paper, uint8 (512, 512, 3), "answer", "said"}."""
     page.get_by_role("tab", name="Draw").click()
     page.get_by_role("button", name="Clear the drawing").click()
-    page.wait_for_function(SETTLED)
+    until(page, SETTLED)
     page.get_by_label("line width").fill(str(drawing["width"]))
     paper = page.locator(".s2f-paper")
     paper.scroll_into_view_if_needed()
@@ -80,7 +80,7 @@ def draw(page: Any, drawing: dict[str, Any]) -> dict[str, Any]:
         for point in at[1:]:
             page.mouse.move(*point)
         page.mouse.up()
-    page.wait_for_function(SETTLED)
+    until(page, SETTLED)
     drawn = page.evaluate("document.querySelector('.s2f-paper canvas').toDataURL('image/png')")
     return {"drawing": picture_in(drawn, "the drawing"), **told(page, ".s2f-pad", page.evaluate(FACE))}
 
@@ -92,7 +92,7 @@ def upload(page: Any, drawing: np.ndarray) -> dict[str, Any]:
     file = {"name": "drawing.png", "mimeType": "image/png", "buffer": images.png_of(drawing)}
     with page.expect_response("**/api/translate"):
         page.locator("#s2f-file").set_input_files(file)
-    page.wait_for_function(SETTLED)
+    until(page, SETTLED)
     return told(page, ".s2f-upload", page.evaluate(ANSWER))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import importlib
 import json
 import os
 import platform
@@ -12,7 +13,7 @@ import random
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,17 @@ TRAINING_PROFILES = ("full", "small", "demo", "fast")  # "small" can only be ask
 
 class ConfigError(ValueError):
     """A setting that does not exist or has an impossible value."""
+
+
+def lazily(places: Mapping[str, str]) -> Callable[[str], Any]:
+    """A package's `__getattr__`: names by the modules that have them, which are imported when one is asked for."""
+
+    def found(name: str) -> Any:
+        if name not in places:
+            raise AttributeError(f"there is no {name!r} here")
+        return getattr(importlib.import_module(places[name]), name)
+
+    return found
 
 
 def num_cores() -> int:

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, PngImagePlugin
 
 from s2f_utils.pictures import drawings
 
@@ -24,6 +24,16 @@ def saved(picture: Image.Image, kind: str, **options) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def house(side_px: int = 400) -> bytes:
+    """A drawing of a house, as a PNG."""
+    picture = Image.new("RGB", (side_px, side_px), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((100, 200, 300, 360), outline="black", width=4)
+    pen.line([(90, 200), (200, 90), (310, 200)], fill="black", width=4)
+    pen.rectangle((180, 280, 230, 360), outline="black", width=4)
+    return saved(picture, "PNG")
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from s2f_utils import inference, weights
-from s2f_utils.inference import expecting, understanding
+from s2f_utils.inference import understanding
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.translate import translate_drawing
 from s2f_utils.inference.understanding import understand, understood
@@ -63,7 +63,7 @@ def test_a_photo_is_no_drawing_of_few_lines(model, monkeypatch):
     found = understood(drawing)
     for picture, is_photo, answer in ((photo, 0.0, "faithful"), (drawing, 0.9, "faithful"), (drawing, 0.0, "rendered")):
         told = dataclasses.replace(found, flags=found.flags | {"crude": 0.9, "photo": is_photo})
-        monkeypatch.setattr(expecting, "understood", lambda square, told=told: told)
+        monkeypatch.setattr(understanding, "understood", lambda square, told=told: told)
         assert model.chosen(picture, Ask()) == answer
 
 

@@ -20,17 +20,18 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
-httpx = pytest.importorskip("httpx")
+httpx = pytest.importorskip("httpx2")
 psutil = pytest.importorskip("psutil")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
 from s2f_utils import inference, models, runtime, weights  # noqa: E402
-from s2f_utils.app import api, catalogue, forms, gate  # noqa: E402
+from s2f_utils.app import api, catalogue, forms, gate, page  # noqa: E402
 from s2f_utils.app.catalogue import Catalogue  # noqa: E402
 from s2f_utils.app.engine import Answer, Engine, Limits, Order  # noqa: E402
 from s2f_utils.app.lanes import Busy  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
+from s2f_utils.pad import messages  # noqa: E402
 from s2f_utils.pictures import drawings, images  # noqa: E402
 from tests import hostile  # noqa: E402
 from tests.test_drawings import on_a_desk  # noqa: E402
@@ -116,7 +117,7 @@ def test_a_drawing_becomes_a_photo_that_says_what_it_is(client):
     assert made.shape == (256, 256, 3) and made.std() > 20
     words = Image.open(io.BytesIO(answer.content)).text
     assert words["Description"] == images.GENERATED_NOTE and words["s2f:model"] == "sketch-to-photo"
-    assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_the_answer_is_that_of_the_command_line(client):
@@ -223,13 +224,52 @@ def test_of_two_faces_one_is_chosen_by_side_number_or_box(client):
     found = ask(client, upload, headers=AS_JSON).json()
     assert found["num_faces"] == 2 and found["points"][2][0] < share
     assert any("2 faces were found" in text and "at Face" in text for text in found["warnings"])
+    assert len(found["faces"]) == 2 and found["taken"] == 1 and "faces" in found["codes"]
+    assert found["faces"][0][0] < share < found["faces"][1][0] + found["faces"][1][2]  # from the left
     for which in ("right", "2", f"{share:.3f},0.2,{1 - share:.3f},0.8"):
         chosen = ask(client, upload, headers=AS_JSON, face=which).json()
         assert chosen["points"][2][0] > share and chosen["num_faces"] == 2
     for which in ("3", "both", "0.5,0.5,2,2"):
         refused = ask(client, upload, face=which)
         assert refused.status_code == 422 and "face" in refused.json()["detail"]
-    assert ask(client, headers=AS_JSON).json()["num_faces"] == 1
+    alone = ask(client, headers=AS_JSON).json()
+    assert alone["num_faces"] == 1 and alone["faces"] == []
+
+
+@pytest.mark.detector
+def test_no_face_is_made_of_a_house_until_somebody_insists(client):
+    refused = ask(client, hostile.house(), headers=AS_JSON)
+    assert refused.status_code == 422 and refused.json()["code"] == "no-face" and "anyway" in refused.json()["detail"]
+    assert ask(client, hostile.house(), direction="photo-to-sketch").json()["code"] == "no-face"
+    assert ask(client, hostile.house(), headers=AS_JSON, insist="true").json()["face_found"] is False
+    assert ask(client, hostile.house(), headers=AS_JSON, points="0.4,0.4,0.6,0.4,0.5,0.6").status_code == 200
+    assert "code" not in ask(client, face="both").json()  # there is nothing to offer
+
+
+def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
+    photo = images.png_of(page.example("photo-3"))
+    assert "photo" in ask(client, photo, headers=AS_JSON, insist="true").json()["codes"]
+    assert "not-a-photo" in ask(client, headers=AS_JSON, direction="photo-to-sketch", insist="true").json()["codes"]
+
+
+def test_the_shape_can_be_asked_for_by_parts(client):
+    def made(likely):
+        return shown(ask(client, headers=AS_JSON, answer="rendered", likely=likely).json()["pictures"][0]["png"])
+
+    drawn, mouth, whole = (made(likely).astype(int) for likely in ("0", "mouth=1,eyes=0,brows=0,nose=0,outline=0", "1"))
+    assert 0 < np.abs(mouth - drawn).mean() < np.abs(whole - drawn).mean()
+    for wrong in ("2", "chin=1", "mouth", "mouth=x", "-1", "nan"):
+        refused = ask(client, likely=wrong)
+        assert refused.status_code == 422 and "likely must be" in refused.json()["detail"], wrong
+
+
+def test_what_a_page_hands_out_has_256_pixels_and_says_where_it_was_enlarged(client):
+    for model, notes in (("sketch-to-face-64", {"enlarged": "from 64 x 64 pixels"}), ("sketch-to-photo", {})):
+        one = ask(client, headers=AS_JSON, model=model).json()["pictures"][0]
+        file = Image.open(io.BytesIO(messages.bytes_in(one["png"])))
+        assert file.size == (256, 256) == (one["width"], one["height"])
+        assert file.text.get("s2f:enlarged") == one["notes"].get("enlarged") == notes.get("enlarged")
+        assert file.text["Description"] == images.GENERATED_NOTE
 
 
 def test_the_apps_own_words_are_for_remarks_that_there_are():
@@ -317,7 +357,7 @@ def test_memory_and_disk_are_as_before_after_all_bad_uploads(client, monkeypatch
     for status, make in hostile.BAD.values():
         assert ask(client, make()).status_code == status
     assert psutil.Process().memory_info().rss - before < 150e6
-    left = {name for name in set(os.listdir(folder)) - files if re.search(r"s2f|gradio|upload|spool", name)}
+    left = {name for name in set(os.listdir(folder)) - files if re.search(r"s2f|upload|spool", name)}
     assert left == set()
 
 

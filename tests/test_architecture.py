@@ -116,7 +116,6 @@ def test_nothing_is_loaded_or_printed_by_importing():
         "pandas",
         "spandrel",
         "fastapi",
-        "gradio",
     )
     code = (
         "import sys, importlib, random\n"
@@ -130,6 +129,29 @@ def test_nothing_is_loaded_or_printed_by_importing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+WITHOUT_TORCH = (
+    "app",
+    "pad",
+    "pictures",
+    "weights",
+    "cli",
+    "data.manifest",
+)  # what serves, where another engine answers
+
+
+@pytest.mark.parametrize("what", WITHOUT_TORCH)
+def test_what_serves_is_imported_without_torch(what):
+    names = [name for name in MODULES if f"{name}.".startswith(f"s2f_utils.{what}.")]
+    names = [name for name in names if not name.endswith("__main__")]
+    code = (
+        "import sys, importlib\n"
+        "for name in ('torch', 'torchvision', 'kornia', 'piq', 'lpips', 'spandrel'): sys.modules[name] = None\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert names and (done.returncode, done.stderr) == (0, "")
 
 
 COMMANDS_HAVE = {"add", "run"}  # functions of every file of a command; cli/main.py says what they do

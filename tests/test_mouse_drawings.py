@@ -78,7 +78,7 @@ def test_the_summary_counts_what_was_not_answered():
 @pytest.mark.skipif(mouse_drawings.CHROMIUM is None, reason="no Chromium: apt install chromium")
 def test_the_mouse_leaves_the_strokes_on_the_paper(tmp_path):
     pytest.importorskip("playwright")
-    pytest.importorskip("gradio", reason="the extra 'app' is not installed: pip install -e '.[app]'")
+    pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
     with mouse_drawings.browser_page(tmp_path) as page:
         for drawing in DRAWINGS[:2]:
             made = mouse_drawings.draw(page, drawing)

@@ -29,7 +29,18 @@ DISTRIBUTIONS = {
     "_pytest": "pytest",
 }
 # Declared although no line imports them: they are run as commands, or come into play through another package.
-COMMANDS = {"jupyterlab", "ipykernel", "pytest-xdist", "nbval", "ruff", "pre-commit", "nbstripout"}
+# Used by another package (starlette: forms, and its client in tests), or as commands.
+COMMANDS = {
+    "python-multipart",
+    "httpx2",
+    "jupyterlab",
+    "ipykernel",
+    "pytest-xdist",
+    "nbval",
+    "ruff",
+    "pre-commit",
+    "nbstripout",
+}
 # Declared for what the plan promises and the code does not do yet: take a name out when the code does it.
 NOT_YET: set[str] = set()
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import threading
 
 import numpy as np
@@ -14,6 +15,7 @@ from s2f_utils import notebook
 from s2f_utils.inference import hints
 from s2f_utils.inference.hints import Tone
 from s2f_utils.notebook.pad import page_of
+from s2f_utils.pad import messages
 from s2f_utils.pad.drawing import blank, feathered
 from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
@@ -407,6 +409,15 @@ def test_the_file_says_what_it_is(pad, tmp_path):
 # The page, without a browser
 
 
+def test_the_pages_scripts_are_one_text_in_which_no_name_is_twice():
+    text = messages.joined(messages.STATIC / "sketch_pad.js")
+    names = re.findall(r"(?m)^(?:export )?(?:async )?(?:const|let|class|function) (\w+)", text)
+    assert len(names) > 60 and len(names) == len(set(names)), sorted({n for n in names if names.count(n) > 1})
+    assert not re.search(r"(?m)^import ", text) and set(messages.SCRIPTS) == {
+        p.name for p in messages.STATIC.glob("*.js")
+    }
+
+
 @pytest.fixture()
 def page(pad):
     pytest.importorskip("anywidget")
@@ -416,6 +427,27 @@ def page(pad):
 def asked(page, kind, n=1, **content):
     page.receive(page, {"kind": kind, "n": n, **content})
     return page.problem
+
+
+def test_a_page_can_tell_all_that_it_kept(page):
+    """What a browser keeps of a visit makes another pad as the one before was."""
+    asked(page, "model", name=MANY)
+    asked(page, "model", name=DEFAULT)
+    drawing = stroked(page.pad.given, (180, 380), (330, 380), width=14)
+    asked(page, "draw", picture=uri(drawing))
+    asked(page, "set", detail=0.25, answer="rendered", seed=4)
+    asked(page, "likely", part="mouth", amount=0.0)
+    asked(page, "person", name="age", value=1.0)
+    asked(page, "hint", part="hair", colour="#b05a28")
+    told = ("model", "detail", "answer", "strength", "seed", "likely", "person", "hints")
+    kept = {name: page.state[name] for name in told}
+    other = page_of(make())
+    assert asked(other, "restore", picture=uri(drawing), **kept) == ""
+    assert {name: other.state[name] for name in told} == kept and np.array_equal(other.pad.face, page.pad.face)
+    assert np.array_equal(other.pad.given, drawing)
+    before = other.state
+    assert "answer must be" in asked(other, "restore", picture=uri(drawing), **(kept | {"answer": "best"}))
+    assert other.state == before
 
 
 def test_the_page_gets_the_face_of_what_it_sends(page):
@@ -556,6 +588,20 @@ def test_the_page_can_ask_for_all_that_the_pad_does(page):
     asked(page, "upload", picture=painted, name="map.png")
     asked(page, "hello")
     assert page.problem == "" and page.loaded > loaded
+
+
+def test_in_a_frame_no_tone_stains_the_wall():
+    pad = make(start="plain-man")
+    pad.answer = "faithful"
+    before = pad.translate()
+    frame = ((10, 10), (500, 10), (500, 500), (10, 500), (10, 10))
+    pad.set_drawing(stroked(pad.given, *frame, width=5))
+    plain = pad.translate()
+    pad.apply_hint("hair", "#c03010")
+    assert np.array_equal(pad.translate(), plain) and [one.code for one in pad.hint_warnings] == ["framed"]
+    pad.set_drawing(make(start="plain-man").given)
+    assert changed(pad.translate(), before) > 1 and pad.hint_warnings == ()
+    assert not hints.is_framed(blank("sketch"))
 
 
 @pytest.mark.detector

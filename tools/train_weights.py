@@ -21,7 +21,7 @@ from torch import nn
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import About
+from s2f_utils.models.about import About
 from s2f_utils.training import config, learned_from
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run

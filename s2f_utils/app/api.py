@@ -10,14 +10,15 @@ from typing import Any
 
 from s2f_utils.app.catalogue import Choice
 from s2f_utils.app.docs import docs_page
-from s2f_utils.app.engine import Answer, AskError, Engine
+from s2f_utils.app.engine import Answer, AskError, Engine, Made
 from s2f_utils.app.forms import FIELDS, order_of, read_form, while_there
 from s2f_utils.app.gate import Gate, Rates
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import Refusal
 from s2f_utils.pictures import images
 
-PROBLEM = {"type": "object", "required": ["detail"], "properties": {"detail": {"type": "string"}}}
+TEXT = {"type": "string"}
+PROBLEM = {"type": "object", "required": ["detail"], "properties": {"detail": TEXT, "code": TEXT}}
 MODEL = {
     "type": "object",
     "required": ["id", "title", "source", "kind", "direction", "size_px", "answers", "state", "size_mb", "terms"],
@@ -97,7 +98,8 @@ def _add_errors(app: Any) -> None:
     from starlette.requests import ClientDisconnect
 
     async def refused(_request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, error.status)
+        code = getattr(error, "code", "")
+        return JSONResponse({"detail": str(error)} | ({"code": code} if code else {}), error.status)
 
     async def busy(_request: Request, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 429, {"retry-after": str(error.retry_s)})
@@ -117,6 +119,15 @@ def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _handed_out(made: Made) -> dict[str, Any]:
+    """An answer as a page shows and saves it: of at least 256 pixels."""
+    picture, enlarged = images.handed_out(made.picture)
+    notes = made.notes | enlarged
+    png = images.png_of(picture, generated=True, notes=notes) if enlarged else made.png
+    height, width = picture.shape[:2]
+    return {"name": made.name, "notes": notes, "width": width, "height": height, "png": images.data_uri(png)}
+
+
 def as_json(answer: Answer) -> dict[str, Any]:
     """An answer with its pictures as addresses that a page can show."""
     return {
@@ -124,16 +135,15 @@ def as_json(answer: Answer) -> dict[str, Any]:
         "direction": answer.choice.direction,
         "note": images.GENERATED_NOTE,
         "warnings": list(answer.warnings),
+        "codes": list(answer.codes),
         "face_found": answer.found,
         "points": None if answer.points is None else [list(point) for point in answer.points],
         "num_faces": answer.num_faces,
+        "faces": list(answer.faces),
+        "taken": answer.taken,
         "sheet": answer.sheet,
         "given": images.data_uri(images.png_of(answer.given)),
-        "pictures": [
-            {"name": one.name, "notes": one.notes, "width": one.picture.shape[1], "height": one.picture.shape[0],
-             "png": images.data_uri(one.png)}
-            for one in answer.made
-        ],
+        "pictures": [_handed_out(one) for one in answer.made],
         "seconds": answer.seconds,
     }  # fmt: skip
 
@@ -210,7 +220,7 @@ def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
         """Download an official model, when a person has seen its size and terms and agrees."""
         _, fields = await read_form(request, ("model", "agree"), with_file=False)
         if not downloads:
-            raise AskError(403, "nothing is downloaded while the app is shared: start it without --share")
+            raise AskError(403, "nothing is downloaded here: ask whoever runs the app")
         if fields.get("agree") != "yes":
             raise AskError(422, "agree must be yes: GET /api/models shows the size and the terms")
         state = await asyncio.to_thread(engine.catalogue.fetch, fields.get("model", ""))

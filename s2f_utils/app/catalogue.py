@@ -14,10 +14,8 @@ from typing import Any
 
 from s2f_utils import inference, models, runtime, weights
 from s2f_utils.app.uploads import Refusal
-from s2f_utils.inference import Facts, Model, restorers
-from s2f_utils.inference.enhance import Enhancer
-from s2f_utils.models import checkpoints
-from s2f_utils.models.network import DIRECTIONS, RESTORES, TRANSLATES
+from s2f_utils.inference import Facts, Model
+from s2f_utils.models.about import DIRECTIONS, RESTORES, TRANSLATES
 from s2f_utils.pad.state import TITLES
 
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
@@ -79,6 +77,9 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1) -> Model:
     """The model in memory. at_once: pictures in one pass. Raises ModelError with what is wrong with its file, without
     its path.
     """
+    from s2f_utils.inference import restorers
+    from s2f_utils.inference.enhance import Enhancer
+
     source = choice.path or choice.id
     try:
         if choice.kind == "restorer":
@@ -174,6 +175,8 @@ class Catalogue:
     def _runs(self) -> list[Choice]:
         if self.runs is None or not self.runs.is_dir():
             return []
+        from s2f_utils.models import checkpoints
+
         found, headers = [], {}
         for file in sorted(self.runs.glob("*/generator*.safetensors"))[-200:]:
             try:

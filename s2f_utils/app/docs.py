@@ -32,10 +32,8 @@ def docs_page(spec: dict[str, Any], address: str) -> str:
     example = f"curl -F file=@drawing.jpg -F seed=3 {address}api/translate -o photo.png"
     return (
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-        f"<title>{html.escape(spec['info']['title'])}: interface</title><style>:root{{color-scheme:light dark}}"
-        "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-        "table{border-collapse:collapse}td,th{border:1px solid #8884;padding:.2rem .6rem;text-align:left}"
-        ".wide{overflow-x:auto}pre{overflow-x:auto;padding:.6rem;background:#8882}</style>"
+        f"<title>{html.escape(spec['info']['title'])}: interface</title><link rel=icon href=app/files/icon.svg>"
+        "<link rel=stylesheet href=app/files/docs.css>"
         f"<h1>{html.escape(spec['info']['title'])}</h1><p>{html.escape(spec['info'].get('description', ''))}</p>"
         f"<pre>{html.escape(example)}</pre><p><a href=openapi.json>openapi.json</a></p>{''.join(out)}</html>"
     )

@@ -20,11 +20,13 @@ from s2f_utils import runtime, weights
 from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
-from s2f_utils.inference import Ask, Facts, Model, restorers
+from s2f_utils.inference import Ask, Facts, Model
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
-from s2f_utils.inference.expecting import FAITHFUL, advised, answer_to
-from s2f_utils.inference.preparing import prepared_for
+from s2f_utils.inference.choosing import FAITHFUL, advised, answer_to
+from s2f_utils.inference.preparing import Ready, prepared_for
 from s2f_utils.pictures import domain, faces, images, masks
+from s2f_utils.pictures.faces import mesh
+from s2f_utils.pictures.faces.studio import OUT_PX
 from s2f_utils.pictures.remarks import WORDS, Remark
 
 ALIGN = ("auto", "always", "never")
@@ -39,8 +41,16 @@ CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
 
 
+NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
+VAGUE = 0.235  # of the eyes' distance, by how much points are off: of drawn faces at most .22, of scrawls more
+
+
 class AskError(uploads.Refusal):
-    """A request that cannot be answered."""
+    """A request that cannot be answered. code: by which a page knows what to offer; "" where there is nothing."""
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        super().__init__(status, message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,8 @@ class Limits:
 @dataclass(frozen=True)
 class Order:
     """What a visitor asks for, checked by `forms.order_of`. points: eyes and mouth as shares of the picture's width and
-    height, three (x, y). face: which of several, as `faces.checked` reads it, a box in such shares.
+    height, three (x, y). face: which of several, as `faces.checked` reads it, a box in such shares. insist: also where
+    no face is found.
     """
 
     direction: str = ""
@@ -81,12 +92,13 @@ class Order:
     detail: float = DETAIL_OF_DRAWINGS
     candidates: int = 1
     answer: str = ANSWERS[0]
-    likely: float = LIKELY
+    likely: float | Mapping[str, float] = LIKELY
     person: Mapping[str, Any] = field(default_factory=dict)
     large: bool = False
     clean: str = "auto"
     align: str = "auto"
     face: str = ""
+    insist: bool = False
     points: tuple[tuple[float, float], ...] | None = None
 
 
@@ -105,7 +117,8 @@ class Answer:
     """All answers to a request. given: what the model saw, as a picture. points: where eyes and mouth were found on the
     upload, shares as in `Order`, None where that is not known; found: whether a face was. sheet: the corners of the
     sheet that was cut out of the upload, (4, 2) such shares, None where nothing was. num_faces: as
-    far as they were looked for.
+    far as they were looked for; faces: where they are, (left, top, width, height) in such shares from the left, none
+    where there is one alone or that is not known; taken: the number of the one that was taken. codes: of the warnings.
     """
 
     choice: Choice
@@ -117,6 +130,9 @@ class Answer:
     seconds: dict[str, float] = field(default_factory=dict)
     sheet: list[list[float]] | None = None
     num_faces: int = 1
+    faces: tuple[list[float], ...] = ()
+    taken: int = 1
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,9 @@ class _Ready:
     found: bool = False
     sheet: list[list[float]] | None = None
     num_faces: int = 1
+    faces: tuple[list[float], ...] = ()
+    taken: int = 1
+    codes: tuple[str, ...] = ()
 
 
 class Engine:
@@ -199,7 +218,7 @@ class Engine:
         seconds = {name: round(b - a, 4) for name, a, b in zip(list(clock)[1:], at, at[1:], strict=False)}
         return Answer(
             choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds,
-            ready.sheet, ready.num_faces,
+            ready.sheet, ready.num_faces, ready.faces, ready.taken, ready.codes,
         )  # fmt: skip
 
     def _chosen(self, asked: Order) -> tuple[Choice, Choice | None]:
@@ -219,6 +238,8 @@ class Engine:
 
     async def restored(self, picture: np.ndarray, using: Choice, strength: float, seed: int = 0) -> np.ndarray:
         """A translated face with added detail, uint8 (H, W, 3), from a restorer's thread; errors as of `translate`."""
+        from s2f_utils.inference.restorers import RestoreError
+
         if strength == 0:
             return picture
         try:
@@ -229,7 +250,7 @@ class Engine:
             raise ModelError(
                 422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
             ) from None
-        except (restorers.RestoreError, ValueError) as error:
+        except (RestoreError, ValueError) as error:
             raise ModelError(422, FOLDERS.sub("", str(error))) from None
 
     # In the threads for pictures
@@ -249,13 +270,14 @@ class Engine:
                 return self._as_it_is(picture, choice)
             return self._aligned(picture, choice, asked, points)
         except (faces.FaceError, ValueError) as error:
-            if isinstance(error, uploads.UploadError):
+            if isinstance(error, uploads.Refusal):
                 raise
             raise AskError(422, in_page(str(error))) from None
 
     def _as_it_is(self, picture: np.ndarray, choice: Choice) -> _Ready:
         advice = domain.advice(picture, choice.direction) if choice.source == "shipped" else None
-        return _Ready(picture, picture, (advice.worded(HERE),) if advice else (), found=True)
+        told = ((advice.worded(HERE),), (advice.code,)) if advice else ((), ())
+        return _Ready(picture, picture, told[0], found=True, codes=told[1])
 
     def _aligned(self, picture: np.ndarray, choice: Choice, asked: Order, points: np.ndarray | None) -> _Ready:
         ready = prepared_for(
@@ -264,11 +286,29 @@ class Engine:
         if Remark("no-lines") in ready.warnings:
             raise AskError(422, f"{Remark('no-lines')}: draw a face first")
         found = ready.face.method not in ("centre", "cascade")
+        if points is None and not asked.insist:
+            _check_face(ready, choice)
         as_given = not {"turned", "cut"} & {remark.code for remark in ready.warnings}
         where = _shares(ready.face.landmarks, picture.shape) if as_given or choice.reads == "photo" else None
         told = {remark.code: remark.data for remark in ready.warnings}
-        sheet, num_faces = told.get("cut", {}).get("corners"), told.get("faces", {}).get("num", 1)
-        return _Ready(ready.given, ready.given, _told(ready.warnings, found), where, found, sheet, num_faces)
+        sheet, several = told.get("cut", {}).get("corners"), told.get("faces", {})
+        return _Ready(
+            ready.given, ready.given, _told(ready.warnings, found), where, found, sheet, several.get("num", 1),
+            tuple(several.get("boxes", ())) if as_given else (), several.get("taken", 1), tuple(told),
+        )  # fmt: skip
+
+
+def _check_face(ready: Ready, choice: Choice) -> None:
+    """Raise AskError for a picture in which there seems to be no face: a house, a wall, a scrawl."""
+    codes = {remark.code for remark in ready.warnings}
+    if "no-face" in codes and "no-detector" not in codes:
+        raise AskError(422, NO_FACE, "no-face")
+    if choice.reads == "sketch" and choice.layout == "aligned" and codes & {"no-face", "rough-face"}:
+        from s2f_utils.inference.understanding import understood
+
+        found = understood(images.resize(ready.given, OUT_PX, "stretch"))
+        if found.off.mean() > VAGUE * mesh.eye_distance(found.points):
+            raise AskError(422, NO_FACE, "no-face")
 
 
 async def _all(asked: list[Coroutine]) -> list[Any]:

@@ -15,6 +15,7 @@ from s2f_utils.app.uploads import MOST_BYTES
 from s2f_utils.inference.asking import ANSWERS, LIKELY, person_of
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawings import CLEAN
+from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.scribbles.portrait import TOLD
 
 FIELD_BYTES = 2000  # the longest value of a form's field
@@ -30,8 +31,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "answer": {"type": "string", "enum": list(ANSWERS), "default": "auto",
                "description": "faithful keeps every line, expected is what such a drawing means on average,"
                " rendered a photo of somebody like that"},
-    "likely": SHARE | {"default": LIKELY, "description": "of expected and rendered: 0: the shape as it is drawn, 1: a"
-               " shape that people have"},
+    "likely": {"type": "string", "maxLength": 100, "description": "of expected and rendered: 0: the shape as it is"
+               f" drawn, 1: one that people have; or by parts, as eyes=1,mouth=0; default: {LIKELY:g}"},
     "person": {"type": "string", "maxLength": 300, "description": "what is known of the person, as"
                " age=0.5,hair=#332211: skin and hair as colours, " + ", ".join(TOLD) + " from -1 to 1"},
     "large": {"type": "boolean", "default": False, "description": "twice as many pixels a side: 512 for 256"},
@@ -41,6 +42,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "align": {"type": "string", "enum": list(ALIGN), "default": "auto", "description": "find the face, lay it upright"},
     "face": {"type": "string", "maxLength": 100, "description": "of several: left, right, the number from the left, or"
              " a box, left,top,width,height as shares of width and height; default: the largest, most central"},
+    "insist": {"type": "boolean", "default": False, "description": "make a face also where none is found"},
     "points": {"type": "string", "pattern": r"^(0|1|0?\.\d{1,6}|0\.\d{1,6})(,(0|1|0?\.\d{1,6}|0\.\d{1,6})){5}$",
                "description": "eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height"},
 }  # fmt: skip
@@ -122,6 +124,8 @@ def _value(name: str, text: str) -> Any:
     rule = FIELDS[name]
     if name == "points":
         return _points(text) if text else None
+    if name == "likely":
+        return _likely(text) if text else LIKELY
     if name == "person":
         try:
             return person_of(text)
@@ -144,6 +148,20 @@ def _value(name: str, text: str) -> Any:
     if not rule["minimum"] <= value <= rule["maximum"]:
         raise AskError(422, f"{name} must be {what} from {rule['minimum']} to {rule['maximum']}")
     return value
+
+
+def _likely(text: str) -> float | dict[str, float]:
+    try:
+        if "=" not in text:
+            amount: float | dict[str, float] = float(text)
+        else:
+            pairs = (part.partition("=") for part in text.split(","))
+            amount = {name.strip(): float(value) for name, _, value in pairs}
+        likely.amounts_of(amount)
+        return amount
+    except (ValueError, OverflowError):
+        parts = ", ".join(likely.PARTS)
+        raise AskError(422, f"likely must be from 0 to 1, or by parts, as eyes=1,mouth=0: {parts}") from None
 
 
 def _face(text: str) -> str:

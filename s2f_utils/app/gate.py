@@ -1,7 +1,6 @@
 """What stands before the web app: limits of rate and size, a list of the paths that exist, headers, and the log.
 
-A visitor's browser is told to load nothing from elsewhere; of the page framework's own routes only those are open that
-its page needs, so that no route to a file is left.
+A visitor's browser is told to load nothing from elsewhere, and to run no script that is not a file of ours.
 """
 
 from __future__ import annotations
@@ -30,14 +29,10 @@ FORM_BYTES = 100_000  # of a form around its file
 MOST_TOGETHER = 400_000_000  # bytes of all bodies that are in memory at once
 BODY_S = 60.0  # a body has to be there in this time
 DROPPED_BYTES = 150_000_000  # of a body that is too large are read on, so that the answer arrives
-OUR_PATHS = ("/api/", "/app/", "/health", "/docs", "/openapi.json")
-# Of the framework's own: the page, its scripts and styles. Neither files nor uploads, neither queues nor settings.
-OPEN_PATHS = ("/", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt")
-OPEN_BELOW = ("/assets/", "/static/")
+UNLOGGED = ("/", "/app/files/", "/app/examples/")  # the page and what it is made of, where all is well
 HEADERS = {
-    "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self'"
-    " 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self' data:; connect-src 'self'"
-    " data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'",
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+    " media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "permissions-policy": "camera=(self), microphone=(), geolocation=()",
@@ -119,11 +114,6 @@ class Gate:
         path, method = scope["path"], scope["method"]
         if self.local_only and not _is_local_name(scope):
             return 403, "the app is not known by this name: open http://localhost with its port, or see --host", {}
-        if not path.startswith(OUR_PATHS):
-            is_open = path in OPEN_PATHS or path.startswith(OPEN_BELOW)
-            if not is_open or ".." in path or "\\" in path or "\0" in path:
-                return 404, "there is nothing here: /docs lists what there is", {}
-            return None if method in ("GET", "HEAD") else (405, "only GET is known here", {"allow": "GET, HEAD"})
         known = self.methods.get(path)
         if known is None:
             known = self.methods.get("/".join([*path.split("/")[:-1], "*"]))
@@ -161,8 +151,8 @@ class _Told:
 
     def log(self) -> None:
         path = self.scope["path"]
-        if not path.startswith(OUR_PATHS) and self.status < 400:
-            return  # scripts and styles of the page
+        if self.status < 400 and (path == UNLOGGED[0] or path.startswith(UNLOGGED[1:])):
+            return
         if path.startswith("/app/visits/"):
             path = "/app/visits/*"  # whoever reads the log must not enter somebody's visit
         state = self.scope.get("state", {})

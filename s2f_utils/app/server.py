@@ -1,7 +1,4 @@
-"""The web app: `s2f app`, and `start_in_notebook` for a cell of a notebook.
-
-Gradio is imported only here and in `page`, after it was told to look nothing up.
-"""
+"""The web app: `s2f app`, and `start_in_notebook` for a cell of a notebook."""
 
 from __future__ import annotations
 
@@ -20,24 +17,19 @@ from s2f_utils.app.engine import Engine, Limits
 
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-OLDEST_GRADIO = (6, 20)
 SHUTDOWN_S = 20
 SILENT_S = 15.0  # in this time a connection has asked for something
 MOST_CONNECTIONS = 512  # more get 503 at once
-MISSING = "the web app needs further packages: pip install 'sketch-to-face[app]', or gradio"
-QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
+NEEDED = ("fastapi", "uvicorn", "python_multipart")
+MISSING = "the web app needs further packages: pip install 'sketch-to-face[app]', or fastapi, uvicorn, python-multipart"
 
 
 def check_installed() -> None:
-    """Raise ValueError where the packages of the extra "app" are not installed, or Gradio is too old for it."""
+    """Raise ValueError where the packages of the extra "app" are not installed."""
     import importlib.util
-    from importlib import metadata
 
-    if any(importlib.util.find_spec(name) is None for name in ("gradio", "fastapi", "uvicorn")):
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise ValueError(MISSING)
-    here = metadata.version("gradio")
-    if tuple(int(part) for part in here.split(".")[:2]) < OLDEST_GRADIO:
-        raise ValueError(f"Gradio {here} is too old for the web app: pip install 'gradio>=6.20', and restart Python")
 
 
 def create(
@@ -59,16 +51,14 @@ def create(
     who asks for localhost or for an address in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a
     package is missing.
     """
-    os.environ.update(QUIET)
-    if offline:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "S2F_OFFLINE": os.environ.get("S2F_OFFLINE", "1")}
     check_installed()
+    if offline:
+        os.environ.setdefault("S2F_OFFLINE", "1")
     engine = Engine(Catalogue(runs), limits or Limits(), device)
     app = api.create_api(
-        engine, downloads=downloads, more=lambda made: page.add_routes(made, engine), local_only=local_only,
+        engine, downloads=downloads, more=lambda made: page.add_routes(made, engine, notice), local_only=local_only,
         behind_proxy=behind_proxy,
     )  # fmt: skip
-    page.mount(app, notice)
     app.state.engine = engine
     return app
 
@@ -129,19 +119,14 @@ def run(
     *,
     host: str = "127.0.0.1",
     port: int = PORT,
-    share: bool = False,
     runs: str | Path | None = "runs",
     device: str = "auto",
 ) -> None:
-    """Serve until Ctrl+C or a TERM signal. share: also under a public address, through Gradio's relay.
-
-    Raises ValueError where the port is taken, a package is missing, or no public address is to be had.
-    """
+    """Serve until Ctrl+C or a TERM signal. Raises ValueError where the port is taken, or a package is missing."""
     check_installed()
     check_free(host, port)
-    is_local = host in LOOPBACK and not share
-    notice = page.TRAVELS if share else ""
-    app = create(runs=runs, device=device, downloads=not share, notice=notice, local_only=is_local)
+    is_local = host in LOOPBACK
+    app = create(runs=runs, device=device, notice="" if is_local else page.NETWORK, local_only=is_local)
     gate.log_to_stderr()
     share_cores()
     server = server_of(app, host, port)
@@ -151,27 +136,7 @@ def run(
         print("anyone who reaches this machine can use the app: it asks for no password", file=sys.stderr)
     if weights.find("yunet") is None:
         print("the face detector is not here, so faces are found only roughly: s2f weights yunet", file=sys.stderr)
-    tunnel = _shared(port) if share else None
-    try:
-        server.run()
-    finally:
-        if tunnel is not None:
-            tunnel.kill()
-
-
-def _shared(port: int) -> Any:
-    """A tunnel from a public address to the port. Raises ValueError where there is no network, or no relay."""
-    import secrets
-
-    from gradio import networking
-    from gradio.tunneling import CURRENT_TUNNELS
-
-    try:
-        address = networking.setup_tunnel("127.0.0.1", port, secrets.token_urlsafe(32), None, None)
-    except Exception as error:  # whatever the relay's client raises
-        raise ValueError(f"no public address is to be had ({error}): leave --share out") from None
-    print(f"shared at {address} for a week at most\n{page.TRAVELS}", flush=True)
-    return CURRENT_TUNNELS[-1]
+    server.run()
 
 
 def check(*, device: str = "auto") -> float:
@@ -232,16 +197,17 @@ def start_in_notebook(
 ) -> Running:
     """Start the app on a free port and show it below this cell, in Colab as in Jupyter; `.stop()` ends it.
 
-    The page is in an iframe: in Colab over Colab's own proxy, so that pictures travel to the notebook's machine, which
-    the page says. Raises ValueError where a package is missing.
+    The page is in an iframe: in Colab over Colab's own proxy, on a JupyterHub over jupyter-server-proxy, so that
+    pictures travel to the notebook's machine, which the page says. Raises ValueError where a package is missing.
     """
     check_installed()
     in_colab = "google.colab" in sys.modules
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    notice = page.IN_COLAB if in_colab else ""
-    proxied = in_colab or "JUPYTERHUB_SERVICE_PREFIX" in os.environ  # then it is asked for by the proxy's name
+    hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
+    proxied = in_colab or bool(hub)  # then it is asked for by the proxy's name
+    notice = page.IN_COLAB if in_colab else page.ON_HUB if hub else ""
     app = create(runs=runs, device=device, notice=notice, offline=False, local_only=not proxied, behind_proxy=proxied)
     running = Running(server_of(app, "127.0.0.1", port), port)
     running.wait()
@@ -252,5 +218,5 @@ def start_in_notebook(
     elif show:
         from IPython.display import IFrame, display
 
-        display(IFrame(running.url, "100%", height_px))
+        display(IFrame(f"{hub}proxy/{port}/" if hub else running.url, "100%", height_px))
     return running

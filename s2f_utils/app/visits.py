@@ -90,7 +90,7 @@ class Visits:
             before, kind = visit.pad.given, content["kind"]
             problem = await self._do(visit, content)
             visit.at = time.monotonic()
-            with_drawing = kind == "hello" or (kind != "draw" and visit.pad.given is not before)
+            with_drawing = kind in ("hello", "restore") or (kind != "draw" and visit.pad.given is not before)
             took = time.monotonic() - begun
             return {"values": await self.engine.in_pool(_values, visit, with_drawing, content, problem, took)}
 
@@ -102,7 +102,7 @@ class Visits:
                 lambda: (engine.catalogue.choose(_model_of(pad, content)), self._choices())
             )
             async with engine.admitted():
-                facts = await engine.facts(choice) if kind == "model" else pad.facts
+                facts = await engine.facts(choice) if kind in ("model", "restore") else pad.facts
                 with messages.whole(pad, kind):
                     changed = copy.copy(pad)  # its thread goes on beyond the time limit, and then changes nothing here
                     wanted = await engine.in_pool(_obey, changed, content, facts)
@@ -164,8 +164,8 @@ def _values(visit: Visit, with_drawing: bool, content: dict[str, Any], problem: 
 
 def _model_of(pad: PadState, content: dict[str, Any]) -> str:
     """The model that a message needs: the pad's own, the one that is chosen, or that of the version to go back to."""
-    if content["kind"] == "model":
-        return str(content.get("name", ""))
+    if content["kind"] in ("model", "restore"):
+        return str(content.get("name" if content["kind"] == "model" else "model", ""))
     if content["kind"] == "back" and content.get("number") in range(len(pad.versions)):
         return pad.versions[content["number"]].settings["facts"].name
     return pad.facts.name

@@ -9,8 +9,7 @@ from s2f_utils.cli import options
 
 EPILOG = """examples:
   s2f app                        (http://localhost:5000; the shipped models, and those of the folder runs)
-  s2f app --host 0.0.0.0         (for other machines of the same network, too)
-  s2f app --share                (a public address for a week, through Gradio's relay: pictures travel)"""
+  s2f app --host 0.0.0.0         (for other machines of the same network, too: pictures travel to this one)"""
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
@@ -21,7 +20,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     )  # fmt: skip
     server.add_argument("--port", type=int, default=5000, help="default: 5000")
     server.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
-    server.add_argument("--share", action="store_true", help="also under a public address; pictures travel there")
     server.add_argument("--runs", default="runs", metavar="DIR", help="folder of runs whose models are offered")
     server.add_argument("--check", action="store_true", help="start, let one drawing be answered, and end")
     options.add_device(server)
@@ -35,5 +33,5 @@ def run(args: argparse.Namespace) -> int:
     if args.check:
         print(f"the web app starts and answered a drawing in {1000 * server.check(device=args.device):.0f} ms")
         return 0
-    server.run(host=args.host, port=args.port, share=args.share, runs=args.runs, device=args.device)
+    server.run(host=args.host, port=args.port, runs=args.runs, device=args.device)
     return 0

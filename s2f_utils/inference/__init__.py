@@ -1,11 +1,17 @@
-"""The user's door: a trained network answers pictures; candidates, styles, hints, and faces restored."""
+"""The user's door: a trained network answers pictures; candidates, styles, hints, and faces restored.
+
+What needs torch is imported when it is asked for, not before.
+"""
 
 from s2f_utils.inference.asking import MODES, Ask, Model
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finding import find_generator, find_pictures, generator_file, is_model, ways_of
-from s2f_utils.inference.loading import load, load_for_drawings, load_styles
-from s2f_utils.inference.translator import Translator, generate
+from s2f_utils.runtime import lazily
 
+_LATER = {
+    "loading": ("load", "load_for_drawings", "load_styles"),
+    "translator": ("Translator", "generate"),
+}
 __all__ = [
     "MODES",
     "Ask",
@@ -22,3 +28,4 @@ __all__ = [
     "load_styles",
     "ways_of",
 ]
+__getattr__ = lazily({name: f"s2f_utils.inference.{file}" for file, names in _LATER.items() for name in names})

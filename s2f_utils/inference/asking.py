@@ -10,10 +10,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import Tensor, nn
 
 from s2f_utils.inference import hints
 from s2f_utils.inference.facts import Facts
@@ -23,6 +22,9 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.scribbles.portrait import TOLD
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several

@@ -13,15 +13,15 @@ import torch.nn.functional as F
 
 from s2f_utils.data.shaped import planes_of, told_planes
 from s2f_utils.inference import hints
-from s2f_utils.inference.asking import ANSWERS, COLOURED, Ask
+from s2f_utils.inference.asking import COLOURED, Ask
+from s2f_utils.inference.choosing import EXPECTED, FAITHFUL, RENDERED, advised, answer_to
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finishing import of_one_cloth, without_cast
 from s2f_utils.inference.translator import LARGER, DetailModel, Translator, one_way, parts_of
 from s2f_utils.inference.understanding import Understood, understood
 from s2f_utils.models import render
 from s2f_utils.models.expect import SIDE_PX, TONES
-from s2f_utils.pictures import domain, images
-from s2f_utils.pictures.drawings import LINES_BELOW
+from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import bending, likely, mesh
 from s2f_utils.pictures.faces.studio import OUT_PX, at_shape, backdrop
 from s2f_utils.pictures.remarks import Remark
@@ -29,7 +29,6 @@ from s2f_utils.pictures.scribbles.portrait import TOLD
 
 WALL = (214, 217, 221)  # behind the expected person
 THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
-_, FAITHFUL, EXPECTED, RENDERED = ANSWERS
 BESIDE_PX = 3  # of 256
 GUIDANCE = 4.0  # how much what is said of a person is exaggerated
 TRAIT_GUIDANCE = 3.0  # and in the rendered texture
@@ -42,8 +41,6 @@ SURELY, HAT_SURE = 0.95, 0.5
 SCRAWLED_FROM = 0.4  # of its "crude": such a drawing
 TURNED = 0.5, 1.2  # of the first principal component of shapes, which is how far a head is turned
 BEARD_FROM = 0.15  # of its "beard"
-CRUDE_FROM = 0.3  # of the finder's "crude", 0 to 1 (benchmarks/choosing.py)
-PHOTO_FROM = 0.5  # of its "photo"; some photos, small faces above all, seem crude
 
 
 @dataclass
@@ -368,20 +365,3 @@ class ChoosingModel(DetailModel):
     def num_bytes(self) -> int:
         """What the weights of both take of the memory."""
         return super().num_bytes + self.render.num_bytes
-
-
-def answer_to(square: np.ndarray, ask: Ask) -> str:
-    """Which answer a drawing, uint8 (OUT_PX, OUT_PX, 3), gets where there are several: one of `ANSWERS` but "auto"."""
-    if ask.answer != ANSWERS[0]:
-        return ask.answer
-    is_drawn = ask.detail > 0 and square.min() <= LINES_BELOW  # empty paper means no face
-    meant = is_drawn and understood(square).flags["photo"] < PHOTO_FROM and domain.verdict(square).kind != "photo"
-    return RENDERED if meant else FAITHFUL
-
-
-def advised(square: np.ndarray, ask: Ask) -> Remark | None:
-    """Says that a drawing, uint8 (OUT_PX, OUT_PX, 3), is too crude for each line to be kept, where the question leaves
-    the answer open.
-    """
-    is_open = ask.answer == ANSWERS[0] and answer_to(square, ask) == RENDERED
-    return Remark("crude") if is_open and understood(square).flags["crude"] > CRUDE_FROM else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_utils.inference import hints
-from s2f_utils.models.network import made_by, read_by
+from s2f_utils.models.about import made_by, read_by
 from s2f_utils.pictures import faces
 
 # Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
@@ -53,3 +53,12 @@ class Facts:
     def landmarks(self) -> np.ndarray:
         """Where the five landmarks are expected in its faces: float64 (5, 2), pixels."""
         return LAYOUTS[self.guide] * self.size_px - 0.5
+
+
+def check_for_drawings(facts: Facts) -> None:
+    """Raise ValueError for a model that reads photos, or chance alone, or a sketch and a map at once."""
+    if facts.reads in ("sketch", "map"):
+        return
+    reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
+    what = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
+    raise ValueError(f"{facts.name}: {what}: the pad gives a drawing or a label map; choose a model for one of them")

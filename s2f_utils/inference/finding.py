@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s2f_utils import weights
-from s2f_utils.models import checkpoints
-from s2f_utils.models.network import DIRECTIONS
+from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.pictures import images
 
 
@@ -47,6 +46,8 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
 
 def ways_of(run: str | Path) -> tuple[str, ...]:
     """The directions that a run folder's generators go, the run's own first."""
+    from s2f_utils.models import checkpoints
+
     _, meta = checkpoints.load_network(find_generator(run))
     own = meta.get("direction", DIRECTIONS[0])
     return own, *(way for way in DIRECTIONS if way != own and (Path(run) / generator_file(way)).is_file())

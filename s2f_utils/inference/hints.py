@@ -18,6 +18,7 @@ MIXED, TRANSFERRED, ASKED = "style mixing", "colour transfer", "the person's own
 CLASSES_OF = {"hair": ("hair",), "skin": ("skin", "nose", "l_ear", "r_ear", "neck")}
 LOOK_PX = 128  # parts are looked for at this size
 LEAST_SHARE = 0.004  # of the pixels; less than this is no part
+FRAME_FILLED, FRAME_LEAST = 0.93, 0.4  # of its box, of the drawing
 LINE, GAP = 24, 0.06  # grey levels below the paper; a share of the side over which lines are joined
 SOFT = 0.009  # standard deviation of a part's rim, a share of the side
 
@@ -120,6 +121,16 @@ def enclosed(drawing: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     flooded = closed.copy()
     cv2.floodFill(flooded, None, (0, 0), 2)
     return (flooded[gap:-gap, gap:-gap] != 2) | (lines > 0)
+
+
+def is_framed(drawing: np.ndarray) -> bool:
+    """Whether lines go around a drawing, uint8 (P, P, 3), as a frame does: then a wall cannot be told from a person."""
+    inside = enclosed(drawing, (LOOK_PX, LOOK_PX))
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not len(rows):
+        return False
+    box = inside[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return bool(box.mean() > FRAME_FILLED and box.size > FRAME_LEAST * inside.size)
 
 
 def _lab(picture: np.ndarray) -> np.ndarray:

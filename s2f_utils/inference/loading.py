@@ -11,12 +11,12 @@ from torch import nn
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import Model
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
-from s2f_utils.inference.facts import Facts
+from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TO_FACES, TRANSLATES
+from s2f_utils.models.about import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TO_FACES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
 
 # how a network that is not a plain translator is known, and what asks it
@@ -108,15 +108,6 @@ def load_for_drawings(model: str | Path | Model | None = None, device: str = "au
     found = model if isinstance(model, Model) else load(weights.DEFAULT if model is None else model, device)
     check_for_drawings(found.facts)
     return found
-
-
-def check_for_drawings(facts: Facts) -> None:
-    """Raise ValueError for a model that reads photos, or chance alone, or a sketch and a map at once."""
-    if facts.reads in ("sketch", "map"):
-        return
-    reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
-    what = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
-    raise ValueError(f"{facts.name}: {what}: the pad gives a drawing or a label map; choose a model for one of them")
 
 
 def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[str, Any]]:

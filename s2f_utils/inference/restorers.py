@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import RESTORES, About, Network
+from s2f_utils.models.about import RESTORES, About
+from s2f_utils.models.network import Network
 from s2f_utils.pictures import images
 
 AUTO = "auto"

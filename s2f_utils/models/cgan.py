@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2f_utils.models.network import JUDGES, About, Network
+from s2f_utils.models.about import JUDGES, About
+from s2f_utils.models.network import Network
 from s2f_utils.models.unet import check_images, norm_layer
 
 

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.models.about import About
 from s2f_utils.models.finder import Block
-from s2f_utils.models.network import About, Network
+from s2f_utils.models.network import Network
 from s2f_utils.pictures.scribbles.portrait import TOLD, WORN
 
 SIDE_PX = 128

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.network import MEASURES, About, Network
+from s2f_utils.models.about import MEASURES, About
+from s2f_utils.models.network import Network
 from s2f_utils.pictures.faces.mesh import NUM_POINTS
 
 SIDE_PX = 128

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.network import FROM_DAMAGED, RESTORES, About, Network
+from s2f_utils.models.about import FROM_DAMAGED, RESTORES, About
+from s2f_utils.models.network import Network
 
 WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
 

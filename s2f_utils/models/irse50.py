@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.network import MEASURES, About, Network
+from s2f_utils.models.about import MEASURES, About
+from s2f_utils.models.network import Network
 
 # (channels, blocks) of the four stages; each begins with stride 2
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))

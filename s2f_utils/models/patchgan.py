@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from s2f_utils.models.network import JUDGES, About, Network
+from s2f_utils.models.about import JUDGES, About
+from s2f_utils.models.network import Network
 from s2f_utils.models.unet import norm_layer
 
 

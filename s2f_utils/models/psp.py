@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_utils.models.about import MEASURES, About
 from s2f_utils.models.irse50 import Bottleneck, ir_body
-from s2f_utils.models.network import MEASURES, About, Network
+from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
 from s2f_utils.models.twostage import grey_of
 from s2f_utils.pictures.masks import PALETTE

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.network import JUDGES, RENDERS, About, Network
+from s2f_utils.models.about import JUDGES, RENDERS, About
+from s2f_utils.models.network import Network
 from s2f_utils.models.resunet import Noise, _twice
 
 GIVEN_PX, MADE_PX = 128, 256

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.network import About, Network
+from s2f_utils.models.about import About
+from s2f_utils.models.network import Network
 from s2f_utils.models.unet import check_images, norm_layer
 
 USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.network import ADDS_DETAIL, About, Network
+from s2f_utils.models.about import ADDS_DETAIL, About
+from s2f_utils.models.network import Network
 from s2f_utils.models.unet import check_images
 
 GROUPS = 8

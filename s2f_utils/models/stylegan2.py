@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.network import DRAWS, FROM_NOISE, About, Network
+from s2f_utils.models.about import DRAWS, FROM_NOISE, About
+from s2f_utils.models.network import Network
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.network import JUDGES, About, Network
+from s2f_utils.models.about import JUDGES, About
+from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EPS, GAIN, Blur, EqualConv2d, EqualLinear, FusedLeakyReLU, check_size, width_at
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.network import About, Network
+from s2f_utils.models.about import About
+from s2f_utils.models.network import Network
 from s2f_utils.models.resunet import ResUNet
 
 EASE = 0.2  # of 2: light on black is light on a dark grey

@@ -22,16 +22,18 @@ from s2f_utils.pictures.images import picture_uri
 
 STATIC = Path(__file__).with_name("static")
 SCRIPTS = (
-    "dom.js", "files.js", "line.js", "overlay.js", "paper.js", "settings.js", "sketch_pad.js", "strokes.js", "tools.js",
+    "dom.js", "files.js", "line.js", "overlay.js", "paper.js", "png.js", "settings.js", "sketch_pad.js", "strokes.js",
+    "tools.js",
 )  # fmt: skip
 STYLES = ("sketch_pad.css",)
 THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
 REGION_PX = 256
-SHOW_VARIANTS = ("draw", "model", "start", "upload", "set", "back", "variants")  # messages after which they are new
+# Messages after which variants are new.
+SHOW_VARIANTS = ("restore", "draw", "model", "start", "upload", "set", "back", "variants")
 KINDS = (
-    "hello", "draw", "set", "likely", "person", "model", "start", "upload", "region", "hint", "photo", "keep", "drop",
-    "back", "choose", "variants",
+    "hello", "restore", "draw", "set", "likely", "person", "model", "start", "upload", "region", "hint", "photo",
+    "keep", "drop", "back", "choose", "variants",
 )  # fmt: skip
 # Messages that are answered, too, where something is drawn.
 ANSWERED = ("set", "likely", "person", "model", "start", "upload", "hint", "photo")
@@ -94,7 +96,9 @@ def obey(
     """
     kind, number = content["kind"], content.get("number")
     pad.is_preview = kind == "draw" and content.get("preview") is True
-    if kind == "draw":
+    if kind == "restore":
+        restore(pad, content, facts_of(content["model"]), read)
+    elif kind == "draw":
         pad.set_drawing(read(content["picture"], "the drawing"))
     elif kind == "set":
         for name in ("detail", "strength"):
@@ -132,7 +136,27 @@ def obey(
         pad.choose_style(number)
     elif kind != "variants":
         raise ValueError(f"the pad does not know {kind!r}: reload the page")
-    return kind in ("draw", "choose") or (kind in ANSWERED and bool(pad.given.any()))
+    return kind in ("restore", "draw", "choose") or (kind in ANSWERED and bool(pad.given.any()))
+
+
+def restore(
+    pad: PadState, content: dict[str, Any], facts: Facts, read: Callable[[str, str], np.ndarray] = picture_in
+) -> None:
+    """Make a pad as it was when a page kept what is in this message: the drawing, and all that was set."""
+    if facts != pad.facts:
+        pad.set_facts(facts)
+    pad.set_region(None)
+    pad.set_drawing(read(content["picture"], "the drawing"))
+    for name in ("detail", "strength"):
+        setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
+    pad.answer, pad.seed = Ask(answer=content["answer"]).answer, int(content["seed"])
+    for part, amount in dict(content["likely"]).items():
+        pad.set_likely(float(amount), part)
+    pad.person, pad.hints, pad.style = {}, {}, None
+    for name, value in dict(content["person"]).items():
+        pad.say(name, float(value))
+    for part, colour in dict(content["hints"]).items():
+        pad.apply_hint(part, colour)
 
 
 def mask_of(points: list[list[float]]) -> np.ndarray:
@@ -144,7 +168,8 @@ def mask_of(points: list[list[float]]) -> np.ndarray:
 
 def face_uri(pad: PadState) -> str:
     """The face as a PNG in a data address, with what `PadState.save` writes beside it."""
-    return images.data_uri(images.png_of(pad.face, generated=True, notes=pad.notes()))
+    face, enlarged = images.handed_out(pad.face)
+    return images.data_uri(images.png_of(face, generated=True, notes=pad.notes() | enlarged))
 
 
 def small(picture: np.ndarray) -> np.ndarray:

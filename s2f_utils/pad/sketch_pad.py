@@ -5,15 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from s2f_utils import weights
-from s2f_utils.inference import Ask, Facts, Model, load_for_drawings, restorers
-from s2f_utils.inference.enhance import Enhancer
+from s2f_utils import inference, weights
+from s2f_utils.inference import Ask, Facts, Model
 from s2f_utils.pad.drawing import is_empty
 from s2f_utils.pad.state import START, TITLES, PadState
+
+if TYPE_CHECKING:
+    from s2f_utils.inference.enhance import Enhancer
+    from s2f_utils.inference.restorers import Restorer
 
 NUM_VARIANTS = 8
 
@@ -27,7 +30,7 @@ class SketchPad(PadState):
         *,
         start: str | int | np.ndarray | None = START,
         models: Sequence[Any] = (),
-        restorer: restorers.Restorer | str | Path = weights.RESTORER,
+        restorer: Restorer | str | Path = weights.RESTORER,
         device: str = "auto",
     ) -> None:
         self.device, self.restorer = device, restorer
@@ -45,13 +48,13 @@ class SketchPad(PadState):
     @property
     def restorer_name(self) -> str:
         """What restores a face, by name."""
-        return self.restorer.name if isinstance(self.restorer, restorers.Restorer) else str(self.restorer)
+        return str(self.restorer) if isinstance(self.restorer, str | Path) else self.restorer.name
 
     def facts_of(self, model: Any = None) -> Facts:
         """What a model is, which is loaded now where it is not yet (`load_for_drawings`)."""
         key = weights.DEFAULT if model is None else str(model) if isinstance(model, str | Path) else None
         if key not in self._models:
-            made = load_for_drawings(model, self.device)
+            made = inference.load_for_drawings(model, self.device)
             self._models[made.facts.name] = made
             return made.facts
         return self._models[key].facts
@@ -71,7 +74,10 @@ class SketchPad(PadState):
             return self.complete(made[0], self.model)
 
     def _enhancer(self) -> Enhancer:
-        if not isinstance(self.restorer, restorers.Restorer):
+        from s2f_utils.inference import restorers
+        from s2f_utils.inference.enhance import Enhancer
+
+        if isinstance(self.restorer, str | Path):
             self.restorer = restorers.load(self.restorer, self.device)
         return Enhancer(self.restorer)
 

@@ -15,9 +15,9 @@ import numpy as np
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model, hints
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
-from s2f_utils.inference.expecting import advised
+from s2f_utils.inference.choosing import advised
+from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.hints import Tone
-from s2f_utils.inference.loading import check_for_drawings
 from s2f_utils.pad import drawing as paper
 from s2f_utils.pad.drawing import DRAWN, FEATHER, feathered, shown
 from s2f_utils.pictures import images, viz
@@ -29,8 +29,8 @@ MOST_VERSIONS = 6
 PREVIEW = "expected"  # while a stroke is drawn: what is rendered takes three times as long
 TITLES = {  # the shipped models that a pad can have
     weights.DEFAULT: "sketch → photo, 256 px",
-    "sketch-to-face-64": "sketch → drawn face, eight variants, 64 px",
-    "map-to-face-64": "label map → drawn face, eight variants, 64 px",
+    "sketch-to-face-64": "Lesson: sketch → drawn face of 64 px, eight variants",
+    "map-to-face-64": "Lesson: label map → drawn face of 64 px, eight variants",
 }
 
 
@@ -164,13 +164,19 @@ class PadState:
         """As `complete`, but the pad stays as it is: the face, and what there is to say about the hints."""
         warnings: tuple[Remark, ...] = ()
         if self.hints and not model.knows_person(*self.question()):
+            if self.facts.reads == "sketch" and hints.is_framed(self.given):
+                return self._within(made), (Remark("framed"),)
             parts = model.parts(self.given, made)
             missing = [part for part in self.hints if not hints.is_there(parts[part])]
             warnings = tuple(Remark("no-part", {"part": part}) for part in missing)
             made = model.with_hints(self.given, made, self.hints, self.memory)
-        if self.region is not None and self._outside is not None:
-            made = images.blended(self._outside, made, self.region)
-        return made, warnings
+        return self._within(made), warnings
+
+    def _within(self, made: np.ndarray) -> np.ndarray:
+        """The answer in the region alone, where there is one."""
+        if self.region is None or self._outside is None:
+            return made
+        return images.blended(self._outside, made, self.region)
 
     def answer_warnings(self) -> tuple[Remark, ...]:
         """That the face is the one that the drawing means, where nobody asked for that."""

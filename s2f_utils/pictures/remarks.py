@@ -34,6 +34,8 @@ WORDS: dict[str, str] = {
     "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one for sketches",
     "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"
     " (photo-to-sketch does)",
+    "framed": "lines go around the drawing, so the wall cannot be told from the person, and no tone was changed: erase"
+    " the frame, or choose the answer 'a photo of the face that is meant'",
     "no-part": "no {part} was found whose tone could be changed",
     # Two sides of a set (`sides`).
     "exchanged": "the sketches are colourful and dark, the photos are not: give the two folders the other way round",

@@ -11,7 +11,7 @@ from torch import nn
 from s2f_utils import weights
 from s2f_utils.inference import find_generator, ways_of
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import ADDS_DETAIL
+from s2f_utils.models.about import ADDS_DETAIL
 from s2f_utils.models.resnet import with_dropout_keys
 
 

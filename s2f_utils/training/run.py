@@ -13,7 +13,7 @@ import torch
 from s2f_utils import runtime
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import DIRECTIONS
+from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import interrupted, learned_from, preflight
 from s2f_utils.training.augment import PairedAffine

@@ -36,6 +36,17 @@ CLOCK = """() => {
 }"""
 
 
+def until(page: Any, asked: str, arg: Any = None, slowest_s: float = SLOWEST_S) -> None:
+    """Return when an expression, or a function of `arg`, is true in a page (Playwright's), whose content policy keeps
+    `wait_for_function` out. Raises TimeoutError.
+    """
+    end = time.monotonic() + slowest_s
+    while not page.evaluate(asked, arg):
+        if time.monotonic() > end:
+            raise TimeoutError(f"not so after {slowest_s:g} s: {asked}")
+        time.sleep(0.03)
+
+
 def front_end() -> str:
     """ "notebook", "lab", or nothing where neither is installed."""
     if importlib.util.find_spec("notebook") and metadata.version("notebook").startswith("6."):

@@ -18,15 +18,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.pictures import images
+from s2f_utils.pictures import drawings, images
 from s2f_utils.pictures.drawn import synthetic
 from tests import hostile
+from tests.hostile import house
 
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
-pytest.importorskip("gradio", reason="the extra 'app' is not installed: pip install -e '.[app]'")
+pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, free_port, served  # noqa: E402
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, free_port, served, until  # noqa: E402
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
@@ -63,7 +64,7 @@ def page(request, address):
         page.on("request", lambda one: note_request(page, address, one.url))
         page.on("response", lambda one: note_failed(page, one))
         page.goto(address)
-        page.wait_for_function(f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
+        until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
         page.evaluate(CLOCK)
         yield page
         assert page.wrong == []
@@ -104,13 +105,13 @@ def stroke(page, *points):
 
 
 def settled(page):
-    page.wait_for_function("!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
+    until(page, "!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
 
 
 def changed_by_stroke(page, *points):
     before = page.evaluate(FACE)
     stroke(page, *points)
-    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    until(page, f"before => {FACE} !== before", arg=before)
     settled(page)
 
 
@@ -124,7 +125,8 @@ def answers(page) -> list[str]:
 
 def new_answers(page, before, act) -> list[str]:
     act()
-    page.wait_for_function(
+    until(
+        page,
         "before => document.querySelectorAll('.s2f-answer img').length && "
         "document.querySelector('.s2f-answer img').src !== before",
         arg=before[0] if before else "",
@@ -146,7 +148,7 @@ def test_three_strokes_change_the_face(page):
     faces = [page.evaluate(FACE)]
     for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
         stroke(page, *points)
-        page.wait_for_function(f"before => {FACE} !== before", arg=faces[-1])
+        until(page, f"before => {FACE} !== before", arg=faces[-1])
         settled(page)
         faces.append(page.evaluate(FACE))
     assert len(set(faces)) == 4
@@ -172,10 +174,10 @@ def test_three_strokes_change_the_face(page):
 def test_undo_brings_the_face_back_and_versions_are_kept(page):
     face = page.evaluate(FACE)
     stroke(page, (0.2, 0.9), (0.8, 0.9))
-    page.wait_for_function(f"before => {FACE} !== before", arg=face)
+    until(page, f"before => {FACE} !== before", arg=face)
     settled(page)
     page.keyboard.press("Control+z")
-    page.wait_for_function(f"before => {FACE} === before", arg=face)
+    until(page, f"before => {FACE} === before", arg=face)
     settled(page)
     page.get_by_role("button", name="Keep this version").click()
     page.get_by_role("button", name="Go back to version 1").wait_for()
@@ -189,7 +191,7 @@ def test_a_map_is_painted_with_the_label_brush(page):
     page.get_by_role("radio", name="hat").click()
     before = page.evaluate(FACE)
     stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
-    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    until(page, f"before => {FACE} !== before", arg=before)
     settled(page)
     assert page.locator(".s2f-strip .s2f-tile").count() >= 8
     keep_picture(page, "map")
@@ -214,8 +216,7 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     settled(page)
     forget(page)
     changed_by_stroke(page, (0.1, 0.1), (0.9, 0.12))
-    assert page.locator(".s2f-wrong").count() == 0
-    assert "versions" in pad.locator(".s2f-status").inner_text() and pad.locator(".s2f-version").count() == 0
+    assert page.locator(".s2f-wrong").count() == 0 and pad.locator(".s2f-version").count() == 1
     assert pad.get_by_label("Detail", exact=True).input_value() == "0.25"
     assert pad.get_by_label("kind of answer").input_value() == "expected"
     assert pad.get_by_label("Shape", exact=True).input_value() == "0.3"
@@ -234,7 +235,134 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     page.expected.clear()
 
 
+PAPER = "document.querySelector('.s2f-paper canvas').toDataURL()"
+
+
+def begun_again(page):
+    """The page after a reload."""
+    page.reload()
+    until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
+    settled(page)
+    page.evaluate(CLOCK)
+
+
+def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(page):
+    pad = page.locator(".s2f-pad")
+    slide(page, "Shape", "0.35", pad)
+    settled(page)
+    changed_by_stroke(page, (0.15, 0.3), (0.2, 0.6))
+    before = page.evaluate(PAPER), page.evaluate(FACE), pad.locator(".s2f-version").count()
+    begun_again(page)
+    assert (page.evaluate(PAPER), page.evaluate(FACE), pad.locator(".s2f-version").count()) == before
+    assert pad.get_by_label("Shape", exact=True).input_value() == "0.35"
+    pad.get_by_role("button", name="Start anew").click()
+    until(page, f"before => {PAPER} !== before", before[0])
+    assert pad.locator(".s2f-version").count() == 0 and pad.get_by_label("Shape", exact=True).input_value() == "0.8"
+    pad.get_by_role("button", name="Bring back what was").click()
+    until(page, f"before => {PAPER} === before", before[0])
+    assert page.evaluate(FACE) == before[1] and pad.locator(".s2f-version").count() == before[2]
+    pad.get_by_role("button", name="Start anew").click()
+    until(page, f"before => {PAPER} !== before", before[0])
+    fresh = page.evaluate(PAPER)
+    begun_again(page)
+    assert page.evaluate(PAPER) == fresh
+    slide(page, "Shape", "0.8", pad)
+    settled(page)
+
+
+DARK = """side => {
+  const canvas = document.querySelector('.s2f-paper canvas'), { width, height } = canvas;
+  const { data } = canvas.getContext('2d').getImageData(side * width / 2, 0, width / 2, height);
+  return data.reduce((sum, value, n) => sum + (n % 4 ? 0 : 255 - value), 0);
+}"""
+OVER = """document.querySelector('.s2f-paper .s2f-over').getContext('2d').getImageData(0, 0, 512, 512).data
+  .some((value) => value > 0)"""
+
+
+def test_an_empty_pad_shows_where_a_face_goes(page):
+    assert not page.evaluate(OVER)
+    page.get_by_role("button", name="Clear the drawing").click()
+    until(page, OVER)
+    page.wait_for_selector(".s2f-pad .s2f-status.s2f-wrong")
+    settled(page)
+    keep_picture(page, "empty")
+    changed = page.evaluate(PAPER)
+    stroke(page, (0.3, 0.42), (0.4, 0.42))
+    until(page, f"!({OVER})")
+    assert page.evaluate(PAPER) != changed
+    page.locator(".s2f-pad").press("Control+z")
+    page.locator(".s2f-pad").press("Control+z")
+    settled(page)
+
+
+def test_the_mirror_draws_both_sides_and_the_shade_is_soft(page):
+    pad = page.locator(".s2f-pad")
+    left, right = (page.evaluate(DARK, side) for side in (0, 1))
+    pad.press("m")
+    assert pad.get_by_role("button", name="Mirror").get_attribute("aria-pressed") == "true"
+    changed_by_stroke(page, (0.1, 0.2), (0.1, 0.5))
+    more = [page.evaluate(DARK, side) - before for side, before in ((0, left), (1, right))]
+    assert more[0] > 0 and abs(more[0] - more[1]) < 0.15 * more[0]
+    pad.press("m")
+    pad.press("s")
+    before = page.evaluate(PAPER)
+    changed_by_stroke(page, (0.85, 0.1), (0.9, 0.1))
+    greys = page.evaluate(
+        "[...new Set(document.querySelector('.s2f-paper canvas').getContext('2d').getImageData(410, 40, 60, 25).data)]"
+    )
+    assert page.evaluate(PAPER) != before and len(greys) > 10  # of many tones
+    pad.press("p")
+    for _ in range(2):
+        pad.press("Control+z")
+        settled(page)
+
+
+def test_drawing_and_face_are_saved_side_by_side(page):
+    with page.expect_download() as waiting:
+        page.locator(".s2f-pad").get_by_role("button", name="Save the drawing and the face side by side").click()
+    assert waiting.value.suggested_filename == "sketch-to-photo-both.png"
+    picture = Image.open(waiting.value.path())
+    assert picture.size == (1024, 512) and picture.text["Description"] == images.GENERATED_NOTE
+    halves = np.split(np.asarray(picture.convert("L")), 2, axis=1)
+    assert (halves[0] > 250).mean() > 0.5 > (halves[1] > 250).mean()
+
+
+def test_the_tour_goes_through_the_pad(page):
+    page.get_by_role("button", name="One-minute tour").click()
+    card, steps = page.get_by_role("dialog", name="tour"), 0
+    while card.count():
+        steps += 1
+        assert page.locator(".s2f-toured").count() == 1 and len(card.inner_text()) > 40
+        box = card.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
+        card.get_by_role("button").first.click()
+    assert steps == 6 and page.locator(".s2f-toured").count() == 0
+    page.get_by_role("button", name="One-minute tour").click()
+    page.keyboard.press("Escape")
+    assert card.count() == 0
+
+
+def test_lessons_stand_apart(page):
+    groups = page.evaluate(
+        "[...document.querySelectorAll('#draw select optgroup')].map((one) => [one.label, one.children.length])"
+    )
+    assert groups == [["Lessons: small faces, to learn from", 2]]
+    assert "64 px" in page.locator("#draw select optgroup").inner_text()
+
+
+def test_the_gallery_has_good_answers_and_failed_ones(page):
+    tab(page, "Gallery")
+    page.locator(".s2f-shown").first.wait_for()
+    assert page.locator(".s2f-gallery").count() == 2 and page.locator(".s2f-shown").count() >= 8
+    for picture in page.locator(".s2f-shown img").all():
+        picture.scroll_into_view_if_needed()
+    until(page, "[...document.querySelectorAll('.s2f-shown img')].every((one) => one.naturalWidth > 0)")
+    keep_picture(page, "gallery")
+    tab(page, "Draw")
+
+
 def test_an_empty_drawing_has_no_face_to_save(page):
+    tab(page, "Draw")
     face = page.evaluate(FACE)
     page.get_by_role("button", name="Clear the drawing").click()
     page.wait_for_selector(".s2f-pad .s2f-status.s2f-wrong")
@@ -242,7 +370,7 @@ def test_an_empty_drawing_has_no_face_to_save(page):
     save = page.locator(".s2f-pad a[download]")
     assert save.get_attribute("href") is None and not page.locator(".s2f-face").is_visible()
     page.locator(".s2f-pad").press("Control+z")
-    page.wait_for_function(f"before => {FACE} === before", arg=face)
+    until(page, f"before => {FACE} === before", arg=face)
     settled(page)
     assert save.get_attribute("href") == face
 
@@ -267,7 +395,7 @@ def test_the_download_is_a_png_that_says_what_it_is(page):
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download PNG").click()
     picture = Image.open(waiting.value.path())
-    assert waiting.value.suggested_filename == "generated-face.png" and picture.size == (256, 256)
+    assert waiting.value.suggested_filename == "sketch-to-photo.png" and picture.size == (256, 256)
     assert picture.text["Description"] == images.GENERATED_NOTE
 
 
@@ -324,7 +452,7 @@ def test_a_direction_may_be_changed_with_the_picture_there(page):
     found = answers(page)
     preview = page.locator(".s2f-preview img").get_attribute("src")
     choose_way(page, "photo → sketch")
-    page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
     settled(page)
     assert page.locator(".s2f-preview img").get_attribute("src") == preview
     assert "this looks like a drawing" in page.locator(".s2f-upload .s2f-status").inner_text()
@@ -339,7 +467,7 @@ def test_history_brings_a_picture_and_its_answers_back_and_is_forgotten(page):
     oldest.click()
     assert answers(page)[0] == source
     assert page.get_by_role("radio", name="sketch → photo", exact=True).is_checked()
-    page.wait_for_function("document.querySelector('.s2f-preview img').naturalWidth > 0")
+    until(page, "document.querySelector('.s2f-preview img').naturalWidth > 0")
     assert "sketch → photo" in oldest.get_attribute("aria-label")
     again = new_answers(page, [source], lambda: page.get_by_role("button", name="Other answers").click())
     assert len(set(again)) == 3
@@ -351,7 +479,7 @@ def test_photo_to_sketch_and_map_to_face(page):
     for way, example in (("photo → sketch", "photo-3"), ("label map → face", "map-5")):
         choose_way(page, way)
         page.get_by_role("button", name=f"example {example}").click()
-        page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+        until(page, "document.querySelector('.s2f-result').offsetParent !== null")
         settled(page)
         made = np.asarray(picture_of(page.evaluate("document.querySelector('.s2f-after').src")))
         assert made.std() > 15
@@ -375,10 +503,65 @@ def test_a_picture_is_pasted_and_dropped(page, how):
     }""",
         [how, content],
     )
-    page.wait_for_function("document.querySelector('.s2f-result').offsetParent !== null")
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
     settled(page)
     choose_way(page, "photo → sketch")
     choose_way(page, "sketch → photo")
+
+
+def two_faces() -> bytes:
+    pictures = [Image.fromarray(drawings.example(name)).resize((420, 510)) for name in ("plain-man", "long-hair")]
+    both = Image.new("RGB", (840, 510), "white")
+    for n, one in enumerate(pictures):
+        both.paste(one, (420 * n, 0))
+    return hostile.saved(both, "PNG")
+
+
+@pytest.mark.detector
+def test_of_two_faces_one_is_chosen_by_its_frame(page):
+    tab(page, "Upload")
+    found = new_answers(page, answers(page), lambda: upload(page, two_faces()))
+    frames = page.locator(".s2f-frame")
+    pressed = [one.get_attribute("aria-pressed") for one in frames.all()]
+    assert sorted(pressed) == ["false", "true"]
+    keep_picture(page, "two-faces")
+    wanted = pressed.index("false")
+    other = new_answers(page, found, lambda: frames.nth(wanted).click())
+    assert frames.nth(wanted).get_attribute("aria-pressed") == "true" and other[0] != found[0]
+    new_answers(page, other, lambda: upload(page, hostile.GOOD["PNG"]()))
+    assert frames.count() == 0
+
+
+@pytest.mark.detector
+def test_of_what_has_no_face_one_is_made_only_when_somebody_insists(page):
+    page.expected.append(422)
+    upload(page, house())
+    page.wait_for_selector(".s2f-upload .s2f-status.s2f-wrong")
+    assert "no face was found" in page.locator(".s2f-upload .s2f-status").inner_text()
+    assert page.locator(".s2f-result").is_hidden()
+    keep_picture(page, "house")
+    page.get_by_role("button", name="Make a face anyway").click()
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
+    settled(page)
+    assert page.get_by_role("button", name="Make a face anyway").count() == 0
+    page.expected.clear()
+
+
+def test_a_photo_for_a_drawing_is_switched_with_one_button(page):
+    content = images.png_of(synthetic.draw_face(3, size_px=256).photo)
+    page.expected.append(422)
+    upload(page, content, "photo.png")
+    switch = page.get_by_role("button", name="This is a photo: switch")
+    anyway = page.get_by_role("button", name="Make a face anyway")
+    until(page, "document.querySelector('.s2f-right-side > .s2f-actions').children.length > 0")
+    if anyway.count():  # without the face detector
+        anyway.click()
+    switch.click()
+    assert page.get_by_role("radio", name="photo → sketch", exact=True).is_checked()
+    settled(page)
+    page.get_by_role("radio", name="sketch → photo", exact=True).check()
+    settled(page)
+    page.expected.clear()
 
 
 def test_what_is_no_picture_is_said_and_the_page_goes_on(page):
@@ -432,7 +615,7 @@ def test_models_show_size_and_terms_and_wait_for_a_yes(page):
 
 def test_the_note_is_always_in_sight_and_nothing_is_cut_off(page):
     width, height = page.viewport_size["width"], page.viewport_size["height"]
-    for name in ("Draw", "Upload", "Models", "About"):
+    for name in ("Draw", "Upload", "Gallery", "Models", "About"):
         tab(page, name)
         page.wait_for_timeout(300)
         note = page.locator(".s2f-always")
@@ -494,7 +677,7 @@ def test_what_has_the_focus_is_not_under_the_note(page):
 
 def test_text_can_be_read_in_this_theme(page):
     """Contrast of words against what is behind them: 4.5 and more (WCAG AA)."""
-    for name in ("Draw", "Upload", "Models", "About"):
+    for name in ("Draw", "Upload", "Gallery", "Models", "About"):
         tab(page, name)
         page.wait_for_timeout(300)
         low = page.evaluate(CONTRAST)

@@ -1,11 +1,18 @@
-// The web app's page: mounts the sketch pad, the upload page and the list of models where the page has a place for them.
+// The web app's page: fills each panel when it is opened first.
 
 import { mountModels } from "./app_models.js";
 import { mountUpload } from "./app_upload.js";
 import { plainButton } from "./common.js";
 import { make } from "./dom.js";
+import { mountGallery } from "./gallery.js";
+import { about } from "./host.js";
 import pad from "./sketch_pad.js";
+import { tabs } from "./tabs.js";
+import { tour } from "./tour.js";
 import { Visit } from "./visit.js";
+
+const guide = tour();
+document.querySelector(".s2f-start").append(guide.start);
 
 async function mountPad(el) {
   el.textContent = "loading the model …";
@@ -20,14 +27,19 @@ async function mountPad(el) {
   }
 }
 
-const PARTS = { pad: mountPad, upload: mountUpload, models: mountModels };
-const mounted = new WeakSet();
-function mountAll() {
-  for (const el of document.querySelectorAll("[data-s2f]")) {
-    if (mounted.has(el)) continue;
-    mounted.add(el);
-    PARTS[el.dataset.s2f](el);
-  }
+async function sayWhereItRuns() {
+  const { travels } = await about(), place = document.querySelector(".s2f-travels");
+  place.textContent = travels;
+  place.hidden = !travels;
 }
-new MutationObserver(mountAll).observe(document.documentElement, { childList: true, subtree: true });
-mountAll();
+
+const PARTS = { draw: mountPad, upload: mountUpload, models: mountModels, gallery: mountGallery };
+const mounted = new Set();
+tabs((name) => {
+  guide.end();
+  guide.start.hidden = name !== "draw";
+  if (mounted.has(name) || !PARTS[name]) return;
+  mounted.add(name);
+  PARTS[name](document.getElementById(name));
+});
+sayWhereItRuns();

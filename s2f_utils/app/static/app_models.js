@@ -1,7 +1,8 @@
 // The list of models, and downloads that somebody has agreed to.
 
-import { GONE, plainButton, whenSeen } from "./common.js";
+import { plainButton, whenSeen } from "./common.js";
 import { make } from "./dom.js";
+import * as host from "./host.js";
 
 export async function mountModels(el) {
   const status = make("p", { role: "status", "aria-live": "polite" });
@@ -11,8 +12,8 @@ export async function mountModels(el) {
   async function show() {
     clearTimeout(timer);
     let told;
-    try { told = await (await fetch("api/models")).json(); } catch { status.textContent = GONE; return; }
-    if (status.textContent === GONE) status.textContent = "";
+    try { told = await host.models(); } catch { status.textContent = host.GONE; return; }
+    if (status.textContent === host.GONE) status.textContent = "";
     const now = JSON.stringify(told); // rows that are as they were stay: somebody may be reading the terms
     if (now !== listed) list.replaceChildren(...told.models.map((one) => row(one, told.downloads)));
     listed = now;
@@ -35,13 +36,10 @@ export async function mountModels(el) {
   }
   async function fetchIt(one, go) {
     go.disabled = true;
-    const form = new FormData();
-    form.append("model", one.id);
-    form.append("agree", "yes");
     try {
-      const answer = await fetch("api/models/download", { method: "POST", body: form }), told = await answer.json();
-      status.textContent = answer.ok ? `${one.id}: ${told.state}` : told.detail;
-    } catch { status.textContent = GONE; }
+      const { ok, told } = await host.download(one.id);
+      status.textContent = ok ? `${one.id}: ${told.state}` : told.detail;
+    } catch { status.textContent = host.GONE; }
     show();
   }
   whenSeen(el, show);

@@ -2,25 +2,34 @@
 
 import { answers, history } from "./answers.js";
 import { choices } from "./choices.js";
-import { GONE, plainButton, whenSeen } from "./common.js";
+import { plainButton, whenSeen } from "./common.js";
 import { make } from "./dom.js";
 import { smaller } from "./files.js";
 import { given } from "./given.js";
+import * as host from "./host.js";
+import { waitingFor } from "./waiting.js";
 
 const WAYS = {
   "sketch-to-photo": { name: "sketch → photo", takes: "a drawing of a face", examples: "drawings" },
   "photo-to-sketch": { name: "photo → sketch", takes: "a photo of a face", examples: "photos" },
   "map-to-photo": { name: "label map → face", takes: "a label map (PNG)", examples: "maps" },
 };
+// Where a picture is taken for another kind, by the code of what is said.
+const SWITCH = {
+  photo: { from: "sketch-to-photo", to: "photo-to-sketch", text: "This is a photo: switch to photo → sketch" },
+  "not-a-photo": { from: "photo-to-sketch", to: "sketch-to-photo", text: "This is a drawing: switch to sketch → photo" },
+};
 const LARGE_BYTES = 4e6; // files from this size on are made smaller before they are sent
 const WAIT_MS = 250; // after a slider or a point was moved
 
 class Upload {
-  constructor(el) {
+  constructor(el, about) {
     // chosen counts the pictures that were chosen, so that a slow one does not come after a later one.
-    Object.assign(this, { el, file: null, seed: 0, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
-    this.placed = this.shown = false; // the points: by the visitor, and in sight
+    Object.assign(this, { el, about, file: null, seed: 0, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
+    this.placed = this.shown = this.insists = false; // the points: by the visitor, in sight; a face at any rate
+    this.endWaiting = () => {};
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
+    this.offers = make("div", { class: "s2f-actions" });
     this.retry = plainButton("Try again", () => this.refresh(), { hidden: true });
     this.given = given(el, {
       use: (file) => this.use(file), say: (text, wrong) => this.say(text, wrong),
@@ -36,7 +45,7 @@ class Upload {
       return make("label", {}, make("input", { type: "radio", name: "s2f-way", ...told }), name);
     });
     const ways = make("div", { class: "s2f-ways", role: "radiogroup", "aria-label": "direction" }, ...this.radios);
-    const right = make("div", { class: "s2f-right-side" }, this.status, this.retry, this.answers.box);
+    const right = make("div", { class: "s2f-right-side" }, this.status, this.offers, this.retry, this.answers.box);
     const two = make("div", { class: "s2f-two" }, this.given.box, right, this.choices.box);
     const examples = make("div", {}, make("b", {}, "Examples"), this.examples);
     el.replaceChildren(make("div", { class: "s2f-upload" }, ways, two, examples, this.history.box));
@@ -62,10 +71,10 @@ class Upload {
   showPoints() { this.given.showPoints(this.shown && this.hasPoints, this.shown); }
 
   showExamples() {
-    const names = this.el.dataset[WAYS[this.way].examples].split(" ");
+    const names = this.about[WAYS[this.way].examples];
     this.examples.replaceChildren(...names.map((name) => make("button",
       { type: "button", "aria-label": `example ${name}`, title: name, onclick: () => this.useExample(name) },
-      make("img", { src: `app/examples/${name}`, alt: "", loading: "lazy", draggable: "false" }))));
+      make("img", { src: host.addressOf(name), alt: "", loading: "lazy", draggable: "false" }))));
   }
 
   // What is given
@@ -74,6 +83,7 @@ class Upload {
     const keeps = this.file && ![this.way, way].includes("map-to-photo");
     this.stop();
     this.way = way;
+    this.insists = false;
     this.answers.begin();
     for (const label of this.radios) label.firstChild.checked = label.firstChild.value === way;
     this.choices.fillModels(way);
@@ -87,16 +97,16 @@ class Upload {
   async useExample(name) {
     const number = ++this.chosen;
     try {
-      const answer = await fetch(`app/examples/${name}`), file = await answer.blob();
-      if (answer.ok && number === this.chosen) this.use(file);
-    } catch { this.say(GONE, true); }
+      const file = await host.exampleFile(name);
+      if (file && number === this.chosen) this.use(file);
+    } catch { this.say(host.GONE, true); }
   }
 
   async use(file) {
     const number = ++this.chosen, isLarge = this.hasPoints && file.size >= LARGE_BYTES; // a map's classes do not mix
     const ready = isLarge ? await smaller(file) : file;
     if (number !== this.chosen) return; // another one was chosen meanwhile
-    this.placed = this.shown = false; this.seed = 0;
+    this.placed = this.shown = this.insists = false; this.seed = 0;
     this.answers.begin();
     this.given.points.set(null);
     this.take(ready);
@@ -127,6 +137,7 @@ class Upload {
 
   stop() {
     clearTimeout(this.timer);
+    this.endWaiting();
     this.asking?.abort();
     this.asking = null;
     this.el.firstChild.classList.remove("s2f-waits");
@@ -137,36 +148,53 @@ class Upload {
     if (this.file) this.timer = setTimeout(() => this.translate(), wait);
   }
 
-  form() {
-    const form = new FormData(), fields = { direction: this.way, seed: this.seed, ...this.choices.fields() };
+  fields() {
+    const fields = { direction: this.way, seed: this.seed, ...this.choices.fields() };
     if (this.placed && this.hasPoints) fields.points = this.given.points.text();
-    form.append("file", this.file, "picture");
-    for (const [name, value] of Object.entries(fields)) form.append(name, value);
-    return form;
+    if (this.insists) fields.insist = true;
+    return fields;
   }
 
   async translate() {
     this.stop();
     if (!this.choices.known) await this.refresh();
     if (!this.file || !this.choices.known) return;
-    const asking = this.asking = new AbortController(), body = this.form();
+    const asking = this.asking = new AbortController();
     this.el.firstChild.classList.add("s2f-waits");
-    this.say("translating …");
+    this.offer([]);
+    this.endWaiting = waitingFor(this.choices.model.value, (text) => this.say(text));
     try {
-      const headers = { accept: "application/json" };
-      const answer = await fetch("api/translate", { method: "POST", body, headers, signal: asking.signal });
-      const told = await answer.json();
+      const { ok, told } = await host.translate(this.file, this.fields(), asking.signal);
       if (asking !== this.asking) return;
-      if (answer.ok) { this.showAnswer(told); this.keep(told); }
-      else { this.answers.box.hidden = true; this.say(told.detail, true); }
+      this.endWaiting();
+      if (ok) { this.showAnswer(told); this.keep(told); } else this.showRefusal(told);
     } catch (error) {
-      if (error.name !== "AbortError") this.say(GONE, true);
+      if (asking === this.asking) this.endWaiting();
+      if (error.name !== "AbortError") this.say(host.GONE, true);
     } finally {
       if (asking === this.asking) this.el.firstChild.classList.remove("s2f-waits");
     }
   }
 
+  // Buttons beneath what is said, [text, act].
+  offer(rows) { this.offers.replaceChildren(...rows.map(([text, act]) => plainButton(text, act))); }
+
+  offerOtherWay(codes) {
+    const other = Object.entries(SWITCH).find(([code, { from }]) => codes.includes(code) && from === this.way);
+    return other ? [[other[1].text, () => this.setWay(other[1].to)]] : [];
+  }
+
+  showRefusal({ detail, code }) {
+    this.answers.box.hidden = true;
+    this.say(detail, true);
+    const anyway = () => { this.insists = true; this.translate(); };
+    this.offer(code === "no-face" ? [["Make a face anyway", anyway]] : []);
+    if (code === "no-face" && this.hasPoints) { this.shown = true; this.showPoints(); }
+  }
+
   showAnswer(told) {
+    this.offer(this.offerOtherWay(told.codes));
+    this.given.showFaces(told.faces, told.taken, (n) => this.choices.takeFace(n));
     this.answers.show(told);
     this.given.showSheet(told.sheet);
     this.choices.fillFaces(told.num_faces);
@@ -200,16 +228,20 @@ class Upload {
 
   async refresh() { // new runs, models that were downloaded, an app that was started again
     try {
-      this.choices.take((await (await fetch("api/models")).json()).models);
+      this.choices.take((await host.models()).models);
     } catch {
       this.retry.hidden = false;
-      return this.say(GONE, true);
+      return this.say(host.GONE, true);
     }
     this.retry.hidden = true;
-    if (this.status.textContent === GONE) this.say("");
+    if (this.status.textContent === host.GONE) this.say("");
     this.choices.fillModels(this.way);
     this.show();
   }
 }
 
-export function mountUpload(el) { new Upload(el); }
+export async function mountUpload(el) {
+  try { new Upload(el, await host.about()); } catch {
+    el.replaceChildren(make("p", { role: "alert" }, host.GONE), plainButton("Try again", () => mountUpload(el)));
+  }
+}

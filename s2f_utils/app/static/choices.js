@@ -1,9 +1,10 @@
 // What may be chosen beside the picture: model, number of answers, paper, detail, enhancement.
 
 import { make, slider } from "./dom.js";
-import { ANSWERS } from "./settings.js";
+import { ANSWERS, PARTS, TONES, hint, likely, person } from "./settings.js";
+import { optionsOf } from "./tools.js";
 
-const NUM_ANSWERS = 3;
+const NUM_ANSWERS = 3, LIKELY = 0.8;
 const PAPER = [["auto", "clean up where needed"], ["whole", "clean up, cut nothing out"], ["always", "always clean up"], ["never", "leave as it is"]];
 
 function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
@@ -13,9 +14,14 @@ function named(text, node) { return make("label", { class: "s2f-named" }, make("
 // Models that are ready can be chosen; the one that was chosen stays.
 function fill(select, rows) {
   const before = select.value, isReady = (one) => one.state === "ready";
-  select.replaceChildren(...rows.map((one) => make("option", { value: one.id, disabled: !isReady(one) },
-    one.title + (isReady(one) ? "" : ` (${Math.round(one.size_mb)} MB, not here)`))));
+  select.replaceChildren(...optionsOf(rows.map((one) =>
+    [one.id, one.title + (isReady(one) ? "" : ` (${Math.round(one.size_mb)} MB, not here)`), !isReady(one)])));
   if (rows.some((one) => one.id === before && isReady(one))) select.value = before;
+}
+
+// "age=0.5,hair=#332211", of what is not null.
+function listed(values) {
+  return Object.entries(values).filter(([, value]) => value !== null).map(([name, value]) => `${name}=${value}`).join(",");
 }
 
 // shown() is called when other choices are open, later(wait) when another answer is wanted.
@@ -28,8 +34,19 @@ export function choices(shown, later) {
   const answer = make("select", { "aria-label": "kind of answer", onchange: () => { shown(); later(0); } }, ...options(ANSWERS));
   const face = make("select", { "aria-label": "face", onchange: () => later(0) });
   const changed = () => { shown(); later(); };
-  const shape = slider("Shape", "my lines", "a likely face", changed, 0.8);
+  const asked = { likely: Object.fromEntries(PARTS.map((part) => [part, LIKELY])), person: {}, hints: {} };
+  const shape = likely({ ask: (_, { part, amount }) => {
+    for (const name of part ? [part] : PARTS) asked.likely[name] = amount;
+    shape.show(asked.likely);
+    changed();
+  } });
+  shape.show(asked.likely);
+  const said = person({ ask: (_, { name, value }) => { asked.person[name] = value; changed(); } });
+  const tones = TONES.map((part) => hint({ ask: (_, { colour }) => { asked.hints[part] = colour; changed(); } }, part));
+  said.box.append(make("div", { class: "s2f-row" }, ...tones.map((one) => one.box)));
   const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
+  const large = make("input", { type: "checkbox", onchange: changed });
+  const largeBox = make("label", { class: "s2f-check" }, large, "512 pixels");
   const enhance = make("input", { type: "checkbox", onchange: changed });
   const strength = slider("Strength", "as translated", "invented detail", changed, 0.5);
   const restorer = make("select", { "aria-label": "restorer", onchange: () => later(0) });
@@ -38,7 +55,7 @@ export function choices(shown, later) {
   const severalBox = named("Answers", several), cleanBox = named("Paper", clean), faceBox = named("Face", face), answerBox = named("Answer", answer);
   const chosen = () => models.find((one) => one.id === model.value) || {};
   return {
-    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, shape.box, faceBox, detail.box, enhanceBox),
+    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, shape.box, faceBox, detail.box, enhanceBox, said.box, largeBox),
     model,
     get known() { return models.length > 0; },
     get hasSeveral() { return chosen().answers > 1; },
@@ -58,24 +75,28 @@ export function choices(shown, later) {
     },
     show(way) {
       detail.box.hidden = !chosen().detail || (chosen().chooses && answer.value !== "faithful");
-      shape.box.hidden = !chosen().chooses || answer.value === "faithful";
+      shape.box.hidden = said.box.hidden = !chosen().chooses || answer.value === "faithful";
+      largeBox.hidden = chosen().size_px !== 256;
       answerBox.hidden = !chosen().chooses;
       severalBox.hidden = chosen().answers === 1;
       cleanBox.hidden = way !== "sketch-to-photo";
       enhanceBox.hidden = way === "photo-to-sketch";
       strength.box.hidden = restorer.hidden = !enhance.checked;
     },
+    takeFace(number) { face.value = number; later(0); },
     // The fields of a request to the app.
     fields() {
-      const asked = { model: model.value, candidates: this.hasSeveral ? several.value : 1 };
-      asked.enhance = enhance.checked && !enhanceBox.hidden;
-      if (chosen().detail) asked.detail = detail.input.value;
-      if (asked.enhance) Object.assign(asked, { strength: strength.input.value, restorer: restorer.value });
-      if (!answerBox.hidden) asked.answer = answer.value;
-      if (!shape.box.hidden) asked.likely = shape.input.value;
-      if (!cleanBox.hidden) asked.clean = clean.value;
-      if (!faceBox.hidden && face.value) asked.face = face.value;
-      return asked;
+      const told = { model: model.value, candidates: this.hasSeveral ? several.value : 1 };
+      told.enhance = enhance.checked && !enhanceBox.hidden;
+      if (chosen().detail) told.detail = detail.input.value;
+      if (told.enhance) Object.assign(told, { strength: strength.input.value, restorer: restorer.value });
+      if (!answerBox.hidden) told.answer = answer.value;
+      if (!shape.box.hidden) told.likely = listed(asked.likely);
+      if (!said.box.hidden) told.person = listed({ ...asked.person, ...asked.hints });
+      if (!cleanBox.hidden) told.clean = clean.value;
+      if (!faceBox.hidden && face.value) told.face = face.value;
+      if (large.checked && !largeBox.hidden) told.large = true;
+      return told;
     },
   };
 }

@@ -2,8 +2,6 @@
 
 import { make } from "./dom.js";
 
-export const GONE = "the app does not answer: is it still running?";
-
 // Whenever a part of the page comes into sight: a tab that is opened.
 export function whenSeen(el, act) {
   new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) act(); }).observe(el);

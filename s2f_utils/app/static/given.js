@@ -43,7 +43,8 @@ export function given(el, { use, say, moved, place, seen }) {
   const tell = { onload: () => seen(true), onerror: () => seen(false) };
   const preview = make("img", { alt: "the picture that was given", draggable: "false", ...tell });
   const cutOff = make("div", { class: "s2f-cut-off", hidden: true, title: "left out: only the sheet of paper is used" });
-  const stage = make("div", { class: "s2f-preview", hidden: true }, preview, cutOff);
+  const frames = make("div", { role: "group", "aria-label": "faces in the picture" });
+  const stage = make("div", { class: "s2f-preview", hidden: true }, preview, cutOff, frames);
   const placing = plainButton("Place eyes and mouth", place, { "aria-pressed": "false" });
   return {
     box: make("div", { class: "s2f-given" }, zone, input, camera, make("div", { class: "s2f-actions" }, openCamera, placing), stage),
@@ -53,12 +54,23 @@ export function given(el, { use, say, moved, place, seen }) {
       if (preview.src.startsWith("blob:")) URL.revokeObjectURL(preview.src);
       preview.src = URL.createObjectURL(file);
       this.showSheet(null);
+      this.showFaces([], 0);
     },
     // The corners of the sheet that was cut out, as shares of the sides: what lies around it is dimmed.
     showSheet(corners) {
       const around = [[0, 0], [1, 0], [1, 1], [0, 1], [0, 0], ...(corners || []), ...(corners || []).slice(0, 1)];
       cutOff.hidden = !corners;
       cutOff.style.clipPath = `polygon(evenodd, ${around.map(([x, y]) => `${100 * x}% ${100 * y}%`).join(", ")})`;
+    },
+    // Frames around the faces, {left, top, width, height} as shares of the sides; choose(n) takes another one.
+    showFaces(boxes, taken, choose) {
+      frames.replaceChildren(...boxes.map((box, n) => {
+        const name = `face ${n + 1} from the left${n + 1 === taken ? ", which is taken" : ": take this one"}`;
+        const frame = make("button", { type: "button", class: "s2f-frame", "aria-label": name, title: name,
+          "aria-pressed": `${n + 1 === taken}`, onclick: () => choose(n + 1) }, make("b", { "aria-hidden": "true" }, `${n + 1}`));
+        ["left", "top", "width", "height"].forEach((side, at) => { frame.style[side] = `${100 * box[at]}%`; });
+        return frame;
+      }));
     },
     show(hasPoints) {
       placing.hidden = !hasPoints || stage.hidden;

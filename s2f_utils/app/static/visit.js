@@ -1,29 +1,21 @@
-// What the pad's page wants of a notebook, over HTTP: values that change, and messages that are answered.
+// What the pad's page wants of a notebook, from the host: values that change, and messages that are answered. What is drawn
+// and set is kept in the browser's storage, and told anew to a host that does not know it.
 
-import { GONE } from "./common.js";
+import * as host from "./host.js";
+import { keep, kept } from "./store.js";
 
-const FORGOTTEN = "the app has forgotten this page's versions: it was started again, or nothing was drawn for half an hour";
-
-// The answer to a message, or null where the app knows nothing of this address.
-async function post(path, content) {
-  const sent = content && { headers: { "content-type": "application/json" }, body: JSON.stringify(content) };
-  const answer = await fetch(path, { method: "POST", ...sent });
-  if (answer.status === 404) return null;
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.detail);
-  return told;
-}
+const PAD = "pad";
+const TOLD = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"]; // of the state
 
 export class Visit {
   constructor() {
     this.values = { slow_text: "no answer yet: the app is busy; your drawing is kept" };
     this.listeners = {};
-    this.name = this.lastDrawing = null;
-    this.hasDrawn = false;
-    addEventListener("pagehide", () => {
-      if (this.name) navigator.sendBeacon(`app/visits/${this.name}`, new Blob(['{"kind":"bye"}'], { type: "application/json" }));
-    });
-    addEventListener("beforeunload", (event) => { if (this.hasDrawn) event.preventDefault(); }); // a drawing is not kept
+    this.name = this.drawing = this.before = null;
+    this.versions = []; // as `snapshot`
+    this.isKept = true; // what is drawn, in the browser
+    addEventListener("pagehide", () => { if (this.name) host.leaveVisit(this.name); });
+    addEventListener("beforeunload", (event) => { if (!this.isKept) event.preventDefault(); });
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   }
 
@@ -33,19 +25,25 @@ export class Visit {
 
   off(event, act) { this.listeners[event] = (this.listeners[event] || []).filter((other) => other !== act); }
 
-  async open() { this.take({ ...(await this.begin()), answered: 0 }); }
+  // Begin, with what was kept when the page was here last.
+  async open() {
+    const before = kept(PAD), fresh = await this.begin();
+    this.take({ ...(before ? await this.restored(before).catch(() => fresh) : fresh), answered: 0 });
+  }
 
   async send(content) {
-    if (content.kind === "draw") { this.lastDrawing = content.picture; this.hasDrawn = true; }
+    const { versions } = this.values.state;
     try {
       this.take(await this.tell(content));
+      this.remember(content, versions.length);
     } catch (error) {
-      this.take({ problem: error instanceof TypeError ? GONE : error.message, answered: content.n });
+      this.take({ problem: error instanceof TypeError ? host.GONE : error.message, answered: content.n });
     }
+    this.store();
   }
 
   take(changed) {
-    if (changed.drawing) this.lastDrawing = changed.drawing;
+    if (changed.drawing) this.drawing = changed.drawing;
     Object.assign(this.values, changed);
     const names = Object.keys(changed).filter((key) => key !== "answered");
     for (const key of [...names, "answered"]) {
@@ -53,42 +51,65 @@ export class Visit {
     }
   }
 
+  // The versions are the host's; here is what each was made of.
+  remember({ kind, number }, num) {
+    if (kind === "keep" && this.values.state.versions.length > num) this.versions.push(this.snapshot());
+    if (kind === "drop" && this.values.state.versions.length < num) this.versions.splice(number, 1);
+  }
+
+  snapshot() { return { picture: this.drawing, ...Object.fromEntries(TOLD.map((name) => [name, this.values.state[name]])) }; }
+
+  store() { this.isKept = keep(PAD, { ...this.snapshot(), versions: this.versions }); }
+
   async begin() {
-    const told = await post("app/visits");
+    const told = await host.beginVisit();
     this.name = told.visit;
     return told.values;
   }
 
-  // Nothing where the app has forgotten this visit.
-  async ask(content) { return (await post(`app/visits/${this.name}`, content))?.values; }
-
   async tell(content) {
-    const told = await this.ask(content);
-    if (told) return this.withNote(told, content);
-    const before = this.values.state;
-    for (const one of this.again(before, (await this.begin()).state, content)) await this.ask({ n: 0, ...one });
-    const after = await this.ask(content);
-    if (!after) throw new Error("the app is busy and has forgotten this page: reload it");
-    this.hasForgotten = before.versions.length > 0;
-    return this.withNote(after, content);
+    if (content.kind === "draw") this.drawing = content.picture;
+    const told = await host.tellVisit(this.name, content);
+    if (told) return told;
+    await this.begin(); // the host has forgotten this visit
+    const restored = await this.restored({ ...this.snapshot(), versions: this.versions });
+    return { ...restored, ...(await this.ask(content)) };
   }
 
-  // That versions are gone is said with the answer to a stroke that has ended, too.
-  withNote(told, content) {
-    if (this.hasForgotten) told.state.warnings.push(FORGOTTEN);
-    if (!content.preview) this.hasForgotten = false;
+  async ask(content) {
+    const told = await host.tellVisit(this.name, content);
+    if (!told) throw new Error("the app is busy and has forgotten this page: reload it");
     return told;
   }
 
-  // The messages that make a fresh visit as the one before was, but for what was kept there.
-  again(before, fresh, content) {
-    return [
-      ...(fresh.model === before.model ? [] : [{ kind: "model", name: before.model }]),
-      { kind: "set", detail: before.detail, answer: before.answer, strength: before.strength, seed: before.seed },
-      ...Object.entries(before.likely).map(([part, amount]) => ({ kind: "likely", part, amount })),
-      ...Object.entries(before.person).map(([name, value]) => ({ kind: "person", name, value })),
-      ...Object.entries(before.hints).map(([part, colour]) => ({ kind: "hint", part, colour })),
-      ...(this.lastDrawing && content.kind !== "draw" ? [{ kind: "draw", picture: this.lastDrawing }] : []),
-    ];
+  // Tell a fresh visit what was: each version, and what is drawn and set now; all that it says.
+  async restored({ versions = [], ...now }) {
+    let told = {};
+    for (const one of versions) {
+      told = { ...told, ...(await this.ask({ kind: "restore", n: 0, ...one })) };
+      told = { ...told, ...(await this.ask({ kind: "keep", n: 0 })) };
+    }
+    this.versions = [...versions];
+    const after = await this.ask({ kind: "restore", n: 0, ...now }), { model } = after.state;
+    if (after.problem && model !== now.model) // that model is not there any more
+      return { ...told, ...after, ...(await this.ask({ kind: "restore", n: 0, ...now, model })) };
+    return { ...told, ...after };
+  }
+
+  // Begin anew, with nothing kept; what was can be brought back until something is drawn.
+  async anew() {
+    const before = { ...this.snapshot(), versions: this.versions };
+    host.leaveVisit(this.name);
+    keep(PAD, null);
+    this.versions = [];
+    this.take({ ...(await this.begin()), problem: "" });
+    this.before = before;
+  }
+
+  async bringBack() {
+    const { before } = this;
+    this.before = null;
+    this.take({ ...(await this.restored(before)), problem: "" });
+    this.store();
   }
 }

@@ -13,7 +13,10 @@ export const ANSWERS = [["auto", "by the drawing"], ["faithful", "every line kep
   ["expected", "that face on average, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
 
-function hint(pad, part) {
+export const TONES = Object.keys(FIRST_TONES);
+
+// A tone of the person, told by pad.ask.
+export function hint(pad, part) {
   const colour = make("input", { type: "color", value: FIRST_TONES[part], "aria-label": `tone of the ${part}` });
   const on = make("input", { type: "checkbox", "aria-label": `use a tone for the ${part}` });
   const tell = () => pad.ask("hint", { part, colour: on.checked ? colour.value : null });
@@ -28,13 +31,13 @@ function hint(pad, part) {
   };
 }
 
-const PARTS = ["eyes", "brows", "nose", "mouth", "outline"];
+export const PARTS = ["eyes", "brows", "nose", "mouth", "outline"];
 // Of a person: name, what it is called, and what its ends mean.
 const SAID = [["age", "Age", "young", "old"], ["smile", "Mouth", "closed", "smiling"], ["hair_length", "Hair", "short", "long"],
   ["curls", "Curls", "straight", "curly"], ["glasses", "Glasses", "no", "yes"], ["beard", "Beard", "no", "yes"], ["hat", "Hat", "no", "yes"]];
 
 // How far each part goes from the lines to a likely face: one slider for all, and one each.
-function likely(pad) {
+export function likely(pad) {
   const all = slider("Shape", "my lines", "a likely face", () => pad.ask("likely", { amount: Number(all.input.value) }));
   const each = PARTS.map((part) => {
     const own = slider(part, "", "", () => pad.ask("likely", { part, amount: Number(own.input.value) }));
@@ -53,7 +56,7 @@ function likely(pad) {
 }
 
 // What is known of the person beside the drawing; in the middle nothing is said.
-function person(pad) {
+export function person(pad) {
   const each = SAID.map(([name, text, left, right]) => {
     const tell = () => {
       const value = Math.round(20 * Number(own.input.value) - 10) / 10;
@@ -63,7 +66,7 @@ function person(pad) {
     return own;
   });
   return {
-    box: make("details", { class: "s2f-parts" }, make("summary", {}, "The person"), ...each.map((one) => one.box)),
+    box: make("details", { class: "s2f-parts s2f-person" }, make("summary", {}, "The person"), ...each.map((one) => one.box)),
     show(values) { each.forEach((one, n) => { one.input.value = 0.5 + 0.5 * (values[SAID[n][0]] ?? 0); }); },
   };
 }

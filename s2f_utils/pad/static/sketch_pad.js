@@ -2,8 +2,9 @@
 
 import { button, icon, make } from "./dom.js";
 import { line } from "./line.js";
-import { drawGuide, drawRegion } from "./overlay.js";
+import { drawGuide, drawMirror, drawRegion } from "./overlay.js";
 import { Paper } from "./paper.js";
+import { saveAs, sideBySide } from "./png.js";
 import { settings, variants, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
 import { palette, toolbar, toolOfKey } from "./tools.js";
@@ -21,7 +22,10 @@ function pictures(pad) {
   const whole = make("button", { type: "button", class: "s2f-whole", hidden: true, onclick: leaveRegion },
     "region only · back to the whole face");
   const told = { "aria-label": "Save the face as PNG", title: "Save the face as PNG; its metadata say that it is generated" };
-  const save = make("a", { class: "s2f-button", download: "generated-face.png", ...told }, icon("save"), make("span", {}, "Save"));
+  const save = make("a", { class: "s2f-button", ...told }, icon("save"), make("span", {}, "Save"));
+  const both = button("both", "Both", "Save the drawing and the face side by side, as one PNG", async () => {
+    saveAs(await sideBySide(canvas.toDataURL("image/png"), face.src), save.download.replace(".png", "-both.png"));
+  });
   const another = () => pad.ask("set", { seed: (pad.state.seed || 0) + 1 });
   const again = button("dice", "Another", "Another answer to the same drawing", another);
   const keep = button("keep", "Keep", "Keep this version, to compare it with others", () => pad.ask("keep"));
@@ -29,12 +33,16 @@ function pictures(pad) {
   const stage = make("div", { class: "s2f-stage" }, face, overlays[1], make("div", { class: "s2f-spin", "aria-hidden": "true" }));
   const figure = (name, beside, shown) => make("figure", {}, make("figcaption", {}, make("b", {}, name), beside), shown);
   const box = make("div", { class: "s2f-views" }, figure("Your drawing", whole, paper),
-    figure("The guess", make("span", { class: "s2f-right" }, again, keep, save), stage));
+    figure("The guess", make("span", { class: "s2f-right" }, again, keep, save, both), stage));
   return {
     box, canvas, overlays, whole, paper, stages: [paper, stage],
-    show(state) { again.hidden = !state.has_seed; },
+    show(state) {
+      again.hidden = !state.has_seed;
+      save.download = `${state.reads}-to-photo.png`;
+    },
     showFace(uri) {
       face.style.visibility = uri ? "visible" : "hidden";
+      both.disabled = !uri;
       if (uri) { face.src = uri; save.href = uri; } else save.removeAttribute("href");
     },
   };
@@ -43,7 +51,7 @@ function pictures(pad) {
 // What the page holds; `model` has Python's values and takes messages to it.
 class Pad {
   constructor(model) {
-    Object.assign(this, { model, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, reads: "", busy: false, nextPreview: 0 });
+    Object.assign(this, { model, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, mirrors: false, isEmpty: false, reads: "", busy: false, nextPreview: 0 });
     this.root = make("div", { class: "s2f-pad", role: "group", "aria-label": "sketch pad", "data-lm-suppress-shortcuts": "true" });
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
     this.note = make("div", { class: "s2f-note", role: "note" });
@@ -76,7 +84,15 @@ class Pad {
     event.stopPropagation();
   }
 
+  // After each change of the drawing: an empty one shows the guide.
+  look() {
+    const empty = this.reads !== "map" && this.sheet.isEmpty();
+    if (empty !== this.isEmpty) { this.isEmpty = empty; this.drawOver(); }
+  }
+
   send() {
+    this.look();
+    if (this.model.before) { this.model.before = null; this.showAnew(); }
     this.ask("draw", () => ({ picture: this.sheet.uri() }));
     if (this.busy) this.tellBusy(true, false); // a preview is under way, of which nothing was said
   }
@@ -88,6 +104,23 @@ class Pad {
     this.ask("draw", () => ({ picture: this.sheet.uri(), preview: true }));
   }
 
+  // Where what was is kept, it can be left behind, and brought back until something is drawn.
+  get canBeginAnew() { return !!this.model.anew; }
+
+  async anew() {
+    const { model } = this, back = !!model.before;
+    this.mark(null);
+    await (back ? model.bringBack() : model.anew());
+    this.showAnew();
+  }
+
+  showAnew() {
+    const { anew } = this.toolbar, text = this.model.before ? "Bring back what was" : "Start anew";
+    anew.lastChild.textContent = text;
+    anew.title = this.model.before ? text : "Start anew: forget the drawing, the settings and the versions";
+    anew.setAttribute("aria-label", anew.title);
+  }
+
   // The outline of the region that is redrawn, in shares of the side; null: the whole face.
   mark(region) { this.region = region; this.drawOver(); }
 
@@ -96,7 +129,8 @@ class Pad {
     overlays.forEach((over, n) => {
       const pen = over.getContext("2d"), size = over.width;
       pen.clearRect(0, 0, size, size);
-      if (this.guide && n === 0 && state.guide) drawGuide(pen, size, state.guide);
+      if (n === 0 && state.guide && (this.guide || this.isEmpty)) drawGuide(pen, size, state.guide, this.guide ? 0.75 : 0.4);
+      if (n === 0 && this.mirrors) drawMirror(pen, size);
       if (region) drawRegion(pen, size, region);
     });
     whole.hidden = !region && !state.region;
@@ -133,7 +167,7 @@ class Pad {
     this.drawOver();
   }
 
-  async load() { this.showState(); await this.sheet.load(this.model.get("drawing")); }
+  async load() { this.showState(); await this.sheet.load(this.model.get("drawing")); this.look(); }
 
   // Follow what Python says; gives a function that ends it.
   begin() {

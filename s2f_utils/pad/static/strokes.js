@@ -3,6 +3,7 @@
 import { isLarge, outline } from "./overlay.js";
 
 const ERASER_TIMES = 3; // as wide as the pencil
+const SHADE_TIMES = 5;
 const PEN_ERASER = 32; // of a pointer's buttons
 
 export class Strokes {
@@ -51,7 +52,7 @@ export class Strokes {
     const erases = pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0, fills = pad.tool === "fill" && this.isMap;
     this.stroke = { points: [at], erases, fills };
     if (fills) pad.sheet.fill(at, pad.colour(pad.label));
-    else if (!this.isRegion) pad.sheet.segment(at, { x: at.x + 0.01, y: at.y }, this.width(this.stroke, at), this.ink(this.stroke));
+    else if (!this.isRegion) this.mark("segment", at, { x: at.x + 0.01, y: at.y }, at);
   }
 
   moved(event, stage) {
@@ -65,24 +66,36 @@ export class Strokes {
   }
 
   extend(point) {
-    const { sheet } = this.pad, { points } = this.stroke, last = points[points.length - 1];
+    const { points } = this.stroke, last = points[points.length - 1];
     if (Math.hypot(point.x - last.x, point.y - last.y) < 0.3) return;
     points.push(point);
-    const [a, b, c] = points.slice(-3), width = this.width(this.stroke, point), ink = this.ink(this.stroke);
-    if (this.isMap) sheet.segment(last, point, width, ink);
-    else if (c) sheet.curve(a, b, c, width, ink);
-    else sheet.segment(a, { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, width, ink);
+    const [a, b, c] = points.slice(-3);
+    if (this.isMap || this.shades(this.stroke)) this.mark("segment", last, point, point);
+    else if (c) this.mark("curve", a, b, c, point);
+    else this.mark("segment", a, { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, point);
+  }
+
+  shades({ erases }) { return this.pad.tool === "shade" && !erases && !this.isMap; }
+
+  // What a stroke leaves on the paper, here and, where that is wished, on the other side.
+  mark(shape, ...points) {
+    const { sheet, mirrors } = this.pad, at = points.pop(), { stroke } = this;
+    const width = this.width(stroke, at), other = ({ x, y }) => ({ x: sheet.canvas.width - x, y });
+    for (const places of mirrors ? [points, points.map(other)] : [points]) {
+      if (this.shades(stroke)) sheet.shade(places[0], places[1], SHADE_TIMES * width);
+      else sheet[shape](...places, width, this.ink(stroke));
+    }
   }
 
   up(event) {
     if (event.pointerId !== this.pointer) return;
     const { pad, stroke } = this;
+    if (!this.isRegion && !this.isMap && !this.shades(stroke) && stroke.points.length > 1) {
+      const [a, b] = stroke.points.slice(-2); // in whose middle the curve ended
+      this.mark("segment", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, b, b);
+    }
     this.pointer = this.stroke = null;
     if (this.isRegion) return this.enclose(this.outline(stroke));
-    if (!this.isMap && stroke.points.length > 1) { // the curve ended in the middle of the last two points
-      const [a, b] = stroke.points.slice(-2);
-      pad.sheet.segment({ x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, b, this.width(stroke, b), this.ink(stroke));
-    }
     pad.sheet.push();
     pad.send();
   }

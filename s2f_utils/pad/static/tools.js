@@ -6,6 +6,7 @@ import { picker } from "./files.js";
 const WIDTHS = { sketch: { most: 40, first: 4 }, map: { most: 60, first: 16 } }; // of a line
 const TOOLS = [
   ["pencil", "Pencil", "Pencil: draw (P)"],
+  ["shade", "Shade", "Shade: a soft, light brush (S); go over a place again to make it darker"],
   ["brush", "Brush", "Brush: paint the chosen part (P)"],
   ["fill", "Fill", "Fill an area with the chosen part (F)"],
   ["eraser", "Eraser", "Eraser (E)"],
@@ -13,11 +14,21 @@ const TOOLS = [
   ["lasso", "Lasso", "Lasso: draw around a region (L), which is redrawn; the rest of the face stays"],
 ];
 
-// Options of a select, as [value, text]; made anew only where they are others.
+const LESSON = "Lesson: "; // so the titles of small models begin, which show how others work
+
+// Options of a select, as [value, text, disabled], lessons apart.
+export function optionsOf(rows) {
+  const one = ([value, text, disabled]) => make("option", { value, disabled }, text.replace(LESSON, ""));
+  const lessons = rows.filter(([, text]) => text.startsWith(LESSON)), others = rows.filter((row) => !lessons.includes(row));
+  if (!lessons.length) return others.map(one);
+  return [...others.map(one), make("optgroup", { label: "Lessons: small faces, to learn from" }, ...lessons.map(one))];
+}
+
+// The options of a select, made anew only where they are others.
 export function fillSelect(select, options, value) {
   const wanted = JSON.stringify(options);
   if (select.dataset.options !== wanted) {
-    select.replaceChildren(...options.map(([name, text]) => make("option", { value: name }, text)));
+    select.replaceChildren(...optionsOf(options));
     select.dataset.options = wanted;
   }
   select.value = value;
@@ -43,6 +54,11 @@ export function toolbar(pad) {
     pad.guide = !pad.guide; guide.setAttribute("aria-pressed", pad.guide); pad.drawOver();
   });
   guide.setAttribute("aria-pressed", "false");
+  const mirror = button("mirror", "Mirror", "Mirror: draw both sides at once (M)", () => {
+    pad.mirrors = !pad.mirrors; mirror.setAttribute("aria-pressed", pad.mirrors); pad.drawOver();
+  });
+  mirror.setAttribute("aria-pressed", "false");
+  const anew = button("anew", "Start anew", "Start anew: forget the drawing, the settings and the versions", () => pad.anew());
   const starts = make("select", { "aria-label": "start from a drawn face", onchange: () => {
     if (starts.value) { pad.mark(null); pad.ask("start", { name: starts.value }); starts.value = ""; }
   } });
@@ -50,15 +66,16 @@ export function toolbar(pad) {
     (content) => { pad.mark(null); pad.ask("upload", content); });
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
-    set(tools.pencil, tools.brush, tools.fill, tools.eraser), width.box, set(undo, redo, clear), set(tools.box, tools.lasso),
-    set(starts, ...upload, guide));
+    set(tools.pencil, tools.shade, tools.brush, tools.fill, tools.eraser, mirror), width.box, set(undo, redo, clear), set(tools.box, tools.lasso),
+    set(starts, ...upload, guide, anew));
   return {
-    box, tools, undo, redo,
+    box, tools, undo, redo, mirror, anew,
     width: () => Number(width.input.value),
     begin: (reads) => width.begin(WIDTHS[reads]),
     choose(name) { for (const [key, node] of Object.entries(tools)) node.setAttribute("aria-pressed", key === name); },
     show(state) {
-      tools.pencil.hidden = state.reads === "map";
+      tools.pencil.hidden = tools.shade.hidden = state.reads === "map";
+      anew.hidden = !pad.canBeginAnew;
       tools.brush.hidden = tools.fill.hidden = state.reads !== "map";
       fillSelect(starts, [["", "Start from …"], ...state.starts.map((name) => [name, name])], "");
     },
@@ -77,21 +94,25 @@ export function palette(pad) {
     show(state) {
       box.hidden = state.reads !== "map";
       if (box.children.length) return;
-      box.append(...state.labels.map(([name, colour], n) => make("button",
-        { type: "button", role: "radio", class: "s2f-swatch", "aria-label": name, title: name, onclick: () => pick(n) },
-        make("i", { style: `background:${colour}` }), make("span", {}, name))));
+      box.append(...state.labels.map(([name, colour], n) => {
+        const swatch = make("i");
+        swatch.style.background = colour;
+        return make("button",
+          { type: "button", role: "radio", class: "s2f-swatch", "aria-label": name, title: name, onclick: () => pick(n) },
+          swatch, make("span", {}, name));
+      }));
       pick(pad.label);
     },
   };
 }
 
 // The tool that a key stands for, or nothing.
-export function toolOfKey({ tools, undo, redo }, event, reads) {
+export function toolOfKey({ tools, undo, redo, mirror }, event, reads) {
   const typing = event.target.matches("select, input:not([type=range]):not([type=checkbox])");
   const key = event.key.toLowerCase(), control = event.ctrlKey || event.metaKey;
   if (control && key === "z") return event.shiftKey ? redo : undo;
   if (control && key === "y") return redo;
   if (control || event.altKey || typing) return null;
-  const isMap = reads === "map", { pencil, brush, fill, eraser: e, box: r, lasso: l } = tools;
-  return { p: isMap ? brush : pencil, f: isMap && fill, e, r, l }[key];
+  const isMap = reads === "map", { pencil, shade, brush, fill, eraser: e, box: r, lasso: l } = tools;
+  return { p: isMap ? brush : pencil, s: !isMap && shade, f: isMap && fill, e, r, l, m: mirror }[key];
 }

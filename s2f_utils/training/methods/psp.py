@@ -19,7 +19,7 @@ from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface, crop_box
 from s2f_utils.metrics.perceptual import lpips_net
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import TO_FACES
+from s2f_utils.models.about import TO_FACES
 from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import find_discriminator, take

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.network import ADDS_DETAIL
+from s2f_utils.models.about import ADDS_DETAIL
 from s2f_utils.runtime import Precision
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import discriminator_loss, feature_loss, generator_loss, l1_loss, ssim_loss, to_grey

@@ -1,0 +1,51 @@
+// Two pictures as one PNG, with the notes of the second in its metadata.
+
+const HALF_PX = 512;
+const SIGNATURE = 8; // bytes before the first chunk of a PNG
+const AROUND = 12; // of a chunk: its length, its type, its checksum
+
+function bytesOf(uri) { return Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (one) => one.charCodeAt(0)); }
+
+// The parts of a PNG: {type, bytes}, each with its length, its type and its checksum.
+function chunksOf(bytes) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset), found = [];
+  for (let at = SIGNATURE; at < bytes.length;) {
+    const length = AROUND + view.getUint32(at);
+    found.push({ type: String.fromCharCode(...bytes.subarray(at + 4, at + 8)), bytes: bytes.subarray(at, at + length) });
+    at += length;
+  }
+  return found;
+}
+
+async function decoded(uri) {
+  const shown = new Image();
+  shown.src = uri;
+  await shown.decode();
+  return shown;
+}
+
+// A PNG's blob: what was given at the left, what was made at the right; both are data addresses, the second of a PNG.
+export async function sideBySide(given, made) {
+  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+  [canvas.width, canvas.height] = [2 * HALF_PX, HALF_PX];
+  pen.fillStyle = "#fff"; pen.fillRect(0, 0, canvas.width, canvas.height);
+  for (const [n, one] of (await Promise.all([given, made].map(decoded))).entries()) {
+    const scale = HALF_PX / Math.max(one.naturalWidth, one.naturalHeight);
+    const [width, height] = [one.naturalWidth * scale, one.naturalHeight * scale];
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(one, n * HALF_PX + (HALF_PX - width) / 2, (HALF_PX - height) / 2, width, height);
+  }
+  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
+  const bytes = new Uint8Array(await blob.arrayBuffer()), [header, ...others] = chunksOf(bytes);
+  const notes = chunksOf(bytesOf(made)).filter((one) => ["tEXt", "iTXt"].includes(one.type));
+  return new Blob([bytes.subarray(0, SIGNATURE), ...[header, ...notes, ...others].map((one) => one.bytes)], { type: "image/png" });
+}
+
+// Have the browser save a blob under a name.
+export function saveAs(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}

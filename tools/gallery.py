@@ -1,0 +1,66 @@
+"""Make the pictures of the web app's gallery, `python tools/gallery.py`: example drawings, and what comes of them.
+
+Good answers and failed ones, each with a word on why. To be run again when the weights are others; look at them then.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from s2f_utils import inference, runtime  # noqa: E402  (the clone's)
+from s2f_utils.pictures import drawings  # noqa: E402  (the clone's)
+
+STATIC = ROOT / "s2f_utils" / "app" / "static"
+SHOWN_PX, QUALITY = 192, 82
+# example, what is asked, and what is said of it
+GOOD = (
+    ("long-hair", {}, "Careful lines: hair and shape are kept; skin, light and age are guessed."),
+    ("plain-man", {}, "A drawing has many answers. This is the first of them …"),
+    ("plain-man", {"seed": 3}, "… and this is another one: press Another."),
+    ("beard", {}, "A beard that is drawn stays."),
+    ("few-lines", {"seed": 7}, "Few lines: the face that they mean, at a likelier shape."),
+    ("plain-man", {"person": {"age": 1.0, "beard": 1.0}}, "With “old” and “beard” said under The person."),
+)
+FAILED = (
+    ("child", {}, "A child becomes an adult: all portraits that the networks know are of adults."),
+    ("curls", {"seed": 1}, "Curls become waves: few portraits have any."),
+    ("hat", {"seed": 2}, "A hat has no cloth and no shadow: hardly any portrait has one."),
+    ("glasses", {"seed": 6}, "Some seeds give skin in patches, and eyes that differ."),
+    ("turned", {"seed": 1}, "A head that is turned: the far side is guessed from the near one."),
+)
+
+
+def main() -> int:
+    """Write gallery.json and its pictures."""
+    model = inference.load(device="cpu")
+    listed: dict[str, list[dict[str, str]]] = {}
+    for old in STATIC.glob("gallery-*.webp"):
+        old.unlink()
+    for kind, rows in (("good", GOOD), ("failed", FAILED)):
+        listed[kind] = []
+        for number, (name, asked, text) in enumerate(rows, start=1):
+            drawing = drawings.prepare(drawings.example(name)).image
+            files = {"drawing": f"gallery-{name}.webp", "photo": f"gallery-{kind}-{number}.webp"}
+            for file, picture in zip(files.values(), (drawing, model.translate(drawing, **asked)), strict=True):
+                _save(STATIC / file, picture)
+            listed[kind].append({**files, "text": text})
+    runtime.write_json(STATIC / "gallery.json", listed)
+    print(sum(path.stat().st_size for path in STATIC.glob("gallery*")) // 1000, "kB")
+    return 0
+
+
+def _save(path: Path, picture: np.ndarray) -> None:
+    small = Image.fromarray(picture).resize((SHOWN_PX, SHOWN_PX), Image.Resampling.LANCZOS)
+    with runtime.atomic_path(path) as temporary:
+        small.save(temporary, "WEBP", quality=QUALITY, method=6)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
