@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 import threading
 
 import numpy as np
@@ -15,7 +14,6 @@ from s2f_utils import notebook
 from s2f_utils.inference import hints
 from s2f_utils.inference.hints import Tone
 from s2f_utils.notebook.pad import page_of
-from s2f_utils.pad import messages
 from s2f_utils.pad.drawing import blank, feathered
 from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
@@ -407,15 +405,6 @@ def test_the_file_says_what_it_is(pad, tmp_path):
 
 
 # The page, without a browser
-
-
-def test_the_pages_scripts_are_one_text_in_which_no_name_is_twice():
-    text = messages.joined(messages.STATIC / "sketch_pad.js")
-    names = re.findall(r"(?m)^(?:export )?(?:async )?(?:const|let|class|function) (\w+)", text)
-    assert len(names) > 60 and len(names) == len(set(names)), sorted({n for n in names if names.count(n) > 1})
-    assert not re.search(r"(?m)^import ", text) and set(messages.SCRIPTS) == {
-        p.name for p in messages.STATIC.glob("*.js")
-    }
 
 
 @pytest.fixture()

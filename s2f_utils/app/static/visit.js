@@ -3,13 +3,14 @@
 
 import * as host from "./host.js";
 import { keep, kept } from "./store.js";
+import { waitingFor } from "./waiting.js";
 
 const PAD = "pad";
 const TOLD = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"]; // of the state
 
 export class Visit {
   constructor() {
-    this.values = { slow_text: "no answer yet: the app is busy; your drawing is kept" };
+    this.values = { slow_ms: 1500 };
     this.listeners = {};
     this.name = this.drawing = this.before = null;
     this.versions = []; // as `snapshot`
@@ -32,13 +33,14 @@ export class Visit {
   }
 
   async send(content) {
-    const { versions } = this.values.state;
+    const { versions, model } = this.values.state;
+    const end = waitingFor(model, (text) => { this.values.slow_text = `${text}; your drawing is kept`; });
     try {
       this.take(await this.tell(content));
       this.remember(content, versions.length);
     } catch (error) {
       this.take({ problem: error instanceof TypeError ? host.GONE : error.message, answered: content.n });
-    }
+    } finally { end(); }
     this.store();
   }
 

@@ -1,6 +1,6 @@
 // A line to Python: one request at a time; of drawings and settings only the newest waits.
 
-const SLOW_MS = 8000;
+const SLOW_MS = 8000; // where the model does not say after how long
 
 export function line(model, onBusy) {
   const waiting = [];
@@ -11,11 +11,11 @@ export function line(model, onBusy) {
     asked = ++number;
     model.send({ kind, n: asked, ...(typeof content === "function" ? content() : content) });
     onBusy(true, false);
-    slow = setTimeout(() => onBusy(true, true), SLOW_MS);
+    slow = setInterval(() => onBusy(true, true), model.get("slow_ms") || SLOW_MS);
   }
   model.on("change:answered", () => {
     if (model.get("answered") < asked || asked === null) return;
-    clearTimeout(slow);
+    clearInterval(slow);
     asked = null;
     onBusy(false, false);
     next();
