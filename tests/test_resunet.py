@@ -7,8 +7,7 @@ import torch
 
 from s2f_utils import models
 from s2f_utils.models import checkpoints
-from s2f_utils.models.twostage import TwoStage
-from s2f_utils.models.twostage import on_colours
+from s2f_utils.models.twostage import TwoStage, on_colours
 
 SMALL = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
 
