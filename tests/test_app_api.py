@@ -249,6 +249,8 @@ def test_no_face_is_made_of_a_house_until_somebody_insists(client):
 def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
     photo = images.png_of(page.example("photo-3"))
     assert "photo" in ask(client, photo, headers=AS_JSON, insist="true").json()["codes"]
+    few = images.png_of(drawings.example("few-lines"))
+    assert "crude" in ask(client, few, headers=AS_JSON, insist="true").json()["codes"]
     assert "not-a-photo" in ask(client, headers=AS_JSON, direction="photo-to-sketch", insist="true").json()["codes"]
 
 

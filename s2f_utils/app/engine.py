@@ -39,8 +39,6 @@ HERE = {  # what is said otherwise on the command line
 }
 CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
-
-
 NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
 VAGUE = 0.235  # of the eyes' distance, by how much points are off: of drawn faces at most .22, of scrawls more
 
@@ -198,14 +196,14 @@ class Engine:
         async with self.admitted():
             ready = await self.in_pool(self._prepare, content, choice, asked)
             clock["prepared"] = time.perf_counter()
-            asks, warnings = _asks(asked, choice)
+            (asks, warnings), codes = _asks(asked, choice), ready.codes
             pictures = await _all([self.answer(choice, ready.given, ask) for _, ask in asks])
             clock["translated"] = time.perf_counter()
             if choice.chooses:
                 square = images.resize(ready.given, choice.size_px, "stretch")  # as it is asked for (`_asks`)
                 kind = await self.in_pool(answer_to, square, asks[0][1])
                 if remark := await self.in_pool(advised, square, asks[0][1]):
-                    warnings = (*warnings, remark.worded(HERE))
+                    warnings, codes = (*warnings, remark.worded(HERE)), (*codes, remark.code)
                 asks = _named(asks, kind)
             if restorer is not None:
                 wanted = (restorer, asked.strength, asked.seed)
@@ -218,7 +216,7 @@ class Engine:
         seconds = {name: round(b - a, 4) for name, a, b in zip(list(clock)[1:], at, at[1:], strict=False)}
         return Answer(
             choice, made, ready.shown, (*ready.warnings, *warnings), ready.points, ready.found, seconds,
-            ready.sheet, ready.num_faces, ready.faces, ready.taken, ready.codes,
+            ready.sheet, ready.num_faces, ready.faces, ready.taken, codes,
         )  # fmt: skip
 
     def _chosen(self, asked: Order) -> tuple[Choice, Choice | None]:

@@ -58,13 +58,8 @@ def add_routes(app: Any, engine: Engine, notice: str = "") -> None:
 
     visits = Visits(engine)
     app.state.visits = visits
-    told = {
-        "note": images.GENERATED_NOTE,
-        "travels": notice,
-        "drawings": drawings.EXAMPLES,
-        "photos": PHOTOS,
-        "maps": MAPS,
-    }
+    told = {"note": images.GENERATED_NOTE, "travels": notice}
+    told |= {"drawings": drawings.EXAMPLES, "photos": PHOTOS, "maps": MAPS}
 
     def sent(path: Path) -> Response:
         return Response(path.read_bytes(), media_type=TYPES[path.suffix], headers={"cache-control": "no-cache"})
