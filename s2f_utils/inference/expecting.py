@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ import torch.nn.functional as F
 
 from s2f_utils.data.shaped import planes_of, told_planes
 from s2f_utils.inference import hints
-from s2f_utils.inference.asking import COLOURED, Ask
+from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.choosing import EXPECTED, FAITHFUL, RENDERED, advised, answer_to
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.finishing import of_one_cloth, without_cast
@@ -25,12 +24,15 @@ from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import bending, likely, mesh
 from s2f_utils.pictures.faces.studio import OUT_PX, at_shape, backdrop
 from s2f_utils.pictures.remarks import Remark
-from s2f_utils.pictures.scribbles.portrait import TOLD
+from s2f_utils.pictures.scribbles.drawing import ADDED, with_added
+from s2f_utils.pictures.scribbles.portrait import TOLD, WORN
 
 WALL = (214, 217, 221)  # behind the expected person
 THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
 BESIDE_PX = 3  # of 256
 GUIDANCE = 4.0  # how much what is said of a person is exaggerated
+ADDED_GUIDANCE = {"glasses": 1.6, "beard": 1.15}  # and where it is drawn as well
+NOT_DRAWN = 0.5  # of the finder's flags, below
 TRAIT_GUIDANCE = 3.0  # and in the rendered texture
 TEMPERATURE = 0.8  # of the codes that a seed draws; 1: as different as training's faces
 # The finder takes hair that is drawn down to the brows for a hat; how much of what is above them is hair, tells.
@@ -41,6 +43,9 @@ SURELY, HAT_SURE = 0.95, 0.5
 SCRAWLED_FROM = 0.4  # of its "crude": such a drawing
 TURNED = 0.5, 1.2  # of the first principal component of shapes, which is how far a head is turned
 BEARD_FROM = 0.15  # of its "beard"
+# Between the lips, in widths of the mouth; how crude a drawing may be: of drawn portraits some half of those
+# with closed lips are inside, and one in twenty of those with teeth.
+CLOSED_BELOW, CLOSED_UNTIL = 0.09, 0.8
 
 
 @dataclass
@@ -104,18 +109,30 @@ class ExpectModel(Translator):
     def expected(self, drawings: Sequence[np.ndarray], found: Sequence[Understood], asks: Sequence[Ask]) -> np.ndarray:
         """What is expected, in the mean shape: colours, person and hair, float32 (N, 128, 128, 5) in [0, 1].
 
-        A drawing outweighs what is said of a person; so that is exaggerated, as in classifier-free guidance (Ho and
-        Salimans 2022), where it is seen: a beard below the nose. There the answer is `GUIDANCE` times as far from the
-        answer without it.
+        A drawing outweighs what is said of a person; so glasses and a beard of which it has nothing are drawn on it,
+        and what a word changes is exaggerated, as in classifier-free guidance (Ho and Salimans 2022), where it is seen:
+        a beard below the nose. Elsewhere the answer stays as it is without the word.
         """
+        added = [to_add(ask, one) for ask, one in zip(asks, found, strict=True)]
         asks = [meant(ask, one) for ask, one in zip(asks, found, strict=True)]
-        out = self._answered(drawings, found, asks)
-        said = [n for n, ask in enumerate(asks) if any(name in TOLD for name in ask.person)]
-        if said:
-            untold, unseen = zip(*(untold_of(asks[n], found[n]) for n in said), strict=True)
-            without = self._answered([drawings[n] for n in said], unseen, untold)
-            where = torch.from_numpy(np.stack([seen_at(asks[n].person) for n in said])).to(out.device)[:, None]
-            out[said] += (GUIDANCE - 1) * where * (out[said] - without)
+        said = [{name for name in ask.person if name in TOLD} for ask in asks]
+        plain = [untold_of(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
+        out = self._answered(drawings, found, plain)
+        last = out.clone()
+        steps = (  # what was found of it is forgotten where it is said; then what is added, and all else, is told
+            ([names & set(WORN) for names in said], said, [set()] * len(said), dict.fromkeys(WORN, 1.0)),
+            (added, [one - new for one, new in zip(said, added, strict=True)], added, ADDED_GUIDANCE),
+            ([one - new for one, new in zip(said, added, strict=True)], [set()] * len(said), added, {}),
+        )
+        for words, hidden, drawn, scales in steps:
+            now = [n for n, names in enumerate(words) if names]
+            if now:
+                told, seen = zip(*(untold_of(asks[n], found[n], hidden[n]) for n in now), strict=True)
+                given = [with_words(drawings[n], found[n], drawn[n], asks[n].seed) for n in now]
+                made = self._answered(given, seen, told)
+                where = torch.from_numpy(np.stack([guidance(words[n], scales) for n in now])).to(out.device)[:, None]
+                out[now] += where * (made - last[now])
+                last[now] = made
         made = torch.cat([0.5 + 0.5 * out[:, :3].clamp(-1, 1), out[:, 3:].sigmoid()], dim=1)
         made = made.permute(0, 2, 3, 1).cpu().numpy()
         return np.stack([with_far_side(face, one) for face, one in zip(made, found, strict=True)])
@@ -132,7 +149,8 @@ class ExpectModel(Translator):
 
 def meant(ask: Ask, found: Understood) -> Ask:
     """The question, with what the drawing seems to say where the question says nothing of it: hair that is drawn down
-    to the brows is no hat, and a beard is one, for a drawn beard is weak in the answer.
+    to the brows is no hat; a beard is one, for a drawn beard is weak in the answer; closed lips are closed, for most
+    photos show teeth.
     """
     said = {}
     if found.flags["hat"] > HAT_IN_DOUBT:
@@ -144,7 +162,15 @@ def meant(ask: Ask, found: Understood) -> Ask:
             said["hat"] = 1.0
     if found.flags["beard"] > BEARD_FROM:
         said["beard"] = 1.0
+    if found.flags["crude"] < CLOSED_UNTIL and between_lips(found.points) < CLOSED_BELOW:
+        said["smile"] = -1.0
     return replace(ask, person=said | dict(ask.person)) if said else ask
+
+
+def between_lips(points: np.ndarray) -> float:
+    """How far the lips of a face, (164, 2), are open, in widths of the mouth."""
+    left, low, right, top = points[mesh.PARTS["mouth"][[0, 5, 10, 15]]]
+    return float(np.hypot(*(top - low)) / np.hypot(*(right - left)))
 
 
 def wears_hat(ask: Ask, found: Understood) -> bool:
@@ -177,14 +203,27 @@ def inside_face() -> np.ndarray:
     return cv2.GaussianBlur(cv2.erode(face, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.5)
 
 
-def seen_at(person: Mapping[str, Any]) -> np.ndarray:
-    """Where in the mean shape's frame that is seen which is said of a person: float32 (128, 128) in [0, 1]."""
-    return np.max([region(name) for name in person if name in TOLD], axis=0)
+def to_add(ask: Ask, found: Understood) -> set[str]:
+    """What the question says that the person wears, of `scribbles.drawing.ADDED`, and the drawing does not show."""
+    return {name for name in ADDED if ask.person.get(name, 0) > 0 and found.flags[name] < NOT_DRAWN}
+
+
+def with_words(drawing: np.ndarray, found: Understood, added: Collection[str], seed: int) -> np.ndarray:
+    """A drawing, uint8 (S, S, 3), with what is `to_add`."""
+    return with_added(drawing, found.points, added, np.random.default_rng(seed)) if added else drawing
+
+
+def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
+    """Where in the mean shape's frame that is seen which is said of a person, times how much it is exaggerated: float32
+    (128, 128). scales: {word: how much}, `GUIDANCE` where there is none.
+    """
+    each = [(scales or {}).get(name, GUIDANCE) * region(name) for name in words if name in TOLD]
+    return np.max(each, axis=0)
 
 
 @functools.cache
 def region(name: str) -> np.ndarray:
-    """As `seen_at`, of one of `portrait.TOLD`; age is seen everywhere."""
+    """Where one of `portrait.TOLD` is seen, in [0, 1]: float32 (128, 128); age is seen everywhere."""
     import cv2
 
     points = mesh.mean_shape(SIDE_PX)
@@ -202,11 +241,12 @@ def region(name: str) -> np.ndarray:
     return cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 3.0)
 
 
-def untold_of(ask: Ask, found: Understood) -> tuple[Ask, Understood]:
-    """The question and what was found, without a word of what the question says of the person, but for colours."""
-    tones = {name: value for name, value in ask.person.items() if name in COLOURED}
-    flags = {name: np.nan if name in ask.person else flag for name, flag in found.flags.items()}
-    return replace(ask, person=tones), replace(found, flags=flags)
+def untold_of(ask: Ask, found: Understood, words: Collection[str] = TOLD) -> tuple[Ask, Understood]:
+    """The question and what was found, without some words of what the question says of the person; colours stay."""
+    hidden = set(words) & set(ask.person)
+    flags = {name: np.nan if name in hidden else flag for name, flag in found.flags.items()}
+    person = {name: value for name, value in ask.person.items() if name not in hidden}
+    return replace(ask, person=person), replace(found, flags=flags)
 
 
 def as_read(drawing: np.ndarray, found: Understood, ask: Ask) -> np.ndarray:

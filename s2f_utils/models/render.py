@@ -20,6 +20,9 @@ GIVEN_PX, MADE_PX = 128, 256
 WALL = 0.6  # grey of [-1, 1], behind the person
 TRAITS = ("age", "smile", "curls")  # of `portrait.TRAITS`: what is seen in the texture
 MOST = 2.0  # standard deviations: further out there are few faces to have learned from
+# Codes that a seed draws, of how photos differ most: light and tones. More of them, at random, make patches and halves
+# that do not belong together, and people no more different.
+NUM_DRAWN = 3
 COARSE_PX = 32  # at which codes look at colours
 DECIDED_AT, STEEP = 0.55, 4.0  # how much of somebody is there for sure; how sharp the outline becomes
 NO_MESH = tuple(value / 64 for value in (1, -6, 15, 44, 15, -6, 1))  # 1 - sin(w / 2)^6: all but the highest frequencies
@@ -152,7 +155,8 @@ class Render(Network):
         return apart.flatten(1) @ self.components.float() / self.spread.float()
 
     def draw_style(self, seed: int, temperature: float, traits: Sequence[float]) -> Tensor:
-        """A style at random, (1, num_codes + 6), the same for a seed, no code beyond `MOST`; seed 0: the usual one.
+        """A style at random, (1, num_codes + 6), the same for a seed: `NUM_DRAWN` codes, none beyond `MOST`; seed 0:
+        the usual one.
 
         temperature: 1 for all the variety of training. traits: as `TRAITS`, NaN where nothing is told.
         """
@@ -160,6 +164,7 @@ class Render(Network):
         if seed:
             normal = torch.randn(1, self.num_codes, generator=torch.Generator().manual_seed(seed))
             codes = temperature * normal.clamp(-MOST, MOST)
+            codes[:, NUM_DRAWN:] = 0
         told = torch.tensor([list(traits)], dtype=torch.float32)
         return torch.cat([codes, told.nan_to_num(0.0), told.isfinite().float()], dim=1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,12 @@ import numpy as np
 from s2f_utils.pictures.faces import bending
 from s2f_utils.pictures.images import rounded
 from s2f_utils.pictures.scribbles import features, hair, hats, shading, spectacles
-from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, random_pen
+from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, Pen, random_pen
 from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone
 from s2f_utils.pictures.scribbles.shape import by_hand
+
+ADDED = ("glasses", "beard")  # what `with_added` draws
+SURE_PEN = Pen(width=1.6, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.0)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,20 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
         features.lines_of_age(hand, points)
     ink = 1 - (1 - ink) * (1 - hand.ink())
     return Scribble(_on_paper(ink, rng), points.astype(np.float32), degree, frozenset(drawn))
+
+
+def with_added(drawing: np.ndarray, points: np.ndarray, added: Collection[str], rng: np.random.Generator) -> np.ndarray:
+    """Draw what nobody has drawn, some of `ADDED`, on a drawing, uint8 (S, S, 3); points: of its face, (164, 2)."""
+    import cv2
+
+    points = (points + 0.5) * (SIZE_PX / len(drawing)) - 0.5
+    hand, stay = Hand(SURE_PEN, rng), np.dstack(np.meshgrid(*2 * [np.arange(SIZE_PX, dtype=np.float64)]))
+    if "glasses" in added:
+        spectacles.draw(hand, spectacles.pair(points, rng), stay, dark=False)
+    if "beard" in added:
+        hair.beard(hand, points, beard_zone(points, "full"), "full", stay, 0.0)
+    ink = cv2.resize(hand.ink(), drawing.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return rounded(drawing * (1 - ink[..., None]))
 
 
 def _worn(hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, follows_photo: bool) -> set[str]:

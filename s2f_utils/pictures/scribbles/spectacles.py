@@ -22,8 +22,17 @@ FINE = 4  # frames are painted at so many times the size
 
 
 def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
-    """The portrait in glasses: `Portrait.lines["glasses"]` has two rims, the bridge, and two temples."""
-    points = portrait.points.astype(np.float64)
+    """The portrait in glasses: `Portrait.lines["glasses"]` as of `pair`."""
+    lines = pair(portrait.points, rng)
+    lenses = "dark" if rng.random() < DARK_SHARE else "clear"
+    photo = _painted(portrait.photo, lines, lenses == "dark", rng)
+    shows = portrait.shows | {"glasses": "1", "lenses": lenses}
+    return replace(portrait, photo=photo, lines=portrait.lines | {"glasses": lines}, shows=shows)
+
+
+def pair(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """A pair of glasses at random for a face's points (164, 2): two rims, the bridge and two temples, (N, 2) each."""
+    points = points.astype(np.float64)
     eyes = [points[mesh.PARTS[f"{side}_eye"]].mean(axis=0) for side in ("left", "right")]
     apart = float(np.hypot(*(eyes[1] - eyes[0])))
     along = (eyes[1] - eyes[0]) / apart
@@ -41,11 +50,7 @@ def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     bridge = curve(np.array([inner[0], sum(inner) / 2 - below * apart * rng.uniform(0.0, 0.08), inner[1]]))
     oval = points[mesh.PARTS["oval"]]
     temples = [np.stack([end, rim_end]) for end, rim_end in zip(outer, (oval[29], oval[7]), strict=True)]
-    lines = (*(np.concatenate([one, one[:1]]) for one in rims), bridge, *temples)
-    lenses = "dark" if rng.random() < DARK_SHARE else "clear"
-    photo = _painted(portrait.photo, lines, lenses == "dark", rng)
-    shows = portrait.shows | {"glasses": "1", "lenses": lenses}
-    return replace(portrait, photo=photo, lines=portrait.lines | {"glasses": lines}, shows=shows)
+    return (*(np.concatenate([one, one[:1]]) for one in rims), bridge, *temples)
 
 
 def _rim(rng: np.random.Generator) -> np.ndarray:
