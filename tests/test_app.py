@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import os
 import re
@@ -17,7 +19,9 @@ import tracemalloc
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
+from PIL import Image
 
 pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 httpx = pytest.importorskip("httpx2")
@@ -142,6 +146,19 @@ def test_the_pad_answers_strokes(client, visit):
     assert after["answered"] == 1 and after["problem"] == "" and after["face"] != first["face"]
     assert visit(kind="set", n=2, detail=1.0)["face"] != after["face"]
     assert visit(kind="hello", n=3)["loaded"] > first["loaded"]
+
+
+def test_the_pad_gives_a_larger_face_to_be_saved(visit):
+    shown, tone = visit.values["face"], {"kind": "hint", "part": "skin", "colour": "#6b4530"}
+    for content in ({"kind": "hello"}, tone):
+        shown = visit(n=1, **content)["face"]
+        told = visit(kind="save", n=2)
+        saved, face = (np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+                       for uri in (told["large"], shown))  # fmt: skip
+        assert saved.shape == (512, 512, 3) and face.shape == (256, 256, 3) and told["face"] == shown
+        assert np.abs(saved.reshape(256, 2, 256, 2, 3).mean(axis=(1, 3)) - face).mean() < 4
+    visit(kind="model", n=3, name="sketch-to-face-64")
+    assert "no larger version" in visit(kind="save", n=4)["problem"]
 
 
 def test_the_pad_gives_the_kind_of_answer_that_is_chosen(visit):

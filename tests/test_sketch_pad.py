@@ -453,6 +453,29 @@ def test_the_page_gets_the_face_of_what_it_sends(page):
     assert page.loaded == loaded + 1
 
 
+def test_a_face_is_saved_with_twice_the_pixels_where_there_are_any(page):
+    """The pad stays as it is; of what was restored, recoloured or redrawn in part, there is no larger version."""
+    before = page.state | {}
+    assert before["has_large"] and asked(page, "save") == ""
+    with Image.open(io.BytesIO(base64.b64decode(page.large.partition(",")[2]))) as saved:
+        assert saved.size == (512, 512) and saved.text["Description"] == images.GENERATED_NOTE
+        assert np.abs(np.asarray(saved.reduce(2)).astype(int) - page.pad.face).mean() < 4
+    assert page.state == before and page.pad.question()[1].large is False
+    asked(page, "hint", part="hair", colour="#b05a28")
+    assert page.state["has_large"]  # a face of somebody with such hair
+    asked(page, "set", answer="faithful")
+    assert not page.state["has_large"] and "no larger version" in asked(page, "save")
+    asked(page, "hint", part="hair", colour=None)
+    asked(page, "region", points=[[0.2, 0.2], [0.8, 0.2], [0.8, 0.8]])
+    assert not page.state["has_large"] and "no larger version" in asked(page, "save")
+    asked(page, "region")
+    asked(page, "set", strength=0.5)
+    assert not page.state["has_large"]
+    asked(page, "set", strength=0.0)
+    asked(page, "model", name=MANY)
+    assert not page.state["has_large"] and "no larger version" in asked(page, "save")
+
+
 def test_while_a_stroke_is_drawn_the_quick_answer_comes_and_after_it_the_full_one(page):
     drawing = stroked(page.pad.given, (180, 380), (330, 380), width=14)
     page.pad.strength = 0.5

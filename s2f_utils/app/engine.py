@@ -24,6 +24,7 @@ from s2f_utils.inference import Ask, Facts, Model
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.choosing import FAITHFUL, advised, answer_to
 from s2f_utils.inference.preparing import Ready, prepared_for
+from s2f_utils.pad import messages
 from s2f_utils.pictures import domain, faces, images, masks
 from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.faces.studio import OUT_PX
@@ -34,6 +35,7 @@ LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
     "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
+    "crude": messages.WORDS["crude"],
     "faces": WORDS["faces"].replace("another one", "another one at Face"),
     "cut": WORDS["cut"].replace("have it cleaned whole", "choose 'clean up, cut nothing out' at Paper"),
 }

@@ -88,14 +88,16 @@ class Visits:
             self._visits.move_to_end(name)
             visit.at = begun = time.monotonic()
             before, kind = visit.pad.given, content["kind"]
-            problem = await self._do(visit, content)
+            large: dict[str, str] = {}
+            problem = await self._do(visit, content, large)
             visit.at = time.monotonic()
             with_drawing = kind in ("hello", "restore") or (kind != "draw" and visit.pad.given is not before)
             took = time.monotonic() - begun
-            return {"values": await self.engine.in_pool(_values, visit, with_drawing, content, problem, took)}
+            values = await self.engine.in_pool(_values, visit, with_drawing, content, problem, took)
+            return {"values": values | large}
 
-    async def _do(self, visit: Visit, content: dict[str, Any]) -> str:
-        """Obey, and let the models answer; what went wrong, in a sentence."""
+    async def _do(self, visit: Visit, content: dict[str, Any], large: dict[str, str]) -> str:
+        """Obey, and let the models answer; what went wrong, in a sentence. large: takes the face to be saved."""
         pad, engine, kind = visit.pad, self.engine, content["kind"]
         try:
             choice, pad.choices = await asyncio.to_thread(
@@ -109,6 +111,8 @@ class Visits:
                     vars(pad).update(vars(changed))
                     if wanted:
                         await self._answer(visit, choice)
+                    if kind == "save":
+                        large["large"] = await self._large(pad, choice)
                     if kind in messages.SHOW_VARIANTS:
                         visit.shown.variants = await self._variants(pad, choice, kind)
         except (uploads.Refusal, Busy) as error:
@@ -132,6 +136,13 @@ class Visits:
         else:
             face, pad.hint_warnings = await engine.in_pool(pad.finished, made)
         pad.set_face(face)  # here, so that an answer that comes too late changes nothing
+
+    async def _large(self, pad: PadState, choice: Choice) -> str:
+        given, ask = pad.large_question()
+        made = await self.engine.answer(choice, given, ask)
+        if pad.hints:
+            made, _ = await self.engine.call(choice, lambda model: pad.finished(made, model))
+        return await self.engine.in_pool(messages.face_uri, pad, made)
 
     async def _variants(self, pad: PadState, choice: Choice, kind: str) -> list[str]:
         if not messages.wants_variants(pad, kind):

@@ -43,9 +43,9 @@ SURELY, HAT_SURE = 0.95, 0.5
 SCRAWLED_FROM = 0.4  # of its "crude": such a drawing
 TURNED = 0.5, 1.2  # of the first principal component of shapes, which is how far a head is turned
 BEARD_FROM = 0.15  # of its "beard"
-# Between the lips, in widths of the mouth; how crude a drawing may be: of drawn portraits some half of those
-# with closed lips are inside, and one in twenty of those with teeth.
-CLOSED_BELOW, CLOSED_UNTIL = 0.09, 0.8
+# Between the lips, in widths of the mouth; how crude a drawing may be. Of portraits drawn in pencil or lines two thirds
+# of those with closed lips are inside, and one in twelve of those with teeth.
+CLOSED_BELOW, CLOSED_UNTIL = 0.1, 0.8
 
 
 @dataclass
@@ -283,7 +283,8 @@ class RenderModel(ExpectModel):
     ) -> Sequence[np.ndarray]:
         """As `ExpectModel.people`, P is 256: photos of people who might exist, others for other seeds."""
         given = with_outline(self.expected(drawings, found, asks))
-        made = self.of_styles(given, torch.cat([self.style(ask) for ask in asks]), [ask.seed for ask in asks])
+        styles = torch.cat([self.style(meant(ask, one)) for ask, one in zip(asks, found, strict=True)])
+        made = self.of_styles(given, styles, [ask.seed for ask in asks])
         people = list(made.permute(0, 2, 3, 1).numpy())
         hair = given[:, 4].numpy()
         for n, (ask, one) in enumerate(zip(asks, found, strict=True)):

@@ -97,6 +97,8 @@ class _Page:
             return
         if messages.obey(self.pad, content, self.pad.facts_of):
             self.pad.translate()
+        if content["kind"] == "save":
+            self.large = messages.face_uri(self.pad, self.pad.large_face())
         if content["kind"] in messages.SHOW_VARIANTS:
             wanted = messages.wants_variants(self.pad, content["kind"])
             self._shown.variants = messages.variants_shown(self.pad.variants()) if wanted else []
@@ -115,6 +117,7 @@ def _page_class() -> type:
         drawing = traitlets.Unicode().tag(sync=True)
         loaded = traitlets.Int(0).tag(sync=True)  # counts the drawings that the page has to load
         face = traitlets.Unicode().tag(sync=True)
+        large = traitlets.Unicode().tag(sync=True)  # the face as it was saved last
         state = traitlets.Dict().tag(sync=True)
         problem = traitlets.Unicode().tag(sync=True)
         seconds = traitlets.Float(0.0).tag(sync=True)

@@ -26,6 +26,9 @@ SCRIPTS = (
     "tools.js",
 )  # fmt: skip
 STYLES = ("sketch_pad.css",)
+WORDS = {
+    "crude": "the drawing leaves much open: this is a photo of the face that it means"
+}  # a button offers its lines
 THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
 REGION_PX = 256
@@ -33,7 +36,7 @@ REGION_PX = 256
 SHOW_VARIANTS = ("restore", "draw", "model", "start", "upload", "set", "back", "variants")
 KINDS = (
     "hello", "restore", "draw", "set", "likely", "person", "model", "start", "upload", "region", "hint", "photo",
-    "keep", "drop", "back", "choose", "variants",
+    "keep", "drop", "back", "choose", "variants", "save",
 )  # fmt: skip
 # Messages that are answered, too, where something is drawn.
 ANSWERED = ("set", "likely", "person", "model", "start", "upload", "hint", "photo")
@@ -134,7 +137,7 @@ def obey(
         pad.back_to(number)
     elif kind == "choose":
         pad.choose_style(number)
-    elif kind != "variants":
+    elif kind not in ("variants", "save"):
         raise ValueError(f"the pad does not know {kind!r}: reload the page")
     return kind in ("restore", "draw", "choose") or (kind in ANSWERED and bool(pad.given.any()))
 
@@ -166,9 +169,9 @@ def mask_of(points: list[list[float]]) -> np.ndarray:
     return np.asarray(picture)
 
 
-def face_uri(pad: PadState) -> str:
-    """The face as a PNG in a data address, with what `PadState.save` writes beside it."""
-    face, enlarged = images.handed_out(pad.face)
+def face_uri(pad: PadState, face: np.ndarray) -> str:
+    """A face of this pad as a PNG in a data address, with what `PadState.save` writes beside it."""
+    face, enlarged = images.handed_out(face)
     return images.data_uri(images.png_of(face, generated=True, notes=pad.notes() | enlarged))
 
 
@@ -198,7 +201,7 @@ class Shown:
             self._loaded += 1
             told = {"drawing": picture_uri(shown(pad.given)), "loaded": self._loaded}
         self._kept = {id(one): self._kept.get(id(one)) or _shown_of(one) for one in pad.versions}
-        face = "" if pad.face is None else face_uri(pad)
+        face = "" if pad.face is None else face_uri(pad, pad.face)
         return told | {"face": face, "state": state_of(pad, self.variants, list(self._kept.values()), words or {})}
 
 
@@ -217,7 +220,8 @@ def state_of(
         "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
         "hint_method": facts.hint_method, "region": pad.region is not None,
-        "warnings": [text for one in remarks if (text := one.worded(words))],
+        "warnings": [text for one in remarks if (text := one.worded(WORDS | words))],
+        "codes": [one.code for one in remarks], "has_large": pad.has_large,
         "versions": versions, "variants": variants, "guide": LAYOUTS[facts.guide].tolist(),
         "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(NAMES)],
         "note": images.GENERATED_NOTE,

@@ -73,6 +73,12 @@ class SketchPad(PadState):
                 made = self._enhancer().answer(made, [Ask(strength=ask.strength)])
             return self.complete(made[0], self.model)
 
+    def large_face(self) -> np.ndarray:
+        """The face with twice as many pixels a side, uint8 (2S, 2S, 3). Raises ValueError where there is none."""
+        with self.busy:
+            given, ask = self.large_question()
+            return self.finished(self.model.answer([given], [ask])[0], self.model)[0]
+
     def _enhancer(self) -> Enhancer:
         from s2f_utils.inference import restorers
         from s2f_utils.inference.enhance import Enhancer

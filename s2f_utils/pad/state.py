@@ -6,7 +6,7 @@ Shapes: P pixels of the pad (512 for drawings, 256 for label maps), S of the fac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,20 @@ class PadState:
             person=self.person | {part: tone.colour for part, tone in self.hints.items()},
         )  # fmt: skip
         return self.given, ask
+
+    @property
+    def has_large(self) -> bool:
+        """Whether the face, as it is set, can be had with twice as many pixels a side."""
+        plain = self.region is None and self.strength == 0 and not (self.hints and self.answer == "faithful")
+        return plain and self.face is not None and "likely" in self.facts.knows
+
+    def large_question(self) -> tuple[np.ndarray, Ask]:
+        """As `question`, for a face with twice as many pixels a side. Raises ValueError where there is none."""
+        if not self.has_large:
+            raise ValueError("this face has no larger version")
+        self.is_preview = False
+        given, ask = self.question()
+        return given, replace(ask, large=True)
 
     def complete(self, made: np.ndarray, model: Model | None = None) -> np.ndarray:
         """The model's answer, restored where that is wished, becomes the face: with the hints' tones, for which the

@@ -27,7 +27,7 @@ pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, free_port, served, until  # noqa: E402
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, choose_model, free_port, served, until  # noqa: E402
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
@@ -185,7 +185,7 @@ def test_undo_brings_the_face_back_and_versions_are_kept(page):
 
 
 def test_a_map_is_painted_with_the_label_brush(page):
-    page.locator(".s2f-pad").get_by_label("model", exact=True).select_option("map-to-face-64")
+    choose_model(page.locator(".s2f-pad"), "map-to-face-64")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     settled(page)
     page.get_by_role("radio", name="hat").click()
@@ -223,13 +223,13 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     slide(page, "Shape", "0.8", pad)
     pad.get_by_label("kind of answer").select_option("auto")
     settled(page)
-    pad.get_by_label("model", exact=True).select_option("map-to-face-64")
+    choose_model(pad, "map-to-face-64")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     settled(page)
     forget(page)
     changed_by_stroke(page, (0.3, 0.25), (0.7, 0.25))
     assert page.locator('.s2f-pad[data-reads="map"]').count() == 1 and page.locator(".s2f-wrong").count() == 0
-    pad.get_by_label("model", exact=True).select_option("sketch-to-photo")
+    choose_model(pad, "sketch-to-photo")
     page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
     settled(page)
     page.expected.clear()
@@ -266,6 +266,10 @@ def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(p
     fresh = page.evaluate(PAPER)
     begun_again(page)
     assert page.evaluate(PAPER) == fresh
+    pad.get_by_role("button", name="Bring back what was").wait_for()  # after the page was closed, too
+    changed_by_stroke(page, (0.15, 0.3), (0.2, 0.6))
+    pad.get_by_role("button", name="Start anew").wait_for()  # what is drawn now counts
+    pad.press("Control+z")
     slide(page, "Shape", "0.8", pad)
     settled(page)
 
@@ -335,6 +339,9 @@ def test_the_tour_goes_through_the_pad(page):
         assert page.locator(".s2f-toured").count() == 1 and len(card.inner_text()) > 40
         box = card.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
+        told_of = page.locator(".s2f-toured").bounding_box()
+        apart = box["y"] >= told_of["y"] + told_of["height"] or box["y"] + box["height"] <= told_of["y"]
+        assert apart or told_of["height"] > 0.4 * page.viewport_size["height"]
         card.get_by_role("button").first.click()
     assert steps == 6 and page.locator(".s2f-toured").count() == 0
     page.get_by_role("button", name="One-minute tour").click()
@@ -347,7 +354,7 @@ def test_lessons_stand_apart(page):
         "[...document.querySelectorAll('#draw select optgroup')].map((one) => [one.label, one.children.length])"
     )
     assert groups == [["Lessons: small faces, to learn from", 2]]
-    assert "64 px" in page.locator("#draw select optgroup").inner_text()
+    assert "64 px" in page.locator("#draw select optgroup").text_content()
 
 
 def test_the_gallery_has_good_answers_and_failed_ones(page):
@@ -367,12 +374,16 @@ def test_an_empty_drawing_has_no_face_to_save(page):
     page.get_by_role("button", name="Clear the drawing").click()
     page.wait_for_selector(".s2f-pad .s2f-status.s2f-wrong")
     settled(page)
-    save = page.locator(".s2f-pad a[download]")
-    assert save.get_attribute("href") is None and not page.locator(".s2f-face").is_visible()
+    save = page.locator(".s2f-pad").get_by_role("button", name="Save the face")
+    assert save.is_disabled() and not page.locator(".s2f-face").is_visible()
     page.locator(".s2f-pad").press("Control+z")
     until(page, f"before => {FACE} === before", arg=face)
     settled(page)
-    assert save.get_attribute("href") == face
+    with page.expect_download() as waiting:
+        save.click()
+    assert waiting.value.suggested_filename == "sketch-to-photo.png"
+    assert Image.open(waiting.value.path()).size == (512, 512)
+    settled(page)
 
 
 def test_upload_shows_several_answers_and_the_divider_moves(page):
@@ -395,7 +406,7 @@ def test_the_download_is_a_png_that_says_what_it_is(page):
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download PNG").click()
     picture = Image.open(waiting.value.path())
-    assert waiting.value.suggested_filename == "sketch-to-photo.png" and picture.size == (256, 256)
+    assert waiting.value.suggested_filename == "sketch-to-photo.png" and picture.size == (512, 512)
     assert picture.text["Description"] == images.GENERATED_NOTE
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,7 +17,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyterlab")
 
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, jupyter  # noqa: E402
+from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, choose_model, jupyter  # noqa: E402
 
 CELL = """import sys
 sys.path.insert(0, {root!r})
@@ -228,6 +229,24 @@ def test_the_kind_of_answer_is_chosen(page):
         said = "leaves much open" in page.locator(".s2f-status").inner_text()
         assert kinds.input_value() == kind and (kind == "auto" or not said)
     assert faces["auto"] == faces["rendered"] and len(set(faces.values())) == 3
+    page.get_by_role("button", name="Keep every line").click()
+    settled(page)
+    assert kinds.input_value() == "faithful" and "leaves much open" not in page.locator(".s2f-status").inner_text()
+    kinds.select_option("auto")
+    settled(page)
+
+
+def test_the_face_is_saved_with_more_pixels_than_it_is_shown_with(page):
+    with page.expect_download() as waiting:
+        press(page, "Save the face as PNG")
+    settled(page)
+    with (
+        Image.open(waiting.value.path()) as saved,
+        Image.open(io.BytesIO(base64.b64decode(page.evaluate(SHOWN).partition(",")[2]))) as shown,
+    ):
+        assert saved.size == (512, 512) and shown.size == (256, 256)
+        assert saved.text["Description"] == shown.text["Description"]
+        assert np.abs(np.asarray(saved.reduce(2)).astype(int) - np.asarray(shown)).mean() < 4  # the same face
 
 
 def test_the_shape_and_the_person_have_sliders(page):
@@ -257,7 +276,7 @@ def test_the_shape_and_the_person_have_sliders(page):
 
 
 def test_a_label_map_is_painted_in_whole_classes(page):
-    page.get_by_label("model", exact=True).select_option("map-to-face-64")
+    choose_model(page, "map-to-face-64")
     page.wait_for_selector('.s2f-pad[data-reads="map"]')
     assert not page.get_by_label("kind of answer").is_visible()
     page.get_by_role("radio", name="hat").click()
@@ -276,7 +295,7 @@ def test_a_label_map_is_painted_in_whole_classes(page):
 
 
 def test_an_error_is_text_and_the_drawing_stays(page):
-    page.get_by_label("model", exact=True).select_option("sketch-to-photo")
+    choose_model(page, "sketch-to-photo")
     page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
     settled(page)
     face = page.evaluate(SHOWN)

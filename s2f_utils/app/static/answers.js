@@ -5,6 +5,9 @@ import { make } from "./dom.js";
 import { saveAs, sideBySide } from "./png.js";
 
 const MOST_KEPT = 12;
+const CALLED = { rendered: "the face that is meant", expected: "its average", faithful: "every line kept", realistic: "every line, detail added" };
+
+function called(name) { return CALLED[name] || name.replace("variation", "somebody else,"); }
 
 // Two pictures in one frame and a divider between them, which is a range: mouse, finger and arrow keys move it.
 function divider() {
@@ -45,8 +48,8 @@ export function answers(again) {
     show(told) {
       box.hidden = false;
       tiles.replaceChildren(...told.pictures.map((one, n) => make("button",
-        { type: "button", class: "s2f-answer", "aria-label": `answer ${n + 1}: ${one.name}`, onclick: () => pick(told, n) },
-        make("img", { src: one.png, alt: "" }), make("span", {}, one.name))));
+        { type: "button", class: "s2f-answer", "aria-label": `answer ${n + 1}: ${called(one.name)}`, onclick: () => pick(told, n) },
+        make("img", { src: one.png, alt: "" }), make("span", {}, called(one.name)))));
       tiles.hidden = told.pictures.length < 2;
       pick(told, Math.min(picked, told.pictures.length - 1));
     },

@@ -193,7 +193,8 @@ class Upload {
   }
 
   showAnswer(told) {
-    this.offer(this.offerOtherWay(told.codes));
+    const keepLines = ["Keep every line", () => this.choices.takeAnswer("faithful")];
+    this.offer([...this.offerOtherWay(told.codes), ...(told.codes.includes("crude") ? [keepLines] : [])]);
     this.given.showFaces(told.faces, told.taken, (n) => this.choices.takeFace(n));
     this.answers.show(told);
     this.given.showSheet(told.sheet);

@@ -1,7 +1,7 @@
 // What may be chosen beside the picture: model, number of answers, paper, detail, enhancement.
 
 import { make, slider } from "./dom.js";
-import { ANSWERS, PARTS, TONES, hint, likely, person } from "./settings.js";
+import { ANSWERS, PARTS, likely, person } from "./settings.js";
 import { optionsOf } from "./tools.js";
 
 const NUM_ANSWERS = 3, LIKELY = 0.8;
@@ -41,18 +41,19 @@ export function choices(shown, later) {
     changed();
   } });
   shape.show(asked.likely);
-  const said = person({ ask: (_, { name, value }) => { asked.person[name] = value; changed(); } });
-  const tones = TONES.map((part) => hint({ ask: (_, { colour }) => { asked.hints[part] = colour; changed(); } }, part));
-  said.box.append(make("div", { class: "s2f-row" }, ...tones.map((one) => one.box)));
+  const said = person({ ask: (kind, told) => {
+    if (kind === "hint") asked.hints[told.part] = told.colour; else asked.person[told.name] = told.value;
+    changed();
+  } });
   const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
-  const large = make("input", { type: "checkbox", onchange: changed });
+  const large = make("input", { type: "checkbox", checked: true, onchange: changed });
   const largeBox = make("label", { class: "s2f-check" }, large, "512 pixels");
   const enhance = make("input", { type: "checkbox", onchange: changed });
   const strength = slider("Strength", "as translated", "invented detail", changed, 0.5);
   const restorer = make("select", { "aria-label": "restorer", onchange: () => later(0) });
   const enhanceLabel = make("label", {}, enhance, make("b", {}, "Enhance"));
   const enhanceBox = make("div", { class: "s2f-enhance" }, enhanceLabel, strength.box, restorer);
-  const severalBox = named("Answers", several), cleanBox = named("Paper", clean), faceBox = named("Face", face), answerBox = named("Answer", answer);
+  const severalBox = named("How many", several), cleanBox = named("Paper", clean), faceBox = named("Face", face), answerBox = named("Answer", answer);
   const chosen = () => models.find((one) => one.id === model.value) || {};
   return {
     box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, shape.box, faceBox, detail.box, enhanceBox, said.box, largeBox),
@@ -83,6 +84,7 @@ export function choices(shown, later) {
       enhanceBox.hidden = way === "photo-to-sketch";
       strength.box.hidden = restorer.hidden = !enhance.checked;
     },
+    takeAnswer(name) { answer.value = name; shown(); later(0); },
     takeFace(number) { face.value = number; later(0); },
     // The fields of a request to the app.
     fields() {

@@ -39,10 +39,10 @@ export function translate(file, fields, signal) {
   return json("api/translate", { method: "POST", body: form(fields, file), headers: { accept: "application/json" }, signal });
 }
 
-// {models, downloads}
 // {waiting, models}: how many requests are worked on, and what is in memory.
 export async function health() { return (await json("health")).told; }
 
+// {models, downloads}
 export async function models() { return (await json("api/models")).told; }
 
 export function download(model) { return json("api/models/download", { method: "POST", body: form({ model, agree: "yes" }) }); }

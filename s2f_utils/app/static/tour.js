@@ -5,14 +5,22 @@ import { make } from "./dom.js";
 import { keep, kept } from "./store.js";
 
 const SEEN = "tour";
+const BESIDE_PX = 10, FOOT_PX = 60; // beside what is told of; above the page's foot
 const STEPS = [
   [".s2f-paper", "Draw here, with mouse, pen or finger. Where nothing is drawn, faint lines show where eyes, nose and mouth are expected."],
   [".s2f-bar", "Tools: pencil, shading, eraser; Mirror draws both sides at once; Undo takes back. Start from a drawing, or upload one."],
   [".s2f-face", "The guess follows: soft while the pencil moves, in full when it is lifted. It is one of many, and no evidence."],
-  [".s2f-settings", "How much is yours: Answer keeps every line, or makes a photo of the face that is meant. Shape goes from your lines to a likely face."],
-  [".s2f-person", "What you know of the person: age, hair, beard, glasses. Open it, and say what the drawing cannot."],
+  [".s2f-settings", "How much is yours: Answer makes a photo of the face that is meant, or keeps every line. Shape goes from your lines to a likely face."],
+  [".s2f-person", "What you know of the person: tones, age, glasses, a beard. Open it, and say what the drawing cannot."],
   [".s2f-right", "Another: somebody else who fits the drawing. Keep: up to six versions to compare. Save the face, or both side by side."],
 ];
+
+// Beneath what is told of, or above it, where there is room; else at the foot of the page.
+function place(card, { top, bottom }) {
+  const high = card.offsetHeight + 2 * BESIDE_PX, isBelow = innerHeight - bottom > high + FOOT_PX;
+  card.style.top = isBelow ? `${bottom + BESIDE_PX}px` : top > high ? `${top - high + BESIDE_PX}px` : "auto";
+  card.style.bottom = isBelow || top > high ? "auto" : `${FOOT_PX}px`;
+}
 
 // The button that starts it, and a function that ends it.
 export function tour() {
@@ -40,6 +48,7 @@ export function tour() {
       onkeydown: (event) => { if (event.key === "Escape") end(); } });
     card.replaceChildren(...parts);
     document.body.append(card);
+    place(card, toured.getBoundingClientRect());
     next.focus({ preventScroll: true });
   }
   const start = plainButton("One-minute tour", () => show(0));

@@ -5,20 +5,24 @@ import * as host from "./host.js";
 import { keep, kept } from "./store.js";
 import { waitingFor } from "./waiting.js";
 
-const PAD = "pad";
+const PAD = "pad", BEFORE = "before"; // what is kept: the pad now, and as it was before it was begun anew
 const TOLD = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"]; // of the state
 
 export class Visit {
   constructor() {
     this.values = { slow_ms: 1500 };
     this.listeners = {};
-    this.name = this.drawing = this.before = null;
+    this.name = this.drawing = null;
     this.versions = []; // as `snapshot`
     this.isKept = true; // what is drawn, in the browser
     addEventListener("pagehide", () => { if (this.name) host.leaveVisit(this.name); });
     addEventListener("beforeunload", (event) => { if (!this.isKept) event.preventDefault(); });
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   }
+
+  get before() { return kept(BEFORE); }
+
+  set before(what) { keep(BEFORE, what); }
 
   get(key) { return this.values[key]; }
 

@@ -6,6 +6,9 @@ const AROUND = 12; // of a chunk: its length, its type, its checksum
 
 function bytesOf(uri) { return Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (one) => one.charCodeAt(0)); }
 
+// The PNG in a data address.
+export function blobOf(uri) { return new Blob([bytesOf(uri)], { type: "image/png" }); }
+
 // The parts of a PNG: {type, bytes}, each with its length, its type and its checksum.
 function chunksOf(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset), found = [];

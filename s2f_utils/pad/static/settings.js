@@ -1,4 +1,4 @@
-// What stands beneath the pictures: model, sliders, a witness's hints, variants, and the versions that were kept.
+// What stands beside the pictures: the kind of answer, its shape, the person, the model; variants, and the versions that were kept.
 
 import { button, make, slider } from "./dom.js";
 import { picker } from "./files.js";
@@ -6,17 +6,17 @@ import { fillSelect } from "./tools.js";
 
 const METHODS = {
   "style mixing": "other styles are mixed in, and shown within the part",
-  "colour transfer": "the part is recoloured in CIELAB",
-  "the person's own tone": "the face is made anew, of somebody with this tone; the faithful answer is recoloured",
+  "colour transfer": "the part is recoloured",
+  "the person's own tone": "a face of somebody with this tone; where every line is kept, it is recoloured",
 };
-export const ANSWERS = [["auto", "by the drawing"], ["faithful", "every line kept"], ["rendered", "a photo of the face that is meant"],
-  ["expected", "that face on average, soft"]];
+export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"], ["faithful", "every line kept"],
+  ["expected", "the average of such faces, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
 
-export const TONES = Object.keys(FIRST_TONES);
+const TONES = Object.keys(FIRST_TONES);
 
 // A tone of the person, told by pad.ask.
-export function hint(pad, part) {
+function hint(pad, part) {
   const colour = make("input", { type: "color", value: FIRST_TONES[part], "aria-label": `tone of the ${part}` });
   const on = make("input", { type: "checkbox", "aria-label": `use a tone for the ${part}` });
   const tell = () => pad.ask("hint", { part, colour: on.checked ? colour.value : null });
@@ -55,8 +55,10 @@ export function likely(pad) {
   };
 }
 
-// What is known of the person beside the drawing; in the middle nothing is said.
-export function person(pad) {
+// What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said. more: further nodes of
+// the row of tones.
+export function person(pad, ...more) {
+  const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
     const tell = () => {
       const value = Math.round(20 * Number(own.input.value) - 10) / 10;
@@ -65,9 +67,21 @@ export function person(pad) {
     const own = slider(text, left, right, tell, 0.5);
     return own;
   });
+  const sliders = make("div", { class: "s2f-many" }, ...each.map((one) => one.box));
+  const box = make("details", { class: "s2f-parts s2f-person" }, make("summary", {}, "The person"),
+    make("div", { class: "s2f-row" }, ...tones.map((one) => one.box), ...more), sliders);
+  let said = 0;
   return {
-    box: make("details", { class: "s2f-parts s2f-person" }, make("summary", {}, "The person"), ...each.map((one) => one.box)),
-    show(values) { each.forEach((one, n) => { one.input.value = 0.5 + 0.5 * (values[SAID[n][0]] ?? 0); }); },
+    box,
+    // hasWords: whether anything but tones can be said.
+    show(values, hints, hasWords) {
+      each.forEach((one, n) => { one.input.value = 0.5 + 0.5 * (values[SAID[n][0]] ?? 0); });
+      for (const one of tones) one.show(hints);
+      sliders.hidden = !hasWords;
+      const num = Object.keys(values).length + Object.keys(hints).length;
+      if (num > said) box.open = true; // what was said before a reload is in sight
+      said = num;
+    },
   };
 }
 
@@ -78,31 +92,29 @@ export function settings(pad) {
   const answer = make("label", { class: "s2f-slider" }, make("span", {}, "Answer"), answers);
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
-  const method = make("span", { class: "s2f-method" });
-  const hints = Object.keys(FIRST_TONES).map((part) => hint(pad, part));
-  const photo = picker("upload", "Photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
-  const shape = likely(pad), said = person(pad);
-  const box = make("div", { class: "s2f-settings" },
-    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), answer, shape.box, detail.box, strength.box,
-    make("div", { class: "s2f-slider s2f-hints" }, make("span", {}, "Witness's hints ", method),
-      make("div", { class: "s2f-row" }, ...hints.map((one) => one.box), ...photo)), said.box);
+  const photo = picker("upload", "From a photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
+  const method = make("small", { class: "s2f-method" });
+  const shape = likely(pad), said = person(pad, ...photo, method);
+  const more = make("details", { class: "s2f-parts s2f-more" }, make("summary", {}, "More"),
+    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box);
+  let model = null;
   return {
-    box,
+    box: make("div", { class: "s2f-settings" }, answer, shape.box, said.box, more),
     show(state) {
+      const hasAnswer = state.has_answer && state.answer !== "faithful";
       fillSelect(models, state.models, state.model);
       answer.hidden = !state.has_answer;
       fillSelect(answers, ANSWERS, state.answer);
-      shape.box.hidden = !state.has_likely || state.answer === "faithful";
-      said.box.hidden = !state.has_person || state.answer === "faithful";
+      shape.box.hidden = !state.has_likely || !hasAnswer;
       shape.show(state.likely);
-      said.show(state.person);
-      detail.box.hidden = !state.has_detail;
+      said.show(state.person, state.hints, state.has_person && hasAnswer);
+      detail.box.hidden = !state.has_detail || hasAnswer;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
       strength.box.title = `by ${state.restorer}`;
-      method.textContent = `(${state.hint_method})`;
-      method.title = METHODS[state.hint_method];
-      for (const one of hints) one.show(state.hints);
+      method.textContent = METHODS[state.hint_method];
+      if (model !== state.model) more.open = more.open || !state.has_answer; // where there is little else to set
+      model = state.model;
     },
   };
 }

@@ -1,10 +1,10 @@
 // The page of a sketch pad. Drawings, strokes and undo live here; Python is asked one thing at a time.
 
-import { button, icon, make } from "./dom.js";
+import { button, make } from "./dom.js";
 import { line } from "./line.js";
 import { drawGuide, drawMirror, drawRegion } from "./overlay.js";
 import { Paper } from "./paper.js";
-import { saveAs, sideBySide } from "./png.js";
+import { blobOf, saveAs, sideBySide } from "./png.js";
 import { settings, variants, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
 import { palette, toolbar, toolOfKey } from "./tools.js";
@@ -21,11 +21,8 @@ function pictures(pad) {
   const leaveRegion = () => { pad.mark(null); pad.ask("region"); };
   const whole = make("button", { type: "button", class: "s2f-whole", hidden: true, onclick: leaveRegion },
     "region only · back to the whole face");
-  const told = { "aria-label": "Save the face as PNG", title: "Save the face as PNG; its metadata say that it is generated" };
-  const save = make("a", { class: "s2f-button", ...told }, icon("save"), make("span", {}, "Save"));
-  const both = button("both", "Both", "Save the drawing and the face side by side, as one PNG", async () => {
-    saveAs(await sideBySide(canvas.toDataURL("image/png"), face.src), save.download.replace(".png", "-both.png"));
-  });
+  const save = button("save", "Save", "Save the face as PNG; its metadata say that it is generated", () => pad.save(false));
+  const both = button("both", "Both", "Save the drawing and the face side by side, as one PNG", () => pad.save(true));
   const another = () => pad.ask("set", { seed: (pad.state.seed || 0) + 1 });
   const again = button("dice", "Another", "Another answer to the same drawing", another);
   const keep = button("keep", "Keep", "Keep this version, to compare it with others", () => pad.ask("keep"));
@@ -38,12 +35,11 @@ function pictures(pad) {
     box, canvas, overlays, whole, paper, stages: [paper, stage],
     show(state) {
       again.hidden = !state.has_seed;
-      save.download = `${state.reads}-to-photo.png`;
     },
     showFace(uri) {
       face.style.visibility = uri ? "visible" : "hidden";
-      both.disabled = !uri;
-      if (uri) { face.src = uri; save.href = uri; } else save.removeAttribute("href");
+      save.disabled = both.disabled = !uri;
+      if (uri) face.src = uri;
     },
   };
 }
@@ -61,9 +57,10 @@ class Pad {
     this.sheet = new Paper(this.pictures.canvas);
     this.strokes = new Strokes(this, this.pictures.paper, this.pictures.stages);
     const parts = [palette(this), settings(this), variants(this), versions(this)];
-    const [labels, ...below] = parts.map((part) => part.box);
+    const [labels, set, ...below] = parts.map((part) => part.box);
     this.parts = [this.toolbar, this.pictures, ...parts];
-    this.root.append(this.toolbar.box, labels, this.pictures.box, this.status, this.note, ...below);
+    const left = make("div", {}, this.pictures.box, this.status, this.note);
+    this.root.append(this.toolbar.box, labels, make("div", { class: "s2f-desk" }, left, set), ...below);
     this.root.addEventListener("keydown", (event) => this.obeyKey(event));
   }
 
@@ -104,6 +101,14 @@ class Pad {
     this.ask("draw", () => ({ picture: this.sheet.uri(), preview: true }));
   }
 
+  // Save the face, or the drawing and it side by side: with more pixels where there are any.
+  save(both) {
+    const { model } = this, name = `${this.state.reads}-to-photo`, drawing = this.pictures.canvas.toDataURL("image/png");
+    const saved = async (face) => saveAs(both ? await sideBySide(drawing, face) : blobOf(face), `${name}${both ? "-both" : ""}.png`);
+    if (!this.state.has_large) saved(model.get("face"));
+    else this.ask("save", {}, () => saved(model.get(model.get("problem") ? "face" : "large")));
+  }
+
   // Where what was is kept, it can be left behind, and brought back until something is drawn.
   get canBeginAnew() { return !!this.model.anew; }
 
@@ -136,8 +141,8 @@ class Pad {
     whole.hidden = !region && !state.region;
   }
 
-  say(text, wrong = false) {
-    this.status.textContent = text;
+  say(text, wrong = false, ...offers) {
+    this.status.replaceChildren(text, ...offers);
     this.status.classList.toggle("s2f-wrong", wrong);
   }
 
@@ -149,7 +154,8 @@ class Pad {
     const { model, state } = this, problem = model.get("problem");
     if (problem) return this.say(problem, true);
     const answered = `${state.face_px} px, answered in ${Math.round(1000 * model.get("seconds"))} ms`;
-    this.say([answered, ...state.warnings].join(" · "));
+    const keep = make("button", { type: "button", class: "s2f-offer", onclick: () => this.ask("set", { answer: "faithful" }) }, "Keep every line");
+    this.say([answered, ...state.warnings].join(" · "), false, ...(state.codes.includes("crude") ? [keep] : []));
   }
 
   // What Python says
@@ -179,6 +185,7 @@ class Pad {
     };
     for (const [event, act] of Object.entries(heard)) model.on(event, act);
     showFace();
+    this.showAnew();
     this.load();
     if (model.get("answered") > 0) this.ask("hello");
     return () => { for (const [event, act] of Object.entries(heard)) model.off(event, act); };
