@@ -26,7 +26,8 @@ GOOD = (
     ("plain-man", {"seed": 3}, "… and this is another one: press Another."),
     ("beard", {}, "A beard that is drawn stays."),
     ("few-lines", {"seed": 7}, "Few lines: the face that they mean, at a likelier shape."),
-    ("plain-man", {"person": {"age": 1.0, "beard": 1.0}}, "With “old” and “beard” said under The person."),
+    ("old-man", {"person": {"glasses": 1.0}}, "With “glasses” said under The person: they are drawn first."),
+    ("hat", {"person": {"beard": 1.0}}, "A hat that is drawn, and a beard that is said."),
 )
 FAILED = (
     ("child", {}, "A child becomes an adult: all portraits that the networks know are of adults."),

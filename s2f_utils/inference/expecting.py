@@ -31,10 +31,10 @@ WALL = (214, 217, 221)  # behind the expected person
 THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
 BESIDE_PX = 3  # of 256
 GUIDANCE = 4.0  # how much what is said of a person is exaggerated
-ADDED_GUIDANCE = {"glasses": 1.6, "beard": 1.15}  # and where it is drawn as well
+ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # and where it is drawn as well
 NOT_DRAWN = 0.5  # of the finder's flags, below
 TRAIT_GUIDANCE = 3.0  # and in the rendered texture
-TEMPERATURE = 0.8  # of the codes that a seed draws; 1: as different as training's faces
+TEMPERATURE = 0.5  # of the codes that a seed draws; 1: as different as training's faces, with harsh light at times
 # The finder takes hair that is drawn down to the brows for a hat; how much of what is above them is hair, tells.
 HAT_IN_DOUBT = 0.05  # of its "hat", from there
 # Of a hat, in careful and in crude drawings (of 49 crude hats 45 are inside).

@@ -122,7 +122,7 @@ class Pad {
   showAnew() {
     const { anew } = this.toolbar, text = this.model.before ? "Bring back what was" : "Start anew";
     anew.lastChild.textContent = text;
-    anew.title = this.model.before ? text : "Start anew: forget the drawing, the settings and the versions";
+    anew.title = this.model.before ? text : "Start anew: put away the drawing, the settings and the versions";
     anew.setAttribute("aria-label", anew.title);
   }
 

@@ -58,7 +58,7 @@ export function toolbar(pad) {
     pad.mirrors = !pad.mirrors; mirror.setAttribute("aria-pressed", pad.mirrors); pad.drawOver();
   });
   mirror.setAttribute("aria-pressed", "false");
-  const anew = button("anew", "Start anew", "Start anew: forget the drawing, the settings and the versions", () => pad.anew());
+  const anew = button("anew", "Start anew", "Start anew: put away the drawing, the settings and the versions", () => pad.anew());
   const starts = make("select", { "aria-label": "start from a drawn face", onchange: () => {
     if (starts.value) { pad.mark(null); pad.ask("start", { name: starts.value }); starts.value = ""; }
   } });

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_utils.pictures.faces import bending
+from s2f_utils.pictures.faces import bending, mesh
 from s2f_utils.pictures.images import rounded
 from s2f_utils.pictures.scribbles import features, hair, hats, shading, spectacles
 from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, Pen, random_pen
-from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone
+from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone, filled
 from s2f_utils.pictures.scribbles.shape import by_hand
 
 ADDED = ("glasses", "beard")  # what `with_added` draws
-SURE_PEN = Pen(width=1.6, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.0)
+SURE_PEN = Pen(width=1.2, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.0)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def with_added(drawing: np.ndarray, points: np.ndarray, added: Collection[str], 
         spectacles.draw(hand, spectacles.pair(points, rng), stay, dark=False)
     if "beard" in added:
         hair.beard(hand, points, beard_zone(points, "full"), "full", stay, 0.0)
-    ink = cv2.resize(hand.ink(), drawing.shape[1::-1], interpolation=cv2.INTER_AREA)
+    bare = filled(points[mesh.PARTS["lips"]], SIZE_PX)  # of beard and frames
+    ink = cv2.resize(hand.ink() * (1 - bare), drawing.shape[1::-1], interpolation=cv2.INTER_AREA)
     return rounded(drawing * (1 - ink[..., None]))
 
 
