@@ -116,13 +116,14 @@ class ExpectModel(Translator):
         added = [to_add(ask, one) for ask, one in zip(asks, found, strict=True)]
         asks = [meant(ask, one) for ask, one in zip(asks, found, strict=True)]
         said = [{name for name in ask.person if name in TOLD} for ask in asks]
+        others, nothing = [one - new for one, new in zip(said, added, strict=True)], [set()] * len(said)
         plain = [untold_of(ask, one)[0] for ask, one in zip(asks, found, strict=True)]
         out = self._answered(drawings, found, plain)
         last = out.clone()
-        steps = (  # what was found of it is forgotten where it is said; then what is added, and all else, is told
-            ([names & set(WORN) for names in said], said, [set()] * len(said), dict.fromkeys(WORN, 1.0)),
-            (added, [one - new for one, new in zip(said, added, strict=True)], added, ADDED_GUIDANCE),
-            ([one - new for one, new in zip(said, added, strict=True)], [set()] * len(said), added, {}),
+        steps = (  # words that change something, words that are still hidden, what is drawn, how much each word does
+            ([one & set(WORN) for one in said], said, nothing, dict.fromkeys(WORN, 1.0)),  # forgets what was found
+            (added, others, added, ADDED_GUIDANCE),
+            (others, nothing, added, {}),
         )
         for words, hidden, drawn, scales in steps:
             now = [n for n, names in enumerate(words) if names]
