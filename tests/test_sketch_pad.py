@@ -117,6 +117,20 @@ def test_a_region_alone_is_redrawn(pad):
     assert not np.array_equal(pad.translate()[~mask], before[~mask])
 
 
+def test_after_a_region_the_person_is_who_it_was(pad):
+    """Another answer inside the region is no other answer to the strokes that follow."""
+    before = pad.face
+    mask = np.zeros((256, 256), bool)
+    mask[150:210, 60:200] = True
+    pad.set_region(mask)
+    pad.seed += 1
+    assert changed(pad.translate()[mask], before[mask]) > 1
+    pad.set_region(mask[::-1])  # another region of the same person
+    pad.seed += 1
+    pad.set_region(None)
+    assert pad.seed == 0 and np.array_equal(pad.translate(), before)
+
+
 def test_a_region_comes_in_over_its_rim(pad):
     mask = np.zeros((64, 64), bool)
     mask[30:60, 10:50] = True

@@ -32,4 +32,5 @@ def advised(square: np.ndarray, ask: Ask) -> Remark | None:
     from s2f_utils.inference.understanding import understood
 
     is_open = ask.answer == ANSWERS[0] and answer_to(square, ask) == RENDERED
-    return Remark("crude") if is_open and understood(square).flags["crude"] > CRUDE_FROM else None
+    degree = understood(square).flags["crude"]
+    return Remark("crude", {"degree": degree}) if is_open and degree > CRUDE_FROM else None

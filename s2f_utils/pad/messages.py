@@ -26,9 +26,8 @@ SCRIPTS = (
     "tools.js",
 )  # fmt: skip
 STYLES = ("sketch_pad.css",)
-WORDS = {
-    "crude": "the drawing leaves much open: this is a photo of the face that it means"
-}  # a button offers its lines
+WORDS = {"crude": "the drawing leaves much open: this is one of many faces that fit it"}
+LINES_UNTIL = 0.5  # of how crude a drawing is: of cruder ones nobody wants every line kept
 THUMB_PX = 128
 QUICK_PX = 256  # variants of faces up to this size follow each stroke; larger ones are made when asked for
 REGION_PX = 256
@@ -221,7 +220,8 @@ def state_of(
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
         "hint_method": facts.hint_method, "region": pad.region is not None,
         "warnings": [text for one in remarks if (text := one.worded(WORDS | words))],
-        "codes": [one.code for one in remarks], "has_large": pad.has_large,
+        "codes": [one.code for one in remarks], "has_large": pad.has_large, "is_example": pad.is_example,
+        "offers_lines": any(one.code == "crude" and one.data["degree"] <= LINES_UNTIL for one in remarks),
         "versions": versions, "variants": variants, "guide": LAYOUTS[facts.guide].tolist(),
         "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(NAMES)],
         "note": images.GENERATED_NOTE,

@@ -83,6 +83,7 @@ class PadState:
         self.memory: dict[tuple, Any] = {}  # what a model found for a hint
         self._waiting_for: dict[str, tuple] = {}  # {model: (style, memory)} of the models that had their turn
         self._outside: np.ndarray | None = None  # the face as it was when the region was set
+        self._seed_outside: int | None = None  # and its seed
         self._starts: dict[str, tuple] = {}  # {"sketch" or "map": (start, layout)} of what is untouched yet
         self._drawn = {reads: paper.blank(reads) for reads in ("sketch", "map")}
         if start is not None:
@@ -131,6 +132,11 @@ class PadState:
         """Begin with a drawing that is cleaned and laid already (`drawing.own`)."""
         self.warnings = warnings
         self.set_drawing(drawing)
+
+    @property
+    def is_example(self) -> bool:
+        """Whether the drawing is one that a pad can begin with, and nobody has drawn on it."""
+        return self.facts.reads in self._starts
 
     def starts(self) -> tuple[str, ...]:
         """The names of what a drawing, or a map, can begin with."""
@@ -262,15 +268,18 @@ class PadState:
     def set_region(self, mask: np.ndarray | None, *, feather: float = FEATHER) -> None:
         """From now on redraw only this region, bool (H, W) of any size; None: the whole face again.
 
-        Outside of it the face keeps its bytes; feather: the width of the rim, inside the region, over which the new
+        Outside of it the face keeps its bytes, and afterwards its seed; feather: the width of the rim, inside the region, over which the new
         answer comes in, a share of the side. Raises ValueError for an empty region, or where there is no face yet.
         """
         if mask is None:
-            self.region = self._outside = None
+            if self._seed_outside is not None:  # the person stays who it was
+                self.seed = self._seed_outside
+            self.region = self._outside = self._seed_outside = None
         else:
             if self.face is None:
                 raise ValueError("there is no face yet to keep: call translate() first")
             self.region, self._outside = feathered(mask, len(self.face), feather), self.face
+            self._seed_outside = self.seed if self._seed_outside is None else self._seed_outside
         self._tell("settings")
 
     # Hints, versions, files

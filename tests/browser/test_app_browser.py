@@ -238,10 +238,17 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
 PAPER = "document.querySelector('.s2f-paper canvas').toDataURL()"
 
 
+DARK = """side => {
+  const canvas = document.querySelector('.s2f-paper canvas'), { width, height } = canvas;
+  const { data } = canvas.getContext('2d').getImageData(side * width / 2, 0, width / 2, height);
+  return data.reduce((sum, value, n) => sum + (n % 4 ? 0 : 255 - value), 0);
+}"""
+
+
 def begun_again(page):
     """The page after a reload."""
     page.reload()
-    until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')")
+    until(page, "document.querySelector('.s2f-version, .s2f-views')")
     settled(page)
     page.evaluate(CLOCK)
 
@@ -263,22 +270,22 @@ def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(p
     assert page.evaluate(FACE) == before[1] and pad.locator(".s2f-version").count() == before[2]
     pad.get_by_role("button", name="Start anew").click()
     until(page, f"before => {PAPER} !== before", before[0])
+    settled(page)
     fresh = page.evaluate(PAPER)
+    assert page.evaluate(DARK, 0) == page.evaluate(DARK, 1) == 0  # empty paper, and no face
+    assert page.evaluate("getComputedStyle(document.querySelector('.s2f-face')).visibility") == "hidden"
     begun_again(page)
     assert page.evaluate(PAPER) == fresh
+    pad.get_by_role("button", name="Clear the drawing").click()
+    settled(page)
     pad.get_by_role("button", name="Bring back what was").wait_for()  # after the page was closed, too
-    changed_by_stroke(page, (0.15, 0.3), (0.2, 0.6))
+    stroke(page, (0.3, 0.3), (0.7, 0.3))
     pad.get_by_role("button", name="Start anew").wait_for()  # what is drawn now counts
-    pad.press("Control+z")
-    slide(page, "Shape", "0.8", pad)
+    settled(page)
+    pad.get_by_label("start from a drawn face").select_option("long-hair")
     settled(page)
 
 
-DARK = """side => {
-  const canvas = document.querySelector('.s2f-paper canvas'), { width, height } = canvas;
-  const { data } = canvas.getContext('2d').getImageData(side * width / 2, 0, width / 2, height);
-  return data.reduce((sum, value, n) => sum + (n % 4 ? 0 : 255 - value), 0);
-}"""
 OVER = """document.querySelector('.s2f-paper .s2f-over').getContext('2d').getImageData(0, 0, 512, 512).data
   .some((value) => value > 0)"""
 
@@ -287,7 +294,7 @@ def test_an_empty_pad_shows_where_a_face_goes(page):
     assert not page.evaluate(OVER)
     page.get_by_role("button", name="Clear the drawing").click()
     until(page, OVER)
-    page.wait_for_selector(".s2f-pad .s2f-status.s2f-wrong")
+    page.locator(".s2f-pad .s2f-status", has_text="the drawing is empty").wait_for()
     settled(page)
     keep_picture(page, "empty")
     changed = page.evaluate(PAPER)
@@ -372,7 +379,7 @@ def test_an_empty_drawing_has_no_face_to_save(page):
     tab(page, "Draw")
     face = page.evaluate(FACE)
     page.get_by_role("button", name="Clear the drawing").click()
-    page.wait_for_selector(".s2f-pad .s2f-status.s2f-wrong")
+    page.locator(".s2f-pad .s2f-status", has_text="the drawing is empty").wait_for()
     settled(page)
     save = page.locator(".s2f-pad").get_by_role("button", name="Save the face")
     assert save.is_disabled() and not page.locator(".s2f-face").is_visible()

@@ -229,10 +229,14 @@ def test_the_kind_of_answer_is_chosen(page):
         said = "leaves much open" in page.locator(".s2f-status").inner_text()
         assert kinds.input_value() == kind and (kind == "auto" or not said)
     assert faces["auto"] == faces["rendered"] and len(set(faces.values())) == 3
-    page.get_by_role("button", name="Keep every line").click()
+    starts, lines = page.get_by_label("start from a drawn face"), page.get_by_role("button", name="Keep every line")
+    assert lines.count() == 0  # of so few lines nobody wants each kept
+    starts.select_option("curls")
+    lines.click()
     settled(page)
     assert kinds.input_value() == "faithful" and "leaves much open" not in page.locator(".s2f-status").inner_text()
     kinds.select_option("auto")
+    starts.select_option("long-hair")
     settled(page)
 
 
@@ -300,10 +304,10 @@ def test_an_error_is_text_and_the_drawing_stays(page):
     settled(page)
     face = page.evaluate(SHOWN)
     press(page, "Clear the drawing")
-    page.wait_for_selector(".s2f-status.s2f-wrong")
-    assert "empty" in page.locator(".s2f-status").inner_text() and page.evaluate(SHOWN) == face
+    page.locator(".s2f-status:not(.s2f-wrong)", has_text="the drawing is empty").wait_for()
+    assert page.evaluate(SHOWN) == face
     press(page, "Undo")
-    page.wait_for_selector(".s2f-status:not(.s2f-wrong)")
+    page.locator(".s2f-status", has_text="answered in").wait_for()
 
 
 def test_a_choice_that_is_refused_is_shown_as_it_was(page):

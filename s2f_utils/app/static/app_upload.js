@@ -57,6 +57,7 @@ class Upload {
   get hasPoints() { return this.way !== "map-to-photo"; }
 
   say(text, wrong = false) {
+    this.offer([]); // those of an earlier word
     this.status.textContent = text;
     this.status.classList.toggle("s2f-wrong", wrong);
   }
@@ -193,8 +194,6 @@ class Upload {
   }
 
   showAnswer(told) {
-    const keepLines = ["Keep every line", () => this.choices.takeAnswer("faithful")];
-    this.offer([...this.offerOtherWay(told.codes), ...(told.codes.includes("crude") ? [keepLines] : [])]);
     this.given.showFaces(told.faces, told.taken, (n) => this.choices.takeFace(n));
     this.answers.show(told);
     this.given.showSheet(told.sheet);
@@ -203,6 +202,8 @@ class Upload {
     if (!told.face_found && !this.placed && this.hasPoints) { this.shown = true; this.showPoints(); }
     const wait = Object.values(told.seconds).reduce((sum, value) => sum + value, 0);
     this.say([`answered in ${Math.round(1000 * wait)} ms`, ...told.warnings].join(" · "));
+    const keepLines = ["Keep every line", () => this.choices.takeAnswer("faithful")];
+    this.offer([...this.offerOtherWay(told.codes), ...(told.codes.includes("crude") ? [keepLines] : [])]);
   }
 
   // This visit

@@ -65,6 +65,8 @@ export class Paper {
     own.at = own.list.length - 1;
   }
 
+  canMove(by) { const own = this.kept[this.reads]; return !!own.list[own.at + by]; }
+
   move(by) {
     const own = this.kept[this.reads];
     if (!own.list[own.at + by]) return false;

@@ -34,7 +34,8 @@ function hint(pad, part) {
 export const PARTS = ["eyes", "brows", "nose", "mouth", "outline"];
 // Of a person: name, what it is called, and what its ends mean.
 const SAID = [["age", "Age", "young", "old"], ["smile", "Mouth", "closed", "smiling"], ["hair_length", "Hair", "short", "long"],
-  ["curls", "Curls", "straight", "curly"], ["glasses", "Glasses", "no", "yes"], ["beard", "Beard", "no", "yes"], ["hat", "Hat", "no", "yes"]];
+  ["curls", "Curls", "straight", "curly"], ["glasses", "Glasses"], ["beard", "Beard"], ["hat", "Hat"]];
+const WORN = [["no", -1], ["not said", 0], ["yes", 1]]; // of what has no ends
 
 // How far each part goes from the lines to a likely face: one slider for all, and one each.
 export function likely(pad) {
@@ -55,17 +56,29 @@ export function likely(pad) {
   };
 }
 
+// Something that is worn, or not, or of which nothing is said.
+function worn(text, tell) {
+  const name = `s2f-${text}-${Math.random().toString(36).slice(2)}`;
+  const each = WORN.map(([word, value]) => {
+    const input = make("input", { type: "radio", name, "aria-label": `${text}: ${word}`, onchange: () => tell(value) });
+    return { input, value, box: make("label", {}, input, make("span", {}, word)) };
+  });
+  const row = make("div", { class: "s2f-three", role: "radiogroup", "aria-label": text }, ...each.map((one) => one.box));
+  return {
+    box: make("div", { class: "s2f-slider" }, make("span", {}, text), row),
+    set(value) { for (const one of each) one.input.checked = Math.sign(value) === one.value; },
+  };
+}
+
 // What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said. more: further nodes of
 // the row of tones.
 export function person(pad, ...more) {
   const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
-    const tell = () => {
-      const value = Math.round(20 * Number(own.input.value) - 10) / 10;
-      pad.ask("person", { name, value: value === 0 ? null : value });
-    };
-    const own = slider(text, left, right, tell, 0.5);
-    return own;
+    const tell = (value) => pad.ask("person", { name, value: value === 0 ? null : value });
+    if (!left) return worn(text, tell);
+    const own = slider(text, left, right, () => tell(Math.round(20 * Number(own.input.value) - 10) / 10), 0.5);
+    return { box: own.box, set(value) { own.input.value = 0.5 + 0.5 * value; } };
   });
   const sliders = make("div", { class: "s2f-many" }, ...each.map((one) => one.box));
   const box = make("details", { class: "s2f-parts s2f-person" }, make("summary", {}, "The person"),
@@ -75,7 +88,7 @@ export function person(pad, ...more) {
     box,
     // hasWords: whether anything but tones can be said.
     show(values, hints, hasWords) {
-      each.forEach((one, n) => { one.input.value = 0.5 + 0.5 * (values[SAID[n][0]] ?? 0); });
+      each.forEach((one, n) => one.set(values[SAID[n][0]] ?? 0));
       for (const one of tones) one.show(hints);
       sliders.hidden = !hasWords;
       const num = Object.keys(values).length + Object.keys(hints).length;

@@ -25,21 +25,26 @@ function pictures(pad) {
   const both = button("both", "Both", "Save the drawing and the face side by side, as one PNG", () => pad.save(true));
   const another = () => pad.ask("set", { seed: (pad.state.seed || 0) + 1 });
   const again = button("dice", "Another", "Another answer to the same drawing", another);
-  const keep = button("keep", "Keep", "Keep this version, to compare it with others", () => pad.ask("keep"));
+  const keep = button("keep", "Keep", "Keep this version, to compare it with others", () => pad.keep());
   const paper = make("div", { class: "s2f-stage s2f-paper" }, canvas, overlays[0]);
   const stage = make("div", { class: "s2f-stage" }, face, overlays[1], make("div", { class: "s2f-spin", "aria-hidden": "true" }));
-  const figure = (name, beside, shown) => make("figure", {}, make("figcaption", {}, make("b", {}, name), beside), shown);
-  const box = make("div", { class: "s2f-views" }, figure("Your drawing", whole, paper),
-    figure("The guess", make("span", { class: "s2f-right" }, again, keep, save, both), stage));
+  const lines = button("save", "Save", "Save the drawing as PNG", () => pad.saveDrawing());
+  const title = make("b", {}, "Your drawing");
+  const figure = (name, beside, shown) => make("figure", {}, make("figcaption", {}, name, beside), shown);
+  const box = make("div", { class: "s2f-views" }, figure(title, make("span", { class: "s2f-right" }, whole, lines), paper),
+    figure(make("b", {}, "The guess"), make("span", { class: "s2f-right" }, again, keep, save, both), stage));
+  const small = make("img", { class: "s2f-mini", alt: "", hidden: true, "aria-hidden": "true" }); // where the face is out of sight
+  new IntersectionObserver(([seen]) => { small.hidden = seen.isIntersecting || !small.src; }).observe(stage);
   return {
-    box, canvas, overlays, whole, paper, stages: [paper, stage],
+    box, canvas, overlays, whole, paper, small, stages: [paper, stage],
     show(state) {
       again.hidden = !state.has_seed;
+      title.textContent = state.is_example ? "An example: draw on it" : "Your drawing";
     },
     showFace(uri) {
       face.style.visibility = uri ? "visible" : "hidden";
       save.disabled = both.disabled = !uri;
-      if (uri) face.src = uri;
+      if (uri) face.src = small.src = uri;
     },
   };
 }
@@ -56,11 +61,13 @@ class Pad {
     this.pictures = pictures(this);
     this.sheet = new Paper(this.pictures.canvas);
     this.strokes = new Strokes(this, this.pictures.paper, this.pictures.stages);
-    const parts = [palette(this), settings(this), variants(this), versions(this)];
+    this.versions = versions(this);
+    const parts = [palette(this), settings(this), variants(this), this.versions];
     const [labels, set, ...below] = parts.map((part) => part.box);
     this.parts = [this.toolbar, this.pictures, ...parts];
     const left = make("div", {}, this.pictures.box, this.status, this.note);
     this.root.append(this.toolbar.box, labels, make("div", { class: "s2f-desk" }, left, set), ...below);
+    set.prepend(this.pictures.small);
     this.root.addEventListener("keydown", (event) => this.obeyKey(event));
   }
 
@@ -84,12 +91,14 @@ class Pad {
   // After each change of the drawing: an empty one shows the guide.
   look() {
     const empty = this.reads !== "map" && this.sheet.isEmpty();
+    this.toolbar.undo.disabled = !this.sheet.canMove(-1);
+    this.toolbar.redo.disabled = !this.sheet.canMove(1);
     if (empty !== this.isEmpty) { this.isEmpty = empty; this.drawOver(); }
   }
 
   send() {
     this.look();
-    if (this.model.before) { this.model.before = null; this.showAnew(); }
+    if (this.model.before && !this.isEmpty) { this.model.before = null; this.showAnew(); }
     this.ask("draw", () => ({ picture: this.sheet.uri() }));
     if (this.busy) this.tellBusy(true, false); // a preview is under way, of which nothing was said
   }
@@ -109,6 +118,10 @@ class Pad {
     else this.ask("save", {}, () => saved(model.get(model.get("problem") ? "face" : "large")));
   }
 
+  saveDrawing() { saveAs(blobOf(this.pictures.canvas.toDataURL("image/png")), "drawing.png"); }
+
+  keep() { this.ask("keep", {}, () => this.versions.box.scrollIntoView({ block: "nearest", behavior: "smooth" })); }
+
   // Where what was is kept, it can be left behind, and brought back until something is drawn.
   get canBeginAnew() { return !!this.model.anew; }
 
@@ -117,6 +130,11 @@ class Pad {
     this.mark(null);
     await (back ? model.bringBack() : model.anew());
     this.showAnew();
+    if (back || this.reads === "map") return;
+    await this.loading; // the example that a host begins with
+    this.sheet.clear();
+    this.sheet.push();
+    this.send();
   }
 
   showAnew() {
@@ -152,10 +170,10 @@ class Pad {
     this.root.classList.toggle("s2f-busy", busy);
     if (busy) return this.say(slow ? this.model.get("slow_text") || SLOW : "translating …");
     const { model, state } = this, problem = model.get("problem");
-    if (problem) return this.say(problem, true);
+    if (problem) return this.say(problem, !this.isEmpty);
     const answered = `${state.face_px} px, answered in ${Math.round(1000 * model.get("seconds"))} ms`;
     const keep = make("button", { type: "button", class: "s2f-offer", onclick: () => this.ask("set", { answer: "faithful" }) }, "Keep every line");
-    this.say([answered, ...state.warnings].join(" · "), false, ...(state.codes.includes("crude") ? [keep] : []));
+    this.say([answered, ...state.warnings].join(" · "), false, ...(state.offers_lines ? [keep] : []));
   }
 
   // What Python says
@@ -173,7 +191,10 @@ class Pad {
     this.drawOver();
   }
 
-  async load() { this.showState(); await this.sheet.load(this.model.get("drawing")); this.look(); }
+  load() {
+    this.showState();
+    this.loading = this.sheet.load(this.model.get("drawing")).then(() => this.look());
+  }
 
   // Follow what Python says; gives a function that ends it.
   begin() {
