@@ -268,9 +268,9 @@ class PadState:
     def set_region(self, mask: np.ndarray | None, *, feather: float = FEATHER) -> None:
         """From now on redraw only this region, bool (H, W) of any size; None: the whole face again.
 
-        Outside of it the face keeps its bytes, and afterwards its seed; feather: the width of the rim, inside the region,
-        over which the new answer comes in, a share of the side. Raises ValueError for an empty region, or where there is
-        no face yet.
+        Outside of it the face keeps its bytes, and afterwards its seed. feather: the width of the rim, inside the
+        region, over which the new answer comes in, a share of the side. Raises ValueError for an empty region, or where
+        there is no face yet.
         """
         if mask is None:
             if self._seed_outside is not None:  # the person stays who it was
