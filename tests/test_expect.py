@@ -17,11 +17,15 @@ from s2f_utils import models
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.expecting import as_read
-from s2f_utils.inference.understanding import Understood, understand
+from s2f_utils.inference.engine_torch import TorchEngine
+from s2f_utils.inference.expecting import tones_of as tones_said
+from s2f_utils.inference.stages.expect import Bent, Expected
+from s2f_utils.inference.stages.lay import BEYOND_PX, WALL, Laid, crown
+from s2f_utils.inference.stages.look import Look
+from s2f_utils.inference.understanding import understand
 from s2f_utils.pictures import drawings, images
 from s2f_utils.pictures.faces import bending, mesh
-from s2f_utils.pictures.faces.studio import OUT_PX, at_shape, crown
+from s2f_utils.pictures.faces.mesh import FACE_PX
 from s2f_utils.pictures.scribbles import hats, spectacles
 from s2f_utils.pictures.scribbles.drawing import scribble
 from s2f_utils.pictures.scribbles.hand import Hand, Pen
@@ -440,55 +444,80 @@ def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_
 # Answers
 
 
-@pytest.mark.parametrize("side", [128, 256])
-def test_an_answer_bent_back_lies_at_the_drawings_shape(side):
-    points = mesh.mean_shape(OUT_PX) + [10, -6]
-    face = np.zeros((side, side, 4), np.float32)
+def laid(face: np.ndarray, points: np.ndarray, side_px: int = FACE_PX) -> np.ndarray:
+    """A person, float32 (256, 256, 4), at points before the plain wall: uint8 (side_px, side_px, 3)."""
+    coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
+    people = face.transpose(2, 0, 1)[None].astype(np.float32)
+    return TorchEngine({"lay": Laid(side_px)}).run("lay", people, coarse[None], np.array([-1]))[0][0]
+
+
+def test_an_answer_bent_back_lies_at_the_drawings_shape():
+    points = mesh.mean_shape(FACE_PX) + [10, -6]
+    face = np.zeros((FACE_PX, FACE_PX, 4), np.float32)
     face[..., 0] = 0.8
-    face[filled(mesh.mean_shape(side)[mesh.PARTS["lips"]], side) > 0, :3] = (0.2, 0.1, 0.6)
-    face[..., 3] = filled(mesh.mean_shape(side)[mesh.PARTS["oval"]], side)
+    face[filled(mesh.mean_shape(FACE_PX)[mesh.PARTS["lips"]], FACE_PX) > 0, :3] = (0.2, 0.1, 0.9)
+    face[..., 3] = filled(mesh.mean_shape(FACE_PX)[mesh.PARTS["oval"]], FACE_PX)
     face[..., :3] *= face[..., 3:]
-    made = at_shape(face, points, np.array([0, 255, 0]))
-    lips, oval = (filled(points[mesh.PARTS[part]], OUT_PX) > 0 for part in ("lips", "oval"))
+    made = laid(face, points)
+    lips, oval = (filled(points[mesh.PARTS[part]], FACE_PX) > 0 for part in ("lips", "oval"))
     inner = lips & (filled(points[mesh.PARTS["lips"]].mean(0) + 0.5 * (points[mesh.PARTS["lips"]]
-                    - points[mesh.PARTS["lips"]].mean(0)), OUT_PX) > 0)  # fmt: skip
-    assert (made[inner, 2] > 120).all() and (made[0, 0] == (0, 255, 0)).all()
-    assert (made[oval & ~lips][:, 0] > 100).mean() > 0.9
-    drawing = np.full((OUT_PX, OUT_PX, 3), 255, np.uint8)
-    drawing[lips] = 0
-    flags = {"photo": 0.0, "crude": 1.0, "glasses": 0.8, "beard": 0.2, "hat": 1.0}
-    bent = as_read(drawing, Understood(points, np.ones(len(points)), flags, {}), Ask(person={"beard": 0.0, "age": 1.0}))
+                    - points[mesh.PARTS["lips"]].mean(0)), FACE_PX) > 0)  # fmt: skip
+    assert (made[inner, 2] > 120).all() and (made[0, 0] == WALL).all()
+    skin = made[oval & ~lips]
+    assert ((skin[:, 0] > 100) & (skin[:, 1] < 60)).mean() > 0.9
+    large = laid(face, points, 2 * FACE_PX)
+    assert np.abs(images.resize(large, FACE_PX).astype(int) - made).mean() < 2
+
+    drawing = np.full((1, FACE_PX, FACE_PX, 3), 255, np.uint8)
+    drawing[0, lips] = 0
+    told = np.array([[0.8, np.nan, 1.0, 0.0, np.nan, 0.5, np.nan]], np.float32)
+    given = [torch.from_numpy(one) for one in (drawing, points[None].astype(np.float32), told)]
+    bent, glasses = (Bent()(*given, torch.tensor([[added, 0.0]]))[0] for added in (0.0, 1.0))
     there = filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0
-    assert bent.shape == (128, 128, 10) and bent[9, 9, 3:].tolist() == [204, 128, 255, 255, 128, 128, 128]
-    assert bent[there, 0].mean() < 80 and np.median(bent[~there, 0]) == 255
+    planes = bent[3:, 9, 9].tolist()
+    assert bent.shape == (10, 128, 128) and planes == pytest.approx([0.6, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0])
+    assert bent[0, there].mean() < -0.35 and np.median(bent[0, ~there]) == 1.0
+    eyes = mesh.mean_shape(128)[mesh.PARTS["left_eye"]].mean(0).astype(int)
+    around = np.s_[0, eyes[1] - 12 : eyes[1] + 12, eyes[0] - 14 : eyes[0] + 14]
+    assert glasses[around].min() < 0 < bent[around].min() and torch.equal(glasses[1:], bent[1:])
 
 
-@pytest.mark.parametrize("side", [128, 256])
-def test_beyond_the_frame_the_person_fades_into_the_wall(side):
-    small = (mesh.mean_shape(OUT_PX) - 128) * 0.4 + [90, 90]
-    face = np.ones((side, side, 4), np.float32) * [1, 0, 0, 1]
-    made = at_shape(face.astype(np.float32), small, np.array([0, 0, 255]))
-    assert made[90, 90].tolist() == [255, 0, 0] and made[250, 90].tolist() == made[90, 250].tolist() == [0, 0, 255]
-    red = made[90, 100:, 0].astype(int)
-    assert (np.diff(red) <= 2).all() and np.diff(red).min() > -60 and ((red > 20) & (red < 235)).sum() > 8
+def test_how_a_drawing_is_bent_in_use_is_how_it_was_bent_in_training():
+    """The stage, and the fields that training's pictures are bent by (`data.shaped`)."""
+    mean = mesh.mean_shape(128)
+    rng = np.random.default_rng(2)
+    points = (mean - 64) @ np.array([[0.9, 0.1], [-0.1, 0.9]]) + 60 + rng.normal(0, 2, mean.shape)
+    wanted = bending.field_by(bending.fixed_field(mean, 128), mean, points, 128)
+    made = Bent().where(torch.from_numpy(points[None]).float())[0].numpy()
+    assert np.abs(made - wanted).max() < 0.02  # pixels
+
+
+def test_beyond_the_frame_the_person_fades_into_the_wall():
+    small = (mesh.mean_shape(FACE_PX) - 128) * 0.4 + [90, 90]
+    made = laid(np.ones((FACE_PX, FACE_PX, 4)) * [1, 0, 0, 1], small)
+    assert made[90, 90].tolist() == [255, 0, 0]
+    assert made[250, 90].tolist() == made[90, 250].tolist() == list(WALL)
+    green = made[90, 100:, 1].astype(int)
+    assert (np.diff(green) >= -2).all() and np.diff(green).max() < 60 and ((green > 20) & (green < 200)).sum() > 8
 
 
 def test_a_head_that_the_frame_cuts_is_made_round_and_a_tuft_is_taken_off():
-    head, tuft, low = (np.zeros((128, 128, 4), np.float32) for _ in range(3))
-    head[:, 20:108, 3] = tuft[:, 58:70, 3] = low[40:, 20:108, 3] = 1.0
-    tuft[30:, 20:108, 3] = 1.0
-    shown = crown(head, 24)
-    assert shown.shape == (176, 176) and shown[40:].min() == 1 and shown[0].max() == 0
-    wide = (shown > 0.5).sum(axis=1)[:35]
-    assert (np.diff(wide[wide > 0]) >= 0).all() and wide[30] > 1.3 * wide[wide > 0][0]
-    assert crown(tuft, 24)[:20, 88].max() == 0 and crown(tuft, 24)[34:].min() == 1
-    assert crown(low, 24).min() == 1
+    head, tuft, low, nobody = (torch.zeros(1, 4, FACE_PX, FACE_PX) for _ in range(4))
+    head[:, 3, :, 40:216] = tuft[:, 3, :, 116:140] = low[:, 3, 80:, 40:216] = 1.0
+    tuft[:, 3, 60:, 40:216] = 1.0
+    shown, narrow, *others = crown(torch.cat([head, tuft, low, nobody]))[:, 0].numpy()
+    side = FACE_PX + 2 * BEYOND_PX
+    assert shown.shape == (side, side) and shown[80:].min() == 1 and shown[0].max() == 0
+    wide = (shown > 0.5).sum(axis=1)[:69]
+    assert (np.diff(wide[wide > 0]) >= 0).all() and wide[60] > 1.3 * wide[wide > 0][0]
+    assert narrow[:40, 176].max() == 0 and narrow[69:].min() == 1
+    assert all(one.min() == 1 for one in others)
 
 
 def test_a_found_face_follows_the_picture_however_it_lies():
     """With any weights: the second look makes what is found in a turned picture lie where it is turned to."""
     torch.manual_seed(0)
-    net = models.build("finder", widths=(8, 16, 16, 24), hidden=16).eval()
+    net = TorchEngine({"look": Look(models.build("finder", widths=(8, 16, 16, 24), hidden=16).eval())})
     photo, _ = portrait(1, 256)
     found = understand([photo, photo[:, ::-1].copy()], net)
     assert len(found) == 2 and found[0].points.shape == (164, 2) and found[0].off.min() > 0
@@ -510,12 +539,22 @@ def test_without_a_seed_and_colours_the_drawing_says_the_tones(tmp_path):
     checkpoints.save_generator(tmp_path / "e.safetensors", net, {"direction": "sketch-to-photo", "size_px": 128})
     model = load(tmp_path / "e.safetensors")
     assert type(model).__name__ == "ExpectModel" and model.facts.knows == {"colours", "likely", "person"}
-    assert model.tones(Ask()).isnan().all()
-    for ask in (Ask(seed=4), Ask(seed=4, colours=True)):
-        assert torch.equal(model.tones(ask), net.draw_tones(4))
-    assert torch.equal(model.tones(Ask(colours=True)), net.draw_tones(0))
-    told = model.tones(Ask(person={"hair": "#ff0000"}))
-    assert told[0, :3].isnan().all() and torch.allclose(told[0, 3:], torch.tensor([1.0, -1.0, -1.0]))
+    stage = model.engine.stages["expect"]
+    assert isinstance(stage, Expected)
+    asked, taken = [], []
+    stage.net.forward = lambda x, tones: asked.append(tones) or torch.zeros(len(x), 5, 128, 128)
+    drawing = np.full((256, 256, 3), 255, np.uint8)
+    drawing[100:110, 80:170] = 0
+    red = {"hair": "#ff0000"}
+    for ask in (Ask(), Ask(seed=4), Ask(seed=4, colours=True), Ask(colours=True), Ask(person=red), Ask(4, person=red)):
+        model.answer([drawing], [ask])
+        taken.append(asked[-1])
+    nothing, four, again, none, told, both = (tones[0] for tones in taken)
+    assert nothing.isnan().all() and torch.equal(four, again) and torch.allclose(four, net.draw_tones(4)[0], atol=1e-6)
+    assert torch.allclose(none, net.draw_tones(0)[0], atol=1e-6) and not torch.allclose(none, four, atol=0.01)
+    assert told[:3].isnan().all() and torch.allclose(told[3:], torch.tensor([1.0, -1.0, -1.0]))
+    assert torch.equal(both[3:], told[3:]) and torch.equal(both[:3], four[:3])
+    assert np.isnan(tones_said(Ask())).all() and np.isfinite(tones_said(Ask(person=red))).sum() == 3
 
 
 @pytest.mark.detector

@@ -97,7 +97,8 @@ def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
     assert sorted(path.name.partition("-")[2] for path in tmp_path.iterdir()) == sorted(f"finetune-{n}" for n in STEPS)
     model = inference.load(made, "cpu")
     ours = inference.load("sketch-to-photo-rendered", "cpu")
-    for mine, before in ((model.net, ours.net), (model.expect.net, ours.expect.net)):
+    own, theirs = (one.engine.stages["expect"].net for one in (model, ours))
+    for mine, before in ((model.net, ours.net), (own, theirs)):
         apart = [float((a - b).abs().max()) for a, b in zip(mine.parameters(), before.parameters(), strict=True)]
         assert 0 < max(apart) < 0.1
     assert torch.equal(model.net.components, ours.net.components)

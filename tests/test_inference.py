@@ -80,7 +80,7 @@ def test_padding_is_cropped_away_exactly(translator):
         def forward(self, x):
             return x
 
-    translator.net = Identity()
+    translator.engine.stages["translate"].net = Identity()
     image = np.random.default_rng(0).integers(0, 256, (64, 40, 3), dtype=np.uint8)
     assert np.array_equal(translator.translate(image, fit="pad"), image)
     translator.fit = "pad"  # trained on padded data: small pictures keep their size

@@ -92,4 +92,4 @@ def test_the_mouse_leaves_the_strokes_on_the_paper(tmp_path):
             assert np.abs(found - around).max() < 6
             assert made["answer"].shape == (256, 256, 3) and made["answer"].std() > 15
         given = mouse_drawings.upload(page, made["drawing"])
-        assert given["answer"].shape == (256, 256, 3) and "answered" not in given["said"]
+        assert given["answer"].shape == (512, 512, 3) and "answered" not in given["said"]

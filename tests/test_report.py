@@ -7,8 +7,10 @@ import csv
 import numpy as np
 import pytest
 
-from s2f_utils import metrics, models, runtime
+from s2f_utils import metrics, models
 from s2f_utils.data import DataError, Manifest, read_manifest
+from s2f_utils.inference.engine_torch import TorchEngine
+from s2f_utils.inference.stages.plain import Translated
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import baselines, evaluation
 from s2f_utils.pictures import viz
@@ -40,13 +42,11 @@ def test_trivial_rows_are_named_by_what_goes_in():
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
 def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
-    import torch
 
     from s2f_utils.pictures import images
 
     net = models.build("unet", num_downs=5, base_filters=4).eval()
-    precision = runtime.pick_precision(torch.device("cpu"), "float32")
-    translator = Translator(precision.prepare(net), precision, direction=direction, size_px=64)
+    translator = Translator(TorchEngine({"translate": Translated(net)}), direction=direction, size_px=64)
     manifest = read_manifest(faces_manifest)
     result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
     pair = manifest.split("test")[0]
@@ -67,7 +67,6 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
 
 
 def test_track_b_is_scored_inside_of_the_padding(tmp_path):
-    import torch
 
     import data_prep
     from s2f_utils.pictures import images
@@ -80,8 +79,7 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     pair = manifest.split("test")[0]
     assert images.read_content_box(pair.photo) == (12, 7, 40, 50)
     net = models.build("unet", num_downs=5, base_filters=4).eval()
-    precision = runtime.pick_precision(torch.device("cpu"), "float32")
-    translator = Translator(precision.prepare(net), precision, size_px=64, fit="pad")
+    translator = Translator(TorchEngine({"translate": Translated(net)}), size_px=64, fit="pad")
     result = evaluation.evaluate(translator, manifest, tmp_path / "scores", progress=False)
     inputs, truths = (images.load_rgb(path)[7:57, 12:52] for path in (pair.sketch, pair.photo))
     assert result.values["sketch"]["l1"][0] == pytest.approx(metrics.METRICS["l1"].compute(inputs, truths))

@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw
 
 from s2f_utils import inference, models, runtime
 from s2f_utils.inference import candidates
+from s2f_utils.inference.engine_torch import TorchEngine
+from s2f_utils.inference.stages.plain import of_two
 from s2f_utils.inference.translate import translate_drawing
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.models import checkpoints
@@ -32,8 +34,8 @@ def own():
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
     net.structure.learn_hints(torch.rand(64, 3, 4, 4) * 2 - 1, momentum=1.0)
-    precision = runtime.pick_precision(torch.device("cpu"), "float32")
-    return DetailModel(precision.prepare(net).eval(), precision, "sketch-to-photo", SIZE)
+    engine = TorchEngine(of_two(net.eval()))
+    return DetailModel(engine, net.name, net.about.knows, "sketch-to-photo", SIZE)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from s2f_utils.inference.preparing import Ready, prepared_for
 from s2f_utils.pad import messages
 from s2f_utils.pictures import domain, faces, images, masks
 from s2f_utils.pictures.faces import mesh
-from s2f_utils.pictures.faces.studio import OUT_PX
+from s2f_utils.pictures.faces.mesh import FACE_PX
 from s2f_utils.pictures.remarks import WORDS, Remark
 
 ALIGN = ("auto", "always", "never")
@@ -306,7 +306,7 @@ def _check_face(ready: Ready, choice: Choice) -> None:
     if choice.reads == "sketch" and choice.layout == "aligned" and codes & {"no-face", "rough-face"}:
         from s2f_utils.inference.understanding import understood
 
-        found = understood(images.resize(ready.given, OUT_PX, "stretch"))
+        found = understood(images.resize(ready.given, FACE_PX, "stretch"))
         if found.off.mean() > VAGUE * mesh.eye_distance(found.points):
             raise AskError(422, NO_FACE, "no-face")
 

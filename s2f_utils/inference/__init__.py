@@ -10,7 +10,8 @@ from s2f_utils.runtime import lazily
 
 _LATER = {
     "loading": ("load", "load_for_drawings", "load_styles"),
-    "translator": ("Translator", "generate"),
+    "generating": ("generate",),
+    "translator": ("Translator",),
 }
 __all__ = [
     "MODES",

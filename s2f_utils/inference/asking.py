@@ -24,11 +24,12 @@ from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.scribbles.portrait import TOLD
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several
 COLOURED = ("skin", "hair")
+LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
@@ -105,7 +106,6 @@ class Model(ABC):
 
     in_batches = True
     facts: Facts
-    net: nn.Module
 
     @abstractmethod
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
@@ -131,9 +131,9 @@ class Model(ABC):
         return False
 
     @property
+    @abstractmethod
     def num_bytes(self) -> int:
         """What its weights take of the memory."""
-        return sum(t.numel() * t.element_size() for t in (*self.net.parameters(), *self.net.buffers()))
 
     def parts(self, given: np.ndarray, face: np.ndarray) -> dict[str, np.ndarray]:
         """Hair and skin of a face, by the map that was given, or by its looks: {part: float32 (S, S)}."""

@@ -73,7 +73,7 @@ def check_several(model: Model) -> None:
     """Raise UnknownNetworkError for a model that answers only once."""
     if "detail" not in model.facts.knows:
         raise models.UnknownNetworkError(
-            f"a {model.net.name} answers only once, without --detail, --variations, --clean or --frame: these"
+            f"a {model.network} answers only once, without --detail, --variations, --clean or --frame: these"
             " are for a run of 'realistic', which adds detail, and for no model at all"
         )
 

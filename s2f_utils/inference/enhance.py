@@ -129,6 +129,11 @@ class Enhancer(Model):
         self.restorer, self.net = restorer, restorer.net
         self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
 
+    @property
+    def num_bytes(self) -> int:
+        """As `Model.num_bytes`."""
+        return sum(t.numel() * t.element_size() for t in (*self.net.parameters(), *self.net.buffers()))
+
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Model.answer`, as far as each question's `strength` says. Raises what `enhance` raises."""
         return [self._restored(*one) for one in zip(pictures, asks, strict=True)]

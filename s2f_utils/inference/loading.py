@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,19 @@ from typing import Any
 from torch import nn
 
 from s2f_utils import models, runtime, weights
-from s2f_utils.inference.asking import Model
+from s2f_utils.inference.asking import MODES, Model
+from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.finding import find_generator
+from s2f_utils.inference.generating import OneByOne, paper_copy
+from s2f_utils.inference.stages import expect, lay, plain, render
 from s2f_utils.inference.styles import StyleModel
-from s2f_utils.inference.translator import VALUES, DetailModel, Translator
+from s2f_utils.inference.translator import LARGER, VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TO_FACES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
+from s2f_utils.pictures.faces.mesh import FACE_PX
 
 # how a network that is not a plain translator is known, and what asks it
 KINDS: tuple[tuple[Callable[[nn.Module], bool], type[Translator]], ...] = (
@@ -37,6 +42,7 @@ def load(
     values: str = "signed",
     at_once: int = 1,
     name: str = "",
+    engine: str = "torch",
 ) -> Model:
     """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, or a published file.
 
@@ -45,7 +51,7 @@ def load(
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
     `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
-    what the model is called; what was given, where it is empty.
+    what the model is called; what was given, where it is empty. engine: what runs its stages, one of `engines.NAMES`.
 
     Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that is no model of its own, or
     ValueError for a direction that is missing or not the model's.
@@ -62,24 +68,61 @@ def load(
     chosen = runtime.pick_precision(runtime.pick_device(device), wanted)
     if values != VALUES[0] and kind is not Translator:
         raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
-    more = {}
+    net.requires_grad_(False)
+    stages = _stages(net, chosen, kind, values)
     if str(model) == weights.DEFAULT and kind is DetailModel:
-        kind, more = ChoosingModel, {"render": load(weights.RENDER, device, precision, at_once=at_once)}
+        kind = ChoosingModel
+        stages |= _stages_of(weights.RENDER, runtime.pick_precision(chosen.device, "float32"))
     if kind is RenderModel:
-        more = {"expect": load(_expected_by(model), device, precision, at_once=at_once)}
+        stages |= _stages_of(_expected_by(model), chosen)
     return kind(
-        chosen.prepare(net.requires_grad_(False)),
-        chosen,
+        TorchEngine(stages, chosen),
+        net.name,
+        about.knows,
         direction=_direction(model, net, meta, direction),
         size_px=about.size_px if kind is StyleModel else size_px,
         fit=meta.get("fit", "stretch"),
         meta=dict(meta),
-        values=values,
         name=name or str(model),
         layout=_layout(str(model), meta, kind),
         at_once=at_once,
-        **more,
+        net=net,
+        precision=chosen,
     )
+
+
+def _stages(net: nn.Module, precision: runtime.Precision, kind: type[Translator], values: str) -> dict[str, nn.Module]:
+    """The stages of a model of this kind, its networks prepared."""
+    if kind is DetailModel:
+        for part in (net.structure, net.detail):
+            precision.prepare(part)
+        return plain.of_two(net.to(precision.device), precision.images)
+    precision.prepare(net)
+    if kind is RenderModel:
+        return {"render": render.Rendered(net, precision.images), "finish": render.Finished()}
+    if kind is ExpectModel:
+        laid = {"lay": lay.Laid(FACE_PX), "lay_large": lay.Laid(LARGER * FACE_PX)}
+        settled = {"guide": expect.Guided(), "settle": expect.Settled()}
+        return {"expect": expect.Expected(net, precision.images)} | settled | laid
+    if kind is StyleModel:
+        return {}
+    own = {"translate": plain.Translated(net, values, precision.images)}
+    paper = functools.partial(_as_published, net, precision, values)
+    return own | {MODES[1]: paper}
+
+
+def _as_published(net: nn.Module, precision: runtime.Precision, values: str) -> nn.Module:
+    """The stage of a network that answers as its publication's test script does."""
+    return plain.Translated(OneByOne(precision.prepare(paper_copy(net))), values, precision.images)
+
+
+def _stages_of(model: str | Path, precision: runtime.Precision) -> dict[str, nn.Module]:
+    """The stages of a model that is a part of another one."""
+    net, _ = checkpoints.load_network(find_generator(model))
+    net.requires_grad_(False)
+    kind = next(kind for fits, kind in KINDS if fits(net))
+    stages = _stages(net, precision, kind, VALUES[0])
+    return stages | _stages_of(_expected_by(model), precision) if kind is RenderModel else stages
 
 
 def load_styles(model: str | Path, device: str = "auto", precision: str = "float32") -> StyleModel:

@@ -17,6 +17,7 @@ from s2f_utils.inference import hints
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.translator import Translator, one_way
+from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.psp import COARSE, MIDDLE
 from s2f_utils.pictures import domain, images, masks
 from s2f_utils.pictures.remarks import Remark
@@ -34,6 +35,11 @@ class StyleModel(Translator):
 
     in_batches = False
     hint_method = hints.MIXED
+
+    @property
+    def num_bytes(self) -> int:
+        """As `Model.num_bytes`."""
+        return sum(t.numel() * t.element_size() for t in (*self.net.parameters(), *self.net.buffers()))
 
     @property
     def reads(self) -> str:
@@ -105,7 +111,7 @@ class StyleModel(Translator):
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""
-        one_way(self.net, asks)
+        one_way(self.network, asks)
         for ask in asks:
             self._check_reads(ask.labels is not None)
         return super().answer(pictures, asks)
@@ -116,6 +122,7 @@ class StyleModel(Translator):
     @torch.inference_mode()
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
         """As `Translator.answer_squares`: the drawing decides the first styles, a chosen variant or chance the rest."""
+        one_way(self.network, asks)
         made = []
         for square, ask in zip(squares, asks, strict=True):
             own = self._encoded(square, ask.labels)
@@ -125,6 +132,10 @@ class StyleModel(Translator):
                 own = self.variants(own, 1, seed=ask.seed)
             made.append(self.decode(own)[0])
         return np.stack(made)
+
+    def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
+        """As `Translator.translate_batch`: the drawing decides all styles."""
+        return self.answer_squares(batch, [Ask(mode=mode)] * len(batch))
 
     def with_hints(
         self, given: np.ndarray, face: np.ndarray, tones: Mapping[str, Tone], memory: MutableMapping | None = None
@@ -191,8 +202,9 @@ class StyleModel(Translator):
     @torch.inference_mode()
     def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> Tensor:
         """Styles of `num` faces by chance, (num, L, D). psi: 1 as the generator knows faces, 0 the mean face."""
-        z = torch.randn(num, self.decoder.style_dim, generator=torch.Generator().manual_seed(seed))
-        w = self.decoder.map(z.to(self.precision.device))[:, None].expand(-1, self.num_layers, -1)
+        seeds = as_seeds(seed, self.precision.device)
+        z = normal(seeds, num * self.decoder.style_dim).view(num, self.decoder.style_dim)
+        w = self.decoder.map(z)[:, None].expand(-1, self.num_layers, -1)
         return self.truncate(w, psi)
 
     def truncate(self, styles: Tensor, psi: float) -> Tensor:

@@ -6,94 +6,55 @@ network reads, S of the square that it makes.
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor, nn
 
-from s2f_utils import runtime
 from s2f_utils.inference import hints
-from s2f_utils.inference.asking import MODES, Ask, Model
+from s2f_utils.inference.asking import LEAST_PX, MODES, Ask, Model
+from s2f_utils.inference.engine import Engine
 from s2f_utils.inference.facts import Facts
 from s2f_utils.pictures import images, masks
 
 VALUES = ("signed", "unit")
 LARGER = 2  # times the usual side, where a large answer is asked for
 SMALL_PX = 256  # larger answers are large already
-LEAST_PX = 16  # of a picture that can show a face
 NAMELESS = "a model of your own"
-
-
-def paper_copy(net: nn.Module) -> nn.Module:
-    """A copy of a network that answers as the published test script does: batch norm takes the statistics of what it is
-    given, and dropout is live (Isola et al. 2017, section 6.1.1).
-
-    Raises ValueError for a network that has neither.
-    """
-    if not any(isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.Dropout) for module in net.modules()):
-        raise ValueError(f"mode paper is for pix2pix: a {net.name or 'network'} has one way to answer")
-    twin = copy.deepcopy(net).eval()
-    twin.__dict__.pop("forward", None)  # `Precision.prepare`'s, which would run the original
-    for module in twin.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean = module.running_var = None  # without them, eval mode takes the batch's own
-        elif isinstance(module, nn.Dropout):
-            module.train()
-    return twin
-
-
-@torch.no_grad()
-def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
-    """Run a generator on images (N, C, H, W) in [-1, 1]; returns (N, 3, H, W) in [-1, 1], the network as it was.
-
-    "deterministic": eval mode, the same answer every time. "paper": as `paper_copy`, image by image, so answers vary.
-    """
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
-    if mode == "paper":
-        return _one_by_one(paper_copy(net), x)
-    if not net.training:
-        return net(x)
-    net.eval()
-    try:
-        return net(x)
-    finally:
-        net.train()
+NO_HINT = np.full((3, 4, 4), np.nan, np.float32)  # colours are those to be expected
 
 
 @dataclass
 class Translator(Model):
     """A trained generator, ready for pictures; made by `load`.
 
-    layout: as in `Facts`. values: what the network is given, "signed" [-1, 1], as networks are trained, or "unit"
-    [0, 1], as project 2's app does by mistake; what comes out is taken for the same. at_once: squares that one pass of
-    the network answers.
+    engine: what runs its stages. network, knows: the network's name, and what it knows (`models.about`). layout: as in
+    `Facts`. at_once: squares that one pass of the network answers. net, precision: the network itself, and its number
+    format, where torch runs it.
     """
 
-    net: nn.Module
-    precision: runtime.Precision
+    engine: Engine
+    network: str = ""
+    knows: frozenset[str] = frozenset()
     direction: str = "sketch-to-photo"
     size_px: int = 256
     fit: str = "stretch"
     meta: dict[str, Any] = field(default_factory=dict)
-    values: str = "signed"
     name: str = NAMELESS
     layout: str = "aligned"
     at_once: int = 1
+    net: Any = None
+    precision: Any = None
     hint_method: ClassVar[str] = hints.TRANSFERRED
 
     @functools.cached_property
     def facts(self) -> Facts:
         """What this model is."""
         layout = "drawn" if self.reads_map else self.layout
-        knows = self.net.about.knows
-        return Facts(self.name, self.direction, self.size_px, knows, layout, self.hint_method)
+        return Facts(self.name, self.direction, self.size_px, self.knows, layout, self.hint_method)
 
     @property
     def reads_map(self) -> bool:
@@ -132,17 +93,15 @@ class Translator(Model):
 
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """Square pictures, uint8 (N, size_px, size_px, 3) → the same shape, in one pass."""
-        x = images.to_tensor(batch).to(self.precision.device)
-        net = self._paper_net if mode == "paper" else self.net
-        run = functools.partial(_one_by_one, net) if mode == "paper" else functools.partial(generate, net)
-        if self.values == "unit":
-            made = run(self.precision.images((x + 1) / 2))
-            return images.to_uint8(2 * made.clamp(0, 1) - 1)
-        return images.to_uint8(run(self.precision.images(x)))
+        stage = "translate" if mode == MODES[0] else mode
+        if not self.engine.has(stage):
+            raise ValueError(f"mode {mode} is for pix2pix, and needs PyTorch: choose {MODES[0]}")
+        return self.engine.run(stage, batch)[0]
 
-    @functools.cached_property
-    def _paper_net(self) -> nn.Module:
-        return self.precision.prepare(paper_copy(self.net))
+    @property
+    def num_bytes(self) -> int:
+        """As `Model.num_bytes`."""
+        return self.engine.num_bytes
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         image = masks.picture_of(image) if self.reads_map else np.asarray(image)
@@ -182,59 +141,49 @@ class Translator(Model):
 
 
 class DetailModel(Translator):
-    """A faithful model, and one that adds detail to its answers: as much of it as is asked for, from a seed. A
-    `TwoStage` network, ready for pictures; made by `load`.
+    """A faithful model, and one that adds detail to its answers: as much of it as is asked for, from a seed; made by
+    `load`.
 
     A sketch does not say how light the skin, the hair or the wall is: colours can be drawn at random, around those that
     are to be expected.
     """
 
-    @torch.no_grad()
-    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
+    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; the structure of one picture is made once, however often it is asked about.
 
         Several pictures in one pass, or one by one (`at_once`), differ by rounding.
         """
-        one_way(self.net, asks)
+        one_way(self.network, asks)
         sources, places = _distinct(squares)
-        x = [self._prepared(part) for part in parts_of(sources, self.at_once)]
-        with self.precision.autocast():
-            expected = torch.cat([self.net.structure(part) for part in x])[places]  # (N, 3, S, S)
-            x = torch.cat(x)[places]
-            base = self._with_colours(x, expected, asks)
-            made = self._with_detail(x, base, asks)
-        return images.to_uint8(made.float())
-
-    def _prepared(self, squares: np.ndarray) -> Tensor:
-        return self.precision.images(images.to_tensor(squares).to(self.precision.device))
-
-    def _with_colours(self, x: Tensor, expected: Tensor, asks: Sequence[Ask]) -> Tensor:
-        """The structure's answers, those with colours at random where they are asked for and known."""
-        base = expected.clone()
+        expected = np.concatenate([self._structure(part) for part in parts_of(sources, self.at_once)])
+        base = expected[places]  # (N, 3, S, S)
         coloured = [n for n, ask in enumerate(asks) if ask.colours and "colours" in self.facts.knows]
         for part in parts_of(coloured, self.at_once):
-            drawn = [self.net.draw_hint(asks[n].seed, around=expected[n : n + 1]) for n in part]
-            base[part] = self.net.structure(x[part], torch.cat(drawn)).to(base.dtype)
-        return base
-
-    def _with_detail(self, x: Tensor, base: Tensor, asks: Sequence[Ask]) -> Tensor:
-        made = base.float()
+            (hint,) = self.engine.run("colours", base[part], np.array([asks[n].seed for n in part]))
+            base[part] = self._structure(squares[part], hint)
+        made = images.shown(base)
         detailed = [n for n, ask in enumerate(asks) if ask.detail > 0]
         for part in parts_of(detailed, self.at_once):
-            amounts = torch.tensor([asks[n].detail for n in part], device=x.device).view(-1, 1, 1, 1)
-            made[part] = self.net.with_detail(x[part], base[part], amounts, [asks[n].seed for n in part]).float()
+            amounts = np.array([asks[n].detail for n in part], np.float32)
+            seeds = np.array([asks[n].seed for n in part])
+            made[part] = self.engine.run("detail", squares[part], base[part], amounts, seeds)[0]
         return made
 
+    def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
+        """As `Translator.translate_batch`: with all of the detail."""
+        one_way(self.network, [Ask(mode=mode)])
+        seeds, amounts = np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32)
+        return self.engine.run("detail", batch, self._structure(batch), amounts, seeds)[0]
 
-@torch.no_grad()
-def _one_by_one(net: nn.Module, x: Tensor) -> Tensor:
-    return torch.cat([net(one) for one in x.split(1)])
+    def _structure(self, squares: np.ndarray, hint: np.ndarray | None = None) -> np.ndarray:
+        hint = np.broadcast_to(NO_HINT, (len(squares), *NO_HINT.shape)) if hint is None else hint
+        return self.engine.run("structure", squares, hint)[0]
 
 
-def one_way(net: nn.Module, asks: Sequence[Ask]) -> None:
+def one_way(network: str, asks: Sequence[Ask]) -> None:
     """Raise ValueError where a network that answers in one way only is asked for another mode."""
     if any(ask.mode != MODES[0] for ask in asks):
-        raise ValueError(f"mode paper is for pix2pix: a {net.name} has one way to answer")
+        raise ValueError(f"mode paper is for pix2pix: a {network} has one way to answer")
 
 
 def parts_of(items: Sequence[Any], most: int) -> list[Sequence[Any]]:

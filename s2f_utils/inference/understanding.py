@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from s2f_utils import weights
-from s2f_utils.inference.translator import LEAST_PX
-from s2f_utils.models import checkpoints
-from s2f_utils.models.finder import FLAGS, PARTS, SIDE_PX, Finder
-from s2f_utils.pictures import faces
+from s2f_utils.inference import engines
+from s2f_utils.inference.asking import LEAST_PX
+from s2f_utils.inference.engine import Engine
+from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawings import LINES_BELOW
 from s2f_utils.pictures.faces import mesh
 
 LOOK_PX = 256  # pictures are looked at in this size
+SHRUNK_FROM = 0.95  # below this scale a picture is made smaller first
+PARTS = ("person", "hair")  # as the finder says them (`models.finder`)
+FLAGS = ("photo", "crude", "glasses", "beard", "hat")
 REMEMBERED = 16  # pictures that were understood last
 INKED = 0.5  # a share of the pixels that only a photo exceeds
 SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
@@ -64,38 +65,25 @@ class Understood:
 
 
 @functools.lru_cache(maxsize=1)
-def finder() -> Finder:
+def finder() -> Engine:
     """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
-    path = weights.shipped(weights.FINDER)
-    try:
-        return checkpoints.load_network(path)[0].requires_grad_(False)
-    except (FileNotFoundError, checkpoints.CheckpointError):
-        raise weights.WeightsError(
-            f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
-        ) from None
+    return engines.of_finder()
 
 
-def understand(pictures: Sequence[np.ndarray], net: Finder | None = None) -> list[Understood]:
+def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) -> list[Understood]:
     """Find the faces of square pictures, uint8 (S, S, 3), that fill them about as aligned ones do.
 
-    net: another finder than the one that comes along. Raises ValueError for another array, WeightsError as `finder`.
+    finding: another finder than the one that comes along. Raises ValueError for another array, WeightsError as
+    `finder`.
     """
     for picture in pictures:
         _check(picture)
-    net = net or finder()
-    matrices = [_framed(picture) for picture in pictures]
-    laid = [faces.warp(p, matrix, LOOK_PX, border="paper") for p, matrix in zip(pictures, matrices, strict=True)]
-    for look in range(LOOKS):
-        points, off, parts, flags = _look(np.stack(laid), net)
-        if look < LOOKS - 1:
-            for n, picture in enumerate(pictures):
-                again = faces.alignment(mesh.five_of(points[n]), LOOK_PX)
-                matrices[n] = again @ np.vstack([matrices[n], [0, 0, 1]])
-                laid[n] = faces.warp(picture, matrices[n], LOOK_PX, border="paper")
-    return [
-        _in_picture(len(picture), matrices[n], points[n], off[n], parts[n], flags[n])
-        for n, picture in enumerate(pictures)
-    ]
+    finding = finding or finder()
+    made: dict[int, Understood] = {}
+    for side_px in {len(picture) for picture in pictures}:
+        mine = [n for n, picture in enumerate(pictures) if len(picture) == side_px]
+        made |= zip(mine, _alike([pictures[n] for n in mine], finding), strict=True)
+    return [made[n] for n in range(len(pictures))]
 
 
 def understood(picture: np.ndarray) -> Understood:
@@ -133,28 +121,38 @@ def _check(picture: np.ndarray) -> None:
         )
 
 
-@torch.no_grad()
-def _look(laid: np.ndarray, net: Finder) -> tuple[np.ndarray, ...]:
-    """Points (N, 164, 2) and how far off (N, 164), in pixels of LOOK_PX; parts (N, 2, S, S) and flags (N, 5)."""
-    ink = 1 - torch.from_numpy(laid.astype(np.float32)).mean(3)[:, None] / 255
-    ink = torch.nn.functional.avg_pool2d(ink, LOOK_PX // SIDE_PX)
-    found = net(ink.to(next(net.parameters()).device))
-    points = found.points.double().cpu().numpy() * LOOK_PX - 0.5
-    off = found.spread.double().exp().cpu().numpy() * (LOOK_PX / SIDE_PX)
-    return points, off, found.parts.sigmoid().float().cpu().numpy(), found.flags.sigmoid().float().cpu().numpy()
+def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
+    """`understand`, of pictures of one size."""
+    size_px = len(pictures[0])
+    affine = np.stack([_framed(picture) for picture in pictures])
+    scale = float(np.sqrt(np.abs(np.linalg.det(affine[:, :, :2]))).max())
+    small_px = size_px if scale >= SHRUNK_FROM else max(1, round(size_px * scale))  # else what is small glitters
+    share = size_px / small_px
+    squares = np.stack([images.resize(picture, small_px) for picture in pictures] if share != 1 else pictures)
+    paper = np.array([np.mean(images.paper_colour(square)) for square in squares], np.float32)
+    affine = np.stack([_for_smaller(one, share) for one in affine])
+    for look in range(LOOKS):
+        points, off, parts, flags = finding.run("look", squares, affine.astype(np.float32), paper)
+        if look < LOOKS - 1:
+            affine = np.stack([faces.alignment(mesh.five_of(own), LOOK_PX) for own in points.astype(np.float64)])
+    return [
+        Understood(
+            (points[n].astype(np.float64) + 0.5) * share - 0.5,
+            off[n].astype(np.float64) * share,
+            {name: float(flag) for name, flag in zip(FLAGS, flags[n], strict=True)},
+            {name: _enlarged(part, size_px) for name, part in zip(PARTS, parts[n], strict=True)},
+        )
+        for n in range(len(pictures))
+    ]
 
 
-def _in_picture(
-    size_px: int, matrix: np.ndarray, points: np.ndarray, off: np.ndarray, parts: np.ndarray, flags: np.ndarray
-) -> Understood:
-    """What was found in a picture as it was laid, in the picture's own pixels."""
+def _enlarged(part: np.ndarray, size_px: int) -> np.ndarray:
     import cv2
 
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    back = cv2.invertAffineTransform(matrix)
-    maps = {}
-    for name, part in zip(PARTS, parts, strict=True):
-        large = cv2.resize(part, (LOOK_PX, LOOK_PX), interpolation=cv2.INTER_LINEAR)
-        maps[name] = cv2.warpAffine(large, back, (size_px, size_px), flags=cv2.INTER_LINEAR)
-    told = {name: float(flag) for name, flag in zip(FLAGS, flags, strict=True)}
-    return Understood(faces.transform(points, back), off / scale, told, maps)
+    return part if len(part) == size_px else cv2.resize(part, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
+
+
+def _for_smaller(affine: np.ndarray, share: float) -> np.ndarray:
+    """An affine map (2, 3) from a picture's pixels, for the picture with 1 / share as many a side."""
+    shift = affine[:, :2] @ np.full(2, 0.5 * share - 0.5) + affine[:, 2]
+    return np.column_stack([affine[:, :2] * share, shift])

@@ -5,6 +5,8 @@ Shapes: N drawings, S = 128 pixels. All is in the frame in which a face has its 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 from s2f_utils.models.about import About
 from s2f_utils.models.finder import Block
 from s2f_utils.models.network import Network
+from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.pictures.scribbles.portrait import TOLD, WORN
 
 SIDE_PX = 128
@@ -85,8 +88,8 @@ class Expect(Network):
         """The tones, 0 where they are not known, for each whether it is, and the even planes: (N, 8 + told)."""
         worn = x[:, 3 : 3 + self.told].mean(dim=(2, 3))
         if tones is None:
-            return torch.cat([x.new_zeros(len(x), 4 * len(TONES)), worn], dim=1)
-        tones = tones.to(x.device, x.dtype).view(len(x), len(TONES), 3)
+            return torch.cat([x.new_zeros(x.shape[0], 4 * len(TONES)), worn], dim=1)
+        tones = tones.to(x.device, x.dtype).view(-1, len(TONES), 3)
         known = tones.isfinite().all(dim=2, keepdim=True)
         told = torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
         return torch.cat([told, worn], dim=1)
@@ -108,21 +111,25 @@ class Expect(Network):
             away = tones - self.tone_mean
             self.tone_spread.lerp_(away.T @ away / len(tones), momentum)
 
-    def draw_tones(self, seed: int) -> Tensor:
-        """Tones at random, (1, 6), from a normal distribution as wide as training's, but none further out than `MOST`
+    def draw_tones(self, seed: int | Sequence[int] | Tensor, within: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Tones at random, (N, 6), from a normal distribution as wide as training's, but none further out than `MOST`
         along its axes; the same for a seed. Along all but the two widest axes, which are how light skin and hair are,
         it is half as wide: far out there, skin is purple and hair is green.
 
-        Raises ValueError for a network that has seen no training.
+        within: `tone_axes`, where they are at hand. Raises ValueError for a network that has seen no training.
         """
+        axes, widths = within or self.tone_axes()
+        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(-MOST, MOST)  # whichever way axes point
+        return (self.tone_mean + (drawn * widths) @ axes.T).clamp(-0.9, 0.95)
+
+    def tone_axes(self) -> tuple[Tensor, Tensor]:
+        """The axes of training's tones, (6, 6), a column each, and how wide `draw_tones` draws along them, (6,)."""
         if not self.tone_spread.any():
             raise ValueError("this network was trained without tones")
-        values, vectors = torch.linalg.eigh(self.tone_spread.double().cpu())
-        normal = torch.randn(len(values), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        normal = normal.clamp(-MOST, MOST)
-        normal[:-2] *= HUES
-        drawn = self.tone_mean.double().cpu() + vectors @ (values.clamp_min(0).sqrt() * normal)
-        return drawn.clamp(-0.9, 0.95)[None].to(self.tone_mean.device, torch.float32)
+        values, axes = torch.linalg.eigh(self.tone_spread.double().cpu())
+        widths = values.clamp_min(0).sqrt()
+        widths[:-2] *= HUES
+        return tuple(one.to(self.tone_mean.device, torch.float32) for one in (axes, widths))
 
 
 def _twice(x: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from s2f_utils.models.about import JUDGES, RENDERS, About
 from s2f_utils.models.network import Network
+from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resunet import Noise, _twice
 
 GIVEN_PX, MADE_PX = 128, 256
@@ -71,11 +72,11 @@ class StyledBlock(nn.Module):
             self.style.weight.data.mul_(0.1)
             nn.init.zeros_(self.style.bias)
 
-    def forward(self, x: Tensor, style: Tensor | None = None, seeds: Sequence[int] = (0,)) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor | None = None, seeds: Tensor | None = None, level: int = 0) -> Tensor:
         y = self.conv1(F.silu(x))
         if self.style is not None:
             scale, shift = self.style(style).to(y.dtype)[..., None, None].chunk(2, dim=1)
-            y = self.noise(y * (1 + scale) + shift, seeds)
+            y = self.noise(y * (1 + scale) + shift, seeds, level)
         return x + self.conv2(F.silu(y))
 
 
@@ -124,18 +125,18 @@ class Render(Network):
         self.register_buffer("components", torch.zeros(3 * COARSE_PX**2, num_codes))  # of the colours, weighted
         self.register_buffer("spread", torch.ones(num_codes))  # of training's faces along them
 
-    def forward(self, expected: Tensor, style: Tensor, seed: int | Sequence[int] = 0) -> Tensor:
+    def forward(self, expected: Tensor, style: Tensor, seed: int | Sequence[int] | Tensor = 0) -> Tensor:
         """seed: of the noise in eval mode, one for all faces or one for each."""
         if expected.shape[1:] != (5, GIVEN_PX, GIVEN_PX):
             raise ValueError(f"expected must be (N, 5, {GIVEN_PX}, {GIVEN_PX}), got {tuple(expected.shape)}")
-        seeds = [seed] if isinstance(seed, int) else list(seed)
+        seeds = as_seeds(seed, expected.device)
         style = self.map(style.to(expected.dtype))
         level = 0
 
         def run(blocks: nn.ModuleList, x: Tensor) -> Tensor:
             nonlocal level
             for block in blocks:
-                x = block(x, style, [1000 * one + level for one in seeds])
+                x = block(x, style, seeds, level)
                 level += 1
             return x
 
@@ -144,7 +145,7 @@ class Render(Network):
         coarse = self.down2(F.silu(middle)) + self.place2.to(middle.dtype)
         up = run(self.ups1, _twice(self.up1(run(self.middle, coarse))) + middle + self.place1.to(middle.dtype))
         up = run(self.ups0, _twice(self.up0(up)) + fine + self.place0.to(fine.dtype))
-        large = self.noise(self.enlarge(F.silu(up)), [1000 * one + level for one in seeds])
+        large = self.noise(self.enlarge(F.silu(up)), seeds, level)
         made = self.out(F.silu(large + self.fine(F.silu(large)))).float()
         base = F.interpolate(expected[:, :4].float(), scale_factor=2, mode="bicubic", align_corners=False)
         return base + made
@@ -154,19 +155,16 @@ class Render(Network):
         apart = F.avg_pool2d(true[:, :3].float(), 8) - F.avg_pool2d(expected[:, :3].float(), 4)
         return apart.flatten(1) @ self.components.float() / self.spread.float()
 
-    def draw_style(self, seed: int, temperature: float, traits: Sequence[float]) -> Tensor:
-        """A style at random, (1, num_codes + 6), the same for a seed: `NUM_DRAWN` codes, none beyond `MOST`; seed 0:
+    def draw_style(self, seed: int | Sequence[int] | Tensor, temperature: float, traits: Tensor) -> Tensor:
+        """Styles at random, (N, num_codes + 6), the same for a seed: `NUM_DRAWN` codes, none beyond `MOST`; seed 0:
         the usual one.
 
-        temperature: 1 for all the variety of training. traits: as `TRAITS`, NaN where nothing is told.
+        temperature: 1 for all the variety of training. traits: (N, 3) as `TRAITS`, NaN where nothing is told.
         """
-        codes = torch.zeros(1, self.num_codes)
-        if seed:
-            normal = torch.randn(1, self.num_codes, generator=torch.Generator().manual_seed(seed))
-            codes = temperature * normal.clamp(-MOST, MOST)
-            codes[:, NUM_DRAWN:] = 0
-        told = torch.tensor([list(traits)], dtype=torch.float32)
-        return torch.cat([codes, told.nan_to_num(0.0), told.isfinite().float()], dim=1)
+        seeds = as_seeds(seed, traits.device)
+        codes = temperature * normal(seeds, NUM_DRAWN).clamp(-MOST, MOST) * (seeds != 0).float()[:, None]
+        known = (traits == traits).float()  # NaN is not
+        return torch.cat([F.pad(codes, (0, self.num_codes - NUM_DRAWN)), traits.nan_to_num(0.0), known], dim=1)
 
 
 class RenderJudge(Network):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from s2f_utils.models.about import ADDS_DETAIL, About
 from s2f_utils.models.network import Network
+from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.unet import check_images
 
 GROUPS = 8
@@ -29,22 +30,20 @@ class Noise(nn.Module):
     """Add one plane of noise, scaled by a learned weight for every channel: Karras et al. 2019, section 3.2.
 
     The weights begin at 0. In training the noise is new every time; in eval mode it follows from the seeds alone, one
-    for all pictures or one for each, whatever else is in the batch and whatever the device.
+    for all pictures or one for each, whatever else is in the batch and whatever the device (`noise.normal`).
     """
 
     def __init__(self, num_channels: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(num_channels))
 
-    def forward(self, x: Tensor, seeds: Sequence[int]) -> Tensor:
+    def forward(self, x: Tensor, seeds: Tensor, level: int) -> Tensor:
+        """seeds: int64 (1,) or (N,). level: of the network, each with noise of its own."""
         num, _, height, width = x.shape
         if self.training:
             noise = torch.randn(num, 1, height, width, device=x.device)
         else:
-            planes = {
-                seed: torch.randn(1, 1, height, width, generator=torch.Generator().manual_seed(seed)) for seed in seeds
-            }
-            noise = torch.cat([planes[seed] for seed in seeds]).to(x.device)  # (1 or N, 1, H, W)
+            noise = normal(seeds, height * width, level).view(-1, 1, height, width)
         return x + noise.to(x.dtype) * (NOISE_GAIN * self.weight).view(1, -1, 1, 1).to(x.dtype)
 
 
@@ -132,11 +131,11 @@ class ResUNet(Network):
         """One that sees another model's answer beside the sketch adds detail to that (`TwoStage`)."""
         return About(ADDS_DETAIL) if args.get("in_channels", 3) > 3 else About()
 
-    def forward(self, x: Tensor, hint: Tensor | None = None, seed: int | Sequence[int] = 0) -> Tensor:
+    def forward(self, x: Tensor, hint: Tensor | None = None, seed: int | Sequence[int] | Tensor = 0) -> Tensor:
         """seed: of the noise in eval mode, one for all pictures or one for each: another seed, another answer, where
         training has given the noise weight.
         """
-        seeds = [seed] if isinstance(seed, int) else list(seed)
+        seeds = as_seeds(seed, x.device)
         check_images(x, self.in_channels, self.multiple_px)
         features = self.stem(torch.cat([x, self._beside(x, hint)], dim=1))  # (N, widths[0], H/4, W/4)
         kept = []
@@ -149,7 +148,7 @@ class ResUNet(Network):
 
         def noisy(features: Tensor) -> Tensor:
             level, noise = next(noises)
-            return noise(features, [1000 * seed + level for seed in seeds])
+            return noise(features, seeds, level)
 
         for up, join, block in zip(self.ups, self.joins, self.up_blocks, strict=True):
             features = join(torch.cat([_twice(up(features)), kept.pop()], dim=1))
@@ -184,19 +183,28 @@ class ResUNet(Network):
         self.hint_spread.lerp_(away.T @ away / len(flat), momentum)
 
     @torch.no_grad()
-    def draw_hint(self, seed: int, temperature: float = 0.6, around: Tensor | None = None) -> Tensor:
-        """Colours at random: (1, 3, 4, 4), from a normal distribution as wide as training's, the same for a seed.
+    def draw_hint(
+        self,
+        seed: int | Sequence[int] | Tensor,
+        temperature: float = 0.6,
+        around: Tensor | None = None,
+        root: Tensor | None = None,
+    ) -> Tensor:
+        """Colours at random: (N, 3, 4, 4), from a normal distribution as wide as training's, the same for a seed.
 
-        temperature: 1 for all the variety of training, less to stay nearer to the centre. around: a picture (1, 3, H,
-        W) whose colours are the centre, such as the answer without a hint, so that dark hair does not come out as fog;
-        None: training's mean. Raises ValueError where the network was trained without hints.
+        temperature: 1 for all the variety of training, less to stay nearer to the centre. around: pictures (N, 3, H, W)
+        whose colours are the centre, such as the answer without a hint, so that dark hair does not come out as fog;
+        None: training's mean. root: `hint_root`, where it is at hand. Raises ValueError where the network was trained
+        without hints.
         """
+        root = self.hint_root() if root is None else root
+        drawn = normal(as_seeds(seed, root.device), len(root)) @ root
+        centre = self.hint_mean if around is None else F.adaptive_avg_pool2d(around.float(), HINT_PX).flatten(1)
+        return (centre + temperature * drawn).clamp(-1, 1).view(-1, self.out_channels, HINT_PX, HINT_PX)
+
+    def hint_root(self) -> Tensor:
+        """The symmetric square root of the hints' covariance, (48, 48). Raises ValueError as `draw_hint`."""
         if not self.hint_spread.any():
             raise ValueError("this network was trained without colour hints (hint_share)")
         values, vectors = torch.linalg.eigh(self.hint_spread.double().cpu())
-        generator = torch.Generator().manual_seed(seed)
-        normal = torch.randn(len(values), generator=generator, dtype=torch.float64)
-        centre = self.hint_mean if around is None else F.adaptive_avg_pool2d(around.float(), HINT_PX).flatten()
-        drawn = centre.double().cpu() + temperature * (vectors @ (values.clamp_min(0).sqrt() * normal))
-        hint = drawn.clamp(-1, 1).view(1, self.out_channels, HINT_PX, HINT_PX)
-        return hint.to(self.hint_mean.device, torch.float32)
+        return ((vectors * values.clamp_min(0).sqrt()) @ vectors.T).to(self.hint_mean.device, torch.float32)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from s2f_utils.models.about import DRAWS, FROM_NOISE, About
 from s2f_utils.models.network import Network
+from s2f_utils.models.noise import as_seeds, normal
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
@@ -302,8 +303,9 @@ class StyleGAN2(Network):
             return stored
         num = len(latent)
         if seed is not None:
-            generator = torch.Generator().manual_seed(seed)
-            return [torch.randn(num, *x.shape[1:], generator=generator).to(latent) for x in stored]
+            seeds = as_seeds(seed, latent.device)
+            drawn = [normal(seeds, num * x[0].numel(), level) for level, x in enumerate(stored)]
+            return [one.view(num, *x.shape[1:]).to(latent) for one, x in zip(drawn, stored, strict=True)]
         return [torch.randn(num, *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
 
     def synthesis(self, latent: Tensor, noise: Sequence[Tensor]) -> Tensor:

@@ -103,7 +103,7 @@ class TwoStage(Network):
         return self.with_detail(x, self.structure(x, hint))
 
     def with_detail(
-        self, x: Tensor, base: Tensor, amount: float | Tensor = 1.0, seed: int | Sequence[int] = 0
+        self, x: Tensor, base: Tensor, amount: float | Tensor = 1.0, seed: int | Sequence[int] | Tensor = 0
     ) -> Tensor:
         """The structure's answer `base`, (N, 3, H, W), with detail.
 
@@ -112,6 +112,8 @@ class TwoStage(Network):
         added = self.detail(torch.cat([x, base.to(x.dtype)], dim=1), seed=seed)
         return base + amount * on_colours(base, added)
 
-    def draw_hint(self, seed: int, temperature: float = 0.6, around: Tensor | None = None) -> Tensor:
+    def draw_hint(
+        self, seed: int | Sequence[int] | Tensor, temperature: float = 0.6, around: Tensor | None = None
+    ) -> Tensor:
         """Colours at random, as `ResUNet.draw_hint`."""
         return self.structure.draw_hint(seed, temperature, around)

@@ -53,6 +53,11 @@ def rounded(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
+def shown(values: np.ndarray) -> np.ndarray:
+    """Colours (N, 3, H, W) from -1 to 1 as pictures, uint8 (N, H, W, 3)."""
+    return np.ascontiguousarray(rounded(127.5 * (values + 1)).transpose(0, 2, 3, 1))
+
+
 def luminance(picture: np.ndarray) -> np.ndarray:
     """Grey values as Pillow's "L" has them: 0.299 R + 0.587 G + 0.114 B, rounded; uint8 (H, W, 3) → uint8 (H, W)."""
     return np.asarray(Image.fromarray(picture).convert("L"))

@@ -22,9 +22,15 @@ def field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1
 
     to, origin: (N, 2), pixels of a square picture of `size_px`. smooth: how far a point may stay off, about pixels.
     """
+    return _spread(coarse_field(to, origin, size_px, smooth=smooth), size_px)
+
+
+def coarse_field(to: np.ndarray, origin: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
+    """`field` at the centres of blocks of STEP_PX × STEP_PX alone: float64 (G, G, 2), G = size_px / STEP_PX."""
     to, origin = _anchored(to, origin, size_px)
     weights = _system(to, smooth) @ np.concatenate([origin, np.zeros((3, 2))])
-    return _spread(_basis(_grid(size_px), to) @ weights, size_px)
+    side = size_px // STEP_PX
+    return (_basis(_grid(size_px), to) @ weights).reshape(side, side, 2)
 
 
 def fixed_field(to: np.ndarray, size_px: int, *, smooth: float = 1.0) -> np.ndarray:
@@ -59,12 +65,16 @@ def through(points: np.ndarray, to: np.ndarray, origin: np.ndarray, size_px: int
     return _basis(np.asarray(points, np.float64), origin) @ weights
 
 
+def ring(size_px: int) -> np.ndarray:
+    """Where the anchors lie around the middle of a face: float64 (16, 2), pixels."""
+    return _RING * 0.62 * size_px
+
+
 def _anchored(to: np.ndarray, origin: np.ndarray, size_px: int) -> tuple[np.ndarray, np.ndarray]:
     """Both with a ring of anchors around the face, moved as the face as a whole is."""
     to, origin = np.asarray(to, np.float64), np.asarray(origin, np.float64)
-    middle = to.mean(axis=0)
-    ring = middle + _RING * 0.62 * size_px
-    return np.concatenate([to, ring]), np.concatenate([origin, transform(ring, similarity(to, origin))])
+    around = to.mean(axis=0) + ring(size_px)
+    return np.concatenate([to, around]), np.concatenate([origin, transform(around, similarity(to, origin))])
 
 
 def _system(points: np.ndarray, smooth: float) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,6 @@ from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, Pen, random_pen
 from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone, filled
 from s2f_utils.pictures.scribbles.shape import by_hand
 
-ADDED = ("glasses", "beard")  # what `with_added` draws
 SURE_PEN = Pen(width=1.2, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.0)
 
 
@@ -59,19 +57,16 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
     return Scribble(_on_paper(ink, rng), points.astype(np.float32), degree, frozenset(drawn))
 
 
-def with_added(drawing: np.ndarray, points: np.ndarray, added: Collection[str], rng: np.random.Generator) -> np.ndarray:
-    """Draw what nobody has drawn, some of `ADDED`, on a drawing, uint8 (S, S, 3); points: of its face, (164, 2)."""
-    import cv2
-
-    points = (points + 0.5) * (SIZE_PX / len(drawing)) - 0.5
+def added(points: np.ndarray, name: str, rng: np.random.Generator) -> np.ndarray:
+    """What nobody has drawn, "glasses" or "beard", on the face whose points are given, (164, 2): ink, float32
+    (256, 256), from 0 to 1.
+    """
     hand, stay = Hand(SURE_PEN, rng), np.dstack(np.meshgrid(*2 * [np.arange(SIZE_PX, dtype=np.float64)]))
-    if "glasses" in added:
+    if name == "glasses":
         spectacles.draw(hand, spectacles.pair(points, rng), stay, dark=False)
-    if "beard" in added:
+    else:
         hair.beard(hand, points, beard_zone(points, "full"), "full", stay, 0.0)
-    bare = filled(points[mesh.PARTS["lips"]], SIZE_PX)  # of beard and frames
-    ink = cv2.resize(hand.ink() * (1 - bare), drawing.shape[1::-1], interpolation=cv2.INTER_AREA)
-    return rounded(drawing * (1 - ink[..., None]))
+    return hand.ink() * (1 - filled(points[mesh.PARTS["lips"]], SIZE_PX))  # lips are bare of beard and frames
 
 
 def _worn(hand: Hand, portrait: Portrait, points: np.ndarray, degree: float, follows_photo: bool) -> set[str]:

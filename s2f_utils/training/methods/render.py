@@ -263,7 +263,8 @@ class RenderMethod(Method):
         net.eval()
         made = {}
         for name, seed in (("fake_b", 0), ("other", 1)):
-            style = net.draw_style(seed, 1.0, [torch.nan] * len(render.TRAITS)).expand(len(a), -1).to(a.device)
+            unknown = torch.full((1, len(render.TRAITS)), torch.nan, device=a.device)
+            style = net.draw_style(seed, 1.0, unknown).expand(len(a), -1)
             made[name] = net(self.precision.images(expected), style, seed)[:, :3].clamp(-1, 1)
         net.train(was_training)
         large = F.interpolate(expected[:, :3], size=MADE_PX, mode="bicubic").clamp(-1, 1)

@@ -1,0 +1,47 @@
+"""Noise that follows from a seed alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_utils.models.noise import FIRST, STREAM, as_seeds, normal, uniform
+
+
+def hashed(x: int) -> int:
+    """The published hash, in Python's own whole numbers."""
+    x = (x ^ x >> 16) * 0x21F0AAAD & 0xFFFFFFFF
+    x = (x ^ x >> 15) * 0x735A2D97 & 0xFFFFFFFF
+    return x ^ x >> 15
+
+
+def test_noise_is_the_published_hash_of_a_counter():
+    seed, stream = 7, 3
+    key = hashed(seed + FIRST + STREAM * (stream + 1) & 0xFFFFFFFF)
+    wanted = [(hashed(key + n & 0xFFFFFFFF) + 1) / 2**32 for n in (0, 2, 4, 1, 3, 5)]
+    assert uniform(torch.tensor([seed]), 6, stream)[0].tolist() == pytest.approx(wanted, rel=1e-6)
+    away, turn = np.sqrt(-2 * np.log(wanted[:3])), 2 * np.pi * np.array(wanted[3:])
+    both = np.concatenate([away * np.cos(turn), away * np.sin(turn)])
+    assert normal(torch.tensor([seed]), 6, stream)[0].numpy() == pytest.approx(both, abs=1e-5)
+
+
+def test_noise_is_normal_and_no_seed_stream_or_neighbour_is_like_another():
+    made = torch.cat([normal(torch.arange(8), 65536, stream) for stream in range(4)])
+    assert made.mean(1).abs().max() < 0.02 and (made.std(1) - 1).abs().max() < 0.02
+    assert (made**4).mean().item() == pytest.approx(3, abs=0.05) and made.abs().max() > 4
+    like = torch.corrcoef(made) - torch.eye(len(made))
+    assert like.abs().max() < 0.02
+    squares = made.view(-1, 256, 256)
+    for by in ((0, 1), (1, 0), (1, 1), (0, 2), (8, 0)):
+        moved = squares.roll(by, dims=(1, 2))
+        assert abs((squares * moved).mean().item()) < 0.005
+    flat = uniform(torch.arange(4), 40_000)
+    assert flat.min() > 0 and flat.max() <= 1 and flat.mean().item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_seed_draws_the_same_whatever_is_beside_it():
+    alone, among = normal(as_seeds(5), 99, 1), normal(as_seeds([1, 5, 2**31]), 99, 1)
+    assert torch.equal(alone[0], among[1]) and not torch.equal(among[0], among[1])
+    assert torch.equal(normal(as_seeds(5), 50, 1)[0, :25], normal(as_seeds(5), 50, 1)[0, :25])
+    assert torch.isfinite(normal(torch.arange(1000), 64)).all()
