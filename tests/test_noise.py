@@ -19,7 +19,7 @@ def hashed(x: int) -> int:
 def test_noise_is_the_published_hash_of_a_counter():
     seed, stream = 7, 3
     key = hashed(seed + FIRST + STREAM * (stream + 1) & 0xFFFFFFFF)
-    wanted = [(hashed(key + n & 0xFFFFFFFF) + 1) / 2**32 for n in (0, 2, 4, 1, 3, 5)]
+    wanted = [(hashed(key + STREAM * n & 0xFFFFFFFF) + 1) / 2**32 for n in (0, 2, 4, 1, 3, 5)]
     assert uniform(torch.tensor([seed]), 6, stream)[0].tolist() == pytest.approx(wanted, rel=1e-6)
     away, turn = np.sqrt(-2 * np.log(wanted[:3])), 2 * np.pi * np.array(wanted[3:])
     both = np.concatenate([away * np.cos(turn), away * np.sin(turn)])

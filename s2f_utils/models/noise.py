@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 BITS = 0xFFFFFFFF
-STREAM = 0x9E3779B9  # apart by the golden ratio
-FIRST = 4  # so that the first seeds, which everybody sees, draw people who differ
+STREAM = 0x9E3779B9  # streams, and a stream's numbers, are apart by the golden ratio
+FIRST = 12  # so that the first seeds, which everybody sees, draw people who differ
 
 
 def as_seeds(seed: int | Sequence[int] | Tensor, device: torch.device | None = None) -> Tensor:
@@ -42,7 +42,7 @@ def _pairs(seeds: Tensor, num: int, stream: int) -> list[Tensor]:
     half = (num + 1) // 2
     key = _hashed((seeds.view(-1, 1) + FIRST + STREAM * (stream + 1)) & BITS)
     at = torch.arange(half, dtype=torch.int64, device=seeds.device)[None]
-    return [(_hashed((key + 2 * at + n) & BITS).float() + 1) / (BITS + 1) for n in (0, 1)]
+    return [(_hashed((key + STREAM * (2 * at + n)) & BITS).float() + 1) / (BITS + 1) for n in (0, 1)]
 
 
 def _hashed(x: Tensor) -> Tensor:
