@@ -63,7 +63,7 @@ def test_a_photo_is_no_drawing_of_few_lines(model, monkeypatch):
     found = understood(drawing)
     for picture, is_photo, answer in ((photo, 0.0, "faithful"), (drawing, 0.9, "faithful"), (drawing, 0.0, "rendered")):
         told = dataclasses.replace(found, flags=found.flags | {"crude": 0.9, "photo": is_photo})
-        monkeypatch.setattr(understanding, "understood", lambda square, told=told: told)
+        monkeypatch.setattr(understanding, "understood", lambda square, finding, told=told: told)
         assert model.chosen(picture, Ask()) == answer
 
 

@@ -1,4 +1,6 @@
-"""The command line, `s2f`: train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, app, weights."""
+"""The command line, `s2f`: train, finetune, translate, faces, enhance, evaluate, leaderboard, plot,
+export, app, weights.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,11 @@ import os
 import sys
 from collections.abc import Sequence
 
-from s2f_utils.cli import app, enhance, evaluate, faces, finetune, leaderboard, plot, train, translate, weights
+from s2f_utils.cli import app, enhance, evaluate, export, faces, finetune, leaderboard, plot, train, translate, weights
 
 # As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
 # run(args), which returns its exit status.
-COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, app, weights)
+COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, app, weights)
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
@@ -24,6 +26,7 @@ EPILOG = """examples:
   s2f faces sketch-to-face-64 drawing.png --num 8
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
   s2f plot runs/0003-pix2pix-demo
+  s2f export sketch-to-photo face-onnx
   s2f app
 
 Data sets are made by 'python -m data_prep'; see its --help."""
@@ -55,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # such as head, which has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return READER_LEFT
-    except (ValueError, FileNotFoundError, OSError, ArithmeticError, RuntimeError) as error:
+    except (ValueError, FileNotFoundError, ImportError, OSError, ArithmeticError, RuntimeError) as error:
         text = _explain(error)
         if text is None:
             raise
@@ -72,7 +75,7 @@ def _explain(error: Exception) -> str | None:
         return error.strerror
     if isinstance(error, OSError) and error.errno is not None:
         return what_to_do(error)
-    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | TrainingDiverged):
+    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | ImportError | TrainingDiverged):
         return str(error)
     if "out of memory" in str(error) or "not enough memory" in str(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"

@@ -62,7 +62,7 @@ class ExpectModel(Translator):
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; S is FACE_PX."""
         one_way(self.network, asks)
-        found = [understood(square) for square in squares]
+        found = [understood(square, self.engine) for square in squares]
         made: dict[int, np.ndarray] = {}
         for part in parts_of(range(len(squares)), self.at_once):
             people = self.people(squares[part], [found[n] for n in part], [asks[n] for n in part])
@@ -242,7 +242,7 @@ class ChoosingModel(DetailModel):
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `DetailModel.answer_squares`."""
-        ways = [answer_to(square, ask) for square, ask in zip(squares, asks, strict=True)]
+        ways = [answer_to(square, ask, self.engine) for square, ask in zip(squares, asks, strict=True)]
         made: dict[int, np.ndarray] = {}
         both = (EXPECTED, self.expect.answer_squares), (RENDERED, self.render.answer_squares)
         for way, answer in ((FAITHFUL, super().answer_squares), *both):
@@ -263,9 +263,9 @@ class ChoosingModel(DetailModel):
 
     def chosen(self, picture: np.ndarray, ask: Ask) -> str:
         """As `Model.chosen`, of a drawing, uint8 (H, W, 3)."""
-        return answer_to(self._square(self._checked(picture), ask), ask)
+        return answer_to(self._square(self._checked(picture), ask), ask, self.engine)
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """As `advised`, of a drawing, uint8 (H, W, 3)."""
         ask = ask or Ask()
-        return advised(self._square(self._checked(picture), ask), ask)
+        return advised(self._square(self._checked(picture), ask), ask, self.engine)

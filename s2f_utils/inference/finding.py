@@ -54,11 +54,13 @@ def ways_of(run: str | Path) -> tuple[str, ...]:
 
 
 def is_model(name: str | Path) -> bool:
-    """Whether this names a model rather than pictures: shipped weights, a file of weights, or a run folder."""
+    """Whether this names a model rather than pictures: shipped weights, a file of weights, a run folder, or one that
+    `s2f export` wrote.
+    """
     path = Path(name)
     if str(name) in weights.model_names() or path.suffix in (".safetensors", ".pth", ".pt"):
         return True
-    return (path / "generator.safetensors").is_file() or (path / "resume.pt").is_file()
+    return any((path / name).is_file() for name in ("generator.safetensors", "resume.pt", "model.json"))
 
 
 def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:

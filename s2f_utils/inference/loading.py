@@ -13,6 +13,7 @@ from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import MODES, Model
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_utils.inference.exported import is_exported, load_exported
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.generating import OneByOne, paper_copy
@@ -42,16 +43,16 @@ def load(
     values: str = "signed",
     at_once: int = 1,
     name: str = "",
-    engine: str = "torch",
 ) -> Model:
-    """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, or a published file.
+    """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file, or a
+    folder that `inference.export` wrote, whose answers onnxruntime makes, on the CPU.
 
     The name "sketch-to-photo" stands for the shipped faithful model, the one that adds detail to its answers, and the
     one that answers drawings of few lines.
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
     `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
-    what the model is called; what was given, where it is empty. engine: what runs its stages, one of `engines.NAMES`.
+    what the model is called; what was given, where it is empty.
 
     Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that is no model of its own, or
     ValueError for a direction that is missing or not the model's.
@@ -60,6 +61,11 @@ def load(
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
+    if is_exported(model):
+        found = load_exported(model, name=name or str(model), at_once=at_once)
+        if direction not in (None, found.direction):
+            raise ValueError(f"{model}: goes {found.direction}, not {direction}: leave the direction out")
+        return found
     net, meta = _network(model, direction)
     about = net.about
     size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)

@@ -86,15 +86,15 @@ def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) ->
     return [made[n] for n in range(len(pictures))]
 
 
-def understood(picture: np.ndarray) -> Understood:
-    """As `understand`, of one picture by the finder that comes along; the last ones are remembered."""
+def understood(picture: np.ndarray, finding: Engine | None = None) -> Understood:
+    """As `understand`, of one picture; the last ones are remembered. finding: an engine that may have a finder."""
     _check(picture)
-    return _remembered(picture.tobytes(), len(picture))
+    return _remembered(picture.tobytes(), len(picture), finding if finding and finding.has("look") else None)
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _remembered(content: bytes, size_px: int) -> Understood:
-    return understand([np.frombuffer(content, np.uint8).reshape(size_px, size_px, 3)])[0]
+def _remembered(content: bytes, size_px: int, finding: Engine | None) -> Understood:
+    return understand([np.frombuffer(content, np.uint8).reshape(size_px, size_px, 3)], finding)[0]
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:

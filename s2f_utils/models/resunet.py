@@ -165,8 +165,9 @@ class ResUNet(Network):
         A row of the hint that is NaN is none.
         """
         num, _, height, width = x.shape
-        rows = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype).view(1, 1, -1, 1)
-        columns = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype).view(1, 1, 1, -1)
+        axes = (torch.arange(n, dtype=torch.float32, device=x.device) for n in (height, width))
+        rows, columns = ((2 * axis / axis.amax(0) - 1).to(x.dtype) for axis in axes)  # from -1 to 1
+        rows, columns = rows.view(1, 1, -1, 1), columns.view(1, 1, 1, -1)
         where = torch.cat([rows.expand(num, 1, height, width), columns.expand(num, 1, height, width)], dim=1)
         if hint is None:
             return torch.cat([where, x.new_zeros(num, self.out_channels + 1, height, width)], dim=1)
@@ -199,7 +200,11 @@ class ResUNet(Network):
         """
         root = self.hint_root() if root is None else root
         drawn = normal(as_seeds(seed, root.device), len(root)) @ root
-        centre = self.hint_mean if around is None else F.adaptive_avg_pool2d(around.float(), HINT_PX).flatten(1)
+        centre = self.hint_mean
+        if around is not None:
+            num, channels, height, width = around.shape
+            blocks = around.float().view(num, channels, HINT_PX, height // HINT_PX, HINT_PX, width // HINT_PX)
+            centre = blocks.mean((3, 5)).flatten(1)
         return (centre + temperature * drawn).clamp(-1, 1).view(-1, self.out_channels, HINT_PX, HINT_PX)
 
     def hint_root(self) -> Tensor:

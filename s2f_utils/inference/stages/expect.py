@@ -13,10 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.data.shaped import SHIFT_SHARE
-from s2f_utils.inference.stages import plane
+from s2f_utils.inference.stages import F32, I64, U8, plane
 from s2f_utils.inference.words import ADDED, added_ink, inside_face, region
 from s2f_utils.models.expect import SIDE_PX, Expect
 from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.faces.mesh import NUM_POINTS
 from s2f_utils.pictures.scribbles.portrait import TOLD
 
 DRAWN_PX = 256  # of the drawings
@@ -72,7 +73,10 @@ class Expected(nn.Module):
     taken.
     """
 
-    inputs = ("picture", "points", "told", "added", "tones", "seed")
+    inputs = {
+        "picture": (U8, DRAWN_PX, DRAWN_PX, 3), "points": (F32, NUM_POINTS, 2), "told": (F32, len(TOLD)),
+        "added": (F32, len(ADDED)), "tones": (F32, 6), "seed": (I64,),
+    }  # fmt: skip
     outputs = ("raw", "tones_taken")
 
     def __init__(self, net: Expect, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:
@@ -100,7 +104,7 @@ class Guided(nn.Module):
     (N, 7), how much each of `TOLD` is exaggerated, 0 for those that are not said. Out: raw.
     """
 
-    inputs = ("raw", "last", "made", "words")
+    inputs = {**dict.fromkeys(("raw", "last", "made"), (F32, 5, SIDE_PX, SIDE_PX)), "words": (F32, len(TOLD))}
     outputs = ("guided",)
 
     def __init__(self) -> None:
@@ -121,7 +125,7 @@ class Settled(nn.Module):
     person: everybody who is meant, on average.
     """
 
-    inputs = ("raw", "turned")
+    inputs = {"raw": (F32, 5, SIDE_PX, SIDE_PX), "turned": (F32,)}
     outputs = ("expected", "people")
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.inference.stages import plane
+from s2f_utils.inference.stages import F32, I64, plane
 from s2f_utils.models.noise import normal, uniform
 from s2f_utils.pictures.faces.bending import STEP_PX
 
@@ -31,7 +31,10 @@ class Laid(nn.Module):
     for a plain one. Out: picture uint8 (N, S, S, 3).
     """
 
-    inputs = ("people", "coarse", "wall")
+    inputs = {
+        "people": (F32, 4, PEOPLE_PX, PEOPLE_PX), "coarse": (F32, PEOPLE_PX // STEP_PX, PEOPLE_PX // STEP_PX, 2),
+        "wall": (I64,),
+    }  # fmt: skip
     outputs = ("picture",)
 
     def __init__(self, side_px: int = PEOPLE_PX) -> None:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.inference.stages import plane
+from s2f_utils.inference.stages import F32, U8, plane
 from s2f_utils.models.finder import SIDE_PX, Finder
 
 LOOK_PX = 256  # pictures are looked at in this size
@@ -20,7 +20,7 @@ class Look(nn.Module):
     how much each may be off; parts (N, 2, S, S), `finder.PARTS` in [0, 1]; flags (N, 5), `finder.FLAGS` in [0, 1].
     """
 
-    inputs = ("picture", "affine", "paper")
+    inputs = {"picture": (U8, "S", "S", 3), "affine": (F32, 2, 3), "paper": (F32,)}
     outputs = ("points", "off", "parts", "flags")
 
     def __init__(self, net: Finder) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.inference.stages import plane
+from s2f_utils.inference.stages import F32, I64, U8, plane
 from s2f_utils.models.resunet import HINT_PX, ResUNet
 from s2f_utils.models.twostage import TwoStage, on_colours
 
@@ -32,7 +32,7 @@ def shown(made: Tensor) -> Tensor:
 class Translated(nn.Module):
     """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3). values: as in `Translator`."""
 
-    inputs = ("picture",)
+    inputs = {"picture": (U8, "H", "W", 3)}
     outputs = ("made",)
 
     def __init__(self, net: nn.Module, values: str = "signed", images: Callable[[Tensor], Tensor] = _same) -> None:
@@ -51,7 +51,7 @@ class Structure(nn.Module):
     (N, 3, S, S), about [-1, 1].
     """
 
-    inputs = ("picture", "hint")
+    inputs = {"picture": (U8, "H", "W", 3), "hint": (F32, 3, HINT_PX, HINT_PX)}
     outputs = ("base",)
 
     def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
@@ -65,7 +65,7 @@ class Structure(nn.Module):
 class Coloured(nn.Module):
     """In: base (N, 3, S, S); seed int64 (N,). Out: hint (N, 3, 4, 4): colours at random, around the base's own."""
 
-    inputs = ("base", "seed")
+    inputs = {"base": (F32, 3, "H", "W"), "seed": (I64,)}
     outputs = ("hint",)
 
     def __init__(self, net: ResUNet) -> None:
@@ -82,7 +82,7 @@ class Detailed(nn.Module):
     (N,). Out: made uint8 (N, S, S, 3).
     """
 
-    inputs = ("picture", "base", "amount", "seed")
+    inputs = {"picture": (U8, "H", "W", 3), "base": (F32, 3, "H", "W"), "amount": (F32,), "seed": (I64,)}
     outputs = ("made",)
 
     def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
@@ -100,6 +100,3 @@ def of_two(net: TwoStage, images: Callable[[Tensor], Tensor] = _same) -> dict[st
     if net.hint_spread.any():
         made["colours"] = Coloured(net.structure)
     return made
-
-
-__all__ = ["HINT_PX", "Coloured", "Detailed", "Structure", "Translated", "of_two", "shown", "signed"]

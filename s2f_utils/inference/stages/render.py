@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.inference.stages import plane
+from s2f_utils.inference.stages import F32, I64, plane
 from s2f_utils.inference.words import cheeks_and_above, inside_face
 from s2f_utils.models import render
+from s2f_utils.models.render import GIVEN_PX, MADE_PX
 
 THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
 BESIDE_PX = 3  # of 256
@@ -34,7 +35,7 @@ class Rendered(nn.Module):
     nothing is said. Out: people (N, 4, P, P), colours times person and person; hair (N, 1, S, S), as it was decided.
     """
 
-    inputs = ("expected", "seed", "traits")
+    inputs = {"expected": (F32, 5, GIVEN_PX, GIVEN_PX), "seed": (I64,), "traits": (F32, len(render.TRAITS))}
     outputs = ("people", "hair")
 
     def __init__(self, net: render.Render, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:
@@ -96,10 +97,12 @@ class Finished(nn.Module):
     those who wear one. Out: finished (N, 4, P, P).
     """
 
-    inputs = ("people", "hair", "tones", "hat")
+    inputs = {
+        "people": (F32, 4, MADE_PX, MADE_PX), "hair": (F32, 1, GIVEN_PX, GIVEN_PX), "tones": (F32, 6), "hat": (F32,),
+    }  # fmt: skip
     outputs = ("finished",)
 
-    def __init__(self, side_px: int = render.MADE_PX) -> None:
+    def __init__(self, side_px: int = MADE_PX) -> None:
         super().__init__()
         cheeks, above = (torch.from_numpy(one).float()[None, None] for one in cheeks_and_above(side_px))
         self.register_buffer("cheeks", cheeks, persistent=False)

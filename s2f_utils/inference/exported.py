@@ -1,0 +1,39 @@
+"""A model from the folder that `inference.export` wrote; PyTorch is not needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from s2f_utils.inference.engine_onnx import DESCRIPTION, EngineError, OnnxEngine, description
+from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_utils.inference.translator import DetailModel, Translator
+
+KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, ChoosingModel)}
+
+
+def is_exported(model: str | Path) -> bool:
+    """Whether this is such a folder."""
+    return (Path(model) / DESCRIPTION).is_file()
+
+
+def load_exported(folder: str | Path, *, name: str = "", at_once: int = 1) -> Translator:
+    """The model that answers from a folder, by onnxruntime on the CPU. name, at_once: as in `load`.
+
+    Raises FileNotFoundError or EngineError.
+    """
+    told = description(folder)
+    if told["kind"] not in KINDS:
+        raise EngineError(f"{folder}: is a {told['kind']}, which this version does not know: export the model again")
+    engine = OnnxEngine({stage: Path(folder) / f"{stage}.onnx" for stage in told["stages"]})
+    return KINDS[told["kind"]](
+        engine,
+        told["network"],
+        frozenset(told["knows"]),
+        direction=told["direction"],
+        size_px=told["size_px"],
+        fit=told["fit"],
+        meta=dict(told["meta"]),
+        name=name or told["name"],
+        layout=told["layout"],
+        at_once=at_once,
+    )

@@ -1,0 +1,182 @@
+"""Models outside of PyTorch: each stage as an ONNX graph, run by onnxruntime, answers as PyTorch does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
+onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
+pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
+
+from s2f_utils import inference, models  # noqa: E402
+from s2f_utils.cli import main  # noqa: E402
+from s2f_utils.inference.asking import Ask  # noqa: E402
+from s2f_utils.inference.engine_onnx import EngineError, OnnxEngine, description  # noqa: E402
+from s2f_utils.inference.export import ExportError, export  # noqa: E402
+from s2f_utils.models import checkpoints  # noqa: E402
+from s2f_utils.pictures import drawings  # noqa: E402
+
+LEVELS = 2  # of 255: what answers may differ by
+
+
+def drawn(name: str) -> np.ndarray:
+    return drawings.prepare(drawings.example(name)).image
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return inference.load("sketch-to-photo", "cpu")
+
+
+@pytest.fixture(scope="module")
+def folder(shipped, tmp_path_factory) -> Path:
+    """The shipped models, exported."""
+    return export(shipped, tmp_path_factory.mktemp("onnx") / "face")
+
+
+@pytest.fixture(scope="module")
+def exported(folder):
+    return inference.load(folder)
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> int:
+    return int(np.abs(one.astype(int) - other).max())
+
+
+QUESTIONS = {
+    "rendered": {},
+    "another": {"seed": 3},
+    "large": {"large": True, "seed": 1},
+    "expected": {"answer": "expected", "likely": 0.2},
+    "tones": {"answer": "expected", "seed": 5},
+    "said": {"person": {"age": 1.0, "glasses": 1.0, "hair": "#a0582c", "smile": -1.0}, "seed": 2},
+    "faithful": {"answer": "faithful", "detail": 0.0},
+    "detailed": {"answer": "faithful", "detail": 0.7, "seed": 4, "colours": True},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["plain-man", "hat"])
+@pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
+def test_the_answers_to_a_drawing_are_pytorchs(shipped, exported, name, asked):
+    picture = drawn(name)
+    made, wanted = exported.translate(picture, **asked), shipped.translate(picture, **asked)
+    assert made.shape == wanted.shape and wanted.std() > 15 and apart(made, wanted) <= LEVELS
+
+
+@pytest.mark.slow
+def test_an_exported_model_is_what_it_was(shipped, exported, folder):
+    for fact in ("direction", "size_px", "knows", "layout", "reads", "makes", "hint_method"):
+        assert getattr(exported.facts, fact) == getattr(shipped.facts, fact)
+    assert exported.engine.name == "onnx" and isinstance(exported.engine, OnnxEngine)
+    picture = drawn("few-lines")
+    several = exported.answer([picture, drawn("beard"), picture], [Ask(seed=1), Ask(), Ask(answer="faithful")])
+    assert apart(several[0], exported.translate(picture, seed=1)) <= LEVELS
+    assert exported.chosen(picture, Ask()) == "rendered" and exported.advice(picture).code == "crude"
+    graph = onnx.load(folder / "render.onnx")
+    said = {one.key: one.value for one in graph.metadata_props}
+    assert said["model"] == "sketch-to-photo" and "not evidence" in said["note"] and said["stage"] == "render"
+    assert [one.name for one in graph.graph.input] == ["expected", "seed", "traits"]
+
+
+@pytest.mark.slow
+def test_half_the_bytes_give_nearly_the_same_answer(shipped, folder, tmp_path):
+    half = inference.load(export(shipped, tmp_path / "half", precision="float16"))
+    sizes = [sum(path.stat().st_size for path in one.iterdir()) for one in (folder, tmp_path / "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    picture = drawn("plain-man")
+    difference = np.abs(half.translate(picture).astype(int) - shipped.translate(picture))
+    assert difference.mean() < 0.5  # its weights were kept in float16 before
+
+
+SMALL = {
+    "unet": ({"num_downs": 5, "base_filters": 4}, (64, 96)),
+    "resnet": ({"base_filters": 4, "num_blocks": 1}, (64, 92)),
+    "resunet": ({"widths": (16, 24), "fine": (8, 8), "blocks": 1}, (64, 96)),
+}
+
+
+@pytest.mark.parametrize("network", SMALL)
+def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, tmp_path):
+    args, sizes = SMALL[network]
+    torch.manual_seed(0)
+    net = models.build(network, **args).eval()
+    meta = {"direction": "sketch-to-photo", "size_px": sizes[0], "method": network, "trained": "2026-11-24"}
+    model = inference.load(checkpoints.save_generator(tmp_path / "g.safetensors", net, meta), "cpu")
+    made = inference.load(export(model, tmp_path / "out"))
+    rng = np.random.default_rng(0)
+    for side in sizes:
+        batch = rng.integers(0, 256, (3, side, side, 3), dtype=np.uint8)
+        wanted = model.translate_batch(batch)
+        assert apart(made.translate_batch(batch), wanted) <= LEVELS and wanted.std() > 1
+        assert apart(made.translate_batch(batch[:1]), wanted[:1]) <= LEVELS
+    assert made.size_px == sizes[0] and made.meta["trained"] == "2026-11-24"
+    with pytest.raises(ValueError, match="needs PyTorch"):
+        made.translate_batch(batch, mode="paper")
+
+
+def test_it_is_an_error_to_export_what_has_no_stages_or_over_a_folder(tmp_path):
+    model = inference.load("sketch-to-face-64", "cpu")
+    with pytest.raises(ExportError, match="not exported yet"):
+        export(model, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    net = models.build("unet", **SMALL["unet"][0])
+    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
+    small = inference.load(path, "cpu")
+    with pytest.raises(FileExistsError, match="holds something already"):
+        export(small, tmp_path / "full")
+    with pytest.raises(ExportError, match="precision must be one of"):
+        export(small, tmp_path / "other", precision="int4")
+
+
+def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
+    net = models.build("unet", **SMALL["unet"][0])
+    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
+    assert main(["export", str(path), str(tmp_path / "out")]) == 0
+    assert "use it with 's2f translate" in capsys.readouterr().out
+    told = json.loads((tmp_path / "out" / "model.json").read_text())
+
+    def broken(change) -> Path:
+        copy = tmp_path / "broken"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(tmp_path / "out", copy)
+        change(copy)
+        return copy
+
+    for change, message in (
+        (lambda at: (at / "translate.onnx").unlink(), "translate.onnx is missing"),
+        (lambda at: (at / "translate.onnx").write_bytes(b"no graph"), "cannot be run by onnxruntime"),
+        (lambda at: (at / "model.json").write_text("{"), "is damaged"),
+        (lambda at: (at / "model.json").write_text(json.dumps(told | {"format": 9})), "is of format 9"),
+        (lambda at: (at / "model.json").write_text(json.dumps(told | {"kind": "Oracle"})), "is a Oracle"),
+    ):
+        with pytest.raises(EngineError, match=message):
+            inference.load(broken(change)).translate(np.full((64, 64, 3), 255, np.uint8))
+    with pytest.raises(FileNotFoundError, match="no model.json"):
+        description(tmp_path)
+    picture = tmp_path / "drawing.png"
+    from s2f_utils.pictures import images
+
+    images.save(picture, drawn("beard"))
+    assert main(["translate", str(tmp_path / "out"), str(picture), "--out", str(tmp_path / "made")]) == 0
+    assert len(list((tmp_path / "made").glob("*.png"))) == 1
+
+
+def test_an_exported_model_is_read_without_torch(tmp_path):
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'torchvision'): sys.modules[name] = None\n"
+        "import s2f_utils.inference.exported, s2f_utils.inference.expecting, s2f_utils.inference.understanding\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
