@@ -150,12 +150,13 @@ def pick_precision(device: torch.device, precision: str = "auto", memory_format:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's global generators."""
-    import torch
-
+    """Seed Python's and NumPy's global generators, and torch's, where it is installed."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
+    with contextlib.suppress(ImportError):
+        import torch
+
+        torch.manual_seed(seed)
 
 
 def rng_state() -> dict[str, Any]:

@@ -22,11 +22,11 @@ from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import config, preflight
 from s2f_utils.training.config import resolve
+from s2f_utils.training.errors import NotSavedError, TrainingDiverged
 from s2f_utils.training.live import COMMANDS
-from s2f_utils.training.loop import TrainingDiverged, train
+from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS
 from s2f_utils.training.methods.pix2pix import Pix2Pix
-from s2f_utils.training.reporter import NotSavedError
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 

@@ -22,7 +22,7 @@ from s2f_utils.inference.asking import Ask  # noqa: E402
 from s2f_utils.inference.engine_onnx import EngineError, OnnxEngine, description  # noqa: E402
 from s2f_utils.inference.export import ExportError, export  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
-from s2f_utils.pictures import drawings  # noqa: E402
+from s2f_utils.pictures import drawings, images  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by
 
@@ -165,18 +165,23 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
     with pytest.raises(FileNotFoundError, match="no model.json"):
         description(tmp_path)
     picture = tmp_path / "drawing.png"
-    from s2f_utils.pictures import images
-
     images.save(picture, drawn("beard"))
     assert main(["translate", str(tmp_path / "out"), str(picture), "--out", str(tmp_path / "made")]) == 0
     assert len(list((tmp_path / "made").glob("*.png"))) == 1
 
 
-def test_an_exported_model_is_read_without_torch(tmp_path):
+@pytest.mark.slow
+def test_the_command_line_answers_from_a_folder_without_torch(shipped, folder, tmp_path):
     code = (
         "import sys\n"
-        "for name in ('torch', 'torchvision'): sys.modules[name] = None\n"
-        "import s2f_utils.inference.exported, s2f_utils.inference.expecting, s2f_utils.inference.understanding\n"
+        "for name in ('torch', 'torchvision', 'kornia'): sys.modules[name] = None\n"
+        "from s2f_utils.cli.main import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    images.save(tmp_path / "drawing.png", drawn("plain-man"))
+    command = [sys.executable, "-c", code, "translate", folder, tmp_path / "drawing.png", "--out", tmp_path / "made"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (made,) = (tmp_path / "made").glob("*.png")
+    wanted = shipped.translate(images.load_rgb(tmp_path / "drawing.png"), detail=0.5)
+    assert apart(images.load_rgb(made), wanted) <= LEVELS

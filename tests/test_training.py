@@ -18,7 +18,8 @@ from s2f_utils.data import Manifest, read_manifest, stores
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve, settings_of
-from s2f_utils.training.loop import TrainingDiverged, make_batch, train
+from s2f_utils.training.errors import TrainingDiverged
+from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.methods.realistic import Discriminators, load_detail, settings_of_detail
 from s2f_utils.training.run import finished, open_run
 from s2f_utils.training.tracking import read_log

@@ -27,8 +27,8 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f export`; the status."""
+    from s2f_utils.inference import load
     from s2f_utils.inference.export import check_installed, export
-    from s2f_utils.inference.loading import load
 
     check_installed()
     made = export(load(args.model, "cpu", direction=args.direction), args.out, precision=args.precision)

@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
     from s2f_utils.runtime import what_to_do
-    from s2f_utils.training.reporter import NotSavedError, TrainingDiverged
+    from s2f_utils.training.errors import NotSavedError, TrainingDiverged
 
     if isinstance(error, NotSavedError):
         return error.strerror

@@ -9,7 +9,7 @@ from s2f_utils.inference.finding import find_generator, find_pictures, generator
 from s2f_utils.runtime import lazily
 
 _LATER = {
-    "loading": ("load", "load_for_drawings", "load_styles"),
+    "opening": ("load", "load_for_drawings", "load_styles"),
     "generating": ("generate",),
     "translator": ("Translator",),
 }

@@ -13,7 +13,7 @@ import numpy as np
 from s2f_utils import runtime
 from s2f_utils.inference import candidates
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
-from s2f_utils.inference.loading import load
+from s2f_utils.inference.opening import load
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawings import FRAMES, Prepared, framed, prepare

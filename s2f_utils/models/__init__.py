@@ -14,4 +14,6 @@ __all__ = [
     "from_state_dict",
     "init_weights",
 ]
-__getattr__ = lazily(dict.fromkeys(__all__, "s2f_utils.models.registry"))
+__getattr__ = lazily(
+    dict.fromkeys(__all__, "s2f_utils.models.registry") | {"UnknownNetworkError": "s2f_utils.models.about"}
+)

@@ -15,6 +15,12 @@ TO_FACES = ("sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo"
 READS = {"both": "sketch and map", "noise": "", "damaged": "photo"}  # where a direction says it in another word
 
 
+class UnknownNetworkError(ValueError):
+    """A state dict that fits no network of the project, or a network that does not do what was asked; the message says
+    what differs.
+    """
+
+
 def read_by(direction: str) -> str:
     """What a model reads that goes this way: "sketch", "photo", "map", "sketch and map", or "" for chance alone."""
     first = direction.partition("-to-")[0]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.about import UnknownNetworkError
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.models.expect import Expect
 from s2f_utils.models.finder import Finder
@@ -45,10 +46,6 @@ NETWORKS: dict[str, type[Network]] = {
     "render": Render,
     "render-judge": RenderJudge,
 }
-
-
-class UnknownNetworkError(ValueError):
-    """A state dict that fits no network of the project; the message says which keys differ."""
 
 
 def build(name: str, **args) -> nn.Module:

@@ -21,8 +21,9 @@ from tqdm.auto import tqdm
 
 from s2f_utils.pictures import images
 from s2f_utils.training.augment import crop_and_flip
+from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.method import Step
-from s2f_utils.training.reporter import Reporter, TrainingDiverged
+from s2f_utils.training.reporter import Reporter
 from s2f_utils.training.state import TrainingRun
 
 

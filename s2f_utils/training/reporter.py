@@ -21,18 +21,11 @@ from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import what_to_do
 from s2f_utils.training.data import sample_pictures
+from s2f_utils.training.errors import NotSavedError, TrainingDiverged
 from s2f_utils.training.state import MOST_SETBACKS, TrainingRun
 
 RUNAWAY = 1000.0  # times its median (or 1, if that is less), and a loss has run away
 REMEMBERED = 20  # rows of the log in that median
-
-
-class TrainingDiverged(RuntimeError):
-    """A loss became NaN or infinite, or ran away; the message names it and the last good checkpoint."""
-
-
-class NotSavedError(OSError):
-    """The state at a training's end could not be written; `strerror` says why, where, and what to do."""
 
 
 class Reporter:

@@ -1,0 +1,82 @@
+"""From a name, a run folder or a file to a model that answers, whichever engine runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from s2f_utils import weights
+from s2f_utils.inference.asking import Model
+from s2f_utils.inference.exported import is_exported, load_exported
+from s2f_utils.inference.facts import check_for_drawings
+from s2f_utils.inference.translator import VALUES
+from s2f_utils.models.about import DIRECTIONS, TO_FACES
+
+if TYPE_CHECKING:
+    from s2f_utils.inference.styles import StyleModel
+
+
+def load(
+    model: str | Path = weights.DEFAULT,
+    device: str = "auto",
+    precision: str = "float32",
+    *,
+    direction: str | None = None,
+    values: str = "signed",
+    at_once: int = 1,
+    name: str = "",
+) -> Model:
+    """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file, or a
+    folder that `inference.export` wrote, whose answers onnxruntime makes, on the CPU.
+
+    The name "sketch-to-photo" stands for the shipped faithful model, the one that adds detail to its answers, and the
+    one that answers drawings of few lines.
+    precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
+    CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
+    `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
+    what the model is called; what was given, where it is empty.
+
+    Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that is no model of its own, or
+    ValueError for a direction that is missing or not the model's.
+    """
+    if direction not in (None, *DIRECTIONS, *TO_FACES):
+        raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
+    if values not in VALUES:
+        raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
+    if is_exported(model):
+        found = load_exported(model, name=name or str(model), at_once=at_once)
+        if direction not in (None, found.direction):
+            raise ValueError(f"{model}: goes {found.direction}, not {direction}: leave the direction out")
+        return found
+    from s2f_utils.inference import loading
+
+    return loading.load(model, device, precision, direction=direction, values=values, at_once=at_once, name=name)
+
+
+def load_styles(model: str | Path, device: str = "auto", precision: str = "float32") -> StyleModel:
+    """A StyleGAN2 or pSp model, as `load`. Raises what `load` raises, and UnknownNetworkError for any other."""
+    from s2f_utils import models
+    from s2f_utils.inference.styles import StyleModel
+
+    found = load(model, device, precision)
+    if not isinstance(found, StyleModel):
+        raise models.UnknownNetworkError(f"{model}: is a {found.network}: styles are those of a stylegan2 or psp model")
+    return found
+
+
+def load_for_drawings(model: str | Path | Model | None = None, device: str = "auto") -> Model:
+    """A model that reads sketches or label maps: None for the shipped one, or as `load`.
+
+    Raises ValueError for a model that reads photos, or chance alone, or a sketch and a map at once.
+    """
+    if isinstance(model, str | Path) and str(model) in (weights.FAITHFUL, weights.DETAIL):
+        raise ValueError(
+            f"{model}: is one half of {weights.DEFAULT!r}: choose that, and detail 0 for the faithful half alone"
+        )
+    if model is not None and not isinstance(model, str | Path | Model):
+        raise ValueError(
+            f"a model is a name, a folder, a file, or what inference.load gives, got {type(model).__name__}"
+        )
+    found = model if isinstance(model, Model) else load(weights.DEFAULT if model is None else model, device)
+    check_for_drawings(found.facts)
+    return found
