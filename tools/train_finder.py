@@ -26,8 +26,9 @@ from s2f_utils import models
 from s2f_utils.data import Manifest, Row, read_manifest
 from s2f_utils.data.shaped import HAIR, read_points, worn_in
 from s2f_utils.models import checkpoints
-from s2f_utils.models.finder import FLAGS, SIDE_PX
+from s2f_utils.models.finder import SIDE_PX
 from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.scribbles.portrait import FOUND_FLAGS
 from s2f_utils.training.methods.expect import other_pen
 
 BATCH, PHOTO_SHARE = 32, 0.2
@@ -75,7 +76,7 @@ def _grey(path: Path) -> np.ndarray:
 
 
 def _flags(row: Row, photo: bool) -> list[float]:
-    """As `models.finder.FLAGS` orders them."""
+    """As `models.finder.FOUND_FLAGS` orders them."""
     return [float(photo), math.nan if photo else float(row.attributes["degree"]), *worn_in(row)]
 
 
@@ -142,7 +143,7 @@ def measure(net: nn.Module, drawings: Faces, photos: Faces) -> str:
         told.append("person {:.3f}, hair {:.3f}".format(*overlap.tolist()))
         right.append((torch.cat([f.flags for f in found]), faces.flags))
     guessed, true = (torch.cat(side) for side in zip(*right, strict=True))
-    for n, flag in enumerate(FLAGS):
+    for n, flag in enumerate(FOUND_FLAGS):
         known = true[:, n].isfinite()
         off = (guessed[known, n].sigmoid() - true[known, n]).abs()
         told.append(f"{flag} off by {float(off.mean()):.3f}")

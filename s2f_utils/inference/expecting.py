@@ -21,9 +21,8 @@ from s2f_utils.inference.words import ADDED, ADDED_GUIDANCE, guidance
 from s2f_utils.pictures.faces import bending, likely, mesh
 from s2f_utils.pictures.faces.mesh import FACE_PX
 from s2f_utils.pictures.remarks import Remark
-from s2f_utils.pictures.scribbles.portrait import TOLD, WORN
+from s2f_utils.pictures.scribbles.portrait import TEXTURED, TOLD, WORN
 
-TEXTURED = ("age", "smile", "curls")  # what is said that is seen in the rendered texture (`models.render.TRAITS`)
 NOT_DRAWN = 0.5  # of the finder's flags, below
 # The finder takes hair that is drawn down to the brows for a hat; how much of what is above them is hair, tells.
 HAT_IN_DOUBT = 0.05  # of its "hat", from there

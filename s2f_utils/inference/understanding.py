@@ -14,11 +14,10 @@ from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawings import LINES_BELOW
 from s2f_utils.pictures.faces import mesh
+from s2f_utils.pictures.scribbles.portrait import FOUND_FLAGS, FOUND_PARTS
 
 LOOK_PX = 256  # pictures are looked at in this size
 SHRUNK_FROM = 0.95  # below this scale a picture is made smaller first
-PARTS = ("person", "hair")  # as the finder says them (`models.finder`)
-FLAGS = ("photo", "crude", "glasses", "beard", "hat")
 REMEMBERED = 16  # pictures that were understood last
 INKED = 0.5  # a share of the pixels that only a photo exceeds
 SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
@@ -139,8 +138,8 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
         Understood(
             (points[n].astype(np.float64) + 0.5) * share - 0.5,
             off[n].astype(np.float64) * share,
-            {name: float(flag) for name, flag in zip(FLAGS, flags[n], strict=True)},
-            {name: _enlarged(part, size_px) for name, part in zip(PARTS, parts[n], strict=True)},
+            {name: float(flag) for name, flag in zip(FOUND_FLAGS, flags[n], strict=True)},
+            {name: _enlarged(part, size_px) for name, part in zip(FOUND_PARTS, parts[n], strict=True)},
         )
         for n in range(len(pictures))
     ]

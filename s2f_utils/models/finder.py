@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from s2f_utils.models.about import MEASURES, About
 from s2f_utils.models.network import Network
 from s2f_utils.pictures.faces.mesh import NUM_POINTS
+from s2f_utils.pictures.scribbles.portrait import FOUND_FLAGS, FOUND_PARTS
 
 SIDE_PX = 128
-PARTS = ("person", "hair")  # maps of what belongs to them
-FLAGS = ("photo", "crude", "glasses", "beard", "hat")
 BEYOND = 1.15  # points may lie outside of the picture, by 7 % of its side
 
 
@@ -26,8 +25,8 @@ class Found:
     """What the network finds in N pictures.
 
     points: (N, P, 2), x and y as shares of the side, 0 to 1. spread: (N, P), the logarithm of the mean distance, in
-    pixels of 128, by which a point is expected to be off. parts: (N, 2, S, S), logits of `PARTS`. flags: (N, 5), logits
-    of `FLAGS`; "crude" is the degree of abstraction, 0 to 1.
+    pixels of 128, by which a point is expected to be off. parts: (N, 2, S, S), logits of `FOUND_PARTS`. flags: (N, 5),
+    logits of `FOUND_FLAGS`; "crude" is the degree of abstraction, 0 to 1.
     """
 
     points: Tensor
@@ -73,9 +72,9 @@ class Finder(Network):
         self.lateral2, self.up2 = nn.Conv2d(last, third, 1), Block(third, third)
         self.lateral1, self.up1 = nn.Conv2d(third, second, 1), Block(second, second)
         self.maps = nn.Conv2d(second, NUM_POINTS, 1)
-        self.parts = nn.Conv2d(second, 16 * len(PARTS), 1)
+        self.parts = nn.Conv2d(second, 16 * len(FOUND_PARTS), 1)
         self.spread = nn.Linear(last, NUM_POINTS)
-        self.flags = nn.Linear(last, len(FLAGS))
+        self.flags = nn.Linear(last, len(FOUND_FLAGS))
         centres = (torch.arange(32) + 0.5) / 32
         self.register_buffer("centres", centres, persistent=False)
 

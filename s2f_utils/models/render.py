@@ -16,10 +16,10 @@ from s2f_utils.models.about import JUDGES, RENDERS, About
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resunet import Noise, _twice
+from s2f_utils.pictures.scribbles.portrait import TEXTURED
 
 GIVEN_PX, MADE_PX = 128, 256
 WALL = 0.6  # grey of [-1, 1], behind the person
-TRAITS = ("age", "smile", "curls")  # of `portrait.TRAITS`: what is seen in the texture
 MOST = 2.0  # standard deviations: further out there are few faces to have learned from
 # Codes that a seed draws, of how photos differ most: light and tones. More of them, at random, make patches and halves
 # that do not belong together, and people no more different.
@@ -85,8 +85,8 @@ class Render(Network):
 
     What goes in: colours before a wall of `WALL`, person, hair. What comes out: colours before that wall, and person.
     The style (N, num_codes + 6): how the photo's colours differ from the expected ones, along principal components, in
-    standard deviations (`codes_of`; a normal distribution of 1 draws other faces), `TRAITS` from -1 to 1, 0 where they
-    are not known, and for each trait whether it is. No norms: they level what makes one face lighter than another
+    standard deviations (`codes_of`; a normal distribution of 1 draws other faces), `TEXTURED` from -1 to 1, 0 where
+    they are not known, and for each trait whether it is. No norms: they level what makes one face lighter than another
     (as in ESRGAN, Wang et al. 2018).
     """
 
@@ -104,7 +104,7 @@ class Render(Network):
         first, second, last = widths
         self.num_codes = num_codes
         self.map = nn.Sequential(
-            nn.Linear(num_codes + 2 * len(TRAITS), hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()
+            nn.Linear(num_codes + 2 * len(TEXTURED), hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU()
         )
         self.stem = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(20, first, 3, padding=1), StyledBlock(first))  # 64
         self.down1, self.block1 = nn.Conv2d(first, second, 4, 2, 1), StyledBlock(second)  # 32
@@ -159,7 +159,7 @@ class Render(Network):
         """Styles at random, (N, num_codes + 6), the same for a seed: `NUM_DRAWN` codes, none beyond `MOST`; seed 0:
         the usual one.
 
-        temperature: 1 for all the variety of training. traits: (N, 3) as `TRAITS`, NaN where nothing is told.
+        temperature: 1 for all the variety of training. traits: (N, 3) as `TEXTURED`, NaN where nothing is told.
         """
         seeds = as_seeds(seed, traits.device)
         codes = temperature * normal(seeds, NUM_DRAWN).clamp(-MOST, MOST) * (seeds != 0).float()[:, None]

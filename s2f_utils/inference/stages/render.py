@@ -15,6 +15,7 @@ from s2f_utils.inference.stages import F32, I64, plane
 from s2f_utils.inference.words import cheeks_and_above, inside_face
 from s2f_utils.models import render
 from s2f_utils.models.render import GIVEN_PX, MADE_PX
+from s2f_utils.pictures.scribbles.portrait import TEXTURED
 
 THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
 BESIDE_PX = 3  # of 256
@@ -31,11 +32,11 @@ CLOSE_PX, SOFT_PX = 9, 2.0
 class Rendered(nn.Module):
     """Photos of people who might exist.
 
-    In: expected (N, 5, S, S) in [0, 1]; seed int64 (N,); traits (N, 3) as `render.TRAITS`, from -1 to 1, NaN where
+    In: expected (N, 5, S, S) in [0, 1]; seed int64 (N,); traits (N, 3) as `portrait.TEXTURED`, from -1 to 1, NaN where
     nothing is said. Out: people (N, 4, P, P), colours times person and person; hair (N, 1, S, S), as it was decided.
     """
 
-    inputs = {"expected": (F32, 5, GIVEN_PX, GIVEN_PX), "seed": (I64,), "traits": (F32, len(render.TRAITS))}
+    inputs = {"expected": (F32, 5, GIVEN_PX, GIVEN_PX), "seed": (I64,), "traits": (F32, len(TEXTURED))}
     outputs = ("people", "hair")
 
     def __init__(self, net: render.Render, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:

@@ -19,6 +19,9 @@ TRAITS: dict[str, tuple[str, dict[str, float]]] = {
 }
 TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
 TOLD = WORN + tuple(TRAITS)  # all that a network may be told
+TEXTURED = ("age", "smile", "curls")  # of `TRAITS`: what is seen in a face's texture
+FOUND_PARTS = ("person", "hair")  # what a finder maps,
+FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and what it says
 BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 
 

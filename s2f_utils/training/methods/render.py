@@ -22,7 +22,7 @@ from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints, render
 from s2f_utils.models.expect import CHANNELS, SIDE_PX
 from s2f_utils.models.render import GIVEN_PX, MADE_PX
-from s2f_utils.pictures.scribbles.portrait import TOLD
+from s2f_utils.pictures.scribbles.portrait import TEXTURED, TOLD
 from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
@@ -223,7 +223,7 @@ class RenderMethod(Method):
         codes = self.net_g.codes_of(expected, true)
         whole = torch.rand(num, 1) < config.whole_share
         codes = codes * torch.where(whole, 1.0, torch.rand(num, 1)).to(codes.device)
-        places = [list(TOLD).index(name) for name in render.TRAITS]
+        places = [list(TOLD).index(name) for name in TEXTURED]
         known = torch.rand(num, len(places)).to(b.device) < config.trait_share
         shown = told[:, places, 0, 0].float()
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
@@ -263,7 +263,7 @@ class RenderMethod(Method):
         net.eval()
         made = {}
         for name, seed in (("fake_b", 0), ("other", 1)):
-            unknown = torch.full((1, len(render.TRAITS)), torch.nan, device=a.device)
+            unknown = torch.full((1, len(TEXTURED)), torch.nan, device=a.device)
             style = net.draw_style(seed, 1.0, unknown).expand(len(a), -1)
             made[name] = net(self.precision.images(expected), style, seed)[:, :3].clamp(-1, 1)
         net.train(was_training)
