@@ -15,9 +15,10 @@ from s2f_utils.models.about import About
 from s2f_utils.models.finder import Block
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
+from s2f_utils.pictures.faces.mesh import MEAN_PX
 from s2f_utils.pictures.scribbles.portrait import TOLD, WORN
 
-SIDE_PX = 128
+SIDE_PX = MEAN_PX
 TONES = ("skin", "hair")
 CHANNELS = 3 + len(TOLD)
 MOST = 2.0  # standard deviations that drawn tones are away from the usual ones
