@@ -25,7 +25,6 @@ from torch import nn
 import data_prep
 from s2f_utils import inference
 from s2f_utils.data import Manifest, read_manifest
-from s2f_utils.inference import styles
 from s2f_utils.metrics.distribution import kernel_distance
 from s2f_utils.metrics.pixel import ssim
 from s2f_utils.models import checkpoints
@@ -39,11 +38,6 @@ NUM_FITTED, FIT_STEPS = 64, 100  # of styles to photos
 FRESH_SEED = 4321  # of faces that nothing was trained on
 PARTS = {"hair": ("hair",), "skin": ("skin", "nose"), "background": ("background",), "clothes": ("cloth",)}
 LEAST_PIXELS = 12  # of a part, for its colour
-
-
-def decoded(model: styles.StyleModel, w: torch.Tensor) -> np.ndarray:
-    """Faces of styles (N, L, D), in small batches."""
-    return np.concatenate([model.decode(part) for part in w.split(64)])
 
 
 def generator(net: nn.Sequential, manifest: Manifest, runs: Path) -> dict[str, Any]:
@@ -61,14 +55,14 @@ def generator(net: nn.Sequential, manifest: Manifest, runs: Path) -> dict[str, A
 
     kid = {"5,000 training faces": from_fresh(known[:NUM_KID])}
     for psi in (1.0, 0.7, 0.5):
-        kid[f"made, truncation {psi:g}"] = from_fresh(decoded(model, model.draw(NUM_KID, seed=1, psi=psi)))
+        kid[f"made, truncation {psi:g}"] = from_fresh(model.decode(model.draw(NUM_KID, seed=1, psi=psi)))
     blurred = np.stack([images.resize(images.resize(p, size // 4), size) for p in fresh])
     kid["the same faces at a quarter of the size"] = from_fresh(blurred)
 
-    many = decoded(model, model.draw(64, seed=2, psi=1.0))
+    many = model.decode(model.draw(64, seed=2, psi=1.0))
     images.save(runs / "64-faces.png", viz.sheet(list(many.reshape(8, 8, size, size, 3))), generated=True)
     few = model.draw(8, seed=3, psi=1.0)
-    rows = [decoded(model, model.truncate(few, psi)) for psi in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    rows = [model.decode(model.truncate(few, psi)) for psi in (0.0, 0.25, 0.5, 0.75, 1.0)]
     images.save(runs / "truncation.png", viz.sheet(rows), generated=True)
     small = [duplicates.thumbnail(photo) for photo in known]
     alike, nearest = {}, {}
@@ -109,7 +103,8 @@ def fitted(net: nn.Sequential, own: float, truth: dict[str, np.ndarray], pairs: 
     judge = checkpoints.load_network(find_discriminator(GENERATOR))[0].requires_grad_(False)
     photos, labels = truth["photos"][:NUM_FITTED], truth["labels"][:NUM_FITTED]
     wanted = [x.detach() for x in judge.features(images.to_tensor(photos))]
-    w = torch.cat([model.encode(masks.load(pair.mask)) for pair in pairs[:NUM_FITTED]]).clone().requires_grad_()
+    found = np.concatenate([model.encode(masks.load(pair.mask)) for pair in pairs[:NUM_FITTED]])
+    w = torch.from_numpy(found).requires_grad_()
     opt = torch.optim.Adam([w], lr=0.05)
     for _ in range(FIT_STEPS):
         fake = model.net.decoder(w, input_is_latent=True, randomize_noise=False)
@@ -117,7 +112,7 @@ def fitted(net: nn.Sequential, own: float, truth: dict[str, np.ndarray], pairs: 
         opt.zero_grad()
         loss.backward()
         opt.step()
-    made = decoded(model, w.detach())
+    made = model.decode(w.detach().numpy())
     agreement = segmenter.mean_iou(segmenter.read(net, made), labels)[0]
     return {
         "faces": NUM_FITTED,
@@ -132,11 +127,11 @@ def encoder(name: str, net: nn.Sequential, pairs: list, own: float, truth: dict[
     """Agreement with the map, alone and over seeds, and how far the colours spread."""
     model = inference.load_styles(name, "cpu")
     given = [masks.load(pair.mask) if model.reads == "map" else images.load_rgb(pair.sketch) for pair in pairs]
-    w = torch.cat([model.encode(picture) for picture in given])
-    answers = {"own": decoded(model, w)}
+    w = np.concatenate([model.encode(picture) for picture in given])
+    answers = {"own": model.decode(w)}
     for seed in range(NUM_SEEDS):
         late = model.draw(len(w), seed=1000 + seed, psi=1.0)
-        answers[f"seed {seed}"] = decoded(model, model.mix(w, late, model.open_layers))
+        answers[f"seed {seed}"] = model.decode(model.mix(w, late, model.open_layers))
     labels = truth["labels"]
     agree = {kind: segmenter.mean_iou(segmenter.read(net, made), labels)[0] for kind, made in answers.items()}
     seeded = [kind for kind in answers if kind != "own"]

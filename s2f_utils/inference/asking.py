@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -22,9 +22,6 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.scribbles.portrait import TOLD
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several
@@ -55,7 +52,7 @@ class Ask:
     seed: int = 0
     detail: float = 1.0
     colours: bool = False
-    style: Tensor | None = None
+    style: np.ndarray | None = None
     labels: np.ndarray | None = None
     strength: float = 1.0
     mode: str = MODES[0]

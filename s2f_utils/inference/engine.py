@@ -24,6 +24,10 @@ class Engine(ABC):
     def has(self, stage: str) -> bool:
         """Whether there is such a stage."""
 
+    @abstractmethod
+    def takes(self, stage: str) -> list[tuple[int | str, ...]]:
+        """The shape of each of a stage's inputs, without the batch; letters for what may be of any size."""
+
     @property
     @abstractmethod
     def num_bytes(self) -> int:

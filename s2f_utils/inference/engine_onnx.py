@@ -46,6 +46,10 @@ class OnnxEngine(Engine):
         names = [one.name for one in session.get_inputs()]
         return tuple(session.run(None, dict(zip(names, map(np.ascontiguousarray, given), strict=True))))
 
+    def takes(self, stage: str) -> list[tuple[int | str, ...]]:
+        """As `Engine.takes`."""
+        return [tuple(one.shape[1:]) for one in self._session(stage).get_inputs()]
+
     @property
     def num_bytes(self) -> int:
         """As `Engine.num_bytes`: of the files."""

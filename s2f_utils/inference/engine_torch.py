@@ -35,10 +35,18 @@ class TorchEngine(Engine):
     def run(self, stage: str, *given: np.ndarray) -> tuple[np.ndarray, ...]:
         """As `Engine.run`."""
         tensors = [torch.from_numpy(np.require(one, requirements="CW")).to(self.precision.device) for one in given]
+        made = self.stage(stage)(*tensors)
+        return tuple(one.cpu().numpy() for one in (made if isinstance(made, tuple) else (made,)))
+
+    def takes(self, stage: str) -> list[tuple[int | str, ...]]:
+        """As `Engine.takes`."""
+        return [tuple(shape) for _, *shape in self.stage(stage).inputs.values()]
+
+    def stage(self, stage: str) -> nn.Module:
+        """One of the stages."""
         if stage not in self.stages:
             self.stages[stage] = self.made[stage]().to(self.precision.device)
-        made = self.stages[stage](*tensors)
-        return tuple(one.cpu().numpy() for one in (made if isinstance(made, tuple) else (made,)))
+        return self.stages[stage]
 
     @property
     def num_bytes(self) -> int:

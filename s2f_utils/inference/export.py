@@ -47,12 +47,12 @@ def export(model: Model, out: str | Path, *, precision: str = "float32") -> Path
         raise ExportError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     check_installed()
     engine = getattr(model, "engine", None)
-    if not isinstance(engine, TorchEngine) or not engine.stages:
-        raise ExportError(f"{model.facts.name}: this kind of model is not exported yet")
+    if not isinstance(engine, TorchEngine):
+        raise ExportError(f"{model.facts.name}: is exported already")
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out}: holds something already: choose a new folder")
-    stages = {name: stage for name, stage in engine.stages.items() if name != NO_GRAPH}
+    stages = {name: engine.stage(name) for name in (*engine.stages, *engine.made) if name != NO_GRAPH}
     if "likely" in model.facts.knows:  # it has to be understood what is drawn
         stages = finder().stages | stages
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +120,7 @@ def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:
     from onnxscript import optimizer
 
     stage = stage.eval().cpu()
-    levels = {name: logging.getLogger(name).level for name in ("onnxscript", "torch.onnx", "torch.export")}
+    levels = {name: logging.getLogger(name).level for name in ("onnx_ir", "onnxscript", "torch.onnx", "torch.export")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in levels:

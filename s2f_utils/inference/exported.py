@@ -6,9 +6,10 @@ from pathlib import Path
 
 from s2f_utils.inference.engine_onnx import DESCRIPTION, EngineError, OnnxEngine, description
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
 
-KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, ChoosingModel)}
+KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, ChoosingModel, StyleModel)}
 
 
 def is_exported(model: str | Path) -> bool:

@@ -15,7 +15,7 @@ from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.generating import OneByOne, paper_copy
-from s2f_utils.inference.stages import expect, lay, plain, render
+from s2f_utils.inference.stages import expect, lay, plain, render, styles
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import LARGER, VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
@@ -81,7 +81,7 @@ def _stages(net: nn.Module, precision: runtime.Precision, kind: type[Translator]
         settled = {"guide": expect.Guided(), "settle": expect.Settled()}
         return {"expect": expect.Expected(net, precision.images)} | settled | laid
     if kind is StyleModel:
-        return {}
+        return styles.of_styles(net, precision)
     own = {"translate": plain.Translated(net, values, precision.images)}
     paper = functools.partial(_as_published, net, precision, values)
     return own | {MODES[1]: paper}

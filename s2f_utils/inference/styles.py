@@ -1,24 +1,21 @@
 """Faces by their styles: read from a drawing or a map, drawn at random, mixed layer by layer, varied, and painted.
 
-Shapes: N faces, L styles (one for each layer of the generator), D values of a style, S pixels.
+Shapes: N faces, L styles (one for each layer of the generator), D values of a style, S pixels. Styles are float32.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from s2f_utils import models
 from s2f_utils.inference import hints
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.translator import Translator, one_way
-from s2f_utils.models.noise import as_seeds, normal
-from s2f_utils.models.psp import COARSE, MIDDLE
+from s2f_utils.models.about import COARSE, MIDDLE
 from s2f_utils.pictures import domain, images, masks
 from s2f_utils.pictures.remarks import Remark
 
@@ -26,20 +23,18 @@ PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 # What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
 LEVELS = ("coarse", "middle", "fine")
-NUM_MIXED = 48  # K, faces by chance, whose styles are mixed in for a hint
-FIT_STEPS, FIT_LR, OWN_AT_FIRST = 50, 0.35, 4.0  # of the shares; the drawing's own begins with half of a layer
+STORED = -1  # instead of a seed: the noise that the generator keeps
 
 
 class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
 
     in_batches = False
-    hint_method = hints.MIXED
 
     @property
-    def num_bytes(self) -> int:
-        """As `Model.num_bytes`."""
-        return sum(t.numel() * t.element_size() for t in (*self.net.parameters(), *self.net.buffers()))
+    def hint_method(self) -> str:
+        """How it takes hints: styles that have the tone are searched for with gradients, which PyTorch alone has."""
+        return hints.TRANSFERRED if self.net is None else hints.MIXED
 
     @property
     def reads(self) -> str:
@@ -47,25 +42,20 @@ class StyleModel(Translator):
         return self.facts.reads
 
     @functools.cached_property
-    def mean(self) -> Tensor:
+    def mean(self) -> np.ndarray:
         """The mean style, (L, D)."""
-        with torch.inference_mode(False):
-            return self.net.latent_avg if self.reads else self.net.mean_latent().expand(self.num_layers, -1)
+        first = np.zeros(1, np.int64)
+        return self.engine.run("chance", first, first)[1][0]
 
-    @property
-    def decoder(self) -> models.StyleGAN2:
-        """The generator."""
-        return self.net.decoder if self.reads else self.net
-
-    @property
+    @functools.cached_property
     def input_px(self) -> int:
         """P, height and width of the square that the encoder reads."""
-        return self.net.encoder.input_px
+        return self.engine.takes("encode")[0][0]
 
     @property
     def num_layers(self) -> int:
         """L, the number of styles of a face."""
-        return self.decoder.num_layers
+        return len(self.mean)
 
     def layers(self, which: str) -> range:
         """The layers of a level: "coarse", "middle" or "fine". Raises ValueError for any other."""
@@ -119,7 +109,6 @@ class StyleModel(Translator):
     def _checked(self, image: np.ndarray) -> np.ndarray:
         return super()._checked(image if self.reads_map else _picture(image, self.reads))
 
-    @torch.inference_mode()
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
         """As `Translator.answer_squares`: the drawing decides the first styles, a chosen variant or chance the rest."""
         one_way(self.network, asks)
@@ -143,19 +132,22 @@ class StyleModel(Translator):
         """As `Model.with_hints`: inside of a part, the answer with styles mixed in of faces by chance that have the
         tone asked for; the face itself elsewhere. memory: the shares that were found for a part and a tone.
         """
+        if self.net is None:
+            return super().with_hints(given, face, tones, memory)
+        from s2f_utils.inference.fitting import fitted, mixed  # PyTorch, which this class can do without
+
         memory = {} if memory is None else memory
         parts, own = self.parts(given, face), self.encode(given)
         for part, tone in tones.items():
             if not hints.is_there(parts[part]):
                 continue
             if (part, tone.colour) not in memory:
-                memory[part, tone.colour] = _fitted(self, own, face, parts[part], tone)
-            mixed = self.decode(_mixed(self, own, memory[part, tone.colour]))[0]
-            face = images.blended(face, mixed, parts[part])
+                memory[part, tone.colour] = fitted(self, own, face, parts[part], tone)
+            found = self.decode(mixed(self, own, memory[part, tone.colour]))[0]
+            face = images.blended(face, found, parts[part])
         return face
 
-    @torch.inference_mode()
-    def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> Tensor:
+    def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).
 
         picture: uint8 (H, W, 3); a map as class numbers, uint8 (H, W), or in CelebAMask-HQ's colours. labels: the map
@@ -176,72 +168,72 @@ class StyleModel(Translator):
             given = "a sketch and a map" if has_labels else "one picture"
             raise ValueError(f"this model reads a {self.reads}, but {given} was given")
 
-    def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> Tensor:
+    def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         squares = [square]
         if labels is not None:
             squares.append(masks.resize(masks.picture_of(labels), self.input_px))
-        x = torch.cat([images.to_tensor(one[None]) for one in squares], 1).to(self.precision.device)
-        return self.net.encode(self.precision.images(x))
+        return self.engine.run("encode", np.concatenate(squares, axis=2)[None])[0]
 
-    @torch.inference_mode()
-    def decode(self, styles: Tensor, *, noise: int | None = None) -> np.ndarray:
+    def decode(self, styles: np.ndarray, *, noise: int | None = None) -> np.ndarray:
         """The faces of styles (N, L, D): uint8 (N, S, S, 3). noise: a seed for freckles and strands of hair; None: the
         stored ones.
         """
-        styles = styles.to(self.precision.device)
-        drawn = self.decoder.noise_for(styles, randomize=noise is not None, seed=noise)
+        styles = np.asarray(styles, np.float32)
         at_once = max(1, PIXELS_AT_ONCE // self.size_px**2)
         made = []
         for start in range(0, len(styles), at_once):
             part = styles[start : start + at_once]
-            own = [x[start : start + at_once] if len(x) > 1 else x for x in drawn]
-            with self.precision.autocast():
-                made.append(images.to_uint8(self.decoder(part, input_is_latent=True, noise=own)))
+            seeds = np.full(len(part), STORED if noise is None else noise, np.int64)
+            made.append(self.engine.run("decode", part, seeds)[0])
         return np.concatenate(made)
 
-    @torch.inference_mode()
-    def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> Tensor:
-        """Styles of `num` faces by chance, (num, L, D). psi: 1 as the generator knows faces, 0 the mean face."""
-        seeds = as_seeds(seed, self.precision.device)
-        z = normal(seeds, num * self.decoder.style_dim).view(num, self.decoder.style_dim)
-        w = self.decoder.map(z)[:, None].expand(-1, self.num_layers, -1)
-        return self.truncate(w, psi)
+    def draw(self, num: int, seed: int = 0, psi: float = 0.7) -> np.ndarray:
+        """Styles of `num` faces by chance, (num, L, D), the first of them the same for every num. psi: 1 as the
+        generator knows faces, 0 the mean face.
+        """
+        drawn, _ = self.engine.run("chance", np.full(num, seed, np.int64), np.arange(num))
+        return self.truncate(np.repeat(drawn[:, None], self.num_layers, axis=1), psi)
 
-    def truncate(self, styles: Tensor, psi: float) -> Tensor:
+    def truncate(self, styles: np.ndarray, psi: float) -> np.ndarray:
         """Styles pulled towards the mean: 1 leaves them as they are, 0 gives the mean face (Karras et al. 2019)."""
-        return torch.lerp(self.mean.expand_as(styles), styles, psi)
+        return _lerp(self.mean, styles, psi)
 
-    def mix(self, styles: Tensor, others: Tensor, layers: range | list[int], strength: float = 1.0) -> Tensor:
+    def mix(
+        self, styles: np.ndarray, others: np.ndarray, layers: range | list[int], strength: float = 1.0
+    ) -> np.ndarray:
         """The styles, but on these layers moved towards the others': 0 not at all, 1 all the way. (N, L, D) each."""
         layers = list(layers)
         if layers and not 0 <= min(layers) <= max(layers) < self.num_layers:
             raise ValueError(f"layers go from 0 to {self.num_layers - 1}, got {min(layers)} to {max(layers)}")
         num = len(others) if len(styles) == 1 else len(styles)
-        styles = styles.expand(num, -1, -1).clone()
-        styles[:, layers] = torch.lerp(
-            styles[:, layers], others.to(styles)[:, layers].expand_as(styles[:, layers]), strength
-        )
-        return styles
+        mixed = np.repeat(styles, num // len(styles), axis=0)
+        mixed[:, layers] = _lerp(mixed[:, layers], others[:, layers], strength)
+        return mixed
 
     def variants(
         self,
-        styles: Tensor,
+        styles: np.ndarray,
         num: int,
         *,
         seed: int = 0,
         strength: float = 1.0,
         layers: range | None = None,
         psi: float = 1.0,
-    ) -> Tensor:
+    ) -> np.ndarray:
         """`num` answers to one drawing: its styles (1, L, D), on the open layers (or those given) mixed with those of
         faces by chance, as pSp does for many answers; (num, L, D).
         """
         return self.mix(styles, self.draw(num, seed, psi), layers or self.open_layers, strength)
 
-    def between(self, one: Tensor, other: Tensor, num: int) -> Tensor:
+    def between(self, one: np.ndarray, other: np.ndarray, num: int) -> np.ndarray:
         """`num` steps from one face to another, both with them: (1, L, D) twice → (num, L, D)."""
-        steps = torch.linspace(0, 1, num, device=one.device).view(-1, 1, 1)
-        return torch.lerp(one.expand(num, -1, -1), other.to(one).expand(num, -1, -1), steps)
+        return _lerp(one, other, np.linspace(0, 1, num, dtype=np.float32)[:, None, None])
+
+
+def _lerp(one: np.ndarray, other: np.ndarray, share: Any) -> np.ndarray:
+    """From one, at 0, to the other, at 1, both exactly; float32."""
+    share = np.float32(share)
+    return one * (1 - share) + other * share
 
 
 def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
@@ -254,38 +246,3 @@ def _picture(picture: np.ndarray, reads: str) -> np.ndarray:
     if masks.is_coloured(picture):
         raise ValueError(f"this model reads a {reads}, but a segmentation map was given: choose a model for maps")
     return picture
-
-
-def _mixed(model: StyleModel, own: Tensor, shares: Tensor) -> Tensor:
-    """Styles, (1, L, D), whose open layers are the drawing's own and the others' by shares, (1 + NUM_MIXED, layers), of
-    which each column adds up to 1.
-    """
-    layers = list(model.open_layers)
-    others = model.draw(NUM_MIXED, seed=0, psi=1.0)[:, layers].clone()  # (K, open layers, D)
-    mixed = own.clone()
-    mixed[:, layers] = torch.einsum("kl,kld->ld", shares, torch.cat([own[:, layers], others]))[None]
-    return mixed
-
-
-def _fitted(model: StyleModel, own: Tensor, face: np.ndarray, part: np.ndarray, tone: Tone) -> Tensor:
-    """The shares that bring the part near the tone and change its shading and the rest least, by Adam."""
-    device = own.device
-    target = images.to_tensor(face).to(device)
-    weight, rest = (torch.from_numpy(w.astype(np.float32)).to(device) for w in (part, part < 0.05))
-    weight, rest = weight / weight.sum(), rest / rest.sum().clamp_min(1)
-    colour = torch.tensor(tone.colour, device=device).view(1, 3, 1, 1) / 127.5 - 1
-    shaded = target - (target * weight).sum((2, 3), keepdim=True) + colour
-    own, decoder = own.clone(), model.decoder
-    noise = decoder.noise_for(own, randomize=False)
-    amounts = torch.zeros(1 + NUM_MIXED, len(model.open_layers), device=device)
-    amounts[0] = OWN_AT_FIRST
-    amounts.requires_grad_()
-    optimizer = torch.optim.Adam([amounts], lr=FIT_LR)
-    for _ in range(FIT_STEPS):
-        made = decoder(_mixed(model, own, amounts.softmax(0)), input_is_latent=True, noise=noise).float()
-        missed = ((made * weight).sum((2, 3), keepdim=True) - colour).square().sum()
-        inside, outside = (((made - to).square() * at).sum() for to, at in ((shaded, weight), (target, rest)))
-        optimizer.zero_grad()
-        (missed + 0.4 * inside + outside).backward()
-        optimizer.step()
-    return amounts.detach().softmax(0)

@@ -11,6 +11,7 @@ RESTORES, JUDGES, MEASURES, RENDERS = "restores", "judges", "measures", "renders
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
 FROM_DAMAGED = "damaged-to-photo"
+COARSE, MIDDLE = 3, 7  # of a face's styles: the first of the middle level, and of the fine one
 TO_FACES = ("sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo")  # of pSp
 READS = {"both": "sketch and map", "noise": "", "damaged": "photo"}  # where a direction says it in another word
 

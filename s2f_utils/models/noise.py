@@ -25,8 +25,10 @@ def as_seeds(seed: int | Sequence[int] | Tensor, device: torch.device | None = N
     return torch.tensor([seed] if isinstance(seed, int) else list(seed), dtype=torch.int64, device=device)
 
 
-def normal(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
-    """`num` numbers of a standard normal distribution for each seed, int64 (N,), and stream: float32 (N, num)."""
+def normal(seeds: Tensor, num: int, stream: int | Tensor = 0) -> Tensor:
+    """`num` numbers of a standard normal distribution for each seed, int64 (N,), and stream, one or (N,): float32
+    (N, num).
+    """
     one, other = _pairs(seeds, num, stream)
     away, turn = (-2 * one.log()).sqrt(), 2 * math.pi * other
     return torch.cat([away * turn.cos(), away * turn.sin()], dim=1)[:, :num]
@@ -37,10 +39,10 @@ def uniform(seeds: Tensor, num: int, stream: int = 0) -> Tensor:
     return torch.cat(_pairs(seeds, num, stream), dim=1)[:, :num]
 
 
-def _pairs(seeds: Tensor, num: int, stream: int) -> list[Tensor]:
+def _pairs(seeds: Tensor, num: int, stream: int | Tensor) -> list[Tensor]:
     """Half as many numbers, above 0 and up to 1, twice."""
     half = (num + 1) // 2
-    key = _hashed((seeds.view(-1, 1) + FIRST + STREAM * (stream + 1)) & BITS)
+    key = _hashed((seeds + FIRST + STREAM * (stream + 1)) & BITS).view(-1, 1)
     at = torch.arange(half, dtype=torch.int64, device=seeds.device)[None]
     return [(_hashed((key + STREAM * (2 * at + n)) & BITS).float() + 1) / (BITS + 1) for n in (0, 1)]
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import MEASURES, About
+from s2f_utils.models.about import COARSE, MEASURES, MIDDLE, About
 from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
@@ -22,7 +22,6 @@ from s2f_utils.models.twostage import grey_of
 from s2f_utils.pictures.masks import PALETTE
 
 INPUT_PX = 256
-COARSE, MIDDLE = 3, 7  # styles 0–2 are read from the coarsest map, 3–6 from the middle one, the rest from the finest
 TAPS = (6, 20, 23)  # the blocks of the body whose output is read
 
 
@@ -216,10 +215,13 @@ class PSP(Network):
         size = (self.encoder.input_px,) * 2
         parts = []
         if self.reads != "map":
-            picture = F.interpolate(x[:, :3], size, mode="bilinear", antialias=True, align_corners=False)
+            picture = x[:, :3]
+            if picture.shape[2:] != size:
+                picture = F.interpolate(picture, size, mode="bilinear", antialias=True, align_corners=False)
             parts.append(picture if self.reads == "photo" else 0.5 + 0.5 * grey_of(picture))
         if self.reads.endswith("map"):
-            parts.append(self.one_hot(F.interpolate(x[:, -3:], size, mode="nearest")))
+            labels = x[:, -3:]
+            parts.append(self.one_hot(labels if x.shape[2:] == size else F.interpolate(labels, size, mode="nearest")))
         return torch.cat(parts, 1)
 
     def one_hot(self, x: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from s2f_utils.models.about import DRAWS, FROM_NOISE, About
 from s2f_utils.models.network import Network
-from s2f_utils.models.noise import as_seeds, normal
+from s2f_utils.models.noise import normal
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
@@ -296,21 +296,25 @@ class StyleGAN2(Network):
         """Random values to styles: (N, D) → (N, D), or (N, L, D) → (N, L, D)."""
         return self.style(z.reshape(-1, self.style_dim)).view(z.shape)
 
-    def noise_for(self, latent: Tensor, randomize: bool, seed: int | None = None) -> list[Tensor]:
-        """The stored noise, or new noise: from torch's global generator, or that of a seed, whatever the device."""
+    def noise_for(self, latent: Tensor, randomize: bool) -> list[Tensor]:
+        """The stored noise, or new noise from torch's global generator."""
         stored = [getattr(self.noises, f"noise_{n}") for n in range(self.num_layers - 1)]
         if not randomize:
             return stored
-        num = len(latent)
-        if seed is not None:
-            seeds = as_seeds(seed, latent.device)
-            drawn = [normal(seeds, num * x[0].numel(), level) for level, x in enumerate(stored)]
-            return [one.view(num, *x.shape[1:]).to(latent) for one, x in zip(drawn, stored, strict=True)]
-        return [torch.randn(num, *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
+        return [torch.randn(len(latent), *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
+
+    def noise_of(self, seeds: Tensor) -> list[Tensor]:
+        """Noise that seeds draw, int64 (N,), the stored one below 0; whatever the device and the rest of the batch."""
+        stored = self.noise_for(seeds, randomize=False)
+        if not torch.compiler.is_exporting() and bool((seeds < 0).all()):
+            return stored
+        own = (seeds < 0).view(-1, 1, 1, 1)
+        drawn = [normal(seeds, x.numel(), level).view(-1, *x.shape[1:]) for level, x in enumerate(stored)]
+        return [torch.where(own, x, one) for one, x in zip(drawn, stored, strict=True)]
 
     def synthesis(self, latent: Tensor, noise: Sequence[Tensor]) -> Tensor:
         """(N, L, D) and the noise → (N, 3, S, S)"""
-        x = self.conv1(self.input(len(latent)), latent[:, 0], noise[0])
+        x = self.conv1(self.input(latent.shape[0]), latent[:, 0], noise[0])
         rgb = self.to_rgb1(x, latent[:, 1])
         for n, to_rgb in enumerate(self.to_rgbs):
             first = 2 * n + 1

@@ -16,8 +16,6 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from s2f_utils.inference.styles import StyleModel
     from s2f_utils.inference.translator import DetailModel
     from s2f_utils.pictures.drawings import Prepared
@@ -137,7 +135,7 @@ def detail_slider(model: DetailModel, prepared: Prepared) -> Any:
     return box
 
 
-def face_sliders(model: StyleModel, own: Tensor, given: np.ndarray) -> Any:
+def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
     """Sliders over the answers to one drawing, (1, L, D) of `StyleModel.encode`: strength, layers, truncation, seeds.
 
     given: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers, uint8 (8, S, S, 3).
