@@ -18,11 +18,13 @@ pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed: pi
 
 from s2f_utils import inference, models  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
+from s2f_utils.inference import hints, restorers  # noqa: E402
 from s2f_utils.inference.asking import Ask  # noqa: E402
 from s2f_utils.inference.engine_onnx import EngineError, OnnxEngine, description  # noqa: E402
 from s2f_utils.inference.export import ExportError, export  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.pictures import drawings, images  # noqa: E402
+from s2f_utils.pictures.drawn.synthetic import draw_face  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by
 
@@ -123,11 +125,52 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
         made.translate_batch(batch, mode="paper")
 
 
-def test_it_is_an_error_to_export_what_has_no_stages_or_over_a_folder(tmp_path):
-    model = inference.load("sketch-to-face-64", "cpu")
-    with pytest.raises(ExportError, match="not exported yet"):
-        export(model, tmp_path / "out")
-    assert not list(tmp_path.iterdir())
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sketch-to-face-64", "map-to-face-64"])
+def test_faces_by_their_styles_are_pytorchs(name, tmp_path):
+    model = inference.load(name, "cpu")
+    made = inference.load(export(model, tmp_path / "out"))
+    face = draw_face(3, size_px=128)
+    picture = face.mask if model.facts.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
+    for asked in ({}, {"seed": 3}, {"style": model.draw(1, seed=5)}):
+        wanted = model.translate(picture, **asked)
+        assert wanted.std() > 15 and apart(made.translate(picture, **asked), wanted) <= LEVELS
+    own = model.encode(picture)
+    assert np.allclose(made.variants(own, 3, seed=2), model.variants(own, 3, seed=2), atol=1e-3)
+    w = made.draw(3, seed=1)
+    assert apart(made.decode(w, noise=4), model.decode(w, noise=4)) <= LEVELS
+    assert made.facts.hint_method == "colour transfer" and made.open_layers == model.open_layers
+    tones = {"hair": hints.as_tone("#a0582c")}
+    assert made.with_hints(picture, wanted, tones).shape == wanted.shape
+
+
+@pytest.mark.slow
+def test_faces_by_chance_are_pytorchs(tmp_path):
+    model = inference.load("faces-64", "cpu")
+    made = inference.load(export(model, tmp_path / "out", precision="float32"))
+    wanted = model.decode(model.draw(4, seed=2))
+    assert wanted.std() > 15 and apart(made.decode(made.draw(4, seed=2)), wanted) <= LEVELS
+
+
+@pytest.mark.slow
+def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path, capsys):
+    assert main(["export", "restorer-256", str(tmp_path / "out")]) == 0
+    assert "use it with 's2f enhance photo.jpg --restorer" in capsys.readouterr().out
+    ours, made = restorers.load("restorer-256", "cpu"), restorers.load(tmp_path / "out")
+    face = draw_face(2, size_px=256).photo
+    for seed in (0, 7):
+        wanted = ours.restore(face, seed)
+        assert apart(wanted, face) > 20 and apart(made.restore(face, seed), wanted) <= LEVELS
+    assert made.keeps_colours == ours.keeps_colours and made.size_px == ours.size_px
+    images.save(tmp_path / "face.png", face)
+    folder, out = str(tmp_path / "out"), str(tmp_path / "made")
+    assert main(["enhance", str(tmp_path / "face.png"), "--restorer", folder, "--aligned", "--out", out]) == 0
+    assert len(list((tmp_path / "made").glob("*.png"))) == 1
+    with pytest.raises(models.UnknownNetworkError, match="restores photos: use it with 's2f enhance'"):
+        inference.load(tmp_path / "out")
+
+
+def test_it_is_an_error_to_export_over_a_folder(tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
     net = models.build("unet", **SMALL["unet"][0])

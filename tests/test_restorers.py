@@ -17,7 +17,8 @@ import pytest
 import torch
 
 from s2f_utils import cli, models, weights
-from s2f_utils.inference import enhance, restorers
+from s2f_utils.inference import enhance, restorers, restoring
+from s2f_utils.inference.restorer import with_colours_of
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -218,18 +219,18 @@ def real_esrgan(tmp_path, monkeypatch):
     facts = {"sha256": download.sha256_of(path), "size": path.stat().st_size}
     monkeypatch.setitem(weights.WEIGHTS, "realesrgan", entry.__class__(**(vars(entry) | facts)))
     monkeypatch.setenv("S2F_WEIGHTS", str(path.parent))
-    restorers.load_background.cache_clear()
+    restoring.load_background.cache_clear()
     yield
-    restorers.load_background.cache_clear()
+    restoring.load_background.cache_clear()
 
 
 def test_the_background_is_enlarged_in_tiles_without_seams(real_esrgan, monkeypatch):
     photo = draw_face(0, size_px=150, seed=1).photo[:, :120]
-    net = restorers.load_background("cpu")
+    net = restoring.load_background("cpu")
     whole = net.enlarge(photo)
     assert whole.shape == (photo.shape[0] * net.descriptor.scale, photo.shape[1] * net.descriptor.scale, 3)
-    monkeypatch.setattr(restorers, "TILE_PX", 64)
-    monkeypatch.setattr(restorers, "OVERLAP_PX", 16)
+    monkeypatch.setattr(restoring, "TILE_PX", 64)
+    monkeypatch.setattr(restoring, "OVERLAP_PX", 16)
     assert np.abs(net.enlarge(photo).astype(int) - whole).max() <= 1
     square, options = photo[:120], {"upscale": 2, "aligned": True, "strength": 0.0, "background": "realesrgan"}
     same = enhance.enhance(square, weights.RESTORER, **options)
@@ -276,10 +277,10 @@ def test_help_names_what_there_is():
 
 
 def test_the_wide_part_of_a_change_is_taken_back_and_its_detail_stays():
-    given = torch.zeros(1, 3, 64, 64)
-    fine = 0.2 * (torch.arange(64) % 2 * 2 - 1.0).expand(1, 3, 64, 64)
+    given = np.zeros((64, 64, 3), np.float32)
+    fine = 0.2 * np.broadcast_to((np.arange(64) % 2 * 2 - 1.0)[:, None], given.shape).astype(np.float32)
     made = given + 0.3 + fine  # brighter everywhere, with stripes
-    kept = restorers.with_colours_of(given, made)
-    assert torch.allclose(kept, fine, atol=0.02)
+    kept = with_colours_of(given, made)
+    assert np.allclose(kept, fine, atol=0.02)
     ours = restorers.load("restorer-256", "cpu")
-    assert ours.keeps_colours and not restorers.Restorer("published", ours.net, ours.precision, 256).keeps_colours
+    assert ours.keeps_colours and not restorers.Restorer("published", ours.engine, 256).keeps_colours

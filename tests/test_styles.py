@@ -156,7 +156,7 @@ def test_a_pickle_is_never_opened(tmp_path):
 
 def test_many_faces_are_painted_a_few_at_a_time(load, monkeypatch):
     model = load("")
-    for conv in (model.net.decoder.conv1, *model.net.decoder.convs):
+    for conv in (model.net.conv1, *model.net.convs):
         conv.noise.weight.fill_(0.5)
     w = model.draw(5, seed=1)
     whole = [model.decode(w), model.decode(w, noise=3)]
@@ -265,7 +265,7 @@ def test_sliders_over_the_answers_to_one_drawing(load):
     box.strength.value = 0.0
     assert all(np.array_equal(made, model.decode(own)[0]) for made in box.faces)
     box.noise.value = 2
-    assert np.array_equal(box.faces, model.decode(own.expand(8, -1, -1), noise=2))
+    assert np.array_equal(box.faces, model.decode(np.repeat(own, 8, axis=0), noise=2))
     png = next(child.value for child in box.children if getattr(child, "format", "") == "png")
     assert Image.open(io.BytesIO(png)).size == (5 * 36 + 4, 2 * 36 + 4)
 

@@ -27,11 +27,18 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f export`; the status."""
-    from s2f_utils.inference import load
+    from s2f_utils.inference import load, restorers
+    from s2f_utils.inference.enhance import Enhancer
     from s2f_utils.inference.export import check_installed, export
 
     check_installed()
-    made = export(load(args.model, "cpu", direction=args.direction), args.out, precision=args.precision)
+    restores = args.model in restorers.names()
+    if restores:
+        model = Enhancer(restorers.load(args.model, "cpu"))
+    else:
+        model = load(args.model, "cpu", direction=args.direction)
+    made = export(model, args.out, precision=args.precision)
     size = sum(path.stat().st_size for path in made.iterdir())
-    print(f"{made}: {size / 1e6:.0f} MB; use it with 's2f translate {made} drawing.jpg'")
+    use = f"enhance photo.jpg --restorer {made}" if restores else f"translate {made} drawing.jpg"
+    print(f"{made}: {size / 1e6:.0f} MB; use it with 's2f {use}'")
     return 0

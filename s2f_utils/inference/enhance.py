@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -22,6 +23,9 @@ from s2f_utils.inference.restorers import Restorer
 from s2f_utils.models.about import FROM_DAMAGED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
+
+if TYPE_CHECKING:
+    from s2f_utils.inference.restoring import Background
 
 FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
 LOOK_PX = 1280  # photos are looked at for faces up to this size
@@ -79,7 +83,7 @@ def enhance(
     """
     _check(image, strength, upscale, background, aligned)
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
-    enlarger = restorers.load_background(str(restorer.precision.device)) if background == "realesrgan" else None
+    enlarger = _enlarger(restorer.engine.device) if background == "realesrgan" else None
     clock: dict[str, float] = dict.fromkeys(("detect", "restore", "background", "paste"), 0.0)
     top = _top(image)
     rgb = _as_rgb(image, top)
@@ -126,13 +130,13 @@ class Enhancer(Model):
     in_batches = False
 
     def __init__(self, restorer: Restorer) -> None:
-        self.restorer, self.net = restorer, restorer.net
+        self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
         self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
 
     @property
     def num_bytes(self) -> int:
         """As `Model.num_bytes`."""
-        return sum(t.numel() * t.element_size() for t in (*self.net.parameters(), *self.net.buffers()))
+        return self.engine.num_bytes
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Model.answer`, as far as each question's `strength` says. Raises what `enhance` raises."""
@@ -172,6 +176,12 @@ def _check(image: np.ndarray, strength: float, upscale: int, background: str, al
             f"{shape[1]}x{shape[0]} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that"
             " are written: choose a smaller upscale"
         )
+
+
+def _enlarger(device: str) -> Background:
+    from s2f_utils.inference.restoring import load_background
+
+    return load_background(device)
 
 
 @contextmanager
@@ -218,7 +228,7 @@ def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.clip(before + change[..., None], 0, 255).astype(np.uint8)
 
 
-def _enlarged(image: np.ndarray, upscale: int, enlarger: restorers.Background | None) -> np.ndarray:
+def _enlarged(image: np.ndarray, upscale: int, enlarger: Background | None) -> np.ndarray:
     """The photo U times as large, a copy, of its own type and channels; by Lanczos where there is no network for it."""
     if upscale == 1:
         return image.copy()

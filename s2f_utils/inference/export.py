@@ -21,6 +21,8 @@ from s2f_utils import runtime
 from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine_onnx import DESCRIPTION, FORMAT
 from s2f_utils.inference.engine_torch import TorchEngine
+from s2f_utils.inference.exported import RESTORER
+from s2f_utils.inference.translator import Translator
 from s2f_utils.inference.understanding import finder
 from s2f_utils.models.about import made_by, read_by
 from s2f_utils.pictures import images
@@ -29,7 +31,7 @@ PRECISIONS = ("float32", "float16")
 OPSET = 20
 BATCH, MOST = 2, 1024  # traced with; at most
 LARGE = 4096  # numbers; constants that are smaller are worked out beforehand, and weights stay as they are
-NO_GRAPH = "paper"  # answers by chance, from torch's own generator
+NO_GRAPH = ("paper", "again")  # answers by chance, from torch's own generator; another number format
 
 
 class ExportError(ValueError):
@@ -37,7 +39,8 @@ class ExportError(ValueError):
 
 
 def export(model: Model, out: str | Path, *, precision: str = "float32") -> Path:
-    """Write a model into the new folder `out`: a graph for each stage, and model.json. Returns the folder.
+    """Write a model, or a restorer (`Enhancer`), into the new folder `out`: a graph for each stage, and model.json.
+    Returns the folder.
 
     precision: of the weights in the files; float16 files are half as large, and computed in float32 all the same.
     Raises ExportError for a model that has no stages, ImportError with what to install, FileExistsError where the
@@ -52,7 +55,7 @@ def export(model: Model, out: str | Path, *, precision: str = "float32") -> Path
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out}: holds something already: choose a new folder")
-    stages = {name: engine.stage(name) for name in (*engine.stages, *engine.made) if name != NO_GRAPH}
+    stages = {name: engine.stage(name) for name in (*engine.stages, *engine.made) if name not in NO_GRAPH}
     if "likely" in model.facts.knows:  # it has to be understood what is drawn
         stages = finder().stages | stages
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -83,18 +86,19 @@ def check_installed() -> None:
 def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
     """What model.json says: what the model is, and what each stage takes and gives."""
     facts = model.facts
+    kind = type(model).__name__ if isinstance(model, Translator) else RESTORER
+    asked = {"network": model.network, "fit": model.fit} if isinstance(model, Translator) else {"network": "gfpgan"}
     return {
         "format": FORMAT,
-        "kind": type(model).__name__,
+        "kind": kind,
         "name": facts.name,
-        "network": model.network,
+        **asked,
         "direction": facts.direction,
         "reads": facts.reads,
         "makes": facts.makes,
-        "size_px": model.size_px,
-        "fit": model.fit,
-        "layout": model.layout,
-        "knows": sorted(model.knows),
+        "size_px": facts.size_px,
+        "layout": getattr(model, "layout", facts.layout),
+        "knows": sorted(getattr(model, "knows", facts.knows)),
         "meta": {key: value for key, value in model.meta.items() if isinstance(value, str | int | float)},
         "note": images.GENERATED_NOTE,
         "stages": {
@@ -144,13 +148,14 @@ def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:
 
 def _exported(stage: nn.Module) -> torch.onnx.ONNXProgram:
     multiple = max(getattr(stage.net, "multiple_px", 1), 1) if hasattr(stage, "net") else 1
-    batch = torch.export.Dim("N", min=1, max=MOST)
+    num = getattr(stage, "batch", BATCH)  # a stage may take one alone
+    batch = None if num == 1 else torch.export.Dim("N", min=1, max=MOST)
     blocks = {name: torch.export.Dim(f"{name}_blocks", min=1, max=MOST) for name in ("H", "W", "S")}
     for free in (True, False):
         given, dims = [], []
         for kind, *shape in stage.inputs.values():
             sizes = [max(multiple, 64 if multiple < 64 else multiple) if isinstance(n, str) else n for n in shape]
-            given.append(torch.zeros((BATCH, *sizes), dtype=getattr(torch, kind)))
+            given.append(torch.zeros((num, *sizes), dtype=getattr(torch, kind)))
             own = {0: batch}
             for place, n in enumerate(shape):
                 if isinstance(n, str) and free:

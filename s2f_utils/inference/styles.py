@@ -23,6 +23,7 @@ PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 # What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
 LEVELS = ("coarse", "middle", "fine")
+NUM_MIXED = 48  # faces by chance, whose styles are mixed in for a hint
 STORED = -1  # instead of a seed: the noise that the generator keeps
 
 
@@ -134,17 +135,19 @@ class StyleModel(Translator):
         """
         if self.net is None:
             return super().with_hints(given, face, tones, memory)
-        from s2f_utils.inference.fitting import fitted, mixed  # PyTorch, which this class can do without
+        from s2f_utils.inference.fitting import fitted  # PyTorch, which this class can do without
 
         memory = {} if memory is None else memory
-        parts, own = self.parts(given, face), self.encode(given)
+        parts, layers = self.parts(given, face), list(self.open_layers)
+        known = np.concatenate([self.encode(given), self.draw(NUM_MIXED, seed=0, psi=1.0)])
         for part, tone in tones.items():
             if not hints.is_there(parts[part]):
                 continue
             if (part, tone.colour) not in memory:
-                memory[part, tone.colour] = fitted(self, own, face, parts[part], tone)
-            found = self.decode(mixed(self, own, memory[part, tone.colour]))[0]
-            face = images.blended(face, found, parts[part])
+                memory[part, tone.colour] = fitted(self.net.decoder, known, layers, face, parts[part], tone)
+            mixed = known[:1].copy()
+            mixed[:, layers] = np.einsum("kl,kld->ld", memory[part, tone.colour], known[:, layers])
+            face = images.blended(face, self.decode(mixed)[0], parts[part])
         return face
 
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
