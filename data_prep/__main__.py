@@ -24,7 +24,7 @@ from data_prep.sources.layouts import LAYOUTS, expected_trees
 from s2f_utils.pictures import images
 from s2f_utils.pictures.cleanup import SHADOWS
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
-from s2f_utils.runtime import what_to_do
+from s2f_utils.runtime import what_to_do, what_to_install
 
 EXIT_ERROR, EXIT_STOPPED = 2, 130
 
@@ -362,6 +362,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"data_prep: {error}", file=sys.stderr)
     except OSError as error:
         print(f"data_prep: {printable(what_to_do(error))}", file=sys.stderr)
+    except ImportError as error:
+        print(f"data_prep: {what_to_install(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         goes_on = "" if "doctor" in (arguments or sys.argv[1:]) else ": the same command goes on where this one stopped"
         print(f"data_prep: stopped{goes_on}", file=sys.stderr)

@@ -28,6 +28,9 @@ PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks
 TRAINING_PROFILES = ("full", "small", "demo", "fast")  # "small" can only be asked for
 
 
+EVERYTHING = "sketch-to-face[train]"  # as pip knows the project with all that it uses
+
+
 class ConfigError(ValueError):
     """A setting that does not exist or has an impossible value."""
 
@@ -275,6 +278,14 @@ def what_to_do(error: OSError, folder: Path | None = None) -> str:
     if error.errno == errno.ENAMETOOLONG:
         return f"{where}: the path is too long for this file system: choose a shorter one"
     return f"{where}: {reason}" + (": see that the disk is still there (in Colab, mount Drive again)" if folder else "")
+
+
+def what_to_install(error: ImportError) -> str:
+    """What is missing, and how to get it; one line."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return str(error)
+    name = error.name.partition(".")[0]
+    return f"{name} is not installed; answering drawings does without it, this does not: pip install '{EVERYTHING}'"
 
 
 def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = ("",)) -> str:

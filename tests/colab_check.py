@@ -99,7 +99,7 @@ def pretend_colab(folder: Path) -> dict[str, str]:
     return {
         "PYTHONPATH": str(folder / "fake"),
         "IPYTHONDIR": str(folder / "ipython"),
-        "S2F_SOURCE": str(ROOT),
+        "S2F_SOURCE": ROOT.as_uri(),
         "S2F_PROFILE": "fast",
         "S2F_STRICT": "1",
         "WANDB_MODE": "offline",

@@ -96,7 +96,7 @@ def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
     made = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
     assert sorted(path.name.partition("-")[2] for path in tmp_path.iterdir()) == sorted(f"finetune-{n}" for n in STEPS)
     model = inference.load(made, "cpu")
-    ours = inference.load("sketch-to-photo-rendered", "cpu")
+    ours = inference.load("sketch-to-photo-rendered", "cpu", engine="torch")
     own, theirs = (one.engine.stages["expect"].net for one in (model, ours))
     for mine, before in ((model.net, ours.net), (own, theirs)):
         apart = [float((a - b).abs().max()) for a, b in zip(mine.parameters(), before.parameters(), strict=True)]

@@ -123,7 +123,7 @@ def test_find_pictures_takes_files_and_folders(tmp_path):
 def test_threads_share_one_model_and_each_gets_its_own_answer(name):
     """Eight at once, with other seeds, details and colours, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
-    model = inference.load(name, "cpu")
+    model = inference.load(name, "cpu", engine="torch")
     asks = [inference.Ask(seed, detail=seed / 8, colours=seed % 3 == 1) for seed in range(8)]
 
     def answer(ask):
@@ -141,7 +141,7 @@ def test_threads_share_one_model_and_each_gets_its_own_answer(name):
 
 
 def test_one_picture_is_looked_at_once_however_much_is_asked():
-    model = inference.load(device="cpu")
+    model = inference.load(device="cpu", engine="torch")
     looked = []
     model.net.structure.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image

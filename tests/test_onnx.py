@@ -1,8 +1,11 @@
-"""Models outside of PyTorch: each stage as an ONNX graph, run by onnxruntime, answers as PyTorch does."""
+"""Models outside of PyTorch: each stage as an ONNX graph, run by onnxruntime, answers as PyTorch does; the models that
+come along do so without PyTorch.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,19 +17,26 @@ import torch
 
 pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
-pytest.importorskip("onnxruntime", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
 
-from s2f_utils import inference, models  # noqa: E402
+from s2f_utils import inference, models, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
-from s2f_utils.inference import hints, restorers  # noqa: E402
+from s2f_utils.inference import engines, hints, restorers  # noqa: E402
 from s2f_utils.inference.asking import Ask  # noqa: E402
-from s2f_utils.inference.engine_onnx import EngineError, OnnxEngine, description  # noqa: E402
-from s2f_utils.inference.export import ExportError, export  # noqa: E402
+from s2f_utils.inference.engine import EngineError  # noqa: E402
+from s2f_utils.inference.engine_onnx import OnnxEngine, description  # noqa: E402
+from s2f_utils.inference.enhance import Enhancer  # noqa: E402
+from s2f_utils.inference.export import ExportError, described, export, stages_of  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.pictures import drawings, images  # noqa: E402
 from s2f_utils.pictures.drawn.synthetic import draw_face  # noqa: E402
+from s2f_utils.weights.expanded import expanded, tensors_of  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by
+ROOT = Path(__file__).resolve().parents[1]
+OF_TRAIN = {  # what the extra "train" brings, and what comes with it, as it is imported
+    "torch", "torchvision", "skimage", "scipy", "piq", "lpips", "matplotlib", "matplotlib_inline", "kornia", "spandrel",
+    "jinja2", "imagehash", "pywt", "psutil", "ipywidgets", "anywidget", "traitlets", "IPython", "onnx", "onnxscript",
+}  # fmt: skip
 
 
 def drawn(name: str) -> np.ndarray:
@@ -35,18 +45,19 @@ def drawn(name: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def shipped():
-    return inference.load("sketch-to-photo", "cpu")
+    return inference.load("sketch-to-photo", "cpu", engine="torch")
+
+
+@pytest.fixture(scope="module")
+def by_graphs():
+    """The same, by the graphs that come along."""
+    return inference.load("sketch-to-photo", engine="onnx")
 
 
 @pytest.fixture(scope="module")
 def folder(shipped, tmp_path_factory) -> Path:
     """The shipped models, exported."""
     return export(shipped, tmp_path_factory.mktemp("onnx") / "face")
-
-
-@pytest.fixture(scope="module")
-def exported(folder):
-    return inference.load(folder)
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> int:
@@ -68,16 +79,20 @@ QUESTIONS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain-man", "hat"])
 @pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
-def test_the_answers_to_a_drawing_are_pytorchs(shipped, exported, name, asked):
+def test_the_answers_to_a_drawing_are_pytorchs(shipped, by_graphs, name, asked):
     picture = drawn(name)
-    made, wanted = exported.translate(picture, **asked), shipped.translate(picture, **asked)
+    made, wanted = by_graphs.translate(picture, **asked), shipped.translate(picture, **asked)
     assert made.shape == wanted.shape and wanted.std() > 15 and apart(made, wanted) <= LEVELS
 
 
 @pytest.mark.slow
-def test_an_exported_model_is_what_it_was(shipped, exported, folder):
+def test_an_exported_model_is_what_it_was(shipped, by_graphs, folder):
+    exported = inference.load(folder)
+    for asked in ({}, {"answer": "faithful", "detail": 0.7, "seed": 4}, {"answer": "expected", "likely": 0.2}):
+        wanted = shipped.translate(drawn("plain-man"), **asked)
+        assert apart(exported.translate(drawn("plain-man"), **asked), wanted) <= LEVELS
     for fact in ("direction", "size_px", "knows", "layout", "reads", "makes", "hint_method"):
-        assert getattr(exported.facts, fact) == getattr(shipped.facts, fact)
+        assert getattr(exported.facts, fact) == getattr(shipped.facts, fact) == getattr(by_graphs.facts, fact)
     assert exported.engine.name == "onnx" and isinstance(exported.engine, OnnxEngine)
     picture = drawn("few-lines")
     several = exported.answer([picture, drawn("beard"), picture], [Ask(seed=1), Ask(), Ask(answer="faithful")])
@@ -127,9 +142,10 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sketch-to-face-64", "map-to-face-64"])
-def test_faces_by_their_styles_are_pytorchs(name, tmp_path):
-    model = inference.load(name, "cpu")
-    made = inference.load(export(model, tmp_path / "out"))
+@pytest.mark.parametrize("way", ["comes along", "exported"])
+def test_faces_by_their_styles_are_pytorchs(name, way, tmp_path):
+    model = inference.load(name, "cpu", engine="torch")
+    made = inference.load(export(model, tmp_path / "out") if way == "exported" else name, engine="onnx")
     face = draw_face(3, size_px=128)
     picture = face.mask if model.facts.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
     for asked in ({}, {"seed": 3}, {"style": model.draw(1, seed=5)}):
@@ -146,21 +162,23 @@ def test_faces_by_their_styles_are_pytorchs(name, tmp_path):
 
 @pytest.mark.slow
 def test_faces_by_chance_are_pytorchs(tmp_path):
-    model = inference.load("faces-64", "cpu")
-    made = inference.load(export(model, tmp_path / "out", precision="float32"))
+    model = inference.load("faces-64", "cpu", engine="torch")
     wanted = model.decode(model.draw(4, seed=2))
-    assert wanted.std() > 15 and apart(made.decode(made.draw(4, seed=2)), wanted) <= LEVELS
+    for made in (inference.load(export(model, tmp_path / "out")), inference.load("faces-64", engine="onnx")):
+        assert wanted.std() > 15 and apart(made.decode(made.draw(4, seed=2)), wanted) <= LEVELS
 
 
 @pytest.mark.slow
 def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path, capsys):
     assert main(["export", "restorer-256", str(tmp_path / "out")]) == 0
     assert "use it with 's2f enhance photo.jpg --restorer" in capsys.readouterr().out
-    ours, made = restorers.load("restorer-256", "cpu"), restorers.load(tmp_path / "out")
+    ours, made = restorers.load("restorer-256", "cpu", engine="torch"), restorers.load(tmp_path / "out")
+    along = restorers.load("restorer-256", engine="onnx")
     face = draw_face(2, size_px=256).photo
     for seed in (0, 7):
         wanted = ours.restore(face, seed)
         assert apart(wanted, face) > 20 and apart(made.restore(face, seed), wanted) <= LEVELS
+        assert apart(along.restore(face, seed), wanted) <= LEVELS
     assert made.keeps_colours == ours.keeps_colours and made.size_px == ours.size_px
     images.save(tmp_path / "face.png", face)
     folder, out = str(tmp_path / "out"), str(tmp_path / "made")
@@ -214,17 +232,124 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_the_command_line_answers_from_a_folder_without_torch(shipped, folder, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("sketch-to-photo-faithful", {}), ("sketch-to-photo-expected", {"seed": 1}), ("sketch-to-photo-rendered", {})],
+)
+def test_each_part_of_the_default_answers_by_itself(name, asked):
+    wanted = inference.load(name, "cpu", engine="torch").translate(drawn("beard"), **asked)
+    made = inference.load(name, engine="onnx").translate(drawn("beard"), **asked)
+    assert wanted.std() > 15 and apart(made, wanted) <= LEVELS
+
+
+@pytest.mark.slow
+def test_a_photo_is_drawn_as_by_pytorch():
+    photo = draw_face(5, size_px=256).photo
+    wanted = inference.load("photo-to-sketch", "cpu", engine="torch").translate(photo)
+    assert wanted.std() > 15 and apart(inference.load("photo-to-sketch", engine="onnx").translate(photo), wanted) <= 2
+
+
+def test_what_comes_along_as_graphs_is_said_as_it_is():
+    """Run tools/ship_graphs.py where this fails: a model, or a stage, was changed."""
+    for path in sorted(weights.GRAPHS.glob("*.json")):
+        told, name = json.loads(path.read_text()), path.stem
+        if name in weights.SHIPPED_RESTORERS:
+            model = Enhancer(restorers.load(name, "cpu", engine="torch"))
+        else:
+            model = inference.load(name, "cpu", engine="torch")
+        now = json.loads(json.dumps(described(model, stages_of(model))))
+        for stage, more in told["stages"].items():
+            now["stages"][stage] |= {"file": more["file"], "weights": more["weights"]}
+        assert told == now
+    names = {weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS} - {weights.DETAIL}
+    assert {path.stem for path in weights.GRAPHS.glob("*.json")} == names
+
+
+def test_weights_are_the_same_without_pytorch():
+    for name in (weights.RENDER, "photo-to-sketch", "map-to-face-64"):  # float16, int8, and whole numbers among them
+        net, _ = checkpoints.load_network(weights.shipped(name))
+        own, found = net.state_dict(), tensors_of(weights.shipped(name))
+        assert all(np.array_equal(found[key], own[key].numpy()) for key in found)
+        floating = [key for key, value in own.items() if value.is_floating_point()]
+        assert list(found) == sorted(floating)
+        whole = np.concatenate([own[key].numpy().ravel() for key in sorted(floating)])
+        assert np.array_equal(expanded(weights.shipped(name)), whole)
+
+
+def test_an_engine_is_chosen_by_what_is_there(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert engines.chosen() == "onnx" and engines.chosen("torch") == "torch"
+    assert engines.chosen(has_graphs=False) == "torch"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert engines.chosen() == "torch" and engines.chosen(device="cpu") == "onnx" and engines.on_gpu("cuda")
+    with pytest.raises(ValueError, match="computes on the CPU here"):
+        engines.chosen("onnx", "cuda")
+    with pytest.raises(ValueError, match="engine must be one of auto, torch, onnx, got 'jax'"):
+        engines.chosen("jax")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert inference.load("sketch-to-face-64").engine.name == "torch"  # its styles are fitted with gradients
+    assert inference.load("photo-to-sketch").engine.name == "onnx" and restorers.load().engine.name == "onnx"
+    net = models.build("unet", **SMALL["unet"][0])
+    path = checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
+    with pytest.raises(EngineError, match="has no graphs: write them where PyTorch is"):
+        inference.load(path, engine="onnx")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert engines.chosen() == "onnx" and not engines.on_gpu()
+    for ask in (lambda: engines.chosen("torch"), lambda: inference.load(path), lambda: engines.on_gpu("cuda")):
+        with pytest.raises(EngineError, match=r"needs PyTorch, .* pip install 'sketch-to-face\[train\]'"):
+            ask()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(EngineError, match="needs onnxruntime: pip install onnxruntime"):
+        engines.chosen("onnx")
+
+
+def without_the_rest(*command, cwd: Path) -> subprocess.CompletedProcess:
+    """A command of `s2f` where nothing of the extra "train" is installed."""
     code = (
         "import sys\n"
-        "for name in ('torch', 'torchvision', 'kornia'): sys.modules[name] = None\n"
+        f"for name in {sorted(OF_TRAIN)}: sys.modules[name] = None\n"
         "from s2f_utils.cli.main import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, command)], capture_output=True, text=True, cwd=cwd, env=environment
+    )
+
+
+@pytest.mark.slow
+def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
     images.save(tmp_path / "drawing.png", drawn("plain-man"))
-    command = [sys.executable, "-c", code, "translate", folder, tmp_path / "drawing.png", "--out", tmp_path / "made"]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    (made,) = (tmp_path / "made").glob("*.png")
-    wanted = shipped.translate(images.load_rgb(tmp_path / "drawing.png"), detail=0.5)
-    assert apart(images.load_rgb(made), wanted) <= LEVELS
+    photo = draw_face(3, size_px=256).photo
+    images.save(tmp_path / "photo.png", photo)
+    for command in (
+        ("translate", "drawing.png", "--out", "made"),
+        ("translate", "photo-to-sketch", "photo.png", "--out", "made"),
+        ("translate", "sketch-to-photo-rendered", "drawing.png", "--out", "made", "--engine", "onnx"),
+        ("faces", "sketch-to-face-64", "drawing.png", "--num", "2", "--out", "made"),
+        ("enhance", "photo.png", "--aligned", "--out", "made"),
+        ("app", "--check"),
+    ):
+        done = without_the_rest(*command, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    made = images.load_rgb(tmp_path / "made" / "drawing-photo.png")
+    picture = images.load_rgb(tmp_path / "drawing.png")
+    assert apart(made, shipped.translate(picture, answer="rendered")) <= LEVELS
+    assert len(list((tmp_path / "made").glob("drawing-*.png"))) == 10
+
+
+@pytest.mark.slow
+def test_what_needs_the_rest_says_what_to_install(tmp_path):
+    images.save(tmp_path / "drawing.png", drawn("plain-man"))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "generator.safetensors").write_bytes(b"")
+    for command, missing in (
+        (("train", "pix2pix", "--data", "here"), "torch is not installed"),
+        (("translate", "run", "drawing.png"), "this needs PyTorch"),
+        (("translate", "drawing.png", "--engine", "torch"), "this needs PyTorch"),
+        (("translate", "drawing.png", "--device", "cuda"), "needs PyTorch"),
+        (("evaluate", "run", "--data", "here"), "is not installed"),
+    ):
+        done = without_the_rest(*command, cwd=tmp_path)
+        assert done.returncode == 2 and missing in done.stderr, done.stderr
+        assert "pip install 'sketch-to-face[train]'" in done.stderr and "Traceback" not in done.stderr

@@ -12,7 +12,8 @@ if clone:
 elif util.find_spec("s2f_utils") is None:
     source = os.environ.get("S2F_SOURCE", "git+@REPOSITORY@")
     pins = [f"{name}=={metadata.version(name)}" for name in held if util.find_spec(name)]
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", source, *pins], check=True)
+    wanted = f"sketch-to-face[train] @ {source}"  # with all that notebooks use
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", wanted, *pins], check=True)
 if "google.colab" in sys.modules:
     sys.modules["google.colab"].output.enable_custom_widget_manager()  # sliders that are not Colab's own
 print("Python", sys.version.split()[0], *(f"· {name} {metadata.version(name)}" for name in held))

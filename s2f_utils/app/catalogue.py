@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from s2f_utils import inference, models, runtime, weights
+from s2f_utils import inference, models, weights
 from s2f_utils.app.uploads import Refusal
-from s2f_utils.inference import Facts, Model
+from s2f_utils.inference import Facts, Model, engines
+from s2f_utils.inference.engine_onnx import DESCRIPTION, description
+from s2f_utils.inference.expecting import ChoosingModel
+from s2f_utils.inference.exported import RESTORER
 from s2f_utils.models.about import DIRECTIONS, RESTORES, TRANSLATES
 from s2f_utils.pad.state import TITLES
 
@@ -73,9 +76,10 @@ class Choice:
         return SPEAKS.get(self.direction, "photo")
 
 
-def load(choice: Choice, device: str = "auto", at_once: int = 1) -> Model:
-    """The model in memory. at_once: pictures in one pass. Raises ModelError with what is wrong with its file, without
-    its path.
+def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
+    """The model in memory. at_once: pictures in one pass. engine: as in `engines.chosen`.
+
+    Raises ModelError with what is wrong with its file, without its path.
     """
     from s2f_utils.inference import restorers
     from s2f_utils.inference.enhance import Enhancer
@@ -83,11 +87,13 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1) -> Model:
     source = choice.path or choice.id
     try:
         if choice.kind == "restorer":
-            return Enhancer(restorers.load(source, device))
+            return Enhancer(restorers.load(source, device, engine=engine))
         # A processor that multiplies bfloat16 answers in two thirds of the time, 4 of 255 grey levels off at most.
-        is_quick = choice.id == weights.DEFAULT and runtime.pick_device(device).type == "cpu"
+        is_quick = choice.id == weights.DEFAULT and not engines.on_gpu(device)
         precision = "auto" if is_quick else "float32"
-        return inference.load(source, device, precision, direction=choice.direction, at_once=at_once, name=choice.id)
+        return inference.load(
+            source, device, precision, direction=choice.direction, at_once=at_once, name=choice.id, engine=engine
+        )
     except (ValueError, OSError, RecursionError) as error:
         text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
         raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
@@ -110,7 +116,9 @@ class Catalogue:
         """{id: Choice}, as things are now, give or take five seconds."""
         with self._lock:
             if not self._listed or time.monotonic() - self._at > RESCAN_S:
-                found = [*_shipped(), *self._runs(), *(_official() if self.official else ())]
+                found = [*_shipped(), *self._exported()]
+                if engines.is_there(engines.TORCH):
+                    found += [*self._runs(), *(_official() if self.official else ())]
                 self._listed, self._at = {choice.id: choice for choice in found}, time.monotonic()
             return self._listed
 
@@ -172,6 +180,19 @@ class Catalogue:
                 self._fetching[name] = state
             self._listed = {}
 
+    def _exported(self) -> list[Choice]:
+        """Folders of `s2f export` among the runs, for which PyTorch is not needed."""
+        if self.runs is None:
+            return []
+        found = []
+        for file in sorted(self.runs.glob(f"*/{DESCRIPTION}"))[-200:]:
+            try:
+                choice = _of_folder(file.parent, description(file.parent))
+                found += [replace(choice, changed_ns=file.stat().st_mtime_ns)] if choice else []
+            except NO_RUN:
+                continue
+        return found
+
     def _runs(self) -> list[Choice]:
         if self.runs is None or not self.runs.is_dir():
             return []
@@ -208,6 +229,21 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
     answers = 8 if two or "styles" in about.knows else 1
     return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
+
+
+def _of_folder(folder: Path, told: dict[str, Any]) -> Choice | None:
+    """An exported model, None where it translates nothing."""
+    name = re.sub(r"[^\w.-]", "-", folder.name)
+    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(told["size_px"]), "size_mb": size}
+    title = f"{folder.name} (ONNX)".encode("utf-8", "replace").decode()
+    if told["kind"] == RESTORER:
+        return Choice(f"run:{name}", title, kind="restorer", **common)
+    if told["direction"] not in WAYS:
+        return None
+    two, knows = "detail" in told["knows"], set(told["knows"])
+    common |= {"chooses": told["kind"] == ChoosingModel.__name__, "answers": 8 if knows & {"detail", "styles"} else 1}
+    return Choice(f"run:{name}", title, direction=told["direction"], detail=two, layout=told["layout"], **common)
 
 
 def _shipped() -> list[Choice]:

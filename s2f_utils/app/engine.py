@@ -20,7 +20,7 @@ from s2f_utils import runtime, weights
 from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
-from s2f_utils.inference import Ask, Facts, Model
+from s2f_utils.inference import Ask, Facts, Model, engines
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.choosing import FAITHFUL, advised, answer_to
 from s2f_utils.inference.preparing import Ready, prepared_for
@@ -152,12 +152,18 @@ class _Ready:
 class Engine:
     """The models and the threads behind the web app; `close` ends them."""
 
-    def __init__(self, catalogue: Catalogue | None = None, limits: Limits | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue | None = None,
+        limits: Limits | None = None,
+        device: str = "auto",
+        engine: str = "auto",
+    ) -> None:
         self.catalogue, self.limits, self.device = catalogue or Catalogue(), limits or Limits(), device
-        is_cpu = runtime.pick_device(device).type == "cpu"
-        at_once = self.limits.most_batch or (MOST_BATCH_CPU if is_cpu else MOST_BATCH)
+        engines.chosen(engine, device)  # what cannot be is said now
+        at_once = self.limits.most_batch or (MOST_BATCH if engines.on_gpu(device) else MOST_BATCH_CPU)
         self.lanes = Lanes(
-            lambda choice: load(choice, device, at_once), most_models=self.limits.most_models,
+            lambda choice: load(choice, device, at_once, engine), most_models=self.limits.most_models,
             most_bytes=self.limits.most_bytes, most_batch=at_once,
         )  # fmt: skip
         workers = self.limits.workers or runtime.num_cores() + 1

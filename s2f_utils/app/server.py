@@ -14,6 +14,7 @@ from s2f_utils import runtime, weights
 from s2f_utils.app import api, gate, page
 from s2f_utils.app.catalogue import Catalogue
 from s2f_utils.app.engine import Engine, Limits
+from s2f_utils.inference import engines
 
 PORT = 5000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -36,6 +37,7 @@ def create(
     *,
     runs: str | Path | None = "runs",
     device: str = "auto",
+    engine: str = "auto",
     limits: Limits | None = None,
     downloads: bool = True,
     notice: str = "",
@@ -45,21 +47,21 @@ def create(
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
-    runs: the folder of run folders whose models are offered, or None. downloads: whether a visitor may have official
-    models downloaded. notice: a sentence that stays in sight, beside the note that faces are guesses. offline: nothing
-    else is downloaded from now on in this process (S2F_OFFLINE), not even the face detector. local_only: answer only
-    who asks for localhost or for an address in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a
-    package is missing.
+    runs: the folder of run folders whose models are offered, or None. engine: as in `engines.chosen`. downloads:
+    whether a visitor may have official models downloaded. notice: a sentence that stays in sight, beside the note that
+    faces are guesses. offline: nothing else is downloaded from now on in this process (S2F_OFFLINE), not even the face
+    detector. local_only: answer only who asks for localhost or for an address in numbers. behind_proxy: as in
+    `gate.Gate`. Raises ValueError where a package is missing.
     """
     check_installed()
     if offline:
         os.environ.setdefault("S2F_OFFLINE", "1")
-    engine = Engine(Catalogue(runs), limits or Limits(), device)
+    work = Engine(Catalogue(runs), limits or Limits(), device, engine)
     app = api.create_api(
-        engine, downloads=downloads, more=lambda made: page.add_routes(made, engine, notice), local_only=local_only,
+        work, downloads=downloads, more=lambda made: page.add_routes(made, work, notice), local_only=local_only,
         behind_proxy=behind_proxy,
     )  # fmt: skip
-    app.state.engine = engine
+    app.state.engine = work
     return app
 
 
@@ -96,12 +98,11 @@ def share_cores(network_threads: int = 0) -> int:
     Measured in benchmarks/app_load.py.
     """
     import cv2
-    import torch
 
     cv2.setNumThreads(1)
-    if network_threads or not os.environ.get("OMP_NUM_THREADS"):
-        torch.set_num_threads(network_threads or max(1, runtime.num_cores() // 2))
-    return torch.get_num_threads()
+    wanted = int(os.environ.get("OMP_NUM_THREADS") or max(1, runtime.num_cores() // 2))
+    engines.set_threads(network_threads or wanted)
+    return network_threads or wanted
 
 
 def check_free(host: str, port: int) -> None:
@@ -121,12 +122,13 @@ def run(
     port: int = PORT,
     runs: str | Path | None = "runs",
     device: str = "auto",
+    engine: str = "auto",
 ) -> None:
     """Serve until Ctrl+C or a TERM signal. Raises ValueError where the port is taken, or a package is missing."""
     check_installed()
     check_free(host, port)
     is_local = host in LOOPBACK
-    app = create(runs=runs, device=device, notice="" if is_local else page.NETWORK, local_only=is_local)
+    app = create(runs=runs, device=device, engine=engine, notice="" if is_local else page.NETWORK, local_only=is_local)
     gate.log_to_stderr()
     share_cores()
     server = server_of(app, host, port)
@@ -139,7 +141,7 @@ def run(
     server.run()
 
 
-def check(*, device: str = "auto") -> float:
+def check(*, device: str = "auto", engine: str = "auto") -> float:
     """Start the app on a free port, let it answer an example drawing, end it: seconds of the answer.
 
     Raises RuntimeError where no PNG comes, ValueError where a package is missing.
@@ -148,7 +150,7 @@ def check(*, device: str = "auto") -> float:
 
     from s2f_utils.pictures import drawings, images
 
-    running = start_in_notebook(runs=None, device=device, show=False)
+    running = start_in_notebook(runs=None, device=device, engine=engine, show=False)
     try:
         name, png = "drawing", images.png_of(drawings.example("beard"))
         head = f'--{name}\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
@@ -193,7 +195,12 @@ class Running:
 
 
 def start_in_notebook(
-    *, runs: str | Path | None = "runs", device: str = "auto", height_px: int = 900, show: bool = True
+    *,
+    runs: str | Path | None = "runs",
+    device: str = "auto",
+    engine: str = "auto",
+    height_px: int = 900,
+    show: bool = True,
 ) -> Running:
     """Start the app on a free port and show it below this cell, in Colab as in Jupyter; `.stop()` ends it.
 
@@ -208,7 +215,10 @@ def start_in_notebook(
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     proxied = in_colab or bool(hub)  # then it is asked for by the proxy's name
     notice = page.IN_COLAB if in_colab else page.ON_HUB if hub else ""
-    app = create(runs=runs, device=device, notice=notice, offline=False, local_only=not proxied, behind_proxy=proxied)
+    app = create(
+        runs=runs, device=device, engine=engine, notice=notice, offline=False, local_only=not proxied,
+        behind_proxy=proxied,
+    )  # fmt: skip
     running = Running(server_of(app, "127.0.0.1", port), port)
     running.wait()
     if show and in_colab:

@@ -23,6 +23,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     server.add_argument("--runs", default="runs", metavar="DIR", help="folder of runs whose models are offered")
     server.add_argument("--check", action="store_true", help="start, let one drawing be answered, and end")
     options.add_device(server)
+    options.add_engine(server)
     return server
 
 
@@ -31,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
 
     options.check_range(args, "port", 1, 65535)
     if args.check:
-        print(f"the web app starts and answered a drawing in {1000 * server.check(device=args.device):.0f} ms")
+        seconds = server.check(device=args.device, engine=args.engine)
+        print(f"the web app starts and answered a drawing in {1000 * seconds:.0f} ms")
         return 0
-    server.run(host=args.host, port=args.port, runs=args.runs, device=args.device)
+    server.run(host=args.host, port=args.port, runs=args.runs, device=args.device, engine=args.engine)
     return 0

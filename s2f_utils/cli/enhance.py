@@ -52,6 +52,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     enhance.add_argument("--faces", action="store_true", help="also write each face before and after")
     enhance.add_argument("--seed", type=int, default=0, help="of the noise that detail is painted with (default: 0)")
     options.add_device(enhance)
+    options.add_engine(enhance)
     enhance.add_argument(
         "--precision", default="float32", choices=["float32", "auto"], help="auto: half on GPUs, float32 where it fails"
     )
@@ -68,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     options.check_range(args, "strength", 0, 1, (" (the photo)", " (invented detail)"))
     options.check_out(args, args.inputs, "photos")
     paths = find_pictures(args.inputs)
-    restorer = restorers.load(args.restorer, args.device, args.precision)
+    restorer = restorers.load(args.restorer, args.device, args.precision, engine=args.engine)
     num_faces = 0
 
     def work(path: Path) -> None:

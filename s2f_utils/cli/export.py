@@ -34,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
     check_installed()
     restores = args.model in restorers.names()
     if restores:
-        model = Enhancer(restorers.load(args.model, "cpu"))
+        model = Enhancer(restorers.load(args.model, "cpu", engine="torch"))
     else:
-        model = load(args.model, "cpu", direction=args.direction)
+        model = load(args.model, "cpu", direction=args.direction, engine="torch")
     made = export(model, args.out, precision=args.precision)
     size = sum(path.stat().st_size for path in made.iterdir())
     use = f"enhance photo.jpg --restorer {made}" if restores else f"translate {made} drawing.jpg"

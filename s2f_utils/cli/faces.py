@@ -43,6 +43,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
         help="which styles come from chance: open (default: as the encoder learned it), coarse, middle, fine, or 5-9",
     )  # fmt: skip
     options.add_device(faces)
+    options.add_engine(faces)
     return faces
 
 
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     paths = find_pictures(args.inputs) if args.inputs else []
     if args.map and len(paths) != 1:
         raise ValueError("--map belongs to one sketch: name that sketch")
-    model = inference.load_styles(args.model, args.device)
+    model = inference.load_styles(args.model, args.device, engine=args.engine)
     if not paths:
         return _by_chance(args, model)
     layers = model.layers_of(args.layers)

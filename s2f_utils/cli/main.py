@@ -68,14 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
-    from s2f_utils.runtime import what_to_do
+    from s2f_utils.runtime import what_to_do, what_to_install
     from s2f_utils.training.errors import NotSavedError, TrainingDiverged
 
     if isinstance(error, NotSavedError):
         return error.strerror
     if isinstance(error, OSError) and error.errno is not None:
         return what_to_do(error)
-    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | ImportError | TrainingDiverged):
+    if isinstance(error, ImportError):
+        return what_to_install(error)
+    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | TrainingDiverged):
         return str(error)
     if "out of memory" in str(error) or "not enough memory" in str(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"

@@ -11,6 +11,7 @@ from typing import Any
 # Written out here, where the library has them, too: asking for help must not load torch (a test compares them).
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 MODES = ("deterministic", "paper")
+ENGINES = ("auto", "torch", "onnx")
 
 
 def command(parsers: Any, name: str, **texts: str) -> argparse.ArgumentParser:
@@ -21,6 +22,14 @@ def command(parsers: Any, name: str, **texts: str) -> argparse.ArgumentParser:
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add --device."""
     parser.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add --engine, what runs the networks."""
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="auto",
+        help="what runs the networks: torch; onnx, which needs no PyTorch; auto (default): on a CPU the faster one",
+    )  # fmt: skip
 
 
 def add_out(parser: argparse.ArgumentParser, default: str) -> None:

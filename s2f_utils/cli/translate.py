@@ -36,6 +36,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     options.add_out(translate, "translated")
     translate.add_argument("--seed", type=int, help="of what is invented (default: 1 for the variation, else 0)")
     options.add_device(translate)
+    options.add_engine(translate)
     translate.add_argument(
         "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels as shown"
     )
@@ -172,7 +173,7 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights import SHIPPED
 
-    translator = load(model, args.device, direction=args.direction, values=args.values or "signed")
+    translator = load(model, args.device, direction=args.direction, values=args.values or "signed", engine=args.engine)
     kind, say = translator.direction.rsplit("-", 1)[1], _warner()
 
     def work(path: Path) -> None:
@@ -204,7 +205,7 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
     from s2f_utils.pictures import images
     from s2f_utils.weights import DEFAULT
 
-    pair = load(model or DEFAULT, args.device)
+    pair = load(model or DEFAULT, args.device, engine=args.engine)
     check_several(pair)
     asked = {
         name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail", "face", "likely", "large"))

@@ -7,6 +7,10 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 
+class EngineError(ValueError):
+    """A model that an engine cannot run; the message says why."""
+
+
 class Engine(ABC):
     """Runs stages by their names; `stages` says what they are, and what goes in and comes out.
 

@@ -1,38 +1,39 @@
-"""Stages run by onnxruntime, from a folder that `inference.export` wrote: PyTorch is not needed."""
+"""Stages run by onnxruntime, from graphs that `inference.export` wrote, or that come along: PyTorch is not needed."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from s2f_utils import runtime
-from s2f_utils.inference.engine import Engine
+from s2f_utils.inference.engine import Engine, EngineError
+from s2f_utils.weights.expanded import expanded
 
 DESCRIPTION = "model.json"
 FORMAT = 1
-
-
-class EngineError(ValueError):
-    """A folder that holds no model that can be run; the message says why."""
+usual_threads = 0  # `engines.set_threads`; 0: OMP_NUM_THREADS, or as many as there are cores
 
 
 class OnnxEngine(Engine):
     """Graphs by the names of their stages; each is loaded when it is asked for first.
 
-    threads: that one answer uses; 0: OMP_NUM_THREADS, or as many as there are cores.
+    weights: the `.safetensors` files that have a graph's weights, where it has none itself. threads: that one answer
+    uses; 0: as `usual_threads`.
     """
 
     name = "onnx"
 
-    def __init__(self, files: Mapping[str, Path], threads: int = 0) -> None:
-        self.files = dict(files)
-        self.threads = threads or int(os.environ.get("OMP_NUM_THREADS") or runtime.num_cores())
+    def __init__(
+        self, files: Mapping[str, Path], weights: Mapping[str, Sequence[Path]] | None = None, threads: int = 0
+    ) -> None:
+        self.files, self.weights = dict(files), dict(weights or {})
+        self.threads = threads or usual_threads or int(os.environ.get("OMP_NUM_THREADS") or runtime.num_cores())
         self._sessions: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -52,24 +53,29 @@ class OnnxEngine(Engine):
 
     @property
     def num_bytes(self) -> int:
-        """As `Engine.num_bytes`: of the files."""
-        return sum(path.stat().st_size for path in self.files.values())
+        """As `Engine.num_bytes`: of the files; what is packed in them takes two to four times as much."""
+        used = {*self.files.values(), *(path for paths in self.weights.values() for path in paths)}
+        return sum(path.stat().st_size for path in used)
 
     def _session(self, stage: str) -> Any:
         with self._lock:
             if stage not in self._sessions:
-                self._sessions[stage] = _loaded(self.files[stage], self.threads)
+                self._sessions[stage] = _loaded(self.files[stage], self.weights.get(stage, ()), self.threads)
             return self._sessions[stage]
 
 
-def _loaded(path: Path, threads: int) -> Any:
+def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has no common base for what it raises
+        held = {one.name: expanded(one) for one in weights}
+        if held:  # read while the session is made, and no longer
+            sizes = [one.nbytes for one in held.values()]
+            options.add_external_initializers_from_files_in_memory(list(held), list(held.values()), sizes)
+        return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # neither onnxruntime nor safetensors has a common base for what it raises
         reason = str(error).strip().splitlines()[0][:120]
         raise EngineError(f"{path}: cannot be run by onnxruntime ({reason}): export the model again") from None
 
@@ -79,6 +85,11 @@ def description(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / DESCRIPTION
     if not path.is_file():
         raise FileNotFoundError(f"{folder}: no {DESCRIPTION}: 's2f export' makes such folders")
+    return described_in(path)
+
+
+def described_in(path: Path) -> dict[str, Any]:
+    """What a description of a model says, whose graphs lie beside it. Raises EngineError."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
@@ -87,7 +98,13 @@ def description(folder: str | Path) -> dict[str, Any]:
         raise EngineError(f"{path}: is damaged, or of another program: export the model again")
     if found.get("format") != FORMAT:
         raise EngineError(f"{path}: is of format {found.get('format')}, this version reads {FORMAT}: export it again")
-    missing = [name for name in found["stages"] if not (Path(folder) / f"{name}.onnx").is_file()]
+    files = [graph_of(stage, told) for stage, told in found["stages"].items()]
+    missing = [name for name in files if not path.with_name(name).is_file()]
     if missing:
-        raise EngineError(f"{folder}: {missing[0]}.onnx is missing: copy the whole folder, or export the model again")
+        raise EngineError(f"{path.parent}: {missing[0]} is missing: copy the whole folder, or export the model again")
     return found
+
+
+def graph_of(stage: str, told: Mapping[str, Any]) -> str:
+    """The name of a stage's file. told: what the description says of the stage."""
+    return told.get("file", f"{stage}.onnx")

@@ -49,15 +49,10 @@ def export(model: Model, out: str | Path, *, precision: str = "float32") -> Path
     if precision not in PRECISIONS:
         raise ExportError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     check_installed()
-    engine = getattr(model, "engine", None)
-    if not isinstance(engine, TorchEngine):
-        raise ExportError(f"{model.facts.name}: is exported already")
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"{out}: holds something already: choose a new folder")
-    stages = {name: engine.stage(name) for name in (*engine.stages, *engine.made) if name not in NO_GRAPH}
-    if "likely" in model.facts.knows:  # it has to be understood what is drawn
-        stages = finder().stages | stages
+    stages = stages_of(model)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
         folder = Path(temporary) / "model"
@@ -74,13 +69,24 @@ def export(model: Model, out: str | Path, *, precision: str = "float32") -> Path
     return out
 
 
+def stages_of(model: Model) -> dict[str, nn.Module]:
+    """All stages that a model's graphs are made of. Raises ExportError for a model that PyTorch does not run."""
+    engine = getattr(model, "engine", None)
+    if not isinstance(engine, TorchEngine):
+        raise ExportError(f"{model.facts.name}: is exported already")
+    stages = {name: engine.stage(name) for name in (*engine.stages, *engine.made) if name not in NO_GRAPH}
+    if "likely" in model.facts.knows:  # it has to be understood what is drawn
+        stages = finder("torch").stages | stages
+    return stages
+
+
 def check_installed() -> None:
     """Raise ImportError, with what to install, where the packages that write ONNX are missing."""
     try:
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ImportError(f"writing ONNX needs {error.name}: pip install onnx onnxscript onnxruntime") from None
+        raise ImportError(f"writing ONNX needs {error.name}: pip install onnx onnxscript") from None
 
 
 def described(model: Model, stages: Mapping[str, nn.Module]) -> dict[str, Any]:
@@ -134,7 +140,9 @@ def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:
         finally:
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
-        optimizer.optimize(program.model, input_size_limit=LARGE, output_size_limit=LARGE)
+        optimizer.inline(program.model)
+        optimizer.fold_constants(program.model, input_size_limit=LARGE, output_size_limit=LARGE)
+        optimizer.remove_unused_nodes(program.model)
     graph = program.model_proto
     for key, value in said.items():
         graph.metadata_props.add(key=key, value=value)

@@ -1,11 +1,15 @@
-"""A model from the folder that `inference.export` wrote; PyTorch is not needed."""
+"""A model by its graphs: those of a folder that `inference.export` wrote, or those that come along. PyTorch is not
+needed.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.inference.engine_onnx import DESCRIPTION, EngineError, OnnxEngine, description
+from s2f_utils import weights
+from s2f_utils.inference.engine import EngineError
+from s2f_utils.inference.engine_onnx import DESCRIPTION, OnnxEngine, described_in, description, graph_of
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
@@ -13,6 +17,7 @@ from s2f_utils.models.about import UnknownNetworkError
 
 KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, ChoosingModel, StyleModel)}
 RESTORER = "Restorer"
+SHARED = "look"  # the finder's stage: those that come along are served by one (`understanding.finder`)
 
 
 def is_exported(model: str | Path) -> bool:
@@ -20,17 +25,29 @@ def is_exported(model: str | Path) -> bool:
     return (Path(model) / DESCRIPTION).is_file()
 
 
-def load_exported(folder: str | Path, *, name: str = "", at_once: int = 1) -> Translator:
-    """The model that answers from a folder, by onnxruntime on the CPU. name, at_once: as in `load`.
+def has_graphs(name: str | Path) -> bool:
+    """Whether a model comes along, by this name, as graphs."""
+    return _shipped(name).is_file()
 
-    Raises FileNotFoundError or EngineError.
+
+def is_all(name: str | Path) -> bool:
+    """Whether the graphs of a model that comes along do all that its network does: styles are fitted with gradients,
+    which PyTorch alone has.
     """
-    told = description(folder)
+    return has_graphs(name) and described_in(_shipped(name))["kind"] != StyleModel.__name__
+
+
+def load_exported(model: str | Path, *, name: str = "", at_once: int = 1) -> Translator:
+    """The model that answers from a folder, or, by its name, one that comes along, by onnxruntime on the CPU. name,
+    at_once: as in `load`.
+
+    Raises FileNotFoundError, EngineError, or UnknownNetworkError for a restorer.
+    """
+    told, engine = _opened(model)
     if told["kind"] == RESTORER:
-        raise UnknownNetworkError(f"{folder}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
+        raise UnknownNetworkError(f"{model}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
     if told["kind"] not in KINDS:
-        raise EngineError(f"{folder}: is a {told['kind']}, which this version does not know: export the model again")
-    engine = _engine(folder, told)
+        raise EngineError(f"{model}: is a {told['kind']}, which this version does not know: export the model again")
     return KINDS[told["kind"]](
         engine,
         told["network"],
@@ -45,15 +62,30 @@ def load_exported(folder: str | Path, *, name: str = "", at_once: int = 1) -> Tr
     )
 
 
-def restorer_parts(folder: str | Path) -> tuple[str, OnnxEngine, int, dict[str, Any]]:
-    """Name, engine, size and facts of a restorer in a folder. Raises as `load_exported`, and UnknownNetworkError for a
-    model that restores nothing.
+def restorer_parts(model: str | Path) -> tuple[str, OnnxEngine, int, dict[str, Any]]:
+    """Name, engine, size and facts of a restorer in a folder, or that comes along. Raises as `load_exported`, and
+    UnknownNetworkError for a model that restores nothing.
     """
-    told = description(folder)
+    told, engine = _opened(model)
     if told["kind"] != RESTORER:
-        raise UnknownNetworkError(f"{folder}: is a {told['network']}, which restores no faces")
-    return str(folder), _engine(folder, told), told["size_px"], dict(told["meta"])
+        raise UnknownNetworkError(f"{model}: is a {told['network']}, which restores no faces")
+    return str(model), engine, told["size_px"], dict(told["meta"])
 
 
-def _engine(folder: str | Path, told: dict[str, Any]) -> OnnxEngine:
-    return OnnxEngine({stage: Path(folder) / f"{stage}.onnx" for stage in told["stages"]})
+def _shipped(name: str | Path) -> Path:
+    return weights.GRAPHS / f"{name}.json"
+
+
+def _opened(model: str | Path) -> tuple[dict[str, Any], OnnxEngine]:
+    """What the description of a model says, and its engine; one that comes along keeps its weights elsewhere."""
+    comes_along = not is_exported(model) and has_graphs(model)
+    told, folder = (described_in(_shipped(model)), weights.GRAPHS) if comes_along else (description(model), Path(model))
+    own = {stage: one for stage, one in told["stages"].items() if not comes_along or stage != SHARED}
+    graphs = {stage: folder / graph_of(stage, one) for stage, one in own.items()}
+    held = {stage: [_weights_in(folder, name) for name in one.get("weights", ())] for stage, one in own.items()}
+    return told, OnnxEngine(graphs, held)
+
+
+def _weights_in(folder: Path, name: str) -> Path:
+    beside = folder / name
+    return beside if beside.is_file() else folder.parent / name

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_utils.pictures import background, drawings, faces, masks
-from s2f_utils.pictures.images import rounded
+from s2f_utils.pictures import background, drawings, faces, images, masks
 
 PARTS = ("hair", "skin")
 MIXED, TRANSFERRED, ASKED = "style mixing", "colour transfer", "the person's own tone"  # how a model takes a hint
@@ -81,7 +80,7 @@ def find_parts(picture: np.ndarray, landmarks: np.ndarray, drawing: np.ndarray |
     def oval(centre: np.ndarray, across: float, along: float) -> np.ndarray:
         return ((x - centre[0]) / (across * unit)) ** 2 + ((y - centre[1]) / (along * unit)) ** 2 < 1
 
-    lab = _lab(small)
+    lab = images.lab(small)
     cheeks = oval(eyes + 0.5 * down, 0.62, 0.45) & ~oval(points[0], 0.3, 0.2) & ~oval(points[1], 0.3, 0.2)
     from_skin = _distance(lab, np.median(lab[cheeks], axis=0), 1.6)
     near = max(8.0, 1.8 * float(np.median(from_skin[cheeks])))
@@ -133,13 +132,6 @@ def is_framed(drawing: np.ndarray) -> bool:
     return bool(box.mean() > FRAME_FILLED and box.size > FRAME_LEAST * inside.size)
 
 
-def _lab(picture: np.ndarray) -> np.ndarray:
-    """CIELAB, float32 (H, W, 3), of a picture, uint8 or float32 of [0, 255]."""
-    import cv2
-
-    return cv2.cvtColor(picture.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
-
-
 def _distance(lab: np.ndarray, to: np.ndarray, lightness: float) -> np.ndarray:
     """Colour difference, float (H, W), in which lightness counts less, so that shading does."""
     return np.sqrt((((lab - to) / np.array([lightness, 1.0, 1.0])) ** 2).sum(axis=-1))
@@ -176,16 +168,16 @@ def tone_of(picture: np.ndarray, part: np.ndarray) -> Tone | None:
 
     if not is_there(part):
         return None
-    lab = _lab(picture)[part > 0.5]
+    lab = images.lab(picture)[part > 0.5]
     middle = lab.mean(axis=0, keepdims=True)[None].astype(np.float32)
-    rgb = rounded(255 * cv2.cvtColor(middle, cv2.COLOR_LAB2RGB)[0, 0])
+    rgb = images.rounded(255 * cv2.cvtColor(middle, cv2.COLOR_LAB2RGB)[0, 0])
     return Tone(tuple(int(v) for v in rgb), float(lab[:, 0].std()))
 
 
 def difference(one: Tone, other: Tone) -> float:
     """How different two tones look: the distance of their colours in CIELAB (about 2 can just be seen)."""
     pair = np.array([[one.colour, other.colour]], np.uint8)
-    lab = _lab(pair)[0]
+    lab = images.lab(pair)[0]
     return float(np.linalg.norm(lab[0] - lab[1]))
 
 
@@ -199,15 +191,15 @@ def transfer(picture: np.ndarray, part: np.ndarray, tone: Tone) -> np.ndarray:
 
     if not is_there(part):
         return picture.copy()
-    inside, lab = part > 0.5, _lab(picture)
+    inside, lab = part > 0.5, images.lab(picture)
     middle, spread = lab[inside].mean(axis=0), float(lab[inside][:, 0].std())
-    wanted = _lab(np.array([[tone.colour]], np.uint8))[0, 0]
+    wanted = images.lab(np.array([[tone.colour]], np.uint8))[0, 0]
     scale = 1.0 if tone.spread is None else float(np.clip(tone.spread / max(spread, 1.0), 0.5, 2.0))
     moved = (lab - middle) * np.array([scale, 1.0, 1.0], np.float32) + wanted
     moved[..., 0] = np.clip(moved[..., 0], 0, 100)
     rgb = 255 * np.clip(cv2.cvtColor(moved.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
     mixed = picture + part[..., None] * (rgb - picture)
-    return np.where(part[..., None] > 0, rounded(mixed), picture)
+    return np.where(part[..., None] > 0, images.rounded(mixed), picture)
 
 
 def tones_of_photo(photo: np.ndarray) -> dict[str, Tone]:

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2f_utils import weights
+from s2f_utils.inference import engines
 from s2f_utils.inference.asking import Model
-from s2f_utils.inference.exported import is_exported, load_exported
+from s2f_utils.inference.engine import EngineError
+from s2f_utils.inference.exported import has_graphs, is_all, is_exported, load_exported
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.translator import VALUES
-from s2f_utils.models.about import DIRECTIONS, TO_FACES
+from s2f_utils.models.about import DIRECTIONS, TO_FACES, UnknownNetworkError
 
 if TYPE_CHECKING:
     from s2f_utils.inference.styles import StyleModel
@@ -25,6 +27,7 @@ def load(
     values: str = "signed",
     at_once: int = 1,
     name: str = "",
+    engine: str = "auto",
 ) -> Model:
     """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file, or a
     folder that `inference.export` wrote, whose answers onnxruntime makes, on the CPU.
@@ -34,16 +37,22 @@ def load(
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
     `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
-    what the model is called; what was given, where it is empty.
+    what the model is called; what was given, where it is empty. engine: as in `engines.chosen`; the network itself
+    (`Translator.net`) is there with "torch" alone.
 
-    Raises FileNotFoundError, CheckpointError, UnknownNetworkError for a network that is no model of its own, or
-    ValueError for a direction that is missing or not the model's.
+    Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that is no model of its
+    own, or ValueError for a direction that is missing or not the model's.
     """
     if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
-    if is_exported(model):
+    comes_along = has_graphs(model) and values == VALUES[0]
+    usual = comes_along and (is_all(model) or not engines.is_there(engines.TORCH))
+    wanted = engines.chosen(engines.ONNX if is_exported(model) else engine, device, has_graphs=usual)
+    if wanted == engines.ONNX:
+        if not (is_exported(model) or comes_along):
+            raise EngineError(f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')")
         found = load_exported(model, name=name or str(model), at_once=at_once)
         if direction not in (None, found.direction):
             raise ValueError(f"{model}: goes {found.direction}, not {direction}: leave the direction out")
@@ -53,18 +62,19 @@ def load(
     return loading.load(model, device, precision, direction=direction, values=values, at_once=at_once, name=name)
 
 
-def load_styles(model: str | Path, device: str = "auto", precision: str = "float32") -> StyleModel:
+def load_styles(
+    model: str | Path, device: str = "auto", precision: str = "float32", *, engine: str = "auto"
+) -> StyleModel:
     """A StyleGAN2 or pSp model, as `load`. Raises what `load` raises, and UnknownNetworkError for any other."""
-    from s2f_utils import models
     from s2f_utils.inference.styles import StyleModel
 
-    found = load(model, device, precision)
+    found = load(model, device, precision, engine=engine)
     if not isinstance(found, StyleModel):
-        raise models.UnknownNetworkError(f"{model}: is a {found.network}: styles are those of a stylegan2 or psp model")
+        raise UnknownNetworkError(f"{model}: is a {found.network}: styles are those of a stylegan2 or psp model")
     return found
 
 
-def load_for_drawings(model: str | Path | Model | None = None, device: str = "auto") -> Model:
+def load_for_drawings(model: str | Path | Model | None = None, device: str = "auto", engine: str = "auto") -> Model:
     """A model that reads sketches or label maps: None for the shipped one, or as `load`.
 
     Raises ValueError for a model that reads photos, or chance alone, or a sketch and a map at once.
@@ -77,6 +87,8 @@ def load_for_drawings(model: str | Path | Model | None = None, device: str = "au
         raise ValueError(
             f"a model is a name, a folder, a file, or what inference.load gives, got {type(model).__name__}"
         )
-    found = model if isinstance(model, Model) else load(weights.DEFAULT if model is None else model, device)
+    found = (
+        model if isinstance(model, Model) else load(weights.DEFAULT if model is None else model, device, engine=engine)
+    )
     check_for_drawings(found.facts)
     return found

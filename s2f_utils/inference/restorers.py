@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from s2f_utils import weights
-from s2f_utils.inference.exported import is_exported, restorer_parts
+from s2f_utils.inference import engines
+from s2f_utils.inference.engine import EngineError
+from s2f_utils.inference.exported import has_graphs, is_exported, restorer_parts
 from s2f_utils.inference.restorer import RestoreError, Restorer, names
 
 __all__ = ["AUTO", "RestoreError", "Restorer", "load", "names"]
@@ -13,7 +15,9 @@ AUTO = "auto"
 PREFERRED = "gfpgan-1.4"  # of the published ones, where its file is here
 
 
-def load(restorer: str | Path = AUTO, device: str = "auto", precision: str = "float32") -> Restorer:
+def load(
+    restorer: str | Path = AUTO, device: str = "auto", precision: str = "float32", *, engine: str = "auto"
+) -> Restorer:
     """A restorer by name, or a run folder or file of 's2f train restore', or a published file, or a folder of
     `s2f export`.
 
@@ -22,7 +26,11 @@ def load(restorer: str | Path = AUTO, device: str = "auto", precision: str = "fl
     """
     if restorer == AUTO:
         restorer = PREFERRED if weights.find(PREFERRED) else weights.RESTORER
-    if is_exported(restorer):
+    comes_along = has_graphs(restorer)
+    wanted = engines.chosen(engines.ONNX if is_exported(restorer) else engine, device, has_graphs=comes_along)
+    if wanted == engines.ONNX:
+        if not (is_exported(restorer) or comes_along):
+            raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
         return Restorer(*restorer_parts(restorer))
     from s2f_utils.inference import restoring
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,10 +64,10 @@ class Understood:
         return mesh.five_of(self.points)
 
 
-@functools.lru_cache(maxsize=1)
-def finder() -> Engine:
+@functools.lru_cache(maxsize=2)
+def finder(engine: str = "auto") -> Engine:
     """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
-    return engines.of_finder()
+    return engines.of_finder(engine)
 
 
 def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) -> list[Understood]:
@@ -88,12 +89,14 @@ def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) ->
 def understood(picture: np.ndarray, finding: Engine | None = None) -> Understood:
     """As `understand`, of one picture; the last ones are remembered. finding: an engine that may have a finder."""
     _check(picture)
-    return _remembered(picture.tobytes(), len(picture), finding if finding and finding.has("look") else None)
+    own = weakref.ref(finding) if finding and finding.has("look") else None  # what is remembered keeps no engine alive
+    return _remembered(picture.tobytes(), len(picture), own)
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _remembered(content: bytes, size_px: int, finding: Engine | None) -> Understood:
-    return understand([np.frombuffer(content, np.uint8).reshape(size_px, size_px, 3)], finding)[0]
+def _remembered(content: bytes, size_px: int, finding: weakref.ref[Engine] | None) -> Understood:
+    picture = np.frombuffer(content, np.uint8).reshape(size_px, size_px, 3)
+    return understand([picture], finding() if finding else None)[0]
 
 
 def _framed(picture: np.ndarray) -> np.ndarray:

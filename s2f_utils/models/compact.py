@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-SCALE = "@scale"  # behind the name of a packed tensor: what its largest number stands for
+from s2f_utils.weights.expanded import SCALE
+
 LEAST = 4_096  # numbers; smaller tensors stay as they are
 
 

@@ -15,6 +15,7 @@ from s2f_utils.models.about import About
 from s2f_utils.models.finder import Block
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
+from s2f_utils.models.resample import twice
 from s2f_utils.pictures.faces.mesh import MEAN_PX
 from s2f_utils.pictures.scribbles.portrait import TOLD, WORN
 
@@ -80,10 +81,10 @@ class Expect(Network):
         coarse = self.down3(middle) + self.place3  # (N, 192, 8, 8)
         last, third, second = self.toned(self._told(x, tones)).split(self.levels, dim=1)
         coarse = coarse + (self.whole(coarse) + last)[..., None, None]
-        up = self.block2(_twice(self.up2(coarse)) + middle + third[..., None, None])
-        up = self.block1(_twice(self.up1(up)) + fine + self.place1 + second[..., None, None])
-        up = self.block0(_twice(self.up0(up)) + self.place0)
-        return self.out(self.block(_twice(self.full(up)))).float()
+        up = self.block2(twice(self.up2(coarse)) + middle + third[..., None, None])
+        up = self.block1(twice(self.up1(up)) + fine + self.place1 + second[..., None, None])
+        up = self.block0(twice(self.up0(up)) + self.place0)
+        return self.out(self.block(twice(self.full(up)))).float()
 
     def _told(self, x: Tensor, tones: Tensor | None) -> Tensor:
         """The tones, 0 where they are not known, for each whether it is, and the even planes: (N, 8 + told)."""
@@ -131,7 +132,3 @@ class Expect(Network):
         widths = values.clamp_min(0).sqrt()
         widths[:-2] *= HUES
         return tuple(one.to(self.tone_mean.device, torch.float32) for one in (axes, widths))
-
-
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from s2f_utils.models.about import JUDGES, RENDERS, About
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
-from s2f_utils.models.resunet import Noise, _twice
+from s2f_utils.models.resample import doubled, twice
+from s2f_utils.models.resunet import Noise
 from s2f_utils.pictures.scribbles.portrait import TEXTURED
 
 GIVEN_PX, MADE_PX = 128, 256
@@ -53,7 +54,8 @@ def without_mesh(x: Tensor) -> Tensor:
 
 def _averaged(x: Tensor) -> Tensor:
     for _ in range(3):
-        x = F.avg_pool2d(x, SPREAD_PX, 1, SPREAD_PX // 2, count_include_pad=False)
+        for kernel in ((SPREAD_PX, 1), (1, SPREAD_PX)):
+            x = F.avg_pool2d(x, kernel, 1, [side // 2 for side in kernel], count_include_pad=False)
     return x
 
 
@@ -143,12 +145,11 @@ class Render(Network):
         fine = self.stem(expected)
         middle = self.block1(self.down1(F.silu(fine)))
         coarse = self.down2(F.silu(middle)) + self.place2.to(middle.dtype)
-        up = run(self.ups1, _twice(self.up1(run(self.middle, coarse))) + middle + self.place1.to(middle.dtype))
-        up = run(self.ups0, _twice(self.up0(up)) + fine + self.place0.to(fine.dtype))
+        up = run(self.ups1, twice(self.up1(run(self.middle, coarse))) + middle + self.place1.to(middle.dtype))
+        up = run(self.ups0, twice(self.up0(up)) + fine + self.place0.to(fine.dtype))
         large = self.noise(self.enlarge(F.silu(up)), seeds, level)
         made = self.out(F.silu(large + self.fine(F.silu(large)))).float()
-        base = F.interpolate(expected[:, :4].float(), scale_factor=2, mode="bicubic", align_corners=False)
-        return base + made
+        return doubled(expected[:, :4].float()) + made
 
     def codes_of(self, expected: Tensor, true: Tensor) -> Tensor:
         """By how much photos (N, 4, 256, 256) differ from what was expected (N, 5, 128, 128): (N, num_codes)."""

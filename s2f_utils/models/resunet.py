@@ -15,15 +15,12 @@ from torch import Tensor, nn
 from s2f_utils.models.about import ADDS_DETAIL, About
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
+from s2f_utils.models.resample import twice
 from s2f_utils.models.unet import check_images
 
 GROUPS = 8
 PATCH_PX, HINT_PX = 4, 4
 NOISE_GAIN = 10.0  # the noise weights learn as if their learning rate were ten times as high
-
-
-def _twice(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 class Noise(nn.Module):
@@ -151,12 +148,12 @@ class ResUNet(Network):
             return noise(features, seeds, level)
 
         for up, join, block in zip(self.ups, self.joins, self.up_blocks, strict=True):
-            features = join(torch.cat([_twice(up(features)), kept.pop()], dim=1))
+            features = join(torch.cat([twice(up(features)), kept.pop()], dim=1))
             features = block(noisy(features))
-        features = torch.cat([_twice(self.half_up(features)), F.avg_pool2d(x, 2)], dim=1)  # (N, half + 3, H/2, W/2)
+        features = torch.cat([twice(self.half_up(features)), F.avg_pool2d(x, 2)], dim=1)  # (N, half + 3, H/2, W/2)
         features = self.half_block(noisy(self.half_join(features)))
-        colours = _twice(self.colours(F.silu(features)))  # (N, 3, H, W)
-        features = torch.cat([_twice(F.silu(self.full_up(features))), x], dim=1)  # (N, full + 3, H, W)
+        colours = twice(self.colours(F.silu(features)))  # (N, 3, H, W)
+        features = torch.cat([twice(F.silu(self.full_up(features))), x], dim=1)  # (N, full + 3, H, W)
         return colours + self.detail(F.silu(noisy(self.full_join(features))))
 
     def _beside(self, x: Tensor, hint: Tensor | None) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.pictures.cleanup import flatten_paper
-from s2f_utils.pictures.images import luminance
+from s2f_utils.pictures.images import lab, luminance
 from s2f_utils.pictures.remarks import Remark
 
 SIDE_PX = 256  # pictures are looked at at this size
@@ -87,14 +87,12 @@ class Verdict:
 
 def verdict(picture: np.ndarray) -> Verdict:
     """Measure a picture, uint8 (H, W, 3), as it was drawn, scanned or photographed."""
-    from skimage.color import rgb2lab
-
     image, (small, grey) = Image.fromarray(picture), looked_at(picture)
     dark, middle, light = np.percentile(grey, (0.5, 50, 98))
     contrast = max(light - dark, _ink_contrast(image, light))
     paper = np.median(small[grey >= np.percentile(grey, 70)], axis=0)
     balanced = np.clip(small / np.maximum(paper, 1.0), 0, 1)
-    chroma = np.hypot(*np.moveaxis(rgb2lab(balanced)[..., 1:], -1, 0))
+    chroma = np.hypot(*np.moveaxis(lab(255 * balanced)[..., 1:], -1, 0))
     lightness = float(1 - (light - middle) / max(light - dark, 1.0))
     may_be_negative = lightness < INVERTED_BELOW and likeness(255 - grey) <= 0
     return Verdict(

@@ -58,6 +58,13 @@ def shown(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(rounded(127.5 * (values + 1)).transpose(0, 2, 3, 1))
 
 
+def lab(picture: np.ndarray) -> np.ndarray:
+    """CIELAB, float32 (H, W, 3), of a picture, uint8 or floats of [0, 255], (H, W, 3)."""
+    import cv2
+
+    return cv2.cvtColor(picture.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB)
+
+
 def luminance(picture: np.ndarray) -> np.ndarray:
     """Grey values as Pillow's "L" has them: 0.299 R + 0.587 G + 0.114 B, rounded; uint8 (H, W, 3) → uint8 (H, W)."""
     return np.asarray(Image.fromarray(picture).convert("L"))

@@ -9,6 +9,7 @@ from s2f_utils.weights.table import (
     FAITHFUL,
     FINDER,
     FINDERS,
+    GRAPHS,
     RENDER,
     RESTORER,
     SHIPPED,
@@ -28,9 +29,8 @@ from s2f_utils.weights.table import (
 )
 
 __all__ = [
-    "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "FINDERS", "RENDER", "RESTORER", "SHIPPED",
-    "SHIPPED_FOLDER",
-    "SHIPPED_RESTORERS", "WEIGHTS",
+    "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "FINDERS", "GRAPHS", "RENDER", "RESTORER",
+    "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
     "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "model_names", "places", "problem",
     "sha256_of", "shipped",
 ]  # fmt: skip

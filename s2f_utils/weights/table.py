@@ -215,6 +215,7 @@ WEIGHTS: dict[str, WeightsFile] = {
 
 # Our own, trained by tools/train_weights.py; docs/models.md has their cards.
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+GRAPHS = SHIPPED_FOLDER / "graphs"  # of them, as ONNX, without weights: tools/ship_graphs.py writes them
 FACES = "faces-64"
 FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"

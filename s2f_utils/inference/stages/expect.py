@@ -16,6 +16,7 @@ from s2f_utils.data.shaped import SHIFT_SHARE
 from s2f_utils.inference.stages import F32, I64, U8, plane
 from s2f_utils.inference.words import ADDED, added_ink, inside_face, region
 from s2f_utils.models.expect import SIDE_PX, Expect
+from s2f_utils.models.resample import doubled
 from s2f_utils.pictures.faces import bending, mesh
 from s2f_utils.pictures.faces.mesh import NUM_POINTS
 from s2f_utils.pictures.scribbles.portrait import TOLD
@@ -140,4 +141,4 @@ class Settled(nn.Module):
         far = much * self.face * torch.sigmoid(-side / 2.5)
         expected = expected * (1 - far) + expected.flip(3) * far
         people = torch.cat([expected[:, :3] * expected[:, 3:4], expected[:, 3:4]], dim=1)
-        return expected, plane.doubled(people).clamp(0, 1)
+        return expected, doubled(people).clamp(0, 1)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from s2f_utils.inference.stages import F32, I64, plane
 from s2f_utils.models.noise import normal, uniform
+from s2f_utils.models.resample import doubled
 from s2f_utils.pictures.faces.bending import STEP_PX
 
 PEOPLE_PX = 256
@@ -53,7 +54,7 @@ class Laid(nn.Module):
     def forward(self, people: Tensor, coarse: Tensor, wall: Tensor) -> Tensor:
         scale = self.side_px // PEOPLE_PX
         large = self.continued(people)
-        large = plane.doubled(large).clamp(0, 1) if scale == 2 else large
+        large = doubled(large).clamp(0, 1) if scale == 2 else large
         where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, STEP_PX * scale)
         bent = plane.taken(large, where + scale * BEYOND_PX)
         behind = F.interpolate(backdrop(wall), size=(self.side_px,) * 2, mode="bilinear", align_corners=False)

@@ -57,9 +57,13 @@ def find_face(
 
 
 def _cascade(image: np.ndarray) -> Face | None:
-    """The largest box of scikit-image's LBP frontal-face cascade, with the landmarks where they are on average."""
-    from skimage.color import rgb2gray
-
+    """The largest box of scikit-image's LBP frontal-face cascade, with the landmarks where they are on average; None
+    where it finds none, or scikit-image is not installed.
+    """
+    try:
+        from skimage.color import rgb2gray
+    except ImportError:  # serving needs none of it
+        return None
     scale = min(1.0, 256 / max(image.shape[:2]))
     size = tuple(max(24, round(side * scale)) for side in (image.shape[1], image.shape[0]))
     small = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))

@@ -1,0 +1,20 @@
+# The web app on a CPU, without PyTorch and without root:
+#
+#   docker build -t sketch-to-face .
+#   docker run --rm -p 127.0.0.1:5000:5000 sketch-to-face                            then http://localhost:5000
+#   docker run --rm -p 127.0.0.1:5000:5000 -v "$PWD/runs:/home/artist/runs:ro" sketch-to-face   folders of s2f export, too
+FROM python:3.12-slim
+
+RUN useradd --create-home --uid 1000 artist
+COPY pyproject.toml README.md LICENSE /src/
+COPY s2f_utils /src/s2f_utils
+COPY data_prep /src/data_prep
+RUN pip install --no-cache-dir "/src[app]" && rm -r /src
+
+USER artist
+WORKDIR /home/artist
+# The face detector (0.2 MB, MIT), for the app itself fetches nothing.
+RUN s2f weights yunet
+EXPOSE 5000
+HEALTHCHECK CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:5000/health', timeout=5)"]
+CMD ["s2f", "app", "--host", "0.0.0.0"]

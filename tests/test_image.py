@@ -1,0 +1,48 @@
+"""The image and the Space: what they are made of fits what the package needs; no container engine builds them here."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from tools import space
+
+ROOT = Path(__file__).resolve().parents[1]
+FACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+LINES = [line for line in TEXT.splitlines() if line and not line.startswith("#")]
+
+
+def test_the_image_serves_without_root_and_without_pytorch():
+    installs = next(line for line in LINES if "pip install" in line)
+    assert "[app]" in installs and "train" not in installs and "torch" not in installs
+    assert [line.split()[1] for line in LINES if line.startswith("USER")] == ["artist"]
+    made = next(line for line in LINES if "useradd" in line)
+    assert "--uid 1000" in made and made.endswith("artist")  # the hub runs Spaces as user 1000
+    assert LINES[-1] == 'CMD ["s2f", "app", "--host", "0.0.0.0"]'
+    python = re.fullmatch(r"FROM python:(3\.\d+)-slim", LINES[0])[1]
+    assert f"Programming Language :: Python :: {python}" in FACTS["project"]["classifiers"]
+
+
+def test_the_image_copies_what_the_package_is_made_of():
+    taken = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {f"!{name}" for name in space.copied()} <= set(taken) and "*" in taken
+    packages = FACTS["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    needed = {"pyproject.toml", FACTS["project"]["readme"], *FACTS["project"]["license-files"], *packages}
+    assert needed == set(space.copied()) and all((ROOT / name).exists() for name in needed)
+
+
+def test_a_space_is_the_image_and_says_where_the_app_listens(tmp_path, capsys):
+    assert space.main([str(tmp_path / "space")]) == 0
+    out = tmp_path / "space"
+    assert {path.name for path in out.iterdir()} == {"Dockerfile", ".dockerignore", *space.copied()}
+    assert (out / "Dockerfile").read_text(encoding="utf-8") == TEXT
+    assert (out / "s2f_utils" / "weights" / "shipped" / "graphs" / "look.onnx").is_file()
+    text = (out / "README.md").read_text(encoding="utf-8")
+    facts = yaml.safe_load(text.split("---")[1])
+    assert facts["sdk"] == "docker" and facts["app_port"] == 5000 and len(facts["short_description"]) <= 60
+    assert "no\nevidence" in text and FACTS["project"]["urls"]["Repository"] in text
+    assert space.main([str(out)]) == 2 and "holds something already" in capsys.readouterr().err

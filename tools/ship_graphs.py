@@ -1,0 +1,115 @@
+"""Write the ONNX graphs of the models that come along into s2f_utils/weights/shipped/graphs: run it when their weights,
+or the stages, have changed.
+
+The graphs have no weights: they say where these lie in the shipped files as `weights.expanded` reads them. Large
+constants that are no weights are kept once for all graphs, in constants.safetensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import ModelProto, TensorProto, numpy_helper
+from safetensors.numpy import save_file
+
+from s2f_utils import inference, runtime, weights
+from s2f_utils.inference import restorers
+from s2f_utils.inference.enhance import Enhancer
+from s2f_utils.inference.export import LARGE, described, graph_of, stages_of
+from s2f_utils.weights.expanded import tensors_of
+
+CONSTANTS = "constants.safetensors"
+NO_MODEL = weights.DETAIL  # adds detail to another one's answer
+
+
+class Store:
+    """Where each large tensor lies: in a file of weights, or among the constants, which it gathers."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, np.ndarray] = {}
+        self.places: dict[bytes, tuple[str, int]] = {}  # {digest: (file, first byte)}
+        self.end = 0  # of the constants
+        for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS):
+            first, path = 0, weights.shipped(name)
+            for tensor in tensors_of(path).values():
+                self.places.setdefault(_digest(tensor), (path.name, first))
+                first += tensor.nbytes
+
+    def place(self, tensor: np.ndarray, name: str) -> tuple[str, int]:
+        """The file and the first byte of a tensor. Raises ValueError for a weight that is in no file."""
+        digest = _digest(tensor)
+        if digest not in self.places:
+            if name.endswith((".weight", ".bias")):
+                raise ValueError(f"{name}: the graph has other weights than the shipped files: keep them as they are")
+            half = tensor.astype(np.float16)
+            exact = np.array_equal(half.astype(np.float32), tensor)
+            self.constants[f"{len(self.constants):03d} {name}"] = half if exact else tensor
+            self.places[digest], self.end = (CONSTANTS, self.end), self.end + tensor.nbytes
+        return self.places[digest]
+
+
+def _digest(tensor: np.ndarray) -> bytes:
+    return hashlib.sha256(np.ascontiguousarray(tensor, np.float32).tobytes()).digest()
+
+
+def emptied(graph: ModelProto, store: Store) -> list[str]:
+    """Take the large tensors out of a graph; the files that it needs now, in alphabetical order."""
+    needed = set()
+    for one in graph.graph.initializer:
+        if one.data_type != TensorProto.FLOAT or np.prod(one.dims) < LARGE:
+            continue
+        values = numpy_helper.to_array(one)
+        file, first = store.place(values, one.name)
+        needed.add(file)
+        one.ClearField("raw_data")
+        one.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", file), ("offset", first), ("length", values.nbytes)):
+            one.external_data.add(key=key, value=str(value))
+    return sorted(needed)
+
+
+def main() -> int:
+    store, known = Store(), {}  # {content of a graph: its file}
+    with tempfile.TemporaryDirectory(dir=weights.SHIPPED_FOLDER) as temporary:
+        folder = Path(temporary) / "graphs"
+        folder.mkdir()
+        for name in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+            if name != NO_MODEL:
+                runtime.write_json(folder / f"{name}.json", written(name, folder, store, known))
+                print(name, flush=True)
+        save_file(store.constants, folder / CONSTANTS)
+        (folder / CONSTANTS).chmod(0o644)
+        shutil.rmtree(weights.GRAPHS, ignore_errors=True)
+        shutil.move(folder, weights.GRAPHS)
+    size = sum(path.stat().st_size for path in weights.GRAPHS.iterdir())
+    print(f"{weights.GRAPHS}: {len(known)} graphs, {size / 1e6:.1f} MB")
+    return 0
+
+
+def written(name: str, folder: Path, store: Store, known: dict[bytes, str]) -> dict[str, Any]:
+    """Write the graphs of one model, those that are not there yet; what its description says."""
+    if name in weights.SHIPPED_RESTORERS:
+        model = Enhancer(restorers.load(name, "cpu", engine="torch"))
+    else:
+        model = inference.load(name, "cpu", engine="torch")
+    stages = stages_of(model)
+    told = described(model, stages)
+    for stage, module in stages.items():
+        graph = graph_of(module, {"stage": stage, "note": told["note"]})
+        needed, content = emptied(graph, store), graph.SerializeToString(deterministic=True)
+        if content not in known:
+            file = f"{stage}.onnx"
+            known[content] = f"{name}-{file}" if file in known.values() else file
+            (folder / known[content]).write_bytes(content)
+        told["stages"][stage] |= {"file": known[content], "weights": needed}
+    return told
+
+
+if __name__ == "__main__":
+    sys.exit(main())
