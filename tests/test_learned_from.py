@@ -189,15 +189,15 @@ def test_what_is_published_names_no_folders():
     told = {
         "settings": {
             "a": "/home/anna/0003-faithful/generator.safetensors",
-            "b": "C:\\Users\\anna\\x",
+            "b": "C:\\Users\\anna\\x,hf:user/y",
             "c": 1,
         },
-        "parents": [{"name": "anna/generator.safetensors", "sha256": "0"}],
+        "parents": [{"name": "anna/generator.safetensors", "sha256": "0"}, {"name": "hf:user/y@v1", "sha256": "1"}],
         "pictures": {"photos": {"num": 3, "sha256": "AAAA"}},
     }
     public = learned_from.for_others(told)
-    assert public["settings"] == {"a": "0003-faithful/generator.safetensors", "b": "x", "c": 1}
-    assert [parent["name"] for parent in public["parents"]] == ["generator.safetensors"]
+    assert public["settings"] == {"a": "0003-faithful/generator.safetensors", "b": "x,hf:user/y", "c": 1}
+    assert [parent["name"] for parent in public["parents"]] == ["generator.safetensors", "hf:user/y@v1"]
     assert public["pictures"] == {"photos": {"num": 3}} and learned_from.for_others({}) == {}
 
 

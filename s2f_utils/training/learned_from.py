@@ -179,7 +179,7 @@ def for_others(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _names_alone(text: str) -> str:
     """Paths, with commas, as names: of a run's file with the run's folder, which has a number, of all else alone."""
-    return ",".join(map(_name_alone, text.split(",")))
+    return ",".join(part if part.startswith(weights.hub.PREFIX) else _name_alone(part) for part in text.split(","))
 
 
 def _name_alone(path: str) -> str:
