@@ -116,6 +116,7 @@ def test_nothing_is_loaded_or_printed_by_importing():
         "pandas",
         "spandrel",
         "fastapi",
+        "huggingface_hub",
     )
     code = (
         "import sys, importlib, random\n"

@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from s2f_utils.cli.main import main
-from s2f_utils.data import read_manifest, stores
+from s2f_utils.data import read_manifest, stores, terms_of
+from s2f_utils.data.manifest import CUFS_TERMS
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.duplicates import perceptual_hash
@@ -20,6 +21,7 @@ from s2f_utils.training import learned_from
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
+from tests.test_cli import TINY
 
 
 @pytest.fixture()
@@ -160,3 +162,45 @@ def test_a_picture_is_found_again_though_it_was_saved_anew(tiny, manifest, tmp_p
     assert not hashlib.sha256((tmp_path / "a.jpg").read_bytes()).hexdigest().startswith(exact)
     apart = int(alike, 16) ^ int(perceptual_hash(images.load_rgb(tmp_path / "a.jpg")), 16)
     assert apart.bit_count() <= 36
+
+
+def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_manifest, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(faces_manifest.parent, data)
+    settings = json.loads((data / "settings.json").read_text())
+    (data / "settings.json").write_text(json.dumps({**settings, "terms": ["ask for it"]}))
+    train = ["train", "pix2pix", *TINY, "--no-report", "--runs", str(tmp_path / "runs")]
+    assert main([*train, "--data", str(data), "--name", "first"]) == 0
+    (first,) = (tmp_path / "runs").iterdir()
+    assert learned_from.terms_of_file(first / "generator.safetensors") == ["ask for it"]
+    assert main([*train, "--data", str(faces_manifest), "--init", str(first), "--name", "second"]) == 0
+    (second,) = (tmp_path / "runs").glob("*second")
+    assert learned_from.terms_of_file(second / "generator.safetensors") == ["ask for it"]
+    assert main([*train, "--data", str(faces_manifest), "--name", "third"]) == 0
+    (third,) = (tmp_path / "runs").glob("*third")
+    assert learned_from.terms_of_file(third / "generator.safetensors") == []
+    (tmp_path / "bare").mkdir()
+    net, meta = checkpoints.load_network(first / "generator.safetensors")
+    bare = checkpoints.save_generator(tmp_path / "bare" / "generator.safetensors", net, meta)
+    assert learned_from.terms_of_file(bare) is None
+
+
+def test_what_is_published_names_no_folders():
+    told = {
+        "settings": {
+            "a": "/home/anna/0003-faithful/generator.safetensors",
+            "b": "C:\\Users\\anna\\x,hf:user/y",
+            "c": 1,
+        },
+        "parents": [{"name": "anna/generator.safetensors", "sha256": "0"}, {"name": "hf:user/y@v1", "sha256": "1"}],
+        "pictures": {"photos": {"num": 3, "sha256": "AAAA"}},
+    }
+    public = learned_from.for_others(told)
+    assert public["settings"] == {"a": "0003-faithful/generator.safetensors", "b": "x,hf:user/y", "c": 1}
+    assert [parent["name"] for parent in public["parents"]] == ["generator.safetensors", "hf:user/y@v1"]
+    assert public["pictures"] == {"photos": {"num": 3}} and learned_from.for_others({}) == {}
+
+
+def test_sets_of_cufs_are_known_by_their_layout():
+    assert terms_of({"layout": "pairs+cufs", "terms": ["a"]}) == [CUFS_TERMS, "a"]
+    assert terms_of({"layout": "pairs"}) == terms_of({}) == []

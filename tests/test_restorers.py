@@ -167,7 +167,9 @@ def test_all_published_restorers_have_address_terms_and_digest():
 
 
 def test_what_is_no_restorer_is_refused(tmp_path, published):
-    with pytest.raises(FileNotFoundError, match="no such restorer: give a run folder, a file, or one of restorer-256"):
+    with pytest.raises(
+        FileNotFoundError, match="no such restorer: give a run folder, a file, hf:USER/MODEL, or one of restorer-256"
+    ):
         restorers.load(tmp_path / "gone.pth")
     with pytest.raises(models.UnknownNetworkError, match="is a stylegan2, which restores no faces"):
         restorers.load("faces-64")

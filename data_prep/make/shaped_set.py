@@ -15,7 +15,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.scribbles_set import HAIR, PERSON, write_folds
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
-from s2f_utils.data import DataError, Row, read_manifest
+from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.inference.understanding import Understood, understand
 from s2f_utils.pictures import images
 from s2f_utils.pictures.scribbles.portrait import TRAITS, WORN
@@ -73,7 +73,8 @@ def make_shaped(
         "layout": "shaped", "source": str(manifest.settings.get("source", "")), "source_digest": digest.hexdigest(),
         "size_px": SIZE_PX, "fit": "stretch",
     }  # fmt: skip
-    plan = SetPlan(rows, tasks or [None] * len(rows), _pictures, PARTS, settings)
+    notes = {"terms": terms_of(manifest.settings)}
+    plan = SetPlan(rows, tasks or [None] * len(rows), _pictures, PARTS, settings, notes)
     say(f"{describe_counts(plan.counts())}: with points", progress and not dry_run)
     made = write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
     if not dry_run:

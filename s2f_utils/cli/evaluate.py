@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
         parsers, "evaluate", help="score a trained network on pairs",
         description="SSIM, PSNR, MSE, L1 and L2 norm with 95 % intervals, beside the trivial answers.",
     )  # fmt: skip
-    evaluate.add_argument("model", help="run folder, .safetensors or .pth file")
+    evaluate.add_argument("model", help="run folder, .safetensors or .pth file, or hf:USER/MODEL")
     options.add_pairs(evaluate)
     evaluate.add_argument("--split", default="test", choices=["train", "val", "test"], help="default: test")
     evaluate.add_argument(
@@ -68,8 +69,8 @@ def _new_folder(model: str, split: str) -> Path:
     from s2f_utils.inference import find_generator
     from s2f_utils.runtime import free_stem
 
-    if model in weights.model_names():  # nothing is written where the project is installed
-        parent, name = Path("runs"), f"evaluation-{model}-{split}"
+    if model in weights.model_names() or weights.hub.is_name(model):  # nothing is written into the project or a cache
+        parent, name = Path("runs"), f"evaluation-{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}"
     else:
         parent, name = find_generator(model).parent, f"evaluation-{split}"
     return parent / free_stem(parent, name)

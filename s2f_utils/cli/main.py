@@ -1,5 +1,5 @@
 """The command line, `s2f`: train, finetune, translate, faces, enhance, evaluate, leaderboard, plot,
-export, app, weights.
+export, push, app, weights.
 """
 
 from __future__ import annotations
@@ -9,11 +9,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from s2f_utils.cli import app, enhance, evaluate, export, faces, finetune, leaderboard, plot, train, translate, weights
+from s2f_utils.cli import (
+    app,
+    enhance,
+    evaluate,
+    export,
+    faces,
+    finetune,
+    leaderboard,
+    plot,
+    push,
+    train,
+    translate,
+    weights,
+)
 
 # As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
 # run(args), which returns its exit status.
-COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, app, weights)
+COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, push, app, weights)
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
@@ -27,6 +40,7 @@ EPILOG = """examples:
   s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
   s2f plot runs/0003-pix2pix-demo
   s2f export sketch-to-photo face-onnx
+  s2f push runs/0003-pix2pix-demo user/model
   s2f app
 
 Data sets are made by 'python -m data_prep'; see its --help."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
 SPLITS = ("train", "val", "test")
+CUFS_TERMS = "CUFS: for research only; not to be redistributed; ask its authors"
 
 
 class DataError(ValueError):
@@ -46,6 +47,15 @@ class Manifest:
     def split(self, name: str) -> list[Row]:
         """The pairs of "train", "val" or "test", in the file's order."""
         return [pair for pair in self.pairs if pair.split == name]
+
+
+def terms_of(settings: Mapping[str, Any]) -> list[str]:
+    """What the owners of a set's pictures allow, as `data_prep` writes it beside the set; [] where nothing is known.
+
+    settings: a manifest's. Sets of CUFS that were made before they said so are known by their layout.
+    """
+    said = set(settings.get("terms") or ())
+    return sorted(said | ({CUFS_TERMS} if "cufs" in str(settings.get("layout", "")).split("+") else set()))
 
 
 def read_manifest(path: str | os.PathLike) -> Manifest:

@@ -18,16 +18,18 @@ def generator_file(direction: str | None = None) -> str:
 
 
 def find_generator(model: str | Path, direction: str | None = None) -> Path:
-    """The checkpoint that a person means by `model`: the name of shipped or published weights (which are downloaded
-    now), a file, or a run folder's generator, of a run that learned both directions the one that goes in `direction`.
+    """The checkpoint that a person means by `model`: the name of shipped or published weights or of a model on the hub
+    (which are downloaded now), a file, or a run folder's generator, of a run that learned both directions the one that
+    goes in `direction`.
 
-    Raises FileNotFoundError, saying what a run folder should hold, or WeightsError.
+    Raises FileNotFoundError, saying what a run folder should hold, WeightsError, or ImportError without the hub's
+    client.
     """
     if str(model) == weights.DEFAULT and not Path(model).exists():
         raise FileNotFoundError(f"{model}: is two networks: name one, {weights.FAITHFUL} or {weights.DETAIL}")
     if str(model) in weights.model_names() and not weights.shipped(str(model)):
         return weights.get(str(model))
-    path = weights.shipped(str(model)) or Path(model)
+    path = weights.shipped(str(model)) or folder_of(model)
     if str(model) in weights.SHIPPED and not path.is_file():
         raise FileNotFoundError(f"{model}: its weights are not in this version: give a model of your own")
     if path.is_dir():
@@ -38,10 +40,15 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
         return inside
     if not path.exists():
         raise FileNotFoundError(
-            f"{path}: no such model: give a run folder, a"
-            f" .safetensors or .pth file, or one of {', '.join(weights.model_names())}"
+            f"{path}: no such model: give a run folder, a .safetensors or .pth file, hf:USER/MODEL, or one of"
+            f" {', '.join(weights.model_names())}"
         )
     return path
+
+
+def folder_of(model: str | Path) -> Path:
+    """A model's path; of one on the hub, which is downloaded now, the folder in the cache. Raises as `hub.folder`."""
+    return weights.hub.folder(model) if weights.hub.is_name(model) else Path(model)
 
 
 def ways_of(run: str | Path) -> tuple[str, ...]:
@@ -50,15 +57,16 @@ def ways_of(run: str | Path) -> tuple[str, ...]:
 
     _, meta = checkpoints.load_network(find_generator(run))
     own = meta.get("direction", DIRECTIONS[0])
-    return own, *(way for way in DIRECTIONS if way != own and (Path(run) / generator_file(way)).is_file())
+    return own, *(way for way in DIRECTIONS if way != own and (folder_of(run) / generator_file(way)).is_file())
 
 
 def is_model(name: str | Path) -> bool:
-    """Whether this names a model rather than pictures: shipped weights, a file of weights, a run folder, or one that
-    `s2f export` wrote.
+    """Whether this names a model rather than pictures: shipped weights, one on the hub, a file of weights, a run
+    folder, or one that `s2f export` wrote.
     """
     path = Path(name)
-    if str(name) in weights.model_names() or path.suffix in (".safetensors", ".pth", ".pt"):
+    named = str(name) in weights.model_names() or weights.hub.is_name(name)
+    if named or path.suffix in (".safetensors", ".pth", ".pt"):
         return True
     return any((path / name).is_file() for name in ("generator.safetensors", "resume.pt", "model.json"))
 
@@ -80,6 +88,6 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
         else:
             raise FileNotFoundError(
                 f"{item}: no such picture or folder; nor a model, which comes first: a run folder, a .safetensors or"
-                f" .pth file, or one of {', '.join(weights.model_names())}"
+                f" .pth file, hf:USER/MODEL, or one of {', '.join(weights.model_names())}"
             )
     return found

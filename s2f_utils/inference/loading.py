@@ -59,7 +59,7 @@ def load(
         size_px=about.size_px if kind is StyleModel else size_px,
         fit=meta.get("fit", "stretch"),
         meta=dict(meta),
-        name=name or str(model),
+        name=name or (weights.hub.pinned(model) if weights.hub.is_name(model) else str(model)),
         layout=_layout(str(model), meta, kind),
         at_once=at_once,
         net=net,

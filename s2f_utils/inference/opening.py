@@ -33,7 +33,8 @@ def load(
     folder that `inference.export` wrote, whose answers onnxruntime makes, on the CPU.
 
     The name "sketch-to-photo" stands for the shipped faithful model, the one that adds detail to its answers, and the
-    one that answers drawings of few lines.
+    one that answers drawings of few lines. "hf:user/model", with "@revision" where one is meant, is a model on the
+    Hugging Face hub (`weights.hub`); it is then called by the commit that was loaded.
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
     `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
@@ -41,7 +42,7 @@ def load(
     (`Translator.net`) is there with "torch" alone.
 
     Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that is no model of its
-    own, or ValueError for a direction that is missing or not the model's.
+    own, WeightsError for what cannot be fetched, or ValueError for a direction that is missing or not the model's.
     """
     if direction not in (None, *DIRECTIONS, *TO_FACES):
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")

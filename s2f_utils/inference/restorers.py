@@ -18,8 +18,8 @@ PREFERRED = "gfpgan-1.4"  # of the published ones, where its file is here
 def load(
     restorer: str | Path = AUTO, device: str = "auto", precision: str = "float32", *, engine: str = "auto"
 ) -> Restorer:
-    """A restorer by name, or a run folder or file of 's2f train restore', or a published file, or a folder of
-    `s2f export`.
+    """A restorer by name, here or on the hub ("hf:user/model"), or a run folder or file of 's2f train restore', or a
+    published file, or a folder of `s2f export`.
 
     "auto" is GFPGAN 1.4 where its file is on this machine, else our own; nothing is downloaded for it. Raises
     FileNotFoundError, WeightsError, CheckpointError, or UnknownNetworkError for a network that restores nothing.

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.engine_torch import TorchEngine
+from s2f_utils.inference.finding import folder_of
 from s2f_utils.inference.restorer import Restorer, names
 from s2f_utils.inference.stages.restore import Restored
 from s2f_utils.models import checkpoints
@@ -92,11 +93,11 @@ def _file_of(restorer: str | Path) -> Path:
         return shipped
     if str(restorer) in weights.WEIGHTS and weights.WEIGHTS[str(restorer)].use == "restorer":
         return weights.get(str(restorer))
-    path = Path(restorer)
+    path = folder_of(restorer)
     path = path / "generator.safetensors" if path.is_dir() else path
     if not path.is_file():
         raise FileNotFoundError(
-            f"{restorer}: no such restorer: give a run folder, a file, or one of {', '.join(names())}"
+            f"{restorer}: no such restorer: give a run folder, a file, hf:USER/MODEL, or one of {', '.join(names())}"
         )
     return path
 

@@ -186,6 +186,7 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
     )
     write_csv(result.folder / "per_image.csv", ["row", "id", *names], lines)
     facts: dict[str, Any] = {
+        "data": manifest.path.resolve().parent.name,
         "split": result.split,
         "num_images": len(result.ids),
         "size_px": size_px,

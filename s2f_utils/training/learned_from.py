@@ -1,9 +1,9 @@
-"""What a model learned from: the name, number and hashes of its pictures, settings, seed, parents and code.
+"""What a model learned from: the name, number, terms and hashes of its pictures, settings, seed, parents and code.
 
 It stands in `learned_from.json` in a run's folder, and in every file saved from the run. Of each picture there are two
 hashes, packed in the order of the data into one text a side: an exact one, the first 8 bytes of the SHA-256 of its
 file, and a perceptual one, the 32 bytes of `pictures.duplicates.perceptual_hash` of the picture as training loads it.
-`publish` copies a model without them.
+`publish` copies a model without them, and without the names of folders.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +23,10 @@ from typing import Any
 from tqdm.auto import tqdm
 
 import s2f_utils
-from s2f_utils import runtime
-from s2f_utils.data import Manifest
+from s2f_utils import runtime, weights
+from s2f_utils.data import Manifest, terms_of
 from s2f_utils.data.stores import Data, PictureStore
+from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures.duplicates import perceptual_hash
 from s2f_utils.training.state import TrainingRun
@@ -83,16 +85,19 @@ def note(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any]) -> N
 
     pictures: from `hash_pictures`.
     """
+    facts, before = json.loads((run.folder / "config.json").read_text(encoding="utf-8")), noted(run.folder)
     run.learned_from = {
         "method": run.method,
         "settings": dataclasses.asdict(run.config),
         "seed": run.config.seed,
         "code": code_version(),
         "data": manifest.path.resolve().parent.name,
+        "layout": manifest.settings.get("layout", ""),
+        "terms": sorted({*terms_of(manifest.settings), *_terms_of_parents(facts), *before.get("terms", ())}),
         "pictures": pictures,
-        "parents": _parents(json.loads((run.folder / "config.json").read_text(encoding="utf-8"))),
+        "parents": _parents(facts),
     }
-    if run.learned_from == noted(run.folder):
+    if run.learned_from == before:
         return
     with runtime.atomic_path(run.folder / FILE) as temporary:
         temporary.write_text(json.dumps(run.learned_from, indent=1), encoding="utf-8")
@@ -103,6 +108,38 @@ def _parents(facts: Mapping[str, Any]) -> list[dict[str, str]]:
     named = {"init": facts.get("init"), "detail_init": facts["config"].get("detail_init")}
     sums = {key.removesuffix("_sha256"): value for key, value in facts.items() if key.endswith("_sha256") and value}
     return [{"name": "/".join(Path(named.get(key) or key).parts[-2:]), "sha256": value} for key, value in sums.items()]
+
+
+def _terms_of_parents(facts: Mapping[str, Any]) -> set[str]:
+    """The terms of what the models learned from that a run began with, as far as they can still be read."""
+    config = facts["config"]
+    names = [facts.get("init"), config.get("detail_init"), *(config.get("expected_by") or "").split(",")]
+    found: set[str] = set()
+    for name in filter(None, names):
+        if entry := weights.WEIGHTS.get(name):
+            found.add(f"{name}: {entry.licence}")
+            continue
+        try:
+            found |= set(terms_of_file(find_generator(name)) or ())
+        except (FileNotFoundError, ImportError, ValueError):  # gone, or no file of ours: it says nothing
+            continue
+    return found
+
+
+def terms_of_file(path: str | Path) -> list[str] | None:
+    """What the owners of a model's training pictures allow: as its file says, else, of a run of before, as its folder
+    does; None where neither says anything.
+
+    Raises FileNotFoundError, or CheckpointError where the file cannot be read.
+    """
+    told = read(path)
+    if "terms" in told:
+        return told["terms"]
+    try:
+        facts = json.loads(Path(path).with_name("config.json").read_text(encoding="utf-8"))
+        return terms_of(facts["data_settings"]) or None
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 @functools.lru_cache(maxsize=1)
@@ -133,8 +170,26 @@ def without_hashes(told: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "pictures": numbers} if told else {}
 
 
+def for_others(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model learned from, without hashes, and without the folders that its settings and parents lie in."""
+    settings = {k: _names_alone(v) if isinstance(v, str) else v for k, v in told.get("settings", {}).items()}
+    parents = [{**parent, "name": _names_alone(parent["name"])} for parent in told.get("parents", ())]
+    return {**without_hashes(told), "settings": settings, "parents": parents} if told else {}
+
+
+def _names_alone(text: str) -> str:
+    """Paths, with commas, as names: of a run's file with the run's folder, which has a number, of all else alone."""
+    return ",".join(part if part.startswith(weights.hub.PREFIX) else _name_alone(part) for part in text.split(","))
+
+
+def _name_alone(path: str) -> str:
+    *folders, name = re.split(r"[\\/]", path.rstrip("\\/")) if path else [""]
+    return f"{folders[-1]}/{name}" if folders and re.match(r"\d{4}-", folders[-1]) else name
+
+
 def publish(path: str | Path, target: str | Path) -> Path:
-    """Copy a model's `.safetensors` file without the hashes of its training pictures; their number and the rest stay.
+    """Copy a model's `.safetensors` file without the hashes of its training pictures, and without the names of folders;
+    the number of pictures and the rest stay.
 
     Raises FileNotFoundError, CheckpointError, or FileExistsError where there is a file in the target's place already.
     """
@@ -147,7 +202,7 @@ def publish(path: str | Path, target: str | Path) -> Path:
     with checkpoints.opened(path) as file:
         tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
     if told:
-        header["learned_from"] = json.dumps(without_hashes(told))
+        header["learned_from"] = json.dumps(for_others(told))
     with runtime.atomic_path(target) as temporary:
         save_file(tensors, temporary, metadata=header)
     return target

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils import runtime
-from s2f_utils.inference import find_generator, generator_file
+from s2f_utils.inference import find_generator, folder_of, generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
@@ -84,7 +84,7 @@ def facts_of(config: TrainConfig, init: str | Path | None) -> dict[str, str | No
     given = {"init": init, "detail_init": getattr(config, "detail_init", "")}
     sums = {f"{key}_sha256": sha256_of(find_generator(path)) if path else None for key, path in given.items()}
     if init is not None:  # a run that learned both directions has a second generator
-        others = [Path(init) / generator_file(way) for way in DIRECTIONS]
+        others = [folder_of(init) / generator_file(way) for way in DIRECTIONS]
         sums |= {f"{other.stem}_sha256": sha256_of(other) for other in others if other.is_file()}
     return {"init": str(init) if init else None, **sums}
 

@@ -1,5 +1,8 @@
-"""Weights by name: the table of those that come along and those that are published, and how they are fetched."""
+"""Weights by name: the table of those that come along and those that are published, how they are fetched, and models
+on the Hugging Face hub.
+"""
 
+from s2f_utils.weights import hub
 from s2f_utils.weights.download import sha256_of
 from s2f_utils.weights.table import (
     DEFAULT,
@@ -31,6 +34,6 @@ from s2f_utils.weights.table import (
 __all__ = [
     "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "FINDERS", "GRAPHS", "RENDER", "RESTORER",
     "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
-    "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "model_names", "places", "problem",
+    "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "hub", "model_names", "places", "problem",
     "sha256_of", "shipped",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from data_prep.sources import names
 from data_prep.sources.layout import Candidate, Collection, Layout, LayoutOptions
 from data_prep.sources.sides import with_made
 from data_prep.sources.tree import Picture, Tree
+from s2f_utils.data.manifest import CUFS_TERMS
 
 _NAME = re.compile(r"^[fmw]\d?-\d{3}-\d{1,2}$")
 _SUFFIX = re.compile(r"[-_ ]?sz\d+$")
@@ -78,7 +79,7 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
     matched, lone_sketches, lone_photos = names.match(
         tree.on_side("sketch"), tree.on_side("photo"), [lambda p: (*place(p), cufs_key(p.stem)), person]
     )
-    collection = Collection([], lone_sketches, lone_photos)
+    collection = Collection([], lone_sketches, lone_photos, terms=CUFS_TERMS)
     matched = with_made(matched, collection, options)
     once: dict[tuple[str, str], tuple[Picture | None, Picture]] = {}
     # Cropped pictures before the originals that lie beside them, folders with a split before those without.

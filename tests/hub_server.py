@@ -1,0 +1,341 @@
+"""A stand-in for the Hugging Face hub on this machine: repositories, commits, large files and tokens, as its own client
+speaks with it; and what goes wrong on the way, where a test asks for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+LARGE = (".safetensors", ".pth", ".bin")  # what the hub keeps beside git
+WRITER, READER, NOBODY = "hf_writer", "hf_reader", "hf_unknown"
+OWNER = "user"
+
+
+def git_sha1(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+@dataclass
+class Repo:
+    """Commits by their hash, each {file: content}; branches by name."""
+
+    private: bool = False
+    commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
+    refs: dict[str, str] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+
+    def commit(self, files: dict[str, bytes], branch: str = "main", message: str = "initial commit") -> str:
+        facts = "".join(f"{name}{git_sha1(content)}" for name, content in sorted(files.items()))
+        sha = hashlib.sha1(f"{len(self.commits)}{facts}".encode()).hexdigest()
+        self.commits[sha], self.refs[branch] = files, sha
+        self.log.append(message)
+        return sha
+
+    def find(self, revision: str) -> str | None:
+        return revision if revision in self.commits else self.refs.get(revision)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.commits[self.refs["main"]]
+
+
+@dataclass
+class Faults:
+    """What goes wrong. cut: bytes of an answer before the connection breaks. cuts: how often it does. spoil: one byte
+    of what is sent is another. puts: uploads break. commits: commits break, "before" or "after" all of it came. plain:
+    no file is large. down: every answer is this error.
+    """
+
+    cut: int = 0
+    cuts: int = 0
+    spoil: bool = False
+    puts: bool = False
+    commits: str = ""
+    plain: bool = False
+    down: int = 0
+
+
+class Hub:
+    """The stand-in's state; `seen` are requests: method, path, range, token; `came`, all bytes that were sent to it."""
+
+    def __init__(self) -> None:
+        self.repos: dict[str, Repo] = {}
+        self.large: dict[str, bytes] = {}
+        self.faults = Faults()
+        self.seen: list[tuple[str, str, str | None, str | None]] = []
+        self.came: list[bytes] = []
+        self.address = ""
+
+    def add(self, name: str, files: dict[str, bytes], private: bool = False) -> str:
+        repo = self.repos.setdefault(name, Repo(private))
+        return repo.commit({".gitattributes": b"*.safetensors filter=lfs\n", **files})
+
+    def is_large(self, name: str) -> bool:
+        return name.endswith(LARGE) and not self.faults.plain
+
+    def asked(self, method: str = "") -> list[str]:
+        return [path for how, path, *_ in self.seen if how.startswith(method)]
+
+
+@contextmanager
+def running():
+    """A hub that answers while the block runs."""
+    hub = Hub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": hub}))
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+    hub.stop = lambda: (server.shutdown(), server.server_close())
+    try:
+        yield hub
+    finally:
+        hub.stop()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    hub: Hub
+
+    ROUTES = (
+        ("POST", r"/api/repos/create", "create"),
+        ("POST", r"/api/validate-yaml", "validate"),
+        ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/branch/(?P<revision>[^/]+)", "branch"),
+        ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/preupload/(?P<revision>[^/]+)", "preupload"),
+        ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/commit/(?P<revision>[^/]+)", "commit"),
+        ("POST", r"/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),
+        ("PUT", r"/upload/(?P<oid>\w+)", "upload"),
+        ("POST", r"/verify", "verify"),
+        ("GET", r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/revision/(?P<revision>[^/]+))?", "info"),
+        ("HEAD|GET", r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)", "resolve"),
+        ("HEAD|GET", r"/cdn/(?P<oid>\w+)", "cdn"),
+    )
+
+    def do_GET(self):
+        self.serve()
+
+    do_HEAD = do_POST = do_PUT = do_GET
+
+    def serve(self):
+        hub, path = self.hub, urlsplit(self.path).path
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
+        hub.seen.append((self.command, unquote(path), self.headers.get("Range"), token))
+        self.broken = False
+        self.body = self.read_body() if self.command in ("POST", "PUT") else b""
+        if self.broken:
+            self.close_connection = True
+            return None
+        hub.came.append(self.body)
+        if hub.faults.down:
+            return self.refuse(hub.faults.down, "", "out of order")
+        if token not in (None, WRITER, READER):
+            return self.refuse(401, "", "Invalid credentials in Authorization header")
+        for methods, pattern, name in self.ROUTES:
+            match = re.fullmatch(pattern, path)
+            if match and re.fullmatch(methods, self.command):
+                found = {key: unquote(value) for key, value in match.groupdict().items() if value}
+                return getattr(self, name)(token=token, **found)
+        return self.refuse(404, "", f"no such address: {path}")
+
+    def read_body(self) -> bytes:
+        """All that was sent; where uploads break, a part of it, and then no answer."""
+        faults = self.hub.faults
+        breaks = (faults.puts and self.command == "PUT") or (faults.commits == "before" and "/commit/" in self.path)
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+                if breaks:
+                    break
+            else:
+                self.rfile.readline()
+            body = b"".join(parts)
+        else:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length // 2 if breaks else length)
+        self.broken = breaks or (faults.commits == "after" and "/commit/" in self.path)
+        return body
+
+    def answer(self, body: bytes = b"", status: int = 200, length: int | None = None, **headers: str):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def tell(self, values, status: int = 200, **headers: str):
+        self.answer(json.dumps(values).encode(), status, Content_Type="application/json", **headers)
+
+    def refuse(self, status: int, code: str, message: str):
+        headers = {"X_Error_Message": message} | ({"X_Error_Code": code} if code else {})
+        self.tell({"error": message}, status, **headers)
+
+    def may_write(self, token: str | None, name: str) -> bool:
+        if token is None:
+            self.refuse(401, "", "Invalid username or password.")
+        elif token != WRITER or name.partition("/")[0] != OWNER:
+            self.refuse(403, "", f"You don't have the rights to write to {name}")
+        else:
+            return True
+        return False
+
+    def repo(self, name: str, token: str | None) -> Repo | None:
+        repo = self.hub.repos.get(name)
+        if repo is None or (repo.private and token is None):
+            self.refuse(401 if token is None else 404, "RepoNotFound", "Repository not found")
+            return None
+        return repo
+
+    # writing
+
+    def create(self, token):
+        asked = json.loads(self.body)
+        name = f"{asked['organization']}/{asked['name']}"
+        if not self.may_write(token, name):
+            return None
+        if name in self.hub.repos:
+            return self.tell({"url": f"{self.hub.address}/{name}", "error": "You already created this"}, 409)
+        self.hub.add(name, {}, private=asked.get("visibility") == "private" or bool(asked.get("private")))
+        return self.tell({"url": f"{self.hub.address}/{name}"})
+
+    def validate(self, token):
+        content = json.loads(self.body)["content"]
+        try:
+            facts = yaml.safe_load(content.split("---")[1])
+            wrong = [] if re.fullmatch(r"[a-z0-9.-]+", facts["license"]) else [{"message": '"license" is none'}]
+        except (IndexError, KeyError, yaml.YAMLError) as error:
+            wrong = [{"message": str(error)}]
+        return self.tell({"errors": wrong, "warnings": []}, 400 if wrong else 200)
+
+    def branch(self, token, repo, revision):
+        if not self.may_write(token, repo):
+            return None
+        refs = self.hub.repos[repo].refs
+        if revision in refs:
+            return self.refuse(409, "", "Reference already exists")
+        refs[revision] = refs["main"]
+        return self.tell({})
+
+    def preupload(self, token, repo, revision):
+        if not self.may_write(token, repo):
+            return None
+        there = self.hub.repos[repo].commits[self.hub.repos[repo].find(revision)]
+        files = []
+        for file in json.loads(self.body)["files"]:
+            large, content = self.hub.is_large(file["path"]), there.get(file["path"])
+            oid = None if content is None else hashlib.sha256(content).hexdigest() if large else git_sha1(content)
+            mode = "lfs" if large else "regular"
+            files.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+        return self.tell({"files": files})
+
+    def batch(self, token, repo):
+        if not self.may_write(token, repo):
+            return None
+        objects = []
+        for wanted in json.loads(self.body)["objects"]:
+            upload = {"href": f"{self.hub.address}/upload/{wanted['oid']}"}
+            verify = {"href": f"{self.hub.address}/verify"}
+            known = wanted["oid"] in self.hub.large
+            objects.append(wanted | ({} if known else {"actions": {"upload": upload, "verify": verify}}))
+        return self.tell({"transfer": "basic", "objects": objects})
+
+    def upload(self, token, oid):
+        if hashlib.sha256(self.body).hexdigest() != oid:
+            return self.refuse(400, "", "the content has another SHA-256")
+        self.hub.large[oid] = self.body
+        return self.answer()
+
+    def verify(self, token):
+        asked = json.loads(self.body)
+        there = len(self.hub.large.get(asked["oid"], b"")) == asked["size"]
+        return self.tell({}) if there else self.refuse(404, "", "not there")
+
+    def commit(self, token, repo, revision):
+        if not self.may_write(token, repo):
+            return None
+        known, message = self.hub.repos[repo], ""
+        files = dict(known.commits[known.refs[revision]])
+        for step in map(json.loads, self.body.splitlines()):
+            key, value = step["key"], step["value"]
+            if key == "header":
+                message = value["summary"]
+                if value.get("parentCommit") not in (None, known.refs[revision]):
+                    return self.refuse(412, "", "A commit has happened since. Please refresh and try again.")
+            elif key == "file":
+                files[value["path"]] = base64.b64decode(value["content"])
+            elif key == "lfsFile":
+                files[value["path"]] = self.hub.large[value["oid"]]
+            else:
+                del files[value["path"]]
+        sha = known.commit(files, revision, message)
+        return self.tell({"commitOid": sha, "commitUrl": f"{self.hub.address}/{repo}/commit/{sha}", "success": True})
+
+    # reading
+
+    def info(self, token, repo, revision="main"):
+        known = self.repo(repo, token)
+        if known is None:
+            return None
+        sha = known.find(revision)
+        if sha is None:
+            return self.refuse(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        siblings = []
+        for name, content in known.commits[sha].items():
+            one = {"rfilename": name, "size": len(content), "blobId": git_sha1(content)}
+            if self.hub.is_large(name):
+                one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 134}
+            siblings.append(one)
+        card = known.commits[sha].get("README.md", b"").decode().split("---")
+        facts = {"id": repo, "modelId": repo, "sha": sha, "private": known.private, "siblings": siblings, "tags": []}
+        return self.tell(facts | ({"cardData": yaml.safe_load(card[1])} if len(card) > 1 else {}))
+
+    def resolve(self, token, repo, revision, file):
+        known = self.repo(repo, token)
+        if known is None:
+            return None
+        sha = known.find(revision)
+        if sha is None or file not in known.commits[sha]:
+            return self.refuse(404, "EntryNotFound" if sha else "RevisionNotFound", f"not there: {file}")
+        content = known.commits[sha][file]
+        if not self.hub.is_large(file):
+            return self.send(content, ETag=f'"{git_sha1(content)}"', X_Repo_Commit=sha)
+        oid = hashlib.sha256(content).hexdigest()
+        self.hub.large[oid] = content
+        elsewhere = self.hub.address.replace("127.0.0.1", "localhost")  # another host, which is not to see tokens
+        return self.answer(
+            b"", 302, Location=f"{elsewhere}/cdn/{oid}", X_Repo_Commit=sha, X_Linked_Etag=f'"{oid}"',
+            X_Linked_Size=str(len(content)), ETag=f'"{git_sha1(content)}"',
+        )  # fmt: skip
+
+    def cdn(self, token, oid):
+        return self.send(self.hub.large[oid], ETag=f'"{oid}"')
+
+    def send(self, content: bytes, **headers: str):
+        """A file, or the rest of it; spoilt, or broken off, where a test asks for it."""
+        faults, asked = self.hub.faults, self.headers.get("Range")
+        if faults.spoil:
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        start, total = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0, len(content)
+        piece, status = content[start:], 206 if asked else 200
+        if asked:
+            headers["Content_Range"] = f"bytes {start}-{total - 1}/{total}"
+        length = len(piece)
+        if self.command == "GET" and faults.cuts and faults.cut < length:
+            faults.cuts -= 1
+            piece, self.close_connection = piece[: faults.cut], True
+        return self.answer(piece, status, length, Accept_Ranges="bytes", **headers)
+
+    def log_message(self, *args):
+        pass

@@ -1,0 +1,591 @@
+"""Models on the hub: its own client against a stand-in of it on this machine, on good days and on bad ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed: pip install -e '.[hub]'")
+
+from huggingface_hub import ModelCard, close_session, constants, hf_hub_download  # noqa: E402
+
+from s2f_utils import cli, inference, weights  # noqa: E402
+from s2f_utils.data.manifest import CUFS_TERMS  # noqa: E402
+from s2f_utils.inference import restorers  # noqa: E402
+from s2f_utils.models import checkpoints  # noqa: E402
+from s2f_utils.training import card, learned_from, publishing  # noqa: E402
+from s2f_utils.weights import WeightsError  # noqa: E402
+from s2f_utils.weights import hub as door  # noqa: E402
+from tests import hub_server  # noqa: E402
+from tests.test_cli import TINY, said  # noqa: E402
+
+NAME = "hf:user/faces"
+PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def trained(faces_manifest, tmp_path_factory):
+    """A run folder with scores."""
+    runs = tmp_path_factory.mktemp("runs")
+    assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(runs), *TINY]) == 0
+    (folder,) = runs.iterdir()
+    return folder
+
+
+@pytest.fixture()
+def hub(monkeypatch, tmp_path):
+    """The stand-in, with a cache of its own, and somebody logged in who may write."""
+    for name in ("S2F_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    settings = {
+        "HF_HUB_CACHE": str(tmp_path / "cache" / "hub"), "HF_TOKEN_PATH": str(tmp_path / "cache" / "token"),
+        "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True, "HF_HUB_DISABLE_PROGRESS_BARS": True,
+        "DOWNLOAD_CHUNK_SIZE": 1024,  # what came is kept in pieces of this size, where a connection breaks
+    }  # fmt: skip
+    for name, value in settings.items():
+        monkeypatch.setattr(constants, name, value)
+    monkeypatch.setattr(time, "sleep", lambda seconds, sleep=time.sleep: sleep(min(seconds, 0.01)))
+    with hub_server.running() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        monkeypatch.setenv("HF_TOKEN", hub_server.WRITER)
+        forget()
+        yield server
+    forget()
+
+
+def forget():
+    """As in a new process."""
+    door._found.clear()
+
+
+def push(run, *more: str) -> int:
+    return cli.main(["push", str(run), "user/faces", "--yes", *more])
+
+
+def answer(model, **more) -> np.ndarray:
+    return inference.load(model, "cpu", **more).translate(PICTURE)
+
+
+def other(run: Path, target: Path) -> Path:
+    """A copy of a run whose generator is another one."""
+    shutil.copytree(run, target)
+    path = target / "generator.safetensors"
+    net, meta = checkpoints.load_network(path)
+    for value in net.parameters():
+        value.data *= 1.5
+    checkpoints.save_generator(path, net, meta, learned_from.read(path))
+    return target
+
+
+def cached(hub, tmp_path) -> list[str]:
+    """The files of the cache that hold something of a model."""
+    place = tmp_path / "cache" / "hub" / "models--user--faces"
+    return sorted(str(p.relative_to(place)) for part in ("blobs", "snapshots") for p in (place / part).rglob("*.*"))
+
+
+# whole
+
+
+def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained, capsys):
+    assert push(trained) == 0
+    shown = capsys.readouterr().out
+    repo = hub.repos["user/faces"]
+    assert set(repo.files) == {".gitattributes", "README.md", "generator.safetensors"}
+    assert len(repo.log) == 2 and repo.log[1].startswith("pix2pix by Sketch to Face 0.")  # the first made it
+    assert f"sent: {NAME}@{repo.refs['main']}" in shown and "for all to see" in shown
+    assert "generator.safetensors  " in shown and "README.md  " in shown and "its terms: " in shown
+    model = inference.load(NAME, "cpu")
+    told = capsys.readouterr().err
+    assert f"downloading {NAME}, commit {repo.refs['main']} (" in told and "licence: none-chosen" in told
+    assert model.facts.name == f"{NAME}@{repo.refs['main']}"  # the commit is said
+    np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
+    there = weights.hub.folder(NAME)
+    assert [path.name for path in there.iterdir()] == ["generator.safetensors"]
+    asked = [(path, token) for how, path, _, token in hub.seen if "/cdn/" in path]
+    assert asked and {token for _, token in asked} == {None}  # where large files lie, no token is shown
+
+
+def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monkeypatch, capsys):
+    from s2f_utils.pictures import images
+
+    push(trained)
+    images.save(tmp_path / "drawing.png", PICTURE)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["translate", NAME, "drawing.png", "--out", "out", "--device", "cpu"]) == 0
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["drawing-photo.png"]
+    data = ["--data", str(faces_manifest), "--device", "cpu"]
+    assert cli.main(["evaluate", NAME, *data]) == 0
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["evaluation-hf-user-faces-test"]  # not in the cache
+    changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
+    assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]) == 0
+    (told,) = (tmp_path / "own").glob("*/learned_from.json")
+    digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
+    assert json.loads(told.read_text())["parents"] == [{"name": NAME, "sha256": digest}]
+    assert cli.main(["enhance", "drawing.png", "--restorer", NAME, "--aligned"]) == 2
+    assert "restores no faces" in capsys.readouterr().err
+
+
+def test_a_restorer_and_a_model_of_two_parts(hub, tmp_path):
+    assert cli.main(["push", str(weights.shipped("restorer-256")), "user/restorer", "--yes"]) == 0
+    assert restorers.load("hf:user/restorer", "cpu").size_px == 256
+    run = tmp_path / "run"
+    run.mkdir()
+    for name, shipped in (("generator", weights.RENDER), ("expected", weights.EXPECT)):
+        shutil.copy(weights.shipped(shipped), run / f"{name}.safetensors")
+    assert push(run) == 0
+    assert set(hub.repos["user/faces"].files) >= {"generator.safetensors", "expected.safetensors"}
+    there = inference.find_generator(NAME)
+    assert there.with_name("expected.safetensors").is_file() and inference.load(NAME, "cpu").network == "render"
+
+
+def test_both_directions_go_along_and_vanish_with_a_model_that_has_one(hub, trained, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    back = "generator-photo-to-sketch.safetensors"
+    net, meta = checkpoints.load_network(other(trained, tmp_path / "other") / "generator.safetensors")
+    checkpoints.save_generator(run / back, net, {**meta, "direction": "photo-to-sketch"})
+    push(run)
+    assert inference.ways_of(NAME) == inference.ways_of(run) == ("sketch-to-photo", "photo-to-sketch")
+    way = {"direction": "photo-to-sketch"}
+    np.testing.assert_array_equal(answer(NAME, **way), answer(run, **way))
+    hub.repos["user/faces"].files["mine.txt"] = b"a note of the owner"
+    push(trained)
+    assert set(hub.repos["user/faces"].files) == {".gitattributes", "README.md", "generator.safetensors", "mine.txt"}
+    assert inference.ways_of(NAME) == ("sketch-to-photo",)
+
+
+def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
+    """No folders, no hashes or names of pictures, no logs: in no byte that reaches the hub."""
+    run = tmp_path / "annabell" / "0007-mine"
+    shutil.copytree(trained, run)
+    path = run / "generator.safetensors"
+    net, meta = checkpoints.load_network(path)
+    told = learned_from.read(path)
+    told["settings"]["detail_init"] = "/home/annabell/0003-faithful/generator.safetensors"
+    told["settings"]["expected_by"] = "C:\\Users\\annabell\\a,/home/annabell/runs/b"
+    told["parents"] = [{"name": "annabell/generator.safetensors", "sha256": "0" * 64}]
+    checkpoints.save_generator(path, net, meta, told)
+    push(run)
+    sent = b"".join(hub.came) + b"".join(hub.large.values())
+    hashes = [kind for side in told["pictures"].values() for name, kind in side.items() if name != "num"]
+    names = [line.split(",")[1] for line in faces_manifest.read_text().splitlines()[1:]]
+    assert len(hashes) == 4 and len(names) == 16
+    for word in (*hashes, *names, "annabell", str(tmp_path), str(Path.home()), "log.jsonl", "machine"):
+        assert word.encode() not in sent, word
+    public = learned_from.read(inference.find_generator(NAME))
+    assert public["settings"]["detail_init"] == "0003-faithful/generator.safetensors"
+    assert public["settings"]["expected_by"] == "a,b" and public["parents"][0]["name"] == "generator.safetensors"
+
+
+# broken off
+
+
+def test_a_download_that_breaks_off_goes_on(hub, trained, tmp_path, caplog):
+    push(trained)
+    hub.faults.cut, hub.faults.cuts = 5_000, 3
+    np.testing.assert_array_equal(answer(NAME), answer(trained))
+    asked = [part for how, path, part, _ in hub.seen if how == "GET" and "/cdn/" in path]
+    assert asked == [None, "bytes=4096-", "bytes=8192-", "bytes=12288-"]  # whole pieces of 1024 bytes were kept
+
+
+def test_a_download_that_is_given_up_leaves_nothing_and_is_right_the_next_time(hub, trained, tmp_path):
+    push(trained)
+    hub.faults.cut, hub.faults.cuts = 500, 99
+    with pytest.raises(WeightsError, match=r"hf:user/faces: http.* cannot be reached, or broke off \(.*run it again"):
+        answer(NAME)
+    assert cached(hub, tmp_path) == []
+    hub.faults.cuts = 0
+    np.testing.assert_array_equal(answer(NAME), answer(trained))
+
+
+@pytest.mark.parametrize("fault", ["puts", "before", "after"])
+@pytest.mark.parametrize("there", [False, True])
+def test_a_push_that_breaks_off_publishes_nothing(hub, trained, tmp_path, capsys, fault, there):
+    if there:
+        push(trained)
+        capsys.readouterr()
+    before = dict(hub.repos["user/faces"].refs) if there else None
+    if fault == "puts":
+        hub.faults.puts = True
+    else:
+        hub.faults.commits = fault
+    changed = other(trained, tmp_path / "other")
+    assert push(changed) == 2
+    assert "broke off (" in (told := capsys.readouterr().err) and "nothing is published" in told
+    repo = hub.repos["user/faces"]
+    assert repo.refs == before if there else set(repo.files) == {".gitattributes"}
+    hub.faults = hub_server.Faults()
+    if there:
+        np.testing.assert_array_equal(answer(NAME), answer(trained))
+    else:
+        with pytest.raises(WeightsError, match=r"has no generator.safetensors \(there is .gitattributes\)"):
+            answer(NAME)
+    assert push(changed) == 0
+    np.testing.assert_array_equal(answer(NAME), answer(changed))
+
+
+# wrong hash
+
+
+@pytest.mark.parametrize(("plain", "kind"), [(False, "SHA-256"), (True, "SHA-1")])
+def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp_path, plain, kind):
+    hub.faults.plain = plain
+    push(trained)
+    hub.faults.spoil = True
+    for _ in range(2):
+        with pytest.raises(WeightsError, match=f"came with another {kind} than the hub says .*thrown away"):
+            answer(NAME)
+        assert cached(hub, tmp_path) == []
+    hub.faults.spoil = False
+    np.testing.assert_array_equal(answer(NAME), answer(trained))
+
+
+def test_a_file_is_checked_once_and_again_when_it_has_changed(hub, trained, monkeypatch):
+    push(trained)
+    answer(NAME)
+    checked = []
+    monkeypatch.setattr(door, "_is", lambda path, digest, check=door._is: checked.append(path) or check(path, digest))
+    for _ in range(2):
+        forget()
+        answer(NAME)
+    assert checked == []
+    path = inference.find_generator(NAME)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    forget()
+    np.testing.assert_array_equal(answer(NAME), answer(trained))  # it was fetched anew
+    assert checked and hub.asked("GET")[-1].startswith("/cdn/")
+    path.write_bytes(b"spoilt")
+    forget()
+    monkeypatch.setenv("S2F_OFFLINE", "1")
+    with pytest.raises(WeightsError, match="is not on this machine"):
+        answer(NAME)
+
+
+# tokens and names
+
+
+def test_without_a_token_nothing_is_sent(hub, trained, monkeypatch, capsys):
+    monkeypatch.delenv("HF_TOKEN")
+    assert push(trained) == 2
+    assert "no token for the hub: make one that may write at https://huggingface.co/settings/tokens" in said(capsys)
+    assert hub.seen == []
+
+
+@pytest.mark.parametrize(
+    ("token", "repo", "message"),
+    [
+        (hub_server.NOBODY, "user/faces", "the hub does not know this token"),
+        (hub_server.READER, "user/faces", "give one that may write to this repository"),
+        (hub_server.WRITER, "somebody/faces", "You don't have the rights to write to somebody/faces"),
+    ],
+)
+def test_a_token_that_may_not_write_is_told(hub, trained, monkeypatch, capsys, token, repo, message):
+    monkeypatch.setenv("HF_TOKEN", token)
+    assert cli.main(["push", str(trained), repo, "--yes"]) == 2
+    assert message in said(capsys) and hub.repos == {}
+
+
+def test_what_cannot_be_read_is_told(hub, trained, monkeypatch):
+    push(trained, "--private")
+    monkeypatch.setenv("HF_TOKEN", hub_server.NOBODY)
+    with pytest.raises(WeightsError, match="the hub does not know this token"):
+        answer(NAME)
+    monkeypatch.setenv("HF_TOKEN", hub_server.READER)
+    np.testing.assert_array_equal(answer(NAME), answer(trained))
+    with pytest.raises(WeightsError, match="hf:user/none: there is no such model at http.*or it is private"):
+        answer("hf:user/none")
+    with pytest.raises(WeightsError, match="hf:user/faces@v9: there is no such revision"):
+        answer(f"{NAME}@v9")
+    monkeypatch.delenv("HF_TOKEN")
+    with pytest.raises(WeightsError, match="or it is private: check its name, or log in: 'hf auth login', or HF_TOKEN"):
+        answer(f"{NAME}@main2")
+    for name in ("hf:faces", "hf:user/../faces", "hf:a/b@../c", "hf:", "hf:a/b/c"):
+        with pytest.raises(WeightsError, match="is named hf:USER/MODEL"):
+            answer(name)
+
+
+def test_pickles_alone_are_refused_and_not_fetched(hub):
+    hub.add("user/faces", {"model.pth": b"a pickle", "README.md": b"---\nlicense: mit\n---\n"})
+    with pytest.raises(WeightsError, match=r"has pickles only \(model.pth\), which may run code.*is not fetched"):
+        answer(NAME)
+    hub.add("user/faces", {"model.safetensors": b"another's", "model.pth": b"a pickle"})
+    with pytest.raises(WeightsError, match=r"has no generator.safetensors \(there is .*not a model of this project"):
+        answer(NAME)
+    assert not [path for path in hub.asked() if "resolve" in path or "cdn" in path]
+
+
+def test_beside_our_files_no_other_is_fetched(hub, trained):
+    content = (trained / "generator.safetensors").read_bytes()
+    more = {"generator-best.safetensors": b"x", "a/generator.safetensors": b"x", "generator.pth": b"x", "run.py": b"x"}
+    hub.add("user/faces", {"generator.safetensors": content, **more})
+    np.testing.assert_array_equal(answer(NAME), answer(trained))
+    fetched = {path.rpartition("/")[2] for path in hub.asked() if "resolve" in path}
+    assert fetched == {"generator.safetensors"}
+
+
+# offline
+
+
+@pytest.mark.parametrize("how", ["S2F_OFFLINE", "HF_HUB_OFFLINE", "down", "gone"])
+def test_offline_what_was_fetched_is_there_and_nothing_else_is(hub, trained, monkeypatch, capsys, how):
+    push(trained)
+    answer(NAME)
+    seen = len(hub.seen)
+    forget()
+    if how == "S2F_OFFLINE":
+        monkeypatch.setenv(how, "1")
+    elif how == "HF_HUB_OFFLINE":
+        monkeypatch.setattr(constants, how, True)
+    elif how == "down":
+        hub.faults.down = 503
+    else:
+        hub.stop()
+        close_session()  # the client keeps its connections
+    capsys.readouterr()
+    np.testing.assert_array_equal(answer(NAME), answer(trained))
+    told = capsys.readouterr().err
+    reason = f"{how} is set" if "OFFLINE" in how else "the hub answers 503" if how == "down" else "cannot be reached"
+    if "OFFLINE" not in how:
+        assert (
+            f"the hub cannot be reached; taken is what is here, commit {hub.repos['user/faces'].refs['main']}" in told
+        )
+    for name in ("hf:user/none", f"{NAME}@v9"):
+        with pytest.raises(WeightsError, match=reason):
+            answer(name)
+    if "OFFLINE" in how:
+        assert len(hub.seen) == seen and told == ""
+
+
+def test_what_another_program_fetched_is_taken_offline_if_its_hash_is_right(hub, trained, monkeypatch):
+    push(trained)
+    args = {"repo_id": "user/faces", "filename": "generator.safetensors", "endpoint": hub.address}
+    path = Path(hf_hub_download(**args))
+    monkeypatch.setenv("S2F_OFFLINE", "1")
+    np.testing.assert_array_equal(answer(NAME), answer(trained))
+    shutil.rmtree(path.parents[2] / door.NOTES)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    forget()
+    with pytest.raises(WeightsError, match="is not on this machine"):
+        answer(NAME)
+
+
+# revisions
+
+
+def test_a_pinned_revision_stays_what_it_was(hub, trained, tmp_path):
+    push(trained)
+    first = hub.repos["user/faces"].refs["main"]
+    changed = other(trained, tmp_path / "other")
+    push(changed)
+    assert not np.array_equal(answer(trained), answer(changed))
+    np.testing.assert_array_equal(answer(f"{NAME}@{first}"), answer(trained))
+    np.testing.assert_array_equal(answer(NAME), answer(changed))
+    seen = len(hub.seen)
+    forget()
+    np.testing.assert_array_equal(answer(f"{NAME}@{first}"), answer(trained))
+    assert len(hub.seen) == seen  # a commit that is here needs no network
+
+
+def test_a_branch_is_looked_up_once(hub, trained, tmp_path):
+    push(trained, "--branch", "trial/one")
+    name = f"{NAME}@trial/one"
+    assert set(hub.repos["user/faces"].files) == {".gitattributes"}  # main is as it was
+    np.testing.assert_array_equal(answer(name), answer(trained))
+    content = (other(trained, tmp_path / "other") / "generator.safetensors").read_bytes()
+    repo = hub.repos["user/faces"]
+    repo.commit({"generator.safetensors": content}, "trial/one")  # by somebody else, meanwhile
+    np.testing.assert_array_equal(answer(name), answer(trained))
+    assert sum("/revision/trial/one" in path for path in hub.asked("GET")) == 2  # one was of the push
+    forget()
+    np.testing.assert_array_equal(answer(name), answer(tmp_path / "other"))
+
+
+def test_a_push_that_comes_between_is_noticed(hub, trained, monkeypatch, capsys):
+    push(trained)
+    capsys.readouterr()
+    repo = hub.repos["user/faces"]
+    validate = hub_server.Handler.validate
+
+    def meanwhile(handler, token):
+        repo.commit({**repo.files, "note.txt": b"x"})
+        return validate(handler, token)
+
+    monkeypatch.setattr(hub_server.Handler, "validate", meanwhile)
+    assert push(trained, "--licence", "mit") == 2
+    assert "was changed at the same time; nothing was sent: run this again" in capsys.readouterr().err
+
+
+# the card, and what may be published
+
+
+def test_the_card_says_what_is_known(hub, trained):
+    push(trained, "--licence", "cc-by-nc-4.0")
+    text = hub.repos["user/faces"].files["README.md"].decode()
+    facts = ModelCard(text).data
+    assert (facts.license, facts.library_name, facts.pipeline_tag) == (
+        "cc-by-nc-4.0",
+        "sketch-to-face",
+        "image-to-image",
+    )
+    assert {"face", "sketch", "pix2pix"} <= set(facts.tags)
+    scores = json.loads((trained / "evaluation" / "metrics.json").read_text())
+    ssim = scores["rows"]["pix2pix"]["ssim"]
+    for part in (
+        "| reads | sketch |", "| makes | photo |", "32 × 32 pixels", "| method | pix2pix |",
+        "| images seen in training | 8 |",
+        f"({(trained / 'generator.safetensors').stat().st_size / 1e6:.1f} MB)", "not evidence",
+        's2f.load("hf:user/faces")("drawing.jpg")', "13 sketches, 13 photos", "| base_filters | `4` |",
+        f"{ssim['mean']:.4f} ({ssim['low']:.4f}–{ssim['high']:.4f})", "ridge regression of photos on sketches",
+        "drawn by code", "Colours are not in a sketch", "known by heart", "Fairness was not evaluated",
+        "By SSIM, pix2pix is no better than", "Do not use it to identify", "Licence of the weights: cc-by-nc-4.0",
+        "The training data set names no terms",
+    ):  # fmt: skip
+        assert part in text, part
+    assert str(trained.parent) not in text and "test_face" not in text
+
+
+def test_scores_older_than_the_weights_are_left_out(trained, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    os.utime(run / "generator.safetensors")
+    (tmp_path / "out").mkdir()
+    made = publishing.package(run, tmp_path / "out", "user/faces")
+    assert made.stale == 1 and "Not scored: nothing is known" in made.files["README.md"].read_text(encoding="utf-8")
+
+
+def test_a_dry_run_prints_the_card_and_sends_nothing(hub, trained, monkeypatch, capsys):
+    monkeypatch.delenv("HF_TOKEN")
+    assert push(trained, "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("---\nlicense: ") and "to be sent to user/faces, branch main" in shown and hub.seen == []
+
+
+def test_a_person_is_asked(hub, trained, monkeypatch, capsys):
+    asked = ["push", str(trained), "user/faces"]
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    assert cli.main(asked) == 2 and "give --yes" in said(capsys)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    for reply, status in (("", 1), ("n", 1), ("y", 0)):
+        monkeypatch.setattr("builtins.input", lambda prompt, reply=reply: reply)
+        assert not hub.repos and cli.main(asked) == status
+    assert "generator.safetensors" in hub.repos["user/faces"].files
+
+
+def test_private_is_kept_and_not_mistaken(hub, trained, capsys):
+    push(trained, "--private")
+    assert hub.repos["user/faces"].private and push(trained, "--private") == 0
+    hub.repos["user/faces"].private = False
+    log = list(hub.repos["user/faces"].log)
+    capsys.readouterr()
+    assert push(trained, "--private") == 2
+    assert "is there already and public" in said(capsys) and hub.repos["user/faces"].log == log
+
+
+def with_terms(run: Path, target: Path, terms) -> Path:
+    """A copy of a run that learned from data with these terms; None: as before they were recorded."""
+    shutil.copytree(run, target)
+    path = target / "generator.safetensors"
+    net, meta = checkpoints.load_network(path)
+    told = {**learned_from.read(path), "terms": terms}
+    if terms is None:
+        del told["terms"]
+        facts = json.loads((target / "config.json").read_text())
+        facts["data_settings"] = {"layout": "pairs+cufs"}
+        (target / "config.json").write_text(json.dumps(facts))
+    checkpoints.save_generator(path, net, meta, told)
+    return target
+
+
+@pytest.mark.parametrize("terms", [["FERET: not to be redistributed"], ["FS2K: for research; see its page"], None])
+def test_terms_that_limit_what_is_passed_on_are_refused(hub, trained, tmp_path, capsys, terms):
+    run = with_terms(trained, tmp_path / "run", terms)
+    one = terms[0] if terms else CUFS_TERMS
+    assert push(run) == 2
+    told = capsys.readouterr()
+    assert f"what may be passed on ({one})" in told.err and f"its terms: {one}" in told.out and hub.seen == []
+    assert push(run, "--i-may-publish") == 0
+    assert f"- {one}" in hub.repos["user/faces"].files["README.md"].decode()
+    capsys.readouterr()
+    answer(NAME)
+    assert f"its training data: {one}" in capsys.readouterr().err  # before it is fetched
+
+
+def test_what_is_no_model_of_ours_is_not_published(hub, trained, tmp_path, capsys):
+    (tmp_path / "model.pth").write_bytes(b"x")
+    from safetensors.torch import save_file
+    from torch import zeros
+
+    save_file({"a": zeros(1)}, tmp_path / "other.safetensors")
+    judge = weights.SHIPPED_FOLDER / f"{weights.FACES}-discriminator.safetensors"
+    for path, message in (
+        (tmp_path / "model.pth", "only .safetensors files are published"),
+        (tmp_path / "none", "no such model: give a run folder"),
+        (tmp_path / "other.safetensors", "does not say what it is"), (judge, "which judges pictures"),
+    ):  # fmt: skip
+        assert cli.main(["push", str(path), "user/faces", "--yes"]) == 2
+        assert message in said(capsys)
+    assert push(trained, "--licence", "Mine!") == 2 and "the hub's name of it" in said(capsys)
+    assert cli.main(["push", str(trained), "user/faces@v1", "--yes"]) == 2 and "--branch v1" in said(capsys)
+    assert hub.seen == []
+
+
+def test_every_shipped_model_gets_a_card(tmp_path):
+    for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+        (tmp_path / name).mkdir()
+        made = publishing.package(weights.shipped(name), tmp_path / name, f"user/{name}", "mit")
+        text = made.files["README.md"].read_text(encoding="utf-8")
+        assert ModelCard(text).data.license == "mit" and "Fairness" in text and f"hf:user/{name}" in text
+        assert card.NO_LICENCE not in text.split("---")[1]
+
+
+# elsewhere
+
+
+def test_without_the_client_it_is_said_what_to_install(trained, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    assert cli.main(["push", str(trained), "user/faces", "--yes"]) == 2
+    assert "pip install huggingface_hub" in said_last(capsys)
+    with pytest.raises(ImportError, match="pip install huggingface_hub"):
+        inference.load(NAME)
+
+
+def said_last(capsys) -> str:
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_in_a_process_of_its_own_with_nothing_but_the_environment(hub, trained, tmp_path):
+    """As people use it: HF_ENDPOINT, HF_HOME and HF_TOKEN, and S2F_OFFLINE or HF_HUB_OFFLINE."""
+    from s2f_utils.pictures import images
+
+    images.save(tmp_path / "drawing.png", PICTURE)
+    places = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
+    base = {key: value for key, value in os.environ.items() if not key.startswith("HF_")} | places
+
+    def run(*args: object, **more: str) -> str:
+        command = [sys.executable, "-m", "s2f_utils", *map(str, args)]
+        root = Path(__file__).parents[1]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=root, env=base | more)
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    run("push", trained, "user/faces", "--yes", HF_TOKEN=hub_server.WRITER)
+    out = tmp_path / "out"
+    translate = ["translate", NAME, tmp_path / "drawing.png", "--out", out, "--device", "cpu"]
+    assert "downloading hf:user/faces" in run(*translate)
+    hub.stop()
+    for name in ("S2F_OFFLINE", "HF_HUB_OFFLINE"):
+        assert "downloading" not in run(*translate, **{name: "1"})
+    made = [images.load_rgb(path) for path in sorted(out.iterdir())]
+    assert len(made) == 3
+    for picture in made:
+        np.testing.assert_array_equal(picture, answer(trained))
+    assert (tmp_path / "home" / "hub" / "models--user--faces").is_dir()
