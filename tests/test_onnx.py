@@ -115,7 +115,7 @@ def test_half_the_bytes_give_nearly_the_same_answer(shipped, folder, tmp_path):
 
 
 SMALL = {
-    "unet": ({"num_downs": 5, "base_filters": 4}, (64, 96)),
+    "unet": ({"num_downs": 6, "base_filters": 4}, (64, 192)),
     "resnet": ({"base_filters": 4, "num_blocks": 1}, (64, 92)),
     "resunet": ({"widths": (16, 24), "fine": (8, 8), "blocks": 1}, (64, 96)),
 }

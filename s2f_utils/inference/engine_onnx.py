@@ -69,6 +69,7 @@ def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would hold up the next
     try:
         held = {one.name: expanded(one) for one in weights}
         if held:  # read while the session is made, and no longer

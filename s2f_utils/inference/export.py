@@ -156,13 +156,14 @@ def graph_of(stage: nn.Module, said: Mapping[str, str]) -> Any:
 
 def _exported(stage: nn.Module) -> torch.onnx.ONNXProgram:
     multiple = max(getattr(stage.net, "multiple_px", 1), 1) if hasattr(stage, "net") else 1
+    traced = max(2 * multiple, 64)  # not once `multiple`: what is one pixel inside would stay one
     num = getattr(stage, "batch", BATCH)  # a stage may take one alone
     batch = None if num == 1 else torch.export.Dim("N", min=1, max=MOST)
     blocks = {name: torch.export.Dim(f"{name}_blocks", min=1, max=MOST) for name in ("H", "W", "S")}
     for free in (True, False):
         given, dims = [], []
         for kind, *shape in stage.inputs.values():
-            sizes = [max(multiple, 64 if multiple < 64 else multiple) if isinstance(n, str) else n for n in shape]
+            sizes = [traced if isinstance(n, str) else n for n in shape]
             given.append(torch.zeros((num, *sizes), dtype=getattr(torch, kind)))
             own = {0: batch}
             for place, n in enumerate(shape):
