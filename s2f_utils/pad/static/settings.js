@@ -124,7 +124,9 @@ export function settings(pad) {
       detail.box.hidden = !state.has_detail || hasAnswer;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
+      strength.box.hidden = !state.restorer;
       strength.box.title = `by ${state.restorer}`;
+      for (const one of photo) one.hidden = one.type === "file" || !state.takes_photos;
       method.textContent = METHODS[state.hint_method];
       if (model !== state.model) more.open = more.open || !state.has_answer; // where there is little else to set
       model = state.model;

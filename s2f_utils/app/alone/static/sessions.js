@@ -1,0 +1,119 @@
+// Graphs run by onnxruntime-web, in this worker: on the graphics card where the browser has WebGPU, else by WebAssembly.
+// Files are fetched when they are needed first, and told of while they come.
+
+import { FACTS } from "./facts.js";
+
+const { runtime } = FACTS;
+const MOST_THREADS = 4;
+const ON_CARD = new Set(["look", "expect", "render", "structure", "detail", "translate"]); // networks; the rest is small
+const ALIKE = 2e-3; // of the largest number of an answer: a card that is further off the processor's is not used
+
+const at = (file) => new URL(`../${file}`, import.meta.url);
+
+// The content of a file, told() in bytes while it comes; what is stored in gzip is unpacked.
+async function fetched(file, told) {
+  const answer = await fetch(at(file)).catch(() => null);
+  if (!answer?.ok) throw new Error(`${file} of this page could not be loaded: reload it when there is a connection`);
+  const parts = [];
+  for (let reader = answer.body.getReader(), one = await reader.read(); !one.done; one = await reader.read()) {
+    parts.push(one.value);
+    told(one.value.length);
+  }
+  const whole = new Blob(parts), [first, second] = new Uint8Array(await whole.slice(0, 2).arrayBuffer());
+  const isPacked = first === 0x1f && second === 0x8b; // some servers unpack such files themselves
+  return new Uint8Array(await (isPacked ? new Response(whole.stream().pipeThrough(new DecompressionStream("gzip"))) : whole).arrayBuffer());
+}
+
+async function hasCard() {
+  try { return !!(await self.navigator?.gpu?.requestAdapter()); } catch { return false; }
+}
+
+const threads = () => (self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1);
+
+function apart(one, other) {
+  let most = 0, size = 1e-6;
+  for (let n = 0; n < one.length; n++) {
+    most = Math.max(most, Math.abs(Number(one[n]) - Number(other[n])));
+    size = Math.max(size, Math.abs(Number(other[n])));
+  }
+  return most === most ? most / size : Infinity;
+}
+
+// What runs graphs by their names. changed(text) is told what is loaded, and "" when nothing is.
+export class Engine {
+  constructor(changed, { wantsCard = true } = {}) {
+    Object.assign(this, { changed, wantsCard, sessions: new Map(), files: new Map(), card: false, queue: Promise.resolve(), come: 0, expected: 0, loading: 0 });
+  }
+
+  // A file's content, fetched once.
+  file(name) {
+    if (!this.files.has(name)) {
+      this.expected += runtime.bytes[name] || 0;
+      this.loading++;
+      const coming = fetched(name, (bytes) => { this.come += bytes; this.tell(); });
+      coming.catch(() => this.files.delete(name)).finally(() => { this.loading--; this.tell(); });
+      this.files.set(name, coming);
+    }
+    return this.files.get(name);
+  }
+
+  tell() {
+    const mb = (bytes) => (bytes / 1e6).toFixed(0);
+    this.changed(this.loading ? `the model is being loaded, ${mb(this.come)} of ${mb(Math.max(this.come, this.expected))} MB` : "");
+  }
+
+  // Begin to fetch what these graphs need.
+  prefetch(...stages) {
+    this.ready ??= this.begin();
+    for (const stage of stages) this.file(runtime.graphs[stage]).catch(() => {});
+  }
+
+  async begin() {
+    this.card = this.wantsCard && (await hasCard());
+    const { script, binary } = runtime[this.card ? "card" : "processor"];
+    const [ort, wasmBinary] = await Promise.all([import(at(script)), this.file(binary)]);
+    Object.assign(ort.env.wasm, { wasmBinary: wasmBinary.buffer, numThreads: threads(), proxy: false });
+    ort.env.logLevel = "error";
+    this.files.delete(binary);
+    return ort;
+  }
+
+  // The session of a graph.
+  async openStage(name, provider) {
+    const ort = await this.ready, content = await this.file(runtime.graphs[name]);
+    return ort.InferenceSession.create(content, { executionProviders: [provider] });
+  }
+
+  async session(name, provider) {
+    const key = `${name} ${provider}`;
+    if (!this.sessions.has(key)) {
+      const opening = this.openStage(name, provider);
+      opening.catch(() => this.sessions.delete(key));
+      this.sessions.set(key, opening);
+    }
+    return this.sessions.get(key);
+  }
+
+  // A graph's outputs by name, for its inputs in their order; one graph at a time.
+  run(stage, ...given) {
+    const now = this.queue.then(() => this.ran(stage, given));
+    this.queue = now.catch(() => {});
+    return now;
+  }
+
+  async ran(stage, given) {
+    const ort = await (this.ready ??= this.begin());
+    const by = async (provider) => {
+      const session = await this.session(stage, provider);
+      const feeds = session.inputNames.map((name, n) => [name, new ort.Tensor(given[n].type, given[n].data, given[n].dims)]);
+      const made = await session.run(Object.fromEntries(feeds));
+      return Object.fromEntries(session.outputNames.map((name) => [name, { type: made[name].type, data: made[name].data, dims: made[name].dims }]));
+    };
+    if (!this.card || !ON_CARD.has(stage) || this.mistrusted?.has(stage)) return by("wasm");
+    if (this.trusted?.has(stage)) return by("webgpu");
+    const sure = await by("wasm"), quick = await by("webgpu").catch(() => null); // the first time, both
+    const isAlike = quick && Object.keys(sure).every((name) => apart(quick[name].data, sure[name].data) <= ALIKE);
+    (isAlike ? (this.trusted ??= new Set()) : (this.mistrusted ??= new Set())).add(stage);
+    return sure;
+  }
+}
