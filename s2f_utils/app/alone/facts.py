@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -50,7 +51,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
         },
         "bending": {
             "step_px": bending.STEP_PX, "size_px": mesh.FACE_PX, "ring": bending.ring(mesh.FACE_PX).tolist(),
-            "smooth": 1.0,
+            "smooth": inspect.signature(bending.coarse_field).parameters["smooth"].default,
         },
         "aligned": {"template": faces.TEMPLATE.tolist(), "weights": faces.FIT_WEIGHTS.tolist()},
         "looking": {
@@ -76,7 +77,8 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "trusted": yunet.TRUSTED_IN_DRAWINGS, "blurs": list(yunet.DRAWING_BLURS), "refine_px": yunet.REFINE_PX,
             "least_share": yunet.MIN_FACE_SHARE, "side_px": yunet.SIDE_PX, "overlap": yunet.OVERLAP,
             "most": yunet.MOST, "enough": choosing_faces.ENOUGH, "large_enough": choosing_faces.LARGE_ENOUGH,
-            "as_large": choosing_faces.AS_LARGE,
+            "as_large": choosing_faces.AS_LARGE, "surer": drawings.SURER, "rather_sure": drawings.RATHER_SURE,
+            "sure_score": yunet.SURE_SCORE,
         },
     }  # fmt: skip
 

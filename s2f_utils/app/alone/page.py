@@ -41,8 +41,8 @@ ABOUT = (
     (
         '<p>For programs: <code>POST /api/translate</code>; <a href="docs">the interface\'s description</a>.</p>',
         "<p>The app on a machine of your own (<code>s2f app</code>) does more. This page cuts no sheet of paper out of"
-        " its picture, turns no drawing that lies on its side, evens out soft shadows alone, restores no faces, takes"
-        " no label maps, and takes no tones from a photo; where every line is kept, it changes no tones.</p>",
+        " its picture, evens out soft shadows alone, restores no faces, takes no label maps, and takes no tones from a"
+        " photo; where every line is kept, it changes no tones.</p>",
     ),
 )
 # What stands in the app's page, and what stands here instead.
@@ -52,7 +52,7 @@ CHANGES = (
     ("app/files/", "files/"),
     (
         "<p>Draw or upload a face; a network guesses a photo.</p>",
-        f'<p class="s2f-here">{HERE} Draw or upload a face; a network guesses a photo.</p>',
+        f'<p class="s2f-here">{HERE} <span>Draw or upload a face; a network guesses a photo.</span></p>',
     ),
     ('<button type="button" role="tab" data-panel="models" aria-controls="models">Models</button>\n', ""),
     ('<section role="tabpanel" id="models" aria-label="Models" hidden></section>\n', ""),
@@ -111,10 +111,13 @@ def _write_models(folder: Path, given: Mapping[str, Path]) -> dict[str, str]:
     """The graphs of all models: {stage: file, from the page's folder}."""
     graphs = {}
     for name in MODELS:
-        for path in sorted(_exported(name, folder / name, given).glob("*.onnx")):
-            shutil.copyfile(path, folder / path.name)
-            graphs[path.stem] = f"models/{path.name}"
-        shutil.rmtree(folder / name, ignore_errors=True)
+        exported = _exported(name, folder / f"{name}-exported", given)
+        (folder / name).mkdir()
+        for path in sorted(exported.iterdir()):
+            shutil.copyfile(path, folder / name / path.name)
+            if path.suffix == ".onnx":
+                graphs[path.stem] = f"models/{name}/{path.name}"
+        shutil.rmtree(folder / f"{name}-exported", ignore_errors=True)
     return graphs
 
 
@@ -148,7 +151,7 @@ def _write_scripts(folder: Path, builds: dict[str, dict[str, str]], graphs: dict
         shutil.copyfile(path, folder / "files" / name)
     runtime = {name: {what: f"ort/{file}" for what, file in build.items()} for name, build in builds.items()}
     files = (*graphs.values(), *(build["binary"] for build in runtime.values()))
-    runtime |= {"graphs": graphs, "bytes": {name: (folder / name).stat().st_size for name in files}}
+    runtime |= {"graphs": graphs, "weights": {}, "bytes": {name: (folder / name).stat().st_size for name in files}}
     facts = facts_of_page(has_detector="yunet" in graphs) | {"runtime": runtime}
     (folder / "files" / "facts.js").write_text(script_of(facts), encoding="utf-8")
 

@@ -2,12 +2,12 @@
 
 import { FACTS } from "./facts.js";
 import { warped } from "./crop.js";
-import { allFaces, chosen, detect, detectDrawn, faceAround, isPlausible, refined } from "./detecting.js";
+import { allFaces, chosen, detectTurned, faceAround, isPlausible, refined, surestTurn } from "./detecting.js";
 import { darkest, paperColour, picture, square } from "./pixels.js";
 import { alignment, five, inverse, moved, similarity } from "./shapes.js";
 import { isVague, understood } from "./understanding.js";
 
-const { aligned, has_detector: hasDetector, looking, upload, yunet } = FACTS;
+const { aligned, has_detector: hasDetector, looking, yunet } = FACTS;
 const NO_POINTS = "the points are not a face: the order is the eye on the left, the eye on the right, the mouth";
 
 // A face from the eyes and the middle of the mouth, in pixels.
@@ -49,21 +49,33 @@ function aboutFaces(faces, taken, { width, height }) {
   return [{ code: "faces", data: { num: faces.length, taken: taken + 1, boxes } }];
 }
 
-// The face of a drawing or a photo, and what there is to say: {face, remarks}. number: which one, counted from the left.
-export async function faceOf(engine, given, { isDrawing, points = null, number = 0 }) {
-  if (points) return { face: faceFromPoints(points), remarks: [] };
-  if (!hasDetector || (isDrawing && darkest(given.data) > looking.lines_below)) return foundByOwn(engine, given, isDrawing);
+// Of several faces the one that is meant, and what there is to say: [face, remarks]; [null, []] where there is one, or none.
+async function amongOthers(engine, given, isDrawing, number) {
   const faces = await allFaces(engine, given);
-  let found = null, remarks = [];
-  if (faces.length > 1) {
-    const taken = chosen(faces, number, given);
-    if (taken < 0) throw new Error(`there is no face ${number}: ${faces.length} found, counted from the left`);
-    [found, remarks] = [faces[taken], aboutFaces(faces, taken, given)];
-  } else if (isDrawing && faces[0]?.score >= yunet.drawing_score) [found] = faces;
-  found ??= isDrawing ? await detectDrawn(engine, given) : (await detect(engine, given))[0];
-  if (!found) return foundByOwn(engine, given, isDrawing);
-  const face = { ...(await refined(engine, given, found, isDrawing, !remarks.length)), method: "yunet" };
-  return { face, remarks: isDrawing && face.score < yunet.trusted ? [...remarks, { code: "rough-face" }] : remarks };
+  if (faces.length < 2) return [isDrawing && faces[0]?.score >= yunet.drawing_score ? faces[0] : null, []];
+  const taken = chosen(faces, number, given);
+  if (taken < 0) throw new Error(`there is no face ${number}: ${faces.length} found, counted from the left`);
+  return [faces[taken], aboutFaces(faces, taken, given)];
+}
+
+// The face of a drawing or a photo, and what there is to say: {picture, face, remarks}; a drawing that lies on its side is
+// turned. number: which face, counted from the left.
+export async function faceOf(engine, given, { isDrawing, points = null, number = 0 }) {
+  if (points) return { picture: given, face: faceFromPoints(points), remarks: [] };
+  if (!hasDetector || (isDrawing && darkest(given.data) > looking.lines_below)) return { picture: given, ...(await foundByOwn(engine, given, isDrawing)) };
+  let picture = given, quarters = 0, [found, remarks] = await amongOthers(engine, given, isDrawing, number);
+  if (!found && isDrawing) {
+    ({ picture, quarters, face: found } = await surestTurn(engine, given));
+    if (quarters) {
+      const [other, about] = await amongOthers(engine, picture, true, number);
+      [found, remarks] = [other ?? found, [{ code: "turned" }, ...about]];
+    }
+  }
+  found ??= isDrawing ? null : await detectTurned(engine, given);
+  if (!found) return { picture: given, ...(await foundByOwn(engine, given, isDrawing)) };
+  const isAlone = !remarks.some((one) => one.code === "faces");
+  const face = { ...(await refined(engine, picture, found, isDrawing, isAlone)), method: "yunet" };
+  return { picture, face, remarks: isDrawing && face.score < yunet.trusted ? [...remarks, { code: "rough-face" }] : remarks };
 }
 
 // What is said of a remark.
@@ -77,5 +89,3 @@ export function sharesOf(landmarks, { width, height }) {
     return Math.round(1e4 * share) / 1e4;
   }));
 }
-
-export const NO_FACE = upload.no_face;

@@ -12,6 +12,7 @@ function maskOf(outline, side = FACTS.pad.region_px) {
     const cuts = [];
     points.forEach(([ax, ay], n) => {
       const [bx, by] = points[(n + 1) % points.length];
+      if (ay === y && by === y) cuts.push(ax, bx); // an edge along the row belongs to it
       if ((ay <= y) !== (by <= y)) cuts.push(ax + ((y - ay) / (by - ay)) * (bx - ax));
     });
     cuts.sort((a, b) => a - b);

@@ -2,6 +2,7 @@
 // Files are fetched when they are needed first, and told of while they come.
 
 import { FACTS } from "./facts.js";
+import { expanded } from "./safetensors.js";
 
 const { runtime } = FACTS;
 const MOST_THREADS = 4;
@@ -65,7 +66,8 @@ export class Engine {
   // Begin to fetch what these graphs need.
   prefetch(...stages) {
     this.ready ??= this.begin();
-    for (const stage of stages) this.file(runtime.graphs[stage]).catch(() => {});
+    const files = stages.flatMap((stage) => [runtime.graphs[stage], runtime.weights[stage]?.file ?? []].flat());
+    for (const file of files) this.file(file).catch(() => {});
   }
 
   async begin() {
@@ -78,10 +80,11 @@ export class Engine {
     return ort;
   }
 
-  // The session of a graph.
+  // The session of a graph, whose weights are its own, or lie in a file beside it.
   async openStage(name, provider) {
-    const ort = await this.ready, content = await this.file(runtime.graphs[name]);
-    return ort.InferenceSession.create(content, { executionProviders: [provider] });
+    const ort = await this.ready, content = await this.file(runtime.graphs[name]), weights = runtime.weights[name];
+    const externalData = weights ? [{ path: weights.path, data: expanded(await this.file(weights.file)) }] : [];
+    return ort.InferenceSession.create(content, { executionProviders: [provider], externalData });
   }
 
   async session(name, provider) {

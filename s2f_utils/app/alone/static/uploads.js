@@ -5,7 +5,7 @@ import { answer, sketched, usual } from "./chain.js";
 import { cleaned, needsCleaning } from "./cleaning.js";
 import { warped } from "./crop.js";
 import { kindOf } from "./domain.js";
-import { NO_FACE, faceOf, sharesOf, worded } from "./finding.js";
+import { faceOf, sharesOf, worded } from "./finding.js";
 import { darkest } from "./pixels.js";
 import { addressOf, decoded } from "./pictures.js";
 import { alignment } from "./shapes.js";
@@ -65,10 +65,10 @@ export class Uploads {
 
   // A picture as a model expects it: {given, paper, face, remarks}.
   async prepared(picture, way, fields, sizePx = FACE_PX) {
-    const isDrawing = way === "sketch-to-photo", [paper, said] = isDrawing ? onPaper(picture, fields.clean || "auto") : [picture, this.adviceOn(picture)];
+    const isDrawing = way === "sketch-to-photo", [clean, said] = isDrawing ? onPaper(picture, fields.clean || "auto") : [picture, this.adviceOn(picture)];
     const points = fields.points ? fields.points.split(",").map(Number).reduce((all, value, n) => (n % 2 ? all.at(-1).push(value) : all.push([value]), all), []) : null;
     const at = points?.map(([x, y]) => [x * picture.width - 0.5, y * picture.height - 0.5]);
-    const { face, remarks } = await faceOf(this.engine, paper, { isDrawing, points: at, number: Number(fields.face) || 0 });
+    const { picture: paper, face, remarks } = await faceOf(this.engine, clean, { isDrawing, points: at, number: Number(fields.face) || 0 });
     const given = warped(paper, alignment(face.landmarks, sizePx), sizePx, isDrawing ? "paper" : "reflect"), all = [...said, ...remarks];
     if (isDrawing && darkest(given.data) > looking.lines_below && darkest(paper.data) <= looking.lines_below) all.splice(said.length, 0, { code: "empty" });
     return { given, paper, face, remarks: all };
@@ -85,8 +85,8 @@ export class Uploads {
   async checkFace({ given, remarks }, way) {
     const codes = remarks.map((one) => one.code);
     if (codes.includes("no-lines")) throw new Refusal(`${worded({ code: "no-lines" }, upload.words)}: draw a face first`);
-    if (codes.includes("no-face")) throw new Refusal(NO_FACE, "no-face");
-    if (way === "sketch-to-photo" && codes.includes("rough-face") && isVague(await understood(this.engine, given))) throw new Refusal(NO_FACE, "no-face");
+    if (codes.includes("no-face")) throw new Refusal(upload.no_face, "no-face");
+    if (way === "sketch-to-photo" && codes.includes("rough-face") && isVague(await understood(this.engine, given))) throw new Refusal(upload.no_face, "no-face");
   }
 
   // {ok, told}: the answers to a file, or what went wrong. signal() raises where nobody waits any more.
@@ -137,7 +137,9 @@ const isSure = (face) => face.method !== "finder";
 // Where the face is, and which others there are.
 function toldOf({ face, remarks }, picture) {
   const several = remarks.find((one) => one.code === "faces")?.data ?? { num: 1, boxes: [], taken: 1 };
-  return { points: sharesOf(face.landmarks, picture), face_found: isSure(face), num_faces: several.num, faces: several.boxes, taken: several.taken, sheet: null };
+  const isTurned = remarks.some((one) => one.code === "turned"); // what is shown as given is not
+  const points = isTurned ? null : sharesOf(face.landmarks, picture), faces = isTurned ? [] : several.boxes;
+  return { points, face_found: isSure(face), num_faces: several.num, faces, taken: several.taken, sheet: null };
 }
 
 function saidOf(remarks, face) {
