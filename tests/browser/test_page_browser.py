@@ -9,8 +9,10 @@ S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import http.server
+import io
 import json
 import os
 import threading
@@ -82,20 +84,41 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def address(folder):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+class Isolating(Quiet):
+    """The same, with the headers that isolate a page."""
+
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+
+@contextlib.contextmanager
+def hosted(folder, handler=Quiet):
+    """A static host on the folder; its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
 
 
 @pytest.fixture(scope="module")
-def browser():
+def address(folder):
+    with hosted(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def play():
     with sync_api.sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, NO_NETWORK])
-        yield opened
-        opened.close()
+        yield play
+
+
+@pytest.fixture(scope="module")
+def browser(play):
+    opened = play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, NO_NETWORK])
+    yield opened
+    opened.close()
 
 
 def opened(browser, address, size):
@@ -141,7 +164,7 @@ def answered(page):
 def another_face(page, act):
     before = page.evaluate(FACE)
     act()
-    until(page, f"before => {FACE} !== before", arg=before)
+    until(page, f"before => {FACE} !== before", arg=before, slowest_s=SLOWEST_S)
     settled(page)
 
 
@@ -371,6 +394,38 @@ def test_the_browsers_answer_to_a_drawing_is_pythons(page, model, name, question
     assert made.shape == wanted.shape and made.std() > 15 and apart.max() <= LEVELS
 
 
+def test_an_isolated_page_computes_with_threads_and_answers_the_same(browser, folder, model):
+    with hosted(folder, Isolating) as address:
+        page = opened(browser, address, "desk")
+        page.goto(address)
+        answered(page)
+        assert page.evaluate("crossOriginIsolated") and any("/ort/" in one.url for one in page.workers)
+        read = page.evaluate(ASK, ["beard", []])
+        wanted = model.translate(rgb(read["drawing"]).astype(np.uint8), **asked())
+        assert np.abs(rgb(read["face"]) - wanted).max() <= LEVELS and page.wrong == []
+        page.context.close()
+
+
+def test_a_graphics_card_answers_the_same(play, address, model):
+    """WebGPU, by a processor that does as if it were a card; ?card takes that, too."""
+    flags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"]
+    flags = ["--no-sandbox", NO_NETWORK, *flags, "--use-vulkan=swiftshader", "--ignore-gpu-blocklist"]
+    browser = play.chromium.launch(executable_path=CHROMIUM, args=flags)
+    try:
+        page = opened(browser, address, "desk")
+        page.goto(f"{address}?card")
+        if not page.evaluate("navigator.gpu?.requestAdapter().then(Boolean) ?? false"):
+            pytest.skip("this Chromium has no WebGPU")
+        until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:')", slowest_s=3 * SLOWEST_S)
+        assert any("ort.webgpu" in url for url in page.asked)
+        for _ in range(2):  # once more both compute, then the card alone
+            another_face(page, lambda: page.get_by_role("button", name="Another answer").click())
+        wanted = model.translate(pixels_of(page.evaluate(PAPER)).astype(np.uint8), **asked(seed=2, colours=True))
+        assert np.abs(levels(page) - wanted).max() <= LEVELS and page.wrong == []
+    finally:
+        browser.close()
+
+
 UPLOAD = """async ([bytes, fields]) => {
   const host = await import(new URL("files/host.js", location));
   const file = new Blob([Uint8Array.from(atob(bytes), (one) => one.charCodeAt(0))]);
@@ -410,13 +465,31 @@ def test_with_points_by_hand_the_answer_is_pythons(page, folder, model, way):
     is_drawing = way == "sketch-to-photo"
     picture = drawings.example("beard") if is_drawing else synthetic.draw_face(8, size_px=256).photo
     face = np.array([[0.36, 0.4], [0.62, 0.42], [0.49, 0.66]])
-    told = uploaded(page, picture, direction=way, points=",".join(f"{value:g}" for value in face.ravel()))
+    told = uploaded(page, picture, direction=way, points=",".join(f"{value:g}" for value in face.ravel()), large=True)
     facts = pad_facts() if is_drawing else Facts("photo-to-sketch", way, 256)
     ready = prepared_for(facts, picture, points=face * picture.shape[1::-1] - 0.5, align=True)
     assert np.abs(pixels_of(told["given"]) - ready.given).max() <= LEVELS
     answering = model if is_drawing else inference.load(folder / "models" / "photo-to-sketch")
-    wanted = answering.translate(pixels_of(told["given"]).astype(np.uint8), detail=0.5)
+    wanted = answering.translate(pixels_of(told["given"]).astype(np.uint8), detail=0.5, large=True)
+    assert wanted.shape == (512, 512, 3)
     assert np.abs(pixels_of(told["pictures"][0]["png"]) - wanted).max() <= LEVELS
+
+
+def test_a_photo_is_upright_as_its_exif_data_say(page):
+    def saved(picture: np.ndarray, **more) -> str:
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=95, **more)
+        return base64.b64encode(buffer.getvalue()).decode()
+
+    photo, told = synthetic.draw_face(8, size_px=256).photo, []
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    fields = {"direction": "photo-to-sketch", "points": "0.38,0.42,0.62,0.42,0.5,0.66"}
+    for given in (saved(photo), saved(np.ascontiguousarray(np.rot90(photo)), exif=exif)):
+        answer = page.evaluate(UPLOAD, [given, fields])
+        assert answer["ok"], answer["told"]
+        told.append(pixels_of(answer["told"]["given"]))
+    assert np.abs(told[0] - told[1]).mean() < 2 and np.abs(told[0] - told[0][:, ::-1]).mean() > 2
 
 
 # Uploads
@@ -464,7 +537,7 @@ def test_a_photo_is_drawn_and_history_brings_the_drawing_back(page):
     before = answers(page)
     found = new_answers(page, before, lambda: page.get_by_role("button", name="example photo-8").click())
     made = np.asarray(picture_of(found[0]).convert("RGB"))
-    assert made.shape == (256, 256, 3) and (made > 200).mean() > 0.3
+    assert made.shape == (512, 512, 3) and (made > 200).mean() > 0.3
     assert picture_of(found[0]).text["s2f:model"] == "photo-to-sketch"
     keep_picture(page, "page-sketch")
     page.locator(".s2f-kept button").last.click()

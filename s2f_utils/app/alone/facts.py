@@ -16,7 +16,7 @@ from s2f_utils.app.page import PHOTOS
 from s2f_utils.app.uploads import KEPT_PX, LEAST_SIDE_PX
 from s2f_utils.app.visits import IN_PAD
 from s2f_utils.inference import Facts, choosing, expecting, understanding, words
-from s2f_utils.inference.asking import COLOURED, DETAIL_OF_DRAWINGS, LIKELY
+from s2f_utils.inference.asking import ANSWERS, COLOURED, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.hints import ASKED
 from s2f_utils.pad import messages
 from s2f_utils.pad import state as pads
@@ -29,6 +29,7 @@ from s2f_utils.pictures.remarks import WORDS
 from s2f_utils.pictures.scribbles import portrait
 
 MODELS = (weights.DEFAULT, "photo-to-sketch")
+TONES = "a face of somebody with this tone; where every line is kept, tones change nothing on this page"
 KNOWS = frozenset({"seed", "detail", "colours", "answer", "likely", "person"})  # of the pad's model
 
 
@@ -100,8 +101,9 @@ def _pad() -> dict[str, Any]:
     facts = Facts(listed.id, listed.direction, listed.size_px, KNOWS, listed.layout, ASKED)
     state = messages.state_of(pads.PadState(facts, {listed.id: listed.title}, None), [], [], {})
     return {
-        "state": state | {"restorer": "", "takes_photos": False}, "start": pads.START, "preview": pads.PREVIEW,
-        "most_versions": pads.MOST_VERSIONS, "drawing_px": DRAWING_PX, "feather": FEATHER, "ink_below": INK_BELOW,
+        "state": state | {"restorer": "", "takes_photos": False, "tone_words": TONES}, "answers": list(ANSWERS),
+        "start": pads.START, "preview": pads.PREVIEW, "most_versions": pads.MOST_VERSIONS,
+        "drawing_px": DRAWING_PX, "feather": FEATHER, "ink_below": INK_BELOW,
         "thumb_px": messages.THUMB_PX, "region_px": messages.REGION_PX, "lines_until": messages.LINES_UNTIL,
         "words": WORDS | messages.WORDS | IN_PAD, "empty": str(pads.EmptyError()),
     }  # fmt: skip

@@ -127,7 +127,7 @@ export function settings(pad) {
       strength.box.hidden = !state.restorer;
       strength.box.title = `by ${state.restorer}`;
       for (const one of photo) one.hidden = one.type === "file" || !state.takes_photos;
-      method.textContent = METHODS[state.hint_method];
+      method.textContent = state.tone_words || METHODS[state.hint_method]; // a host that does less says so
       if (model !== state.model) more.open = more.open || !state.has_answer; // where there is little else to set
       model = state.model;
     },

@@ -131,6 +131,7 @@ export async function answer(engine, given, ask) {
 }
 
 // The sketch of an aligned photo.
-export async function sketched(engine, given) {
-  return pictureOf((await engine.run("translate", tensor.pictures(given))).made);
+export async function sketched(engine, given, { large }) {
+  const made = pictureOf((await engine.run("translate", tensor.pictures(given))).made);
+  return large ? resized(made, 2 * made.width, 2 * made.height) : made;
 }

@@ -7,7 +7,9 @@ import { expanded } from "./safetensors.js";
 const { runtime } = FACTS;
 const MOST_THREADS = 4;
 const ON_CARD = new Set(["look", "expect", "render", "structure", "detail", "translate"]); // networks; the rest is small
-const ALIKE = 2e-3; // of the largest number of an answer: a card that is further off the processor's is not used
+const ALIKE = 2e-3; // of the largest number of an answer, or a grey level: a card that is further off is not used
+const ROUNDS = 2; // in which both compute: the first builds what the card runs, the second tells which is quicker
+const QUIET = 3; // errors alone are told of
 
 const at = (file) => new URL(`../${file}`, import.meta.url);
 
@@ -25,25 +27,39 @@ async function fetched(file, told) {
   return new Uint8Array(await (isPacked ? new Response(whole.stream().pipeThrough(new DecompressionStream("gzip"))) : whole).arrayBuffer());
 }
 
-async function hasCard() {
-  try { return !!(await self.navigator?.gpu?.requestAdapter()); } catch { return false; }
+// Whether there is a graphics card, and, unless `any`, not a processor that does as if it were one.
+async function hasCard(any) {
+  try {
+    const found = await navigator.gpu?.requestAdapter();
+    return !!found && (any || !(found.info?.isFallbackAdapter ?? found.isFallbackAdapter));
+  } catch { return false; }
 }
 
 const threads = () => (self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1);
 
-function apart(one, other) {
-  let most = 0, size = 1e-6;
-  for (let n = 0; n < one.length; n++) {
-    most = Math.max(most, Math.abs(Number(one[n]) - Number(other[n])));
-    size = Math.max(size, Math.abs(Number(other[n])));
-  }
-  return most === most ? most / size : Infinity;
+// Whether two answers of a graph are the same, but for rounding.
+function isAlike(one, other) {
+  return Object.keys(other).every((name) => {
+    const [a, b] = [one[name].data, other[name].data];
+    let most = 0, size = 1e-6;
+    for (let n = 0; n < b.length; n++) {
+      most = Math.max(most, Math.abs(Number(a[n]) - Number(b[n])));
+      size = Math.max(size, Math.abs(Number(b[n])));
+    }
+    return other[name].type === "uint8" ? most <= 1 : most <= ALIKE * size; // of NaN neither is true
+  });
 }
 
-// What runs graphs by their names. changed(text) is told what is loaded, and "" when nothing is.
+async function timed(work) {
+  const begun = performance.now(), made = await work();
+  return { made, took: performance.now() - begun };
+}
+
+// What runs graphs by their names. changed(text) is told what is loaded, and "" when nothing is. computes: "processor", "card",
+// or "", whichever is quicker.
 export class Engine {
-  constructor(changed, { wantsCard = true } = {}) {
-    Object.assign(this, { changed, wantsCard, sessions: new Map(), files: new Map(), card: false, queue: Promise.resolve(), come: 0, expected: 0, loading: 0 });
+  constructor(changed, computes = "") {
+    Object.assign(this, { changed, computes, sessions: new Map(), files: new Map(), judged: new Map(), card: false, queue: Promise.resolve(), come: 0, expected: 0, loading: 0 });
   }
 
   // A file's content, fetched once.
@@ -65,13 +81,22 @@ export class Engine {
 
   // Begin to fetch what these graphs need.
   prefetch(...stages) {
-    this.ready ??= this.begin();
+    this.begun();
     const files = stages.flatMap((stage) => [runtime.graphs[stage], runtime.weights[stage]?.file ?? []].flat());
     for (const file of files) this.file(file).catch(() => {});
   }
 
+  begun() {
+    this.ready ??= this.begin().catch((error) => {
+      this.ready = null; // the next question tries again
+      throw error;
+    });
+    this.ready.catch(() => {});
+    return this.ready;
+  }
+
   async begin() {
-    this.card = this.wantsCard && (await hasCard());
+    this.card = this.computes !== "processor" && (await hasCard(this.computes === "card"));
     const { script, binary } = runtime[this.card ? "card" : "processor"];
     const [ort, wasmBinary] = await Promise.all([import(at(script)), this.file(binary)]);
     Object.assign(ort.env.wasm, { wasmBinary: wasmBinary.buffer, numThreads: threads(), proxy: false });
@@ -82,9 +107,9 @@ export class Engine {
 
   // The session of a graph, whose weights are its own, or lie in a file beside it.
   async openStage(name, provider) {
-    const ort = await this.ready, content = await this.file(runtime.graphs[name]), weights = runtime.weights[name];
+    const ort = await this.begun(), content = await this.file(runtime.graphs[name]), weights = runtime.weights[name];
     const externalData = weights ? [{ path: weights.path, data: expanded(await this.file(weights.file)) }] : [];
-    return ort.InferenceSession.create(content, { executionProviders: [provider], externalData });
+    return ort.InferenceSession.create(content, { executionProviders: [provider], externalData, logSeverityLevel: QUIET });
   }
 
   async session(name, provider) {
@@ -105,18 +130,20 @@ export class Engine {
   }
 
   async ran(stage, given) {
-    const ort = await (this.ready ??= this.begin());
+    const ort = await this.begun();
     const by = async (provider) => {
       const session = await this.session(stage, provider);
       const feeds = session.inputNames.map((name, n) => [name, new ort.Tensor(given[n].type, given[n].data, given[n].dims)]);
       const made = await session.run(Object.fromEntries(feeds));
       return Object.fromEntries(session.outputNames.map((name) => [name, { type: made[name].type, data: made[name].data, dims: made[name].dims }]));
     };
-    if (!this.card || !ON_CARD.has(stage) || this.mistrusted?.has(stage)) return by("wasm");
-    if (this.trusted?.has(stage)) return by("webgpu");
-    const sure = await by("wasm"), quick = await by("webgpu").catch(() => null); // the first time, both
-    const isAlike = quick && Object.keys(sure).every((name) => apart(quick[name].data, sure[name].data) <= ALIKE);
-    (isAlike ? (this.trusted ??= new Set()) : (this.mistrusted ??= new Set())).add(stage);
-    return sure;
+    if (!this.card || !ON_CARD.has(stage)) return by("wasm");
+    const judged = this.judged.get(stage) ?? { rounds: 0, use: null };
+    this.judged.set(stage, judged);
+    if (judged.use) return by(judged.use);
+    const sure = await timed(() => by("wasm")), quick = await timed(() => by("webgpu").catch(() => null));
+    if (!quick.made || !isAlike(quick.made, sure.made)) judged.use = "wasm";
+    else if (++judged.rounds === ROUNDS) judged.use = this.computes || quick.took < sure.took ? "webgpu" : "wasm";
+    return sure.made;
   }
 }

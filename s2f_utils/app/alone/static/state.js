@@ -8,7 +8,7 @@ import { crudeness } from "./understanding.js";
 
 const { pad: bounds, told } = FACTS;
 const ANSWERED = ["set", "likely", "person", "start", "upload", "hint"]; // where something is drawn
-const NEEDS_LINES = "tones are for the face that is meant: where every line is kept, this page changes none";
+const NO_TONES = "tones are for the face that is meant: where every line is kept, this page changes none";
 const COLOUR = /^#[0-9a-f]{6}$/i;
 
 export class EmptyError extends Error {}
@@ -21,12 +21,19 @@ function share(value, name, low = 0) {
 
 const short = (value) => String(Number(Number(value).toPrecision(6)));
 
+const smalls = new WeakMap(); // of each drawing, as the models read it
+
 export class PadState {
   constructor() {
     const { detail, answer, seed, likely } = bounds.state;
     Object.assign(this, { detail, answer, seed, likely, person: {}, hints: {}, region: null, outside: null, seedOutside: null });
     Object.assign(this, { face: null, versions: [], isPreview: false, start: null, warnings: [], about: null });
     this.drawing = picture(bounds.drawing_px, bounds.drawing_px, 255);
+  }
+
+  get small() {
+    if (!smalls.has(this.drawing)) smalls.set(this.drawing, square(this.drawing, FACTS.looking.look_px));
+    return smalls.get(this.drawing);
   }
 
   get isEmpty() { return darkest(this.drawing.data) > bounds.ink_below; }
@@ -120,7 +127,7 @@ export class PadState {
   set(content) {
     if ("detail" in content) this.detail = Math.min(1, Math.max(0, Number(content.detail)));
     const answer = content.answer ?? this.answer;
-    if (!["auto", "faithful", "expected", "rendered"].includes(answer)) refuse(`there is no answer ${answer}`);
+    if (!bounds.answers.includes(answer)) refuse(`there is no answer ${answer}`);
     this.answer = answer;
     if ("seed" in content) this.seed = Math.trunc(Number(content.seed)) % 2 ** 31;
   }
@@ -183,9 +190,9 @@ async function shownOf(version) {
 export async function remarksOn(pad, engine, isFaithful) {
   const remarks = [...pad.warnings];
   if (!pad.face) return remarks;
-  const small = square(pad.drawing, FACTS.looking.look_px), degree = await crudeness(engine, small, { answer: pad.answer, detail: pad.detail });
+  const degree = await crudeness(engine, pad.small, { answer: pad.answer, detail: pad.detail });
   if (degree !== null) remarks.push({ code: "crude", degree, text: bounds.words.crude });
-  if (isFaithful && Object.keys(pad.hints).length) remarks.push({ code: "no-tone", text: NEEDS_LINES });
+  if (isFaithful && Object.keys(pad.hints).length) remarks.push({ code: "no-tone", text: NO_TONES });
   return remarks;
 }
 

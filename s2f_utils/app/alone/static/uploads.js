@@ -109,7 +109,7 @@ export class Uploads {
     const made = [];
     for (const [, ask] of asks) {
       signal();
-      made.push(isDrawing ? await answer(engine, ready.given, ask) : await sketched(engine, ready.given));
+      made.push(isDrawing ? await answer(engine, ready.given, ask) : await sketched(engine, ready.given, ask));
     }
     if (isDrawing) {
       const degree = await crudeness(engine, ready.given, asks[0][1]);

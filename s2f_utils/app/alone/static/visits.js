@@ -2,7 +2,6 @@
 
 import { FACTS } from "./facts.js";
 import { answer } from "./chain.js";
-import { square } from "./pixels.js";
 import { addressOf } from "./pictures.js";
 import { EmptyError, PadState, obeyed, remarksOn, valuesOf } from "./state.js";
 import { answerTo } from "./understanding.js";
@@ -49,15 +48,14 @@ export class Visits {
   }
 
   async answer(pad) {
-    const ask = pad.question(), small = square(pad.drawing, FACTS.looking.look_px);
-    const made = await answer(this.engine, small, ask);
-    this.isFaithful = (await answerTo(this.engine, small, ask)) === "faithful";
+    const ask = pad.question(), made = await answer(this.engine, pad.small, ask);
+    this.isFaithful = (await answerTo(this.engine, pad.small, ask)) === "faithful";
     pad.complete(made);
   }
 
   async large(pad) {
     if (!pad.hasLarge) throw new Error("this face has no larger version");
     pad.isPreview = false;
-    return addressOf(await answer(this.engine, square(pad.drawing, FACTS.looking.look_px), { ...pad.question(), large: true }), pad.notes());
+    return addressOf(await answer(this.engine, pad.small, { ...pad.question(), large: true }), pad.notes());
   }
 }

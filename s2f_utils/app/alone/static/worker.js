@@ -6,7 +6,8 @@ import { Uploads } from "./uploads.js";
 import { Visits } from "./visits.js";
 
 const FIRST = ["look", "expect", "guide", "settle", "render", "finish", "lay"]; // of the usual answer
-const engine = new Engine((loading) => postMessage({ loading }), { wantsCard: !new URL(self.location).searchParams.has("processor") });
+const wanted = new URL(self.location).searchParams; // of the page's own address
+const engine = new Engine((loading) => postMessage({ loading }), ["processor", "card"].find((one) => wanted.has(one)));
 const uploads = new Uploads(engine), visits = new Visits(engine, (blob) => uploads.forPad(blob));
 
 const ACTS = {
