@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from s2f_utils import weights
 from s2f_utils.app import page as served
@@ -18,7 +19,11 @@ from s2f_utils.app.alone.facts import facts_of_page, script_of
 from s2f_utils.app.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError, write_runtime
 from s2f_utils.app.alone.page import HERE, STATIC, export_page, page_html
 from s2f_utils.cli import main
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pad import drawing as paper
+from s2f_utils.pad import messages
+from s2f_utils.pictures import cleanup, domain, drawings, faces, images
+from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.faces import likely as shapes
 from s2f_utils.weights.download import DownloadError
 
 NODE = shutil.which("node")
@@ -194,6 +199,127 @@ def test_node_can_read_a_script(path, tmp_path):
     module.write_bytes(path.read_bytes())
     done = subprocess.run([NODE, "--check", str(module)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+# What scripts do to pixels, against Python
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory) -> Path:
+    """The scripts and their facts, as node reads them."""
+    folder = tmp_path_factory.mktemp("scripts")
+    shutil.copytree(STATIC, folder, dirs_exist_ok=True)
+    facts = facts_of_page(has_detector=False) | {"runtime": {}}
+    (folder / "facts.js").write_text(script_of(facts), encoding="utf-8")
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
+
+
+def in_node(folder: Path, imports: str, code: str, given: np.ndarray, *more: object) -> list[np.ndarray]:
+    """What a script tells of a picture, uint8 (H, W, 3): `tell(values)` is given back as float32, one array each call.
+
+    code: may use `given`, the picture, and `more`.
+    """
+    (folder / "given.raw").write_bytes(given.tobytes())
+    size = {"width": given.shape[1], "height": given.shape[0]}
+    text = f"""import fs from "node:fs";
+        {imports}
+        const data = new Uint8Array(fs.readFileSync("given.raw")), given = {{ ...{json.dumps(size)}, data }};
+        const more = {json.dumps(more)}, told = [], tell = (values) => told.push(Float32Array.from(values));
+        {code}
+        told.forEach((one, n) => fs.writeFileSync(`told-${{n}}.raw`, one));
+        process.stdout.write(String(told.length));"""
+    command = [NODE, "--input-type=module"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return [np.fromfile(folder / f"told-{n}.raw", np.float32) for n in range(int(done.stdout))]
+
+
+def photographed() -> np.ndarray:
+    """A drawing on yellowed paper, in the light from one side."""
+    drawing = drawings.example("beard").astype(float)
+    light = 0.6 + 0.4 * np.linspace(0, 1, drawing.shape[1])[None, :, None]
+    noise = np.random.default_rng(0).normal(0, 3, drawing.shape)
+    return np.clip(drawing * light * [1, 0.96, 0.88] + noise, 0, 255).astype(np.uint8)
+
+
+@needs_node
+@pytest.mark.parametrize(("size", "kind"), [((256, 256), "bicubic"), ((137, 91), "lanczos"), ((200, 300), "box")])
+def test_pictures_are_resized_as_pillow_does(module, size, kind):
+    given = photographed()
+    code = "tell(resized(given, ...more).data);"
+    (made,) = in_node(module, 'import { resized } from "./pixels.js";', code, given, *size, kind)
+    wanted = np.asarray(Image.fromarray(given).resize(size, getattr(Image.Resampling, kind.upper())))
+    assert np.array_equal(made, wanted.ravel())
+
+
+@needs_node
+@pytest.mark.parametrize("border", ["paper", "reflect"])
+@pytest.mark.parametrize("side", [180.0, 420.0])
+def test_faces_are_cut_out_as_in_python(module, border, side):
+    given = photographed()
+    turned = np.array([[0.98, 0.199], [-0.199, 0.98]])
+    landmarks = (faces.TEMPLATE * side - side / 2) @ turned + [190, 260]
+    code = "tell(warped(given, alignment(more[0], 256), 256, more[1]).data);"
+    imports = 'import { warped } from "./crop.js"; import { alignment } from "./shapes.js";'
+    (made,) = in_node(module, imports, code, given, landmarks.tolist(), border)
+    wanted = faces.warp(given, faces.alignment(landmarks, 256), 256, border=border)
+    assert wanted.std() > 10 and np.abs(made - wanted.ravel()).max() <= 1
+
+
+KINDS = {
+    "drawing": lambda: drawings.example("curls"),
+    "photographed": photographed,
+    "photo": lambda: served.example("photo-8"),
+    "grey photo": lambda: np.repeat(images.luminance(served.example("photo-21"))[..., None], 3, axis=2),
+    "inverted": lambda: 255 - drawings.example("hat"),
+    "faint": lambda: (255 - 0.15 * (255 - drawings.example("hat").astype(float))).astype(np.uint8),
+}
+
+
+@needs_node
+@pytest.mark.parametrize("name", KINDS)
+def test_paper_is_judged_and_cleaned_as_in_python(module, name):
+    given = KINDS[name]()
+    imports = 'import { kindOf } from "./domain.js";'
+    imports += 'import { cleaned, flattened, luminance, needsCleaning } from "./cleaning.js";'
+    code = "tell([more[0].indexOf(kindOf(given)), needsCleaning(given)]);"
+    code += "tell(cleaned(given).data.filter((_, n) => !(n % 3)));"
+    code += "const { flat, ratio } = flattened(luminance(given)); tell(flat.data); tell([ratio]);"
+    kinds = ["drawing", "photo", "inverted", "faint", "coloured"]
+    (kind, needs), made, flat, ratio = in_node(module, imports, code, given, kinds)
+    wanted, by = cleanup.flatten_paper(given)
+    assert np.abs(flat - wanted.ravel()).max() <= 1 and np.allclose(ratio, by, atol=1e-4)
+    assert kinds[int(kind)] == domain.verdict(given).kind and bool(needs) == drawings.needs_cleaning(given)
+    if "photo" not in name.split():  # which is never cleaned
+        wanted = cleanup.clean(given, sheet=False).image
+        assert np.abs(made - wanted.ravel()).max() <= 2
+
+
+@needs_node
+def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
+    rng = np.random.default_rng(1)
+    points = mesh.mean_shape(256).astype(float) + rng.normal(0, 4, (mesh.NUM_POINTS, 2)) + [7, -5]
+    off = rng.uniform(1, 6, mesh.NUM_POINTS)
+    amounts = {"eyes": 0.8, "brows": 0.5, "nose": 0.0, "mouth": 1.0, "outline": 0.3}
+    code = "tell(likely(...more).flat()); tell(coarseField(more[0]));"
+    imports = 'import { coarseField, likely } from "./shapes.js";'
+    blank = np.zeros((1, 1, 3), np.uint8)
+    shape, field = in_node(module, imports, code, blank, points.tolist(), amounts, off.tolist())
+    assert np.allclose(shape, shapes.likely(points, amounts, off).ravel(), atol=1e-4)
+    assert np.allclose(field, bending.coarse_field(points, mesh.mean_shape(256), 256).ravel(), atol=1e-4)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "outline", [[[0.3, 0.65], [0.7, 0.65], [0.7, 0.85], [0.3, 0.85]], [[0.1, 0.2], [0.9, 0.4], [0.5, 0.95]]]
+)
+def test_a_region_rises_inside_as_in_python(module, outline):
+    blank = np.zeros((1, 1, 3), np.uint8)
+    code = "tell(feathered(more[0], 256));"
+    (made,) = in_node(module, 'import { feathered } from "./regions.js";', code, blank, outline)
+    wanted = paper.feathered(messages.mask_of(outline), 256).ravel()
+    assert 0.02 < wanted.mean() < 0.5 and np.abs(made - wanted).max() < 0.25 and np.abs(made - wanted).mean() < 0.005
 
 
 @needs_node
