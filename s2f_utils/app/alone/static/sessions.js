@@ -109,7 +109,9 @@ export class Engine {
   async openStage(name, provider) {
     const ort = await this.begun(), content = await this.file(runtime.graphs[name]), weights = runtime.weights[name];
     const externalData = weights ? [{ path: weights.path, data: expanded(await this.file(weights.file)) }] : [];
-    return ort.InferenceSession.create(content, { executionProviders: [provider], externalData, logSeverityLevel: QUIET });
+    const session = await ort.InferenceSession.create(content, { executionProviders: [provider], externalData, logSeverityLevel: QUIET });
+    if (!this.card) this.files.delete(runtime.graphs[name]); // else there are two sessions of it
+    return session;
   }
 
   async session(name, provider) {
