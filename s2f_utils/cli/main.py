@@ -41,6 +41,7 @@ EPILOG = """examples:
   s2f plot runs/0003-pix2pix-demo
   s2f export sketch-to-photo face-onnx
   s2f push runs/0003-pix2pix-demo user/model
+  s2f export page site
   s2f app
 
 Data sets are made by 'python -m data_prep'; see its --help."""

@@ -218,7 +218,7 @@ def state_of(
         "answer": pad.answer, "seed": pad.seed, "strength": pad.strength, "restorer": pad.restorer_name,
         "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
-        "hint_method": facts.hint_method, "region": pad.region is not None,
+        "hint_method": facts.hint_method, "takes_photos": True, "region": pad.region is not None,
         "warnings": [text for one in remarks if (text := one.worded(WORDS | words))],
         "codes": [one.code for one in remarks], "has_large": pad.has_large, "is_example": pad.is_example,
         "offers_lines": any(one.code == "crude" and one.data["degree"] <= LINES_UNTIL for one in remarks),

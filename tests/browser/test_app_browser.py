@@ -7,12 +7,9 @@ S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
 from __future__ import annotations
 
 import base64
-import io
 import json
-import os
 import time
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,11 +24,27 @@ pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")
 
+from tests.browser.hands import (  # noqa: E402
+    DARK,
+    FACE,
+    OVER,
+    PAPER,
+    answers,
+    changed_by_stroke,
+    choose_way,
+    keep_picture,
+    new_answers,
+    picture_of,
+    settled,
+    slide,
+    stroke,
+    tab,
+    upload,
+)
 from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, choose_model, free_port, served, until  # noqa: E402
 
 SLOWEST_S = 120.0  # a loaded machine may be slow, a page that never answers fails
 SIZES = {"desk": (1280, 1000, "light"), "phone": (390, 844, "dark")}
-FACE = "document.querySelector('.s2f-face').src"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -81,66 +94,6 @@ def note_request(page, address, url):
 def note_failed(page, answer):
     if answer.status >= 400 and answer.status not in page.expected:
         page.wrong.append(f"{answer.status} {answer.url}")
-
-
-def keep_picture(page, name):
-    if folder := os.environ.get("S2F_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{page.size}-{name}.png", full_page=True)
-
-
-def tab(page, name):
-    page.get_by_role("tab", name=name).click()
-
-
-def stroke(page, *points):
-    """Draw with the mouse; points in shares of the paper's side."""
-    page.locator(".s2f-paper").scroll_into_view_if_needed()
-    box = page.locator(".s2f-paper").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for point in at[1:]:
-        page.mouse.move(*point, steps=8)
-    page.mouse.up()
-
-
-def settled(page):
-    until(page, "!document.querySelector('.s2f-busy') && !document.querySelector('.s2f-waits')")
-
-
-def changed_by_stroke(page, *points):
-    before = page.evaluate(FACE)
-    stroke(page, *points)
-    until(page, f"before => {FACE} !== before", arg=before)
-    settled(page)
-
-
-def picture_of(uri: str) -> Image.Image:
-    return Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
-
-
-def answers(page) -> list[str]:
-    return page.evaluate("[...document.querySelectorAll('.s2f-answer img')].map((one) => one.src)")
-
-
-def new_answers(page, before, act) -> list[str]:
-    act()
-    until(
-        page,
-        "before => document.querySelectorAll('.s2f-answer img').length && "
-        "document.querySelector('.s2f-answer img').src !== before",
-        arg=before[0] if before else "",
-    )
-    settled(page)
-    return answers(page)
-
-
-def choose_way(page, name):
-    page.get_by_role("radio", name=name, exact=True).check()
-
-
-def upload(page, content: bytes, name="drawing.png"):
-    page.locator("#s2f-file").set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
 
 
 def test_three_strokes_change_the_face(page):
@@ -235,16 +188,6 @@ def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
     page.expected.clear()
 
 
-PAPER = "document.querySelector('.s2f-paper canvas').toDataURL()"
-
-
-DARK = """side => {
-  const canvas = document.querySelector('.s2f-paper canvas'), { width, height } = canvas;
-  const { data } = canvas.getContext('2d').getImageData(side * width / 2, 0, width / 2, height);
-  return data.reduce((sum, value, n) => sum + (n % 4 ? 0 : 255 - value), 0);
-}"""
-
-
 def begun_again(page):
     """The page after a reload."""
     page.reload()
@@ -284,10 +227,6 @@ def test_drawing_settings_and_versions_survive_a_reload_and_can_be_left_behind(p
     settled(page)
     pad.get_by_label("start from a drawn face").select_option("long-hair")
     settled(page)
-
-
-OVER = """document.querySelector('.s2f-paper .s2f-over').getContext('2d').getImageData(0, 0, 512, 512).data
-  .some((value) => value > 0)"""
 
 
 def test_an_empty_pad_shows_where_a_face_goes(page):
@@ -428,12 +367,6 @@ def test_detail_and_enhance_change_the_answer(page):
     assert 0 < np.abs(levels[1] - levels[0]).mean() < np.abs(levels[2] - levels[0]).mean()
     keep_picture(page, "enhance")
     new_answers(page, fourth, lambda: page.get_by_role("checkbox", name="Enhance").uncheck())
-
-
-def slide(page, name, value, where=None):
-    (where or page.locator(".s2f-upload")).get_by_label(name, exact=True).evaluate(
-        "(node, value) => { node.value = value; node.dispatchEvent(new Event('change', { bubbles: true })); }", value
-    )
 
 
 def test_points_are_moved_by_keyboard_and_by_mouse(page):

@@ -40,15 +40,16 @@ class Upload {
     this.answers = answers(() => { this.seed += this.choices.num; this.later(0); });
     this.history = history((then) => this.back(then));
     this.examples = make("div", { class: "s2f-examples", role: "group", "aria-label": "examples" });
-    this.radios = Object.entries(WAYS).map(([value, { name }]) => {
+    const ways = Object.entries(WAYS).filter(([, { examples }]) => about[examples].length); // those that this host goes
+    this.radios = ways.map(([value, { name }]) => {
       const told = { value, checked: value === this.way, onchange: () => this.setWay(value) };
       return make("label", {}, make("input", { type: "radio", name: "s2f-way", ...told }), name);
     });
-    const ways = make("div", { class: "s2f-ways", role: "radiogroup", "aria-label": "direction" }, ...this.radios);
+    const directions = make("div", { class: "s2f-ways", role: "radiogroup", "aria-label": "direction" }, ...this.radios);
     const right = make("div", { class: "s2f-right-side" }, this.status, this.offers, this.retry, this.answers.box);
     const two = make("div", { class: "s2f-two" }, this.given.box, right, this.choices.box);
     const examples = make("div", {}, make("b", {}, "Examples"), this.examples);
-    el.replaceChildren(make("div", { class: "s2f-upload" }, ways, two, examples, this.history.box));
+    el.replaceChildren(make("div", { class: "s2f-upload" }, directions, two, examples, this.history.box));
     this.choices.fillFaces(1);
     this.show(); this.showPoints(); this.showExamples();
     whenSeen(el, () => this.refresh());

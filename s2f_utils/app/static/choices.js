@@ -81,7 +81,7 @@ export function choices(shown, later) {
       answerBox.hidden = !chosen().chooses;
       severalBox.hidden = chosen().answers === 1;
       cleanBox.hidden = way !== "sketch-to-photo";
-      enhanceBox.hidden = way === "photo-to-sketch";
+      enhanceBox.hidden = way === "photo-to-sketch" || !restorer.length;
       strength.box.hidden = restorer.hidden = !enhance.checked;
     },
     takeAnswer(name) { answer.value = name; shown(); later(0); },

@@ -14,9 +14,10 @@ export function waitingFor(model, say) {
     timer = setTimeout(tell, SAY_MS);
     if (!seconds) return;
     try {
-      const { waiting, models } = await host.health();
+      const { waiting, models, loading } = await host.health(); // loading: a host that knows how far it is says so
       why = models.some((one) => one === model || one.id === model) ? "" : ": the model is being loaded";
       if (waiting > 1) why = `: ${waiting - 1} more ${waiting > 2 ? "pictures are" : "picture is"} being answered`;
+      if (loading) why = `: ${loading}`;
     } catch { why = `: ${host.GONE}`; }
   }
   tell();

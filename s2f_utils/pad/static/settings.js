@@ -124,8 +124,10 @@ export function settings(pad) {
       detail.box.hidden = !state.has_detail || hasAnswer;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
+      strength.box.hidden = !state.restorer;
       strength.box.title = `by ${state.restorer}`;
-      method.textContent = METHODS[state.hint_method];
+      for (const one of photo) one.hidden = one.type === "file" || !state.takes_photos;
+      method.textContent = state.tone_words || METHODS[state.hint_method]; // a host that does less says so
       if (model !== state.model) more.open = more.open || !state.has_answer; // where there is little else to set
       model = state.model;
     },

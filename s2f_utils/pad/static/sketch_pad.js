@@ -208,7 +208,7 @@ class Pad {
     showFace();
     this.showAnew();
     this.load();
-    if (model.get("answered") > 0) this.ask("hello");
+    if (model.get("answered") > 0 || model.get("waits")) this.ask("hello"); // waits: its face is still to be made
     return () => { for (const [event, act] of Object.entries(heard)) model.off(event, act); };
   }
 }

@@ -20,6 +20,8 @@ TRUSTED_IN_DRAWINGS = 0.8  # of faces in drawings that score less, three in five
 LOWEST_SCORE, SURE_SCORE = 0.3, 0.92  # upright faces of photos have 0.93 and more, turned ones 0.91 and less
 REFINE_PX = 256
 MIN_FACE_SHARE = 0.06  # narrower faces, as a share of the picture's shorter side, are people in the background
+SIDE_PX = 512  # larger pictures are shrunk to this
+OVERLAP, MOST = 0.3, 100  # of two boxes of one face; of faces
 
 
 def detector_problem(*, timeout_s: float = 30.0, attempts: int = 3) -> str:
@@ -45,13 +47,13 @@ def _detector(places: tuple[Path, ...], process: int, thread: int):
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # OpenCV 5 warns of its own default target
     try:
-        return cv2.FaceDetectorYN.create(str(weights.get("yunet")), "", (320, 320), LOWEST_SCORE, 0.3, 100)
+        return cv2.FaceDetectorYN.create(str(weights.get("yunet")), "", (320, 320), LOWEST_SCORE, OVERLAP, MOST)
     finally:
         cv2.utils.logging.setLogLevel(level)
 
 
 def detect(
-    image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: int = 512, min_share: float = MIN_FACE_SHARE
+    image: np.ndarray, *, min_score: float = PHOTO_SCORE, max_side_px: int = SIDE_PX, min_share: float = MIN_FACE_SHARE
 ) -> list[Face]:
     """All faces that YuNet finds, the largest first, but for those narrower than `min_share` of the shorter side.
 

@@ -1,0 +1,137 @@
+// From a drawing to an answer: which graphs run, and what is decided between them; as in Python (s2f_utils/inference).
+//
+// A question, `ask`, is {seed, detail, colours, answer, likely, person, large}, as `Ask` in Python.
+
+import { FACTS } from "./facts.js";
+import { resized, rounded } from "./pixels.js";
+import { coarseField, likely } from "./shapes.js";
+import { pictureOf, tensor } from "./tensors.js";
+import { answerTo, betweenLips, hairAbove, turnedBy, understood } from "./understanding.js";
+
+const { meaning, told } = FACTS;
+const FACE_PX = FACTS.looking.look_px, HINT = [1, 3, 4, 4];
+
+export const usual = () => ({
+  seed: 0, detail: 1, colours: false, answer: "auto", person: {}, large: false,
+  likely: Object.fromEntries(Object.keys(FACTS.shapes.parts).map((part) => [part, FACTS.likely])),
+});
+
+const without = (values, names) => Object.fromEntries(Object.entries(values).filter(([name]) => !names.has(name)));
+
+// The question, with what the drawing seems to say where the question says nothing of it.
+export function meant(ask, found) {
+  const { flags } = found, said = {};
+  if (flags.hat > meaning.hat_in_doubt) {
+    const crude = flags.crude > meaning.scrawled_from ? 1 : 0;
+    if (!(flags.hat > meaning.hat_from[crude] && hairAbove(found) < meaning.most_hair[crude])) said.hat = -1;
+    else if (flags.hat < meaning.surely) said.hat = 1;
+  }
+  if (flags.beard > meaning.beard_from) said.beard = 1;
+  if (flags.crude < meaning.closed_until && betweenLips(found.points) < meaning.closed_below) said.smile = -1;
+  return { ...ask, person: { ...said, ...ask.person } };
+}
+
+// What the question says that the person wears, and the drawing does not show.
+const toAdd = (ask, { flags }) =>
+  new Set(told.added.filter((name) => (ask.person[name] ?? 0) > 0 && flags[name] < meaning.not_drawn));
+
+// The question and what was found, without some words of what is said of the person; colours stay.
+function untold(ask, found, words = new Set(told.told)) {
+  const hidden = new Set([...words].filter((name) => name in ask.person));
+  const flags = Object.fromEntries(Object.entries(found.flags).map(([name, flag]) => [name, hidden.has(name) ? NaN : flag]));
+  return [{ ...ask, person: without(ask.person, hidden) }, { ...found, flags }];
+}
+
+const knownOf = (ask, { flags }) =>
+  told.told.map((name) => (name in ask.person ? 0.5 + 0.5 * ask.person[name] : flags[name] ?? NaN));
+
+export const coloursOf = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
+
+const tonesOf = ({ person }) => told.coloured.flatMap((name) => (person[name] ? coloursOf(person[name]) : [NaN, NaN, NaN])
+  .map((value) => Math.fround(value / 127.5) - 1));
+
+const wearsHat = ({ person }, found) => (person.hat === undefined ? found.flags.hat > meaning.hat_sure : person.hat > 0);
+
+// What the network says of a drawing: {raw, tones_taken}. added: what is drawn as well.
+function answered(engine, given, ask, found, added) {
+  return engine.run(
+    "expect", tensor.pictures(given), tensor.floats(found.points.flat(), [1, found.points.length, 2]),
+    tensor.floats(knownOf(ask, found), [1, told.told.length]),
+    tensor.floats(told.added.map((name) => Number(added.has(name))), [1, told.added.length]),
+    tensor.floats(tonesOf(ask), [1, 6]), tensor.whole(ask.colours || ask.seed ? ask.seed : -1),
+  );
+}
+
+// What is expected of a drawing, in the mean shape: {expected, people, tones}. Words are exaggerated where they are seen.
+async function expected(engine, given, found, question) {
+  const added = toAdd(question, found), ask = meant(question, found), none = new Set();
+  const said = new Set(Object.keys(ask.person).filter((name) => told.told.includes(name)));
+  const others = new Set([...said].filter((name) => !added.has(name)));
+  const { raw: first, tones_taken: tones } = await answered(engine, given, untold(ask, found)[0], found, none);
+  let raw = first, last = first;
+  const steps = [ // words that change something, words that are still hidden, what is drawn, how much each word does
+    [new Set(told.worn.filter((name) => said.has(name))), said, none, Object.fromEntries(told.worn.map((name) => [name, 1]))],
+    [added, others, added, meaning.added_guidance],
+    [others, none, added, {}],
+  ];
+  for (const [words, hidden, drawn, scales] of steps) {
+    if (!words.size) continue;
+    const { raw: made } = await answered(engine, given, ...untold(ask, found, hidden), drawn);
+    const by = told.told.map((name) => (words.has(name) ? scales[name] ?? meaning.guidance : 0));
+    ({ guided: raw } = await engine.run("guide", raw, last, made, tensor.floats(by, [1, by.length])));
+    last = made;
+  }
+  return { ...(await engine.run("settle", raw, tensor.floats([turnedBy(found)], [1]))), tones };
+}
+
+// People who might exist, made of what is expected.
+async function rendered(engine, given, found, ask) {
+  const { expected: face, tones } = await expected(engine, given, found, ask), { person } = meant(ask, found);
+  const traits = told.textured.map((name) => person[name] ?? NaN);
+  const { people, hair } = await engine.run("render", face, tensor.whole(ask.seed), tensor.floats(traits, [1, traits.length]));
+  const hat = wearsHat({ person }, found);
+  if (!hat && !tones.data.some(Number.isFinite)) return people;
+  return (await engine.run("finish", people, hair, tones, tensor.floats([Number(hat)], [1]))).finished;
+}
+
+async function laid(engine, given, ask, way) {
+  const found = await understood(engine, given), isRendered = way === "rendered";
+  const person = isRendered ? await rendered(engine, given, found, ask) : (await expected(engine, given, found, ask)).people;
+  const points = likely(found.points, ask.likely, found.offByHand), coarse = coarseField(points);
+  const side = Math.sqrt(coarse.length / 2), wall = tensor.whole(isRendered ? ask.seed : -1);
+  const stage = ask.large ? "lay_large" : "lay";
+  return pictureOf((await engine.run(stage, person, tensor.floats(coarse, [1, side, side, 2]), wall)).picture);
+}
+
+// A photo in which every line is kept, with detail where that is asked for.
+async function faithful(engine, given, ask) {
+  const picture = tensor.pictures(given);
+  const structure = (hint) => engine.run("structure", picture, hint);
+  let { base } = await structure(tensor.floats(new Float32Array(48).fill(NaN), HINT));
+  if (ask.colours) {
+    const { hint } = await engine.run("colours", base, tensor.whole(ask.seed));
+    ({ base } = await structure(hint));
+  }
+  if (ask.detail > 0) {
+    return pictureOf((await engine.run("detail", picture, base, tensor.floats([ask.detail], [1]), tensor.whole(ask.seed))).made);
+  }
+  const [, , height, width] = base.dims, data = new Uint8Array(3 * height * width);
+  for (let n = 0; n < height * width; n++) {
+    for (let c = 0; c < 3; c++) data[3 * n + c] = rounded(Math.fround(127.5 * Math.fround(base.data[c * height * width + n] + 1)));
+  }
+  return { width, height, data };
+}
+
+// The answer to a square drawing, of FACE_PX or, where it is large, of twice that.
+export async function answer(engine, given, ask) {
+  const small = given.width === FACE_PX ? given : resized(given, FACE_PX, FACE_PX), way = await answerTo(engine, small, ask);
+  if (way !== "faithful") return laid(engine, small, ask, way);
+  const made = await faithful(engine, small, ask);
+  return ask.large ? resized(made, 2 * FACE_PX, 2 * FACE_PX) : made;
+}
+
+// The sketch of an aligned photo.
+export async function sketched(engine, given, { large }) {
+  const made = pictureOf((await engine.run("translate", tensor.pictures(given))).made);
+  return large ? resized(made, 2 * made.width, 2 * made.height) : made;
+}

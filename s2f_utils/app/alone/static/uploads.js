@@ -1,0 +1,149 @@
+// Pictures that a person gives: cleaned, their face found and laid as the models know it, answered, written as PNG.
+
+import { FACTS } from "./facts.js";
+import { answer, sketched, usual } from "./chain.js";
+import { cleaned, needsCleaning } from "./cleaning.js";
+import { warped } from "./crop.js";
+import { kindOf } from "./domain.js";
+import { faceOf, sharesOf, worded } from "./finding.js";
+import { darkest } from "./pixels.js";
+import { addressOf, decoded } from "./pictures.js";
+import { alignment } from "./shapes.js";
+import { answerTo, crudeness, isVague, understood } from "./understanding.js";
+
+const { likely: LIKELY, looking, models, note, pad: bounds, shapes, upload } = FACTS;
+const FACE_PX = looking.look_px, MOST_SEED = 2 ** 31;
+const PAPER = ["drawing", "faint", "coloured"]; // of what is no such, nothing would be left
+const ABOUT_FACE = ["rough-face", "no-face"];
+
+class Refusal extends Error {
+  constructor(text, code = "") { super(text); this.code = code; }
+}
+
+// The paper, cleaned where that is wished and leaves something of it, and what is to be said about it.
+function onPaper(given, clean) {
+  const kind = kindOf(given), said = kind === "drawing" ? [] : [{ code: kind }];
+  const isDirty = () => kind === "faint" || needsCleaning(given);
+  if (!(clean === "always" || (clean !== "never" && PAPER.includes(kind) && isDirty()))) return [given, said];
+  const made = cleaned(given), hasLines = darkest(made.data) <= looking.lines_below;
+  if (kind === "faint") return [made, [{ code: hasLines ? "strengthened" : "no-lines" }]];
+  return hasLines ? [made, said] : [given, [...said, { code: "not-cleaned" }]];
+}
+
+// Numbers by name, of "eyes=1,mouth=0.5"; one number is for all of FACTS.shapes.parts.
+const namedOf = (text) => Object.fromEntries(text.split(",").filter(Boolean).map((one) => one.split("=")));
+
+function askOf(fields) {
+  const parts = Object.keys(shapes.parts), likely = fields.likely ? namedOf(fields.likely) : {};
+  const person = Object.entries(namedOf(fields.person || "")).map(([name, value]) => [name, value.startsWith("#") ? value : Number(value)]);
+  return {
+    ...usual(), seed: Number(fields.seed) || 0, detail: Number(fields.detail ?? FACTS.usual_detail), answer: fields.answer || "auto", large: fields.large === true,
+    likely: Object.fromEntries(parts.map((part) => [part, Number(likely[part] ?? (fields.likely ? 0 : LIKELY))])), person: Object.fromEntries(person),
+  };
+}
+
+// What is asked of the model, [name, question].
+function asksOf(fields) {
+  const ask = askOf(fields), num = Number(fields.candidates) || 1;
+  if (num === 1) return [["answer", ask]];
+  const isMeant = !["auto", "faithful"].includes(ask.answer), found = ask.detail > 0 || isMeant ? [["realistic", ask]] : [];
+  found.push(["faithful", { ...ask, detail: 0, answer: "faithful" }]);
+  const first = found.length;
+  for (let n = first; n < num; n++) found.push([`variation ${n - first + 1}`, { ...ask, seed: (ask.seed + 1 + n - first) % MOST_SEED, colours: true }]);
+  return found.slice(0, num);
+}
+
+function namedBy(asks, kind) {
+  return asks.map(([name, ask]) => {
+    const given = name === "faithful" ? name : kind;
+    return [name === "realistic" && given !== "faithful" ? given : name, { ...ask, answer: given }];
+  });
+}
+
+export class Uploads {
+  constructor(engine) { this.engine = engine; }
+
+  // A picture as a model expects it: {given, paper, face, remarks}.
+  async prepared(picture, way, fields, sizePx = FACE_PX) {
+    const isDrawing = way === "sketch-to-photo", [clean, said] = isDrawing ? onPaper(picture, fields.clean || "auto") : [picture, this.adviceOn(picture)];
+    const points = fields.points ? fields.points.split(",").map(Number).reduce((all, value, n) => (n % 2 ? all.at(-1).push(value) : all.push([value]), all), []) : null;
+    const at = points?.map(([x, y]) => [x * picture.width - 0.5, y * picture.height - 0.5]);
+    const { picture: paper, face, remarks } = await faceOf(this.engine, clean, { isDrawing, points: at, number: Number(fields.face) || 0 });
+    const given = warped(paper, alignment(face.landmarks, sizePx), sizePx, isDrawing ? "paper" : "reflect"), all = [...said, ...remarks];
+    if (isDrawing && darkest(given.data) > looking.lines_below && darkest(paper.data) <= looking.lines_below) all.splice(said.length, 0, { code: "empty" });
+    return { given, paper, face, remarks: all };
+  }
+
+  adviceOn(picture) { return ["drawing", "faint", "inverted"].includes(kindOf(picture)) ? [{ code: "not-a-photo" }] : []; }
+
+  // A person's picture for a pad: [drawing, what there is to say].
+  async forPad(blob) {
+    const { given, remarks } = await this.prepared(await decoded(blob), "sketch-to-photo", {}, bounds.drawing_px);
+    return [given, remarks.map((one) => ({ ...one, text: worded(one, bounds.words) }))];
+  }
+
+  async checkFace({ given, remarks }, way) {
+    const codes = remarks.map((one) => one.code);
+    if (codes.includes("no-lines")) throw new Refusal(`${worded({ code: "no-lines" }, upload.words)}: draw a face first`);
+    if (codes.includes("no-face")) throw new Refusal(upload.no_face, "no-face");
+    if (way === "sketch-to-photo" && codes.includes("rough-face") && isVague(await understood(this.engine, given))) throw new Refusal(upload.no_face, "no-face");
+  }
+
+  // {ok, told}: the answers to a file, or what went wrong. signal() raises where nobody waits any more.
+  async translate(file, fields, signal) {
+    try {
+      return { ok: true, told: await this.answered(file, fields, signal) };
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      return { ok: false, told: { detail: error.message, code: error.code ?? "" } };
+    }
+  }
+
+  async answered(file, fields, signal) {
+    const { engine } = this, begun = performance.now(), way = fields.direction, model = models.find((one) => one.direction === way);
+    if (!model) throw new Refusal("this page does not go this way: choose sketch → photo, or photo → sketch");
+    const picture = await decoded(file), ready = await this.prepared(picture, way, fields);
+    if (!fields.points && !fields.insist) await this.checkFace(ready, way);
+    const prepared = performance.now(), isDrawing = way === "sketch-to-photo";
+    let asks = isDrawing ? asksOf(fields) : [["answer", askOf(fields)]], remarks = ready.remarks;
+    const made = [];
+    for (const [, ask] of asks) {
+      signal();
+      made.push(isDrawing ? await answer(engine, ready.given, ask) : await sketched(engine, ready.given, ask));
+    }
+    if (isDrawing) {
+      const degree = await crudeness(engine, ready.given, asks[0][1]);
+      if (degree !== null) remarks = [...remarks, { code: "crude", data: { degree } }];
+      asks = namedBy(asks, await answerTo(engine, ready.given, asks[0][1]));
+    }
+    const pictures = await Promise.all(made.map(async (one, n) => {
+      const notes = notesOf(model, asks[n][1], isDrawing);
+      return { name: asks[n][0], notes, width: one.width, height: one.height, png: await addressOf(one, notes) };
+    }));
+    const seconds = { prepared: (prepared - begun) / 1000, translated: (performance.now() - prepared) / 1000 };
+    return { ...toldOf(ready, picture), ...saidOf(remarks, ready.face), model: model.id, direction: way, note, pictures, seconds, given: await addressOf(ready.given) };
+  }
+}
+
+function notesOf(model, ask, isDrawing) {
+  const notes = { model: model.id, seed: String(ask.seed) };
+  if (isDrawing) notes.answer = ask.answer;
+  if (isDrawing && ask.answer === "faithful") notes.detail = String(Number(ask.detail.toPrecision(6)));
+  return notes;
+}
+
+const isSure = (face) => face.method !== "finder";
+
+// Where the face is, and which others there are.
+function toldOf({ face, remarks }, picture) {
+  const several = remarks.find((one) => one.code === "faces")?.data ?? { num: 1, boxes: [], taken: 1 };
+  const isTurned = remarks.some((one) => one.code === "turned"); // what is shown as given is not
+  const points = isTurned ? null : sharesOf(face.landmarks, picture), faces = isTurned ? [] : several.boxes;
+  return { points, face_found: isSure(face), num_faces: several.num, faces, taken: several.taken, sheet: null };
+}
+
+function saidOf(remarks, face) {
+  const told = remarks.filter((one) => isSure(face) || !ABOUT_FACE.includes(one.code)).map((one) => worded(one, upload.words));
+  if (!isSure(face)) told.push(upload.check + upload.unsure);
+  return { warnings: [...new Set(told)], codes: remarks.map((one) => one.code) };
+}

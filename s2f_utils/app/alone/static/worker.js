@@ -1,0 +1,30 @@
+// The worker in which the models answer: what the page asks for by name, {id, name, given}, is answered by {id, told} or
+// {id, problem}; {loading} says what is being fetched, and {waiting} how much is asked for.
+
+import { Engine } from "./sessions.js";
+import { Uploads } from "./uploads.js";
+import { Visits } from "./visits.js";
+
+const FIRST = ["look", "expect", "guide", "settle", "render", "finish", "lay"]; // of the usual answer
+const wanted = new URL(self.location).searchParams; // of the page's own address
+const engine = new Engine((loading) => postMessage({ loading }), ["processor", "card"].find((one) => wanted.has(one)));
+const uploads = new Uploads(engine), visits = new Visits(engine, (blob) => uploads.forPad(blob));
+
+const ACTS = {
+  begin: () => visits.begin(),
+  tell: (visit, content) => visits.tell(visit, content),
+  leave: (visit) => visits.end(visit),
+  translate: (file, fields, signal) => uploads.translate(file, fields, signal),
+};
+const left = new Set(); // what nobody waits for any more
+
+engine.prefetch(...FIRST);
+addEventListener("message", async ({ data: { id, name, given, leaves } }) => {
+  if (leaves) return left.add(leaves);
+  const signal = () => { if (left.delete(id)) throw new DOMException("nobody waits for this", "AbortError"); };
+  try {
+    postMessage({ id, told: await ACTS[name](...given, signal) });
+  } catch (error) {
+    postMessage({ id, problem: error.message, kind: error.name });
+  }
+});

@@ -1,0 +1,338 @@
+"""The page that answers by itself: what is written, from where, and what is refused; tests/browser plays it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils import weights
+from s2f_utils.app import page as served
+from s2f_utils.app.alone import ort
+from s2f_utils.app.alone.facts import facts_of_page, script_of
+from s2f_utils.app.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError, write_runtime
+from s2f_utils.app.alone.page import HERE, STATIC, export_page, page_html
+from s2f_utils.cli import main
+from s2f_utils.pad import drawing as paper
+from s2f_utils.pad import messages
+from s2f_utils.pictures import cleanup, domain, drawings, faces, images
+from s2f_utils.pictures.faces import bending, mesh
+from s2f_utils.pictures.faces import likely as shapes
+from s2f_utils.weights.download import DownloadError
+from s2f_utils.weights.expanded import expanded
+
+NODE = shutil.which("node")
+SCRIPTS = sorted(STATIC.glob("*.js"))
+MADE = ("facts.js",)  # by the export
+needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodejs")
+
+
+def package(folder: Path, version: str = VERSION) -> Path:
+    """A folder like the one that onnxruntime-web unpacks to."""
+    (folder / "dist").mkdir(parents=True)
+    (folder / "package.json").write_text(json.dumps({"name": PACKAGE, "version": version}))
+    for script, binary in BUILDS.values():
+        (folder / "dist" / script).write_text("// a script")
+        (folder / "dist" / binary).write_bytes(b"\0asm" * 500)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """The page with an onnxruntime-web that is none, so that nothing is fetched."""
+    root = tmp_path_factory.mktemp("page")
+    return export_page(root / "site", ort=package(root / "ort"))
+
+
+def facts_in(folder: Path) -> dict:
+    text = (folder / "files" / "facts.js").read_text(encoding="utf-8")
+    return json.loads(text.partition("export const FACTS = ")[2].rstrip(";\n"))
+
+
+def test_the_folder_holds_all_that_the_page_asks_for(folder):
+    names = {path.name for path in (folder / "files").iterdir()}
+    assert {"facts.js", "host.js", "worker.js", "app.js", "sketch_pad.js", "gallery.json", "alone.css"} <= names
+    assert (folder / "files" / "host.js").read_text() == (STATIC / "host.js").read_text()
+    asked = re.findall(r'(?:href|src)="([^"#]+)"', (folder / "index.html").read_text(encoding="utf-8"))
+    assert asked and all((folder / name).is_file() for name in asked)
+    for name in json.loads((folder / "files" / "gallery.json").read_text())["good"]:
+        assert (folder / "files" / name["drawing"]).is_file()
+    facts = facts_in(folder)
+    runtime = facts["runtime"]
+    files = [
+        *runtime["graphs"].values(),
+        *(file for build in ("card", "processor") for file in runtime[build].values()),
+    ]
+    files += [file for names in runtime["weights"].values() for file in names]
+    assert {"look", "translate", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"]) | {"yunet"}
+    assert all((folder / name).is_file() for name in files) and set(files) >= set(runtime["bytes"])
+    assert runtime["weights"]["look"] == ["models/finder.safetensors"]
+    assert runtime["bytes"]["models/finder.safetensors"] == weights.shipped("finder").stat().st_size
+    assert (folder / ".nojekyll").is_file() and not [path for path in folder.parent.iterdir() if path.name[0] == "."]
+
+
+def test_the_first_sentence_says_that_nothing_leaves_and_nothing_else_is_let_in():
+    text = page_html()
+    body = text.partition("<body")[2]
+    assert re.search(r"<p[^>]*>([^<]+)", body)[1].startswith(HERE)
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
+    allowed = {word for part in policy.split(";") for word in part.split()[1:]}
+    assert allowed == {"'none'", "'self'", "'wasm-unsafe-eval'", "data:", "blob:"}
+    assert "default-src 'none'" in policy and "connect-src 'self';" in policy
+    assert "api/" not in text and "docs" not in text and 'data-panel="models"' not in text
+
+
+def test_examples_and_starts_are_the_apps(folder):
+    for name in (*drawings.EXAMPLES, *served.PHOTOS):
+        assert np.array_equal(images.load_rgb(folder / "examples" / f"{name}.png"), served.example(name))
+    for name in facts_in(folder)["pad"]["state"]["starts"]:
+        assert images.load_rgb(folder / "starts" / f"{name.replace(' ', '-')}.png").shape == (512, 512, 3)
+
+
+def test_licences_name_what_lies_in_the_folder(folder, tmp_path, monkeypatch):
+    terms = (folder / "LICENSES.txt").read_text(encoding="utf-8")
+    has_detector = (folder / "models" / "yunet.onnx").is_file()
+    assert "Microsoft Corporation" in terms and f"{PACKAGE} {VERSION}" in terms
+    assert ("Shiqi Yu" in terms) == has_detector == facts_in(folder)["has_detector"]
+
+
+# What is refused
+
+
+def test_nothing_is_written_over_or_half_written(tmp_path, monkeypatch):
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="holds something already"):
+        export_page(full)
+    with pytest.raises(RuntimeMissingError, match="no such file or folder.*npm pack onnxruntime-web@"):
+        export_page(tmp_path / "new", ort=tmp_path / "nowhere.tgz")
+    broken = package(tmp_path / "ort")
+    monkeypatch.setattr(weights, "GRAPHS", tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError):
+        export_page(tmp_path / "new", ort=broken)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "ort"]
+
+
+def test_another_package_is_no_runtime(tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(RuntimeMissingError, match="holds onnxruntime-web 1.2.3, not onnxruntime-web"):
+        write_runtime(tmp_path / "out", package(tmp_path / "old", "1.2.3"))
+    (tmp_path / "wrong.tgz").write_bytes(b"something else")
+    with pytest.raises(RuntimeMissingError, match="SHA-512 differs"):
+        write_runtime(tmp_path / "out", tmp_path / "wrong.tgz")
+    lacking = package(tmp_path / "lacking")
+    (lacking / "dist" / BUILDS["card"][1]).unlink()
+    with pytest.raises(RuntimeMissingError, match="asyncify.wasm is missing"):
+        write_runtime(tmp_path / "out", lacking)
+
+
+def test_without_npm_and_network_it_is_said_what_to_do(tmp_path, monkeypatch):
+    def fetch(url, *_given, **_options):
+        raise DownloadError(f"{url}: the server cannot be reached")
+
+    monkeypatch.setattr(ort.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(ort, "fetch", fetch)
+    with pytest.raises(RuntimeMissingError, match="cannot be had .*the server cannot be reached.*give --ort the file"):
+        export_page(tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
+    assert main(["export", "page", str(tmp_path / "out"), "--ort", str(tmp_path / "nowhere")]) == 2
+    assert "there is no such file or folder: give --ort" in capsys.readouterr().err
+    assert main(["export", "sketch-to-photo", str(tmp_path / "out"), "--ort", "x"]) == 2
+    assert "--ort is for the page alone" in capsys.readouterr().err
+    assert main(["export", "page", str(tmp_path / "out"), "--direction", "photo-to-sketch"]) == 2
+    assert "the page has both directions" in capsys.readouterr().err
+
+
+# The scripts
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_script_says_what_it_is_and_imports_what_is_there(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("// ") and len(text.splitlines()) < 400
+    there = {*(one.name for one in SCRIPTS), *served.FILES, *MADE}
+    for line in re.findall(r"^import\b.*$", text, flags=re.M):
+        assert re.findall(r'^import [*\w{}, ]+ from "\./([\w.]+)";$', line)[0] in there
+
+
+def test_what_scripts_read_of_the_facts_is_there():
+    given = facts_of_page(has_detector=True) | {"runtime": dict.fromkeys(("graphs", "weights", "bytes", *BUILDS))}
+    facts = json.loads(script_of(given).partition("export const FACTS = ")[2].rstrip(";\n"))
+    read = 0
+    for path in SCRIPTS:
+        text = re.sub(r"(^|\s)//.*|^import .*", "", path.read_text(encoding="utf-8"), flags=re.M)
+        called = {f"FACTS.{name}": name for name in re.findall(r"\bFACTS\.(\w+)", text)}
+        for names in re.findall(r"const {([^}]+)} = FACTS;", text):
+            pairs = [[part.strip() for part in name.split(":")] for name in names.split(",")]
+            called |= {pair[-1]: pair[0] for pair in pairs}
+        assert set(called.values()) <= set(facts), path.name
+        for name, key in called.items():
+            if isinstance(facts[key], dict) and name != "told":  # which is what answers are called, too
+                inside = set(re.findall(rf"(?<![\w.]){re.escape(name)}\.(\w+)", text))
+                assert inside <= set(facts[key]), path.name
+                read += len(inside)
+    assert read > 50
+
+
+def test_the_host_has_the_functions_of_the_apps():
+    exported = r"^export (?:async )?(?:function|const) (\w+)"
+    mine, apps = (
+        set(re.findall(exported, (folder / "host.js").read_text(), re.M)) for folder in (STATIC, served.STATIC)
+    )
+    assert mine == apps
+
+
+@needs_node
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_node_can_read_a_script(path, tmp_path):
+    module = tmp_path / "script.mjs"
+    module.write_bytes(path.read_bytes())
+    done = subprocess.run([NODE, "--check", str(module)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+# What scripts do to pixels, against Python
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory) -> Path:
+    """The scripts and their facts, as node reads them."""
+    folder = tmp_path_factory.mktemp("scripts")
+    shutil.copytree(STATIC, folder, dirs_exist_ok=True)
+    facts = facts_of_page(has_detector=False) | {"runtime": {}}
+    (folder / "facts.js").write_text(script_of(facts), encoding="utf-8")
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
+
+
+def in_node(folder: Path, imports: str, code: str, given: np.ndarray, *more: object) -> list[np.ndarray]:
+    """What a script tells of a picture, uint8 (H, W, 3): `tell(values)` is given back as float32, one array each call.
+
+    code: may use `given`, the picture, and `more`.
+    """
+    (folder / "given.raw").write_bytes(given.tobytes())
+    size = {"width": given.shape[1], "height": given.shape[0]}
+    text = f"""import fs from "node:fs";
+        {imports}
+        const data = new Uint8Array(fs.readFileSync("given.raw")), given = {{ ...{json.dumps(size)}, data }};
+        const more = {json.dumps(more)}, told = [], tell = (values) => told.push(Float32Array.from(values));
+        {code}
+        told.forEach((one, n) => fs.writeFileSync(`told-${{n}}.raw`, one));
+        process.stdout.write(String(told.length));"""
+    command = [NODE, "--input-type=module"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=120, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return [np.fromfile(folder / f"told-{n}.raw", np.float32) for n in range(int(done.stdout))]
+
+
+def photographed() -> np.ndarray:
+    """A drawing on yellowed paper, in the light from one side."""
+    drawing = drawings.example("beard").astype(float)
+    light = 0.6 + 0.4 * np.linspace(0, 1, drawing.shape[1])[None, :, None]
+    noise = np.random.default_rng(0).normal(0, 3, drawing.shape)
+    return np.clip(drawing * light * [1, 0.96, 0.88] + noise, 0, 255).astype(np.uint8)
+
+
+@needs_node
+@pytest.mark.parametrize(("size", "kind"), [((256, 256), "bicubic"), ((137, 91), "lanczos"), ((200, 300), "box")])
+def test_pictures_are_resized_as_pillow_does(module, size, kind):
+    given = photographed()
+    code = "tell(resized(given, ...more).data);"
+    (made,) = in_node(module, 'import { resized } from "./pixels.js";', code, given, *size, kind)
+    wanted = np.asarray(Image.fromarray(given).resize(size, getattr(Image.Resampling, kind.upper())))
+    assert np.array_equal(made, wanted.ravel())
+
+
+@needs_node
+@pytest.mark.parametrize("border", ["paper", "reflect"])
+@pytest.mark.parametrize("side", [180.0, 420.0])
+def test_faces_are_cut_out_as_in_python(module, border, side):
+    given = photographed()
+    turned = np.array([[0.98, 0.199], [-0.199, 0.98]])
+    landmarks = (faces.TEMPLATE * side - side / 2) @ turned + [190, 260]
+    code = "tell(warped(given, alignment(more[0], 256), 256, more[1]).data);"
+    imports = 'import { warped } from "./crop.js"; import { alignment } from "./shapes.js";'
+    (made,) = in_node(module, imports, code, given, landmarks.tolist(), border)
+    wanted = faces.warp(given, faces.alignment(landmarks, 256), 256, border=border)
+    assert wanted.std() > 10 and np.abs(made - wanted.ravel()).max() <= 1
+
+
+KINDS = {
+    "drawing": lambda: drawings.example("curls"),
+    "photographed": photographed,
+    "photo": lambda: served.example("photo-8"),
+    "grey photo": lambda: np.repeat(images.luminance(served.example("photo-21"))[..., None], 3, axis=2),
+    "inverted": lambda: 255 - drawings.example("hat"),
+    "faint": lambda: (255 - 0.15 * (255 - drawings.example("hat").astype(float))).astype(np.uint8),
+}
+
+
+@needs_node
+@pytest.mark.parametrize("name", KINDS)
+def test_paper_is_judged_and_cleaned_as_in_python(module, name):
+    given = KINDS[name]()
+    imports = 'import { kindOf } from "./domain.js";'
+    imports += 'import { cleaned, flattened, luminance, needsCleaning } from "./cleaning.js";'
+    code = "tell([more[0].indexOf(kindOf(given)), needsCleaning(given)]);"
+    code += "tell(cleaned(given).data.filter((_, n) => !(n % 3)));"
+    code += "const { flat, ratio } = flattened(luminance(given)); tell(flat.data); tell([ratio]);"
+    kinds = ["drawing", "photo", "inverted", "faint", "coloured"]
+    (kind, needs), made, flat, ratio = in_node(module, imports, code, given, kinds)
+    wanted, by = cleanup.flatten_paper(given)
+    assert np.abs(flat - wanted.ravel()).max() <= 1 and np.allclose(ratio, by, atol=1e-4)
+    assert kinds[int(kind)] == domain.verdict(given).kind and bool(needs) == drawings.needs_cleaning(given)
+    if "photo" not in name.split():  # which is never cleaned
+        wanted = cleanup.clean(given, sheet=False).image
+        assert np.abs(made - wanted.ravel()).max() <= 2
+
+
+@needs_node
+def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
+    rng = np.random.default_rng(1)
+    points = mesh.mean_shape(256).astype(float) + rng.normal(0, 4, (mesh.NUM_POINTS, 2)) + [7, -5]
+    off = rng.uniform(1, 6, mesh.NUM_POINTS)
+    amounts = {"eyes": 0.8, "brows": 0.5, "nose": 0.0, "mouth": 1.0, "outline": 0.3}
+    code = "tell(likely(...more).flat()); tell(coarseField(more[0]));"
+    imports = 'import { coarseField, likely } from "./shapes.js";'
+    blank = np.zeros((1, 1, 3), np.uint8)
+    shape, field = in_node(module, imports, code, blank, points.tolist(), amounts, off.tolist())
+    assert np.allclose(shape, shapes.likely(points, amounts, off).ravel(), atol=1e-4)
+    assert np.allclose(field, bending.coarse_field(points, mesh.mean_shape(256), 256).ravel(), atol=1e-4)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "outline", [[[0.3, 0.65], [0.7, 0.65], [0.7, 0.85], [0.3, 0.85]], [[0.1, 0.2], [0.9, 0.4], [0.5, 0.95]]]
+)
+def test_a_region_rises_inside_as_in_python(module, outline):
+    blank = np.zeros((1, 1, 3), np.uint8)
+    code = "tell(feathered(more[0], 256));"
+    (made,) = in_node(module, 'import { feathered } from "./regions.js";', code, blank, outline)
+    wanted = paper.feathered(messages.mask_of(outline), 256).ravel()
+    assert 0.02 < wanted.mean() < 0.5 and np.abs(made - wanted).max() < 0.25 and np.abs(made - wanted).mean() < 0.005
+
+
+@needs_node
+@pytest.mark.parametrize("name", ["photo-to-sketch", "sketch-to-photo-rendered", "map-to-face-64"])
+def test_weights_are_unpacked_as_in_python(name, tmp_path):
+    shutil.copyfile(STATIC / "safetensors.js", tmp_path / "safetensors.mjs")
+    code = (
+        'import fs from "node:fs"; import { expanded } from "./safetensors.mjs";'
+        "fs.writeFileSync(process.argv[3], expanded(new Uint8Array(fs.readFileSync(process.argv[2]))));"
+    )
+    (tmp_path / "run.mjs").write_text(code)
+    command = [NODE, tmp_path / "run.mjs", weights.shipped(name), tmp_path / "out"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    wanted = expanded(weights.shipped(name))
+    assert wanted.std() > 0 and np.array_equal(np.fromfile(tmp_path / "out", np.float32), wanted)
