@@ -4,6 +4,7 @@ the face detector is not here, as at a first start without a network.
     python benchmarks/app_load.py                                  (2,000 requests from 16 clients, for each case)
     python benchmarks/app_load.py --requests 100 --clients 4       (a short try)
     python benchmarks/app_load.py --answer faithful                (the rows of another answer)
+    python benchmarks/app_load.py --engine torch                   (and of another engine)
 
 The server is `s2f app` in a process of its own, on this machine, so that its clients share the cores with it. Results
 go to benchmarks/results/app_load.json. Run it on a quiet machine.
@@ -42,7 +43,7 @@ def form(png: bytes, **fields: str) -> bytes:
     return head.encode() + png + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def serve(port: int, most_batch: int, threads: int, with_detector: bool) -> None:
+def serve(port: int, most_batch: int, threads: int, with_detector: bool, engine: str) -> None:
     """The server's process."""
     if not with_detector:
         os.environ |= {"S2F_WEIGHTS": "", "XDG_CACHE_HOME": os.devnull}
@@ -51,7 +52,7 @@ def serve(port: int, most_batch: int, threads: int, with_detector: bool) -> None
 
     server.share_cores(threads)
     limits = Limits(most_batch=most_batch, per_minute=0)
-    server.server_of(server.create(runs=None, device="cpu", limits=limits), "127.0.0.1", port).run()
+    server.server_of(server.create(runs=None, device="cpu", engine=engine, limits=limits), "127.0.0.1", port).run()
 
 
 def client(port: int, bodies: list[bytes], num: int, first: int, out: Any, begin: Any = None) -> None:
@@ -84,12 +85,14 @@ def health(port: int) -> dict | None:
         return None
 
 
-def load(num: int, num_clients: int, most_batch: int, threads: int, with_detector: bool, answer: str) -> dict:
+def load(
+    num: int, num_clients: int, most_batch: int, threads: int, with_detector: bool, answer: str, engine: str
+) -> dict:
     """One run: throughput, percentiles, memory of the server at the start, at the most and at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = SPAWN.Process(target=serve, args=(port, most_batch, threads, with_detector), daemon=True)
+    process = SPAWN.Process(target=serve, args=(port, most_batch, threads, with_detector, engine), daemon=True)
     process.start()
     while health(port) is None:
         if not process.is_alive():
@@ -122,7 +125,7 @@ def load(num: int, num_clients: int, most_batch: int, threads: int, with_detecto
     times = np.array([second for status, second in found if status == 200])
     quarter = memory[: max(2, len(memory) // 4)]
     return {
-        "answer": answer, "detector": with_detector, "most_batch": most_batch, "torch_threads": threads,
+        "answer": answer, "engine": engine, "detector": with_detector, "most_batch": most_batch, "threads": threads,
         "requests": num, "clients": num_clients,
         "answered": int(len(times)), "other_statuses": sorted({status for status, _ in found} - {200}),
         "seconds": round(seconds, 1), "per_second": round(len(times) / seconds, 2),
@@ -145,16 +148,19 @@ def main() -> None:
         "--batches", type=int, nargs="+", default=[2, 1], help="most requests of one pass; default: 2 1"
     )
     parser.add_argument("--answer", default="auto", help="which answer is asked for")
-    parser.add_argument("--threads", type=int, default=0, help="of torch's, in the server; 0: half the cores")
+    parser.add_argument("--engine", default="onnx", choices=["onnx", "torch"], help="what runs the networks")
+    parser.add_argument("--threads", type=int, default=0, help="of a network, in the server; 0: half the cores")
     parser.add_argument("--out", type=Path, default=common.RESULTS / "app_load.json")
     args = parser.parse_args()
     runs = []
     here = weights.find("yunet") is not None
     kept = json.loads(args.out.read_text(encoding="utf-8"))["runs"] if args.out.is_file() else []
-    kept = [run for run in kept if run.get("answer") not in (None, args.answer)]
+    kept = [run for run in kept if (run["answer"], run.get("engine")) != (args.answer, args.engine)]
     cases = [(most_batch, here) for most_batch in args.batches] + ([(args.batches[0], False)] if here else [])
     for most_batch, with_detector in cases:
-        runs.append(load(args.requests, args.clients, most_batch, args.threads, with_detector, args.answer))
+        runs.append(
+            load(args.requests, args.clients, most_batch, args.threads, with_detector, args.answer, args.engine)
+        )
         print(json.dumps(runs[-1]), flush=True)
     found = {"machine": runtime.machine_facts(), "load_average": os.getloadavg(), "runs": kept + runs}
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -169,6 +175,7 @@ def table(found: dict) -> str:
         rows.append(
             [
                 {"auto": "the face that is meant", "faithful": "every line kept"}[r["answer"]],
+                r.get("engine", "torch"),
                 "here" if r["detector"] else "not here",
                 f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone",
                 f"{r['per_second']:.1f}",
@@ -177,7 +184,14 @@ def table(found: dict) -> str:
                 f"{r['answered']:,} of {r['requests']:,}",
             ]
         )
-    header = ["answer", "face detector", "pictures in a pass", "answers a second", "waiting: median / 95 % / 99 %"]
+    header = [
+        "answer",
+        "engine",
+        "face detector",
+        "pictures in a pass",
+        "answers a second",
+        "waiting: median / 95 % / 99 %",
+    ]
     header += ["memory: most in the first quarter / at the end", "answered"]
     clients = f"{found['runs'][0]['clients']} clients at once ({common.machine_of(found)})."
     return common.markdown(header, rows) + f"\n\n{clients}"

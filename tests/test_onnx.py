@@ -127,8 +127,12 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
     torch.manual_seed(0)
     net = models.build(network, **args).eval()
     meta = {"direction": "sketch-to-photo", "size_px": sizes[0], "method": network, "trained": "2026-11-24"}
-    model = inference.load(checkpoints.save_generator(tmp_path / "g.safetensors", net, meta), "cpu")
+    learned = {"data": "mine", "terms": ["CUFS: for research only", "ours"]}
+    model = inference.load(checkpoints.save_generator(tmp_path / "g.safetensors", net, meta, learned), "cpu")
     made = inference.load(export(model, tmp_path / "out"))
+    said = {one.key: one.value for one in onnx.load(tmp_path / "out" / "translate.onnx").metadata_props}
+    assert said["training_data"] == "mine" and said["terms"] == made.meta["terms"] == "CUFS: for research only; ours"
+    assert (said["reads"], said["makes"], said["trained"]) == ("sketch", "photo", "2026-11-24")
     rng = np.random.default_rng(0)
     for side in sizes:
         batch = rng.integers(0, 256, (3, side, side, 3), dtype=np.uint8)

@@ -26,7 +26,6 @@ DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sket
 WAYS = tuple(DEFAULT)
 RESCAN_S = 5.0
 SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
-OWN_TERMS = "MIT, comes with the project"
 RUN_TERMS = "your own"
 FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
 
@@ -61,7 +60,7 @@ class Choice:
     layout: str = "aligned"
     here: bool = True
     size_mb: float = 0.0
-    terms: str = OWN_TERMS
+    terms: str = weights.OWN_TERMS
     path: Path | None = field(default=None, repr=False)
     changed_ns: int = 0
 

@@ -21,6 +21,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     )  # fmt: skip
     export.add_argument("model", metavar="MODEL", help="a name, a run folder, a .safetensors or .pth file, or page")
     export.add_argument("out", metavar="OUT", help="a new folder")
+    export.add_argument("--format", default="onnx", choices=["onnx"], help="of a model: onnx")
     export.add_argument(
         "--precision", default="float32", choices=["float32", "float16"],
         help="of the weights; float16: files of half the size, computed in float32 (default: float32)",

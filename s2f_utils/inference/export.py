@@ -118,7 +118,8 @@ def _said_of(model: Model, stage: str) -> dict[str, str]:
     """What a graph's metadata say."""
     facts = model.facts
     told = {"model": facts.name, "stage": stage, "reads": read_by(facts.direction), "makes": made_by(facts.direction)}
-    learned = {key: str(model.meta[key]) for key in ("method", "trained", "training_pairs") if key in model.meta}
+    named = ("method", "trained", "training_pairs", "training_data", "terms")
+    learned = {key: str(model.meta[key]) for key in named if key in model.meta}
     return told | learned | {"note": images.GENERATED_NOTE}
 
 

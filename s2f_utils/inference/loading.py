@@ -58,13 +58,25 @@ def load(
         direction=_direction(model, net, meta, direction),
         size_px=about.size_px if kind is StyleModel else size_px,
         fit=meta.get("fit", "stretch"),
-        meta=dict(meta),
+        meta={**meta, **terms_of(model, direction)},
         name=name or (weights.hub.pinned(model) if weights.hub.is_name(model) else str(model)),
         layout=_layout(str(model), meta, kind),
         at_once=at_once,
         net=net,
         precision=chosen,
     )
+
+
+def terms_of(model: str | Path, direction: str | None = None) -> dict[str, str]:
+    """Under which "terms" a model may be used, and its "training_data", as far as that is known."""
+    if str(model) in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+        return {"terms": weights.OWN_TERMS}
+    if entry := weights.WEIGHTS.get(str(model)):
+        return {"terms": entry.licence}
+    path = Path(model) if Path(model).is_file() else find_generator(model, direction)
+    found = checkpoints.header_of(path, "learned_from") if path.suffix == ".safetensors" else {}
+    told = {"terms": "; ".join(found.get("terms", ())), "training_data": found.get("data", "")}
+    return {key: value for key, value in told.items() if value}
 
 
 def _stages(net: nn.Module, precision: runtime.Precision, kind: type[Translator], values: str) -> dict[str, nn.Module]:

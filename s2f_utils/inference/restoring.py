@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.finding import folder_of
+from s2f_utils.inference.loading import terms_of
 from s2f_utils.inference.restorer import Restorer, names
 from s2f_utils.inference.stages.restore import Restored
 from s2f_utils.models import checkpoints
@@ -59,7 +60,7 @@ def load(restorer: str | Path, device: str, precision: str) -> Restorer:
             f"{restorer}: is a {net.name}, which restores no faces: give one of {', '.join(names())}, or a run of"
             " 's2f train restore'"
         )
-    return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, dict(meta))
+    return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, {**meta, **terms_of(restorer)})
 
 
 def restorer_of(

@@ -13,6 +13,7 @@ from s2f_utils.weights.table import (
     FINDER,
     FINDERS,
     GRAPHS,
+    OWN_TERMS,
     RENDER,
     RESTORER,
     SHIPPED,
@@ -32,8 +33,8 @@ from s2f_utils.weights.table import (
 )
 
 __all__ = [
-    "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "FINDERS", "GRAPHS", "RENDER", "RESTORER",
-    "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
+    "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "FINDERS", "GRAPHS", "OWN_TERMS", "RENDER",
+    "RESTORER", "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
     "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "hub", "model_names", "places", "problem",
     "sha256_of", "shipped",
 ]  # fmt: skip

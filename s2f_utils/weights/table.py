@@ -220,6 +220,7 @@ FACES = "faces-64"
 FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
 DEFAULT = "sketch-to-photo"  # the two of them together
+OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
     FAITHFUL: "what is to be expected of a drawn face, soft",
     DETAIL: "the detail of photos that is added to it, invented",
