@@ -343,6 +343,25 @@ def test_answers_need_nothing_of_the_rest(shipped, tmp_path):
 
 
 @pytest.mark.slow
+def test_onnxruntime_tells_nobody(tmp_path):
+    """It would, of each session, from 1.29 on; a CI's own environment would hide that."""
+    hidden = ("CI", "GITHUB_ACTIONS", "TF_BUILD", "JENKINS_URL", "ORT_DISABLE_TELEMETRY", "ORT_RUNNING_UNIT_TESTS")
+    environment = {key: value for key, value in os.environ.items() if key not in hidden}
+    environment |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(ROOT)}
+    code = (
+        "import numpy as np\nfrom s2f_utils import inference\n"
+        "made = inference.load('photo-to-sketch', engine='onnx').translate(np.full((64, 64, 3), 99, np.uint8))\n"
+        "assert made.shape == (256, 256, 3)"
+    )
+    trace = tmp_path / "trace"
+    watched = ["strace", "-f", "-e", "trace=connect,sendto", "-o", str(trace)] if shutil.which("strace") else []
+    done = subprocess.run([*watched, sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert not list(tmp_path.rglob("*onnxruntime*")), "it keeps what it wants to send, and a number for this machine"
+    assert not watched or "AF_INET" not in trace.read_text()
+
+
+@pytest.mark.slow
 def test_what_needs_the_rest_says_what_to_install(tmp_path):
     images.save(tmp_path / "drawing.png", drawn("plain-man"))
     (tmp_path / "run").mkdir()

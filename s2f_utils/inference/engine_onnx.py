@@ -64,9 +64,17 @@ class OnnxEngine(Engine):
             return self._sessions[stage]
 
 
-def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
+def _silent() -> Any:
+    """onnxruntime, told to send nothing: from 1.29 on it tells its makers of each session, unless that is said."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # is read when it is loaded
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # where somebody else has loaded it before
+    return onnxruntime
+
+
+def _loaded(path: Path, weights: Sequence[Path], threads: int) -> Any:
+    onnxruntime = _silent()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would hold up the next
