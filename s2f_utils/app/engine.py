@@ -20,6 +20,7 @@ from s2f_utils import runtime, weights
 from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
+from s2f_utils.app.uploads import AskError
 from s2f_utils.inference import Ask, Facts, Model, engines
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.choosing import FAITHFUL, advised, answer_to
@@ -43,14 +44,6 @@ CHECK = "check where the eyes and the mouth are: "
 UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
 NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
 VAGUE = 0.235  # of the eyes' distance, by how much points are off: of drawn faces at most .22, of scrawls more
-
-
-class AskError(uploads.Refusal):
-    """A request that cannot be answered. code: by which a page knows what to offer; "" where there is nothing."""
-
-    def __init__(self, status: int, message: str, code: str = "") -> None:
-        super().__init__(status, message)
-        self.code = code
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,14 @@ class Refusal(ValueError):
         self.status = status
 
 
+class AskError(Refusal):
+    """A request that cannot be answered. code: by which a page knows what to offer; "" where there is nothing."""
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        super().__init__(status, message)
+        self.code = code
+
+
 class UploadError(Refusal):
     """An upload that cannot be used; `status` is 413 (too large), 415 (no format that is taken) or 422 (damaged, or no
     picture of a face).
