@@ -4,7 +4,7 @@
 
 const SCALE = "@scale";
 const START = 8; // bytes, of the header's length
-const KINDS = { F32: Float32Array, I8: Int8Array, U8: Uint8Array, I16: Int16Array, I32: Int32Array, I64: BigInt64Array, F64: Float64Array };
+const KINDS = { F32: Float32Array, F64: Float64Array, I8: Int8Array };
 
 let halves = null;
 
@@ -24,7 +24,7 @@ function numbersOf(content, start, { dtype, data_offsets: [first, end] }) {
     return Float32Array.from(new Uint16Array(own), (bits) => table[bits]);
   }
   if (!KINDS[dtype]) throw new Error(`weights of kind ${dtype} are not known: export the page again`);
-  return Float32Array.from(new KINDS[dtype](own), Number);
+  return Float32Array.from(new KINDS[dtype](own));
 }
 
 // Bytes times the scale of their channel, the one dimension in which scales differ.
