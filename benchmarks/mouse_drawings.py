@@ -32,7 +32,7 @@ from s2f_utils.metrics import inside
 from s2f_utils.metrics.structure import missing_detector, surest_face
 from s2f_utils.pad.messages import picture_in
 from s2f_utils.pictures import faces, images
-from tests.browser.pages import CHROMIUM, FLAGS, free_port, served, until
+from tests.browser.pages import browser, free_port, served, until
 
 PAPER_PX = 512
 SLOWEST_MS = 120_000
@@ -46,22 +46,14 @@ SETTLED = "!document.querySelector('.s2f-busy') && !document.querySelector('.s2f
 @contextmanager
 def browser_page(work: Path) -> Iterator[Any]:
     """The app's page in Chromium, ready to be drawn on. Raises SystemExit where a part of it is missing."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise SystemExit("Playwright is not installed, which moves the mouse: pip install playwright") from None
-    if CHROMIUM is None:
-        raise SystemExit("no Chromium was found, in which the page is opened: apt install chromium")
     address = f"http://127.0.0.1:{(port := free_port())}"
     command = ["s2f_utils", "app", "--port", str(port), "--runs", str(work / "runs"), "--device", "cpu"]
-    with served(command, f"{address}/health", work, SLOWEST_MS / 1000), sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+    with served(command, f"{address}/health", work, SLOWEST_MS / 1000), browser() as chromium:
+        page = chromium.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(SLOWEST_MS)
         page.goto(address)
         page.wait_for_selector(".s2f-face[src^='data:image/png']")
         yield page
-        browser.close()
 
 
 def draw(page: Any, drawing: dict[str, Any]) -> dict[str, Any]:

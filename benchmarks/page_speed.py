@@ -16,51 +16,50 @@ from pathlib import Path
 from typing import Any
 
 import common
-from playwright.sync_api import sync_playwright
 
 from s2f_utils import runtime
 from s2f_utils.app.alone.page import export_page
 from tests.browser.hands import FACE, changed_by_stroke, settled
-from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, until
+from tests.browser.pages import CLOCK, browser, until
 from tests.browser.statics import Isolating, Quiet, hosted
 
 LOADS, STROKES = 3, 7
 SLOWEST_S = 120.0
+FIRST = f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')"
 HOSTS = {"one thread": Quiet, "two threads, isolated": Isolating}
 
 
 def main() -> None:
     """Measure and write."""
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as play:
+    with tempfile.TemporaryDirectory() as temporary:
         folder = export_page(Path(temporary) / "site")
-        rows = [measured(play, folder, name, handler) for name, handler in HOSTS.items()]
+        rows = [measured(folder, name, handler) for name, handler in HOSTS.items()]
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     found = {"machine": runtime.machine_facts(), "results": {"rows": rows, "mb": round(size / 1e6, 1)}}
     runtime.write_json(common.RESULTS / "page_speed.json", found)
     print(table(found))
 
 
-def measured(play: Any, folder: Path, name: str, handler: type) -> dict[str, Any]:
+def measured(folder: Path, name: str, handler: type) -> dict[str, Any]:
     """Milliseconds until the paper is there, until the first face, and from the pencil's lift to the new face."""
     paints, firsts, strokes = [], [], []
     with hosted(folder, handler) as address:
         for load in range(LOADS):
-            browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            begun = time.perf_counter()
-            page.goto(address, wait_until="commit")
-            page.locator(".s2f-paper").wait_for()
-            paints.append(time.perf_counter() - begun)
-            until(page, f"document.querySelector('.s2f-face') && {FACE}.startsWith('data:image/png')", None, SLOWEST_S)
-            firsts.append(time.perf_counter() - begun)
-            settled(page)
-            if load == LOADS - 1:
-                page.evaluate(CLOCK)
-                for number in range(STROKES):
-                    y = 0.2 + 0.05 * number
-                    changed_by_stroke(page, (0.3, y), (0.4, y + 0.02))
-                strokes = [took / 1000 for took in page.evaluate("times")]
-            browser.close()
+            with browser() as chromium:
+                page = chromium.new_page(viewport={"width": 1280, "height": 900})
+                begun = time.perf_counter()
+                page.goto(address, wait_until="commit")
+                page.locator(".s2f-paper").wait_for()
+                paints.append(time.perf_counter() - begun)
+                until(page, FIRST, None, SLOWEST_S)
+                firsts.append(time.perf_counter() - begun)
+                settled(page)
+                if load == LOADS - 1:
+                    page.evaluate(CLOCK)
+                    for number in range(STROKES):
+                        y = 0.2 + 0.05 * number
+                        changed_by_stroke(page, (0.3, y), (0.4, y + 0.02))
+                    strokes = [took / 1000 for took in page.evaluate("times")]
     said = {"paper_ms": paints, "first_face_ms": firsts, "stroke_ms": strokes}
     return {"host": name} | {key: round(1000 * statistics.median(values)) for key, values in said.items()}
 

@@ -14,6 +14,8 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import mouse_drawings  # noqa: E402
 
+from tests.browser import pages  # noqa: E402
+
 DRAWINGS = json.loads((ROOT / "benchmarks" / "mouse_drawings.json").read_text(encoding="utf-8"))
 
 
@@ -54,13 +56,13 @@ def test_work_inside_of_the_project_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("missing", ["playwright", "chromium"])
-def test_what_is_missing_is_said_with_the_way_to_get_it(missing, monkeypatch, tmp_path):
+def test_what_is_missing_is_said_with_the_way_to_get_it(missing, monkeypatch):
     if missing == "playwright":
         monkeypatch.setitem(sys.modules, "playwright.sync_api", None)
     else:
         pytest.importorskip("playwright.sync_api")
-        monkeypatch.setattr(mouse_drawings, "CHROMIUM", None)
-    with pytest.raises(SystemExit, match=f"install {missing}"), mouse_drawings.browser_page(tmp_path):
+        monkeypatch.setattr(pages, "CHROMIUM", None)
+    with pytest.raises(SystemExit, match=f"install {missing}"), pages.browser():
         pass
 
 
@@ -75,7 +77,7 @@ def test_the_summary_counts_what_was_not_answered():
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.skipif(mouse_drawings.CHROMIUM is None, reason="no Chromium: apt install chromium")
+@pytest.mark.skipif(pages.CHROMIUM is None, reason="no Chromium: apt install chromium")
 def test_the_mouse_leaves_the_strokes_on_the_paper(tmp_path):
     pytest.importorskip("playwright")
     pytest.importorskip("fastapi", reason="the extra 'app' is not installed: pip install -e '.[app]'")

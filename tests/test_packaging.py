@@ -203,8 +203,16 @@ def test_the_readme_and_the_hooks_repeat_the_pins():
 
 def imported(path: Path) -> set[str]:
     """The top-level names of what a Python file imports, inside functions too."""
+    return imported_by(ast.parse(path.read_text(encoding="utf-8")))
+
+
+def is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def imported_by(tree: ast.AST) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -232,6 +240,13 @@ def test_tests_and_tools_import_what_is_declared():
     everything = set(by_name(declared()))
     assert used - everything == set(), "imported, but not declared in pyproject.toml"
     assert everything - used - COMMANDS - OPTIONAL == NOT_YET, "declared in pyproject.toml, but never used"
+
+
+def test_optional_packages_are_imported_where_they_are_needed():
+    """Inside of a function, so that a file is there without them; the tables' test imports every benchmark."""
+    for path in [path for folder in sorted(OURS) for path in (ROOT / folder).rglob("*.py")]:
+        top = ast.Module([node for node in ast.parse(path.read_text(encoding="utf-8")).body if is_import(node)], [])
+        assert imported_by(top) & OPTIONAL == set(), path
 
 
 def test_commands_named_in_the_documents_exist():

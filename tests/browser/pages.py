@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,19 @@ CLOCK = """() => {
     if (lifted !== null) window.times[window.times.length - 1] = performance.now() - lifted;
   });
 }"""
+
+
+@contextlib.contextmanager
+def browser(flags: Sequence[str] = ()) -> Iterator[Any]:
+    """Chromium (Playwright's), for scripts that drive it. Raises SystemExit where a part of it is missing."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise SystemExit("Playwright is not installed, which moves the mouse: pip install playwright") from None
+    if CHROMIUM is None:
+        raise SystemExit("no Chromium was found, in which the page is opened: apt install chromium")
+    with sync_playwright() as play, play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags]) as started:
+        yield started
 
 
 def until(page: Any, asked: str, arg: Any = None, slowest_s: float = SLOWEST_S) -> None:
