@@ -5,6 +5,7 @@ the face detector is not here, as at a first start without a network.
     python benchmarks/app_load.py --requests 100 --clients 4       (a short try)
     python benchmarks/app_load.py --answer faithful                (the rows of another answer)
     python benchmarks/app_load.py --engine torch                   (and of another engine)
+    python benchmarks/app_load.py --detector here                  (not also without it)
 
 The server is `s2f app` in a process of its own, on this machine, so that its clients share the cores with it. Results
 go to benchmarks/results/app_load.json. Run it on a quiet machine.
@@ -149,14 +150,16 @@ def main() -> None:
     )
     parser.add_argument("--answer", default="auto", help="which answer is asked for")
     parser.add_argument("--engine", default="onnx", choices=["onnx", "torch"], help="what runs the networks")
+    parser.add_argument("--detector", nargs="+", default=["here", "missing"], choices=["here", "missing"])
     parser.add_argument("--threads", type=int, default=0, help="of a network, in the server; 0: half the cores")
     parser.add_argument("--out", type=Path, default=common.RESULTS / "app_load.json")
     args = parser.parse_args()
     runs = []
-    here = weights.find("yunet") is not None
+    detectors = [case == "here" for case in args.detector if case == "missing" or weights.find("yunet")]
+    cases = [(most_batch, with_detector) for with_detector in detectors for most_batch in args.batches]
     kept = json.loads(args.out.read_text(encoding="utf-8"))["runs"] if args.out.is_file() else []
-    kept = [run for run in kept if (run["answer"], run.get("engine")) != (args.answer, args.engine)]
-    cases = [(most_batch, here) for most_batch in args.batches] + ([(args.batches[0], False)] if here else [])
+    measured = {(args.answer, args.engine, with_detector) for with_detector in detectors}
+    kept = [run for run in kept if (run["answer"], run["engine"], run["detector"]) not in measured]
     for most_batch, with_detector in cases:
         runs.append(
             load(args.requests, args.clients, most_batch, args.threads, with_detector, args.answer, args.engine)
@@ -175,7 +178,7 @@ def table(found: dict) -> str:
         rows.append(
             [
                 {"auto": "the face that is meant", "faithful": "every line kept"}[r["answer"]],
-                r.get("engine", "torch"),
+                r["engine"],
                 "here" if r["detector"] else "not here",
                 f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone",
                 f"{r['per_second']:.1f}",
@@ -194,7 +197,8 @@ def table(found: dict) -> str:
     ]
     header += ["memory: most in the first quarter / at the end", "answered"]
     clients = f"{found['runs'][0]['clients']} clients at once ({common.machine_of(found)})."
-    return common.markdown(header, rows) + f"\n\n{clients}"
+    days = "The engines of an answer were measured within an hour, the answers on different days: compare engines only."
+    return common.markdown(header, rows) + f"\n\n{clients} {days}"
 
 
 TABLES = {"load": table}
