@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -35,7 +37,7 @@ def clone(tmp_path):
     (tmp_path / "pyproject.toml").write_text(
         f'[project]\nname = "x"\n[project.urls]\nRepository = "{ELSEWHERE}"\n', encoding="utf-8"
     )
-    old = badges.setup_cell_source("https://github.com/old/address")
+    old = "# @title Settings\nA = 1\n\n" + badges.setup_cell_source("https://github.com/old/address", "99_wrong.ipynb")
     old_badge = badges.colab_badge("https://github.com/old/address", "99_wrong.ipynb")
     nbformat.write(notebook(f"# One\n\n{old_badge}\n\nText.", old), tmp_path / "notebooks" / "01_one.ipynb")
     nbformat.write(notebook("# Two\n\nText.", old + "\nprint(1)"), tmp_path / "notebooks" / "02_two.ipynb")
@@ -68,7 +70,8 @@ def test_wrong_addresses_are_found_and_mended(clone):
     assert one.cells[2].source == "print('mine')"
     two = nbformat.read(clone / "notebooks" / "02_two.ipynb", as_version=4)
     assert two.cells[0].source.splitlines()[2] == badge.replace("01_one", "02_two")
-    assert two.cells[1].source == badges.setup_cell_source(ELSEWHERE)
+    wanted = badges.setup_cell_source(ELSEWHERE, "02_two.ipynb")
+    assert two.cells[1].source == "# @title Settings\nA = 1\n\n" + wanted
     readme = (clone / "README.md").read_text(encoding="utf-8")
     assert f"{badge} One" in readme and f"git clone {ELSEWHERE}\ncd elsewhere" in readme
     assert f"repository-code: {ELSEWHERE}" in (clone / "CITATION.cff").read_text(encoding="utf-8")
@@ -95,7 +98,7 @@ def test_without_notebooks_only_the_documents_are_looked_at(clone):
         ([nbformat.v4.new_markdown_cell("# T")], "0 set-up cells"),
         (
             [nbformat.v4.new_markdown_cell("# T")]
-            + [nbformat.v4.new_code_cell(badges.setup_cell_source(ELSEWHERE)) for _ in range(2)],
+            + [nbformat.v4.new_code_cell(badges.setup_cell_source(ELSEWHERE, "x.ipynb")) for _ in range(2)],
             "2 set-up cells",
         ),
     ],
@@ -121,18 +124,28 @@ def test_no_other_file_names_the_address():
     assert [str(path.relative_to(ROOT)) for path, text in texts.items() if re.search(address.encode(), text)] == []
 
 
-def test_the_set_up_cell_is_short_and_uses_the_clone(tmp_path, monkeypatch, capsys):
-    """In a folder below a clone, the cell puts that clone first on the path and installs nothing."""
-    source = badges.setup_cell_source(ELSEWHERE)
+def test_the_set_up_is_short_and_uses_the_clone(tmp_path):
+    """In a folder below a clone, the cell puts that clone first on the path, installs nothing, and begins a session."""
+    source = badges.setup_cell_source(ELSEWHERE, "solutions/02_solutions.ipynb")
     assert len([line for line in source.splitlines() if line and not line.startswith("#")]) <= 17
-    clone = tmp_path / "a clone"
-    (clone / "s2f_utils").mkdir(parents=True)
-    (clone / "s2f_utils" / "__init__.py").touch()
-    (clone / "notebooks").mkdir()
-    monkeypatch.chdir(clone / "notebooks")
-    monkeypatch.setattr("sys.path", ["elsewhere", *sys.path])
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: pytest.fail("the set-up cell installs in a clone"))
-    values: dict = {}
-    exec(compile(source, "set-up cell", "exec"), values)
-    assert values["sys"].path[:2] == [str(clone), "elsewhere"]
-    assert "torch" in capsys.readouterr().out
+    settings = f'PROFILE, FOLDER = "fast", {tmp_path.as_posix()!r}\nimport subprocess\nsubprocess.run = None\n'
+    done = subprocess.run(
+        [sys.executable, "-c", settings + source + "\nprint(sys.path[0])"],
+        cwd=ROOT / "notebooks" / "solutions", capture_output=True, text=True, env=os.environ | {"S2F_PROFILE": "fast"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "profile: fast" in done.stdout and "torch" in done.stdout
+    assert done.stdout.splitlines()[-1] == str(ROOT)
+    assert (tmp_path / "02_solutions-fast").is_dir()
+
+
+def test_elsewhere_the_set_up_installs_and_holds_what_is_there(tmp_path, monkeypatch):
+    source, commands, real = badges.setup_cell_source(ELSEWHERE, "02_x.ipynb"), [], importlib.util.find_spec
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "s2f_utils" else real(name))
+    monkeypatch.setattr("subprocess.run", lambda command, **options: commands.append((command, options)))
+    exec(compile(source.partition("from s2f_utils")[0], "set-up cell", "exec"), {})
+    ((command, options),) = commands
+    assert command[1:5] == ["-m", "pip", "install", "--quiet"] and options == {"check": True}
+    assert f"sketch-to-face[train] @ git+{ELSEWHERE}" in command
+    assert any(part.startswith("torch==") for part in command)

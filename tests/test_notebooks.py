@@ -13,7 +13,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
 MAX_CODE_LINES = 15
+MOST_CELLS, MOST_SECTIONS, MOST_WORDS = 35, 10, 1_900  # of the main path: 25 minutes of reading
+LONGEST_SENTENCES = 16.0  # words, on average
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def load(path):
@@ -33,35 +37,100 @@ def test_there_are_notebooks():
     assert "02_pix2pix.ipynb" in [p.name for p in NOTEBOOKS]
 
 
+def pictures_of(cell):
+    return [o for o in cell.get("outputs", []) if {"image/jpeg", "image/png"} & set(o.get("data", {}))]
+
+
+def prose(cells):
+    """The words that a reader reads, without code, formulas, addresses and headings."""
+    text = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    text = re.sub(
+        r"\$\$.*?\$\$|```.*?```|!?\[[^\]]*\]\([^)]*\.(?:svg|jpg)\)(?:\]\([^)]*\))?", " ", text, flags=re.DOTALL
+    )
+    text = re.sub(r"\$[^$\n]*\$|`[^`]*`", "x", text)
+    text = re.sub(r"\]\([^)]*\)|<[^>]*>|[*_\[\]|]", " ", text)
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def sentences(text):
+    """Sentences, and items of lists, as lists of words."""
+    parts = re.split(r"[.!?:]+(?:\s|$)|\n\s*\n|\n\s*(?:-|\d+\.)\s", text)
+    return [words for words in (re.findall(r"[A-Za-zÀ-ž0-9'’-]+", part) for part in parts) if len(words) > 1]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_it_opens_with_its_result(path):
+    cells = load(path).cells
+    number = path.name[:2] if path.name[2] == "_" else path.name[:3]
+    assert cells[0].source.startswith(f"# {number} ") and "colab-badge.svg" in cells[0].source
+    assert f"](../docs/titles/{number}.jpg)" in cells[0].source
+    assert (ROOT / "docs" / "titles" / f"{number}.jpg").stat().st_size < 80_000
+    assert "You will" in cells[0].source and "not measured" not in cells[0].source
+    form = cells[1]
+    assert form.metadata["cellView"] == "form" and form.metadata["tags"] == ["setup", "parameters"]
+    assert form.source.startswith("# @title ") and "# @param" in form.source
+    assert any(pictures_of(cell) for cell in cells[:3]), "nothing is seen in the first three cells"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_it_is_short_and_plain(path):
+    cells = load(path).cells
+    assert len(cells) <= MOST_CELLS
+    headings = [line for cell in cells if cell.cell_type == "markdown" for line in cell.source.splitlines()]
+    assert len([line for line in headings if line.startswith("## ")]) <= MOST_SECTIONS
+    text = prose(cells)
+    found = sentences(text)
+    assert sum(map(len, found)) <= MOST_WORDS
+    assert sum(map(len, found)) / len(found) < LONGEST_SENTENCES
+    assert not re.search(r"[Pp]roject [1-5]\b", text), "say what it is, not its number"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 def test_template(path):
-    notebook = load(path)
-    cells = notebook.cells
-    assert cells[0].source.startswith(f"# {path.name[:2]} ") and "colab-badge.svg" in cells[0].source
-    for profile in ("demo", "full", "fast"):
-        assert f"`{profile}`" in cells[0].source
-    setup, parameters, begin = code_cells(notebook)[:3]
-    assert setup.source.startswith("# Set-up, the same in every notebook")
-    assert parameters.metadata.tags == ["parameters"] and "# @param" in parameters.source
-    assert "session = start(" in begin.source
+    cells = load(path).cells
     text = "\n".join(cell.source for cell in cells)
     assert "if FAST" not in text and "zip_results" in text and "## Summary" in text and "<summary>Hint" in text
-    assert text.count("check(") >= 8
-    taught = [cell for cell in code_cells(notebook)[1:] if num_lines_of_logic(cell) > MAX_CODE_LINES]
+    assert "**Guess.**" in text and text.count("check(") >= 8
+    assert f"solutions/{path.name[:2]}" in text, "the exercises have solutions"
+    taught = [cell for cell in code_cells(load(path))[1:] if num_lines_of_logic(cell) > MAX_CODE_LINES]
     assert not taught, f"cells of more than {MAX_CODE_LINES} lines: {[c.source[:60] for c in taught]}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_every_figure_is_told(path):
+    """What follows a picture is its caption, numbered in order, and what is seen in it."""
+    cells, number = load(path).cells, 0
+    for cell, after in zip(cells, [*cells[1:], None], strict=True):
+        if pictures_of(cell):
+            number += 1
+            assert after is not None and after.cell_type == "markdown", cell.source[:80]
+            caption = re.match(r"\*Figure 0?(\d+b?)\.(\d+) · [^*]+\*", after.source)
+            assert caption, f"no caption after {cell.source[:80]!r}: {after.source[:80]!r}"
+            assert caption[2] == str(number) and path.name.startswith(f"0{caption[1]}_"), after.source[:80]
+            assert "**What do you see?**" in after.source, after.source[:80]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=lambda p: p.name)
 def test_committed_outputs_are_a_demo_run_without_errors(path):
     notebook = load(path)
     assert path.stat().st_size < 1_000_000
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     assert not [o for o in outputs if o.output_type == "error"]
+    assert not [o for o in outputs if WIDGET in o.get("data", {})], "a widget is a blank without its kernel"
     text = "".join(o.get("text", "") for o in outputs if o.output_type == "stream")
     assert "profile: demo" in text and "✓" in text
     assert "✗" not in text
     assert not re.search(r"/(home|root|tmp|Users|content)/", text), "a path of one machine is in the outputs"
-    assert any("image/jpeg" in o.get("data", {}) or "image/png" in o.get("data", {}) for o in outputs)
+    assert any(map(pictures_of, code_cells(notebook)))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+def test_its_exercises_have_solutions(path):
+    exercises = load(path).cells[-1].source.partition("### Exercises")[2]
+    num = len(re.findall(r"(?m)^\d+\. ", exercises))
+    solutions = load(ROOT / "notebooks" / "solutions" / f"{path.name.partition('_')[0]}_solutions.ipynb")
+    solved = re.findall(r"(?m)^## (\d+) ", "\n".join(c.source for c in solutions.cells if c.cell_type == "markdown"))
+    assert num >= 3 and solved == [str(n + 1) for n in range(num)]
 
 
 def run_nbval(path: Path) -> subprocess.CompletedProcess:

@@ -17,7 +17,8 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
 BADGE_PATTERN = re.compile(r"\[!\[Open In Colab\]\([^)]*\)\]\([^)]*\)")
-SETUP_CELL = ROOT / "tools" / "setup_cell.py"
+SETUP_BEGINS = "# Set-up, the same in every notebook"
+SETUP_CELL = ROOT / "tools" / "setup_cell.txt"
 
 
 def repository_url(root: Path = ROOT) -> str:
@@ -35,17 +36,19 @@ def colab_badge(repository: str, notebook_name: str) -> str:
     return f"[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
 
 
-def setup_cell_source(repository: str) -> str:
-    """The text of the set-up cell, the same in every notebook."""
+def setup_cell_source(repository: str, notebook_name: str) -> str:
+    """The text of the set-up, the same in every notebook but for the name that it gives to the session."""
     text = SETUP_CELL.read_text(encoding="utf-8").strip()
-    if "@REPOSITORY@" not in text:
-        raise ValueError(f"{SETUP_CELL.name} has no @REPOSITORY@ to fill in")
-    return text.replace("@REPOSITORY@", repository)
+    stem = notebook_name.rpartition("/")[2].removesuffix(".ipynb")
+    for mark in ("@REPOSITORY@", "@NOTEBOOK@"):
+        if mark not in text:
+            raise ValueError(f"{SETUP_CELL.name} has no {mark} to fill in")
+    return text.replace("@REPOSITORY@", repository).replace("@NOTEBOOK@", stem)
 
 
 def is_setup_cell(cell: dict) -> bool:
-    """Whether a notebook's cell is the set-up cell, of this or an earlier text: by how its first line begins."""
-    return cell["cell_type"] == "code" and cell["source"].startswith("# Set-up, the same in every notebook")
+    """Whether a notebook's cell is the form with the set-up, of this or an earlier text; settings stand above it."""
+    return cell["cell_type"] == "code" and SETUP_BEGINS in cell["source"]
 
 
 def updated_notebook(notebook: nbformat.NotebookNode, name: str, repository: str) -> nbformat.NotebookNode:
@@ -66,10 +69,11 @@ def updated_notebook(notebook: nbformat.NotebookNode, name: str, repository: str
     setup_cells = [cell for cell in notebook.cells if is_setup_cell(cell)]
     if len(setup_cells) != 1:
         raise ValueError(
-            f"{name}: {len(setup_cells)} set-up cells; there must be one, beginning with the first line of "
+            f"{name}: {len(setup_cells)} set-up cells; there must be one, with the first line of "
             f"tools/{SETUP_CELL.name}"
         )
-    setup_cells[0]["source"] = setup_cell_source(repository)
+    settings = setup_cells[0]["source"].partition(SETUP_BEGINS)[0]
+    setup_cells[0]["source"] = settings + setup_cell_source(repository, name)
     return notebook
 
 
@@ -107,10 +111,14 @@ def pending(root: Path = ROOT) -> dict[Path, str]:
     """The files that are not up to date, with the text that each should have."""
     repository = repository_url(root)
     wanted, titles = {}, {}
-    for path in sorted((root / "notebooks").glob("*.ipynb")):
+    for path in sorted((root / "notebooks").rglob("[0-9]*.ipynb")):
+        name = path.relative_to(root / "notebooks").as_posix()
+        if "runs" in path.parts[len(root.parts) :]:
+            continue  # executed copies
         notebook = nbformat.read(path, as_version=4)
-        updated = updated_notebook(notebook, path.name, repository)
-        titles[path.name] = notebook_title(updated)
+        updated = updated_notebook(notebook, name, repository)
+        if "/" not in name:
+            titles[name] = notebook_title(updated)
         if updated != notebook:
             wanted[path] = nbformat.writes(updated) + "\n"
     readme, citation = root / "README.md", root / "CITATION.cff"

@@ -17,11 +17,13 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parents[1]
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def series(root: Path = ROOT) -> list[Path]:
-    """The numbered notebooks, in order."""
-    return sorted((root / "notebooks").glob("[0-9]*.ipynb"))
+    """The numbered notebooks, in order, and then the solutions of their exercises."""
+    folder = root / "notebooks"
+    return [*sorted(folder.glob("[0-9]*.ipynb")), *sorted((folder / "solutions").glob("[0-9]*.ipynb"))]
 
 
 def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> tuple[float, str]:
@@ -44,7 +46,7 @@ def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> 
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as failure:
         error = str(failure)
     seconds = time.monotonic() - start
-    without_progress_bars(notebook)
+    as_it_is_read(notebook)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     nbformat.write(notebook, part)
@@ -52,15 +54,16 @@ def execute(source: Path, target: Path, folder: Path, timeout_s: int = 3600) -> 
     return seconds, error
 
 
-def without_progress_bars(notebook: nbformat.NotebookNode) -> None:
-    """Take out what nobody can see in a saved notebook: progress bars, as text or as widgets without their kernel."""
-    widget = "application/vnd.jupyter.widget-view+json"
+def as_it_is_read(notebook: nbformat.NotebookNode) -> None:
+    """Take out what nobody can see in a saved notebook: progress bars, and widgets, of which their stills are left."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
+            outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            is_widget = [output.get("data", {}).pop(WIDGET, None) is not None for output in outputs]
             cell.outputs = [
                 output
-                for output in cell.outputs
-                if output.get("name") != "stderr" and widget not in output.get("data", {})
+                for output, was in zip(outputs, is_widget, strict=True)
+                if not was or any(kind.startswith("image/") for kind in output.data)
             ]
     notebook.metadata.pop("widgets", None)
 

@@ -54,7 +54,7 @@ def make_synthetic(
     """
     from s2f_utils.pictures.drawn import synthetic
 
-    chosen = _profile(profile)
+    _, chosen = profile_of(profile)
     num, size_px = chosen["num"] if num is None else num, chosen["size_px"] if size_px is None else size_px
     if not 1 <= num <= 1_000_000:
         raise DataPrepError(f"--num must be from 1 to 1,000,000, got {num}")
@@ -81,8 +81,8 @@ def make_synthetic(
     return write_set(Path(out), plan, workers=workers, progress=progress, dry_run=dry_run)
 
 
-def _profile(name: str | None) -> dict[str, int]:
-    """The number and size of faces of a profile; a name given here counts more than the environment's."""
+def profile_of(name: str | None) -> tuple[str, dict[str, int]]:
+    """A profile's name, with its number and size of faces; a name given here counts more than the environment's."""
     from s2f_utils.runtime import ConfigError, profile_name
 
     try:
@@ -91,7 +91,7 @@ def _profile(name: str | None) -> dict[str, int]:
         raise DataPrepError(str(error)) from None
     if name not in PROFILES:
         raise DataPrepError(f"there is no profile {name!r}: the profiles are {', '.join(PROFILES)}")
-    return PROFILES[name]
+    return name, PROFILES[name]
 
 
 def _splits(num: int) -> list[str]:

@@ -179,6 +179,23 @@ def _from_kaggle(entry: NamedSet) -> Path:
         ) from None
 
 
+def first_of(files: Sequence[_File], target: Path, *, timeout_s: float = 10.0) -> Path:
+    """Fetch the first of these files that is not in the folder, in one try each address: whether there is a network.
+
+    Raises DataPrepError where no address has it.
+    """
+    missing = next((file for file in files if not (target / file.name).is_file()), files[0])
+    target.mkdir(parents=True, exist_ok=True)
+    reasons = []
+    for url in missing.urls:
+        try:
+            download.fetch(url, target / missing.name, sha256=missing.sha256, timeout_s=timeout_s, attempts=1)
+            return target / missing.name
+        except download.DownloadError as error:
+            reasons.append(str(error))
+    raise DataPrepError(f"{missing.name} could not be fetched: {reasons[-1]}")
+
+
 def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0, progress: bool = True) -> Path:
     """Fetch files into a folder, eight at a time; those that are there are checked and kept.
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
+from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path
 
@@ -88,6 +91,17 @@ def _click_class() -> type:
                 return None
             return [((x + 0.5) / self.scale - 0.5, (y + 0.5) / self.scale - 0.5) for x, y in self.shown]
 
+        def still(self) -> np.ndarray:
+            with Image.open(io.BytesIO(b64decode(self.source.partition(",")[2]))) as picture:
+                marked = picture.convert("RGB")
+            draw = ImageDraw.Draw(marked)
+            for x, y in self.shown:
+                draw.ellipse((x - 5, y - 5, x + 5, y + 5), outline=(220, 30, 30), width=3)
+            return np.asarray(marked)
+
+        def _ipython_display_(self, **_options: Any) -> None:
+            stills.show(self, self.still())
+
     return ClickFace
 
 
@@ -120,7 +134,7 @@ def detail_slider(model: DetailModel, prepared: Prepared) -> Any:
         control.style.description_width = "initial"
     shown = ipywidgets.Image(format="png", width=2 * model.size_px)
     note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")
-    box = ipywidgets.VBox([detail, seed, colours, shown, note])
+    box = stills.box_class()([detail, seed, colours, shown, note])
 
     def draw(_change: object = None) -> None:
         box.picture = model.translate(
@@ -143,7 +157,7 @@ def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
     import ipywidgets
 
     last, layers = model.num_layers - 1, model.open_layers
-    box = ipywidgets.VBox()
+    box = stills.box_class()()
     box.strength = ipywidgets.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength")
     box.layers = ipywidgets.IntRangeSlider(
         value=(layers.start, last), min=0, max=last, description="layers from chance"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import io
+from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from PIL import Image
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
 from s2f_utils.inference.restorers import Restorer
+from s2f_utils.notebook import stills
 from s2f_utils.pictures import images
 
 STATIC = Path(__file__).with_name("static")
@@ -33,6 +36,15 @@ def _divider_class() -> type:
         after = traitlets.Unicode().tag(sync=True)
         labels = traitlets.List(["before", "after"]).tag(sync=True)
         at = traitlets.Float(0.5).tag(sync=True)
+
+        def still(self) -> np.ndarray:
+            left, right = (
+                images.load_rgb(io.BytesIO(b64decode(uri.partition(",")[2]))) for uri in (self.before, self.after)
+            )
+            return still(left, right, self.at)
+
+        def _ipython_display_(self, **_options: Any) -> None:
+            stills.show(self, self.still())
 
     return Divider
 
@@ -78,7 +90,7 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
     strength.layout.width = "420px"
     shown = divider(plain, plain, ("before", "after"))
     note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")
-    box = ipywidgets.VBox([strength, ends, shown, note])
+    box = stills.box_class()([strength, ends, shown, note])
 
     def draw(_change: object = None) -> None:
         box.picture = images.rounded(plain + strength.value * (whole.astype(np.float32) - plain))

@@ -1,10 +1,14 @@
-"""What a training panel is made of: its sliders, and lines of text."""
+"""What a training panel is made of: its sliders, lines of text, and the picture that it leaves."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import numpy as np
+
+from s2f_utils.notebook import stills
+from s2f_utils.pictures import images, viz
 from s2f_utils.training.live import Range
 
 WIDTH = "27em"  # of a slider with its label
@@ -50,3 +54,27 @@ def memory_text(device: Any) -> str:
         return f"GPU memory: {most / gb:.1f} GB at most, {free / gb:.1f} of {total / gb:.1f} GB free"
     used = psutil.Process().memory_info().rss
     return f"memory: {used / gb:.1f} GB, {psutil.virtual_memory().available / gb:.1f} GB free"
+
+
+def still_of(panel: Any) -> np.ndarray:
+    """A panel's sliders, curves and newest samples as they are now, uint8 (H, W, 3)."""
+    run = panel.run
+    parts = [
+        _slider_row(panel.labels.get(name, name), panel.live.ranges[name], panel.live[name]) for name in panel.names
+    ]
+    parts.append(stills.text_line(f"{run.images_seen:,} of {run.total_images:,} images"))
+    if panel.rows:
+        changes = [event for event in panel.events if event["event"] == "change"]
+        parts.append(stills.fitted(stills.figure(viz.loss_curves(panel.rows, changes))))
+    if panel.sheets:
+        newest = panel.sheets[-1]
+        parts.append(stills.text_line(f"samples at {int(newest.stem):,} images"))
+        parts.append(stills.fitted(images.load_rgb(newest)))
+    return stills.stacked(parts)
+
+
+def _slider_row(label: str, limits: Range, value: float) -> np.ndarray:
+    along = math.log10 if limits.log and limits.low > 0 else float
+    low, high = along(limits.low), along(limits.high)
+    share = (along(min(max(value, limits.low), limits.high)) - low) / ((high - low) or 1)
+    return stills.slider_row(label, [share], f"{value:.4g}")

@@ -9,6 +9,9 @@ import functools
 import time
 from typing import Any
 
+import numpy as np
+
+from s2f_utils.notebook import stills
 from s2f_utils.pad import messages
 from s2f_utils.pad.sketch_pad import SketchPad
 
@@ -22,16 +25,22 @@ class ShownPad(SketchPad):
         if not self.show():
             print(repr(self))
 
+    def still(self) -> np.ndarray:
+        """The drawing and its answer beside each other, uint8 (H, W, 3): what is left of a pad without a kernel."""
+        given = self.given if self.given.ndim == 3 else np.repeat(self.given[..., None], 3, axis=2)
+        face = np.full_like(given, 255) if self.face is None else self.face
+        said = f"the drawing, and the answer: {self.choices[self.facts.name]}, seed {self.seed}"
+        return stills.stacked([stills.side_by_side([given, face]), stills.text_line(said)])
+
     def show(self) -> bool:
         """Display the pad in this cell; False where there is no notebook, or no anywidget."""
         try:
             from IPython import get_ipython
-            from IPython.display import display
 
             if getattr(get_ipython(), "kernel", None) is None:
                 return False
             self._page = self._page or page_of(self)
-            display(self._page)
+            stills.show(self._page, self.still())
         except ImportError:
             return False
         return True

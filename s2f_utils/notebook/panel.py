@@ -11,15 +11,17 @@ import dataclasses
 import html
 import inspect
 import math
+import sys
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from s2f_utils.notebook import curves
-from s2f_utils.notebook.gauges import WIDTH, make_slider, memory_text, progress_text
+from s2f_utils.notebook import curves, stills
+from s2f_utils.notebook.gauges import WIDTH, make_slider, memory_text, progress_text, still_of
 from s2f_utils.notebook.poller import PagePoller, current_kernel, has_page, in_vscode
 from s2f_utils.training.live import COMMANDS
 from s2f_utils.training.tracking import read_log
@@ -80,6 +82,7 @@ class TrainingPanel:
         self.sliders: dict[str, Any] = {}
         self.buttons: dict[str, Any] = {}
         self.box: Any = None  # all widgets, once they are made
+        self._shown_as = ""  # the output that it is shown in, once it is
         self.go_on: Callable[[], Any] | None = None  # what Continue does, while training waits between two chunks
         self._poller: PagePoller | None = None
         self._thread: threading.Thread | None = None  # the one that trains at the moment
@@ -103,10 +106,21 @@ class TrainingPanel:
             self._build()
         except ImportError:
             return False
-        from IPython.display import display
-
-        display(self.box)
+        self._shown_as = uuid.uuid4().hex
+        stills.show(self.box, None, self._shown_as)
         return True
+
+    def leave_still(self) -> None:
+        """Leave a picture of the panel in the notebook: in its own output, or, where there is no page, in the cell's.
+
+        Not in Colab, where it is not known whether an output with a widget may be written anew.
+        """
+        if current_kernel() is None or not self.rows:
+            return
+        if not self._shown_as:
+            stills.show_alone(still_of(self))
+        elif "google.colab" not in sys.modules:
+            stills.replace(self.box, still_of(self), self._shown_as)
 
     def _build(self) -> None:
         if self.box is not None:
@@ -364,6 +378,8 @@ def train_live(
         if reason == "chunk":
             panel.go_on, panel.mode = go, "chunks"
             panel._draw(run, reason)
+        else:
+            panel.leave_still()
         return reason
 
     if panel.show() and "progress" in inspect.signature(train).parameters:

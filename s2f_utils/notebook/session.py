@@ -8,6 +8,7 @@ import re
 import sys
 import zipfile
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,14 @@ class Session:
 
 
 def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> Session:
-    """A notebook's first line: choose device and profile, make its folder, print all three.
+    """A notebook's first line: choose device and profile, make its folder, print all three, and versions.
 
     `profile` is the parameter cell's; the environment's S2F_PROFILE wins. `folder` defaults to S2F_FOLDER, else
     `runs/<name>` under the current folder (`runs/<name>-<profile>` for other profiles than demo, whose data differ). In
     Colab, a folder under /content/drive/MyDrive keeps results; Drive is mounted for it (`mount_drive`).
     """
+    if "google.colab" in sys.modules:
+        sys.modules["google.colab"].output.enable_custom_widget_manager()  # for widgets that are not Colab's own
     device = runtime.pick_device()
     profile = runtime.profile_name(profile)
     path = Path(folder or os.environ.get("S2F_FOLDER") or "runs")
@@ -48,6 +51,8 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     label = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} CPU cores"
     precision = runtime.pick_precision(device).name
     print(f"device: {device.type} ({label}), {precision} · profile: {profile} · folder: {path}")
+    names = ("torch", "torchvision", "numpy", "ipywidgets", "ipykernel")
+    print("Python", sys.version.split()[0], *(f"· {name} {metadata.version(name)}" for name in names))
     return Session(device, profile, path)
 
 

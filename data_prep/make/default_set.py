@@ -1,0 +1,133 @@
+"""The faces that a notebook trains with: portraits with made sketches where they can be had, else drawn faces."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.errors import DataPrepError, printable
+from data_prep.make.gallery import OUR_POINTS, SIZE_PX, sitters_of
+from data_prep.make.synthetic_set import make_synthetic, profile_of
+from data_prep.make.write import SetPlan, describe_counts, write_set
+from data_prep.messages import say
+from data_prep.sources import download
+from s2f_utils.pictures import faces, images, sketches
+from s2f_utils.pictures.faces import mesh
+from s2f_utils.weights import cache_folder
+
+CHOICES = ("auto", "portraits", "drawn")
+SHOWN = ("senate-", "house-")  # governors' portraits may have other owners: they are not shown in notebooks
+CREDIT = "portraits of US senators and representatives, © 2017 Civil Services, MIT licence"
+ENOUGH = 300  # portraits in a folder that is taken for the collection
+
+
+def make_default(
+    out: str | os.PathLike,
+    data: str | os.PathLike = "auto",
+    *,
+    profile: str | None = None,
+    style: str = "pencil",
+    progress: bool = True,
+) -> Path:
+    """The set that a notebook trains with, made in the folder `out` unless `data` is one; its manifest's path.
+
+    data: "portraits", of 541 US senators and representatives, with sketches made from them (`style`, of
+    `sketches.STYLES`); "drawn", faces drawn by code; "auto": portraits where they can be had, else drawn; or a folder
+    with a manifest.csv, which is taken as it is. Portraits are looked for in the folder that S2F_PORTRAITS names and in
+    the cache, and are then downloaded into the cache (35 MB, terms shown first). In the profile "fast", "auto" is
+    "drawn", so that tests need no network. profile: gives the size in pixels, as of `make_synthetic`.
+
+    Says in one line what it took. Raises DataPrepError where `data` is none of these, or portraits are asked for and
+    cannot be had.
+    """
+    out, (name, chosen) = Path(out), profile_of(profile)
+    if str(data) not in CHOICES:
+        return _given(Path(data))
+    why = "asked for"
+    if data == "portraits" or (data == "auto" and name != "fast"):
+        try:
+            folder = portraits_folder(progress=progress)
+        except (DataPrepError, OSError) as error:
+            if data == "portraits":
+                raise
+            why = f"the portraits cannot be had: {error}"
+        else:
+            say(f"data: {CREDIT}; their sketches are made from them ({style})")
+            return make_portraits(folder, out / "portraits", chosen["size_px"], style, progress=progress)
+    elif data == "auto":
+        why = "the profile 'fast' needs no network"
+    say(f"data: faces drawn by code ({why})")
+    return make_synthetic(out / "drawn", profile=name, progress=progress)
+
+
+def _given(data: Path) -> Path:
+    manifest = data / "manifest.csv" if data.is_dir() else data
+    if not manifest.is_file():
+        raise DataPrepError(
+            f"DATA is {printable(data)}, where no manifest.csv is: give {', '.join(CHOICES)}, or a folder made by"
+            " 'python -m data_prep pairs'"
+        )
+    return manifest
+
+
+def portraits_folder(*, progress: bool = True) -> Path:
+    """The folder with the portraits: S2F_PORTRAITS, the cache, or the cache after a download.
+
+    Raises DataPrepError where the folder named holds no portraits, or they cannot be fetched.
+    """
+    if chosen := os.environ.get("S2F_PORTRAITS"):
+        if _num_portraits(Path(chosen)) < ENOUGH:
+            raise DataPrepError(f"S2F_PORTRAITS={chosen}: the portraits are not there: name their folder, or unset it")
+        return Path(chosen)
+    folder = cache_folder() / "portraits"
+    files = [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
+    if all((folder / file.name).is_file() for file in files):
+        return folder
+    entry = download.SETS["portraits"]
+    say(f"fetching {entry.what}. Terms: {entry.terms}. Page: {entry.page}")
+    download.first_of(files, folder)  # without a network it is known at once
+    return download.fetch_files(files, folder, progress=progress)
+
+
+def _num_portraits(folder: Path) -> int:
+    return sum(path.name.startswith(SHOWN) for path in folder.iterdir()) if folder.is_dir() else 0
+
+
+def make_portraits(
+    folder: str | os.PathLike,
+    out: str | os.PathLike,
+    size_px: int = 128,
+    style: str = "pencil",
+    *,
+    progress: bool = True,
+) -> Path:
+    """Pairs of the portraits in `folder`, aligned, with a sketch made from each: squares and a manifest in `out`.
+
+    Splits are those of the models that come along: nobody whom they learned from is in the test split. Returns the
+    manifest's path. Raises DataPrepError.
+    """
+    if style not in sketches.STYLES:
+        raise DataPrepError(f"there is no style {style!r}: the styles are {', '.join(sketches.STYLES)}")
+    sitters = [sitter for sitter in sitters_of(Path(folder)) if sitter.name.startswith(SHOWN)]
+    rows = [{"split": one.split, "id": one.name, "identity": one.name, "source": "portraits"} for one in sitters]
+    tasks = [(one.file, faces.alignment(mesh.five_of(one.points), SIZE_PX)) for one in sitters]
+    settings = {
+        "layout": "portraits", "source": "portraits", "size_px": size_px, "fit": "", "style": style,
+        "source_digest": hashlib.sha256(OUR_POINTS.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    notes = {"terms": download.SETS["portraits"].terms}
+    plan = SetPlan(rows, tasks, partial(_pictures, size_px=size_px, style=style), ("sketch", "photo"), settings, notes)
+    say(f"{describe_counts(plan.counts())}: portraits of {size_px}x{size_px} pixels", progress)
+    return write_set(Path(out), plan, progress=progress)
+
+
+def _pictures(task: tuple[Path, np.ndarray], size_px: int, style: str) -> dict[str, np.ndarray]:
+    file, matrix = task
+    photo = faces.warp(images.load_rgb(file), matrix, SIZE_PX)
+    drawn = sketches.make_sketch(photo, style)
+    small = images.resize(np.repeat(drawn[..., None], 3, axis=2), size_px)
+    return {"sketch": small[..., 0], "photo": images.resize(photo, size_px)}

@@ -1,0 +1,125 @@
+"""The set that a notebook trains with: portraits where they can be had, else drawn faces."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+
+import data_prep
+from data_prep.make import default_set
+from data_prep.make.gallery import OUR_POINTS
+from data_prep.sources import download
+from s2f_utils.data import read_manifest
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn.synthetic import draw_face
+
+
+@pytest.fixture()
+def alone(monkeypatch, tmp_path):
+    """No portraits on this machine, and no network."""
+    monkeypatch.delenv("S2F_PORTRAITS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "GITHUB", "http://127.0.0.1:9/nobody")
+    return tmp_path
+
+
+@pytest.fixture()
+def collection(tmp_path):
+    """A folder with pictures under the portraits' names, 320 of those with points and some governors."""
+    with np.load(OUR_POINTS) as found:
+        names = found["names"].tolist()
+    shown = [name for name in names if name.startswith(default_set.SHOWN)][:320]
+    governors = [name for name in names if name.startswith("governors-")][:3]
+    face = draw_face(1, size_px=128).photo
+    for name in shown + governors:
+        images.save(tmp_path / "portraits" / f"{name}.jpg", images.resize(face, 512))
+    return tmp_path / "portraits"
+
+
+def test_auto_is_drawn_in_the_fast_profile(alone, capsys):
+    made = read_manifest(data_prep.make_default(alone / "set", profile="fast", progress=False))
+    assert made.settings["source"] == "synthetic"
+    assert "drawn by code" in capsys.readouterr().out
+
+
+def test_auto_is_drawn_without_a_network_and_says_why(alone, capsys, monkeypatch):
+    monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
+    made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
+    assert made.settings["source"] == "synthetic"
+    said = capsys.readouterr().out
+    assert "the portraits cannot be had" in said and "Terms: MIT licence" in said
+    assert said.index("Terms:") < said.index("cannot be had")
+
+
+def test_portraits_that_were_asked_for_and_cannot_be_had_are_an_error(alone):
+    with pytest.raises(data_prep.DataPrepError, match="could not be fetched"):
+        data_prep.make_default(alone / "set", "portraits", profile="fast", progress=False)
+    assert not (alone / "set").exists()
+
+
+def test_a_folder_is_taken_as_it_is(alone):
+    own = data_prep.make_synthetic(alone / "own", 4, 64, progress=False)
+    assert data_prep.make_default(alone / "set", own.parent) == own == data_prep.make_default(alone / "set", own)
+    with pytest.raises(data_prep.DataPrepError, match="no manifest.csv is: give auto, portraits, drawn"):
+        data_prep.make_default(alone / "set", alone / "nowhere")
+
+
+def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkeypatch, capsys):
+    monkeypatch.setenv("S2F_PORTRAITS", str(collection))
+    monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
+    made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
+    assert len(made.pairs) == 320 and not [row for row in made.pairs if row.id.startswith("governors")]
+    assert {row.split for row in made.pairs} == {"train", "val", "test"}
+    assert "MIT licence" in capsys.readouterr().out and "MIT" in made.settings["terms"]
+    sketch, photo = images.load_rgb(made.pairs[0].sketch), images.load_rgb(made.pairs[0].photo)
+    assert sketch.shape == photo.shape == (64, 64, 3) and sketch.mean() > photo.mean()
+
+
+def test_a_wrong_folder_of_portraits_is_said(alone, monkeypatch):
+    monkeypatch.setenv("S2F_PORTRAITS", str(alone / "nowhere"))
+    with pytest.raises(data_prep.DataPrepError, match="S2F_PORTRAITS"):
+        data_prep.make_default(alone / "set", "portraits", profile="fast", progress=False)
+
+
+def test_an_unknown_style_is_said(collection, tmp_path):
+    with pytest.raises(data_prep.DataPrepError, match="the styles are pencil"):
+        default_set.make_portraits(collection, tmp_path / "set", 64, "crayon")
+
+
+def test_they_are_fetched_into_the_cache_and_found_there(alone, collection, monkeypatch):
+    """From a server that has them at the published places; those that are there are not fetched again."""
+    asked, files = [], default_set.SHOWN
+    wanted = [file for file in download.portrait_files() if file.name.startswith(files)][:3]
+    for file in wanted:
+        repository = "us-senate" if file.name.startswith("senate-") else "us-house"
+        commit, prefix = download.PORTRAITS[repository]
+        place = (
+            alone / "web" / repository / "raw" / commit / "images/headshots/512x512" / file.name.removeprefix(prefix)
+        )
+        images.save(place.with_suffix(".png"), draw_face(2, size_px=64).photo)
+        place.write_bytes(place.with_suffix(".png").read_bytes())
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            asked.append(self.path)
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=alone / "web"))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(download, "GITHUB", f"http://127.0.0.1:{server.server_port}")
+    sha = {
+        f.name: default_set.hashlib.sha256(next((alone / "web").rglob(f"*/{f.name.partition('-')[2]}")).read_bytes())
+        for f in wanted
+    }
+    published = [
+        download._File(f.urls, f.name, sha[f.name].hexdigest()) for f in download.portrait_files() if f.name in sha
+    ]
+    monkeypatch.setattr(download, "portrait_files", lambda: published)
+    folder = default_set.portraits_folder(progress=False)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(sha) and len(asked) >= 3
+    num = len(asked)
+    assert default_set.portraits_folder(progress=False) == folder and len(asked) == num
+    server.shutdown()
