@@ -1,4 +1,4 @@
-# `make` lists the targets. The plain commands behind them, for machines without make, stand in README.md.
+# `make` lists the targets. The plain commands behind them, for machines without make, stand in docs/install.md.
 #
 #   S2F_VENV   folder of the virtual environment (default .venv; relative to the clone, or absolute)
 #   PYTHON     interpreter to make it with: 3.11, 3.12 or 3.13 (default: the first of them that is found)
@@ -72,7 +72,7 @@ notebooks: setup ## execute the series in the demo profile into runs/notebooks
 badges: setup ## write the public address of pyproject.toml into README.md and the notebooks
 	@$(PY) tools/badges.py
 
-tables: setup ## write README.md's tables from benchmarks/results
+tables: setup ## write the docs' tables from benchmarks/results
 	@$(PY) tools/readme_tables.py
 
 bench: setup ## measure speed and memory into benchmarks/results (on a quiet machine)

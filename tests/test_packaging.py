@@ -190,14 +190,14 @@ def test_the_version_stands_in_one_place():
     assert [p.name for p in others if re.search(r"(?m)^__version__\s*=\s*[\"']", p.read_text(encoding="utf-8"))] == []
 
 
-def test_the_readme_and_the_hooks_repeat_the_pins():
+def test_the_install_page_and_the_hooks_repeat_the_pins():
     pinned = {name: version_of(found[0]) for name, found in by_name(pins()).items()}
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
     used = by_name(r for hook in hooks for r in hook["additional_dependencies"])
     assert {"ruff", "nbstripout"} <= set(used)
     for name in set(used) & set(pinned):
         assert {version_of(r) for r in used[name]} == {pinned[name]}
-    named = re.findall(r"\b([a-z][a-z-]+)==([\d.]+\d)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    named = re.findall(r"\b([a-z][a-z-]+)==([\d.]+\d)", (ROOT / "docs" / "install.md").read_text(encoding="utf-8"))
     assert named and all(pinned[name] == version for name, version in named)
 
 
@@ -256,6 +256,6 @@ def test_commands_named_in_the_documents_exist():
         text = (ROOT / document).read_text(encoding="utf-8")
         named = set(re.findall(r"(?m)(?:^|`)make (?:[A-Z0-9_]+=\S+ )*([a-z-]+)", text))
         assert named and named <= targets, f"{document}: {named - targets}"
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert "pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env tests notebooks" in readme
+    without = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert "pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env tests notebooks" in without
     assert "--dist loadscope --nbval-lax --nbval-current-env tests notebooks" in makefile

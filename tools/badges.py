@@ -17,6 +17,7 @@ import nbformat
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
 BADGE_PATTERN = re.compile(r"\[!\[Open In Colab\]\([^)]*\)\]\([^)]*\)")
+FIRST = "02_pix2pix.ipynb"  # a student's next click
 SETUP_BEGINS = "# Set-up, the same in every notebook"
 SETUP_CELL = ROOT / "tools" / "setup_cell.txt"
 
@@ -96,6 +97,7 @@ def updated_readme(text: str, titles: dict[str, str], repository: str) -> str:
     badges = "\n".join(f"{colab_badge(repository, name)} {title}  " for name, title in titles.items())
     folder = repository.rpartition("/")[2]
     text = between(text, "badges", badges)
+    text = between(text, "first", colab_badge(repository, FIRST))
     return between(text, "clone", f"```\ngit clone {repository}\ncd {folder}\n```")
 
 

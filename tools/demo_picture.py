@@ -1,7 +1,8 @@
-"""Make the README's pictures: `demo_picture.py RUN DATA` docs/demo.png, `demo_picture.py` alone docs/drawings.jpg.
+"""Make the README's pictures: `demo_picture.py RUN DATA` docs/demo.png, `demo_picture.py` alone the others.
 
 The first: sketches, what the network of a demo run made of them, the truth; the first faces of the test split, not the
-best. The second: example drawings, and what the models that come with the project make of them.
+best. docs/drawings.jpg: example drawings, and what the models that come with the project make of them. docs/front.jpg:
+three rows of it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ def drawn() -> np.ndarray:
     return viz.sheet([np.stack(inputs), *(np.stack([by_name[name] for by_name in found]) for name in names)])
 
 
+def front(sheet: np.ndarray) -> np.ndarray:
+    """Of the sheet of `drawn`, half as large, the drawings, a photo of each, and another one."""
+    row, gap = sheet.shape[0] // 6, np.full((2, sheet.shape[1], 3), 255, np.uint8)
+    return np.concatenate([part for place in (0, 1, 3) for part in (sheet[place * row + 2 : (place + 1) * row], gap)])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="demo_picture", description=__doc__.partition("\n")[0])
@@ -53,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
         name, picture = "demo.png", demo(options.run, options.data, options.num)
     else:
         name, picture = "drawings.jpg", np.asarray(Image.fromarray(drawn()).reduce(2))
+        print(images.save(ROOT / "docs" / "front.jpg", front(picture), generated=True))
     print(images.save(ROOT / "docs" / name, picture, generated=True))
     return 0
 
