@@ -3,10 +3,12 @@
 #   S2F_VENV   folder of the virtual environment (default .venv; relative to the clone, or absolute)
 #   PYTHON     interpreter to make it with: 3.11, 3.12 or 3.13 (default: the first of them that is found)
 #   APP_FLAGS  for `make app`, such as --port 5001 or --host 0.0.0.0
+#   DRAW       for `make docs`: a folder that `s2f export page` wrote; it becomes the site's page to draw on
 #   LAB_FLAGS  for `make lab`, such as --no-browser, or --allow-root in a container
 
 S2F_VENV       ?= .venv
 S2F_COLAB_VENV ?= .venv-colab
+S2F_DOCS_VENV  ?= .venv-docs
 PYTHON         ?= auto
 COLAB_PYTHON   ?= auto
 DEMO_DATA      ?= data/synthetic-demo-$(shell cat s2f_utils/pictures/drawn/*.py | cksum | cut -d' ' -f1)
@@ -14,17 +16,20 @@ NOTEBOOKS_OUT  ?= runs/notebooks
 WORKERS        ?= 2
 LAB_FLAGS      ?=
 APP_FLAGS      ?=
+DRAW           ?=
 
 # Windows' Python, under Git Bash, has Scripts instead of bin.
 BIN       := $(S2F_VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 COLAB_BIN := $(S2F_COLAB_VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+DOCS_BIN  := $(S2F_DOCS_VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY        := "$(BIN)/python"
 
 # Weights & Biases never asks for a login or a network here; a run that wants it names its own mode.
 export WANDB_MODE ?= offline
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check app lab notebooks badges tables bench test-colab setup-colab clean
+.PHONY: help setup demo test check app lab notebooks badges tables bench test-colab setup-colab \
+	docs docs-links setup-docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -84,6 +89,16 @@ setup-colab:
 
 test-colab: setup-colab ## every notebook, with its set-up cell unmodified, in a copy of Colab's environment
 	@"$(COLAB_BIN)/python" tests/colab_check.py
+
+# Sphinx, in an environment of its own (0.2 GB): nobody else needs it.
+setup-docs:
+	@sh tools/setup_venv.sh "$(S2F_DOCS_VENV)" "$(PYTHON)" docs/site/requirements.txt
+
+docs: setup-docs ## the notebooks and the documents as a site in site/; a broken link is an error
+	@"$(DOCS_BIN)/python" tools/build_site.py site $(if $(DRAW),--draw "$(DRAW)")
+
+docs-links: setup-docs ## follow the links to other places; needs a network
+	@"$(DOCS_BIN)/python" tools/build_site.py --links
 
 clean: ## delete caches; environments, data and runs stay
 	@rm -rf .pytest_cache .ruff_cache dist

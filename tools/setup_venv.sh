@@ -96,7 +96,11 @@ if ! packages_ready; then
     fi
     version=$(version_of "$(python_in_venv)")
     supported "$version" || fail "$VENV has ${version:+Python }${version:-no working Python}; $(in_words) is needed: delete the folder"
-    echo "set-up: installing $(basename "$REQUIREMENTS") into $VENV (several minutes, and up to 7 GB with CUDA; only once)"
+    case $(cat "$REQUIREMENTS") in
+    *torch==*) takes="several minutes, and up to 7 GB with CUDA; only once" ;;
+    *) takes="only once" ;;
+    esac
+    echo "set-up: installing $(basename "$REQUIREMENTS") into $VENV ($takes)"
     quiet=--quiet
     if [ -t 1 ]; then quiet=; fi # a person sees pip's progress; a log does not need 300 lines of it
     # Older ones build basicsr, which gfpgan needs (Python 3.11), in a way that does not find the right parts of torch.

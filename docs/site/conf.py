@@ -1,0 +1,36 @@
+"""Sphinx's settings for the site. tools/build_site.py gathers the sources and calls Sphinx; `make docs` runs it."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+project = "Sketch to Face"
+author = "The Sketch to Face authors"
+language = "en"
+extensions = ["myst_nb", "links", "formulas"]  # the last two lie beside this file
+
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
+myst_heading_anchors = 4
+myst_links_external_new_tab = False
+
+nb_execution_mode = "off"  # pages show the outputs that are committed
+nb_merge_streams = True
+nb_ipywidgets_js = {}  # widgets are shown as their stills; no script is fetched for them
+
+html_theme = "furo"
+html_title = project
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_use_index = False
+html_show_sourcelink = False
+html_show_copyright = False
+html_theme_options = {"navigation_with_keys": True}
+pygments_style = "friendly"
+
+# `make docs-links` alone follows links to other places.
+linkcheck_timeout = 20
+linkcheck_workers = 4
