@@ -1,0 +1,186 @@
+"""The site: every page has its place in it, links are checked, and what is built asks nothing of any other host."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "docs" / "site"
+READERS = ("student", "teacher", "researcher", "artist", "developer")
+
+spec = importlib.util.spec_from_file_location("build_site", ROOT / "tools" / "build_site.py")
+build_site = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(build_site)
+
+
+def with_sphinx() -> str | None:
+    """A Python that has what the site is built with: this one, or that of `make docs`."""
+    if all(importlib.util.find_spec(name) for name in ("sphinx", "myst_nb", "furo", "latex2mathml")):
+        return sys.executable
+    folder = ROOT / os.environ.get("S2F_DOCS_VENV", ".venv-docs")
+    made = [folder / "bin" / "python", folder / "Scripts" / "python.exe"]
+    return next((str(path) for path in made if path.is_file() and (folder / ".s2f-packages").is_file()), None)
+
+
+PYTHON = with_sphinx()
+needs_sphinx = pytest.mark.skipif(PYTHON is None, reason="no Sphinx: `make docs` brings it")
+
+
+def toctree() -> list[str]:
+    text = (SITE / "index.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```\{toctree\}\n(.*?)```", text, re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line and not line.startswith(":")]
+
+
+def test_every_notebook_and_document_is_in_a_toctree():
+    entries = toctree()
+    assert len(entries) == len(set(entries))
+    pages = {name.rpartition(".")[0] for name in build_site.sources() if name.endswith((".md", ".ipynb"))} - {"index"}
+    assert {f"docs/readers/{reader}" for reader in READERS} | {"docs/glossary", "docs/page"} <= pages
+    missing = {page for page in pages - set(entries) if not page.startswith("notebooks/")}
+    assert missing == set(), "name it in a toctree of docs/site/index.md"
+    assert "notebooks/**" in entries  # all of them, solutions too
+    assert set(entries) - {"notebooks/**"} <= pages
+
+
+def test_no_setting_names_an_address():
+    for path in [*SITE.rglob("*.py"), *SITE.rglob("*.css"), SITE / "index.md", ROOT / "tools" / "build_site.py"]:
+        found = set(re.findall(r"https?://[\w.-]+", path.read_text(encoding="utf-8")))
+        known = {"https://github.com", "https://colab.research.google.com", "https://raw.githubusercontent.com"}
+        assert found <= (known if path.name == "links.py" else set()), path
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_pages_for_readers_are_short_and_plain(reader):
+    text = (ROOT / "docs" / "readers" / f"{reader}.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    words = re.findall(r"[\w'’-]+", text)
+    assert 150 < len(words) <= 350
+    prose = re.sub(r"```.*?```|^[|#].*?$", "", text, flags=re.DOTALL | re.MULTILINE)
+    sentences = [s for s in re.split(r"(?<=[.:?!])\s+|\n\n|\n(?=[-\d])", prose) if len(s.split()) > 2]
+    assert sum(len(s.split()) for s in sentences) / len(sentences) < 14
+
+
+def test_the_tools_are_pinned_apart_with_reasons():
+    lines = (SITE / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if line and not line.startswith("#")]
+    assert len(pins) >= 4 and all(re.fullmatch(r"[a-z0-9-]+==[\d.]+  # .{8,}", pin) for pin in pins)
+    usual = (ROOT / "requirements.txt").read_text(encoding="utf-8") + (ROOT / "environment.yml").read_text("utf-8")
+    assert [pin for pin in pins if re.search(rf"(?m)^\W*{pin.partition('=')[0]}\b", usual)] == []
+
+
+def test_one_workflow_publishes_the_site_with_the_page_to_draw_on():
+    folder = ROOT / ".github" / "workflows"
+    publishing = [path for path in folder.glob("*.yml") if "deploy-pages" in path.read_text(encoding="utf-8")]
+    assert [path.name for path in publishing] == ["docs.yml"]
+    jobs = yaml.safe_load(publishing[0].read_text(encoding="utf-8"))["jobs"]
+    commands = "\n".join(step.get("run", "") for step in jobs["site"]["steps"])
+    assert "s2f export page draw" in commands and "make docs" in commands and "DRAW=draw" in commands
+    assert jobs["deploy"]["needs"] == "site"
+
+
+def test_a_folder_that_is_no_site_stays_as_it_is(tmp_path, capsys):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "mine.txt").write_text("mine")
+    assert build_site.main([str(tmp_path / "site")]) == 2
+    assert "is no site" in capsys.readouterr().err and (tmp_path / "site" / "mine.txt").read_text() == "mine"
+    assert build_site.main([str(tmp_path / "new"), "--draw", str(tmp_path / "none")]) == 2
+    assert "s2f export page" in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
+class Asked(HTMLParser):
+    """What a page loads: scripts, styles, fonts, pictures; and where its links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        got = dict(attributes)
+        if tag in {"script", "img", "iframe", "source", "video", "embed"} and got.get("src"):
+            self.loads.append(got["src"])
+        if tag == "link" and got.get("href"):
+            self.loads.append(got["href"])
+        if tag == "a" and got.get("href"):
+            self.links.append(got["href"])
+
+
+def build(out: Path, *flags: str) -> subprocess.CompletedProcess:
+    command = [PYTHON, str(ROOT / "tools" / "build_site.py"), str(out), *flags]
+    return subprocess.run(command, cwd=out.parent, text=True, capture_output=True, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """The site, with a page to draw on that is none."""
+    root = tmp_path_factory.mktemp("built")
+    (root / "draw").mkdir()
+    (root / "draw" / "index.html").write_text("draw")
+    done = build(root / "site", "--draw", str(root / "draw"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return root / "site"
+
+
+@needs_sphinx
+@pytest.mark.slow
+def test_what_is_built_loads_nothing_from_elsewhere_and_its_pages_exist(built):
+    pages = [page for page in built.rglob("*.html") if page.parent.name != "draw"]
+    assert len(pages) > 25
+    for page in pages:
+        asked = Asked()
+        asked.feed(page.read_text(encoding="utf-8"))
+        assert [load for load in asked.loads if re.match(r"(https?:)?//", load)] == [], page
+        paths = [re.split("[?#]", load)[0] for load in asked.loads if not load.startswith("data:")]
+        paths += [link.partition("#")[0] for link in asked.links if not re.match(r"\w+:|#", link)]
+        assert [path for path in paths if path and not (page.parent / path).exists()] == [], page
+    for style in built.rglob("*.css"):
+        assert re.findall(r"url\(\s*['\"]?(?:https?:)?//|@import", style.read_text(encoding="utf-8")) == [], style
+
+
+@needs_sphinx
+def test_notebooks_show_stills_formulas_and_a_folded_set_up(built):
+    text = (built / "notebooks" / "02_pix2pix.html").read_text(encoding="utf-8")
+    assert "<math" in text and "𝔼" in text and "mathvariant" not in text and "$$" not in text
+    folded = re.search(r'<details[^>]*class="[^"]*above-input.*?</details>', text, re.DOTALL)
+    assert folded and "Set-up, the same in every notebook" in re.sub("<[^>]*>", "", folded[0])
+    assert "_images/" in text and "colab-badge.svg" not in text and "Open in Colab" in text
+    assert 'href="../docs/models.html' in text  # an address of the repository that stays in the site
+
+
+@needs_sphinx
+def test_the_home_page_leads_to_the_lesson_the_drawing_and_the_source(built):
+    text = (built / "index.html").read_text(encoding="utf-8")
+    assert 'href="draw/index.html"' in text and (built / "draw" / "index.html").read_text() == "draw"
+    assert re.search(r'href="https://colab\.research\.google\.com/github/[\w./-]+/02_pix2pix\.ipynb"', text)
+    assert re.search(r'href="https://github\.com/[\w-]+/[\w-]+/blob/main/README\.md"', text)
+    assert all(f'href="notebooks/{path.stem}.html"' in text for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
+
+
+@needs_sphinx
+def test_broken_links_and_formulas_are_errors(tmp_path):
+    wrong = ["[x](nowhere.md)", "[x](../benchmarks/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
+    right = ["[x](../benchmarks/common.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
+    (tmp_path / "page.md").write_text("# Page\n\n" + "\n\n".join([*wrong, *right]) + "\n", encoding="utf-8")
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import build_site as b; from pathlib import Path\n"
+        "few = {name: path for name, path in b.sources().items() if name in {'index.md', 'docs/app.md'}}\n"
+        "b.sources = lambda: {**few, 'docs/page.md': Path(sys.argv[2])}\n"
+        "sys.exit(b.main([sys.argv[3]]))"
+    )
+    arguments = [str(ROOT / "tools"), str(tmp_path / "page.md"), str(tmp_path / "site")]
+    done = subprocess.run([PYTHON, "-c", script, *arguments], text=True, capture_output=True, encoding="utf-8")
+    assert done.returncode == 1 and not (tmp_path / "site").exists(), done.stdout + done.stderr
+    said = [line for line in done.stdout.splitlines() if line.startswith("docs/page.md")]
+    for word in ("nowhere.md", "none.py", "no-place", "nocommand"):
+        assert len([line for line in said if word in line]) == 1, done.stdout
+    assert len(said) == 4, done.stdout
