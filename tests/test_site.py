@@ -168,8 +168,8 @@ def test_the_home_page_leads_to_the_lesson_the_drawing_and_the_source(built):
 
 @needs_sphinx
 def test_broken_links_and_formulas_are_errors(tmp_path):
-    wrong = ["[x](nowhere.md)", "[x](../benchmarks/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
-    right = ["[x](../benchmarks/common.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
+    wrong = ["[x](nowhere.md)", "[x](../tools/none.py)", "[x](app.md#no-place)", r"$\nocommand$"]
+    right = ["[x](../tools/badges.py)", "[x](app.md#the-page)", r"$\mathbb E\,|x|$"]
     (tmp_path / "page.md").write_text("# Page\n\n" + "\n\n".join([*wrong, *right]) + "\n", encoding="utf-8")
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); import build_site as b; from pathlib import Path\n"

@@ -1,7 +1,7 @@
 """Links of the repository's Markdown and notebooks, made to work in the site.
 
 - The repository's own address (pyproject.toml has it) becomes a path: such a link stays in the site and is checked.
-- A path to a file that is no page, such as ../benchmarks/x.py, becomes a link to the repository, where there is one.
+- A path to a file that is no page, such as ../LICENSE, becomes a link to the repository, where there is one.
 - On the home page, `draw/` is the page that answers in the browser where one was given, else the page about it;
   `colab/NAME` opens a notebook in Colab; `<!-- series -->` is a card for each notebook.
 - A badge becomes a link in words: its picture would come from another host.
