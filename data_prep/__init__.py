@@ -12,6 +12,7 @@ from data_prep.errors import DataPrepError
 from data_prep.make.default_set import make_default
 from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
+from data_prep.make.raw_people import RawPerson, raw_people
 from data_prep.make.recipe import Recipe
 from data_prep.make.scribbles_set import make_scribbles
 from data_prep.make.shaped_set import make_shaped
@@ -21,6 +22,7 @@ from data_prep.make.unpaired import make_unpaired
 
 __all__ = [
     "DataPrepError",
+    "RawPerson",
     "Recipe",
     "find_points",
     "make_default",
@@ -29,5 +31,6 @@ __all__ = [
     "make_shaped",
     "make_synthetic",
     "make_unpaired",
+    "raw_people",
     "split_by_identity",
 ]

@@ -28,8 +28,8 @@ FIRST_LOOK_PROFILES: dict[str, dict[str, dict[str, Any]]] = {
 
 # Raw photos that notebook 01 begins with: how many, and their height and width.
 RAW_PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 200, "size_px": 320},
-    "demo": {"num": 48, "size_px": 320},
+    "full": {"num": 150, "size_px": 320},
+    "demo": {"num": 36, "size_px": 320},
     "fast": {"num": 16, "size_px": 240},
 }
 
