@@ -257,7 +257,7 @@ def titled(pictures: Sequence[tuple[str, np.ndarray]], across: int = 6) -> Figur
     down = -(-len(pictures) // across)
     lines = max(title.count("\n") for title, _ in pictures) + 1
     tall = max(picture.shape[0] / picture.shape[1] for _, picture in pictures)
-    figure = Figure(figsize=(9.2, down * (9.2 / across * tall + 0.2 * lines)), layout="constrained")
+    figure = Figure(figsize=(9.2, down * (9.2 / across * tall + 0.2 * lines)), dpi=90, layout="constrained")
     axes = list(figure.subplots(down, across, squeeze=False).flat)
     for axis in axes:
         axis.axis("off")
