@@ -9,7 +9,7 @@ complete.
 from __future__ import annotations
 
 from data_prep.errors import DataPrepError
-from data_prep.make.default_set import make_default
+from data_prep.make.default_set import default_photos, make_default
 from data_prep.make.found_points import find_points
 from data_prep.make.pairs import make_pairs
 from data_prep.make.raw_people import RawPerson, raw_people
@@ -24,6 +24,7 @@ __all__ = [
     "DataPrepError",
     "RawPerson",
     "Recipe",
+    "default_photos",
     "find_points",
     "make_default",
     "make_pairs",

@@ -123,3 +123,24 @@ def test_they_are_fetched_into_the_cache_and_found_there(alone, collection, monk
     num = len(asked)
     assert default_set.portraits_folder(progress=False) == folder and len(asked) == num
     server.shutdown()
+
+
+def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(alone, collection, monkeypatch, capsys):
+    drawn = data_prep.default_photos(3, profile="demo", size_px=64)
+    assert drawn.shape == (3, 64, 64, 3) and "drawn by code" in capsys.readouterr().out  # no network
+    assert (data_prep.default_photos(3, profile="fast", size_px=64) == drawn).all()
+    with pytest.raises(data_prep.DataPrepError):
+        data_prep.default_photos(3, "portraits")
+    own = data_prep.make_synthetic(alone / "own", 20, 64, progress=False)
+    assert data_prep.default_photos(5, own.parent).shape == (2, 256, 256, 3)  # a tenth of it is for testing
+    monkeypatch.setenv("S2F_PORTRAITS", str(collection))
+    assert data_prep.default_photos(4, profile="demo").shape == (4, 256, 256, 3)
+    assert "© 2017 Civil Services" in capsys.readouterr().out
+
+
+def test_only_the_portraits_that_are_shown_are_fetched(alone, monkeypatch):
+    asked = []
+    monkeypatch.setattr(download, "first_of", lambda files, folder: None)
+    monkeypatch.setattr(download, "fetch_files", lambda files, folder, progress: asked.extend(files) or folder)
+    default_set._some_portraits(5)
+    assert len(asked) == 5 and all(file.name.startswith(default_set.SHOWN) for file in asked)

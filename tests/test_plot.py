@@ -115,3 +115,10 @@ def test_plot_errors_are_one_line(tmp_path, capsys):
         err = capsys.readouterr().err
         assert message in err and err.startswith("s2f: ") and len(err.splitlines()) == 1
     assert not list(tmp_path.rglob("*.png"))
+
+
+def test_titled_pictures_stand_so_many_in_a_row():
+    wide, grey = np.zeros((20, 80, 3), np.uint8), np.zeros((10, 10))
+    figure = viz.titled([("one", wide), ("two\nlines", wide), ("three", grey)], across=2)
+    assert [axis.get_title() for axis in figure.axes] == ["one", "two\nlines", "three", ""]
+    assert figure.get_size_inches()[1] > figure.get_size_inches()[0]  # two rows, as tall as the tallest

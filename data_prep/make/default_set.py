@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 from functools import partial
@@ -10,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
-from data_prep.make.gallery import OUR_POINTS, SIZE_PX, sitters_of
+from data_prep.make.gallery import OUR_LABELS, OUR_POINTS, SIZE_PX, Gallery, sitters_of
 from data_prep.make.synthetic_set import make_synthetic, profile_of
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from data_prep.sources import download
+from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, sketches
+from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.faces import mesh
 from s2f_utils.weights import cache_folder
 
@@ -62,6 +65,45 @@ def make_default(
         why = "the profile 'fast' needs no network"
     say(f"data: faces drawn by code ({why})")
     return make_synthetic(out / "drawn", profile=name, progress=progress)
+
+
+def default_photos(
+    num: int, data: str | os.PathLike = "auto", *, size_px: int = SIZE_PX, profile: str | None = None
+) -> np.ndarray:
+    """A few aligned photos that no model which comes along learned from: uint8 (n, size_px, size_px, 3).
+
+    data, profile: as of `make_default`, whose test split they are from; only the portraits that are shown are fetched.
+    n is smaller than `num` where a folder's test split is. Says what it took, and raises what `make_default` raises.
+    """
+    if str(data) not in CHOICES:
+        rows = [row for row in read_manifest(_given(Path(data))).split("test") if row.photo][:num]
+        return np.stack([images.resize(images.load_rgb(row.photo), size_px) for row in rows])
+    if data == "portraits" or (data == "auto" and profile_of(profile)[0] != "fast"):
+        try:
+            folder = _some_portraits(num)
+        except (DataPrepError, OSError):
+            if data == "portraits":
+                raise
+        else:
+            say(f"photos: {CREDIT}")
+            shown = [one for one in sitters_of(folder) if one.name.startswith(SHOWN) and one.split == "test"]
+            return np.stack([images.resize(portrait.photo, size_px) for portrait in Gallery(shown[:num])])
+    say("photos: faces drawn by code")
+    drawn = [draw_face(index, size_px=SIZE_PX, seed=9) for index in range(num)]
+    return np.stack([faces.warp(face.photo, faces.alignment(face.landmarks, size_px), size_px) for face in drawn])
+
+
+def _some_portraits(num: int) -> Path:
+    """A folder with at least the first `num` portraits of the test split: S2F_PORTRAITS, or the cache."""
+    if os.environ.get("S2F_PORTRAITS"):
+        return portraits_folder()
+    with open(OUR_LABELS, newline="", encoding="utf-8-sig") as file:
+        tested = {row["name"] for row in csv.DictReader(file) if row["split"] == "test"}
+    wanted = [file for file in download.portrait_files() if file.name.startswith(SHOWN)]
+    wanted = [file for file in sorted(wanted, key=lambda file: file.name) if Path(file.name).stem in tested][:num]
+    folder = cache_folder() / "portraits"
+    download.first_of(wanted, folder)  # without a network it is known at once
+    return download.fetch_files(wanted, folder, progress=False)
 
 
 def _given(data: Path) -> Path:

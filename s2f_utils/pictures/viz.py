@@ -254,6 +254,23 @@ def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns:
     return figure
 
 
+def titled(pictures: Sequence[tuple[str, np.ndarray]], across: int = 6) -> Figure:
+    """Pictures, (title, (H, W, 3) or (H, W) in greys), so many in a row, as a figure that fills a notebook's column."""
+    from matplotlib.figure import Figure
+
+    down = -(-len(pictures) // across)
+    lines = max(title.count("\n") for title, _ in pictures) + 1
+    tall = max(picture.shape[0] / picture.shape[1] for _, picture in pictures)
+    figure = Figure(figsize=(9.2, down * (9.2 / across * tall + 0.2 * lines)), dpi=90, layout="constrained")
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
+    for axis in axes:
+        axis.axis("off")
+    for axis, (title, picture) in zip(axes, pictures, strict=False):
+        axis.imshow(picture, cmap="gray")
+        axis.set_title(title, fontsize=10)
+    return figure
+
+
 Shapes = Sequence[tuple[str, tuple[int, ...]]]
 
 
