@@ -22,6 +22,14 @@ def test_smoothing_by_hand():
             viz.smooth([1.0], share)
 
 
+def test_a_grid_names_its_rows_and_columns():
+    black = np.zeros((2, 8, 8, 3), np.uint8)
+    axes = viz.picture_grid({"above": black, "below": black[:1]}, columns=("one", "two")).axes
+    assert [axis.get_title() for axis in axes] == ["one", "two", "", ""]
+    assert [axis.get_ylabel() for axis in axes] == ["above", "", "below", ""]
+    assert [len(axis.images) for axis in axes] == [1, 1, 1, 0]
+
+
 def log_of(folder: Path, num: int = 20, speed: float = 4.0) -> Path:
     """A run folder with a log of `num` rows, ten images each; live values change at 50, 52 and 120."""
     folder.mkdir(parents=True)

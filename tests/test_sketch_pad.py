@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from s2f_utils import notebook
 from s2f_utils.inference import hints
 from s2f_utils.inference.hints import Tone
+from s2f_utils.notebook import stills
 from s2f_utils.notebook.pad import page_of
 from s2f_utils.pad.drawing import blank, feathered
 from s2f_utils.pad.state import TITLES
@@ -46,6 +47,14 @@ def uri(picture):
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def test_its_still_says_what_is_seen_in_letters_that_its_font_has(pad, monkeypatch):
+    said, drawn = [], stills.text_line
+    monkeypatch.setattr(stills, "text_line", lambda text: said.append(text) or drawn(text))
+    still = pad.still()
+    assert still.shape[1] == stills.WIDE_PX and still.std() > 20
+    assert said == ["the drawing, and the answer: sketch to photo, 256 px, seed 0"]
 
 
 # The drawing
