@@ -58,7 +58,7 @@ CYCLE_ON_A_CPU: dict[str, dict[str, Any]] = {
         "num_blocks": 4,
         "disc_filters": 24,
         "batch_size": 1,
-        "total_images": 1_500,
+        "total_images": 2_000,
         "ema_half_life_images": 200.0,
         "time_budget_s": 0.0,
         "num_samples": 6,
