@@ -18,6 +18,7 @@ from s2f_utils import inference, models, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import UnpairedData, unpaired_rows
 from s2f_utils.models import checkpoints
+from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images, sides
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training import losses
@@ -694,3 +695,12 @@ def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):
     checkpoints.save_resume(run.resume_path, state | {"version": 1})
     with pytest.raises(checkpoints.CheckpointError, match="another version of this project"):
         start(manifest, tmp_path, resume=run.folder)
+
+
+@pytest.mark.parametrize("profile", ["full", "demo", "fast"])
+def test_what_notebooks_train_on_a_cpu_are_settings_of_the_method(profile):
+    """Notebooks 03 and 03b lay them over the profile's own; a name that is none would stop them."""
+    changes = profiles.CYCLE_ON_A_CPU[profile]
+    chosen = resolve("cyclegan", profile, changes, has_gpu=False).config
+    assert {name: getattr(chosen, name) for name in changes} == changes
+    assert profiles.TRIAL_IMAGES[profile] > 0

@@ -187,7 +187,7 @@ def test_a_cell_broken_in_the_real_notebook_fails(tmp_path):
 
 
 def test_notebook_03_runs_on_two_piles_of_ones_own(tmp_path):
-    """The set that its section 13 makes: no pairs, no label maps, no test split."""
+    """The set that its cell for one's own piles makes: no pairs, no label maps, no test split."""
     import data_prep
     from s2f_utils.pictures import images
     from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -200,7 +200,7 @@ def test_notebook_03_runs_on_two_piles_of_ones_own(tmp_path):
     piles = data_prep.make_unpaired(*sides, tmp_path / "piles", 64, progress=False)
     notebook = load(ROOT / "notebooks" / "03_cyclegan.ipynb")
     parameters = next(cell for cell in code_cells(notebook) if "parameters" in cell.metadata.get("tags", []))
-    parameters.source = parameters.source.replace('DATA = ""', f'DATA = "{piles.parent.as_posix()}"')
+    parameters.source = parameters.source.replace('DATA = "auto"', f'DATA = "{piles.parent.as_posix()}"')
     parameters.source = parameters.source.replace('FOLDER = ""', f'FOLDER = "{tmp_path.as_posix()}"')
     nbformat.write(notebook, tmp_path / "03_own.ipynb")
     done = run_nbval(tmp_path / "03_own.ipynb")

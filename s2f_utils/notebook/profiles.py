@@ -50,7 +50,28 @@ BLEND_PROFILES: dict[str, dict[str, int]] = {
 }
 
 
-# Steps of notebook 03's two networks that hide a photo in a sketch and find it.
+# A CycleGAN that a CPU trains in minutes, for notebooks 03 and 03b; a GPU takes the method's own settings.
+CYCLE_ON_A_CPU: dict[str, dict[str, Any]] = {
+    "full": {},
+    "demo": {
+        "base_filters": 16,
+        "num_blocks": 4,
+        "disc_filters": 24,
+        "batch_size": 1,
+        "total_images": 2_000,
+        "ema_half_life_images": 200.0,
+        "time_budget_s": 0.0,
+        "num_samples": 6,
+    },
+    "fast": {},
+}
+
+
+# Images of each pile that notebook 03b trains with: steered, and each failure.
+TRIAL_IMAGES: dict[str, int] = {"full": 4_000, "demo": 500, "fast": 24}
+
+
+# Steps of notebook 03b's two networks that hide a photo in a sketch and find it.
 HIDING_STEPS: dict[str, int] = {"full": 4_000, "demo": 1_000, "fast": 20}
 
 
