@@ -80,12 +80,12 @@ class Steered:
 
     def act(self, action, known):
         """Do something in the page; returns the event that it makes in the log, and after how many seconds."""
-        found, num = [], len([event for event in self.log("first-look")[1] if known(event)])
+        found, num = [], len([event for event in self.log("pix2pix")[1] if known(event)])
 
         def watch():  # beside the page: Playwright's click returns late
             begun = time.monotonic()
             while not found and time.monotonic() - begun < SLOWEST_S:
-                now = [event for event in self.log("first-look")[1] if known(event)]
+                now = [event for event in self.log("pix2pix")[1] if known(event)]
                 if len(now) > num:
                     found.extend((now[-1], time.time()))
                 time.sleep(0.005)
@@ -132,7 +132,7 @@ class Steered:
 
 
 def test_notebook_02_is_steered_while_it_trains(folder, browser):
-    """The demo profile, which is the default: its first look, until Stop; then the next cells run."""
+    """The demo profile, which is the default: its training, until Stop; then the next cells run."""
     with jupyter(folder, FRONT) as address:
         steered = Steered(browser, address, folder, "demo")
         page = steered.page
@@ -168,7 +168,7 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
         panel.get_by_text(re.compile(f"^{still + 4:,} of ")).wait_for()
         _, reactions["Resume"] = steered.press("Resume", "pause")
 
-        known = {event["file"] for event in steered.log("first-look")[1] if event["event"] == "sample"}
+        known = {event["file"] for event in steered.log("pix2pix")[1] if event["event"] == "sample"}
         button = panel.get_by_role("button", name="Sample now", exact=True)
         asked, reactions["Sample now"] = steered.act(
             button.click, lambda event: event["event"] == "sample" and event["file"] not in known
@@ -180,10 +180,10 @@ def test_notebook_02_is_steered_while_it_trains(folder, browser):
         _, reactions["Stop"] = steered.press("Stop", "stop")
         panel.get_by_text("ended: stopped").wait_for()
         page.get_by_text(re.compile(r"^stopped after \d+ images")).wait_for()
-        page.get_by_text(re.compile("data_prep: 1600 pairs")).first.wait_for()  # the next cells run
+        page.get_by_text(re.compile("the best answer without a network")).first.wait_for()  # the next cells run
         steered.shown("stopped")
 
-    rows, events = steered.log("first-look")
+    rows, events = steered.log("pix2pix")
     changes = [event for event in events if event["event"] == "change" and event["name"] == LEARNING_RATE]
     assert len(changes) == 3 and all(change["source"] == "widget" for change in changes)
     for change, following in zip(changes, [*changes[1:], {"images": float("inf")}], strict=True):
@@ -210,7 +210,7 @@ def check_whole(folder, images_seen):
     from s2f_utils import inference
     from s2f_utils.models import checkpoints
 
-    (run,) = folder.glob("runs/02_pix2pix/runs/*-first-look")
+    (run,) = folder.glob("runs/02_pix2pix/runs/*-pix2pix")
     state = checkpoints.load_torch_file(run / "resume.pt")
     assert state["images_seen"] == images_seen and {"G", "D"} <= {name[-1].upper() for name in state["nets"]}
     made = inference.load(run, "cpu").translate_batch(np.full((1, 64, 64, 3), 200, np.uint8))
