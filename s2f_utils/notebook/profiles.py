@@ -37,7 +37,7 @@ RAW_PROFILES: dict[str, dict[str, int]] = {
 # What notebook 06 measures: faces drawn where there are no portraits, images of its training, steps of its patch tests.
 METRICS_PROFILES: dict[str, dict[str, int]] = {
     "full": {"num": 2_000, "images": 40_000, "patch_steps": 600},
-    "demo": {"num": 900, "images": 3_000, "patch_steps": 120},
+    "demo": {"num": 900, "images": 2_400, "patch_steps": 100},
     "fast": {"num": 200, "images": 480, "patch_steps": 8},
 }
 
