@@ -46,6 +46,11 @@ def test_auto_is_drawn_in_the_fast_profile(alone, capsys):
     assert "drawn by code" in capsys.readouterr().out
 
 
+def test_as_many_faces_are_drawn_as_were_asked_for(alone):
+    made = read_manifest(data_prep.make_default(alone / "set", "drawn", profile="fast", num=30, progress=False))
+    assert len(made.pairs) == 30
+
+
 def test_auto_is_drawn_without_a_network_and_says_why(alone, capsys, monkeypatch):
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
     made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))

@@ -33,6 +33,7 @@ def make_default(
     data: str | os.PathLike = "auto",
     *,
     profile: str | None = None,
+    num: int | None = None,
     style: str = "pencil",
     progress: bool = True,
 ) -> Path:
@@ -43,6 +44,7 @@ def make_default(
     with a manifest.csv, which is taken as it is. Portraits are looked for in the folder that S2F_PORTRAITS names and in
     the cache, and are then downloaded into the cache (35 MB, terms shown first). In the profile "fast", "auto" is
     "drawn", so that tests need no network. profile: gives the size in pixels, as of `make_synthetic`.
+    num: how many faces are drawn where faces are drawn; None: the profile's.
 
     Says in one line what it took. Raises DataPrepError where `data` is none of these, or portraits are asked for and
     cannot be had.
@@ -64,7 +66,7 @@ def make_default(
     elif data == "auto":
         why = "the profile 'fast' needs no network"
     say(f"data: faces drawn by code ({why})")
-    return make_synthetic(out / "drawn", profile=name, progress=progress)
+    return make_synthetic(out / "drawn", num, profile=name, progress=progress)
 
 
 def default_photos(

@@ -34,11 +34,11 @@ RAW_PROFILES: dict[str, dict[str, int]] = {
 }
 
 
-# What notebook 06 measures: drawn faces (how many, how large), images of its training, steps of its patch tests.
+# What notebook 06 measures: faces drawn where there are no portraits, images of its training, steps of its patch tests.
 METRICS_PROFILES: dict[str, dict[str, int]] = {
-    "full": {"num": 1_000, "size_px": 256, "images": 40_000, "patch_steps": 600},
-    "demo": {"num": 360, "size_px": 128, "images": 6_000, "patch_steps": 200},
-    "fast": {"num": 80, "size_px": 64, "images": 480, "patch_steps": 8},
+    "full": {"num": 2_000, "images": 40_000, "patch_steps": 600},
+    "demo": {"num": 900, "images": 2_400, "patch_steps": 100},
+    "fast": {"num": 200, "images": 480, "patch_steps": 8},
 }
 
 
