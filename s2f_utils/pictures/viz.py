@@ -231,8 +231,10 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
     return figure
 
 
-def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4) -> Figure:
-    """Named rows of pictures, each uint8 (N, H, W, 3), as a figure with the names at the left."""
+def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns: Sequence[str] = ()) -> Figure:
+    """Named rows of pictures, each uint8 (N, H, W, 3), as a figure with the names at the left, and above, if given, the
+    names of the columns.
+    """
     from matplotlib.figure import Figure
 
     num = max(len(pictures) for pictures in rows.values())
@@ -247,6 +249,8 @@ def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4) -> Figure:
             if place < len(pictures):
                 axis.imshow(pictures[place])
         line[0].set_ylabel(name, fontsize=9)
+    for axis, column in zip(axes[0], columns, strict=False):
+        axis.set_title(column, fontsize=9)
     return figure
 
 
