@@ -185,7 +185,7 @@ def _slider(widget: Any, wide_px: int) -> list[np.ndarray]:
     along = (lambda value: math.log(value, widget.base)) if hasattr(widget, "base") else float
     span = (widget.max - widget.min) or 1
     shares = [min(1.0, max(0.0, (along(value) - widget.min) / span)) for value in values]
-    value = " – ".join(f"{value:.4g}" for value in values) if getattr(widget, "readout", True) else ""
+    value = " to ".join(f"{value:.4g}" for value in values) if getattr(widget, "readout", True) else ""
     return [slider_row(widget.description, shares, value, wide_px)]
 
 
