@@ -29,7 +29,8 @@ class ShownPad(SketchPad):
         """The drawing and its answer beside each other, uint8 (H, W, 3): what is left of a pad without a kernel."""
         given = self.given if self.given.ndim == 3 else np.repeat(self.given[..., None], 3, axis=2)
         face = np.full_like(given, 255) if self.face is None else self.face
-        said = f"the drawing, and the answer: {self.choices[self.facts.name]}, seed {self.seed}"
+        name = self.choices[self.facts.name].replace("→", "to")  # which the font of stills does not have
+        said = f"the drawing, and the answer: {name}, seed {self.seed}"
         return stills.stacked([stills.side_by_side([given, face]), stills.text_line(said)])
 
     def show(self) -> bool:

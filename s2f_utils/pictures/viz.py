@@ -216,18 +216,18 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.add_subplot()
-    colours = {"model": "C0", "control": "C1", "trivial": "C7"}
+    colours = {"model": "C0", "control": "C1", "trivial": "0.45"}
     for number, (label, (x, y, kind)) in enumerate(points.items(), start=1):
-        short = label if len(label) < 50 else label[:48] + "…"
-        axes.scatter(x, y, color=colours[kind], s=90, zorder=3, label=f"{number}  {short}")
-        axes.annotate(str(number), (x, y), ha="center", va="center", color="white", fontsize=7, zorder=4)
-    axes.axhline(0.5, color="C2", linewidth=0.8, linestyle=":")
+        short = label if len(label) < 40 else label[:38] + "…"
+        axes.scatter(x, y, color=colours[kind], s=150, zorder=3, label=f"{number}  {short}")
+        axes.annotate(str(number), (x, y), ha="center", va="center", color="white", fontsize=9, zorder=4)
+    axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":")
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
     axes.set_ylim(0.4, 1.05)
     axes.margins(x=0.1)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7, frameon=False)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
     return figure
 
 
