@@ -501,8 +501,8 @@ def test_it_checks_itself(capsys, tmp_path):
 
 
 def test_the_notebooks_models_are_offered():
-    """Notebook 02 trains into the folder that its app's cell offers."""
-    cells = json.loads((ROOT / "notebooks" / "02_pix2pix.ipynb").read_text(encoding="utf-8"))["cells"]
+    """Notebook 02b trains into the folder that its app's cell offers."""
+    cells = json.loads((ROOT / "notebooks" / "02b_best_models.ipynb").read_text(encoding="utf-8"))["cells"]
     source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     assert 'open_run(chosen, manifest, session.folder / "runs"' in source
     assert 'start_in_notebook(runs=session.folder / "runs"' in source

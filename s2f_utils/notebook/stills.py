@@ -25,7 +25,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 WIDE_PX = 900  # of a still: what a page's column shows without making it smaller
 GAP_PX, LINE_PX, FONT_PX = 8, 30, 17
 LABEL_PX, VALUE_PX = 250, 110  # what a slider's label and its number take
-QUALITY = 80
+QUALITY = 62
 INK, FAINT, BLUE = (40, 40, 40), (205, 205, 205), (33, 105, 200)
 
 
