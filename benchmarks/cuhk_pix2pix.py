@@ -23,8 +23,8 @@ from s2f_utils.training.tracking import read_log
 PROJECT_1 = {"epochs": 11.0, "batch_size": 16, "load_size_px": 256, "flip": 0.0, "constant_share": 1.0}
 COPIES = {"copies": 10, "rotate_deg": 20.0, "shift_px": 5.0, "shear_deg": 5.0}
 SETTINGS = {
-    "project1": ("project 1: 11 epochs, batch 16", PROJECT_1),
-    "project1-copies": ("project 1 with 10 copies a pair", PROJECT_1 | COPIES),
+    "project1": ("a student's pix2pix: 11 epochs, batch 16", PROJECT_1),
+    "project1-copies": ("a student's pix2pix with 10 copies a pair", PROJECT_1 | COPIES),
     "paper": ("paper", {}),
 }
 NAMES = ("ssim", "psnr", "mse", "l1", "l2_norm", "ssim_rgb_7x7", "psnr_uint8")

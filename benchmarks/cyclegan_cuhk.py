@@ -1,4 +1,4 @@
-"""CycleGAN without pairs on CUHK's 88 training people; pix2pix and project 5's conditional GAN with the pairs. At
+"""CycleGAN without pairs on CUHK's 88 training people; pix2pix and a student's conditional GAN with the pairs. At
 128 px, in both directions, scored on the 100 test faces beside the trivial answers.
 
 `python benchmarks/cyclegan_cuhk.py --data data/cuhk [--only cyclegan pix2pix …]`: an hour of two cores at most for each
@@ -41,7 +41,7 @@ MODELS = {
     ),
     "pix2pix": ("pix2pix, 88 pairs", "pix2pix", {"batch_size": 4, "total_images": 8_800}, DIRECTIONS),
     "cgan": (
-        "project 5's conditional GAN, 88 pairs",
+        "a student's conditional GAN, 88 pairs",
         "cgan",
         {"load_size_px": 128, "total_images": 8_800},
         DIRECTIONS,
