@@ -65,7 +65,7 @@ def still_of(panel: Any) -> np.ndarray:
     parts.append(stills.text_line(f"{run.images_seen:,} of {run.total_images:,} images"))
     if panel.rows:
         changes = [event for event in panel.events if event["event"] == "change"]
-        parts.append(stills.fitted(stills.figure(viz.loss_curves(panel.rows, changes))))
+        parts.append(stills.figure(viz.loss_curves(panel.rows, changes)))
     if panel.sheets:
         newest = panel.sheets[-1]
         parts.append(stills.text_line(f"samples at {int(newest.stem):,} images"))

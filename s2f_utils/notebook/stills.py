@@ -26,6 +26,7 @@ WIDE_PX = 900  # of a still: what a page's column shows without making it smalle
 GAP_PX, LINE_PX, FONT_PX = 8, 30, 17
 LABEL_PX, VALUE_PX = 250, 110  # what a slider's label and its number take
 QUALITY = 62
+DPI = 100  # of figures
 INK, FAINT, BLUE = (40, 40, 40), (205, 205, 205), (33, 105, 200)
 
 
@@ -128,10 +129,11 @@ def fitted(picture: np.ndarray, wide_px: int = WIDE_PX) -> np.ndarray:
     return picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
-def figure(made: Any) -> np.ndarray:
-    """A matplotlib figure as a picture, uint8 (H, W, 3)."""
+def figure(made: Any, wide_px: int = WIDE_PX) -> np.ndarray:
+    """A matplotlib figure as a picture, uint8 (H, wide_px, 3), its letters as large as they are meant."""
+    made.set_size_inches(wide_px / DPI, made.get_figheight())
     file = io.BytesIO()
-    made.savefig(file, format="png", dpi=110)
+    made.savefig(file, format="png", dpi=DPI)
     return images.load_rgb(file)
 
 
