@@ -3,7 +3,7 @@
 A script for the environment of tests/colab.txt (Python 3.13, Colab's versions); `make test-colab` makes that
 environment and runs it. Each notebook is copied, unmodified, to a folder outside the clone, so that its set-up cell has
 to install the package; a stand-in for `google.colab` is imported before the first cell, as Colab does. S2F_SOURCE tells
-the set-up cell to install from this clone instead of the public address.
+the set-up cell to install from this clone instead of the public address. `colab_check.py NOTEBOOK…` runs some of them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ def baseline(pins: dict[str, str]) -> dict[str, str]:
     record, stamp = Path(sys.prefix) / "pip-freeze-before.txt", Path(sys.prefix) / ".s2f-packages"
     if not record.exists() or (stamp.exists() and stamp.stat().st_mtime > record.stat().st_mtime):
         project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        needed = {canonical(re.match(r"[\w.-]+", requirement)[0]) for requirement in project["dependencies"]}
+        required = [*project["dependencies"], *project["optional-dependencies"]["train"]]
+        needed = {canonical(re.match(r"[\w.-]+", requirement)[0]) for requirement in required}
         pip("uninstall", "--quiet", "--yes", PACKAGE, *sorted(needed - set(pins)))
         record.write_text(pip("freeze", "--all"), encoding="utf-8")
     before = parse_pins(record.read_text(encoding="utf-8"))
@@ -140,7 +141,7 @@ def main() -> int:
     spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
     run_notebooks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(run_notebooks)
-    notebooks = run_notebooks.series()
+    notebooks = [Path(name).resolve() for name in sys.argv[1:]] or run_notebooks.series()
     if not notebooks:
         print("no notebooks found", file=sys.stderr)
         return 1
