@@ -84,6 +84,7 @@ def colab(tmp_path, monkeypatch):
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "drive.py").write_text(COLAB_DRIVE)
+    (package / "output.py").write_text("managers = []\n\ndef enable_custom_widget_manager():\n    managers.append(1)\n")
     monkeypatch.syspath_prepend(tmp_path / "fake")
     import google.colab
 
@@ -98,6 +99,7 @@ def test_drive_is_mounted_for_a_folder_in_it_once(tmp_path, colab, monkeypatch, 
     folder = session.DRIVE / "MyDrive" / "faces"
     begun = session.start("02", "demo", folder)
     assert begun.folder == folder / "02" and begun.folder.is_dir()
+    assert sys.modules["google.colab.output"].managers == [1], "widgets that are not Colab's own are shown"
     session.mount_drive(folder)  # a second call of `mount` would fail: MyDrive is there
     session.mount_drive(tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()

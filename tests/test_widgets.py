@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from s2f_utils import notebook
-from s2f_utils.notebook import controls, gauges, panel
+from s2f_utils.notebook import controls, gauges, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
 from s2f_utils.training.live import LiveValues, Range
 
@@ -349,11 +349,24 @@ def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
     assert text == "8.0 True\n"
 
 
-def test_where_nobody_looks_nothing_is_drawn(kernel):
+def test_where_nobody_looks_a_still_is_all_that_is_left(kernel):
     code = "sliders = TrainingPanel(run); print(go(5), sliders.mode, sliders.box)"
     text, messages = kernel.finish(kernel.start(code, page=False))
     assert text == "done off None\n"
-    assert not {m["msg_type"] for m in messages} & {"display_data", "comm_open", "comm_msg"}
+    assert not {m["msg_type"] for m in messages} & {"comm_open", "comm_msg"}
+    (left,) = [m["content"]["data"] for m in messages if m["msg_type"] == "display_data"]
+    assert set(left) == {"image/jpeg", "text/plain"}
+
+
+def test_where_somebody_looks_the_still_comes_into_the_panels_own_output(kernel):
+    text, messages = kernel.finish(kernel.start("sliders = TrainingPanel(run); print(go(5))"))
+    (shown,) = [
+        m["content"] for m in messages if m["msg_type"] == "display_data" and stills.VIEW in m["content"]["data"]
+    ]
+    (anew,) = [m["content"] for m in messages if m["msg_type"] == "update_display_data"]
+    assert "image/jpeg" not in shown["data"] and "image/jpeg" in anew["data"]
+    assert shown["transient"]["display_id"] == anew["transient"]["display_id"]
+    assert anew["data"][stills.VIEW] == shown["data"][stills.VIEW], "the widget stays"
 
 
 def test_polling_is_cheap(kernel):

@@ -37,7 +37,9 @@ def start(name: str, profile: str = "demo", folder: str | os.PathLike = "") -> S
     Colab, a folder under /content/drive/MyDrive keeps results; Drive is mounted for it (`mount_drive`).
     """
     if "google.colab" in sys.modules:
-        sys.modules["google.colab"].output.enable_custom_widget_manager()  # for widgets that are not Colab's own
+        from google.colab import output
+
+        output.enable_custom_widget_manager()  # for widgets that are not Colab's own
     device = runtime.pick_device()
     profile = runtime.profile_name(profile)
     path = Path(folder or os.environ.get("S2F_FOLDER") or "runs")
