@@ -123,15 +123,15 @@ class Steered:
         return int(text.partition(" ")[0].replace(",", ""))
 
     def ended(self):
-        """What the panels that ended by themselves say of their progress; JupyterLab has what is in sight alone."""
+        """What the panels say that ended by themselves; JupyterLab has in the page what is in sight alone."""
         found = set()
         self.page.mouse.move(700, 700)
-        for _ in range(120):
-            for text in self.page.get_by_text("ended: done").all():
-                box = text.locator("xpath=ancestor::*[contains(@class, 'widget-vbox')][1]")
-                found |= set(re.findall(r"[\d,]+ of [\d,]+ images", box.inner_text()))
+        for _ in range(60):
+            for text in self.page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ images")).all_inner_texts():
+                if whole := re.match(r"([\d,]+) of \1 images", text):
+                    found.add(whole[0])
             self.page.mouse.wheel(0, -500)
-            self.page.wait_for_timeout(50)
+            self.page.wait_for_timeout(100)
         return found
 
     def shown(self, name):
