@@ -2,8 +2,8 @@
 
 `python benchmarks/enhance_cuhk.py --data data/cuhk RUN…` (some 15 minutes for four models on two cores), RUN as in
 `s2f leaderboard`. The outputs are restored as a person would do it, and as a student's app did with GFPGAN: the face is
-found in the picture that the model made, restored, and pasted back. A picture in which no face is found stays as it is, and
-is counted. Writes results/enhance_cuhk.json, numbers only.
+found in the picture that the model made, restored, and pasted back. A picture in which no face is found stays as it is,
+and is counted. Writes results/enhance_cuhk.json, numbers only.
 """
 
 from __future__ import annotations
