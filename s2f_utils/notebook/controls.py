@@ -97,7 +97,7 @@ def _click_class() -> type:
             draw = ImageDraw.Draw(marked)
             for x, y in self.shown:
                 draw.ellipse((x - 5, y - 5, x + 5, y + 5), outline=(220, 30, 30), width=3)
-            return np.asarray(marked)
+            return stills.framed(np.asarray(marked))
 
         def _ipython_display_(self, **_options: Any) -> None:
             stills.show(self, self.still())

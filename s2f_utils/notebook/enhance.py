@@ -83,10 +83,7 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
     if whole.shape != photo.shape:
         plain = enhance(photo, restorer, **(options | {"strength": 0.0, "found": found})).image
     strength = ipywidgets.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
-    ends = ipywidgets.HTML(
-        '<div style="display:flex;justify-content:space-between;width:300px"><small>the photo</small>'
-        f"<small>{INVENTED}</small></div>"
-    )
+    ends = ipywidgets.HTML(f"<small>0: the photo · 1: {INVENTED}</small>")
     strength.layout.width = "420px"
     shown = divider(plain, plain, ("before", "after"))
     note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")

@@ -129,6 +129,13 @@ def fitted(picture: np.ndarray, wide_px: int = WIDE_PX) -> np.ndarray:
     return picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
+def framed(picture: np.ndarray) -> np.ndarray:
+    """A picture, uint8 (H, W, 3), with a thin edge, so that white paper is seen on a white page."""
+    edged = Image.fromarray(picture)
+    ImageDraw.Draw(edged).rectangle((0, 0, edged.width - 1, edged.height - 1), outline=FAINT)
+    return np.asarray(edged)
+
+
 def figure(made: Any, wide_px: int = WIDE_PX) -> np.ndarray:
     """A matplotlib figure as a picture, uint8 (H, wide_px, 3), its letters as large as they are meant."""
     made.set_size_inches(wide_px / DPI, made.get_figheight())
@@ -211,7 +218,7 @@ def _picture(widget: Any, wide_px: int) -> list[np.ndarray]:
     asked = str(widget.width).removesuffix("px")
     if asked.isdigit() and 0 < int(asked) != picture.width:
         picture = picture.resize((int(asked), round(picture.height * int(asked) / picture.width)))
-    return [fitted(np.asarray(picture), wide_px)]
+    return [fitted(framed(np.asarray(picture)), wide_px)]
 
 
 _DRAWN: dict[str, Callable[[Any, int], list[np.ndarray]]] = {

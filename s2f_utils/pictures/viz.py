@@ -244,8 +244,7 @@ def picture_grid(rows: Mapping[str, np.ndarray], scale: float = 1.4, *, columns:
         for place, axis in enumerate(line):
             axis.set_xticks([])
             axis.set_yticks([])
-            for side in axis.spines.values():
-                side.set_visible(False)
+            axis.spines[:].set(visible=place < len(pictures), color="0.8", linewidth=0.6)  # white paper has an edge
             if place < len(pictures):
                 axis.imshow(pictures[place])
         line[0].set_ylabel(name, fontsize=9)
@@ -300,7 +299,7 @@ def psp_diagram(levels: Shapes, styles: Sequence[tuple[int, int]], layers: Shape
         ends = (-1.1, places["encoder"][fine]), (-1.1, places["encoder"][coarse])
         curved = {"arrowstyle": "->", "color": "C0", "linestyle": "--", "connectionstyle": "arc3,rad=-0.6"}
         axis.annotate("", *ends, arrowprops=curved)
-        axis.text(-1.75, np.mean([y for _, y in ends]), "×2, +", fontsize=8, color="C0", ha="center", va="center")
+        axis.text(-1.75, np.mean([y for _, y in ends]), "×2, +", fontsize=9, color="C0", ha="center", va="center")
     for n, (level, layer) in enumerate(styles):
         y = places["styles"][n]
         for start, end, colour in (
@@ -322,5 +321,5 @@ def _column(axis: Any, x: float, boxes: Shapes, tall: int, colour: str) -> list[
     for y, (name, shape) in zip(heights, boxes, strict=True):
         text = f"{name}  {'×'.join(map(str, shape))}" if shape else name
         style = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour}
-        axis.text(x, y, text, ha="center", va="center", fontsize=8, bbox=style)
+        axis.text(x, y, text, ha="center", va="center", fontsize=9, bbox=style)
     return heights
