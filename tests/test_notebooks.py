@@ -65,6 +65,7 @@ def test_it_opens_with_its_result(path):
     assert cells[0].source.startswith(f"# {number} ") and "colab-badge.svg" in cells[0].source
     assert f"](../docs/titles/{number}.jpg)" in cells[0].source
     assert (ROOT / "docs" / "titles" / f"{number}.jpg").stat().st_size < 80_000
+    assert "](../docs/glossary.md)" in cells[0].source
     assert "You will" in cells[0].source and "not measured" not in cells[0].source
     form = cells[1]
     assert form.metadata["cellView"] == "form" and form.metadata["tags"] == ["setup", "parameters"]
@@ -131,6 +132,18 @@ def test_its_exercises_have_solutions(path):
     solutions = load(ROOT / "notebooks" / "solutions" / f"{path.name.partition('_')[0]}_solutions.ipynb")
     solved = re.findall(r"(?m)^## (\d+) ", "\n".join(c.source for c in solutions.cells if c.cell_type == "markdown"))
     assert num >= 3 and solved == [str(n + 1) for n in range(num)]
+
+
+def test_the_glossary_says_where_a_word_is_met():
+    said = {}
+    for path in NOTEBOOKS:
+        text = " ".join(cell.source for cell in load(path).cells if "badge.svg" not in cell.source).lower()
+        said[path.name.partition("_")[0]] = text.replace("-", " ")
+    rows = re.findall(r"(?m)^\| (?!word|---)([^|]+) \| [^|]+ \| (\S+) \|$", (ROOT / "docs/glossary.md").read_text())
+    assert len(rows) >= 85 and [word.lower() for word, _ in rows] == sorted(word.lower() for word, _ in rows)
+    for word, number in rows:
+        parts = word.lower().replace("-", " ").replace(",", "").split()
+        assert number == "–" or all(part.rstrip("s") in said[number] for part in parts), f"{word} is not in {number}"
 
 
 def run_nbval(path: Path) -> subprocess.CompletedProcess:

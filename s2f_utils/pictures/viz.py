@@ -212,18 +212,21 @@ def _legends(figure: Figure, labels: Sequence[str], colours: Sequence[Any], note
 def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
     """Each answer as a point: SSIM across, the patch test's area downwards to 0.5, which is where photos are.
 
-    points: {label: (ssim, patch_auc, kind)}, kind "model", "control" or "trivial" (Blau and Michaeli 2018).
+    points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial" (Blau and Michaeli
+    2018).
     """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.add_subplot()
-    colours = {"model": "C0", "control": "C1", "trivial": "0.45"}
+    colours = {"model": "C0", "other model": "C2", "control": "C1", "trivial": "0.45"}
     for number, (label, (x, y, kind)) in enumerate(points.items(), start=1):
         short = label if len(label) < 40 else label[:38] + "…"
-        axes.scatter(x, y, color=colours[kind], s=150, zorder=3, label=f"{number}  {short}")
-        axes.annotate(str(number), (x, y), ha="center", va="center", color="white", fontsize=9, zorder=4)
+        axes.scatter(x, y, color=colours[kind], s=70, zorder=3, edgecolors="white", label=f"{number}  {short}")
+        aside = (9, 9) if number % 2 else (9, -9)  # two points on one place have their numbers above and below
+        axes.annotate(str(number), (x, y), aside, textcoords="offset points", ha="center", va="center", fontsize=9)
     axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":")
+    axes.text(0.02, 0.51, "coin toss", transform=axes.get_yaxis_transform(), fontsize=9, color="0.3")
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
     axes.set_ylim(0.4, 1.05)
     axes.margins(x=0.1)

@@ -17,6 +17,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 nbformat = pytest.importorskip("nbformat")
 pytest.importorskip("jupyterlab")
 
+from tests.browser.hands import FACE, PAPER, settled, stroke  # noqa: E402
 from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, choose_model, jupyter  # noqa: E402
 
 CELL = """import sys
@@ -26,7 +27,6 @@ from s2f_utils.notebook import sketch_pad
 pad = sketch_pad(start="drawn face 5", device="cpu")
 print(s2f_utils.__file__)
 pad"""
-SHOWN = "document.querySelector('.s2f-face').src"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -58,7 +58,7 @@ def page(address):
         page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
         page.keyboard.press("Control+Enter")
         page.wait_for_selector(".s2f-pad")
-        page.wait_for_function(f"{SHOWN}.startsWith('data:image/png')")
+        page.wait_for_function(f"{FACE}.startsWith('data:image/png')")
         assert str(ROOT) in page.locator(".jp-OutputArea-output").first.inner_text()
         page.evaluate(CLOCK)
         yield page
@@ -66,29 +66,10 @@ def page(address):
         browser.close()
 
 
-def stroke(page, *points):
-    """Draw with the mouse; points in shares of the paper's side."""
-    box = page.locator(".s2f-paper").bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for point in at[1:]:
-        page.mouse.move(*point, steps=8)
-    page.mouse.up()
-
-
-def settled(page):
-    page.wait_for_function("!document.querySelector('.s2f-busy')")
-
-
 def other_face(page, before):
-    page.wait_for_function(f"before => {SHOWN} !== before", arg=before)
+    page.wait_for_function(f"before => {FACE} !== before", arg=before)
     settled(page)
-    return page.evaluate(SHOWN)
-
-
-def paper_uri(page):
-    return page.evaluate("document.querySelector('.s2f-paper canvas').toDataURL()")
+    return page.evaluate(FACE)
 
 
 def press(page, name):
@@ -97,14 +78,14 @@ def press(page, name):
 
 def test_the_face_follows_while_the_pencil_is_down(page):
     settled(page)
-    before = page.evaluate(SHOWN)
+    before = page.evaluate(FACE)
     box = page.locator(".s2f-paper").bounding_box()
     at = [(box["x"] + x * box["width"], box["y"] + 0.75 * box["height"]) for x in (0.35, 0.5, 0.65)]
     page.mouse.move(*at[0])
     page.mouse.down()
     page.mouse.move(*at[1], steps=8)
-    page.wait_for_function(f"before => {SHOWN} !== before", arg=before)
-    preview = page.evaluate(SHOWN)
+    page.wait_for_function(f"before => {FACE} !== before", arg=before)
+    preview = page.evaluate(FACE)
     page.mouse.move(*at[2], steps=8)
     page.mouse.up()
     after = other_face(page, preview)
@@ -114,7 +95,7 @@ def test_the_face_follows_while_the_pencil_is_down(page):
 
 
 def test_three_strokes_change_the_face(page):
-    faces = [page.evaluate(SHOWN)]
+    faces = [page.evaluate(FACE)]
     for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
         stroke(page, *points)
         faces.append(other_face(page, faces[-1]))
@@ -126,30 +107,30 @@ def test_three_strokes_change_the_face(page):
 
 
 def test_undo_by_keyboard_brings_drawing_and_face_back(page):
-    drawing, face = paper_uri(page), page.evaluate(SHOWN)
+    drawing, face = page.evaluate(PAPER), page.evaluate(FACE)
     stroke(page, (0.2, 0.9), (0.8, 0.9))
     other_face(page, face)
-    assert paper_uri(page) != drawing
+    assert page.evaluate(PAPER) != drawing
     page.keyboard.press("Control+z")
-    page.wait_for_function(f"face => {SHOWN} === face", arg=face)
-    assert paper_uri(page) == drawing
+    page.wait_for_function(f"face => {FACE} === face", arg=face)
+    assert page.evaluate(PAPER) == drawing
     settled(page)
 
 
 def test_strokes_while_the_kernel_computes_are_kept_and_the_newest_is_answered(page):
-    before = page.evaluate(SHOWN)
+    before = page.evaluate(FACE)
     for n in range(6):
         stroke(page, (0.1, 0.1 + 0.03 * n), (0.9, 0.1 + 0.03 * n))
     settled(page)
-    after = page.evaluate(SHOWN)
+    after = page.evaluate(FACE)
     page.keyboard.press("Control+z")
     other_face(page, after)
     page.keyboard.press("Control+Shift+Z")
-    page.wait_for_function(f"after => {SHOWN} === after", arg=after)  # so it was that of all six strokes
+    page.wait_for_function(f"after => {FACE} === after", arg=after)  # so it was that of all six strokes
     settled(page)
     for _ in range(6):
         page.keyboard.press("Control+z")
-    page.wait_for_function(f"before => {SHOWN} === before", arg=before)
+    page.wait_for_function(f"before => {FACE} === before", arg=before)
     assert after != before
     settled(page)
 
@@ -168,7 +149,7 @@ def ink(page, top, below):
 
 
 def test_a_pen_draws_by_its_pressure_and_a_finger_draws(page):
-    before, devices = page.evaluate(SHOWN), page.context.new_cdp_session(page)
+    before, devices = page.evaluate(FACE), page.context.new_cdp_session(page)
     box = page.locator(".s2f-paper").bounding_box()
     empty, drawn = [], []
     for y, force in ((0.93, 0.05), (0.97, 1.0)):
@@ -190,7 +171,7 @@ def test_a_pen_draws_by_its_pressure_and_a_finger_draws(page):
     for _ in range(3):
         press(page, "Undo")
         settled(page)
-    page.wait_for_function(f"before => {SHOWN} === before", arg=before)
+    page.wait_for_function(f"before => {FACE} === before", arg=before)
 
 
 def test_a_region_is_marked_and_taken_back(page):
@@ -199,7 +180,7 @@ def test_a_region_is_marked_and_taken_back(page):
     whole = page.get_by_text("back to the whole face")
     whole.wait_for()
     settled(page)
-    before = page.evaluate(SHOWN)
+    before = page.evaluate(FACE)
     stroke(page, (0.35, 0.7), (0.6, 0.7))
     other_face(page, before)
     whole.click()
@@ -208,13 +189,13 @@ def test_a_region_is_marked_and_taken_back(page):
 
 
 def test_versions_come_back(page):
-    kept = page.evaluate(SHOWN)
+    kept = page.evaluate(FACE)
     press(page, "Keep this version")
     page.get_by_role("button", name="Go back to version 1").wait_for()
     stroke(page, (0.2, 0.2), (0.8, 0.2))
     other_face(page, kept)
     press(page, "Go back to version 1")
-    page.wait_for_function(f"kept => {SHOWN} === kept", arg=kept)
+    page.wait_for_function(f"kept => {FACE} === kept", arg=kept)
     settled(page)
 
 
@@ -224,7 +205,7 @@ def test_the_kind_of_answer_is_chosen(page):
     for kind in ("faithful", "expected", "rendered", "auto"):
         kinds.select_option(kind)
         settled(page)
-        with Image.open(io.BytesIO(base64.b64decode(page.evaluate(SHOWN).partition(",")[2]))) as face:
+        with Image.open(io.BytesIO(base64.b64decode(page.evaluate(FACE).partition(",")[2]))) as face:
             faces[kind] = face.tobytes()
         said = "leaves much open" in page.locator(".s2f-status").inner_text()
         assert kinds.input_value() == kind and (kind == "auto" or not said)
@@ -246,7 +227,7 @@ def test_the_face_is_saved_with_more_pixels_than_it_is_shown_with(page):
     settled(page)
     with (
         Image.open(waiting.value.path()) as saved,
-        Image.open(io.BytesIO(base64.b64decode(page.evaluate(SHOWN).partition(",")[2]))) as shown,
+        Image.open(io.BytesIO(base64.b64decode(page.evaluate(FACE).partition(",")[2]))) as shown,
     ):
         assert saved.size == (512, 512) and shown.size == (256, 256)
         assert saved.text["Description"] == shown.text["Description"]
@@ -256,7 +237,7 @@ def test_the_face_is_saved_with_more_pixels_than_it_is_shown_with(page):
 def test_the_shape_and_the_person_have_sliders(page):
     def face() -> bytes:
         settled(page)
-        return base64.b64decode(page.evaluate(SHOWN).partition(",")[2])
+        return base64.b64decode(page.evaluate(FACE).partition(",")[2])
 
     shape, before = page.get_by_label("Shape", exact=True), face()
     shape.fill("0")
@@ -285,7 +266,7 @@ def test_a_label_map_is_painted_in_whole_classes(page):
     assert not page.get_by_label("kind of answer").is_visible()
     page.get_by_role("radio", name="hat").click()
     settled(page)
-    before = page.evaluate(SHOWN)
+    before = page.evaluate(FACE)
     stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
     other_face(page, before)
     colours = page.evaluate("""() => {
@@ -302,10 +283,10 @@ def test_an_error_is_text_and_the_drawing_stays(page):
     choose_model(page, "sketch-to-photo")
     page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
     settled(page)
-    face = page.evaluate(SHOWN)
+    face = page.evaluate(FACE)
     press(page, "Clear the drawing")
     page.locator(".s2f-status:not(.s2f-wrong)", has_text="the drawing is empty").wait_for()
-    assert page.evaluate(SHOWN) == face
+    assert page.evaluate(FACE) == face
     press(page, "Undo")
     page.locator(".s2f-status", has_text="answered in").wait_for()
 
