@@ -28,6 +28,7 @@ def test_a_grid_names_its_rows_and_columns():
     assert [axis.get_title() for axis in axes] == ["one", "two", "", ""]
     assert [axis.get_ylabel() for axis in axes] == ["above", "", "below", ""]
     assert [len(axis.images) for axis in axes] == [1, 1, 1, 0]
+    assert [axis.spines["top"].get_visible() for axis in axes] == [True, True, True, False], "white paper has an edge"
 
 
 def log_of(folder: Path, num: int = 20, speed: float = 4.0) -> Path:
