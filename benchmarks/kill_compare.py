@@ -87,7 +87,7 @@ def tensors_of(state: Any, path: str = "") -> dict[str, torch.Tensor]:
     if isinstance(state, dict):
         found = {}
         for key, value in state.items():
-            if key not in ("seconds", "config", "data_ids"):
+            if key not in ("seconds", "spent_s", "config", "data_ids"):
                 found |= tensors_of(value, f"{path}/{key}")
         return found
     if isinstance(state, list | tuple):

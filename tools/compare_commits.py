@@ -100,7 +100,7 @@ EXAMPLES = "s2f_utils/**/examples"  # the drawings that come along, wherever OLD
 NOT_HERE = "weights are not here"  # a command that fails with these words in OLD and in NEW is skipped
 
 # What is not the same in two runs of one commit, or says only which commit it was.
-IGNORED_KEYS = {"time", "seconds", "images_per_second", "seconds_per_image"}
+IGNORED_KEYS = {"time", "seconds", "spent_s", "images_per_second", "seconds_per_image"}
 IGNORED_KEYS |= {"machine", "versions", "drawing_digest", "config"}
 IGNORED_FILES = {"config.json", "report.html"}
 Values = Mapping[str, np.ndarray | str]  # what a file holds, by name

@@ -23,10 +23,12 @@ from s2f_utils.cli import (
     translate,
     weights,
 )
+from s2f_utils.runtime import ranks
 
 # As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
 # run(args), which returns its exit status.
 COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, push, app, weights)
+IN_RANKS = ("train", "translate", "evaluate")  # those that torchrun may start several times
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
@@ -63,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; every expected failure is one line on stderr and exit status 2."""
     try:
         try:
-            args = parser().parse_args(argv)
-            return args.run(args)
+            return _run(parser().parse_args(argv))
         finally:
             sys.stdout.flush()  # here, where a reader that has left can still be answered
     except KeyboardInterrupt:
@@ -77,8 +78,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         text = _explain(error)
         if text is None:
             raise
-        print(f"s2f: {text}", file=sys.stderr)
+        if not ranks.is_said_elsewhere(error):
+            print(f"s2f: {ranks.prefix()}{text}", file=sys.stderr)
         return 2
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run the command that was asked for; where torchrun has started several processes, as one of their ranks."""
+    if ranks.asked_for() == 1:
+        return args.run(args)
+    if args.command not in IN_RANKS:
+        raise ValueError(f"{args.command} does not work in several processes: leave torchrun out")
+    from s2f_utils import runtime
+
+    args.device = ranks.device_name(args.device)
+    with ranks.joined(runtime.pick_device(args.device)), ranks.quiet_but_first():
+        return args.run(args)
 
 
 def _explain(error: Exception) -> str | None:
@@ -92,7 +107,7 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | TrainingDiverged):
+    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | TrainingDiverged | ranks.RankFailedError):
         return str(error)
     if "out of memory" in str(error) or "not enough memory" in str(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"

@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if missing := [name for name, value in (("method", args.method), ("--data", args.data)) if value is None]:
         args.refuse(f"the following arguments are required: {', '.join(missing)}")  # --list-settings needs neither
     from s2f_utils.data import read_manifest
+    from s2f_utils.runtime import ranks
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import check_beginning, open_run
 
@@ -78,10 +79,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     run = open_run(
         resolved, manifest, args.runs, name=args.name or f"{args.method}-{profile}", resume=args.resume, init=args.init,
-        device=device.type if args.device == "auto" else args.device,
+        device=str(device) if args.device == "auto" else args.device,
     )  # fmt: skip
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
-    length = f"{run.total_images:,} images, profile {profile}, {device.type}, {run.precision.name}"
+    several = f" on {ranks.size()} ranks" if ranks.size() > 1 else ""
+    length = f"{run.total_images:,} images, profile {profile}, {device.type}{several}, {run.precision.name}"
     print(f"{run.folder} {how}: {run.method}, {length}; {_shown(run, counts)}")
     if train(run) == "interrupted":
         return 130
@@ -167,6 +169,7 @@ def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str)
     """Score a run in each of its directions, print the tables, and write its report."""
     from s2f_utils.inference import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
+    from s2f_utils.runtime import ranks
     from s2f_utils.training.report import write_report
 
     found, ways = [], ways_of(folder)
@@ -177,4 +180,4 @@ def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str)
         if len(ways) > 1:
             print(f"{direction.replace('-to-', ' → ')}:")
         print(found[-1].table())
-    return write_report(folder, *found).resolve()
+    return ranks.first(lambda: write_report(folder, *found).resolve())

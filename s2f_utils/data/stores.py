@@ -108,15 +108,18 @@ class Data(ABC):
         self._coming: dict[tuple[int, int], Future] = {}
         self._reader: ThreadPoolExecutor | None = None
 
-    def batch_at(self, position: int, num: int, copies: int, seed: int) -> tuple[Tensor, Tensor]:
+    def batch_at(
+        self, position: int, num: int, copies: int, seed: int, share: slice = slice(None)
+    ) -> tuple[Tensor, Tensor]:
         """The `num` sketches and photos that follow after `position` images of a training with this seed: two uint8
-        tensors (num, 3, S, S) on the device.
+        tensors (num, 3, S, S) on the device. share: those of them that are wanted here.
         """
         where = self._where(position, num, copies, seed)
         if self.resident:
-            return self.sketches.batch(where[0]), self.photos.batch(where[1])
+            return self.sketches.batch(where[0][share]), self.photos.batch(where[1][share])
         ready = self._coming.pop((position, num), None)
-        self._read_ahead(position + num, num, copies, seed)
+        self._read_ahead(position + num, num, copies, seed, share)
+        where = where[0][share], where[1][share]
         sketches, photos = ready.result() if ready else self._decode(where)
         return sketches.to(self.device), photos.to(self.device)
 
@@ -127,7 +130,7 @@ class Data(ABC):
     def _decode(self, where: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
         return self.sketches.decode(where[0]), self.photos.decode(where[1])
 
-    def _read_ahead(self, position: int, num: int, copies: int, seed: int) -> None:
+    def _read_ahead(self, position: int, num: int, copies: int, seed: int, share: slice) -> None:
         """Keep the next batches coming, in a thread of their own; what was read for another place is dropped."""
         self._reader = self._reader or ThreadPoolExecutor(1, thread_name_prefix="ahead")
         wanted = [(position + n * num, num) for n in range(self.AHEAD.get(self.device.type, 4))]
@@ -135,7 +138,8 @@ class Data(ABC):
             self._coming.pop(key).cancel()
         for key in wanted:
             if key not in self._coming:
-                self._coming[key] = self._reader.submit(self._decode, self._where(*key, copies, seed))
+                sketches, photos = self._where(*key, copies, seed)
+                self._coming[key] = self._reader.submit(self._decode, (sketches[share], photos[share]))
 
 
 class Pairs(Data):

@@ -17,6 +17,7 @@ from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.scored import ScoredPairs, columns_of, load_pairs, refuse_leaks, write_csv
 from s2f_utils.pictures import images
+from s2f_utils.runtime import ranks
 
 __all__ = ["Evaluation", "cell", "evaluate", "load_pairs"]
 BATCH = 16
@@ -120,9 +121,9 @@ def evaluate(
     for mode in modes:
         key = name if len(modes) == 1 else f"{name}, {mode}"
         began = time.monotonic()
-        outputs[key] = _translate_all(translator, scored.inputs, mode, progress)
+        outputs[key] = _translate_all(translator, scored.inputs, mode, progress and ranks.is_first())
         seconds += (time.monotonic() - began) / (len(pairs) * len(modes))
-        for identity, picture in zip(scored.ids, outputs[key], strict=True):
+        for identity, picture in ranks.divided(list(zip(scored.ids, outputs[key], strict=True))):
             images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
     labels = {key: key for key in outputs}
     trivial = scored.trivial_outputs()
@@ -144,7 +145,7 @@ def evaluate(
         alike=alike,
         attributes=[pair.attributes for pair in pairs],
     )
-    _write(result, size_px, manifest)
+    ranks.first(lambda: _write(result, size_px, manifest))
     return result
 
 
@@ -154,27 +155,44 @@ def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Seq
     of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
     of_sets = [name for name in names if name not in of_pairs]
     truths = scored.cut(scored.truths)
-    values = {row: metrics.measure(pictures, truths, of_pairs) for row, pictures in made.items()}
+    values = {row: _measured_in_shares(pictures, truths, of_pairs) for row, pictures in made.items()}
     numbers = {}
-    for row, scores in metrics.measure_sets(made, scored.reference(), of_sets).items():
+    for row, scores in ranks.first(lambda: metrics.measure_sets(made, scored.reference(), of_sets)).items():
         values[row] |= scores.values
         numbers[row] = {name: scores.figures[name] for name in of_sets if name in scores.figures}
     return values, numbers
 
 
+def _measured_in_shares(pictures: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """`metrics.measure`, each rank its share of the pairs."""
+    mine = ranks.divided(np.arange(len(pictures)))
+    shares = ranks.collected((mine, metrics.measure(pictures[mine], truths[mine], names) if len(mine) else {}))
+    whole = {name: np.empty(len(pictures), found.dtype) for name, found in shares[0][1].items()}
+    for places, found in shares:
+        for name, values in found.items():
+            whole[name][places] = values
+    return whole
+
+
 def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:
-    """What the model makes of inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
+    """What the model makes of inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model. Each rank
+    does its share, but for the paper's mode: its dropout is drawn in the order of the pictures.
+    """
     from tqdm.auto import tqdm
 
-    made = []
+    starts = range(0, len(inputs), BATCH)
+    mine = starts if mode == "paper" else ranks.divided(starts)
+    made = {}
     bar = tqdm(total=len(inputs), desc=f"translating ({mode})", unit="image", disable=not progress, leave=False)
     with bar, torch.random.fork_rng():
         torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
-        for start in range(0, len(inputs), BATCH):
+        for start in mine:
             batch = inputs[start : start + BATCH]
-            made.append(translator.translate_batch(batch, mode=mode))
+            made[start] = translator.translate_batch(batch, mode=mode)
             bar.update(len(batch))
-    return np.concatenate(made)
+    for share in ranks.collected(made):
+        made |= share
+    return np.concatenate([made[start] for start in starts])
 
 
 def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:

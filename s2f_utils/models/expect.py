@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.models.about import About
+from s2f_utils.models.dropout import Dropout2d
 from s2f_utils.models.finder import Block
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
@@ -52,9 +53,7 @@ class Expect(Network):
         self.stem = nn.Sequential(nn.Conv2d(3, first, 5, 2, 2), nn.SiLU(), Block(first, first))  # 64
         self.down1 = nn.Sequential(Block(first, second, 2), Block(second, second))  # 32
         self.down2 = nn.Sequential(Block(second, third, 2), Block(third, third))  # 16
-        self.down3 = nn.Sequential(
-            Block(third, last, 2), nn.Dropout2d(dropout), Block(last, last), Block(last, last)
-        )  # 8
+        self.down3 = nn.Sequential(Block(third, last, 2), Dropout2d(dropout), Block(last, last), Block(last, last))  # 8
         self.place3 = nn.Parameter(torch.zeros(1, last, 8, 8))
         self.place1 = nn.Parameter(torch.zeros(1, second, 32, 32))
         self.place0 = nn.Parameter(torch.zeros(1, second, 64, 64))

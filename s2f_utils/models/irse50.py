@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.about import MEASURES, About
+from s2f_utils.models.dropout import Dropout
 from s2f_utils.models.network import Network
 
 # (channels, blocks) of the four stages; each begins with stride 2
@@ -73,7 +74,7 @@ class IRSE50(Network):
         self.body = ir_body()
         side = INPUT_PX // 2 ** len(STAGES)
         self.output_layer = nn.Sequential(
-            nn.BatchNorm2d(512), nn.Dropout(), nn.Flatten(), nn.Linear(512 * side * side, 512), nn.BatchNorm1d(512)
+            nn.BatchNorm2d(512), Dropout(), nn.Flatten(), nn.Linear(512 * side * side, 512), nn.BatchNorm1d(512)
         )
 
     def forward(self, x: Tensor) -> Tensor:

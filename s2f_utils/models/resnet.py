@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.about import About
+from s2f_utils.models.dropout import Dropout
 from s2f_utils.models.network import Network
 from s2f_utils.models.unet import check_images, norm_layer
 
@@ -36,7 +37,7 @@ class ResnetBlock(nn.Module):
     def __init__(self, channels: int, norm: str = "instance", dropout: float = 0.0) -> None:
         super().__init__()
         bias = norm == "instance"
-        between = [nn.Dropout(dropout)] if dropout else []
+        between = [Dropout(dropout)] if dropout else []
         self.conv_block = nn.Sequential(
             ReflectionPad(1),
             nn.Conv2d(channels, channels, 3, bias=bias),

@@ -13,10 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils.models.about import ADDS_DETAIL, About
+from s2f_utils.models.dropout import Dropout2d
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resample import twice
 from s2f_utils.models.unet import check_images
+from s2f_utils.runtime import ranks
 
 GROUPS = 8
 PATCH_PX, HINT_PX = 4, 4
@@ -38,7 +40,7 @@ class Noise(nn.Module):
         """seeds: int64 (1,) or (N,). level: of the network, each with noise of its own."""
         num, _, height, width = x.shape
         if self.training:
-            noise = torch.randn(num, 1, height, width, device=x.device)
+            noise = ranks.randn(num, 1, height, width, device=x.device)
         else:
             noise = normal(seeds, height * width, level).view(-1, 1, height, width)
         return x + noise.to(x.dtype) * (NOISE_GAIN * self.weight).view(1, -1, 1, 1).to(x.dtype)
@@ -52,7 +54,7 @@ class ResidualBlock(nn.Module):
         self.norm1 = nn.GroupNorm(GROUPS, num_channels) if norm == "group" else nn.Identity()
         self.conv1 = nn.Conv2d(num_channels, num_channels, 3, padding=1)
         self.norm2 = nn.GroupNorm(GROUPS, num_channels) if norm == "group" else nn.Identity()
-        self.dropout = nn.Dropout2d(dropout)
+        self.dropout = Dropout2d(dropout)
         self.conv2 = nn.Conv2d(num_channels, num_channels, 3, padding=1)
         nn.init.zeros_(self.conv2.weight)
         nn.init.zeros_(self.conv2.bias)

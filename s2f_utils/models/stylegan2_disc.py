@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from s2f_utils.models.about import JUDGES, About
 from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EPS, GAIN, Blur, EqualConv2d, EqualLinear, FusedLeakyReLU, check_size, width_at
+from s2f_utils.runtime import ranks
 
 
 class ConvLayer(nn.Sequential):
@@ -89,11 +90,14 @@ class StyleGAN2Discriminator(Network):
 
     def spread(self, x: Tensor) -> Tensor:
         """The mean standard deviation within each image's group: (N, C, h, w) → (N, 1, h, w)."""
-        num, _, height, width = x.shape
+        here, (_, _, height, width) = x, x.shape
+        x = ranks.gathered_with_gradient(x)  # groups are of the whole batch
+        num = len(x)
         group = next(size for size in range(min(num, self.GROUP), 0, -1) if num % size == 0)
         sorted_in = x.float().view(group, -1, *x.shape[1:])  # [GMCHW]: image n is in group n mod M
         std = (sorted_in.var(0, unbiased=False) + EPS).sqrt().mean((1, 2, 3))  # [M]
-        return std.repeat(group).to(x.dtype)[:, None, None, None].expand(num, 1, height, width)
+        std = ranks.own(std.repeat(group)).to(x.dtype)
+        return std[:, None, None, None].expand(len(here), 1, height, width)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """What each block makes of the images, (N, C_i, h_i, w_i)."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.models.dropout import Dropout
 from s2f_utils.models.network import Network
 
 
@@ -71,7 +72,7 @@ class UNetLevel(nn.Module):
             before = [nn.LeakyReLU(0.2), down, norm_layer(norm, inner)]
             layers = [*before, below, nn.ReLU(), up, norm_layer(norm, outer)]
             if dropout:
-                layers.append(nn.Dropout(dropout))
+                layers.append(Dropout(dropout))
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:

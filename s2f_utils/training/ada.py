@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from s2f_utils.runtime import ranks
+
 AUGMENTATIONS = ("none", "diff", "ada")
 EVERY_STEPS = 4  # p is adjusted
 
@@ -40,7 +42,7 @@ class AdaptiveP:
         self._seen = 0
 
     def look(self, logits_real: Tensor, target: float) -> None:
-        """Take in a batch's logits, and adjust p after every fourth batch; the heuristic r_t of eq. 1."""
+        """Take in a whole batch's logits, and adjust p after every fourth batch; the heuristic r_t of eq. 1."""
         self._signs.append(logits_real.detach().sign().mean())
         self._seen += len(logits_real)
         if len(self._signs) == EVERY_STEPS:
@@ -61,7 +63,7 @@ class AdaptiveP:
 
 def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:
     """Each value with the probability p, else what changes nothing."""
-    return torch.where(torch.rand(len(values)) < p, values, torch.tensor(neutral))
+    return torch.where(ranks.rand(len(values)) < p, values, torch.tensor(neutral))
 
 
 def _matrix(rows: list[list[Tensor | float]], num: int) -> Tensor:
@@ -88,22 +90,22 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     num, size = len(x), x.shape[-1]
 
     def whole_pixels() -> Tensor:
-        return _sometimes(p, ((torch.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
+        return _sometimes(p, ((ranks.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
 
     # Each matrix leads back from where a pixel goes to where it comes from, the last change first.
     p_turn = 1 - math.sqrt(1 - p)  # two turns, of which at least one comes with the probability p
-    mirror = _sometimes(p, torch.randint(2, (num,)) * 2.0 - 1, 1.0)
-    scale = _sometimes(p, torch.exp2(0.2 * torch.randn(num)), 1.0)
-    wide = _sometimes(p, torch.exp2(0.2 * torch.randn(num)), 1.0)
+    mirror = _sometimes(p, ranks.randint(0, 2, num) * 2.0 - 1, 1.0)
+    scale = _sometimes(p, torch.exp2(0.2 * ranks.randn(num)), 1.0)
+    wide = _sometimes(p, torch.exp2(0.2 * ranks.randn(num)), 1.0)
     matrix = _stretch(mirror, torch.ones(num))
-    matrix = matrix @ _turn(_sometimes(p, torch.randint(4, (num,)) * math.pi / 2, 0.0))
+    matrix = matrix @ _turn(_sometimes(p, ranks.randint(0, 4, num) * math.pi / 2, 0.0))
     matrix = matrix @ _shift(whole_pixels(), whole_pixels())
     matrix = matrix @ _stretch(scale, scale)
-    matrix = matrix @ _turn(_sometimes(p_turn, (torch.rand(num) * 2 - 1) * math.pi, 0.0))
+    matrix = matrix @ _turn(_sometimes(p_turn, (ranks.rand(num) * 2 - 1) * math.pi, 0.0))
     matrix = matrix @ _stretch(wide, 1 / wide)
-    matrix = matrix @ _turn(_sometimes(p_turn, (torch.rand(num) * 2 - 1) * math.pi, 0.0))
-    matrix = matrix @ _shift(*(_sometimes(p, 0.25 * torch.randn(num), 0.0) for _ in range(2)))
-    grid = F.affine_grid(matrix[:, :2].to(x.device), list(x.shape), align_corners=False)
+    matrix = matrix @ _turn(_sometimes(p_turn, (ranks.rand(num) * 2 - 1) * math.pi, 0.0))
+    matrix = matrix @ _shift(*(_sometimes(p, 0.25 * ranks.randn(num), 0.0) for _ in range(2)))
+    grid = F.affine_grid(matrix[:, :2].to(x), list(x.shape), align_corners=False)
     return Resample.apply(x, grid)
 
 
@@ -148,11 +150,11 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
     def each(values: Tensor, neutral: float) -> Tensor:
         return _sometimes(p, values, neutral)[:, None, None]
 
-    brightness = each(0.2 * torch.randn(num), 0.0)
-    contrast = each(torch.exp2(0.5 * torch.randn(num)), 1.0)
-    inverted = each(torch.randint(2, (num,)).float(), 0.0)
-    angle = each((torch.rand(num) * 2 - 1) * math.pi, 0.0)
-    saturation = each(torch.exp2(torch.randn(num)), 1.0)
+    brightness = each(0.2 * ranks.randn(num), 0.0)
+    contrast = each(torch.exp2(0.5 * ranks.randn(num)), 1.0)
+    inverted = each(ranks.randint(0, 2, num).float(), 0.0)
+    angle = each((ranks.rand(num) * 2 - 1) * math.pi, 0.0)
+    saturation = each(torch.exp2(ranks.randn(num)), 1.0)
     hue = grey + angle.cos() * (eye - grey) + angle.sin() * around  # Rodrigues' rotation about the grey axis
     matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
     moved = matrix @ brightness.expand(num, 3, 1)
@@ -160,7 +162,7 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
 
 
 def _coloured(x: Tensor) -> Tensor:
-    brightness, saturation, contrast = (torch.rand(len(x), 1, 1, 1).to(x) for _ in range(3))
+    brightness, saturation, contrast = (ranks.rand(len(x), 1, 1, 1).to(x) for _ in range(3))
     x = x + brightness - 0.5
     mean = x.mean(1, keepdim=True)
     x = mean + (x - mean) * 2 * saturation
@@ -172,7 +174,7 @@ def _moved(x: Tensor, share: float = 0.125) -> Tensor:
     num, size = len(x), x.shape[-1]
     most = int(size * share + 0.5)
     padded = F.pad(x, (most,) * 4)
-    places = torch.randint(0, 2 * most + 1, (num, 2)).tolist()
+    places = ranks.randint(0, 2 * most + 1, num, 2).tolist()
     return torch.stack([padded[n, :, top : top + size, left : left + size] for n, (top, left) in enumerate(places)])
 
 
@@ -180,7 +182,7 @@ def _covered(x: Tensor, share: float = 0.5) -> Tensor:
     num, size = len(x), x.shape[-1]
     side = int(size * share + 0.5)
     mask = torch.ones(num, 1, size, size)
-    for n, (y, left) in enumerate(torch.randint(0, size + (1 - side % 2), (num, 2)).tolist()):
+    for n, (y, left) in enumerate(ranks.randint(0, size + (1 - side % 2), num, 2).tolist()):
         top, left = y - side // 2, left - side // 2
         mask[n, :, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
     return x * mask.to(x)

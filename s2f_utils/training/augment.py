@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from s2f_utils.runtime import ranks
+
 
 def crop_and_flip(sketches: Tensor, photos: Tensor, size_px: int, flip: float = 0.5) -> tuple[Tensor, Tensor]:
     """pix2pix's jitter: cut a random square of `size_px` out of each pair, and mirror it with probability `flip`.
@@ -18,9 +20,9 @@ def crop_and_flip(sketches: Tensor, photos: Tensor, size_px: int, flip: float = 
     num, _, height, width = photos.shape
     if min(height, width) < size_px:
         raise ValueError(f"pictures of {width}x{height} are too small for a crop of {size_px}: raise load_size_px")
-    tops = torch.randint(0, height - size_px + 1, (num,)).tolist()
-    lefts = torch.randint(0, width - size_px + 1, (num,)).tolist()
-    mirrored = (torch.rand(num) < flip).tolist()
+    tops = ranks.randint(0, height - size_px + 1, num).tolist()
+    lefts = ranks.randint(0, width - size_px + 1, num).tolist()
+    mirrored = (ranks.rand(num) < flip).tolist()
     out = []
     for batch in (sketches, photos):
         cut = []
@@ -69,19 +71,29 @@ class PairedAffine:
             self._made_for = (strength, size)
         channels = sketches.shape[1]
         both = torch.cat([sketches, photos], dim=1)
-        both = self._bent(both, strength * self.elastic) if self.elastic else self._transform(both)
+        both = (
+            self._bent(both, strength * self.elastic)
+            if self.elastic
+            else self._transform(both, params=self._drawn(both))
+        )
         return both[:, :channels], both[:, channels:]
+
+    def _drawn(self, both: Tensor) -> dict[str, Tensor]:
+        """kornia's draws for these pictures: those of the whole batch, of which this rank takes its own."""
+        total = ranks.total(len(both))
+        params = self._transform.forward_parameters((total, *both.shape[1:]))
+        return {name: ranks.own(value) if len(value) == total else value for name, value in params.items()}
 
     def _bent(self, both: Tensor, elastic: float) -> Tensor:
         """The affine part and the bending in one pass."""
         from kornia.geometry.conversions import normalize_homography
 
         num, _, height, width = both.shape
-        params = self._transform.forward_parameters(both.shape)
+        params = self._drawn(both)
         matrix = self._transform.compute_transformation(both, params, self._transform.flags)  # old pixel → new pixel
         back = torch.linalg.inv(normalize_homography(matrix, (height, width), (height, width)))
         grid = F.affine_grid(back[:, :2].float(), (num, 1, height, width), align_corners=True)
-        shifts = (2 * elastic * torch.randn(num, 2, 6, 6)).to(both.device)
+        shifts = (2 * elastic * ranks.randn(num, 2, 6, 6)).to(both.device)
         bend = F.interpolate(shifts, size=(height, width), mode="bicubic", align_corners=True)
         grid = grid + bend.permute(0, 2, 3, 1)
         return F.grid_sample(both, grid, mode="bicubic", padding_mode="reflection", align_corners=True).clamp(-1, 1)

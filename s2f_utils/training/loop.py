@@ -1,5 +1,7 @@
 """The one training loop: live values, a batch, the method's step, then log, samples, snapshots and saves.
 
+Several processes run it together where torchrun starts them (`runtime.ranks`): each steps on its share of the batch.
+
 Lengths and intervals are counted in images, so that they survive another batch size. Nothing in a step waits for the
 device; losses are read back when a row of the log is due.
 """
@@ -14,17 +16,23 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from s2f_utils.pictures import images
+from s2f_utils.runtime import ranks
 from s2f_utils.training.augment import crop_and_flip
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.method import Step
 from s2f_utils.training.reporter import Reporter
 from s2f_utils.training.state import TrainingRun
+
+LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had already
 
 
 def train(
@@ -51,26 +59,25 @@ def train(
     on_end(run, reason): training has ended, for the reason that is returned.
     on_failure(run, error): training ends by this exception, which is raised after it; nothing else is called.
     """
+    if not ranks.is_first():
+        callbacks, progress = (), False
     report = Reporter(run, callbacks, progress)
     until = math.inf if max_seconds is None else time.monotonic() + max_seconds
     for net in run.model.nets.values():
         net.train()
 
     with report, _interruptible() as interrupted:
-        report.start()
-        if run.images_seen == 0:
-            report.sample()
-        if run.config.on_divergence == "back" and not run.resume_path.exists():
-            report.save(run.lr_factor())  # something to go back to
+        ranks.first(partial(_begin, run, report))
         while True:
             try:
                 reason = _steps(run, step or type(run.model).step, report, interrupted, until)
                 break
             except TrainingDiverged as error:
-                if run.config.on_divergence != "back" or not report.go_back(error):
+                if run.config.on_divergence != "back" or not ranks.first(partial(report.go_back, error)):
                     raise
+                run.follow()
     report.tell("on_end", reason)
-    if reason == "interrupted":
+    if reason == "interrupted" and ranks.is_first():
         tqdm.write(
             f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}. To go"
             " on, run the same command or cell again",
@@ -79,54 +86,112 @@ def train(
     return reason
 
 
+def _begin(run: TrainingRun, report: Reporter) -> None:
+    report.start()
+    if run.images_seen == 0:
+        report.sample()
+    if run.config.on_divergence == "back" and not run.resume_path.exists():
+        report.save(run.lr_factor())  # something to go back to
+
+
+@dataclass(frozen=True)
+class Order:
+    """What rank 0 tells the others to do next: a step on so many images, at these values and learning rates."""
+
+    num: int
+    factor: float
+    live: dict[str, float]
+    total_images: int
+    rng: Tensor  # of torch's generator on the CPU, from which all draw
+
+
 def _steps(run: TrainingRun, step: Step, report: Reporter, interrupted: threading.Event, until: float) -> str:
-    """Step after step, until training ends, or the clock says `until`; returns why."""
-    config, live, model = run.config, run.live, run.model
-    reason = "done"
-    while run.images_seen < run.total_images:
-        _take_up_changes(run, report)
-        if live.asked("stop") or interrupted.is_set():
-            reason = "interrupted" if interrupted.is_set() else "stopped"
-            break
-        if live.asked("pause") and not live.asked("step"):
-            report.idle()
-            if time.monotonic() >= until:
-                reason = "chunk"
-                break
+    """Step after step, until training ends, or the clock says `until`; returns why. With several ranks, the first does
+    what stands between two steps, and the others what it orders.
+    """
+    model, done = run.model, None
+    while True:
+        if ranks.any_asks(interrupted.is_set()):
+            interrupted.set()
+        order = ranks.first(partial(_between, run, report, done, interrupted, until))
+        done = None
+        if isinstance(order, str):
+            return order
+        if order is None:  # paused
             continue
-        live.done("step")
+        _obey(run, order)
 
-        # A batch of pairs, jittered on the device, in [-1, 1].
-        num = min(round(live["batch_size"]), run.total_images - run.images_seen)
-        a, b = make_batch(run, num)
+        with ranks.batch(order.num) as where:
+            # A batch of pairs, jittered on the device, in [-1, 1].
+            a, b = make_batch(run, order.num, where)
 
-        # The method's step, at the live learning rates times the schedule.
-        factor = run.lr_factor()
-        for name, opt in model.optimizers.items():
-            for group in opt.param_groups:
-                group["lr"] = live[name] * factor
-        losses = model.learn(step, a, b, live, config.accumulate)
-        before, run.images_seen = run.images_seen, run.images_seen + num
+            # The method's step, at the live learning rates times the schedule.
+            for name, opt in model.optimizers.items():
+                for group in opt.param_groups:
+                    group["lr"] = run.live[name] * order.factor
+            losses = model.learn(step, a, b, run.live, run.config.accumulate)
+        run.count(order.num)
         for ema in run.ema.values():
-            ema.update(num, run.images_seen)
+            ema.update(order.num, run.images_seen)
+        done = losses, order
 
-        # What is due: log, samples, snapshots, save.
-        report.step(losses, num)
-        if _crosses(report.log_every, before, run.images_seen):
-            report.log(factor)
-        if _crosses(int(live["sample_every"]), before, run.images_seen) or live.asked("sample"):
-            live.done("sample")
-            report.attempt("write a sample sheet", report.sample)
-        if any(before < at <= run.images_seen for at in run.snapshots_at()):
-            report.attempt("keep a snapshot", report.snapshot)
-        if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
-            live.done("save")
-            report.save(factor)
-        report.tell("on_step")
+
+def _between(
+    run: TrainingRun,
+    report: Reporter,
+    done: tuple[dict[str, Tensor], Order] | None,
+    interrupted: threading.Event,
+    until: float,
+) -> Order | str | None:
+    """What stands between two steps: what is due after the last one, what was changed, and what comes next: a step, the
+    end and its reason, or nothing, while training is paused.
+    """
+    live = run.live
+    if done is not None:
+        _do_what_is_due(run, report, *done)
         if time.monotonic() >= until and run.images_seen < run.total_images:
-            reason = "chunk"
-            break
+            return _end(run, report, "chunk")
+    if run.images_seen >= run.total_images:
+        return _end(run, report, "done")
+    _take_up_changes(run, report)
+    if live.asked("stop") or interrupted.is_set():
+        return _end(run, report, "interrupted" if interrupted.is_set() else "stopped")
+    if live.asked("pause") and not live.asked("step"):
+        report.idle()
+        return _end(run, report, "chunk") if time.monotonic() >= until else None
+    live.done("step")
+    num = min(round(live["batch_size"]), run.total_images - run.images_seen)
+    return Order(num, run.lr_factor(), live.values(), run.total_images, torch.get_rng_state())
 
+
+def _obey(run: TrainingRun, order: Order) -> None:
+    if ranks.is_first():
+        return
+    run.live.load_state_dict(order.live)
+    run.total_images = order.total_images
+    torch.set_rng_state(order.rng)
+
+
+def _do_what_is_due(run: TrainingRun, report: Reporter, losses: dict[str, Tensor], order: Order) -> None:
+    """After a step: log, samples, snapshots, save."""
+    live, before = run.live, run.images_seen - order.num
+    report.step(losses, order.num)
+    if _crosses(report.log_every, before, run.images_seen):
+        report.log(order.factor)
+    if _crosses(int(live["sample_every"]), before, run.images_seen) or live.asked("sample"):
+        live.done("sample")
+        report.attempt("write a sample sheet", report.sample)
+    if any(before < at <= run.images_seen for at in run.snapshots_at()):
+        report.attempt("keep a snapshot", report.snapshot)
+    if time.monotonic() - run.last_save >= run.config.save_every_s or live.asked("save"):
+        live.done("save")
+        report.save(order.factor)
+    report.tell("on_step")
+    report.plan()
+
+
+def _end(run: TrainingRun, report: Reporter, reason: str) -> str:
+    live = run.live
     if reason != "done":
         report.log(run.lr_factor(), partial=True)
     if reason != "chunk":
@@ -152,13 +217,13 @@ def _take_up_changes(run: TrainingRun, report: Reporter) -> None:
         run.log.problem(problem)
 
 
-def make_batch(run: TrainingRun, num: int) -> tuple[Tensor, Tensor]:
+def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
     """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
     [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
-    learns from photos alone, these as both.
+    learns from photos alone, these as both. share: those of them that are wanted here.
     """
     config = run.config
-    sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed)  # uint8, load_size_px
+    sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)  # uint8, load_size_px
 
     def jitter(sketches: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
         sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
@@ -183,13 +248,16 @@ def _crosses(every: int, before: int, after: int) -> bool:
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
     """Within the block, a first Ctrl-C (or SIGTERM) sets the event, so that a step is finished before saving."""
-    event = threading.Event()
+    event, asked_at = threading.Event(), 0.0
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
 
     def ask(number: int, frame: Any) -> None:
-        if event.is_set():
+        nonlocal asked_at
+        if not event.is_set():
+            asked_at = time.monotonic()
+        elif time.monotonic() - asked_at > (LAUNCHER_S if ranks.size() > 1 else 0):
             raise KeyboardInterrupt
         event.set()
 

@@ -57,9 +57,9 @@ def l1_loss(fake: Tensor, real: Tensor) -> Tensor:
 
 
 def to_grey(pictures: Tensor) -> Tensor:
-    """The grey pictures, (N, 3, H, W) → (N, 1, H, W), as PIL's "L" weighs the colours (ITU-R BT.601); float32."""
-    weights = pictures.new_tensor([0.299, 0.587, 0.114], dtype=torch.float32).view(1, 3, 1, 1)
-    return (pictures.float() * weights).sum(dim=1, keepdim=True)
+    """The grey pictures, (N, 3, H, W) → (N, 1, H, W); as PIL's "L" weighs colours (ITU-R BT.601), float32 or finer."""
+    pictures = pictures.to(torch.promote_types(pictures.dtype, torch.float32))
+    return (pictures * pictures.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
 
 
 def ssim_loss(fake: Tensor, real: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.inference import generate
-from s2f_utils.runtime import Precision
+from s2f_utils.runtime import Precision, ranks
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.loading import load_generators
 from s2f_utils.training.settings import TrainConfig
@@ -23,12 +22,9 @@ Live = LiveValues | Mapping[str, float]
 Step = Callable[[Any, Tensor, Tensor, Live], dict[str, Tensor]]
 
 
-@dataclass
-class Part:
-    """One of the parts in which a batch is gone through (`Method.learn`)."""
-
-    share: float  # of the batch
-    asked: dict[torch.optim.Optimizer, float]  # the optimisers that will step, and their `max_norm`
+def weights_of(opt: torch.optim.Optimizer) -> list[nn.Parameter]:
+    """The weights that an optimiser holds."""
+    return [p for group in opt.param_groups for p in group["params"]]
 
 
 @contextmanager
@@ -72,7 +68,8 @@ class Method(ABC):
         self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
-        self.part: Part | None = None  # while a batch is gone through in parts
+        # While a batch is gone through in parts: the optimisers that will step, and their `max_norm`.
+        self.asked: dict[torch.optim.Optimizer, float] | None = None
 
     def add(
         self,
@@ -88,7 +85,7 @@ class Method(ABC):
 
         part: the part of the network that is trained; None: all of it.
         """
-        self.nets[name] = self.precision.prepare(net)
+        self.nets[name] = self.precision.prepare(ranks.see_whole_batch(net))
         return self.nets[name], self.optimize(part or net, lr_name, kind, **options)
 
     def optimize(
@@ -168,52 +165,55 @@ class Method(ABC):
         that `opt` holds get a gradient.
 
         max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
-        Where a batch is gone through in parts, gradients are added up, and the step is made after the last part.
+        Where a batch is gone through in parts, or by several ranks, `loss` is that of this share of it: gradients are
+        added up by their shares, and the step is made after the last part.
         """
-        part = self.part
-        if part is None or opt not in part.asked:
+        if self.asked is None or opt not in self.asked:
             opt.zero_grad(set_to_none=True)
-        own = [p for group in opt.param_groups for p in group["params"] if p.requires_grad]
-        self.scaler.scale(loss if part is None else loss * part.share).backward(inputs=own)
-        if part is None:
+        weight = ranks.weight()
+        own = [p for p in weights_of(opt) if p.requires_grad]
+        self.scaler.scale(loss if weight == 1 else loss * weight).backward(inputs=own)
+        if self.asked is None:
             self._update({opt: max_norm})  # at once: an optimiser may step twice for one step of the other
         else:
-            part.asked[opt] = max_norm
+            self.asked[opt] = max_norm
 
     def _update(self, asked: Mapping[torch.optim.Optimizer, float]) -> None:
-        """A step of each of these optimisers by the gradients that are there, as long as its `max_norm` at most."""
+        """A step of each of these optimisers by the gradients of all ranks, as long as its `max_norm` at most."""
         for opt, max_norm in asked.items():
+            ranks.sum_gradients(weights_of(opt))
             if max_norm:
                 self.scaler.unscale_(opt)
-                nn.utils.clip_grad_norm_([p for group in opt.param_groups for p in group["params"]], max_norm)
+                nn.utils.clip_grad_norm_(weights_of(opt), max_norm)
             self.scaler.step(opt)
         if self.scaler.is_enabled():
             self.scaler.update()
 
     def learn(self, step: Step, a: Tensor, b: Tensor, live: Live, num_parts: int = 1) -> dict[str, Tensor]:
-        """A step on a batch (B, C, H, W), in `num_parts` parts (fewer where the batch is smaller); the losses, means
-        over the parts.
+        """A step on a batch (B, C, H, W), or this rank's share of one, in `num_parts` parts (fewer where the batch is
+        smaller); the losses, means over the whole batch.
 
         step: step(model, a, b, live) as in `Method.step`, with any number of `descend`s. Every part begins with the
         method's state as it was before the batch, and draws random numbers of its own. The optimisers step after the
         last part, each once: all networks learn from the others as they were before the batch.
         """
-        parts = list(zip(a.chunk(num_parts), b.chunk(num_parts), strict=True))
-        if len(parts) == 1:
-            return step(self, a, b, live)
+        if min(num_parts, ranks.total(len(a))) == 1:
+            return ranks.averaged(step(self, a, b, live), a.device)
+        num_parts = ranks.most_parts(num_parts, len(a))
         before, asked = self.state_dict(), {}
         sums: dict[str, Tensor] = {}
         try:
-            for part_a, part_b in parts:
+            self.asked = asked
+            for number in range(num_parts):
                 self.load_state_dict(before)
-                self.part = Part(len(part_a) / sum(len(one) for one, _ in parts), asked)
-                for name, value in step(self, part_a, part_b, live).items():
-                    value = torch.as_tensor(value) * self.part.share
-                    sums[name] = sums[name] + value if name in sums else value
+                with ranks.part(number, num_parts, len(a)) as where:
+                    for name, value in step(self, a[where], b[where], live).items():
+                        value = torch.as_tensor(value) * ranks.weight()
+                        sums[name] = sums[name] + value if name in sums else value
         finally:
-            self.part = None
+            self.asked = None
         self._update(asked)
-        return sums
+        return ranks.added(sums, a.device)
 
     @abstractmethod
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

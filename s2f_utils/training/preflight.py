@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from s2f_utils import runtime
 from s2f_utils.data import DataError, stores
 from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
-from s2f_utils.runtime import ConfigError
+from s2f_utils.runtime import ConfigError, ranks
 from s2f_utils.training.method import Method
 from s2f_utils.training.settings import TrainConfig
 
@@ -81,11 +81,10 @@ def measure(kind: type[Method], config: TrainConfig, precision: runtime.Precisio
     """What training by this method takes. Makes a model and two steps of it, and lets go of both; the global random
     generators are left as they were.
     """
-    state = runtime.rng_state()
+    state, look = runtime.rng_state(), _on_gpu if precision.device.type == "cuda" else _counted
     try:
-        return (
-            _on_gpu(kind, config, precision) if precision.device.type == "cuda" else _counted(kind, config, precision)
-        )
+        with ranks.alone():
+            return look(kind, config, precision)
     finally:
         runtime.set_rng_state(state)
 
@@ -156,7 +155,7 @@ def check(need: Need, config: TrainConfig, device: torch.device, data_bytes: int
     batch in parts, which takes less memory and gives nearly the same, or a smaller size.
     """
     free = stores.free_bytes(device) * ROOM
-    batch = -(-config.batch_size // config.accumulate)
+    batch = -(-config.batch_size // (config.accumulate * ranks.size()))
     wanted = need.at(batch) + data_bytes
     line = f"memory: about {wanted / 1e9:.2g} GB for training, {free / ROOM / 1e9:.2g} GB are free"
     if wanted <= free:
@@ -196,20 +195,21 @@ def check_memory(kind: type[Method], config: TrainConfig, precision: runtime.Pre
 
 
 def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
-    """How many images this machine trains on in the time budget: from a few steps of a throw-away model, with batches
-    in as many parts as in training.
+    """How many images are likely to fit into the time budget, which `pace` keeps then: from a few
+    steps of a throw-away model, with batches in as many parts as in training.
     """
     model = kind(config, precision)
-    a, b = _blank(model, config.batch_size)
     seconds = []
     for _ in range(3 + max(num_steps, model.cycle)):
         began = time.monotonic()
-        losses = model.learn(kind.step, a, b, model.live_values(), config.accumulate)
+        with ranks.batch(config.batch_size) as share:
+            a, b = _blank(model, share.stop - share.start)
+            losses = model.learn(kind.step, a, b, model.live_values(), config.accumulate)
         float(sum(losses.values()))  # reading a value waits for the device
         seconds.append(time.monotonic() - began)
     usual = statistics.median if model.cycle == 1 else statistics.mean
     per_step = 1.1 * usual(seconds[3:])  # a tenth more for data, log, samples and saves
-    return max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size)
+    return ranks.told(max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size))
 
 
 def check_space(folder: Path, model: Method, config: TrainConfig, is_new: bool) -> None:

@@ -22,6 +22,7 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import what_to_do
 from s2f_utils.training.data import sample_pictures
 from s2f_utils.training.errors import NotSavedError, TrainingDiverged
+from s2f_utils.training.pace import Pace
 from s2f_utils.training.state import MOST_SETBACKS, TrainingRun
 
 RUNAWAY = 1000.0  # times its median (or 1, if that is less), and a loss has run away
@@ -45,20 +46,23 @@ class Reporter:
             dynamic_ncols=True,
         )
         self.recent: dict[str, deque[float]] = {}  # the last rows' means, by loss
-        self.clock = time.monotonic()
+        self.clock = self.mark = time.monotonic()  # of steps; of all that a time budget counts
         self.row_start = (self.clock, run.images_seen)
+        self.step_s = 0.0  # that the last step took
+        self.pace = Pace(run)
 
     def __enter__(self) -> Reporter:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.bar.close()
+        self.pace.end()
         if error is not None:
             self.tell("on_failure", error)
 
     def start(self) -> None:
         self.tell("on_start")
-        self.clock = time.monotonic()  # what callbacks prepare is no training time
+        self.clock = self.mark = time.monotonic()  # what callbacks prepare is no training time
         self.row_start = (self.clock, self.run.images_seen)
 
     def tell(self, event: str, *args: Any) -> None:
@@ -70,7 +74,7 @@ class Reporter:
         self.tell("on_idle")
         now = time.monotonic()
         self.row_start = (self.row_start[0] + now - self.clock, self.row_start[1])  # a pause is no training time
-        self.clock = now
+        self.clock = self.mark = now
 
     def step(self, losses: dict[str, Tensor], num: int) -> None:
         sums, nums = self.run.sums, self.run.nums
@@ -78,9 +82,18 @@ class Reporter:
             sums[name] = sums[name] + value * num if name in sums else value * num
             nums[name] = nums.get(name, 0) + num
         now = time.monotonic()
-        self.run.seconds += now - self.clock
+        self.step_s = now - self.clock
+        self.run.seconds += self.step_s
         self.clock = now
         self.bar.update(num)
+
+    def plan(self) -> None:
+        """Count what was spent of a time budget, and plan what is left of it."""
+        now = time.monotonic()
+        self.run.spent_s += now - self.mark
+        self.mark = now
+        self.pace.look(self.step_s)
+        self.bar.total = self.run.total_images
 
     def means(self, remember: bool) -> dict[str, float]:
         """The mean losses since the last row, read back; stop if one is not finite or has run away."""
@@ -186,7 +199,7 @@ class Reporter:
             self.log(factor)
         else:
             self.means(remember=False)  # a state that has diverged is not worth keeping
-        run.last_save = time.monotonic()
+        run.last_save = began = time.monotonic()
         try:
             if must_work:
                 run.save()
@@ -201,6 +214,7 @@ class Reporter:
             raise NotSavedError(error.errno, text) from error
         run.log.event("save", images=run.images_seen)
         self.clock = time.monotonic()
+        self.pace.save_s = self.clock - began
         self.tell("on_save", run.resume_path)
 
     def snapshot(self) -> None:

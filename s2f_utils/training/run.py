@@ -14,7 +14,7 @@ from s2f_utils import runtime
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
-from s2f_utils.runtime import ConfigError
+from s2f_utils.runtime import ConfigError, ranks
 from s2f_utils.training import interrupted, learned_from, preflight
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.config import Resolved, find_method
@@ -67,39 +67,62 @@ def open_run(
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    ids, total = [row.id for row in rows], _length(config, pass_length(config, kind.data, rows))
-    begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
-    folder, state = find_resume(resume, runs, name or method, method, config, total, ids, begins)
-    is_new = folder is None
-    if is_new:
-        _check_init(method, init)
+    ids, longest = [row.id for row in rows], _length(config, pass_length(config, kind.data, rows))
+    begins: dict[str, Any] = {}
+    state: dict[str, Any] = {}
+
+    def find() -> Path | None:
+        if config.batch_size < ranks.size():
+            raise ConfigError(
+                f"batch_size must be at least {ranks.size()}, got {config.batch_size}: so many ranks share a batch"
+            )
+        begins.update(facts_of(config, init) if resume in ("auto", "never") or init else {})
+        folder, found = find_resume(resume, runs, name or method, method, config, longest, ids, begins)
+        state.update(found)
+        if folder is None:
+            _check_init(method, init)
+        return folder
+
+    folder = ranks.first(find)
+    is_new, progress = folder is None, progress and ranks.is_first()
     preflight.check_parts(kind, config)
     memory = preflight.check_memory(kind, config, precision, len(rows)) if config.check_memory else ""
-    if config.time_budget_s:
-        total = min(total, preflight.images_in_time(kind, config, precision)) if is_new else state["total_images"]
+    total = longest
+    if config.time_budget_s and is_new:
+        total = min(total, preflight.images_in_time(kind, config, precision))
 
     model, ema = _networks(kind, config, precision, init, is_new)
     data, samples = training_data(config, kind.data, manifest, rows, precision.device, progress, kind.shaped)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
-    remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
-    preflight.check_space(folder or Path(runs), model, config, is_new)
-    known = {} if is_new else learned_from.noted(folder)
-    pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
-    folder = folder or runtime.new_run_folder(runs, name or method)
-    live = LiveValues(*_live(model, config, total), controls=folder / "controls.json")
+
+    def prepare() -> tuple[Path, list[str], dict[str, Any]]:
+        """The folder, what seems wrong with the pictures, and their hashes."""
+        remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
+        preflight.check_space(folder or Path(runs), model, config, is_new)
+        known = {} if is_new else learned_from.noted(folder)
+        pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
+        return folder or runtime.new_run_folder(runs, name or method), list(map(str, remarks)), pictures
+
+    folder, remarks, pictures = ranks.first(prepare)
+    live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if ranks.is_first() else None)
+    trackers = [WandbTracker(config.track_checkpoints)] if config.tracker == "wandb" and ranks.is_first() else []
     run = TrainingRun(
-        method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, ema,
-        data_settings=dict(manifest.settings), affine=affine,
-        trackers=[WandbTracker(config.track_checkpoints)] if config.tracker == "wandb" else [],
+        method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, longest, ema,
+        data_settings=dict(manifest.settings), affine=affine, trackers=trackers,
     )  # fmt: skip
-    if is_new:
-        _write_facts(run, resolved, manifest, {"memory": memory} if memory else {}, begins)
-    else:
-        _go_on(run, state)
-    learned_from.note(run, manifest, pictures)
-    live.write_controls()
-    for remark in remarks:
-        run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
+
+    def begin() -> None:
+        if is_new:
+            _write_facts(run, resolved, manifest, {"memory": memory} if memory else {}, begins)
+        else:
+            _go_on(run, state)
+        learned_from.note(run, manifest, pictures)
+        live.write_controls()
+        for remark in remarks:
+            run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
+
+    ranks.first(begin)
+    run.follow()
     return run
 
 
@@ -147,7 +170,7 @@ def _write_facts(
     facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": resolved.origin}
     facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
     facts |= {"total_images": run.total_images, **memory, **begins}
-    facts |= {"precision": run.precision.name, "device": run.precision.device.type}
+    facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": ranks.size()}
     with runtime.atomic_path(run.folder / "config.json") as temporary:
         temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
 

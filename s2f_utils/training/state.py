@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import os
 import time
@@ -20,6 +21,7 @@ from s2f_utils import runtime
 from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
+from s2f_utils.runtime import ranks
 from s2f_utils.training import interrupted
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.live import LiveValues
@@ -46,10 +48,13 @@ class TrainingRun:
     log: RunLog
     precision: runtime.Precision
     total_images: int
+    longest_images: int  # where no time budget ends it
     ema: dict[str, checkpoints.EMA] = field(default_factory=dict)  # by direction; empty: no averages
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
-    seconds: float = 0.0
+    share_done: float = 0.0  # of the training, from 0 to 1
+    seconds: float = 0.0  # of steps
+    spent_s: float = 0.0  # of the time budget: steps, samples, saves, but no pauses
     last_save: float = field(default_factory=time.monotonic)
     images_per_second: float = 0.0
     best: float = -math.inf  # score of the best sheet of samples (keep_best)
@@ -86,8 +91,11 @@ class TrainingRun:
         """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
 
         As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
-        of fewer than ten passes falls with every image instead: a pass would be too coarse a step.
+        of fewer than ten passes falls with every image instead: a pass would be too coarse a step. So does one with a
+        time budget, whose length is planned anew while it runs.
         """
+        if self.config.time_budget_s and self.config.constant_share < 1:
+            return min(1.0, (1 - self.share_done) / (1 - self.config.constant_share))
         length = len(self.data) * self.config.copies
         epochs = self.total_images / length
         constant = epochs * self.config.constant_share
@@ -129,7 +137,7 @@ class TrainingRun:
             "setbacks": self.setbacks,
             "sums": dict(self.sums),
             "nums": dict(self.nums),
-        }
+        } | ({"spent_s": self.spent_s, "share_done": self.share_done} if self.config.time_budget_s else {})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
@@ -146,11 +154,26 @@ class TrainingRun:
         self.model.load_state_dict(state["model"])
         self.live.load_state_dict(state["live"])
         self.images_seen = self.saved_at = state["images_seen"]
+        if self.config.time_budget_s:
+            self.total_images = max(self.images_seen, min(self.longest_images, state["total_images"]))
         self.seconds = state["seconds"]
+        self.spent_s = state.get("spent_s", self.seconds)
+        self.share_done = state.get("share_done", self.images_seen / state["total_images"])
         self.best, self.setbacks = state.get("best", -math.inf), state.get("setbacks", 0)
         self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
         self.nums = dict(state.get("nums", {}))
         runtime.set_rng_state(state["rng"])
+
+    def follow(self) -> None:
+        """All ranks take up rank 0's state."""
+        if ranks.size() == 1:
+            return
+        buffer = io.BytesIO()
+        if ranks.is_first():
+            torch.save(self.state_dict(), buffer)
+        given = ranks.told(buffer.getvalue())
+        if not ranks.is_first():
+            self.load_state_dict(torch.load(io.BytesIO(given), map_location="cpu", weights_only=True))
 
     def go_back(self) -> dict[str, float]:
         """Take up the last good state, but with half the learning rates, which are returned; counted in `setbacks`."""
@@ -178,6 +201,11 @@ class TrainingRun:
     def epoch(self) -> float:
         """How many passes over the training pairs have been made, as a fraction."""
         return round(self.images_seen / (len(self.data) * self.config.copies), 4)
+
+    def count(self, num: int) -> None:
+        """A step on so many images is done."""
+        self.share_done += (1 - self.share_done) * min(1.0, num / max(1, self.total_images - self.images_seen))
+        self.images_seen += num
 
     def snapshots_at(self) -> set[int]:
         """The numbers of images at which a generator is kept."""

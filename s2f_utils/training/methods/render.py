@@ -23,7 +23,7 @@ from s2f_utils.models import checkpoints, render
 from s2f_utils.models.expect import CHANNELS, SIDE_PX
 from s2f_utils.models.render import GIVEN_PX, MADE_PX
 from s2f_utils.pictures.scribbles.portrait import TEXTURED, TOLD
-from s2f_utils.runtime import Precision
+from s2f_utils.runtime import Precision, ranks
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
 from s2f_utils.training.losses import feature_loss, generator_loss
@@ -160,7 +160,7 @@ class RenderMethod(Method):
     def expected(self, a: Tensor, tones: Tensor) -> Tensor:
         """What is expected of drawings (B, 11, 128, 128): colours, person and hair (B, 5, 128, 128) in [-1, 1]."""
         fold = (a[:, -1, 0, 0] > 0).long()
-        made = a.new_empty(len(a), 5, GIVEN_PX, GIVEN_PX, dtype=torch.float32)
+        made = a.new_empty(len(a), 5, GIVEN_PX, GIVEN_PX).float()
         for number in range(2):
             mine = fold == number
             if mine.any():  # the network that learned from the other fold
@@ -216,15 +216,15 @@ class RenderMethod(Method):
         expected = torch.cat(
             [expected[:, :3], self._outlined(0.5 + 0.5 * expected[:, 3:], 0.5 + 0.5 * b[:, 3:4])], dim=1
         )
-        by = 1 + config.other_light * torch.randn(num, 1, 1, 1).clamp(-2, 2)
-        shift = config.other_light * (0.5 * torch.randn(num, 1, 1, 1) + 0.2 * torch.randn(num, 3, 1, 1))
+        by = 1 + config.other_light * ranks.randn(num, 1, 1, 1).clamp(-2, 2)
+        shift = config.other_light * (0.5 * ranks.randn(num, 1, 1, 1) + 0.2 * ranks.randn(num, 3, 1, 1))
         by, shift = by.to(b.device), shift.to(b.device)
         expected, true = (before_wall((x[:, :3] * by + shift).clamp(-1, 1), x[:, 3:]) for x in (expected, b[:, :4]))
         codes = self.net_g.codes_of(expected, true)
-        whole = torch.rand(num, 1) < config.whole_share
-        codes = codes * torch.where(whole, 1.0, torch.rand(num, 1)).to(codes.device)
+        whole = ranks.rand(num, 1) < config.whole_share
+        codes = codes * torch.where(whole, 1.0, ranks.rand(num, 1)).to(codes.device)
         places = [list(TOLD).index(name) for name in TEXTURED]
-        known = torch.rand(num, len(places)).to(b.device) < config.trait_share
+        known = ranks.rand(num, len(places)).to(b.device) < config.trait_share
         shown = told[:, places, 0, 0].float()
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
 
@@ -234,7 +234,7 @@ class RenderMethod(Method):
         """
         config, num = self.config, len(parts)
         low, high = DECIDED
-        by, at = (torch.rand(num, 1, 1, 1).to(parts.device) for _ in range(2))
+        by, at = (ranks.rand(num, 1, 1, 1).to(parts.device) for _ in range(2))
         own = render.decided(parts, 0.5, F.avg_pool2d(true, 2))
         one = render.decided(parts, low + (high - low) * at)
         decided = torch.where(by < config.outline_share, own, torch.where(by < config.decided_share, one, parts))
@@ -243,16 +243,18 @@ class RenderMethod(Method):
     def _walls(self, num: int) -> Tensor:
         """By how much other walls differ from `render.WALL`, (num, 3, 1, 1): 0 for some, most darker, some tinted."""
         config = self.config
-        some = torch.rand(num, 1, 1, 1) < config.other_wall
-        return some * (DARKER + (LIGHTER - DARKER) * torch.rand(num, 1, 1, 1) + 0.1 * torch.randn(num, 3, 1, 1))
+        some = ranks.rand(num, 1, 1, 1) < config.other_wall
+        return some * (DARKER + (LIGHTER - DARKER) * ranks.rand(num, 1, 1, 1) + 0.1 * ranks.randn(num, 3, 1, 1))
 
     def _slope(self, real: Tensor, small: Tensor) -> Tensor:
-        """The judge's mean squared slope at true photos, half of them; a scalar."""
-        some = real[: (len(real) + 1) // 2].detach().requires_grad_()
-        logits, _ = self.net_d(some, small[: len(some)])
+        """The judge's mean squared slope at true photos, every second one of the batch; a scalar."""
+        chosen = [n for n, place in enumerate(ranks.places(len(real))) if place % 2 == 0]
+        some = real[chosen or [0]].detach().requires_grad_()
+        logits, _ = self.net_d(some, small[chosen or [0]])
         asked = _mean(one.float().mean((1, 2, 3)).sum() for one in logits)
         (slope,) = torch.autograd.grad(asked, some, create_graph=True)
-        return PENALTY_IN * slope.float().square().sum((1, 2, 3)).mean()
+        squares = slope.float().square().sum((1, 2, 3))
+        return PENALTY_IN * squares[: len(chosen)].sum() / ranks.whole(squares.new_tensor(float(len(chosen))))
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The bent drawings, what is expected from them, its photo with the usual and with other codes, the truth."""

@@ -19,7 +19,7 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import FROM_NOISE
-from s2f_utils.runtime import Precision
+from s2f_utils.runtime import Precision, ranks
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take_grown
@@ -168,9 +168,9 @@ class StyleGAN2(Method):
         another (style mixing).
         """
         layers = self.net_g.num_layers
-        z = torch.randn(2, num, self.config.style_dim).to(self.precision.device)
-        turn_at = torch.randint(1, layers, (num,))
-        turn_at = torch.where(torch.rand(num) < mixing, turn_at, torch.tensor(layers)).to(z.device)
+        z = ranks.drawn(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1).to(self.precision.device)
+        turn_at = ranks.randint(1, layers, num)
+        turn_at = torch.where(ranks.rand(num) < mixing, turn_at, torch.tensor(layers)).to(z.device)
         w = self.net_g.map(z)[:, :, None]  # (2, num, 1, D)
         first = torch.arange(layers, device=z.device)[None] < turn_at[:, None]
         return torch.where(first[..., None], w[0], w[1])
@@ -193,7 +193,7 @@ class StyleGAN2(Method):
         losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
         self.descend(losses["loss_d"], self.opt_d)
         if config.augment_disc == "ada":
-            self.ada.look(logits_real, live["ada_target"])
+            self.ada.look(ranks.gathered(logits_real), live["ada_target"])
             losses["ada_p"] = torch.tensor(self.ada.p, device=b.device)
 
         if config.r1_every and self.steps % config.r1_every == 0:
@@ -206,7 +206,8 @@ class StyleGAN2(Method):
             self.descend(live["lambda_gan"] * losses["loss_g"], self.opt_g)
 
         if config.path_every and live["lambda_path"] and self.steps % config.path_every == 0:
-            losses["loss_path"] = self._path_penalty(max(1, len(b) // 2), live["mixing"])
+            with ranks.halved():
+                losses["loss_path"] = self._path_penalty(max(1, len(b) // 2), live["mixing"])
             self.descend(live["lambda_path"] * config.path_every * losses["loss_path"], self.opt_g)
         self.steps += 1
         if self.steps * config.batch_size < config.noise_from_images:
@@ -218,10 +219,10 @@ class StyleGAN2(Method):
         """How much the lengths of the generator's slopes differ from their running mean (Karras et al. 2020, eq. 4)."""
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
-        noise = torch.randn(fake.shape).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
+        noise = ranks.randn(*fake.shape).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
         (slope,) = torch.autograd.grad((fake * noise).sum(), w, create_graph=True)
         lengths = slope.float().square().sum(2).mean(1).sqrt()
-        self.path_mean = torch.lerp(self.path_mean, lengths.detach().mean(), PATH_DECAY)
+        self.path_mean = torch.lerp(self.path_mean, ranks.gathered(lengths.detach()).mean(), PATH_DECAY)
         return (lengths - self.path_mean).square().mean()
 
     @torch.no_grad()

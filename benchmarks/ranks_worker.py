@@ -1,0 +1,81 @@
+"""One of the ranks of `benchmarks/ranks.py` and `tests/test_ranks.py`: trains what a file of jobs says, one by one.
+
+`python benchmarks/ranks_worker.py JOBS.json`, alone or under torchrun. A job: method, manifest, runs, name, settings,
+and, where they are wanted, init, resume, double (all in float64), stop_at (images), threads. Rank 0 leaves a run's
+folder, and in its `first.pt` the first gradient that each optimiser is handed, and when each step was done.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from s2f_utils.data import read_manifest
+from s2f_utils.pictures import images
+from s2f_utils.runtime import ranks
+from s2f_utils.training.config import resolve
+from s2f_utils.training.loop import train
+from s2f_utils.training.method import weights_of
+from s2f_utils.training.run import open_run
+
+
+class Watch:
+    """Keeps the first gradients, the times of steps, and ends a training early."""
+
+    def __init__(self, run: Any, stop_at: int) -> None:
+        self.first: dict[str, torch.Tensor] = {}
+        self.times: list[float] = []
+        self.stop_at = stop_at
+        for name, opt in run.model.optimizers.items():
+            opt.register_step_pre_hook(lambda opt, *_, name=name: self.keep(name, opt))
+
+    def keep(self, name: str, opt: torch.optim.Optimizer) -> None:
+        if name not in self.first:
+            slopes = [p.grad for p in weights_of(opt) if p.grad is not None]
+            self.first[name] = torch.cat([slope.flatten() for slope in slopes]).clone()
+
+    def on_step(self, run: Any) -> None:
+        self.times.append(time.monotonic())
+        if self.stop_at and run.images_seen >= self.stop_at:
+            run.live.set("stop", True, "job")
+
+
+def in_float64() -> None:
+    """What a step asks for in float32 is float64 from now on."""
+    torch.set_default_dtype(torch.float64)
+    to_tensor = images.to_tensor
+    images.to_tensor = lambda pictures: to_tensor(pictures).double()
+    torch.Tensor.float = torch.Tensor.double
+
+
+def work(job: dict[str, Any]) -> None:
+    """Train one job's run."""
+    if job.get("double"):
+        in_float64()
+    settings = {"precision": "float32", "memory_format": "contiguous", "check_memory": False, **job["settings"]}
+    run = open_run(
+        resolve(job["method"], job.get("profile", "fast"), settings), read_manifest(job["manifest"]), job["runs"],
+        name=job["name"], device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,
+    )  # fmt: skip
+    watch = Watch(run, job.get("stop_at", 0))
+    train(run, callbacks=[watch], progress=False)
+    if ranks.is_first():
+        torch.save({"first": watch.first, "times": watch.times}, run.folder / "first.pt")
+
+
+def main() -> None:
+    """Command line."""
+    jobs = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    with ranks.joined(torch.device("cpu")):
+        for job in jobs:
+            torch.set_num_threads(job.get("threads", 1))
+            work(job)
+
+
+if __name__ == "__main__":
+    main()
