@@ -17,8 +17,13 @@ import pytest
 import torch
 
 from s2f_utils import models
+from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ranks
+from s2f_utils.training.errors import TrainingDiverged
+from s2f_utils.training.launch import train_on
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
 from tests.test_render import folder  # noqa: F401
@@ -312,6 +317,135 @@ def test_a_full_disk_of_rank_0_is_said_once_and_training_goes_on(faces_manifest,
     assert process.returncode != 0
     said = re.findall("s2f: .*", err)
     assert len(said) == 1 and "could not save at image 400" in said[0], err[-3000:]
+
+
+# From a notebook
+
+
+class Hand:
+    """Somebody at the panel: moves a slider, and presses stop."""
+
+    def __init__(self, stop_at: int) -> None:
+        self.stop_at, self.told, self.rows, self.moved = stop_at, [], [], False
+
+    def on_start(self, run):
+        self.told.append("start")
+
+    def on_log(self, run, row):
+        self.rows.append(row)
+        if not self.moved:
+            run.live.set("lambda_l1", 7.0, "widget")
+            self.moved = True
+        elif run.images_seen >= self.stop_at:
+            run.live.set("stop", True, "widget")
+
+    def on_end(self, run, reason):
+        self.told.append(reason)
+
+
+def quiet_threads(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def own_step(model, a, b, live):
+    """A step as a cell has it: the generator alone."""
+    loss = (model.net_g(a) - b).abs().mean()
+    model.descend(live["lambda_l1"] * loss, model.opt_g)
+    return {"loss_mine": loss.detach()}
+
+
+def test_a_notebook_trains_on_two_ranks_by_one_call(tiny, faces_manifest, tmp_path, monkeypatch):
+    quiet_threads(monkeypatch)
+    changes = {"total_images": 4000, "batch_size": 4, "log_every_images": 20, "sample_every_images": 100}
+    run = open_run(tiny(**changes), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
+    hand = Hand(stop_at=200)
+    assert train_on(run, 2, device="cpu", callbacks=[hand], step=own_step, progress=False) == "stopped"
+    assert hand.told == ["start", "stopped"] and 200 <= run.images_seen < 4000
+    rows, events = read_log(run.folder)
+    assert "loss_mine" in rows[-1] and json.loads((run.folder / "config.json").read_text())["ranks"] == 1
+    assert [e["new"] for e in events if e.get("name") == "lambda_l1"] == [7.0]
+    assert {e["source"] for e in events if e.get("name") == "lambda_l1"} == {"controls.json"}
+    # The notebook's own run is where the ranks left it, and goes on alone.
+    assert run.live["lambda_l1"] == 7.0 and not run.live.asked("stop")
+    run.total_images = run.images_seen + 8
+    assert train(run, step=own_step, progress=False) == "done"
+
+
+def test_a_notebook_hears_why_its_ranks_ended(tiny, faces_manifest, tmp_path, monkeypatch):
+    quiet_threads(monkeypatch)
+    run = open_run(tiny(batch_size=4), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
+
+    def bad(model, a, b, live):
+        raise ValueError("the cell's own mistake")
+
+    with pytest.raises(ranks.RankFailedError, match="the cell's own mistake"):
+        train_on(run, 2, device="cpu", step=bad, progress=False)
+    assert run.images_seen == 0
+
+    def far(model, a, b, live):
+        loss = model.net_g(a).mean() * float("nan")
+        return {"loss_far": loss.detach()}
+
+    with pytest.raises(TrainingDiverged, match="loss_far"):
+        train_on(run, 2, device="cpu", step=far, progress=False)
+
+
+def test_an_interrupted_notebook_leaves_no_process(tiny, faces_manifest, tmp_path, monkeypatch):
+    quiet_threads(monkeypatch)
+    changes = {"total_images": 10**6, "batch_size": 4, "log_every_images": 20}
+    run = open_run(tiny(**changes), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
+    found = []
+
+    class Interrupt:
+        def on_log(self, run, row):
+            if not found:
+                found.extend(psutil.Process().children(recursive=True))
+                raise KeyboardInterrupt
+
+    assert train_on(run, 2, device="cpu", callbacks=[Interrupt()], progress=False) == "interrupted"
+    assert len(found) == 3 and gone(found)
+    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == run.images_seen > 0
+
+
+def test_without_gpus_one_says_how_many_ranks(tiny, faces_manifest, tmp_path):
+    run = open_run(tiny(), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
+    if torch.cuda.device_count() < 2:
+        with pytest.raises(ValueError, match="say how many ranks"):
+            train_on(run)
+
+
+# Using a model
+
+
+def test_translate_and_evaluate_share_the_pictures_and_give_the_same(faces_manifest, trained, tmp_path):
+    model = folder_of(trained[1], "single")
+    sketches = sorted((faces_manifest.parent / "sketches").glob("*.png"))[:7]
+    for num in (1, 2):
+        place = tmp_path / str(num)
+        for arguments in (
+            ["translate", model, *sketches, "--out", place / "photos"],
+            ["evaluate", model, "--data", faces_manifest, "--split", "train", "--out", place / "scores"],
+        ):
+            done = subprocess.run(
+                command(num, "-m", "s2f_utils", *arguments, "--device", "cpu"),
+                capture_output=True, text=True, env=ENV, cwd=ROOT, timeout=240,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr[-3000:]
+            if arguments[0] == "translate":
+                assert done.stdout.count("7 of 7 pictures translated") == 1
+    files = [sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.*")) for n in "12"]
+    assert files[0] == files[1] and len(files[0]) > 20
+    for name in files[0]:
+        if name.name != "metrics.json":
+            assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes(), name
+    facts = [json.loads((tmp_path / n / "scores" / "metrics.json").read_text()) for n in "12"]
+    assert facts[0]["rows"] == facts[1]["rows"]
+
+
+def test_other_commands_refuse_to_run_several_times(tmp_path):
+    arguments = ["-m", "s2f_utils", "weights"]
+    done = subprocess.run(command(2, *arguments), capture_output=True, text=True, env=ENV, cwd=ROOT, timeout=120)
+    assert done.returncode != 0 and "weights does not work in several processes: leave torchrun out" in done.stderr
 
 
 # The draws
