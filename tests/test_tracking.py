@@ -325,7 +325,7 @@ def test_an_exception_ends_the_wandb_run_as_failed(faces_manifest, tmp_path):
     run = start(faces_manifest, tmp_path, tracker="wandb")
     with pytest.raises(ZeroDivisionError):
         train(run, callbacks=[Raise()], progress=False)
-    assert exit_codes(run.folder) == [[1]] and run.trackers[0].run is None
+    assert exit_codes(run.folder) == [[1]] and run.trackers[0].handle is None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")

@@ -24,8 +24,11 @@ from s2f_utils.training.method import Method
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun
+from s2f_utils.training.tracker import Tracker
 from s2f_utils.training.tracking import RunLog
 from s2f_utils.training.tracking_wandb import WandbTracker
+
+TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker}
 
 
 def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
@@ -90,7 +93,7 @@ def open_run(
     run = TrainingRun(
         method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, ema,
         data_settings=dict(manifest.settings), affine=affine,
-        trackers=[WandbTracker(config.track_checkpoints)] if config.tracker == "wandb" else [],
+        trackers=[TRACKERS[config.tracker]()] if config.tracker in TRACKERS else [],
     )  # fmt: skip
     if is_new:
         _write_facts(run, resolved, manifest, {"memory": memory} if memory else {}, begins)
