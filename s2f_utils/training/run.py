@@ -26,9 +26,10 @@ from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun
 from s2f_utils.training.tracker import Tracker
 from s2f_utils.training.tracking import RunLog
+from s2f_utils.training.tracking_tensorboard import TensorBoardTracker
 from s2f_utils.training.tracking_wandb import WandbTracker
 
-TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker}
+TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
 
 
 def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
