@@ -112,6 +112,7 @@ def test_nothing_is_loaded_or_printed_by_importing():
         "requests",
         "skimage",
         "wandb",
+        "tensorboard",
         "torchvision",
         "pandas",
         "spandrel",

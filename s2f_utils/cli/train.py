@@ -34,7 +34,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help="change one setting, such as epochs=50, or tracker=wandb for Weights & Biases; repeatable;"
+        help="change one setting, such as epochs=50, or tracker=wandb (or tensorboard); repeatable;"
         " --list-settings shows all",
     )  # fmt: skip
     train.add_argument(

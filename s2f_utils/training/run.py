@@ -24,8 +24,12 @@ from s2f_utils.training.method import Method
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun
+from s2f_utils.training.tracker import Tracker
 from s2f_utils.training.tracking import RunLog
+from s2f_utils.training.tracking_tensorboard import TensorBoardTracker
 from s2f_utils.training.tracking_wandb import WandbTracker
+
+TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
 
 
 def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
@@ -105,7 +109,7 @@ def open_run(
 
     folder, remarks, pictures = ranks.first(prepare)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if ranks.is_first() else None)
-    trackers = [WandbTracker(config.track_checkpoints)] if config.tracker == "wandb" and ranks.is_first() else []
+    trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and ranks.is_first() else []
     run = TrainingRun(
         method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, longest, ema,
         data_settings=dict(manifest.settings), affine=affine, trackers=trackers,

@@ -77,8 +77,8 @@ class TrainConfig:
     accumulate: int = 1  # parts in which a batch goes through the networks, one after the other, to save memory
     check_memory: bool = True  # what training needs is compared with what is free before it begins
     on_divergence: str = "stop"  # or back: to the last good state with half the learning rates, three times at most
-    tracker: str = "none"  # or wandb: the log also goes to Weights & Biases
-    track_checkpoints: bool = False  # and so do the saved generators
+    tracker: str = "none"  # or wandb (Weights & Biases), or tensorboard: where the log also goes
+    track_checkpoints: bool = False  # the saved generators go to Weights & Biases, too
 
     def validate(self) -> None:
         """Raise ConfigError with what is wrong and what would be right, or return quietly."""
@@ -107,7 +107,7 @@ class TrainConfig:
             self.on_divergence in ("stop", "back"),
             f"on_divergence must be 'stop' or 'back', got {self.on_divergence!r}",
         )
-        self.one_of("tracker", "none", "wandb")
+        self.one_of("tracker", "none", "wandb", "tensorboard")
         self.at_least(0, "total_images", "log_every_images", "sample_every_images", "save_every_s")
         self.at_least(0, "max_epochs", "time_budget_s", "ema_half_life_images")
         self.above_0(*(name for name in vars(self) if name.startswith("lr_")))

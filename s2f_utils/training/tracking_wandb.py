@@ -1,27 +1,21 @@
-"""Weights & Biases, where a run asks for it (`tracker="wandb"`): losses, samples, live changes, settings, machine.
-
-log.jsonl is written in any case; what goes wrong here is said once, and training goes on.
-"""
+"""Weights & Biases, where a run asks for it (`tracker="wandb"`): losses, samples, live changes, settings, machine."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import netrc
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from tqdm.auto import tqdm
 
 from s2f_utils import runtime
-
-if TYPE_CHECKING:
-    from s2f_utils.training.live import Change
+from s2f_utils.training.tracker import Tracker, facts, reason
 
 PROJECT = "sketch-to-face"  # unless WANDB_PROJECT is set
 ID_FILE = "wandb-id.txt"
@@ -36,33 +30,16 @@ OPTIONS = {  # those that the installed version knows are used
 _open_runs: dict[str, Any] = {}  # by id: one that was left in the middle of its chunks is finished before it is resumed
 
 
-class WandbTracker:
-    """A callback of the training loop that keeps one W&B run for one run folder.
+class WandbTracker(Tracker):
+    """Keeps one W&B run for one run folder.
 
-    The steps of the W&B run are images seen. It is opened when training begins, stays open between chunks, and is
-    finished when training ends, is interrupted or fails. Training that is resumed goes on in the W&B run of the same
-    id, which lies in the run folder (`wandb-id.txt`). `checkpoints`: the generators are uploaded with every save.
+    It is opened when training begins, stays open between chunks, and is finished when training ends, is interrupted or
+    fails. Training that is resumed goes on in the W&B run of the same id, which lies in the run folder
+    (`wandb-id.txt`). With `track_checkpoints` the generators are uploaded with every save.
     """
 
-    def __init__(self, checkpoints: bool = False) -> None:
-        self.checkpoints = checkpoints
-        self.run: Any = None  # of W&B, while it is open
-        self.failed = False
-
-    def on_start(self, run: Any) -> None:
-        """Open the W&B run, unless it still is."""
-        if self.run is None:
-            self._attempt(run, "start", lambda: self._open(run))
-        if run.images_seen == 0:  # later, this step is there already
-            self._log(run, _live(run))
-
-    def on_log(self, run: Any, row: dict[str, Any]) -> None:
-        """The row, with the live values beside it."""
-        self._log(run, row | _live(run))
-
-    def on_change(self, run: Any, change: Change) -> None:
-        """The new value; commands count as 0 and 1."""
-        self._log(run, {f"live/{change.name}": float(change.new)})
+    title = "Weights & Biases"
+    package = "wandb"
 
     def on_sample(self, run: Any, path: Path) -> None:
         """The sheet, and its scores."""
@@ -72,7 +49,7 @@ class WandbTracker:
 
             sheet = wandb.Image(str(path), caption=f"{run.images_seen:,} images")
             scores = {f"samples/{name}": value for name, value in run.scores.items()}
-            self.run.log({"samples/sheet": sheet, **scores}, step=run.images_seen)
+            self.handle.log({"samples/sheet": sheet, **scores}, step=run.images_seen)
 
         self._attempt(run, "send samples", send)
 
@@ -82,12 +59,12 @@ class WandbTracker:
         def send() -> None:
             import wandb
 
-            artifact = wandb.Artifact(f"{self.run.id}-generator", type="model", metadata={"images": run.images_seen})
+            artifact = wandb.Artifact(f"{self.handle.id}-generator", type="model", metadata={"images": run.images_seen})
             for file in sorted(path.parent.glob("generator*.safetensors")):
                 artifact.add_file(str(file))
-            self.run.log_artifact(artifact)
+            self.handle.log_artifact(artifact)
 
-        if self.checkpoints:
+        if run.config.track_checkpoints:
             with _environment(WANDB_DATA_DIR=str(run.folder / "wandb")):  # where the copies for uploading lie
                 self._attempt(run, "send a checkpoint", send)
 
@@ -107,31 +84,21 @@ class WandbTracker:
             run_id = _id_of(run.folder)
             if run_id in _open_runs:
                 _open_runs.pop(run_id).finish()
-            self.run = _init(run, run_id)
-        _open_runs[self.run.id] = self.run
-        self.run.define_metric("*", step_metric="images")
-        if getattr(self.run, "offline", False):
+            self.handle = _init(run, run_id)
+        _open_runs[self.handle.id] = self.handle
+        self.handle.define_metric("*", step_metric="images")
+        if getattr(self.handle, "offline", False):
             why = ", as there is no login" if offline else ""
-            place = f"offline{why}; 'wandb sync {Path(self.run.dir).parent}' uploads it"
+            place = f"offline{why}; 'wandb sync {Path(self.handle.dir).parent}' uploads it"
         else:
-            place = self.run.url or "disabled by WANDB_MODE"
-        tqdm.write(f"Weights & Biases: run {self.run.id}, {place}", file=sys.stderr)
+            place = self.handle.url or "disabled by WANDB_MODE"
+        tqdm.write(f"Weights & Biases: run {self.handle.id}, {place}", file=sys.stderr)
 
-    def _log(self, run: Any, values: dict[str, Any]) -> None:
-        self._attempt(run, "log", lambda: self.run.log({"images": run.images_seen, **values}, step=run.images_seen))
-
-    def _attempt(self, run: Any, what: str, action: Callable[[], None]) -> None:
-        """Do something with W&B; the first thing that fails is said, and the last that is tried in this training."""
-        if self.failed:
-            return
-        try:
-            action()
-        except Exception as error:
-            self.failed = True
-            run.log.problem(f"Weights & Biases: could not {what}: {_reason(error)}; training goes on without it")
+    def _send(self, run: Any, values: dict[str, Any]) -> None:
+        self.handle.log({"images": run.images_seen, **values}, step=run.images_seen)
 
     def _finish(self, run: Any, exit_code: int) -> None:
-        wandb_run, self.run = self.run, None
+        wandb_run, self.handle = self.handle, None
         if wandb_run is not None:
             _open_runs.pop(wandb_run.id, None)
             if self.failed:
@@ -143,12 +110,7 @@ class WandbTracker:
 
 def _init(run: Any, run_id: str) -> Any:
     """W&B's own run, online where that is possible."""
-    try:
-        import wandb
-    except ModuleNotFoundError as error:
-        if error.name != "wandb":
-            raise
-        raise RuntimeError("it is not installed: pip install wandb") from None
+    import wandb
 
     known = getattr(wandb.Settings, "model_fields", OPTIONS)
     options = {
@@ -157,7 +119,7 @@ def _init(run: Any, run_id: str) -> Any:
         "id": run_id,
         "resume": "allow",
         "dir": str(run.folder),
-        "config": _facts(run),
+        "config": facts(run),
         "allow_val_change": True,
         "settings": wandb.Settings(**{name: value for name, value in OPTIONS.items() if name in known}),
     }
@@ -167,14 +129,10 @@ def _init(run: Any, run_id: str) -> Any:
     except Exception as error:  # no network, a wrong key: what is kept offline can be uploaded later
         if mode != "online":
             raise
-        run.log.problem(f"Weights & Biases: could not start online: {_reason(error)}; it goes on offline")
+        run.log.problem(f"Weights & Biases: could not start online: {reason(error)}; it goes on offline")
         options["id"] = _id_of(run.folder, fresh=True)  # the other is in use by what could not start
         with _environment(WANDB_MODE="offline"):
             return wandb.init(**options, mode="offline")
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def is_logged_in() -> bool:
@@ -212,19 +170,3 @@ def _id_of(folder: Path, fresh: bool = False) -> str:
         with runtime.atomic_path(path) as temporary:
             temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # draws from no generator of training
     return path.read_text(encoding="utf-8").strip()
-
-
-def _facts(run: Any) -> dict[str, Any]:
-    """The configuration that W&B shows: settings, what became of them on this machine, and the machine."""
-    chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids), "device": run.precision.device.type}
-    chosen |= {"number_format": run.precision.name}
-    return {
-        "method": run.method,
-        **dataclasses.asdict(run.config),
-        "run": chosen,
-        "machine": runtime.machine_facts(),
-    }
-
-
-def _live(run: Any) -> dict[str, float]:
-    return {f"live/{name}": value for name, value in run.live.values().items()}

@@ -1,0 +1,338 @@
+"""Tracking: what TensorBoard is given (the real one), read back by its own reader, and what happens without it."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils.pictures import images
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import TRACKERS
+from s2f_utils.training.tracking import read_log
+from s2f_utils.training.tracking_tensorboard import _wait_for_a_later_name
+from tests.test_tracking import ROOT, Steer, problems, same_weights, start
+
+
+def track(manifest, runs, **changes):
+    """As `start`, with TensorBoard."""
+    return start(manifest, runs, **{"tracker": "tensorboard", "check_memory": False} | changes)
+
+
+def read(folder: Path):
+    """What TensorBoard shows of a run folder: its own reader, which also obeys what says that something is purged."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    everything = {"scalars": 0, "images": 0, "tensors": 0}
+    return EventAccumulator(str(folder / "tensorboard"), size_guidance=everything).Reload()
+
+
+def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """The points of each curve, (images seen, value), in the order in which they are drawn."""
+    events = read(folder)
+    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in events.Tags()["scalars"]}
+
+
+def told(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What the curves have to be, by the log: rows, and scores of samples; float32, as TensorBoard keeps them."""
+    rows, log_events = read_log(folder)
+    found: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        for name in set(row) - {"images"}:
+            found.setdefault(name, []).append((row["images"], float(np.float32(row[name]))))
+    for event in (event for event in log_events if event["event"] == "sample"):
+        for name in set(event) - {"event", "time", "images", "file"}:
+            found.setdefault(f"samples/{name}", []).append((event["images"], float(np.float32(event[name]))))
+    return found
+
+
+def learned(found: dict[str, list[tuple[int, float]]]) -> dict[str, list[tuple[int, float]]]:
+    """The curves that do not depend on the clock."""
+    return {name: points for name, points in found.items() if name not in ("seconds", "images_per_second")}
+
+
+def check_order(found: dict[str, list[tuple[int, float]]]) -> None:
+    """No image twice and none out of order; a live value may have two at one: the old, then the new."""
+    for name, points in found.items():
+        steps = [step for step, _ in points]
+        assert steps == sorted(steps), name
+        assert len(set(points)) == len(points), name
+        assert name.startswith("live/") or len(set(steps)) == len(steps), name
+
+
+@pytest.fixture(scope="module")
+def whole(faces_manifest, tmp_path_factory):
+    """The folder of a run that nothing interrupted; lr_g is changed at image 4."""
+    run = track(faces_manifest, tmp_path_factory.mktemp("whole"))
+    assert train(run, callbacks=[Steer(99)], progress=False) == "done" and problems(run.folder) == []
+    return run.folder
+
+
+def test_curves_are_the_rows_of_the_log(whole):
+    found = curves(whole)
+    expected = told(whole)
+    assert {"loss_l1", "loss_d", "lr_g", "images_per_second", "epoch", "samples/ssim"} <= set(expected)
+    assert {name: points for name, points in found.items() if not name.startswith("live/")} == expected
+    assert [step for step, _ in found["loss_l1"]] == [2, 4, 6, 8, 10, 12, 14, 16]
+    check_order(found)
+
+
+def test_a_live_change_stands_at_its_image(whole):
+    (change,) = (event for event in read_log(whole)[1] if event["event"] == "change")
+    old, new = float(np.float32(2e-4)), float(np.float32(5e-5))
+    assert (change["name"], change["images"]) == ("lr_g", 4)
+    assert curves(whole)["live/lr_g"] == [
+        (0, old), (2, old), (4, old), (4, new), (6, new), (8, new), (10, new), (12, new), (14, new), (16, new)
+    ]  # fmt: skip
+
+
+def test_samples_are_the_sheets(whole):
+    events = read(whole)
+    sheets = {event.step: event.encoded_image_string for event in events.Images("samples/sheet")}
+    assert sorted(sheets) == [0, 4, 8, 12, 16]
+    for step, encoded in sheets.items():
+        sheet = np.asarray(Image.open(io.BytesIO(encoded)).convert("RGB"))
+        assert np.array_equal(sheet, images.load_rgb(whole / "samples" / f"{step:08d}.png"))
+
+
+def test_settings_are_tables_of_text(whole):
+    events = read(whole)
+    texts = {
+        name: events.Tensors(f"{name}/text_summary")[0].tensor_proto.string_val[0].decode()
+        for name in ("settings", "run", "machine")
+    }
+    for line in ("| method | pix2pix |", "| lambda_l1 | 100.0 |", "| tracker | tensorboard |", "| total_images | 16 |"):
+        assert line in texts["settings"].splitlines()
+    assert "| length_images | 16 |" in texts["run"] and "| torch | " in texts["machine"]
+    assert all(text.startswith("| name | value |\n| --- | --- |\n") for text in texts.values())
+
+
+@pytest.mark.parametrize("stop_at", [6, 7])
+def test_a_resumed_run_is_one_curve_as_if_nothing_had_happened(faces_manifest, tmp_path, whole, stop_at):
+    """Image 7 is in the middle of a row and of a batch's interval: its row of half an interval must not stay."""
+    changes = {"log_every_images": 2, "batch_size": 2} if stop_at == 6 else {"log_every_images": 4, "batch_size": 1}
+    expected = whole
+    if stop_at == 7:
+        run = track(faces_manifest, tmp_path / "whole", **changes)
+        train(run, callbacks=[Steer(99)], progress=False)
+        expected = run.folder
+    run = track(faces_manifest, tmp_path, **changes)
+    assert train(run, callbacks=[Steer(stop_at)], progress=False) == "stopped"
+    again = track(faces_manifest, tmp_path, resume=run.folder, **changes)
+    assert again.images_seen == stop_at and train(again, callbacks=[Steer(99)], progress=False) == "done"
+    found = curves(run.folder)
+    assert found.pop("live/stop") == [(stop_at, 1.0)]
+    assert len(list((run.folder / "tensorboard").iterdir())) == 2
+    check_order(found)
+    assert learned(found) == learned(curves(expected))
+    assert {name: points for name, points in found.items() if not name.startswith("live/")} == told(run.folder)
+
+
+class Killed(BaseException):
+    """As if the process had died: nothing is saved, and nothing is closed."""
+
+
+class KillAfterSaving:
+    """Saves at image 6, moves sliders there and later, and dies at image 12."""
+
+    def on_step(self, run):
+        if run.images_seen == 4:
+            run.live.set("lr_g", 5e-5, "test")
+        if run.images_seen == 6:
+            run.save()
+            run.live.set("lr_d", 1e-4, "test")
+        if run.images_seen == 10:
+            run.live.set("lambda_l1", 50.0, "test")
+        if run.images_seen == 12 and run.log.path.parent.name == "0001-t":
+            raise Killed
+
+
+def test_what_a_killed_run_had_written_past_its_save_is_gone(faces_manifest, tmp_path, monkeypatch):
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    run = track(faces_manifest, tmp_path)
+    monkeypatch.setattr(run.trackers[0], "_close", lambda run: None)  # a killed process closes nothing
+    write = RecordWriter.write
+
+    class SlowDisk:
+        def on_step(self, run):
+            if run.images_seen == 10:
+                monkeypatch.setattr(RecordWriter, "write", lambda *args: time.sleep(0.02) or write(*args))
+
+    with pytest.raises(Killed):
+        train(run, callbacks=[SlowDisk(), KillAfterSaving()], progress=False)
+    on_disk = curves(run.folder)
+    assert on_disk["samples/ssim"][-1][0] == on_disk["loss_l1"][-1][0] == 12  # a kill loses nothing
+    monkeypatch.setattr(RecordWriter, "write", write)
+    again = track(faces_manifest, tmp_path, resume=run.folder)
+    assert again.images_seen == 6 and len(again.planned) == 2
+    assert train(again, progress=False) == "done"
+    never = track(faces_manifest, tmp_path, batch_size=2)
+    assert never.folder.name == "0002-t" and train(never, callbacks=[KillAfterSaving()], progress=False) == "done"
+    found = curves(run.folder)
+    check_order(found)
+    assert learned(found) == learned(curves(never.folder))
+    assert [event.step for event in read(run.folder).Images("samples/sheet")] == [0, 4, 8, 12, 16]
+
+
+class Diverge:
+    """Once, a loss is no number at image 12; the state was saved at image 6."""
+
+    def __init__(self) -> None:
+        self.num_steps = 0
+
+    def on_step(self, run):
+        if run.images_seen == 4 and self.num_steps == 2:
+            run.live.set("save", True, "test")
+
+    def step(self, model, a, b, live):
+        self.num_steps += 1
+        return {
+            name: loss * (math.nan if self.num_steps == 6 else 1.0)
+            for name, loss in type(model).step(model, a, b, live).items()
+        }
+
+
+def test_where_training_goes_back_the_curves_go_back_too(faces_manifest, tmp_path):
+    run, diverge = track(faces_manifest, tmp_path, on_divergence="back"), Diverge()
+    assert train(run, callbacks=[diverge], step=diverge.step, progress=False) == "done" and run.setbacks == 1
+    (setback,) = (event for event in read_log(run.folder)[1] if event["event"] == "setback")
+    assert (setback["images"], setback["at"]) == (6, 12)
+    found = curves(run.folder)
+    check_order(found)
+    assert {name: points for name, points in found.items() if not name.startswith("live/")} == told(run.folder)
+    assert [step for step, _ in found["loss_l1"]] == [2, 4, 6, 8, 10, 12, 14, 16]
+    full, half = float(np.float32(2e-4)), float(np.float32(1e-4))
+    assert found["live/lr_g"] == [(n, full) for n in (0, 2, 4, 6)] + [(n, half) for n in (6, 8, 10, 12, 14, 16)]
+
+
+def test_chunks_are_one_curve_in_one_file(faces_manifest, tmp_path, whole):
+    run = track(faces_manifest, tmp_path)
+    steer, reasons = Steer(99), []
+    while not reasons or reasons[-1] == "chunk":
+        reasons.append(train(run, callbacks=[steer], max_seconds=0.0, progress=False))
+    assert reasons == ["chunk"] * 7 + ["done"] and len(list((run.folder / "tensorboard").iterdir())) == 1
+    assert learned(curves(run.folder)) == learned(curves(whole))
+
+
+def test_a_cell_that_is_run_again_in_the_middle_of_chunks_goes_on(faces_manifest, tmp_path, whole):
+    run = track(faces_manifest, tmp_path, save_every_s=0.0)
+    steer = Steer(99)
+    assert [train(run, callbacks=[steer], max_seconds=0.0, progress=False) for _ in range(3)] == ["chunk"] * 3
+    again = track(faces_manifest, tmp_path, resume=run.folder)
+    assert again.images_seen == 6 and train(again, progress=False) == "done"
+    assert problems(run.folder) == [] and learned(curves(run.folder)) == learned(curves(whole))
+
+
+def test_training_is_bit_for_bit_the_same_with_and_without(whole, faces_manifest, tmp_path):
+    plain = start(faces_manifest, tmp_path)
+    train(plain, callbacks=[Steer(99)], progress=False)
+    assert same_weights(whole, plain.folder) and not (plain.folder / "tensorboard").exists()
+
+
+def test_where_tensorboard_is_not_installed_training_goes_on_and_says_so(faces_manifest, tmp_path, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.startswith(("tensorboard", "torch.utils.tensorboard"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    run = track(faces_manifest, tmp_path)
+    while train(run, max_seconds=0.0, progress=False) == "chunk":
+        pass
+    message = "TensorBoard: could not start: it is not installed: pip install tensorboard; training goes on without it"
+    assert problems(run.folder) == [message] and capsys.readouterr().err.strip() == message
+    assert len(read_log(run.folder)[0]) == 8 and not (run.folder / "tensorboard").exists()
+
+
+# What a thread prints pytest takes for a warning.
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("what", ["a file in its place", "a folder that takes no files"])
+def test_a_folder_that_cannot_be_written_to_is_said_once(faces_manifest, tmp_path, capfd, what):
+    run = track(faces_manifest, tmp_path)
+    if what == "a file in its place":
+        (run.folder / "tensorboard").write_text("")
+    elif Path("/proc/self").is_dir():  # takes none from root either
+        (run.folder / "tensorboard").symlink_to("/proc/self", target_is_directory=True)
+    else:
+        pytest.skip("there is no /proc")
+    assert train(run, progress=False) == "done"
+    (message,) = problems(run.folder)
+    assert message.startswith("TensorBoard: could not start: ") and message.endswith("; training goes on without it")
+    assert capfd.readouterr().err.strip() == message and len(read_log(run.folder)[0]) == 8
+
+
+def test_event_files_are_read_in_the_order_in_which_they_were_begun(tmp_path):
+    """Their names begin with the second; those of one second would be in the order of other numbers."""
+    now = int(time.time())
+    (tmp_path / f"events.out.tfevents.{now:010d}.a.host.77.9").touch()
+    _wait_for_a_later_name(tmp_path)
+    assert now + 1 <= time.time() < now + 2
+    (tmp_path / f"events.out.tfevents.{now + 3600:010d}.host.77.9").touch()  # of a machine with another clock
+    _wait_for_a_later_name(tmp_path)
+    assert time.time() < now + 2
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_disk_that_fills_up_is_said_once(faces_manifest, tmp_path, capfd):
+    class Fill:
+        def on_step(self, run):
+            if run.images_seen == 6:
+                (path,) = (run.folder / "tensorboard").iterdir()
+                path.rename(run.folder / "kept")
+                path.symlink_to("/dev/full")
+
+    run = track(faces_manifest, tmp_path)
+    assert train(run, callbacks=[Fill()], progress=False) == "done"
+    (message,) = problems(run.folder)
+    assert message == ("TensorBoard: could not log: [Errno 28] No space left on device; training goes on without it")
+    said = capfd.readouterr().err.strip().splitlines()
+    assert len(said) == 2 and said[0].startswith("TensorBoard: 'tensorboard --logdir ") and said[1] == message
+    assert len(read_log(run.folder)[0]) == 8 and run.trackers[0].handle is None
+
+
+def test_an_exception_closes_the_file(faces_manifest, tmp_path):
+    class Raise:
+        def on_step(self, run):
+            if run.images_seen == 6:
+                raise ZeroDivisionError("of a callback")
+
+    run = track(faces_manifest, tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        train(run, callbacks=[Raise()], progress=False)
+    assert run.trackers[0].handle is None and [step for step, _ in curves(run.folder)["loss_l1"]] == [2, 4, 6]
+
+
+def test_nothing_else_is_printed_and_tensorflow_is_not_loaded(faces_manifest, tmp_path):
+    """In a process that shows every warning, and where TensorFlow is installed and talkative."""
+    fake = tmp_path / "installed" / "tensorflow"
+    fake.mkdir(parents=True)
+    (fake / "__init__.py").write_text("raise SystemExit('tensorflow was imported')")
+    code = (
+        "import warnings; warnings.simplefilter('always')\n"
+        "from tests import test_tracking_tensorboard as t\n"
+        f"run = t.track({str(faces_manifest)!r}, {str(tmp_path)!r}, total_images=4)\n"
+        "print(t.train(run, progress=False))"
+    )
+    path = os.pathsep.join([str(fake.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": path},
+    )  # fmt: skip
+    assert done.stdout.split() == ["done"], done.stderr
+    ours = [line for line in done.stderr.splitlines() if "tensor" in line.lower() or "protobuf" in line.lower()]
+    assert ours == [f"TensorBoard: 'tensorboard --logdir {tmp_path / '0001-t'}' shows this run"]
+
+
+def test_every_tracker_can_be_asked_for(faces_manifest, tmp_path):
+    assert sorted(TRACKERS) == ["tensorboard", "wandb"]
+    for name, kind in TRACKERS.items():
+        (tracker,) = start(faces_manifest, tmp_path, tracker=name).trackers
+        assert type(tracker) is kind and tracker.package == name and tracker.title
+    assert start(faces_manifest, tmp_path).trackers == []
