@@ -76,6 +76,10 @@ _SHARED: dict[str, dict[str, Any]] = {
     "--val-share": {"type": float, "metavar": "X"},
     "--seed": {"type": int, "default": 0, "metavar": "K", "help": "another seed, another split (default: 0)"},
     "--workers": {"type": int, "metavar": "N", "help": "processes (default: one a core)"},
+    "--scheduler": {
+        "dest": "workers", "metavar": "ADDRESS",
+        "help": "work on the Dask cluster of this scheduler instead: HOST:PORT, or its file (.json); see docs/data.md",
+    },
     "--dry-run": {"action": "store_true", "help": "say what would be done, write nothing"},
 }  # fmt: skip
 
@@ -90,6 +94,11 @@ def _share(parser: argparse._ActionsContainer, *names: str, **other: Any) -> Non
     """Give a command options of `_SHARED`; other: what is different about them in this command."""
     for name in names:
         parser.add_argument(name, **_SHARED[name] | other)
+
+
+def _share_workers(parser: argparse._ActionsContainer) -> None:
+    """Give a command the options that say who does the work: one of them counts."""
+    _share(parser.add_mutually_exclusive_group(), "--workers", "--scheduler")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -138,7 +147,8 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
     split.add_argument(
         "--drop-leaks", action="store_true", help="leave out training pairs whose photo is in another split, too"
     )
-    _share(pairs, "--workers", "--dry-run")
+    _share_workers(pairs)
+    _share(pairs, "--dry-run")
     pairs.set_defaults(run=_pairs)
 
 
@@ -214,7 +224,9 @@ def _add_unpaired(commands: argparse._SubParsersAction) -> None:
     _share(unpaired, "--clean")
     _share(unpaired, "--val-share", help="of each side, for the sheets of samples (default: 0.1)")
     _share(unpaired, "--test-share", help="kept apart altogether (default: none)")
-    _share(unpaired, "--seed", "--workers", "--dry-run")
+    _share(unpaired, "--seed")
+    _share_workers(unpaired)
+    _share(unpaired, "--dry-run")
     unpaired.set_defaults(run=_unpaired)
 
 
@@ -233,7 +245,8 @@ def _add_synthetic(commands: argparse._SubParsersAction) -> None:
     synthetic.add_argument(
         "--profile", choices=sorted(PROFILES), help="number and size (default: $S2F_PROFILE, else demo)"
     )
-    _share(synthetic, "--workers", "--dry-run")
+    _share_workers(synthetic)
+    _share(synthetic, "--dry-run")
     synthetic.set_defaults(run=make_synthetic)
 
 
@@ -254,7 +267,8 @@ def _add_scribbles(commands: argparse._SubParsersAction) -> None:
     scribbles.add_argument("--points", metavar="NPZ", help="points of your portraits (default: ours, by name)")
     scribbles.add_argument("--labels", metavar="CSV", help="what is known of your portraits (default: ours, by name)")
     _share(scribbles, "--seed", help="another seed, other drawings (default: 0)")
-    _share(scribbles, "--workers", "--dry-run")
+    _share_workers(scribbles)
+    _share(scribbles, "--dry-run")
     scribbles.set_defaults(run=make_scribbles)
 
 
@@ -267,7 +281,8 @@ def _add_shaped(commands: argparse._SubParsersAction) -> None:
     )
     shaped.add_argument("data", metavar="DATA", help="a data set that 'pairs' made")
     shaped.add_argument("out", metavar="OUT", help="new folder for the data set")
-    _share(shaped, "--workers", "--dry-run")
+    _share_workers(shaped)
+    _share(shaped, "--dry-run")
     shaped.set_defaults(run=make_shaped)
 
 
@@ -300,7 +315,8 @@ def _add_clean(commands: argparse._SubParsersAction) -> None:
         "--rim", type=float, default=0.1, metavar="X", help="strip that is cleared, a share of each side (default: 0.1)"
     )
     clean.add_argument("--no-sheet", action="store_false", dest="sheet", help="do not look for a sheet of paper")
-    _share(clean, "--workers", "--dry-run")
+    _share_workers(clean)
+    _share(clean, "--dry-run")
     clean.set_defaults(run=clean_drawings)
 
 
@@ -320,7 +336,7 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
         "--drop-doubtful", action="store_true", help="with --fix: leave out pairs with any other finding, too"
     )
     _share(doctor, "--dry-run", help="with --fix: say what would be written, write nothing")
-    _share(doctor, "--workers")
+    _share_workers(doctor)
     doctor.set_defaults(run=run_doctor)
 
 

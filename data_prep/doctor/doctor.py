@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.doctor import judge, mend, page
-from data_prep.doctor.examine import Subject, examine
+from data_prep.doctor.examine import PictureFacts, Subject, examine
 from data_prep.doctor.findings import KINDS, Diagnosis, Finding
 from data_prep.errors import DataPrepError, printable
-from data_prep.make.parallel import check_workers, run_jobs
+from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.write import MANIFEST
 from data_prep.messages import NUM_SHOWN, say
 from data_prep.sources import names
@@ -34,7 +34,7 @@ def diagnose(
     sketches: str | None = None,
     photos: str | None = None,
     sketch_side: str = "left",
-    workers: int | None = None,
+    workers: Workers = None,
     progress: bool = True,
 ) -> Diagnosis:
     """Look for faults in a data set: a folder with a manifest.csv, or a source as `make_pairs` takes it.
@@ -51,13 +51,18 @@ def diagnose(
         subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
     else:
         subjects = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
-    done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress)
+    how = {"reads": list(filter(None, (subject.photo or subject.sketch for subject in subjects))), "failed": _has_error}
+    done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress, **how)
     facts = [done[n] for n in range(len(subjects))]
     diagnosis = Diagnosis(path, subjects, facts, findings, not_tested)
     judge.judge_all(diagnosis)
     order = list(KINDS)
     diagnosis.findings.sort(key=lambda f: (not KINDS[f.kind].stops, order.index(f.kind), f.id))
     return diagnosis
+
+
+def _has_error(facts: dict[str, PictureFacts]) -> bool:
+    return any(one.error for one in facts.values())
 
 
 def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:

@@ -15,6 +15,7 @@ from data_prep import files
 from data_prep.doctor.examine import Subject
 from data_prep.doctor.findings import CHANGES, KINDS, Diagnosis
 from data_prep.errors import DataPrepError, printable
+from data_prep.make.parallel import Workers
 from data_prep.make.recipe import halves, load
 from data_prep.make.split import with_splits
 from data_prep.make.write import SETTINGS, SetPlan, write_set
@@ -74,7 +75,7 @@ def write_mended(
     out: str | os.PathLike,
     *,
     drop_doubtful: bool = False,
-    workers: int | None = None,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from data_prep.errors import DataPrepError, printable
-from data_prep.make.parallel import check_workers, run_jobs
+from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.recipe import load
 from data_prep.make.write import SETTINGS
 from data_prep.messages import NUM_SHOWN, say, warn
@@ -37,7 +37,7 @@ def clean_drawings(
     shadows: str = "soft",
     strength: float = 1.0,
     rim: float = 0.1,
-    workers: int | None = None,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> list[Path]:
@@ -70,9 +70,8 @@ def clean_drawings(
     if dry_run:
         return targets
     jobs = [(str(tree.pictures[n].path), str(targets[n]), options) for n in todo]
-    reasons = run_jobs(
-        clean_file, jobs, workers=workers, progress=progress, done=len(targets) - len(todo), unit="drawing"
-    )
+    how = {"workers": workers, "progress": progress, "done": len(targets) - len(todo), "unit": "drawing"}
+    reasons = run_jobs(clean_file, jobs, **how, out=out, reads=[job[0] for job in jobs], failed=bool)
     broken = {todo[n]: reason for n, reason in reasons.items() if reason}
     for reason in list(broken.values())[:NUM_SHOWN]:
         warn(f"left out: {reason}")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
+from data_prep.make.parallel import Workers
 from data_prep.make.points import GivenPoints, read_points
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from data_prep.make.review import review
@@ -47,7 +48,7 @@ def make_pairs(
     identity: str | None = None,
     strict: bool = False,
     drop_leaks: bool = False,
-    workers: int | None = None,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
@@ -65,7 +66,7 @@ def make_pairs(
     identity: a regular expression whose first group, in a photo's path below its folder, names the person.
     strict: pictures without a partner are an error, not a warning.
     drop_leaks: leave training pairs out whose photo is also in another split, instead of warning of them.
-    workers: processes; None: one a core. dry_run: say what would be done, write nothing.
+    workers: as in `parallel.run_jobs`. dry_run: say what would be done, write nothing.
 
     What an interrupted call left is gone on with. Raises DataPrepError (a ValueError) when the source or an option is
     unusable, and OSError when the disk is full or may not be written.

@@ -1,7 +1,8 @@
-"""Many small jobs on all cores, with a progress bar, stoppable at any moment."""
+"""Many small jobs on all cores, or on a cluster, with a progress bar, stoppable at any moment."""
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -12,18 +13,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
+from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataPrepError
+from data_prep.make import cluster
 from s2f_utils import runtime
 
 MIN_JOBS_PER_WORKER = 4  # starting a process costs more than a few small pictures
 WAITING_PER_WORKER = 8
+Workers = int | str | None  # processes here; the address of a Dask scheduler; None: a process for each core
 
 
-def check_workers(workers: int | None) -> None:
-    """DataPrepError unless `workers` is None or at least 1."""
-    if workers is not None and workers < 1:
+def check_workers(workers: Workers) -> None:
+    """DataPrepError unless `workers` is None, at least 1, or a scheduler that answers and has workers of its own."""
+    if isinstance(workers, str):
+        cluster.check_cluster(workers)
+    elif workers is not None and workers < 1:
         raise DataPrepError(f"--workers must be 1 or more, got {workers}")
 
 
@@ -31,28 +37,46 @@ def run_jobs(
     function: Callable[..., Any],
     jobs: Sequence[tuple],
     *,
-    workers: int | None = None,
+    workers: Workers = None,
     progress: bool = True,
     done: int = 0,
     unit: str = "pair",
+    out: Path | None = None,
+    reads: Sequence[str | os.PathLike] = (),
+    failed: Callable[[Any], bool] | None = None,
 ) -> dict[int, Any]:
     """Call `function(*job)` for each job and return the results by the job's place; the order of calls is open.
 
-    `workers` processes share the jobs (None: one a core; 1: this process does them). `done` is where the progress bar
-    starts, for work that was finished before. The first exception ends the run: jobs under way are finished, none is
-    begun. So does Ctrl-C.
+    `workers` processes share the jobs (None: one a core; 1: this process does them; a scheduler's address: the workers
+    of its cluster). `done` is where the progress bar starts, for work that was finished before. The first exception
+    ends the run: jobs under way are finished, none is begun. So does Ctrl-C. out, reads: as in `cluster.jobs_done`.
+    failed: whether a result says that a picture is unusable; on a cluster such a job is done once more here, so that no
+    picture is lost to a machine that lacks something.
     """
     from tqdm.auto import tqdm
 
-    useful = max(1, len(jobs) // MIN_JOBS_PER_WORKER)
-    workers = min(workers or runtime.num_cores(), useful)
     results: dict[int, Any] = {}
-    with tqdm(total=done + len(jobs), initial=done, unit=unit, disable=not progress, smoothing=0.05) as bar:
-        finished = _here(function, jobs) if workers == 1 else _elsewhere(function, jobs, workers)
+    with (
+        tqdm(total=done + len(jobs), initial=done, unit=unit, disable=not progress, smoothing=0.05) as bar,
+        contextlib.closing(_finished(function, jobs, workers, out, reads)) as finished,
+    ):
         for place, result in finished:
             results[place] = result
             bar.update()
+    if isinstance(workers, str) and failed and (again := [n for n, result in results.items() if failed(result)]):
+        redone = run_jobs(function, [jobs[n] for n in again], progress=False)
+        results |= {again[n]: result for n, result in redone.items()}
     return results
+
+
+def _finished(
+    function: Callable[..., Any], jobs: Sequence[tuple], workers: Workers, out: Path | None, reads: Sequence
+) -> Iterator[tuple[int, Any]]:
+    """Pairs of a job's place and its result, as they are finished."""
+    if isinstance(workers, str):
+        return cluster.jobs_done(function, jobs, workers, out=out, reads=reads) if jobs else _here(function, jobs)
+    workers = min(workers or runtime.num_cores(), max(1, len(jobs) // MIN_JOBS_PER_WORKER))
+    return _here(function, jobs) if workers == 1 else _elsewhere(function, jobs, workers)
 
 
 def _here(function: Callable[..., Any], jobs: Sequence[tuple]) -> Iterator[tuple[int, Any]]:

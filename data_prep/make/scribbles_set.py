@@ -13,6 +13,7 @@ import numpy as np
 
 from data_prep.errors import DataPrepError
 from data_prep.make.gallery import SIZE_PX, Gallery, Sitter, evened, sitters_of
+from data_prep.make.parallel import Workers
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from s2f_utils import runtime
@@ -50,7 +51,7 @@ def make_scribbles(
     *,
     points: str | os.PathLike | None = None,
     labels: str | os.PathLike | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:

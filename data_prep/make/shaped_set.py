@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.errors import DataPrepError, printable
+from data_prep.make.parallel import Workers
 from data_prep.make.scribbles_set import HAIR, PERSON, write_folds
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
@@ -42,7 +43,7 @@ def make_shaped(
     data: str | os.PathLike,
     out: str | os.PathLike,
     *,
-    workers: int | None = None,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError
+from data_prep.make.parallel import Workers
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 
@@ -37,7 +38,7 @@ def make_synthetic(
     seed: int = 0,
     *,
     profile: str | None = None,
-    workers: int | None = None,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:
@@ -45,8 +46,9 @@ def make_synthetic(
 
     num, size_px: how many, and their height and width, 32 to 512; None: the profile's. profile: "full", "demo" or
     "fast"; None: the environment's S2F_PROFILE, else "demo". The last tenth of the faces is for testing, the twentieth
-    before it for validation. The same `seed` draws the same faces, whatever `num` and `workers` (processes; None: one
-    a core) are. dry_run: say what would be done, write nothing. progress: show the bar and say what is done.
+    before it for validation. The same `seed` draws the same faces, whatever `num` and `workers` (as in
+    `parallel.run_jobs`) are. dry_run: say what would be done, write nothing. progress: show the bar and say what is
+    done.
 
     Returns the manifest's path. What an interrupted call left is gone on with. Raises DataPrepError (a ValueError)
     for impossible options or a folder that holds something else, and OSError when the disk is full or may not be

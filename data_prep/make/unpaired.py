@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
+from data_prep.make.parallel import Workers
 from data_prep.make.recipe import Recipe, load
 from data_prep.make.shapes import with_fit
 from data_prep.make.split import with_splits
@@ -77,7 +78,7 @@ def make_unpaired(
     test_share: float | None = None,
     val_share: float | None = None,
     seed: int = 0,
-    workers: int | None = None,
+    workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
 ) -> Path:

@@ -24,7 +24,7 @@ import PIL
 
 import s2f_utils
 from data_prep.errors import DataPrepError, printable
-from data_prep.make.parallel import check_workers, run_jobs
+from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.messages import NUM_SHOWN, say, warn
 from s2f_utils import runtime
 from s2f_utils.data import COLUMNS, SPLITS
@@ -137,7 +137,7 @@ def read_state(out: Path, plan: SetPlan) -> str:
 
 
 def write_set(
-    out: Path, plan: SetPlan, *, workers: int | None = None, progress: bool = True, dry_run: bool = False
+    out: Path, plan: SetPlan, *, workers: Workers = None, progress: bool = True, dry_run: bool = False
 ) -> Path:
     """Write the set, or what is missing of it, and return the manifest's path. dry_run: say what would be written.
 
@@ -159,7 +159,9 @@ def write_set(
         return manifest
     _prepare(out, plan)
     jobs = [(plan.make, plan.tasks[n], {p: out / path for p, path in plan.paths(plan.rows[n]).items()}) for n in todo]
-    reasons = run_jobs(make_pictures, jobs, workers=workers, progress=progress, done=len(plan.rows) - len(todo))
+    reads = [plan.tasks[n].photo for n in todo if hasattr(plan.tasks[n], "photo")]
+    how = {"workers": workers, "progress": progress, "done": len(plan.rows) - len(todo)}
+    reasons = run_jobs(make_pictures, jobs, **how, out=out, reads=reads, failed=bool)
     broken = {todo[n]: reason for n, reason in reasons.items() if reason}
     rows = [row for n, row in enumerate(plan.rows) if n not in broken]
     left_out = [{"id": plan.rows[n]["id"], "reason": reason} for n, reason in sorted(broken.items())]
