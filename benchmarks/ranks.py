@@ -129,38 +129,5 @@ def main() -> None:
     common.write("ranks", found | {"two_ranks_over_one_process": round(two / one, 3), "gradients": gradients()})
 
 
-def table(found: dict[str, Any]) -> str:
-    """How far apart, and the cost."""
-    r = found["results"]
-    rows = [[name, *(f"{value:.0e}" for value in by.values())] for name, by in r["weights_apart"].items()]
-    one, two = (1000 * value for value in r["seconds_per_image"].values())
-    return (
-        f"Largest difference of a weight from one process after {r['images']} pictures, in float64:\n\n"
-        + common.markdown(["method", "2 ranks", "4 ranks"], rows)
-        + f"\n\npix2pix, 128 px, batch 8 ({common.machine_of(found)}): one process of two threads {one:.1f} ms an"
-        f" image, two ranks of one thread {two:.1f} ms, {r['two_ranks_over_one_process']:.2f} times as long."
-    )
-
-
-def scale_table(found: dict[str, Any]) -> str:
-    """On paper: efficiency on 2 to 64 GPUs, by the size of the gradients, a step's time and the line between them."""
-    lines = {
-        "two T4s by PCIe": (2, 6e9),
-        "8 in a machine by NVLink": (8, 150e9),
-        "64 in 8 machines, 100 Gbit/s": (64, 10e9),
-    }
-    rows = []
-    for method, numbers in found["results"]["gradients"].items():
-        sizes = [f"{numbers / 1e6:.1f} M"]
-        for num, per_s in lines.values():
-            waits = 2 * (num - 1) / num * 4 * numbers / per_s
-            sizes.append(" / ".join(f"{100 * step / (step + waits):.0f}" for step in (0.05, 0.2)))
-        rows.append([method, *sizes])
-    return common.markdown(["method", "gradient", *lines], rows)
-
-
-TABLES = {"ranks": table, "scale": scale_table}
-
-
 if __name__ == "__main__":
     main()

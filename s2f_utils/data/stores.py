@@ -20,6 +20,7 @@ from torch import Tensor
 
 from s2f_utils.data.manifest import DataError, Row
 from s2f_utils.pictures import images, masks
+from s2f_utils.runtime import sent
 
 # what a method that learns from pairs is given → the columns of the manifest that it needs
 GIVEN: dict[str, tuple[str, ...]] = {
@@ -60,9 +61,8 @@ class PictureStore:
     def batch(self, indices: Sequence[int]) -> Tensor:
         """These pictures on the device, (B, C, S, S) in [0, 255]."""
         if self._tensor is None:
-            return self.decode(indices).to(self.device)
-        where = torch.as_tensor(indices).to(self.device, non_blocking=self.device.type == "cuda")
-        return self._tensor.index_select(0, where)
+            return sent(self.decode(indices), self.device)
+        return self._tensor.index_select(0, sent(torch.as_tensor(indices), self.device))
 
     def decode(self, indices: Sequence[int], progress: bool = False) -> Tensor:
         """These pictures, read from their files, on the CPU."""
@@ -121,7 +121,7 @@ class Data(ABC):
         self._read_ahead(position + num, num, copies, seed, share)
         where = where[0][share], where[1][share]
         sketches, photos = ready.result() if ready else self._decode(where)
-        return sketches.to(self.device), photos.to(self.device)
+        return sent(sketches, self.device), sent(photos, self.device)
 
     @abstractmethod
     def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -28,6 +28,8 @@ PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks
 TRAINING_PROFILES = ("full", "small", "demo", "fast")  # "small" can only be asked for
 
 
+PAGEABLE = 60_000  # bytes
+
 EVERYTHING = "sketch-to-face[train]"  # as pip knows the project with all that it uses
 
 
@@ -150,6 +152,15 @@ def pick_precision(device: torch.device, precision: str = "auto", memory_format:
         raise ValueError("float16 training needs a GPU: use precision=auto, bfloat16 or float32")
     channels_last = device.type in ("cpu", "cuda") if memory_format == "auto" else memory_format == "channels_last"
     return Precision(device, getattr(torch, precision), channels_last)
+
+
+def sent(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """What the CPU has drawn, on the device; a GPU's queue of work is not waited for."""
+    if device.type != "cuda" or drawn.device.type != "cpu":
+        return drawn.to(device)
+    if drawn.nbytes > PAGEABLE:  # as much CUDA copies aside at once
+        drawn = drawn.pin_memory()
+    return drawn.to(device, non_blocking=True)
 
 
 def seed_everything(seed: int) -> None:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import ranks, sent
 
 AUGMENTATIONS = ("none", "diff", "ada")
 EVERY_STEPS = 4  # p is adjusted
@@ -105,7 +105,7 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     matrix = matrix @ _stretch(wide, 1 / wide)
     matrix = matrix @ _turn(_sometimes(p_turn, (ranks.rand(num) * 2 - 1) * math.pi, 0.0))
     matrix = matrix @ _shift(*(_sometimes(p, 0.25 * ranks.randn(num), 0.0) for _ in range(2)))
-    grid = F.affine_grid(matrix[:, :2].to(x), list(x.shape), align_corners=False)
+    grid = F.affine_grid(sent(matrix[:, :2], x.device).to(x), list(x.shape), align_corners=False)
     return Resample.apply(x, grid)
 
 
@@ -158,11 +158,11 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
     hue = grey + angle.cos() * (eye - grey) + angle.sin() * around  # Rodrigues' rotation about the grey axis
     matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
     moved = matrix @ brightness.expand(num, 3, 1)
-    return torch.einsum("nij,njhw->nihw", matrix.to(x), x) + moved.to(x)[..., None]
+    return torch.einsum("nij,njhw->nihw", sent(matrix, x.device).to(x), x) + sent(moved, x.device).to(x)[..., None]
 
 
 def _coloured(x: Tensor) -> Tensor:
-    brightness, saturation, contrast = (ranks.rand(len(x), 1, 1, 1).to(x) for _ in range(3))
+    brightness, saturation, contrast = (sent(ranks.rand(len(x), 1, 1, 1), x.device).to(x) for _ in range(3))
     x = x + brightness - 0.5
     mean = x.mean(1, keepdim=True)
     x = mean + (x - mean) * 2 * saturation
@@ -185,4 +185,4 @@ def _covered(x: Tensor, share: float = 0.5) -> Tensor:
     for n, (y, left) in enumerate(ranks.randint(0, size + (1 - side % 2), num, 2).tolist()):
         top, left = y - side // 2, left - side // 2
         mask[n, :, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
-    return x * mask.to(x)
+    return x * sent(mask, x.device).to(x)

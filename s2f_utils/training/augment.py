@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import ranks, sent
 
 
 def crop_and_flip(sketches: Tensor, photos: Tensor, size_px: int, flip: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -90,10 +90,11 @@ class PairedAffine:
 
         num, _, height, width = both.shape
         params = self._drawn(both)
-        matrix = self._transform.compute_transformation(both, params, self._transform.flags)  # old pixel → new pixel
+        here = torch.empty(num, 1, 1, 1)  # on the CPU: a GPU would be waited for
+        matrix = self._transform.compute_transformation(here, params, self._transform.flags)  # old pixel → new pixel
         back = torch.linalg.inv(normalize_homography(matrix, (height, width), (height, width)))
-        grid = F.affine_grid(back[:, :2].float(), (num, 1, height, width), align_corners=True)
-        shifts = (2 * elastic * ranks.randn(num, 2, 6, 6)).to(both.device)
+        grid = F.affine_grid(sent(back[:, :2].float(), both.device), (num, 1, height, width), align_corners=True)
+        shifts = sent(2 * elastic * ranks.randn(num, 2, 6, 6), both.device)
         bend = F.interpolate(shifts, size=(height, width), mode="bicubic", align_corners=True)
         grid = grid + bend.permute(0, 2, 3, 1)
         return F.grid_sample(both, grid, mode="bicubic", padding_mode="reflection", align_corners=True).clamp(-1, 1)

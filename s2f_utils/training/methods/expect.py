@@ -21,7 +21,7 @@ from s2f_utils import models
 from s2f_utils.models.expect import CHANNELS, SIDE_PX, TONES
 from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.scribbles.portrait import TOLD, bare_skin
-from s2f_utils.runtime import Precision, ranks
+from s2f_utils.runtime import Precision, ranks, sent
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import to_grey
 from s2f_utils.training.method import Live, Method
@@ -176,20 +176,20 @@ def tones_of(b: Tensor) -> Tensor:
 def hidden(tones: Tensor, share: float) -> Tensor:
     """The tones, (B, 6), with this share of the skins' and of the hairs' hidden: NaN."""
     hide = (ranks.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
-    return tones.masked_fill(hide.to(tones.device), torch.nan)
+    return tones.masked_fill(sent(hide, tones.device), torch.nan)
 
 
 def half_known(worn: Tensor, share: float) -> Tensor:
     """Planes of what is worn, (B, C, S, S), as sure as one is who looks at a drawing; this share of them, else 0."""
     num, channels = worn.shape[:2]
     sure = (0.4 + 0.6 * ranks.rand(num, channels)) * (ranks.rand(num, channels) < share)
-    return worn * sure.to(worn.device, worn.dtype)[..., None, None]
+    return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
 
 
 def sometimes(told: Tensor, share: float) -> Tensor:
     """Planes of what is told, (B, C, S, S), this share of them; 0, which is not known, for the others."""
     keep = ranks.rand(*told.shape[:2]) < share
-    return told * keep.to(told.device, told.dtype)[..., None, None]
+    return told * sent(keep, told.device).to(told.dtype)[..., None, None]
 
 
 def misfit(a: Tensor, most_px: float) -> Tensor:
@@ -199,7 +199,7 @@ def misfit(a: Tensor, most_px: float) -> Tensor:
     num, _, size, _ = a.shape
     amount = most_px * ranks.rand(num, 1, 1, 1)
     shifts = 2 / size * amount * (ranks.randn(num, 2, 6, 6) + 0.7 * ranks.randn(num, 2, 1, 1))
-    bend = F.interpolate(shifts, size=(size, size), mode="bicubic", align_corners=True).to(a.device)
+    bend = F.interpolate(sent(shifts, a.device), size=(size, size), mode="bicubic", align_corners=True)
     identity = torch.eye(2, 3, device=a.device).expand(num, 2, 3)
     grid = F.affine_grid(identity, (num, 1, size, size), align_corners=False) + bend.permute(0, 2, 3, 1)
     return F.grid_sample(a.float(), grid, mode="bilinear", padding_mode="border", align_corners=False).to(a.dtype)
@@ -212,7 +212,7 @@ def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
     num = len(a)
 
     def each(values: Tensor) -> Tensor:
-        return values.view(num, 1, 1, 1).to(a.device)
+        return sent(values.view(num, 1, 1, 1), a.device)
 
     ink = 0.5 - 0.5 * a[:, :1].float()
     ink = ink.clamp(1e-4, 1) ** each(torch.exp(0.35 * amount * ranks.randn(num)))

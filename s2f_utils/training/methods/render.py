@@ -23,7 +23,7 @@ from s2f_utils.models import checkpoints, render
 from s2f_utils.models.expect import CHANNELS, SIDE_PX
 from s2f_utils.models.render import GIVEN_PX, MADE_PX
 from s2f_utils.pictures.scribbles.portrait import TEXTURED, TOLD
-from s2f_utils.runtime import Precision, ranks
+from s2f_utils.runtime import Precision, ranks, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
 from s2f_utils.training.losses import feature_loss, generator_loss
@@ -176,7 +176,7 @@ class RenderMethod(Method):
         expected, true, style = self.given(a, b)
         small = F.avg_pool2d(expected, 2)
         made = self.net_g(self.precision.images(expected), style)
-        walls, by = self._walls(len(a)).to(made.device), torch.randint(BLOCK, (2,)).tolist()
+        walls, by = sent(self._walls(len(a)), made.device), torch.randint(BLOCK, (2,)).tolist()
         fake, real = (seen(x[:, :3], p, walls, by) for x, p in ((made, made[:, 3:].clamp(-1, 1)), (true, true[:, 3:])))
         real = self.precision.images(real)
 
@@ -218,13 +218,13 @@ class RenderMethod(Method):
         )
         by = 1 + config.other_light * ranks.randn(num, 1, 1, 1).clamp(-2, 2)
         shift = config.other_light * (0.5 * ranks.randn(num, 1, 1, 1) + 0.2 * ranks.randn(num, 3, 1, 1))
-        by, shift = by.to(b.device), shift.to(b.device)
+        by, shift = sent(by, b.device), sent(shift, b.device)
         expected, true = (before_wall((x[:, :3] * by + shift).clamp(-1, 1), x[:, 3:]) for x in (expected, b[:, :4]))
         codes = self.net_g.codes_of(expected, true)
         whole = ranks.rand(num, 1) < config.whole_share
-        codes = codes * torch.where(whole, 1.0, ranks.rand(num, 1)).to(codes.device)
+        codes = codes * sent(torch.where(whole, 1.0, ranks.rand(num, 1)), codes.device)
         places = [list(TOLD).index(name) for name in TEXTURED]
-        known = ranks.rand(num, len(places)).to(b.device) < config.trait_share
+        known = sent(ranks.rand(num, len(places)), b.device) < config.trait_share
         shown = told[:, places, 0, 0].float()
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
 
@@ -234,7 +234,7 @@ class RenderMethod(Method):
         """
         config, num = self.config, len(parts)
         low, high = DECIDED
-        by, at = (ranks.rand(num, 1, 1, 1).to(parts.device) for _ in range(2))
+        by, at = (sent(ranks.rand(num, 1, 1, 1), parts.device) for _ in range(2))
         own = render.decided(parts, 0.5, F.avg_pool2d(true, 2))
         one = render.decided(parts, low + (high - low) * at)
         decided = torch.where(by < config.outline_share, own, torch.where(by < config.decided_share, one, parts))

@@ -23,7 +23,7 @@ from s2f_utils.metrics.perceptual import vgg19
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
-from s2f_utils.runtime import Precision, ranks
+from s2f_utils.runtime import Precision, ranks, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take
 from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, style_distance
@@ -219,7 +219,7 @@ class Restore(Method):
         ranges = degradations.softer(degradations.PUBLISHED, damage)
         with ThreadPoolExecutor(WORKERS) as pool:
             made = list(pool.map(degradations.degrade, images.to_uint8(photos), seeds, [ranges] * len(seeds)))
-        return self.precision.images(images.to_tensor(np.stack(made)).to(photos.device))
+        return self.precision.images(sent(images.to_tensor(np.stack(made)), photos.device))
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of photos b, (B, 3, S, S) in [-1, 1]; returns the losses, detached.

@@ -19,7 +19,7 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import FROM_NOISE
-from s2f_utils.runtime import Precision, ranks
+from s2f_utils.runtime import Precision, ranks, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take_grown
@@ -168,9 +168,10 @@ class StyleGAN2(Method):
         another (style mixing).
         """
         layers = self.net_g.num_layers
-        z = ranks.drawn(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1).to(self.precision.device)
+        z = ranks.drawn(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
+        z = sent(z, self.precision.device)
         turn_at = ranks.randint(1, layers, num)
-        turn_at = torch.where(ranks.rand(num) < mixing, turn_at, torch.tensor(layers)).to(z.device)
+        turn_at = sent(torch.where(ranks.rand(num) < mixing, turn_at, torch.tensor(layers)), z.device)
         w = self.net_g.map(z)[:, :, None]  # (2, num, 1, D)
         first = torch.arange(layers, device=z.device)[None] < turn_at[:, None]
         return torch.where(first[..., None], w[0], w[1])
@@ -219,7 +220,7 @@ class StyleGAN2(Method):
         """How much the lengths of the generator's slopes differ from their running mean (Karras et al. 2020, eq. 4)."""
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
-        noise = ranks.randn(*fake.shape).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
+        noise = sent(ranks.randn(*fake.shape), fake.device).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
         (slope,) = torch.autograd.grad((fake * noise).sum(), w, create_graph=True)
         lengths = slope.float().square().sum(2).mean(1).sqrt()
         self.path_mean = torch.lerp(self.path_mean, ranks.gathered(lengths.detach()).mean(), PATH_DECAY)
