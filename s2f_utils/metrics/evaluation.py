@@ -163,13 +163,14 @@ def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Seq
     return values, numbers
 
 
-def _measured_in_shares(pictures: np.ndarray, truths: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """`metrics.measure`, each rank its share of the pairs."""
-    mine = ranks.divided(np.arange(len(pictures)))
-    shares = ranks.collected((mine, metrics.measure(pictures[mine], truths[mine], names) if len(mine) else {}))
-    whole = {name: np.empty(len(pictures), found.dtype) for name, found in shares[0][1].items()}
-    for places, found in shares:
-        for name, values in found.items():
+def _measured_in_shares(pictures: Any, truths: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """`metrics.measure`, of arrays or lists of pictures; each rank does its share of the pairs."""
+    mine = np.asarray(ranks.divided(range(len(pictures))))
+    measured = metrics.measure(ranks.divided(pictures), ranks.divided(truths), names) if len(mine) else {}
+    shares = ranks.collected((mine, measured))
+    whole = {name: np.empty(len(pictures), values.dtype) for name, values in shares[0][1].items()}
+    for places, share in shares:
+        for name, values in share.items():
             whole[name][places] = values
     return whole
 
