@@ -2,7 +2,7 @@
 
 torchrun starts them, on one machine or more. The batch is that of all: each rank takes its share, draws the random
 numbers of the whole batch, and keeps its own, so that N ranks see the same pictures in the same order as one. Without
-torchrun there is one rank, and nothing here costs anything. Shapes: B pictures in the whole batch, n of them here.
+torchrun there is one rank, and nothing is sent. Shapes: B pictures in the whole batch, n of them here.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ log.jsonl is written in any case; what goes wrong with a tracker is said once, a
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from s2f_utils.training.live import Change
 
 
-class Tracker:
+class Tracker(ABC):
     """A callback of the training loop that hands on what the log gets; a subclass says whom to.
 
     Its x axis is images seen. `_open` begins or goes on, `_send` takes values by name; both may raise what they like.
@@ -43,11 +44,13 @@ class Tracker:
         """The new value; commands count as 0 and 1."""
         self._log(run, {f"live/{change.name}": float(change.new)})
 
+    @abstractmethod
     def _open(self, run: Any) -> None:
-        raise NotImplementedError
+        """Begin, or go on with, what the other program keeps of this run."""
 
+    @abstractmethod
     def _send(self, run: Any, values: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Hand on values by name, at the images that the run has seen."""
 
     def _log(self, run: Any, values: dict[str, Any]) -> None:
         self._attempt(run, "log", lambda: self._send(run, values))
