@@ -20,6 +20,7 @@ from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ranks
+from s2f_utils.runtime.ranks import shares
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.launch import train_on
 from s2f_utils.training.loop import train
@@ -453,7 +454,7 @@ def test_other_commands_refuse_to_run_several_times(tmp_path):
 
 @pytest.mark.parametrize(("counts", "whole"), [((3, 2), 5), ((1, 1, 0, 0), 2)])
 def test_shares_are_nearly_even_and_cover_the_batch(counts, whole):
-    assert ranks._spread(whole, len(counts)) == counts
+    assert shares._spread(whole, len(counts)) == counts
 
 
 def test_alone_nothing_is_changed():
