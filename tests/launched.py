@@ -25,8 +25,6 @@ from s2f_utils.models import checkpoints  # noqa: E402
 
 WORKER = Path(ranks_worker.__file__)
 __all__ = ["ENV", "apart", "command", "folder_of", "launch", "write_jobs"]
-
-
 WORDS = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 # A network, and another, which a process that sleeps keeps open; its number is said when both are there.
 NETWORKS = """

@@ -122,16 +122,7 @@ def meet(jobs, place, sides) -> None:
     sides: each one's address, what begins its command, and what its launcher is told of the network.
     """
     file = write_jobs([job for job in jobs if job["name"] == "pix2pix"], place)
-    at = (
-        "--nnodes",
-        "2",
-        "--rdzv-backend",
-        "c10d",
-        "--rdzv-endpoint",
-        f"{sides[0][0]}:{free_port()}",
-        "--rdzv-id",
-        "x",
-    )
+    at = ("--nnodes=2", "--rdzv-backend=c10d", f"--rdzv-endpoint={sides[0][0]}:{free_port()}", "--rdzv-id=x")
     both = [start(1, WORKER, file, launcher=(*at, *told), before=before, always=True) for _, before, told in sides]
     for process in both:
         assert process.wait(timeout=180) == 0, process.stderr.read()[-3000:]
@@ -146,9 +137,11 @@ def test_two_machines_meet_over_a_network(jobs, trained, tmp_path):
     with networks() as found:
         if isinstance(found, str):
             pytest.skip(f"no networks of one's own can be made here: {found}")
-        hosts = zip(found, (1, 0), strict=True)  # this machine's name has no address in them
-        told = [("--local-addr", side[0], "--rdzv-conf", f"is_host={is_host}") for side, is_host in hosts]
-        meet(jobs, tmp_path, [(*side, words) for side, words in zip(found, told, strict=True)])
+        sides = [  # the machine's name has no address in them, so that each is told its own, and who is the host
+            (address, before, (f"--local-addr={address}", f"--rdzv-conf=is_host={is_host}"))
+            for (address, before), is_host in zip(found, (1, 0), strict=True)
+        ]
+        meet(jobs, tmp_path, sides)
     assert apart(state_of(trained[1], "pix2pix")["nets"], state_of(tmp_path, "pix2pix")["nets"]) < 1e-8
 
 
