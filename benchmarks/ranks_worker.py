@@ -1,9 +1,9 @@
 """One of the ranks of `benchmarks/ranks.py` and `tests/test_ranks.py`: trains what a file of jobs says, one by one.
 
 `python benchmarks/ranks_worker.py JOBS.json`, alone or under torchrun; `launch` starts it. A job: method, manifest,
-name, settings, and, where they are wanted, runs, init, resume, double (all in float64), stop_at (images), move (live
-values after the first step), threads. Rank 0 leaves a run's folder, and in its `first.pt` the first gradient that each
-optimiser is handed, and when each step was done.
+name, settings, and, where they are wanted, runs, init, resume, double (all in float64), nudge (begin with another last
+bit), stop_at (images), move (live values after the first step), threads. Rank 0 leaves a run's folder, and in its
+`first.pt` the first gradient that each optimiser is handed, and when each step was done.
 """
 
 from __future__ import annotations
@@ -99,6 +99,12 @@ def in_float64() -> None:
     torch.Tensor.float = torch.Tensor.double
 
 
+def nudge(weights: torch.Tensor) -> None:
+    """Make these weights larger by the least that their format can say: what rounding alone does to a training."""
+    with torch.no_grad():
+        weights.copy_(torch.nextafter(weights, torch.full_like(weights, torch.inf)))
+
+
 def work(job: dict[str, Any]) -> None:
     """Train one job's run."""
     if job.get("double"):
@@ -108,6 +114,9 @@ def work(job: dict[str, Any]) -> None:
         resolve(job["method"], job.get("profile", "fast"), settings), read_manifest(job["manifest"]), job["runs"],
         name=job["name"], device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,
     )  # fmt: skip
+    if job.get("nudge"):
+        for net in run.model.nets.values():
+            nudge(next(net.parameters()))
     watch = Watch(run, job.get("stop_at", 0), job.get("move", {}))
     train(run, callbacks=[watch], progress=False)
     if ranks.is_first():

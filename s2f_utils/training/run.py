@@ -172,8 +172,8 @@ def _begin(start: _Start, run: TrainingRun) -> None:
 def _precision(kind: type[Method], config: TrainConfig, device: torch.device) -> runtime.Precision:
     """The number format, and the memory format that is faster for this method's networks."""
     memory_format = config.memory_format
-    if memory_format == "auto" and device.type == "cpu":
-        memory_format = kind.cpu_format
+    if memory_format == "auto" and device.type in ("cpu", "cuda"):
+        memory_format = kind.memory_format(config, device)
     return runtime.pick_precision(device, config.precision, memory_format)
 
 
