@@ -2,8 +2,8 @@
 
 `python benchmarks/ranks_worker.py JOBS.json`, alone or under torchrun; `launch` starts it. A job: method, manifest,
 name, settings, and, where they are wanted, runs, init, resume, double (all in float64), nudge (begin with another last
-bit), stop_at (images), threads. Rank 0 leaves a run's folder, and in its `first.pt` the first gradient that each
-optimiser is handed, and when each step was done.
+bit), stop_at (images), move (live values after the first step), threads. Rank 0 leaves a run's folder, and in its
+`first.pt` the first gradient that each optimiser is handed, and when each step was done.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def apart(one: Mapping[str, Mapping], other: Mapping[str, Mapping]) -> float:
 
 
 class Watch:
-    """Keeps the first gradients, the times of steps, and ends a training early."""
+    """Keeps the first gradients, the times of steps, moves sliders, and ends a training early."""
 
-    def __init__(self, run: Any, stop_at: int) -> None:
+    def __init__(self, run: Any, stop_at: int, move: Mapping[str, float]) -> None:
         self.first: dict[str, torch.Tensor] = {}
         self.times: list[float] = []
-        self.stop_at = stop_at
+        self.stop_at, self.move = stop_at, move
         for name, opt in run.model.optimizers.items():
             opt.register_step_pre_hook(lambda opt, *_, name=name: self.keep(name, opt))
 
@@ -83,6 +83,10 @@ class Watch:
 
     def on_step(self, run: Any) -> None:
         self.times.append(time.monotonic())
+        torch.rand(1)  # as any callback may: of several ranks, the first alone draws it
+        if len(self.times) == 1:
+            for name, value in self.move.items():
+                run.live.set(name, value, "job")
         if self.stop_at and run.images_seen >= self.stop_at:
             run.live.set("stop", True, "job")
 
@@ -113,7 +117,7 @@ def work(job: dict[str, Any]) -> None:
     if job.get("nudge"):
         for net in run.model.nets.values():
             nudge(next(net.parameters()))
-    watch = Watch(run, job.get("stop_at", 0))
+    watch = Watch(run, job.get("stop_at", 0), job.get("move", {}))
     train(run, callbacks=[watch], progress=False)
     if ranks.is_first():
         torch.save({"first": watch.first, "times": watch.times}, run.folder / "first.pt")
