@@ -8,6 +8,7 @@ and leaves the GPU without work.
 from __future__ import annotations
 
 import contextlib
+import threading
 import traceback
 import weakref
 from collections.abc import Iterator
@@ -40,6 +41,7 @@ class PretendedGPU(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[str] = []
+        self.pinned_in: list[str] = []  # the names of threads
         self.default = GPU  # of tensors that torch makes by itself, such as in backward
         self._there: weakref.WeakSet[Any] = weakref.WeakSet()  # storages
         self._pinned: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -131,6 +133,7 @@ class PretendedGPU(TorchFunctionMode):
         if x.untyped_storage() in self._pinned:
             return x
         made = x.clone()
+        self.pinned_in.append(threading.current_thread().name)
         self._pinned.add(made.untyped_storage())
         return made
 

@@ -18,7 +18,9 @@ CHANGES = {"path_every": 1, "r1_every": 1, "augment_disc": "none", "lambda_path"
 
 def method(precision, name="stylegan2"):
     torch.manual_seed(0)
-    return find_method(name)(resolve(name, "fast", CHANGES if name == "stylegan2" else {"r1_every": 1}).config, precision)
+    return find_method(name)(
+        resolve(name, "fast", CHANGES if name == "stylegan2" else {"r1_every": 1}).config, precision
+    )
 
 
 def layers(gain):

@@ -113,7 +113,8 @@ def test_no_step_waits_in_float16(case, faces_manifest, tmp_path, on_gpu):
 def test_no_step_waits_for_pictures_that_are_read_as_they_are_needed(faces_manifest, tmp_path, on_gpu, monkeypatch):
     monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
     changes = {"size_px": 128, "load_size_px": 136}
-    assert watched("pix2pix", read_manifest(faces_manifest), tmp_path, **changes).found == []
+    watch = watched("pix2pix", read_manifest(faces_manifest), tmp_path, **changes)
+    assert watch.found == [] and watch.gpu.pinned_in[-2 * STEPS :] == ["ahead_0"] * 2 * STEPS
 
 
 def test_training_lets_cudnn_choose_and_gives_the_choice_back(faces_manifest, tmp_path, on_gpu, monkeypatch):
