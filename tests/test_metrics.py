@@ -338,7 +338,7 @@ def test_the_patch_test_keeps_people_apart(monkeypatch):
     """Pictures that know who they are: a network that met the person would tell them, one that did not cannot."""
     seen = []
 
-    def remember(sides, num_steps):
+    def remember(sides, num_steps, device):
         seen.append([{int(p[0, 0, 0]) for p in side} for side in sides])
         return patches._network().eval()
 

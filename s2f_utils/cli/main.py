@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # such as head, which has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return READER_LEFT
-    except (ValueError, FileNotFoundError, ImportError, OSError, ArithmeticError, RuntimeError) as error:
+    except (ValueError, FileNotFoundError, ImportError, OSError, ArithmeticError, RuntimeError, MemoryError) as error:
         text = _explain(error)
         if text is None:
             raise
@@ -99,7 +99,7 @@ def _run(args: argparse.Namespace) -> int:
 def _explain(error: Exception) -> str | None:
     """One line for a failure that a person can do something about; None for a fault of ours."""
     from s2f_utils.runtime import what_to_do, what_to_install
-    from s2f_utils.training.errors import NotSavedError, TrainingDiverged
+    from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, is_out_of_memory
 
     if isinstance(error, NotSavedError):
         return error.strerror
@@ -107,8 +107,9 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | TrainingDiverged | ranks.RankFailedError):
+    told = (ValueError, FileNotFoundError, FileExistsError, TrainingDiverged, MemoryFullError, ranks.RankFailedError)
+    if isinstance(error, told):
         return str(error)
-    if "out of memory" in str(error) or "not enough memory" in str(error):
+    if is_out_of_memory(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"
     return None

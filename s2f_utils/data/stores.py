@@ -20,7 +20,7 @@ from torch import Tensor
 
 from s2f_utils.data.manifest import DataError, Row
 from s2f_utils.pictures import images, masks
-from s2f_utils.runtime import sent
+from s2f_utils.runtime import ready_for, sent
 
 # what a method that learns from pairs is given → the columns of the manifest that it needs
 GIVEN: dict[str, tuple[str, ...]] = {
@@ -128,7 +128,10 @@ class Data(ABC):
         """Which sketches and which photos come at this place of a training."""
 
     def _decode(self, where: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
-        return self.sketches.decode(where[0]), self.photos.decode(where[1])
+        return tuple(
+            ready_for(store.decode(indices), self.device)
+            for store, indices in zip((self.sketches, self.photos), where, strict=True)
+        )
 
     def _read_ahead(self, position: int, num: int, copies: int, seed: int, share: slice) -> None:
         """Keep the next batches coming, in a thread of their own; what was read for another place is dropped."""

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, exactly, register
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,8 +51,8 @@ def features(pictures: Pictures) -> Iterator[Tensor]:
     net, rows = _net(weights.places()).to(device), []
     for start in range(0, len(pictures), BATCH):
         batch = np.stack([_resized(picture) for picture in pictures[start : start + BATCH]])
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            rows.append(net(torch.from_numpy(batch).to(device).permute(0, 3, 1, 2).float()).cpu())
+        with exactly():
+            rows.append(net(runtime.sent(torch.from_numpy(batch), device).permute(0, 3, 1, 2).float()).cpu())
         if len(rows) * BATCH >= BLOCK or start + BATCH >= len(pictures):
             yield torch.cat(rows)
             rows = []

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, Pictures, register
+from s2f_utils import runtime, weights
+from s2f_utils.metrics.registry import Metric, Pictures, exactly, register
 
 if TYPE_CHECKING:
     import torch
@@ -45,13 +45,15 @@ def features(pictures: Pictures) -> np.ndarray:
     """
     import torch
 
-    net, rows = arcface(torch.device("cpu")), []
+    device = runtime.pick_device()
+    net, rows = arcface(device), []
     for picture in pictures:
         top, left, bottom, right = crop_box(*picture.shape[:2])
         face = Image.fromarray(picture[top:bottom, left:right]).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)
         rows.append(torch.from_numpy(np.array(face)).permute(2, 0, 1).float() / 127.5 - 1.0)
-    with torch.inference_mode():
-        return torch.cat([net(torch.stack(rows[n : n + 16])) for n in range(0, len(rows), 16)]).numpy()
+    with exactly():
+        blocks = (runtime.sent(torch.stack(rows[n : n + 16]), device) for n in range(0, len(rows), 16))
+        return torch.cat([net(block) for block in blocks]).cpu().numpy()
 
 
 def identity(fakes: Pictures, reals: Pictures) -> np.ndarray:

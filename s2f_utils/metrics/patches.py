@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s2f_utils import runtime
 from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, register
+
+if TYPE_CHECKING:
+    import torch
 
 PATCH_PX = 64
 NUM_FOLDS = 5
@@ -51,6 +55,7 @@ def patch_test(
     *,
     seed: int = 0,
     num_steps: int = NUM_STEPS,
+    device: str | torch.device = "auto",
 ) -> PatchTest:
     """Train five small networks on the patches of four fifths of the people, and ask each about the others.
 
@@ -59,8 +64,8 @@ def patch_test(
 
     Three convolutions of stride 2 (16, 32, 64 channels) with batch norm and LeakyReLU, the mean over the patch, one
     logit; Adam from 2e-3 to 0, 600 steps of 32 + 32 patches of 64 px, float32. The same seed gives the same result on
-    the same machine, on the GPU where there is one. Raises ValueError for pictures that are too small, and for fewer
-    than five people.
+    the same machine and device: the best one there is, or `device`. Raises ValueError for
+    pictures that are too small, and for fewer than five people.
     """
     import torch
 
@@ -75,7 +80,7 @@ def patch_test(
     people = sorted({*whose[0], *whose[1]})
     if len(people) < NUM_FOLDS:
         raise ValueError(f"the patch test needs {NUM_FOLDS} people or more, got {len(people)}")
-    rng = np.random.default_rng(seed)
+    device, rng = runtime.pick_device(str(device)), np.random.default_rng(seed)
     fold_of = dict(zip(rng.permutation(people).tolist(), np.arange(len(people)) % NUM_FOLDS, strict=True))
     tensors = [[torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1) for p in side] for side in (fakes, reals)]
     folds = [np.array([fold_of[person] for person in who]) for who in whose]
@@ -88,9 +93,8 @@ def patch_test(
             if not all(len(h) for h in held) or not all((f != fold).any() for f in folds):
                 continue
             torch.manual_seed(1000 * seed + fold)
-            net = _trained(
-                [[t[n] for n in np.flatnonzero(f != fold)] for t, f in zip(tensors, folds, strict=True)], num_steps
-            )
+            sides = [[t[n] for n in np.flatnonzero(f != fold)] for t, f in zip(tensors, folds, strict=True)]
+            net = _trained(sides, num_steps, device)
             logits = [_logits(net, [side[n] for n in h]) for side, h in zip(tensors, held, strict=True)]
             per_image[held[0]] = _beaten(*logits)
             areas.append(float(per_image[held[0]].mean()))
@@ -121,19 +125,18 @@ def _patches(pictures, which):
     return patches.contiguous(memory_format=torch.channels_last)
 
 
-def _trained(sides, num_steps: int):
+def _trained(sides, num_steps: int, device: torch.device):
     """A network that says 1 for a patch of the first pictures and 0 for one of the second."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
 
-    device = runtime.pick_device()
     net = _network().train().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(net.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=num_steps)
     labels = torch.cat([torch.ones(BATCH, 1), torch.zeros(BATCH, 1)]).to(device)
     for _ in range(num_steps):
         batch = torch.cat([_patches(pictures, torch.randint(0, len(pictures), (BATCH,))) for pictures in sides])
-        loss = binary_cross_entropy_with_logits(net(batch.to(device)), labels)
+        loss = binary_cross_entropy_with_logits(net(runtime.sent(batch, device)), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -147,8 +150,9 @@ def _logits(net, pictures) -> np.ndarray:
 
     device = next(net.parameters()).device
     with torch.inference_mode():
-        rows = (_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)).to(device) for n in range(len(pictures)))
-        return np.stack([net(patches).flatten().cpu().double().numpy() for patches in rows])
+        cut = (_patches(pictures, torch.full((PATCHES_AN_IMAGE,), n)) for n in range(len(pictures)))
+        rows = [net(runtime.sent(patches, device)).flatten() for patches in cut]
+        return torch.stack(rows).cpu().double().numpy()
 
 
 def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, at_least, in_batches, register, stacked
+from s2f_utils import runtime, weights
+from s2f_utils.metrics.registry import Metric, at_least, exactly, in_batches, register, stacked
 
 if TYPE_CHECKING:
     import torch
@@ -54,11 +54,11 @@ def lpips_distance(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray
 
     net: "alex", the one for judging, or "vgg", the one that networks are trained with.
     """
-    import torch
-
-    model = _lpips_net(net, weights.places()).cpu()
-    with torch.inference_mode():
-        return model(stacked(fakes) / 255.0, stacked(reals) / 255.0, normalize=True).flatten().double().numpy()
+    device = runtime.pick_device()
+    model = _lpips_net(net, weights.places()).to(device)
+    with exactly():
+        pairs = (runtime.sent(stacked(side) / 255.0, device) for side in (fakes, reals))
+        return model(*pairs, normalize=True).flatten().cpu().double().numpy()
 
 
 @functools.lru_cache(maxsize=2)
@@ -92,11 +92,10 @@ def dists(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
     """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020): uint8 (N, H, W, 3) twice → float64 (N,) in
     [0, 1]; 0 is the same picture.
     """
-    import torch
-
-    net = _dists_net(weights.places())
-    with torch.inference_mode():
-        return net(stacked(fakes) / 255.0, stacked(reals) / 255.0).double().numpy()
+    device = runtime.pick_device()
+    net = _dists_net(weights.places()).to(device)
+    with exactly():
+        return net(*(runtime.sent(stacked(side) / 255.0, device) for side in (fakes, reals))).cpu().double().numpy()
 
 
 def _needs(*names: str, side_px: int, package: str = ""):

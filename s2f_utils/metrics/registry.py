@@ -5,7 +5,8 @@ Pictures are uint8 RGB, (H, W, 3), in [0, 255]; many of them are an array (N, H,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +171,15 @@ def exact_device() -> torch.device:
     """Where sums in float64 are taken: the GPU, if there is one that has float64, else the CPU."""
     device = runtime.pick_device()
     return runtime.pick_device("cpu") if device.type == "mps" else device
+
+
+@contextlib.contextmanager
+def exactly() -> Iterator[None]:
+    """Within the block, networks only answer, and a GPU's convolutions are in full float32."""
+    import torch
+
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        yield
 
 
 def in_batches(

@@ -106,11 +106,15 @@ class Expect(Network):
     @torch.no_grad()
     def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:
         """Let running means of training's tones, (N, 6), follow, so that `draw_tones` knows what there is."""
-        tones = tones.float()[tones.isfinite().all(dim=1)]
-        if len(tones):
-            self.tone_mean.lerp_(tones.mean(dim=0), momentum)
-            away = tones - self.tone_mean
-            self.tone_spread.lerp_(away.T @ away / len(tones), momentum)
+        known = tones.isfinite().all(dim=1)
+        if tones.device.type == "cpu":  # a GPU would be waited for: there, what is not known weighs nothing
+            tones, known = tones[known], known[known]
+        num, known = known.sum().clamp_min(1), known.float()[:, None]
+        amount = momentum * known.sum().clamp_max(1)
+        tones = torch.where(known > 0, tones.float(), self.tone_mean)
+        self.tone_mean.lerp_((tones * known).sum(dim=0) / num, amount)
+        away = (tones - self.tone_mean) * known
+        self.tone_spread.lerp_(away.T @ away / num, amount)
 
     def draw_tones(self, seed: int | Sequence[int] | Tensor, within: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Tones at random, (N, 6), from a normal distribution as wide as training's, but none further out than `MOST`

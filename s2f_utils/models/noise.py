@@ -22,7 +22,9 @@ def as_seeds(seed: int | Sequence[int] | Tensor, device: torch.device | None = N
     """One seed, or one for each picture, as int64 (N,)."""
     if isinstance(seed, Tensor):
         return seed.to(device, torch.int64)
-    return torch.tensor([seed] if isinstance(seed, int) else list(seed), dtype=torch.int64, device=device)
+    if isinstance(seed, int):
+        return torch.full((1,), seed, dtype=torch.int64, device=device)  # a GPU fills it by itself
+    return torch.tensor(list(seed), dtype=torch.int64, device=device)
 
 
 def normal(seeds: Tensor, num: int, stream: int | Tensor = 0) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from s2f_utils.runtime import sent
+
 
 def twice(x: Tensor) -> Tensor:
     """Twice as many pixels a side, (N, C, H, W) → (N, C, 2H, 2W), bilinear."""
@@ -16,7 +18,8 @@ def doubled(x: Tensor) -> Tensor:
     """Twice as many pixels a side, by the cubic kernel with -0.75 (OpenCV's, and torch's "bicubic"); edges go on."""
     num, channels, height, width = x.shape
     near, far = _cubic(0.25), _cubic(0.75)
-    taps = x.new_tensor([[*far, 0.0], [0.0, *near]])  # of five pixels, for the first and the second of two
+    taps = torch.tensor([[*far, 0.0], [0.0, *near]], dtype=x.dtype)  # of five pixels, for the first and second of two
+    taps = sent(taps, x.device)
     kernel = torch.einsum("ay,bx->abyx", taps, taps).reshape(4, 1, 5, 5).repeat(channels, 1, 1, 1)
     made = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=channels)
     return F.pixel_shuffle(made, 2)

@@ -23,11 +23,17 @@ from s2f_utils.runtime import ranks
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
 BLUR = (1.0, 3.0, 3.0, 1.0)
+MOST = 256.0  # of what a layer makes in float16, as published (conv_clamp)
 
 
 def activated(x: Tensor, bias: Tensor) -> Tensor:
     """Bias, leaky ReLU with slope 0.2, times √2: (N, C) → (N, C)."""
     return F.leaky_relu(x + bias, 0.2) * GAIN
+
+
+def within_float16(x: Tensor) -> Tensor:
+    """What a layer made, clamped where it is float16: sums of the next layer would not fit."""
+    return x.clamp(-MOST, MOST) if x.dtype == torch.float16 else x
 
 
 def blur_kernel(gain: float = 1.0) -> Tensor:
@@ -141,6 +147,8 @@ class ModulatedConv2d(nn.Module):
     def scaled(self, x: Tensor, style: Tensor) -> tuple[Tensor, Tensor | None]:
         """The convolution's result, and what it is still to be multiplied with, (N, O, 1, 1), where it demodulates."""
         style = self.modulation(style)  # [NI]
+        if self.demodulate and x.dtype == torch.float16:  # how large styles are is taken out again, as published
+            style = style.float() / style.float().abs().amax(1, keepdim=True).clamp_min(EPS)
         weight = self.weight[0] * self.scale  # [OIkk]
         x = x * style.to(x.dtype)[:, :, None, None]
         if self.blur is None:
@@ -183,7 +191,7 @@ class StyledConv(nn.Module):
         x, scale = self.conv.scaled(x, style)
         bias = (self.activate.bias * GAIN).to(x.dtype)[None, :, None, None]
         x = torch.addcmul(bias, x, scale * GAIN) + (self.noise.weight * GAIN * noise).to(x.dtype)
-        return F.leaky_relu(x, 0.2)
+        return within_float16(F.leaky_relu(x, 0.2))
 
 
 class ToRGB(nn.Module):
@@ -196,7 +204,7 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, 3, 1, 1))
 
     def forward(self, x: Tensor, style: Tensor, skip: Tensor | None = None) -> Tensor:
-        out = self.conv(x, style).float() + self.bias
+        out = within_float16(self.conv(x, style)).float() + self.bias
         if skip is None:
             return out
         with torch.autocast(x.device.type, enabled=False):  # the picture itself stays in float32

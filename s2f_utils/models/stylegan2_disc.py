@@ -15,7 +15,17 @@ from torch import Tensor, nn
 
 from s2f_utils.models.about import JUDGES, About
 from s2f_utils.models.network import Network
-from s2f_utils.models.stylegan2 import EPS, GAIN, Blur, EqualConv2d, EqualLinear, FusedLeakyReLU, check_size, width_at
+from s2f_utils.models.stylegan2 import (
+    EPS,
+    GAIN,
+    Blur,
+    EqualConv2d,
+    EqualLinear,
+    FusedLeakyReLU,
+    check_size,
+    width_at,
+    within_float16,
+)
 from s2f_utils.runtime import ranks
 
 
@@ -42,7 +52,7 @@ class ConvLayer(nn.Sequential):
         if len(layers) == 1:
             return layers[0](x)
         conv, activate = layers
-        return F.leaky_relu(conv(x, GAIN, activate.bias), 0.2)
+        return within_float16(F.leaky_relu(conv(x, GAIN, activate.bias), 0.2))
 
 
 class ResBlock(nn.Module):

@@ -158,9 +158,48 @@ def sent(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
     """What the CPU has drawn, on the device; a GPU's queue of work is not waited for."""
     if device.type != "cuda" or drawn.device.type != "cpu":
         return drawn.to(device)
-    if drawn.nbytes > PAGEABLE:  # as much CUDA copies aside at once
-        drawn = drawn.pin_memory()
-    return drawn.to(device, non_blocking=True)
+    return ready_for(drawn, device).to(device, non_blocking=True)
+
+
+def ready_for(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """What the CPU has drawn, in memory from which a GPU fetches it by itself."""
+    fetched = device.type == "cuda" and drawn.nbytes > PAGEABLE  # less than that CUDA copies aside at once
+    return drawn.pin_memory() if fetched else drawn
+
+
+@contextlib.contextmanager
+def tuned(device: torch.device) -> Iterator[None]:
+    """Within the block, cuDNN tries which kernels are fastest for each shape, and remembers them: training's shapes
+    stay. Which wins may differ from run to run, and with it the last bits; not where deterministic ones are asked for.
+    """
+    import torch
+
+    cudnn = torch.backends.cudnn
+    if device.type != "cuda" or cudnn.deterministic or torch.are_deterministic_algorithms_enabled():
+        yield
+        return
+    before, cudnn.benchmark = cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        cudnn.benchmark = before
+
+
+class Coming:
+    """A tensor of the device on its way to the CPU, for which nobody waits before `tensor()` asks for it."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        import torch
+
+        on_gpu = value.device.type == "cuda"
+        self._value = value.detach().to("cpu", non_blocking=on_gpu)
+        self._there = torch.cuda.current_stream(value.device).record_event() if on_gpu else None
+
+    def tensor(self) -> torch.Tensor:
+        """The tensor, on the CPU; waits until it has come."""
+        if self._there is not None:
+            self._there.synchronize()
+        return self._value
 
 
 def seed_everything(seed: int) -> None:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import ranks, sent
+from s2f_utils.runtime import Coming, ranks, sent
 
 AUGMENTATIONS = ("none", "diff", "ada")
 EVERY_STEPS = 4  # p is adjusted
@@ -40,25 +40,39 @@ class AdaptiveP:
         self.p, self.images = 0.0, images
         self._signs: list[Tensor] = []
         self._seen = 0
+        self._asked: tuple[Coming, int] | None = None  # of a GPU: the last mean sign, and of how many images
 
     def look(self, logits_real: Tensor, target: float) -> None:
-        """Take in a whole batch's logits, and adjust p after every fourth batch; the heuristic r_t of eq. 1."""
+        """Take in a whole batch's logits, and adjust p after every fourth batch; the heuristic r_t of eq. 1. A GPU's
+        answer is taken up a batch later, so that nobody waits for it.
+        """
+        device = logits_real.device
+        if self._asked is not None:
+            self._adjust(target)
         self._signs.append(logits_real.detach().sign().mean())
         self._seen += len(logits_real)
         if len(self._signs) == EVERY_STEPS:
-            sureness = torch.stack([sign.to(logits_real.device) for sign in self._signs]).mean().item()
-            step = math.copysign(self._seen / self.images, sureness - target)
-            self.p = min(1.0, max(0.0, self.p + step))
+            self._asked = Coming(torch.stack([sent(sign, device) for sign in self._signs]).mean()), self._seen
             self._signs, self._seen = [], 0
+            if device.type != "cuda":
+                self._adjust(target)
+
+    def _adjust(self, target: float) -> None:
+        (sureness, seen), self._asked = self._asked, None
+        step = math.copysign(seen / self.images, sureness.tensor().item() - target)
+        self.p = min(1.0, max(0.0, self.p + step))
 
     def state_dict(self) -> dict[str, object]:
-        """p and what was seen since it was adjusted."""
-        return {"p": self.p, "signs": [float(s) for s in self._signs], "seen": self._seen}
+        """p, what was seen since it was adjusted, and what is still to be taken up."""
+        asked = {"asked": (float(self._asked[0].tensor()), self._asked[1])} if self._asked else {}
+        return {"p": self.p, "signs": [float(s) for s in self._signs], "seen": self._seen} | asked
 
     def load_state_dict(self, state: dict) -> None:
         """Take up what `state_dict` gave."""
         self.p, self._seen = state["p"], state["seen"]
         self._signs = [torch.tensor(s) for s in state["signs"]]
+        sureness, seen = state.get("asked", (None, 0))
+        self._asked = None if sureness is None else (Coming(torch.tensor(sureness)), seen)
 
 
 def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:

@@ -7,3 +7,15 @@ class TrainingDiverged(RuntimeError):
 
 class NotSavedError(OSError):
     """The state at a training's end could not be written; `strerror` says why, where, and what to do."""
+
+
+class MemoryFullError(RuntimeError):
+    """Training does not fit into the memory; the message says what to do, and what was saved."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error, of torch's on any device or of Python's, says that memory has run out."""
+    texts = ("out of memory", "not enough memory", "allocate memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+    )

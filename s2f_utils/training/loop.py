@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,9 +26,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from s2f_utils.pictures import images
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import ranks, tuned
 from s2f_utils.training.augment import crop_and_flip
-from s2f_utils.training.errors import TrainingDiverged
+from s2f_utils.training.errors import TrainingDiverged, is_out_of_memory
 from s2f_utils.training.method import Step
 from s2f_utils.training.reporter import Reporter
 from s2f_utils.training.state import TrainingRun
@@ -49,6 +50,7 @@ def train(
     it returns "chunk" after that time; calling it again goes on. Ctrl-C, or an interrupted kernel, finishes the step,
     saves, and returns "interrupted". When a loss is no longer finite, or a thousand times what it was, it raises
     TrainingDiverged, or, with `on_divergence="back"`, goes on from the last good state with half the learning rates.
+    Where memory runs out it saves, and raises MemoryFullError, which says what to do; calling it again goes on.
 
     callbacks: objects with any of these methods, which are called in the training's own thread.
     on_start(run): training begins, or goes on. on_step(run): a step is done.
@@ -66,11 +68,12 @@ def train(
     for net in run.model.nets.values():
         net.train()
 
-    with report, _interruptible() as interrupted:
+    with report, tuned(run.precision.device), _interruptible() as interrupted:
         ranks.first(partial(_begin, run, report))
         while True:
             try:
-                reason = _steps(run, step or type(run.model).step, report, interrupted, until)
+                with _memory_told(run, report):
+                    reason = _steps(run, step or type(run.model).step, report, interrupted, until)
                 break
             except TrainingDiverged as error:
                 if run.config.on_divergence != "back" or not ranks.first(partial(report.go_back, error)):
@@ -92,6 +95,22 @@ def _begin(run: TrainingRun, report: Reporter) -> None:
         report.sample()
     if run.config.on_divergence == "back" and not run.resume_path.exists():
         report.save(run.lr_factor())  # something to go back to
+
+
+@contextmanager
+def _memory_told(run: TrainingRun, report: Reporter) -> Iterator[None]:
+    """Within the block, an end of the memory is MemoryFullError, and what was trained is saved before it."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        for opt in run.model.optimizers.values():
+            opt.zero_grad(set_to_none=True)
+        traceback.clear_frames(error.__traceback__)  # their tensors are what memory is full of
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        raise report.memory_full(error) from None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ def frozen(net: nn.Module) -> Iterator[None]:
         net.requires_grad_(True)
 
 
+def slope_at(value: Tensor, at: Tensor) -> Tensor:
+    """The gradient of a scalar at these values, float32, of their shape; it can be differentiated again."""
+    return torch.autograd.grad(value, at, create_graph=True)[0].float()
+
+
 class Method(ABC):
     """The base of all methods. `net_g` turns domain a into b; `step` is the paper's step on a batch of pairs.
 
@@ -60,6 +65,7 @@ class Method(ABC):
     data = "pairs"
     gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
     accumulates = True  # a batch may be gone through in parts
+    batches_on_cpu = False  # where its step works on the pictures there, before it sends them to the device
     net_g: nn.Module
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
@@ -196,6 +202,21 @@ class Method(ABC):
         if self.scaler.is_enabled():
             self.scaler.update()
 
+    def slope(self, value: Tensor, at: Tensor) -> Tensor:
+        """As `slope_at`; in float16 of the scaled scalar, for small slopes would round to 0.
+
+        Where that is too much, as it is with the first scale, the result is not finite: the scaler leaves out the step
+        and lowers its scale.
+        """
+        if not self.scaler.is_enabled():
+            return slope_at(value, at)
+        scale = self.scaler.scale(torch.ones((), device=value.device))
+        return slope_at(value * scale, at) / scale
+
+    def told(self, penalty: Tensor) -> Tensor:
+        """A loss made of slopes, as it is logged: 0 where float16 was too narrow for it, which ends no training."""
+        return penalty.detach().nan_to_num(0.0, 0.0, 0.0) if self.scaler.is_enabled() else penalty.detach()
+
     def learn(self, step: Step, a: Tensor, b: Tensor, live: Live, num_parts: int = 1) -> dict[str, Tensor]:
         """A step on a batch (B, C, H, W), or this rank's share of one, in `num_parts` parts (fewer where the batch is
         smaller); the losses, means over the whole batch.
@@ -205,7 +226,7 @@ class Method(ABC):
         last part, each once: all networks learn from the others as they were before the batch.
         """
         if min(num_parts, ranks.total(len(a))) == 1:
-            return ranks.averaged(step(self, a, b, live), a.device)
+            return ranks.averaged(step(self, a, b, live), self.precision.device)
         num_parts = ranks.most_parts(num_parts, len(a))
         before, asked = self.state_dict(), {}
         sums: dict[str, Tensor] = {}
@@ -220,7 +241,7 @@ class Method(ABC):
         finally:
             self.asked = None
         self._update(asked)
-        return ranks.added(sums, a.device)
+        return ranks.added(sums, self.precision.device)
 
     @abstractmethod
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

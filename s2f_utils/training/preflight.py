@@ -10,6 +10,7 @@ import dataclasses
 import shutil
 import statistics
 import time
+import traceback
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,15 +107,26 @@ def _counted(kind: type[Method], config: TrainConfig, precision: runtime.Precisi
 
 
 def _on_gpu(kind: type[Method], config: TrainConfig, precision: runtime.Precision) -> Need:
-    device = precision.device
+    device, peaks = precision.device, []
     torch.cuda.empty_cache()
-    before = torch.cuda.memory_allocated(device)
-    model = kind(config, precision)
-    peaks = []
-    for num in (1, 1, 2):
-        torch.cuda.reset_peak_memory_stats(device)
-        _step(model, num)
-        peaks.append(torch.cuda.max_memory_allocated(device) - before)
+    before, free = torch.cuda.memory_allocated(device), stores.free_bytes(device)
+    model = None
+    try:
+        model = kind(config, precision)
+        for num in (1, 1, 2):
+            torch.cuda.reset_peak_memory_stats(device)
+            _step(model, num)
+            peaks.append(torch.cuda.max_memory_allocated(device) - before)
+    except torch.OutOfMemoryError as error:
+        traceback.clear_frames(error.__traceback__)
+        if len(peaks) < 2:
+            del model
+            torch.cuda.empty_cache()
+            raise ConfigError(
+                f"memory: {free / 1e9:.2g} GB are free, and training does not fit with one picture at a time: choose a"
+                " smaller size_px, narrower networks, or another device"
+            ) from None
+        peaks.append(max(free, peaks[-1]))  # two pictures take more than there is
     averages = sum(p.nbytes for net in model.generators.values() for p in net.parameters())
     found = _need(peaks[1:], averages if config.ema_half_life_images else 0, model)
     del model

@@ -19,9 +19,9 @@ from s2f_utils.data.stores import Pairs
 from s2f_utils.metrics import on_device
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
-from s2f_utils.runtime import what_to_do
+from s2f_utils.runtime import ranks, what_to_do
 from s2f_utils.training.data import sample_pictures
-from s2f_utils.training.errors import NotSavedError, TrainingDiverged
+from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged
 from s2f_utils.training.pace import Pace
 from s2f_utils.training.state import MOST_SETBACKS, TrainingRun
 
@@ -236,6 +236,25 @@ class Reporter:
             self.run.log.problem(f"could not {what} at image {self.run.images_seen}: {why}{saved}; training goes on")
             return False
         return True
+
+    def memory_full(self, error: BaseException) -> MemoryFullError:
+        """The error that says that memory ran out, and what to do; saves before it what was trained."""
+        run, said = self.run, str(error).rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
+        batch = round(run.live["batch_size"])
+        saved = self._last_saved()
+        if ranks.is_first():
+            try:
+                self.save(run.lr_factor())
+                saved = self._last_saved()
+            except (RuntimeError, MemoryError, FloatingPointError):  # no memory even for that, or nothing worth keeping
+                saved = f"this could not be saved: {saved}"
+        run.log.event("out of memory", images=run.images_seen, message=said)
+        ways = [f"a batch in parts (--set accumulate={2 * run.config.accumulate})"] if run.model.accumulates else []
+        ways.append(f"a smaller batch than {batch} (--set batch_size=…)")
+        return MemoryFullError(
+            f"out of memory after {run.images_seen:,} images ({said}): choose {', '.join(ways)}, or a smaller size_px;"
+            f" {saved}. In a notebook: run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
+        )
 
     def _last_saved(self) -> str:
         """What a resume would take up."""

@@ -23,7 +23,7 @@ from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.scribbles.portrait import TOLD, bare_skin
 from s2f_utils.runtime import Precision, ranks, sent
 from s2f_utils.training.loading import answering, load_into
-from s2f_utils.training.losses import to_grey
+from s2f_utils.training.losses import ssim_map, to_grey
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.settings import FAST, TrainConfig, need
 
@@ -226,7 +226,5 @@ def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
 
 def weighted_ssim(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """SSIM (Wang et al. 2004) of grey pictures, averaged where they count: weight (B, 1, S, S); a scalar."""
-    from kornia.metrics import ssim
-
-    values = ssim(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_size=7)
+    values = ssim_map(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_px=7)
     return (weight * values).sum() / ranks.whole(weight.sum())

@@ -159,13 +159,19 @@ class RenderMethod(Method):
     @torch.no_grad()
     def expected(self, a: Tensor, tones: Tensor) -> Tensor:
         """What is expected of drawings (B, 11, 128, 128): colours, person and hair (B, 5, 128, 128) in [-1, 1]."""
-        fold = (a[:, -1, 0, 0] > 0).long()
+        second = a[:, -1, 0, 0] > 0  # fold; its faces are for the network that learned from the other one
+
+        def said(number: int, a: Tensor, tones: Tensor) -> Tensor:
+            out = self.experts[number % len(self.experts)](a[:, :-1], tones).float()
+            return torch.cat([out[:, :3].clamp(-1, 1), 2 * out[:, 3:].sigmoid() - 1], dim=1)
+
+        if a.device.type != "cpu":  # each looks at all faces: to pick its own, the GPU would be waited for
+            one, other = said(0, a, tones), said(1, a, tones) if len(self.experts) > 1 else None
+            return one if other is None else torch.where(second.view(-1, 1, 1, 1), one, other)
         made = a.new_empty(len(a), 5, GIVEN_PX, GIVEN_PX).float()
-        for number in range(2):
-            mine = fold == number
-            if mine.any():  # the network that learned from the other fold
-                out = self.experts[(1 - number) % len(self.experts)](a[mine, :-1], tones[mine]).float()
-                made[mine] = torch.cat([out[:, :3].clamp(-1, 1), 2 * out[:, 3:].sigmoid() - 1], dim=1)
+        for number, mine in ((1, ~second), (0, second)):
+            if mine.any():
+                made[mine] = said(number, a[mine], tones[mine])
         return made
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
@@ -185,8 +191,9 @@ class RenderMethod(Method):
         loss_d = _mean(generator_loss(-made_up) + generator_loss(genuine) for made_up, genuine in judged)
         losses = {"loss_d": loss_d}
         if config.r1_every and self.steps % config.r1_every == 0:
-            losses["loss_r1"] = self._slope(real, small)
-            loss_d = loss_d + 0.5 * config.r1_every * live["r1_gamma"] * losses["loss_r1"]
+            penalty = self._slope(real, small)
+            loss_d = loss_d + 0.5 * config.r1_every * live["r1_gamma"] * penalty
+            losses["loss_r1"] = self.told(penalty)
         self.descend(loss_d, self.opt_d, 2 * config.max_norm)
 
         with frozen(self.net_d):
@@ -223,7 +230,7 @@ class RenderMethod(Method):
         codes = self.net_g.codes_of(expected, true)
         whole = ranks.rand(num, 1) < config.whole_share
         codes = codes * sent(torch.where(whole, 1.0, ranks.rand(num, 1)), codes.device)
-        places = [list(TOLD).index(name) for name in TEXTURED]
+        places = sent(torch.tensor([list(TOLD).index(name) for name in TEXTURED]), b.device)
         known = sent(ranks.rand(num, len(places)), b.device) < config.trait_share
         shown = told[:, places, 0, 0].float()
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
@@ -249,12 +256,12 @@ class RenderMethod(Method):
     def _slope(self, real: Tensor, small: Tensor) -> Tensor:
         """The judge's mean squared slope at true photos, every second one of the batch; a scalar."""
         chosen = [n for n, place in enumerate(ranks.places(len(real))) if place % 2 == 0]
-        some = real[chosen or [0]].detach().requires_grad_()
-        logits, _ = self.net_d(some, small[chosen or [0]])
+        rows = sent(torch.tensor(chosen or [0]), real.device)
+        some = real[rows].detach().requires_grad_()
+        logits, _ = self.net_d(some, small[rows])
         asked = _mean(one.float().mean((1, 2, 3)).sum() for one in logits)
-        (slope,) = torch.autograd.grad(asked, some, create_graph=True)
-        squares = slope.float().square().sum((1, 2, 3))
-        return PENALTY_IN * squares[: len(chosen)].sum() / ranks.whole(squares.new_tensor(float(len(chosen))))
+        squares = self.slope(asked, some).square().sum((1, 2, 3))
+        return PENALTY_IN * squares[: len(chosen)].sum() / ranks.whole(squares.new_full((), float(len(chosen))))
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The bent drawings, what is expected from them, its photo with the usual and with other codes, the truth."""

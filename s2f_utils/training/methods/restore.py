@@ -145,6 +145,7 @@ class Restore(Method):
     }
     begins_with = ("gfpgan",)
     data = "photos"
+    batches_on_cpu = True  # the next photos are made bad while a GPU is at work on the last ones
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
         "lr_d": Range(1e-5, 1e-2, log=True),
@@ -214,12 +215,14 @@ class Restore(Method):
         self.steps = state["steps"]
 
     def degraded(self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None) -> Tensor:
-        """Photos (B, 3, S, S) in [-1, 1], each made bad in its own way; seeds: from torch's generator where None."""
+        """Photos (B, 3, S, S) in [-1, 1], each made bad in its own way, on the device; seeds: from torch's generator
+        where None. Photos on the CPU spare waiting for a GPU.
+        """
         seeds = ranks.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
         ranges = degradations.softer(degradations.PUBLISHED, damage)
         with ThreadPoolExecutor(WORKERS) as pool:
             made = list(pool.map(degradations.degrade, images.to_uint8(photos), seeds, [ranges] * len(seeds)))
-        return self.precision.images(sent(images.to_tensor(np.stack(made)), photos.device))
+        return self.precision.images(sent(images.to_tensor(np.stack(made)), self.precision.device))
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of photos b, (B, 3, S, S) in [-1, 1]; returns the losses, detached.
@@ -228,7 +231,7 @@ class Restore(Method):
         at real photos is lowered.
         """
         losses, config = {}, self.config
-        a = self.degraded(b, live["damage"])
+        a, b = self.degraded(b, live["damage"]), sent(b, self.precision.device)
         fake_b, levels = self.net_g(a, return_rgb=True, randomize_noise=True)
 
         with frozen(self.net_d):
@@ -254,8 +257,9 @@ class Restore(Method):
             losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
             self.descend(losses["loss_d"], self.opt_d)
         if asked and config.r1_every and self.steps % config.r1_every == 0:
-            losses["loss_r1"] = r1_penalty(self.net_d, b, self.shown)
-            self.descend(0.5 * live["r1_gamma"] * config.r1_every * losses["loss_r1"], self.opt_d)
+            penalty = r1_penalty(self.net_d, b, self.shown, self.slope)
+            self.descend(0.5 * live["r1_gamma"] * config.r1_every * penalty, self.opt_d)
+            losses["loss_r1"] = self.told(penalty)
         self.steps += 1
         return {name: value.detach() for name, value in losses.items()}
 
@@ -282,7 +286,7 @@ class Restore(Method):
         """Photos made bad, always in the same way; what the restorer makes of them; and the photos."""
         net = nets[self.config.direction]
         bad = self.degraded(b, seeds=list(range(len(b))))
-        return {"a": bad, "fake_b": net(bad), "b": b}
+        return {"a": bad, "fake_b": net(bad), "b": sent(b, bad.device)}
 
 
 def with_detail(photos: Tensor, gain: float = 4.0) -> Tensor:

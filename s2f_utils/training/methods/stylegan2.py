@@ -6,7 +6,7 @@ Shapes: B photos in a batch, S = size_px, D style values, L layers.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from s2f_utils.runtime import Precision, ranks, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take_grown
-from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.method import Live, Method, frozen, slope_at
 from s2f_utils.training.settings import FAST, TrainConfig, need
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
@@ -195,11 +195,12 @@ class StyleGAN2(Method):
         self.descend(losses["loss_d"], self.opt_d)
         if config.augment_disc == "ada":
             self.ada.look(ranks.gathered(logits_real), live["ada_target"])
-            losses["ada_p"] = torch.tensor(self.ada.p, device=b.device)
+            losses["ada_p"] = torch.full((), self.ada.p, device=b.device)
 
         if config.r1_every and self.steps % config.r1_every == 0:
-            losses["loss_r1"] = r1_penalty(self.net_d, b, self.shown)
-            self.descend(0.5 * live["r1_gamma"] * config.r1_every * losses["loss_r1"], self.opt_d)
+            penalty = r1_penalty(self.net_d, b, self.shown, self.slope)
+            self.descend(0.5 * live["r1_gamma"] * config.r1_every * penalty, self.opt_d)
+            losses["loss_r1"] = self.told(penalty)
 
         with frozen(self.net_d):
             fake_b = self.net_g(self.draw(len(b), live["mixing"]), input_is_latent=True)
@@ -208,8 +209,9 @@ class StyleGAN2(Method):
 
         if config.path_every and live["lambda_path"] and self.steps % config.path_every == 0:
             with ranks.halved():
-                losses["loss_path"] = self._path_penalty(max(1, len(b) // 2), live["mixing"])
-            self.descend(live["lambda_path"] * config.path_every * losses["loss_path"], self.opt_g)
+                penalty = self._path_penalty(max(1, len(b) // 2), live["mixing"])
+            self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
+            losses["loss_path"] = self.told(penalty)
         self.steps += 1
         if self.steps * config.batch_size < config.noise_from_images:
             with torch.no_grad():
@@ -221,9 +223,9 @@ class StyleGAN2(Method):
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
         noise = sent(ranks.randn(*fake.shape), fake.device).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
-        (slope,) = torch.autograd.grad((fake * noise).sum(), w, create_graph=True)
-        lengths = slope.float().square().sum(2).mean(1).sqrt()
-        self.path_mean = torch.lerp(self.path_mean, ranks.gathered(lengths.detach()).mean(), PATH_DECAY)
+        lengths = self.slope((fake * noise).sum(), w).square().sum(2).mean(1).sqrt()
+        now = torch.lerp(self.path_mean, ranks.gathered(lengths.detach()).mean(), PATH_DECAY)
+        self.path_mean = torch.where(now.isfinite(), now, self.path_mean) if self.scaler.is_enabled() else now
         return (lengths - self.path_mean).square().mean()
 
     @torch.no_grad()
@@ -247,11 +249,12 @@ def lazy_betas(config: TrainConfig, every: int) -> tuple[float, float]:
     return config.beta1**share, config.beta2**share
 
 
-def r1_penalty(net_d: nn.Module, photos: Tensor, shown=lambda x: x) -> Tensor:
+def r1_penalty(
+    net_d: nn.Module, photos: Tensor, shown=lambda x: x, slope: Callable[[Tensor, Tensor], Tensor] = slope_at
+) -> Tensor:
     """The mean squared length of a discriminator's slope at real photos, a scalar ≥ 0; Mescheder et al. 2018, eq. 9.
 
-    photos: (B, 3, S, S). shown: what the discriminator is shown instead of them.
+    photos: (B, 3, S, S). shown: what the discriminator is shown instead of them. slope: as `Method.slope`.
     """
     photos = photos.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(net_d(shown(photos)).sum(), photos, create_graph=True)
-    return slope.float().square().sum((1, 2, 3)).mean()
+    return slope(net_d(shown(photos)).sum(), photos).square().sum((1, 2, 3)).mean()

@@ -1,0 +1,105 @@
+"""float16, as on a T4: what a layer makes fits, and small slopes are not lost. On the CPU, with its gradient scaler."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from s2f_utils import models, runtime
+from s2f_utils.models.stylegan2 import MOST, StyledConv, ToRGB
+from s2f_utils.models.stylegan2_disc import ConvLayer
+from s2f_utils.training.config import find_method, resolve
+from s2f_utils.training.methods.stylegan2 import r1_penalty, slope_at
+
+CPU = torch.device("cpu")
+HALF, FULL = (runtime.Precision(CPU, dtype, False) for dtype in (torch.float16, torch.float32))
+CHANGES = {"path_every": 1, "r1_every": 1, "augment_disc": "none", "lambda_path": 2.0}
+
+
+def method(precision, name="stylegan2"):
+    torch.manual_seed(0)
+    return find_method(name)(
+        resolve(name, "fast", CHANGES if name == "stylegan2" else {"r1_every": 1}).config, precision
+    )
+
+
+def layers(gain):
+    """Layers of StyleGAN2 whose sums are so many times as large as usual, each as a function of pictures."""
+    torch.manual_seed(0)
+    styled, rgb, judge = StyledConv(8, 8, 4), ToRGB(8, 4, upsample=False), ConvLayer(8, 8, 3)
+    styled.activate.bias.data += gain
+    rgb.conv.weight.data *= gain
+    judge[0].weight.data *= gain
+    style, noise = torch.randn(2, 4), torch.zeros(2, 1, 16, 16)
+    return {
+        "styled": lambda x: styled(x, style, noise), "rgb": lambda x: rgb(x, style), "judge": judge
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["styled", "rgb", "judge"])
+def test_float16_layers_are_clamped_and_others_are_not(kind):
+    x = torch.randn(2, 8, 16, 16)
+    large = layers(1000.0)[kind]
+    whole = large(x)
+    assert whole.abs().max() > 2 * MOST
+    with torch.autocast("cpu", torch.bfloat16):
+        assert large(x.bfloat16()).abs().max() > 2 * MOST
+    with torch.autocast("cpu", torch.float16):
+        clamped = large(x.half()).float()
+    assert clamped.abs().max() == MOST
+    assert torch.allclose(clamped, whole.clamp(-MOST, MOST), rtol=0.02, atol=3.0)
+
+
+def test_large_styles_do_not_overflow_in_float16():
+    torch.manual_seed(0)
+    layer, x, style = StyledConv(8, 8, 4), 50 * torch.randn(2, 8, 16, 16), torch.randn(2, 4)
+    layer.conv.modulation.bias.data += 3000.0
+    noise = torch.zeros(2, 1, 16, 16)
+    whole = layer(x, style, noise)
+    with torch.autocast("cpu", torch.float16):
+        made = layer(x.half(), style, noise).float()
+    assert torch.isfinite(made).all() and torch.allclose(made, whole, rtol=0.02, atol=0.3)
+
+
+def test_a_generator_answers_alike_in_float16():
+    torch.manual_seed(0)
+    net, z = models.build("stylegan2", size_px=64, style_dim=32, width=32, num_mlp=2).eval(), torch.randn(2, 32)
+    with torch.no_grad():
+        whole = net(z, randomize_noise=False)
+        with torch.autocast("cpu", torch.float16):
+            made = net(z, randomize_noise=False)
+    assert (made - whole).abs().max() < 0.02 * whole.abs().max()
+
+
+def test_small_slopes_are_not_lost():
+    half, full = method(HALF), method(FULL)
+    half.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**14)
+    for model in (half, full):
+        model.net_d.final_linear[1].weight.data.mul_(1e-5)
+    photos = torch.rand(4, 3, 32, 32) * 2 - 1
+    true = r1_penalty(full.net_d, photos).item()
+    found = r1_penalty(half.net_d, photos, slope=half.slope).item()
+    lost = r1_penalty(half.net_d, photos, slope=slope_at).item()
+    assert found == pytest.approx(true, rel=0.05) and abs(lost - true) > 0.3 * true
+    assert full.slope.__func__ is type(full).slope and torch.equal(  # without a scaler nothing is scaled
+        r1_penalty(full.net_d, photos, slope=full.slope), r1_penalty(full.net_d, photos)
+    )
+
+
+@pytest.mark.parametrize("name", ["stylegan2", "restore"])
+def test_slopes_that_overflow_leave_the_step_out_and_end_no_training(name):
+    model = method(HALF, name)
+    model.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60)
+    b, live = torch.rand(4, 3, 32, 32) * 2 - 1, model.live_values()
+    before = {key: value.clone() for net in model.nets.values() for key, value in net.named_parameters()}
+    losses = model.step(b, b, live)
+    assert losses["loss_r1"] == 0 and all(torch.isfinite(value) for value in losses.values())
+    after = {key: value for net in model.nets.values() for key, value in net.named_parameters()}
+    assert all(torch.equal(before[key], value) for key, value in after.items())
+    assert model.scaler.get_scale() < 2.0**60
+    while model.scaler.get_scale() > 2.0**10:  # as several steps would
+        model.scaler.update(model.scaler.get_scale() / 2**10)
+    assert model.step(b, b, live)["loss_r1"] > 0
+    assert any(not torch.equal(before[key], value) for key, value in after.items())
+    if name == "stylegan2":
+        assert 0 < model.path_mean < 100
