@@ -104,6 +104,7 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 TABLES = {"gpu-answers": table}
+WAITING = "Waits for a GPU."
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def main() -> None:
             run = functools.partial(measured, name, variant, reference, tiny=args.tiny)
             row = kept.row(f"{name}, {variant}", run)
             reference = reference or row.get("losses", {})
-    kept.finish(may_fail=True)
+    kept.finish(may_fail=lambda name: not name.endswith(VARIANTS[0]))
 
 
 def table(found: Mapping[str, Any]) -> str:
@@ -136,6 +136,7 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 TABLES = {"gpu-compiled": table}
+WAITING = "Waits for a GPU."
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ class Part:
     seconds: float
     args: tuple[str, ...] = ()
     tiny: tuple[str, ...] = ("--tiny",)
+    limit_s: float = LIMIT_S
 
 
 PARTS: dict[str, Part] = {
@@ -99,9 +100,7 @@ def command_of(part: Part, is_tiny: bool) -> list[str]:
     return [sys.executable, str(kept.HERE / part.script), *(part.tiny if is_tiny else part.args)]
 
 
-def run(
-    name: str, part: Part, folder: Path, *, is_tiny: bool, again: bool = False, limit_s: float = LIMIT_S
-) -> Outcome:
+def run(name: str, part: Part, folder: Path, *, is_tiny: bool, again: bool = False) -> Outcome:
     """Run a part whose results go to a folder, unless they are there; never raises for what the part does."""
     path = kept.path_of(part.result, folder)
     if again:
@@ -116,9 +115,9 @@ def run(
         env={**os.environ, "S2F_RESULTS": str(folder)},
     )) as process:  # fmt: skip
         try:
-            status = process.wait(timeout=limit_s)
+            status = process.wait(timeout=part.limit_s)
         except subprocess.TimeoutExpired:
-            return Outcome("ran out of time", f"after {limit_s:.0f} s; run the same again to go on", limit_s)
+            return Outcome("ran out of time", f"after {part.limit_s:.0f} s; run the same again to go on", part.limit_s)
     took = time.monotonic() - began
     if status:
         return Outcome("failed", f"{last_line(log)} ({log})", took)

@@ -26,23 +26,22 @@ def code_of(script: str | Path) -> str:
     tests, too). What was measured with other code counts for nothing.
     """
     root = common.ROOT
-    files = [*(root / "s2f_utils").rglob("*.py"), *_imported(Path(script).stem, set())]
+    files = [*(root / "s2f_utils").rglob("*.py"), *_imported(HERE / script, set())]
     if Path(script).stem == "gpu_tests":
         files += (root / "tests").glob("*.py")
     hashed = hashlib.sha256()
     for path in sorted(files):
-        hashed.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+        hashed.update(f"{path.name}\0".encode() + path.read_bytes())
     return hashed.hexdigest()[:12]
 
 
-def _imported(name: str, seen: set[str]) -> Iterator[Path]:
-    path = HERE / f"{name}.py"
-    if name in seen or not path.is_file():
+def _imported(path: Path, seen: set[Path]) -> Iterator[Path]:
+    if path in seen or not path.is_file():
         return
-    seen.add(name)
+    seen.add(path)
     yield path
     for other in IMPORTED.findall(path.read_text(encoding="utf-8")):
-        yield from _imported(other, seen)
+        yield from _imported(HERE / f"{other}.py", seen)
 
 
 def path_of(name: str, folder: Path | None = None) -> Path:
@@ -115,14 +114,15 @@ class Kept:
         """Write all rows."""
         write(self.path, self.code, self.rows, self.finished)
 
-    def finish(self, *, may_fail: bool = False) -> None:
-        """All is measured. SystemExit where a row failed, unless that is a result, too."""
+    def finish(self, may_fail: Callable[[str], bool] = lambda name: False) -> None:
+        """All is measured. SystemExit where a row failed, unless `may_fail(its name)`: then that is the result."""
         failed = {name: row["failed"] for name, row in self.rows.items() if "failed" in row}
-        self.finished = may_fail or not failed
+        faults = {name: why for name, why in failed.items() if not may_fail(name)}
+        self.finished = not faults
         self.save()
-        if failed and not may_fail:
-            name, why = next(iter(failed.items()))
-            raise SystemExit(f"{len(failed)} of {len(self.rows)} rows failed: {name}: {why}")
+        if faults:
+            name, why = next(iter(faults.items()))
+            raise SystemExit(f"{len(faults)} of {len(self.rows)} rows failed: {name}: {why}")
         told = f", {len(failed)} of them say why they could not be measured" if failed else ""
         print(f"{len(self.rows)} rows{told}, in {self.path}")
 

@@ -125,6 +125,7 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 TABLES = {"gpu-loop": table}
+WAITING = "Waits for a GPU."
 
 
 if __name__ == "__main__":

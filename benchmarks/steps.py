@@ -21,6 +21,7 @@ import torch
 import train_speed
 from kept import Kept, free, why_not
 
+from s2f_utils import runtime
 from s2f_utils.training.methods import METHODS
 
 BATCHES = (1, 8)
@@ -115,15 +116,16 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--method", nargs="*", choices=list(METHODS), default=list(METHODS))
-    parser.add_argument("--precision", choices=["bfloat16", "float16"], default="bfloat16")
+    parser.add_argument("--precision", choices=["auto", "float16"], default="auto")
     parser.add_argument("--cap-gb", type=float, help="of a GPU's memory no more may be taken")
     parser.add_argument("--tiny", action="store_true", help="small networks, one block: only to see that it works")
     args = parser.parse_args()
     name = "steps" + ("_float16" if args.precision == "float16" else "")
-    precision = args.precision
-    if not torch.cuda.is_available() and precision == "float16":
+    wanted = args.precision
+    if not torch.cuda.is_available() and wanted == "float16":
         print("float16 needs a GPU: float32 here")
-        precision = "float32"
+        wanted = "float32"
+    precision = runtime.pick_precision(runtime.pick_device(), wanted).name
     if args.cap_gb and torch.cuda.is_available():
         whole = torch.cuda.get_device_properties(0).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, args.cap_gb * 2**30 / whole))
@@ -153,17 +155,20 @@ def table(found: Mapping[str, Any]) -> str:
     setting = rows.pop("setting")
     cells = []
     for name, row in rows.items():
+        method = name.partition(",")[0]
         if why_not(row):
-            cells.append([name, "–", why_not(row), "–", "–"])
+            cells.append([method, name.partition(",")[2], why_not(row), "–", "–"])
             continue
         ratio = f"{row['times_as_fast']:.2f}" if "times_as_fast" in row else "–"
-        cells.append([name, str(row["batch"]), cell(row.get("ours")), cell(row.get("plain")), ratio])
+        batch = f"{row['batch']} (largest)" if "ended" in row else str(row["batch"])
+        cells.append([method, batch, cell(row.get("ours")), cell(row.get("plain")), ratio])
     cap = f", at most {setting['cap_gb']:g} GB" if setting["cap_gb"] else ""
-    head = ["step", "batch", "ours: an image, at most", "plain", "times as fast"]
+    head = ["step", "batch", "ours: an image, memory", "plain", "times as fast"]
     return f"{setting['precision']}{cap} ({common.machine_of(found)}):\n\n{common.markdown(head, cells)}"
 
 
 TABLES = {"gpu-steps": table}
+WAITING = "Waits for a GPU."
 
 
 if __name__ == "__main__":
