@@ -66,7 +66,7 @@ def one(name: str, data: str) -> None:
     start = time.perf_counter()
     device = runtime.pick_device("auto")
     kind = METHODS[method]
-    precision = runtime.pick_precision(device, resolved.config.precision, "auto" if has_gpu else kind.cpu_format)
+    precision = runtime.pick_precision(device, resolved.config.precision, kind.memory_format(resolved.config, device))
     need = preflight.measure(kind, resolved.config, precision)
     seconds = time.perf_counter() - start
     part = -(-changes["batch_size"] // changes.get("accumulate", 1))

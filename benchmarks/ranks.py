@@ -8,17 +8,14 @@ how many numbers its gradients have, from which docs/scale.md reckons.
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import common
 import torch
+from ranks_worker import apart, folder_of, launch
 
 import data_prep
 from s2f_utils import runtime
@@ -27,7 +24,6 @@ from s2f_utils.training import config
 from s2f_utils.training.method import weights_of
 from s2f_utils.training.methods import METHODS
 
-WORKER = Path(__file__).with_name("ranks_worker.py")
 TINY = {"size_px": 32, "load_size_px": 34, "batch_size": 6, "num_samples": 2}
 NETS = {"base_filters": 4, "disc_filters": 4, "disc_layers": 1}
 METHODS_APART: dict[str, dict[str, Any]] = {
@@ -50,25 +46,9 @@ SPEED = {
 SCALED = ("pix2pix", "cyclegan", "faithful", "stylegan2", "psp", "restore")
 
 
-def work(num: int, jobs: list[dict[str, Any]], place: Path) -> None:
-    """So many ranks do these jobs; one is a process without a launcher."""
-    file = place / "jobs.json"
-    file.write_text(json.dumps([{"runs": str(place), **job} for job in jobs], default=str), encoding="utf-8")
-    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(num)] if num > 1 else []
-    command = [sys.executable, *torchrun, str(WORKER), str(file)]
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(common.ROOT)}, stderr=subprocess.DEVNULL)
-
-
-def folder_of(place: Path, name: str) -> Path:
-    """The run of this name."""
-    return next(place.glob(f"[0-9]*-{name}"))
-
-
-def apart(one: Path, other: Path) -> float:
-    """How far the weights that two runs have saved are apart at most."""
-    nets = [checkpoints.load_torch_file(run / "resume.pt")["nets"] for run in (one, other)]
-    pairs = [(v, nets[1][net][k]) for net, tensors in nets[0].items() for k, v in tensors.items()]
-    return max(float((v.double() - w.double()).abs().max()) for v, w in pairs if v.is_floating_point())
+def nets_of(place: Path, name: str) -> dict[str, Any]:
+    """The networks that a run has saved."""
+    return checkpoints.load_torch_file(folder_of(place, name) / "resume.pt")["nets"]
 
 
 def agreement(manifest: Path, place: Path, num_images: int) -> dict[str, dict[str, float]]:
@@ -81,9 +61,9 @@ def agreement(manifest: Path, place: Path, num_images: int) -> dict[str, dict[st
     places = {num: place / f"ranks-{num}" for num in (1, 2, 4)}
     for num, where in places.items():
         where.mkdir()
-        work(num, jobs, where)
+        launch(num, jobs, where)
     return {
-        name: {str(num): apart(folder_of(places[1], name), folder_of(places[num], name)) for num in (2, 4)}
+        name: {str(num): apart(nets_of(places[1], name), nets_of(places[num], name)) for num in (2, 4)}
         for name in METHODS_APART
     }
 
@@ -96,7 +76,7 @@ def overhead(manifest: Path, place: Path, rounds: int, num_steps: int = 12) -> d
             job = {"name": f"{number}-{num}", "method": "pix2pix", "manifest": manifest, "threads": 3 - num}
             settings = SPEED | {"total_images": 10**6, "sample_every_images": 10**9, "precision": "auto"}
             job |= {"settings": settings, "stop_at": SPEED["batch_size"] * (num_steps + 4)}
-            work(num, [job], place)
+            launch(num, [job], place)
             times = torch.load(folder_of(place, job["name"]) / "first.pt", weights_only=True)["times"][3:]
             steps = [after - before for before, after in zip(times, times[1:], strict=False)]
             seconds[label].append(statistics.median(steps) / SPEED["batch_size"])

@@ -1,15 +1,19 @@
 """One of the ranks of `benchmarks/ranks.py` and `tests/test_ranks.py`: trains what a file of jobs says, one by one.
 
-`python benchmarks/ranks_worker.py JOBS.json`, alone or under torchrun. A job: method, manifest, runs, name, settings,
-and, where they are wanted, init, resume, double (all in float64), stop_at (images), threads. Rank 0 leaves a run's
-folder, and in its `first.pt` the first gradient that each optimiser is handed, and when each step was done.
+`python benchmarks/ranks_worker.py JOBS.json`, alone or under torchrun; `launch` starts it. A job: method, manifest,
+name, settings, and, where they are wanted, runs, init, resume, double (all in float64), stop_at (images), threads. Rank
+0 leaves a run's folder, and in its `first.pt` the first gradient that each optimiser is handed, and when each step was
+done.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,44 @@ from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import weights_of
 from s2f_utils.training.run import open_run
+
+ROOT = Path(__file__).resolve().parents[1]
+ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+
+def command(
+    num: int, *arguments: object, launcher: Sequence[str] = ("--standalone",), always: bool = False
+) -> list[str]:
+    """A command line of so many ranks; of one, without a launcher, unless it is always wanted."""
+    torchrun = ["-m", "torch.distributed.run", *launcher, "--nproc-per-node", str(num)] if num > 1 or always else []
+    return [sys.executable, *torchrun, *map(str, arguments)]
+
+
+def write_jobs(jobs: Sequence[Mapping[str, Any]], place: Path) -> Path:
+    """The file of these jobs, whose runs go into the folder `place`, where it lies too."""
+    file = place / "jobs.json"
+    file.write_text(json.dumps([{"runs": str(place), **job} for job in jobs], default=str), encoding="utf-8")
+    return file
+
+
+def launch(num: int, jobs: Sequence[Mapping[str, Any]], place: Path) -> None:
+    """So many ranks do these jobs in the folder `place`; RuntimeError with what they said where they fail."""
+    line = command(num, __file__, write_jobs(jobs, place))
+    done = subprocess.run(line, capture_output=True, text=True, env=ENV, cwd=ROOT)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+
+
+def folder_of(place: Path, name: str) -> Path:
+    """The run of this name."""
+    (found,) = place.glob(f"[0-9]*-{name}")
+    return found
+
+
+def apart(one: Mapping[str, Mapping], other: Mapping[str, Mapping]) -> float:
+    """How far the weights of two sets of networks, tensors by name, are apart at most."""
+    pairs = [(v, other[net][k]) for net, tensors in one.items() for k, v in tensors.items()]
+    return max(float((v.double() - w.double()).abs().max()) for v, w in pairs if v.is_floating_point())
 
 
 class Watch:

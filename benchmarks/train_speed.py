@@ -1,8 +1,9 @@
 """Speed and memory of training pix2pix and CycleGAN: the loop against the bare step, and our step against a plain one.
 
-Run it on a quiet machine: `python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`. Times are
-medians of alternating calls in one run; what counts are the ratios. Plain is the published step as published: float32,
-NCHW, Adam as it comes, and for CycleGAN one pass of a network after the other.
+Run it on a quiet machine: `python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`; some ten
+minutes on two cores. Times are medians of alternating calls in one run; what counts are the ratios. Plain is the
+published step as published: float32, NCHW, torch's own convolutions, Adam as it comes, and for CycleGAN one pass of a
+network after the other.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import common
 import torch
@@ -20,6 +22,7 @@ import torch.nn.functional as F
 import data_prep
 from s2f_utils import runtime
 from s2f_utils.data import read_manifest
+from s2f_utils.models import convs
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
@@ -27,8 +30,8 @@ from s2f_utils.training.methods import METHODS
 from s2f_utils.training.methods.cyclegan import CycleGAN
 from s2f_utils.training.run import TrainingRun, open_run
 
-BATCHES = {"pix2pix": 8, "cyclegan": 1}
-ROUNDS = {"pix2pix": 5, "cyclegan": 3}
+BATCHES = {"pix2pix": (8, 1), "cyclegan": (1,)}
+ROUNDS = {"pix2pix": 7, "cyclegan": 3}
 FORMATS = {"channels_last": "channels last", "contiguous": "NCHW"}
 
 
@@ -50,10 +53,13 @@ def made(
 ) -> tuple[Method, torch.Tensor, torch.Tensor]:
     """A method with networks by chance, and a batch of random pictures a and b, as its step takes them.
 
-    plain: its optimisers as torch makes them when nothing is said, not fused.
+    memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when nothing is said, not fused.
     """
     resolved = config.resolve(method, profile, WITHOUT_WEIGHTS.get(method, {}) | changes, has_gpu=True)
-    chosen = runtime.pick_precision(runtime.pick_device(), precision, memory_format)
+    device = runtime.pick_device()
+    if memory_format == "auto" and device.type in ("cpu", "cuda"):
+        memory_format = METHODS[method].memory_format(resolved.config, device)
+    chosen = runtime.pick_precision(device, precision, memory_format)
     torch.manual_seed(0)
     model = METHODS[method](resolved.config, chosen)
     if plain:
@@ -89,7 +95,14 @@ def bare(
     model, a, b = made(method, changes, precision, memory_format, profile=profile, plain=plain)
     live = model.live_values()
     step: Callable[..., Any] = plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
-    return lambda: step(model, a, b, live)
+    if not plain:
+        return lambda: step(model, a, b, live)
+
+    def one_step() -> None:
+        with mock.patch.object(convs, "FEW", 0):
+            step(model, a, b, live)
+
+    return one_step
 
 
 def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dict[str, float]) -> None:
@@ -170,7 +183,8 @@ def memory_of(method: str, changes: dict[str, Any], precision: str, memory_forma
 def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
     """All ratios of one method."""
     chosen = runtime.pick_precision(runtime.pick_device())
-    ours = METHODS[method].cpu_format if chosen.device.type == "cpu" else "channels_last"
+    settings = config.resolve(method, "full", {"size_px": size, "batch_size": batch}).config
+    ours = METHODS[method].memory_format(settings, chosen.device)
     other = next(name for name in FORMATS if name != ours)
     changes = {"size_px": size, "load_size_px": round(size * 286 / 256), "batch_size": batch}
     seconds = common.alternate(
@@ -201,17 +215,18 @@ def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and write results/train_speed.json and train_speed_cyclegan.json (on a GPU: …_gpu.json)."""
+    """Measure and write results/train_speed.json, train_speed_pix2pix_1.json, … (on a GPU: …_gpu.json)."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--method", nargs="*", choices=list(BATCHES), default=list(BATCHES))
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--batch", type=int, help="default: 8 for pix2pix, 1 for cyclegan")
-    parser.add_argument("--rounds", type=int, help="default: 5 for pix2pix, 3 for cyclegan")
+    parser.add_argument("--batch", type=int, help="default: 8 and 1 for pix2pix, 1 for cyclegan")
+    parser.add_argument("--rounds", type=int, help="default: 7 for pix2pix, 3 for cyclegan")
     args = parser.parse_args()
     for method in args.method:
-        results = measure(method, args.size, args.batch or BATCHES[method], args.rounds or ROUNDS[method])
-        name = "train_speed" + ("" if method == "pix2pix" else f"_{method}")
-        common.write(common.on_device(name), results)
+        for batch in (args.batch,) if args.batch else BATCHES[method]:
+            results = measure(method, args.size, batch, args.rounds or ROUNDS[method])
+            name = "train_speed" + ("" if (method, batch) == ("pix2pix", 8) else f"_{method}_{batch}")
+            common.write(common.on_device(name), results)
 
 
 def table(found: dict[str, Any]) -> str:

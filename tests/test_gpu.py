@@ -47,7 +47,8 @@ def repeatable():
 def made(method, precision="auto", **changes):
     """A method on the GPU, small, and a batch of random pictures for its step."""
     config = resolve(method, "fast", WITHOUT_WEIGHTS.get(method, {}) | changes, has_gpu=True).config
-    chosen = runtime.pick_precision(runtime.pick_device(DEVICE), precision)
+    device = runtime.pick_device(DEVICE)
+    chosen = runtime.pick_precision(device, precision, METHODS[method].memory_format(config, device))
     torch.manual_seed(0)
     model = METHODS[method](config, chosen)
     shapes = (
@@ -95,9 +96,11 @@ class Watched:
             torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize("method", ["pix2pix", "cyclegan", "faithful"])
-def test_the_loop_waits_only_for_what_is_due(manifest, tmp_path, method):
-    moved = {"rotate_deg": 5.0, "shift_px": 2.0, "elastic": 0.003, "ema_half_life_images": 20.0}
+@pytest.mark.parametrize(
+    ("method", "elastic"), [("pix2pix", 0.0), ("pix2pix", 0.003), ("cyclegan", 0.003), ("faithful", 0.003)]
+)
+def test_the_loop_waits_only_for_what_is_due(manifest, tmp_path, method, elastic):
+    moved = {"rotate_deg": 5.0, "shift_px": 2.0, "elastic": elastic, "ema_half_life_images": 20.0}
     run = begin(manifest, tmp_path, method, total_images=48, **moved)
     train(run, max_seconds=0.0, progress=False)  # a step: the sheet of samples, and what is made once
     with contextlib.ExitStack() as stack:

@@ -58,7 +58,7 @@ class Method(ABC):
     needs_init = ""  # the method whose trained model this one has to begin with
     # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "shaped" (pairs, bent).
     data = "pairs"
-    cpu_format = "channels_last"  # the memory format that measures faster on a CPU (benchmarks/train_speed.py)
+    gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
     accumulates = True  # a batch may be gone through in parts
     net_g: nn.Module
 
@@ -99,6 +99,13 @@ class Method(ABC):
         fused = next(net.parameters()).device.type in ("cpu", "cuda")
         self.optimizers[lr_name] = kind(net.parameters(), lr=getattr(self.config, lr_name), fused=fused, **options)
         return self.optimizers[lr_name]
+
+    @classmethod
+    def memory_format(cls, config: TrainConfig, device: torch.device) -> str:
+        """ "channels_last" or "contiguous", whichever measures faster for these settings on a device of this kind:
+        benchmarks/train_speed.py.
+        """
+        return cls.gpu_format if device.type == "cuda" else "channels_last"
 
     @property
     def generators(self) -> dict[str, nn.Module]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from s2f_utils import runtime
-from s2f_utils.data import DataError, Manifest
+from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.runtime import ConfigError, ranks
@@ -66,75 +67,113 @@ def open_run(
     knows it, whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError before
     anything is written.
     """
-    method, config, kind = resolved.method, resolved.config, find_method(resolved.method)
+    config, kind = resolved.config, find_method(resolved.method)
     precision = _precision(kind, config, runtime.pick_device(device))
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    ids, longest = [row.id for row in rows], _length(config, pass_length(config, kind.data, rows))
-    begins: dict[str, Any] = {}
-    state: dict[str, Any] = {}
+    longest = _length(config, pass_length(config, kind.data, rows))
+    start = _Start(resolved, manifest, rows, longest, runs, name or resolved.method, init)
+    start.folder = ranks.first(lambda: _find(start, resume))
+    run = _prepare(start, precision, progress and ranks.is_first())
+    ranks.first(lambda: _begin(start, run))
+    run.follow()
+    return run
 
-    def find() -> Path | None:
-        if config.batch_size < ranks.size():
-            raise ConfigError(
-                f"batch_size must be at least {ranks.size()}, got {config.batch_size}: so many ranks share a batch"
-            )
-        begins.update(facts_of(config, init) if resume in ("auto", "never") or init else {})
-        folder, found = find_resume(resume, runs, name or method, method, config, longest, ids, begins)
-        state.update(found)
-        if folder is None:
-            _check_init(method, init)
-        return folder
 
-    folder = ranks.first(find)
-    is_new, progress = folder is None, progress and ranks.is_first()
+@dataclass
+class _Start:
+    """What is known of a run before it begins."""
+
+    resolved: Resolved
+    manifest: Manifest
+    rows: list[Row]  # the training pairs
+    longest: int  # images, where no time budget ends it
+    runs: str | Path
+    name: str
+    init: str | Path | None
+    folder: Path | None = None  # of the run that is taken up; None: a new one
+    memory: str = ""  # what it takes, in a line
+    # Rank 0 alone knows these.
+    begins: dict[str, Any] = field(default_factory=dict)  # the facts of `init`
+    state: Mapping[str, Any] = field(default_factory=dict)  # to be taken up
+    remarks: list[str] = field(default_factory=list)  # what seems wrong with the pictures
+    pictures: dict[str, Any] = field(default_factory=dict)  # their hashes
+
+    @property
+    def ids(self) -> list[str]:
+        return [row.id for row in self.rows]
+
+
+def _find(start: _Start, resume: str | Path) -> Path | None:
+    """The folder of the run to be taken up, and its state; None where a new one begins."""
+    method, config = start.resolved.method, start.resolved.config
+    if config.batch_size < ranks.size():
+        raise ConfigError(
+            f"batch_size must be at least {ranks.size()}, got {config.batch_size}: so many ranks share a batch"
+        )
+    if resume in ("auto", "never") or start.init:
+        start.begins = facts_of(config, start.init)
+    folder, start.state = find_resume(
+        resume, start.runs, start.name, method, config, start.longest, start.ids, start.begins
+    )
+    if folder is None:
+        _check_init(method, start.init)
+    return folder
+
+
+def _prepare(start: _Start, precision: runtime.Precision, progress: bool) -> TrainingRun:
+    """The run with all its parts and its folder, if nothing speaks against it."""
+    method, config, kind = start.resolved.method, start.resolved.config, find_method(start.resolved.method)
+    is_new = start.folder is None
     preflight.check_parts(kind, config)
-    memory = preflight.check_memory(kind, config, precision, len(rows)) if config.check_memory else ""
-    total = longest
+    start.memory = preflight.check_memory(kind, config, precision, len(start.rows)) if config.check_memory else ""
+    total = start.longest
     if config.time_budget_s and is_new:
         total = min(total, preflight.images_in_time(kind, config, precision))
 
-    model, ema = _networks(kind, config, precision, init, is_new)
-    data, samples = training_data(config, kind.data, manifest, rows, precision.device, progress, kind.shaped)
+    model, ema = _networks(kind, config, precision, start.init, is_new)
+    data, samples = training_data(
+        config, kind.data, start.manifest, start.rows, precision.device, progress, kind.shaped
+    )
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 
-    def prepare() -> tuple[Path, list[str], dict[str, Any]]:
-        """The folder, what seems wrong with the pictures, and their hashes."""
-        remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
-        preflight.check_space(folder or Path(runs), model, config, is_new)
-        known = {} if is_new else learned_from.noted(folder)
-        pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
-        return folder or runtime.new_run_folder(runs, name or method), list(map(str, remarks)), pictures
+    def place() -> Path:
+        """The run's folder; a new one when the pictures have been read."""
+        start.remarks = (
+            [str(one) for one in remarks_on_sides(data)] if is_new and config.direction in DIRECTIONS else []
+        )
+        preflight.check_space(start.folder or Path(start.runs), model, config, is_new)
+        known = {} if is_new else learned_from.noted(start.folder)
+        start.pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
+        return start.folder or runtime.new_run_folder(start.runs, start.name)
 
-    folder, remarks, pictures = ranks.first(prepare)
+    folder = ranks.first(place)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if ranks.is_first() else None)
     trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and ranks.is_first() else []
-    run = TrainingRun(
-        method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, longest, ema,
-        data_settings=dict(manifest.settings), affine=affine, trackers=trackers,
+    return TrainingRun(
+        method, config, folder, model, start.ids, data, samples, live, RunLog(folder), precision, total, start.longest,
+        ema, data_settings=dict(start.manifest.settings), affine=affine, trackers=trackers,
     )  # fmt: skip
 
-    def begin() -> None:
-        if is_new:
-            _write_facts(run, resolved, manifest, {"memory": memory} if memory else {}, begins)
-        else:
-            _go_on(run, state)
-        learned_from.note(run, manifest, pictures)
-        live.write_controls()
-        for remark in remarks:
-            run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
 
-    ranks.first(begin)
-    run.follow()
-    return run
+def _begin(start: _Start, run: TrainingRun) -> None:
+    """Write what a new run has to say of itself, or take up the state of an interrupted one."""
+    if start.folder is None:
+        _write_facts(start, run)
+    else:
+        _go_on(run, start.state)
+    learned_from.note(run, start.manifest, start.pictures)
+    run.live.write_controls()
+    for remark in start.remarks:
+        run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
 
 
 def _precision(kind: type[Method], config: TrainConfig, device: torch.device) -> runtime.Precision:
     """The number format, and the memory format that is faster for this method's networks."""
     memory_format = config.memory_format
-    if memory_format == "auto" and device.type == "cpu":
-        memory_format = kind.cpu_format
+    if memory_format == "auto" and device.type in ("cpu", "cuda"):
+        memory_format = kind.memory_format(config, device)
     return runtime.pick_precision(device, config.precision, memory_format)
 
 
@@ -167,13 +206,12 @@ def _live(model: Method, config: TrainConfig, total: int) -> tuple[dict[str, flo
     return values, ranges
 
 
-def _write_facts(
-    run: TrainingRun, resolved: Resolved, manifest: Manifest, memory: Mapping[str, str], begins: Mapping[str, Any]
-) -> None:
+def _write_facts(start: _Start, run: TrainingRun) -> None:
     """Write the new run's `config.json`: what it was asked for, what it found, and the machine."""
-    facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": resolved.origin}
+    manifest = start.manifest
+    facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": start.resolved.origin}
     facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
-    facts |= {"total_images": run.total_images, **memory, **begins}
+    facts |= {"total_images": run.total_images, **({"memory": start.memory} if start.memory else {}), **start.begins}
     facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": ranks.size()}
     with runtime.atomic_path(run.folder / "config.json") as temporary:
         temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")

@@ -142,12 +142,16 @@ class CycleGAN(Method):
     loaded_larger = 286 / 256
     data = "piles"
     accumulates = False  # its pools keep the pictures of whole batches
-    cpu_format = "contiguous"  # instance norm has no kernel of its own for channels last
     live_ranges = {
         "lambda_cycle_sketch": Range(0.0, 50.0),
         "lambda_cycle_photo": Range(0.0, 50.0),
         "lambda_identity": Range(0.0, 5.0),
     }
+
+    @classmethod
+    def memory_format(cls, config: CycleGANConfig, device: torch.device) -> str:
+        """As `Method.memory_format`; instance norm has no kernel of its own for channels last."""
+        return "contiguous"
 
     def __init__(self, config: CycleGANConfig, precision: Precision) -> None:
         super().__init__(config, precision)

@@ -107,6 +107,7 @@ class Faithful(Method):
     """The residual U-Net and its AdamW."""
 
     settings = FaithfulConfig
+    gpu_format = "contiguous"
     # "small" is for a hundred pairs of one's own, which are soon learned by heart; chosen on CUHK's 88
     # (benchmarks/best_cuhk.py).
     profiles = {

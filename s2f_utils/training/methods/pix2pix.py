@@ -108,6 +108,12 @@ class Pix2Pix(Method):
         self.net_d, self.opt_d = self.add("net_d", models.init_weights(net_d), "lr_d", betas=betas)
 
     @classmethod
+    def memory_format(cls, config: Pix2PixConfig, device: torch.device) -> str:
+        """As `Method.memory_format`; NCHW on a CPU for one or two pictures at a time, on a GPU with instance norm."""
+        few = -(-config.batch_size // config.accumulate) <= 2
+        return "contiguous" if (few if device.type == "cpu" else config.norm == "instance") else "channels_last"
+
+    @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
         """The U-Net's arguments, its way and size."""
         found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}

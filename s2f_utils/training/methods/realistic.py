@@ -112,6 +112,7 @@ class Realistic(Method):
     """
 
     settings = RealisticConfig
+    gpu_format = "contiguous"
     profiles = {
         # The network that adds detail knows portraits already: half the step, less weight for the discriminators.
         "small": {

@@ -1,0 +1,83 @@
+"""Several processes that train as one, over torch.distributed.
+
+torchrun starts them, on one machine or more. The batch is that of all: each rank takes its share, draws the random
+numbers of the whole batch, and keeps its own, so that N ranks see the same pictures in the same order as one. Without
+torchrun there is one rank, and nothing is sent. `group`: who they are, and what they tell one another; `shares`: a
+batch and its random numbers.
+"""
+
+from s2f_utils.runtime.ranks.group import (
+    RankFailedError,
+    any_asks,
+    asked_for,
+    collected,
+    device_name,
+    divided,
+    first,
+    is_first,
+    is_said_elsewhere,
+    joined,
+    prefix,
+    quiet_but_first,
+    size,
+    told,
+)
+from s2f_utils.runtime.ranks.shares import (
+    added,
+    alone,
+    averaged,
+    batch,
+    drawn,
+    gathered,
+    gathered_with_gradient,
+    halved,
+    most_parts,
+    own,
+    part,
+    places,
+    rand,
+    randint,
+    randn,
+    see_whole_batch,
+    sum_gradients,
+    total,
+    weight,
+    whole,
+)
+
+__all__ = [
+    "RankFailedError",
+    "added",
+    "alone",
+    "any_asks",
+    "asked_for",
+    "averaged",
+    "batch",
+    "collected",
+    "device_name",
+    "divided",
+    "drawn",
+    "first",
+    "gathered",
+    "gathered_with_gradient",
+    "halved",
+    "is_first",
+    "is_said_elsewhere",
+    "joined",
+    "most_parts",
+    "own",
+    "part",
+    "places",
+    "prefix",
+    "quiet_but_first",
+    "rand",
+    "randint",
+    "randn",
+    "see_whole_batch",
+    "size",
+    "sum_gradients",
+    "told",
+    "total",
+    "weight",
+    "whole",
+]

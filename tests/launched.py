@@ -1,0 +1,80 @@
+"""What the tests of several ranks share: starting them, finding what they left, waiting, and that none is left."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import ranks_worker  # noqa: E402
+from ranks_worker import ENV, apart, command, folder_of, launch, write_jobs  # noqa: E402
+
+from s2f_utils.models import checkpoints  # noqa: E402
+
+WORKER = Path(ranks_worker.__file__)
+__all__ = ["ENV", "apart", "command", "folder_of", "launch", "write_jobs"]
+
+
+def start(num: int, *arguments: object, own_session: bool = False, **launch: object) -> subprocess.Popen:
+    """So many ranks of a command, whose words are kept."""
+    return subprocess.Popen(
+        command(num, *arguments, **launch), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV,
+        cwd=ROOT, start_new_session=own_session,
+    )  # fmt: skip
+
+
+def run(num: int, *arguments: object) -> subprocess.CompletedProcess:
+    """So many ranks of a command, to their end."""
+    line = command(num, *arguments)
+    return subprocess.run(line, capture_output=True, text=True, env=ENV, cwd=ROOT, timeout=240)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+def state_of(place: Path, name: str) -> dict:
+    """The state that the run of this name has saved."""
+    return checkpoints.load_torch_file(folder_of(place, name) / "resume.pt")
+
+
+def s2f(data: Path, runs: Path, *more: object) -> list[object]:
+    """A training by the command line, long enough to be disturbed."""
+    settings = {"total_images": 100_000, "batch_size": 4, "base_filters": 4, "disc_filters": 4, "save_every_s": 1.0}
+    settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1, "check_memory": "false"}
+    sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
+    return ["-m", "s2f_utils", "train", "pix2pix", "--data", data, "--profile", "fast", "--runs", runs, "--name", "run",
+            "--no-report", "--device", "cpu", *sets, *more]  # fmt: skip
+
+
+def until(what, timeout_s: float = 90.0):
+    """Wait for this to be true; what it was."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := what()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+def saved(runs: Path) -> list[Path]:
+    return list(runs.glob("*-run/resume.pt"))
+
+
+def workers(process: subprocess.Popen) -> list[psutil.Process]:
+    """The ranks that a launcher has started, by rank."""
+    mine = [p for p in psutil.Process(process.pid).children() if "s2f_utils" in " ".join(p.cmdline())]
+    return sorted(mine, key=lambda p: int(p.environ()["RANK"]))
+
+
+def gone(found: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in found)

@@ -1,0 +1,200 @@
+"""A training keeps its time budget on machines that grow slower and faster, and leaves a core that others took."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from s2f_utils.data import read_manifest
+from s2f_utils.training import pace as paces
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+
+BUDGET_S = 100.0
+
+
+class Clock:
+    """The time of a machine that is only counted."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture()
+def start(tiny, faces_manifest, tmp_path):
+    """A function of changes that opens a run with a time budget."""
+
+    def begin(**changes):
+        settings = {"total_images": 10**6, "time_budget_s": BUDGET_S, "constant_share": 0.5, **changes}
+        manifest = read_manifest(faces_manifest)
+        return open_run(tiny(**settings), manifest, tmp_path, resume="never", device="cpu", progress=False)
+
+    return begin
+
+
+def trained(run, seconds_of, sheet_s=0.0, sheet_every=0):
+    """Train in counted time: `seconds_of(spent_s, threads)` a step; the learning rate's factors."""
+    pace, factors = paces.Pace(run), []
+    pace.threads = None
+    while run.images_seen < run.total_images:
+        factors.append(run.lr_factor())
+        before = run.images_seen
+        seconds = seconds_of(run.spent_s)
+        run.count(2)
+        run.spent_s += seconds
+        if sheet_every and before // sheet_every != run.images_seen // sheet_every:
+            run.spent_s += sheet_s
+        pace.look(seconds)
+        assert len(factors) < 10**5
+    return factors
+
+
+@pytest.mark.parametrize(
+    "seconds_of",
+    [
+        lambda t: 0.1,
+        lambda t: 0.5 if t > 50 else 0.1,
+        lambda t: 0.1 if t > 50 else 0.5,
+        lambda t: 2.0 if 20 < t < 60 else 0.1,
+        lambda t: 0.1 * (1 + t / 20),
+    ],
+    ids=["steady", "slower", "faster", "slow for a while", "slower and slower"],
+)
+def test_the_budget_is_kept_on_a_machine_that_changes(start, seconds_of):
+    run = start()
+    run.total_images = int(2 * BUDGET_S / seconds_of(0.0))  # as it was planned at the start
+    factors = trained(run, seconds_of)
+    assert 0.93 * BUDGET_S <= run.spent_s <= 1.05 * BUDGET_S
+    assert factors == sorted(factors, reverse=True) and factors[0] == 1
+    assert factors[-1] < 0.15  # learning rates have come down with the time, whatever became of the plan
+    assert run.share_done == pytest.approx(1)
+
+
+def test_sheets_and_saves_are_in_the_plan(start):
+    """A sheet of 4 seconds every fifty images is a third of this budget."""
+    run = start()
+    run.total_images = 2000
+    trained(run, lambda t: 0.1, sheet_s=4.0, sheet_every=100)
+    assert 0.9 * BUDGET_S <= run.spent_s <= 1.06 * BUDGET_S
+    plan = paces.Pace(run)
+    plan.save_s, run.total_images = 30.0, 10**6
+    run.spent_s, run.images_seen = 70.0, 1000
+    plan.look(0.1)
+    assert run.total_images == run.images_seen  # the last save takes what is left
+
+
+def test_never_longer_than_the_settings_say_and_the_log_tells_a_new_plan(start):
+    run = start(total_images=400)
+    trained(run, lambda t: 0.01)
+    assert run.images_seen == 400 and run.spent_s < 5
+    run = start(total_images=10**6)
+    run.total_images = 2000
+    trained(run, lambda t: 0.1 if t < 50 else 0.4)
+    events = [json.loads(line) for line in (run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    plans = [event["total_images"] for event in events if event.get("event") == "plan"]
+    assert plans and plans[-1] < 1800
+
+
+def test_without_a_budget_nothing_is_planned(start):
+    run = start(time_budget_s=0.0, total_images=60)
+    trained(run, lambda t: 50.0)
+    assert run.images_seen == 60
+
+
+def test_a_real_training_ends_in_time_though_it_becomes_slower(start, monkeypatch):
+    """The budget with the real clock: from the second second on every step sleeps."""
+    import time
+
+    run = start(time_budget_s=6.0)
+    own = type(run.model).step
+    began = time.monotonic()
+
+    def step(model, a, b, live):
+        if time.monotonic() - began > 2:
+            time.sleep(0.2)
+        return own(model, a, b, live)
+
+    planned = run.total_images
+    assert train(run, step=step, progress=False) == "done"
+    assert time.monotonic() - began < 12  # it would have been 50 s or more
+    assert run.images_seen < planned / 2 and run.lr_factor() == 0
+
+
+# Threads
+
+
+@pytest.fixture()
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def used(run, monkeypatch, seconds_of, until_s):
+    """The threads of every step, of a machine where a step takes `seconds_of(time, threads)`; and the time."""
+    clock, numbers = Clock(), []
+    monkeypatch.setattr(paces, "time", clock)
+    threads, began = paces.Threads(run), clock.now
+    while clock.now - began < until_s:
+        number = torch.get_num_threads()
+        seconds = seconds_of(clock.now - began, number)
+        clock.now += seconds
+        numbers.append((clock.now - began, number))
+        threads.look(seconds)
+    return threads, numbers
+
+
+def share_of_one(numbers, start_s, end_s):
+    """The share of the steps between two times that had one thread."""
+    found = [number for at, number in numbers if start_s < at <= end_s]
+    return sum(number == 1 for number in found) / len(found)
+
+
+def test_a_core_that_others_take_is_left_and_taken_again(start, two_threads, monkeypatch):
+    """Two threads take .1 s on a quiet machine and 1.5 s beside a busy one; one takes .18 s always."""
+    busy = (60.0, 200.0)
+    _, numbers = used(
+        start(),
+        monkeypatch,
+        lambda at, number: 0.18 if number == 1 else 1.5 if busy[0] < at < busy[1] else 0.1,
+        500.0,
+    )
+    assert share_of_one(numbers, 0, 60) < 0.05
+    assert share_of_one(numbers, 66, 80) > 0.9  # at once: two slow steps and a trial
+    assert share_of_one(numbers, 80, 200) > 0.9
+    assert share_of_one(numbers, 330, 500) < 0.1
+
+
+def test_a_machine_that_is_busy_from_the_start_is_tried_with_half(start, two_threads, monkeypatch):
+    threads, numbers = used(start(), monkeypatch, lambda at, number: 0.18 if number == 1 else 1.5, 200.0)
+    assert share_of_one(numbers, 40, 200) > 0.9
+    assert torch.get_num_threads() == 1
+    threads.end()
+    assert torch.get_num_threads() == 2
+
+
+def test_two_threads_stay_where_they_are_faster(start, two_threads, monkeypatch):
+    _, numbers = used(start(), monkeypatch, lambda at, number: 0.18 if number == 1 else 0.1, 1000.0)
+    assert share_of_one(numbers, 0, 1000) < 0.02
+
+
+def test_one_thread_is_left_alone(start, monkeypatch):
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        _, numbers = used(start(), monkeypatch, lambda at, number: 1.0, 50.0)
+    finally:
+        torch.set_num_threads(before)
+    assert {number for _, number in numbers} == {1}
+
+
+def test_training_gives_its_threads_back(start, two_threads):
+    run = start(time_budget_s=2.0)
+    train(run, progress=False)
+    assert torch.get_num_threads() == 2
