@@ -1,10 +1,10 @@
 """Every method's step against the plain one, at batches of 1 and 8 and the largest that fits: time and peak memory.
 
 `python benchmarks/steps.py` (a GPU; some 6 minutes), and `--precision float16 --cap-gb 15` for what a T4 can hold.
-Plain is float32, NCHW, optimisers as torch makes them, and for CycleGAN one pass of a network after the other, as
-published. Networks by chance, random pictures; the median of three blocks of half a second, of one where a step takes
-longer; ours, then plain. A method whose cost comes in cycles (R1) is timed over whole cycles. `--tiny` shows on any
-machine that it works. Writes results/steps.json, or steps_float16.json; from a GPU with _gpu.
+Plain is float32, NCHW, torch's own convolutions and optimisers as they come, and for CycleGAN one pass of a network
+after the other, as published. Networks by chance, random pictures; the median of three blocks of half a second, of one
+where a step takes longer; ours, then plain. A method whose cost comes in cycles (R1) is timed over whole cycles.
+`--tiny` shows on any machine that it works. Writes results/steps.json, or steps_float16.json; from a GPU with _gpu.
 """
 
 from __future__ import annotations

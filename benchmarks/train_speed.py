@@ -53,7 +53,7 @@ def made(
 ) -> tuple[Method, torch.Tensor, torch.Tensor]:
     """A method with networks by chance, and a batch of random pictures a and b, as its step takes them.
 
-    memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when nothing is said, not fused.
+    memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when nothing is said.
     """
     resolved = config.resolve(method, profile, WITHOUT_WEIGHTS.get(method, {}) | changes, has_gpu=True)
     device = runtime.pick_device()
@@ -90,7 +90,7 @@ def bare(
 ):
     """A function that makes one step (forward, backward, optimiser) on random tensors; what it takes is as of `made`.
 
-    plain: as published; for other methods than CycleGAN our step, in the format and with the optimisers given.
+    plain: as published; for other methods than CycleGAN our step with torch's own convolutions and optimisers.
     """
     model, a, b = made(method, changes, precision, memory_format, profile=profile, plain=plain)
     live = model.live_values()
