@@ -1,9 +1,9 @@
 """One of the ranks of `benchmarks/ranks.py` and `tests/test_ranks.py`: trains what a file of jobs says, one by one.
 
 `python benchmarks/ranks_worker.py JOBS.json`, alone or under torchrun; `launch` starts it. A job: method, manifest,
-name, settings, and, where they are wanted, runs, init, resume, double (all in float64), stop_at (images), threads. Rank
-0 leaves a run's folder, and in its `first.pt` the first gradient that each optimiser is handed, and when each step was
-done.
+name, settings, and, where they are wanted, runs, init, resume, double (all in float64), nudge (begin with another last
+bit), stop_at (images), move (live values after the first step), threads. Rank 0 leaves a run's folder, and in its
+`first.pt` the first gradient that each optimiser is handed, and when each step was done.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def apart(one: Mapping[str, Mapping], other: Mapping[str, Mapping]) -> float:
 
 
 class Watch:
-    """Keeps the first gradients, the times of steps, and ends a training early."""
+    """Keeps the first gradients, the times of steps, moves sliders, and ends a training early."""
 
-    def __init__(self, run: Any, stop_at: int) -> None:
+    def __init__(self, run: Any, stop_at: int, move: Mapping[str, float]) -> None:
         self.first: dict[str, torch.Tensor] = {}
         self.times: list[float] = []
-        self.stop_at = stop_at
+        self.stop_at, self.move = stop_at, move
         for name, opt in run.model.optimizers.items():
             opt.register_step_pre_hook(lambda opt, *_, name=name: self.keep(name, opt))
 
@@ -83,6 +83,10 @@ class Watch:
 
     def on_step(self, run: Any) -> None:
         self.times.append(time.monotonic())
+        torch.rand(1)  # as any callback may: of several ranks, the first alone draws it
+        if len(self.times) == 1:
+            for name, value in self.move.items():
+                run.live.set(name, value, "job")
         if self.stop_at and run.images_seen >= self.stop_at:
             run.live.set("stop", True, "job")
 
@@ -95,6 +99,12 @@ def in_float64() -> None:
     torch.Tensor.float = torch.Tensor.double
 
 
+def nudge(weights: torch.Tensor) -> None:
+    """Make these weights larger by the least that their format can say: what rounding alone does to a training."""
+    with torch.no_grad():
+        weights.copy_(torch.nextafter(weights, torch.full_like(weights, torch.inf)))
+
+
 def work(job: dict[str, Any]) -> None:
     """Train one job's run."""
     if job.get("double"):
@@ -104,7 +114,10 @@ def work(job: dict[str, Any]) -> None:
         resolve(job["method"], job.get("profile", "fast"), settings), read_manifest(job["manifest"]), job["runs"],
         name=job["name"], device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,
     )  # fmt: skip
-    watch = Watch(run, job.get("stop_at", 0))
+    if job.get("nudge"):
+        for net in run.model.nets.values():
+            nudge(next(net.parameters()))
+    watch = Watch(run, job.get("stop_at", 0), job.get("move", {}))
     train(run, callbacks=[watch], progress=False)
     if ranks.is_first():
         torch.save({"first": watch.first, "times": watch.times}, run.folder / "first.pt")

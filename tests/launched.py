@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -20,14 +25,50 @@ from s2f_utils.models import checkpoints  # noqa: E402
 
 WORKER = Path(ranks_worker.__file__)
 __all__ = ["ENV", "apart", "command", "folder_of", "launch", "write_jobs"]
+WORDS = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+# A network, and another, which a process that sleeps keeps open; its number is said when both are there.
+NETWORKS = """
+    unshare -n sleep 600 & other=$!
+    until [ $(readlink /proc/$other/ns/net) != $(readlink /proc/self/ns/net) ]; do sleep 0.05; done
+    ip link add s2f type veth peer name s2f netns $other
+    for side in "1 env" "2 nsenter -t $other -n"; do
+        set -- $side; number=$1; shift
+        "$@" ip link set lo up
+        "$@" ip addr add 10.77.0.$number/24 dev s2f
+        "$@" ip link set s2f up
+    done
+    echo $other
+    wait
+"""
 
 
-def start(num: int, *arguments: object, own_session: bool = False, **launch: object) -> subprocess.Popen:
-    """So many ranks of a command, whose words are kept."""
-    return subprocess.Popen(
-        command(num, *arguments, **launch), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV,
-        cwd=ROOT, start_new_session=own_session,
-    )  # fmt: skip
+@contextlib.contextmanager
+def networks() -> Iterator[list[tuple[str, list[str]]] | str]:
+    """Within the block, two networks with a cable between them (Linux): of each, its address and what begins a command
+    in it; or why there are none.
+    """
+    if missing := [name for name in ("unshare", "nsenter", "ip") if not shutil.which(name)]:
+        yield f"there is no {missing[0]}"
+        return
+    holder = subprocess.Popen(["unshare", "-rn", "sh", "-ec", NETWORKS], start_new_session=True, **WORDS)
+    try:
+        if other := holder.stdout.readline().strip():
+            enter, then = ["nsenter", "-U", "-n", "--preserve-credentials", "-t"], ["env", "GLOO_SOCKET_IFNAME=s2f"]
+            sides = (("10.77.0.1", str(holder.pid)), ("10.77.0.2", other))
+            yield [(address, [*enter, pid, *then]) for address, pid in sides]
+        else:
+            yield holder.stderr.readline().strip()
+    finally:
+        os.killpg(holder.pid, signal.SIGKILL)
+        holder.communicate()
+
+
+def start(
+    num: int, *arguments: object, before: Sequence[str] = (), own_session: bool = False, **launch: object
+) -> subprocess.Popen:
+    """So many ranks of a command, whose words are kept; `before`: what the command line begins with."""
+    line = [*before, *command(num, *arguments, **launch)]
+    return subprocess.Popen(line, env=ENV, cwd=ROOT, start_new_session=own_session, **WORDS)
 
 
 def run(num: int, *arguments: object) -> subprocess.CompletedProcess:

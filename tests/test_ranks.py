@@ -12,7 +12,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ranks
 from s2f_utils.runtime.ranks import shares
 from s2f_utils.training.tracking import read_log
-from tests.launched import WORKER, apart, folder_of, free_port, launch, run, start, state_of, write_jobs
+from tests.launched import WORKER, apart, folder_of, free_port, launch, networks, run, start, state_of, write_jobs
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
 from tests.test_render import folder  # noqa: F401
 
@@ -50,7 +50,8 @@ def jobs(faces_manifest, drawn, folder, tmp_path_factory):  # noqa: F811
     sheets = {"manifest": drawn, "double": True}
     return [
         {"name": "single", "method": "pix2pix", "settings": PIX2PIX, "manifest": faces_manifest},
-        {"name": "pix2pix", "method": "pix2pix", "settings": PIX2PIX, **faces},
+        {"name": "pix2pix", "method": "pix2pix", "settings": PIX2PIX, "move": {"lambda_l1": 7.0, "lr_d": 1e-3},
+         **faces},
         {"name": "parts", "method": "pix2pix", "settings": PIX2PIX | {"accumulate": 2, "dropout": 0.0}, **faces},
         {"name": "cyclegan", "method": "cyclegan", "settings": CYCLEGAN, **faces},
         {"name": "faithful", "method": "faithful", "settings": FAITHFUL, **faces},
@@ -115,14 +116,32 @@ def test_a_run_of_two_ranks_goes_on_with_others(trained, jobs, num, tmp_path):
     assert read_log(folder_of(tmp_path, "cyclegan"))[0][-1]["images"] == 27
 
 
-def test_two_machines_meet_at_a_rendezvous(faces_manifest, jobs, trained, tmp_path):
-    """Two launchers of one rank each, as two machines have them; rank 0's disk holds the run."""
-    (job,) = (job for job in jobs if job["name"] == "pix2pix")
-    file = write_jobs([job], tmp_path)
-    meet = ("--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--rdzv-id", "x")
-    both = [start(1, WORKER, file, launcher=meet, always=True) for _ in range(2)]
+def meet(jobs, place, sides) -> None:
+    """Two launchers of one rank each, as two machines have them, do the pix2pix job; rank 0's disk holds the run.
+
+    sides: each one's address, what begins its command, and what its launcher is told of the network.
+    """
+    file = write_jobs([job for job in jobs if job["name"] == "pix2pix"], place)
+    at = ("--nnodes=2", "--rdzv-backend=c10d", f"--rdzv-endpoint={sides[0][0]}:{free_port()}", "--rdzv-id=x")
+    both = [start(1, WORKER, file, launcher=(*at, *told), before=before, always=True) for _, before, told in sides]
     for process in both:
         assert process.wait(timeout=180) == 0, process.stderr.read()[-3000:]
+
+
+def test_two_machines_meet_at_a_rendezvous(jobs, trained, tmp_path):
+    meet(jobs, tmp_path, [("127.0.0.1", (), ())] * 2)
+    assert apart(state_of(trained[1], "pix2pix")["nets"], state_of(tmp_path, "pix2pix")["nets"]) < 1e-8
+
+
+def test_two_machines_meet_over_a_network(jobs, trained, tmp_path):
+    with networks() as found:
+        if isinstance(found, str):
+            pytest.skip(f"no networks of one's own can be made here: {found}")
+        sides = [  # the machine's name has no address in them, so that each is told its own, and who is the host
+            (address, before, (f"--local-addr={address}", f"--rdzv-conf=is_host={is_host}"))
+            for (address, before), is_host in zip(found, (1, 0), strict=True)
+        ]
+        meet(jobs, tmp_path, sides)
     assert apart(state_of(trained[1], "pix2pix")["nets"], state_of(tmp_path, "pix2pix")["nets"]) < 1e-8
 
 

@@ -6,12 +6,13 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
+
+import pytest
 
 from s2f_utils.models import checkpoints
 from s2f_utils.training.tracking import read_log
-from tests.launched import ENV, ROOT, command, gone, run, s2f, saved, start, until, workers
+from tests.launched import gone, run, s2f, saved, start, until, workers
 
 
 def test_a_killed_rank_ends_the_others_with_a_line_that_says_so(faces_manifest, tmp_path):
@@ -50,11 +51,15 @@ def test_an_error_of_one_rank_is_told_by_all_as_one_line(faces_manifest, tmp_pat
     assert "face.png" in said[0] and "rank 1" in said[0]
 
 
-def test_ctrl_c_finishes_the_step_saves_and_ends_all(faces_manifest, tmp_path):
+@pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM to rank 1"])
+def test_an_interrupt_finishes_the_step_saves_and_ends_all(faces_manifest, how, tmp_path):
     process = start(2, *s2f(faces_manifest, tmp_path), own_session=True)
     until(lambda: saved(tmp_path))
     ranks_of = workers(process)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the launcher and every rank
+    if how == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: the launcher and every rank
+    else:
+        ranks_of[1].terminate()
     out, err = process.communicate(timeout=60)
     assert gone(ranks_of)
     assert err.count("interrupted after") == 1
@@ -101,10 +106,7 @@ def test_a_batch_smaller_than_the_ranks_is_refused_with_what_to_do(faces_manifes
 def test_a_full_disk_of_rank_0_is_said_once_and_training_goes_on(faces_manifest, tmp_path):
     """The folder takes no file larger than a few kB: nothing can be saved, all ranks go on, and the end says why."""
     limited = ["bash", "-c", 'ulimit -f 40; trap "" XFSZ; exec "$@"', "-"]
-    process = subprocess.Popen(
-        [*limited, *command(2, *s2f(faces_manifest, tmp_path), "--set", "total_images=400")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENV, cwd=ROOT,
-    )  # fmt: skip
+    process = start(2, *s2f(faces_manifest, tmp_path), "--set", "total_images=400", before=limited)
     out, err = process.communicate(timeout=120)
     assert process.returncode != 0
     said = re.findall("s2f: .*", err)

@@ -223,15 +223,20 @@ def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
         return
     import torch
     import torch.distributed as dist
-    from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 
-    grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not grads:
+    own = [parameter for parameter in parameters if parameter.grad is not None]
+    if not own:
         return
-    flat = _flatten_dense_tensors(grads)
+    sizes = [parameter.numel() for parameter in own]
+    flat = group.room(own[0], sum(sizes))
+    torch.cat([parameter.grad.flatten() for parameter in own], out=flat)
     with group.reached():
         dist.all_reduce(flat)
-    torch._foreach_copy_(grads, list(_unflatten_dense_tensors(flat, grads)))
+    for parameter, summed in zip(own, flat.split(sizes), strict=True):
+        if parameter.is_contiguous():
+            parameter.grad = summed.view_as(parameter)
+        else:
+            parameter.grad.copy_(summed.view_as(parameter))
 
 
 def see_whole_batch(net: nn.Module) -> nn.Module:
