@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 from unittest import mock
 
 import torch
@@ -38,12 +38,13 @@ FROM_PYTHON = {torch.tensor, torch.as_tensor, torch.asarray, Tensor.new_tensor}
 class PretendedGPU(TorchFunctionMode):
     """Within it, "cuda" is a device. waits: what Python waited for since it was emptied, with the line that did it."""
 
+    _there: ClassVar[weakref.WeakSet[Any]] = weakref.WeakSet()  # storages; one GPU, so that what is cached stays there
+
     def __init__(self) -> None:
         super().__init__()
         self.waits: list[str] = []
         self.pinned_in: list[str] = []  # the names of threads
         self.default = GPU  # of tensors that torch makes by itself, such as in backward
-        self._there: weakref.WeakSet[Any] = weakref.WeakSet()  # storages
         self._pinned: weakref.WeakSet[Any] = weakref.WeakSet()
         self._coming: weakref.WeakSet[Any] = weakref.WeakSet()  # to the CPU, and not there yet
         self._copying = False

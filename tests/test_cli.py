@@ -161,15 +161,18 @@ def test_interrupted_from_the_keyboard_says_how_to_go_on(faces_manifest, tmp_pat
     assert torch.load(log.with_name("resume.pt"), weights_only=True)["images_seen"] > 0
 
 
-def test_running_out_of_gpu_memory_is_one_line(monkeypatch, faces_manifest, tmp_path, capsys):
-    from s2f_utils.training import loop
-
-    def step(*args, **kwargs):
+def test_running_out_of_gpu_memory_is_one_line(monkeypatch, trained, faces_manifest, tmp_path, capsys):
+    def full(*args, **kwargs):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
-    monkeypatch.setattr(loop, "make_batch", step)
-    assert cli.main(["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path), *TINY]) == 2
-    assert "out of memory: use a smaller batch" in capsys.readouterr().err
+    monkeypatch.setattr("s2f_utils.models.unet.UNet.forward", full)
+    data = ["--data", str(faces_manifest)]
+    asked = ["train", "pix2pix", *data, "--runs", str(tmp_path), *TINY]
+    assert cli.main(asked) == 2 and "training does not fit even with one or two pictures at a time" in said(capsys)
+    assert cli.main([*asked, "--set", "check_memory=false"]) == 2
+    assert "out of memory after 0 images (CUDA out of memory): choose a batch in parts" in said(capsys)
+    assert cli.main(["evaluate", str(trained), *data]) == 2
+    assert said(capsys) == "s2f: out of memory: use a smaller batch (--set batch_size=…) or size"
 
 
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.

@@ -111,12 +111,15 @@ def test_the_look_at_a_gpus_memory_survives_its_end(fitting, tiny, monkeypatch):
     for name in ("memory_allocated", "max_memory_allocated"):
         monkeypatch.setattr(torch.cuda, name, lambda device, name=name: 600_000 * name.startswith("max"))
     monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
+    monkeypatch.setattr(preflight, "_counted", preflight._on_gpu)
     if not fitting:
-        with pytest.raises(ConfigError, match="does not fit with one picture at a time: choose a smaller size_px"):
-            preflight._on_gpu(Pix2Pix, config, precision)
+        with pytest.raises(
+            ConfigError, match="does not fit even with one or two pictures at a time: choose a smaller size_px"
+        ):
+            preflight.measure(Pix2Pix, config, precision)
         return
     config = dataclasses.replace(config, ema_half_life_images=0.0)
-    need = preflight._on_gpu(Pix2Pix, config, precision)
+    need = preflight.measure(Pix2Pix, config, precision)
     assert need.at(1) == 600_000 and need.at(2) == 1_000_000
     with pytest.raises(ConfigError, match="accumulate=8"):
         preflight.check(need, config, precision.device, 0)

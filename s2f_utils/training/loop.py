@@ -69,7 +69,8 @@ def train(
         net.train()
 
     with report, tuned(run.precision.device), _interruptible() as interrupted:
-        ranks.first(partial(_begin, run, report))
+        with _memory_told(run, report):
+            ranks.first(partial(_begin, run, report))
         while True:
             try:
                 with _memory_told(run, report):

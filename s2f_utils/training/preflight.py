@@ -87,6 +87,14 @@ def measure(kind: type[Method], config: TrainConfig, precision: runtime.Precisio
     try:
         with ranks.alone():
             return look(kind, config, precision)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        traceback.clear_frames(error.__traceback__)
+        raise ConfigError(
+            f"memory: {stores.free_bytes(precision.device) / 1e9:.2g} GB are free, and training does not fit even with"
+            " one or two pictures at a time: choose a smaller size_px, narrower networks, or another device"
+        ) from None
     finally:
         runtime.set_rng_state(state)
 
@@ -111,22 +119,16 @@ def _on_gpu(kind: type[Method], config: TrainConfig, precision: runtime.Precisio
     device, peaks = precision.device, []
     torch.cuda.empty_cache()
     before, free = torch.cuda.memory_allocated(device), stores.free_bytes(device)
-    model = None
+    model = kind(config, precision)
     try:
-        model = kind(config, precision)
         for num in (1, 1, 2):
             torch.cuda.reset_peak_memory_stats(device)
             _step(model, num)
             peaks.append(torch.cuda.max_memory_allocated(device) - before)
     except torch.OutOfMemoryError as error:
-        traceback.clear_frames(error.__traceback__)
         if len(peaks) < 2:
-            del model
-            torch.cuda.empty_cache()
-            raise ConfigError(
-                f"memory: {free / 1e9:.2g} GB are free, and training does not fit with one picture at a time: choose a"
-                " smaller size_px, narrower networks, or another device"
-            ) from None
+            raise
+        traceback.clear_frames(error.__traceback__)
         peaks.append(max(free, peaks[-1]))  # two pictures take more than there is
     averages = sum(p.nbytes for net in model.generators.values() for p in net.parameters())
     found = _need(peaks[1:], averages if config.ema_half_life_images else 0, model)
