@@ -30,7 +30,7 @@ FAITHFUL = LENGTH | {
     "dropout": 0.2, "shift_px": 2.0,
 }  # fmt: skip
 STYLEGAN2 = {
-    "batch_size": 8, "total_images": 32, "num_samples": 2, "log_every_images": 8, "size_px": 32, "load_size_px": 32,
+    "batch_size": 8, "total_images": 38, "num_samples": 2, "log_every_images": 8, "size_px": 32, "load_size_px": 32,
     "style_dim": 8, "num_mlp": 2, "width": 8, "r1_every": 2, "path_every": 2, "ada_images": 50.0,
 }  # fmt: skip
 

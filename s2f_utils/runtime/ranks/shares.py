@@ -71,16 +71,6 @@ def part(number: int, num_parts: int, num_here: int) -> Iterator[slice]:
 
 
 @contextlib.contextmanager
-def halved() -> Iterator[None]:
-    """Within the block, each rank looks at half of its pictures, one at least."""
-    if _batch is None:
-        yield
-        return
-    with _going_through(_Batch(tuple(max(1, count // 2) for count in _batch.counts), _batch.whole)):
-        yield
-
-
-@contextlib.contextmanager
 def _going_through(now: _Batch | None) -> Iterator[None]:
     global _batch
     before, _batch = _batch, now

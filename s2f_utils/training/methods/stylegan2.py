@@ -208,9 +208,9 @@ class StyleGAN2(Method):
             self.descend(live["lambda_gan"] * losses["loss_g"], self.opt_g)
 
         if config.path_every and live["lambda_path"] and self.steps % config.path_every == 0:
-            with ranks.halved():
-                penalty = self._path_penalty(max(1, len(b) // 2), live["mixing"])
-            self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
+            with ranks.batch(max(1, ranks.total(len(b)) // 2)) as half:
+                penalty = self._path_penalty(half.stop - half.start, live["mixing"])
+                self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
             losses["loss_path"] = self.told(penalty)
         self.steps += 1
         if self.steps * config.batch_size < config.noise_from_images:
