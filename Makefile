@@ -79,7 +79,7 @@ setup-test-browser:
 	@S2F_EXTRA=test-browser sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
 
 test-browser: setup-test-browser ## the pages in a Chromium, and the app's interface by its own description
-	@$(PY) -c "from tests.browser import pages; raise SystemExit(not pages.CHROMIUM and pages.NO_CHROMIUM or None)"
+	@$(PY) -c "from tests.browser import pages; raise SystemExit(None if pages.CHROMIUM else pages.NO_CHROMIUM)"
 	@$(PY) -m pytest -m "browser or fuzz" tests
 
 app: setup ## the web app on http://localhost:5000; APP_FLAGS, such as --port 5001

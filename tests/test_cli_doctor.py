@@ -66,7 +66,7 @@ def test_what_is_always_needed_and_missing_is_bad(asked, monkeypatch):
     without(monkeypatch, onnxruntime=None)
     status, told = asked()
     assert status == 1 and told["packages"][0] == "BAD"
-    assert "onnxruntime is missing" in told["packages"][1] and "pip install 'sketch-to-face'" in told["packages"][1]
+    assert "onnxruntime is missing" in told["packages"][1] and told["packages"][1].endswith(": pip install .")
 
 
 def test_what_is_there_and_does_not_load_is_bad(asked, monkeypatch):
@@ -79,7 +79,13 @@ def test_an_extra_that_is_not_there_is_no_fault(asked, monkeypatch):
     without(monkeypatch, wandb=None)
     status, told = asked()
     state, text = told["extra tracking"]
-    assert (status, state) == (0, "--") and "wandb is missing" in text and "sketch-to-face[tracking]" in text
+    assert (
+        (status, state) == (0, "--")
+        and text.startswith("wandb is missing; ")
+        and text.endswith("pip install '.[tracking]'")
+    )
+    without(monkeypatch, wandb=None, tensorboard=None)
+    assert asked()[1]["extra tracking"][1].startswith("not installed; for Weights & Biases")
 
 
 def test_a_version_that_does_not_fit_is_bad_in_an_extra_too(asked, monkeypatch):
@@ -126,7 +132,11 @@ def test_a_folder_that_cannot_be_written_is_bad(asked, monkeypatch, tmp_path):
 
 
 def test_outside_of_a_clone_pip_tells_what_is_asked_for(monkeypatch, tmp_path):
-    monkeypatch.setattr(doctor, "__file__", str(tmp_path / "s2f_utils" / "cli" / "doctor.py"))
+    monkeypatch.setattr(doctor, "CLONE", tmp_path / "pyproject.toml")
     lines = ["numpy>=2.0", "torch>=2.6; extra == 'train'", 'gfpgan; python_version < "3.12" and extra == "gfpgan"']
     monkeypatch.setattr(metadata, "requires", lambda name: lines)
     assert doctor.requirements() == {"": ["numpy>=2.0"], "train": ["torch>=2.6"], "gfpgan": ["gfpgan"]}
+    without(monkeypatch, torch=None, numpy="1.26")
+    told = {finding.about: finding for finding in doctor._packages()}
+    assert told["extra train"].text.endswith("pip install 'sketch-to-face[train]'")
+    assert told["packages"] == (doctor.BAD, "packages", "numpy is 1.26, >=2.0 is needed: pip install sketch-to-face")

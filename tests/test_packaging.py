@@ -168,9 +168,10 @@ def test_the_ranges_leave_colab_alone():
         "notebook": "6.5.7",
     }
     assert {name: versions.get(name) for name in named_in_the_plan} == named_in_the_plan
-    core = by_name([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"]])
+    extras = PROJECT["optional-dependencies"]
+    core = by_name([*PROJECT["dependencies"], *extras["train"], *extras["app"], *extras["hub"], *extras["tracking"]])
     there = set(core) & set(versions)
-    assert {"torch", "torchvision", "numpy", "pillow", "ipywidgets", "scikit-image"} <= there
+    assert {"torch", "torchvision", "numpy", "pillow", "ipywidgets", "scikit-image", "fastapi", "anywidget"} <= there
     for name in there:
         assert core[name][0].specifier.contains(versions[name]), f"Colab's {name} {versions[name]}: {core[name][0]}"
 

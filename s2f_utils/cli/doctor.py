@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from s2f_utils.cli import options
 
 PROJECT = "sketch-to-face"
+CLONE = Path(__file__).resolve().parents[2] / "pyproject.toml"  # where this is a clone
 OLDEST = (3, 11)  # Python; pyproject.toml says it, too, and a test compares them
 OK, NONE, BAD = "ok", "--", "BAD"  # as they stand before each line; only BAD makes the exit status 1
 MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2"}  # imported under another name
@@ -59,9 +60,8 @@ def requirements() -> dict[str, list[str]]:
 
     From the clone's pyproject.toml if this is a clone, else from what pip wrote down.
     """
-    clone = Path(__file__).resolve().parents[2] / "pyproject.toml"
-    if clone.is_file():
-        project = tomllib.loads(clone.read_text(encoding="utf-8"))["project"]
+    if CLONE.is_file():
+        project = tomllib.loads(CLONE.read_text(encoding="utf-8"))["project"]
         every = {"": project["dependencies"], **project["optional-dependencies"]}
     else:
         every = {"": []}
@@ -104,26 +104,33 @@ def _packages() -> list[Finding]:
     asked = requirements()
     findings = []
     for extra in ("", *PURPOSES):
-        named = f"{PROJECT}[{extra}]" if extra else PROJECT
-        about = f"extra {extra}" if extra else "packages"
-        wrong = [problem for requirement in asked.get(extra, []) if (problem := problem_with(requirement))]
+        required = asked.get(extra, [])
+        names = [re.match(r"[\w.-]+", requirement)[0] for requirement in required]
+        wrong = [problem for requirement in required if (problem := problem_with(requirement))]
+        unfit = [problem for problem in wrong if "is needed" in problem]
         if not extra and not wrong:
-            wrong = _not_loading(asked[""])
-        what = f" ({PURPOSES[extra]})" if extra else ""
-        if wrong:
-            text = f"{', '.join(wrong)}{what}: pip install '{named}', in a clone pip install '.{named[len(PROJECT) :]}'"
-            unfit = any("is needed" in problem for problem in wrong)
-            findings.append(Finding(NONE if extra and not unfit else BAD, about, text))
+            wrong = _not_loading(names)
+        if not wrong:
+            text = ", ".join(f"{name} {metadata.version(name)}" for name in names)
+            findings.append(Finding(OK, f"extra {extra}" if extra else "packages", text))
+        elif not extra:
+            findings.append(Finding(BAD, "packages", f"{', '.join(wrong)}: pip install {_named('')}"))
         else:
-            names = [re.match(r"[\w.-]+", requirement)[0] for requirement in asked.get(extra, [])]
-            findings.append(Finding(OK, about, ", ".join(f"{name} {metadata.version(name)}" for name in names)))
+            what = "not installed" if len(wrong) == len(names) and not unfit else ", ".join(wrong)
+            text = f"{what}; for {PURPOSES[extra]}: pip install '{_named(f'[{extra}]')}'"
+            findings.append(Finding(BAD if unfit else NONE, f"extra {extra}", text))
     return findings
 
 
-def _not_loading(required: list[str]) -> list[str]:
+def _named(extra: str) -> str:
+    """The project, as pip knows it from here."""
+    return f"{'.' if CLONE.is_file() else PROJECT}{extra}"
+
+
+def _not_loading(names: list[str]) -> list[str]:
     """What is installed and fails all the same, as OpenCV does where a library of the system is missing."""
     wrong = []
-    for name in (re.match(r"[\w.-]+", requirement)[0] for requirement in required):
+    for name in names:
         try:
             import_module(MODULES.get(name, name))
         except ImportError as error:
