@@ -269,3 +269,15 @@ def test_commands_named_in_the_documents_exist():
     without = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     assert "pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env tests notebooks" in without
     assert "--dist loadscope --nbval-lax --nbval-current-env tests notebooks" in makefile
+
+
+def test_the_three_doors_are_the_same_in_both_documents_and_ask_for_extras_that_are_there():
+    doors = []
+    for document in ("README.md", "docs/install.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        rows = re.findall(r"(?m)^\| [^|]+ \| `([^`|]+)` \| ([\d.]+ GB) \| (\d+ s) \|$", text)
+        assert [row[0].split()[0] for row in rows] == ["pip", "pip", "make"], document
+        doors.append(rows)
+    assert doors[0] == doors[1]
+    (asked,) = re.findall(r"\[([\w,-]+)\]", doors[0][1][0])
+    assert set(asked.split(",")) <= set(PROJECT["optional-dependencies"])
