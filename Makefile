@@ -104,8 +104,9 @@ bench: setup ## measure speed and memory into benchmarks/results (on a quiet mac
 	@for script in benchmarks/*_speed.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
 
 # Colab's versions on Python 3.13, in an environment of its own (another 7 GB).
+# By pip, one package after the other: three builds of OpenCV share a folder there, as in Colab.
 setup-colab:
-	@SUPPORTED=3.13 sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" "$(COLAB_PYTHON)" tests/colab.txt
+	@SUPPORTED=3.13 S2F_UV=no sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" "$(COLAB_PYTHON)" tests/colab.txt
 
 test-colab: setup-colab ## every notebook, with its set-up cell unmodified, in a copy of Colab's environment
 	@"$(COLAB_BIN)/python" tests/colab_check.py
