@@ -6,6 +6,7 @@
 #   S2F_EXTRA  an extra that requirements.txt marks as optional, to be installed as well, such as gfpgan
 #   APP_FLAGS  for `make app`, such as --port 5001 or --host 0.0.0.0
 #   DRAW       for `make docs`: a folder that `s2f export page` wrote; it becomes the site's page to draw on
+#   GPU_FLAGS  for `make bench-gpu`, such as --list or --only steps
 #   LAB_FLAGS  for `make lab`, such as --no-browser, or --allow-root in a container
 
 S2F_VENV       ?= .venv
@@ -18,6 +19,8 @@ NOTEBOOKS_OUT  ?= runs/notebooks
 WORKERS        ?= 2
 LAB_FLAGS      ?=
 APP_FLAGS      ?=
+GPU_FLAGS      ?=
+TINY           ?=
 DRAW           ?=
 
 # Windows' Python, under Git Bash, has Scripts instead of bin.
@@ -30,7 +33,8 @@ PY        := "$(BIN)/python"
 export WANDB_MODE ?= offline
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check quick test-browser setup-test-browser lock app lab notebooks badges tables bench test-colab setup-colab \
+.PHONY: help setup demo test check quick test-browser setup-test-browser lock app lab notebooks badges tables \
+	bench bench-gpu test-colab setup-colab \
 	docs docs-links setup-docs clean
 
 help: ## list the targets
@@ -102,6 +106,10 @@ lock: setup ## write uv.lock and constraints.txt anew, after a change to pins or
 
 bench: setup ## measure speed and memory into benchmarks/results (on a quiet machine)
 	@for script in benchmarks/*_speed.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
+
+# Where there is no GPU, and with TINY=1, everything is small and goes to runs/bench-gpu/tiny.
+bench-gpu: setup ## all that waits for a GPU, in parts that are saved one by one; TINY=1 only shows that it works
+	@$(PY) benchmarks/gpu.py $(if $(TINY),--tiny) $(GPU_FLAGS)
 
 # Colab's versions on Python 3.13, in an environment of its own (another 7 GB).
 # By pip, one package after the other: three builds of OpenCV share a folder there, as in Colab.

@@ -1,5 +1,5 @@
 """What the benchmark scripts share: medians of repeated timings, peak memory, runs that are gone on with, a JSON file
-with the machine in it, and the Markdown of their tables.
+with the machine in it, and the Markdown of their tables. S2F_RESULTS names another folder for these files.
 
 A script that has tables names them in `TABLES`: {marker in README.md or docs: function}, each from the content of one
 results file, {"machine", "results"}, to Markdown. tools/readme_tables.py puts them in place.
@@ -8,6 +8,7 @@ results file, {"machine", "results"}, to Markdown. tools/readme_tables.py puts t
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from s2f_utils import runtime  # noqa: E402  (from the clone, before anything th
 from s2f_utils.data import Manifest  # noqa: E402  (from the clone, before anything that is installed)
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).parent / "results"
+SAVED = Path(__file__).parent / "results"  # in the repository
+RESULTS = Path(os.environ.get("S2F_RESULTS") or SAVED)
 
 
 def sync() -> None:
@@ -65,6 +67,13 @@ def train_seconds(run: Path) -> float:
     from s2f_utils.training.tracking import read_log
 
     return read_log(run)[0][-1]["seconds"]
+
+
+def on_device(name: str) -> str:
+    """The name of a results file: from a GPU with "_gpu" at its end."""
+    import torch
+
+    return f"{name}_gpu" if torch.cuda.is_available() else name
 
 
 def peak_memory_mib() -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,13 @@ NETWORKS = {
 }
 
 
-def speed() -> list[dict[str, Any]]:
+def speed(
+    device: str = "cpu",
+    engines: Mapping[str, Mapping[str, str]] = ENGINES,
+    asked: Mapping[str, Mapping[str, Any]] = ASKED,
+    batches: Sequence[int] = BATCHES,
+    rounds: int = ROUNDS,
+) -> list[dict[str, Any]]:
     """A row for each kind of answer and batch: milliseconds of a picture by each engine."""
     drawing = images.resize(drawings.prepare(drawings.example("plain-man")).image, 256)
     places = itertools.count()
@@ -65,14 +71,14 @@ def speed() -> list[dict[str, Any]]:
         model.answer([another() for _ in asks], asks)
 
     rows = []
-    for batch in BATCHES:
+    for batch in batches:
         held = {
-            name: inference.load("sketch-to-photo", "cpu", at_once=batch, **wanted) for name, wanted in ENGINES.items()
+            name: inference.load("sketch-to-photo", device, at_once=batch, **wanted) for name, wanted in engines.items()
         }
-        for answer, asked in ASKED.items():
-            asks = [Ask(**asked)] * batch
+        for answer, wanted in asked.items():
+            asks = [Ask(**wanted)] * batch
             calls = {name: functools.partial(answered, model, asks) for name, model in held.items()}
-            took = common.alternate(calls, ROUNDS)
+            took = common.alternate(calls, rounds)
             row = {name: round(1000 * seconds / batch, 1) for name, seconds in took.items()}
             rows.append({"answer": answer, "batch": batch} | row)
     return rows

@@ -26,7 +26,7 @@ def digest(run: TrainingRun) -> str:
     states += [slot for opt in run.model.optimizers.values() for slot in opt.state_dict()["state"].values()]
     for state in states:
         for name in sorted(state):
-            hashed.update(torch.as_tensor(state[name]).contiguous().numpy().tobytes())
+            hashed.update(torch.as_tensor(state[name]).cpu().contiguous().numpy().tobytes())
     return hashed.hexdigest()
 
 

@@ -1,6 +1,7 @@
 """A training that is killed (SIGKILL) at twenty random moments, beside one that nobody disturbed: equal bit for bit?
 
-`python benchmarks/kill_resume.py` (some 10 minutes on two cores). pix2pix, 64 px, on the CPU, with everything on: live
+`python benchmarks/kill_resume.py` (some 10 minutes on two cores). pix2pix, 64 px, on the CPU, or with `--device cuda`
+on a GPU, where cuDNN's and cuBLAS' kernels are held to those that always give the same; with everything on: live
 changes written into controls.json from outside, batches in parts, averaged weights, augmentation, three kept states,
 the best generator, sheets of samples, saving every second, Weights & Biases offline where it is installed. A third of
 the kills wait for a save and hit the middle of it; some hit while the run is opened. The undisturbed training is made
@@ -27,8 +28,10 @@ from pathlib import Path
 from typing import Any
 
 import common
+import kept
 from kill_compare import Digests, Repeat, compare, lines, lost_changes
 
+from s2f_utils import runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.training import config
@@ -45,17 +48,23 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 EDITS = {"lr_g": (5e-5, 4e-4), "lr_d": (5e-5, 4e-4), "lambda_l1": (20.0, 100.0), "augment": (0.0, 1.5)}
 DIGESTS = "digests.jsonl"
+CHILD = ("DATA", "RUNS", "TRACKER", "PART", "DEVICE")
 
 
-def begin(data: str, runs: str, tracker: str, resume: str = "auto", **changes: Any) -> TrainingRun:
+def begin(data: str, runs: str, tracker: str, device: str, resume: str = "auto", **changes: Any) -> TrainingRun:
     """Open the run, or take it up."""
+    if device != "cpu":
+        import torch
+
+        torch.backends.cudnn.deterministic = True
+        torch.use_deterministic_algorithms(True, warn_only=True)
     resolved = config.resolve("pix2pix", "full", SETTINGS | {"tracker": tracker} | changes)
-    return open_run(resolved, read_manifest(data), runs, device="cpu", resume=resume, progress=False)
+    return open_run(resolved, read_manifest(data), runs, device=device, resume=resume, progress=False)
 
 
-def child(data: str, runs: str, tracker: str, part: str) -> None:
+def child(data: str, runs: str, tracker: str, part: str, device: str) -> None:
     """What is killed."""
-    run = begin(data, runs, tracker)
+    run = begin(data, runs, tracker, device)
     train(run, callbacks=[Digests(Path(runs) / DIGESTS, int(part))], progress=False)
 
 
@@ -85,13 +94,15 @@ def half_written(folder: Path | None) -> list[str]:
     return sorted(p.name for p in folder.glob(".*.part")) if folder else []
 
 
-def disturbed(data: str, runs: Path, tracker: str, num_kills: int, chance: random.Random) -> list[dict[str, Any]]:
+def disturbed(
+    data: str, runs: Path, tracker: str, device: str, num_kills: int, chance: random.Random
+) -> list[dict[str, Any]]:
     """Train, edit and kill so many times, then once more to a clean end; what happened at each kill."""
     began, kills = time.monotonic(), []
     kinds = [("saving", "any", "any", "saving", "any", "opening")[n % 6] for n in range(num_kills)] + ["end"]
     for part, kind in enumerate(kinds):
         before = {p: len(list(lines(p / "log.jsonl"))) for p in runs.iterdir() if p.is_dir()}
-        command = [sys.executable, __file__, "--child", data, str(runs), tracker, str(part)]
+        command = [sys.executable, __file__, "--child", data, str(runs), tracker, str(part), device]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
         if kind == "opening":
             time.sleep(chance.uniform(1.0, 8.0))
@@ -145,7 +156,7 @@ def judge(kills: list[dict[str, Any]], found: list[dict[str, Any]], expected: di
     return len(compared)
 
 
-def outcome(data: str, runs: Path, place: Path, kills: list[dict[str, Any]]) -> dict[str, Any]:
+def outcome(data: str, runs: Path, place: Path, device: str, kills: list[dict[str, Any]]) -> dict[str, Any]:
     """Make the undisturbed training, and hold the killed one against it."""
     folder = newest(runs)
     rows, events = read_log(folder)
@@ -153,7 +164,7 @@ def outcome(data: str, runs: Path, place: Path, kills: list[dict[str, Any]]) -> 
     found = [e for e in lines(runs / DIGESTS) if e["folder"] == folder.name]
     end = checkpoints.load_torch_file(folder / "resume.pt")["images_seen"]
 
-    whole = begin(data, str(place / "whole"), "none", resume="never", save_every_s=1e9, keep_last=1)
+    whole = begin(data, str(place / "whole"), "none", device, resume="never", save_every_s=1e9, keep_last=1)
     at = frozenset(e["images"] for e in found)
     train(whole, callbacks=[Digests(place / DIGESTS, 0, at), Repeat(changes, end)], progress=False)
     expected = {e["images"]: e["digest"] for e in lines(place / DIGESTS)}
@@ -176,31 +187,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments and the edits")
+    parser.add_argument("--device", choices=["cpu", "cuda", "auto"], default="cpu")
     parser.add_argument("--no-wandb", action="store_true")
     parser.add_argument("--no-write", action="store_true", help="print the results only")
-    parser.add_argument("--child", nargs=4, metavar=("DATA", "RUNS", "TRACKER", "PART"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=5, metavar=CHILD, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
         child(*args.child)
         return
+    args.device = runtime.pick_device(args.device).type
     import data_prep
 
     os.environ["WANDB_MODE"] = "offline"
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may give another sum each time
     tracker = "wandb" if util.find_spec("wandb") and not args.no_wandb else "none"
     with tempfile.TemporaryDirectory() as place:
         data = str(data_prep.make_synthetic(Path(place) / "faces", num=24, size_px=64, progress=False))
         runs = Path(place) / "runs"
         runs.mkdir()
-        kills = disturbed(data, runs, tracker, args.kills, random.Random(args.seed))
-        results = outcome(data, runs, Path(place), kills)
+        kills = disturbed(data, runs, tracker, args.device, args.kills, random.Random(args.seed))
+        results = outcome(data, runs, Path(place), args.device, kills)
     results["settings"] |= {"tracker": tracker}
     if args.no_write:
         print(json.dumps(results))
-    else:
-        common.write("kill_resume", results)
-    if results["live_changes_lost"] or not all(
-        [*results["equal_at_the_end"].values(), *(kill["equal"] for kill in kills)]
-    ):
+    alike = all([*results["equal_at_the_end"].values(), *(kill["equal"] for kill in kills)])
+    path = kept.path_of("kill_resume") if args.device == "cuda" else common.RESULTS / "kill_resume.json"
+    if not args.no_write:
+        kept.write(path, kept.code_of(__file__), results, alike and not results["live_changes_lost"])
+        print(path.read_text(encoding="utf-8"))
+    if not alike or results["live_changes_lost"]:
         raise SystemExit("not equal")
 
 
@@ -211,14 +226,18 @@ def table(found: dict[str, Any]) -> str:
     rows = []
     for kind, words in kinds.items():
         kills = [kill for kill in r["kills"] if kill["kind"] == kind]
+        if not kills:
+            continue
         lost = [kill["lost_images"] for kill in kills]
         middle, equal = (sum(bool(kill[name]) for kill in kills) for name in ("half_written", "equal"))
         rows.append([words, str(len(kills)), str(middle), f"{statistics.median(lost):g}, at most {max(lost)}"])
         rows[-1].append(f"{equal} of {len(kills)}")
     header = ["killed", "times", "a file was half written", "images trained anew", "resumed bit for bit"]
     end = r["equal_at_the_end"]
+    where = f"On {common.machine_of(found)}:\n\n" if found["machine"]["gpu"] != "none" else ""
     return (
-        common.markdown(header, rows)
+        where
+        + common.markdown(header, rows)
         + f"\n\n{r['images']:,} images in the end, {r['live_changes']} live changes obeyed,"
         + f" {r['live_changes_lost']} of them lost; saved every {r['settings']['save_every_s']:g} s, at"
         + f" {r['images_of_a_second']:g} images a second. {r['states_compared']} states were compared."

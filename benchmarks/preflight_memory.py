@@ -2,18 +2,21 @@
 
 `python benchmarks/preflight_memory.py` (some 3 minutes on two cores, up to 6 GB). The measured peak is that of the
 process, less what it held before the run was opened: on a CPU its resident size, on a GPU torch's largest allocation.
-Writes results/preflight_memory.json.
+`--tiny` shows on two small settings that it works. Writes results/preflight_memory.json, from a GPU
+preflight_memory_gpu.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import tempfile
 import time
 from pathlib import Path
 
 import common
+from kept import Kept, why_not
 
 SIX: dict[str, tuple[str, dict]] = {
     "pix2pix 256 px, batch 1": ("pix2pix", {"batch_size": 1}),
@@ -27,6 +30,12 @@ SIX: dict[str, tuple[str, dict]] = {
         "stylegan2",
         {"size_px": 128, "load_size_px": 128, "batch_size": 16, "width": 128, "channel_multiplier": 0.5},
     ),
+}  # fmt: skip
+SMALL: dict[str, tuple[str, dict]] = {
+    f"{method} 64 px, 8 filters, batch 2": (
+        method, {"size_px": 64, "load_size_px": 68, "base_filters": 8, "disc_filters": 8, "batch_size": 2},
+    )
+    for method in ("pix2pix", "cyclegan")
 }  # fmt: skip
 NUM_STEPS = 6
 
@@ -42,7 +51,7 @@ def one(name: str, data: str) -> None:
     from s2f_utils.training.methods import METHODS
     from s2f_utils.training.run import open_run
 
-    method, changes = SIX[name]
+    method, changes = (SIX | SMALL)[name]
     has_gpu = runtime.pick_device("auto").type != "cpu"
     length = {"total_images": NUM_STEPS * changes["batch_size"], "num_samples": 1, "check_memory": False}
     resolved = config.resolve(method, "full", changes | length, has_gpu=has_gpu)
@@ -85,6 +94,7 @@ def _resident_mib() -> float:
 def main() -> None:
     """Measure and write results/preflight_memory.json."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--tiny", action="store_true", help="two small settings: only to see that it works")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "DATA"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
@@ -92,14 +102,18 @@ def main() -> None:
         return
     import data_prep
 
-    rows = {}
+    kept = Kept("preflight_memory", __file__, tiny=args.tiny)
     with tempfile.TemporaryDirectory() as folder:
         data = str(data_prep.make_synthetic(Path(folder) / "faces", num=24, size_px=256, progress=False))
-        for name in SIX:
-            row = common.in_a_process(__file__, "--one", name, data)
-            rows[name] = row | {"error": round(row["estimate_mib"] / row["measured_mib"] - 1, 3)}
-            print(name, rows[name], flush=True)
-    common.write("preflight_memory", rows)
+        for name in SMALL if args.tiny else SIX:
+            kept.row(name, functools.partial(compared, name, data))
+    kept.finish()
+
+
+def compared(name: str, data: str) -> dict[str, float]:
+    """Estimate and measured peak of one setting in MiB, and by which share the estimate is off."""
+    row = common.in_a_process(__file__, "--one", name, data)
+    return row | {"error": round(row["estimate_mib"] / row["measured_mib"] - 1, 3)}
 
 
 def table(found: dict) -> str:
@@ -113,8 +127,10 @@ def table(found: dict) -> str:
             f"{r['seconds']:.1f} s",
         ]
         for name, r in found["results"].items()
+        if not why_not(r)
     ]
-    return common.markdown(["", "estimate", "measured peak", "off by", "the estimate took"], rows)
+    where = f"On {common.machine_of(found)}:\n\n" if found["machine"]["gpu"] != "none" else ""
+    return where + common.markdown(["", "estimate", "measured peak", "off by", "the estimate took"], rows)
 
 
 TABLES = {"preflight": table}

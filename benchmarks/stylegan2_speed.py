@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import types
+from collections.abc import Sequence
 from typing import Any
 
 import common
@@ -89,12 +90,12 @@ def step(size_px: int, num: int, *, as_published: bool):
     return lambda: method.step(photos, photos, live)
 
 
-def against_published() -> dict[str, Any]:
+def against_published(nums: Sequence[int] = (1, 8), sizes: Sequence[int] = (64, 256)) -> dict[str, Any]:
     """Both forms, forward and step, one image and eight."""
     out = {}
     chosen = runtime.pick_precision(runtime.pick_device(), "float32")
-    for num in (1, 8):
-        for size_px in (64, 256):
+    for num in nums:
+        for size_px in sizes:
             torch.manual_seed(0)
             net = models.build("stylegan2", size_px=size_px, width=512, channel_multiplier=1.0).eval().to(chosen.device)
             plain = published(net)
@@ -115,13 +116,13 @@ def against_published() -> dict[str, Any]:
     }
 
 
-def one_image() -> dict[str, Any]:
+def one_image(sizes: Sequence[int] = SIZES) -> dict[str, Any]:
     """Encoder and generator apart, in milliseconds for one image in float32: small ones at 64 and 128 px, the published
     ones at 256 and 1024 px.
     """
     out = {}
     chosen = runtime.pick_precision(runtime.pick_device(), "float32")
-    for size_px in SIZES:
+    for size_px in sizes:
         num_styles = 2 * size_px.bit_length() - 4
         decoder = {"size_px": size_px} | (SMALL if size_px < 256 else {})
         encoder = {"in_channels": 1, "num_styles": num_styles}
@@ -150,7 +151,7 @@ def one_image() -> dict[str, Any]:
 def main() -> None:
     """Measure and write results/stylegan2_speed.json (on a GPU: …_gpu.json)."""
     results = {"against_published": against_published(), "one_image": one_image()}
-    common.write("stylegan2_speed" + ("_gpu" if torch.cuda.is_available() else ""), results)
+    common.write(common.on_device("stylegan2_speed"), results)
 
 
 def table(found: dict[str, Any]) -> str:

@@ -28,38 +28,81 @@ from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
 from s2f_utils.training.methods.cyclegan import CycleGAN
-from s2f_utils.training.run import open_run
+from s2f_utils.training.run import TrainingRun, open_run
 
 BATCHES = {"pix2pix": (8, 1), "cyclegan": (1,)}
 ROUNDS = {"pix2pix": 7, "cyclegan": 3}
 FORMATS = {"channels_last": "channels last", "contiguous": "NCHW"}
 
 
-def bare(method: str, size_px: int, batch_size: int, precision: str, memory_format: str, *, plain: bool = False):
-    """A function that makes one step (forward, backward, optimiser) on random tensors."""
-    resolved = config.resolve(method, "full", {"size_px": size_px, "batch_size": batch_size})
-    chosen = runtime.pick_precision(runtime.pick_device(), precision, memory_format)
+# Settings in which a method needs no weights that somebody has to fetch; its work is nearly the same.
+WITHOUT_WEIGHTS: dict[str, dict[str, Any]] = {
+    "psp": {"perceptual": "discriminator"},
+    "restore": {"perceptual": "discriminator", "lambda_style": 0.0, "lambda_id": 0.0},
+}
+
+
+def made(
+    method: str,
+    changes: dict[str, Any],
+    precision: str = "auto",
+    memory_format: str = "auto",
+    *,
+    profile: str = "full",
+    plain: bool = False,
+) -> tuple[Method, torch.Tensor, torch.Tensor]:
+    """A method with networks by chance, and a batch of random pictures a and b, as its step takes them.
+
+    memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when nothing is said.
+    """
+    resolved = config.resolve(method, profile, WITHOUT_WEIGHTS.get(method, {}) | changes, has_gpu=True)
+    device = runtime.pick_device()
+    if memory_format == "auto" and device.type in ("cpu", "cuda"):
+        memory_format = METHODS[method].memory_format(resolved.config, device)
+    chosen = runtime.pick_precision(device, precision, memory_format)
+    torch.manual_seed(0)
     model = METHODS[method](resolved.config, chosen)
     if plain:
-        for name, group in _optimised(model).items():
-            setattr(model, name, torch.optim.Adam(group, lr=2e-4, betas=(0.5, 0.999)))
-    shape = (batch_size, 3, size_px, size_px)
-    a, b = (chosen.images(torch.rand(shape, device=chosen.device) * 2 - 1) for _ in range(2))
+        _plain_optimizers(model)
+    num, size = resolved.config.batch_size, resolved.config.size_px
+    shapes = (model.given_channels, size), (model.target_channels, size * model.target_scale)
+    a, b = (chosen.images(torch.rand(num, c, side, side, device=chosen.device) * 2 - 1) for c, side in shapes)
+    return model, a, b
+
+
+def _plain_optimizers(model: Method) -> None:
+    for lr_name, old in model.optimizers.items():
+        groups = [{**group, "fused": None} for group in old.param_groups]
+        model.optimizers[lr_name] = type(old)(groups)
+        for attribute, value in list(vars(model).items()):
+            if value is old:
+                setattr(model, attribute, model.optimizers[lr_name])
+
+
+def bare(
+    method: str,
+    changes: dict[str, Any],
+    precision: str = "auto",
+    memory_format: str = "auto",
+    *,
+    profile: str = "full",
+    plain: bool = False,
+):
+    """A function that makes one step (forward, backward, optimiser) on random tensors; what it takes is as of `made`.
+
+    plain: as published; for other methods than CycleGAN our step with torch's own convolutions and optimisers.
+    """
+    model, a, b = made(method, changes, precision, memory_format, profile=profile, plain=plain)
     live = model.live_values()
     step: Callable[..., Any] = plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
-    few = 0 if plain else convs.FEW
+    if not plain:
+        return lambda: step(model, a, b, live)
 
     def one_step() -> None:
-        with mock.patch.object(convs, "FEW", few):
+        with mock.patch.object(convs, "FEW", 0):
             step(model, a, b, live)
 
     return one_step
-
-
-def _optimised(model: Method) -> dict[str, list[torch.Tensor]]:
-    """The parameters of each optimiser, by the name of the model's attribute."""
-    named = {"opt_g": model.optimizers["lr_g"], "opt_d": model.optimizers["lr_d"]}
-    return {name: [p for group in opt.param_groups for p in group["params"]] for name, opt in named.items()}
 
 
 def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dict[str, float]) -> None:
@@ -88,42 +131,49 @@ def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dic
     m.opt_d.step()
 
 
-def loop(method: str, folder: Path, size_px: int, batch_size: int, num_steps: int):
-    """A function that trains `num_steps` steps in the real loop: drawn faces, jitter, EMA, log, bar; without saving."""
-    manifest = read_manifest(data_prep.make_synthetic(folder / "faces", num=32, size_px=size_px, progress=False))
-    changes = {
-        "size_px": size_px,
-        "load_size_px": round(size_px * 286 / 256),
-        "batch_size": batch_size,
+def opened(method: str, folder: Path, changes: dict[str, Any], *, profile: str = "full") -> TrainingRun:
+    """A run on drawn faces that is past its first sheet of samples, makes no other, and saves nothing."""
+    usual = {
         "total_images": 10**9,
         "ema_half_life_images": 1000.0,
         "sample_every_images": 10**9,
-        "log_every_images": batch_size * 4,
+        "log_every_images": 100,
     }
-    run = open_run(config.resolve(method, "full", changes), manifest, folder / "runs", resume="never")
-    run.images_seen = batch_size  # past the first sample sheet
-
-    class Stop:
-        def on_step(self, run):
-            self.left -= 1
-            if not self.left:
-                run.live.set("stop", True, "benchmark")
-
-    stop = Stop()
+    resolved = config.resolve(method, profile, WITHOUT_WEIGHTS.get(method, {}) | usual | changes, has_gpu=True)
+    size_px = resolved.config.size_px
+    path = folder / f"faces-{size_px}" / "manifest.csv"
+    if not path.exists():
+        data_prep.make_synthetic(path.parent, num=32, size_px=size_px, progress=False)
+    run = open_run(resolved, read_manifest(path), folder / "runs", resume="never", progress=False)
+    run.images_seen = resolved.config.batch_size
     run.save = lambda: run.resume_path  # a save takes what the disk takes; it is timed apart
-
-    def some_steps():
-        stop.left = num_steps
-        train(run, callbacks=[stop], progress=True)
-
-    return some_steps
+    return run
 
 
-def memory_of(method: str, size_px: int, batch_size: int, precision: str, memory_format: str) -> float:
+class Stop:
+    """Ends a training after so many steps."""
+
+    def __init__(self, num_steps: int) -> None:
+        self.left = num_steps
+
+    def on_step(self, run: TrainingRun) -> None:
+        """One less."""
+        self.left -= 1
+        if not self.left:
+            run.live.set("stop", True, "benchmark")
+
+
+def loop(method: str, folder: Path, changes: dict[str, Any], num_steps: int, *, profile: str = "full"):
+    """A function that trains `num_steps` steps in the real loop: drawn faces, jitter, EMA, log, bar; without saving."""
+    run = opened(method, folder, changes, profile=profile)
+    return lambda: train(run, callbacks=[Stop(num_steps)], progress=True)
+
+
+def memory_of(method: str, changes: dict[str, Any], precision: str, memory_format: str) -> float:
     """Peak memory in MiB of three steps in a fresh process."""
     code = (
         f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import common, train_speed\n"
-        f"step = train_speed.bare({method!r}, {size_px}, {batch_size}, {precision!r}, {memory_format!r})\n"
+        f"step = train_speed.bare({method!r}, {changes!r}, {precision!r}, {memory_format!r})\n"
         "for _ in range(3): step()\n"
         "print(common.peak_memory_mib())"
     )
@@ -136,12 +186,13 @@ def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
     settings = config.resolve(method, "full", {"size_px": size, "batch_size": batch}).config
     ours = METHODS[method].memory_format(settings, chosen.device)
     other = next(name for name in FORMATS if name != ours)
+    changes = {"size_px": size, "load_size_px": round(size * 286 / 256), "batch_size": batch}
     seconds = common.alternate(
         {
-            "ours": bare(method, size, batch, "auto", ours),
-            f"ours, {FORMATS[other]}": bare(method, size, batch, "auto", other),
-            f"float32, {FORMATS['channels_last']}": bare(method, size, batch, "float32", "channels_last"),
-            "plain: float32, NCHW, default Adam": bare(method, size, batch, "float32", "contiguous", plain=True),
+            "ours": bare(method, changes, "auto", ours),
+            f"ours, {FORMATS[other]}": bare(method, changes, "auto", other),
+            f"float32, {FORMATS['channels_last']}": bare(method, changes, "float32", "channels_last"),
+            "plain: float32, NCHW, default Adam": bare(method, changes, "float32", "contiguous", plain=True),
         },
         rounds,
     )
@@ -149,11 +200,11 @@ def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
     plain = per_image["plain: float32, NCHW, default Adam"]
 
     num_steps = 4 if method == "pix2pix" else 2
-    step = bare(method, size, batch, "auto", ours)
+    step = bare(method, changes, "auto", ours)
     with tempfile.TemporaryDirectory() as folder:
-        whole = loop(method, Path(folder), size, batch, num_steps)
+        whole = loop(method, Path(folder), changes | {"log_every_images": 4 * batch}, num_steps)
         pair = common.alternate({"loop": whole, "bare": lambda: [step() for _ in range(num_steps)]}, rounds)
-    memory = {p: round(memory_of(method, size, batch, p, ours)) for p in dict.fromkeys([chosen.name, "float32"])}
+    memory = {p: round(memory_of(method, changes, p, ours)) for p in dict.fromkeys([chosen.name, "float32"])}
     return {
         "setting": f"{method}, {size} px, batch {batch}, 64 filters, {chosen.device.type}, {chosen.name}",
         "seconds_per_image": {name: round(value, 4) for name, value in per_image.items()},
@@ -175,7 +226,7 @@ def main() -> None:
         for batch in (args.batch,) if args.batch else BATCHES[method]:
             results = measure(method, args.size, batch, args.rounds or ROUNDS[method])
             name = "train_speed" + ("" if (method, batch) == ("pix2pix", 8) else f"_{method}_{batch}")
-            common.write(name + ("_gpu" if torch.cuda.is_available() else ""), results)
+            common.write(common.on_device(name), results)
 
 
 def table(found: dict[str, Any]) -> str:

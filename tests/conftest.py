@@ -16,15 +16,21 @@ if SHARED_WEIGHTS.is_dir():
 
 
 def pytest_collection_modifyitems(items):
-    """Skip, by name, what needs the face detector where it is not on this machine."""
+    """Skip, by name, what needs the face detector, or a GPU, where it is not on this machine."""
     from s2f_utils import weights
 
-    if weights.find("yunet"):
-        return
-    skip = pytest.mark.skip(reason="the face detector is not on this machine: see S2F_WEIGHTS in weights/table.py")
+    missing = {}
+    if not weights.find("yunet"):
+        missing["detector"] = "the face detector is not on this machine: see S2F_WEIGHTS in weights/table.py"
+    if any(item.get_closest_marker("gpu") for item in items):
+        import torch
+
+        if not torch.cuda.is_available():
+            missing["gpu"] = "no GPU"
     for item in items:
-        if item.get_closest_marker("detector"):
-            item.add_marker(skip)
+        for name, reason in missing.items():
+            if item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,10 @@ from s2f_utils.training.ada import AdaptiveP
 from s2f_utils.training.config import resolve, settings_of
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
+from tests import reference
 from tests.pretended_gpu import pretended_gpu
 from tests.test_expect import drawn, people  # noqa: F401
+from tests.test_metrics_networks import backbone, own_weights  # noqa: F401
 
 BENT = {"rotate_deg": 5.0, "shift_px": 2.0, "shear_deg": 3.0}
 STEPS = 9
@@ -108,6 +110,30 @@ def test_no_step_waits(case, request, faces_manifest, tmp_path, on_gpu):
 @pytest.mark.parametrize("case", ["stylegan2", "realistic", "restore"])
 def test_no_step_waits_in_float16(case, faces_manifest, tmp_path, on_gpu):
     assert watched(case, read_manifest(faces_manifest), tmp_path, precision="float16").found == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "changes"),
+    [
+        ("psp", {"perceptual": "lpips", "lambda_id": 0.1}),
+        ("restore", {"perceptual": "vgg", "lambda_style": 50.0, "lambda_id": 10.0}),
+    ],
+)
+def test_no_step_waits_for_networks_that_losses_look_through(
+    case,
+    changes,
+    faces_manifest,
+    tmp_path,
+    on_gpu,
+    own_weights,  # noqa: F811
+):
+    own_weights(
+        alexnet=backbone("alexnet"), vgg19=backbone("vgg19"),
+        arcface=reference.published_state_dict(reference.load("irse50_arcface")),
+    )  # fmt: skip
+    manifest = read_manifest(faces_manifest)
+    assert watched(case, manifest, tmp_path / "runs", total_images=16, **changes).found == []
 
 
 def test_no_step_waits_for_pictures_that_are_read_as_they_are_needed(faces_manifest, tmp_path, on_gpu, monkeypatch):

@@ -120,3 +120,11 @@ def test_the_look_at_a_gpus_memory_survives_its_end(fitting, tiny, monkeypatch):
     assert need.at(1) == 600_000 and need.at(2) == 1_000_000
     with pytest.raises(ConfigError, match="accumulate=8"):
         preflight.check(need, config, precision.device, 0)
+
+
+def test_a_time_budget_cannot_be_planned_without_memory(tiny, faces_manifest, tmp_path, monkeypatch):
+    monkeypatch.setattr(Pix2Pix, "step", cannot)
+    resolved = tiny(time_budget_s=5.0, check_memory=False, accumulate=2)
+    with pytest.raises(ConfigError, match=r"out of memory before the first image: choose .*accumulate=4"):
+        open_run(resolved, read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
+    assert not list(tmp_path.iterdir())

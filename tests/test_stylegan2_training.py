@@ -409,7 +409,7 @@ def test_a_time_budget_counts_steps_of_every_kind_and_any_input(manifest, faces,
         assert 8 <= run.total_images < 10**6
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("method", ["stylegan2", "psp"])
 def test_on_a_gpu_training_is_interrupted_and_gone_on_with(manifest, faces, tmp_path, method):
     changes = {"augment_disc": "ada", "ada_images": 100.0} if method == "stylegan2" else {"mixing": 0.5}

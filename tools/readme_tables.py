@@ -24,25 +24,30 @@ SCRIPTS = (
     "psp_cuhk", "psp_faces", "stylegan2_speed", "shipped_models", "finetune", "finetune_stages", "metrics_speed",
     "restore_portraits", "enhance_cuhk", "enhance_speed", "faces", "understanding", "choosing", "synthesis",
     "answer_speed", "engine_speed", "page_speed", "kill_resume", "saving_cost", "preflight_memory", "app_load",
-    "sketch_pad_speed", "cluster_pairs", "ranks",
+    "sketch_pad_speed", "cluster_pairs", "ranks", "budgets", "steps", "loop", "compiled", "answers",
 )  # fmt: skip
 MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->.*?<!-- (?P=name):end -->", re.DOTALL)
 
 
 def tables(results: Path = RESULTS) -> dict[str, str]:
-    """{marker: what stands there}, from SCRIPT.json, and SCRIPT_*.json where a script measures several things."""
+    """{marker: what stands there}, from SCRIPT.json, and SCRIPT_*.json where a script measures several things; the
+    script's `WAITING` where there are no results yet.
+    """
     if str(BENCHMARKS) not in sys.path:
         sys.path.insert(0, str(BENCHMARKS))
     parts: dict[str, list[str]] = {}
+    waiting: dict[str, str] = {}
     for script in SCRIPTS:
         found = [
             json.loads(path.read_text(encoding="utf-8"))
             for path in (results / f"{script}.json", *sorted(results.glob(f"{script}_*.json")))
             if path.exists() and (path.stem == script or path.stem not in SCRIPTS)  # faces_found is no part of faces
         ]
-        for marker, render in importlib.import_module(script).TABLES.items():
+        module = importlib.import_module(script)
+        for marker, render in module.TABLES.items():
+            waiting[marker] = getattr(module, "WAITING", "Not measured yet.")
             parts.setdefault(marker, []).extend(render(one) for one in found)
-    return {marker: "\n\n".join(texts) or "Not measured yet." for marker, texts in parts.items()}
+    return {marker: "\n\n".join(texts) or waiting[marker] for marker, texts in parts.items()}
 
 
 def filled(text: str, made: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from s2f_utils.pictures import images
-from s2f_utils.runtime import ranks, tuned
+from s2f_utils.runtime import ranks, sent, tuned
 from s2f_utils.training.augment import crop_and_flip
 from s2f_utils.training.errors import TrainingDiverged, is_out_of_memory
 from s2f_utils.training.method import Step
@@ -239,7 +239,7 @@ def _take_up_changes(run: TrainingRun, report: Reporter) -> None:
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
     """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
     [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
-    learns from photos alone, these as both. share: those of them that are wanted here.
+    learns from photos alone, these as both (a on the CPU, where it is `from_cpu`). share: those that are wanted here.
     """
     config = run.config
     sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)  # uint8, load_size_px
@@ -257,7 +257,8 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
-    return run.precision.images(a), run.precision.images(b)
+    a, b = run.precision.images(a), run.precision.images(b)
+    return a, sent(b, run.precision.device)
 
 
 def _crosses(every: int, before: int, after: int) -> bool:

@@ -65,7 +65,7 @@ class Method(ABC):
     data = "pairs"
     gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
     accumulates = True  # a batch may be gone through in parts
-    batches_on_cpu = False  # where its step works on the pictures there, before it sends them to the device
+    from_cpu = False  # its pictures are kept there, and a step is given a there: it works on them before a GPU does
     net_g: nn.Module
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:

@@ -25,6 +25,7 @@ from s2f_utils import runtime
 from s2f_utils.data import DataError, stores
 from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import ConfigError, ranks
+from s2f_utils.training.errors import is_out_of_memory, ways_out
 from s2f_utils.training.method import Method
 from s2f_utils.training.settings import TrainConfig
 
@@ -210,6 +211,24 @@ def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.P
     """How many images are likely to fit into the time budget, which `pace` keeps then: from a few
     steps of a throw-away model, with batches in as many parts as in training.
     """
+    try:
+        with runtime.tuned(precision.device):
+            seconds, cycle = _timed(kind, config, precision, num_steps)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        traceback.clear_frames(error.__traceback__)
+        ways = ways_out(config.batch_size, config.accumulate, kind.accumulates)
+        raise ConfigError(f"out of memory before the first image: {ways}") from None
+    usual = statistics.median if cycle == 1 else statistics.mean
+    per_step = 1.1 * usual(seconds)  # a tenth more for data, log, samples and saves
+    return ranks.told(max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size))
+
+
+def _timed(
+    kind: type[Method], config: TrainConfig, precision: runtime.Precision, num_steps: int
+) -> tuple[list[float], int]:
+    """How long each of some steps takes, in seconds, and after how many steps their costs repeat."""
     model = kind(config, precision)
     seconds = []
     for _ in range(3 + max(num_steps, model.cycle)):
@@ -219,9 +238,7 @@ def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.P
             losses = model.learn(kind.step, a, b, model.live_values(), config.accumulate)
         float(sum(losses.values()))  # reading a value waits for the device
         seconds.append(time.monotonic() - began)
-    usual = statistics.median if model.cycle == 1 else statistics.mean
-    per_step = 1.1 * usual(seconds[3:])  # a tenth more for data, log, samples and saves
-    return ranks.told(max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size))
+    return seconds[3:], model.cycle
 
 
 def check_space(folder: Path, model: Method, config: TrainConfig, is_new: bool) -> None:

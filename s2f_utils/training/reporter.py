@@ -21,7 +21,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import ranks, what_to_do
 from s2f_utils.training.data import sample_pictures
-from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged
+from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, ways_out
 from s2f_utils.training.pace import Pace
 from s2f_utils.training.state import MOST_SETBACKS, TrainingRun
 
@@ -249,11 +249,10 @@ class Reporter:
             except (RuntimeError, MemoryError, FloatingPointError):  # no memory even for that, or nothing worth keeping
                 saved = f"this could not be saved: {saved}"
         run.log.event("out of memory", images=run.images_seen, message=said)
-        ways = [f"a batch in parts (--set accumulate={2 * run.config.accumulate})"] if run.model.accumulates else []
-        ways.append(f"a smaller batch than {batch} (--set batch_size=…)")
+        ways = ways_out(batch, run.config.accumulate, run.model.accumulates)
         return MemoryFullError(
-            f"out of memory after {run.images_seen:,} images ({said}): choose {', '.join(ways)}, or a smaller size_px;"
-            f" {saved}. In a notebook: run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
+            f"out of memory after {run.images_seen:,} images ({said}): {ways}; {saved}. In a notebook:"
+            f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
         )
 
     def _last_saved(self) -> str:

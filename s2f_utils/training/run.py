@@ -133,7 +133,7 @@ def _prepare(start: _Start, precision: runtime.Precision, progress: bool) -> Tra
         total = min(total, preflight.images_in_time(kind, config, precision))
 
     model, ema = _networks(kind, config, precision, start.init, is_new)
-    where = torch.device("cpu") if kind.batches_on_cpu else precision.device
+    where = torch.device("cpu") if kind.from_cpu else precision.device
     data, samples = training_data(config, kind.data, start.manifest, start.rows, where, progress, kind.shaped)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
 

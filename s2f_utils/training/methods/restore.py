@@ -145,7 +145,7 @@ class Restore(Method):
     }
     begins_with = ("gfpgan",)
     data = "photos"
-    batches_on_cpu = True  # the next photos are made bad while a GPU is at work on the last ones
+    from_cpu = True  # the next photos are made bad while a GPU is at work on the last ones
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
         "lr_d": Range(1e-5, 1e-2, log=True),
@@ -225,13 +225,14 @@ class Restore(Method):
         return self.precision.images(sent(images.to_tensor(np.stack(made)), self.precision.device))
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
-        """One step on a batch of photos b, (B, 3, S, S) in [-1, 1]; returns the losses, detached.
+        """One step on a batch of photos, (B, 3, S, S) in [-1, 1]: a on the CPU, and b, the same, on the device; returns
+        the losses, detached.
 
         The generator first, as published, then the discriminator, where it is asked; every `r1_every`-th step its slope
         at real photos is lowered.
         """
         losses, config = {}, self.config
-        a, b = self.degraded(b, live["damage"]), sent(b, self.precision.device)
+        a = self.degraded(a, live["damage"])
         fake_b, levels = self.net_g(a, return_rgb=True, randomize_noise=True)
 
         with frozen(self.net_d):
