@@ -1,7 +1,9 @@
 # `make` lists the targets. The plain commands behind them, for machines without make, stand in docs/install.md.
 #
 #   S2F_VENV   folder of the virtual environment (default .venv; relative to the clone, or absolute)
-#   PYTHON     interpreter to make it with: 3.11, 3.12 or 3.13 (default: the first of them that is found)
+#   PYTHON     interpreter to make it with: 3.11 to 3.14 (default: the first of them that is found)
+#   S2F_UV     no: install by pip also where uv is there
+#   S2F_EXTRA  an extra that requirements.txt marks as optional, to be installed as well, such as gfpgan
 #   APP_FLAGS  for `make app`, such as --port 5001 or --host 0.0.0.0
 #   DRAW       for `make docs`: a folder that `s2f export page` wrote; it becomes the site's page to draw on
 #   GPU_FLAGS  for `make bench-gpu`, such as --list or --only steps
@@ -31,7 +33,8 @@ PY        := "$(BIN)/python"
 export WANDB_MODE ?= offline
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check app lab notebooks badges tables bench bench-gpu test-colab setup-colab \
+.PHONY: help setup demo test check quick test-browser setup-test-browser lock app lab notebooks badges tables \
+	bench bench-gpu test-colab setup-colab \
 	docs docs-links setup-docs clean
 
 help: ## list the targets
@@ -68,6 +71,21 @@ check: setup ## ruff and pytest, without the notebooks
 	$(PY) -m pytest tests || status=1; \
 	exit $$status
 
+# What a change is looked at with on every push; the whole runs at night.
+quick: setup ## ruff, and the tests that take less than 20 s each
+	@status=0; \
+	$(PY) -m ruff check . || status=1; \
+	$(PY) -m ruff format --check . || status=1; \
+	$(PY) -m pytest -n $(WORKERS) --dist loadscope -m "not slow" tests || status=1; \
+	exit $$status
+
+setup-test-browser:
+	@S2F_EXTRA=test-browser sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
+
+test-browser: setup-test-browser ## the pages in a Chromium, and the app's interface by its own description
+	@$(PY) -c "from tests.browser import pages; raise SystemExit(None if pages.CHROMIUM else pages.NO_CHROMIUM)"
+	@$(PY) -m pytest -m "browser or fuzz" tests
+
 app: setup ## the web app on http://localhost:5000; APP_FLAGS, such as --port 5001
 	@"$(BIN)/s2f" app $(APP_FLAGS)
 
@@ -83,6 +101,9 @@ badges: setup ## write the public address of pyproject.toml into README.md and t
 tables: setup ## write the docs' tables from benchmarks/results
 	@$(PY) tools/readme_tables.py
 
+lock: setup ## write uv.lock and constraints.txt anew, after a change to pins or ranges; needs uv and a network
+	@$(PY) tools/lock.py
+
 bench: setup ## measure speed and memory into benchmarks/results (on a quiet machine)
 	@for script in benchmarks/*_speed.py; do echo "$$script"; $(PY) "$$script" || exit 1; done
 
@@ -91,8 +112,9 @@ bench-gpu: setup ## all that waits for a GPU, in parts that are saved one by one
 	@$(PY) benchmarks/gpu.py $(if $(TINY),--tiny) $(GPU_FLAGS)
 
 # Colab's versions on Python 3.13, in an environment of its own (another 7 GB).
+# By pip, one package after the other: three builds of OpenCV share a folder there, as in Colab.
 setup-colab:
-	@SUPPORTED=3.13 sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" "$(COLAB_PYTHON)" tests/colab.txt
+	@SUPPORTED=3.13 S2F_UV=no sh tools/setup_venv.sh "$(S2F_COLAB_VENV)" "$(COLAB_PYTHON)" tests/colab.txt
 
 test-colab: setup-colab ## every notebook, with its set-up cell unmodified, in a copy of Colab's environment
 	@"$(COLAB_BIN)/python" tests/colab_check.py

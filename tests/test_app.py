@@ -522,9 +522,10 @@ def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
         httpx.get(f"{running.url}/health", trust_env=False)
 
 
+@pytest.mark.fuzz
 def test_fuzzed_by_its_own_description(client, made):
     """A short run of schemathesis: no answer but those that are described."""
-    schemathesis = pytest.importorskip("schemathesis", reason="pip install schemathesis")
+    schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis: make test-browser")
     hypothesis = pytest.importorskip("hypothesis")
     of_openapi = pytest.importorskip("schemathesis.specs.openapi.checks")
     checks = [

@@ -34,10 +34,14 @@ def clone(tmp_path):
     (tmp_path / "notebooks").mkdir()
     for name in ("README.md", "CITATION.cff"):
         shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "s2f_utils").mkdir()
+    (tmp_path / "s2f_utils" / "__init__.py").write_text('__version__ = "9.8.7"\n', encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(
         f'[project]\nname = "x"\n[project.urls]\nRepository = "{ELSEWHERE}"\n', encoding="utf-8"
     )
-    old = "# @title Settings\nA = 1\n\n" + badges.setup_cell_source("https://github.com/old/address", "99_wrong.ipynb")
+    old = "# @title Settings\nA = 1\n\n" + badges.setup_cell_source(
+        "https://github.com/old/address", "99_wrong.ipynb", "v0"
+    )
     old_badge = badges.colab_badge("https://github.com/old/address", "99_wrong.ipynb")
     nbformat.write(notebook(f"# One\n\n{old_badge}\n\nText.", old), tmp_path / "notebooks" / "01_one.ipynb")
     nbformat.write(notebook("# Two\n\nText.", old + "\nprint(1)"), tmp_path / "notebooks" / "02_two.ipynb")
@@ -66,17 +70,25 @@ def test_wrong_addresses_are_found_and_mended(clone):
         "(https://colab.research.google.com/github/example/elsewhere/blob/main/notebooks/01_one.ipynb)"
     )
     assert one.cells[0].source == f"# One\n\n{badge}\n\nText."
-    assert "git+https://github.com/example/elsewhere" in one.cells[1].source
+    assert '"git+https://github.com/example/elsewhere@v9.8.7"' in one.cells[1].source
     assert one.cells[2].source == "print('mine')"
     two = nbformat.read(clone / "notebooks" / "02_two.ipynb", as_version=4)
     assert two.cells[0].source.splitlines()[2] == badge.replace("01_one", "02_two")
-    wanted = badges.setup_cell_source(ELSEWHERE, "02_two.ipynb")
+    wanted = badges.setup_cell_source(ELSEWHERE, "02_two.ipynb", "v9.8.7")
     assert two.cells[1].source == "# @title Settings\nA = 1\n\n" + wanted
     readme = (clone / "README.md").read_text(encoding="utf-8")
     assert f"{badge} One" in readme and f"git clone {ELSEWHERE}\ncd elsewhere" in readme
     assert f"repository-code: {ELSEWHERE}" in (clone / "CITATION.cff").read_text(encoding="utf-8")
     for path in (clone / "README.md", clone / "CITATION.cff"):
         assert badges.repository_url(ROOT) not in path.read_text(encoding="utf-8")
+
+
+def test_a_notebook_installs_its_release_and_between_releases_the_main_branch(clone):
+    apply(clone)
+    (clone / "s2f_utils" / "__init__.py").write_text('__version__ = "9.9.0.dev0"\n', encoding="utf-8")
+    assert {path.suffix for path in apply(clone)} == {".ipynb"}
+    for path in (clone / "notebooks").glob("*.ipynb"):
+        assert '"git+https://github.com/example/elsewhere@main"' in path.read_text(encoding="utf-8").replace('\\"', '"')
 
 
 def test_one_wrong_address_is_enough(clone):
@@ -98,14 +110,14 @@ def test_without_notebooks_only_the_documents_are_looked_at(clone):
         ([nbformat.v4.new_markdown_cell("# T")], "0 set-up cells"),
         (
             [nbformat.v4.new_markdown_cell("# T")]
-            + [nbformat.v4.new_code_cell(badges.setup_cell_source(ELSEWHERE, "x.ipynb")) for _ in range(2)],
+            + [nbformat.v4.new_code_cell(badges.setup_cell_source(ELSEWHERE, "x.ipynb", "v1")) for _ in range(2)],
             "2 set-up cells",
         ),
     ],
 )
 def test_a_notebook_without_its_badge_or_set_up_cell_is_an_error(cells, message):
     with pytest.raises(ValueError, match=message):
-        badges.updated_notebook(nbformat.v4.new_notebook(cells=cells), "x.ipynb", ELSEWHERE)
+        badges.updated_notebook(nbformat.v4.new_notebook(cells=cells), "x.ipynb", ELSEWHERE, "v1")
 
 
 def test_an_address_that_colab_cannot_open_is_an_error():
@@ -126,7 +138,7 @@ def test_no_other_file_names_the_address():
 
 def test_the_set_up_is_short_and_uses_the_clone(tmp_path):
     """In a folder below a clone, the cell puts that clone first on the path, installs nothing, and begins a session."""
-    source = badges.setup_cell_source(ELSEWHERE, "solutions/02_solutions.ipynb")
+    source = badges.setup_cell_source(ELSEWHERE, "solutions/02_solutions.ipynb", "v1")
     assert len([line for line in source.splitlines() if line and not line.startswith("#")]) <= 17
     settings = f'PROFILE, FOLDER = "fast", {tmp_path.as_posix()!r}\nimport subprocess\nsubprocess.run = None\n'
     done = subprocess.run(
@@ -140,12 +152,12 @@ def test_the_set_up_is_short_and_uses_the_clone(tmp_path):
 
 
 def test_elsewhere_the_set_up_installs_and_holds_what_is_there(tmp_path, monkeypatch):
-    source, commands, real = badges.setup_cell_source(ELSEWHERE, "02_x.ipynb"), [], importlib.util.find_spec
+    source, commands, real = badges.setup_cell_source(ELSEWHERE, "02_x.ipynb", "v1.2.3"), [], importlib.util.find_spec
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "s2f_utils" else real(name))
     monkeypatch.setattr("subprocess.run", lambda command, **options: commands.append((command, options)))
     exec(compile(source.partition("from s2f_utils")[0], "set-up cell", "exec"), {})
     ((command, options),) = commands
     assert command[1:5] == ["-m", "pip", "install", "--quiet"] and options == {"check": True}
-    assert f"sketch-to-face[train] @ git+{ELSEWHERE}" in command
+    assert f"sketch-to-face[train] @ git+{ELSEWHERE}@v1.2.3" in command
     assert any(part.startswith("torch==") for part in command)

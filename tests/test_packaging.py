@@ -17,7 +17,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 # What is imported under another name than it is installed under.
 DISTRIBUTIONS = {
@@ -29,7 +29,7 @@ DISTRIBUTIONS = {
     "_pytest": "pytest",
 }
 # Declared although no line imports them: they are run as commands, or come into play through another package.
-# Used by another package (starlette: forms, and its client in tests), or as commands.
+# Used by another package (starlette: forms, and its client in tests), as commands, or where a test finds them.
 COMMANDS = {
     "python-multipart",
     "httpx2",
@@ -37,6 +37,8 @@ COMMANDS = {
     "ipykernel",
     "pytest-xdist",
     "nbval",
+    "hatchling",
+    "schemathesis",
     "ruff",
     "pre-commit",
     "nbstripout",
@@ -45,6 +47,7 @@ COMMANDS = {
 NOT_YET: set[str] = set()
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
 OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub", "spandrel_extra_arches", "playwright"}
+ON_DEMAND = ("test-browser", "gfpgan")  # extras that requirements.txt marks, and installs only where they are asked for
 OURS = {"s2f_utils", "data_prep", "tests", "tools", "benchmarks"}
 
 
@@ -81,9 +84,9 @@ def by_name(requirements) -> dict[str, list[Requirement]]:
     return grouped
 
 
-def active(requirement: Requirement, python: str) -> bool:
+def active(requirement: Requirement, python: str, extra: str = "") -> bool:
     return requirement.marker is None or requirement.marker.evaluate(
-        {"python_version": python, "python_full_version": f"{python}.0"}
+        {"python_version": python, "python_full_version": f"{python}.0", "extra": extra}
     )
 
 
@@ -124,8 +127,12 @@ def test_both_pin_files_have_the_same_pins():
 @pytest.mark.parametrize("python", PYTHONS)
 def test_on_each_python_every_range_has_one_pin_inside(python):
     pinned = by_name(pins())
-    for requirement in map(Requirement, declared()):
-        candidates = [pin for pin in pinned[canonicalize_name(requirement.name)] if active(pin, python)]
+    on_demand = {r: extra for extra in ON_DEMAND for r in PROJECT["optional-dependencies"][extra]}
+    for text in declared():
+        requirement, extra = Requirement(text), on_demand.get(text, "")
+        every = pinned[canonicalize_name(requirement.name)]
+        candidates = [pin for pin in every if active(pin, python, extra)]
+        assert not extra or not any(active(pin, python) for pin in every), f"{requirement} is installed unasked"
         expected = 1 if active(requirement, python) else 0
         assert len(candidates) == expected, f"{requirement} on Python {python}: {list(map(str, candidates))}"
         for pin in candidates:
@@ -134,13 +141,15 @@ def test_on_each_python_every_range_has_one_pin_inside(python):
 
 def test_supported_pythons_agree_everywhere():
     required = SpecifierSet(PROJECT["requires-python"])
-    assert [v for v in ("3.9", "3.10", *PYTHONS, "3.14", "3.15") if required.contains(f"{v}.1")] == list(PYTHONS)
+    newer = ["3.15", "4.0"]  # not forbidden, only not tried
+    assert [v for v in ("3.9", "3.10", *PYTHONS, *newer) if required.contains(f"{v}.1")] == [*PYTHONS, *newer]
     classifiers = [c.rpartition(" ")[2] for c in PROJECT["classifiers"] if "Python :: 3." in c]
     assert classifiers == list(PYTHONS)
     script = (ROOT / "tools" / "setup_venv.sh").read_text(encoding="utf-8")
     assert f'SUPPORTED=${{SUPPORTED:-"{" ".join(PYTHONS)}"}}' in script
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8"))
-    assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == [PYTHONS[0], PYTHONS[-1]]
+    for name, job, tried in (("test", "quick", PYTHONS), ("nightly", "whole", (PYTHONS[0], *PYTHONS[-2:]))):
+        workflow = yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
+        assert workflow["jobs"][job]["strategy"]["matrix"]["python"] == list(tried)
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     assert environment["dependencies"][0].removeprefix("python=") in PYTHONS
 
@@ -159,9 +168,10 @@ def test_the_ranges_leave_colab_alone():
         "notebook": "6.5.7",
     }
     assert {name: versions.get(name) for name in named_in_the_plan} == named_in_the_plan
-    core = by_name([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["train"]])
+    extras = PROJECT["optional-dependencies"]
+    core = by_name([*PROJECT["dependencies"], *extras["train"], *extras["app"], *extras["hub"], *extras["tracking"]])
     there = set(core) & set(versions)
-    assert {"torch", "torchvision", "numpy", "pillow", "ipywidgets", "scikit-image"} <= there
+    assert {"torch", "torchvision", "numpy", "pillow", "ipywidgets", "scikit-image", "fastapi", "anywidget"} <= there
     for name in there:
         assert core[name][0].specifier.contains(versions[name]), f"Colab's {name} {versions[name]}: {core[name][0]}"
 
@@ -259,3 +269,15 @@ def test_commands_named_in_the_documents_exist():
     without = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
     assert "pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env tests notebooks" in without
     assert "--dist loadscope --nbval-lax --nbval-current-env tests notebooks" in makefile
+
+
+def test_the_three_doors_are_the_same_in_both_documents_and_ask_for_extras_that_are_there():
+    doors = []
+    for document in ("README.md", "docs/install.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        rows = re.findall(r"(?m)^\| [^|]+ \| `([^`|]+)` \| ([\d.]+ GB) \| (\d+ s) \|$", text)
+        assert [row[0].split()[0] for row in rows] == ["pip", "pip", "make"], document
+        doors.append(rows)
+    assert doors[0] == doors[1]
+    (asked,) = re.findall(r"\[([\w,-]+)\]", doors[0][1][0])
+    assert set(asked.split(",")) <= set(PROJECT["optional-dependencies"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -19,11 +22,16 @@ case "$*" in
   *"%d.%d"*) echo "{version}" ;;
   "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" && touch "$3/pyvenv.cfg" ;;
   "-m pip --version") ;;
-  "-m pip show"*) [ -n "$HAS_OPENCV" ] || exit 1 ;;
   "-m pip install"*) [ -z "$PIP_FAILS" ] || exit 1 ;;
   *) echo "unexpected: $*" >&2; exit 99 ;;
 esac
 case "$*" in "-m venv "*|"-m pip install"*) echo "$*" >> "{calls}" ;; esac
+"""
+
+FAKE_UV = """\
+#!/bin/sh
+[ -z "$PIP_FAILS" ] || exit 1
+echo "uv $*" >> "{calls}"
 """
 
 pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
@@ -36,7 +44,7 @@ class Clone:
         self.root = folder / "a clone"
         self.root.mkdir(parents=True)
         self.calls_file = folder / "calls"
-        (self.root / "requirements.txt").write_text("torch==1\nopencv-python-headless==5.0 # why\n", encoding="utf-8")
+        (self.root / "requirements.txt").write_text("torch==1\n", encoding="utf-8")
         (self.root / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
         self.path = folder / "path"
         self.path.mkdir()
@@ -50,7 +58,7 @@ class Clone:
     def setup(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
         """Run the script; by default as the Makefile does."""
         arguments = arguments or (".venv", "auto", "requirements.txt", ".")
-        environment = {"PATH": str(self.path), "PIP_FAILS": "", "HAS_OPENCV": ""} | variables
+        environment = {"PATH": str(self.path), "PIP_FAILS": ""} | variables
         return subprocess.run(
             ["sh", str(SCRIPT), *arguments], cwd=self.root, env=environment, text=True, capture_output=True
         )
@@ -60,6 +68,20 @@ class Clone:
         lines = self.calls_file.read_text(encoding="utf-8").splitlines() if self.calls_file.exists() else []
         self.calls_file.unlink(missing_ok=True)
         return [line.removeprefix("-m ").replace("--disable-pip-version-check --quiet ", "") for line in lines]
+
+
+def make_wheel(folder: Path) -> tuple[str, str]:
+    """An empty package as a wheel: its file name and SHA-256."""
+    name, info = "s2f_nothing-1.0-py3-none-any.whl", "s2f_nothing-1.0.dist-info"
+    files = {
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: s2f-nothing\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(folder / name, "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+        wheel.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
+    return name, hashlib.sha256((folder / name).read_bytes()).hexdigest()
 
 
 @pytest.fixture()
@@ -140,19 +162,75 @@ def test_pins_that_cannot_be_installed_are_named(clone):
     assert failed.stderr.count("\n") == 1 and "requirements.txt" in failed.stderr
 
 
-def test_the_headless_opencv_goes_on_top_of_the_other(clone):
-    assert clone.setup(HAS_OPENCV="1").returncode == 0
-    assert "pip install --force-reinstall --no-deps opencv-python-headless==5.0" in clone.calls()
+def test_the_constraints_are_kept_and_their_change_is_installed(clone):
+    (clone.root / "constraints.txt").write_text("six==1\n", encoding="utf-8")
+    assert clone.setup().returncode == 0
+    assert clone.calls() == [*FULL[:2], "pip install -r requirements.txt -c ./constraints.txt", FULL[-1]]
+    (clone.root / "constraints.txt").write_text("six==2\n", encoding="utf-8")
+    assert clone.setup().returncode == 0
+    assert "pip install -r requirements.txt -c ./constraints.txt" in clone.calls()
 
 
-@pytest.mark.parametrize("version", ["3.10", "3.14", "2.7"])
+def test_uv_installs_where_it_is_there(clone):
+    uv = clone.path / "uv"
+    uv.write_text(FAKE_UV.format(calls=clone.calls_file), encoding="utf-8")
+    uv.chmod(0o755)
+    failed = clone.setup(PIP_FAILS="1")
+    assert failed.returncode == 1 and "uv could not" in failed.stderr and clone.calls() == ["venv .venv"]
+    assert clone.setup().returncode == 0
+    into = "uv pip install --python .venv/bin/python --quiet"
+    assert clone.calls() == [f"{into} -r requirements.txt", f"{into} --no-deps -e ."]
+    assert clone.setup().returncode == 0 and clone.calls() == []
+
+
+def test_uv_can_be_left_out(clone):
+    (clone.path / "uv").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    (clone.path / "uv").chmod(0o755)
+    assert clone.setup(S2F_UV="no").returncode == 0
+    assert clone.calls() == FULL
+
+
+def test_an_extra_is_installed_where_it_is_asked_for(clone):
+    text = 'torch==1\na==1 ; extra == "one"  # why\nb==2 ; python_version < "3.12" and extra == "one"\n'
+    (clone.root / "requirements.txt").write_text(text + 'c==3 ; extra == "other"\n', encoding="utf-8")
+    assert clone.setup().returncode == 0 and clone.calls() == FULL
+    for calls in (["pip install -r .venv/s2f-extra.txt"], []):
+        assert clone.setup(S2F_EXTRA="one").returncode == 0 and clone.calls() == calls
+    part = (clone.root / ".venv" / "s2f-extra.txt").read_text(encoding="utf-8")
+    assert part == 'a==1  # why\nb==2 ; python_version < "3.12"\n'
+    failed = clone.setup(S2F_EXTRA="nonsense")
+    assert failed.returncode == 1 and "nothing as of the extra nonsense" in failed.stderr
+
+
+@pytest.mark.parametrize("program", ["pip", "uv"])
+def test_a_package_with_another_hash_is_refused(tmp_path, program):
+    """Not a stand-in: both read the hashes of constraints.txt, and need no network for a wheel in a folder."""
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    if program == "uv" and not Path(uv).is_file():
+        pytest.skip("uv is not installed")
+    _, digest = make_wheel(tmp_path)
+    command = [uv, "pip"] if program == "uv" else [sys.executable, "-m", "pip"]
+    (tmp_path / "requirements.txt").write_text("s2f-nothing==1.0\n", encoding="utf-8")
+    for number, (right, fits) in enumerate(((digest, True), ("0" * 64, False))):
+        held = tmp_path / "constraints.txt"
+        held.write_text(f"s2f-nothing==1.0 --hash=sha256:{right}\n", encoding="utf-8")
+        into = ["--target", str(tmp_path / f"into{number}"), "--no-index", "--find-links", str(tmp_path)]
+        done = subprocess.run(
+            [*command, "install", *into, "-r", "requirements.txt", "-c", "constraints.txt"],
+            cwd=tmp_path, text=True, capture_output=True,
+        )  # fmt: skip
+        assert (done.returncode == 0) == fits, done.stderr
+        assert fits or "hash" in done.stderr.lower()
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.15", "2.7"])
 def test_an_unsuitable_python_is_refused_in_one_line(tmp_path, version):
     clone = Clone(tmp_path, python3=version)
     for python in ("python3", "auto"):
         result = clone.setup(".venv", python, "requirements.txt", ".")
         assert result.returncode == 1
         assert result.stderr.count("\n") == 1
-        assert version in result.stderr and "3.11 to 3.13" in result.stderr
+        assert version in result.stderr and "3.11 to 3.14" in result.stderr
     assert not (clone.root / ".venv").exists()
     assert clone.calls() == []
 
@@ -160,7 +238,7 @@ def test_an_unsuitable_python_is_refused_in_one_line(tmp_path, version):
 def test_an_interpreter_that_is_not_there_is_refused_in_one_line(clone):
     result = clone.setup(".venv", "python3.99", "requirements.txt", ".")
     assert result.returncode == 1
-    assert result.stderr == "set-up: PYTHON=python3.99 does not run; Python 3.11 to 3.13 is needed\n"
+    assert result.stderr == "set-up: PYTHON=python3.99 does not run; Python 3.11 to 3.14 is needed\n"
 
 
 def test_another_python_is_found_when_python3_is_too_old(tmp_path):

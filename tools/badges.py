@@ -1,7 +1,8 @@
 """Write the repository's public address, which stands in pyproject.toml, wherever a reader meets it.
 
 That is: the Colab badge and the set-up cell of each notebook, the badges and the clone command of README.md, and
-CITATION.cff. `make badges` runs it; `--check` changes nothing and fails when something is not up to date.
+CITATION.cff. The set-up cell also names the release that its notebook belongs to. `make badges` runs it; `--check`
+changes nothing and fails when something is not up to date.
 """
 
 from __future__ import annotations
@@ -37,14 +38,20 @@ def colab_badge(repository: str, notebook_name: str) -> str:
     return f"[![Open In Colab](https://colab.research.google.com/assets/colab-badge.svg)]({target})"
 
 
-def setup_cell_source(repository: str, notebook_name: str) -> str:
+def release(root: Path = ROOT) -> str:
+    """What the set-up cell installs: the tag of s2f_utils' version; between releases (.dev) the main branch."""
+    (version,) = re.findall(r'(?m)^__version__ = "([^"]+)"$', (root / "s2f_utils" / "__init__.py").read_text("utf-8"))
+    return BRANCH if ".dev" in version else f"v{version}"
+
+
+def setup_cell_source(repository: str, notebook_name: str, tag: str) -> str:
     """The text of the set-up, the same in every notebook but for the name that it gives to the session."""
     text = SETUP_CELL.read_text(encoding="utf-8").strip()
     stem = notebook_name.rpartition("/")[2].removesuffix(".ipynb")
-    for mark in ("@REPOSITORY@", "@NOTEBOOK@"):
+    for mark in ("@REPOSITORY@", "@RELEASE@", "@NOTEBOOK@"):
         if mark not in text:
             raise ValueError(f"{SETUP_CELL.name} has no {mark} to fill in")
-    return text.replace("@REPOSITORY@", repository).replace("@NOTEBOOK@", stem)
+    return text.replace("@REPOSITORY@", repository).replace("@RELEASE@", tag).replace("@NOTEBOOK@", stem)
 
 
 def is_setup_cell(cell: dict) -> bool:
@@ -52,7 +59,7 @@ def is_setup_cell(cell: dict) -> bool:
     return cell["cell_type"] == "code" and SETUP_BEGINS in cell["source"]
 
 
-def updated_notebook(notebook: nbformat.NotebookNode, name: str, repository: str) -> nbformat.NotebookNode:
+def updated_notebook(notebook: nbformat.NotebookNode, name: str, repository: str, tag: str) -> nbformat.NotebookNode:
     """A copy of the notebook with the right badge in its first Markdown cell and the right set-up cell.
 
     Raises ValueError when it has no Markdown cell to begin with, or not exactly one set-up cell.
@@ -74,7 +81,7 @@ def updated_notebook(notebook: nbformat.NotebookNode, name: str, repository: str
             f"tools/{SETUP_CELL.name}"
         )
     settings = setup_cells[0]["source"].partition(SETUP_BEGINS)[0]
-    setup_cells[0]["source"] = settings + setup_cell_source(repository, name)
+    setup_cells[0]["source"] = settings + setup_cell_source(repository, name, tag)
     return notebook
 
 
@@ -112,13 +119,14 @@ def updated_citation(text: str, repository: str) -> str:
 def pending(root: Path = ROOT) -> dict[Path, str]:
     """The files that are not up to date, with the text that each should have."""
     repository = repository_url(root)
+    tag = release(root)
     wanted, titles = {}, {}
     for path in sorted((root / "notebooks").rglob("[0-9]*.ipynb")):
         name = path.relative_to(root / "notebooks").as_posix()
         if "runs" in path.parts[len(root.parts) :]:
             continue  # executed copies
         notebook = nbformat.read(path, as_version=4)
-        updated = updated_notebook(notebook, name, repository)
+        updated = updated_notebook(notebook, name, repository, tag)
         if "/" not in name:
             titles[name] = notebook_title(updated)
         if updated != notebook:

@@ -1,24 +1,27 @@
 #!/bin/sh
-# Makes a virtual environment, or finds that it is ready (well under a second).
+# Makes a virtual environment, or finds that it is ready (well under a second). By uv where it is there, else by pip.
 #
 #   setup_venv.sh VENV PYTHON REQUIREMENTS [PROJECT]
 #
 # VENV          folder of the environment; made if it is not there
-# PYTHON        interpreter to make it with; "auto" takes the first of python3, python3.12, python3.11, python3.13 that fits
+# PYTHON        interpreter to make it with; "auto" takes python3, python3.12, python3.11, python3.13 or python3.14, the
+#               first that fits
 # REQUIREMENTS  file of pinned packages
-# PROJECT       folder of the clone to install in editable mode, without its dependencies; left out: none
+# PROJECT       folder of the clone to install in editable mode, without its dependencies; left out: none. Its
+#               constraints.txt holds the packages that others need: their versions, and the hashes of all
 #
 # What was installed is remembered in stamps inside VENV, each written only after its step has succeeded, so that an
 # interrupted installation goes on at the next call. A stamp holds checksums, not times: a fresh checkout of the same
 # files installs nothing again, and an environment shared by two clones is pointed at the one that asks.
-# SUPPORTED overrides the accepted versions ("3.11 3.12 3.13"), oldest first.
+# SUPPORTED overrides the accepted versions ("3.11 3.12 3.13 3.14"), oldest first. S2F_UV=no keeps to pip.
+# S2F_EXTRA installs what REQUIREMENTS marks as an extra's, too, such as S2F_EXTRA=test-browser.
 set -eu
 
 VENV=$1
 PYTHON=$2
 REQUIREMENTS=$3
 PROJECT=${4:-}
-SUPPORTED=${SUPPORTED:-"3.11 3.12 3.13"}
+SUPPORTED=${SUPPORTED:-"3.11 3.12 3.13 3.14"}
 
 fail() {
     echo "set-up: $*" >&2
@@ -45,7 +48,7 @@ choose_python() {
         return
     fi
     seen=
-    for candidate in python3 python3.12 python3.11 python3.13; do
+    for candidate in python3 python3.12 python3.11 python3.13 python3.14; do
         version=$(version_of "$candidate")
         if supported "$version"; then
             PYTHON=$candidate
@@ -69,7 +72,20 @@ is_stamp() {
     [ -f "$1" ] && [ "$(cat "$1")" = "$2" ]
 }
 
-wanted_packages=$(cksum <"$REQUIREMENTS")
+UV=
+if [ "${S2F_UV:-}" != no ] && command -v uv >/dev/null 2>&1; then UV=uv; fi
+
+install() { # what to install, as pip and uv both understand it
+    if [ -n "$UV" ]; then
+        uv pip install --python "$(python_in_venv)" "$@"
+    else
+        "$(python_in_venv)" -m pip install --disable-pip-version-check "$@"
+    fi
+}
+
+constraints=
+if [ -n "$PROJECT" ] && [ -f "$PROJECT/constraints.txt" ]; then constraints=$PROJECT/constraints.txt; fi
+wanted_packages=$(cat "$REQUIREMENTS" ${constraints:+"$constraints"} | cksum)
 packages_stamp=$VENV/.s2f-packages
 project_stamp=$VENV/.s2f-project
 if [ -n "$PROJECT" ]; then
@@ -79,9 +95,11 @@ else
 fi
 
 packages_ready() { is_stamp "$packages_stamp" "$wanted_packages" && [ -x "$(python_in_venv)" ]; }
+extra_stamp=$VENV/.s2f-extra-${S2F_EXTRA:-none}
+extra_ready() { [ -z "${S2F_EXTRA:-}" ] || is_stamp "$extra_stamp" "$wanted_packages"; }
 project_ready() { [ -z "$PROJECT" ] || is_stamp "$project_stamp" "$wanted_project"; }
 
-if packages_ready && project_ready; then exit 0; fi
+if packages_ready && extra_ready && project_ready; then exit 0; fi
 
 if ! packages_ready; then
     rm -f "$packages_stamp" "$project_stamp"
@@ -102,25 +120,26 @@ if ! packages_ready; then
     esac
     echo "set-up: installing $(basename "$REQUIREMENTS") into $VENV ($takes)"
     quiet=--quiet
-    if [ -t 1 ]; then quiet=; fi # a person sees pip's progress; a log does not need 300 lines of it
-    # Older ones build basicsr, which gfpgan needs (Python 3.11), in a way that does not find the right parts of torch.
-    "$(python_in_venv)" -m pip install --disable-pip-version-check --quiet "pip>=25.3" ||
-        fail "pip could not bring itself up to date; its message is above"
-    "$(python_in_venv)" -m pip install --disable-pip-version-check $quiet -r "$REQUIREMENTS" ||
-        fail "pip could not install $(basename "$REQUIREMENTS"); its message is above. Run the same command again to go on"
-    # gfpgan (Python 3.11) brings opencv-python, which overwrites the headless build in the folder that both use and does
-    # not load without the system library libGL. The headless build goes on top again.
-    headless=$(sed -n 's/^\(opencv-python-headless==[^ ;#]*\).*/\1/p' "$REQUIREMENTS")
-    if [ -n "$headless" ] && "$(python_in_venv)" -m pip show --quiet opencv-python >/dev/null 2>&1; then
-        "$(python_in_venv)" -m pip install --disable-pip-version-check --quiet --force-reinstall --no-deps "$headless" ||
-            fail "pip could not install $headless again; its message is above"
-    fi
+    if [ -t 1 ]; then quiet=; fi # a person sees the progress; a log does not need 300 lines of it
+    # Older ones do not take a hash from constraints.txt.
+    [ -n "$UV" ] || install --quiet "pip>=25.3" || fail "pip could not bring itself up to date; its message is above"
+    install $quiet -r "$REQUIREMENTS" ${constraints:+-c "$constraints"} ||
+        fail "${UV:-pip} could not install $(basename "$REQUIREMENTS"); its message is above. Run the same command again to go on"
     remember "$packages_stamp" "$wanted_packages"
 fi
 
+if ! extra_ready; then
+    part=$VENV/s2f-extra.txt
+    sed -n "s/ [;a][nd]* extra == \"$S2F_EXTRA\"//p" "$REQUIREMENTS" >"$part"
+    [ -s "$part" ] || fail "$(basename "$REQUIREMENTS") marks nothing as of the extra $S2F_EXTRA"
+    install --quiet -r "$part" ${constraints:+-c "$constraints"} ||
+        fail "${UV:-pip} could not install the extra $S2F_EXTRA; its message is above"
+    remember "$extra_stamp" "$wanted_packages"
+fi
+
 if ! project_ready; then
-    "$(python_in_venv)" -m pip install --disable-pip-version-check --quiet --no-deps -e "$PROJECT" ||
-        fail "pip could not install the project itself; its message is above"
+    install --quiet --no-deps -e "$PROJECT" ||
+        fail "${UV:-pip} could not install the project itself; its message is above"
     remember "$project_stamp" "$wanted_project"
 fi
 echo "set-up: $VENV is ready"

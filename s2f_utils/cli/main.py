@@ -1,5 +1,5 @@
 """The command line, `s2f`: train, finetune, translate, faces, enhance, evaluate, leaderboard, plot,
-export, push, app, weights.
+export, push, app, weights, doctor.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from s2f_utils.cli import (
     app,
+    doctor,
     enhance,
     evaluate,
     export,
@@ -27,7 +28,7 @@ from s2f_utils.runtime import ranks
 
 # As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
 # run(args), which returns its exit status.
-COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, push, app, weights)
+COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, push, app, weights, doctor)
 IN_RANKS = ("train", "translate", "evaluate")  # those that torchrun may start several times
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
@@ -45,6 +46,7 @@ EPILOG = """examples:
   s2f push runs/0003-pix2pix-demo user/model
   s2f export page site
   s2f app
+  s2f doctor
 
 Data sets are made by 'python -m data_prep'; see its --help."""
 

@@ -21,7 +21,18 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = next(filter(None, map(shutil.which, ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome"))), None)
+NAMES = ("/usr/bin/chromium", "chromium", "chromium-browser", "chrome", "google-chrome")
+NO_CHROMIUM = "no Chromium: apt install chromium, or .venv/bin/playwright install --with-deps chromium"
+
+
+def _chromium() -> str | None:
+    """The Chromium of this machine, else the one that `playwright install chromium` fetched."""
+    fetched = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
+    own = [str(path) for path in sorted(fetched.glob("chromium-*/chrome-linux*/chrome"))]
+    return next(filter(None, [*map(shutil.which, NAMES), *own]), None)
+
+
+CHROMIUM = _chromium()
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 SLOWEST_S = 60.0  # a loaded machine may be slow, a page that never answers fails
 # How long it takes from the pencil's lift until the new face is decoded, by the page's own clock.
@@ -44,7 +55,7 @@ def browser(flags: Sequence[str] = ()) -> Iterator[Any]:
     except ImportError:
         raise SystemExit("Playwright is not installed, which moves the mouse: pip install playwright") from None
     if CHROMIUM is None:
-        raise SystemExit("no Chromium was found, in which the page is opened: apt install chromium")
+        raise SystemExit(f"the page is opened in a browser, and there is {NO_CHROMIUM}")
     with sync_playwright() as play, play.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags]) as started:
         yield started
 

@@ -1,0 +1,142 @@
+"""`s2f doctor`: a line for each part, what to do where one is missing, and whether it matters."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from s2f_utils import cli, weights
+from s2f_utils.cli import doctor
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture()
+def asked(capsys, monkeypatch, tmp_path):
+    """Runs the doctor in an empty folder; (exit status, {what a line is about: (state, text)})."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def ask() -> tuple[int, dict[str, tuple[str, str]]]:
+        status = cli.main(["doctor"])
+        lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+        told = {rest.partition("  ")[0].strip(): (state, rest.partition("  ")[2].strip()) for state, rest in lines}
+        assert len(told) == len(lines) and all(text for _, text in told.values())
+        return status, told
+
+    return ask
+
+
+def without(monkeypatch, **versions: str | None) -> None:
+    """Let packages have another version, or (None) be missing."""
+    real = metadata.version
+
+    def version(name: str) -> str:
+        found = versions.get(canonicalize_name(name).replace("-", "_"), real)
+        if found is None:
+            raise metadata.PackageNotFoundError(name)
+        return real(name) if found is real else found
+
+    monkeypatch.setattr(metadata, "version", version)
+
+
+def test_a_sound_installation_is_told_with_versions(asked):
+    status, told = asked()
+    assert status == 0 and {state for state, _ in told.values()} <= {"ok", "--"}
+    assert told["Python"][0] == told["packages"][0] == told["own models"][0] == told["results"][0] == "ok"
+    assert f"numpy {metadata.version('numpy')}" in told["packages"][1]
+    assert f"torch {metadata.version('torch')}" in told["extra train"][1]
+
+
+def test_every_extra_is_asked_about_or_for_working_on_the_project():
+    assert set(PROJECT["optional-dependencies"]) - set(doctor.PURPOSES) == {"dev", "gfpgan"}
+    assert SpecifierSet(PROJECT["requires-python"]) == SpecifierSet(f">={'.'.join(map(str, doctor.OLDEST))}")
+
+
+def test_what_is_always_needed_and_missing_is_bad(asked, monkeypatch):
+    without(monkeypatch, onnxruntime=None)
+    status, told = asked()
+    assert status == 1 and told["packages"][0] == "BAD"
+    assert "onnxruntime is missing" in told["packages"][1] and told["packages"][1].endswith(": pip install .")
+
+
+def test_what_is_there_and_does_not_load_is_bad(asked, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    status, told = asked()
+    assert status == 1 and "opencv-python-headless does not load" in told["packages"][1]
+
+
+def test_an_extra_that_is_not_there_is_no_fault(asked, monkeypatch):
+    without(monkeypatch, wandb=None)
+    status, told = asked()
+    state, text = told["extra tracking"]
+    assert (
+        (status, state) == (0, "--")
+        and text.startswith("wandb is missing; ")
+        and text.endswith("pip install '.[tracking]'")
+    )
+    without(monkeypatch, wandb=None, tensorboard=None)
+    assert asked()[1]["extra tracking"][1].startswith("not installed; for Weights & Biases")
+
+
+def test_a_version_that_does_not_fit_is_bad_in_an_extra_too(asked, monkeypatch):
+    without(monkeypatch, ipywidgets="9.1.0", torch="2.5.1+cu124")
+    status, told = asked()
+    state, text = told["extra train"]
+    assert (status, state) == (1, "BAD")
+    assert "ipywidgets is 9.1.0, <9 is needed" in text and "torch is 2.5.1+cu124, >=2.6 is needed" in text
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.0.0", "2.6.0+cu128", "2.10.1", "3", "1.26.4", "1.9"])
+def test_versions_are_compared_as_pip_does(monkeypatch, version):
+    without(monkeypatch, numpy=version)
+    fits = Requirement("numpy>=2.0,<3").specifier.contains(version)
+    assert (doctor.problem_with("numpy>=2.0,<3") is None) == fits
+
+
+def test_without_pytorch_the_gpu_line_says_who_answers(asked, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    without(monkeypatch, torch=None)
+    status, told = asked()
+    assert status == 0 and told["GPU"][0] == "--" and "onnxruntime" in told["GPU"][1]
+
+
+def test_a_model_that_is_not_there_is_bad(asked, monkeypatch, tmp_path):
+    monkeypatch.setattr(weights.table, "SHIPPED_FOLDER", tmp_path)
+    status, told = asked()
+    assert status == 1 and told["own models"][0] == "BAD" and weights.FAITHFUL in told["own models"][1]
+
+
+def test_the_face_detector_is_looked_for(asked, no_detector):
+    status, told = asked()
+    assert status == 0 and told["face detector"][0] == "--" and "s2f weights yunet" in told["face detector"][1]
+
+
+def test_a_folder_that_cannot_be_written_is_bad(asked, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    status, told = asked()
+    assert status == 1 and told["cache"][0] == "BAD" and "XDG_CACHE_HOME" in told["cache"][1]
+    assert told["results"][0] == "ok"
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert asked()[1]["results"][0] == "BAD"
+
+
+def test_outside_of_a_clone_pip_tells_what_is_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "CLONE", tmp_path / "pyproject.toml")
+    lines = ["numpy>=2.0", "torch>=2.6; extra == 'train'", 'gfpgan; python_version < "3.12" and extra == "gfpgan"']
+    monkeypatch.setattr(metadata, "requires", lambda name: lines)
+    assert doctor.requirements() == {"": ["numpy>=2.0"], "train": ["torch>=2.6"], "gfpgan": ["gfpgan"]}
+    without(monkeypatch, torch=None, numpy="1.26")
+    told = {finding.about: finding for finding in doctor._packages()}
+    assert told["extra train"].text.endswith("pip install 'sketch-to-face[train]'")
+    assert told["packages"] == (doctor.BAD, "packages", "numpy is 1.26, >=2.0 is needed: pip install sketch-to-face")

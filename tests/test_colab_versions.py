@@ -1,0 +1,85 @@
+"""tools/colab_versions.py: of Colab's long list, what this project and what it needs meet."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tools import colab_versions
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+REFERENCE = ROOT.parent / "shared" / "reference" / "colab-pip-freeze.gpu.txt"
+PUBLISHED = """\
+# Do not modify this file directly
+torch==2.11.0+cu128
+Jinja2==3.1.6
+jupyter_client==7.4.9
+nvidia-nccl-cu12==2.27.5
+pandas==2.2.3
+astropy==7.2.2
+google-colab @ file:///colabtools
+"""
+
+
+def small_lock() -> dict:
+    extras = {"x": [{"name": "b", "extra": ["q"]}], "dev": [{"name": "d"}]}
+    return {"package": [
+        {"name": "ours", "dependencies": [{"name": "a"}], "optional-dependencies": extras},
+        {"name": "a", "version": "1", "dependencies": [{"name": "e"}]},
+        {"name": "a", "version": "2", "dependencies": [{"name": "f"}, {"name": "a"}]},
+        {"name": "b", "optional-dependencies": {"q": [{"name": "c"}], "z": [{"name": "g"}]}},
+        *({"name": name} for name in "cdefg"),
+    ]}  # fmt: skip
+
+
+def test_what_is_needed_is_followed_through_extras_and_both_versions():
+    assert colab_versions.needed(small_lock(), "ours", ["x"]) == set("abcef")
+    assert colab_versions.needed(small_lock(), "ours", []) == set("aef")
+
+
+def test_lines_are_chosen_by_name_without_builds_drivers_and_addresses():
+    names = {"torch", "jinja2", "jupyter-client", "nvidia-nccl-cu12", "google-colab", "not-there"}
+    assert colab_versions.chosen(PUBLISHED, names) == ["jinja2==3.1.6", "jupyter-client==7.4.9", "torch==2.11.0"]
+
+
+def test_the_file_says_where_it_is_from_and_when(tmp_path, capsys):
+    source, out = tmp_path / "list.txt", tmp_path / "colab.txt"
+    source.write_text(PUBLISHED, encoding="utf-8")
+    with pytest.raises(SystemExit):
+        colab_versions.main([str(source), "--out", str(out)])
+    assert "--date" in capsys.readouterr().err and not out.exists()
+    assert colab_versions.main([str(source), "--date", "2026-08-19", "--out", str(out)]) == 0
+    head, _, pins = out.read_text(encoding="utf-8").partition("\njinja2")
+    assert "from list.txt" in head and "2026-08-19" in head
+    assert pins.split() == ["==3.1.6", "jupyter-client==7.4.9", "pandas==2.2.3", "torch==2.11.0"]
+
+
+@pytest.mark.parametrize("text", [None, "numpy==2.1.3\n"])
+def test_what_is_not_that_list_is_refused(tmp_path, capsys, text):
+    source, out = tmp_path / "list.txt", tmp_path / "colab.txt"
+    if text:
+        source.write_text(text, encoding="utf-8")
+    assert colab_versions.main([str(source), "--date", "2026-08-19", "--out", str(out)]) == 1
+    assert str(source) in capsys.readouterr().err and not out.exists()
+
+
+def test_the_repository_s_own_file_has_what_notebooks_meet_in_colab():
+    lines = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    met = {"torch", "ipykernel", "notebook", "anywidget", "fastapi", "starlette", "uvicorn", "huggingface-hub", "wandb"}
+    assert met <= set(pins) and pins["wandb"] == "0.28.1" and pins["safetensors"] == "0.8.0"
+    assert {name: pins[name][:4] for name in pins if name.startswith("opencv")} == {
+        "opencv-python": "5.0.", "opencv-python-headless": "5.0.", "opencv-contrib-python": "4.14"
+    }  # fmt: skip
+    assert set(pins) <= colab_versions.needed(LOCK) | set(colab_versions.BESIDE), "tools/colab_versions.py writes it"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not REFERENCE.is_file(), reason="Colab's list is not here")
+def test_the_repository_s_own_file_is_what_the_script_writes(tmp_path):
+    out = tmp_path / "colab.txt"
+    assert colab_versions.main([str(REFERENCE), "--date", "2026-08-19", "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8")

@@ -1,0 +1,105 @@
+"""uv.lock and constraints.txt: every package with hashes, from the public index, as pyproject.toml and the pins ask."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tools import lock
+
+ROOT = Path(__file__).resolve().parents[1]
+FACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = FACTS["project"]
+PINS = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+LOCK_TEXT = (ROOT / "uv.lock").read_text(encoding="utf-8")
+LOCK = tomllib.loads(LOCK_TEXT)
+OWN = PROJECT["name"]
+PUBLIC = {"pypi.org", "files.pythonhosted.org"}
+
+
+def locked() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for package in LOCK["package"]:
+        if package["name"] != OWN:
+            found.setdefault(package["name"], set()).add(package["version"])
+    return found
+
+
+def constraints() -> dict[str, tuple[Requirement, list[str]]]:
+    """{line: (its requirement, its hashes)} of constraints.txt."""
+    text = re.sub(r"\s*\\\n\s*", " ", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return {line: (Requirement(line.partition(" --hash")[0]), re.findall(r"--hash=(\S+)", line)) for line in lines}
+
+
+def pinned() -> list[Requirement]:
+    return [Requirement(pin) for pin in lock.pins(PINS)]
+
+
+def test_pins_lose_their_reason_and_their_extra():
+    text = 'a==1  # why\n# no\n\nb==2 ; extra == "x-y"  # w\nc==3 ; python_version < "3.12" and extra == "z"  # w\n'
+    assert lock.pins(text) == ["a==1", "b==2", 'c==3 ; python_version < "3.12"']
+
+
+@pytest.mark.parametrize("requirement", pinned(), ids=str)
+def test_a_pin_is_what_is_locked(requirement):
+    name, (specifier,) = canonicalize_name(requirement.name), requirement.specifier
+    assert specifier.version in locked()[name], "run `make lock`"
+    assert len(locked()[name]) == sum(canonicalize_name(other.name) == name for other in pinned())
+
+
+def test_the_lock_was_made_from_this_pyproject():
+    (own,) = [package for package in LOCK["package"] if package["name"] == OWN]
+    assert SpecifierSet(LOCK["requires-python"]) == SpecifierSet(PROJECT["requires-python"])
+    extras = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
+    wanted = {
+        (extra, canonicalize_name(Requirement(r).name), Requirement(r).specifier)
+        for extra in extras
+        for r in extras[extra]
+    }
+    told = set()
+    for entry in own["metadata"]["requires-dist"]:
+        extra = re.search(r"extra == '([\w-]+)'", entry.get("marker", ""))
+        told.add((extra[1] if extra else "", entry["name"], SpecifierSet(entry.get("specifier", ""))))
+    assert told == wanted, "run `make lock`"
+    assert set(own["metadata"]["provides-extras"]) == set(PROJECT["optional-dependencies"])
+
+
+def test_constraints_are_the_lock_with_hashes():
+    of_lock, of_pip = locked(), {}
+    for requirement, hashes in constraints().values():
+        (specifier,) = requirement.specifier
+        assert specifier.operator == "==" and hashes, requirement
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) and one in LOCK_TEXT for one in hashes), requirement
+        of_pip.setdefault(canonicalize_name(requirement.name), set()).add(specifier.version)
+    assert of_pip == of_lock, "run `make lock`"
+
+
+def test_only_the_public_index_is_named():
+    addresses = re.findall(r"https?://[^\s\"']+", LOCK_TEXT)
+    assert len(addresses) > 1000 and {urlsplit(address).hostname for address in addresses} == PUBLIC
+    assert {tuple(package["source"]) for package in LOCK["package"]} == {("registry",), ("editable",)}
+    assert "://" not in (ROOT / "constraints.txt").read_text(encoding="utf-8")
+
+
+def test_uv_finds_the_lock_up_to_date(tmp_path):
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    if not Path(uv).is_file():
+        pytest.skip("uv is not installed")
+    for name in ("pyproject.toml", "uv.lock", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "s2f_utils").mkdir()
+    shutil.copy(ROOT / "s2f_utils" / "__init__.py", tmp_path / "s2f_utils")
+    command = [uv, "lock", "--check", "--offline", "--quiet"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
