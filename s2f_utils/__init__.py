@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 _HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
     "Ask": "s2f_utils.inference",
     "load": "s2f_utils.inference",
