@@ -64,9 +64,7 @@ def trained(method: str, manifest: Manifest, folder: Path, budget_s: float, **bu
     begun = config.settings_of(init, method) if init else None
     resolved = config.resolve(method, "demo", {"time_budget_s": budget_s, "total_images": 10**7}, begun_with=begun)
     with busy_core(**busy):
-        run = open_run(
-            resolved, manifest, folder, resume="never", device="cpu", init=init, progress=False
-        )  # fmt: skip
+        run = open_run(resolved, manifest, folder, resume="never", device="cpu", init=init, progress=False)
         planned, began = run.total_images, time.monotonic()
         train(run, progress=False)
         took = time.monotonic() - began

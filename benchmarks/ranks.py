@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import common
 import torch
+import train_speed
 from ranks_worker import apart, folder_of, launch
 
 import data_prep
@@ -71,17 +71,15 @@ def agreement(manifest: Path, place: Path, num_images: int) -> dict[str, dict[st
     for num, where in places.items():
         where.mkdir()
         launch(num, jobs, where)
-    places["last bit"] = place / "nudged"
-    places["last bit"].mkdir()
-    launch(1, [job | {"nudge": True} for job in jobs], places["last bit"])
-    return {
-        name: {
-            str(key): apart(*(nets_of(places[k], name.replace(" ", "-")) for k in (1, key)))
-            for key in places
-            if key != 1
-        }
-        for name in METHODS_APART
-    }
+    nudged = place / "nudged"
+    nudged.mkdir()
+    launch(1, [job | {"nudge": True} for job in jobs], nudged)
+    others = {"2": places[2], "4": places[4], "last bit": nudged}
+    found = {}
+    for method, job in zip(METHODS_APART, jobs, strict=True):
+        true = nets_of(places[1], job["name"])
+        found[method] = {key: apart(true, nets_of(where, job["name"])) for key, where in others.items()}
+    return found
 
 
 def overhead(manifest: Path, place: Path, rounds: int, num_steps: int = 12) -> dict[str, float]:
@@ -111,14 +109,7 @@ def gradients() -> dict[str, int]:
 
 def steps() -> dict[str, float]:
     """Seconds of a step of one picture with the paper's settings, on all of this machine's cores."""
-    calls = {}
-    for method in STEPPED:
-        resolved = config.resolve(method, "full", {"batch_size": 1}).config
-        kind, device = METHODS[method], torch.device("cpu")
-        precision = runtime.pick_precision(device, memory_format=kind.memory_format(resolved, device))
-        model = kind(resolved, precision)
-        a, b = (precision.images(torch.rand(1, 3, resolved.size_px, resolved.size_px) * 2 - 1) for _ in range(2))
-        calls[method] = partial(kind.step, model, a, b, model.live_values())
+    calls = {method: train_speed.bare(method, {"batch_size": 1}) for method in STEPPED}
     return {name: round(seconds, 3) for name, seconds in common.alternate(calls, 3).items()}
 
 

@@ -10,7 +10,7 @@ import datetime
 import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ class _Group:
     size: int
     on_gpus: bool
     control: Any  # torch's group over gloo, for what is told between steps
-    rooms: dict[tuple[int, int], torch.Tensor] = field(default_factory=dict)  # for gradients on their way
 
 
 _group: _Group | None = None
@@ -74,17 +73,6 @@ def is_first() -> bool:
 def on_gpus() -> bool:
     """Whether several ranks train together, on GPUs."""
     return _group is not None and _group.on_gpus
-
-
-def room(first: torch.Tensor, num: int) -> torch.Tensor:
-    """Room for so many numbers of the kind of `first`, which is kept: the same for the same `first`."""
-    import torch
-
-    assert _group is not None
-    key = id(first), num
-    if key not in _group.rooms:
-        _group.rooms[key] = torch.empty(num, dtype=first.dtype, device=first.device)
-    return _group.rooms[key]
 
 
 def device_name(wanted: str = "auto") -> str:

@@ -218,8 +218,7 @@ def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
     if not own:
         return
     sizes = [parameter.numel() for parameter in own]
-    flat = group.room(own[0], sum(sizes))
-    torch.cat([parameter.grad.flatten() for parameter in own], out=flat)
+    flat = torch.cat([parameter.grad.flatten() for parameter in own])
     with group.reached():
         dist.all_reduce(flat)
     for parameter, summed in zip(own, flat.split(sizes), strict=True):
