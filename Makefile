@@ -45,7 +45,7 @@ setup: ## make the virtual environment, or find that it is ready
 
 demo: setup ## draw faces, train pix2pix, a short CycleGAN and pSp on them, score, write reports; a photo to a sketch and back, and restored; the web app answers once
 	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo
-	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=335
+	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=320
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60
 	@"$(BIN)/s2f" train psp --data "$(DEMO_DATA)" --profile demo --init faces-64 --set time_budget_s=45
 	@"$(BIN)/s2f" faces sketch-to-face-64 "$(DEMO_DATA)/sketches/face-00000.png" --out runs/faces
