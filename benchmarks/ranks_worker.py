@@ -2,12 +2,14 @@
 
 `python benchmarks/ranks_worker.py JOBS.json`, alone or under torchrun; `launch` starts it. A job: method, manifest,
 name, settings, and, where they are wanted, runs, init, resume, double (all in float64), nudge (begin with another last
-bit), stop_at (images), move (live values after the first step), threads. Rank 0 leaves a run's folder, and in its
+bit), stop_at (images), move (live values after the first step), spoil (the step whose true pictures are no numbers, on
+all ranks but the first), threads. Rank 0 leaves a run's folder, and in its
 `first.pt` the first gradient that each optimiser is handed, and when each step was done.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -24,7 +26,8 @@ from s2f_utils.pictures import images
 from s2f_utils.runtime import ranks
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
-from s2f_utils.training.method import weights_of
+from s2f_utils.training.method import Step, weights_of
+from s2f_utils.training.methods import METHODS
 from s2f_utils.training.run import open_run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,6 +108,18 @@ def nudge(weights: torch.Tensor) -> None:
         weights.copy_(torch.nextafter(weights, torch.full_like(weights, torch.inf)))
 
 
+def spoiled(method: str, number: int) -> Step:
+    """The method's step; in the one of this number, the true pictures of all ranks but the first are no numbers."""
+    calls = itertools.count()
+
+    def step(model: Any, a: torch.Tensor, b: torch.Tensor, live: Mapping[str, float]) -> dict[str, torch.Tensor]:
+        if next(calls) == number and (ranks.size() == 1 or not ranks.is_first()):
+            b = b * float("nan")
+        return METHODS[method].step(model, a, b, live)
+
+    return step
+
+
 def work(job: dict[str, Any]) -> None:
     """Train one job's run."""
     if job.get("double"):
@@ -118,7 +133,8 @@ def work(job: dict[str, Any]) -> None:
         for net in run.model.nets.values():
             nudge(next(net.parameters()))
     watch = Watch(run, job.get("stop_at", 0), job.get("move", {}))
-    train(run, callbacks=[watch], progress=False)
+    step = spoiled(job["method"], job["spoil"]) if "spoil" in job else None
+    train(run, callbacks=[watch], step=step, progress=False)
     if ranks.is_first():
         torch.save({"first": watch.first, "times": watch.times}, run.folder / "first.pt")
 

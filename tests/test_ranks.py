@@ -145,6 +145,20 @@ def test_two_machines_meet_over_a_network(jobs, trained, tmp_path):
     assert apart(state_of(trained[1], "pix2pix")["nets"], state_of(tmp_path, "pix2pix")["nets"]) < 1e-8
 
 
+def test_ranks_go_back_together_where_one_of_them_diverges(jobs, tmp_path):
+    """In the third step the pictures of rank 1 are no numbers: all take up the last good state, with half the rates."""
+    (job,) = (job for job in jobs if job["name"] == "faithful")
+    job = job | {"spoil": 2, "settings": job["settings"] | {"on_divergence": "back"}}
+    for num in (1, 2):
+        tmp_path.joinpath(str(num)).mkdir()
+        launch(num, [job], tmp_path / str(num))
+    one, two = (state_of(tmp_path / num, "faithful") for num in "12")
+    assert one["setbacks"] == two["setbacks"] == 1 and two["images_seen"] == 27
+    assert apart(one["nets"], two["nets"]) < 1e-8
+    events = [[e["event"] for e in read_log(folder_of(tmp_path / num, "faithful"))[1]] for num in "12"]
+    assert events[0] == events[1] and events[0].count("setback") == 1
+
+
 # Using a model
 
 

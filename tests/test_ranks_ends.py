@@ -8,6 +8,7 @@ import re
 import signal
 import time
 
+import psutil
 import pytest
 
 from s2f_utils.models import checkpoints
@@ -29,26 +30,43 @@ def test_a_killed_rank_ends_the_others_with_a_line_that_says_so(faces_manifest, 
     assert state["images_seen"] > 0 and not list(tmp_path.rglob("*.part"))
 
 
-def test_an_error_of_one_rank_is_told_by_all_as_one_line(faces_manifest, tmp_path):
-    """Rank 1 cannot read a picture that rank 0 can: its reason is what the others, and the user, hear."""
-    code = (
-        "import os, sys, s2f_utils.training.loop as loop\n"
-        "make = loop.make_batch\n"
-        "def broken(run, num, share=slice(None)):\n"
-        "    if os.environ['RANK'] == '1' and run.images_seen >= 40:\n"
-        "        raise OSError(5, 'Input/output error', 'face.png')\n"
-        "    return make(run, num, share)\n"
-        "loop.make_batch = broken\n"
-        "from s2f_utils.cli.main import main\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
+FAULTS = {
+    "rank 1": """
+make = loop.make_batch
+def broken(run, num, share=slice(None)):
+    if rank == "1" and run.images_seen >= 40:
+        raise OSError(5, "Input/output error", f"face-{rank}.png")
+    return make(run, num, share)
+loop.make_batch = broken
+""",
+    "rank 0, with an error that cannot be sent": """
+class Odd(ValueError):
+    def __init__(self, number, name):
+        super().__init__(f"{name}-{number}.png")
+def broken(run, *others, between=loop._between):
+    if run.images_seen >= 40:
+        raise Odd(0, "face")
+    return between(run, *others)
+loop._between = broken
+""",
+}
+FAULTS["both at once"] = FAULTS["rank 1"].replace('rank == "1" and ', "")
+
+
+@pytest.mark.parametrize("where", FAULTS)
+def test_an_error_of_a_rank_is_told_by_all_as_one_line(faces_manifest, where, tmp_path):
+    """A rank cannot read a picture, or rank 0 fails between two steps: its reason is what the user hears, once."""
     script = tmp_path / "broken.py"
-    script.write_text(code, encoding="utf-8")
+    head = "import os, sys, s2f_utils.training.loop as loop\nrank = os.environ['RANK']\n"
+    main = "from s2f_utils.cli.main import main\nsys.exit(main(sys.argv[1:]))\n"
+    script.write_text(head + FAULTS[where] + main, encoding="utf-8")
     process = start(2, script, *s2f(faces_manifest, tmp_path / "runs")[2:])
+    ranks_of = until(lambda: psutil.Process(process.pid).children())
     out, err = process.communicate(timeout=120)
     said = re.findall("s2f: .*", err)
-    assert process.returncode != 0 and len(said) == 1, err[-3000:]
-    assert "face.png" in said[0] and "rank 1" in said[0]
+    assert process.returncode != 0 and len(said) == 1 and gone(ranks_of), err[-3000:]
+    assert re.search(r"face-[01]\.png", said[0]) and ("rank 1" in said[0]) == ("face-1" in said[0])
+    assert "broken.py" not in err.partition("ChildFailedError")[0]  # no rank's traceback
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "SIGTERM to rank 1"])

@@ -77,11 +77,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return READER_LEFT
     except (ValueError, FileNotFoundError, ImportError, OSError, ArithmeticError, RuntimeError, MemoryError) as error:
+        if ranks.is_said_elsewhere(error):
+            return 2
         text = _explain(error)
         if text is None:
             raise
-        if not ranks.is_said_elsewhere(error):
-            print(f"s2f: {ranks.prefix()}{text}", file=sys.stderr)
+        print(f"s2f: {ranks.prefix()}{text}", file=sys.stderr)
         return 2
 
 
