@@ -15,7 +15,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,14 @@ import common
 import faces_strangers
 import numpy as np
 from crude_drawings import DEGREES
+from crude_people import SIZE_PX
 from faces_measures import Yardstick, spread
 from faces_sets import SETS, FaceSet, load
 from tqdm import tqdm
 
 from s2f_utils import inference, metrics, runtime
+from s2f_utils.pictures import images
+from s2f_utils.training import learned_from
 
 DEFAULT = [
     *(f"faithful, detail {d}=sketch-to-photo?answer=faithful&detail={d}" for d in ("0", "0.5", "1")),
@@ -67,14 +71,14 @@ class Named:
         return cls(label, source if equals else label, numbers, league)
 
     def __call__(self, drawing: np.ndarray, **more: Any) -> np.ndarray:
-        """The answer to a drawing, uint8 (256, 256, 3)."""
+        """The answer to a drawing, uint8 (256, 256, 3); that of a smaller network is enlarged."""
         if self._model is None:
             self._model = self._found()
         asked = {**self.asks, **more}
         if asked.get("seed") == EACH:
             self._asked += 1
             asked["seed"] = self._asked
-        return self._model(drawing, **asked)
+        return images.resize(self._model(drawing, **asked), SIZE_PX)
 
     def _found(self) -> Callable[..., np.ndarray]:
         module, colon, name = self.source.partition(":")
@@ -85,6 +89,15 @@ class Named:
     def varied(self, drawing: np.ndarray, seed: int) -> np.ndarray:
         """One of many answers to a drawing, in other colours where the model knows them."""
         return self(drawing, seed=seed, colours=True)
+
+    def trained_by(self) -> dict[str, Any]:
+        """{"run": method, settings that are not the paper's, and code of a run folder}; {} for another model."""
+        folder = Path(self.source)
+        if not (folder / learned_from.FILE).exists():
+            return {}
+        told, facts = learned_from.noted(folder), json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        changes = {name: told["settings"][name] for name, whose in facts["origin"].items() if whose == "yours"}
+        return {"run": {"method": told["method"], "settings": changes, "code": told["code"]}}
 
     @property
     def variants(self) -> bool:
@@ -144,6 +157,7 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
         per_image.parent.mkdir(parents=True, exist_ok=True)
         np.savez(per_image, **yardstick.values)
         if named is not None:
+            row |= named.trained_by()
             sheet[name] = made
             if args.sheets:
                 path = args.work / "sheets" / f"{chosen.name}-worst-{_plain(name)}.png"
@@ -272,7 +286,7 @@ def shown(rows: list[dict]) -> str:
     return common.markdown(["", *COLUMNS], cells)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what is not measured yet."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of portraits, fs2k and cufs")
@@ -291,7 +305,7 @@ def main() -> None:
         "--compare", nargs=3, metavar=("SET", "MODEL", "MODEL"),
         help="of what was measured, the difference of two models' values: SET as fs2k-zero-shot-all",
     )  # fmt: skip
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     if args.compare:
         print("\n".join(compared(args.work, *args.compare)))
         return
