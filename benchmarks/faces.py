@@ -25,7 +25,6 @@ import common
 import faces_strangers
 import numpy as np
 from crude_drawings import DEGREES
-from crude_people import SIZE_PX
 from faces_measures import Yardstick, spread
 from faces_sets import SETS, FaceSet, load
 from tqdm import tqdm
@@ -78,7 +77,7 @@ class Named:
         if asked.get("seed") == EACH:
             self._asked += 1
             asked["seed"] = self._asked
-        return images.resize(self._model(drawing, **asked), SIZE_PX)
+        return images.resize(self._model(drawing, **asked), len(drawing))
 
     def _found(self) -> Callable[..., np.ndarray]:
         module, colon, name = self.source.partition(":")

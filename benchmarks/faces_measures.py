@@ -22,6 +22,7 @@ CAREFUL = "careful lines"
 LIKE_A_STRANGER = 0.99  # of true photos, the quantile of how like they are to the likest training photo
 SCORES = ("ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "residue",
           "detector", "landmarks", "face_found")  # fmt: skip
+BY_ATTRIBUTE = ("ssim", "face_ssim", "skin_tone", "sharpness")
 NULL = dict.fromkeys((
     *SCORES, "light_shift", "skin_tone_shift", "patch_auc", "frechet", "frechet_ratio", "nearest_photo",
     "nearest_photo_max", "nearest_of_true_photos", "copied", "spread_skin_tone", "spread_hair",
@@ -127,9 +128,23 @@ class Yardstick:
         row["by_kind"] = {
             kind: {name: _rounded(_mean(v[self.places(kind)])) for name, v in values.items()} for kind in self.floors
         }
+        if self.set.attributes:
+            row["by_attribute"] = self._by_attribute()
         if self.crude:
             row["landmarks_median"] = _rounded(float(np.nanmedian(values["landmarks"])))
         return row
+
+    def _by_attribute(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Of the answers that were measured last: {attribute: {word: how many, and means with intervals}}."""
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for attribute, words in self.set.attributes.items():
+            for word in dict.fromkeys(words):
+                some = np.array([own == word for own in words])
+                known = [name for name in BY_ATTRIBUTE if name in self.values]
+                means = {name: metrics.bootstrap_mean(self.values[name][some]) for name in known}
+                cells = {name: [_rounded(v) for v in (i.mean, i.low, i.high)] for name, i in means.items()}
+                found.setdefault(attribute, {})[word] = {"num": int(some.sum()), **cells}
+        return found
 
 
 def at_one_wall(picture: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from crude_people import SIZE_PX, labels_of, people
 from PIL import Image
 from tqdm import tqdm
 
+from data_prep.sources.layouts.fs2k import CODES
 from s2f_utils import runtime
 from s2f_utils.metrics.baselines import ridge, sketch_features
 from s2f_utils.pictures import duplicates, faces, images
@@ -33,6 +34,7 @@ class FaceSet:
     landmarks are meant to be, NaN where that is not said; None: as in the true photo. outlines: (N, 36, 2), or None.
     train_drawings: of the T photos; None where there are none. shows: what each drawing shows.
     train_labels: of the T photos, as portrait_labels.csv has them; [] where there are none.
+    attributes: what is known of the people, by name, a word for each drawing.
     """
 
     name: str
@@ -46,6 +48,7 @@ class FaceSet:
     outlines: np.ndarray | None = None
     shows: list[dict] = field(default_factory=list)
     train_labels: list[dict[str, str]] = field(default_factory=list)
+    attributes: dict[str, list[str]] = field(default_factory=dict)
     trivial_league: str = ""
 
     def trivial(self) -> dict[str, np.ndarray]:
@@ -147,7 +150,19 @@ def _fs2k(data: Path, work: Path, num: int | None) -> FaceSet:
         train["photos"][clean],
         train["sketches"][clean],
         trivial_league="FS2K-only",
+        attributes=fs2k_attributes(data, test["ids"].tolist()),
     )
+
+
+def fs2k_attributes(data: Path, ids: Sequence[str]) -> dict[str, list[str]]:
+    """What the annotation of the test pairs says in words: of each attribute, a word for every id."""
+    rows = json.loads((data / "fs2k" / "anno_test.json").read_text(encoding="utf-8"))
+    known = {row["image_name"].replace("/", "-"): row for row in rows}
+    return {
+        name.replace("_", " "): [words[known[one][name]] for one in ids]
+        for name, words in CODES.items()
+        if name != "style"
+    }
 
 
 def fs2k_train(data: Path, work: Path) -> tuple[list[str], np.ndarray, np.ndarray]:

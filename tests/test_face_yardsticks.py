@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import dataclasses
+import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -220,6 +221,19 @@ def test_a_row_has_every_column_and_takes_copies_for_copies():
     assert copies["copied"] == 1.0 and lines["copied"] < 0.1
     assert copies["patch_auc"] is None
     assert yardstick.row(chosen.truths, patch_steps=0)["frechet_ratio"] == pytest.approx(1)
+    assert "by_attribute" not in lines
+
+
+@pytest.mark.detector
+def test_a_row_by_attribute_by_hand():
+    chosen = dataclasses.replace(a_set(4), five=None, outlines=None, attributes={"smile": ["yes", "no"] * 4})
+    yardstick = faces_measures.Yardstick(chosen)
+    made = np.where(np.arange(8)[:, None, None, None] % 2, chosen.drawings, chosen.truths)
+    found = yardstick.row(made, patch_steps=0)["by_attribute"]["smile"]
+    assert found["yes"]["num"] == found["no"]["num"] == 4
+    assert found["yes"]["ssim"] == [1, 1, 1]
+    assert found["no"]["ssim"][0] == pytest.approx(yardstick.values["ssim"][1::2].mean(), abs=1e-4)
+    assert found["no"]["ssim"][1] < found["no"]["ssim"][0] < found["no"]["ssim"][2] < 0.5
 
 
 @pytest.mark.detector
@@ -244,6 +258,20 @@ def test_models_are_named_with_what_is_asked_of_them():
     drawing = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     np.testing.assert_array_equal(own(drawing), drawing[::-1])
     assert not own.variants
+    small = faces_benchmark.Named("small", "", _model=lambda drawing: drawing[::2, ::2])
+    assert small(np.full((8, 8, 3), 7, np.uint8)).shape == (8, 8, 3)
+
+
+def test_the_row_of_a_run_says_how_it_was_trained(tmp_path):
+    settings = {"seed": 3, "total_images": 50, "lr_g": 2e-4}
+    (tmp_path / "learned_from.json").write_text(
+        json.dumps({"method": "pix2pix", "settings": settings, "code": "1.0 abc"}), encoding="utf-8"
+    )
+    whose = {"origin": {"seed": "yours", "total_images": "yours", "lr_g": "paper"}}
+    (tmp_path / "config.json").write_text(json.dumps(whose), encoding="utf-8")
+    told = faces_benchmark.Named("a", str(tmp_path)).trained_by()["run"]
+    assert told == {"method": "pix2pix", "settings": {"seed": 3, "total_images": 50}, "code": "1.0 abc"}
+    assert faces_benchmark.Named("a", "sketch-to-photo").trained_by() == {}
 
 
 def test_answers_are_kept_and_made_again_for_other_drawings(tmp_path):
