@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -192,14 +192,13 @@ class Rows:
 
     def keep(self, row: dict) -> None:
         """Add a row, or put it in the place of the one with the same set, model and seed; write all."""
-        row["asked_num"], key = self.num, ("set", "model", "seed")
+        row, key = common.new(row | {"asked_num": self.num}), ("set", "model", "seed")
         self.rows = self._written() if self.write else self.rows  # another process may have added some
         self.rows = [r for r in self.rows if any(r[k] != row[k] for k in key)] + [row]
         self.rows.sort(key=lambda r: ORDER[r["set"]])
         if self.write:
-            runtime.write_json(
-                common.RESULTS / "faces.json", {"machine": runtime.machine_facts(), "results": {"rows": self.rows}}
-            )
+            found = {**common.facts(), "results": {"rows": self.rows}}
+            runtime.write_json(common.RESULTS / "faces.json", found)
         print(shown([row]), flush=True)
 
 
@@ -260,7 +259,16 @@ def residue_table(found: dict) -> str:
     return common.markdown(["residue, landmarks, detector", *DEGREES], cells)
 
 
+def rows_shown(found: dict, sets: Sequence[str]) -> list[list[dict]]:
+    """What stands behind each row of the tables."""
+    return common.each([r for name in sets for r in found["results"]["rows"] if r["set"] == name])
+
+
 TABLES = {"faces": faces_table, "faces-degrees": residue_table}
+ROWS = {
+    "faces": lambda found: rows_shown(found, list(SETS)),
+    "faces-degrees": lambda found: rows_shown(found, ["crude"]),
+}
 
 
 def shown(rows: list[dict]) -> str:
