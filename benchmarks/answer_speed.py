@@ -66,7 +66,7 @@ TABLES = {"answer-speed": table}
 
 def main() -> None:
     """Measure and write."""
-    found = {"machine": runtime.machine_facts(), "results": measured()}
+    found = {**common.facts(), "results": measured()}
     runtime.write_json(common.RESULTS / "answer_speed.json", found)
     print(table(found))
 

@@ -27,7 +27,7 @@ import common
 import numpy as np
 import psutil
 
-from s2f_utils import runtime, weights
+from s2f_utils import weights
 from s2f_utils.pictures import drawings, images
 
 SPAWN = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
@@ -161,11 +161,10 @@ def main() -> None:
     measured = {(args.answer, args.engine, with_detector) for with_detector in detectors}
     kept = [run for run in kept if (run["answer"], run["engine"], run["detector"]) not in measured]
     for most_batch, with_detector in cases:
-        runs.append(
-            load(args.requests, args.clients, most_batch, args.threads, with_detector, args.answer, args.engine)
-        )
+        run = load(args.requests, args.clients, most_batch, args.threads, with_detector, args.answer, args.engine)
+        runs.append(common.new(run))
         print(json.dumps(runs[-1]), flush=True)
-    found = {"machine": runtime.machine_facts(), "load_average": os.getloadavg(), "runs": kept + runs}
+    found = {**common.facts(), "load_average": os.getloadavg(), "runs": kept + runs}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
@@ -202,6 +201,7 @@ def table(found: dict) -> str:
 
 
 TABLES = {"load": table}
+ROWS = {"load": lambda found: common.each(found["runs"])}
 
 
 if __name__ == "__main__":

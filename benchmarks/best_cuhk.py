@@ -49,7 +49,13 @@ def final(manifest: Manifest, runs: Path, seeds: list[int]) -> list[dict]:
         small = common.finished_run("faithful", SMALL | {"seed": seed}, manifest, runs, f"faithful-small-{seed}")
         for name, folder in (("faithful", first), ("realistic", second), ("faithful, profile small", small)):
             rows.append(
-                {"model": name, "seed": seed, "train_seconds": common.train_seconds(folder)} | scored(folder, manifest)
+                {
+                    "model": name,
+                    "seed": seed,
+                    "train_seconds": common.train_seconds(folder),
+                    "run": common.run_of(folder),
+                }
+                | scored(folder, manifest)
             )
             print(json.dumps(rows[-1]))
     return rows
@@ -63,7 +69,8 @@ def scored(folder: Path, manifest: Manifest) -> dict:
         row, intervals = next(iter(result.intervals().items()))
         found = common.rounded(intervals)
         _, true = load_pairs(manifest.split("test"), 256, "sketch-to-photo")
-        done.write_text(json.dumps(found | {"octaves_db": octaves(result.pictures[row], true)}), encoding="utf-8")
+        row_of = common.new(found | {"octaves_db": octaves(result.pictures[row], true)})
+        done.write_text(json.dumps(row_of), encoding="utf-8")
     return json.loads(done.read_text(encoding="utf-8"))
 
 
@@ -77,7 +84,7 @@ def curve(manifest: Manifest, runs: Path) -> list[dict]:
         made = np.stack([net.translate(sketch, detail=amount) for sketch in sketches])
         found = metrics.measure(made, true, NAMES)
         areas = [metrics.patch_test(made, true, [p.identity for p in test], seed=seed).auc for seed in SEEDS]
-        row = {"detail": amount, **{k: round(float(v.mean()), 4) for k, v in found.items()}}
+        row = common.new({"detail": amount, "seed": 0, **{k: round(float(v.mean()), 4) for k, v in found.items()}})
         rows.append(row | {"octaves_db": octaves(made, true), "patch_auc": round(float(np.mean(areas)), 4)})
         print(json.dumps(rows[-1]))
     return rows
@@ -138,6 +145,10 @@ def in_db(octaves_db: list[float]) -> str:
 
 
 TABLES = {"best": best_table, "curve": curve_table}
+ROWS = {
+    "best": lambda found: common.each(found["results"]["final"]),
+    "curve": lambda found: common.each(found["results"]["curve"]),
+}
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of portraits")
     args = parser.parse_args()
-    found = {"machine": runtime.machine_facts(), "results": {"rows": binned(measured(args.data))}}
+    found = {**common.facts(), "results": {"rows": binned(measured(args.data))}}
     runtime.write_json(common.RESULTS / "choosing.json", found)
     print(table(found))
 

@@ -1,14 +1,20 @@
 """What the benchmark scripts share: medians of repeated timings, peak memory, runs that are gone on with, a JSON file
-with the machine in it, and the Markdown of their tables. S2F_RESULTS names another folder for these files.
+that says how it was measured, and the Markdown of their tables. S2F_RESULTS names another folder for these files.
 
 A script that has tables names them in `TABLES`: {marker in README.md or docs: function}, each from the content of one
-results file, {"machine", "results"}, to Markdown. tools/readme_tables.py puts them in place.
+results file, {"machine", "provenance", "results"}, to Markdown. tools/readme_tables.py puts them in place. Where rows
+are about trained models, `ROWS` says which entries of the results each of them shows: {marker: function}, from the same
+content to a list for each row. tools/trace_tables.py tells from that where a row comes from.
 """
 
 from __future__ import annotations
 
+import datetime
+import functools
 import json
 import os
+import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -25,6 +31,7 @@ from s2f_utils.data import Manifest  # noqa: E402  (from the clone, before anyth
 ROOT = Path(__file__).resolve().parents[1]
 SAVED = Path(__file__).parent / "results"  # in the repository
 RESULTS = Path(os.environ.get("S2F_RESULTS") or SAVED)
+CODE = ("s2f_utils", "data_prep", "benchmarks", "tools", "Makefile", ":!benchmarks/results")  # what is measured
 
 
 def sync() -> None:
@@ -127,10 +134,71 @@ def rounded(intervals: Mapping[str, Any], digits: int = 5) -> dict[str, dict[str
     return {name: {key: round(v, digits) for key, v in vars(i).items()} for name, i in intervals.items()}
 
 
+@functools.cache
+def provenance() -> dict[str, Any]:
+    """How this process measures: commit ("" without git), whether code was changed since, date, and the command without
+    folders.
+    """
+
+    def git(*arguments: str) -> str:
+        try:
+            done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        return done.stdout.strip()
+
+    told = shlex.join(["python", *(without_folders(argument) for argument in sys.argv)])
+    return {
+        "commit": git("rev-parse", "--short=12", "HEAD"),
+        "dirty": bool(git("status", "--porcelain", "--", *CODE)),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "command": told,
+    }
+
+
+def without_folders(argument: str) -> str:
+    """An argument with its absolute paths cut down to names; those in the clone begin there."""
+    return re.sub(r"(?<![\w.])/(?:[^/=,]*/)*", "", argument.replace(f"{ROOT}/", ""))
+
+
+provenance()  # as it is now: the files may change while this measures
+
+
+def facts() -> dict[str, Any]:
+    """What every results file says beside its results: the machine, and how it was measured."""
+    return {"machine": runtime.machine_facts(), "provenance": provenance()}
+
+
+def new(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row that says how it was measured, for results that keep the rows of earlier calls."""
+    return {**row, "provenance": provenance()}
+
+
+def run_of(folder: str | Path) -> dict[str, Any]:
+    """Of a run: method, seed, images seen, settings that are not the method's own, what it began with, and its code."""
+    from s2f_utils.training import learned_from
+    from s2f_utils.training.methods import METHODS
+    from s2f_utils.training.tracking import read_log
+
+    folder = Path(folder)
+    told = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    usual, config = METHODS[told["method"]].settings(), told["config"]
+    changed = {name: value for name, value in config.items() if value != getattr(usual, name, None)}
+    log = read_log(folder)[0]
+    return {
+        "method": told["method"],
+        "seed": config["seed"],
+        "images": log[-1]["images"] if log else 0,
+        "settings": {k: without_folders(v) if isinstance(v, str) else v for k, v in changed.items() if k != "seed"},
+        "began_with": without_folders(str(told.get("init") or "")),
+        "code": learned_from.noted(folder).get("code", ""),
+    }
+
+
 def write(name: str, results: dict[str, Any] | Sequence[Any]) -> Path:
-    """Write results/<name>.json with the machine and the versions, and print it."""
+    """Write results/<name>.json with how it was measured, and print it."""
     path = RESULTS / f"{name}.json"
-    runtime.write_json(path, {"machine": runtime.machine_facts(), "results": results})
+    runtime.write_json(path, {**facts(), "results": results})
     print(path.read_text(encoding="utf-8"))
     return path
 
@@ -186,15 +254,28 @@ def score_of(row: Mapping[str, Any], name: str) -> str:
     return with_interval({"mean": row[name], "low": low, "high": high}, digits)
 
 
+def shown_in(board: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of a leaderboard that its table shows."""
+    return [row for row in board if row["kind"] != "control"]
+
+
+def each(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """One entry of the results for each row of a table, for `ROWS`."""
+    return [[row] for row in rows]
+
+
+def boards_rows(found: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+    """What stands behind each row of `boards_table`."""
+    return each([row for board in found["results"]["boards"].values() for row in shown_in(board)])
+
+
 def boards_table(found: Mapping[str, Any]) -> str:
     """A leaderboard for each direction, with what each model was trained for."""
     names = ("ssim", "psnr", "l1", "fsim", "sharpness", "patch_auc")
     parts = []
     for way, board in found["results"]["boards"].items():
         rows = []
-        for row in board:
-            if row["kind"] == "control":
-                continue
+        for row in shown_in(board):
             minutes = row.get("train_seconds", 0) / 60
             half = ", both directions" if row.get("both_directions") else ""
             budget = f"{row['images']:,} images, {minutes:.0f} min{half}" if minutes else "–"

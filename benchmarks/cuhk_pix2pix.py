@@ -60,12 +60,17 @@ def main() -> None:
             "train_seconds": log[-1]["seconds"],
             "images_per_second": statistics.median(row["images_per_second"] for row in log),
             "seed": facts["config"]["seed"],
+            "run": common.run_of(folder),
         }
         for row, found in result.intervals().items():
             if row not in result.labels or any(row == r["key"] for r in rows):
                 continue
             trivial = row in metrics.TRIVIAL_ROWS
-            rows.append({"key": row, "label": result.labels[row], **({} if trivial else how), **common.rounded(found)})
+            rows.append(
+                common.new(
+                    {"key": row, "label": result.labels[row], **({} if trivial else how)} | common.rounded(found)
+                )
+            )
     before = common.written("cuhk_pix2pix").get("rows", [])  # of settings that were not asked for this time
     rows += [row for row in before if row["key"] not in {r["key"] for r in rows}]
     rows.sort(key=lambda row: row["key"] in metrics.TRIVIAL_ROWS)

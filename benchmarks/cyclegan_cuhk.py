@@ -99,14 +99,16 @@ def score(
             "both_directions": MODELS[name][3] is None,
             "device": settings["device"],
             "precision": settings["precision"],
+            "run": common.run_of(folders[way]),
         }
     board = leaderboard.build(entries, manifest, patch_seeds=args.patch_seeds, direction=way, say=lambda _: None)
-    rows = [{**row, **facts.get(row["model"], {})} for row in leaderboard.as_dict(board)["rows"]]
+    rows = [common.new(row | facts.get(row["model"], {})) for row in leaderboard.as_dict(board)["rows"]]
     new = {row["model"] for row in rows}
     return rows + [row for row in before if row["model"] not in new and row["kind"] == "model"]
 
 
 TABLES = {"unpaired": common.boards_table}
+ROWS = {"unpaired": common.boards_rows}
 
 
 if __name__ == "__main__":

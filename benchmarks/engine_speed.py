@@ -150,7 +150,7 @@ TABLES = {"engine-speed": speed_table, "engine-parity": parity_table}
 
 def main() -> None:
     """Measure and write."""
-    found = {"machine": runtime.machine_facts(), "results": {"speed": speed(), "parity": parity()}}
+    found = {**common.facts(), "results": {"speed": speed(), "parity": parity()}}
     runtime.write_json(common.RESULTS / "engine_speed.json", found)
     print(speed_table(found), parity_table(found), sep="\n\n")
 

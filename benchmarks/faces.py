@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +30,6 @@ from tqdm import tqdm
 
 from s2f_utils import inference, metrics, runtime
 from s2f_utils.pictures import images
-from s2f_utils.training import learned_from
 
 DEFAULT = [
     *(f"faithful, detail {d}=sketch-to-photo?answer=faithful&detail={d}" for d in ("0", "0.5", "1")),
@@ -90,13 +88,8 @@ class Named:
         return self(drawing, seed=seed, colours=True)
 
     def trained_by(self) -> dict[str, Any]:
-        """{"run": method, settings that are not the paper's, and code of a run folder}; {} for another model."""
-        folder = Path(self.source)
-        if not (folder / learned_from.FILE).exists():
-            return {}
-        told, facts = learned_from.noted(folder), json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        changes = {name: told["settings"][name] for name, whose in facts["origin"].items() if whose == "yours"}
-        return {"run": {"method": told["method"], "settings": changes, "code": told["code"]}}
+        """{"run": how it was trained} of a run's folder; {} of another model."""
+        return {"run": common.run_of(self.source)} if Path(self.source, "config.json").exists() else {}
 
     @property
     def variants(self) -> bool:
@@ -205,14 +198,13 @@ class Rows:
 
     def keep(self, row: dict) -> None:
         """Add a row, or put it in the place of the one with the same set, model and seed; write all."""
-        row["asked_num"], key = self.num, ("set", "model", "seed")
+        row, key = common.new(row | {"asked_num": self.num}), ("set", "model", "seed")
         self.rows = self._written() if self.write else self.rows  # another process may have added some
         self.rows = [r for r in self.rows if any(r[k] != row[k] for k in key)] + [row]
         self.rows.sort(key=lambda r: ORDER[r["set"]])
         if self.write:
-            runtime.write_json(
-                common.RESULTS / "faces.json", {"machine": runtime.machine_facts(), "results": {"rows": self.rows}}
-            )
+            found = {**common.facts(), "results": {"rows": self.rows}}
+            runtime.write_json(common.RESULTS / "faces.json", found)
         print(shown([row]), flush=True)
 
 
@@ -273,7 +265,16 @@ def residue_table(found: dict) -> str:
     return common.markdown(["residue, landmarks, detector", *DEGREES], cells)
 
 
+def rows_shown(found: dict, sets: Sequence[str]) -> list[list[dict]]:
+    """What stands behind each row of the tables."""
+    return common.each([r for name in sets for r in found["results"]["rows"] if r["set"] == name])
+
+
 TABLES = {"faces": faces_table, "faces-degrees": residue_table}
+ROWS = {
+    "faces": lambda found: rows_shown(found, list(SETS)),
+    "faces-degrees": lambda found: rows_shown(found, ["crude"]),
+}
 
 
 def shown(rows: list[dict]) -> str:

@@ -50,7 +50,8 @@ def main() -> None:
             )
             scores = common.rounded(next(iter(result.intervals().values())))
             rows.append({
-                "start": label, "minutes": minutes, **length, "train_seconds": common.train_seconds(folder), **scores,
+                "start": label, "minutes": minutes, **length, "train_seconds": common.train_seconds(folder),
+                "run": common.run_of(folder), **scores,
             })  # fmt: skip
             print(rows[-1])
     if args.only:
@@ -73,6 +74,7 @@ def table(found: dict) -> str:
 
 
 TABLES = {"finetune": table}
+ROWS = {"finetune": lambda found: common.each(found["results"]["rows"])}
 
 
 if __name__ == "__main__":

@@ -133,10 +133,10 @@ def write(name: str, start: str, num: int, minutes: float, answers: dict[str, di
     for answer, row in answers.items():
         key = {"set": name, "start": start, "answer": answer}
         rows[:] = [one for one in rows if {k: one[k] for k in key} != key]
-        rows.append(key | {"pairs": num, "minutes": minutes} | row)
+        rows.append(common.new(key | {"pairs": num, "minutes": minutes} | row))
         print(key, {k: row[k] for k in COLUMNS_SHOWN})
     rows.sort(key=lambda one: (SETS.index(one["set"]), one["answer"], STARTS.index(one["start"])))
-    runtime.write_json(path, {"machine": runtime.machine_facts(), "results": {"rows": rows}})
+    runtime.write_json(path, {**common.facts(), "results": {"rows": rows}})
 
 
 def table(found: dict) -> str:
@@ -154,6 +154,7 @@ def table(found: dict) -> str:
 
 
 TABLES = {"finetune-stages": table}
+ROWS = {"finetune-stages": lambda found: common.each(found["results"]["rows"])}
 
 
 if __name__ == "__main__":

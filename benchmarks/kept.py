@@ -65,7 +65,7 @@ def found(path: Path, script: str | Path, machine: Mapping[str, str] | None = No
 
 def write(path: Path, code: str, results: Mapping[str, Any], finished: bool) -> None:
     """Write a results file with the machine; code: as `code_of`. finished: it need not be measured again."""
-    facts = {"machine": runtime.machine_facts(), "code": code, "finished": finished}
+    facts = {**common.facts(), "code": code, "finished": finished}
     runtime.write_json(path, facts | {"results": results})
 
 

@@ -41,6 +41,8 @@ def main() -> None:
         say=lambda text: print(text, file=sys.stderr),
     )
     found = leaderboard.as_dict(board)
+    runs = {(entry.label, entry.seed): run_of(entry) for entry in entries}
+    found["rows"] = [common.new(row | runs.get((row["model"], row["seed"]), {})) for row in found["rows"]]
     before = common.written("leaderboard_cuhk").get("rows", [])
     new = {(row["model"], row["seed"]) for row in found["rows"]}
     rows = found["rows"] + [r for r in before if r["kind"] == "model" and (r["model"], r["seed"]) not in new]
@@ -51,12 +53,24 @@ def main() -> None:
         print(leaderboard.write(board, args.out))
 
 
-def table(found: dict[str, Any]) -> str:
-    """The leaderboard; of a model with several seeds the mean, and half of their range."""
-    names = ("ssim", "psnr", "l1", "fsim", "sharpness", "patch_auc", "rank1")
+def run_of(entry: leaderboard.Entry) -> dict[str, Any]:
+    """{"run": the run that outputs come from}, or {} where they lie in no run's folder."""
+    parents = next(iter(entry.files.values())).resolve().parents
+    folder = next((parent for parent in parents if (parent / "config.json").is_file()), None)
+    return {"run": common.run_of(folder)} if folder else {}
+
+
+def by_model(found: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each model, one for each seed."""
     seeds: dict[str, list[dict[str, Any]]] = {}
     for row in found["results"]["rows"]:
         seeds.setdefault(row["model"], []).append(row)
+    return seeds
+
+
+def table(found: dict[str, Any]) -> str:
+    """The leaderboard; of a model with several seeds the mean, and half of their range."""
+    names = ("ssim", "psnr", "l1", "fsim", "sharpness", "patch_auc", "rank1")
 
     def cell(same: list[dict[str, Any]], name: str) -> str:
         if len(same) == 1 or same[0].get(name) is None:
@@ -66,13 +80,14 @@ def table(found: dict[str, Any]) -> str:
 
     rows = [
         [f"{model}, {len(same)} seeds" if len(same) > 1 else model, same[0]["league"], *(cell(same, n) for n in names)]
-        for model, same in seeds.items()
+        for model, same in by_model(found).items()
     ]
     head = ["CUHK 88/100, 256 px", "league", *(common.SCORES[name][0] for name in names)]
     return common.markdown(head, rows) + f"\n\n{found['results']['retrieval_note']}"
 
 
 TABLES = {"quality": table}
+ROWS = {"quality": lambda found: list(by_model(found).values())}
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main() -> None:
         folder = export_page(Path(temporary) / "site")
         rows = [measured(folder, name, handler) for name, handler in HOSTS.items()]
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    found = {"machine": runtime.machine_facts(), "results": {"rows": rows, "mb": round(size / 1e6, 1)}}
+    found = {**common.facts(), "results": {"rows": rows, "mb": round(size / 1e6, 1)}}
     runtime.write_json(common.RESULTS / "page_speed.json", found)
     print(table(found))
 

@@ -61,6 +61,8 @@ def main() -> None:
         "images": sum(seen.values()),
         "generator_images": seen["generator"],
         "device": settings["device"],
+        "run": common.run_of(encoder),
+        "generator_run": common.run_of(generator),
     }
     rows = [{**row, **(facts if row["model"] == LABEL else {})} for row in leaderboard.as_dict(board)["rows"]]
     model = inference.load_styles(generator, "cpu")
@@ -75,6 +77,7 @@ def main() -> None:
 
 
 TABLES = {"psp-cuhk": common.boards_table}
+ROWS = {"psp-cuhk": common.boards_rows}
 
 
 if __name__ == "__main__":

@@ -187,17 +187,21 @@ def main() -> None:
     common.write("psp_faces", results)
 
 
+def cards(found: dict) -> dict[str, dict]:
+    """What is known of the generator and its encoders, by name."""
+    r = found["results"]
+    return {GENERATOR: r["generator"], **{name: r[name] for name in reversed(ENCODERS)}}
+
+
 def card_table(found: dict) -> str:
     """Size and training of the generator and its encoders."""
-    r = found["results"]
-    named = {GENERATOR: r["generator"], **{name: r[name] for name in reversed(ENCODERS)}}
     rows = [
         [
             f"`{name}`",
             f"{of['megabytes']:.1f} MB",
             common.training_of(of, "faces"),
         ]
-        for name, of in named.items()
+        for name, of in cards(found).items()
     ]
     return common.markdown(["model", "file (float16)", "training"], rows)
 
@@ -244,6 +248,7 @@ def encoders_table(found: dict) -> str:
 
 
 TABLES = {"faces-card": card_table, "faces-kid": kid_table, "psp": encoders_table}
+ROWS = {"faces-card": lambda found: common.each(list(cards(found).values()))}
 
 
 if __name__ == "__main__":

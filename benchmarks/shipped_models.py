@@ -124,19 +124,23 @@ def shipped_table(found: dict) -> str:
     return common.markdown(["model", "file", "time an image", "training"], rows)
 
 
-def portraits_table(found: dict) -> str:
-    """The models on people whom no training saw."""
-    names = ("ssim", "psnr", "l1", "sharpness", "spectrum", "patch_auc")
-    rows = [
-        [
-            title.partition(", ")[2],
-            r["model"],
-            *("–" if r.get(n) is None else f"{r[n]:.{common.SCORES[n][1]}f}" for n in names),
-        ]
+def portraits_rows(found: dict) -> list[tuple[str, dict]]:
+    """The rows that are shown, each with the style of its sketches."""
+    return [
+        (title.partition(", ")[2], r)
         for title, board in found["results"].items()
         if title.startswith("portraits")
         for r in board
         if r["kind"] != "control" or r["model"].startswith("filtered")
+    ]
+
+
+def portraits_table(found: dict) -> str:
+    """The models on people whom no training saw."""
+    names = ("ssim", "psnr", "l1", "sharpness", "spectrum", "patch_auc")
+    rows = [
+        [style, r["model"], *("–" if r.get(n) is None else f"{r[n]:.{common.SCORES[n][1]}f}" for n in names)]
+        for style, r in portraits_rows(found)
     ]
     return common.markdown(["sketches", "model", *(common.SCORES[name][0] for name in names)], rows)
 
@@ -153,6 +157,10 @@ def nearest_table(found: dict) -> str:
 
 
 TABLES = {"shipped": shipped_table, "portraits": portraits_table, "nearest": nearest_table}
+ROWS = {
+    "shipped": lambda found: common.each(list(found["results"]["models"].values())),
+    "portraits": lambda found: common.each([row for _, row in portraits_rows(found)]),
+}
 
 
 if __name__ == "__main__":

@@ -82,6 +82,7 @@ def table(found: dict) -> str:
 
 
 TABLES = {"synthesis": table}
+ROWS = {"synthesis": lambda found: common.each(found["results"]["rows"])}
 
 
 def main() -> None:
@@ -98,10 +99,10 @@ def main() -> None:
         settings = NARROW | changes | {"total_images": args.images}
         manifest = some_of(args.set, name, taken)
         run = common.finished_run("expect", settings, manifest, args.work / "runs", f"without-{name.replace(' ', '-')}")
-        rows.append({"without": name, "images": args.images, "measured": measured(name, run, args)})
-        runtime.write_json(
-            common.RESULTS / "synthesis.json", {"machine": runtime.machine_facts(), "results": {"rows": rows}}
+        rows.append(
+            {"without": name, "images": args.images, "run": common.run_of(run), "measured": measured(name, run, args)}
         )
+        runtime.write_json(common.RESULTS / "synthesis.json", {**common.facts(), "results": {"rows": rows}})
         print(table({"results": {"rows": rows}}), flush=True)
 
 

@@ -111,7 +111,7 @@ def main() -> None:
     parser.add_argument("--num", type=int, help="a quick look at about so many drawings of each set; not written")
     args = parser.parse_args()
     rows = [row for name in MEASURED for row in of_set(load(name, args.data, args.work), args.num)]
-    found = {"machine": runtime.machine_facts(), "results": {"rows": rows}}
+    found = {**common.facts(), "results": {"rows": rows}}
     if args.num is None:
         runtime.write_json(common.RESULTS / "understanding.json", found)
     print(table(found))

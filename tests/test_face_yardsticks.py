@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import csv
 import dataclasses
-import json
 import sys
 from collections import Counter
 from pathlib import Path
@@ -260,18 +259,6 @@ def test_models_are_named_with_what_is_asked_of_them():
     assert not own.variants
     small = faces_benchmark.Named("small", "", _model=lambda drawing: drawing[::2, ::2])
     assert small(np.full((8, 8, 3), 7, np.uint8)).shape == (8, 8, 3)
-
-
-def test_the_row_of_a_run_says_how_it_was_trained(tmp_path):
-    settings = {"seed": 3, "total_images": 50, "lr_g": 2e-4}
-    (tmp_path / "learned_from.json").write_text(
-        json.dumps({"method": "pix2pix", "settings": settings, "code": "1.0 abc"}), encoding="utf-8"
-    )
-    whose = {"origin": {"seed": "yours", "total_images": "yours", "lr_g": "paper"}}
-    (tmp_path / "config.json").write_text(json.dumps(whose), encoding="utf-8")
-    told = faces_benchmark.Named("a", str(tmp_path)).trained_by()["run"]
-    assert told == {"method": "pix2pix", "settings": {"seed": 3, "total_images": 50}, "code": "1.0 abc"}
-    assert faces_benchmark.Named("a", "sketch-to-photo").trained_by() == {}
 
 
 def test_answers_are_kept_and_made_again_for_other_drawings(tmp_path):
