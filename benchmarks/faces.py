@@ -23,9 +23,9 @@ from typing import Any
 import common
 import faces_strangers
 import numpy as np
-from crude_drawings import DEGREES
 from faces_measures import Yardstick, spread
 from faces_sets import SETS, FaceSet, load
+from faces_tables import BEHIND, BY_MARKER
 from tqdm import tqdm
 
 from s2f_utils import inference, metrics, runtime
@@ -208,73 +208,12 @@ class Rows:
         print(shown([row]), flush=True)
 
 
+TABLES = BY_MARKER
+ROWS = BEHIND
 COLUMNS = (
     "ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "patch_auc",
     "frechet_ratio", "detector", "landmarks", "residue", "nearest_photo", "spread_skin_tone",
 )  # fmt: skip
-
-
-HEADS = {  # of the tables in docs: what is shown of each set, with its digits
-    "crude": {
-        "frechet_ratio": ("Fréchet, × true photos' ↓", 1), "patch_auc": ("patch AUC → .5", 2),
-        "detector": ("detector ↑", 2), "landmarks_median": ("landmarks ↓", 3), "residue": ("residue → 0", 2),
-        "sharpness": ("sharpness → 1", 2), "kept_glasses": ("glasses kept", 2), "kept_beard": ("beard", 2),
-        "kept_hair": ("long hair", 2), "spread_skin_tone": ("spread of skin", 2), "spread_hair": ("of hair", 2),
-        "nearest_photo_max": ("likest training photo", 2), "copied": ("too like one", 3),
-        "fooled": ("strangers: photo ↑", 2),
-        "retouched": ("retouched photo", 2),
-    },
-    "fs2k-zero-shot": {
-        "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "face_ssim": ("in the face: SSIM ↑", 3),
-        "face_psnr": ("PSNR ↑", 1), "face_l1": ("L1 ↓", 1), "face_light": ("brightness ↓", 1),
-        "light_shift": ("shift", 1), "skin_tone": ("skin tone ↓", 1), "sharpness": ("sharpness → 1", 2),
-        "residue": ("residue → 0", 2), "patch_auc": ("patch AUC → .5", 2), "landmarks": ("landmarks ↓", 3),
-    },
-}  # fmt: skip
-HEADS["cuhk"] = HEADS["fs2k-trained"] = HEADS["fs2k-zero-shot"]
-
-
-def faces_table(found: dict) -> str:
-    """A table for each set: models, answers that need none, and the true photos themselves."""
-    parts = []
-    for name in SETS:
-        rows = [r for r in found["results"]["rows"] if r["set"] == name]
-        columns, labels = HEADS[name], [r["model"] for r in rows]
-        cells = [
-            [
-                r["model"] + (f", seed {r['seed']}" if labels.count(r["model"]) > 1 else ""),
-                r["league"],
-                *("–" if r.get(c) is None else f"{r[c]:.{d}f}" for c, (_, d) in columns.items()),
-            ]
-            for r in rows
-        ]
-        if rows:
-            head = [f"{name} ({rows[0]['num']})", "trained on", *(title for title, _ in columns.values())]
-            parts.append(common.markdown(head, cells))
-    return "\n\n".join(parts) + f"\n\n{common.machine_of(found)}."
-
-
-def residue_table(found: dict) -> str:
-    """Crude drawings by their degree: what is left of the strokes, and where the landmarks are."""
-    rows = [r for r in found["results"]["rows"] if r["set"] == "crude"]
-    cells = [
-        [r["model"], *(f"{own['residue']:.2f}, {own['landmarks']:.3f}, {own['detector']:.2f}"
-                       for own in (r["by_kind"][degree] for degree in DEGREES))]
-        for r in rows
-    ]  # fmt: skip
-    return common.markdown(["residue, landmarks, detector", *DEGREES], cells)
-
-
-def rows_shown(found: dict, sets: Sequence[str]) -> list[list[dict]]:
-    """What stands behind each row of the tables."""
-    return common.each([r for name in sets for r in found["results"]["rows"] if r["set"] == name])
-
-
-TABLES = {"faces": faces_table, "faces-degrees": residue_table}
-ROWS = {
-    "faces": lambda found: rows_shown(found, list(SETS)),
-    "faces-degrees": lambda found: rows_shown(found, ["crude"]),
-}
 
 
 def shown(rows: list[dict]) -> str:
@@ -292,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of portraits, fs2k and cufs")
     parser.add_argument("--work", type=Path, required=True, help="folder outside of the project, for pictures")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
-    parser.add_argument("--model", action="append", metavar="LABEL=MODEL?detail=.5", help="default: today's, thrice")
+    parser.add_argument("--model", action="append", metavar="LABEL=MODEL?detail=.5", help="default: today's; '': none")
     parser.add_argument("--league", default="open", help="of the models: what they were trained on")
     parser.add_argument("--seed", type=int, default=0, help="of the models' training")
     parser.add_argument("--num", type=int, help="a quick look at so many people of each set")
@@ -313,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit("--work must lie outside of the project: the pictures may not be part of it")
     rows = Rows(args.num, args.num is None or args.write)
     args.has = rows.has
-    models = [Named.parse(text, args.league) for text in args.model or DEFAULT]
+    models = [Named.parse(text, args.league) for text in (DEFAULT if args.model is None else args.model) if text]
     for name in args.sets:
         measure_set(load(name, args.data, args.work, args.num), models, args, rows.keep)
     print(shown(rows.rows))

@@ -1,0 +1,155 @@
+"""The tables of results/faces.json: crude drawings and CUHK in docs/metrics.md, FS2K in docs/fs2k.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import common
+from crude_drawings import DEGREES
+from faces_sets import SETS
+
+FS2K = ("fs2k-zero-shot", "fs2k-trained")
+FAMILIES = {"fs2k-zero-shot": "nothing of FS2K was learned from", "fs2k-trained": "trained on FS2K's training pairs"}
+
+HEADS = {  # of the tables in docs: what is shown of each set, with its digits
+    "crude": {
+        "frechet_ratio": ("Fréchet, × true photos' ↓", 1), "patch_auc": ("patch AUC → .5", 2),
+        "detector": ("detector ↑", 2), "landmarks_median": ("landmarks ↓", 3), "residue": ("residue → 0", 2),
+        "sharpness": ("sharpness → 1", 2), "kept_glasses": ("glasses kept", 2), "kept_beard": ("beard", 2),
+        "kept_hair": ("long hair", 2), "spread_skin_tone": ("spread of skin", 2), "spread_hair": ("of hair", 2),
+        "nearest_photo_max": ("likest training photo", 2), "copied": ("too like one", 3),
+        "fooled": ("strangers: photo ↑", 2),
+        "retouched": ("retouched photo", 2),
+    },
+    "fs2k-zero-shot": {
+        "ssim": ("SSIM ↑", 3), "psnr": ("PSNR ↑", 1), "l1": ("L1 ↓", 1), "face_ssim": ("in the face: SSIM ↑", 3),
+        "face_psnr": ("PSNR ↑", 1), "face_l1": ("L1 ↓", 1), "face_light": ("brightness ↓", 1),
+        "light_shift": ("shift", 1), "skin_tone": ("skin tone ↓", 1), "sharpness": ("sharpness → 1", 2),
+        "residue": ("residue → 0", 2), "patch_auc": ("patch AUC → .5", 2), "landmarks": ("landmarks ↓", 3),
+    },
+}  # fmt: skip
+HEADS["cuhk"] = HEADS["fs2k-trained"] = HEADS["fs2k-zero-shot"]
+
+
+def faces_table(found: dict) -> str:
+    """Crude drawings and CUHK: models, answers that need none, and the true photos themselves."""
+    parts = [_of_set(found, name) for name in SETS if name not in FS2K]
+    return "\n\n".join(filter(None, parts)) + f"\n\n{common.machine_of(found)}."
+
+
+def _of_set(found: dict, name: str) -> str:
+    rows = _rows(found, [name])
+    cells = [
+        [_label(r, rows), r["league"], *(_cell(r, c, digits) for c, (_, digits) in HEADS[name].items())] for r in rows
+    ]
+    head = [f"{name} ({rows[0]['num']})" if rows else "", "trained on", *(title for title, _ in HEADS[name].values())]
+    return common.markdown(head, cells) if rows else ""
+
+
+def _rows(found: dict, sets: Sequence[str]) -> list[dict]:
+    return [r for name in sets for r in found["results"]["rows"] if r["set"] == name]
+
+
+def _label(row: dict, rows: Sequence[dict]) -> str:
+    """The model, its seed where there are several, and how many pictures it was trained on where that is known."""
+    seeds = sum(r["model"] == row["model"] for r in rows)
+    parts = [f"{row['run']['images']:,} pictures"] if "run" in row else []
+    parts += [f"seed {row['seed']}"] if seeds > 1 else ["one seed"] if parts else []
+    return ", ".join([row["model"], *parts])
+
+
+def _cell(row: dict, column: str, digits: int) -> str:
+    return "–" if row.get(column) is None else f"{row[column]:.{digits}f}"
+
+
+def fs2k_table(found: dict) -> str:
+    """FS2K's leaderboard: a table of models that never saw FS2K, and one of those that learned from it; both with the
+    answers that need no model.
+    """
+    parts = []
+    for name in FS2K:
+        rows = _with_plain(found, name)
+        cells = [
+            [_label(r, rows), r["league"], *(_with_interval(r, c, digits) for c, (_, digits) in HEADS[name].items())]
+            for r in rows
+        ]
+        head = [f"{FAMILIES[name]} ({rows[0]['num']} pairs)", "trained on", *(t for t, _ in HEADS[name].values())]
+        parts.append(common.markdown(head, cells))
+    return "\n\n".join(parts) + f"\n\n{common.machine_of(found)}."
+
+
+def _with_plain(found: dict, name: str) -> list[dict]:
+    """The models of one of FS2K's tables, the best in the face first, and the answers that need none."""
+    models = sorted((r for r in _rows(found, [name]) if r["kind"] == "model"), key=lambda r: -r["face_ssim"])
+    return [*models, *(r for r in _rows(found, FS2K[:1]) if r["kind"] != "model")]
+
+
+def _with_interval(row: dict, column: str, digits: int) -> str:
+    if column not in ("ssim", "face_ssim", "sharpness") or row["kind"] == "control" or row.get(column) is None:
+        return _cell(row, column, digits)
+    low, high = row["intervals"][column]
+    return f"{row[column]:.{digits}f} ({low:.{digits}f}–{high:.{digits}f})"
+
+
+def fs2k_styles(found: dict) -> str:
+    """FS2K by artist: SSIM in the face, and sharpness."""
+    rows = _of_styles(found)
+    styles = list(rows[0]["by_kind"])
+    cells = [
+        [_label(r, rows), *(f"{r['by_kind'][s]['face_ssim']:.3f}, {r['by_kind'][s]['sharpness']:.2f}" for s in styles)]
+        for r in rows
+    ]
+    return common.markdown(["SSIM in the face, sharpness", *styles], cells)
+
+
+def _of_styles(found: dict) -> list[dict]:
+    return [r for r in _rows(found, FS2K) if r["kind"] != "control"]
+
+
+def fs2k_attributes(found: dict) -> str:
+    """FS2K by what its annotation says of people, for the rows that were measured so: SSIM in the face, sharpness."""
+    rows = _of_attributes(found)
+    cells = []
+    for attribute, words in rows[0]["by_attribute"].items() if rows else ():
+        for word, own in sorted(words.items(), key=lambda pair: -pair[1]["num"]):
+            scores = [r["by_attribute"][attribute][word] for r in rows]
+            shown = [f"{s['face_ssim'][0]:.3f} ±{_half(s['face_ssim']):.3f}, {s['sharpness'][0]:.2f}" for s in scores]
+            cells.append([f"{attribute}: {word}", own["num"], *shown])
+    return common.markdown(["", "pairs", *(_label(r, rows) for r in rows)], cells) if rows else "Not measured yet."
+
+
+def _words(found: dict) -> list[dict]:
+    rows = _of_attributes(found)
+    return list(rows[0]["by_attribute"].values()) if rows else []
+
+
+def _half(interval: Sequence[float]) -> float:
+    return (interval[2] - interval[1]) / 2
+
+
+def _of_attributes(found: dict) -> list[dict]:
+    return [r for r in _rows(found, FS2K) if r["kind"] != "control" and "by_attribute" in r]
+
+
+def residue_table(found: dict) -> str:
+    """Crude drawings by their degree: what is left of the strokes, and where the landmarks are."""
+    rows = [r for r in found["results"]["rows"] if r["set"] == "crude"]
+    cells = [
+        [r["model"], *(f"{own['residue']:.2f}, {own['landmarks']:.3f}, {own['detector']:.2f}"
+                       for own in (r["by_kind"][degree] for degree in DEGREES))]
+        for r in rows
+    ]  # fmt: skip
+    return common.markdown(["residue, landmarks, detector", *DEGREES], cells)
+
+
+BY_MARKER = {
+    "faces": faces_table, "faces-degrees": residue_table, "fs2k": fs2k_table, "fs2k-styles": fs2k_styles,
+    "fs2k-attributes": fs2k_attributes,
+}  # fmt: skip
+BEHIND = {
+    "faces": lambda found: common.each(_rows(found, [name for name in SETS if name not in FS2K])),
+    "faces-degrees": lambda found: common.each(_rows(found, ["crude"])),
+    "fs2k": lambda found: common.each([row for name in FS2K for row in _with_plain(found, name)]),
+    "fs2k-styles": lambda found: common.each(_of_styles(found)),
+    "fs2k-attributes": lambda found: [_of_attributes(found) for words in _words(found) for _ in words],
+}
