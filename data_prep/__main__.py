@@ -21,6 +21,7 @@ from data_prep.messages import indented
 from data_prep.sources.download import fetch_set
 from data_prep.sources.layout import SIDES
 from data_prep.sources.layouts import LAYOUTS, expected_trees
+from data_prep.sources.split_list import published
 from s2f_utils.pictures import images
 from s2f_utils.pictures.cleanup import SHADOWS
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
@@ -142,6 +143,10 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
         "--identity", metavar="REGEX",
         help="its first group, in a photo's name, names the person, e.g."
         " '^([^_]+)_' (default: every pair is another person)",
+    )  # fmt: skip
+    split.add_argument(
+        "--split-list", metavar="LIST",
+        help=f"the split of a CSV file of lines 'train,NAME', or of a paper: {', '.join(published())}",
     )  # fmt: skip
     _share(split, "--seed")
     split.add_argument(

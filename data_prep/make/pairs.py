@@ -25,6 +25,7 @@ from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import NUM_SHOWN, say, warn
 from data_prep.sources.gather import Source, fingerprint, ids_of, pairs_of, read_sources
 from data_prep.sources.layout import Candidate, LayoutOptions
+from data_prep.sources.split_list import SplitList, read_split_list
 from s2f_utils.pictures import faces, images
 
 MAX_LISTED = 200  # names in settings.json
@@ -46,6 +47,7 @@ def make_pairs(
     val_share: float | None = None,
     seed: int = 0,
     identity: str | None = None,
+    split_list: str | os.PathLike | None = None,
     strict: bool = False,
     drop_leaks: bool = False,
     workers: Workers = None,
@@ -64,6 +66,8 @@ def make_pairs(
     points: a CSV file of hand-given eyes and mouths (`POINT_COLUMNS`, pixels of the source) for pictures by name.
     test_share, val_share, seed: as in `split_by_identity`. A split that the source brings is kept.
     identity: a regular expression whose first group, in a photo's path below its folder, names the person.
+    split_list: a published split by its name (`sources.split_list.published`), or a CSV file of lines "split,name"; it
+    counts before the source's own split, and pairs that it does not name are left out.
     strict: pictures without a partner are an error, not a warning.
     drop_leaks: leave training pairs out whose photo is also in another split, instead of warning of them.
     workers: as in `parallel.run_jobs`. dry_run: say what would be done, write nothing.
@@ -75,18 +79,35 @@ def make_pairs(
     recipe.check()
     options = LayoutOptions(sketches, photos, sketch_side, bool(recipe.styles))
     sources = read_sources(src, layout, options, out, strict)
-    pairs, given = pairs_of(sources), read_points(points)
+    divided, given = read_split_list(split_list), read_points(points)
+    pairs = pairs_of(sources)
+    if divided:
+        pairs = _divided(divided, sources, pairs, identity)
     recipe = _completed(recipe, pairs, given, progress or dry_run)
     settings = _settings(sources, pairs, recipe, sketch_side) | {
         "points": given.digest,
         "test_share": test_share,
         "val_share": val_share,
         "identity": identity,
+        "split_list": divided and f"{divided.name} ({divided.digest[:12]})",
         "seed": seed,
     }
     plan = _plan(sources, pairs, recipe, settings, given, drop_leaks, progress)
     _report(sources, pairs, recipe, plan, progress or dry_run)
     return write_set(out, plan, workers=workers, progress=progress, dry_run=dry_run)
+
+
+def _divided(
+    listed: SplitList, sources: Sequence[Source], pairs: Sequence[Candidate], identity: str | None
+) -> list[Candidate]:
+    """The pairs that the list names, with its splits; said are the names and the pairs that have no match."""
+    people = _identities(pairs, [""] * len(pairs), identity)
+    roots = [source.tree.root.stem for source in sources for _ in source.collection.pairs]
+    kept, (first, *others) = listed.divide(pairs, people, roots)
+    sources[0].collection.notes.append(first)
+    for remark in others:
+        warn(remark)
+    return kept
 
 
 def _completed(recipe: Recipe, pairs: Sequence[Candidate], points: GivenPoints, progress: bool) -> Recipe:

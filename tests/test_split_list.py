@@ -1,0 +1,120 @@
+"""A split by a list: the published ones, and a user's own file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from data_prep import DataPrepError, make_pairs
+from data_prep.__main__ import main
+from data_prep.sources.layout import Candidate
+from data_prep.sources.split_list import normal, published, read_split_list
+from data_prep.sources.tree import Picture
+from tests.test_data_prep import by_split, put, read
+
+
+def candidate(path, identity=""):
+    """A pair whose photo has this path below its source; lists look at names alone."""
+    *folders, name = path.split("/")
+    return Candidate(None, Picture(Path(path), tuple(folders), "photo"), "made", "", identity)
+
+
+def splits(listed, pairs, root="src"):
+    kept, remarks = listed.divide(pairs, [pair.identity for pair in pairs], [root] * len(pairs))
+    return {pair.photo.shown: pair.split for pair in kept}, remarks
+
+
+def test_names_are_compared_without_case_suffix_zeros_and_folders_of_sides():
+    assert normal("AR/Testing Photos/001.JPG") == normal("ar/1") == "ar/1"
+    assert normal(r"AR\photos\1.png") == "ar/1" and normal("f-005-01") == normal("F-5-1.jpg")
+    assert normal("AR/1") != normal("AR/10") and normal("anna.v2") != normal("anna")
+
+
+@pytest.mark.parametrize("first_student", [0, 1])
+@pytest.mark.parametrize("folders", ["{}/photos", "photos/{}", "CUFS/{}/Training Photos"])
+def test_cufs_is_split_as_its_papers_say_whatever_the_folders(first_student, folders):
+    ranges = {"AR": range(1, 124), "XM2VTS": range(1, 296)}
+    ranges["CUHK"] = [*range(first_student, first_student + 88), *range(89, 189)]
+    pairs = [candidate(f"{folders.format(db)}/{n}.jpg") for db, numbers in ranges.items() for n in numbers]
+    found, remarks = splits(read_split_list("cufs-268-338"), pairs)
+    count = Counter((next(db for db in ranges if db in name), split) for name, split in found.items())
+    assert count == {
+        ("CUHK", "train"): 88, ("CUHK", "test"): 100, ("AR", "train"): 80, ("AR", "test"): 43,
+        ("XM2VTS", "train"): 100, ("XM2VTS", "test"): 195,
+    }  # fmt: skip
+    assert len(remarks) == 2 and "1 names in it are no picture's here" in remarks[1]
+
+
+def test_cufsf_is_split_by_the_numbers_of_people():
+    listed = read_split_list("cufsf-250-944")
+    count = Counter(listed.split_of.values())
+    assert count == {"train": 250, "test": 1} and len(listed.split_of) == 251
+    found, _ = splits(listed, [candidate("photos/00289.jpg"), candidate("photos/00676.jpg")])
+    assert list(found.values()) == ["train", "test"]
+    drawn = Candidate(Picture(Path("00289.jpg"), ()), Picture(Path("00289fa010_930831.tif"), ()), "feret")
+    assert listed.divide([drawn], [""], [""])[0][0].split == "train"
+
+
+def test_cufs_by_its_own_names_keeps_the_official_students():
+    rows = ["CUHK/photos/f-038-01.jpg", "CUHK/photos/f-039-01.jpg", "CUHK/photos/m-008-01.jpg"]
+    rows += ["AR/photos/m-008-1.jpg", "AR/photos/w-059-1.jpg", "XM2VTS/photos/109_1_1.jpg", "XM2VTS/photos/110_1_1.jpg"]
+    found, _ = splits(read_split_list("cufs-268-338-by-name"), [candidate(row) for row in rows])
+    assert list(found.values()) == ["train", "test", "train", "train", "test", "train", "test"]
+    count = Counter(read_split_list("cufs-268-338-by-name").split_of.values())
+    assert count == {"train": 88 + 80 + 100, "test": 100 + 2}
+
+
+def test_a_file_divides_a_set_and_what_it_does_not_name_is_left_out(tmp_path, faces, capsys):
+    names = [(f"test/sketches/{n}.png", f"test/photos/{n}.png") for n in ("anna", "ben", "cleo", "dan", "eve")]
+    src = put(tmp_path / "src", faces, names)
+    file = tmp_path / "mine.csv"
+    file.write_text("# mine\nsplit,name\ntraining,ANNA.png\nval,ben\ntest,photos/cleo\ntest,nobody\n", encoding="utf-8")
+    assert main(["pairs", str(src), str(tmp_path / "out"), "--size", "32", "--split-list", str(file)]) == 0
+    assert by_split(read(tmp_path / "out")) == {"train": ["anna"], "val": ["ben"], "test": ["cleo"]}
+    told = capsys.readouterr()
+    assert "1 names in it are no picture's here: nobody" in told.err and "the list mine" in told.out
+    assert "2 pairs that it does not name, left out: test/photos/dan.png, test/photos/eve.png" in told.err
+    file.write_text("train,anna\ntest,*\n", encoding="utf-8")
+    with pytest.raises(DataPrepError, match="split_list: mine .* there, mine .* now"):
+        make_pairs(src, tmp_path / "out", size_px=32, split_list=file)
+    rows = read(make_pairs(src, tmp_path / "rest", size_px=32, split_list=file).parent)
+    assert by_split(rows) == {"train": ["anna"], "val": [], "test": ["ben", "cleo", "dan", "eve"]}
+
+
+def test_a_list_may_name_people(tmp_path, faces):
+    names = [(f"sketches/{p}_{n}.png", f"photos/{p}_{n}.png") for p in ("ann", "bob") for n in range(3)]
+    src, file = put(tmp_path / "src", faces, names), tmp_path / "people.csv"
+    file.write_text("test,ann\ntrain,bob\n", encoding="utf-8")
+    rows = read(make_pairs(src, tmp_path / "out", size_px=32, split_list=file, identity="^([a-z]+)_").parent)
+    assert by_split(rows) == {"train": ["bob_0", "bob_1", "bob_2"], "val": [], "test": ["ann_0", "ann_1", "ann_2"]}
+    file.write_text("test,ann_0\ntrain,*\n", encoding="utf-8")
+    with pytest.raises(DataPrepError, match="1 identities are in more than one split"):
+        make_pairs(src, tmp_path / "never", size_px=32, split_list=file, identity="^([a-z]+)_")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("anna\n", "line 1 is not train, val or test"),
+        ("train,anna\ndev,ben\n", "line 2 is not train, val or test"),
+        ("train,anna\ntest,Anna.png\n", "line 2: Anna.png has another split above"),
+        ("# nothing\n", "has no lines"),
+        ("train,zoe\n", "names none of these pictures: it has zoe, here is AR/photos/1.png"),
+        ("train,1\ntest,*\n", "1 may be AR/photos/1.png or XM2VTS/photos/1.png: write the folder before it"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_one_clear_line(tmp_path, faces, content, message):
+    names = [(f"{db}/sketches/{n}.png", f"{db}/photos/{n}.png") for db in ("AR", "XM2VTS") for n in (1, 2)]
+    src, file = put(tmp_path / "src", faces, names), tmp_path / "list.csv"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(DataPrepError) as raised:
+        make_pairs(src, tmp_path / "never", size_px=32, split_list=file)
+    assert message in str(raised.value) and "\n" not in str(raised.value)
+    assert not (tmp_path / "never").exists()
+
+
+def test_an_unknown_name_is_answered_with_the_lists_there_are(folders, tmp_path):
+    with pytest.raises(DataPrepError, match=", ".join(published())):
+        make_pairs(folders, tmp_path / "never", split_list="cufs-338")
