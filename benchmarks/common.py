@@ -264,6 +264,11 @@ def each(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     return [[row] for row in rows]
 
 
+def one_seed(row: Mapping[str, Any]) -> str:
+    """The name of a model that was trained once, or of an answer that needs no training."""
+    return f"{row['model']}, one seed" if row["kind"] == "model" else row["model"]
+
+
 def boards_rows(found: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
     """What stands behind each row of `boards_table`."""
     return each([row for board in found["results"]["boards"].values() for row in shown_in(board)])
@@ -279,7 +284,7 @@ def boards_table(found: Mapping[str, Any]) -> str:
             minutes = row.get("train_seconds", 0) / 60
             half = ", both directions" if row.get("both_directions") else ""
             budget = f"{row['images']:,} images, {minutes:.0f} min{half}" if minutes else "–"
-            rows.append([row["model"], *(score_of(row, name) for name in names), budget])
-        header = [way.replace("-to-", " → "), *(SCORES[name][0] for name in names), "training"]
+            rows.append([one_seed(row), row["league"], *(score_of(row, name) for name in names), budget])
+        header = [way.replace("-to-", " → "), "league", *(SCORES[name][0] for name in names), "training"]
         parts.append(markdown(header, rows))
     return "\n\n".join(parts)

@@ -3,7 +3,8 @@
 `python benchmarks/enhance_cuhk.py --data data/cuhk RUN…` (some 15 minutes for four models on two cores), RUN as in
 `s2f leaderboard`. The outputs are restored as a person would do it, and as a student's app did with GFPGAN: the face is
 found in the picture that the model made, restored, and pasted back. A picture in which no face is found stays as it is,
-and is counted. Writes results/enhance_cuhk.json, numbers only.
+and is counted. Writes results/enhance_cuhk.json, numbers only, with the run behind each row. A model that is not
+the one of this name in other tables is named so: "faithful, another run=RUN".
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 
 import common
 import numpy as np
+from leaderboard_cuhk import run_of
 
 from s2f_utils import metrics, weights
 from s2f_utils.data import Manifest, read_manifest
@@ -83,6 +85,7 @@ def compared(entry: leaderboard.Entry, made: list[Made], rows: dict[str, leaderb
     line: dict[str, Any] = {
         "model": entry.label,
         "size_px": size_of(entry),
+        **run_of(entry),
         "raw": {c: interval(own[c]) for c in ASKED},
         "enhanced": {},
     }
@@ -144,7 +147,13 @@ def table(found: dict) -> str:
     return common.markdown(["", "no face", *(title for title, _ in scores.values())], rows)
 
 
+def rows_shown(found: dict) -> list[list[dict]]:
+    """What stands behind each row: a model, as often as its outputs are shown."""
+    return [[row] for row in found["results"]["rows"] for _ in (None, *row["enhanced"])]
+
+
 TABLES = {"helps": table}
+ROWS = {"helps": rows_shown}
 
 
 if __name__ == "__main__":

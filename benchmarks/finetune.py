@@ -70,7 +70,9 @@ def table(found: dict) -> str:
         ]
         for r in found["results"]["rows"]
     ]
-    return common.markdown(["CUHK 88/100, faithful", "images", *(common.SCORES[name][0] for name in names)], rows)
+    return common.markdown(
+        ["CUHK 88/100, faithful, one seed", "images", *(common.SCORES[name][0] for name in names)], rows
+    )
 
 
 TABLES = {"finetune": table}

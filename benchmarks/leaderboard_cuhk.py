@@ -79,7 +79,11 @@ def table(found: dict[str, Any]) -> str:
         return f"{statistics.fmean(values):.{common.SCORES[name][1]}f} (±{max(values) / 2 - min(values) / 2:.3f})"
 
     rows = [
-        [f"{model}, {len(same)} seeds" if len(same) > 1 else model, same[0]["league"], *(cell(same, n) for n in names)]
+        [
+            f"{model}, {len(same)} seeds" if len(same) > 1 else common.one_seed(same[0]),
+            same[0]["league"],
+            *(cell(same, n) for n in names),
+        ]
         for model, same in by_model(found).items()
     ]
     head = ["CUHK 88/100, 256 px", "league", *(common.SCORES[name][0] for name in names)]

@@ -1,6 +1,6 @@
 """pSp on CUHK's 88 training pairs: a StyleGAN2 of 128 px that began with the one of drawn faces (64 px) and learned
 from the 88 photos with ADA, and an encoder of sketches for it. Scored on the 100 test faces as in cyclegan_cuhk.py,
-beside the answers that need no model.
+beside the answers that need no model. It began with weights that come along: league "open".
 
 `python benchmarks/psp_cuhk.py --data data/cuhk` (an hour of one core). Runs that are there, finished or
 not, are gone on with. Only numbers are written into the repository, no pictures, no weights.
@@ -69,7 +69,7 @@ def main() -> None:
     common.write(
         "psp_cuhk",
         {
-            "protocol": "CUHK 88/100, stretched to 128 px, 100 test faces, 88-only, one seed",
+            "protocol": "CUHK 88/100, stretched to 128 px, 100 test faces, open, one seed",
             "styles": model.num_layers,
             "boards": {TO_PHOTO: rows},
         },

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import readme_tables  # noqa: E402  (beside this file)
 
 NOT_NOTED = "not noted"
+TOLD = {"run", "training", "kind", "league", "seed", "images", "total_images"}  # of a run, in an entry of results
 ABOUT = ("protocol", "data", "restorer", "setting")  # of a whole file
 
 
@@ -77,7 +78,7 @@ def rows_of(
     own = "provenance" in json.dumps([*behind])  # of rows that are kept from earlier calls
     for label, of in zip(labels, behind, strict=True):
         told = [entry.get("provenance") for entry in of] if own and of else [content.get("provenance")]
-        run = run_of(of) if of else f"benchmarks/{script}.py"
+        run = run_of(of) if of and TOLD & set(of[0]) else f"benchmarks/{script}.py"
         yield Row(label, run, " and ".join(dict.fromkeys(measured(one) for one in told)))
 
 

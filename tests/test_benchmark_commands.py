@@ -1,0 +1,39 @@
+"""benchmarks/commands.py times targets of the Makefile."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+
+
+@pytest.fixture()
+def commands(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    module = importlib.import_module("commands")
+    monkeypatch.setattr(module.common, "RESULTS", tmp_path)
+    (tmp_path / "commands.json").write_text('{"machine": {}, "results": {"make demo": "nine minutes"}}')
+    return module
+
+
+def test_a_target_is_run_and_timed(commands, tmp_path, capfd):
+    commands.main(["help"])
+    assert "list the targets" in capfd.readouterr().out  # it ran
+    found = json.loads((tmp_path / "commands.json").read_text(encoding="utf-8"))
+    row = found["results"]["make help"]
+    assert 0 <= row["seconds"] < 60 and row["provenance"] == commands.common.provenance()
+    table = commands.table(found)
+    assert "| `make help` | 0 min " in table and "| `make demo` | nine minutes; by a watch |" in table
+
+
+def test_a_target_that_fails_is_not_written(commands, tmp_path):
+    before = (tmp_path / "commands.json").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit, match="make nothing-of-this-name failed with exit status 2"):
+        commands.main(["nothing-of-this-name"])
+    assert (tmp_path / "commands.json").read_text(encoding="utf-8") == before
