@@ -250,6 +250,8 @@ def score_of(row: Mapping[str, Any], name: str) -> str:
     digits = SCORES[name][1]
     if name not in WITH_INTERVAL:
         return f"{row[name]:.{digits}f}"
+    if name not in row.get("intervals", {}):
+        return f"{row[name]:.{digits}f}"
     low, high = row["intervals"][name]
     return with_interval({"mean": row[name], "low": low, "high": high}, digits)
 

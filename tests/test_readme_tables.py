@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -50,6 +52,15 @@ def test_results_that_are_not_there_yet_are_said(tmp_path):
         "gpu-steps", "gpu-loop", "gpu-compiled", "gpu-answers",
     }  # fmt: skip
     assert {text for marker, text in said.items() if not marker.startswith("gpu-")} == {"Not measured yet."}
+
+
+def test_the_usual_detail_in_the_quality_table_is_that_of_the_curve(made):
+    module = importlib.import_module("leaderboard_cuhk")
+    path = readme_tables.RESULTS / "leaderboard_cuhk.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["results"]["rows"]
+    assert module.in_order(rows) == rows, "best_cuhk.json has other numbers: run benchmarks/leaderboard_cuhk.py"
+    (shown,) = [line for line in made["quality"].splitlines() if module.USUAL in line]
+    assert f"{module.USUAL}, one seed | open | 0.757 | 18.6 | 23.1 |" in shown
 
 
 def test_missing_markers_are_an_error(made):

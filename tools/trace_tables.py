@@ -109,7 +109,8 @@ def run_of(entries: Sequence[Mapping[str, Any]]) -> str:
         "began with": run.get("began_with", None) if run.get("began_with") else ("nothing" if run else None),
         "code": run.get("code"),
     }
-    return "; ".join(f"{name} {value or NOT_NOTED}" for name, value in facts.items())
+    copied = f"; copied from {first['copied_from']}" if "copied_from" in first else ""
+    return "; ".join(f"{name} {value or NOT_NOTED}" for name, value in facts.items()) + copied
 
 
 def measured(told: Mapping[str, Any] | None) -> str:
