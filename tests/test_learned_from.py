@@ -14,7 +14,7 @@ from PIL import Image
 from s2f_utils.cli.main import main
 from s2f_utils.data import read_manifest, stores, terms_of
 from s2f_utils.data.manifest import CUFS_TERMS
-from s2f_utils.models import checkpoints
+from s2f_utils.models import checkpoints, provenance
 from s2f_utils.pictures import images
 from s2f_utils.pictures.duplicates import perceptual_hash
 from s2f_utils.training import learned_from
@@ -45,11 +45,11 @@ def test_a_run_and_all_its_files_say_what_they_learned_from(tiny, manifest, tmp_
         found = told["pictures"][side]
         assert found["num"] == len(rows)
         exact = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files]
-        assert learned_from.unpack(found, "sha256") == exact
+        assert provenance.unpack(found, "sha256") == exact
         alike = [
             perceptual_hash(images.load_rgb(path)) for path in files
         ]  # the pictures have 64 px, as they are loaded
-        assert learned_from.unpack(found, "perceptual") == alike
+        assert provenance.unpack(found, "perceptual") == alike
     files = sorted(run.folder.rglob("*.safetensors"))
     assert len(files) == 3  # the last, the best, a snapshot
     assert all(learned_from.read(path) == told for path in files)
@@ -58,7 +58,7 @@ def test_a_run_and_all_its_files_say_what_they_learned_from(tiny, manifest, tmp_
 
 
 def test_thirty_thousand_pictures_take_little_room():
-    packed = sum(learned_from.NUM_BYTES.values()) * 4 / 3 * 2 * 30_000
+    packed = sum(provenance.NUM_BYTES.values()) * 4 / 3 * 2 * 30_000
     assert packed < 3.3e6
 
 
@@ -148,7 +148,7 @@ def test_sides_are_those_that_training_shows(manifest, tmp_path, monkeypatch):
     assert shown == {"sketches": len(run.data.sketches), "photos": len(run.data.photos)}
     monkeypatch.setattr(stores, "free_bytes", lambda device: 0)  # a set that is not kept in memory
     found = learned_from.hash_pictures(stores.PairedData(manifest.split("train"), 32, torch.device("cpu")))
-    assert set(found["photos"]) == {"num", "sha256"} and learned_from.unpack(found["photos"], "perceptual") == []
+    assert set(found["photos"]) == {"num", "sha256"} and provenance.unpack(found["photos"], "perceptual") == []
 
 
 def test_a_picture_is_found_again_though_it_was_saved_anew(tiny, manifest, tmp_path):
@@ -157,7 +157,7 @@ def test_a_picture_is_found_again_though_it_was_saved_anew(tiny, manifest, tmp_p
     shutil.copy(row.photo, tmp_path / "a.png")
     Image.open(row.photo).save(tmp_path / "a.jpg", quality=60)
     found = learned_from.hash_pictures(stores.PairedData([row], 64, torch.device("cpu")))["photos"]
-    exact, alike = (learned_from.unpack(found, name)[0] for name in ("sha256", "perceptual"))
+    exact, alike = (provenance.unpack(found, name)[0] for name in ("sha256", "perceptual"))
     assert hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest().startswith(exact)
     assert not hashlib.sha256((tmp_path / "a.jpg").read_bytes()).hexdigest().startswith(exact)
     apart = int(alike, 16) ^ int(perceptual_hash(images.load_rgb(tmp_path / "a.jpg")), 16)

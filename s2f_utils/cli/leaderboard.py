@@ -23,7 +23,8 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     board.add_argument("--out", default="runs/leaderboard", metavar="DIR", help="default: runs/leaderboard")
     board.add_argument(
         "--open", action="append", default=[], metavar="NAME", dest="open_league",
-        help="this model saw other data than the set's training pairs: it plays in the open league; repeatable",
+        help="this model saw other data than the set's training pairs: it plays in the open league; repeatable. That a"
+        " model saw nothing else, its file proves, or its league is unknown",
     )  # fmt: skip
     board.add_argument(
         "--metrics", default="all", metavar="NAMES", help="with commas (default: all that can be measured)"

@@ -64,6 +64,7 @@ def load(
         at_once=at_once,
         net=net,
         precision=chosen,
+        files=_files(model, direction, kind),
     )
 
 
@@ -140,6 +141,15 @@ def _expected_by(model: str | Path) -> str | Path:
     """What says which face is to be expected, where a model renders it: the file beside its own, or ours."""
     beside = find_generator(model).with_name("expected.safetensors")
     return beside if beside.is_file() else weights.EXPECT
+
+
+def _files(model: str | Path, direction: str | None, kind: type[Translator]) -> tuple[Path, ...]:
+    """The files that a model's networks come from."""
+    if str(model) == weights.DEFAULT and not Path(model).exists():
+        names = (weights.FAITHFUL, weights.DETAIL, weights.RENDER, weights.EXPECT)
+        return tuple(find_generator(name) for name in names)
+    path = find_generator(model, direction)
+    return (path, find_generator(_expected_by(model))) if kind is RenderModel else (path,)
 
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:

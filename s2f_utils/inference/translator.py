@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,6 +49,7 @@ class Translator(Model):
     at_once: int = 1
     net: Any = None
     precision: Any = None
+    files: tuple[Path, ...] = ()
     hint_method: ClassVar[str] = hints.TRANSFERRED
 
     @functools.cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from s2f_utils import metrics, runtime
+from s2f_utils import metrics, runtime, weights
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
-from s2f_utils.metrics.scored import ScoredPairs, columns_of, load_pairs, refuse_leaks, write_csv
+from s2f_utils.metrics.scored import ScoredPairs, columns_of, digest_of, load_pairs, refuse_leaks, write_csv
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ranks
 
@@ -40,6 +41,7 @@ class Evaluation:
     numbers: dict[str, dict[str, float]]  # of metrics without a value for each image
     alike: list[str]  # pairs of a training and a scored photo that may be the same: "train/… = test/…"
     attributes: list[dict[str, str]]  # of each image, as the manifest has them
+    files: tuple[Path, ...]  # of the model; none where they are not known
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
@@ -144,6 +146,7 @@ def evaluate(
         not_pairs=len(rows) - len(pairs),
         alike=alike,
         attributes=[pair.attributes for pair in pairs],
+        files=translator.files,
     )
     ranks.first(lambda: _write(result, size_px, manifest))
     return result
@@ -196,6 +199,14 @@ def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progre
     return np.concatenate([made[start] for start in starts])
 
 
+def _from(folder: Path, path: Path) -> str:
+    """The path of a file as seen from a folder: it stays right when both move together."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # another drive
+        return str(path.resolve())
+
+
 def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
     names = list(next(iter(result.values.values())))
     lines = (
@@ -211,6 +222,8 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         "size_px": size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,
+        "model": [{"file": _from(result.folder, path), "sha256": weights.sha256_of(path)} for path in result.files],
+        "outputs": {mode.name: digest_of(mode) for mode in sorted((result.folder / "outputs").iterdir())},
         "not_measured": result.missing,
         "alike_in_training": result.alike,
         "seconds_per_image": round(result.seconds_per_image, 4),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import squared
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import duplicates, images, masks
+from s2f_utils.weights import sha256_of
 
 MAX_TRAIN_FOR_TRIVIAL = 1000
 
@@ -145,6 +147,14 @@ def refuse_leaks(manifest: Manifest, split: str) -> list[str]:
 def _prints(pair: Row) -> tuple[duplicates.Print, ...]:
     photo = _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
     return duplicates.prints_of(images.read_notes(pair.photo), duplicates.Print.of(photo))
+
+
+def digest_of(outputs: Path) -> str:
+    """The SHA-256 of the PNG files in a folder, names and contents, by which they are known again."""
+    digest = hashlib.sha256()
+    for path in sorted(outputs.glob("*.png")):
+        digest.update(f"{path.name} {sha256_of(path)} ".encode())
+    return digest.hexdigest()
 
 
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import dataclasses
 import functools
-import hashlib
 import json
 import re
 import subprocess
@@ -28,11 +27,11 @@ from s2f_utils.data import Manifest, terms_of
 from s2f_utils.data.stores import Data, PictureStore
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
+from s2f_utils.models.provenance import hash_file, read
 from s2f_utils.pictures.duplicates import perceptual_hash
 from s2f_utils.training.state import TrainingRun
 
 FILE = "learned_from.json"
-NUM_BYTES = {"sha256": 8, "perceptual": 32}  # of each picture's hashes
 AT_ONCE = 256  # pictures
 
 
@@ -53,23 +52,11 @@ def _hash_side(store: PictureStore, progress: bool) -> dict[str, Any]:
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
         for start in tqdm(range(0, num, AT_ONCE), desc="hashing pictures", disable=not progress or num < 2000):
             places = range(start, min(num, start + AT_ONCE))
-            hashes["sha256"] += b"".join(pool.map(_hash_file, (paths[place] for place in places)))
+            hashes["sha256"] += b"".join(pool.map(hash_file, (paths[place] for place in places)))
             if store.resident:
                 pictures = store.batch(places)[:, :3].permute(0, 2, 3, 1).cpu().contiguous().numpy()
                 hashes["perceptual"] += b"".join(map(bytes.fromhex, pool.map(perceptual_hash, pictures)))
     return {"num": num} | {name: base64.b64encode(packed).decode() for name, packed in hashes.items() if packed}
-
-
-def _hash_file(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()[: NUM_BYTES["sha256"]]
-
-
-def unpack(side: Mapping[str, Any], name: str) -> list[str]:
-    """The hashes of one side's pictures, "sha256" or "perceptual", in hexadecimal digits; none where they were left out
-    or not taken.
-    """
-    packed = base64.b64decode(side.get(name, ""))
-    return [packed[at : at + NUM_BYTES[name]].hex() for at in range(0, len(packed), NUM_BYTES[name])]
 
 
 def noted(folder: Path) -> dict[str, Any]:
@@ -95,7 +82,7 @@ def note(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any]) -> N
         "layout": manifest.settings.get("layout", ""),
         "terms": sorted({*terms_of(manifest.settings), *_terms_of_parents(facts), *before.get("terms", ())}),
         "pictures": pictures,
-        "parents": _parents(facts),
+        "parents": _parents(facts, before),
     }
     if run.learned_from == before:
         return
@@ -103,17 +90,35 @@ def note(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any]) -> N
         temporary.write_text(json.dumps(run.learned_from, indent=1), encoding="utf-8")
 
 
-def _parents(facts: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The models that a run began with, from its config.json: their names, without folders, and SHA-256."""
+def _parents(facts: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The models that a run began with, and those whose answers it learns from, from its config.json: their names,
+    without folders, and SHA-256. before: what the run's folder said of them.
+    """
     named = {"init": facts.get("init"), "detail_init": facts["config"].get("detail_init")}
     sums = {key.removesuffix("_sha256"): value for key, value in facts.items() if key.endswith("_sha256") and value}
-    return [{"name": "/".join(Path(named.get(key) or key).parts[-2:]), "sha256": value} for key, value in sums.items()]
+    parents = [{"name": _last_parts(named.get(key) or key), "sha256": value} for key, value in sums.items()]
+    for name in _experts(facts["config"]):
+        try:
+            parents.append({"name": _last_parts(name), "sha256": weights.sha256_of(find_generator(name))})
+        except (FileNotFoundError, ImportError, ValueError):  # gone since the run began
+            parents += [known for known in before.get("parents", ()) if known["name"] == _last_parts(name)][:1]
+    return parents
+
+
+def _last_parts(name: str) -> str:
+    return "/".join(Path(name).parts[-2:])
+
+
+def _experts(config: Mapping[str, Any]) -> list[str]:
+    """The models whose answers a network that renders learns from."""
+    named = (config["expected_by"] or weights.EXPECT) if "expected_by" in config else ""
+    return [name.strip() for name in named.split(",") if name.strip()]
 
 
 def _terms_of_parents(facts: Mapping[str, Any]) -> set[str]:
     """The terms of what the models learned from that a run began with, as far as they can still be read."""
     config = facts["config"]
-    names = [facts.get("init"), config.get("detail_init"), *(config.get("expected_by") or "").split(",")]
+    names = [facts.get("init"), config.get("detail_init"), *_experts(config)]
     found: set[str] = set()
     for name in filter(None, names):
         if entry := weights.WEIGHTS.get(name):
@@ -154,14 +159,6 @@ def code_version() -> str:
         except (OSError, subprocess.SubprocessError):  # no git here, or a folder that it does not trust
             pass
     return s2f_utils.__version__
-
-
-def read(path: str | Path) -> dict[str, Any]:
-    """What the model in a `.safetensors` file says that it learned from; {} where it says nothing.
-
-    Raises FileNotFoundError, or CheckpointError where the file cannot be read.
-    """
-    return checkpoints.header_of(path, "learned_from")
 
 
 def without_hashes(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,10 @@ import numpy as np
 
 from s2f_utils import metrics
 from s2f_utils.data import DataError, Manifest
+from s2f_utils.data import Row as Pair
 from s2f_utils.metrics import retrieval, structure
 from s2f_utils.metrics.baselines import trivial_labels
+from s2f_utils.metrics.leaderboard import leagues
 from s2f_utils.metrics.leaderboard.outputs import Entry
 from s2f_utils.metrics.registry import check_names
 from s2f_utils.metrics.scored import ScoredPairs, refuse_leaks
@@ -29,15 +31,16 @@ FILTERED_SHARPNESS = 0.95
 class Row:
     """One line of the table.
 
-    kind: "model", "control" (filtered faithful, hair alone) or "trivial". values: {column: float64 (N,)}, one value an
-    image. details: what is not a mean over images: FID and KID, the power spectrum by octave, the patch test by fold
-    and seed.
+    kind: "model", "control" (filtered faithful, hair alone) or "trivial". why: what puts it into its league.
+    values: {column: float64 (N,)}, one value an image. details: what is not a mean over images: FID and KID, the power
+    spectrum by octave, the patch test by fold and seed.
     """
 
     key: str
     label: str
     kind: str
     league: str = ""
+    why: str = ""
     seed: int | None = None
     values: dict[str, np.ndarray] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
@@ -88,9 +91,9 @@ def build(
 
     columns: metrics of pairs, SSIM in any case (None: all that compare models); those of sets are always measured.
     patch_seeds: how often the patch test is repeated (0: left out). patch_steps: its length; None: the protocol's.
-    open_league: names of models that saw other data. say: called with what is being measured. Raises DataError when
-    the split or the training split is empty, when outputs are of several sizes, or when a test image is among the
-    training images.
+    open_league: names of models that saw other data, as a person says; that one did not, only its files can prove. say:
+    called with what is being measured. Raises DataError when the split or the training split is empty, when outputs are
+    of several sizes, or when a test image is among the training images.
     """
     pairs, train = manifest.split(split), manifest.split("train")
     if not pairs:
@@ -98,8 +101,8 @@ def build(
     if not train:
         raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
     refuse_leaks(manifest, split)
-    own = f"{len(train)}-only"
-    rows, outputs = _model_rows(entries, [pair.id for pair in pairs], own, open_league)
+    own = leagues.own_league(train)
+    rows, outputs = _model_rows(entries, [pair.id for pair in pairs], train, open_league)
     scored = ScoredPairs.load(manifest, split, pairs, _size_of(outputs, manifest), direction)
     for key, pictures in scored.trivial_outputs().items():
         rows.append(Row(key, trivial_labels(direction)[key], "trivial", own))
@@ -139,7 +142,7 @@ def _asked(columns: Sequence[str] | None, patch_seeds: int) -> tuple[list[str], 
 
 
 def _model_rows(
-    entries: Sequence[Entry], ids: Sequence[str], own: str, open_league: Sequence[str]
+    entries: Sequence[Entry], ids: Sequence[str], train: Sequence[Pair], open_league: Sequence[str]
 ) -> tuple[list[Row], dict[str, np.ndarray]]:
     """A row for each entry, and its pictures by the row's key."""
     known = [entry.name for entry in entries]
@@ -148,8 +151,10 @@ def _model_rows(
     rows, outputs = [], {}
     for entry in entries:
         key = _free_key(entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}", outputs)
-        league = "open" if entry.name in open_league else entry.league or own
-        rows.append(Row(key, entry.label, "model", league, entry.seed))
+        standing = leagues.judge(entry.models, train, entry.unknown)
+        if entry.name in open_league and standing.league != leagues.OPEN:
+            standing = leagues.Standing(leagues.OPEN, "as was said")
+        rows.append(Row(key, entry.label, "model", standing.league, standing.why, entry.seed))
         outputs[key] = np.stack([images.load_rgb(entry.files[name]) for name in ids])
     return rows, outputs
 

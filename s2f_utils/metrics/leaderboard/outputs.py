@@ -1,4 +1,4 @@
-"""Saved outputs: where they are, whose they are, and what their model had seen."""
+"""Saved outputs: where they are, and which model made them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils.data import DataError
+from s2f_utils.metrics.scored import digest_of
 from s2f_utils.pictures import images
+from s2f_utils.weights import sha256_of
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Saved outputs: the model's name, its league, seed and inference mode ("" when there is one), {id: PNG}."""
+    """Saved outputs: the model's name, seed and inference mode ("" when there is one), {id: PNG}.
+
+    models: the files of the networks that made them. unknown: why it is not known which made them, "" where it is.
+    """
 
     name: str
-    league: str
     seed: int | None
     mode: str
     files: Mapping[str, Path]
+    models: tuple[Path, ...] = ()
+    unknown: str = ""
 
     @property
     def label(self) -> str:
@@ -33,9 +39,9 @@ def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-phot
     """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
 
     One entry for each inference mode; of a run that learned both directions, those of `direction`. Name and seed come
-    from the run's `config.json` where there is one; a run that began with the weights of another data set is in the
-    league "open". Raises DataError when there are no outputs, when some are missing or go the other way, or when they
-    are JPEG files, whose blocks and blurs would be scored too.
+    from the run's `config.json` where there is one, the model's files from what `evaluate` wrote beside its outputs.
+    Raises DataError when there are no outputs, when some are missing or go the other way, or when they are JPEG files,
+    whose blocks and blurs would be scored too.
     """
     given, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
@@ -47,7 +53,7 @@ def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-phot
     run = _run_facts(path)
     name = given or run.get("name") or path.resolve().name
     return [
-        Entry(name, run.get("league", ""), run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids))
+        Entry(name, run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids), *made_by(place))
         for place in modes or [folder]
     ]
 
@@ -107,21 +113,30 @@ def _run_facts(path: Path) -> dict[str, Any]:
     for folder in (path, path.parent):
         if (folder / "config.json").is_file():
             run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            name = re.sub(r"^\d{4}-", "", folder.resolve().name)
-            return {"name": name, "seed": run.get("config", {}).get("seed"), "league": _league_of(run)}
+            return {"name": re.sub(r"^\d{4}-", "", folder.resolve().name), "seed": run.get("config", {}).get("seed")}
     return {}
 
 
-def _league_of(run: Mapping[str, Any]) -> str:
-    """ "open" for a run that began with weights of other data, "" for one that began anew or with a run on its own."""
-    begun_from = [b for b in (run.get("init"), run.get("config", {}).get("detail_init")) if b]
-    return "open" if any(_league_of_model(model, run) == "open" for model in begun_from) else ""
-
-
-def _league_of_model(model: str, run: Mapping[str, Any]) -> str:
-    place = Path(model)
-    config = (place if place.is_dir() else place.parent) / "config.json"
-    if not config.is_file():
-        return "open"
-    first = json.loads(config.read_text(encoding="utf-8"))
-    return _league_of(first) if first.get("data") == run.get("data") else "open"
+def made_by(outputs: Path) -> tuple[tuple[Path, ...], str]:
+    """The files of the model that made the pictures in this folder, as `evaluate` left it, and why that is not known,
+    "" where it is: pictures alone say nothing, and pictures or models that have changed since do not belong together.
+    """
+    place = outputs.parent.parent  # of outputs/<mode>
+    try:
+        facts = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        facts = {}
+    if not facts.get("model"):
+        return (), "its pictures do not say which model made them"
+    if facts.get("outputs", {}).get(outputs.name) != digest_of(outputs):
+        return (), "its pictures are not those that were made when the model was scored"
+    files = []
+    for known in facts["model"]:
+        path = (place / known["file"]).resolve()
+        if not path.is_file() or sha256_of(path) != known["sha256"]:
+            return (
+                (),
+                f"{path.name}, which made its pictures, is gone or has changed: score it again with 's2f evaluate'",
+            )
+        files.append(path)
+    return tuple(files), ""

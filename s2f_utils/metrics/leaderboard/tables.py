@@ -21,7 +21,8 @@ def as_dict(board: Leaderboard) -> dict[str, Any]:
     for row in board.rows:
         intervals = {column: row.interval(column) for column in board.columns}
         rows.append(
-            {"key": row.key, "model": row.label, "kind": row.kind, "league": row.league, "seed": row.seed}
+            {"key": row.key, "model": row.label, "kind": row.kind, "league": row.league, "league_because": row.why}
+            | {"seed": row.seed}
             | {c: _number(i.mean) if i else None for c, i in intervals.items()}
             | {k: _number(v) if isinstance(v, float) else v for k, v in row.details.items()}
             | {"intervals": {c: [_number(i.low), _number(i.high)] for c, i in intervals.items() if i}}
@@ -81,6 +82,11 @@ def named(row: Row) -> list[str]:
     return [row.label, row.league, "" if row.seed is None else str(row.seed)]
 
 
+def reasons(board: Leaderboard) -> list[str]:
+    """What puts models into the leagues "open" and "unknown", a line each."""
+    return [f"{row.key}: {row.league}: {row.why}" for row in board.rows if row.kind == "model" and row.why]
+
+
 def cell(row: Row, column: str) -> tuple[str, str]:
     """A value and its interval as text; a dash where there is none, no interval for a number of the whole set."""
     interval, places = row.interval(column), metrics.METRICS[column].digits
@@ -111,6 +117,7 @@ def as_markdown(board: Leaderboard, columns: Sequence[str] = SHORT) -> str:
             f"| **{group['model']}, {len(group['seeds'])} seeds** | {group['league']} | | {' | '.join(cells)} |"
         )
     notes = [f"{len(board.ids)} images of the split “{board.split}”, {board.size_px} px; 95 % bootstrap intervals."]
+    notes += [f"{line}." for line in reasons(board)]
     notes += [f"Not measured: {metrics.METRICS[name].heading}: {reason}." for name, reason in board.missing.items()]
     notes.append(retrieval.CAVEAT)
     return "\n".join([*lines, "", *notes]) + "\n"

@@ -1,0 +1,173 @@
+"""What a model has learned from: the hashes in its files, and in those of the models that it began with."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2f_utils import runtime, weights
+from s2f_utils.data import Row
+from s2f_utils.models import provenance
+from s2f_utils.pictures import duplicates, images
+
+SIDES = {"sketches": ("sketch", "mask"), "photos": ("photo",)}  # of a training → the manifest's columns they come from
+
+
+@dataclass
+class Past:
+    """What a model and those before it learned from, as far as their files say.
+
+    hashes: {side: {exact hash: perceptual hash, "" where none was taken}}, in hexadecimal digits. data: the names of
+    the data sets. published: weights with a name, ours or others', that are among its parents or are the model itself.
+    gaps: why not all is known; empty where all is.
+    """
+
+    hashes: dict[str, dict[str, str]] = field(default_factory=lambda: {side: {} for side in SIDES})
+    data: set[str] = field(default_factory=set)
+    published: set[str] = field(default_factory=set)
+    gaps: list[str] = field(default_factory=list)
+
+    @property
+    def num_pictures(self) -> int:
+        """How many different pictures are known."""
+        return sum(map(len, self.hashes.values()))
+
+
+def past_of(files: Sequence[Path]) -> Past:
+    """The past of a model that answers by these files; parents are found by their SHA-256.
+
+    Raises FileNotFoundError, or CheckpointError where one of the files cannot be read.
+    """
+    past, done = Past(), set()
+    if not files:
+        past.gaps.append("nobody says which model this is")
+    for path in files:
+        _take_in(past, Path(path), done)
+    return past
+
+
+def _take_in(past: Past, path: Path, done: set[str]) -> None:
+    digest = weights.sha256_of(path)
+    if digest in done:
+        return
+    done.add(digest)
+    if name := _published(path, digest):
+        past.published.add(name)
+        return
+    told = provenance.read(path) if path.suffix == ".safetensors" else {}
+    if not told:
+        past.gaps.append(f"{_named(path)} does not say what it learned from")
+        return
+    past.data |= {told.get("data", "")} - {""}
+    past.gaps += _take_hashes(past, told, path)
+    past.gaps += _unlisted(told, path)
+    for parent in told.get("parents", ()):
+        if parent["name"] in weights.model_names():
+            past.published.add(parent["name"])
+        elif found := _find(parent, path):
+            _take_in(past, found, done)
+        else:
+            past.gaps.append(f"{parent['name']}, which {_named(path)} began with, is gone or has changed")
+
+
+def _take_hashes(past: Past, told: Mapping[str, Any], path: Path) -> list[str]:
+    """Take in the hashes of a model's own pictures; returns what is missing of them."""
+    pictures = told.get("pictures") or {}
+    for side, found in pictures.items():
+        exact, alike = (provenance.unpack(found, name) for name in ("sha256", "perceptual"))
+        if side not in SIDES or len(exact) != found["num"]:
+            return [f"{_named(path)} has no hashes of its training pictures"]
+        past.hashes[side] |= dict(zip(exact, alike or [""] * len(exact), strict=True))
+    return [] if pictures else [f"{_named(path)} has no hashes of its training pictures"]
+
+
+def _unlisted(told: Mapping[str, Any], path: Path) -> list[str]:
+    """What is missing of a network that learned from others' answers, in a file of before these were its parents."""
+    asked = [name for name in str(told.get("settings", {}).get("expected_by") or "").split(",") if name.strip()]
+    known = len(told.get("parents", ())) >= len(asked)
+    return [] if known else [f"{_named(path)} does not say which models it learned from"]
+
+
+def _named(path: Path) -> str:
+    return "/".join(path.parts[-2:])
+
+
+def _published(path: Path, digest: str) -> str:
+    """The name of published or shipped weights, "" for others."""
+    if name := _known_sums().get(digest):
+        return name
+    return next(
+        (e.name for e in weights.WEIGHTS.values() if path.parent in weights.places() and e.file_name == path.name), ""
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _known_sums() -> dict[str, str]:
+    """SHA-256 → name, of all weights that have one."""
+    ours = {weights.sha256_of(path): path.stem for path in sorted(weights.SHIPPED_FOLDER.glob("*.safetensors"))}
+    return {entry.sha256: entry.name for entry in weights.WEIGHTS.values() if entry.sha256} | ours
+
+
+def _find(parent: Mapping[str, str], child: Path) -> Path | None:
+    """The file of a parent: where the child's run says that it was, beside the child's run, or in any run there."""
+    tried: set[Path] = set()
+    for path in _places(parent["name"], child):
+        path = path.absolute()
+        if path in tried or not path.is_file():
+            continue
+        tried.add(path)
+        if weights.sha256_of(path) == parent["sha256"]:
+            return path
+    return None
+
+
+def _places(name: str, child: Path) -> Iterator[Path]:
+    run = child.absolute().parent
+    try:
+        facts = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        facts = {}
+    config = facts.get("config", {})
+    experts = str(config.get("expected_by") or "").split(",")
+    for given in filter(None, (facts.get("init"), config.get("detail_init"), *map(str.strip, experts))):
+        yield from (Path(given), *sorted(Path(given).glob("*.safetensors")))
+    beside = run.parent / name
+    yield from (beside, *sorted(beside.glob("*.safetensors")))
+    yield from sorted(run.glob("*.safetensors"))
+    yield from sorted(run.parent.glob("*/*.safetensors"))  # a run's folder may have another name now
+
+
+def exact_hashes(rows: Sequence[Row], column: str) -> list[str]:
+    """The exact hashes of the files in a column of these rows, "" where a row has none."""
+    return [provenance.hash_file(path).hex() if (path := getattr(row, column)) else "" for row in rows]
+
+
+def perceptual_hashes(rows: Sequence[Row], column: str) -> list[str]:
+    """The perceptual hashes of these rows' sketches or photos, "" where a row has none; maps have none."""
+
+    def one(row: Row) -> str:
+        path = getattr(row, column)
+        return duplicates.perceptual_hash(images.load_rgb(path)) if path and column != "mask" else ""
+
+    with ThreadPoolExecutor(runtime.num_cores()) as pool:
+        return list(pool.map(one, rows))
+
+
+def num_others(past: Past, rows: Sequence[Row]) -> int:
+    """How many of the pictures that a model learned from are not among those of these rows, exactly or nearly."""
+    num = 0
+    for side, columns in SIDES.items():
+        own = {text for column in columns for text in exact_hashes(rows, column)}
+        rest = [alike for exact, alike in past.hashes[side].items() if exact not in own]
+        if any(rest):  # have perceptual ones
+            mine = [text for column in columns for text in perceptual_hashes(rows, column)]
+            rest = list(np.asarray(rest)[~duplicates.are_copies(rest, mine)])
+        num += len(rest)
+    return num
