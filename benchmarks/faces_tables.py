@@ -106,6 +106,24 @@ def _of_styles(found: dict) -> list[dict]:
     return [r for r in _rows(found, FS2K) if r["kind"] != "control"]
 
 
+def fs2k_paired(found: dict) -> str:
+    """By how much models are above ridge regression on the same pairs."""
+    rows = _of_pairs(found)
+    digits = {"face_ssim": ("SSIM in the face", 3), "ssim": ("SSIM", 3), "psnr": ("PSNR", 1), "l1": ("L1", 1)}
+    cells = [[_label(r, rows), *(_signed(r["over_ridge"][n], d) for n, (_, d) in digits.items())] for r in rows]
+    head = ["above ridge regression", *(title for title, _ in digits.values())]
+    return common.markdown(head, cells) if rows else "Not measured yet."
+
+
+def _signed(gap: Sequence[float], digits: int) -> str:
+    mean, low, high = (f"{value:+.{digits}f}" for value in gap)
+    return f"{mean} ({low} to {high})"
+
+
+def _of_pairs(found: dict) -> list[dict]:
+    return [r for r in _rows(found, FS2K) if r.get("over_ridge")]
+
+
 def fs2k_attributes(found: dict) -> str:
     """FS2K by what its annotation says of people, for the rows that were measured so: SSIM in the face, sharpness."""
     rows = _of_attributes(found)
@@ -144,12 +162,13 @@ def residue_table(found: dict) -> str:
 
 BY_MARKER = {
     "faces": faces_table, "faces-degrees": residue_table, "fs2k": fs2k_table, "fs2k-styles": fs2k_styles,
-    "fs2k-attributes": fs2k_attributes,
+    "fs2k-attributes": fs2k_attributes, "fs2k-paired": fs2k_paired,
 }  # fmt: skip
 BEHIND = {
     "faces": lambda found: common.each(_rows(found, [name for name in SETS if name not in FS2K])),
     "faces-degrees": lambda found: common.each(_rows(found, ["crude"])),
     "fs2k": lambda found: common.each([row for name in FS2K for row in _with_plain(found, name)]),
+    "fs2k-paired": lambda found: common.each(_of_pairs(found)),
     "fs2k-styles": lambda found: common.each(_of_styles(found)),
     "fs2k-attributes": lambda found: [_of_attributes(found) for words in _words(found) for _ in words],
 }

@@ -261,6 +261,19 @@ def test_models_are_named_with_what_is_asked_of_them():
     assert small(np.full((8, 8, 3), 7, np.uint8)).shape == (8, 8, 3)
 
 
+def test_a_model_against_ridge_by_hand(tmp_path):
+    rng, names = np.random.default_rng(0), faces_benchmark.OVER_RIDGE
+    ridge = {name: rng.random(50) for name in names}
+    assert faces_benchmark.over_ridge(ridge, tmp_path, "fs2k-trained-all") == {}
+    place = tmp_path / "per-image" / "fs2k-zero-shot-all" / "ridge.npz"
+    place.parent.mkdir(parents=True)
+    np.savez(place, **ridge)
+    mine = {name: values + rng.normal(0.1, 0.01, 50) for name, values in ridge.items()}
+    for name, (mean, low, high) in faces_benchmark.over_ridge(mine, tmp_path, "fs2k-trained-all").items():
+        assert mean == pytest.approx((mine[name] - ridge[name]).mean(), abs=1e-4)
+        assert 0.09 < low < mean < high < 0.11  # pair by pair: the values themselves are much further apart
+
+
 def test_answers_are_kept_and_made_again_for_other_drawings(tmp_path):
     chosen, asked = a_set(2), []
     named = faces_benchmark.Named("count", "", _model=lambda drawing: asked.append(1) or drawing)
