@@ -9,49 +9,14 @@ from pathlib import Path
 import pytest
 
 import data_prep
-from s2f_utils import inference, weights
+from s2f_utils import weights
 from s2f_utils.cli.main import main
 from s2f_utils.data import read_manifest
-from s2f_utils.metrics import leaderboard
-from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.training import config, learned_from
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
-
-SIZE = 32
-
-
-def drawn_set(root, name, faces, num_test=4):
-    """A set of drawn faces of these numbers, the first ones for testing."""
-    for place, number in enumerate(faces):
-        face, split = draw_face(number, size_px=SIZE), "test" if place < num_test else "train"
-        images.save(root / "raw" / name / split / "sketches" / f"p{number}.png", face.sketch)
-        images.save(root / "raw" / name / split / "photos" / f"p{number}.png", face.photo)
-    made = data_prep.make_pairs(root / "raw" / name, root / name, size_px=SIZE, progress=False)
-    return read_manifest(made)
-
-
-def run_on(manifest, runs, name, tiny, init=None, **changes):
-    """The folder of a run of a few steps."""
-    resolved = tiny(total_images=4, **changes)
-    run = open_run(resolved, manifest, runs, name=name, init=init, resume="never", device="cpu", progress=False)
-    assert train(run, progress=False) == "done"
-    return run.folder
-
-
-def score(model, manifest, out):
-    evaluate(inference.load(model, "cpu"), manifest, out, metric_names=("ssim",), progress=False)
-    return out
-
-
-def standing(manifest, folder, **options):
-    """League and reason of the outputs in this folder."""
-    entries = leaderboard.find_outputs(f"it={folder}", [pair.id for pair in manifest.split("test")])
-    board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, **options)
-    return board.rows[0].league, board.rows[0].why
+from tests.scored import SIZE, drawn_set, run_on, score, standing
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
         "--out", metavar="DIR", help="folder for the results; default: a new one beside the model, or in runs"
     )
     evaluate.add_argument("--by", metavar="COLUMN", help="also the means for each value of a column of manifest.csv")
+    options.add_seen(evaluate)
     options.add_direction(evaluate)
     options.add_mode(evaluate, action="append")
     options.add_device(evaluate)
@@ -49,10 +50,15 @@ def run(args: argparse.Namespace) -> int:
     result = evaluate(
         translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"],
         metric_names=options.metric_names(args.metrics), name=translator.meta.get("method", Path(args.model).stem),
+        allow_seen=args.seen,
     )  # fmt: skip
     print(result.table())
     if args.by:
         print(f"\n{result.table_by(args.by)}\n")
+    if result.seen.text:
+        print(f"the model {result.seen.text} pairs in its training: its scores are too good")
+    if result.seen.unknown:
+        print(f"whether the model has seen these pairs is not known: {result.seen.unknown}")
     if result.alike:
         few = ", ".join(result.alike[:3]) + (", …" if len(result.alike) > 3 else "")
         print(f"{len(result.alike)} photos are much like a training photo: look whether they are the same ({few})")

@@ -26,6 +26,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
         help="this model saw other data than the set's training pairs: it plays in the open league; repeatable. That a"
         " model saw nothing else, its file proves, or its league is unknown",
     )  # fmt: skip
+    options.add_seen(board)
     board.add_argument(
         "--metrics", default="all", metavar="NAMES", help="with commas (default: all that can be measured)"
     )
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     entries = [entry for spec in args.outputs for entry in leaderboard.find_outputs(spec, ids, args.direction)]
     board = leaderboard.build(
         entries, manifest, split=args.split, columns=names, patch_seeds=args.patch_seeds, direction=args.direction,
-        open_league=args.open_league, say=lambda text: print(f"  {text}", file=sys.stderr),
+        open_league=args.open_league, allow_seen=args.seen, say=lambda text: print(f"  {text}", file=sys.stderr),
     )  # fmt: skip
     page = leaderboard.write(board, args.out, gallery=args.gallery)
     print(leaderboard.as_markdown(board))

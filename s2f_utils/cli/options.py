@@ -42,6 +42,13 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
 
 
+def add_seen(parser: Any) -> None:
+    """Add --seen, to score what a model has seen."""
+    parser.add_argument(
+        "--seen", action="store_true", help="score a model that has seen some of the pairs all the same, and mark it"
+    )
+
+
 def add_direction(parser: Any, more: str = "") -> None:
     """Add --direction of a model that does not say it by itself."""
     parser.add_argument(

@@ -16,7 +16,9 @@ from s2f_utils import metrics, runtime, weights
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.baselines import trivial_labels
+from s2f_utils.metrics.past import Pictures, past_of
 from s2f_utils.metrics.scored import ScoredPairs, columns_of, digest_of, load_pairs, refuse_leaks, write_csv
+from s2f_utils.metrics.seen import Seen, look, refuse
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ranks
 
@@ -42,6 +44,7 @@ class Evaluation:
     alike: list[str]  # pairs of a training and a scored photo that may be the same: "train/… = test/…"
     attributes: list[dict[str, str]]  # of each image, as the manifest has them
     files: tuple[Path, ...]  # of the model; none where they are not known
+    seen: Seen  # of the split, by the model; of the training split nothing is said
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
@@ -103,12 +106,14 @@ def evaluate(
     modes: Sequence[str] = ("deterministic",),
     metric_names: tuple[str, ...] = metrics.DEFAULT_METRICS,
     name: str = "model",
+    allow_seen: bool = False,
     progress: bool = True,
 ) -> Evaluation:
     """Translate a split, score it beside the trivial rows, and write the results into the folder `out`.
 
     Writes `outputs/<mode>/<id>.png`, `per_image.csv` and `metrics.json`, the last when all else is there. Raises
-    DataError when the split is empty, or when one of its photos is among the training photos.
+    DataError when the split is empty, when one of its photos is among the training photos, or when the model has seen
+    one of its pairs or people, as far as its file says; allow_seen: score it all the same.
     """
     direction, size_px = translator.direction, translator.size_px
     rows = manifest.split(split)
@@ -116,6 +121,9 @@ def evaluate(
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
     alike = refuse_leaks(manifest, split)
+    seen = _seen(translator, manifest, split, [pair.id for pair in pairs])
+    if not allow_seen:
+        refuse(seen, translator.name, split)
     scored = ScoredPairs.load(manifest, split, pairs, size_px, direction)
     out = Path(out)
     outputs: dict[str, np.ndarray] = {}
@@ -147,9 +155,17 @@ def evaluate(
         alike=alike,
         attributes=[pair.attributes for pair in pairs],
         files=translator.files,
+        seen=seen,
     )
     ranks.first(lambda: _write(result, size_px, manifest))
     return result
+
+
+def _seen(translator: Translator, manifest: Manifest, split: str, ids: Sequence[str]) -> Seen:
+    """What the model has seen of these pairs of the split; that it has seen the training pairs, everybody knows."""
+    if split == "train":
+        return Seen(len(ids))
+    return look(past_of(translator.files), Pictures(manifest.split(split)), ids)
 
 
 def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Sequence[str]):
@@ -224,6 +240,7 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         "direction": result.direction,
         "model": [{"file": _from(result.folder, path), "sha256": weights.sha256_of(path)} for path in result.files],
         "outputs": {mode.name: digest_of(mode) for mode in sorted((result.folder / "outputs").iterdir())},
+        "seen": result.seen.as_json(),
         "not_measured": result.missing,
         "alike_in_training": result.alike,
         "seconds_per_image": round(result.seconds_per_image, 4),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,14 +40,15 @@ class Past:
         return sum(map(len, self.hashes.values()))
 
 
-def past_of(files: Sequence[Path]) -> Past:
+def past_of(files: Sequence[Path], unknown: str = "") -> Past:
     """The past of a model that answers by these files; parents are found by their SHA-256.
 
-    Raises FileNotFoundError, or CheckpointError where one of the files cannot be read.
+    unknown: why the files are not known, where there are none. Raises FileNotFoundError, or CheckpointError where one
+    of the files cannot be read.
     """
     past, done = Past(), set()
     if not files:
-        past.gaps.append("nobody says which model this is")
+        past.gaps.append(unknown or "nobody says which file this model is")
     for path in files:
         _take_in(past, Path(path), done)
     return past
@@ -144,30 +145,51 @@ def _places(name: str, child: Path) -> Iterator[Path]:
     yield from sorted(run.parent.glob("*/*.safetensors"))  # a run's folder may have another name now
 
 
-def exact_hashes(rows: Sequence[Row], column: str) -> list[str]:
-    """The exact hashes of the files in a column of these rows, "" where a row has none."""
-    return [provenance.hash_file(path).hex() if (path := getattr(row, column)) else "" for row in rows]
+class Pictures:
+    """The pictures of some rows of a manifest, hashed when they are asked for, and once."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self._known: dict[str, list[str]] = {}
+
+    def exact(self, column: str) -> list[str]:
+        """The exact hashes of the files in a column, "" where a row has none."""
+        return self._hashes(column, "exact", lambda path: provenance.hash_file(path).hex())
+
+    def perceptual(self, column: str) -> list[str]:
+        """The perceptual hashes of sketches or photos, "" where a row has none; maps have none."""
+        if column == "mask":
+            return [""] * len(self.rows)
+        return self._hashes(column, "perceptual", lambda path: duplicates.perceptual_hash(images.load_rgb(path)))
+
+    def _hashes(self, column: str, kind: str, make: Callable[[Path], str]) -> list[str]:
+        key = f"{column} {kind}"
+        if key not in self._known:
+            paths = [getattr(row, column) for row in self.rows]
+            with ThreadPoolExecutor(runtime.num_cores()) as pool:
+                self._known[key] = list(pool.map(lambda path: make(path) if path else "", paths))
+        return self._known[key]
 
 
-def perceptual_hashes(rows: Sequence[Row], column: str) -> list[str]:
-    """The perceptual hashes of these rows' sketches or photos, "" where a row has none; maps have none."""
-
-    def one(row: Row) -> str:
-        path = getattr(row, column)
-        return duplicates.perceptual_hash(images.load_rgb(path)) if path and column != "mask" else ""
-
-    with ThreadPoolExecutor(runtime.num_cores()) as pool:
-        return list(pool.map(one, rows))
-
-
-def num_others(past: Past, rows: Sequence[Row]) -> int:
-    """How many of the pictures that a model learned from are not among those of these rows, exactly or nearly."""
+def num_others(past: Past, pictures: Pictures) -> int:
+    """How many of the pictures that a model learned from are not among these, exactly or nearly."""
     num = 0
     for side, columns in SIDES.items():
-        own = {text for column in columns for text in exact_hashes(rows, column)}
+        own = {text for column in columns for text in pictures.exact(column)}
         rest = [alike for exact, alike in past.hashes[side].items() if exact not in own]
         if any(rest):  # have perceptual ones
-            mine = [text for column in columns for text in perceptual_hashes(rows, column)]
+            mine = [text for column in columns for text in pictures.perceptual(column)]
             rest = list(np.asarray(rest)[~duplicates.are_copies(rest, mine)])
         num += len(rest)
     return num
+
+
+def is_seen(past: Past, pictures: Pictures) -> np.ndarray:
+    """Whether a model learned from a picture of each of these rows, exactly or nearly: bool (number of rows,)."""
+    seen = np.zeros(len(pictures.rows), bool)
+    for side, columns in SIDES.items():
+        known = past.hashes[side]
+        for column in columns if known else ():
+            seen |= [text in known for text in pictures.exact(column)]
+            seen |= duplicates.are_copies(pictures.perceptual(column), list(known.values()))
+    return seen

@@ -193,6 +193,8 @@ def _score_table(scored: Mapping[str, Any]) -> str:
     ]
     alike = len(scored.get("alike_in_training") or ())
     note = f" {alike} of them are much like a training photo." if alike else ""
+    seen = scored.get("seen", {}).get("num", 0)
+    note += f" The model has seen {seen} of them in its training." if seen else ""
     data = f" of “{scored['data']}”" if scored.get("data") else ""
     way = scored["direction"].replace("-to-", " → ")
     lead = (

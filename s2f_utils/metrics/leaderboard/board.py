@@ -14,13 +14,14 @@ import numpy as np
 
 from s2f_utils import metrics
 from s2f_utils.data import DataError, Manifest
-from s2f_utils.data import Row as Pair
-from s2f_utils.metrics import retrieval, structure
+from s2f_utils.metrics import retrieval, seen, structure
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.leaderboard import leagues
 from s2f_utils.metrics.leaderboard.outputs import Entry
+from s2f_utils.metrics.past import Pictures, past_of
 from s2f_utils.metrics.registry import check_names
 from s2f_utils.metrics.scored import ScoredPairs, refuse_leaks
+from s2f_utils.metrics.seen import Seen
 from s2f_utils.pictures import images
 
 FILTERED, HAIR = "filtered", "hair"
@@ -33,7 +34,7 @@ class Row:
 
     kind: "model", "control" (filtered faithful, hair alone) or "trivial". why: what puts it into its league.
     values: {column: float64 (N,)}, one value an image. details: what is not a mean over images: FID and KID, the power
-    spectrum by octave, the patch test by fold and seed.
+    spectrum by octave, the patch test by fold and seed. seen: of the split, by a model.
     """
 
     key: str
@@ -44,6 +45,12 @@ class Row:
     seed: int | None = None
     values: dict[str, np.ndarray] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    seen: Seen | None = None
+
+    @property
+    def shown(self) -> str:
+        """The label, and what the model has seen of the split."""
+        return f"{self.label} ({self.seen.text})" if self.seen and self.seen.text else self.label
 
     def mean(self, column: str) -> float:
         """The mean over the images that have a value; NaN where the column was not measured."""
@@ -85,15 +92,17 @@ def build(
     patch_steps: int | None = None,
     direction: str = "sketch-to-photo",
     open_league: Sequence[str] = (),
+    allow_seen: bool = False,
     say: Callable[[str], object] = lambda text: None,
 ) -> Leaderboard:
     """Measure entries, trivial rows and controls on a split.
 
     columns: metrics of pairs, SSIM in any case (None: all that compare models); those of sets are always measured.
     patch_seeds: how often the patch test is repeated (0: left out). patch_steps: its length; None: the protocol's.
-    open_league: names of models that saw other data, as a person says; that one did not, only its files can prove. say:
-    called with what is being measured. Raises DataError when the split or the training split is empty, when outputs are
-    of several sizes, or when a test image is among the training images.
+    open_league: names of models that saw other data, as a person says; that one did not, only its files can prove.
+    allow_seen: take models that have seen pairs of the split, too, and mark them. say: called with what is being
+    measured. Raises DataError when the split or the training split is empty, when outputs are of several sizes, when a
+    test image is among the training images, or when a model has seen one.
     """
     pairs, train = manifest.split(split), manifest.split("train")
     if not pairs:
@@ -102,7 +111,7 @@ def build(
         raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
     refuse_leaks(manifest, split)
     own = leagues.own_league(train)
-    rows, outputs = _model_rows(entries, [pair.id for pair in pairs], train, open_league)
+    rows, outputs = _model_rows(entries, manifest, split, open_league, allow_seen)
     scored = ScoredPairs.load(manifest, split, pairs, _size_of(outputs, manifest), direction)
     for key, pictures in scored.trivial_outputs().items():
         rows.append(Row(key, trivial_labels(direction)[key], "trivial", own))
@@ -142,19 +151,25 @@ def _asked(columns: Sequence[str] | None, patch_seeds: int) -> tuple[list[str], 
 
 
 def _model_rows(
-    entries: Sequence[Entry], ids: Sequence[str], train: Sequence[Pair], open_league: Sequence[str]
+    entries: Sequence[Entry], manifest: Manifest, split: str, open_league: Sequence[str], allow_seen: bool
 ) -> tuple[list[Row], dict[str, np.ndarray]]:
     """A row for each entry, and its pictures by the row's key."""
     known = [entry.name for entry in entries]
     if unknown := [name for name in open_league if name not in known]:
         raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(known)}")
+    train, here = Pictures(manifest.split("train")), Pictures(manifest.split(split))
+    ids = [pair.id for pair in here.rows]
     rows, outputs = [], {}
     for entry in entries:
         key = _free_key(entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}", outputs)
-        standing = leagues.judge(entry.models, train, entry.unknown)
+        past = past_of(entry.models, entry.unknown)
+        found = seen.look(past, here, ids)
+        if not allow_seen:
+            seen.refuse(found, key, split)
+        standing = leagues.judge(past, train)
         if entry.name in open_league and standing.league != leagues.OPEN:
             standing = leagues.Standing(leagues.OPEN, "as was said")
-        rows.append(Row(key, entry.label, "model", standing.league, standing.why, entry.seed))
+        rows.append(Row(key, entry.label, "model", standing.league, standing.why, entry.seed, seen=found))
         outputs[key] = np.stack([images.load_rgb(entry.files[name]) for name in ids])
     return rows, outputs
 

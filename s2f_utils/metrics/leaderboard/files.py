@@ -150,7 +150,7 @@ def _gap(gap: list[float | None] | None, digits: int) -> str:
 
 
 def _titled(row: Row) -> str:
-    return row.label if row.seed is None else f"{row.label}, seed {row.seed}"
+    return row.shown if row.seed is None else f"{row.shown}, seed {row.seed}"
 
 
 def _gallery(board: Leaderboard, row: Row, num: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def as_dict(board: Leaderboard) -> dict[str, Any]:
         intervals = {column: row.interval(column) for column in board.columns}
         rows.append(
             {"key": row.key, "model": row.label, "kind": row.kind, "league": row.league, "league_because": row.why}
-            | {"seed": row.seed}
+            | {"seed": row.seed, "seen": row.seen.as_json() if row.seen else None}
             | {c: _number(i.mean) if i else None for c, i in intervals.items()}
             | {k: _number(v) if isinstance(v, float) else v for k, v in row.details.items()}
             | {"intervals": {c: [_number(i.low), _number(i.high)] for c, i in intervals.items() if i}}
@@ -79,7 +79,7 @@ def over_seeds(board: Leaderboard) -> list[dict[str, Any]]:
 
 def named(row: Row) -> list[str]:
     """A row's first cells: its model, league and seed."""
-    return [row.label, row.league, "" if row.seed is None else str(row.seed)]
+    return [row.shown, row.league, "" if row.seed is None else str(row.seed)]
 
 
 def reasons(board: Leaderboard) -> list[str]:
