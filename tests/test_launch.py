@@ -91,12 +91,12 @@ def test_an_interrupted_notebook_leaves_no_process(tiny, faces_manifest, tmp_pat
     quiet_threads(monkeypatch)
     changes = {"total_images": 10**6, "batch_size": 4, "log_every_images": 20}
     run = open_run(tiny(**changes), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
-    found = []
+    found, before = [], psutil.Process().children(recursive=True)  # such as what an earlier test's process pool left
 
     class Interrupt:
         def on_log(self, run, row):
             if not found:
-                found.extend(psutil.Process().children(recursive=True))
+                found.extend(p for p in psutil.Process().children(recursive=True) if p not in before)
                 raise KeyboardInterrupt
 
     assert train_on(run, 2, device="cpu", callbacks=[Interrupt()], progress=False) == "interrupted"
