@@ -19,7 +19,7 @@ from s2f_utils.runtime import ConfigError, ranks
 from s2f_utils.training import interrupted, learned_from, preflight
 from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.config import Resolved, find_method
-from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
+from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
@@ -72,6 +72,7 @@ def open_run(
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
+    check_keep_best(config, kind.data, manifest)
     longest = _length(config, pass_length(config, kind.data, rows))
     start = _Start(resolved, manifest, rows, longest, runs, name or resolved.method, init)
     start.folder = ranks.first(lambda: _find(start, resume))

@@ -71,7 +71,7 @@ class TrainConfig:
     save_every_s: float = 300.0  # seconds between two saves of the resume file
     num_snapshots: int = 0  # generators kept along the way, evenly spread, beside the last
     keep_last: int = 1  # resume files that are kept: the newest, and those before it
-    keep_best: str = ""  # ssim or psnr: the generator whose sheet of samples scored best is kept, too
+    keep_best: str = ""  # ssim or psnr: the generator whose sheet of validation pairs scored best is kept, too
     # Gradients of the parts are added up, and each network makes one step, after the last part: a generator meets the
     # discriminator as it was before the batch, and what makes several steps a batch (disc_steps, R1) makes one of them.
     accumulate: int = 1  # parts in which a batch goes through the networks, one after the other, to save memory
