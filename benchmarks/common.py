@@ -266,6 +266,14 @@ def each(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
     return [[row] for row in rows]
 
 
+def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence about the floor of a leaderboard's patch test; "" where it was not measured."""
+    from s2f_utils.metrics.leaderboard.tables import floor_told
+
+    nearest = (row for row in board if row.get("key") == "nearest" and row.get("patch_auc") is not None)
+    return next((floor_told(row["patch_auc"], row["model"]) for row in nearest), "")
+
+
 def one_seed(row: Mapping[str, Any]) -> str:
     """The name of a model that was trained once, or of an answer that needs no training."""
     return f"{row['model']}, one seed" if row["kind"] == "model" else row["model"]
@@ -288,5 +296,5 @@ def boards_table(found: Mapping[str, Any]) -> str:
             budget = f"{row['images']:,} images, {minutes:.0f} min{half}" if minutes else "–"
             rows.append([one_seed(row), row["league"], *(score_of(row, name) for name in names), budget])
         header = [way.replace("-to-", " → "), "league", *(SCORES[name][0] for name in names), "training"]
-        parts.append(markdown(header, rows))
-    return "\n\n".join(parts)
+        parts += [markdown(header, rows), floor_note(board)]
+    return "\n\n".join(filter(None, parts))

@@ -20,7 +20,7 @@ import common
 import numpy as np
 from leaderboard_cuhk import run_of
 
-from s2f_utils import metrics, weights
+from s2f_utils import weights
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
@@ -60,9 +60,9 @@ def size_of(entry: leaderboard.Entry) -> int:
     return len(images.load_rgb(next(iter(entry.files.values()))))
 
 
-def interval(values: np.ndarray) -> dict[str, float]:
+def interval(row: leaderboard.Row, column: str) -> dict[str, float]:
     """Mean and 95 % interval, as JSON."""
-    return {name: round(value, 5) for name, value in dataclasses.asdict(metrics.bootstrap_mean(values)).items()}
+    return {name: round(value, 5) for name, value in dataclasses.asdict(row.interval(column)).items()}
 
 
 def scored(raw: list[leaderboard.Entry], made: list[Made], manifest: Manifest) -> dict[str, leaderboard.Row]:
@@ -81,20 +81,20 @@ def scored(raw: list[leaderboard.Entry], made: list[Made], manifest: Manifest) -
 
 def compared(entry: leaderboard.Entry, made: list[Made], rows: dict[str, leaderboard.Row]) -> dict[str, Any]:
     """The scores of a model's outputs, of the restored ones, and how far these differ."""
-    own = rows[entry.label].values
+    own = rows[entry.label]
     line: dict[str, Any] = {
         "model": entry.label,
         "size_px": size_of(entry),
         **run_of(entry),
-        "raw": {c: interval(own[c]) for c in ASKED},
+        "raw": {c: interval(own, c) for c in ASKED},
         "enhanced": {},
     }
     for one in made:
-        theirs = rows[one.entry.label].values
+        theirs = rows[one.entry.label]
         line["enhanced"][f"{one.strength:g}"] = {
             "without_face": one.lost,
-            **{c: interval(theirs[c]) for c in ASKED},
-            "difference": {c: dataclasses.asdict(metrics.paired_difference(theirs[c], own[c])) for c in ASKED},
+            **{c: interval(theirs, c) for c in ASKED},
+            "difference": {c: dataclasses.asdict(theirs.minus(own, c)) for c in ASKED},
         }
     return line
 

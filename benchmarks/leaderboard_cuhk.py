@@ -105,7 +105,8 @@ def table(found: dict[str, Any]) -> str:
         for model, same in by_model(found).items()
     ]
     head = ["CUHK 88/100, 256 px", "league", *(common.SCORES[name][0] for name in names)]
-    return common.markdown(head, rows) + f"\n\n{found['results']['retrieval_note']}"
+    notes = (common.floor_note(found["results"]["rows"]), found["results"]["retrieval_note"])
+    return "\n\n".join([common.markdown(head, rows), *filter(None, notes)])
 
 
 TABLES = {"quality": table}

@@ -20,6 +20,7 @@ from skimage import filters, restoration
 from s2f_utils import metrics, weights
 from s2f_utils.data import Row, read_manifest
 from s2f_utils.inference import restorers
+from s2f_utils.metrics import patches
 from s2f_utils.pictures import degradations, images, viz
 
 METRICS = ("psnr", "ssim", "l1", "sharpness", "spectrum", "fsim")
@@ -119,7 +120,7 @@ def main() -> None:
                 row[metric] = vars(metrics.bootstrap_mean(numbers))
             if args.patch_seeds:
                 tests = [metrics.patch_test(made, photos, who, seed=seed) for seed in range(args.patch_seeds)]
-                row["patch_auc"] = vars(metrics.bootstrap_mean(np.mean([t.per_image for t in tests], axis=0)))
+                row["patch_auc"] = vars(metrics.bootstrap_repeated(patches.repeated(tests)))
             rows[name] = row
             print(strength, name, {k: round(v["mean"], 4) for k, v in row.items()}, flush=True)
         found["strengths"][strength] = {"chosen": chosen, "rows": rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import html
 import json
 import shutil
 
@@ -16,10 +17,11 @@ from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.scored import refuse_leaks
-from s2f_utils.pictures import images
+from s2f_utils.pictures import images, viz
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 64
+viz_drawn = viz.perception_distortion
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +128,30 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
     worst = np.argsort(board.row("far, seed 0").values["ssim"])[0]
     gallery = html[html.index("<h2>far") :]
     assert f"{board.ids[worst]} ·" in gallery[: gallery.index("</figure>")]  # the worst comes first
+
+
+def test_the_floor_of_the_patch_test_is_named_and_drawn(board, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(viz, "perception_distortion", lambda *given: drawn.append(viz_drawn(*given)) or drawn[-1])
+    area = board.row("nearest").mean("patch_auc")
+    page = leaderboard.write(board, tmp_path, gallery=0).read_text(encoding="utf-8")
+    told = f"The patch test's floor here is {area:.2f}, not 0.5"
+    assert told in html.unescape(page) and told in (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
+    lines = [line.get_ydata()[0] for line in drawn[0].axes[0].lines]
+    assert lines == [0.5, area]
+    low, high = drawn[0].axes[0].get_ylim()
+    assert low < min(lines) and max(lines) < high
+    without = dataclasses.replace(board, rows=[row for row in board.rows if row.key != "nearest"])
+    assert "floor" not in leaderboard.as_markdown(without)
+
+
+def test_intervals_of_the_patch_test_hold_its_own_training(board):
+    model, filtered = board.rows[0], board.row("filtered")
+    assert model.interval("patch_auc") == metrics.bootstrap_repeated(model.repeated["patch_auc"])
+    apart = model.minus(filtered, "patch_auc")
+    assert apart.mean == pytest.approx(model.mean("patch_auc") - filtered.mean("patch_auc"))
+    assert apart == metrics.bootstrap_repeated(model.repeated["patch_auc"] - filtered.repeated["patch_auc"])
+    assert model.minus(filtered, "ssim") == metrics.paired_difference(model.values["ssim"], filtered.values["ssim"])
 
 
 def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):

@@ -295,6 +295,41 @@ def test_landmarks_move_with_the_face():
     assert error(*small) == pytest.approx(8 / eyes, abs=0.06)
 
 
+def test_an_interval_over_networks_holds_their_spread():
+    rng = np.random.default_rng(0)
+    num, repeats, folds = 100, 3, 5
+    networks = np.stack([rng.permutation(num) % folds for _ in range(repeats)])
+    of_images = rng.normal(0, 0.1, num)
+    of_networks = rng.normal(0, 0.1, (repeats, folds))
+    values = 0.8 + of_images + np.take_along_axis(of_networks, networks, axis=1)
+    found = metrics.bootstrap_repeated(metrics.Repeated(values, networks))
+    alone = metrics.bootstrap_mean(values.mean(axis=0))
+    assert found.mean == pytest.approx(alone.mean)
+    # by hand: the variance of a mean of 100 images and of 15 networks, 0.1 each
+    spread = 2 * 1.96 * np.sqrt(of_images.var() / num + of_networks.var() / (repeats * folds))
+    assert found.high - found.low == pytest.approx(spread, rel=0.15)
+    assert found.high - found.low > 1.5 * (alone.high - alone.low)
+
+
+def test_networks_that_judge_alike_widen_the_interval_little():
+    rng = np.random.default_rng(1)
+    values, networks = rng.normal(0.8, 0.1, 200), np.arange(200) % 5
+    found = metrics.bootstrap_repeated(metrics.Repeated(np.stack([values] * 3), np.stack([networks] * 3)))
+    alone = metrics.bootstrap_mean(values)
+    assert 0.95 < (found.high - found.low) / (alone.high - alone.low) < 1.4  # a crossed bootstrap errs on the wide side
+    values = np.where(networks == 0, np.nan, values)  # a fold that had no true photos
+    some = metrics.bootstrap_repeated(metrics.Repeated(values[None], networks[None]))
+    assert some.mean == pytest.approx(np.nanmean(values)) and some.low < some.mean < some.high
+
+
+def test_a_difference_needs_the_same_folds():
+    one = metrics.Repeated(np.ones((1, 10)), np.arange(10)[None] % 5)
+    same = metrics.bootstrap_repeated(one - metrics.Repeated(np.full((1, 10), 0.25), one.networks))
+    assert (same.mean, same.low, same.high) == (0.75, 0.75, 0.75)
+    with pytest.raises(ValueError, match="the same seeds and folds"):
+        one - metrics.Repeated(one.values, one.networks[:, ::-1])
+
+
 # --- the patch test ---
 
 
@@ -535,6 +570,10 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     tests = [metrics.patch_test(made["softer"], cuts, people, seed=seed, num_steps=2) for seed in (0, 1)]
     expected = np.mean([test.per_image for test in tests], axis=0)
     np.testing.assert_array_equal(found["softer"].values["patch_auc"], expected)
+    repeated = found["softer"].repeated["patch_auc"]
+    np.testing.assert_array_equal(repeated.values, [test.per_image for test in tests])
+    np.testing.assert_array_equal(repeated.networks, [test.fold_of for test in tests])
+    assert [sorted(set(row)) for row in repeated.networks.tolist()] == [[0, 1, 2, 3, 4]] * 2
     assert "softer: rank-1, MRR of 18 images" in said and "mixed up: patch AUC of 18 images" in said
     few = metrics.Reference(cuts[:4], people[:4])
     assert metrics.measure_sets({"made": cuts[:4]}, few, ["patch_auc"])["made"].values == {}

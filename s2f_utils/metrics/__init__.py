@@ -10,7 +10,7 @@ from s2f_utils.metrics import inside, looks  # noqa: F401
 
 # isort: on
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions
-from s2f_utils.metrics.bootstrap import Interval, bootstrap_mean, paired_difference
+from s2f_utils.metrics.bootstrap import Interval, Repeated, bootstrap_mean, bootstrap_repeated, paired_difference
 from s2f_utils.metrics.patches import PatchTest, patch_test
 from s2f_utils.metrics.registry import (
     GROUPS,
@@ -38,8 +38,10 @@ __all__ = [
     "Metric",
     "PatchTest",
     "Reference",
+    "Repeated",
     "SetScores",
     "bootstrap_mean",
+    "bootstrap_repeated",
     "filtered",
     "group",
     "measure",

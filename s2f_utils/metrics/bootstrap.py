@@ -38,6 +38,42 @@ def bootstrap_mean(values: np.ndarray, *, num_resamples: int = 2000, seed: int =
     return Interval(float(values.mean()), float(low), float(high))
 
 
+@dataclass(frozen=True)
+class Repeated:
+    """What a metric found that trains networks itself: for N images S times, each time by another training.
+
+    values: float64 (S, N), NaN where an image has none. networks: int (S, N), which of a repetition's networks judged
+    the image.
+    """
+
+    values: np.ndarray
+    networks: np.ndarray
+
+    def __sub__(self, other: Repeated) -> Repeated:
+        """The difference on the same images; ValueError where they were not divided alike among networks."""
+        if self.networks.shape != other.networks.shape or (self.networks != other.networks).any():
+            raise ValueError("both must be measured on the same images with the same seeds and folds")
+        return Repeated(self.values - other.values, self.networks)
+
+
+def bootstrap_repeated(found: Repeated, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
+    """The mean and its 95 % percentile interval over resampled images and, crossed with them, resampled networks: it
+    holds the spread of the metric's own training, and errs on the wide side (Owen 2007, "The pigeonhole bootstrap").
+    """
+    repeats, num = found.values.shape
+    own = found.networks + np.arange(repeats)[:, None] * (found.networks.max() + 1)  # other networks in each repetition
+    names, own = np.unique(own, return_inverse=True)
+    own, known = own.reshape(repeats, num), np.isfinite(found.values)
+    values, rng, means = np.where(known, found.values, 0.0), np.random.default_rng(seed), []
+    for _ in range(num_resamples):
+        of_images, of_networks = (np.bincount(rng.integers(0, n, n), minlength=n) for n in (num, len(names)))
+        drawn = of_images * of_networks[own] * known  # how often each value was
+        if drawn.any():
+            means.append(float((drawn * values).sum() / drawn.sum()))
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(float(found.values[known].mean()), float(low), float(high))
+
+
 def paired_difference(ours: np.ndarray, theirs: np.ndarray) -> Interval:
     """Mean of `ours - theirs` over the same images (N,) and its 95 % interval: one that excludes 0 is a difference."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)

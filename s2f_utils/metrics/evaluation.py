@@ -45,12 +45,17 @@ class Evaluation:
     attributes: list[dict[str, str]]  # of each image, as the manifest has them
     files: tuple[Path, ...]  # of the model; none where they are not known
     seen: Seen  # of the split, by the model; of the training split nothing is said
+    repeated: dict[str, dict[str, metrics.Repeated]]  # of metrics that train networks, each repetition's values
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
-        return {
-            row: {name: metrics.bootstrap_mean(v) for name, v in found.items()} for row, found in self.values.items()
-        }
+
+        def interval(row: str, name: str) -> metrics.Interval:
+            if name in self.repeated[row]:
+                return metrics.bootstrap_repeated(self.repeated[row][name])
+            return metrics.bootstrap_mean(self.values[row][name])
+
+        return {row: {name: interval(row, name) for name in found} for row, found in self.values.items()}
 
     def table_by(self, attribute: str) -> str:
         """The mean of every metric for each value of an attribute, as text, one line for each value and row."""
@@ -139,7 +144,7 @@ def evaluate(
     trivial = scored.trivial_outputs()
     outputs |= trivial
     labels |= {key: trivial_labels(direction)[key] for key in trivial}
-    values, numbers = _measured(scored, outputs, metric_names)
+    values, numbers, repeated = _measured(scored, outputs, metric_names)
     result = Evaluation(
         folder=out,
         split=split,
@@ -156,6 +161,7 @@ def evaluate(
         attributes=[pair.attributes for pair in pairs],
         files=translator.files,
         seen=seen,
+        repeated=repeated,
     )
     ranks.first(lambda: _write(result, size_px, manifest))
     return result
@@ -169,17 +175,18 @@ def _seen(translator: Translator, manifest: Manifest, split: str, ids: Sequence[
 
 
 def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Sequence[str]):
-    """Per-image values, and numbers of whole sets, of every row."""
+    """Of every row per-image values, numbers of whole sets, and repetitions of metrics that train networks."""
     made = {row: scored.cut(pictures) for row, pictures in outputs.items()}
     of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
     of_sets = [name for name in names if name not in of_pairs]
     truths = scored.cut(scored.truths)
     values = {row: _measured_in_shares(pictures, truths, of_pairs) for row, pictures in made.items()}
-    numbers = {}
+    numbers, repeated = {}, {}
     for row, scores in ranks.first(lambda: metrics.measure_sets(made, scored.reference(), of_sets)).items():
         values[row] |= scores.values
+        repeated[row] = scores.repeated
         numbers[row] = {name: scores.figures[name] for name in of_sets if name in scores.figures}
-    return values, numbers
+    return values, numbers, repeated
 
 
 def _measured_in_shares(pictures: Any, truths: Any, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_utils import runtime
+from s2f_utils.metrics.bootstrap import Repeated
 from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, register
 
 if TYPE_CHECKING:
@@ -33,12 +34,14 @@ class PatchTest:
 
     auc: the mean over folds of the area under the ROC curve, in [0, 1]. per_image: float64 (N,), for every output the
     share of patches of true photos of its fold that look truer than a patch of it; their mean is `auc` where all folds
-    are of one size. folds: the areas of the folds. seed: of networks, folds and places of patches.
+    are of one size. folds: the areas of the folds. fold_of: int (N,), the fold of every output, whose network judged
+    it. seed: of networks, folds and places of patches.
     """
 
     auc: float
     per_image: np.ndarray
     folds: tuple[float, ...]
+    fold_of: np.ndarray
     seed: int
 
     @property
@@ -100,7 +103,7 @@ def patch_test(
             areas.append(float(per_image[held[0]].mean()))
     if not areas:
         raise ValueError("no fold has outputs and true photos of people that are not in the others")
-    return PatchTest(float(np.mean(areas)), per_image, tuple(areas), seed)
+    return PatchTest(float(np.mean(areas)), per_image, tuple(areas), folds[0], seed)
 
 
 def _network():
@@ -165,6 +168,11 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
     return (below + 0.5 * ties).mean(axis=1) / len(real)
 
 
+def repeated(tests: Sequence[PatchTest]) -> Repeated:
+    """Patch tests of the same outputs, with several seeds, for `bootstrap_repeated`."""
+    return Repeated(np.stack([test.per_image for test in tests]), np.stack([test.fold_of for test in tests]))
+
+
 def _of_sets(reference: Reference, names: Sequence[str]):
     """The patch test with each seed: a value for every picture, and the areas by seed."""
     options = {} if reference.steps is None else {"num_steps": reference.steps}
@@ -178,7 +186,8 @@ def _of_sets(reference: Reference, names: Sequence[str]):
             "auc_by_seed": [round(test.auc, 4) for test in tests],
             "std_over_folds": round(float(np.mean([test.spread for test in tests])), 4),
         }
-        return SetScores({"patch_auc": np.mean([test.per_image for test in tests], axis=0)}, {"patch_test": facts})
+        values = np.mean([test.per_image for test in tests], axis=0)
+        return SetScores({"patch_auc": values}, {"patch_test": facts}, {"patch_auc": repeated(tests)})
 
     return score
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_utils import runtime
+from s2f_utils.metrics.bootstrap import Repeated
 
 if TYPE_CHECKING:
     import torch
@@ -46,11 +47,13 @@ class Reference:
 class SetScores:
     """What was found of a set: values of metrics that have one a picture, float64 (N,), and figures of the whole set.
 
-    A figure under a metric's name is its number; others are further facts, in a form that JSON takes.
+    A figure under a metric's name is its number; others are further facts, in a form that JSON takes. repeated: of
+    metrics that train networks, each repetition's values; those in `values` are their means.
     """
 
     values: dict[str, np.ndarray] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+    repeated: dict[str, Repeated] = field(default_factory=dict)
 
 
 def always(height: int, width: int) -> str:
@@ -270,5 +273,6 @@ def measure_sets(
             say(f"{key}: {titles} of {len(pictures)} images")
             found = score(pictures)
             scores[key].values |= found.values
+            scores[key].repeated |= found.repeated
             scores[key].figures |= {n: float(v) if n in METRICS else v for n, v in found.figures.items()}
     return scores

@@ -209,11 +209,11 @@ def _legends(figure: Figure, labels: Sequence[str], colours: Sequence[Any], note
         figure.supxlabel(text, fontsize=7.5, color="0.3")
 
 
-def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
-    """Each answer as a point: SSIM across, the patch test's area downwards to 0.5, which is where photos are.
+def perception_distortion(points: Mapping[str, tuple[float, float, str]], floor: float | None = None) -> Figure:
+    """Each answer as a point: SSIM across, the patch test's area downwards to the floor, which is where photos are.
 
     points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial" (Blau and Michaeli
-    2018).
+    2018). floor: the area of true pictures of other people; no answer can be expected below it.
     """
     from matplotlib.figure import Figure
 
@@ -227,8 +227,12 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Fig
         axes.annotate(str(number), (x, y), aside, textcoords="offset points", ha="center", va="center", fontsize=9)
     axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":")
     axes.text(0.02, 0.51, "coin toss", transform=axes.get_yaxis_transform(), fontsize=9, color="0.3")
+    if floor is not None:
+        axes.axhline(floor, color="C3", linewidth=1, linestyle="--")
+        axes.text(0.98, floor + 0.01, "true pictures of others", transform=axes.get_yaxis_transform(), fontsize=9,
+                  color="C3", ha="right")  # fmt: skip
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
-    axes.set_ylim(0.4, 1.05)
+    axes.set_ylim(min(0.4, 0.5 if floor is None else floor - 0.1), 1.05)
     axes.margins(x=0.1)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
     return figure

@@ -46,6 +46,7 @@ class Row:
     values: dict[str, np.ndarray] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     seen: Seen | None = None
+    repeated: dict[str, metrics.Repeated] = field(default_factory=dict)  # of metrics that train networks
 
     @property
     def shown(self) -> str:
@@ -58,9 +59,17 @@ class Row:
         return interval.mean if interval else float("nan")
 
     def interval(self, column: str) -> metrics.Interval | None:
-        """The 95 % interval over images, None where the column was not measured."""
+        """The 95 % interval over images, and over networks of a metric that trains them; None where not measured."""
+        if column in self.repeated:
+            return metrics.bootstrap_repeated(self.repeated[column])
         found = self.values.get(column, np.empty(0))
         return None if np.isnan(found).all() else metrics.bootstrap_mean(found)
+
+    def minus(self, other: Row, column: str) -> metrics.Interval:
+        """The mean difference to another row on the same images, and its 95 % interval."""
+        if column in self.repeated:
+            return metrics.bootstrap_repeated(self.repeated[column] - other.repeated[column])
+        return metrics.paired_difference(self.values[column], other.values[column])
 
 
 @dataclass
@@ -226,3 +235,4 @@ def _take_in(rows: Sequence[Row], scores: Mapping[str, metrics.SetScores]) -> No
     for row in rows:
         row.values |= scores[row.key].values
         row.details |= scores[row.key].figures
+        row.repeated |= scores[row.key].repeated

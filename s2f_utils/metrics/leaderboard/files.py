@@ -38,8 +38,8 @@ bootstrap intervals over images.</p>
 {% if seeds %}<h2>Over seeds</h2>
 {{ table(seed_headings, seeds) }}{% endif %}
 {% if figure %}<h2>Perception against distortion</h2>
-<p>To the right: nearer to the true photo. Downwards: harder to tell from photos. No answer is best at both, and what is
-only filtered should not pass for real.</p>
+<p>To the right: nearer to the true photo. Downwards: harder to tell from photos, to the dashed line at best: true
+pictures of other people. No answer is best at both, and what is only filtered should not pass for real.</p>
 <img class="figure" src="{{ figure }}" alt="patch test over SSIM">{% endif %}
 <h2>Pairs of rows</h2>
 <p>Mean difference on the same images, with its 95&nbsp;% interval: one that excludes 0 is a difference.</p>
@@ -113,7 +113,7 @@ def _questions(board: Leaderboard) -> list[dict[str, Any]]:
             for row in board.rows
             if any(c in row.values or c in row.details for c in columns)
         ]
-        caveat = retrieval.CAVEAT if question == "who" else ""
+        caveat = {"who": retrieval.CAVEAT, "real": tables.floor_note(board)}.get(question, "")
         headings = ["", "league", "seed", *map(_heading, columns)]
         found.append({"title": title, "headings": headings, "rows": rows, "caveat": caveat})
     return found
@@ -130,7 +130,8 @@ def _figure(board: Leaderboard) -> str | None:
         row.label: (row.mean("ssim"), row.mean("patch_auc"), row.kind)
         for row in board.rows if "patch_auc" in row.values
     }  # fmt: skip
-    return pages.figure_uri(viz.perception_distortion(points))
+    found = tables.floor(board)
+    return pages.figure_uri(viz.perception_distortion(points, found[0] if found else None))
 
 
 def _paired_rows(board: Leaderboard, columns: list[str]) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def paired(board: Leaderboard, row: Row) -> dict[str, dict[str, list[float | Non
         if other is row:
             continue
         columns = [c for c in PAIRED if c in row.values and c in other.values]
-        gaps = {c: metrics.paired_difference(row.values[c], other.values[c]) for c in columns}
+        gaps = {c: row.minus(other, c) for c in columns}
         found[name] = {c: [_number(gap.mean), _number(gap.low), _number(gap.high)] for c, gap in gaps.items()}
     return found
 
@@ -75,6 +75,23 @@ def over_seeds(board: Leaderboard) -> list[dict[str, Any]]:
                 | {c: {"mean": _number(np.mean(v)), "std": _number(np.std(v, ddof=1))} for c, v in means.items()}
             )
     return found
+
+
+def floor(board: Leaderboard) -> tuple[float, str] | None:
+    """The patch test's area of true pictures of other people, and which they are; None where it was not measured."""
+    row = next((row for row in board.rows if row.key == "nearest" and "patch_auc" in row.values), None)
+    return (row.mean("patch_auc"), row.label) if row else None
+
+
+def floor_note(board: Leaderboard) -> str:
+    """A sentence about the floor of the patch test; "" where there is none."""
+    found = floor(board)
+    return floor_told(*found) if found else ""
+
+
+def floor_told(area: float, label: str) -> str:
+    """What a reader of a table has to know of the patch test's floor. label: of the row of true pictures of others."""
+    return f"The patch test's floor here is {area:.2f}, not 0.5: true pictures of other people have that (“{label}”)."
 
 
 def named(row: Row) -> list[str]:
@@ -119,5 +136,5 @@ def as_markdown(board: Leaderboard, columns: Sequence[str] = SHORT) -> str:
     notes = [f"{len(board.ids)} images of the split “{board.split}”, {board.size_px} px; 95 % bootstrap intervals."]
     notes += [f"{line}." for line in reasons(board)]
     notes += [f"Not measured: {metrics.METRICS[name].heading}: {reason}." for name, reason in board.missing.items()]
-    notes.append(retrieval.CAVEAT)
+    notes += filter(None, [floor_note(board), retrieval.CAVEAT])
     return "\n".join([*lines, "", *notes]) + "\n"
