@@ -187,7 +187,7 @@ def test_train_and_test_folders_are_kept_although_their_names_repeat(tmp_path, f
 def test_named_folders_and_identities_from_names(tmp_path, faces):
     pairs = [(f"ink/p{n % 3}_{n}.png", f"camera/p{n % 3}_{n}.png") for n in range(NUM)]
     src, out = put(tmp_path / "src", faces, pairs), tmp_path / "out"
-    with pytest.raises(DataPrepError, match="no known layout"):
+    with pytest.raises(DataPrepError, match="say --sketches ink --photos camera, else"):
         make_pairs(src, out)
     with pytest.raises(DataPrepError, match="finds no person"):
         make_pairs(src, out, sketches="ink", photos="camera", identity="^(q)_")

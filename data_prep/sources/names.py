@@ -9,12 +9,28 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-SKETCH_WORDS = frozenset({"sketch", "sketches", "drawing", "drawings"})
+SKETCH_WORDS = frozenset({"sketch", "sketches", "sketchs", "drawing", "drawings"})
 PHOTO_WORDS = frozenset({"photo", "photos", "photograph", "photographs"})
 MASK_WORDS = frozenset({"mask", "masks", "labels", "labelmaps", "segmentation", "segmentations"})
-# Words that mean a side only when a folder's name has no other: "A" and "images" do, "images_of_line_A" does not.
+# Words that mean a side only when a folder's name has no others: "A" and "real_images" do, "images_of_line_A" does not.
 WEAK_SKETCH_WORDS = frozenset({"a", "edge", "edges", "line", "lines", "lineart", "pencil"})
-WEAK_PHOTO_WORDS = frozenset({"b", "image", "images", "face", "faces", "portrait", "portraits", "picture", "pictures"})
+WEAK_PHOTO_WORDS = frozenset(
+    {
+        "b",
+        "image",
+        "images",
+        "img",
+        "imgs",
+        "face",
+        "faces",
+        "portrait",
+        "portraits",
+        "picture",
+        "pictures",
+        "gt",
+        "real",
+    }
+)
 SPLIT_WORDS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation"), "val"),
@@ -47,12 +63,17 @@ def side_of(folder: str) -> str | None:
     strong = [side for side, spoken in sides.items() if spoken.intersection(said)]
     if strong:
         return strong[0] if len(strong) == 1 else None
-    if len(said) == 1:
-        if said[0] in WEAK_SKETCH_WORDS:
-            return "sketch"
-        if said[0] in WEAK_PHOTO_WORDS:
-            return "photo"
-    return None
+    weak = {"sketch": WEAK_SKETCH_WORDS, "photo": WEAK_PHOTO_WORDS}
+    return next((side for side, spoken in weak.items() if said and spoken.issuperset(said)), None)
+
+
+def side_of_file(stem: str) -> str:
+    """The side that the first or the last word of a file's name says ("anna_sketch", "Photo 12"); "" for none."""
+    said = words(stem)
+    ends = {said[0], said[-1]} if said else set()
+    sides = {"sketch": SKETCH_WORDS, "photo": PHOTO_WORDS, "mask": MASK_WORDS}
+    spoken = [side for side, of_side in sides.items() if ends & of_side]
+    return spoken[0] if len(spoken) == 1 else ""
 
 
 def split_of(folders: Iterable[str]) -> str:
@@ -65,10 +86,25 @@ def split_of(folders: Iterable[str]) -> str:
 
 
 def without_side(stem: str) -> str:
-    """A stem without a leading or trailing word for its side: "anna_sketch" and "photo-anna" → "anna"."""
+    """A stem without a leading or trailing word for its side: "anna_sketch" and "photo-anna" → "anna", "photo" → ""."""
     side = "|".join(sorted(SKETCH_WORDS | PHOTO_WORDS | MASK_WORDS, key=len, reverse=True))
     stem = unicodedata.normalize("NFC", stem).casefold().strip()
-    return re.sub(rf"^({side})(?=[\W_\d])[\W_]*|(?<=[\W_\d])({side})\W*$", "", stem).strip(" -_.()[]")
+    return re.sub(rf"^({side})(?=[\W_\d]|$)[\W_]*|(?<=[\W_\d])({side})\W*$", "", stem).strip(" -_.()[]")
+
+
+def without_zeros(stem: str) -> str:
+    """`without_side`, and without zeros before its numbers: "007_sketch" and "7" → "7"."""
+    return re.sub(r"\d+", lambda digits: digits[0].lstrip("0") or "0", without_side(stem))
+
+
+def wording(stem: str) -> str:
+    """A stem with a # for each of its numbers: "img0012" → "img#"."""
+    return re.sub(r"\d+", "#", stem.casefold())
+
+
+def numbers(stem: str) -> tuple[int, ...]:
+    """The numbers in a stem: "img0012" → (12,)."""
+    return tuple(int(digits) for digits in re.findall(r"\d+", stem))
 
 
 def safe_id(stem: str) -> str:

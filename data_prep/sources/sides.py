@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path, PurePosixPath
 
 from data_prep.errors import DataPrepError
@@ -39,19 +39,30 @@ def named_sides(tree: Tree, options: LayoutOptions) -> tuple[list[Picture], list
     return sketches, photos
 
 
-def _key(normalise: Callable[[str], str]) -> Callable[[Picture], tuple]:
-    return lambda p: (p.group, p.split, tuple(map(normalise, p.sub)), normalise(p.stem))
+def sides_by_file_name(tree: Tree) -> tuple[list[Picture], list[Picture]]:
+    """The sketches and the photos by file names, where folders do not say it: "anna_sketch.png", and the others."""
+    said = [(names.side_of_file(p.stem), p) for p in tree.pictures if not p.side]
+    sketches = [relocated(p, "sketch", tree.given) for side, p in said if side == "sketch"]
+    return sketches, [relocated(p, "photo", tree.given) for side, p in said if side in ("photo", "")]
 
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def _key(
+    normalise: Callable[[str], Hashable], folders: Callable[[str], str] | None = None
+) -> Callable[[Picture], tuple]:
+    return lambda p: (p.group, p.split, tuple(map(folders or normalise, p.sub)), normalise(p.stem))
+
+
 def _folded(name: str) -> str:
     return _composed(name).casefold().strip()
 
 
-BY_NAME = [_key(_composed), _key(_folded), _key(names.without_side)]  # for `names.match`, from strict to loose
+# for `names.match`, from strict to loose
+BY_NAME = [_key(_composed), _key(_folded), _key(names.without_side), _key(names.without_zeros)]
+BY_NUMBERS = _key(names.numbers, folders=_composed)
 
 
 def masks_of(tree: Tree, photos: Sequence[Picture]) -> dict[Picture, Picture]:
@@ -81,7 +92,7 @@ def people_of(photos: Sequence[Picture], collection: Collection) -> dict[Picture
     """
     folders = {photo.sub for photo in photos if photo.sub}
     inside = sum(bool(photo.sub) for photo in photos)
-    if not folders:
+    if len(folders) < 2:
         return {}
     if len(folders) < MIN_PEOPLE_FOLDERS or inside < 0.9 * len(photos):
         collection.notes.append(

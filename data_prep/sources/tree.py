@@ -13,7 +13,7 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.sources import names
 from s2f_utils.runtime import what_to_do
 
-_SKIPPED_FOLDERS = ("__MACOSX",)
+_SKIPPED_FOLDERS = ("__MACOSX", "@eaDir", "checkpoints")  # what systems, a NAS and pix2pix leave beside pictures
 _PART = re.compile(r"(\d{5})_[a-z_]+\.png")  # of a face, in CelebAMask-HQ
 PARTS_FOLDER = "CelebAMask-HQ-mask-anno"
 _ARCHIVES = (".tar", ".gz", ".tgz", ".rar", ".7z")
@@ -93,8 +93,8 @@ class Tree:
 
 
 def scan(root: str | os.PathLike) -> Tree:
-    """Find all pictures below `root`, a folder or a zip archive; hidden files and folders are passed over, links to
-    folders are followed once. A folder that holds nothing but one zip archive stands for the archive.
+    """Find all pictures below `root`, a folder or a zip archive; hidden files and folders, and `_SKIPPED_FOLDERS`, are
+    passed over, links to folders are followed once. A folder that holds nothing but one zip archive stands for it.
 
     Raises DataPrepError when there is no such folder, when it may not be read, or when it has no pictures.
     """

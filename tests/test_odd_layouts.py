@@ -1,0 +1,148 @@
+"""Sets as people have them: other folder and file names, stray folders, odd shapes, paper and walls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from data_prep import DataPrepError, make_pairs
+from data_prep.make.recipe import PairTask, Recipe, make_pair
+from s2f_utils.pictures import faces as finder
+from s2f_utils.pictures import images
+from s2f_utils.pictures.drawn.synthetic import draw_face
+from tests.test_data_prep import by_split, put, read
+
+N = range(1, 6)
+CUFS = [f"{n:03d}" for n in range(5, 10)]
+
+
+def rows_of(tmp_path, faces, names, **options):
+    src = put(tmp_path / "src", faces, names)
+    return read(make_pairs(src, tmp_path / "out", size_px=32, **options).parent)
+
+
+# Names
+
+# what is odd → (sketch, photo) of each pair
+NAMES = {
+    "other suffixes": [(f"sketches/{n}.png", f"photos/{n}.jpg") for n in N],
+    "zeros before numbers": [(f"sketches/{n}.png", f"photos/{n:03d}.jpg") for n in (1, 9, 10, 99, 100)],
+    "numbers with other words": [(f"sketches/sk{n}.png", f"photos/img{n:04d}.png") for n in N],
+    "CUFS in folders of another name": [(f"sketch/F2-{n}-01-sz1.png", f"photo/f-{n}-01.png") for n in CUFS],
+    "real and sketch": [(f"Sketches/{n}.png", f"Real/{n}.png") for n in N],
+    "real images": [(f"sketch_images/{n}.png", f"real_images/{n}.png") for n in N],
+    "img": [(f"sketch/{n}.png", f"img/{n}.png") for n in N],
+    "ground truth": [(f"sketchs/{n}.png", f"gt/{n}.png") for n in N],
+    "one folder, by suffix": [(f"all/{n}_sketch.png", f"all/{n}_photo.png") for n in N],
+    "one folder, only sketches say it": [(f"{n}-Sketch.png", f"{n}.jpg") for n in N],
+    "a folder for each person": [(f"{p}/sketch.png", f"{p}/photo.png") for p in ("ann", "bob", "cy", "dee", "eve")],
+}
+
+
+@pytest.mark.parametrize("odd", NAMES)
+def test_pairs_are_found_under_other_names(tmp_path, faces, odd):
+    names = NAMES[odd]
+    assert len(rows_of(tmp_path, faces, names)) == len(names)
+    for row in read(tmp_path / "out"):  # each with its own: the sketch that lay beside this photo
+        source = row["id"].split("-photo")[0] if "person" in odd else row["id"]
+        sketch, photo = next(pair for pair in names if source in pair[1])
+        place = names.index((sketch, photo))
+        made = images.load_rgb(tmp_path / "out" / row["sketch"])
+        drawn = images.resize(images.load_rgb(tmp_path / "src" / sketch), 32, "stretch", fill=(0, 0, 0))
+        np.testing.assert_array_equal(made, drawn, err_msg=f"{place}")
+
+
+@pytest.mark.parametrize("train", ["Training {}", "train/{}", "{}/train", "{}_train", "train{}"])
+def test_splits_are_read_from_folders_however_they_say_it(tmp_path, faces, train):
+    names = [(f"{train.format('Sketches')}/{n}.png", f"{train.format('Photos')}/{n}.png") for n in N]
+    test = train.replace("rain", "est")
+    names += [(f"{test.format('Sketches')}/{n}.png", f"{test.format('Photos')}/{n}.png") for n in (6, 7)]
+    assert by_split(rows_of(tmp_path, faces, names)) == {"train": [*"12345"], "val": [], "test": ["6", "7"]}
+
+
+def test_numbers_do_not_marry_people_whose_names_differ(tmp_path, faces):
+    names = [("sketches/ann1.png", "photos/bob1.png"), ("sketches/cy2.png", "photos/dee2.png")]
+    with pytest.raises(DataPrepError, match="no pairs found"):
+        rows_of(tmp_path, faces, names)
+
+
+@pytest.mark.parametrize("stray", [".ipynb_checkpoints", "__MACOSX", "checkpoints", "@eaDir"])
+@pytest.mark.parametrize("where", ["", "photos/"])
+def test_stray_folders_are_passed_over(tmp_path, faces, capsys, stray, where):
+    for name in ("1.png", "train/epoch001_fake.png", "photos/2.png"):
+        images.save(tmp_path / "src" / where / stray / name, faces[3].photo)
+    names = [(f"sketches/{n}.png", f"photos/{n}.png") for n in N]
+    assert len(rows_of(tmp_path, faces, names)) == 5 and "no partner" not in capsys.readouterr().err
+    recipe = Recipe(size_px=32, styles=("pencil",))
+    assert len(read(make_pairs(tmp_path / "src", tmp_path / "made", recipe=recipe).parent)) == 5
+
+
+def test_two_folders_of_unknown_names_are_answered_with_what_to_say(tmp_path, faces):
+    names = [(f"Skizzen 2/{n}.png", f"Fotos/{n}.png") for n in N]
+    with pytest.raises(DataPrepError, match="say --sketches 'Skizzen 2' --photos Fotos, else") as raised:
+        rows_of(tmp_path, faces, names)
+    assert "expected one of" not in str(raised.value) and "Fotos/  5 pictures" in str(raised.value)
+    rows = read(make_pairs(tmp_path / "src", tmp_path / "o", size_px=32, sketches="Skizzen 2", photos="Fotos").parent)
+    assert len(rows) == 5
+
+
+# Pictures: what docs/data.md says to do about them
+
+
+@pytest.fixture(scope="module")
+def face():
+    return draw_face(5, size_px=256)
+
+
+def made(tmp_path, photo, sketch, **recipe):
+    images.save(tmp_path / "p.png", photo)
+    images.save(tmp_path / "s.png", sketch)
+    return make_pair(PairTask(str(tmp_path / "s.png"), str(tmp_path / "p.png"), "", Recipe(size_px=128, **recipe)))
+
+
+def wide(sketch):
+    sheet = Image.new("L", (400, 256), 255)
+    sheet.paste(Image.fromarray(sketch), (90, 0))
+    return np.asarray(sheet)
+
+
+def with_text(sketch):
+    sheet = Image.new("L", (256, 310), 255)
+    sheet.paste(Image.fromarray(sketch))
+    ImageDraw.Draw(sheet).text((12, 280), "drawn by J. S., 12 May 2004", fill=0)
+    return np.asarray(sheet)
+
+
+def far(a, b):
+    return float(np.abs(a.astype(float) - b.astype(float)).mean())
+
+
+def apart(pair):
+    """How far the face's points in the sketch are from the photo's, at most: a share of the width."""
+    points = finder.find_face(pair["photo"]).landmarks, finder.find_face(pair["sketch"], drawing=True).landmarks
+    return float(np.hypot(*(points[0] - points[1]).T).max()) / 128
+
+
+@pytest.mark.detector
+@pytest.mark.parametrize("sheet", [wide, with_text])
+def test_a_sheet_of_another_shape_is_aligned_by_its_own_face(tmp_path, face, sheet):
+    assert apart(made(tmp_path, face.photo, sheet(face.sketch), align="face", each=True)) < 0.05
+    assert apart(made(tmp_path, face.photo, sheet(face.sketch), align="face")) > 0.08  # stretched onto the photo
+
+
+def test_grey_paper_becomes_white_by_cleaning(tmp_path, face):
+    grey = (face.sketch * 0.6).astype(np.uint8)
+    paper = np.median(made(tmp_path, face.photo, grey)["sketch"])
+    cleaned = made(tmp_path, face.photo, grey, clean=True)["sketch"]
+    assert paper < 160 and np.median(cleaned) == 255 and cleaned.min() < 100
+
+
+@pytest.mark.detector
+@pytest.mark.parametrize("wall", [120, 250])
+def test_walls_become_white_by_grabcut(tmp_path, face, wall):
+    photo = np.where((face.mask == 0)[..., None], wall, face.photo).astype(np.uint8)
+    walled = made(tmp_path, photo, face.sketch, background="grabcut")["photo"]
+    corners = walled[:12, :12], walled[:12, -12:]
+    assert min(np.median(corner) for corner in corners) >= 250
+    assert far(walled[50:80, 50:80], made(tmp_path, photo, face.sketch)["photo"][50:80, 50:80]) < 8  # the face stays
