@@ -148,7 +148,7 @@ def measure_set(chosen: FaceSet, models: list[Named], args: argparse.Namespace, 
         per_image = args.work / "per-image" / f"{chosen.name}-{args.num or 'all'}" / f"{_plain(name)}.npz"
         per_image.parent.mkdir(parents=True, exist_ok=True)
         np.savez(per_image, **yardstick.values)
-        if named is not None and "ssim" in yardstick.values:
+        if "ssim" in yardstick.values and name not in ("ridge", *KNOWING_NOTHING):
             row["over_ridge"] = over_ridge(yardstick.values, args.work, f"{chosen.name}-{args.num or 'all'}")
         if named is not None:
             row |= named.trained_by()

@@ -132,7 +132,7 @@ def fs2k_attributes(found: dict) -> str:
         for word, own in sorted(words.items(), key=lambda pair: -pair[1]["num"]):
             scores = [r["by_attribute"][attribute][word] for r in rows]
             shown = [f"{s['face_ssim'][0]:.3f} ±{_half(s['face_ssim']):.3f}, {s['sharpness'][0]:.2f}" for s in scores]
-            cells.append([f"{attribute}: {word}", own["num"], *shown])
+            cells.append([f"{attribute}: {word}", str(own["num"]), *shown])
     return common.markdown(["", "pairs", *(_label(r, rows) for r in rows)], cells) if rows else "Not measured yet."
 
 
@@ -146,7 +146,9 @@ def _half(interval: Sequence[float]) -> float:
 
 
 def _of_attributes(found: dict) -> list[dict]:
-    return [r for r in _rows(found, FS2K) if r["kind"] != "control" and "by_attribute" in r]
+    return [
+        r for r in _rows(found, FS2K) if "by_attribute" in r and r["model"] not in ("the drawing itself", "true photo")
+    ]
 
 
 def residue_table(found: dict) -> str:
