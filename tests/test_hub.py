@@ -437,7 +437,7 @@ def test_the_card_says_what_is_known(hub, trained):
         "image-to-image",
     )
     assert {"face", "sketch", "pix2pix"} <= set(facts.tags)
-    scores = json.loads((trained / "evaluation" / "metrics.json").read_text())
+    scores = json.loads((trained / "evaluation-val" / "metrics.json").read_text())
     ssim = scores["rows"]["pix2pix"]["ssim"]
     for part in (
         "| reads | sketch |", "| makes | photo |", "32 × 32 pixels", "| method | pix2pix |",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 EPILOG = """examples:
   s2f enhance old-photo.jpg
   s2f enhance old-photo.jpg --restorer gfpgan-1.4 --upscale 2     (349 MB are fetched the first time)
-  s2f enhance runs/0001-pix2pix-demo/evaluation/outputs/deterministic --aligned --strength 0.5"""
+  s2f enhance runs/0001-pix2pix-demo/evaluation-val/outputs/deterministic --aligned --strength 0.5"""
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:

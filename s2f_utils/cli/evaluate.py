@@ -40,6 +40,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     from s2f_utils.data import read_manifest
     from s2f_utils.inference import load
+    from s2f_utils.metrics import tally
     from s2f_utils.metrics.evaluation import check_attribute, evaluate
 
     manifest = read_manifest(args.data)
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     print(result.table())
     if args.by:
         print(f"\n{result.table_by(args.by)}\n")
+    if result.times:
+        print(tally.said(result.times))
     if result.seen.text:
         print(f"the model {result.seen.text} pairs in its training: its scores are too good")
     if result.seen.unknown:

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from s2f_utils.cli import options
 
+SCORES = "evaluation-val"
+NO_VALIDATION = (
+    "there is no validation split: make one with 'python -m data_prep pairs SRC OUT --val-share 0.1'; the test split is"
+    " scored by 's2f evaluate' alone"
+)
+
 if TYPE_CHECKING:
     import torch
 
@@ -51,7 +57,9 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     )
     options.add_device(train)
     options.add_mode(train, action="append")
-    train.add_argument("--no-report", action="store_true", help="do not score the model and write report.html")
+    train.add_argument(
+        "--no-report", action="store_true", help="do not score the model on the validation split and write report.html"
+    )
     train.add_argument("--dry-run", action="store_true", help="print what would be done, with the origin of each value")
     train.set_defaults(refuse=train.error)
     return train
@@ -87,11 +95,10 @@ def run(args: argparse.Namespace) -> int:
     print(f"{run.folder} {how}: {run.method}, {length}; {_shown(run, counts)}")
     if train(run) == "interrupted":
         return 130
-    judged = run.model.data != "photos" and not args.no_report
-    if judged and any(pair.sketch and pair.photo for pair in manifest.split("test")):
-        print(f"report: {_report(run.folder, manifest, args.mode or ['deterministic'], args.device)}")
-    else:
+    if run.model.data == "photos" or args.no_report:
         print(f"model: {run.folder / 'generator.safetensors'}")
+    else:
+        print(f"report: {_report(run.folder, manifest, args.mode or ['deterministic'], args.device)}")
     return 0
 
 
@@ -166,18 +173,28 @@ def _shown(run: TrainingRun, counts: str) -> str:
 
 
 def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> Path:
-    """Score a run in each of its directions, print the tables, and write its report."""
+    """Score a run in each of its directions on the validation split, print the tables, and write its report."""
+    from s2f_utils.data import DataError
     from s2f_utils.inference import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
     from s2f_utils.runtime import ranks
     from s2f_utils.training.report import write_report
 
     found, ways = [], ways_of(folder)
-    for direction in ways:
+    not_scored = "" if manifest.split("val") else NO_VALIDATION
+    for direction in ways if not not_scored else ():
         translator = load(folder, device, direction=direction)
-        name, out = translator.meta.get("method", "model"), "evaluation" if not found else f"evaluation-{direction}"
-        found.append(evaluate(translator, manifest, folder / out, modes=modes, name=name))
+        name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if found else SCORES
+        try:
+            found.append(evaluate(translator, manifest, folder / out, split="val", modes=modes, name=name))
+        except DataError as error:
+            not_scored = str(error)
+            continue
         if len(ways) > 1:
             print(f"{direction.replace('-to-', ' → ')}:")
         print(found[-1].table())
-    return ranks.first(lambda: write_report(folder, *found).resolve())
+    if found:
+        print("scored on the validation split; 's2f evaluate' scores the test split")
+    if not_scored:
+        print(f"not scored: {not_scored}")
+    return ranks.first(lambda: write_report(folder, *found, not_scored=not_scored).resolve())

@@ -15,6 +15,7 @@ import torch
 from s2f_utils import metrics, runtime, weights
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
+from s2f_utils.metrics import tally
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.past import Pictures, past_of
 from s2f_utils.metrics.scored import ScoredPairs, columns_of, digest_of, load_pairs, refuse_leaks, write_csv
@@ -46,6 +47,7 @@ class Evaluation:
     files: tuple[Path, ...]  # of the model; none where they are not known
     seen: Seen  # of the split, by the model; of the training split nothing is said
     repeated: dict[str, dict[str, metrics.Repeated]]  # of metrics that train networks, each repetition's values
+    times: int | None  # that the model was scored on the test split, this time included (`tally.count`)
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
@@ -162,6 +164,7 @@ def evaluate(
         files=translator.files,
         seen=seen,
         repeated=repeated,
+        times=ranks.first(lambda: tally.count(translator.files, manifest, split, "evaluate")),
     )
     ranks.first(lambda: _write(result, size_px, manifest))
     return result
@@ -248,6 +251,7 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         "model": [{"file": _from(result.folder, path), "sha256": weights.sha256_of(path)} for path in result.files],
         "outputs": {mode.name: digest_of(mode) for mode in sorted((result.folder / "outputs").iterdir())},
         "seen": result.seen.as_json(),
+        "times_scored": result.times,
         "not_measured": result.missing,
         "alike_in_training": result.alike,
         "seconds_per_image": round(result.seconds_per_image, 4),

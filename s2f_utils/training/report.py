@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from s2f_utils import metrics
+from s2f_utils.metrics import tally
 from s2f_utils.metrics.evaluation import Evaluation, cell
 from s2f_utils.pictures import images, pages, viz
 from s2f_utils.training.methods import METHODS
@@ -31,10 +33,12 @@ _BODY = """
 
 <h2>Scores{{ part.named }}</h2>
 <p>Mean over {{ part.num }} pictures of the split “{{ part.split }}” at {{ size_px }} px, with 95&nbsp;% bootstrap
-intervals. The rows below the model are trivial answers: a model that does not beat them has learned nothing worth
-having.</p>
+intervals.{% if part.times %} This run was {{ part.times }}.{% endif %}
+The rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
 {{ table(part.headings, part.scores) }}
 {% endfor %}
+{% if not_scored %}<h2>Not scored</h2>
+<p>{{ not_scored }}</p>{% endif %}
 <h2>Training</h2>
 {% if curves %}<img class="curves" src="{{ curves }}" alt="losses over images seen">
 <p>Pale: as logged; solid: smoothed. A falling <code>{{ falling }}</code> is progress; <code>loss_gan</code> and
@@ -65,19 +69,21 @@ def duration(seconds: float) -> str:
     return f"{total // 3600} h {total % 3600 // 60:02d} min"
 
 
-def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int = 8) -> Path:
+def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int = 8, not_scored: str = "") -> Path:
     """Write `report.html` into a run folder from its log, its samples, and an evaluation of each direction that the run
     has learned; returns its path.
 
-    The pictures shown are the first of the split, not the best. The file refers to no other file or address.
+    The pictures shown are the first of the split, not the best. not_scored: why there is no evaluation, or one less.
+    The file refers to no other file or address.
     """
     folder = Path(folder)
     run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     rows, events = read_log(folder)
-    first, several = evaluations[0], len(evaluations) > 1
-    size = first.pictures["truth"].shape[1]
+    several, size = len(evaluations) > 1, run["config"]["size_px"]
+    if evaluations:
+        size = evaluations[0].pictures["truth"].shape[1]
     changes = [event for event in events if event["event"] == "change"]
-    ways = " and ".join(_shown(evaluation) for evaluation in evaluations)
+    ways = " and ".join(_shown(way) for way in [e.direction for e in evaluations] or [run["config"]["direction"]])
     cycles = [name for name in (rows[0] if rows else {}) if name.startswith("loss_cycle")]
     return pages.write(
         folder / "report.html",
@@ -86,7 +92,8 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
         title=f"{run['method']}: {ways}",
         lead=f"Run {folder.name}, {rows[-1]['images'] if rows else 0:,} images seen in training.",
         note=images.GENERATED_NOTE,
-        parts=[_part(e, f": {_shown(e)}" if several else "", num_pictures) for e in evaluations],
+        parts=[_part(e, f": {_shown(e.direction)}" if several else "", num_pictures) for e in evaluations],
+        not_scored=not_scored,
         shown_px=128 if size <= 128 else 192,
         size_px=size,
         falling="loss_cycle" if cycles else "loss_l1",
@@ -95,13 +102,13 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
         else "",
         curves=pages.figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
         progress=_progress_rows(folder, size),
-        facts=_facts(run, rows, first),
+        facts=_facts(run, rows, evaluations),
         settings=_settings(run),
     )
 
 
-def _shown(evaluation: Evaluation) -> str:
-    return evaluation.direction.replace("-to-", " → ")
+def _shown(direction: str) -> str:
+    return direction.replace("-to-", " → ")
 
 
 def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, Any]:
@@ -113,6 +120,7 @@ def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, An
         "pictures": {name: [pages.webp_uri(p) for p in row] for name, row in shown.items()},
         "num": len(evaluation.ids),
         "split": evaluation.split,
+        "times": tally.said(evaluation.times),
         "headings": ["", *(metrics.METRICS[name].heading for name in next(iter(evaluation.values.values())))],
         "scores": _score_rows(evaluation),
     }
@@ -147,18 +155,19 @@ def _progress_rows(folder: Path, size_px: int, num_times: int = 5, num_faces: in
     return out
 
 
-def _facts(run: dict[str, Any], rows: list[dict[str, Any]], evaluation: Evaluation) -> dict[str, Any]:
+def _facts(run: dict[str, Any], rows: list[dict[str, Any]], evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     machine = run["machine"]
     rates = [row["images_per_second"] for row in rows]
     facts = {
         "trained on": f"{machine['gpu'] if run['device'] == 'cuda' else machine['processor']}, {run['precision']}",
         "training time": duration(rows[-1]["seconds"]) if rows else "–",
         "training rate": f"{np.median(rates):.1f} images a second" if rates else "–",
-        "translation": f"{1000 * evaluation.seconds_per_image:.0f} ms an image, float32",
         "memory": machine["memory"],
         "versions": f"Python {machine['python']}, torch {machine['torch']}, torchvision {machine['torchvision']}",
         "data": f"{Path(run['data']).parent.name}, {run['data_settings'].get('layout', '')} layout",
     }
+    if evaluations:
+        facts["translation"] = f"{1000 * evaluations[0].seconds_per_image:.0f} ms an image, float32"
     return facts
 
 

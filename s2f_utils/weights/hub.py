@@ -43,6 +43,11 @@ def is_name(model: str | Path) -> bool:
     return str(model).startswith(PREFIX)
 
 
+def is_cached(file: Path) -> bool:
+    """Whether a file lies in the hub's cache, as the hub lays it out."""
+    return any(part.startswith("models--") for part in file.absolute().parts)
+
+
 def parse(model: str | Path) -> tuple[str, str]:
     """Repository and revision of a name: "hf:user/model@v1" → ("user/model", "v1"); "main" where none is said.
 

@@ -33,7 +33,7 @@ bootstrap intervals over images.</p>
 {{ table(question.headings, question.rows) }}
 {% if question.caveat %}<p>{{ question.caveat }}</p>{% endif %}
 {% endfor %}
-{% for line in reasons %}<p class="lead">{{ line }}.</p>{% endfor %}
+{% for line in remarks %}<p class="lead">{{ line }}.</p>{% endfor %}
 {% for name, reason in missing.items() %}<p class="lead">Not measured: {{ name }}: {{ reason }}.</p>{% endfor %}
 {% if seeds %}<h2>Over seeds</h2>
 {{ table(seed_headings, seeds) }}{% endif %}
@@ -91,7 +91,7 @@ def _write_page(board: Leaderboard, path: Path, gallery: int) -> Path:
         size_px=board.size_px,
         note=images.GENERATED_NOTE,
         questions=_questions(board),
-        reasons=tables.reasons(board),
+        remarks=tables.remarks(board),
         missing={_heading(name): reason for name, reason in board.missing.items()},
         seeds=seeds,
         seed_headings=["", *map(_heading, board.columns)],
