@@ -101,8 +101,8 @@ NOT_HERE = "weights are not here"  # a command that fails with these words in OL
 
 # What is not the same in two runs of one commit, or says only which commit it was.
 IGNORED_KEYS = {"time", "seconds", "spent_s", "images_per_second", "seconds_per_image"}
-IGNORED_KEYS |= {"machine", "versions", "drawing_digest", "config"}
-IGNORED_FILES = {"config.json", "report.html"}
+IGNORED_KEYS |= {"machine", "versions", "drawing_digest", "config", "made_by", "times_scored"}
+IGNORED_FILES = {"config.json", "report.html", "times-scored.jsonl"}
 Values = Mapping[str, np.ndarray | str]  # what a file holds, by name
 
 

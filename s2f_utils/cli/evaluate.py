@@ -10,13 +10,13 @@ from typing import Any
 from s2f_utils.cli import options
 from s2f_utils.runtime import ranks
 
-METRICS = "ssim,psnr,mse,l1,l2_norm"
+METRICS = "ssim,sharpness,psnr,mse,l1,l2_norm"
 
 
 def add(parsers: Any) -> argparse.ArgumentParser:
     evaluate = options.command(
         parsers, "evaluate", help="score a trained network on pairs",
-        description="SSIM, PSNR, MSE, L1 and L2 norm with 95 % intervals, beside the trivial answers.",
+        description="SSIM, sharpness, PSNR, MSE, L1 and L2 norm with 95 % intervals, beside the trivial answers.",
     )  # fmt: skip
     evaluate.add_argument("model", help="run folder, .safetensors or .pth file, or hf:USER/MODEL")
     options.add_pairs(evaluate)
@@ -24,7 +24,11 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--out", metavar="DIR", help="folder for the results; default: a new one beside the model, or in runs"
     )
-    evaluate.add_argument("--by", metavar="COLUMN", help="also the means for each value of a column of manifest.csv")
+    evaluate.add_argument(
+        "--by", metavar="COLUMN",
+        help="also the means for each value of a column of manifest.csv (default: SSIM and sharpness of the model for"
+        " each column of two to six values)",
+    )  # fmt: skip
     options.add_seen(evaluate)
     options.add_direction(evaluate)
     options.add_mode(evaluate, action="append")
@@ -41,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     from s2f_utils.data import read_manifest
     from s2f_utils.inference import load
     from s2f_utils.metrics import tally
-    from s2f_utils.metrics.evaluation import check_attribute, evaluate
+    from s2f_utils.metrics.attributes import check_attribute
+    from s2f_utils.metrics.evaluation import evaluate
 
     manifest = read_manifest(args.data)
     if args.by:
@@ -54,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
         allow_seen=args.seen,
     )  # fmt: skip
     print(result.table())
-    if args.by:
-        print(f"\n{result.table_by(args.by)}\n")
+    if by := result.table_by(args.by) if args.by else result.table_by_attributes():
+        print(f"\n{by}\n")
     if result.times:
         print(tally.said(result.times))
     if result.seen.text:

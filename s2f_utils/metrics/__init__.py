@@ -26,7 +26,7 @@ from s2f_utils.metrics.registry import (
     register,
 )
 
-DEFAULT_METRICS = ("ssim", "psnr", "mse", "l1", "l2_norm")
+DEFAULT_METRICS = ("ssim", "sharpness", "psnr", "mse", "l1", "l2_norm")  # blur raises the first, lowers the second
 
 __all__ = [
     "DEFAULT_METRICS",

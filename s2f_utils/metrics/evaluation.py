@@ -15,7 +15,7 @@ import torch
 from s2f_utils import metrics, runtime, weights
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
-from s2f_utils.metrics import tally
+from s2f_utils.metrics import attributes, tally
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.past import Pictures, past_of
 from s2f_utils.metrics.scored import ScoredPairs, columns_of, digest_of, load_pairs, refuse_leaks, write_csv
@@ -59,20 +59,23 @@ class Evaluation:
 
         return {row: {name: interval(row, name) for name in found} for row, found in self.values.items()}
 
+    def models(self) -> dict[str, dict[str, np.ndarray]]:
+        """The values of the models' rows, without the trivial ones."""
+        return {row: found for row, found in self.values.items() if row not in metrics.TRIVIAL_ROWS}
+
     def table_by(self, attribute: str) -> str:
         """The mean of every metric for each value of an attribute, as text, one line for each value and row."""
-        of_each = [known.get(attribute) or "(none)" for known in self.attributes]
-        names = list(next(iter(self.values.values())))
-        width = max(map(len, (*of_each, attribute))) + 2
-        wide = max(map(len, self.labels.values())) + 2
-        headings = "".join(f"{metrics.METRICS[name].heading:>12}" for name in names)
-        lines = [f"{attribute:{width}}{'images':>6}  {'':{wide}}{headings}"]
-        for value in sorted(set(of_each)):
-            here = np.array([text == value for text in of_each])
-            for row, found in self.values.items():
-                cells = "".join(f"{found[n][here].mean():>12.{metrics.METRICS[n].digits}f}" for n in names)
-                lines.append(f"{value:{width}}{here.sum():>6}  {self.labels[row]:{wide}}{cells}")
-        return "\n".join(lines)
+        names = tuple(next(iter(self.values.values())))
+        return attributes.as_text(*attributes.table(self.attributes, [attribute], self.values, self.labels, names))
+
+    def table_by_attributes(self) -> str:
+        """SSIM and sharpness of the models for each value of all attributes of few values, as text; "" without any."""
+        return attributes.as_text(*self.rows_by_attributes())
+
+    def rows_by_attributes(self) -> tuple[list[str], list[list[str]]]:
+        """Headings and rows of `table_by_attributes`."""
+        names = attributes.worth_showing(self.attributes)
+        return attributes.table(self.attributes, names, self.models(), self.labels)
 
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
@@ -88,14 +91,6 @@ class Evaluation:
             for row, shown in cells.items():
                 lines.append(self.labels[row].ljust(width) + "".join(f"{shown[name]:>30}" for name in few))
         return "\n".join(lines)
-
-
-def check_attribute(manifest: Manifest, split: str, name: str) -> None:
-    """DataError where no pair of this split has a value in the manifest's column `name`."""
-    known = {key for row in manifest.split(split) for key, text in row.attributes.items() if text}
-    if name not in known:
-        listed = ", ".join(sorted(known)) or "there are none"
-        raise DataError(f"{manifest.path}: no column {name!r} with values: the columns of attributes are: {listed}")
 
 
 def cell(name: str, interval: metrics.Interval) -> str:
@@ -248,7 +243,7 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         "size_px": size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,
-        "model": [{"file": _from(result.folder, path), "sha256": weights.sha256_of(path)} for path in result.files],
+        "made_by": [{"file": _from(result.folder, path), "sha256": weights.sha256_of(path)} for path in result.files],
         "outputs": {mode.name: digest_of(mode) for mode in sorted((result.folder / "outputs").iterdir())},
         "seen": result.seen.as_json(),
         "times_scored": result.times,
@@ -258,6 +253,10 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         "rows": {
             row: {"label": result.labels[row], **{n: vars(i) for n, i in found.items()}, **result.numbers[row]}
             for row, found in result.intervals().items()
+        },
+        "by": {
+            name: attributes.means(result.attributes, name, result.models())
+            for name in attributes.worth_showing(result.attributes)
         },
         "machine": runtime.machine_facts(),
     }

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import metrics
-from s2f_utils.metrics import tally
+from s2f_utils.metrics import attributes, tally
 from s2f_utils.metrics.evaluation import Evaluation, cell
 from s2f_utils.pictures import images, pages, viz
 from s2f_utils.training.methods import METHODS
@@ -36,6 +36,8 @@ _BODY = """
 intervals.{% if part.times %} This run was {{ part.times }}.{% endif %}
 The rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
 {{ table(part.headings, part.scores) }}
+{% if part.by %}<p>By what the manifest says of the pairs ({{ few }}):</p>
+{{ table(part.by_headings, part.by) }}{% endif %}
 {% endfor %}
 {% if not_scored %}<h2>Not scored</h2>
 <p>{{ not_scored }}</p>{% endif %}
@@ -94,6 +96,7 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
         note=images.GENERATED_NOTE,
         parts=[_part(e, f": {_shown(e.direction)}" if several else "", num_pictures) for e in evaluations],
         not_scored=not_scored,
+        few=attributes.FEW,
         shown_px=128 if size <= 128 else 192,
         size_px=size,
         falling="loss_cycle" if cycles else "loss_l1",
@@ -123,11 +126,13 @@ def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, An
         "times": tally.said(evaluation.times),
         "headings": ["", *(metrics.METRICS[name].heading for name in next(iter(evaluation.values.values())))],
         "scores": _score_rows(evaluation),
+        "by_headings": evaluation.rows_by_attributes()[0],
+        "by": [{"kind": "model", "cells": cells} for cells in evaluation.rows_by_attributes()[1]],
     }
 
 
 def _model_rows(evaluation: Evaluation) -> list[str]:
-    return [row for row in evaluation.values if row not in metrics.TRIVIAL_ROWS]
+    return list(evaluation.models())
 
 
 def _score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:

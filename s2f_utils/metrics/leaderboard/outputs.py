@@ -126,12 +126,12 @@ def made_by(outputs: Path) -> tuple[tuple[Path, ...], str]:
         facts = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         facts = {}
-    if not facts.get("model"):
+    if not facts.get("made_by"):
         return (), "its pictures do not say which model made them"
     if facts.get("outputs", {}).get(outputs.name) != digest_of(outputs):
         return (), "its pictures are not those that were made when the model was scored"
     files = []
-    for known in facts["model"]:
+    for known in facts["made_by"]:
         path = (place / known["file"]).resolve()
         if not path.is_file() or sha256_of(path) != known["sha256"]:
             return (
