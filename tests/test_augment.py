@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2f_utils.training.augment import PairedAffine, crop_and_flip
+from s2f_utils.training.augment import InputJitter, PairedAffine, crop_and_flip
 
 
 def coordinates(num, size):
@@ -108,3 +108,45 @@ def test_enlargement_reaches_its_limit_and_not_more():
     _, scaled = PairedAffine(0.0, 0.0, 0.0, scale=0.2)(disc, disc)
     sizes = scaled[:, 0].sum(dim=(1, 2)).sqrt() / disc[:, 0].sum(dim=(1, 2)).sqrt()
     assert 0.79 < sizes.min() < 0.85 and 1.15 < sizes.max() < 1.21
+
+
+def tones(num=400):
+    """Drawings: black lines, half-tones and white paper, in three columns."""
+    return torch.tensor([-1.0, 0.0, 1.0]).expand(num, 3, 4, 3).contiguous()
+
+
+def columns(pictures):
+    """The mean of each of the three columns: black, half, white."""
+    return pictures.mean(dim=(1, 2)).unbind(1)
+
+
+def test_without_limits_or_strength_nothing_is_changed_and_nothing_is_drawn():
+    batch, before = tones(2), torch.get_rng_state()
+    assert InputJitter(0.0, 0.0, 0.0)(batch) is batch and InputJitter(0.5, 0.5, 0.5)(batch, 0.0) is batch
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_brightness_is_the_papers_tone_and_reaches_its_limit_and_not_more():
+    torch.manual_seed(0)
+    black, half, white = columns(InputJitter(0.4, 0.0, 0.0)(tones()))
+    assert (black == -1).all() and white.max() == 1
+    factors = half + 1  # the half-tone is 0.5 of 1
+    assert 0.6 <= factors.min() < 0.62 and 1.38 < factors.max() <= 1.4
+    torch.testing.assert_close(white, (2 * factors.clamp(max=1) - 1), atol=1e-5, rtol=0)
+
+
+def test_contrast_is_about_the_mean_and_lines_are_about_white():
+    torch.manual_seed(0)
+    black, half, white = columns(InputJitter(0.0, 0.4, 0.0)(tones()))
+    assert half.abs().max() < 1e-5 and -0.62 < black.max() <= -0.6 + 1e-5 and 0.6 - 1e-5 <= white.min() < 0.62
+    black, half, white = columns(InputJitter(0.0, 0.0, 0.4)(tones()))
+    assert (white == 1).all() and -0.22 < black.max() <= -0.2 + 1e-5  # 1 - 2 * 0.6
+    assert -0.4 - 1e-5 <= half.min() < -0.38 and 0.38 < half.max() <= 0.4 + 1e-5
+
+
+def test_each_picture_has_its_own_tone_by_the_seed():
+    torch.manual_seed(0)
+    first = InputJitter(0.3, 0.3, 0.3)(tones(6))
+    assert len({round(float(picture.sum()), 4) for picture in first}) == 6
+    torch.manual_seed(0)
+    assert torch.equal(InputJitter(0.3, 0.3, 0.3)(tones(6)), first)

@@ -119,6 +119,8 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ({"seed": -1}, "seed must be 0 or more"),
         ({"rotate_deg": -5.0}, "rotate_deg must be 0 or more"),
         ({"shift_px": 9999.0}, "shift_px must be from 0"),
+        ({"input_contrast": 1.0}, "input_contrast must be from 0 to less than 1"),
+        ({"input_lines": 0.2, "direction": "photo-to-sketch"}, "input_lines must be 0 with photo-to-sketch"),
         ({"size_px": 64, "load_size_px": 64, "disc_layers": 5}, "disc_layers must be at most 4 at 64 px"),
         ({"num_downs": 4}, "num_downs must be 0 or from 5 to 8"),
         ({"memory_format": "nchw"}, "channels_last or contiguous"),

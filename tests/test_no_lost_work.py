@@ -211,10 +211,13 @@ def test_accumulate_trains_through_the_loop_and_may_change_on_resume(tiny, manif
 
 
 @pytest.mark.parametrize("method", ["cyclegan", "stylegan2"])
-def test_methods_that_need_whole_batches_refuse_parts(method, manifest, tmp_path):
+def test_methods_that_need_whole_batches_refuse_parts_and_those_without_pairs_another_tone(method, manifest, tmp_path):
     resolved = resolve(method, "fast", {"accumulate": 2, "batch_size": 2})
     with pytest.raises(ConfigError, match="accumulate must be 1"):
         open_run(resolved, manifest, tmp_path, device="cpu", progress=False)
+    toned = resolve(method, "fast", {"input_contrast": 0.2})
+    with pytest.raises(ConfigError, match="input_contrast must be 0 with .*: it is for methods that learn from pairs"):
+        open_run(toned, manifest, tmp_path, device="cpu", progress=False)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -28,6 +28,7 @@ QUIET = {
 CASES = {
     "pix2pix": BENT,
     "pix2pix in parts": {"accumulate": 2},
+    "pix2pix toned": {"input_brightness": 0.2, "input_contrast": 0.2, "input_lines": 0.3},
     "pix2pix bent": BENT | {"elastic": 0.01},
     "cgan": {},
     "cyclegan": {"pool_size": 6},

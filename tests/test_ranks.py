@@ -19,7 +19,7 @@ from tests.test_render import folder  # noqa: F401
 LENGTH = {"batch_size": 6, "total_images": 27, "num_samples": 2, "log_every_images": 6}
 PIX2PIX = LENGTH | {
     "size_px": 32, "load_size_px": 34, "base_filters": 4, "disc_filters": 4, "disc_layers": 1, "norm": "instance",
-    "rotate_deg": 10.0, "shift_px": 2.0, "elastic": 0.02, "ema_half_life_images": 6.0,
+    "rotate_deg": 10.0, "shift_px": 2.0, "elastic": 0.02, "ema_half_life_images": 6.0, "input_brightness": 0.2,
 }  # fmt: skip
 CYCLEGAN = LENGTH | {
     "size_px": 32, "load_size_px": 34, "base_filters": 4, "disc_filters": 4, "num_blocks": 1, "disc_layers": 1,

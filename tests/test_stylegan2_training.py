@@ -292,6 +292,8 @@ def test_settings_of_a_gan_that_cannot_work_are_refused():
             resolve("stylegan2", "full", changes)
     with pytest.raises(ConfigError, match="mirroring exchanges left and right"):
         resolve("psp", "fast", {"direction": "map-to-photo", "flip": 0.5})
+    with pytest.raises(ConfigError, match="input_contrast must be 0 with maps: classes have no tone"):
+        resolve("psp", "fast", {"direction": "both-to-photo", "input_contrast": 0.2})
     with pytest.raises(ConfigError, match="styles of 512 values"):
         resolve("psp", "full", {"style_dim": 128})
     with pytest.raises(ConfigError, match="mix_from must be from 0 to 7 for a generator of 32 px, got 8"):

@@ -27,7 +27,7 @@ from s2f_utils.models.stylegan2_disc import StyleGAN2Discriminator
 from s2f_utils.runtime import ConfigError, ranks
 from s2f_utils.training.errors import is_out_of_memory, ways_out
 from s2f_utils.training.method import Method
-from s2f_utils.training.settings import TrainConfig
+from s2f_utils.training.settings import INPUT_TONE, TrainConfig
 
 ROOM = 0.9  # of what is free may be taken
 # What else a CPU's memory holds (benchmarks/preflight_memory.py): the kernels' and the allocator's share beside the
@@ -196,9 +196,14 @@ def _how_alike(need: Need) -> str:
 
 
 def check_parts(kind: type[Method], config: TrainConfig) -> None:
-    """Raise ConfigError where batches are to be gone through in parts by a method that needs whole ones."""
+    """Raise ConfigError where batches are to be gone through in parts by a method that needs whole ones, or the input's
+    tone is to change in one that does not learn an answer to it from pairs.
+    """
     if config.accumulate > 1 and not kind.accumulates:
         raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
+    for name in INPUT_TONE:
+        if getattr(config, name) and kind.data != "pairs":
+            raise ConfigError(f"{name} must be 0 with {kind.__name__}: it is for methods that learn from pairs")
 
 
 def check_memory(kind: type[Method], config: TrainConfig, precision: runtime.Precision, num_rows: int) -> str:

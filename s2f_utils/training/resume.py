@@ -22,10 +22,11 @@ VERSION = 2  # of the resume file
 
 def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
     """Why a run by this method, of these settings and pairs, cannot go on from a saved state; "" where it can."""
-    mine, theirs = dataclasses.asdict(config), state["config"]
-    other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs.get(key))
+    new = {f.name: f.default for f in dataclasses.fields(config)}  # what a run was without a setting that came later
+    mine, theirs = dataclasses.asdict(config), new | state["config"]
+    other = sorted(key for key in mine if key not in MAY_DIFFER and mine[key] != theirs[key])
     if state["method"] != method or other:
-        what = ", ".join(f"{key}: {theirs.get(key)} there, {mine[key]} here" for key in other) or "another method"
+        what = ", ".join(f"{key}: {theirs[key]} there, {mine[key]} here" for key in other) or "another method"
         return f"was made with other settings ({what}): use the same"
     if state.get("version") != VERSION:
         return "was written by another version of this project: use that one"

@@ -17,7 +17,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.runtime import ConfigError, ranks
 from s2f_utils.training import interrupted, learned_from, preflight
-from s2f_utils.training.augment import PairedAffine
+from s2f_utils.training.augment import InputJitter, PairedAffine
 from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
@@ -137,6 +137,7 @@ def _prepare(start: _Start, precision: runtime.Precision, progress: bool) -> Tra
     where = torch.device("cpu") if kind.from_cpu else precision.device
     data, samples = training_data(config, kind.data, start.manifest, start.rows, where, progress, kind.shaped)
     affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
+    input_jitter = InputJitter(config.input_brightness, config.input_contrast, config.input_lines)
 
     def place() -> Path:
         """The run's folder; a new one when the pictures have been read."""
@@ -153,7 +154,7 @@ def _prepare(start: _Start, precision: runtime.Precision, progress: bool) -> Tra
     trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and ranks.is_first() else []
     return TrainingRun(
         method, config, folder, model, start.ids, data, samples, live, RunLog(folder), precision, total, start.longest,
-        ema, data_settings=dict(start.manifest.settings), affine=affine, trackers=trackers,
+        ema, data_settings=dict(start.manifest.settings), affine=affine, input_jitter=input_jitter, trackers=trackers,
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
 BEST = ("ssim", "psnr")  # scores of a sheet of samples by which a generator may be kept
+INPUT_TONE = ("input_brightness", "input_contrast", "input_lines")  # settings that change the input alone
 FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # what profiles "fast" have in common
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
@@ -61,6 +62,11 @@ class TrainConfig:
     shear_deg: float = 0.0  # random shear up to this angle, either way
     scale: float = 0.0  # random enlargement up to this share, either way
     elastic: float = 0.0  # random bending: standard deviation of a 6x6 grid's shifts, a share of the width
+    input_brightness: float = (
+        0.0  # random brightness of the input alone up to this share, either way: a drawing's paper
+    )
+    input_contrast: float = 0.0  # random contrast of the input alone, about its mean, up to this share, either way
+    input_lines: float = 0.0  # random strength of a drawing's lines, its paper left, up to this share, either way
     ema_half_life_images: float = 0.0  # half-life of the averaged generator's memory; 0: no average
     seed: int = 0  # weights, order of the data, augmentation, dropout
     precision: str = "auto"  # auto, float32, bfloat16, float16
@@ -98,6 +104,12 @@ class TrainConfig:
         self.at_least(0, "seed", "rotate_deg", "shear_deg", "num_snapshots")
         need(0 <= self.scale < 0.5, f"scale must be from 0 to less than 0.5, got {self.scale}")
         need(0 <= self.elastic <= 0.1, f"elastic must be from 0 to 0.1, got {self.elastic}")
+        for name in INPUT_TONE:
+            need(0 <= getattr(self, name) < 1, f"{name} must be from 0 to less than 1, got {getattr(self, name)}")
+        need(
+            self.input_lines == 0 or self.direction == "sketch-to-photo",
+            f"input_lines must be 0 with {self.direction}: it is about drawings; input_contrast is for photos",
+        )
         need(0 <= self.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {self.shift_px}")
         self.one_of("precision", "auto", "float32", "bfloat16", "float16")
         self.one_of("memory_format", "auto", "channels_last", "contiguous")

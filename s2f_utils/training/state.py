@@ -23,7 +23,7 @@ from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ranks
 from s2f_utils.training import interrupted
-from s2f_utils.training.augment import PairedAffine
+from s2f_utils.training.augment import InputJitter, PairedAffine
 from s2f_utils.training.live import LiveValues
 from s2f_utils.training.method import Method
 from s2f_utils.training.resume import VERSION, why_not
@@ -61,6 +61,7 @@ class TrainingRun:
     setbacks: int = 0  # times that training went back by itself
     data_settings: dict[str, Any] = field(default_factory=dict)
     affine: PairedAffine | None = None
+    input_jitter: InputJitter | None = None
     learned_from: dict[str, Any] = field(default_factory=dict)  # what stands in every file saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
     trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
