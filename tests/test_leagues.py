@@ -48,6 +48,14 @@ def test_a_run_on_the_sets_own_pairs_proves_it_and_may_be_renamed(own_run, mine)
     assert standing(mine, renamed) == ("8-only", "")
 
 
+def test_a_link_as_in_the_hubs_cache_is_read_by_its_own_name(own_run, mine, tmp_path):
+    blob = shutil.copy(own_run / "generator.safetensors", tmp_path / "0123abcd")
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "generator.safetensors").symlink_to(blob)
+    score(tmp_path / "snapshot" / "generator.safetensors", mine, tmp_path / "scores")
+    assert standing(mine, tmp_path / "scores") == ("8-only", "")
+
+
 def test_a_set_made_anew_at_another_size_has_the_same_pictures(own_run, mine, home):
     larger = read_manifest(
         data_prep.make_pairs(home / "raw" / "mine", home / "larger", size_px=2 * SIZE, progress=False)

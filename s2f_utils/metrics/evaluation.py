@@ -222,10 +222,11 @@ def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progre
 
 def _from(folder: Path, path: Path) -> str:
     """The path of a file as seen from a folder: it stays right when both move together."""
+    path = path.parent.resolve() / path.name  # a link in the hub's cache keeps its name
     try:
-        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+        return Path(os.path.relpath(path, folder.resolve())).as_posix()
     except ValueError:  # another drive
-        return str(path.resolve())
+        return str(path)
 
 
 def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:

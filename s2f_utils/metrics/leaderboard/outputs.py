@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def made_by(outputs: Path) -> tuple[tuple[Path, ...], str]:
         return (), "its pictures are not those that were made when the model was scored"
     files = []
     for known in facts["made_by"]:
-        path = (place / known["file"]).resolve()
+        path = Path(os.path.normpath(place.resolve() / known["file"]))
         if not path.is_file() or sha256_of(path) != known["sha256"]:
             return (
                 (),
