@@ -145,10 +145,10 @@ def _steps(run: TrainingRun, step: Step, report: Reporter, interrupted: threadin
             # A batch of pairs, jittered on the device, in [-1, 1].
             a, b = make_batch(run, order.num, where)
 
-            # The method's step, at the live learning rates times the schedule.
+            # The method's step, at the live learning rates times the schedule, and a share where a method says one.
             for name, opt in model.optimizers.items():
                 for group in opt.param_groups:
-                    group["lr"] = run.live[name] * order.factor
+                    group["lr"] = run.live[name] * order.factor * group.get("lr_share", 1.0)
             losses = model.learn(step, a, b, run.live, run.config.accumulate)
         run.count(order.num)
         for ema in run.ema.values():

@@ -56,8 +56,8 @@ class StyleGAN2Config(TrainConfig):
     r1_every: int = 16  # steps between two looks at it; 0: never
     lambda_path: float = 2.0  # weight of the path length's regularisation
     path_every: int = 4  # steps between two looks at it; 0: never
-    lr_g: float = 2.5e-3  # Adam's learning rate for the generator
-    lr_d: float = 2.5e-3  # and for the discriminator
+    lr_g: float = 2.5e-3  # Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)
+    lr_d: float = 2.5e-3  # and for the discriminator: 16/17
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
 
@@ -123,8 +123,13 @@ class StyleGAN2(Method):
         common = {name: getattr(config, name) for name in ("size_px", "channel_multiplier", "width")}
         net_g = models.build("stylegan2", style_dim=config.style_dim, num_mlp=config.num_mlp, **common)
         net_d = models.build("stylegan2-disc", **common)
-        self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, config.path_every))
+        path_every = config.path_every if config.lambda_path else 0
+        self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, path_every))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
+        for opt, every in ((self.opt_g, path_every), (self.opt_d, config.r1_every)):
+            for group in opt.param_groups:  # saved with a run: one from before goes on without it, as it began
+                group["lr_share"] = lazy_share(every)
+                group["lr"] *= group["lr_share"]
         self.cycle = max(1, config.r1_every)
         self.ada = AdaptiveP(config.ada_images)
         self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
@@ -243,10 +248,16 @@ def faces_args(net: nn.Module) -> dict[str, Any]:
     return {name: net.args[name] for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
 
 
+def lazy_share(every: int) -> float:
+    """c = k / (k + 1) for a regularisation in each k-th step, 1 for none: Adam's learning rate times c and its betas to
+    the power of c make up for the steps that are added (Karras et al. 2020, appendix B).
+    """
+    return every / (every + 1) if every else 1.0
+
+
 def lazy_betas(config: TrainConfig, every: int) -> tuple[float, float]:
-    """Adam's memory, shortened as if every step had its share of the lazy regularisation (the paper's appendix B)."""
-    share = every / (every + 1) if every else 1.0
-    return config.beta1**share, config.beta2**share
+    """Adam's memory, for a regularisation in each step of so many; see `lazy_share`."""
+    return config.beta1 ** lazy_share(every), config.beta2 ** lazy_share(every)
 
 
 def r1_penalty(
