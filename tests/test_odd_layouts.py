@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from data_prep import DataPrepError, make_pairs
+from data_prep.__main__ import main
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from s2f_utils.pictures import faces as finder
 from s2f_utils.pictures import images
@@ -30,6 +31,9 @@ NAMES = {
     "zeros before numbers": [(f"sketches/{n}.png", f"photos/{n:03d}.jpg") for n in (1, 9, 10, 99, 100)],
     "numbers with other words": [(f"sketches/sk{n}.png", f"photos/img{n:04d}.png") for n in N],
     "CUFS in folders of another name": [(f"sketch/F2-{n}-01-sz1.png", f"photo/f-{n}-01.png") for n in CUFS],
+    "folders with numbers and kinds": [
+        (f"DB 2/02. Sketches/Person {n}/sk_{n}.png", f"DB 2/01. Photos (jpg)/Person {n}/IMG_{n}.JPG") for n in N
+    ],
     "real and sketch": [(f"Sketches/{n}.png", f"Real/{n}.png") for n in N],
     "real images": [(f"sketch_images/{n}.png", f"real_images/{n}.png") for n in N],
     "img": [(f"sketch/{n}.png", f"img/{n}.png") for n in N],
@@ -65,6 +69,26 @@ def test_numbers_do_not_marry_people_whose_names_differ(tmp_path, faces):
     names = [("sketches/ann1.png", "photos/bob1.png"), ("sketches/cy2.png", "photos/dee2.png")]
     with pytest.raises(DataPrepError, match="no pairs found"):
         rows_of(tmp_path, faces, names)
+
+
+def test_a_stray_picture_beside_ab_images_is_named(tmp_path, faces):
+    for n in N:
+        both = np.concatenate([np.repeat(faces[n].sketch[..., None], 3, 2), faces[n].photo], axis=1)
+        images.save(tmp_path / "src" / ("train" if n < 4 else "test") / f"{n}.png", both)
+    images.save(tmp_path / "src" / "preview.png", faces[0].photo)
+    with pytest.raises(DataPrepError, match="alone of its size, and perhaps not of the set: preview.png"):
+        make_pairs(tmp_path / "src", tmp_path / "out")
+    (tmp_path / "src" / "preview.png").unlink()
+    rows = read(make_pairs(tmp_path / "src", tmp_path / "out", size_px=32).parent)
+    assert by_split(rows) == {"train": [*"123"], "val": [], "test": ["4", "5"]}
+
+
+def test_the_doctor_lets_nobody_train_with_no_pairs(tmp_path, faces, capsys):
+    src = put(
+        tmp_path / "src", faces, [("sketches/anna.png", "photos/ben.png"), ("sketches/cy1.png", "photos/dee.png")]
+    )
+    assert main(["doctor", str(src)]) == 1
+    assert "no pairs: training cannot start" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stray", [".ipynb_checkpoints", "__MACOSX", "checkpoints", "@eaDir"])

@@ -131,7 +131,8 @@ def report_lines(diagnosis: Diagnosis) -> list[str]:
             lines.append(f"    - and {number - NUM_SHOWN} more")
     lines += [f"not tested: {text}" for text in diagnosis.not_tested]
     verdict = (
-        "nothing found" if not diagnosis.findings
+        "no pairs: training cannot start" if not diagnosis.subjects
+        else "nothing found" if not diagnosis.findings
         else "training may start" if diagnosis.may_train
         else "training should not start"
     )  # fmt: skip

@@ -127,8 +127,8 @@ class Diagnosis:
 
     @property
     def may_train(self) -> bool:
-        """Whether nothing was found that must not be trained with."""
-        return not any(KINDS[finding.kind].stops for finding in self.findings)
+        """Whether there is a pair, and nothing was found that must not be trained with."""
+        return bool(self.subjects) and not any(KINDS[finding.kind].stops for finding in self.findings)
 
     def counts(self) -> dict[str, int]:
         """Findings by kind: those that stop training first, each in the order of `KINDS`."""

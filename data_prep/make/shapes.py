@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import files
-from data_prep.errors import DataPrepError
+from data_prep.errors import DataPrepError, printable
 from data_prep.make.recipe import MIN_SIDE_PX, SQUEEZED, Recipe
 from data_prep.messages import say
 from s2f_utils.pictures import images
@@ -29,8 +28,30 @@ def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: boo
     """
     if recipe.fit or recipe.align == "face":
         return replace(recipe, fit=recipe.fit or "stretch")
+    sizes = _sizes(recipe, pictures)
+    shapes = np.array([width / height for width, height in sizes])
+    usual = sorted(sizes, key=lambda size: -len(sizes[size]))[:NUM_NAMED]
+    shown = ", ".join(f"{width}x{height}" for width, height in usual)
+    cut = recipe.align == "crop"
+    what, advice = "parts cut out" if cut else "pictures", "--align face cuts the faces out"
+    advice += "" if cut else ", --fit pad keeps the shape"
+    if len(shapes) and shapes.max() / shapes.min() > DIFFERENT:
+        odd = [printable(paths[0].name) for paths in sizes.values() if len(paths) == 1]
+        few = 0 < len(odd) <= NUM_NAMED < len(pictures)
+        alone = f"; alone of its size, and perhaps not of the set: {', '.join(odd)}" if few else ""
+        raise DataPrepError(
+            f"the {what} have different shapes ({shown}{', …' if len(sizes) > NUM_NAMED else ''}), and stretched to"
+            f" squares their faces would differ, too: {advice} (--fit stretch: stretch them all the same){alone}"
+        )
+    if len(shapes) and np.abs(np.log(shapes)).max() > SQUEEZED:
+        say(f"the {what} are not square ({shown}) and are stretched: {advice}", progress)
+    return replace(recipe, fit="stretch")
+
+
+def _sizes(recipe: Recipe, pictures: Sequence[tuple[Path, str]]) -> dict[tuple[int, int], list[Path]]:
+    """(width, height) of what is cut out of the pictures → those of this size; of many pictures, every so-many-th."""
     left, top, right, bottom = recipe.crop
-    sizes: Counter[tuple[int, int]] = Counter()
+    sizes: dict[tuple[int, int], list[Path]] = {}
     for path, half in pictures[:: max(1, len(pictures) // MAX_READ)]:
         try:
             width, height = files.size_px(path)
@@ -38,17 +59,6 @@ def with_fit(recipe: Recipe, pictures: Sequence[tuple[Path, str]], progress: boo
             continue  # it is reported when it is made
         if min(width, height) >= MIN_SIDE_PX:
             width = width // 2 if half else width
-            sizes[max(1, round(width * (right - left))), max(1, round(height * (bottom - top)))] += 1
-    shapes = np.array([width / height for width, height in sizes])
-    shown = ", ".join(f"{width}x{height}" for (width, height), _ in sizes.most_common(NUM_NAMED))
-    cut = recipe.align == "crop"
-    what, advice = "parts cut out" if cut else "pictures", "--align face cuts the faces out"
-    advice += "" if cut else ", --fit pad keeps the shape"
-    if len(shapes) and shapes.max() / shapes.min() > DIFFERENT:
-        raise DataPrepError(
-            f"the {what} have different shapes ({shown}{', …' if len(sizes) > NUM_NAMED else ''}), and stretched to"
-            f" squares their faces would differ, too: {advice} (--fit stretch: stretch them all the same)"
-        )
-    if len(shapes) and np.abs(np.log(shapes)).max() > SQUEEZED:
-        say(f"the {what} are not square ({shown}) and are stretched: {advice}", progress)
-    return replace(recipe, fit="stretch")
+            size = max(1, round(width * (right - left))), max(1, round(height * (bottom - top)))
+            sizes.setdefault(size, []).append(path)
+    return sizes

@@ -76,8 +76,8 @@ def find_layout(tree: Tree, name: str | None, options: LayoutOptions) -> Layout:
             f"found:\n{indented(tree.describe())}",
         )
     raise DataPrepError(
-        f"{printable(tree.root.name)}: no known layout fits this folder: name one with --layout, or name its folders"
-        " with --sketches and --photos",
+        f"{printable(tree.root.name)}: no known layout fits this folder: put its pictures into folders called"
+        " sketches and photos, or name its folders with --sketches and --photos, or its layout with --layout",
         f"found:\n{indented(tree.describe())}\nexpected one of:\n{indented(expected_trees())}",
     )
 

@@ -23,7 +23,7 @@ def recognise(tree: Tree, options: LayoutOptions) -> bool:
             continue
         read += 1
         wide += abs(width - 2 * height) <= 0.02 * width
-    return read > 0 and wide >= 0.9 * read
+    return read > 0 and wide >= 0.75 * read
 
 
 def collect(tree: Tree, options: LayoutOptions) -> Collection:

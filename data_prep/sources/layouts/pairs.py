@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from data_prep.errors import DataPrepError, printable
 from data_prep.sources import names
 from data_prep.sources.layout import Candidate, Collection, Layout, LayoutOptions
@@ -31,9 +33,12 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
         sketches, photos = sides_by_file_name(tree)
     matched, lone_sketches, lone_photos = names.match(sketches, photos, BY_NAME)
     notes = []
-    if not matched and _one_wording(lone_sketches) and _one_wording(lone_photos):
-        matched, lone_sketches, lone_photos = names.match(sketches, photos, [BY_NUMBERS])
-        notes = [f"matched by the numbers in their names: {s.shown} and {p.shown}, ..." for s, p in matched[:1]]
+    if not matched:
+        sketches, photos = _without_group(sketches), _without_group(photos)
+        by_numbers = _one_wording(sketches) and _one_wording(photos)
+        keys = [*BY_NAME, BY_NUMBERS] if by_numbers else BY_NAME
+        matched, lone_sketches, lone_photos = names.match(sketches, photos, keys)
+        notes = [f"matched by what their names share: {s.shown} and {p.shown}, ..." for s, p in matched[:1]]
     collection = Collection([], lone_sketches, lone_photos, notes)
     matched = with_made(matched, collection, options)
     photos = [photo for _, photo in matched]
@@ -44,6 +49,13 @@ def collect(tree: Tree, options: LayoutOptions) -> Collection:
         pair = Candidate(sketch, photo, tree.root.stem, photo.split, person, mask=mask, qualifiers=qualifiers)
         collection.pairs.append(pair)
     return collection
+
+
+def _without_group(pictures: list[Picture]) -> list[Picture]:
+    """The pictures without the other words of their folders, where all have the same: "02. Sketches (png)"."""
+    if len({picture.group for picture in pictures}) > 1:
+        return pictures
+    return [replace(picture, group=()) for picture in pictures]
 
 
 def _one_wording(pictures: list[Picture]) -> bool:
