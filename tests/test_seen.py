@@ -11,7 +11,7 @@ from PIL import Image
 
 import data_prep
 from s2f_utils.cli.main import main
-from s2f_utils.data import DataError, read_manifest
+from s2f_utils.data import DataError, read_manifest, stores
 from s2f_utils.metrics import leaderboard
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -133,6 +133,16 @@ def test_the_same_photo_under_another_name_and_compressed_is_found(mine, home, t
     )
     run = run_on(all_for_training(again), tmp_path / "runs", "again", tiny)
     with pytest.raises(DataError, match=r"has seen 1 of 4 pairs .* \(p0\)"):
+        score(run, mine, tmp_path / "out")
+
+
+def test_of_a_set_that_is_not_kept_in_memory_the_files_are_known(mine, tmp_path, tiny, monkeypatch):
+    """It has no perceptual hashes."""
+    with monkeypatch.context() as patch:
+        patch.setattr(stores, "free_bytes", lambda device: 0)
+        run = run_on(all_for_training(mine), tmp_path / "runs", "large", tiny, check_memory=False)
+    assert "perceptual" not in learned_from.read(run / "generator.safetensors")["pictures"]["photos"]
+    with pytest.raises(DataError, match="has seen 4 of 4"):
         score(run, mine, tmp_path / "out")
 
 
