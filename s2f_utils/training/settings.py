@@ -62,9 +62,7 @@ class TrainConfig:
     shear_deg: float = 0.0  # random shear up to this angle, either way
     scale: float = 0.0  # random enlargement up to this share, either way
     elastic: float = 0.0  # random bending: standard deviation of a 6x6 grid's shifts, a share of the width
-    input_brightness: float = (
-        0.0  # random brightness of the input alone up to this share, either way: a drawing's paper
-    )
+    input_brightness: float = 0.0  # random brightness of the input alone, up to this share, either way
     input_contrast: float = 0.0  # random contrast of the input alone, about its mean, up to this share, either way
     input_lines: float = 0.0  # random strength of a drawing's lines, its paper left, up to this share, either way
     ema_half_life_images: float = 0.0  # half-life of the averaged generator's memory; 0: no average
