@@ -32,6 +32,7 @@ from s2f_utils.pictures.faces.mesh import FACE_PX
 from s2f_utils.pictures.remarks import WORDS, Remark
 
 ALIGN = ("auto", "always", "never")
+GUEST_STRENGTH = 0.8  # as guests have it where nobody says
 LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
@@ -87,6 +88,9 @@ class Order:
     answer: str = ANSWERS[0]
     likely: float | Mapping[str, float] = LIKELY
     person: Mapping[str, Any] = field(default_factory=dict)
+    prompt: str = ""
+    negative_prompt: str = ""
+    guest_strength: float = GUEST_STRENGTH
     large: bool = False
     clean: str = "auto"
     align: str = "auto"
@@ -331,6 +335,9 @@ def _finish(
             notes["answer"] = ask.answer
         if choice.detail and (not choice.chooses or ask.answer == FAITHFUL):
             notes["detail"] = f"{ask.detail:g}"
+        if choice.guest:
+            notes |= {"terms": choice.terms, "strength": f"{asked.guest_strength:g}"}
+            notes |= {"prompt": ask.prompt} if ask.prompt else {}
         if using is not None:
             notes["restorer"] = f"{using.id}, strength {asked.strength:g}"
         made.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
@@ -372,6 +379,9 @@ def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[st
     detail = asked.detail if choice.detail else 0.0
     common = {"square": choice.answers > 1, "answer": asked.answer, "likely": asked.likely, "person": asked.person}
     common |= {"large": asked.large}
+    if choice.guest:
+        words = {"prompt": asked.prompt, "negative_prompt": asked.negative_prompt}
+        common |= {"square": False, "guest_strength": asked.guest_strength, **words}
     found = [("answer", Ask(asked.seed, detail, **common))]
     if asked.candidates == 1:
         return found, ()

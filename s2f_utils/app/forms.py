@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from s2f_utils.app.catalogue import WAYS
-from s2f_utils.app.engine import ALIGN, AskError, Order
+from s2f_utils.app.engine import ALIGN, GUEST_STRENGTH, AskError, Order
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.uploads import MOST_BYTES
-from s2f_utils.inference.asking import ANSWERS, LIKELY, person_of
+from s2f_utils.inference.asking import ANSWERS, LIKELY, MOST_WORDS, person_of
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawings import CLEAN
 from s2f_utils.pictures.faces import likely
@@ -35,6 +35,11 @@ FIELDS: dict[str, dict[str, Any]] = {
                f" drawn, 1: one that people have; or by parts, as eyes=1,mouth=0; default: {LIKELY:g}"},
     "person": {"type": "string", "maxLength": 300, "description": "what is known of the person, as"
                " age=0.5,hair=#332211: skin and hair as colours, " + ", ".join(TOLD) + " from -1 to 1"},
+    "prompt": {"type": "string", "maxLength": MOST_WORDS, "description": "one's own words, for a guest"},
+    "negative_prompt": {"type": "string", "maxLength": MOST_WORDS, "description": "what is not to be seen; not every"
+                        " guest hears it"},
+    "guest_strength": SHARE | {"default": GUEST_STRENGTH, "description": "of a guest, from 0, the face our model"
+                       " expects, to 1, begun from noise"},
     "large": {"type": "boolean", "default": False, "description": "twice as many pixels a side: 512 for 256"},
     "candidates": {"type": "integer", "minimum": 1, "maximum": 8, "default": 1, "description": "how many answers"},
     "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up;"
@@ -132,6 +137,8 @@ def _value(name: str, text: str) -> Any:
         except ValueError as error:
             raise AskError(422, f"person: {error}") from None
     if rule["type"] == "string":
+        if len(text) > rule.get("maxLength", FIELD_BYTES):
+            raise AskError(422, f"{name} must be {rule['maxLength']} characters long at most")
         known = rule.get("enum")
         if known and text not in known and (text or "default" in rule):
             raise AskError(422, f"{name} must be one of {', '.join(known)}")

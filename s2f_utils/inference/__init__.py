@@ -5,7 +5,15 @@ What needs torch is imported when it is asked for, not before.
 
 from s2f_utils.inference.asking import MODES, Ask, Model
 from s2f_utils.inference.facts import Facts
-from s2f_utils.inference.finding import find_generator, find_pictures, folder_of, generator_file, is_model, ways_of
+from s2f_utils.inference.finding import (
+    find_generator,
+    find_pictures,
+    folder_of,
+    generator_file,
+    is_guest,
+    is_model,
+    ways_of,
+)
 from s2f_utils.runtime import lazily
 
 _LATER = {
@@ -24,6 +32,7 @@ __all__ = [
     "folder_of",
     "generate",
     "generator_file",
+    "is_guest",
     "is_model",
     "load",
     "load_for_drawings",

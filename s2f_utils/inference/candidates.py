@@ -13,7 +13,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from s2f_utils import models
+from s2f_utils.inference import restored
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask, Model
+from s2f_utils.inference.restorer import Restorer
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawings import Prepared, framed
@@ -24,20 +26,24 @@ MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer: its name, the picture, uint8 (S, S, 3), and how it came about. answer: as `Model.chosen` says."""
+    """One answer: its name, the picture, uint8 (S, S, 3), and how it came about. answer: as `Model.chosen` says. terms:
+    under which it may be used, where they are not those of the project.
+    """
 
     name: str
     picture: np.ndarray
     detail: float
     seed: int
     answer: str = ""
+    terms: str = ""
 
     @property
     def notes(self) -> dict[str, str]:
         """What its file says beside that it is generated."""
         answer = {"answer": self.answer} if self.answer else {}
         detail = {"detail": f"{self.detail:g}"} if self.answer in ("", "faithful") else {}
-        return {"candidate": self.name, **answer, **detail, "seed": str(self.seed)}
+        terms = {"terms": self.terms} if self.terms else {}
+        return {"candidate": self.name, **answer, **detail, "seed": str(self.seed), **terms}
 
 
 def candidates(
@@ -47,13 +53,15 @@ def candidates(
     num_variations: int = 1,
     *,
     detail: float = DETAIL_OF_DRAWINGS,
+    restorer: Restorer | None = None,
     **asked: Any,
 ) -> list[Candidate]:
     """Answers to one square drawing, uint8 (S, S, 3): rendered, expected and faithful, of a model that has them, else
     faithful and realistic (as far as `detail` goes); and variations: other people, or other fine detail and, where the
     model knows them, other colours.
 
-    asked: further fields of `Ask`, of them all. Raises UnknownNetworkError for a model that answers only once.
+    restorer: where it is given, the expected face is restored by it, as one more answer (`restored`). asked: further
+    fields of `Ask`, of them all. Raises UnknownNetworkError for a model that answers only once.
     """
     check_several(model)
     asks = {"faithful": Ask(0, 0.0, answer="faithful"), "realistic": Ask(0, detail, answer="faithful")}
@@ -63,10 +71,14 @@ def candidates(
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
         asks[name] = Ask(seed + n, detail, colours=True, **asked)
     made = model.answer([image] * len(asks), list(asks.values()))
-    return [
+    found = [
         Candidate(name, made[n], ask.detail, ask.seed, model.chosen(image, ask))
         for n, (name, ask) in enumerate(asks.items())
     ]
+    if restorer is not None and "expected" in asks:
+        face = restored.restored(made[list(asks).index("expected")], restorer)
+        found.insert(3, Candidate("restored", face, 0.0, 0, "expected", restored.terms_of(restorer.name)))
+    return found
 
 
 def check_several(model: Model) -> None:

@@ -65,10 +65,15 @@ def is_model(name: str | Path) -> bool:
     folder, or one that `s2f export` wrote.
     """
     path = Path(name)
-    named = str(name) in weights.model_names() or weights.hub.is_name(name)
+    named = str(name) in (*weights.model_names(), *weights.guests.GUESTS) or weights.hub.is_name(name)
     if named or path.suffix in (".safetensors", ".pth", ".pt"):
         return True
     return any((path / name).is_file() for name in ("generator.safetensors", "resume.pt", "model.json"))
+
+
+def is_guest(model: str | Path | None) -> bool:
+    """Whether this names a guest (`weights.guests`), and no run folder of that name."""
+    return str(model) in weights.guests.GUESTS and not Path(str(model)).exists()
 
 
 def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:

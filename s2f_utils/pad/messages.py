@@ -106,7 +106,8 @@ def obey(
         for name in ("detail", "strength"):
             if name in content:
                 setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
-        pad.answer = Ask(answer=content.get("answer", pad.answer)).answer  # which refuses others
+        asked = Ask(answer=content.get("answer", pad.answer), prompt=str(content.get("prompt", pad.prompt)))
+        pad.answer, pad.prompt = asked.answer, asked.prompt  # what cannot be was refused
         pad.seed = int(content.get("seed", pad.seed))
         if "seed" in content:
             pad.style = None
@@ -151,7 +152,8 @@ def restore(
     pad.set_drawing(read(content["picture"], "the drawing"))
     for name in ("detail", "strength"):
         setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
-    pad.answer, pad.seed = Ask(answer=content["answer"]).answer, int(content["seed"])
+    asked = Ask(answer=content["answer"], prompt=str(content.get("prompt", "")))
+    pad.answer, pad.prompt, pad.seed = asked.answer, asked.prompt, int(content["seed"])
     for part, amount in dict(content["likely"]).items():
         pad.set_likely(float(amount), part)
     pad.person, pad.hints, pad.style = {}, {}, None
@@ -214,7 +216,7 @@ def state_of(
         "face_px": facts.size_px, "has_detail": "detail" in facts.knows, "has_seed": "seed" in facts.knows,
         "has_variants": "styles" in facts.knows, "has_answer": "answer" in facts.knows, "detail": pad.detail,
         "has_likely": "likely" in facts.knows, "likely": pad.likely, "has_person": "person" in facts.knows,
-        "person": pad.person,
+        "person": pad.person, "has_prompt": "prompt" in facts.knows, "prompt": pad.prompt,
         "answer": pad.answer, "seed": pad.seed, "strength": pad.strength, "restorer": pad.restorer_name,
         "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},

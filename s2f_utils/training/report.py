@@ -13,7 +13,7 @@ from s2f_utils import metrics
 from s2f_utils.metrics import attributes, tally
 from s2f_utils.metrics.evaluation import Evaluation, cell
 from s2f_utils.pictures import images, pages, viz
-from s2f_utils.training.methods import METHODS
+from s2f_utils.training.config import find_method
 from s2f_utils.training.tracking import read_log
 
 _STYLE = """
@@ -177,7 +177,7 @@ def _facts(run: dict[str, Any], rows: list[dict[str, Any]], evaluations: Sequenc
 
 
 def _settings(run: dict[str, Any]) -> list[dict[str, Any]]:
-    paper = METHODS[run["method"]].settings()
+    paper = find_method(run["method"]).settings()
     return [
         {"name": name, "here": run["config"][name], "paper": getattr(paper, name), "origin": origin}
         for name, origin in run["origin"].items()

@@ -12,18 +12,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from s2f_utils.weights import first_seen
 from s2f_utils.weights.download import DownloadError, fetch, sha256_of
-
-
-class WeightsError(ValueError):
-    """Weights that are not there, or not what they should be; the message says what to do."""
+from s2f_utils.weights.first_seen import WeightsError
 
 
 @dataclass(frozen=True)
 class WeightsFile:
     """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
-    Where nobody published a SHA-256 it is empty and the size is rounded: such a file is checked when it is loaded.
+    Where nobody published a SHA-256 it is empty and the size is rounded: that of the first file that comes is noted on
+    this machine, and later ones are held to it (`weights.first_seen`).
     use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss" of a training, or
     "background" of an enlarged photo. rounded: only the size is not known to the byte.
     """
@@ -39,14 +38,18 @@ class WeightsFile:
     rounded: bool = False
 
 
-def _official_psp(name: str, file_name: str, drive_id: str, what: str, *mirrors: str) -> WeightsFile:
-    """A file of pixel2style2pixel's authors, who keep theirs in Google Drive and published no digests."""
+def _official_psp(name: str, file_name: str, drive_id: str, sha256: str, what: str, *mirrors: str) -> WeightsFile:
+    """A file of pixel2style2pixel's authors, who keep theirs in Google Drive and published no digests; sha256: as a
+    mirror says it, which is asked where Drive has another file.
+    """
     drive = f"https://drive.usercontent.google.com/download?id={drive_id}&export=download&confirm=t"
     terms = (
         "code MIT (Richardson et al.), but learned from CelebAMask-HQ and FFHQ and with NVIDIA's StyleGAN2 inside:"
         " non-commercial use only"
     )
-    return WeightsFile(name, file_name, (drive, *mirrors), 1_200_000_000, "", terms, what, use="model")
+    return WeightsFile(
+        name, file_name, (drive, *mirrors), 1_200_000_000, sha256, terms, what, use="model", rounded=True
+    )
 
 
 def _restorer(name: str, url: str, size: int, sha256: str, licence: str, what: str, *mirrors: str, **other: bool):
@@ -141,6 +144,7 @@ WEIGHTS: dict[str, WeightsFile] = {
             "psp-sketch",
             "psp_celebs_sketch_to_face.pt",
             "1lB7wk7MwtdxL-LL4Z_T76DuCfk00aSXA",
+            "6a5058223b79a8db514d6b6815e9062dbb19fc752992ac2b967707cb49b64ed9",
             "pSp, from a sketch to a face of 1024 px",
             PSP_MIRROR + "psp_celebs_sketch_to_face.pt",
         ),
@@ -148,12 +152,14 @@ WEIGHTS: dict[str, WeightsFile] = {
             "psp-map",
             "psp_celebs_seg_to_face.pt",
             "1VpEKc6E6yG3xhYuZ0cq8D2_1CbT0Dstz",
+            "",  # no mirror says it
             "pSp, from a segmentation map to a face of 1024 px",
         ),
         _official_psp(
             "psp-photo",
             "psp_ffhq_encode.pt",
             "1bMTNWkh5LArlaWSc_wa8VKyq2V42T2z0",
+            "f786ac5cf18fcdbc5c57c9f3f12cbedca69381fbdf5694dd132294e3133749d7",
             "pSp, from a photo to the styles of a face of 1024 px",
             PSP_MIRROR + "psp_ffhq_encode.pt",
         ),
@@ -187,9 +193,10 @@ WEIGHTS: dict[str, WeightsFile] = {
             "restoreformer",
             GFPGAN_FILES + "v1.3.4/RestoreFormer.pth",
             291_000_000,
-            "",
+            "07404d446d62ca3d5ed38b1de09a947a1e77d46dbccec961a74d713a8f24ace0",  # as three mirrors say it
             "Apache-2.0, (c) Wang et al. 2022, but learned from FFHQ: non-commercial use only",
             "RestoreFormer, as GFPGAN's authors offer it",
+            rounded=True,
         ),
         _restorer(
             "codeformer",
@@ -285,6 +292,8 @@ def find(name: str) -> Path | None:
             sized = entry.rounded or path.stat().st_size == entry.size
             if entry.sha256 and not (sized and sha256_of(path) == entry.sha256):
                 raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
+            if not entry.sha256:
+                first_seen.hold(path, cache_folder())
             return path
     return None
 
@@ -338,7 +347,8 @@ def _download(entry: WeightsFile, target: Path, timeout_s: float, attempts: int)
     """
     from tqdm.auto import tqdm
 
-    known = {"sha256": entry.sha256 or None, "size": entry.size if entry.sha256 and not entry.rounded else None}
+    sha256 = entry.sha256 or first_seen.digest_of(entry.file_name, cache_folder())
+    known = {"sha256": sha256 or None, "size": entry.size if entry.sha256 and not entry.rounded else None}
     reasons = []
     with tqdm(total=entry.size, unit="B", unit_scale=True, disable=entry.size < SHOW_PROGRESS_FROM) as bar:
         for url in entry.urls:
@@ -346,6 +356,7 @@ def _download(entry: WeightsFile, target: Path, timeout_s: float, attempts: int)
                 fetch(url, target, **known, timeout_s=timeout_s, attempts=attempts, on_bytes=bar.update)
                 if not entry.sha256:
                     _check_unpublished(entry, url, target)
+                    first_seen.hold(target, cache_folder())
                 return target
             except OSError as error:
                 raise WeightsError(
@@ -365,4 +376,4 @@ def _check_unpublished(entry: WeightsFile, url: str, path: Path) -> None:
     if size < entry.size / 2:
         path.unlink()
         raise DownloadError(f"{url}: {size:,} bytes came instead of about {entry.size:,}")
-    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
+    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}, and is noted", file=sys.stderr)

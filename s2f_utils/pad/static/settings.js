@@ -105,6 +105,8 @@ export function settings(pad) {
   const answer = make("label", { class: "s2f-slider" }, make("span", {}, "Answer"), answers);
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
+  const words = make("input", { type: "text", maxlength: 300, "aria-label": "your own words", onchange: () => pad.ask("set", { prompt: words.value }) });
+  const wordsBox = make("label", { class: "s2f-slider" }, make("span", {}, "Your words"), words);
   const photo = picker("upload", "From a photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
   const method = make("small", { class: "s2f-method" });
   const shape = likely(pad), said = person(pad, ...photo, method);
@@ -112,15 +114,18 @@ export function settings(pad) {
     make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box);
   let model = null;
   return {
-    box: make("div", { class: "s2f-settings" }, answer, shape.box, said.box, more),
+    box: make("div", { class: "s2f-settings" }, answer, wordsBox, shape.box, said.box, more),
     show(state) {
       const hasAnswer = state.has_answer && state.answer !== "faithful";
       fillSelect(models, state.models, state.model);
       answer.hidden = !state.has_answer;
       fillSelect(answers, ANSWERS, state.answer);
-      shape.box.hidden = !state.has_likely || !hasAnswer;
+      const hasShape = state.has_prompt || hasAnswer;
+      wordsBox.hidden = !state.has_prompt;
+      if (document.activeElement !== words) words.value = state.prompt ?? "";
+      shape.box.hidden = !state.has_likely || !hasShape;
       shape.show(state.likely);
-      said.show(state.person, state.hints, state.has_person && hasAnswer);
+      said.show(state.person, state.hints, state.has_person && hasShape);
       detail.box.hidden = !state.has_detail || hasAnswer;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
