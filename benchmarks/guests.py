@@ -3,7 +3,7 @@ benchmarks/guests.py`; 2 minutes.
 
 Nothing is fetched. The settings of the published networks stand here, as their `config.json` files have them. On the
 "meta" device tensors have shapes and no values: what an answer would hold at most is counted there, in float16, for one
-picture. A GPU's kernels, its context and its allocator take more: `EXTRA` is left for them.
+picture. A GPU's kernels, its context and its allocator take more: `OF_CUDA` is left for them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from s2f_utils import weights
+from s2f_utils.inference.guests.memory import OF_CUDA
 from s2f_utils.training.preflight import Ledger
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRA = 1_000_000_000  # bytes of a CUDA context, kernels' own memory, and what the allocator loses
 BLOCKS = {
     "block_out_channels": (320, 640, 1280, 1280), "layers_per_block": 2, "in_channels": 4, "norm_num_groups": 32,
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
@@ -151,10 +151,10 @@ def main() -> None:
         in_weights = 2 * sum(parameters.values())
         found[name] = {
             "parameters": parameters, "parameters_all": sum(parameters.values()), "weights_bytes": in_weights,
-            "most_beside": steps, "gpu_bytes": in_weights + max(steps.values()) + EXTRA, "tiny": tiny(name),
+            "most_beside": steps, "gpu_bytes": in_weights + max(steps.values()) + OF_CUDA, "tiny": tiny(name),
         }  # fmt: skip
         print(f"{name}: {found[name]}")
-    common.write("guests", {"guests": found, "extra_bytes": EXTRA})
+    common.write("guests", {"guests": found, "extra_bytes": OF_CUDA})
 
 
 def table(found: dict[str, Any]) -> str:

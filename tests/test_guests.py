@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from tests import hub_server, tiny_guests  # noqa: E402
 from tests.test_cli import said  # noqa: E402
 
 NAMES = tuple(guests.GUESTS)
+ROOT = Path(__file__).resolve().parents[1]
 PX = 64
 
 
@@ -270,7 +272,7 @@ def test_too_little_disk_and_memory_are_said_before_anything_happens(hub, monkey
 def test_too_little_memory(hub, monkeypatch):
     guests.get("sd-turbo-scribble", agree=True)
     monkeypatch.setattr(memory, "free", lambda device: 2_000_000_000)
-    with pytest.raises(memory.GuestError, match=r"needs 10\.\d GB of memory, and 2\.0 are free: close other programs"):
+    with pytest.raises(memory.GuestError, match=r"needs 9\.9 GB of memory, and 2\.0 are free: close other programs"):
         inference.load("sd-turbo-scribble", "cpu")
 
 
@@ -330,6 +332,16 @@ def test_lines_are_white_on_black_and_shading_is_none():
     assert made.shape == (512, 512, 3)
     assert made[124, 100].min() > 250 and made[324, 100].min() > 250
     assert made[:, 320:].max() == 0
+
+
+def test_what_a_guest_takes_is_what_was_counted():
+    found = json.loads((ROOT / "benchmarks" / "results" / "guests.json").read_text())["results"]["guests"]
+    for name, one in found.items():
+        guest = guests.GUESTS[name]
+        assert guest.parameters == one["parameters_all"]
+        assert guest.gpu_bytes == pytest.approx(one["gpu_bytes"], rel=0.01)
+        in_files = guest.size - sum(guest.lora.weights.values() if guest.lora else ())
+        assert in_files == pytest.approx(one["weights_bytes"], rel=0.01), "as large as the published files"
 
 
 def test_the_table_is_whole():

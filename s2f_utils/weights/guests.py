@@ -53,9 +53,8 @@ class Guest:
     base: the diffusion model; control: the ControlNet; lora: what lets it answer in few steps, where it needs that.
     variant: of the file names, "fp16" for weights in half precision. size_px: of its answers. scheduler: "" for the
     base's own, or "lcm". steps: of the denoising. guidance: how much the words are exaggerated; with 1 or less,
-    negative words do nothing. strength: as in `Ask`, as a rule. control_invert: whether it learned white lines on
-    black. parameters: of all its networks. gpu_bytes: of its memory, on a GPU, in float16, reckoned
-    (benchmarks/guests.py).
+    negative words do nothing. strength: as in `Ask`, as a rule. parameters: of all its networks. gpu_bytes: of its
+    memory, on a GPU, in float16, reckoned (benchmarks/guests.py).
     """
 
     name: str
@@ -118,8 +117,8 @@ GUESTS: dict[str, Guest] = {
             terms="SD-Turbo: Stability AI Community License (no commercial use above its limit of revenue); ControlNet:"
             " OpenRAIL++-M (uses that it lists are forbidden); both learned from pictures off the web (LAION)",
             terms_url="https://huggingface.co/stabilityai/sd-turbo/blob/main/LICENSE.md",
-            parameters=1_654_000_000,
-            gpu_bytes=5_000_000_000,
+            parameters=1_654_180_667,
+            gpu_bytes=5_950_000_000,
             steps=2,
             guidance=0.0,
         ),
@@ -154,8 +153,8 @@ GUESTS: dict[str, Guest] = {
             terms="CreativeML OpenRAIL-M (uses that it lists are forbidden; its safety checker stays on); learned from"
             " pictures off the web (LAION)",
             terms_url="https://huggingface.co/spaces/CompVis/stable-diffusion-license",
-            parameters=1_732_000_000,
-            gpu_bytes=5_000_000_000,
+            parameters=1_731_496_015,
+            gpu_bytes=7_550_000_000,
             scheduler="lcm",
         ),
     )

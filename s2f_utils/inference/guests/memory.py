@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 FLOAT32 = 2  # times what float16 takes; a CPU computes in float32
+OF_CUDA = 1_000_000_000  # of what a guest takes on a GPU: the context, and what the allocator loses
 
 
 class GuestError(ValueError):
@@ -18,7 +19,7 @@ class GuestError(ValueError):
 
 def needed(guest: Guest, device: torch.device) -> int:
     """Bytes that a guest takes on a device: weights, and what one answer needs beside them."""
-    return guest.gpu_bytes * (1 if device.type == "cuda" else FLOAT32)
+    return guest.gpu_bytes if device.type == "cuda" else FLOAT32 * (guest.gpu_bytes - OF_CUDA)
 
 
 def free(device: torch.device) -> int:
