@@ -20,7 +20,7 @@ for name in ("diffusers", "transformers", "peft"):
 from huggingface_hub import constants  # noqa: E402
 
 from s2f_utils import cli, inference, weights  # noqa: E402
-from s2f_utils.inference.guests import control, diffusion, memory, prompts  # noqa: E402
+from s2f_utils.inference.guests import beside, control, diffusion, memory, prompts  # noqa: E402
 from s2f_utils.pictures import drawings, images  # noqa: E402
 from s2f_utils.weights import WeightsError, guests  # noqa: E402
 from s2f_utils.weights import hub as door  # noqa: E402
@@ -369,3 +369,39 @@ def test_the_file_that_came_first_is_held_to(tmp_path):
         first_seen.hold(file, cache)
     Path(cache / first_seen.NOTES).write_text("no JSON")
     first_seen.hold(file, cache)
+
+
+def test_beside_each_other_without_a_guest_and_with_them(hub, drawing, monkeypatch):
+    monkeypatch.setattr(weights.table, "find", lambda name: None)
+    ready = drawings.prepare(drawing).image
+    ours, *others = beside.beside(ready, device="cpu")
+    assert ours.name == "ours" and ours.picture.shape == (256, 256, 3) and ours.moved < 0.2 and not ours.why
+    assert [one.name for one in others] == list(NAMES) and all(one.picture is None for one in others)
+    for one in others:
+        assert one.row[2:5] == [beside.NOT_MEASURED] * 3 and one.told.endswith(f"s2f weights {one.name}")
+    assert not hub.asked("GET"), "nothing is fetched for it"
+    guests.get("sd-turbo-scribble", agree=True)
+    _, turbo, other = beside.beside(ready, device="cpu")
+    assert turbo.picture.shape == (PX, PX, 3) and turbo.seconds > 0 and turbo.num_bytes > 500_000
+    assert turbo.moved > ours.moved, "a network filled by chance keeps nothing of the drawing"
+    assert other.picture is None and len(turbo.row) == len(beside.HEAD)
+
+
+@pytest.mark.slow
+def test_notebook_07_with_the_tiny_ones(hub, tmp_path, monkeypatch):
+    """The whole notebook, in the fast profile, offline, with the guests' files in the hub's cache."""
+    import nbformat
+
+    from tools import run_notebooks
+
+    for name in NAMES:
+        guests.get(name, agree=True)
+    for name, value in {"HF_HUB_CACHE": constants.HF_HUB_CACHE, "HF_HUB_OFFLINE": "1", "S2F_PROFILE": "fast"}.items():
+        monkeypatch.setenv(name, value)
+    source, made = ROOT / "notebooks" / "07_from_a_drawing.ipynb", tmp_path / "made.ipynb"
+    _, error = run_notebooks.execute(source, made, ROOT / "notebooks")
+    assert not error, error
+    (cell,) = [one for one in nbformat.read(made, 4).cells if one.id == "g01"]
+    shown = "".join(str(output) for output in cell.outputs)
+    assert beside.NOT_MEASURED not in shown and all(name in shown for name in NAMES)
+    assert "not on this machine" not in shown

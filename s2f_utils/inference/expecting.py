@@ -208,6 +208,23 @@ class RenderModel(ExpectModel):
             (people,) = self.engine.run("finish", people, hair, tones, hats)
         return people
 
+    def coded(self, square: np.ndarray, codes: Sequence[float], ask: Ask | None = None) -> np.ndarray:
+        """A drawing, uint8 (P, P, 3), to one person, whose codes are given, as many as there are: uint8 (P, P, 3). With
+        codes of 0 it is the answer to seed 0. Needs PyTorch.
+        """
+        import torch
+
+        ask, found = ask or Ask(), understood(square, self.engine)
+        stage, device = self.engine.stages["render"], self.engine.device
+        expected = torch.from_numpy(self.expected(square[None], [found], [ask])[0]).to(device)
+        traits = torch.from_numpy(traits_of(meant(ask, found)))[None].to(device)
+        nobody = torch.zeros(1, dtype=torch.int64, device=device)
+        with torch.no_grad():
+            style = stage.style(nobody, traits)  # of seed 0: its codes are 0
+            style[0, : len(codes)] = torch.tensor(codes, dtype=torch.float32)
+            person = stage.of_styles(stage.with_outline(expected), style, nobody)[0].cpu().numpy()
+        return self.laid(person, likely.likely(found.points, ask.likely, found.off_by_hand), ask)
+
     def wall(self, seed: int) -> int:
         """As `ExpectModel.wall`: as in a studio."""
         return seed

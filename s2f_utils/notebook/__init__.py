@@ -8,6 +8,7 @@ _PLACES = {
     "TrainingPanel": "panel", "train_live": "panel",
     "upload_box": "controls", "click_face": "controls", "detail_slider": "controls", "face_sliders": "controls",
     "divider": "enhance", "still": "enhance", "strength_slider": "enhance", "sketch_pad": "pad", "table": "tables",
+    "straight_faces": "faces",
 }  # fmt: skip
 __all__ = list(_PLACES)
 

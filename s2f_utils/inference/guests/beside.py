@@ -45,23 +45,28 @@ class Beside:
 
     @property
     def row(self) -> list[str]:
-        """For a table: name, download, seconds, memory, how far points are moved, what decides, terms."""
+        """For a table under `HEAD`."""
         told = self.picture is not None
         return [
             self.name, f"{self.download / 1e9:.1f} GB" if self.download else "comes along",
             f"{self.seconds:.1f} s" if told else NOT_MEASURED,
             f"{self.num_bytes / 1e6:,.0f} MB" if told else NOT_MEASURED,
-            f"{self.moved:.3f}" if told else NOT_MEASURED, self.decides, self.terms,
+            f"{self.moved:.3f}" if told else NOT_MEASURED, self.decides,
         ]  # fmt: skip
 
+    @property
+    def told(self) -> str:
+        """A line below it: its terms, and why it is not here."""
+        return f"{self.name}: {self.terms}{f'. {self.why}' if self.why else ''}"
 
-HEAD = ("answer", "download", "time", "memory", "points moved", "who else decides", "terms")
+
+HEAD = ("answer", "download", "time", "memory", "points moved", "who else decides")
 
 
 def moved(drawing: np.ndarray, answer: np.ndarray) -> float:
     """How far the points of an answer's face lie from the drawing's, on average, in distances between the drawn eyes.
 
-    Both uint8 (S, S, 3), of any sizes, with the face in the same place. The finder itself is off by some .03.
+    Both uint8 (S, S, 3), of any sizes, with the face in the same place.
     """
     drawn, made = (understood(images.resize(one, FACE_PX, "stretch")) for one in (drawing, answer))
     return float(np.linalg.norm(made.points - drawn.points, axis=1).mean() / mesh.eye_distance(drawn.points))
