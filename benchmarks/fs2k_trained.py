@@ -26,13 +26,15 @@ VAL_EVERY = 25  # one of so many pairs is for the sheets of samples, as in faces
 LEAGUE = "FS2K-only"
 SETTINGS: dict[str, dict[str, Any]] = {
     "faithful": METHODS["faithful"].profiles["small"] | {"total_images": 5_000},
-    "pix2pix": {"batch_size": 4, "total_images": 5_000},
+    "pix2pix": METHODS["pix2pix"].profiles["demo"]
+    | METHODS["pix2pix"].profiles["demo on a CPU"]
+    | {"total_images": 30_000, "time_budget_s": 0.0},
     "cgan": {"batch_size": 4, "total_images": 10_000},
     "cyclegan": METHODS["cyclegan"].profiles["demo on a CPU"] | {"total_images": 12_000, "time_budget_s": 0.0},
 }
 LABELS = {
     "faithful": "faithful, trained",
-    "pix2pix": "pix2pix, trained",
+    "pix2pix": "pix2pix at 128 px, trained",
     "cgan": "conditional GAN at 128 px, trained",
     "cyclegan": "CycleGAN at 64 px, trained",
 }

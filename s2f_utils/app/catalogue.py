@@ -290,7 +290,7 @@ def _guests() -> list[Choice]:
         return []
     return [
         Choice(
-            name, guest.what, "official", direction=WAYS[0], size_px=guest.size_px, guest=True,
+            name, guest.title, "official", direction=WAYS[0], size_px=guest.size_px, guest=True,
             hears_not=guest.guidance > 1, answers=8, here=not weights.guests.problem(name), size_mb=guest.size / 1e6,
             terms=guest.terms,
         )

@@ -48,7 +48,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Guest:
-    """A published model that answers drawings.
+    """A published model that answers drawings. title: in a list of models.
 
     base: the diffusion model; control: the ControlNet; lora: what lets it answer in few steps, where it needs that.
     variant: of the file names, "fp16" for weights in half precision. size_px: of its answers. scheduler: "" for the
@@ -58,6 +58,7 @@ class Guest:
     """
 
     name: str
+    title: str
     what: str
     base: Part
     control: Part
@@ -101,6 +102,7 @@ GUESTS: dict[str, Guest] = {
     for entry in (
         Guest(
             "sd-turbo-scribble",
+            "SD-Turbo, a guest",
             "SD-Turbo (Sauer et al. 2023), one to four steps, steered by a ControlNet for scribbles",
             base=Part(
                 "stabilityai/sd-turbo",
@@ -124,6 +126,7 @@ GUESTS: dict[str, Guest] = {
         ),
         Guest(
             "sd15-scribble",
+            "Stable Diffusion 1.5, a guest",
             "Stable Diffusion 1.5 (Rombach et al. 2022) in four steps (LCM-LoRA, Luo et al. 2023), steered by"
             " ControlNet 1.1 for scribbles (Zhang et al. 2023)",
             base=Part(

@@ -218,9 +218,9 @@ def quietly() -> Iterator[None]:
     from diffusers.utils import logging as of_diffusers
     from transformers.utils import logging as of_transformers
 
-    before = [(library, library.get_verbosity()) for library in (of_diffusers, of_transformers)]
+    before = [(one, one.get_verbosity(), one.is_progress_bar_enabled()) for one in (of_diffusers, of_transformers)]
     try:
-        for library, _ in before:
+        for library, *_ in before:
             library.set_verbosity_error()
             library.disable_progress_bar()
         with warnings.catch_warnings():
@@ -228,9 +228,10 @@ def quietly() -> Iterator[None]:
             warnings.simplefilter("ignore", DeprecationWarning)
             yield
     finally:
-        for library, verbosity in before:
+        for library, verbosity, shows_bars in before:
             library.set_verbosity(verbosity)
-            library.enable_progress_bar()
+            if shows_bars:
+                library.enable_progress_bar()
 
 
 @contextlib.contextmanager
