@@ -1,0 +1,66 @@
+"""The expected face, restored by a published restorer: in the published form, small, from a server on this machine."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from s2f_utils import cli, inference, weights
+from s2f_utils.inference import candidates, restored, restorers
+from s2f_utils.pictures import drawings, images
+from tests import test_restorers
+from tests.test_download import server  # noqa: F401  (a fixture)
+
+published, offered = test_restorers.published, test_restorers.offered
+FACE = images.resize(drawings.example("hat"), 256)
+
+
+@pytest.fixture()
+def restorer(offered):  # noqa: F811
+    offered("good")
+    return restorers.load("gfpgan-1.4", "cpu")
+
+
+def test_strength_goes_from_the_face_to_the_restorers(restorer):
+    none, half, whole = (restored.restored(FACE, restorer, strength=amount) for amount in (0.0, 0.5, 1.0))
+    assert none.shape == (restorer.size_px, restorer.size_px, 3)
+    assert np.array_equal(none, images.resize(FACE, restorer.size_px))
+    assert np.abs(half.astype(float) - (none.astype(float) + whole) / 2).max() <= 1
+    small = images.resize(images.resize(FACE, 20), restorer.size_px)
+    assert np.array_equal(restored.restored(FACE, restorer, strength=1.0, small_px=20), restorer.restore(small))
+
+
+@pytest.mark.parametrize(
+    ("face", "options", "text"),
+    [(FACE[:, :100], {}, r"must be uint8 \(S, S, 3\)"), (FACE, {"strength": 2.0}, "from 0 to 1"),
+     (FACE, {"small_px": 8}, "16 or more")],
+)  # fmt: skip
+def test_what_cannot_be(restorer, face, options, text):
+    with pytest.raises(ValueError, match=text):
+        restored.restored(face, restorer, **options)
+
+
+def test_it_is_one_more_candidate_with_its_terms(restorer):
+    model = inference.load("sketch-to-photo", "cpu")
+    ready = drawings.prepare(drawings.example("plain-man")).image
+    plain = candidates.candidates(model, ready)
+    found = candidates.candidates(model, ready, restorer=restorer)
+    assert [one.name for one in found] == ["rendered", "expected", "faithful", "restored", "variation"]
+    assert [one.name for one in plain] == ["rendered", "expected", "faithful", "variation"]
+    (own,) = [one for one in found if one.name == "restored"]
+    assert "non-commercial use only" in own.notes["terms"] and own.notes["answer"] == "expected"
+    assert not any(one.terms for one in plain)
+
+
+def test_on_the_command_line_where_its_file_is_here_and_nowhere_else(offered, tmp_path, capsys, monkeypatch):  # noqa: F811
+    Image.fromarray(drawings.example("plain-man")).save(tmp_path / "d.png")
+    offered("good")
+    assert cli.main(["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "without")]) == 0
+    assert not list((tmp_path / "without").glob("*restored*")), "nothing is fetched for it"
+    weights.get("gfpgan-1.4")
+    capsys.readouterr()
+    assert cli.main(["translate", str(tmp_path / "d.png"), "--out", str(tmp_path / "with")]) == 0
+    assert "one more answer is restored by gfpgan-1.4: Apache-2.0" in capsys.readouterr().err
+    assert images.read_notes(tmp_path / "with" / "d-restored.png")["terms"].startswith("Apache-2.0")
+    assert restored.here() == "gfpgan-1.4"
