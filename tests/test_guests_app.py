@@ -1,4 +1,4 @@
-"""Guests in the web app and on the sketch pad: listed with size and terms, fetched when somebody agrees, asked in words."""
+"""Guests in the web app and on the pad: listed with size and terms, fetched when somebody agrees, asked in words."""
 
 from __future__ import annotations
 

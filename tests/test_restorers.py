@@ -161,7 +161,7 @@ def test_all_published_restorers_have_address_terms_and_digest():
     for entry in listed:
         assert entry.urls[0].startswith("https://github.com/") and entry.urls[0].endswith(entry.file_name)
         assert "non-commercial" in entry.licence
-        assert len(entry.sha256) == 64 or entry.name == "restoreformer"  # whose digest nobody published
+        assert len(entry.sha256) == 64
     assert weights.WEIGHTS["gfpgan-1.3"].sha256.startswith("c953a88f") and listed[1].size == 348_632_874
     assert not set(restorers.names()) & set(weights.model_names()), "they translate no sketches"
 
@@ -194,6 +194,25 @@ def test_restoreformer_is_read_through_spandrel(tmp_path):
     with torch.inference_mode():  # as its authors call it: [-1, 1] in and out
         expected = images.to_uint8(net(images.to_tensor(crop))[0].clamp(-1, 1))[0]
     assert np.abs(made.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.slow
+def test_codeformer_at_its_true_size_by_its_name(tmp_path, monkeypatch):
+    arches = pytest.importorskip(
+        "spandrel_extra_arches.architectures.CodeFormer",
+        reason="spandrel-extra-arches is not installed (non-commercial code): pip install spandrel-extra-arches",
+    )
+    torch.manual_seed(0)
+    net = arches.CodeFormer().eval()
+    entry = weights.WEIGHTS["codeformer"]
+    path = tmp_path / entry.file_name
+    torch.save({"params_ema": net.state_dict()}, path)
+    assert path.stat().st_size == pytest.approx(entry.size, rel=0.02), "as large as the published file"
+    own = entry.__class__(**(vars(entry) | {"sha256": download.sha256_of(path), "size": path.stat().st_size}))
+    monkeypatch.setitem(weights.WEIGHTS, "codeformer", own)
+    monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
+    crop = draw_face(0, size_px=512, seed=1).photo
+    assert restorers.load("codeformer", "cpu").restore(crop).shape == (512, 512, 3)
 
 
 def test_codeformer_says_which_package_it_needs(tmp_path):
