@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import numpy as np
 import pytest
 import torch
 
 for name in ("diffusers", "transformers", "peft"):
     pytest.importorskip(name, reason="the extra 'guests' is not installed: pip install -e '.[guests]'")
+
+from huggingface_hub import constants  # noqa: E402
 
 from s2f_utils import cli, inference, runtime  # noqa: E402
 from s2f_utils.data import read_manifest  # noqa: E402
@@ -17,7 +21,7 @@ from s2f_utils.training import config, loop  # noqa: E402
 from s2f_utils.training.run import open_run  # noqa: E402
 from s2f_utils.training.tracking import read_log  # noqa: E402
 from s2f_utils.weights import guests  # noqa: E402
-from tests import test_guests  # noqa: E402
+from tests import launched, test_guests  # noqa: E402
 
 hub, files = test_guests.hub, test_guests.files
 GUEST = "sd15-scribble"
@@ -129,3 +133,20 @@ def test_without_the_files_it_says_so_before_anything_is_written(hub, faces_mani
 def test_settings_that_cannot_be(change, text):
     with pytest.raises(runtime.ConfigError, match=text):
         config.resolve("scribble-lora", "fast", change)
+
+
+def test_two_ranks_learn_what_one_process_learns(fetched, faces_manifest, tmp_path):
+    env = launched.ENV | {"HF_HUB_CACHE": constants.HF_HUB_CACHE, "HF_HUB_OFFLINE": "1"}
+    train = ["-m", "s2f_utils", *on_the_command_line(faces_manifest, ""), "--device", "cpu", "--no-report"]
+    train += [f"--set={name}={value}" for name, value in FEW.items()]
+    found = []
+    for num in (1, 2):
+        place = tmp_path / f"ranks-{num}"
+        train[train.index("--runs") + 1] = str(place)
+        done = subprocess.run(launched.command(num, *train), env=env, cwd=launched.ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found.append(checkpoints.load_network(next(place.glob("*/generator.safetensors")))[0].state_dict())
+    one, two = found
+    for name, value in one.items():
+        assert torch.allclose(two[name], value, atol=1e-5), name
+    assert max(float(value.abs().max()) for name, value in one.items() if ".lora_B." in name) > 1e-3
