@@ -111,6 +111,16 @@ def test_each_part_of_the_question_changes_the_answer(hub, drawing, name):
     assert np.array_equal(negative, made) == (guests.GUESTS[name].guidance <= 1)  # where it does nothing, docs say so
 
 
+def test_the_drawing_s_lines_steer_it(hub, drawing):
+    guests.get("sd-turbo-scribble", agree=True)
+    model = inference.load("sd-turbo-scribble", "cpu")
+    ready = drawings.prepare(drawing, size_px=PX).image
+    mirrored, ask = np.ascontiguousarray(ready[:, ::-1]), inference.Ask(guest_strength=1.0)
+    assert model.prompts(ready, ask) == model.prompts(mirrored, ask), "nothing but the lines tells them apart"
+    one, other = model.answer([ready, mirrored], [ask, ask])
+    assert not np.array_equal(one, other)
+
+
 def test_strength_0_is_the_expected_face_and_little_strength_stays_near(hub, drawing):
     guests.get("sd-turbo-scribble", agree=True)
     model = inference.load("sd-turbo-scribble", "cpu")
