@@ -115,7 +115,7 @@ def _control(guest: Guest) -> dict[str, bytes]:
 
     net = ControlNetModel(**UNET, conditioning_embedding_out_channels=(8,) * VAE_BLOCKS)
     with torch.no_grad():  # a new ControlNet begins at zero, and says nothing
-        for part in (*net.controlnet_down_blocks, net.controlnet_mid_block):
+        for part in (*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out):
             torch.nn.init.normal_(part.weight, std=0.5)
     found = _saved(net, "fp16")
     (name,) = guest.control.weights

@@ -175,8 +175,9 @@ def _networks(guest: Guest, folders: dict[str, Path], kind: torch.dtype) -> Any:
 
     variant = guest.variant if any(guest.variant in name for name in guest.control.weights) else None
     control_net = diffusers.ControlNetModel.from_pretrained(
-        folders["control"], torch_dtype=kind, variant=variant, local_files_only=True
-    )
+        folders["control"], torch_dtype=kind, variant=variant, local_files_only=True,
+        use_safetensors=all(name.endswith(".safetensors") for name in guest.control.weights),
+    )  # fmt: skip
     found = diffusers.StableDiffusionControlNetPipeline.from_pretrained(
         folders["base"], controlnet=control_net, torch_dtype=kind, variant=guest.variant, local_files_only=True
     )
