@@ -415,3 +415,17 @@ def test_notebook_07_with_the_tiny_ones(hub, tmp_path, monkeypatch):
     shown = "".join(str(output) for output in cell.outputs)
     assert beside.NOT_MEASURED not in shown and all(name in shown for name in NAMES)
     assert "not on this machine" not in shown
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", NAMES)
+def test_on_a_gpu_in_half_precision(hub, drawing, name):
+    import torch
+
+    guests.get(name, agree=True)
+    model = inference.load(name, "cuda")
+    kinds = {p.dtype for p in (*model.drawn.unet.parameters(), *model.drawn.controlnet.parameters())}
+    assert kinds == {torch.float16} and next(model.drawn.vae.parameters()).is_cuda
+    one, again = (model(drawing, seed=1) for _ in range(2))
+    assert one.std() > 0 and np.abs(one.astype(int) - again).max() <= 2
+    assert torch.cuda.max_memory_allocated() < guests.GUESTS[name].gpu_bytes

@@ -150,3 +150,13 @@ def test_two_ranks_learn_what_one_process_learns(fetched, faces_manifest, tmp_pa
     for name, value in one.items():
         assert torch.allclose(two[name], value, atol=1e-5), name
     assert max(float(value.abs().max()) for name, value in one.items() if ".lora_B." in name) > 1e-3
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_it_learns_in_half_precision(fetched, faces_manifest, tmp_path):
+    few = FEW | {"precision": "auto", "check_memory": True}
+    run = open_run(config.resolve("scribble-lora", "fast", few, has_gpu=True), read_manifest(faces_manifest), tmp_path,
+                   device="cuda", progress=False)  # fmt: skip
+    loop.train(run)
+    assert all(torch.isfinite(value).all() for value in run.model.net_g.state_dict().values())
+    assert any(value.abs().max() > 0 for name, value in run.model.net_g.state_dict().items() if ".lora_B." in name)
