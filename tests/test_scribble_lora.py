@@ -126,7 +126,9 @@ def test_without_the_files_it_says_so_before_anything_is_written(hub, faces_mani
 
 @pytest.mark.parametrize(
     ("change", "text"),
-    [({"guest": "nobody"}, "guest must be one of"), ({"rank": 0}, "rank must be more than 0"),
+    [({"guest": "nobody"}, "guest must be one of"),
+     ({"guest": "sd-turbo-scribble"}, "guest must be sd15-scribble, got sd-turbo-scribble"),
+     ({"rank": 0}, "rank must be more than 0"),
      ({"ema_half_life_images": 5.0}, "ema_half_life_images must be 0"),
      ({"size_px": 32, "load_size_px": 32}, "64 or more")],
 )  # fmt: skip

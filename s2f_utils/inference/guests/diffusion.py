@@ -185,6 +185,13 @@ def _networks(guest: Guest, folders: dict[str, Path], kind: torch.dtype) -> Any:
     return found
 
 
+def training_noise(pipeline: Any) -> Any:
+    """The noise levels that a pipeline's UNet learned with, as DDPM (Ho et al. 2020) has them."""
+    from diffusers import DDPMScheduler
+
+    return DDPMScheduler.from_config(pipeline.scheduler.config)
+
+
 def _pipelines(
     guest: Guest, folders: dict[str, Path], device: torch.device, lora: Lora | None = None
 ) -> tuple[Any, Any]:

@@ -51,6 +51,11 @@ class ScribbleLoraConfig(TrainConfig):
         self.above_0("rank", "max_norm")
         self.at_least(0, "min_snr")
         need(self.guest in weights.guests.GUESTS, f"guest must be one of {', '.join(weights.guests.GUESTS)}")
+        able = [name for name, one in weights.guests.GUESTS.items() if one.lora]
+        need(
+            self.guest in able,
+            f"guest must be {' or '.join(able)}, got {self.guest}: one that was made for few steps forgets them",
+        )
         need(self.size_px >= 64, f"size_px must be 64 or more: a latent pixel is 8 pixels, got {self.size_px}")
         need(
             self.ema_half_life_images == 0,
@@ -83,6 +88,7 @@ class ScribbleLora(Method):
         for part in self.pipeline.components.values():
             if isinstance(part, nn.Module):
                 part.requires_grad_(False).eval()
+        self.noise = diffusion.training_noise(self.pipeline)
         self.words = self._encoded(", ".join(filter(None, [config.prompt, prompts.SCENE])))
         net_g = models.build("lora", guest=config.guest, rank=config.rank, layers=self._layers(), prompt=config.prompt)
         net_g.share(self._adapted(config.rank))
@@ -127,7 +133,7 @@ class ScribbleLora(Method):
         a: drawings, (B, 3, S, S) in [-1, 1], on the CPU; b: photos.
         """
         pipeline, num = self.pipeline, len(b)
-        scheduler = self._scheduler()
+        scheduler = self.noise
         with torch.no_grad():
             latents = self._latents(b)
             noise = ranks.randn(num, *latents.shape[1:]).to(latents)
@@ -148,12 +154,6 @@ class ScribbleLora(Method):
         self.descend(loss, self.opt_g, self.config.max_norm)
         return {"loss_g": loss.detach()}
 
-    def _scheduler(self) -> Any:
-        """The noise of training: the base's own levels, as DDPM (Ho et al. 2020) has them."""
-        from diffusers import DDPMScheduler
-
-        return DDPMScheduler.from_config(self.pipeline.scheduler.config)
-
     def _latents(self, photos: Tensor) -> Tensor:
         """Photos (B, 3, S, S) in [-1, 1] as the VAE sees them: (B, 4, h, h)."""
         vae = self.pipeline.vae
@@ -171,7 +171,7 @@ class ScribbleLora(Method):
         """How much each noise level counts, (B,): min(SNR, cut) / SNR."""
         if not self.config.min_snr:
             return torch.ones_like(times, dtype=torch.float32)
-        kept = self._scheduler().alphas_cumprod.to(times.device)[times]
+        kept = self.noise.alphas_cumprod.to(times.device)[times]
         ratio = kept / (1 - kept)
         return ratio.clamp(max=self.config.min_snr) / ratio
 
