@@ -141,6 +141,15 @@ def _counting(step, seen):
     return counted
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_strength_and_number_of_steps_has_an_answer(hub, drawing, name):
+    guests.get(name, agree=True)
+    model = inference.load(name, "cpu")
+    ready = drawings.prepare(drawing, size_px=PX).image
+    for strength, steps in ((0.01, 1), (0.02, 1), (0.05, 4), (0.3, 50), (0.99, 50), (1.0, 50), (1.0, 1)):
+        assert model.translate(ready, guest_strength=strength, steps=steps).shape == (PX, PX, 3), (strength, steps)
+
+
 def test_the_lora_is_in_the_answer(hub, files, drawing, monkeypatch):
     guest = guests.GUESTS["sd15-scribble"]
     guests.get(guest.name, agree=True)

@@ -29,6 +29,7 @@ from s2f_utils.models.lora import Lora
 from s2f_utils.pictures import images
 from s2f_utils.weights.guests import Guest
 
+LEVELS = 50  # of noise that a way from noise to a picture is divided into at most: LCM knows no more
 NEEDS = "guests need diffusers and transformers: pip install 'sketch-to-face[guests]'"
 
 
@@ -98,7 +99,8 @@ class GuestModel(Translator):
     def _answered(self, square: np.ndarray, ask: Ask) -> np.ndarray:
         prompt, negative = self.prompts(square, ask)
         strength, steps = self.strength_of(ask), ask.steps or self.guest.steps
-        if strength == 0:
+        levels = min(math.ceil(steps / strength), LEVELS) if strength else 0
+        if int(levels * strength) == 0:
             return self.begins(square, ask)
         given: dict[str, Any] = {
             "prompt": prompt, "guidance_scale": self.guest.guidance, "output_type": "np",
@@ -112,7 +114,7 @@ class GuestModel(Translator):
             if strength == 1:
                 made = self.drawn(image=lines, height=self.size_px, width=self.size_px, **given)
             else:  # as many real steps as are asked for, over the last `strength` of the way
-                given["num_inference_steps"] = math.ceil(steps / strength)
+                given["num_inference_steps"] = levels
                 begun = _tensor(self.begins(square, ask))
                 made = self.begun(image=begun, control_image=lines, strength=strength, **given)
         if any(getattr(made, "nsfw_content_detected", None) or ()):
