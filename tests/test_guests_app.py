@@ -14,6 +14,7 @@ pytest.importorskip("httpx2")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
+from s2f_utils import models  # noqa: E402
 from s2f_utils.app import api  # noqa: E402
 from s2f_utils.app.catalogue import Catalogue  # noqa: E402
 from s2f_utils.app.engine import Engine, Limits  # noqa: E402
@@ -22,7 +23,7 @@ from s2f_utils.pad.sketch_pad import SketchPad  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.weights import guests  # noqa: E402
 from tests import hostile, test_guests  # noqa: E402
-from tests.test_app_api import AS_JSON, ask, picture, shown  # noqa: E402
+from tests.test_app_api import AS_JSON, ask, picture, run_folder, shown  # noqa: E402
 
 hub, files = test_guests.hub, test_guests.files
 GUEST = "sd15-scribble"
@@ -81,6 +82,26 @@ def test_a_download_that_fails_is_said_on_the_page(client, hub):
         assert time.monotonic() < until
         time.sleep(0.05)
     assert "no such revision" in state and "Traceback" not in state
+
+
+def test_a_withheld_answer_is_said_to_the_visitor(client, hub, monkeypatch):
+    from s2f_utils.inference.guests.diffusion import GuestModel, memory
+
+    def withheld(model, square, ask):
+        raise memory.GuestError(f"{model.name}: its safety checker withheld this answer")
+
+    fetch(client, GUEST)
+    monkeypatch.setattr(GuestModel, "_answered", withheld)
+    refused = ask(client, DRAWING, model=GUEST)
+    assert refused.status_code == 422 and "withheld this answer" in refused.json()["detail"]
+
+
+def test_a_run_that_learned_of_a_guest_is_offered_too(client, hub, tmp_path):
+    guests.get(GUEST, agree=True)
+    net = models.build("lora", guest=GUEST, rank=1, layers={})
+    run_folder(tmp_path / "runs", "0001-mine", net, method="scribble-lora", direction="sketch-to-photo")
+    (told,) = [one for one in client.get("/api/models").json()["models"] if one["id"] == "run:0001-mine"]
+    assert told["guest"] and told["state"] == "ready" and told["terms"] == guests.GUESTS[GUEST].terms
 
 
 def test_without_the_packages_none_is_listed(client, monkeypatch):

@@ -7,6 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 for name in ("diffusers", "transformers", "peft"):
     pytest.importorskip(name, reason="the extra 'guests' is not installed: pip install -e '.[guests]'")
@@ -16,12 +17,12 @@ from huggingface_hub import constants  # noqa: E402
 from s2f_utils import cli, inference, runtime  # noqa: E402
 from s2f_utils.data import read_manifest  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
-from s2f_utils.pictures import drawings  # noqa: E402
+from s2f_utils.pictures import drawings, images  # noqa: E402
 from s2f_utils.training import config, loop  # noqa: E402
 from s2f_utils.training.run import open_run  # noqa: E402
 from s2f_utils.training.tracking import read_log  # noqa: E402
 from s2f_utils.weights import guests  # noqa: E402
-from tests import launched, test_guests  # noqa: E402
+from tests import launched, test_guests, tiny_guests  # noqa: E402
 
 hub, files = test_guests.hub, test_guests.files
 GUEST = "sd15-scribble"
@@ -104,6 +105,12 @@ def test_on_the_command_line_with_its_report(fetched, faces_manifest, tmp_path, 
     assert cli.main([*given, "--device", "cpu", *(f"--set={k}={v}" for k, v in FEW.items())]) == 0
     (folder,) = (tmp_path / "r").iterdir()
     assert (folder / "report.html").is_file()
+    Image.fromarray(drawings.example("glasses")).save(tmp_path / "d.png")
+    asked = ["translate", str(folder), str(tmp_path / "d.png"), "--out", str(tmp_path / "o"), "--device", "cpu"]
+    assert cli.main([*asked, "--prompt", "a sailor", "--strength", "0.5"]) == 0
+    (made,) = (tmp_path / "o").iterdir()
+    notes = images.read_notes(made)
+    assert "a sailor" in notes["prompt"] and notes["terms"] and notes["strength"] == "0.5"
     assert cli.main(["train", "scribble-lora", "--list-settings"]) == 0
     assert "guest = 'sd15-scribble'" in capsys.readouterr().out
 
@@ -138,7 +145,7 @@ def test_settings_that_cannot_be(change, text):
 
 
 def test_two_ranks_learn_what_one_process_learns(fetched, faces_manifest, tmp_path):
-    env = launched.ENV | {"HF_HUB_CACHE": constants.HF_HUB_CACHE, "HF_HUB_OFFLINE": "1"}
+    env = launched.ENV | tiny_guests.elsewhere(tmp_path, constants.HF_HUB_CACHE)
     train = ["-m", "s2f_utils", *on_the_command_line(faces_manifest, ""), "--device", "cpu", "--no-report"]
     train += [f"--set={name}={value}" for name, value in FEW.items()]
     found = []

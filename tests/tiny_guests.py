@@ -18,6 +18,7 @@ UNET = {
     "block_out_channels": (8, 16), "layers_per_block": 1, "in_channels": 4, "norm_num_groups": 4,
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "cross_attention_dim": CROSS, "attention_head_dim": 4,
 }  # fmt: skip
+TEXT, SAFETY = "text_encoder/model.fp16.safetensors", "safety_checker/model.fp16.safetensors"
 VAE_BLOCKS = 4  # a latent pixel is 8 pixels, as theirs
 SCHEDULERS = {
     "sd-turbo-scribble": ("EulerDiscreteScheduler", {"timestep_spacing": "trailing"}),
@@ -33,6 +34,24 @@ def files_of(guest: Guest, seed: int = 0) -> dict[str, dict[str, bytes]]:
     if guest.lora:
         found[guest.lora.repo] = {next(iter(guest.lora.weights)): _lora(unet)}
     return found
+
+
+PATCH = """
+import dataclasses, sys
+sys.path.insert(0, {root!r})
+from s2f_utils.weights import guests
+for name, guest in list(guests.GUESTS.items()):
+    parts = {{part: dataclasses.replace(one, sha256={{}}) for part, one in guest.parts.items()}}
+    guests.GUESTS[name] = dataclasses.replace(guest, **parts)
+"""
+
+
+def elsewhere(place: Path, cache: str) -> dict[str, str]:
+    """What the environment of another process needs to find the tiny files in a cache of the hub, where they have other
+    digests than the published ones.
+    """
+    (place / "sitecustomize.py").write_text(PATCH.format(root=str(Path(__file__).resolve().parents[1])))
+    return {"HF_HUB_CACHE": cache, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(place)}
 
 
 def all_files(seed: int = 0) -> dict[str, dict[str, bytes]]:
@@ -69,6 +88,7 @@ def _base(guest: Guest, unet) -> dict[str, bytes]:
     scheduler = getattr(schedulers, name)(**betas, **changes)
     parts = {"unet": unet, "vae": vae, "text_encoder": text}
     found = {f"{part}/{name}": content for part, net in parts.items() for name, content in _saved(net, "fp16").items()}
+    found[TEXT] = _nested(found[TEXT], {"": "text_model."}, {"text_model.embeddings.position_ids": 77})
     found |= {f"scheduler/{name}": content for name, content in _saved(scheduler).items()}
     found |= {
         "tokenizer/vocab.json": json.dumps(vocabulary).encode(),
@@ -107,6 +127,10 @@ def _safety() -> dict[str, bytes]:
         checker.special_care_embeds_weights.fill_(10.0)
     processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     found = {f"safety_checker/{name}": content for name, content in _saved(checker, "fp16").items()}
+    found[SAFETY] = _nested(
+        found[SAFETY], {"vision_model.": "vision_model.vision_model."},
+        {"vision_model.vision_model.embeddings.position_ids": 5},
+    )  # fmt: skip
     return found | {f"feature_extractor/{name}": content for name, content in _saved(processor).items()}
 
 
@@ -145,6 +169,19 @@ def _tokens() -> tuple[dict[str, int], list[str]]:
     letters = [chr(code) for code in range(33, 127)]
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     return {word: n for n, word in enumerate(words)}, []
+
+
+def _nested(content: bytes, prefixes: dict[str, str], positions: dict[str, int]) -> bytes:
+    """Weights under the keys that were usual when they were published: libraries rename them when they load."""
+    from safetensors.torch import load, save
+
+    tensors = load(content)
+    for old, new in prefixes.items():
+        changed = {key: new + key.removeprefix(old) for key in tensors if key.startswith(old)}
+        changed = {key: name for key, name in changed.items() if not key.startswith(new)}
+        tensors = {changed.get(key, key): value for key, value in tensors.items()}
+    tensors |= {name: torch.arange(num)[None] for name, num in positions.items()}
+    return save(tensors, {"format": "pt"})
 
 
 def _saved(thing, variant: str | None = None) -> dict[str, bytes]:

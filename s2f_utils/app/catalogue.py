@@ -19,7 +19,7 @@ from s2f_utils.inference import Facts, Model, engines
 from s2f_utils.inference.engine_onnx import DESCRIPTION, description
 from s2f_utils.inference.expecting import ChoosingModel
 from s2f_utils.inference.exported import RESTORER
-from s2f_utils.models.about import DIRECTIONS, RESTORES, TRANSLATES
+from s2f_utils.models.about import DIRECTIONS, GUIDES, RESTORES, TRANSLATES
 from s2f_utils.pad.state import TITLES
 
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
@@ -229,6 +229,10 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": int(header.get("size_px", 256))}
     if about.does == RESTORES:
         return Choice(which, title, kind="restorer", **common)
+    if about.does == GUIDES and header["args"]["guest"] in weights.guests.GUESTS:
+        guest = weights.guests.GUESTS[header["args"]["guest"]]
+        common |= {"size_px": guest.size_px, "terms": guest.terms, "guest": True, "hears_not": guest.guidance > 1}
+        return Choice(which, title, direction=WAYS[0], answers=8, here=not weights.guests.problem(guest.name), **common)
     if about.does != TRANSLATES or direction not in WAYS:
         return None
     two = "detail" in about.knows
@@ -286,7 +290,7 @@ def _official() -> list[Choice]:
 
 def _guests() -> list[Choice]:
     """Published diffusion models, where the packages that run them are installed."""
-    if not all(importlib.util.find_spec(name) for name in ("diffusers", "transformers", "huggingface_hub")):
+    if not all(importlib.util.find_spec(name) for name in ("diffusers", "transformers", "peft", "huggingface_hub")):
         return []
     return [
         Choice(

@@ -139,11 +139,11 @@ def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
 def _list_settings(args: argparse.Namespace) -> int:
     """Print a method's settings: the paper's values, those of this command line where they differ, and meanings."""
     from s2f_utils.training.config import meanings
-    from s2f_utils.training.methods import KNOWN
+    from s2f_utils.training.methods import known
 
     if args.method is None:
         print("the methods:")
-        for method, kind in KNOWN.items():
+        for method, kind in known().items():
             print(f"  {method:<13} {_first_line(kind.settings)}")
         print("s2f train METHOD --list-settings prints a method's settings")
         return 0

@@ -124,7 +124,7 @@ def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
 def run(args: argparse.Namespace) -> int:
     """`s2f translate`: a picture that cannot be used is reported and left out."""
     from s2f_utils import runtime
-    from s2f_utils.inference import find_pictures, is_guest
+    from s2f_utils.inference import find_pictures, hears_words
     from s2f_utils.pictures import faces
 
     model, inputs = _model_and_inputs(args)
@@ -134,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     if args.face is not None and args.eyes:
         raise ValueError("--face chooses among the faces that are found: leave it out with --eyes and --mouth")
     paths = find_pictures(inputs)
-    guest = is_guest(model)
+    guest = hears_words(model)
     several = not guest and (not model or bool(_given(args, OF_CANDIDATES)))
     _check_guest(args, model) if guest or _given(args, OF_GUESTS) else _check(args, model, several)
     options.check_out(args, inputs, "drawings")
@@ -190,11 +190,11 @@ def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
 
 def _check_guest(args: argparse.Namespace, model: str | None) -> None:
     """Raise ValueError for options that a guest does not have, or that are a guest's alone."""
-    from s2f_utils.inference import is_guest
+    from s2f_utils.inference import hears_words
     from s2f_utils.inference.asking import MOST_LINES, MOST_STEPS
 
     of_guests = _given(args, OF_GUESTS)
-    if not is_guest(model):
+    if not hears_words(model):
         raise ValueError(
             f"--{of_guests[0].replace('_', '-')} is for a guest: name one before the drawings, such as"
             " sd-turbo-scribble"
@@ -229,7 +229,7 @@ def _with_guest(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
         for warning in ready.warnings:
             say(path, warning)
         (made,) = guest.answer([ready.given], [ask])
-        stem = free_stem(args.out, f"{path.stem}-{model}", [".png"])
+        stem = free_stem(args.out, f"{path.stem}-{Path(model).stem}", [".png"])
         images.save(Path(args.out) / f"{stem}.png", made, generated=True, notes=guest.notes(ready.given, ask))
 
     return work

@@ -108,7 +108,7 @@ def folder(model: str | Path, wanted: Wanted = OUR_FILES) -> Path:
     """
     repo, revision = parse(model)
     check_installed()
-    key = (endpoint(), str(cache()), repo, revision)
+    key = (endpoint(), str(cache()), repo, revision, *wanted.sha256.values())
     if key not in _found or not all((_found[key] / name).is_file() for name in wanted.needed):
         _found[key] = _find(str(model), repo, revision, wanted)
     return _found[key]
@@ -337,6 +337,8 @@ def _here(place: Path, revision: str, wanted: Wanted, alone: bool) -> Path | Non
     noted = _noted(place, commit) or (_by_links(snapshot, wanted) if alone else {})
     if not all(name in noted for name in wanted.needed) or not all((snapshot / name).is_file() for name in noted):
         return None
+    if any(noted[name][0] != digest for name, digest in wanted.sha256.items()):
+        return None  # another program has fetched another file
     changed = {name: known for name, known in noted.items() if [*_looks(snapshot / name)] != known[1:]}
     if not all(_is(snapshot / name, known[0]) for name, known in changed.items()):
         return None

@@ -7,13 +7,13 @@ guest's square.
 from __future__ import annotations
 
 import contextlib
-import math
+import functools
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -29,8 +29,8 @@ from s2f_utils.models.lora import Lora
 from s2f_utils.pictures import images
 from s2f_utils.weights.guests import Guest
 
-LEVELS = 50  # of noise that a way from noise to a picture is divided into at most: LCM knows no more
-NEEDS = "guests need diffusers and transformers: pip install 'sketch-to-face[guests]'"
+LEVELS = 1000  # of noise that a UNet has learned
+NEEDS = "guests need diffusers, transformers and peft: pip install 'sketch-to-face[guests]'"
 
 
 @dataclass
@@ -48,6 +48,7 @@ class GuestModel(Translator):
     expects: Callable[[], Model] | None = None
     expected: Model | None = None
     lock: Any = field(default_factory=threading.Lock)
+    in_batches: ClassVar[bool] = False
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`, one after the other. Raises GuestError where the guest's safety checker
@@ -99,8 +100,7 @@ class GuestModel(Translator):
     def _answered(self, square: np.ndarray, ask: Ask) -> np.ndarray:
         prompt, negative = self.prompts(square, ask)
         strength, steps = self.strength_of(ask), ask.steps or self.guest.steps
-        levels = min(math.ceil(steps / strength), LEVELS) if strength else 0
-        if int(levels * strength) == 0:
+        if not times_of(strength, steps):
             return self.begins(square, ask)
         given: dict[str, Any] = {
             "prompt": prompt, "guidance_scale": self.guest.guidance, "output_type": "np",
@@ -113,8 +113,7 @@ class GuestModel(Translator):
         with self.lock, _told(self.guest, self.precision.device), quietly(), torch.no_grad():
             if strength == 1:
                 made = self.drawn(image=lines, height=self.size_px, width=self.size_px, **given)
-            else:  # as many real steps as are asked for, over the last `strength` of the way
-                given["num_inference_steps"] = levels
+            else:
                 begun = _tensor(self.begins(square, ask))
                 made = self.begun(image=begun, control_image=lines, strength=strength, **given)
         if any(getattr(made, "nsfw_content_detected", None) or ()):
@@ -161,6 +160,7 @@ def check_installed() -> None:
     """Raise ImportError, with what to install, where diffusers or transformers is missing."""
     try:
         import diffusers  # noqa: F401
+        import peft  # noqa: F401
         import transformers  # noqa: F401
     except ImportError:
         raise ImportError(NEEDS) from None
@@ -208,13 +208,39 @@ def _pipelines(
     if guest.lora:
         drawn.load_lora_weights(folders["lora"], weight_name=next(iter(guest.lora.weights)), local_files_only=True)
         drawn.fuse_lora()
+        drawn.unload_lora_weights()  # it is in the weights now
     if guest.scheduler == "lcm":
         drawn.scheduler = diffusers.LCMScheduler.from_config(drawn.scheduler.config)
     drawn = drawn.to(device)
     drawn.vae.enable_slicing()
-    begun = diffusers.StableDiffusionControlNetImg2ImgPipeline(**drawn.components)
+    begun = _exact()(**drawn.components)
     begun.set_progress_bar_config(disable=True)
     return drawn, begun
+
+
+def times_of(strength: float, steps: int) -> list[int]:
+    """The noise levels of an answer, from the one that it begins with down: as many as there are steps, evenly spread;
+    fewer where there are no more, none where the strength is next to nothing.
+    """
+    top = LEVELS * strength
+    return sorted({round(top * (1 - n / steps)) - 1 for n in range(steps)} - {-1}, reverse=True)
+
+
+@functools.cache
+def _exact() -> type:
+    """diffusers' pipeline from a picture, which begins at the very level of noise that a strength means: its own begins
+    at one of the few that its steps have, so that with two steps 0.7 and 0.99 are the same.
+    """
+    import diffusers
+
+    class Exact(diffusers.StableDiffusionControlNetImg2ImgPipeline):
+        def get_timesteps(self, num_inference_steps: int, strength: float, device: Any) -> tuple[torch.Tensor, int]:
+            times = times_of(strength, num_inference_steps)
+            self.scheduler.set_timesteps(timesteps=times, device=device)
+            self.scheduler.set_begin_index(0)
+            return self.scheduler.timesteps, len(times)
+
+    return Exact
 
 
 def _tensor(picture: np.ndarray) -> torch.Tensor:
@@ -255,6 +281,13 @@ def _told(guest: Guest, device: torch.device) -> Iterator[None]:
         raise GuestError(
             f"{guest.name}: the GPU's memory ran out ({memory.needed(guest, device) / 1e9:.1f} GB are needed): restart"
             " the kernel, or close what else uses it"
+        ) from None
+    except RuntimeError as error:  # as PyTorch says it of a CPU's memory
+        if "allocate memory" not in str(error):
+            raise
+        raise GuestError(
+            f"{guest.name}: the memory ran out ({memory.needed(guest, device) / 1e9:.1f} GB are needed): close other"
+            " programs"
         ) from None
     except OSError as error:
         raise GuestError(

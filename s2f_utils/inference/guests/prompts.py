@@ -32,6 +32,7 @@ SAID = {
     "curls": ("straight hair", "", "curly hair"),
 }
 WORN = {"glasses": "wearing glasses", "beard": "with a beard", "hat": "wearing a hat"}
+NOT_WORN = {"glasses": "without glasses", "beard": "clean-shaven", "hat": "bare-headed"}
 
 
 def words_of(person: Mapping[str, Any], shown: Mapping[str, float] | None = None) -> tuple[list[str], list[str]]:
@@ -51,6 +52,7 @@ def words_of(person: Mapping[str, Any], shown: Mapping[str, float] | None = None
         if is_there:
             wanted.append(words)
         elif name in person:
+            wanted.append(NOT_WORN[name])
             avoided.append(name)
     return [one for one in wanted if one], avoided
 
@@ -58,9 +60,13 @@ def words_of(person: Mapping[str, Any], shown: Mapping[str, float] | None = None
 def prompts_of(
     person: Mapping[str, Any], shown: Mapping[str, float] | None = None, own: str = "", own_negative: str = ""
 ) -> tuple[str, str]:
-    """The prompt and the negative prompt. own, own_negative: the asker's words, said first. See `words_of`."""
+    """The prompt and the negative prompt. own, own_negative: the asker's words. See `words_of`.
+
+    Guests hear 77 tokens, and no more. So what is known of the person comes first, and the scene, which is the least,
+    last.
+    """
     wanted, avoided = words_of(person, shown)
-    prompt = ", ".join(filter(None, [own.strip(" ,"), *wanted, SCENE]))
+    prompt = ", ".join(filter(None, [*wanted, own.strip(" ,"), SCENE]))
     return prompt, ", ".join(filter(None, [own_negative.strip(" ,"), *avoided, AVOID]))
 
 

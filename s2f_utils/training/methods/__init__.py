@@ -28,4 +28,8 @@ METHODS: dict[str, type[Method]] = {
 
 # Of guests, whose files somebody has to fetch first, and which need the extra "guests".
 OF_GUESTS: dict[str, type[Method]] = {"scribble-lora": ScribbleLora}
-KNOWN = METHODS | OF_GUESTS
+
+
+def known() -> dict[str, type[Method]]:
+    """All of them, those that somebody has added too."""
+    return METHODS | OF_GUESTS

@@ -24,6 +24,7 @@ from s2f_utils.training.method import Live, Method
 from s2f_utils.training.settings import FAST, TrainConfig, need
 
 ADAPTER = "s2f"
+SAMPLE_STEPS, SAMPLE_GUIDANCE = 12, 5.0  # of the sheets: without the LoRA for few steps, which answers have
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0")  # of attention, as in the published trainings of LoRA
 
 
@@ -85,11 +86,13 @@ class ScribbleLora(Method):
         self.guest = weights.guests.entry_of(config.guest)
         kind = torch.float16 if precision.device.type == "cuda" else torch.float32
         self.pipeline = diffusion.networks(self.guest, weights.guests.get(config.guest), kind).to(precision.device)
+        self.pipeline.safety_checker = None  # of sheets of one's own pairs; answers are looked at by it
         for part in self.pipeline.components.values():
             if isinstance(part, nn.Module):
                 part.requires_grad_(False).eval()
         self.noise = diffusion.training_noise(self.pipeline)
         self.words = self._encoded(", ".join(filter(None, [config.prompt, prompts.SCENE])))
+        self.avoided = self._encoded(prompts.AVOID)
         net_g = models.build("lora", guest=config.guest, rank=config.rank, layers=self._layers(), prompt=config.prompt)
         net_g.share(self._adapted(config.rank))
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", torch.optim.AdamW, weight_decay=1e-2)
@@ -181,10 +184,10 @@ class ScribbleLora(Method):
         made = []
         for n, lines in enumerate(self._lines(a)):
             chance = torch.Generator("cpu").manual_seed(n)
-            with self.precision.autocast():
-                picture = self.pipeline(
-                    prompt_embeds=self.words, image=lines[None], num_inference_steps=self.guest.steps * 3,
-                    guidance_scale=1.0, generator=chance, output_type="pt", height=a.shape[-2], width=a.shape[-1],
-                ).images  # fmt: skip
+            picture = self.pipeline(
+                prompt_embeds=self.words, negative_prompt_embeds=self.avoided, image=lines[None],
+                num_inference_steps=SAMPLE_STEPS, guidance_scale=SAMPLE_GUIDANCE, generator=chance, output_type="pt",
+                height=a.shape[-2], width=a.shape[-1],
+            ).images  # fmt: skip
             made.append(2 * picture.float() - 1)
         return {"a": a.to(b.device), "fake_b": torch.cat(made).to(b.device), "b": b}
