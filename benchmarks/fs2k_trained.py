@@ -30,7 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     | METHODS["pix2pix"].profiles["demo on a CPU"]
     | {"total_images": 30_000, "time_budget_s": 0.0},
     "cgan": {"batch_size": 4, "total_images": 10_000},
-    "cyclegan": METHODS["cyclegan"].profiles["demo on a CPU"] | {"total_images": 12_000, "time_budget_s": 0.0},
+    "cyclegan": METHODS["cyclegan"].profiles["demo on a CPU"] | {"total_images": 6_000, "time_budget_s": 0.0},
 }
 LABELS = {
     "faithful": "faithful, trained",
