@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,9 @@ from s2f_utils import runtime, weights
 from s2f_utils.app import uploads
 from s2f_utils.app.catalogue import FOLDERS, Catalogue, Choice, ModelError, load
 from s2f_utils.app.lanes import MOST_BATCH, MOST_BATCH_CPU, Busy, Lanes
+from s2f_utils.app.orders import Order, asks_of, named
 from s2f_utils.app.uploads import AskError
 from s2f_utils.inference import Ask, Facts, Model, engines
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.choosing import FAITHFUL, advised, answer_to
 from s2f_utils.inference.guests.memory import GuestError
 from s2f_utils.inference.preparing import Ready, prepared_for
@@ -34,7 +34,6 @@ from s2f_utils.pictures.remarks import WORDS, Remark
 
 ALIGN = ("auto", "always", "never")
 GUEST_PATIENCE = 10.0  # times as long as other requests, for a guest has gigabytes to load
-GUEST_STRENGTH = 0.8  # as guests have it where nobody says
 LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
@@ -70,35 +69,6 @@ class Limits:
     burst: int = 60
     most_visits: int = 64
     visit_s: float = 1800.0
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a visitor asks for, checked by `forms.order_of`. points: eyes and mouth as shares of the picture's width and
-    height, three (x, y). face: which of several, as `faces.checked` reads it, a box in such shares. insist: also where
-    no face is found.
-    """
-
-    direction: str = ""
-    model: str = ""
-    enhance: bool = False
-    strength: float = 0.5
-    restorer: str = ""
-    seed: int = 0
-    detail: float = DETAIL_OF_DRAWINGS
-    candidates: int = 1
-    answer: str = ANSWERS[0]
-    likely: float | Mapping[str, float] = LIKELY
-    person: Mapping[str, Any] = field(default_factory=dict)
-    prompt: str = ""
-    negative_prompt: str = ""
-    guest_strength: float = GUEST_STRENGTH
-    large: bool = False
-    clean: str = "auto"
-    align: str = "auto"
-    face: str = ""
-    insist: bool = False
-    points: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -206,15 +176,15 @@ class Engine:
         async with self.admitted(GUEST_PATIENCE if choice.guest else 1.0):
             ready = await self.in_pool(self._prepare, content, choice, asked)
             clock["prepared"] = time.perf_counter()
-            (asks, warnings), codes = _asks(asked, choice), ready.codes
+            (asks, warnings), codes = asks_of(asked, choice), ready.codes
             pictures = await _all([self.answer(choice, ready.given, ask) for _, ask in asks])
             clock["translated"] = time.perf_counter()
             if choice.chooses:
-                square = images.resize(ready.given, choice.size_px, "stretch")  # as it is asked for (`_asks`)
+                square = images.resize(ready.given, choice.size_px, "stretch")  # as it is asked for (`asks_of`)
                 kind = await self.in_pool(answer_to, square, asks[0][1])
                 if remark := await self.in_pool(advised, square, asks[0][1]):
                     warnings, codes = (*warnings, remark.worded(HERE)), (*codes, remark.code)
-                asks = _named(asks, kind)
+                asks = named(asks, kind)
             if restorer is not None:
                 wanted = (restorer, asked.strength, asked.seed)
                 pictures = await _all([self.restored(picture, *wanted) for picture in pictures])
@@ -380,36 +350,3 @@ def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float,
     points = np.stack([landmarks[0], landmarks[1], landmarks[3:5].mean(axis=0)])
     shares = np.clip((points + 0.5) / shape[1::-1], 0, 1)
     return tuple((round(float(x), 4), round(float(y), 4)) for x, y in shares)
-
-
-def _asks(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[str, ...]]:
-    """What is asked of the model, by name, and what to tell the visitor about it."""
-    detail = asked.detail if choice.detail else 0.0
-    common = {"square": choice.answers > 1, "answer": asked.answer, "likely": asked.likely, "person": asked.person}
-    common |= {"large": asked.large}
-    if choice.guest:
-        words = {"prompt": asked.prompt, "negative_prompt": asked.negative_prompt}
-        common |= {"square": False, "guest_strength": asked.guest_strength, **words}
-    found = [("answer", Ask(asked.seed, detail, **common))]
-    if asked.candidates == 1:
-        return found, ()
-    if choice.answers == 1:
-        return found, (f"{choice.id} has one answer to a picture: choose another model for several",)
-    if choice.detail:
-        is_meant = choice.chooses and asked.answer not in (ANSWERS[0], FAITHFUL)
-        found = [("realistic", Ask(asked.seed, detail, **common))] if detail > 0 or is_meant else []
-        found.append(("faithful", Ask(asked.seed, 0.0, **{**common, "answer": FAITHFUL})))
-    first = len(found)
-    for n in range(first, asked.candidates):
-        seed = (asked.seed + 1 + n - first) % 2**31
-        found.append((f"variation {n - first + 1}", Ask(seed, detail, choice.detail, **common)))
-    return found[: asked.candidates], ()
-
-
-def _named(asks: list[tuple[str, Ask]], kind: str) -> list[tuple[str, Ask]]:
-    """What was asked of a model with several answers, by what it gave. kind: of the first answer."""
-    named = []
-    for name, ask in asks:
-        given = FAITHFUL if name == FAITHFUL else kind
-        named.append((given if name == "realistic" and given != FAITHFUL else name, replace(ask, answer=given)))
-    return named

@@ -13,7 +13,7 @@ from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import MODES, Model
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
-from s2f_utils.inference.finding import find_generator
+from s2f_utils.inference.finding import find_generator, hears_words
 from s2f_utils.inference.generating import OneByOne, paper_copy
 from s2f_utils.inference.stages import expect, lay, plain, render, styles
 from s2f_utils.inference.styles import StyleModel
@@ -86,9 +86,7 @@ def lora_of(model: str | Path) -> tuple[Lora, dict[str, Any], Path] | None:
     if str(model) == weights.DEFAULT or str(model) in weights.WEIGHTS:
         return None
     path = find_generator(model)
-    if path.suffix != ".safetensors" or checkpoints.header_of(path).get("network") != "lora":
-        return None
-    return *checkpoints.load_network(path), path
+    return (*checkpoints.load_network(path), path) if hears_words(path) else None
 
 
 def _stages(net: nn.Module, precision: runtime.Precision, kind: type[Translator], values: str) -> dict[str, nn.Module]:

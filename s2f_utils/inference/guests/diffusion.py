@@ -157,7 +157,7 @@ def load(
 
 
 def check_installed() -> None:
-    """Raise ImportError, with what to install, where diffusers or transformers is missing."""
+    """Raise ImportError, with what to install, where one of the packages is missing."""
     try:
         import diffusers  # noqa: F401
         import peft  # noqa: F401

@@ -72,10 +72,14 @@ class ScribbleLora(Method):
         "demo": {"total_images": 1_000, "time_budget_s": 600.0},
         "demo on a CPU": {"size_px": 256, "load_size_px": 256, "batch_size": 1, "total_images": 200},
         "fast": {
-            **FAST, "ema_half_life_images": 0.0, "size_px": 64, "load_size_px": 64, "total_images": 40, "num_samples":
-            2,
+            **FAST,
+            "ema_half_life_images": 0.0,
+            "size_px": 64,
+            "load_size_px": 64,
+            "total_images": 40,
+            "num_samples": 2,
         },
-    }  # fmt: skip
+    }
     begins_with = ("lora",)
     from_cpu = True
     live_ranges = {"lr_g": Range(1e-6, 1e-2, log=True)}
