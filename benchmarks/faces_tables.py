@@ -133,7 +133,7 @@ def fs2k_attributes(found: dict) -> str:
             scores = [r["by_attribute"][attribute][word] for r in rows]
             shown = [f"{s['face_ssim'][0]:.3f} ±{_half(s['face_ssim']):.3f}, {s['sharpness'][0]:.2f}" for s in scores]
             cells.append([f"{attribute}: {word}", str(own["num"]), *shown])
-    return common.markdown(["", "pairs", *(_label(r, rows) for r in rows)], cells) if rows else "Not measured yet."
+    return common.markdown(["", "pairs", *(r["model"] for r in rows)], cells) if rows else "Not measured yet."
 
 
 def _words(found: dict) -> list[dict]:
