@@ -31,7 +31,8 @@ DRAWING = hostile.saved(hostile.drawing(), "PNG")
 
 
 @pytest.fixture()
-def client(hub, tmp_path):
+def client(hub, tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_OFFLINE", "1")  # as `server.create` does
     engine = Engine(Catalogue(tmp_path / "runs"), Limits(per_minute=0), device="cpu")
     yield TestClient(api.create_api(engine), base_url="http://127.0.0.1:5000")
     engine.close()
@@ -97,9 +98,9 @@ def test_a_withheld_answer_is_said_to_the_visitor(client, hub, monkeypatch):
 
 
 def test_a_run_that_learned_of_a_guest_is_offered_too(client, hub, tmp_path):
-    guests.get(GUEST, agree=True)
     net = models.build("lora", guest=GUEST, rank=1, layers={})
     run_folder(tmp_path / "runs", "0001-mine", net, method="scribble-lora", direction="sketch-to-photo")
+    fetch(client, GUEST)
     (told,) = [one for one in client.get("/api/models").json()["models"] if one["id"] == "run:0001-mine"]
     assert told["guest"] and told["state"] == "ready" and told["terms"] == guests.GUESTS[GUEST].terms
 

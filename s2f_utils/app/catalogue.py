@@ -174,7 +174,7 @@ class Catalogue:
     def _fetch(self, name: str) -> None:
         try:
             if name in weights.guests.GUESTS:
-                weights.guests.get(name, agree=True)
+                weights.guests.get(name, agree=True, offline=False)
             else:
                 weights.get(name, offline=False)
             state = ""

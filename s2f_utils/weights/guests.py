@@ -204,11 +204,12 @@ def agreed(name: str) -> bool:
     return name in [one.strip() for one in os.environ.get(AGREED, "").split(",")]
 
 
-def get(name: str, *, agree: bool = False) -> dict[str, Path]:
+def get(name: str, *, agree: bool = False, offline: bool | None = None) -> dict[str, Path]:
     """The folders of a guest's parts, fetched if need be.
 
-    agree: whether somebody has agreed to its size and terms (`told`); S2F_AGREE may say so as well. Raises WeightsError
-    where nobody has, where the disk is too small, and what `hub.folder` raises; ImportError without the hub's client.
+    agree: whether somebody has agreed to its size and terms (`told`); S2F_AGREE may say so as well. offline: whether
+    that is forbidden, whatever S2F_OFFLINE says. Raises WeightsError where nobody has, where the disk is too small,
+    and what `hub.folder` raises; ImportError without the hub's client.
     """
     guest = entry_of(name)
     hub.check_installed()
@@ -219,7 +220,7 @@ def get(name: str, *, agree: bool = False) -> dict[str, Path]:
             f"{problem(name)} shows its terms and asks; in a notebook: weights.guests.get({name!r}, agree=True)"
         )
     _check_disk(guest)
-    return {part: hub.folder(one.model, one.wanted(guest.terms)) for part, one in guest.parts.items()}
+    return {part: hub.folder(one.model, one.wanted(guest.terms), offline=offline) for part, one in guest.parts.items()}
 
 
 def _check_disk(guest: Guest) -> None:

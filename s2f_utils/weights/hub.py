@@ -99,18 +99,19 @@ def check_installed() -> None:
         raise ImportError("models on the hub need huggingface_hub: pip install huggingface_hub") from None
 
 
-def folder(model: str | Path, wanted: Wanted = OUR_FILES) -> Path:
+def folder(model: str | Path, wanted: Wanted = OUR_FILES, *, offline: bool | None = None) -> Path:
     """The folder in the hub's cache that holds a model's files, as a run folder does; they are fetched if need be.
 
     The terms are printed before that. A revision that is a commit and has been fetched needs no network; any other is
     looked up once in a process, and where that cannot be done, what was fetched last is taken, which is said. With
-    S2F_OFFLINE or HF_HUB_OFFLINE nothing is asked or fetched. Raises WeightsError, or ImportError without the client.
+    S2F_OFFLINE (`offline` says otherwise, whatever is set) or HF_HUB_OFFLINE nothing is asked or fetched. Raises
+    WeightsError, or ImportError without the client.
     """
     repo, revision = parse(model)
     check_installed()
     key = (endpoint(), str(cache()), repo, revision, *wanted.sha256.values())
     if key not in _found or not all((_found[key] / name).is_file() for name in wanted.needed):
-        _found[key] = _find(str(model), repo, revision, wanted)
+        _found[key] = _find(str(model), repo, revision, wanted, _forbids(offline))
     return _found[key]
 
 
@@ -189,16 +190,18 @@ def _place(repo: str) -> Path:
     return cache() / f"models--{repo.replace('/', '--')}"
 
 
-def _forbids() -> str:
+def _forbids(offline: bool | None) -> str:
     """The variable that forbids the network, "" where none does."""
     from huggingface_hub import constants
 
-    return "S2F_OFFLINE" if os.environ.get("S2F_OFFLINE") else "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else ""
+    if offline or (offline is None and os.environ.get("S2F_OFFLINE")):
+        return "S2F_OFFLINE"
+    return "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else ""
 
 
-def _find(model: str, repo: str, revision: str, wanted: Wanted) -> Path:
-    """The folder of this revision, from the cache or from the hub."""
-    place, forbids = _place(repo), _forbids()
+def _find(model: str, repo: str, revision: str, wanted: Wanted, forbids: str) -> Path:
+    """The folder of this revision, from the cache or from the hub. forbids: the variable that forbids to ask it."""
+    place = _place(repo)
     there = _here(place, revision, wanted, alone=bool(forbids))
     if there and (forbids or COMMIT.fullmatch(revision)):
         return there
