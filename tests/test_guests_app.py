@@ -127,7 +127,11 @@ def test_the_pad_asks_a_guest_with_ones_own_words(hub):
     kept = pad.keep_version()
     messages.obey(pad, {"kind": "set", "prompt": ""}, pad.facts_of)
     assert np.array_equal(pad.translate(), plain)
+    messages.obey(pad, {"kind": "set", "guest_strength": 0}, pad.facts_of)
+    begun = messages.state_of(pad, [], [], {})["guest_strength"]
+    assert begun == 0 and not np.array_equal(pad.translate(), plain) and pad.notes()["strength"] == "0"
     pad.back_to(0)
+    assert pad.guest_strength == 0.8
     assert pad.prompt == "a sailor" and np.array_equal(pad.face, kept.face)
     with pytest.raises(ValueError, match="prompt must be 300 characters"):
         messages.obey(pad, {"kind": "set", "prompt": "x" * 301}, pad.facts_of)

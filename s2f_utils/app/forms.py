@@ -11,9 +11,9 @@ from typing import Any
 from s2f_utils.app.catalogue import WAYS
 from s2f_utils.app.engine import ALIGN, AskError
 from s2f_utils.app.lanes import Busy
-from s2f_utils.app.orders import GUEST_STRENGTH, Order
+from s2f_utils.app.orders import Order
 from s2f_utils.app.uploads import MOST_BYTES
-from s2f_utils.inference.asking import ANSWERS, LIKELY, MOST_WORDS, person_of
+from s2f_utils.inference.asking import ANSWERS, GUEST_STRENGTH, LIKELY, MOST_WORDS, person_of
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawings import CLEAN
 from s2f_utils.pictures.faces import likely

@@ -8,10 +8,8 @@ from typing import Any
 
 from s2f_utils.app.catalogue import Choice
 from s2f_utils.inference import Ask
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, GUEST_STRENGTH, LIKELY
 from s2f_utils.inference.choosing import FAITHFUL
-
-GUEST_STRENGTH = 0.8  # as guests have it where nobody says
 
 
 @dataclass(frozen=True)

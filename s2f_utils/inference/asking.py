@@ -29,6 +29,7 @@ COLOURED = ("skin", "hair")
 LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
 MOST_STEPS, MOST_LINES, MOST_WORDS = 50, 2.0, 300  # of a guest
+GUEST_STRENGTH = 0.8  # as guests have it where nobody says
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from s2f_utils.inference import Ask, Facts
+from s2f_utils.inference.asking import GUEST_STRENGTH
 from s2f_utils.inference.facts import LAYOUTS
 from s2f_utils.pad.drawing import shown
 from s2f_utils.pad.state import EmptyError, PadState, Version
@@ -103,7 +104,7 @@ def obey(
     elif kind == "draw":
         pad.set_drawing(read(content["picture"], "the drawing"))
     elif kind == "set":
-        for name in ("detail", "strength"):
+        for name in ("detail", "strength", "guest_strength"):
             if name in content:
                 setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
         asked = Ask(answer=content.get("answer", pad.answer), prompt=str(content.get("prompt", pad.prompt)))
@@ -150,7 +151,8 @@ def restore(
         pad.set_facts(facts)
     pad.set_region(None)
     pad.set_drawing(read(content["picture"], "the drawing"))
-    for name in ("detail", "strength"):
+    content = {"guest_strength": GUEST_STRENGTH} | content  # a page of an older release keeps none
+    for name in ("detail", "strength", "guest_strength"):
         setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
     asked = Ask(answer=content["answer"], prompt=str(content.get("prompt", "")))
     pad.answer, pad.prompt, pad.seed = asked.answer, asked.prompt, int(content["seed"])
@@ -217,6 +219,7 @@ def state_of(
         "has_variants": "styles" in facts.knows, "has_answer": "answer" in facts.knows, "detail": pad.detail,
         "has_likely": "likely" in facts.knows, "likely": pad.likely, "has_person": "person" in facts.knows,
         "person": pad.person, "has_prompt": "prompt" in facts.knows, "prompt": pad.prompt,
+        "guest_strength": pad.guest_strength,
         "answer": pad.answer, "seed": pad.seed, "strength": pad.strength, "restorer": pad.restorer_name,
         "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
