@@ -441,6 +441,8 @@ def test_the_description_is_complete_and_its_page_needs_nothing_from_elsewhere(c
     page = client.get("/docs").text
     assert "<script" not in page and "//" not in re.sub(r"http://127\.0\.0\.1:5000", "", page)
     assert all(path in page for path in spec["paths"])
+    document = (Path(__file__).resolve().parents[1] / "docs" / "app.md").read_text(encoding="utf-8")
+    assert not [name for name in forms.FIELDS if f"`{name}`" not in document]
 
 
 def test_nothing_is_downloaded_without_a_yes(client, engine):
