@@ -125,30 +125,43 @@ def _of_pairs(found: dict) -> list[dict]:
 
 
 def fs2k_attributes(found: dict) -> str:
-    """FS2K by what its annotation says of people, for the rows that were measured so: SSIM in the face, sharpness."""
-    rows = _of_attributes(found)
-    cells = []
-    for attribute, words in rows[0]["by_attribute"].items() if rows else ():
-        for word, own in sorted(words.items(), key=lambda pair: -pair[1]["num"]):
+    """FS2K by what its annotation says of people, for the rows that were measured so, in two tables as the leaderboard:
+    SSIM in the face, sharpness.
+    """
+    tables = []
+    for name in FS2K:
+        rows = _of_attributes(found, name)
+        cells = []
+        for attribute, word, num in _words(rows):
             scores = [r["by_attribute"][attribute][word] for r in rows]
             shown = [f"{s['face_ssim'][0]:.3f} ±{_half(s['face_ssim']):.3f}, {s['sharpness'][0]:.2f}" for s in scores]
-            cells.append([f"{attribute}: {word}", str(own["num"]), *shown])
-    return common.markdown(["", "pairs", *(r["model"] for r in rows)], cells) if rows else "Not measured yet."
+            cells.append([f"{attribute}: {word}", str(num), *shown])
+        if rows:
+            tables.append(common.markdown([FAMILIES[name], "pairs", *(r["model"] for r in rows)], cells))
+    return "\n\n".join(tables) or "Not measured yet."
 
 
-def _words(found: dict) -> list[dict]:
-    rows = _of_attributes(found)
-    return list(rows[0]["by_attribute"].values()) if rows else []
+def _words(rows: Sequence[dict]) -> list[tuple[str, str, int]]:
+    """Attribute, word, and of how many people it is said: the words of most first."""
+    said = rows[0]["by_attribute"] if rows else {}
+    return [(a, w, own["num"]) for a, words in said.items() for w, own in sorted(words.items(), key=_fewer)]
+
+
+def _fewer(pair: tuple[str, dict]) -> int:
+    return -pair[1]["num"]
 
 
 def _half(interval: Sequence[float]) -> float:
     return (interval[2] - interval[1]) / 2
 
 
-def _of_attributes(found: dict) -> list[dict]:
-    return [
-        r for r in _rows(found, FS2K) if "by_attribute" in r and r["model"] not in ("the drawing itself", "true photo")
-    ]
+def _of_attributes(found: dict, name: str) -> list[dict]:
+    left_out = ("the drawing itself", "true photo", "nearest")
+    return [r for r in _rows(found, [name]) if "by_attribute" in r and r["model"] not in left_out]
+
+
+def _behind_attributes(found: dict) -> list[list[dict]]:
+    return [rows for rows in (_of_attributes(found, name) for name in FS2K) for _ in _words(rows)]
 
 
 def residue_table(found: dict) -> str:
@@ -172,5 +185,5 @@ BEHIND = {
     "fs2k": lambda found: common.each([row for name in FS2K for row in _with_plain(found, name)]),
     "fs2k-paired": lambda found: common.each(_of_pairs(found)),
     "fs2k-styles": lambda found: common.each(_of_styles(found)),
-    "fs2k-attributes": lambda found: [_of_attributes(found) for words in _words(found) for _ in words],
+    "fs2k-attributes": _behind_attributes,
 }
