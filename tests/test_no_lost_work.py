@@ -747,6 +747,7 @@ def test_no_room_for_a_run_is_said_before_it_begins(tiny, manifest, disk):
     assert [p.name for p in disk.folder.iterdir()] == ["ballast"]
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_every_resume_is_bit_for_bit():
     """Three kills of benchmarks/kill_resume.py, which knows twenty: aimed at the middle of a save, and anywhere."""
     root = Path(__file__).resolve().parents[1]

@@ -199,6 +199,7 @@ def test_a_cell_broken_in_the_real_notebook_fails(tmp_path):
     assert "1 failed" in done.stdout
 
 
+@pytest.mark.slow
 def test_notebook_03_runs_on_two_piles_of_ones_own(tmp_path):
     """The set that its cell for one's own piles makes: no pairs, no label maps, no test split."""
     import data_prep

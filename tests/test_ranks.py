@@ -16,6 +16,7 @@ from tests.launched import WORKER, apart, folder_of, free_port, launch, networks
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
 from tests.test_render import folder  # noqa: F401
 
+pytestmark = pytest.mark.slow  # what 1, 2 and 4 ranks make of all methods takes a minute
 LENGTH = {"batch_size": 6, "total_images": 27, "num_samples": 2, "log_every_images": 6}
 PIX2PIX = LENGTH | {
     "size_px": 32, "load_size_px": 34, "base_filters": 4, "disc_filters": 4, "disc_layers": 1, "norm": "instance",
