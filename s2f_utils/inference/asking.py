@@ -22,6 +22,7 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.scribbles.portrait import TOLD
+from s2f_utils.weights.guests import Guest
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several
@@ -29,7 +30,7 @@ COLOURED = ("skin", "hair")
 LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
 MOST_STEPS, MOST_LINES, MOST_WORDS = 50, 2.0, 300  # of a guest
-GUEST_STRENGTH = 0.8  # as guests have it where nobody says
+GUEST_STRENGTH = Guest.strength
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
