@@ -11,8 +11,10 @@ import pytest
 import data_prep
 from s2f_utils import weights
 from s2f_utils.cli.main import main
-from s2f_utils.data import read_manifest
+from s2f_utils.data import DataError, read_manifest
+from s2f_utils.metrics import leaderboard
 from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
 from s2f_utils.training import config, learned_from
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -46,6 +48,28 @@ def test_a_run_on_the_sets_own_pairs_proves_it_and_may_be_renamed(own_run, mine)
     assert standing(mine, own_run) == ("8-only", "")
     renamed = own_run.rename(own_run.with_name("best-of-all"))
     assert standing(mine, renamed) == ("8-only", "")
+
+
+def test_outputs_are_the_newest_of_the_very_pictures_that_are_scored(own_run, mine, home, tmp_path):
+    darker = tmp_path / "raw"
+    for path in sorted((home / "raw" / "mine").rglob("*.png")):
+        images.save(darker / path.relative_to(home / "raw" / "mine"), images.load_rgb(path) // 2)
+    other = read_manifest(data_prep.make_pairs(darker, tmp_path / "darker", size_px=SIZE, progress=False))
+    ids = [row.id for row in mine.split("test")]
+    assert ids == [row.id for row in other.split("test")]
+
+    def chosen(manifest):
+        (entry,) = leaderboard.find_outputs(str(own_run), ids, pairs=manifest.split("test"))
+        return entry.files[ids[0]].parts[-4]
+
+    score(own_run, other, own_run / "evaluation-test-2")
+    assert chosen(mine) == "evaluation" and chosen(other) == "evaluation-test-2"
+    score(own_run, mine, own_run / "evaluation-test-3")  # once more
+    assert chosen(mine) == "evaluation-test-3"
+    for name in ("evaluation", "evaluation-test-3"):
+        shutil.rmtree(own_run / name)
+    with pytest.raises(DataError, match="made of other pictures than these: make them with 's2f evaluate"):
+        chosen(mine)
 
 
 def test_a_link_as_in_the_hubs_cache_is_read_by_its_own_name(own_run, mine, tmp_path):

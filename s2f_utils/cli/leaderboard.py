@@ -48,8 +48,9 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError("--patch-seeds and --gallery must be 0 or more")
     names = options.metric_names(args.metrics)
     manifest = read_manifest(args.data)
-    ids = [pair.id for pair in manifest.split(args.split)]
-    entries = [entry for spec in args.outputs for entry in leaderboard.find_outputs(spec, ids, args.direction)]
+    pairs = manifest.split(args.split)
+    ids = [pair.id for pair in pairs]
+    entries = [entry for spec in args.outputs for entry in leaderboard.find_outputs(spec, ids, args.direction, pairs)]
     board = leaderboard.build(
         entries, manifest, split=args.split, columns=names, patch_seeds=args.patch_seeds, direction=args.direction,
         open_league=args.open_league, allow_seen=args.seen, say=lambda text: print(f"  {text}", file=sys.stderr),

@@ -18,7 +18,15 @@ from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import attributes, tally
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.past import Pictures, past_of
-from s2f_utils.metrics.scored import ScoredPairs, columns_of, digest_of, load_pairs, refuse_leaks, write_csv
+from s2f_utils.metrics.scored import (
+    ScoredPairs,
+    columns_of,
+    digest_of,
+    digest_of_pairs,
+    load_pairs,
+    refuse_leaks,
+    write_csv,
+)
 from s2f_utils.metrics.seen import Seen, look, refuse
 from s2f_utils.pictures import images
 from s2f_utils.runtime import ranks
@@ -240,6 +248,7 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
     facts: dict[str, Any] = {
         "data": manifest.path.resolve().parent.name,
         "split": result.split,
+        "pairs_sha256": digest_of_pairs(manifest.split(result.split), result.direction),
         "num_images": len(result.ids),
         "size_px": size_px,
         "fit": manifest.settings.get("fit", "stretch"),

@@ -157,6 +157,19 @@ def digest_of(outputs: Path) -> str:
     return digest.hexdigest()
 
 
+def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
+    """The SHA-256 of the pairs that are scored in this direction, ids and files, by which a split is known again
+    whatever its folder is called; "" where there are none.
+    """
+    digest, columns, any_there = hashlib.sha256(), columns_of(direction), False
+    for pair in sorted(pairs, key=lambda pair: pair.id):
+        paths = [getattr(pair, column) for column in columns]
+        if all(paths):
+            any_there = True
+            digest.update(" ".join([pair.id, *map(sha256_of, paths)]).encode() + b"\n")
+    return digest.hexdigest() if any_there else ""
+
+
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
     """Write a table, complete or not at all."""
     with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2f_utils.data import DataError
-from s2f_utils.metrics.scored import digest_of
+from s2f_utils.data import DataError, Row
+from s2f_utils.metrics.scored import digest_of, digest_of_pairs
 from s2f_utils.pictures import images
 from s2f_utils.weights import sha256_of
 
@@ -36,13 +36,16 @@ class Entry:
         return f"{self.name}, {self.mode} mode" if self.mode else self.name
 
 
-def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-photo") -> list[Entry]:
+def find_outputs(
+    spec: str, ids: Sequence[str], direction: str = "sketch-to-photo", pairs: Sequence[Row] = ()
+) -> list[Entry]:
     """The saved outputs that "PATH" or "NAME=PATH" names: a run folder, an evaluation's folder, or pictures by id.
 
-    One entry for each inference mode; of a run that learned both directions, those of `direction`. Name and seed come
+    One entry for each inference mode; of a run that learned both directions, those of `direction`; of several
+    evaluations the newest, and where the `pairs` are given, the newest that was made of these. Name and seed come
     from the run's `config.json` where there is one, the model's files from what `evaluate` wrote beside its outputs.
-    Raises DataError when there are no outputs, when some are missing or go the other way, or when they are JPEG files,
-    whose blocks and blurs would be scored too.
+    Raises DataError when there are no outputs, when some are missing, go the other way or were made of other pictures,
+    or when they are JPEG files, whose blocks and blurs would be scored too.
     """
     given, equals, path_text = spec.partition("=")
     if not equals or Path(spec).exists():
@@ -50,7 +53,7 @@ def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-phot
     path = Path(path_text)
     if not path.is_dir():
         raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
-    folder, modes = _find_folder(path, ids, direction)
+    folder, modes = _find_folder(path, ids, direction, digest_of_pairs(pairs, direction))
     run = _run_facts(path)
     name = given or run.get("name") or path.resolve().name
     return [
@@ -59,12 +62,13 @@ def find_outputs(spec: str, ids: Sequence[str], direction: str = "sketch-to-phot
     ]
 
 
-def _find_folder(path: Path, ids: Sequence[str], direction: str) -> tuple[Path, list[Path]]:
-    """The folder of outputs and its inference modes; of a run's evaluations the first that goes this way and has all
-    of the pictures.
+def _find_folder(path: Path, ids: Sequence[str], direction: str, digest: str) -> tuple[Path, list[Path]]:
+    """The folder of outputs and its inference modes; of a run's evaluations the newest that goes this way, is of the
+    pairs with this digest, and has all of the pictures.
     """
-    found, other_way = [], ""
-    for folder in (*sorted(p / "outputs" for p in path.glob("evaluation*")), path / "outputs", path):
+    found, other_way, other_pairs = [], "", False
+    evaluations = sorted(path.glob("evaluation*"), key=_written, reverse=True)
+    for folder in (*(p / "outputs" for p in evaluations), path / "outputs", path):
         if not folder.is_dir():
             continue
         named = folder.name == "outputs"
@@ -72,9 +76,12 @@ def _find_folder(path: Path, ids: Sequence[str], direction: str) -> tuple[Path, 
         if not modes and not any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()):
             continue
         facts = folder.parent / "metrics.json"
-        known = json.loads(facts.read_text(encoding="utf-8")).get("direction") if named and facts.is_file() else None
-        if known not in (None, direction):
-            other_way = known
+        told = json.loads(facts.read_text(encoding="utf-8")) if named and facts.is_file() else {}
+        if told.get("direction", direction) != direction:
+            other_way = told["direction"]
+            continue
+        if digest and told.get("pairs_sha256", digest) != digest:
+            other_pairs = True
             continue
         found.append((folder, modes))
     if found:
@@ -82,12 +89,23 @@ def _find_folder(path: Path, ids: Sequence[str], direction: str) -> tuple[Path, 
             (f, modes) for f, modes in found if all((p / f"{i}.png").is_file() for p in modes or [f] for i in ids[:1])
         ]
         return (whole or found)[0]
+    if other_pairs:
+        raise DataError(
+            f"{path}: its outputs were made of other pictures than these: make them with 's2f evaluate {path} --data"
+            " DATA', with the DATA and the --split of this leaderboard"
+        )
     if other_way:
         raise DataError(
             f"{path}: its outputs go {other_way}, this leaderboard {direction}: choose with --direction, or make others"
             f" with 's2f evaluate {path} --data DATA --direction {direction}'"
         )
     raise DataError(f"{path}: no outputs here: make them with 's2f evaluate {path} --data DATA'")
+
+
+def _written(evaluation: Path) -> tuple[int, str]:
+    """When an evaluation was written."""
+    facts = evaluation / "metrics.json"
+    return (facts.stat().st_mtime_ns if facts.is_file() else 0), evaluation.name
 
 
 def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
