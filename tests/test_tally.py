@@ -41,9 +41,11 @@ def test_each_scoring_on_the_test_split_is_counted_and_said(run, mine, tmp_path,
     assert json.loads((tmp_path / "board" / "leaderboard.json").read_text())["rows"][0]["times_scored"] == 3
     lines = [json.loads(line) for line in (run / tally.FILE).read_text().splitlines()]
     assert [line["by"] for line in lines] == ["evaluate", "evaluate", "leaderboard"]
-    other = shutil.copytree(mine.path.parent, tmp_path / "other-set")
-    score(run, read_manifest(other), tmp_path / "scores")
-    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["times_scored"] == 1
+    renamed = shutil.copytree(mine.path.parent, tmp_path / "renamed")
+    others = drawn_set(tmp_path, "others", range(50, 58))
+    for number, (manifest, times) in enumerate([(read_manifest(renamed), 4), (others, 1)]):
+        out = score(run, manifest, tmp_path / f"scores-{number}")
+        assert json.loads((out / "metrics.json").read_text())["times_scored"] == times
 
 
 def test_nothing_fails_where_the_count_cannot_be_written(run, mine, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from s2f_utils import weights
 from s2f_utils.data import Manifest
+from s2f_utils.metrics.scored import digest_of_pairs
 
 FILE = "times-scored.jsonl"  # in a run's folder, or beside a model's file
 COUNTED = "test"  # the split
@@ -18,20 +19,23 @@ def count(files: Sequence[Path], manifest: Manifest, split: str, by: str) -> int
     """Note that a model was scored, and say how often it has been with this time, in all of its run; None for another
     split than that for testing, and for a model whose file is not known, or is in the project or in a cache.
 
-    files: of the model, its own first. by: what scored it. Where nothing can be written, this time is not noted, and
-    nothing is said.
+    files: of the model, its own first. by: what scored it. A set is the same one by its name, or by its pairs. Where
+    nothing can be written, this time is not noted, and nothing is said.
     """
     if split != COUNTED or not files or _is_public(files[0]):
         return None
     file, data = files[0].absolute(), manifest.path.resolve().parent.name
     run = next((folder for folder in (file.parent, file.parent.parent) if (folder / "config.json").is_file()), None)
     place = (run or file.parent) / FILE
+    pairs = digest_of_pairs(manifest.split(split), "sketch-to-photo")
     times = 1 + sum(
-        line.get("data") == data and line.get("split") == split and (run is not None or line.get("file") == file.name)
+        (line.get("data") == data or (pairs != "" and line.get("pairs") == pairs))
+        and line.get("split") == split
+        and (run is not None or line.get("file") == file.name)
         for line in _lines(place)
     )
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    line = {"time": now, "by": by, "file": file.name, "data": data, "split": split}
+    line = {"time": now, "by": by, "file": file.name, "data": data, "pairs": pairs, "split": split}
     try:
         with open(place, "a", encoding="utf-8") as out:
             out.write(json.dumps(line) + "\n")
