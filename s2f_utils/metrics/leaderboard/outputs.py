@@ -77,7 +77,7 @@ def _find_folder(path: Path, ids: Sequence[str], direction: str, digest: str) ->
             continue
         facts = folder.parent / "metrics.json"
         told = json.loads(facts.read_text(encoding="utf-8")) if named and facts.is_file() else {}
-        if told.get("direction", direction) != direction:
+        if (told.get("direction") or direction) != direction:
             other_way = told["direction"]
             continue
         if digest and told.get("pairs_sha256", digest) != digest:
