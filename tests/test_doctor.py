@@ -126,6 +126,55 @@ def test_fix_writes_a_mended_set_and_leaves_the_source_alone(broken, tmp_path, c
     assert [(p.id, p.split) for p in read_manifest(squares).pairs] == [(p.id, p.split) for p in manifest.pairs]
 
 
+def framed(good, target, change):
+    """A copy of the good set whose sketches this has changed: (the sketch, its number) → a picture."""
+    shutil.copytree(good, target)
+    for number, path in enumerate(sorted(target.glob("*/sketches/*.png"))):
+        change(Image.open(path).convert("RGB"), number).save(path)
+    return target
+
+
+def canvas(width, height, left, top):
+    """Put a sketch on a paper of this size."""
+
+    def paste(sketch, number):
+        paper = Image.new("RGB", (width, height), (245, 245, 245))
+        paper.paste(sketch, (left * (number % 7) // 6, top * (number % 5) // 4))
+        return paper
+
+    return paste
+
+
+def test_of_sketches_of_another_shape_it_is_not_said_that_they_are_other_peoples(good, tmp_path, capsys):
+    wide = framed(good, tmp_path / "wide", canvas(SIZE * 3 // 2, SIZE, SIZE // 2, 0))
+    diagnosis = diagnose(wide, progress=False)
+    assert diagnosis.counts() == {"unaligned": 1} and not diagnosis.may_train
+    assert "40 of 40 have another shape (sketch 192x128 and photo 128x128)" in diagnosis.findings[0].detail
+    assert any("pairs that do not fit" in text for text in diagnosis.not_tested)
+    assert main(["doctor", str(wide), "--fix", str(tmp_path / "mended")]) == 1
+    assert "40 of 40 pairs are kept" in (said := capsys.readouterr().out)
+    assert "not mended: most sketches do not lie on their photos: align each by its own face" in said
+    make_pairs(wide, tmp_path / "set", size_px=SIZE, fit="stretch", progress=False)
+    made = diagnose(tmp_path / "set", progress=False)
+    assert made.counts() == {"squeezed": 1} and made.may_train
+
+
+def test_of_sketches_framed_otherwise_that_is_said_once(good, tmp_path):
+    """They have their photos' shape, and lie elsewhere on the paper."""
+    diagnosis = diagnose(framed(good, tmp_path / "set", canvas(2 * SIZE, 2 * SIZE, SIZE, SIZE)), progress=False)
+    assert diagnosis.counts() == {"unaligned": 1}
+    assert re.search(r"in [23]\d of 40 lines run differently", diagnosis.findings[0].detail)
+
+
+def test_of_photos_that_are_all_the_next_ones_each_is_named(good, tmp_path):
+    sketches = sorted(good.glob("*/sketches/*.png"))
+    others = [Image.open(path).convert("RGB") for path in sketches[1:] + sketches[:1]]
+    diagnosis = diagnose(framed(good, tmp_path / "set", lambda _, number: others[number]), progress=False)
+    kinds = diagnosis.counts()
+    assert "unaligned" not in kinds and kinds["mismatch"] > NUM // 2
+    assert sum("fits better" in finding.detail for finding in diagnosis.findings) > NUM // 2
+
+
 def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     make_pairs(good, tmp_path / "set", size_px=96, progress=False)
     assert diagnose(tmp_path / "set", progress=False).findings == []

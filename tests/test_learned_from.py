@@ -58,8 +58,11 @@ def test_a_run_and_all_its_files_say_what_they_learned_from(tiny, manifest, tmp_
 
 
 def test_thirty_thousand_pictures_take_little_room():
-    packed = sum(provenance.NUM_BYTES.values()) * 4 / 3 * 2 * 30_000
+    sizes = provenance.NUM_BYTES
+    packed = (sizes["sha256"] + sizes["perceptual"]) * 4 / 3 * 2 * 30_000
     assert packed < 3.3e6
+    most = learned_from.MOST_SOURCES  # photos alone have sources
+    assert ((sizes["sha256"] + sizes["perceptual"]) * 2 + sizes["source"]) * 4 / 3 * most < 3.3e6 and most < 30_000
 
 
 def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):

@@ -12,10 +12,10 @@ from PIL import Image
 import data_prep
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest, stores
-from s2f_utils.metrics import leaderboard
+from s2f_utils.metrics import leaderboard, past
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
-from s2f_utils.pictures.duplicates import SAME_BITS, are_copies, perceptual_hash
+from s2f_utils.pictures.duplicates import SAME_BITS, are_copies, perceptual_hash, source_hash
 from s2f_utils.training import learned_from
 from tests.scored import SIZE, drawn_set, run_on, score, standing
 
@@ -134,6 +134,49 @@ def test_the_same_photo_under_another_name_and_compressed_is_found(mine, home, t
     run = run_on(all_for_training(again), tmp_path / "runs", "again", tiny)
     with pytest.raises(DataError, match=r"has seen 1 of 4 pairs .* \(p0\)"):
         score(run, mine, tmp_path / "out")
+
+
+def cut_out(home, name, sources, first_crop):
+    """A set of these photos and their sketches, compressed and cut out by this box."""
+    for place, row in enumerate(sources):
+        for side, source in (("sketches", row.sketch), ("photos", row.photo)):
+            target = home / "raw" / name / "test" / side / f"{name}{place}.jpg"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Image.open(source).save(target, quality=95 - place)
+    recipe = data_prep.Recipe(size_px=SIZE, align="crop", crop=first_crop)
+    return read_manifest(data_prep.make_pairs(home / "raw" / name, home / name, recipe=recipe, progress=False))
+
+
+def test_the_same_photo_cut_out_otherwise_is_found_by_what_it_was_cut_out_of(mine, tmp_path, tiny):
+    """Both sets are of the same photos; their own hashes are far apart, and neither is the source's."""
+    learned = cut_out(tmp_path, "learned", mine.split("test"), (0.0, 0.0, 0.8, 0.8))
+    scored = cut_out(tmp_path, "scored", mine.split("test"), (0.2, 0.2, 1.0, 1.0))
+    run = run_on(all_for_training(learned), tmp_path / "runs", "cut", tiny)
+    hashes, others = (past.Pictures(one.split("test")).perceptual("photo") for one in (learned, scored))
+    assert not are_copies(others[0], hashes[0]).any() and are_copies(others[1], hashes[1]).all()
+    with pytest.raises(DataError, match="has seen 4 of 4"):
+        score(run, scored, tmp_path / "out")
+    assert past.num_others(past.past_of([run / "generator.safetensors"]), past.Pictures(scored.pairs)) == 4  # sketches
+    with pytest.raises(DataError, match="has seen 4 of 4"):
+        score(run, mine, tmp_path / "out")  # not cut out at all
+    public = learned_from.publish(run / "generator.safetensors", tmp_path / "public.safetensors")
+    assert "source" in str(learned_from.read(run / "generator.safetensors"))
+    assert learned_from.read(public)["pictures"] == {"sketches": {"num": 4}, "photos": {"num": 4}}
+
+
+def test_of_a_very_large_set_sources_are_left_out(mine, tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr(learned_from, "MOST_SOURCES", 7)
+    run = run_on(mine, tmp_path / "runs", "large", tiny)
+    assert set(learned_from.read(run / "generator.safetensors")["pictures"]["photos"]) == {
+        "num",
+        "sha256",
+        "perceptual",
+    }
+
+
+def test_notes_of_others_are_no_hashes():
+    assert source_hash({}) == source_hash({"source_print": "a cat"}) == source_hash({"source_print": "0f" * 31}) == ""
+    assert source_hash({"source_print": "0f" * 32 + " pixels"}) == "0f" * 32
 
 
 def test_of_a_set_that_is_not_kept_in_memory_the_files_are_known(mine, tmp_path, tiny, monkeypatch):

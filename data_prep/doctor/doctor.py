@@ -9,7 +9,7 @@ from typing import Any
 
 from data_prep.doctor import judge, mend, page
 from data_prep.doctor.examine import PictureFacts, Subject, examine
-from data_prep.doctor.findings import KINDS, Diagnosis, Finding
+from data_prep.doctor.findings import KINDS, UNMENDED, Diagnosis, Finding
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.write import MANIFEST
@@ -166,5 +166,8 @@ def run_doctor(
     if fix:
         how = {"workers": options.get("workers"), "dry_run": dry_run, "progress": progress}
         mend.write_mended(diagnosis, fix, drop_doubtful=drop_doubtful, **how)
-        return EXIT_FOUND if "exchanged" in diagnosis.counts() else 0
+        left = [kind for kind in diagnosis.counts() if kind in UNMENDED]
+        for kind in left:
+            say(f"not mended: {KINDS[kind].title}: {KINDS[kind].mend}")
+        return EXIT_FOUND if left else 0
     return 0 if diagnosis.may_train else EXIT_FOUND

@@ -51,7 +51,8 @@ class PictureFacts:
     of `prints_of`. features: (28,) float32. structure: gradients' orientations, float16. face: score and width as a
     share of the picture's width, None where none was found or looked for. turned: the rotation in degrees,
     counterclockwise, after which a face was found that was not found upright. map_problem: of the photo's map, a kind
-    of finding and what was seen. whole: the size with its padding.
+    of finding and what was seen. whole: the size with its padding. squeezed: the photo's file says that its sketch had
+    another shape.
     """
 
     error: str = ""
@@ -68,6 +69,7 @@ class PictureFacts:
     turned: int = 0
     map_problem: tuple[str, str] | None = None
     whole: tuple[int, int] = (0, 0)
+    squeezed: bool = False
 
 
 def examine(subject: Subject) -> dict[str, PictureFacts]:
@@ -126,7 +128,8 @@ def _look(facts: PictureFacts, image: np.ndarray, side: str, half: str, path: st
     rim = np.concatenate([grey[:4].ravel(), grey[-4:].ravel(), grey[:, :4].ravel(), grey[:, -4:].ravel()])
     facts.paper = float(np.median(rim))
     facts.light_lines = are_lines_light(grey)
-    facts.prints = prints_of(files.notes_of(path) if side == "photo" and not half else {}, Print.of(image))
+    notes = files.notes_of(path) if side == "photo" and not half else {}
+    facts.prints, facts.squeezed = prints_of(notes, Print.of(image)), "squeezed" in notes
     facts.features = features(small)
     facts.structure = structure(grey)
     if side == "photo" and weights.find("yunet"):

@@ -42,6 +42,15 @@ KINDS: dict[str, Kind] = {
     "sizes": Kind(
         "sketches of another shape than their photo", True, "crop both alike, or use --align face --each", LEAVE_OUT
     ),
+    "unaligned": Kind(
+        "most sketches do not lie on their photos", True,
+        "align each by its own face: --align face --each; where they are other people's, pair them anew",
+        "nothing: align them first", False,
+    ),
+    "squeezed": Kind(
+        "most sketches were stretched onto a photo of another shape", False,
+        "make the set anew from its source with --align face --each", "nothing: the pictures stay as they are", False,
+    ),
     "small": Kind("pictures much smaller than the others", False, "get larger ones, or delete them", STAYS, False),
     "tiny_face": Kind("faces that fill little of the picture", False, "cut them out: --align face", STAYS, False),
     "no_face": Kind(
@@ -94,6 +103,7 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 # What --fix mends by changing the pictures; every other kind, except "kind", by leaving the pair out.
 CHANGES = ("inverted", "swapped", "turned", "map_colours")
+UNMENDED = tuple(name for name, kind in KINDS.items() if kind.stops and not kind.drops and name not in CHANGES)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.doctor.examine import PictureFacts
-from data_prep.doctor.findings import Diagnosis, Finding
+from data_prep.doctor.findings import KINDS, Diagnosis, Finding
 from data_prep.make.split import crossing_identities
 from s2f_utils.pictures.duplicates import find_twins
 from s2f_utils.pictures.sides import MIN_TO_COMPARE, are_exchanged, on_wrong_side
@@ -22,7 +22,11 @@ TINY_FACE = 0.22  # of the picture's width; FFHQ-like crops have 0.45 to 0.6
 # 1.5; FS2K's 2,104 have 0.7 and more, aligned -0.5 and more, for its artists are free and its walls busy. A pair
 # below 1.5 is looked at; it is wrong where the photo of another such pair fits better, or none of this set is so low.
 MISMATCH_Z, SURE_MISMATCH_Z, MISMATCH_OWN = 1.5, 0.5, 0.25
+# Where most do not fit: of mixed-up pairs, nearly every sketch has a photo that has no better sketch (CUFS 1.00, drawn
+# faces .92); of pairs framed otherwise hardly half (.36 to .42).
+MIXED_UP = 0.67
 NUM_IMPOSTORS = 400
+ALL = "all pairs"
 
 
 def judge_all(diagnosis: Diagnosis) -> None:
@@ -84,14 +88,24 @@ def _shapes(diagnosis: Diagnosis) -> None:
             a, b = (seen.size[0] / seen.size[1] for seen in facts.values())
             if abs(np.log(a / b)) > SIZE_OFF:
                 apart.append((n, " and ".join(f"{k} {seen.size[0]}x{seen.size[1]}" for k, seen in facts.items())))
-    if len(apart) >= MIN_TO_COMPARE and 2 * len(apart) > len(diagnosis.facts):
-        diagnosis.not_tested.append(
-            f"whether pairs lie on each other: {len(apart)} of {len(diagnosis.facts)} sketches have another shape than"
-            " their photo: align each by its own face (--align face --each)"
-        )
+    num = len(diagnosis.facts)
+    squeezed = sum("photo" in facts and facts["photo"].squeezed for facts in diagnosis.facts)
+    if _are_most(len(apart), num):
+        _of_all(diagnosis, "unaligned", f"{len(apart)} of {num} have another shape ({apart[0][1]})")
         return
+    if _are_most(squeezed, num):
+        _of_all(diagnosis, "squeezed", f"{squeezed} of {num}")
     for n, shown in apart:
         _add(diagnosis, "sizes", n, ("sketch", "photo"), shown)
+
+
+def _are_most(num: int, of: int) -> bool:
+    """Whether so many are no matter of single pairs, but of how the set was made."""
+    return num >= MIN_TO_COMPARE and 2 * num > of
+
+
+def _of_all(diagnosis: Diagnosis, kind: str, detail: str) -> None:
+    diagnosis.findings.append(Finding(kind, ALL, (), detail))
 
 
 def _faces(diagnosis: Diagnosis) -> None:
@@ -201,7 +215,7 @@ def _sides(diagnosis: Diagnosis) -> None:
     if are_exchanged(a, b):
         share = np.mean([facts.face is not None for _, facts in photographed])
         detail = f"the sketches are colourful and the photos are not; faces were found in {share:.0%} of the photos"
-        diagnosis.findings.append(Finding("exchanged", "all pairs", (), detail))
+        _of_all(diagnosis, "exchanged", detail)
         return
     wrong: dict[int, set[str]] = defaultdict(set)
     for side, seen, flags in zip(("sketch", "photo"), (drawn, photographed), on_wrong_side(a, b), strict=True):
@@ -233,8 +247,12 @@ def _maps(diagnosis: Diagnosis) -> None:
 
 def _fit(diagnosis: Diagnosis) -> None:
     """Pairs whose lines and edges do not run alike: each sketch's structure against its own photo's, compared with
-    other people's photos.
+    other people's photos. Where most do not fit, and no other photos do, that is one finding: they were framed
+    otherwise.
     """
+    if by_shape := {finding.kind for finding in diagnosis.findings} & {"unaligned", "squeezed"}:
+        diagnosis.not_tested.append(f"pairs that do not fit: {KINDS[by_shape.pop()].title}")
+        return
     known = {
         finding.id for finding in diagnosis.findings if finding.kind in ("swapped", "wrong_side", "inverted", "turned")
     }
@@ -249,22 +267,52 @@ def _fit(diagnosis: Diagnosis) -> None:
     a, b = (x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9) for x in (a, b))
     own, z = (a * b).sum(axis=1), np.empty(len(places))
     sample = np.arange(0, len(places), max(1, len(places) // NUM_IMPOSTORS))
-    moments = []
+    moments = np.empty((len(places), 2))
     for row in range(len(places)):
         scores = b[sample[sample != row]] @ a[row]
-        moments.append((float(scores.mean()), max(float(scores.std()), 1e-9)))
-        z[row] = (own[row] - moments[row][0]) / moments[row][1]
+        moments[row] = scores.mean(), max(float(scores.std()), 1e-9)
+        z[row] = (own[row] - moments[row, 0]) / moments[row, 1]
     odd = [row for row in np.flatnonzero((z < MISMATCH_Z) & (own < MISMATCH_OWN))]
     odd = [row for row in odd if diagnosis.subjects[places[row]].id not in known]
-    chance = np.sqrt(2 * np.log(max(2, len(odd) ** 2))) + 0.5  # the best of so many strangers reaches about this
+    if _are_most(len(odd), len(places)):
+        partners = _partners(a, b, moments)
+        if np.mean(partners >= 0) < MIXED_UP:
+            detail = f"in {len(odd)} of {len(places)} lines run differently, and no other photos fit better"
+            _of_all(diagnosis, "unaligned", detail)
+            return
+    else:
+        partners = _partners_among(odd, a, b, moments)
     for row in odd:
-        fits = (b[odd] @ a[row] - moments[row][0]) / moments[row][1]
-        best = odd[int(np.argmax(fits))]
-        better = best != row and fits.max() > chance
-        hint = f"; {_shown(diagnosis, diagnosis.subjects[places[best]].photo)} fits better" if better else ""
+        better = partners[row] not in (-1, row)
+        hint = f"; {_shown(diagnosis, diagnosis.subjects[places[partners[row]]].photo)} fits better" if better else ""
         sure = better or z[row] < min(SURE_MISMATCH_Z, _lowest_of_good(z))
         detail = f"their lines run differently ({own[row]:.2f}, z {z[row]:.1f}){hint}"
         _add(diagnosis, "mismatch" if sure else "doubtful", places[row], ("sketch", "photo"), detail)
+
+
+def _partners(a: np.ndarray, b: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """For each sketch the photo that fits it best, where no other sketch fits that photo better; else -1: int (N,).
+
+    a, b: structures of sketches and photos, (N, F). moments: of each sketch with other people's photos, (N, 2).
+    """
+    best, of_photos = np.empty(len(a), int), np.full((2, len(a)), -np.inf)  # the highest, and whose
+    for row in range(len(a)):
+        fits = (b @ a[row] - moments[row, 0]) / moments[row, 1]
+        best[row] = fits.argmax()
+        higher = fits > of_photos[0]
+        of_photos[0, higher], of_photos[1, higher] = fits[higher], row
+    return np.where(of_photos[1, best] == np.arange(len(a)), best, -1)
+
+
+def _partners_among(odd: list[int], a: np.ndarray, b: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """For each sketch the photo of an odd pair that fits it much better than a stranger's; else -1: int (N,)."""
+    partners = np.full(len(a), -1)
+    chance = np.sqrt(2 * np.log(max(2, len(odd) ** 2))) + 0.5  # the best of so many strangers reaches about this
+    for row in odd:
+        fits = (b[odd] @ a[row] - moments[row, 0]) / moments[row, 1]
+        if fits.max() > chance:
+            partners[row] = odd[int(np.argmax(fits))]
+    return partners
 
 
 def _lowest_of_good(z: np.ndarray) -> float:

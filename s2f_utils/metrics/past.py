@@ -24,12 +24,13 @@ SIDES = {"sketches": ("sketch", "mask"), "photos": ("photo",)}  # of a training 
 class Past:
     """What a model and those before it learned from, as far as their files say.
 
-    hashes: {side: {exact hash: perceptual hash, "" where none was taken}}, in hexadecimal digits. data: the names of
+    hashes: {side: {exact hash: perceptual hashes, of the picture and of what it was cut out of, "" where there is
+    none}}, in hexadecimal digits. data: the names of
     the data sets. published: weights with a name, ours or others', that are among its parents or are the model itself.
     gaps: why not all is known; empty where all is.
     """
 
-    hashes: dict[str, dict[str, str]] = field(default_factory=lambda: {side: {} for side in SIDES})
+    hashes: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=lambda: {side: {} for side in SIDES})
     data: set[str] = field(default_factory=set)
     published: set[str] = field(default_factory=set)
     gaps: list[str] = field(default_factory=list)
@@ -82,10 +83,11 @@ def _take_hashes(past: Past, told: Mapping[str, Any], path: Path) -> list[str]:
     """Take in the hashes of a model's own pictures; returns what is missing of them."""
     pictures = told.get("pictures") or {}
     for side, found in pictures.items():
-        exact, alike = (provenance.unpack(found, name) for name in ("sha256", "perceptual"))
+        exact, *alike = (provenance.unpack(found, name) for name in ("sha256", "perceptual", "source"))
         if side not in SIDES or len(exact) != found["num"]:
             return [f"{_named(path)} has no hashes of its training pictures"]
-        past.hashes[side] |= dict(zip(exact, alike or [""] * len(exact), strict=True))
+        alike = [hashes or [""] * len(exact) for hashes in alike]
+        past.hashes[side] |= dict(zip(exact, zip(*alike, strict=True), strict=True))
     return [] if pictures else [f"{_named(path)} has no hashes of its training pictures"]
 
 
@@ -156,11 +158,14 @@ class Pictures:
         """The exact hashes of the files in a column, "" where a row has none."""
         return self._hashes(column, "exact", lambda path: provenance.hash_file(path).hex())
 
-    def perceptual(self, column: str) -> list[str]:
-        """The perceptual hashes of sketches or photos, "" where a row has none; maps have none."""
+    def perceptual(self, column: str) -> list[list[str]]:
+        """The perceptual hashes of sketches or photos, and of what they were cut out of, "" where a row has none; maps
+        have none.
+        """
         if column == "mask":
-            return [""] * len(self.rows)
-        return self._hashes(column, "perceptual", lambda path: duplicates.perceptual_hash(images.load_rgb(path)))
+            return []
+        own = self._hashes(column, "perceptual", lambda path: duplicates.perceptual_hash(images.load_rgb(path)))
+        return [own, self._hashes(column, "source", lambda path: duplicates.source_hash(images.read_notes(path)))]
 
     def _hashes(self, column: str, kind: str, make: Callable[[Path], str]) -> list[str]:
         key = f"{column} {kind}"
@@ -177,10 +182,12 @@ def num_others(past: Past, pictures: Pictures) -> int:
     for side, columns in SIDES.items():
         own = {text for column in columns for text in pictures.exact(column)}
         rest = [alike for exact, alike in past.hashes[side].items() if exact not in own]
-        if any(rest):  # have perceptual ones
-            mine = [text for column in columns for text in pictures.perceptual(column)]
-            rest = list(np.asarray(rest)[~duplicates.are_copies(rest, mine)])
-        num += len(rest)
+        same = np.zeros(len(rest), bool)
+        if any(any(alike) for alike in rest):
+            mine = [text for column in columns for hashes in pictures.perceptual(column) for text in hashes]
+            for theirs in zip(*rest, strict=True):
+                same |= duplicates.are_copies(theirs, mine)
+        num += int((~same).sum())
     return num
 
 
@@ -191,5 +198,7 @@ def is_seen(past: Past, pictures: Pictures) -> np.ndarray:
         known = past.hashes[side]
         for column in columns if known else ():
             seen |= [text in known for text in pictures.exact(column)]
-            seen |= duplicates.are_copies(pictures.perceptual(column), list(known.values()))
+            theirs = [text for alike in known.values() for text in alike]
+            for mine in pictures.perceptual(column) if any(theirs) else ():
+                seen |= duplicates.are_copies(mine, theirs)
     return seen

@@ -10,7 +10,7 @@ from typing import Any
 
 from s2f_utils.models import checkpoints
 
-NUM_BYTES = {"sha256": 8, "perceptual": 32}  # of each picture's hashes
+NUM_BYTES = {"sha256": 8, "perceptual": 32, "source": 32}  # of each picture's hashes
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -27,8 +27,9 @@ def hash_file(path: Path) -> bytes:
 
 
 def unpack(side: Mapping[str, Any], name: str) -> list[str]:
-    """The hashes of one side's pictures, "sha256" or "perceptual", in hexadecimal digits; none where they were left out
-    or not taken.
+    """The hashes of one side's pictures, "sha256", "perceptual" or "source", in hexadecimal digits, "" where a picture
+    has none; no list where they were left out or not taken.
     """
     packed = base64.b64decode(side.get(name, ""))
-    return [packed[at : at + NUM_BYTES[name]].hex() for at in range(0, len(packed), NUM_BYTES[name])]
+    found = (packed[at : at + NUM_BYTES[name]] for at in range(0, len(packed), NUM_BYTES[name]))
+    return [digest.hex() if any(digest) else "" for digest in found]

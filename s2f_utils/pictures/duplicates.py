@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -124,6 +125,12 @@ class Print:
         """The print that `as_note` made a text of."""
         phash, _, pixels = text.partition(" ")
         return cls(phash, np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(SIDE_PX, SIDE_PX))
+
+
+def source_hash(notes: Mapping[str, str]) -> str:
+    """The perceptual hash of what a picture was cut out of, from its file's notes; "" where they do not tell it."""
+    phash = notes.get(SOURCE_NOTE, "").partition(" ")[0]
+    return phash if re.fullmatch("[0-9a-f]{64}", phash) else ""
 
 
 def prints_of(notes: Mapping[str, str], own: Print | None = None) -> tuple[Print, ...]:

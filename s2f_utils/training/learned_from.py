@@ -1,8 +1,9 @@
 """What a model learned from: the name, number, terms and hashes of its pictures, settings, seed, parents and code.
 
-It stands in `learned_from.json` in a run's folder, and in every file saved from the run. Of each picture there are two
-hashes, packed in the order of the data into one text a side: an exact one, the first 8 bytes of the SHA-256 of its
-file, and a perceptual one, the 32 bytes of `pictures.duplicates.perceptual_hash` of the picture as training loads it.
+It stands in `learned_from.json` in a run's folder, and in every file saved from the run. Of each picture there are up
+to three hashes, packed in the order of the data into one text a side: an exact one, the first 8 bytes of the SHA-256 of
+its file; a perceptual one, the 32 bytes of `pictures.duplicates.perceptual_hash` of the picture as training loads it;
+and "source", that of what it was cut out of, where its file tells it (else zeros; none of a very large set).
 `publish` copies a model without them, and without the names of folders.
 """
 
@@ -27,12 +28,14 @@ from s2f_utils.data import Manifest, terms_of
 from s2f_utils.data.stores import Data, PictureStore
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.provenance import hash_file, read
-from s2f_utils.pictures.duplicates import perceptual_hash
+from s2f_utils.models.provenance import NUM_BYTES, hash_file, read
+from s2f_utils.pictures.duplicates import perceptual_hash, source_hash
+from s2f_utils.pictures.images import read_notes
 from s2f_utils.training.state import TrainingRun
 
 FILE = "learned_from.json"
 AT_ONCE = 256  # pictures
+MOST_SOURCES = 20_000  # of a side: the hashes of more would make every file saved from the run large
 
 
 def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any]]:
@@ -48,7 +51,7 @@ def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any
 
 def _hash_side(store: PictureStore, progress: bool) -> dict[str, Any]:
     num, paths = len(store), store.paths or store.maps
-    hashes = {"sha256": b"", "perceptual": b""}
+    hashes = dict.fromkeys(NUM_BYTES, b"")
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
         for start in tqdm(range(0, num, AT_ONCE), desc="hashing pictures", disable=not progress or num < 2000):
             places = range(start, min(num, start + AT_ONCE))
@@ -56,7 +59,13 @@ def _hash_side(store: PictureStore, progress: bool) -> dict[str, Any]:
             if store.resident:
                 pictures = store.batch(places)[:, :3].permute(0, 2, 3, 1).cpu().contiguous().numpy()
                 hashes["perceptual"] += b"".join(map(bytes.fromhex, pool.map(perceptual_hash, pictures)))
-    return {"num": num} | {name: base64.b64encode(packed).decode() for name, packed in hashes.items() if packed}
+            if num <= MOST_SOURCES:
+                hashes["source"] += b"".join(pool.map(_source_of, (paths[place] for place in places)))
+    return {"num": num} | {name: base64.b64encode(packed).decode() for name, packed in hashes.items() if any(packed)}
+
+
+def _source_of(path: Path) -> bytes:
+    return bytes.fromhex(source_hash(read_notes(path))) or bytes(NUM_BYTES["source"])
 
 
 def noted(folder: Path) -> dict[str, Any]:
