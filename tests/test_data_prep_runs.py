@@ -240,6 +240,21 @@ def test_no_usable_pair_is_an_error_and_leaves_nothing(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_two_pictures_of_one_name_are_told_from_a_missing_partner(folders, capsys):
+    """One photo has the sketch's very name, another that name with the side's word, or another suffix."""
+    photos = folders / "photos"
+    shutil.copy(photos / "anna1.png", photos / "anna0_photo.png")
+    Image.open(photos / "anna2.png").save(photos / "anna3.JPEG")
+    assert main(["doctor", str(folders)]) == 0
+    looked = capsys.readouterr().out
+    make_pairs(folders, folders.parent / "out", size_px=64, progress=False)
+    warned = capsys.readouterr().err
+    for said in (looked, warned):
+        assert "2 photos have this name: photos/anna0_photo.png and photos/anna0.png: keep the one that is meant" in said
+        assert "2 photos have this name: photos/anna3.JPEG and photos/anna3.png" in said
+        assert said.count("keep the one that is meant") == 4 and "nearest" not in said
+
+
 def test_names_that_do_not_match_are_shown_with_the_nearest(folders, tmp_path, capsys):
     (folders / "photos" / "anna2.png").rename(folders / "photos" / "anan2.png")
     message = refused(capsys, "pairs", folders, tmp_path / "out", "--strict")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,11 @@ from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
 from data_prep.make.write import MANIFEST
 from data_prep.messages import NUM_SHOWN, say
-from data_prep.sources import names
-from data_prep.sources.gather import ids_of
+from data_prep.sources.gather import ids_of, why_alone
 from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import Picture, scan
-from s2f_utils import runtime
+from s2f_utils import runtime, weights
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import faces
 
@@ -45,12 +46,11 @@ def diagnose(
     check_workers(workers)
     path = Path(src)
     findings: list[Finding] = []
-    problem = faces.detector_problem()
-    not_tested = [f"faces: {problem}"] if problem else []
     if path.is_dir() and (path / MANIFEST).is_file() or path.name == MANIFEST:
         subjects = _from_manifest(path if path.name == MANIFEST else path / MANIFEST, findings)
     else:
         subjects = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
+    not_tested = [f"faces: {weights.problem('yunet')}"] if faces.detector_problem() else []
     how = {"reads": list(filter(None, (subject.photo or subject.sketch for subject in subjects))), "failed": _has_error}
     done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress, **how)
     facts = [done[n] for n in range(len(subjects))]
@@ -99,23 +99,19 @@ def _from_source(path: Path, layout: str | None, options: LayoutOptions, finding
         subjects.append(Subject(name, identity, pair.split, sketch, str(pair.photo.path), *about))
     sketches = [pair.sketch for pair in collection.pairs if pair.sketch]
     photos = [pair.photo for pair in collection.pairs]
-    findings += _without_partner("sketch", collection.lone_sketches, collection.lone_photos + photos)
-    findings += _without_partner("photo", collection.lone_photos, collection.lone_sketches + sketches)
+    sketches, photos = sketches + collection.lone_sketches, photos + collection.lone_photos
+    findings += _without_partner("sketch", collection.lone_sketches, sketches, photos)
+    findings += _without_partner("photo", collection.lone_photos, photos, sketches)
     if not subjects and not findings:
         raise DataPrepError(f"{printable(path)}: no pictures to look at")
     return subjects
 
 
-def _without_partner(side: str, lone: list[Picture], partners: list[Picture]) -> list[Finding]:
-    """Each lone picture with the partners whose names are nearest."""
-    stems = [partner.stem for partner in partners]
-    findings = []
-    for number, picture in enumerate(lone):
-        near = names.nearest(picture.stem, stems, 3) if number < MAX_HINTS else []  # each looks at all names
-        shown = ", ".join(partners[stems.index(stem)].shown for stem in dict.fromkeys(near))
-        hint = f"; the nearest names are {shown}" if near else ""
-        findings.append(Finding("unmatched", picture.stem, (picture.shown,), f"{side} without a partner{hint}"))
-    return findings
+def _without_partner(side: str, lone: list[Picture], own: list[Picture], partners: list[Picture]) -> Iterator[Finding]:
+    """A finding for each lone picture, of many the first with the reason: each looks at all names."""
+    reasons = itertools.chain(why_alone(side, lone[:MAX_HINTS], own, partners), itertools.repeat("no partner"))
+    for picture, why in zip(lone, reasons, strict=False):
+        yield Finding("unmatched", picture.stem, (picture.shown,), why)
 
 
 def report_lines(diagnosis: Diagnosis) -> list[str]:
@@ -132,11 +128,12 @@ def report_lines(diagnosis: Diagnosis) -> list[str]:
     lines += [f"not tested: {text}" for text in diagnosis.not_tested]
     verdict = (
         "no pairs: training cannot start" if not diagnosis.subjects
-        else "nothing found" if not diagnosis.findings
+        else "nothing found: training may start" if not diagnosis.findings
         else "training may start" if diagnosis.may_train
         else "training should not start"
     )  # fmt: skip
-    return [*lines, verdict]
+    untested = diagnosis.may_train and diagnosis.not_tested
+    return [*lines, f"{verdict}, by what was tested" if untested else verdict]
 
 
 def run_doctor(

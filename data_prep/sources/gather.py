@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_prep import files
 from data_prep.errors import DataPrepError, printable
 from data_prep.messages import NUM_SHOWN, warn
-from data_prep.sources import names
+from data_prep.sources import names, sides
 from data_prep.sources.layout import Candidate, Collection, LayoutOptions
 from data_prep.sources.layouts import LAYOUTS, find_layout
 from data_prep.sources.sides import named_folder
@@ -97,8 +97,8 @@ def _check_matches(tree: Tree, layout: str, collection: Collection, strict: bool
     sketches = [pair.sketch for pair in collection.pairs if pair.sketch] + collection.lone_sketches
     photos = [pair.photo for pair in collection.pairs] + collection.lone_photos
     lines = [
-        *_lone_lines("sketch", collection.lone_sketches, "photo", photos),
-        *_lone_lines("photo", collection.lone_photos, "sketch", sketches),
+        *_lone_lines("sketch", collection.lone_sketches, sketches, photos),
+        *_lone_lines("photo", collection.lone_photos, photos, sketches),
     ]
     if not collection.pairs:
         raise DataPrepError(
@@ -117,15 +117,34 @@ def _check_matches(tree: Tree, layout: str, collection: Collection, strict: bool
             warn(line)
 
 
-def _lone_lines(side: str, lone: list[Picture], other: str, partners: list[Picture]) -> list[str]:
-    by_stem: dict[str, list[Picture]] = {}
-    for partner in partners:
-        by_stem.setdefault(partner.stem, []).append(partner)
-    lines = []
-    for picture in lone[:NUM_SHOWN]:
+def _lone_lines(side: str, lone: list[Picture], own: list[Picture], partners: list[Picture]) -> list[str]:
+    why = why_alone(side, lone[:NUM_SHOWN], own, partners)
+    lines = [f"  {side} {picture.shown}: {text}" for picture, text in zip(lone, why, strict=False)]
+    return lines + ([f"  and {len(lone) - NUM_SHOWN} more {side} pictures"] if len(lone) > NUM_SHOWN else [])
+
+
+def why_alone(side: str, lone: Sequence[Picture], own: Sequence[Picture], partners: Sequence[Picture]) -> Iterator[str]:
+    """For each picture without a partner, why: names that several have, or which is nearest.
+
+    own: all pictures of its side. partners: all of the other.
+    """
+    other = "photo" if side == "sketch" else "sketch"
+    by_name, by_stem = _grouped(own, sides.loosest_key), _grouped(partners, lambda partner: partner.stem)
+    partners_by_name = _grouped(partners, sides.loosest_key)
+    for picture in lone:
+        name = sides.loosest_key(picture)
+        rivals, found = [one for one in by_name[name] if one is not picture], partners_by_name.get(name, [])
+        if found and (rivals or len(found) > 1):
+            several, which = (found, f"{other}s") if len(found) > 1 else ([picture, *rivals], f"{side}s")
+            shown = " and ".join(one.shown for one in several[:NUM_SHOWN])
+            yield f"{len(several)} {which} have this name: {shown}: keep the one that is meant"
+            continue
         near = names.nearest(picture.stem, list(by_stem))
-        hint = f" (nearest {other}: {by_stem[near[0]][0].shown})" if near else ""
-        lines.append(f"  {side} {picture.shown}: no {other} that is its own{hint}")
-    if len(lone) > NUM_SHOWN:
-        lines.append(f"  and {len(lone) - NUM_SHOWN} more {side} pictures")
-    return lines
+        yield f"no {other} that is its own" + (f" (nearest {other}: {by_stem[near[0]][0].shown})" if near else "")
+
+
+def _grouped(pictures: Iterable[Picture], key: Callable[[Picture], Hashable]) -> dict[Hashable, list[Picture]]:
+    grouped: dict[Hashable, list[Picture]] = {}
+    for picture in pictures:
+        grouped.setdefault(key(picture), []).append(picture)
+    return grouped

@@ -62,6 +62,7 @@ def _folded(name: str) -> str:
 
 # for `names.match`, from strict to loose
 BY_NAME = [_key(_composed), _key(_folded), _key(names.without_side), _key(names.without_zeros)]
+loosest_key = BY_NAME[-1]
 BY_NUMBERS = _key(names.numbers, folders=_composed)
 
 
