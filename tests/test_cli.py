@@ -108,7 +108,10 @@ def test_evaluate_by_a_column_of_the_manifest(trained, faces_manifest, tmp_path,
         "ssim,l1",
     ]
     assert cli.main([*asked, "--out", str(tmp_path / "a"), "--by", "style"]) == 0
-    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    heading, _, table, *_ = capsys.readouterr().out.split("\n\n")
+    num = len(read_manifest(copy).split("train"))
+    assert heading == f"set, split train: {num} pairs of 32x32 pixels"
+    table = table.splitlines()
     with open(tmp_path / "a" / "per_image.csv", encoding="utf-8") as file:
         scores = {row["id"]: float(row["l1"]) for row in csv.DictReader(file) if row["row"] == "pix2pix"}
     told = {row.id: row.attributes["style"] for row in read_manifest(copy).split("train")}

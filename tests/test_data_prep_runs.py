@@ -250,7 +250,9 @@ def test_two_pictures_of_one_name_are_told_from_a_missing_partner(folders, capsy
     make_pairs(folders, folders.parent / "out", size_px=64, progress=False)
     warned = capsys.readouterr().err
     for said in (looked, warned):
-        assert "2 photos have this name: photos/anna0_photo.png and photos/anna0.png: keep the one that is meant" in said
+        assert (
+            "2 photos have this name: photos/anna0_photo.png and photos/anna0.png: keep the one that is meant" in said
+        )
         assert "2 photos have this name: photos/anna3.JPEG and photos/anna3.png" in said
         assert said.count("keep the one that is meant") == 4 and "nearest" not in said
 

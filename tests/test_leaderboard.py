@@ -118,7 +118,7 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
     shown = f"{near['ssim']:.4f} [{near['intervals']['ssim'][0]:.4f}, {near['intervals']['ssim'][1]:.4f}]"
     assert shown in markdown and f"{near['ssim']:.4f}" in html
     for text in (markdown, html):
-        assert "artists of CUFS looked at the photo" in text and "s2f weights alexnet" in text
+        assert "where artists looked at the photo" in text and "s2f weights alexnet" in text
     assert "not evidence" in html and html.count("<figure>") == 3 * 4 and 'src="http' not in html
     with open(tmp_path / "out" / "per_image.csv", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
@@ -174,7 +174,7 @@ def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
         (lambda d, t: str(t), "no outputs here"),
         (lambda d, t: str(save_outputs(d, t / "few", lambda p, g: p).joinpath("p03.png").unlink() or t / "few"),
          "1 of 12 outputs are missing (such as p03.png)"),
-        (lambda d, t: str(save_outputs(d, t / "small", lambda p, g: p[::2, ::2])), "32x32, 64x64 pixels"),
+        (lambda d, t: str(save_outputs(d, t / "small", lambda p, g: p[::2, ::2])), "32x32: small; 64x64: near, seed 0"),
     ],
 )  # fmt: skip
 def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make, message, capsys):
@@ -182,6 +182,37 @@ def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make,
     assert main(["leaderboard", str(runs[0]), bad, "--data", str(data), "--out", str(tmp_path / "out")]) == 2
     shown = capsys.readouterr().err
     assert message in shown and "Traceback" not in shown and not (tmp_path / "out").exists()
+
+
+def test_what_is_missing_is_asked_for_where_it_can_be_made(data, runs, tmp_path):
+    """A run makes its outputs by itself; of a folder of pictures the names are told."""
+    bare = save_outputs(data, tmp_path / "few", lambda p, g: p)
+    (bare / "p03.png").unlink()
+    rows = read_manifest(data).split("test")
+    val = [dataclasses.replace(row, id=f"other-{row.id}", split="val") for row in rows]
+    for path, pairs, told in (
+        (bare, rows, "name its pictures by the ids of the manifest, as PNG"),
+        (runs[0], val, f"make them with 's2f evaluate {runs[0]} --data DATA --split val'"),
+    ):
+        with pytest.raises(DataError) as error:
+            leaderboard.find_outputs(str(path), [row.id for row in pairs], pairs=pairs)
+        assert told in str(error.value)
+
+
+def test_two_rows_of_one_name_are_refused_and_true_pictures_are_named(data, runs, tmp_path):
+    ids = [pair.id for pair in read_manifest(data).split("test")]
+    bare = save_outputs(data, tmp_path / "photos", lambda p, g: p)
+    same = [entry for spec in (str(bare), f"photos={bare}") for entry in leaderboard.find_outputs(spec, ids)]
+    with pytest.raises(DataError, match="two rows would be called 'photos': give each a name"):
+        leaderboard.build(same, read_manifest(data), columns=("ssim",), patch_seeds=0)
+    board = leaderboard.build(same[:1], read_manifest(data), columns=("ssim",), patch_seeds=0)
+    told = leaderboard.as_markdown(board)
+    assert "photos: its pictures are the true ones: no model's." in told
+    assert f"Not measured: {metrics.METRICS['patch_auc'].heading}: left out by --patch-seeds 0." in told
+    other = save_outputs(data, tmp_path / "others", lambda p, g: p + g.normal(0, 9, p.shape))
+    entries = leaderboard.find_outputs(str(other), ids)
+    board = leaderboard.build(entries, read_manifest(data), columns=("ssim",), patch_seeds=0)
+    assert "true ones" not in leaderboard.as_markdown(board)
 
 
 def test_a_set_without_training_pairs_is_refused(data, runs):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import data_prep
+from s2f_utils import inference, weights
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest, stores
 from s2f_utils.metrics import leaderboard, past
@@ -88,7 +89,8 @@ def test_a_run_on_other_data_and_the_training_split_are_not_refused(mine, home, 
     score(run, mine, run / "evaluation")
     assert json.loads((run / "evaluation" / "metrics.json").read_text())["seen"]["num"] == 0
     own = run_on(mine, tmp_path / "runs", "own", tiny)
-    score(own, mine, tmp_path / "train", split="train")
+    score(own, mine, tmp_path / "train", split="train")  # and that they were seen is written all the same
+    assert json.loads((tmp_path / "train" / "metrics.json").read_text())["seen"]["num"] == 8
 
 
 def test_a_renamed_run_is_refused(cheat, mine, tmp_path):
@@ -177,6 +179,16 @@ def test_of_a_very_large_set_sources_are_left_out(mine, tmp_path, tiny, monkeypa
 def test_notes_of_others_are_no_hashes():
     assert source_hash({}) == source_hash({"source_print": "a cat"}) == source_hash({"source_print": "0f" * 31}) == ""
     assert source_hash({"source_print": "0f" * 32 + " pixels"}) == "0f" * 32
+
+
+@pytest.mark.parametrize("model", [weights.DEFAULT, weights.FAITHFUL, weights.RENDER, "photo-to-sketch"])
+def test_a_model_that_comes_along_is_the_same_with_either_engine(model):
+    """Its files are known, and that they do not say which pictures they learned from."""
+    by_torch, by_onnx = (inference.load(model, "cpu", engine=engine).files for engine in ("torch", "onnx"))
+    assert by_torch[0] == by_onnx[0] and set(by_torch) == set(by_onnx)
+    found = past.past_of(by_onnx)
+    assert found.published == {path.stem for path in by_onnx}
+    assert "was published without the hashes of what it learned from" in found.gaps[0]
 
 
 def test_of_a_set_that_is_not_kept_in_memory_the_files_are_known(mine, tmp_path, tiny, monkeypatch):

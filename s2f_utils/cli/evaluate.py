@@ -58,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         metric_names=options.metric_names(args.metrics), name=translator.meta.get("method", Path(args.model).stem),
         allow_seen=args.seen,
     )  # fmt: skip
+    size_px, num = translator.size_px, len(result.ids)
+    print(f"{manifest.path.resolve().parent.name}, split {args.split}: {num} pairs of {size_px}x{size_px} pixels\n")
     print(result.table())
     if by := result.table_by(args.by) if args.by else result.table_by_attributes():
         print(f"\n{by}\n")

@@ -59,6 +59,7 @@ def load_exported(model: str | Path, *, name: str = "", at_once: int = 1) -> Tra
         name=name or told["name"],
         layout=told["layout"],
         at_once=at_once,
+        files=_networks(model, engine),
     )
 
 
@@ -70,6 +71,13 @@ def restorer_parts(model: str | Path) -> tuple[str, OnnxEngine, int, dict[str, A
     if told["kind"] != RESTORER:
         raise UnknownNetworkError(f"{model}: is a {told['network']}, which restores no faces")
     return str(model), engine, told["size_px"], dict(told["meta"])
+
+
+def _networks(model: str | Path, engine: OnnxEngine) -> tuple[Path, ...]:
+    """The files of a model that comes along, its own first; of an exported folder nobody says them."""
+    used = {path for paths in engine.weights.values() for path in paths if path.parent == weights.SHIPPED_FOLDER}
+    first = weights.FAITHFUL if str(model) == weights.DEFAULT else str(model)
+    return tuple(sorted(used, key=lambda path: (path.stem != first, path.name)))
 
 
 def _shipped(name: str | Path) -> Path:

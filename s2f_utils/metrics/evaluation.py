@@ -53,7 +53,7 @@ class Evaluation:
     alike: list[str]  # pairs of a training and a scored photo that may be the same: "train/… = test/…"
     attributes: list[dict[str, str]]  # of each image, as the manifest has them
     files: tuple[Path, ...]  # of the model; none where they are not known
-    seen: Seen  # of the split, by the model; of the training split nothing is said
+    seen: Seen  # of the split, by the model
     repeated: dict[str, dict[str, metrics.Repeated]]  # of metrics that train networks, each repetition's values
     times: int | None  # that the model was scored on the test split, this time included (`tally.count`)
 
@@ -123,7 +123,8 @@ def evaluate(
 
     Writes `outputs/<mode>/<id>.png`, `per_image.csv` and `metrics.json`, the last when all else is there. Raises
     DataError when the split is empty, when one of its photos is among the training photos, or when the model has seen
-    one of its pairs or people, as far as its file says; allow_seen: score it all the same.
+    one of its pairs or people, as far as its file says, unless it is the training split; allow_seen: score it all the
+    same.
     """
     direction, size_px = translator.direction, translator.size_px
     rows = manifest.split(split)
@@ -131,8 +132,8 @@ def evaluate(
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
     alike = refuse_leaks(manifest, split)
-    seen = _seen(translator, manifest, split, [pair.id for pair in pairs])
-    if not allow_seen:
+    seen = look(past_of(translator.files), Pictures(rows), [pair.id for pair in pairs])
+    if not allow_seen and split != "train":  # that the training pairs were seen, everybody expects
         refuse(seen, translator.name, split)
     scored = ScoredPairs.load(manifest, split, pairs, size_px, direction)
     out = Path(out)
@@ -171,13 +172,6 @@ def evaluate(
     )
     ranks.first(lambda: _write(result, size_px, manifest))
     return result
-
-
-def _seen(translator: Translator, manifest: Manifest, split: str, ids: Sequence[str]) -> Seen:
-    """What the model has seen of these pairs of the split; that it has seen the training pairs, everybody knows."""
-    if split == "train":
-        return Seen(len(ids))
-    return look(past_of(translator.files), Pictures(manifest.split(split)), ids)
 
 
 def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Sequence[str]):

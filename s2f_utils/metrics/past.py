@@ -49,7 +49,7 @@ def past_of(files: Sequence[Path], unknown: str = "") -> Past:
     """
     past, done = Past(), set()
     if not files:
-        past.gaps.append(unknown or "nobody says which file this model is")
+        past.gaps.append(unknown or "it does not say which file it was made of")
     for path in files:
         _take_in(past, Path(path), done)
     return past
@@ -62,6 +62,7 @@ def _take_in(past: Past, path: Path, done: set[str]) -> None:
     done.add(digest)
     if name := _published(path, digest):
         past.published.add(name)
+        past.gaps.append(f"{name} was published without the hashes of what it learned from")
         return
     told = provenance.read(path) if path.suffix == ".safetensors" else {}
     if not told:
@@ -73,6 +74,7 @@ def _take_in(past: Past, path: Path, done: set[str]) -> None:
     for parent in told.get("parents", ()):
         if parent["name"] in weights.model_names():
             past.published.add(parent["name"])
+            past.gaps.append(f"{parent['name']}, which {_named(path)} began with, was published without hashes")
         elif found := _find(parent, path):
             _take_in(past, found, done)
         else:

@@ -15,8 +15,9 @@ from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, e
 from s2f_utils.pictures.images import luminance, rounded
 
 CAVEAT = (
-    "Retrieval: the artists of CUFS looked at the photo while they drew, so that these ranks say nothing about sketches"
-    " from memory, and nothing about recognising people: the raw sketch, and even the hair alone, find the photo too."
+    "Retrieval: where artists looked at the photo while they drew, as those of CUFS did, these ranks say nothing about"
+    " sketches from memory, and nothing about recognising people: the raw sketch, and even the hair alone, find the"
+    " photo too."
 )
 FEATURE_PX = 128
 BLOCK = 512  # pictures whose likeness to all others is held at once

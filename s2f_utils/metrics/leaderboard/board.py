@@ -148,7 +148,7 @@ def build(
         size_px=scored.size_px,
         columns=[name for name in names if any(name in row.values for row in rows)],
         numbers=[name for name in names if any(name in row.details for row in rows)],
-        missing=scored.not_measured(names),
+        missing=scored.not_measured(names) | _left_out(patch_seeds),
         pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
     )
 
@@ -174,6 +174,12 @@ def _asked(columns: Sequence[str] | None, patch_seeds: int) -> tuple[list[str], 
     )
 
 
+def _left_out(patch_seeds: int) -> dict[str, str]:
+    """Metrics that a person leaves out, and how."""
+    trains = [name for kind in ("all", "sets") for name in metrics.group(kind) if metrics.METRICS[name].trains]
+    return {} if patch_seeds else dict.fromkeys(trains, "left out by --patch-seeds 0")
+
+
 def _model_rows(
     entries: Sequence[Entry], manifest: Manifest, split: str, open_league: Sequence[str], allow_seen: bool
 ) -> tuple[list[Row], dict[str, np.ndarray]]:
@@ -185,7 +191,9 @@ def _model_rows(
     ids = [pair.id for pair in here.rows]
     rows, outputs = [], {}
     for entry in entries:
-        key = _free_key(entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}", outputs)
+        key = entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}"
+        if key in outputs:
+            raise DataError(f"two rows would be called {key!r}: give each a name of its own, as NAME=PATH")
         past = past_of(entry.models, entry.unknown)
         found = seen.look(past, here, ids)
         if not allow_seen:
@@ -200,22 +208,17 @@ def _model_rows(
     return rows, outputs
 
 
-def _free_key(key: str, taken: Mapping[str, object]) -> str:
-    number, free = 2, key
-    while free in taken:
-        free, number = f"{key} ({number})", number + 1
-    return free
-
-
 def _size_of(outputs: Mapping[str, np.ndarray], manifest: Manifest) -> int:
     """The side of all outputs in pixels; the data set's where there are none."""
-    sizes = {pictures.shape[1:3] for pictures in outputs.values()}
-    if not sizes:
+    by_size: dict[tuple[int, ...], list[str]] = {}
+    for key, pictures in outputs.items():
+        by_size.setdefault(pictures.shape[1:3], []).append(key)
+    if not by_size:
         return int(manifest.settings.get("size_px", 256))
-    size_px = next(iter(sizes))[0]
-    if sizes != {(size_px, size_px)}:
-        shown = ", ".join(f"{w}x{h}" for h, w in sorted(sizes))
-        raise DataError(f"outputs are of {shown} pixels: a table compares squares of one size; score them apart")
+    size_px = next(iter(by_size))[0]
+    if set(by_size) != {(size_px, size_px)}:
+        shown = "; ".join(f"{w}x{h}: {', '.join(keys)}" for (h, w), keys in sorted(by_size.items()))
+        raise DataError(f"outputs are of several sizes: a table compares squares of one: score them apart ({shown})")
     return size_px
 
 

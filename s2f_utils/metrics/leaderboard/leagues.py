@@ -27,9 +27,11 @@ def own_league(train: Sequence[Row]) -> str:
 def judge(past: Past, train: Pictures) -> Standing:
     """The league of a model with this past, on a data set with these training pictures."""
     if past.published:
-        return Standing(OPEN, ", ".join([*sorted(past.published), *sorted(past.data)]))
+        own = f", and from {', '.join(sorted(past.data))}" if past.data else ""
+        return Standing(OPEN, f"it learned from what is in {', '.join(sorted(past.published))}{own}")
     if others := num_others(past, train):
-        return Standing(OPEN, f"{', '.join(sorted(past.data))}: {others:,} other pictures")
+        sets = ", ".join(sorted(past.data))
+        return Standing(OPEN, f"{others:,} pictures that it learned from ({sets}) are not among these training pairs")
     if past.gaps:
         return Standing(UNKNOWN, past.gaps[0])
     return Standing(own_league(train.rows))

@@ -53,20 +53,21 @@ def find_outputs(
     path = Path(path_text)
     if not path.is_dir():
         raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
-    folder, modes = _find_folder(path, ids, direction, digest_of_pairs(pairs, direction))
+    folder, modes = _find_folder(path, ids, direction, pairs)
     run = _run_facts(path)
     name = given or run.get("name") or path.resolve().name
     return [
-        Entry(name, run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids), *made_by(place))
+        Entry(name, run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids, pairs), *made_by(place))
         for place in modes or [folder]
     ]
 
 
-def _find_folder(path: Path, ids: Sequence[str], direction: str, digest: str) -> tuple[Path, list[Path]]:
-    """The folder of outputs and its inference modes; of a run's evaluations the newest that goes this way, is of the
-    pairs with this digest, and has all of the pictures.
+def _find_folder(path: Path, ids: Sequence[str], direction: str, pairs: Sequence[Row]) -> tuple[Path, list[Path]]:
+    """The folder of outputs and its inference modes; of a run's evaluations the newest that goes this way, is of these
+    pairs, and has all of the pictures.
     """
     found, other_way, other_pairs = [], "", False
+    digest = digest_of_pairs(pairs, direction)
     evaluations = sorted(path.glob("evaluation*"), key=_written, reverse=True)
     for folder in (*(p / "outputs" for p in evaluations), path / "outputs", path):
         if not folder.is_dir():
@@ -90,16 +91,13 @@ def _find_folder(path: Path, ids: Sequence[str], direction: str, digest: str) ->
         ]
         return (whole or found)[0]
     if other_pairs:
-        raise DataError(
-            f"{path}: its outputs were made of other pictures than these: make them with 's2f evaluate {path} --data"
-            " DATA', with the DATA and the --split of this leaderboard"
-        )
+        raise DataError(f"{path}: its outputs were made of other pictures than these: {_how_to_make(path, pairs)}")
     if other_way:
         raise DataError(
             f"{path}: its outputs go {other_way}, this leaderboard {direction}: choose with --direction, or make others"
             f" with 's2f evaluate {path} --data DATA --direction {direction}'"
         )
-    raise DataError(f"{path}: no outputs here: make them with 's2f evaluate {path} --data DATA'")
+    raise DataError(f"{path}: no outputs here: {_how_to_make(path, pairs)}")
 
 
 def _written(evaluation: Path) -> tuple[int, str]:
@@ -108,7 +106,16 @@ def _written(evaluation: Path) -> tuple[int, str]:
     return (facts.stat().st_mtime_ns if facts.is_file() else 0), evaluation.name
 
 
-def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
+def _how_to_make(path: Path, pairs: Sequence[Row]) -> str:
+    """What to do for outputs that are missing: of a run, or in a folder of pictures."""
+    runs = [p for p in (path, *path.parents[:3]) if (p / "config.json").is_file() or any(p.glob("*.safetensors"))]
+    if not runs:
+        return "name its pictures by the ids of the manifest, as PNG (s2f evaluate MODEL --out DIR makes them)"
+    split = f" --split {pairs[0].split}" if pairs and pairs[0].split != "test" else ""
+    return f"make them with 's2f evaluate {runs[0]} --data DATA{split}', with the DATA of this leaderboard"
+
+
+def _files(folder: Path, ids: Sequence[str], pairs: Sequence[Row]) -> dict[str, Path]:
     found = {}
     for name in ids:
         path = folder / f"{name}.png"
@@ -123,8 +130,8 @@ def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
             f"{folder}: {len(jpeg)} outputs are JPEG or WebP files: save them as PNG, compression would be scored, too"
         )
     raise DataError(
-        f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png): translate the whole split"
-        " with 's2f evaluate', and name the pictures by the ids of the manifest"
+        f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png):"
+        f" {_how_to_make(folder, pairs)}"
     )
 
 

@@ -103,7 +103,13 @@ def remarks(board: Leaderboard) -> list[str]:
     """What puts models into the leagues "open" and "unknown", and how often they were scored, a line each."""
     models = [row for row in board.rows if row.kind == "model"]
     leagues = [f"{row.key}: {row.league}: {row.why}" for row in models if row.why]
-    return leagues + [f"{row.key}: {tally.said(row.times)}" for row in models if row.times]
+    truth = board.pictures.get("truth")
+    true = [
+        f"{row.key}: its pictures are the true ones: no model's"
+        for row in models
+        if truth is not None and np.array_equal(board.pictures[row.key], truth)
+    ]
+    return leagues + true + [f"{row.key}: {tally.said(row.times)}" for row in models if row.times]
 
 
 def cell(row: Row, column: str) -> tuple[str, str]:
