@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -78,10 +79,12 @@ def run(num: int, *arguments: object) -> subprocess.CompletedProcess:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+    """A port of this machine that nobody listens at, and that the system gives to nobody who asks for any."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 30_000)
+        with socket.socket() as listening, contextlib.suppress(OSError):
+            listening.bind(("", port))
+            return port
 
 
 def state_of(place: Path, name: str) -> dict:

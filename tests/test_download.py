@@ -334,6 +334,17 @@ def test_many_files_are_fetched_at_once_and_one_that_is_gone_does_not_stop_them(
     assert len(Server.seen) == before
 
 
+def test_where_nothing_comes_of_the_first_files_the_others_are_not_tried(server, tmp_path, capsys):
+    files = [_File((f"{server}/missing/{n}",), f"{n}.bin", DIGEST) for n in range(60)]
+    before = len(Server.seen)
+    with pytest.raises(DataPrepError, match=r"nothing came of the first \d+ of 60 files: the others were not tried"):
+        fetch_files(files, tmp_path, progress=False)
+    assert len(Server.seen) - before < 20 and "404" in capsys.readouterr().err
+    some = [_File((f"{server}/good/a",), "a.bin", DIGEST), *files]  # one that comes: all are tried
+    with pytest.raises(DataPrepError, match="60 of 61 files are missing"):
+        fetch_files(some, tmp_path, progress=False)
+
+
 def test_the_portraits_are_listed_with_address_and_digest():
     files = portrait_files()
     assert len(files) == len({file.name for file in files}) == 591

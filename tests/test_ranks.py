@@ -125,8 +125,8 @@ def meet(jobs, place, sides) -> None:
     file = write_jobs([job for job in jobs if job["name"] == "pix2pix"], place)
     at = ("--nnodes=2", "--rdzv-backend=c10d", f"--rdzv-endpoint={sides[0][0]}:{free_port()}", "--rdzv-id=x")
     both = [start(1, WORKER, file, launcher=(*at, *told), before=before, always=True) for _, before, told in sides]
-    for process in both:
-        assert process.wait(timeout=180) == 0, process.stderr.read()[-3000:]
+    said = [process.communicate(timeout=180)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], "\n---\n".join(text[-3000:] for text in said)
 
 
 def test_two_machines_meet_at_a_rendezvous(jobs, trained, tmp_path):

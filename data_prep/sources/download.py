@@ -200,27 +200,38 @@ def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0
     """Fetch files into a folder, eight at a time; those that are there are checked and kept.
 
     A file that cannot be fetched does not stop the others; at the end DataPrepError says how many are missing and why.
+    Where nothing came of the first eight, the others are not tried.
     """
     import requests
     from tqdm.auto import tqdm
 
-    local = threading.local()
+    local, arrived = threading.local(), threading.Event()  # arrived: a byte
     reasons: dict[str, str] = {}
+    lost: list[str] = []
 
     def one(file: _File) -> None:
         if not hasattr(local, "session"):
             local.session = requests.Session()
-        for url in file.urls:
+        for url in () if in_vain() else file.urls:
             try:
                 download.fetch(
-                    url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, on_bytes=bar.update,
-                    session=local.session,
+                    url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, on_bytes=report,
+                    session=local.session, attempts=5 if arrived.is_set() else 2,
                 )  # fmt: skip
             except download.DownloadError as error:
                 reasons.setdefault(file.name, str(error))
             else:
                 reasons.pop(file.name, None)
                 return
+        lost.append(file.name)
+
+    def report(count: int) -> None:
+        bar.update(count)
+        if count > 0:
+            arrived.set()
+
+    def in_vain() -> bool:
+        return not arrived.is_set() and len(lost) >= CONNECTIONS
 
     target.mkdir(parents=True, exist_ok=True)
     there = sum((target / file.name).is_file() for file in files)
@@ -235,6 +246,10 @@ def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0
             raise
     for reason in list(reasons.values())[:NUM_SHOWN]:
         warn(reason)
+    if in_vain() and len(reasons) < len(files):
+        raise DataPrepError(
+            f"nothing came of the first {len(reasons)} of {len(files)} files: the others were not tried"
+        )
     if reasons:
         raise DataPrepError(f"{len(reasons)} of {len(files)} files are missing: run the same command again to go on")
     say(f"{len(files)} files, all as published, in {printable(target)}", progress)
