@@ -186,7 +186,7 @@ def test_running_out_of_gpu_memory_is_one_line(monkeypatch, trained, faces_manif
 def test_bad_empty_folder(tmp_path, trained, capsys):
     (tmp_path / "empty").mkdir()
     assert cli.main(["train", "pix2pix", "--data", str(tmp_path / "empty"), "--runs", str(tmp_path / "r"), *TINY]) == 2
-    assert "no manifest.csv in this folder: make one with 'python -m data_prep" in said(capsys)
+    assert "no manifest.csv in this folder: make a data set with 'python -m data_prep" in said(capsys)
     assert cli.main(["translate", str(trained), str(tmp_path / "empty"), "--out", str(tmp_path / "o")]) == 2
     assert "no pictures in this folder" in said(capsys)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["empty"]

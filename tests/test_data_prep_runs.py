@@ -271,7 +271,7 @@ def test_an_unknown_tree_is_shown_beside_the_expected_ones(tmp_path, faces, caps
     src = put(tmp_path / "src", faces, [("one/a.png", "two/b.png")])
     assert main(["pairs", str(src), str(tmp_path / "out")]) == 2
     shown = capsys.readouterr().err
-    assert "one/  1 pictures, e.g. a.png" in shown and "CUHK_training_cropped_photos/" in shown
+    assert "one/  1 picture, e.g. a.png" in shown and "CUHK_training_cropped_photos/" in shown
 
 
 def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):

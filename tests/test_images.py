@@ -112,7 +112,7 @@ def test_a_label_map_is_turned_as_its_photo_is(turn, tmp_path):
 
 @pytest.mark.parametrize(
     "content, message",
-    [(b"just text", "not a picture"), (b"", "not a picture"), ("cut", "damaged or cut off")],
+    [(b"just text", "not a picture"), (b"", "is empty: copy or download it again"), ("cut", "damaged or cut off")],
 )
 def test_bad_files_are_named(content, message, tmp_path):
     path = tmp_path / "a.png"

@@ -228,7 +228,7 @@ def test_a_direction_is_enough_for_the_shipped_models(no_detector, tmp_path, cap
     assert cli.main(["translate", "photo-to-sketch", str(photo), "--out", str(named), "--device", "cpu"]) == 0
     assert cli.main(["translate", str(photo), *back, "--out", str(mine)]) == 0
     status, out, err = command("translate", photo, *back, "--out", process)
-    assert status == 0 and "1 of 1 pictures translated" in out, err
+    assert status == 0 and "1 of 1 picture translated" in out, err
     for out in (mine, process):
         assert [path.name for path in out.iterdir()] == ["anna-sketch.png"]
         assert np.array_equal(images.load_rgb(out / "anna-sketch.png"), images.load_rgb(named / "anna-sketch.png"))

@@ -116,7 +116,7 @@ def _without_partner(side: str, lone: list[Picture], own: list[Picture], partner
 
 def report_lines(diagnosis: Diagnosis) -> list[str]:
     """The diagnosis in words: one line a finding, at most five of a kind."""
-    lines = [f"{len(diagnosis.subjects)} pairs looked at in {printable(diagnosis.source)}"]
+    lines = [f"{runtime.counted(len(diagnosis.subjects), 'pair')} looked at in {printable(diagnosis.source)}"]
     for kind, number in diagnosis.counts().items():
         known = KINDS[kind]
         lines.append(f"{'STOP' if known.stops else 'look'}: {known.title}: {number}")

@@ -16,6 +16,7 @@ from data_prep.sources.layout import Candidate, Collection, LayoutOptions
 from data_prep.sources.layouts import LAYOUTS, find_layout
 from data_prep.sources.sides import named_folder
 from data_prep.sources.tree import Picture, Tree, scan
+from s2f_utils.runtime import counted
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _check_matches(tree: Tree, layout: str, collection: Collection, strict: bool
             f"{num_lone} pictures have no partner: rename or remove them, or leave --strict away", "\n".join(lines)
         )
     if num_lone:
-        warn(f"{num_lone} pictures have no partner and are left out:")
+        warn(f"no partner for {counted(num_lone, 'picture')}, left out:")
         for line in lines:
             warn(line)
 

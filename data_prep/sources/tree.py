@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from data_prep import files
 from data_prep.errors import DataPrepError, printable
 from data_prep.sources import names
-from s2f_utils.runtime import what_to_do
+from s2f_utils.runtime import counted, what_to_do
 
 _SKIPPED_FOLDERS = ("__MACOSX", "@eaDir", "checkpoints")  # what systems, a NAS and pix2pix leave beside pictures
 _PART = re.compile(r"(\d{5})_[a-z_]+\.png")  # of a face, in CelebAMask-HQ
@@ -83,7 +83,7 @@ class Tree:
         lines = [f"{self.root.name}/"]
         for folder, members in list(counts.items())[:MAX_SHOWN]:
             name = printable("/".join(folder)) + "/" if folder else "(directly in it)"
-            lines.append(f"    {name}  {len(members)} pictures, e.g. {printable(members[0].path.name)}")
+            lines.append(f"    {name}  {counted(len(members), 'picture')}, e.g. {printable(members[0].path.name)}")
         if len(counts) > MAX_SHOWN:
             lines.append(f"    ... and {len(counts) - MAX_SHOWN} more folders")
         if self.others:

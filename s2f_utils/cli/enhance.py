@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2f_utils.cli import options
 from s2f_utils.cli.options import each_picture, finish
+from s2f_utils.runtime import counted
 
 if TYPE_CHECKING:
     from s2f_utils.inference.enhance import Enhanced
@@ -83,7 +84,9 @@ def run(args: argparse.Namespace) -> int:
 
     bad = each_picture(paths, work, "enhancing", "photo", (ValueError, restorers.RestoreError))
     how = f"by {restorer.name}, {num_faces} faces"
-    return finish(f"{len(paths) - bad} of {len(paths)} photos enhanced into {args.out} {how}", len(paths), bad)
+    return finish(
+        f"{len(paths) - bad} of {counted(len(paths), 'photo')} enhanced into {args.out} {how}", len(paths), bad
+    )
 
 
 def _write(args: argparse.Namespace, stem: str, done: Enhanced, restorer: str) -> None:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from s2f_utils import runtime
 from s2f_utils.cli import options
 from s2f_utils.runtime import ranks
 
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
         metric_names=options.metric_names(args.metrics), name=translator.meta.get("method", Path(args.model).stem),
         allow_seen=args.seen,
     )  # fmt: skip
-    size_px, num = translator.size_px, len(result.ids)
-    print(f"{manifest.path.resolve().parent.name}, split {args.split}: {num} pairs of {size_px}x{size_px} pixels\n")
+    data, num = manifest.path.resolve().parent.name, runtime.counted(len(result.ids), "pair")
+    print(f"{data}, split {args.split}: {num} of {translator.size_px}x{translator.size_px} pixels\n")
     print(result.table())
     if by := result.table_by(args.by) if args.by else result.table_by_attributes():
         print(f"\n{by}\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2f_utils.cli import options
 from s2f_utils.cli.options import each_picture, finish, warn
+from s2f_utils.runtime import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         return _by_chance(args, model)
     layers = model.layers_of(args.layers)
     bad = each_picture(paths, lambda path: _answer(args, model, path, layers), "answering", "picture")
-    return finish(f"{len(paths) - bad} of {len(paths)} pictures answered in {args.out}", len(paths), bad)
+    return finish(f"{len(paths) - bad} of {counted(len(paths), 'picture')} answered in {args.out}", len(paths), bad)
 
 
 def _by_chance(args: argparse.Namespace, model: StyleModel) -> int:
@@ -71,7 +72,7 @@ def _by_chance(args: argparse.Namespace, model: StyleModel) -> int:
         raise ValueError("--num 0 and no picture: nothing to do")
     made = model.decode(model.draw(args.num, args.seed, 0.7 if args.psi is None else args.psi))
     _write(Path(args.out), f"seed-{args.seed}", made, None)
-    return finish(f"{args.num} faces in {args.out}", args.num)
+    return finish(f"{counted(args.num, 'face')} in {args.out}", args.num)
 
 
 def _answer(args: argparse.Namespace, model: StyleModel, path: Path, layers: range) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2f_utils import runtime
 from s2f_utils.cli import options
 
 SCORES = "evaluation-val"
@@ -30,14 +31,14 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     )
     train.add_argument(
         "method", nargs="?",
-        help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, stylegan2, psp, restore, or"
-        " scribble-lora (of a guest: docs/guests.md)",
+        help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render, stylegan2, psp, restore,"
+        " or scribble-lora (of a guest: docs/guests.md)",
     )  # fmt: skip
     train.add_argument("--data", metavar="DIR", help="folder with a manifest.csv, or the file itself")
     train.add_argument(
         "--profile",
-        help="full (the paper's settings), demo, fast, or small (a hundred pairs of your own at 256 px: faithful,"
-        " realistic); default: S2F_PROFILE, else demo",
+        help="full (the paper's settings, where there is one), demo, fast, or small (a hundred pairs of your own at"
+        " 256 px: faithful, realistic); default: S2F_PROFILE, else demo",
     )
     train.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
@@ -84,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
             check_beginning(resolved, args.init)
         print(f"{args.method}, profile {profile}, on {device.type}; pairs: {counts}; nothing is written")
         for name, origin in resolved.origin.items():
-            print(f"  {name} = {getattr(resolved.config, name)!r}  ({origin})")
+            shown = "default" if origin == "paper" else origin  # not every method has a paper
+            print(f"  {name} = {getattr(resolved.config, name)!r}  ({shown})")
         return 0
     run = open_run(
         resolved, manifest, args.runs, name=args.name or f"{args.method}-{profile}", resume=args.resume, init=args.init,
@@ -151,7 +153,8 @@ def _list_settings(args: argparse.Namespace) -> int:
     kind, changed = type(resolved.config), resolved.changed()
     paper = kind()
     print(f"{args.method}: {_first_line(kind)}")
-    print(f"NAME = the paper's value, the one here (profile {profile}, {device.type}) if it differs, and what it means")
+    differs = f"the one here (profile {profile}, {device.type}) if it differs"
+    print(f"NAME = the default (the paper's, where there is one), {differs}, and what it means")
     for name, meaning in meanings(kind).items():
         value, origin = changed.get(name, (None, ""))
         here = f"; {origin}: {value!r}" if origin else ""
@@ -165,11 +168,12 @@ def _first_line(kind: type) -> str:
 
 def _shown(run: TrainingRun, counts: str) -> str:
     """What a run is shown, in words; counts: of the pairs in each split."""
+    counted = runtime.counted
     if run.model.data == "photos":
-        return f"{len(run.data)} photos"
+        return counted(len(run.data), "photo")
     if run.model.data != "piles":
         return f"pairs: {counts}"
-    sketches = f"{len(run.data.sketches)} sketches and {len(run.data.photos)} photos"
+    sketches = f"{counted(len(run.data.sketches), 'sketch')} and {counted(len(run.data.photos), 'photo')}"
     return f"{sketches}, of different people" if run.config.apart else sketches
 
 

@@ -143,7 +143,9 @@ def run(args: argparse.Namespace) -> int:
     runtime.seed_everything(args.seed or 0)
     work = (_with_guest if guest else _with_pair if several else _with_model)(args, model)
     bad = sum(ranks.collected(each_picture(_share(paths), work, "translating", "image")))
-    return finish(f"{len(paths) - bad} of {len(paths)} pictures translated into {args.out}", len(paths), bad)
+    return finish(
+        f"{len(paths) - bad} of {runtime.counted(len(paths), 'picture')} translated into {args.out}", len(paths), bad
+    )
 
 
 def _share(paths: list[Path]) -> list[Path]:

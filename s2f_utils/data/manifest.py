@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from s2f_utils.pictures import images
+
 COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
 SPLITS = ("train", "val", "test")
 CUFS_TERMS = "CUFS: for research only; not to be redistributed; ask its authors"
@@ -70,10 +72,12 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
     if path.is_dir():
         path = path / "manifest.csv"
     if not path.is_file():
-        raise DataError(
-            f"{path.parent}: no manifest.csv in this folder: make one with"
-            f" 'python -m data_prep pairs SRC {path.parent}'"
+        folder = path.parent  # of pictures, or for what is going to be made of them
+        has_pictures = any(images.is_image_name(found) for found in folder.rglob("*"))
+        command = (
+            f"python -m data_prep pairs {folder} OUT" if has_pictures else f"python -m data_prep pairs SRC {folder}"
         )
+        raise DataError(f"{folder}: no manifest.csv in this folder: make a data set with '{command}'")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)

@@ -151,6 +151,8 @@ def _load(source: str | os.PathLike | BinaryIO, name: str | None, convert: Calla
                 )
             return convert(ImageOps.exif_transpose(picture))
     except UnidentifiedImageError:
+        if isinstance(source, str | os.PathLike) and not os.path.getsize(source):
+            raise ImageError(f"{shown}: is empty: copy or download it again") from None
         raise ImageError(f"{shown}: not a picture that Pillow can read: convert it to PNG or JPEG") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{shown}: too many pixels: save a smaller copy") from None

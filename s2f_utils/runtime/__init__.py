@@ -338,6 +338,11 @@ def what_to_install(error: ImportError) -> str:
     return f"{name} is not installed; answering drawings does without it, this does not: pip install '{EVERYTHING}'"
 
 
+def counted(num: int, what: str) -> str:
+    """A number of things in words: "1 photo", "2 photos", "2 sketches"."""
+    return f"{num:,} {what}" if num == 1 else f"{num:,} {what}{'es' if what.endswith('ch') else 's'}"
+
+
 def free_stem(folder: str | os.PathLike, stem: str, endings: Sequence[str] = ("",)) -> str:
     """The stem, with a number if need be, so that nothing in `folder` is called "stem" + one of the endings yet.
 
