@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -176,9 +177,19 @@ def test_of_a_very_large_set_sources_are_left_out(mine, tmp_path, tiny, monkeypa
     }
 
 
-def test_notes_of_others_are_no_hashes():
-    assert source_hash({}) == source_hash({"source_print": "a cat"}) == source_hash({"source_print": "0f" * 31}) == ""
-    assert source_hash({"source_print": "0f" * 32 + " pixels"}) == "0f" * 32
+def test_only_notes_that_are_hashes_tell_a_source(tmp_path):
+    """Nor does a file without notes, or one that cannot be read, hold up a training."""
+    path = tmp_path / "a.png"
+    for notes, expected in (
+        ({}, ""),
+        ({"source_print": "a cat"}, ""),
+        ({"source_print": "0f" * 31}, ""),
+        ({"source_print": "0f" * 32 + " pixels"}, "0f" * 32),
+    ):
+        images.save(path, np.zeros((8, 8, 3), np.uint8), notes=notes)
+        assert source_hash(path) == expected
+    path.write_bytes(path.read_bytes()[:20])
+    assert source_hash(path) == ""
 
 
 @pytest.mark.parametrize("model", [weights.DEFAULT, weights.FAITHFUL, weights.RENDER, "photo-to-sketch"])

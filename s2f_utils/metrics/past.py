@@ -167,7 +167,7 @@ class Pictures:
         if column == "mask":
             return []
         own = self._hashes(column, "perceptual", lambda path: duplicates.perceptual_hash(images.load_rgb(path)))
-        return [own, self._hashes(column, "source", lambda path: duplicates.source_hash(images.read_notes(path)))]
+        return [own, self._hashes(column, "source", duplicates.source_hash)]
 
     def _hashes(self, column: str, kind: str, make: Callable[[Path], str]) -> list[str]:
         key = f"{column} {kind}"

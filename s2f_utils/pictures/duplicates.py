@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from s2f_utils.pictures.images import luminance
+from s2f_utils.pictures.images import luminance, read_notes
 
 # Near-duplicates, measured on CUFS: JPEG 30, a quarter of the size, contrast, 30 % darker, 25 % brighter, 1 % cut off
 # differ in at most 36 of 256 bits, and their pixels then correlate by 0.968 and more (sketches cut by 1 %: 0.960).
@@ -127,9 +128,14 @@ class Print:
         return cls(phash, np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(SIDE_PX, SIDE_PX))
 
 
-def source_hash(notes: Mapping[str, str]) -> str:
-    """The perceptual hash of what a picture was cut out of, from its file's notes; "" where they do not tell it."""
-    phash = notes.get(SOURCE_NOTE, "").partition(" ")[0]
+def source_hash(path: str | os.PathLike) -> str:
+    """The perceptual hash of what a picture was cut out of, from its file's notes; "" where they do not tell it, or
+    cannot be read.
+    """
+    try:
+        phash = read_notes(path).get(SOURCE_NOTE, "").partition(" ")[0]
+    except OSError:  # no picture, or of a kind that Pillow alone does not open, which has no notes
+        return ""
     return phash if re.fullmatch("[0-9a-f]{64}", phash) else ""
 
 

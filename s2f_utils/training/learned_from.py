@@ -30,7 +30,6 @@ from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.provenance import NUM_BYTES, hash_file, read
 from s2f_utils.pictures.duplicates import perceptual_hash, source_hash
-from s2f_utils.pictures.images import read_notes
 from s2f_utils.training.state import TrainingRun
 
 FILE = "learned_from.json"
@@ -65,7 +64,7 @@ def _hash_side(store: PictureStore, progress: bool) -> dict[str, Any]:
 
 
 def _source_of(path: Path) -> bytes:
-    return bytes.fromhex(source_hash(read_notes(path))) or bytes(NUM_BYTES["source"])
+    return bytes.fromhex(source_hash(path)) or bytes(NUM_BYTES["source"])
 
 
 def noted(folder: Path) -> dict[str, Any]:
