@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import DataPrepError, make_pairs
+from data_prep import DataPrepError, Recipe, make_pairs
 from data_prep.__main__ import main
 from data_prep.doctor import diagnose, run_doctor, write_mended
 from data_prep.doctor.findings import KINDS
@@ -156,6 +156,10 @@ def test_of_sketches_of_another_shape_it_is_not_said_that_they_are_other_peoples
     assert "not mended: most sketches do not lie on their photos: align each by its own face" in said
     make_pairs(wide, tmp_path / "set", size_px=SIZE, fit="stretch", progress=False)
     made = diagnose(tmp_path / "set", progress=False)
+    assert made.counts() == {"unaligned": 1, "squeezed": 1} and not made.may_train  # a face here, a shoulder there
+    broad = framed(good, tmp_path / "broad", lambda sketch, _: sketch.resize((SIZE * 5 // 4, SIZE)))
+    make_pairs(broad, tmp_path / "set-broad", size_px=SIZE, fit="stretch", progress=False)
+    made = diagnose(tmp_path / "set-broad", progress=False)  # its faces are broad, but they lie on each other
     assert made.counts() == {"squeezed": 1} and made.may_train
 
 
@@ -164,6 +168,36 @@ def test_of_sketches_framed_otherwise_that_is_said_once(good, tmp_path):
     diagnosis = diagnose(framed(good, tmp_path / "set", canvas(2 * SIZE, 2 * SIZE, SIZE, SIZE)), progress=False)
     assert diagnosis.counts() == {"unaligned": 1}
     assert re.search(r"in [23]\d of 40 lines run differently", diagnosis.findings[0].detail)
+
+
+def test_both_pairs_of_an_exchange_stop(good, tmp_path):
+    """One sketch fits the other's photo: then the other's own sketch does not belong to that photo."""
+    sketches = [Image.open(path).convert("RGB") for path in sorted(good.glob("*/sketches/*.png"))]
+    exchanged = {12: 30, 30: 12, 15: 25, 25: 15, 18: 38, 38: 18}
+    change = lambda _, number: sketches[exchanged.get(number, number)]  # noqa: E731
+    diagnosis = diagnose(framed(good, tmp_path / "set", change), progress=False)
+    names = [path.stem for path in sorted(good.glob("*/sketches/*.png"))]
+    stopped = {finding.id for finding in diagnosis.findings if finding.kind == "mismatch"}
+    assert stopped == {names[number] for number in exchanged}
+    assert any("fits this photo better" in finding.detail for finding in diagnosis.findings)
+
+
+def test_copies_framed_otherwise_are_not_said_to_be_drawn_twice(good, tmp_path):
+    """Two sets of the same pairs, one of them cut out otherwise, made into one."""
+    make_pairs(good, tmp_path / "whole", size_px=SIZE, progress=False)
+    recipe = Recipe(size_px=SIZE, align="crop", crop=(0.15, 0.15, 1.0, 1.0))
+    make_pairs(good, tmp_path / "cut", recipe=recipe, progress=False)
+    make_pairs([tmp_path / "whole", tmp_path / "cut"], tmp_path / "both", size_px=SIZE, progress=False)
+    details = [f.detail for f in diagnose(tmp_path / "both", progress=False).findings if f.kind == "alike"]
+    assert len(details) > NUM // 2 and all(text.endswith("but framed otherwise") for text in details)
+
+
+def test_what_was_mended_is_looked_at_again(broken, tmp_path, capsys):
+    root, _, _ = broken
+    assert main(["doctor", str(root), "--fix", str(tmp_path / "mended")]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"mended: \d+ pairs looked at", said) and "mended: training may start" in said
+    assert main(["doctor", str(tmp_path / "mended")]) == 0
 
 
 def test_of_photos_that_are_all_the_next_ones_each_is_named(good, tmp_path):

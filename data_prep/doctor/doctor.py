@@ -150,7 +150,7 @@ def run_doctor(
     """`diagnose`, print, and write what is asked for; returns 0, or 1 where training must not start.
 
     fix, drop_doubtful, dry_run: a new folder for the mended set, and how it is made, or only said, by
-    `mend.write_mended`; then 0 means that the mended set may be trained with.
+    `mend.write_mended`; it is looked at, too, and then 0 means that it may be trained with.
     """
     diagnosis = diagnose(src, progress=progress, **options)
     for line in report_lines(diagnosis):
@@ -166,5 +166,9 @@ def run_doctor(
         left = [kind for kind in diagnosis.counts() if kind in UNMENDED]
         for kind in left:
             say(f"not mended: {KINDS[kind].title}: {KINDS[kind].mend}")
-        return EXIT_FOUND if left else 0
+        if left or dry_run:
+            return EXIT_FOUND if left else 0
+        diagnosis = diagnose(fix, workers=options.get("workers"), progress=progress)
+        for line in report_lines(diagnosis):
+            say(f"mended: {line}")
     return 0 if diagnosis.may_train else EXIT_FOUND

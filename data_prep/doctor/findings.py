@@ -57,7 +57,8 @@ KINDS: dict[str, Kind] = {
         "photos in which no face was found", False, "look at them; give the eyes by --points, or delete them",
         STAYS, False
     ),
-    "turned": Kind("photos that lie on their side or upside down", True, "turn both pictures", "both are turned"),
+    "turned": Kind("photos that lie on their side or upside down", True,
+        "turn the photo, and the sketch where it lies so, too", "they are turned"),
     "identity": Kind(
         "people who are in more than one split", True, "put all pictures of a person into one split",
         "their training pairs are left out",
@@ -95,10 +96,14 @@ KINDS: dict[str, Kind] = {
         "nothing where they only say where the person is; else renumber the classes", STAYS, False
     ),
     "doubtful": Kind(
-        "sketches that hardly fit their photo", False, "look at them; delete those of other people", STAYS, False
+        "sketches that hardly fit their photo", False, 
+        "look at them; delete those of other people, align those that are framed otherwise (--align face --each)",
+        STAYS, False
     ),
     "mismatch": Kind(
-        "sketches that do not fit their photo", True, "pair them with their own photo, or delete them", LEAVE_OUT
+        "sketches that do not fit their photo", True, 
+        "pair them with their own photo, or delete them; align those that are framed otherwise (--align face --each)",
+        LEAVE_OUT
     ),
 }  # fmt: skip
 # What --fix mends by changing the pictures; every other kind, except "kind", by leaving the pair out.

@@ -178,9 +178,15 @@ def _twins(diagnosis: Diagnosis) -> None:
             kind = ("leak" if crossing else "duplicate") if sure else "alike"
             both_drawn = all("sketch" in diagnosis.facts[n] for n in places)
             if kind == "duplicate" and side == "photo" and both_drawn and places not in drawn_alike:
-                kind, how = "alike", f"{how}, but drawn twice"
+                kind, how = "alike", f"{how}, but {_how_apart(diagnosis, first, second)}"
             shown = tuple(_shown(diagnosis, getattr(s, side)) for s in (a, b))
             diagnosis.findings.append(Finding(kind, drop.id, shown, how, (drop.id,)))
+
+
+def _how_apart(diagnosis: Diagnosis, first: int, second: int) -> str:
+    """Why two pairs of one photo need not be the same: only of photos framed alike can the drawings be compared."""
+    own = [(diagnosis.facts[n]["photo"].prints[0],) * 2 for n in (first, second)]
+    return "drawn twice" if find_twins(own) else "framed otherwise"
 
 
 def _twins_of(diagnosis: Diagnosis, side: str) -> list[tuple[int, int, str, bool]]:
@@ -250,8 +256,9 @@ def _fit(diagnosis: Diagnosis) -> None:
     other people's photos. Where most do not fit, and no other photos do, that is one finding: they were framed
     otherwise.
     """
-    if by_shape := {finding.kind for finding in diagnosis.findings} & {"unaligned", "squeezed"}:
-        diagnosis.not_tested.append(f"pairs that do not fit: {KINDS[by_shape.pop()].title}")
+    by_shape = {finding.kind for finding in diagnosis.findings} & {"unaligned", "squeezed"}
+    if "unaligned" in by_shape:
+        _not_fitted(diagnosis, "unaligned")
         return
     known = {
         finding.id for finding in diagnosis.findings if finding.kind in ("swapped", "wrong_side", "inverted", "turned")
@@ -280,14 +287,25 @@ def _fit(diagnosis: Diagnosis) -> None:
             detail = f"in {len(odd)} of {len(places)} lines run differently, and no other photos fit better"
             _of_all(diagnosis, "unaligned", detail)
             return
+    elif by_shape:
+        _not_fitted(diagnosis, "squeezed")
+        return
     else:
         partners = _partners_among(odd, a, b, moments)
+    drawn_by = {int(partners[row]): row for row in odd if partners[row] not in (-1, row)}  # photo → the sketch of it
     for row in odd:
-        better = partners[row] not in (-1, row)
-        hint = f"; {_shown(diagnosis, diagnosis.subjects[places[partners[row]]].photo)} fits better" if better else ""
-        sure = better or z[row] < min(SURE_MISMATCH_Z, _lowest_of_good(z))
+        hint = ""
+        if partners[row] not in (-1, row):
+            hint = f"; {_shown(diagnosis, diagnosis.subjects[places[partners[row]]].photo)} fits better"
+        elif row in drawn_by:
+            hint = f"; {_shown(diagnosis, diagnosis.subjects[places[drawn_by[row]]].sketch)} fits this photo better"
+        sure = hint or z[row] < min(SURE_MISMATCH_Z, _lowest_of_good(z))
         detail = f"their lines run differently ({own[row]:.2f}, z {z[row]:.1f}){hint}"
         _add(diagnosis, "mismatch" if sure else "doubtful", places[row], ("sketch", "photo"), detail)
+
+
+def _not_fitted(diagnosis: Diagnosis, why: str) -> None:
+    diagnosis.not_tested.append(f"pairs that do not fit: {KINDS[why].title}")
 
 
 def _partners(a: np.ndarray, b: np.ndarray, moments: np.ndarray) -> np.ndarray:
