@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 
 import data_prep
@@ -173,6 +174,21 @@ def test_a_model_that_began_with_shipped_weights_is_open(mine, tmp_path, monkeyp
     copied = shutil.copy(weights.shipped(weights.FAITHFUL), tmp_path / "copy.safetensors")  # under a name of one's own
     score(Path(copied), mine, tmp_path / "copied")
     assert standing(mine, tmp_path / "copied") == ("open", f"it learned from what is in {weights.FAITHFUL}")
+
+
+def test_what_is_not_proven_is_no_measure_for_others(own_run, mine, tmp_path):
+    """True photos, blurred: the highest SSIM. They stand last among the models, and nothing is told from them."""
+    for pair in mine.split("test"):
+        blurred = cv2.blur(images.load_rgb(pair.photo), (5, 5))
+        images.save(tmp_path / "bare" / f"{pair.id}.png", blurred)
+    score(own_run, mine, own_run / "evaluation")
+    ids = [pair.id for pair in mine.split("test")]
+    entries = [e for spec in (tmp_path / "bare", own_run) for e in leaderboard.find_outputs(str(spec), ids)]
+    board = leaderboard.build(entries, mine, columns=("ssim",), patch_seeds=0)
+    models = [row for row in board.rows if row.kind == "model"]
+    assert [row.league for row in models] == ["8-only", "unknown"]
+    assert models[1].mean("ssim") > max(row.mean("ssim") for row in board.rows if row is not models[1])
+    assert "bare" not in board.row("filtered").label and board.row("filtered").league == "8-only"
 
 
 def test_page_table_and_json_say_the_league_and_why(own_run, mine, other, tmp_path, tiny, capsys):

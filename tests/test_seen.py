@@ -56,7 +56,10 @@ def test_a_run_on_all_pairs_is_refused_and_with_seen_marked(cheat, mine, tmp_pat
     assert status == 2 and "has seen 4 of 4 pairs of the split 'test'" in said and "--seen" in said
     assert said.count("\n") == 1 and not (tmp_path / "out").exists()
     status, said = evaluated(capsys, cheat, mine, cheat / "evaluation", "--seen")
-    assert status == 0 and "the model has seen 4 of 4 pairs in its training: its scores are too good" in said
+    assert (
+        status == 0
+        and "the model has seen 4 of 4 pairs in its training: its scores say nothing about new people" in said
+    )
     seen = json.loads((cheat / "evaluation" / "metrics.json").read_text())["seen"]
     assert (seen["num"], seen["of"], seen["unknown"]) == (4, 4, "") and sorted(seen["pairs"]) == [
         "p0",

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     if result.times:
         print(tally.said(result.times))
     if result.seen.text:
-        print(f"the model {result.seen.text} pairs in its training: its scores are too good")
+        print(f"the model {result.seen.text} pairs in its training: its scores say nothing about new people")
     if result.seen.unknown:
         print(f"whether the model has seen these pairs is not known: {result.seen.unknown}")
     if result.alike:

@@ -57,6 +57,11 @@ class Row:
         """The label, and what the model has seen of the split."""
         return f"{self.label} ({self.seen.text})" if self.seen and self.seen.text else self.label
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether it is known where it learned, and that it has seen nothing of the split."""
+        return self.league != leagues.UNKNOWN and not (self.seen and self.seen.text)
+
     def mean(self, column: str) -> float:
         """The mean over the images that have a value; NaN where the column was not measured."""
         interval = self.interval(column)
@@ -78,7 +83,7 @@ class Row:
 
 @dataclass
 class Leaderboard:
-    """All rows, models from the highest SSIM down, and what they were measured on."""
+    """All rows, models from the highest SSIM down, those without proof last, and what they were measured on."""
 
     rows: list[Row]
     ids: list[str]
@@ -137,7 +142,7 @@ def build(
     _take_in(rows, metrics.measure_sets(made, scored.reference(patch_seeds, patch_steps), of_sets, say))
     rows.append(_hair_alone(outputs, scored, own, of_sets))
     order = {"model": 0, "control": 1, "trivial": 2}
-    rows.sort(key=lambda r: (order[r.kind], -r.mean("ssim") if r.kind == "model" else 0))
+    rows.sort(key=lambda r: (order[r.kind], *((not r.is_proven, -r.mean("ssim")) if r.kind == "model" else ())))
     _count_times(rows, entries, manifest, split)
     names = list(dict.fromkeys((*of_pairs, *(name for name in of_sets if not metrics.METRICS[name].is_of_pairs))))
     return Leaderboard(
@@ -232,10 +237,13 @@ def _measure_pairs(
 
 
 def _filtered_faithful(rows: Sequence[Row], outputs: dict[str, np.ndarray], scored: ScoredPairs) -> Row:
-    """The softer-than-photos answer of the highest SSIM, sharpened to the sharpness of the training photos."""
+    """The softer-than-photos answer of the highest SSIM, sharpened to the sharpness of the training photos; not one of
+    a model that may have seen these pairs.
+    """
     _, like = scored.training_pairs
     level = np.mean([structure.gradient(p) for p in like])
-    soft = [r for r in rows if np.mean([structure.gradient(p) for p in outputs[r.key]]) < FILTERED_SHARPNESS * level]
+    known = [r for r in rows if r.is_proven]
+    soft = [r for r in known if np.mean([structure.gradient(p) for p in outputs[r.key]]) < FILTERED_SHARPNESS * level]
     source = max(soft, key=lambda r: r.mean("ssim"), default=None) or next(r for r in rows if r.key == "mean")
     outputs[FILTERED] = metrics.filtered(outputs[source.key], like, ratio=FILTERED_SHARPNESS)
     return Row(FILTERED, f"filtered faithful ({source.label}, sharpened, with grain)", "control", source.league)

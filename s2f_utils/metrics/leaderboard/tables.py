@@ -45,7 +45,7 @@ def _number(value: float) -> float | None:
 
 
 def paired(board: Leaderboard, row: Row) -> dict[str, dict[str, list[float | None]]]:
-    """For a model, its mean difference to the best model (by SSIM), to ridge and to the control, with intervals."""
+    """For a model, its mean difference to the first model, to ridge and to the control, with intervals."""
     if row.kind != "model":
         return {}
     others = {"best": next(r for r in board.rows if r.kind == "model")}
