@@ -19,7 +19,7 @@ from s2f_utils.pictures import images
 from s2f_utils.training import config, learned_from
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
-from tests.scored import SIZE, drawn_set, run_on, score, standing
+from tests.scored import SIZE, as_before, drawn_set, run_on, score, standing
 
 ELSEWHERE = "12 pictures that it learned from (elsewhere) are not among these training pairs"
 
@@ -154,8 +154,13 @@ def test_what_a_model_began_with_counts(own_run, mine, other, tmp_path, tiny):
     moved = own_run.rename(own_run.with_name("first-of-all"))  # found by its SHA-256
     assert standing(mine, third) == ("8-only", "")
     shutil.rmtree(moved)
+    assert standing(mine, third) == ("8-only", "")  # its grandchild's file says what it said
+    as_before(third / "generator.safetensors")
+    score(third, mine, third / "evaluation")
+    assert standing(mine, third) == ("8-only", "")  # its parent is there
+    shutil.rmtree(second)
     league, why = standing(mine, third)
-    assert league == "unknown" and "own, which" in why and "is gone or has changed" in why
+    assert league == "unknown" and "second/generator.safetensors, which" in why and "is gone or has changed" in why
     elsewhere = run_on(other, runs, "elsewhere", tiny)
     back = run_on(mine, runs, "back", tiny, init=elsewhere)
     last = run_on(mine, runs, "last", tiny, init=back)

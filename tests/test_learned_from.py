@@ -102,11 +102,20 @@ def test_parents_are_named_with_their_checksums(tiny, manifest, tmp_path):
     generator = first.folder / "generator.safetensors"
     second = start(tiny, manifest, tmp_path, total_images=4, init=generator)
     digest = hashlib.sha256(generator.read_bytes()).hexdigest()
-    parents = [{"name": f"{first.folder.name}/generator.safetensors", "sha256": digest}]
+    told = {"data": manifest.path.parent.name, "pictures": provenance.OWN, "parents": []}  # they are not repeated
+    parents = [{"name": f"{first.folder.name}/generator.safetensors", "sha256": digest, **told}]
     assert second.learned_from["parents"] == parents
     again = start(tiny, manifest, tmp_path, total_images=4, init=first.folder)
     assert [parent["sha256"] for parent in again.learned_from["parents"]][0] == digest
     assert str(tmp_path) not in json.dumps(again.learned_from)
+
+
+def test_what_parents_say_is_left_out_where_it_would_be_large(tiny, manifest, tmp_path, monkeypatch):
+    first = start(tiny, manifest, tmp_path, total_images=4)
+    train(first, progress=False)
+    monkeypatch.setattr(learned_from, "MOST_BYTES_OF_PARENTS", 100)
+    second = start(tiny, manifest, tmp_path, total_images=4, init=first.folder)
+    assert [set(parent) for parent in second.learned_from["parents"]] == [{"name", "sha256"}]
 
 
 def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest, tmp_path, monkeypatch):
@@ -195,13 +204,26 @@ def test_what_is_published_names_no_folders():
             "b": "C:\\Users\\anna\\x,hf:user/y",
             "c": 1,
         },
-        "parents": [{"name": "anna/generator.safetensors", "sha256": "0"}, {"name": "hf:user/y@v1", "sha256": "1"}],
+        "parents": [
+            {
+                "name": "anna/generator.safetensors",
+                "sha256": "0",
+                "pictures": {"photos": {"num": 2, "sha256": "BB"}},
+                "parents": [
+                    {"name": "bea/old.safetensors", "sha256": "2", "pictures": {"photos": {"num": 1, "sha256": "C"}}}
+                ],
+            },
+            {"name": "hf:user/y@v1", "sha256": "1"},
+        ],
         "pictures": {"photos": {"num": 3, "sha256": "AAAA"}},
     }
     public = learned_from.for_others(told)
     assert public["settings"] == {"a": "0003-faithful/generator.safetensors", "b": "x,hf:user/y", "c": 1}
     assert [parent["name"] for parent in public["parents"]] == ["generator.safetensors", "hf:user/y@v1"]
     assert public["pictures"] == {"photos": {"num": 3}} and learned_from.for_others({}) == {}
+    (first, _), told_of = public["parents"], public["parents"][0]["parents"]
+    assert first["pictures"] == {"photos": {"num": 2}} and told_of[0]["pictures"] == {"photos": {"num": 1}}
+    assert told_of[0]["name"] == "old.safetensors" and not {"AAAA", "BB", "C"} & set(json.dumps(public).split('"'))
 
 
 def test_sets_of_cufs_are_known_by_their_layout():

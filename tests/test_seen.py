@@ -19,7 +19,7 @@ from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.duplicates import SAME_BITS, are_copies, perceptual_hash, source_hash
 from s2f_utils.training import learned_from
-from tests.scored import SIZE, drawn_set, run_on, score, standing
+from tests.scored import SIZE, as_before, drawn_set, run_on, score, standing
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +117,25 @@ def test_of_pictures_alone_and_without_hashes_it_is_said_that_nothing_is_known(c
     assert status == 0 and "whether the model has seen these pairs is not known" in said
 
 
-def test_what_a_parent_saw_counts_as_long_as_it_can_be_read(cheat, mine, tmp_path, tiny, capsys):
+def test_what_a_parent_saw_counts_when_it_is_gone_too(cheat, mine, tmp_path, tiny, capsys):
     child = run_on(mine, tmp_path / "runs", "child", tiny, init=cheat)
     grandchild = run_on(mine, tmp_path / "runs", "grandchild", tiny, init=child / "generator.safetensors")
     status, said = evaluated(capsys, grandchild, mine, tmp_path / "out")
     assert status == 2 and "has seen 4 of 4" in said
+    alone = shutil.copytree(grandchild, tmp_path / "elsewhere" / grandchild.name)
+    shutil.rmtree(cheat.parent)
+    status, said = evaluated(capsys, alone, mine, tmp_path / "out")
+    assert status == 2 and "has seen 4 of 4" in said
+
+
+def test_in_files_of_before_a_parent_counts_as_long_as_it_is_there(cheat, mine, tmp_path, tiny, capsys):
+    """They give its name and SHA-256 alone."""
+    child = run_on(mine, tmp_path / "runs", "child", tiny, init=cheat)
+    as_before(child / "generator.safetensors")
+    status, said = evaluated(capsys, child, mine, tmp_path / "out")
+    assert status == 2 and "has seen 4 of 4" in said
     shutil.rmtree(cheat)
-    status, said = evaluated(capsys, grandchild, mine, tmp_path / "out")
+    status, said = evaluated(capsys, child, mine, tmp_path / "out")
     assert status == 0 and "is not known" in said and "is gone or has changed" in said
 
 

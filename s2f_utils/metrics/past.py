@@ -68,29 +68,43 @@ def _take_in(past: Past, path: Path, done: set[str]) -> None:
     if not told:
         past.gaps.append(f"{_named(path)} does not say what it learned from")
         return
-    past.data |= {told.get("data", "")} - {""}
-    past.gaps += _take_hashes(past, told, path)
     past.gaps += _unlisted(told, path)
+    _take_told(past, told, path, _named(path), done)
+
+
+def _take_told(past: Past, told: Mapping[str, Any], path: Path, name: str, done: set[str]) -> None:
+    """Take in what a model's file says, or what its child's file, at this path, says of it."""
+    past.data |= {told.get("data", "")} - {""}
+    past.gaps += _take_hashes(past, told, name)
     for parent in told.get("parents", ()):
         if parent["name"] in weights.model_names():
             past.published.add(parent["name"])
-            past.gaps.append(f"{parent['name']}, which {_named(path)} began with, was published without hashes")
+            past.gaps.append(f"{parent['name']}, which {name} began with, was published without hashes")
+        elif _has_hashes(parent):
+            _take_told(past, parent, path, parent["name"], done)
         elif found := _find(parent, path):
             _take_in(past, found, done)
         else:
-            past.gaps.append(f"{parent['name']}, which {_named(path)} began with, is gone or has changed")
+            past.gaps.append(f"{parent['name']}, which {name} began with, is gone or has changed")
 
 
-def _take_hashes(past: Past, told: Mapping[str, Any], path: Path) -> list[str]:
+def _has_hashes(parent: Mapping[str, Any]) -> bool:
+    pictures = parent.get("pictures")
+    return pictures == provenance.OWN or bool(pictures) and all("sha256" in side for side in pictures.values())
+
+
+def _take_hashes(past: Past, told: Mapping[str, Any], name: str) -> list[str]:
     """Take in the hashes of a model's own pictures; returns what is missing of them."""
     pictures = told.get("pictures") or {}
+    if pictures == provenance.OWN:
+        return []
     for side, found in pictures.items():
         exact, *alike = (provenance.unpack(found, name) for name in ("sha256", "perceptual", "source"))
         if side not in SIDES or len(exact) != found["num"]:
-            return [f"{_named(path)} has no hashes of its training pictures"]
+            return [f"{name} has no hashes of its training pictures"]
         alike = [hashes or [""] * len(exact) for hashes in alike]
         past.hashes[side] |= dict(zip(exact, zip(*alike, strict=True), strict=True))
-    return [] if pictures else [f"{_named(path)} has no hashes of its training pictures"]
+    return [] if pictures else [f"{name} has no hashes of its training pictures"]
 
 
 def _unlisted(told: Mapping[str, Any], path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from s2f_utils.models import checkpoints
 
+OWN = "those of the model itself"  # of a parent's pictures
 NUM_BYTES = {"sha256": 8, "perceptual": 32, "source": 32}  # of each picture's hashes
 
 

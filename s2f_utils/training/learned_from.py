@@ -4,7 +4,8 @@ It stands in `learned_from.json` in a run's folder, and in every file saved from
 to three hashes, packed in the order of the data into one text a side: an exact one, the first 8 bytes of the SHA-256 of
 its file; a perceptual one, the 32 bytes of `pictures.duplicates.perceptual_hash` of the picture as training loads it;
 and "source", that of what it was cut out of, where its file tells it (else zeros; none of a very large set).
-`publish` copies a model without them, and without the names of folders.
+A parent, a model that it began with or learned from, stands there with what its file says, so that it may be deleted.
+`publish` copies a model without hashes, and without the names of folders.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ from s2f_utils.data import Manifest, terms_of
 from s2f_utils.data.stores import Data, PictureStore
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.provenance import NUM_BYTES, hash_file, read
+from s2f_utils.models.provenance import NUM_BYTES, OWN, hash_file, read
 from s2f_utils.pictures.duplicates import perceptual_hash, source_hash
 from s2f_utils.training.state import TrainingRun
 
 FILE = "learned_from.json"
 AT_ONCE = 256  # pictures
+MOST_BYTES_OF_PARENTS = 2_000_000  # more, and their files alone say what they learned from
 MOST_SOURCES = 20_000  # of a side: the hashes of more would make every file saved from the run large
 
 
@@ -90,7 +92,7 @@ def note(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any]) -> N
         "layout": manifest.settings.get("layout", ""),
         "terms": sorted({*terms_of(manifest.settings), *_terms_of_parents(facts), *before.get("terms", ())}),
         "pictures": pictures,
-        "parents": _parents(facts, before),
+        "parents": _parents(facts, before, pictures),
     }
     if run.learned_from == before:
         return
@@ -98,19 +100,44 @@ def note(run: TrainingRun, manifest: Manifest, pictures: Mapping[str, Any]) -> N
         temporary.write_text(json.dumps(run.learned_from, indent=1), encoding="utf-8")
 
 
-def _parents(facts: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[str, str]]:
+def _parents(facts: Mapping[str, Any], before: Mapping[str, Any], pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The models that a run began with, and those whose answers it learns from, from its config.json: their names,
-    without folders, and SHA-256. before: what the run's folder said of them.
+    without folders, SHA-256, and what their files say of their pictures and parents. before: what the run's folder said
+    of them. pictures: the run's own, which are not repeated.
     """
     named = {"init": facts.get("init"), "detail_init": facts["config"].get("detail_init")}
     sums = {key.removesuffix("_sha256"): value for key, value in facts.items() if key.endswith("_sha256") and value}
-    parents = [{"name": _last_parts(named.get(key) or key), "sha256": value} for key, value in sums.items()]
-    for name in _experts(facts["config"]):
-        try:
-            parents.append({"name": _last_parts(name), "sha256": weights.sha256_of(find_generator(name))})
-        except (FileNotFoundError, ImportError, ValueError):  # gone since the run began
-            parents += [known for known in before.get("parents", ()) if known["name"] == _last_parts(name)][:1]
-    return parents
+    asked = [(named.get(key) or key, value) for key, value in sums.items()]
+    asked += [(name, None) for name in _experts(facts["config"])]
+    known = {parent["name"]: parent for parent in before.get("parents", ())}
+    found = [_parent(name, digest) or known.get(_last_parts(name)) for name, digest in asked]
+    found += [{"name": _last_parts(name), "sha256": digest} for (name, digest), there in zip(asked, found, strict=True)
+              if digest and not there]  # fmt: skip
+    parents = [_without_own(parent, pictures) for parent in found if parent]
+    small = len(json.dumps(parents)) <= MOST_BYTES_OF_PARENTS
+    return parents if small else [{key: parent[key] for key in ("name", "sha256")} for parent in parents]
+
+
+def _parent(name: str, digest: str | None) -> dict[str, Any] | None:
+    """What a parent's file says, where it is the one with this SHA-256 (None: any); None where it is gone."""
+    try:
+        path = find_generator(name)
+        here = weights.sha256_of(path)
+        told = read(path) if path.suffix == ".safetensors" and name not in weights.model_names() else {}
+    except (FileNotFoundError, ImportError, ValueError):
+        return None
+    if digest not in (None, here):
+        return None
+    lists_all = len(told.get("parents", ())) >= len(_experts(told.get("settings", {})))  # files of before did not
+    said = {key: told[key] for key in ("data", "pictures", "parents") if key in told and lists_all}
+    return {"name": _last_parts(name), "sha256": here, **said}
+
+
+def _without_own(parent: Mapping[str, Any], pictures: Mapping[str, Any]) -> dict[str, Any]:
+    """A parent, and its parents, without hashes that are the model's own."""
+    own = {"pictures": OWN} if parent.get("pictures") == pictures else {}
+    before = {"parents": [_without_own(one, pictures) for one in parent["parents"]]} if "parents" in parent else {}
+    return {**parent, **own, **before}
 
 
 def _last_parts(name: str) -> str:
@@ -171,15 +198,28 @@ def code_version() -> str:
 
 def without_hashes(told: Mapping[str, Any]) -> dict[str, Any]:
     """What a model learned from, with the number of its pictures, but without their hashes; {} for {}."""
-    numbers = {side: {"num": found["num"]} for side, found in told.get("pictures", {}).items()}
-    return {**told, "pictures": numbers} if told else {}
+    if not told:
+        return {}
+    pictures = told.get("pictures", {})
+    numbers = OWN if pictures == OWN else {side: {"num": found["num"]} for side, found in pictures.items()}
+    parents = {"parents": [without_hashes(parent) for parent in told["parents"]]} if "parents" in told else {}
+    return {**told, "pictures": numbers, **parents}
 
 
 def for_others(told: Mapping[str, Any]) -> dict[str, Any]:
     """What a model learned from, without hashes, and without the folders that its settings and parents lie in."""
     settings = {k: _names_alone(v) if isinstance(v, str) else v for k, v in told.get("settings", {}).items()}
-    parents = [{**parent, "name": _names_alone(parent["name"])} for parent in told.get("parents", ())]
-    return {**without_hashes(told), "settings": settings, "parents": parents} if told else {}
+    public = without_hashes(told)
+    return {**public, "settings": settings, "parents": _named_for_others(public)} if told else {}
+
+
+def _named_for_others(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A model's parents by their names alone, and theirs."""
+    return [
+        {**parent, "name": _names_alone(parent["name"])}
+        | ({"parents": _named_for_others(parent)} if "parents" in parent else {})
+        for parent in told.get("parents", ())
+    ]
 
 
 def _names_alone(text: str) -> str:
