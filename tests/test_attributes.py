@@ -11,7 +11,7 @@ import pytest
 from s2f_utils.cli.main import main
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import attributes
-from tests.scored import drawn_set, run_on
+from tests.scored import SIZE, drawn_set, run_on
 
 STYLES = ["bold", "soft", "bold", "", "soft", "bold"]  # of the six test pairs
 
@@ -36,8 +36,10 @@ def test_few_values_are_shown_by_themselves_with_sharpness_beside_ssim(styled, t
     run = run_on(styled, tmp_path / "runs", "own", tiny)
     assert main(["evaluate", str(run), "--data", str(styled.path.parent), "--out", str(tmp_path / "out")]) == 0
     shown = capsys.readouterr().out
-    assert "SSIM ↑" in shown and "sharpness → 1" in shown.splitlines()[0]
-    table = [line.split() for line in shown.split("\n\n")[1].splitlines()]
+    heading, scores, by_style, *_ = shown.split("\n\n")
+    assert heading == f"{styled.path.parent.name}, split test: 6 pairs of {SIZE}x{SIZE} pixels"
+    assert "SSIM ↑" in scores and "sharpness → 1" in scores.splitlines()[0]
+    table = [line.split() for line in by_style.splitlines()]
     assert [line[:4] for line in table[1:4]] == [
         ["style", "(none)", "1*", "pix2pix"], ["style", "bold", "3*", "pix2pix"], ["style", "soft", "2*", "pix2pix"],
     ]  # fmt: skip

@@ -625,7 +625,7 @@ def _large(path, _):
 # name of the photo's file → (how it is written, what is said of it; "" where it works)
 KINDS = {
     "text.jpg": (lambda path, photo: path.write_text("a letter"), "not a picture"),
-    "empty.png": (lambda path, photo: path.write_bytes(b""), "not a picture"),
+    "empty.png": (lambda path, photo: path.write_bytes(b""), "is empty"),
     "cut.jpg": (_cut, "damaged"),
     "cmyk.jpg": (lambda path, photo: Image.fromarray(photo).convert("CMYK").save(path, quality=95), ""),
     "deep.png": (_sixteen_bits, ""),

@@ -108,7 +108,8 @@ def _written(evaluation: Path) -> tuple[int, str]:
 
 def _how_to_make(path: Path, pairs: Sequence[Row]) -> str:
     """What to do for outputs that are missing: of a run, or in a folder of pictures."""
-    runs = [p for p in (path, *path.parents[:3]) if (p / "config.json").is_file() or any(p.glob("*.safetensors"))]
+    runs = [p for p in (path, *path.parents[:3]) if (p / "config.json").is_file()]
+    runs += [path] if any(path.glob("*.safetensors")) else []
     if not runs:
         return "name its pictures by the ids of the manifest, as PNG (s2f evaluate MODEL --out DIR makes them)"
     split = f" --split {pairs[0].split}" if pairs and pairs[0].split != "test" else ""
