@@ -196,7 +196,8 @@ def test_what_was_mended_is_looked_at_again(broken, tmp_path, capsys):
     root, _, _ = broken
     assert main(["doctor", str(root), "--fix", str(tmp_path / "mended")]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"mended: \d+ pairs looked at", said) and "mended: training may start" in said
+    assert re.search(r"mended: \d+ pairs looked at", said)
+    assert re.search(r"mended: (nothing found: )?training may start", said)
     assert main(["doctor", str(tmp_path / "mended")]) == 0
 
 
