@@ -86,6 +86,7 @@ def test_sheets_and_saves_are_in_the_plan(start):
     run.spent_s, run.images_seen = 70.0, 1000
     plan.look(0.1)
     assert run.total_images == run.images_seen  # the last save takes what is left
+    assert run.share_done == 1 and run.lr_factor() == 0  # and it is the end, whatever was planned
 
 
 def test_never_longer_than_the_settings_say_and_the_log_tells_a_new_plan(start):

@@ -46,6 +46,8 @@ class Pace:
         (then, before), (now, seen) = self.marks[0], self.marks[-1]
         speed = (seen - before) / max(1e-6, now - then)
         run.total_images = min(run.longest_images, max(seen, int(seen + max(0.0, left) * speed)))
+        if run.total_images == seen:  # the time is up before the plan was
+            run.share_done = 1.0
         if abs(run.total_images - self.told) > TOLD * self.told:
             self.told = run.total_images
             run.log.event("plan", images=seen, total_images=run.total_images)
