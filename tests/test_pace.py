@@ -83,7 +83,7 @@ def test_sheets_and_saves_are_in_the_plan(start):
     assert 0.9 * BUDGET_S <= run.spent_s <= 1.06 * BUDGET_S
     plan = paces.Pace(run)
     plan.save_s, run.total_images = 30.0, 10**6
-    run.spent_s, run.images_seen = 70.0, 1000
+    run.spent_s, run.images_seen, run.share_done = 70.0, 1000, 0.9
     plan.look(0.1)
     assert run.total_images == run.images_seen  # the last save takes what is left
     assert run.share_done == 1 and run.lr_factor() == 0  # and it is the end, whatever was planned
