@@ -110,9 +110,12 @@ def _parents(facts: Mapping[str, Any], before: Mapping[str, Any], pictures: Mapp
     asked = [(named.get(key) or key, value) for key, value in sums.items()]
     asked += [(name, None) for name in _experts(facts["config"])]
     known = {parent["name"]: parent for parent in before.get("parents", ())}
-    found = [_parent(name, digest) or known.get(_last_parts(name)) for name, digest in asked]
-    found += [{"name": _last_parts(name), "sha256": digest} for (name, digest), there in zip(asked, found, strict=True)
-              if digest and not there]  # fmt: skip
+    found = [
+        _parent(name, digest)
+        or known.get(_last_parts(name))
+        or (digest and {"name": _last_parts(name), "sha256": digest})
+        for name, digest in asked
+    ]
     parents = [_without_own(parent, pictures) for parent in found if parent]
     small = len(json.dumps(parents)) <= MOST_BYTES_OF_PARENTS
     return parents if small else [{key: parent[key] for key in ("name", "sha256")} for parent in parents]
