@@ -588,6 +588,22 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
         find_points(tmp_path / "nowhere", tmp_path / "other.npz")
 
 
+def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
+    with open(people / "labels.csv", newline="", encoding="utf-8") as file:
+        rows = [row | {"person": f"p{n // 2}"} for n, row in enumerate(csv.DictReader(file))]
+    with open(tmp_path / "labels.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    manifest = make(people, tmp_path / "set", labels=tmp_path / "labels.csv", num=24, drawings=1)
+    folds = {}
+    for row in read_manifest(manifest).split("train"):
+        folds.setdefault(row.identity, set()).add(row.attributes["fold"])
+    assert set(folds) == {"p0", "p1", "p2"} and all(len(fold) == 1 for fold in folds.values())
+    halves = [read_manifest(manifest.with_stem(f"manifest-fold-{n}")).split("train") for n in (0, 1)]
+    assert not {row.identity for row in halves[0]} & {row.identity for row in halves[1]}
+
+
 # Which answer
 
 

@@ -26,7 +26,8 @@ STORED_PER_PX = 64  # points in a file are whole numbers of this part of a pixel
 VAL_SHARE, TEST_SHARE = 0.035, 0.17  # of portraits that no label puts into a split, as of ours
 # label → how much rarer looks are drawn more often: weight = share to the power of minus this
 EVENED = {
-    "beard": 0.5, "glasses": 0.35, "hair_length": 0.35, "hair_texture": 0.4, "mouth": 0.7, "age": 0.4, "presents": 0.4,
+    "beard": 0.5, "glasses": 0.35, "hair_length": 0.35, "hair_texture": 0.4, "mouth": 1.0, "age": 0.5, "presents": 0.6,
+    "skin": 0.5,
 }  # fmt: skip
 MOST_OFTEN = 6.0  # times as often as the mean
 

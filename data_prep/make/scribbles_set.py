@@ -22,7 +22,7 @@ from s2f_utils.pictures.scribbles.portrait import TRAIT_LABELS, mirrored
 
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation
-MIXED_SHARE, SHARE = 0.7, 0.6  # of the faces that have parts of others; of their parts
+MIXED_SHARE, SHARE = 0.4, 0.6  # of the faces that have parts of others; of their parts
 HAT_SHARE, GLASSES_SHARE = 0.12, 0.18  # of the faces that put on a hat, and glasses
 OVER_SHARE = 0.8  # of the faces with glasses that put others over them, whose lines are known
 PERSON, HAIR = masks.CLASSES.index("skin"), masks.CLASSES.index("hair")
@@ -31,10 +31,14 @@ MIN_SIZE_PX = 32
 
 @dataclass(frozen=True)
 class Face:
-    """One face to be made: whose, of which people it may get parts, from which seed, mirrored or not, in what."""
+    """One face to be made: whose, from which seed, mirrored or not, in what.
+
+    number: of the sitter, in the gallery that `among` names; parts are exchanged with people of that gallery alone.
+    """
 
     number: int
     split: str
+    among: str
     seed: int
     mirrored: bool = False
     hat: bool = False
@@ -65,7 +69,8 @@ def make_scribbles(
     The set has photos, sketches, masks (background, skin for all of the person, hair), and points: the drawing's in the
     column points, the photo's in photo_points, (164, 2) in pixels of size_px, as `faces.mesh` orders them.
     The column fold has 0 for one half of the people and 1 for the other, and beside manifest.csv stand
-    manifest-fold-0.csv and manifest-fold-1.csv, for networks that learn from one half alone.
+    manifest-fold-0.csv and manifest-fold-1.csv, for networks that learn from one half alone. Portraits with the same
+    label `person` are in one half, and faces exchange parts within their half.
     Returns the manifest's path. Raises DataPrepError, and OSError where the disk is full or may not be written.
     """
     for option, value, least, most in (
@@ -94,7 +99,7 @@ def make_scribbles(
         "fit": "",
         "seed": seed,
     }
-    galleries = {split: Gallery(mine) for split, mine in people.items()}
+    galleries = {among: Gallery(mine) for among, mine in _galleries(people).items()}
     draw = functools.partial(draw_face, galleries=galleries, drawings=drawings, size_px=size_px)
     degrees = {f"sketch{style}": {"degree": f"{(n + 0.5) / drawings:.3f}"} for n, style in enumerate(styles)}
     plan = SetPlan(rows, tasks, draw, parts, settings, of_sketch=degrees)
@@ -119,30 +124,44 @@ def write_folds(manifest: Path) -> None:
             writer.writerows(mine)
 
 
+def _galleries(people: dict[str, list[Sitter]]) -> dict[str, list[Sitter]]:
+    """The sitters that may exchange parts: those of either half for training, and those for validation."""
+    names = sorted({_person(sitter) for mine in people.values() for sitter in mine})
+    fold = {name: place % 2 for place, name in enumerate(names)}
+    halves = {str(half): [one for one in people["train"] if fold[_person(one)] == half] for half in (0, 1)}
+    return halves | {"val": people["val"]}
+
+
+def _person(sitter: Sitter) -> str:
+    """Who it is, where labels say that somebody is there more than once."""
+    return sitter.labels.get("person") or sitter.name
+
+
 def _planned(people: dict[str, list[Sitter]], num: int, seed: int) -> tuple[list[dict[str, str]], list[Face]]:
     rng = np.random.default_rng(np.random.SeedSequence([seed, 11]))
+    galleries = _galleries(people)
+    places = {id(one): (among, n) for among, mine in galleries.items() for n, one in enumerate(mine)}
     chosen = rng.choice(len(people["train"]), num, p=evened(people["train"]))
-    faces = [
-        Face(int(n), "train", seed * 1_000_003 + place, *(rng.random(3) < (0.5, HAT_SHARE, GLASSES_SHARE)).tolist())
-        for place, n in enumerate(chosen)
-    ]
+    faces = []
+    for place, n in enumerate(chosen):
+        among, number = places[id(people["train"][n])]
+        extras = (rng.random(3) < (0.5, HAT_SHARE, GLASSES_SHARE)).tolist()
+        faces.append(Face(number, "train", among, seed * 1_000_003 + place, *extras))
     faces += [
-        Face(n % len(people["val"]), "val", n, hat=n % 8 == 7, glasses=n % 7 == 6)
+        Face(n % len(people["val"]), "val", "val", n, hat=n % 8 == 7, glasses=n % 7 == 6)
         for n in range(PER_VAL * len(people["val"]))
     ]
-    folds = {sitter.name: place % 2 for mine in people.values() for place, sitter in enumerate(mine)}
     rows = []
     for place, face in enumerate(faces):
-        sitter = people[face.split][face.number]
-        fold = str(folds[sitter.name])
+        sitter = galleries[face.among][face.number]
         shown = {key: sitter.labels.get(key, "") for key in ("glasses", "beard", *TRAIT_LABELS)} | {
             "hat": str(int(face.hat))
         }
         if face.glasses:
             shown["glasses"] = "1"
-        name = f"{face.split}-{place:05d}"
+        name, fold = f"{face.split}-{place:05d}", "1" if face.among == "1" else "0"
         rows.append(
-            {"split": face.split, "id": name, "identity": sitter.name, "source": "scribbles", "fold": fold, **shown}
+            {"split": face.split, "id": name, "identity": _person(sitter), "source": "scribbles", "fold": fold, **shown}
         )
     return rows, faces
 
@@ -156,7 +175,7 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     from s2f_utils.pictures.scribbles.mixing import mixed
 
     rng = np.random.default_rng(np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13]))
-    people = galleries[face.split]
+    people = galleries[face.among]
     portrait = people.cut_out(face.number)
     if face.split == "train" and rng.random() < MIXED_SHARE:
         portrait = mixed(portrait, people, rng, share=SHARE)

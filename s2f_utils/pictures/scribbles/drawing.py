@@ -13,6 +13,7 @@ from s2f_utils.pictures.scribbles.hand import SIZE_PX, Hand, Pen, random_pen
 from s2f_utils.pictures.scribbles.portrait import Portrait, bare_skin, beard_zone, filled
 from s2f_utils.pictures.scribbles.shape import by_hand
 
+UNDER_NOSE_SHARE = 0.3  # of the faces without a moustache
 SURE_PEN = Pen(width=1.2, pressure=0.2, taper=0.3, wobble=0.3, gap=0.0, again=0.0)
 
 
@@ -53,6 +54,8 @@ def scribble(portrait: Portrait, rng: np.random.Generator, degree: float | None 
     drawn |= _worn(hand, portrait, points, degree, follows_photo)
     if rng.random() < (0.5 if portrait.shows.get("age") == "old" else 0.1):
         features.lines_of_age(hand, points)
+    if portrait.shows.get("beard") == "none" and rng.random() < UNDER_NOSE_SHARE:
+        features.under_nose(hand, points)
     ink = 1 - (1 - ink) * (1 - hand.ink())
     return Scribble(_on_paper(ink, rng), points.astype(np.float32), degree, frozenset(drawn))
 

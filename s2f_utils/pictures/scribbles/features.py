@@ -282,6 +282,25 @@ def glasses(hand: Hand, points: np.ndarray) -> None:
             hand.stroke(np.stack([at + [sign * half[0], -0.1 * half[1]], end]), thick=thick)
 
 
+def under_nose(hand: Hand, points: np.ndarray) -> None:
+    """The hollow between nose and lips, or the nose's shadow: lines that are no moustache."""
+    rng = hand.rng
+    nose_points, lips = points[PARTS["nose"]], points[PARTS["lips"]]
+    below, top = nose_points[7], lips[15]
+    height, width = float(top[1] - below[1]), float(np.hypot(*(lips[10] - lips[0])))
+    dark = rng.uniform(0.3, 0.9)
+    if rng.random() < 0.5:
+        for sign in (-1, 1):
+            x = sign * width * rng.uniform(0.04, 0.1)
+            ends = np.array([below + [x, 0.25 * height], top + [1.3 * x, -0.1 * height]])
+            hand.stroke(ends, dark=dark, thick=0.7)
+        return
+    half, level = width * rng.uniform(0.12, 0.4), below + [0, height * rng.uniform(0.15, 0.6)]
+    for _ in range(int(rng.integers(1, 4))):
+        bow = np.array([level - [half, -0.1 * height], level, level + [half, 0.1 * height]])
+        hand.stroke(curve(bow + rng.normal(0, 0.06 * height, (3, 2))), dark=dark, thick=rng.uniform(0.6, 1.3))
+
+
 def lines_of_age(hand: Hand, points: np.ndarray) -> None:
     """Folds from the nose to the mouth, lines on the brow and beside the eyes."""
     rng = hand.rng

@@ -17,7 +17,7 @@ from s2f_utils.pictures.scribbles.hand import Hand, curve
 from s2f_utils.pictures.scribbles.portrait import Portrait, filled, moved
 
 POWERS = (1.0, 1.0, 0.75, 0.55, 0.4)  # of the rims: round to square
-DARK_SHARE = 0.1  # of the pairs, with dark lenses
+DARK_SHARE = 0.2  # of the pairs, with dark lenses
 FINE = 4  # frames are painted at so many times the size
 
 
@@ -55,7 +55,8 @@ def pair(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]
 
 def _rim(rng: np.random.Generator) -> np.ndarray:
     """The rim of a lens around its eye, in eye distances, x outwards from the nose's side: (24, 2)."""
-    half = rng.uniform(0.33, 0.44) * np.array([1, rng.uniform(0.6, 1.0)])
+    half = rng.uniform(0.3, 0.5) * np.array([1, rng.uniform(0.55, 1.05)])
+    half[0] = min(half[0], 0.47)  # rims do not meet
     power = float(rng.choice(POWERS))
     rim = np.sign(ROUND) * np.abs(ROUND) ** power * half
     rim[:, 0] *= 1 - rng.uniform(0, 0.2) * np.maximum(0, rim[:, 1] / half[1])  # narrower below
@@ -82,7 +83,7 @@ def _painted(photo: np.ndarray, lines: tuple[np.ndarray, ...], dark: bool, rng: 
     """The frames over a photo, with their shadow, and light on the lenses: uint8 (S, S, 3)."""
     import cv2
 
-    size, thick = len(photo), rng.uniform(1.6, 6.0)
+    size, thick = len(photo), float(np.exp(rng.uniform(*np.log((0.9, 6.0)))))
     board = np.zeros((FINE * size, FINE * size), np.uint8)
     for n, line in enumerate(lines):
         points = np.rint(((line + 0.5) * FINE - 0.5) * 8).astype(np.int32)
@@ -93,7 +94,7 @@ def _painted(photo: np.ndarray, lines: tuple[np.ndarray, ...], dark: bool, rng: 
     shadow = cv2.GaussianBlur(np.roll(frame, 3, axis=0), (0, 0), 2.5) * rng.uniform(0.1, 0.4)
     out = photo * (1 - shadow)[..., None]
     if dark:
-        out = out * (1 - lens * rng.uniform(0.6, 0.9))[..., None]
+        out = out * (1 - lens * rng.uniform(0.35, 0.95))[..., None]
     else:
         rows, columns = np.mgrid[:size, :size] / size
         glare = np.clip(np.sin(9 * (columns + rows) + rng.uniform(0, 6.3)), 0, 1) ** 4 * lens * rng.uniform(0, 0.12)
