@@ -397,11 +397,11 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
 
 
 def test_without_a_method_the_methods_are_listed_and_how_to_ask(capsys):
-    from s2f_utils.training.methods import known
+    from s2f_utils.training.methods import METHODS
 
     assert cli.main(["train", "--list-settings"]) == 0
     _, *rows, last = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == list(known())
+    assert [row.split()[0] for row in rows] == list(METHODS)
     assert last == "s2f train METHOD --list-settings prints a method's settings"
     for args, missing in (([], "method, --data"), (["pix2pix"], "--data"), (["--data", "x"], "method")):
         with pytest.raises(SystemExit, match="2"):

@@ -6,7 +6,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from tools import colab_versions
 
@@ -76,14 +75,6 @@ def test_the_repository_s_own_file_has_what_notebooks_meet_in_colab():
         "opencv-python": "5.0.", "opencv-python-headless": "5.0.", "opencv-contrib-python": "4.14"
     }  # fmt: skip
     assert set(pins) <= colab_versions.needed(LOCK) | set(colab_versions.BESIDE), "tools/colab_versions.py writes it"
-
-
-def test_the_extra_for_guests_changes_none_of_colabs_packages():
-    lines = (ROOT / "tests" / "colab.txt").read_text(encoding="utf-8").splitlines()
-    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    for asked in map(Requirement, project["optional-dependencies"]["guests"]):
-        assert asked.specifier.contains(pins[asked.name]), f"pip would change {asked.name} {pins[asked.name]}"
 
 
 @pytest.mark.data

@@ -239,7 +239,7 @@ def imports_below(*folders: str) -> set[str]:
 def test_the_library_imports_what_it_declares_and_nothing_else():
     extras = PROJECT["optional-dependencies"]
     core = set(by_name([*PROJECT["dependencies"], *extras["train"]]))
-    names = ("tracking", "app", "onnx", "hub", "guests", "cluster")
+    names = ("tracking", "app", "onnx", "hub", "cluster")
     optional = set(by_name([requirement for name in names for requirement in extras[name]]))
     used = imports_below("s2f_utils", "data_prep")
     assert used - core - optional == set(), "imported, but not declared in pyproject.toml"

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 COLAB = ROOT / "tests" / "colab.txt"
 PUBLISHED = "https://raw.githubusercontent.com/googlecolab/backend-info/main/pip-freeze.gpu.txt"
-EXTRAS = ("train", "app", "hub", "guests", "tracking", "onnx", "notebooks")  # not those for working on the project
+EXTRAS = ("train", "app", "hub", "tracking", "onnx", "notebooks")  # not those for working on the project
 # Not in the lock, but beside what is: Colab's front end, what its cv2 folder holds, what notebooks show tables with.
 BESIDE = ("notebook", "opencv-python", "opencv-contrib-python", "pandas", "pooch")
 DRIVERS = re.compile(r"nvidia-|cuda-|triton$")  # come with torch's own build, which is not Colab's

@@ -182,8 +182,7 @@ def as_listed(choice: Choice, state: str) -> dict[str, Any]:
     return {
         "id": choice.id, "title": choice.title, "source": choice.source, "kind": choice.kind,
         "direction": choice.direction, "reads": choice.reads, "size_px": choice.size_px, "detail": choice.detail,
-        "chooses": choice.chooses, "guest": choice.guest, "hears_not": choice.hears_not,
-        "answers": choice.answers, "state": state, "size_mb": round(choice.size_mb, 1),
+        "chooses": choice.chooses, "answers": choice.answers, "state": state, "size_mb": round(choice.size_mb, 1),
         "terms": choice.terms,
     }  # fmt: skip
 

@@ -5,7 +5,6 @@ A request names an id; what is opened follows from this list alone, never from t
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import threading
 import time
@@ -19,7 +18,7 @@ from s2f_utils.inference import Facts, Model, engines
 from s2f_utils.inference.engine_onnx import DESCRIPTION, description
 from s2f_utils.inference.expecting import ChoosingModel
 from s2f_utils.inference.exported import RESTORER
-from s2f_utils.models.about import DIRECTIONS, GUIDES, RESTORES, TRANSLATES
+from s2f_utils.models.about import DIRECTIONS, RESTORES, TRANSLATES
 from s2f_utils.pad.state import TITLES
 
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
@@ -43,8 +42,7 @@ class ModelError(Refusal):
 class Choice:
     """A model, or a restorer, that can be chosen.
 
-    source: "shipped", "run" or "official". guest: whether it is one (`weights.guests`), which hears words; hears_not:
-    whether it hears negative ones, too. direction: "" for restorers. layout: where it expects faces, one of
+    source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
     `facts.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. chooses: whether
     it has all answers of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file; it is
     never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
@@ -58,8 +56,6 @@ class Choice:
     size_px: int = 256
     detail: bool = False
     chooses: bool = False
-    guest: bool = False
-    hears_not: bool = False
     answers: int = 1
     layout: str = "aligned"
     here: bool = True
@@ -121,7 +117,7 @@ class Catalogue:
             if not self._listed or time.monotonic() - self._at > RESCAN_S:
                 found = [*_shipped(), *self._exported()]
                 if engines.is_there(engines.TORCH):
-                    found += [*self._runs(), *([*_official(), *_guests()] if self.official else ())]
+                    found += [*self._runs(), *(_official() if self.official else ())]
                 self._listed, self._at = {choice.id: choice for choice in found}, time.monotonic()
             return self._listed
 
@@ -173,10 +169,7 @@ class Catalogue:
 
     def _fetch(self, name: str) -> None:
         try:
-            if name in weights.guests.GUESTS:
-                weights.guests.get(name, agree=True, offline=False)
-            else:
-                weights.get(name, offline=False)
+            weights.get(name, offline=False)
             state = ""
         except Exception as error:  # whatever it is, the page says it
             state = f"failed: {str(error).replace(str(weights.cache_folder()), 'the cache')}"
@@ -229,10 +222,6 @@ def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
     common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": int(header.get("size_px", 256))}
     if about.does == RESTORES:
         return Choice(which, title, kind="restorer", **common)
-    if about.does == GUIDES and header["args"]["guest"] in weights.guests.GUESTS:
-        guest = weights.guests.GUESTS[header["args"]["guest"]]
-        common |= {"size_px": guest.size_px, "terms": guest.terms, "guest": True, "hears_not": guest.guidance > 1}
-        return Choice(which, title, direction=WAYS[0], answers=8, here=not weights.guests.problem(guest.name), **common)
     if about.does != TRANSLATES or direction not in WAYS:
         return None
     two = "detail" in about.knows
@@ -286,20 +275,6 @@ def _official() -> list[Choice]:
         elif entry.use == "restorer":
             found.append(Choice(name, entry.what, kind="restorer", size_px=512, **common))
     return found
-
-
-def _guests() -> list[Choice]:
-    """Published diffusion models, where the packages that run them are installed."""
-    if not all(importlib.util.find_spec(name) for name in ("diffusers", "transformers", "peft", "huggingface_hub")):
-        return []
-    return [
-        Choice(
-            name, guest.title, "official", direction=WAYS[0], size_px=guest.size_px, guest=True,
-            hears_not=guest.guidance > 1, answers=8, here=not weights.guests.problem(name), size_mb=guest.size / 1e6,
-            terms=guest.terms,
-        )
-        for name, guest in weights.guests.GUESTS.items()
-    ]  # fmt: skip
 
 
 def _is_here(entry: weights.WeightsFile) -> bool:

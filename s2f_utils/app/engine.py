@@ -24,7 +24,6 @@ from s2f_utils.app.orders import Order, asks_of, named
 from s2f_utils.app.uploads import AskError
 from s2f_utils.inference import Ask, Facts, Model, engines
 from s2f_utils.inference.choosing import FAITHFUL, advised, answer_to
-from s2f_utils.inference.guests.memory import GuestError
 from s2f_utils.inference.preparing import Ready, prepared_for
 from s2f_utils.pad import messages
 from s2f_utils.pictures import domain, faces, images, masks
@@ -33,7 +32,6 @@ from s2f_utils.pictures.faces.mesh import FACE_PX
 from s2f_utils.pictures.remarks import WORDS, Remark
 
 ALIGN = ("auto", "always", "never")
-GUEST_PATIENCE = 10.0  # times as long as other requests, for a guest has gigabytes to load
 LEAST_SKIN = 0.01  # of a label map
 HERE = {  # what is said otherwise on the command line
     "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
@@ -145,19 +143,16 @@ class Engine:
         self.lanes.close()
 
     @asynccontextmanager
-    async def admitted(self, patience: float = 1.0) -> AsyncIterator[None]:
-        """Room for one request, for as long as `limits.timeout_s`, times `patience`. Raises Busy, or AskError (503)
-        after that time.
-        """
-        longest = self.limits.timeout_s * patience
+    async def admitted(self) -> AsyncIterator[None]:
+        """Room for one request, for as long as `limits.timeout_s`. Raises Busy, or AskError (503) after that time."""
         if self.waiting >= self.limits.most_waiting:
             raise Busy(f"{self.waiting} requests are waiting already: try again in a moment")
         self.waiting += 1
         try:
-            async with asyncio.timeout(longest):
+            async with asyncio.timeout(self.limits.timeout_s):
                 yield
         except TimeoutError:
-            raise AskError(503, f"this took longer than {longest:g} seconds: try again later") from None
+            raise AskError(503, f"this took longer than {self.limits.timeout_s:g} seconds: try again later") from None
         finally:
             self.waiting -= 1
 
@@ -173,7 +168,7 @@ class Engine:
         """Answer an upload. Raises UploadError, ModelError, AskError or Busy, each with a sentence for the visitor."""
         choice, restorer = await asyncio.to_thread(self._chosen, asked)
         clock = {"begun": time.perf_counter()}
-        async with self.admitted(GUEST_PATIENCE if choice.guest else 1.0):
+        async with self.admitted():
             ready = await self.in_pool(self._prepare, content, choice, asked)
             clock["prepared"] = time.perf_counter()
             (asks, warnings), codes = asks_of(asked, choice), ready.codes
@@ -212,10 +207,7 @@ class Engine:
 
     async def answer(self, choice: Choice, given: np.ndarray, ask: Ask) -> np.ndarray:
         """A model's answer, uint8 (H, W, 3), from its thread, perhaps in one pass with others'."""
-        try:
-            return await asyncio.wrap_future(self.lanes.lane(choice).answer(given, ask))
-        except GuestError as error:  # no memory, or withheld
-            raise ModelError(422, FOLDERS.sub("", str(error))) from None
+        return await asyncio.wrap_future(self.lanes.lane(choice).answer(given, ask))
 
     async def restored(self, picture: np.ndarray, using: Choice, strength: float, seed: int = 0) -> np.ndarray:
         """A translated face with added detail, uint8 (H, W, 3), from a restorer's thread; errors as of `translate`."""
@@ -313,9 +305,6 @@ def _finish(
             notes["answer"] = ask.answer
         if choice.detail and (not choice.chooses or ask.answer == FAITHFUL):
             notes["detail"] = f"{ask.detail:g}"
-        if choice.guest:
-            notes |= {"terms": choice.terms, "strength": f"{asked.guest_strength:g}"}
-            notes |= {"prompt": ask.prompt} if ask.prompt else {}
         if using is not None:
             notes["restorer"] = f"{using.id}, strength {asked.strength:g}"
         made.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))

@@ -13,7 +13,7 @@ from s2f_utils.app.engine import ALIGN, AskError
 from s2f_utils.app.lanes import Busy
 from s2f_utils.app.orders import Order
 from s2f_utils.app.uploads import MOST_BYTES
-from s2f_utils.inference.asking import ANSWERS, GUEST_STRENGTH, LIKELY, MOST_WORDS, person_of
+from s2f_utils.inference.asking import ANSWERS, LIKELY, person_of
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawings import CLEAN
 from s2f_utils.pictures.faces import likely
@@ -36,11 +36,6 @@ FIELDS: dict[str, dict[str, Any]] = {
                f" drawn, 1: one that people have; or by parts, as eyes=1,mouth=0; default: {LIKELY:g}"},
     "person": {"type": "string", "maxLength": 300, "description": "what is known of the person, as"
                " age=0.5,hair=#332211: skin and hair as colours, " + ", ".join(TOLD) + " from -1 to 1"},
-    "prompt": {"type": "string", "maxLength": MOST_WORDS, "description": "one's own words, for a guest"},
-    "negative_prompt": {"type": "string", "maxLength": MOST_WORDS, "description": "what is not to be seen; not every"
-                        " guest hears it"},
-    "guest_strength": SHARE | {"default": GUEST_STRENGTH, "description": "of a guest, from 0, the face our model"
-                       " expects, to 1, begun from noise"},
     "large": {"type": "boolean", "default": False, "description": "twice as many pixels a side: 512 for 256"},
     "candidates": {"type": "integer", "minimum": 1, "maximum": 8, "default": 1, "description": "how many answers"},
     "clean": {"type": "string", "enum": list(CLEAN), "default": "auto", "description": "clean the paper up;"

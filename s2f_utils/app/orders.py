@@ -8,7 +8,7 @@ from typing import Any
 
 from s2f_utils.app.catalogue import Choice
 from s2f_utils.inference import Ask
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, GUEST_STRENGTH, LIKELY
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.choosing import FAITHFUL
 
 
@@ -30,9 +30,6 @@ class Order:
     answer: str = ANSWERS[0]
     likely: float | Mapping[str, float] = LIKELY
     person: Mapping[str, Any] = field(default_factory=dict)
-    prompt: str = ""
-    negative_prompt: str = ""
-    guest_strength: float = GUEST_STRENGTH
     large: bool = False
     clean: str = "auto"
     align: str = "auto"
@@ -46,9 +43,6 @@ def asks_of(asked: Order, choice: Choice) -> tuple[list[tuple[str, Ask]], tuple[
     detail = asked.detail if choice.detail else 0.0
     common = {"square": choice.answers > 1, "answer": asked.answer, "likely": asked.likely, "person": asked.person}
     common |= {"large": asked.large}
-    if choice.guest:
-        words = {"prompt": asked.prompt, "negative_prompt": asked.negative_prompt}
-        common |= {"square": False, "guest_strength": asked.guest_strength, **words}
     found = [("answer", Ask(asked.seed, detail, **common))]
     if asked.candidates == 1:
         return found, ()

@@ -26,7 +26,6 @@ PURPOSES = {  # extras that a user may want; those for working on the project it
     "onnx": "export",
     "hub": "the Hugging Face hub",
     "tracking": "Weights & Biases, TensorBoard",
-    "guests": "published diffusion models beside ours",
     "cluster": "data sets on several machines",
     "test-browser": "tests in a browser",
 }

@@ -20,6 +20,7 @@ from s2f_utils.cli import (
     leaderboard,
     plot,
     push,
+    removed,
     train,
     translate,
     weights,
@@ -67,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; every expected failure is one line on stderr and exit status 2."""
     try:
         try:
+            removed.check(sys.argv[1:] if argv is None else argv)
             return _run(parser().parse_args(argv))
         finally:
             sys.stdout.flush()  # here, where a reader that has left can still be answered

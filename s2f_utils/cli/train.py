@@ -31,8 +31,8 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     )
     train.add_argument(
         "method", nargs="?",
-        help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render, stylegan2, psp, restore,"
-        " or scribble-lora (of a guest: docs/guests.md)",
+        help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render, stylegan2, psp, or"
+        " restore",
     )  # fmt: skip
     train.add_argument("--data", metavar="DIR", help="folder with a manifest.csv, or the file itself")
     train.add_argument(
@@ -141,11 +141,11 @@ def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
 def _list_settings(args: argparse.Namespace) -> int:
     """Print a method's settings: the paper's values, those of this command line where they differ, and meanings."""
     from s2f_utils.training.config import meanings
-    from s2f_utils.training.methods import known
+    from s2f_utils.training.methods import METHODS
 
     if args.method is None:
         print("the methods:")
-        for method, kind in known().items():
+        for method, kind in METHODS.items():
             print(f"  {method:<13} {_first_line(kind.settings)}")
         print("s2f train METHOD --list-settings prints a method's settings")
         return 0

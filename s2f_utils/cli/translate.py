@@ -14,8 +14,6 @@ from s2f_utils.runtime import ranks
 
 OF_CANDIDATES = ("clean", "detail", "variations", "frame", "likely", "person")
 OF_MODELS = ("mode", "fit", "align", "direction", "values")
-OF_GUESTS = ("prompt", "negative_prompt", "strength", "steps", "lines")
-WITH_GUESTS = ("clean", "likely", "person")  # of the candidates' options
 OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("rough-face", "no-face")} | {
     "faces": f"{WORDS['faces']} (--face left, right, a number, or a box X,Y,WIDTH,HEIGHT)",
     "cut": f"{WORDS['cut']} (--clean whole)",
@@ -52,19 +50,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     translate.add_argument("--large", action="store_true", default=None, help="twice as many pixels a side: 512")
     _add_of_candidates(translate)
     _add_of_models(translate)
-    _add_of_guests(translate)
     return translate
-
-
-def _add_of_guests(translate: argparse.ArgumentParser) -> None:
-    group = translate.add_argument_group("with a guest as MODEL, such as sd-turbo-scribble (docs/guests.md)")
-    group.add_argument("--prompt", metavar="WORDS", help="your own words, beside what --person and the drawing say")
-    group.add_argument("--negative-prompt", metavar="WORDS", help="what is not to be seen; not every guest hears it")
-    group.add_argument(
-        "--strength", type=float, metavar="X", help="from 0, the face our model expects, to 1, begun from noise"
-    )
-    group.add_argument("--steps", type=int, metavar="N", help="of the denoising, up to 50; default: the guest's own")
-    group.add_argument("--lines", type=float, metavar="X", help="how much the lines hold, from 0 to 2; default 1")
 
 
 def _add_of_candidates(translate: argparse.ArgumentParser) -> None:
@@ -124,7 +110,7 @@ def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
 def run(args: argparse.Namespace) -> int:
     """`s2f translate`: a picture that cannot be used is reported and left out."""
     from s2f_utils import runtime
-    from s2f_utils.inference import find_pictures, hears_words
+    from s2f_utils.inference import find_pictures
     from s2f_utils.pictures import faces
 
     model, inputs = _model_and_inputs(args)
@@ -134,14 +120,13 @@ def run(args: argparse.Namespace) -> int:
     if args.face is not None and args.eyes:
         raise ValueError("--face chooses among the faces that are found: leave it out with --eyes and --mouth")
     paths = find_pictures(inputs)
-    guest = hears_words(model)
-    several = not guest and (not model or bool(_given(args, OF_CANDIDATES)))
-    _check_guest(args, model) if guest or _given(args, OF_GUESTS) else _check(args, model, several)
+    several = not model or bool(_given(args, OF_CANDIDATES))
+    _check(args, model, several)
     options.check_out(args, inputs, "drawings")
     if args.eyes and len(paths) > 1:
         raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
     runtime.seed_everything(args.seed or 0)
-    work = (_with_guest if guest else _with_pair if several else _with_model)(args, model)
+    work = (_with_pair if several else _with_model)(args, model)
     bad = sum(ranks.collected(each_picture(_share(paths), work, "translating", "image")))
     return finish(
         f"{len(paths) - bad} of {runtime.counted(len(paths), 'picture')} translated into {args.out}", len(paths), bad
@@ -188,53 +173,6 @@ def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
     options.check_range(args, "variations", 0, 64)
     options.check_range(args, "likely", 0, 1, (" (as drawn)", " (a likely face)"))
     options.check_seed(args)
-
-
-def _check_guest(args: argparse.Namespace, model: str | None) -> None:
-    """Raise ValueError for options that a guest does not have, or that are a guest's alone."""
-    from s2f_utils.inference import hears_words
-    from s2f_utils.inference.asking import MOST_LINES, MOST_STEPS
-
-    of_guests = _given(args, OF_GUESTS)
-    if not hears_words(model):
-        raise ValueError(
-            f"--{of_guests[0].replace('_', '-')} is for a guest: name one before the drawings, such as"
-            " sd-turbo-scribble"
-        )
-    others = [name for name in _given(args, (*OF_CANDIDATES, *OF_MODELS)) if name not in WITH_GUESTS]
-    if others:
-        raise ValueError(f"--{others[0]} is not for a guest: leave it out")
-    options.check_range(args, "strength", 0, 1, (" (the expected face)", " (begun from noise)"))
-    options.check_range(args, "steps", 0, MOST_STEPS)
-    options.check_range(args, "lines", 0, MOST_LINES)
-    options.check_range(args, "likely", 0, 1, (" (as drawn)", " (a likely face)"))
-    options.check_seed(args)
-
-
-def _with_guest(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
-    """What is done with each drawing where a guest answers: cleaned, aligned, and asked once."""
-    from s2f_utils.inference import load
-    from s2f_utils.inference.asking import Ask, person_of
-    from s2f_utils.inference.preparing import prepared_for
-    from s2f_utils.pictures import images
-    from s2f_utils.runtime import free_stem
-
-    guest = load(model, args.device, engine=args.engine)
-    asked = {name: getattr(args, name) for name in _given(args, (*OF_GUESTS, "likely"))}
-    asked = {"guest_strength" if name == "strength" else name: value for name, value in asked.items()}
-    asked |= {"person": person_of(args.person)} if args.person else {}
-    ask, say = Ask(seed=args.seed or 0, **asked), _warner()
-
-    def work(path: Path) -> None:
-        picture = images.load_rgb(path)
-        ready = prepared_for(guest.facts, picture, points=_points(args), clean=args.clean or "auto", face=args.face)
-        for warning in ready.warnings:
-            say(path, warning)
-        (made,) = guest.answer([ready.given], [ask])
-        stem = free_stem(args.out, f"{path.stem}-{Path(model).stem}", [".png"])
-        images.save(Path(args.out) / f"{stem}.png", made, generated=True, notes=guest.notes(ready.given, ask))
-
-    return work
 
 
 def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:

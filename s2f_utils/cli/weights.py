@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from s2f_utils.cli import options
@@ -12,11 +11,9 @@ from s2f_utils.cli import options
 def add(parsers: Any) -> argparse.ArgumentParser:
     weights = options.command(
         parsers, "weights", help="list or fetch the weights that some metrics and models need; publish your own",
-        description="Without a name, list the weights and whether they are here. With names, fetch them; of a guest,"
-        " such as\nsd-turbo-scribble, when its size and terms have been agreed to.",
+        description="Without a name, list the weights and whether they are here. With names, fetch them.",
     )  # fmt: skip
     weights.add_argument("names", nargs="*", metavar="NAME", help="name of weights, or all that metrics need")
-    weights.add_argument("--agree", action="store_true", help="agree to the size and the terms of a guest, unasked")
     weights.add_argument(
         "--publish", nargs=2, metavar=("MODEL", "FILE"),
         help="copy your own model (a run or file) to FILE (.safetensors), without the hashes of its training pictures",
@@ -34,34 +31,11 @@ def run(args: argparse.Namespace) -> int:
     of_metrics = [name for name, entry in weights.WEIGHTS.items() if entry.use == "metric"]
     names = of_metrics if args.names == ["all"] else args.names
     for name in names:
-        if name not in weights.guests.GUESTS and not weights.shipped(name):
+        if not weights.shipped(name):
             weights.entry_of(name)
-    return max([_fetch(name, args.agree) for name in names])
-
-
-def _fetch(name: str, agree: bool) -> int:
-    """Fetch one of them, and say where it lies."""
-    from s2f_utils import weights
-
-    if name not in weights.guests.GUESTS:
+    for name in names:
         print(f"{name}: {weights.shipped(name) or weights.get(name)}")
-        return 0
-    if weights.guests.find(name) is None and not (agree or weights.guests.agreed(name)):
-        print(weights.guests.told(name))
-        if not _agrees():
-            print(f"{name}: nothing was fetched", file=sys.stderr)
-            return 1
-    for part, folder in weights.guests.get(name, agree=True).items():
-        print(f"{name}, {part}: {folder}")
     return 0
-
-
-def _agrees() -> bool:
-    """Whether whoever sits here agrees; nobody does where there is no terminal."""
-    if not sys.stdin.isatty():
-        print("nobody is here to agree: give --agree, or set S2F_AGREE to its name", file=sys.stderr)
-        return False
-    return input("fetch it under these terms? [y/N] ").strip().lower() in ("y", "yes")
 
 
 def _publish(model: str, target: str) -> int:
@@ -82,7 +56,4 @@ def _list() -> int:
     for name, entry in weights.WEIGHTS.items():
         here = weights.find(name)
         print(f"{name}: {entry.what}; {entry.size / 1e6:.1f} MB; {entry.licence}; {here or 'not here'}")
-    for name, guest in weights.guests.GUESTS.items():
-        missing = weights.guests.problem(name)
-        print(f"{name}: {guest.what}; {guest.size / 1e6:.1f} MB; {guest.terms}; {'not here' if missing else 'here'}")
     return 0

@@ -10,8 +10,6 @@ from s2f_utils.inference.finding import (
     find_pictures,
     folder_of,
     generator_file,
-    hears_words,
-    is_guest,
     is_model,
     ways_of,
 )
@@ -33,8 +31,6 @@ __all__ = [
     "folder_of",
     "generate",
     "generator_file",
-    "hears_words",
-    "is_guest",
     "is_model",
     "load",
     "load_for_drawings",

@@ -22,15 +22,12 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.scribbles.portrait import TOLD
-from s2f_utils.weights.guests import Guest
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several
 COLOURED = ("skin", "hair")
 LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
-MOST_STEPS, MOST_LINES, MOST_WORDS = 50, 2.0, 300  # of a guest
-GUEST_STRENGTH = Guest.strength
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
 
 
@@ -41,12 +38,10 @@ class Ask:
     seed: 0, or another answer, where the model knows seeds. detail: from 0, faithful, to 1, realistic, where it knows
     detail; it is invented. colours: whether they are drawn at random, where it knows colours. style: (1, L, D), those
     of a chosen variant, for a model that knows styles. labels: the map beside a sketch, for a model that reads both.
-    strength: of a restorer, from 0, the picture as it is, to 1. guest_strength: of a guest, from 0, the face that our
-    model expects, to 1, begun from noise; None: as the guest has it. prompt, negative_prompt: one's own words, beside
-    those that a guest is told of the person. steps: of a guest's denoising; 0: its own. lines: how much a guest is held
-    to the drawing's lines, from 0 to 2. mode: "deterministic", or "paper" (`generate`). answer: "faithful", where every
-    line is kept, "expected", what a photo of such a drawing looks like on average, "rendered", a believable photo of
-    somebody like that, or "auto", by how crude it is; faithful without detail, for then nothing is to be invented.
+    strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper" (`generate`). answer:
+    "faithful", where every line is kept, "expected", what a photo of such a drawing looks like on average, "rendered",
+    a believable photo of somebody like that, or "auto", by how crude it is; faithful without detail, for then nothing
+    is to be invented.
     likely: of the last two, from 0, the shape as it is drawn, to 1, a shape that people have; one number, or one for
     each of `likely.PARTS`. person: what is known of the person beside the drawing: "skin" and "hair" as a colour
     (`hints.as_tone`), "glasses", "beard" and "hat" from -1 (no) to 1, "age" (young to old), "smile" (closed to teeth),
@@ -61,11 +56,6 @@ class Ask:
     style: np.ndarray | None = None
     labels: np.ndarray | None = None
     strength: float = 1.0
-    guest_strength: float | None = None
-    prompt: str = ""
-    negative_prompt: str = ""
-    steps: int = 0
-    lines: float = 1.0
     mode: str = MODES[0]
     answer: str = ANSWERS[0]
     likely: float | Mapping[str, float] = LIKELY
@@ -75,16 +65,9 @@ class Ask:
     large: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("detail", "strength", "guest_strength"):
-            if getattr(self, name) is not None and not 0 <= getattr(self, name) <= 1:
+        for name in ("detail", "strength"):
+            if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name):g}")
-        if not 0 <= self.steps <= MOST_STEPS:
-            raise ValueError(f"steps must be from 0 to {MOST_STEPS}, got {self.steps}")
-        if not 0 <= self.lines <= MOST_LINES:
-            raise ValueError(f"lines must be from 0 to {MOST_LINES:g}, got {self.lines:g}")
-        for name in ("prompt", "negative_prompt"):
-            if len(getattr(self, name)) > MOST_WORDS:
-                raise ValueError(f"{name} must be {MOST_WORDS} characters long at most: a guest reads no more")
         if self.mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
         if self.answer not in ANSWERS:

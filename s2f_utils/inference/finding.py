@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,32 +65,10 @@ def is_model(name: str | Path) -> bool:
     folder, or one that `s2f export` wrote.
     """
     path = Path(name)
-    named = str(name) in (*weights.model_names(), *weights.guests.GUESTS) or weights.hub.is_name(name)
+    named = str(name) in weights.model_names() or weights.hub.is_name(name)
     if named or path.suffix in (".safetensors", ".pth", ".pt"):
         return True
     return any((path / name).is_file() for name in ("generator.safetensors", "resume.pt", "model.json"))
-
-
-def is_guest(model: str | Path | None) -> bool:
-    """Whether this names a guest (`weights.guests`), and no run folder of that name."""
-    return str(model) in weights.guests.GUESTS and not Path(str(model)).exists()
-
-
-def hears_words(model: str | Path | None) -> bool:
-    """Whether this is a guest, or what was learned of one (`models.lora`): it is asked in words, and of one drawing."""
-    if is_guest(model):
-        return True
-    path = Path(str(model))
-    path = path / generator_file() if path.is_dir() else path
-    if path.suffix != ".safetensors" or not path.is_file():
-        return False
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "np") as file:
-            return json.loads((file.metadata() or {}).get("s2f", "{}")).get("network") == "lora"
-    except (SafetensorError, ValueError, AttributeError):
-        return False  # whoever opens it says what is wrong
 
 
 def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:

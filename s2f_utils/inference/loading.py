@@ -13,14 +13,13 @@ from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import MODES, Model
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
-from s2f_utils.inference.finding import find_generator, hears_words
+from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.generating import OneByOne, paper_copy
 from s2f_utils.inference.stages import expect, lay, plain, render, styles
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import LARGER, VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TRANSLATES
-from s2f_utils.models.lora import Lora
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.pictures.faces.mesh import FACE_PX
 
@@ -79,14 +78,6 @@ def terms_of(model: str | Path, direction: str | None = None) -> dict[str, str]:
     found = checkpoints.header_of(path, "learned_from") if path.suffix == ".safetensors" else {}
     told = {"terms": "; ".join(found.get("terms", ())), "training_data": found.get("data", "")}
     return {key: value for key, value in told.items() if value}
-
-
-def lora_of(model: str | Path) -> tuple[Lora, dict[str, Any], Path] | None:
-    """What a run or a file learned of a guest, what it says of itself, and its path; None where it is another model."""
-    if str(model) == weights.DEFAULT or str(model) in weights.WEIGHTS:
-        return None
-    path = find_generator(model)
-    return (*checkpoints.load_network(path), path) if hears_words(path) else None
 
 
 def _stages(net: nn.Module, precision: runtime.Precision, kind: type[Translator], values: str) -> dict[str, nn.Module]:

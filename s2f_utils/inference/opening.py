@@ -11,7 +11,6 @@ from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine import EngineError
 from s2f_utils.inference.exported import has_graphs, is_all, is_exported, load_exported
 from s2f_utils.inference.facts import check_for_drawings
-from s2f_utils.inference.finding import is_guest
 from s2f_utils.inference.translator import VALUES
 from s2f_utils.models.about import DIRECTIONS, TO_FACES, UnknownNetworkError
 
@@ -35,8 +34,7 @@ def load(
 
     The name "sketch-to-photo" stands for the shipped faithful model, the one that adds detail to its answers, and the
     one that answers drawings of few lines. "hf:user/model", with "@revision" where one is meant, is a model on the
-    Hugging Face hub (`weights.hub`); it is then called by the commit that was loaded. A guest (`weights.guests`), such
-    as "sd-turbo-scribble", is a published diffusion model whose files somebody has agreed to fetch.
+    Hugging Face hub (`weights.hub`); it is then called by the commit that was loaded.
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
     `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
@@ -50,14 +48,6 @@ def load(
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
-    if is_guest(model):
-        if engine == engines.ONNX or direction not in (None, DIRECTIONS[0]):
-            raise ValueError(
-                f"{model}: a guest goes {DIRECTIONS[0]}, and is run by PyTorch: leave direction and engine out"
-            )
-        from s2f_utils.inference.guests import diffusion
-
-        return diffusion.load(str(model), device, expects=_expecting)
     comes_along = has_graphs(model) and values == VALUES[0]
     usual = comes_along and (is_all(model) or not engines.is_there(engines.TORCH))
     wanted = engines.chosen(engines.ONNX if is_exported(model) else engine, device, has_graphs=usual)
@@ -70,18 +60,7 @@ def load(
         return found
     from s2f_utils.inference import loading
 
-    if learned := loading.lora_of(model):
-        from s2f_utils.inference.guests import diffusion
-
-        lora, meta, path = learned
-        told = {"lora": lora, "meta": meta, "path": path, "name": name or str(model)}
-        return diffusion.load(lora.guest, device, expects=_expecting, **told)
     return loading.load(model, device, precision, direction=direction, values=values, at_once=at_once, name=name)
-
-
-def _expecting() -> Model:
-    """What says which face a guest begins with."""
-    return load(weights.DEFAULT, "cpu")
 
 
 def load_styles(

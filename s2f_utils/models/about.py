@@ -7,7 +7,6 @@ from typing import Any
 
 TRANSLATES, ADDS_DETAIL, DRAWS = "translates", "adds detail", "draws"
 RESTORES, JUDGES, MEASURES, RENDERS = "restores", "judges", "measures", "renders"
-GUIDES = "guides"  # a guest
 # The ways that models go, as people say them: what is read, and what is made of it.
 DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
@@ -39,7 +38,7 @@ class About:
     """What a network is, known from its class and arguments before a weight is read.
 
     does: it "translates" a picture, "adds detail" to another network's answer or "renders" it, "draws" faces from
-    chance, "restores" aligned faces, "judges" or "measures" pictures, or "guides" a guest (`weights.guests`).
+    chance, "restores" aligned faces, or "judges" or "measures" pictures.
     direction: the way that its arguments fix, "" where they do not. either_way: its published files go one way or the
     other, and do not say which. knows: what a question may ask beside the picture: "seed", "detail", "colours",
     "styles". size_px: of its pictures, where its arguments fix that; else 0.

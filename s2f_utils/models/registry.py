@@ -13,7 +13,6 @@ from s2f_utils.models.expect import Expect
 from s2f_utils.models.finder import Finder
 from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
-from s2f_utils.models.lora import Lora
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
 from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
@@ -46,7 +45,6 @@ NETWORKS: dict[str, type[Network]] = {
     "expect": Expect,
     "render": Render,
     "render-judge": RenderJudge,
-    "lora": Lora,
 }
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from s2f_utils.inference import Ask, Facts
-from s2f_utils.inference.asking import GUEST_STRENGTH
 from s2f_utils.inference.facts import LAYOUTS
 from s2f_utils.pad.drawing import shown
 from s2f_utils.pad.state import EmptyError, PadState, Version
@@ -104,11 +103,10 @@ def obey(
     elif kind == "draw":
         pad.set_drawing(read(content["picture"], "the drawing"))
     elif kind == "set":
-        for name in ("detail", "strength", "guest_strength"):
+        for name in ("detail", "strength"):
             if name in content:
                 setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
-        asked = Ask(answer=content.get("answer", pad.answer), prompt=str(content.get("prompt", pad.prompt)))
-        pad.answer, pad.prompt = asked.answer, asked.prompt  # what cannot be was refused
+        pad.answer = Ask(answer=content.get("answer", pad.answer)).answer  # what cannot be was refused
         pad.seed = int(content.get("seed", pad.seed))
         if "seed" in content:
             pad.style = None
@@ -151,11 +149,9 @@ def restore(
         pad.set_facts(facts)
     pad.set_region(None)
     pad.set_drawing(read(content["picture"], "the drawing"))
-    content = {"guest_strength": GUEST_STRENGTH} | content  # a page of an older release keeps none
-    for name in ("detail", "strength", "guest_strength"):
+    for name in ("detail", "strength"):
         setattr(pad, name, min(1.0, max(0.0, float(content[name]))))
-    asked = Ask(answer=content["answer"], prompt=str(content.get("prompt", "")))
-    pad.answer, pad.prompt, pad.seed = asked.answer, asked.prompt, int(content["seed"])
+    pad.answer, pad.seed = Ask(answer=content["answer"]).answer, int(content["seed"])
     for part, amount in dict(content["likely"]).items():
         pad.set_likely(float(amount), part)
     pad.person, pad.hints, pad.style = {}, {}, None
@@ -218,9 +214,8 @@ def state_of(
         "face_px": facts.size_px, "has_detail": "detail" in facts.knows, "has_seed": "seed" in facts.knows,
         "has_variants": "styles" in facts.knows, "has_answer": "answer" in facts.knows, "detail": pad.detail,
         "has_likely": "likely" in facts.knows, "likely": pad.likely, "has_person": "person" in facts.knows,
-        "person": pad.person, "has_prompt": "prompt" in facts.knows, "prompt": pad.prompt,
-        "guest_strength": pad.guest_strength,
-        "answer": pad.answer, "seed": pad.seed, "strength": pad.strength, "restorer": pad.restorer_name,
+        "person": pad.person, "answer": pad.answer, "seed": pad.seed,
+        "strength": pad.strength, "restorer": pad.restorer_name,
         "starts": list(pad.starts()),
         "hints": {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in pad.hints.items()},
         "hint_method": facts.hint_method, "takes_photos": True, "region": pad.region is not None,

@@ -14,7 +14,7 @@ import numpy as np
 
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model, hints
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, GUEST_STRENGTH, LIKELY
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.choosing import advised
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.hints import Tone
@@ -55,10 +55,9 @@ class PadState:
     """A drawing or a label map, what its model is, and the face that was made of it.
 
     facts: of the model. detail: from 0, faithful, to 1, invented; for the model that has it. answer: which of two
-    answers a model gives that has several, as in `Ask`. seed: 0, or another answer. prompt, guest_strength: for a
-    guest, as in `Ask`. strength: of the restorer, from 0, off, to 1. hints: {part: Tone}. style: (1, L, D), of the
-    chosen variant. region: float32 (S, S), how much is redrawn, or None. face: the newest answer, uint8 (S, S, 3), or
-    None.
+    answers a model gives that has several, as in `Ask`. seed: 0, or another answer. strength: of the
+    restorer, from 0, off, to 1. hints: {part: Tone}. style: (1, L, D), of the chosen variant. region: float32 (S, S),
+    how much is redrawn, or None. face: the newest answer, uint8 (S, S, 3), or None.
 
     Whatever changes is bound anew, never changed in place, so that `messages.whole` can go back to what was.
     """
@@ -68,7 +67,7 @@ class PadState:
     def __init__(self, facts: Facts, choices: dict[str, str], start: str | int | np.ndarray | None = START) -> None:
         self.facts, self.choices = facts, choices
         self.detail, self.seed, self.strength = DETAIL_OF_DRAWINGS, 0, 0.0
-        self.answer, self.prompt, self.guest_strength = ANSWERS[0], "", GUEST_STRENGTH
+        self.answer = ANSWERS[0]
         self.is_preview = False  # a stroke is not ended yet: the answer that comes first
         self.likely: dict[str, float] = dict.fromkeys(likely.PARTS, LIKELY)
         self.person: dict[str, float] = {}
@@ -155,7 +154,6 @@ class PadState:
             answer, strength = (PREVIEW if answer in (ANSWERS[0], "rendered") else answer), 0.0
         ask = Ask(
             self.seed, self.detail, self.seed > 0, self.style, strength=strength, answer=answer, likely=self.likely,
-            prompt=self.prompt, guest_strength=self.guest_strength,
             person=self.person | {part: tone.colour for part, tone in self.hints.items()},
         )  # fmt: skip
         return self.given, ask
@@ -164,7 +162,7 @@ class PadState:
     def has_large(self) -> bool:
         """Whether the face, as it is set, can be had with twice as many pixels a side."""
         plain = self.region is None and self.strength == 0 and not (self.hints and self.answer == "faithful")
-        return plain and self.face is not None and "likely" in self.facts.knows and "prompt" not in self.facts.knows
+        return plain and self.face is not None and "likely" in self.facts.knows
 
     def large_question(self) -> tuple[np.ndarray, Ask]:
         """As `question`, for a face with twice as many pixels a side. Raises ValueError where there is none."""
@@ -315,7 +313,7 @@ class PadState:
         return {
             "facts": self.facts, "detail": self.detail, "answer": self.answer, "seed": self.seed,
             "strength": self.strength, "hints": self.hints, "style": self.style, "likely": self.likely,
-            "person": self.person, "prompt": self.prompt, "guest_strength": self.guest_strength,
+            "person": self.person,
         }  # fmt: skip
 
     def keep_version(self, name: str | None = None) -> Version:
@@ -374,9 +372,6 @@ class PadState:
         if "likely" in self.facts.knows:
             told |= {f"likely {part}": f"{own:g}" for part, own in self.likely.items() if own != LIKELY}
             told |= {name: f"{value:g}" for name, value in self.person.items()}
-        if "prompt" in self.facts.knows:
-            told |= {"prompt": self.prompt} if self.prompt else {}
-            told["strength"] = f"{self.guest_strength:g}"
         if self.strength > 0:
             told["restorer"] = f"{self.restorer_name}, strength {self.strength:g}"
         for part, tone in self.hints.items():

@@ -95,7 +95,7 @@ def _front_matter(known: Known) -> str:
     if known.licence == NO_LICENCE:
         facts |= {"license_name": "none-chosen"}
     facts |= {"library_name": LIBRARY, "pipeline_tag": "unconditional-image-generation" if draws else "image-to-image"}
-    method = [known.meta["method"]] if known.meta.get("method") in methods.known() else []
+    method = [known.meta["method"]] if known.meta.get("method") in methods.METHODS else []
     facts |= {"tags": [LIBRARY, "face", *([] if draws else ["sketch"]), *method]}
     if known.terms:
         facts |= {"training_data_terms": list(known.terms)}
@@ -172,7 +172,7 @@ def _learned(known: Known) -> str:
 
 def _changed(known: Known) -> list[tuple[str, str]]:
     """The settings that differ from the method's own."""
-    kind = methods.known().get(known.told.get("method", ""))
+    kind = methods.METHODS.get(known.told.get("method", ""))
     if kind is None:
         return []
     usual = dataclasses.asdict(kind.settings())

@@ -21,7 +21,7 @@ from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import TRAINING_PROFILES, ConfigError
 from s2f_utils.training.method import Method
-from s2f_utils.training.methods import known
+from s2f_utils.training.methods import METHODS
 from s2f_utils.training.settings import TrainConfig
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -44,10 +44,9 @@ class Resolved:
 
 def find_method(name: str) -> type[Method]:
     """A method by its name; ConfigError, with the names that there are, where there is none."""
-    methods = known()
-    if name not in methods:
-        raise ConfigError(f"there is no method {name!r}: the methods are {', '.join(methods)}")
-    return methods[name]
+    if name not in METHODS:
+        raise ConfigError(f"there is no method {name!r}: the methods are {', '.join(METHODS)}")
+    return METHODS[name]
 
 
 def parse_value(method: str, name: str, text: str) -> Any:
@@ -113,7 +112,7 @@ def _profile_layers(method: str, profile: str, has_gpu: bool) -> dict[str, Mappi
     if profile not in TRAINING_PROFILES:
         raise ConfigError(f"there is no profile {profile!r}: the profiles are {', '.join(TRAINING_PROFILES)}")
     if profile != "full" and profile not in found:
-        others = " and ".join(name for name, kind in known().items() if profile in kind.profiles)
+        others = " and ".join(name for name, kind in METHODS.items() if profile in kind.profiles)
         raise ConfigError(f"profile {profile} is for {others}: choose another for {method}")
     names = [profile] if has_gpu else [profile, f"{profile} on a CPU"]
     return {f"profile {name}": found.get(name, {}) for name in names}

@@ -2,7 +2,7 @@
 on the Hugging Face hub.
 """
 
-from s2f_utils.weights import guests, hub
+from s2f_utils.weights import hub
 from s2f_utils.weights.download import sha256_of
 from s2f_utils.weights.table import (
     DEFAULT,
@@ -35,6 +35,6 @@ from s2f_utils.weights.table import (
 __all__ = [
     "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "FINDERS", "GRAPHS", "OWN_TERMS", "RENDER",
     "RESTORER", "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
-    "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "guests", "hub", "model_names", "places",
+    "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "hub", "model_names", "places",
     "problem", "sha256_of", "shipped",
 ]  # fmt: skip

@@ -1,10 +1,9 @@
 """Models of others on the Hugging Face hub, by the name "hf:user/model" or "hf:user/model@revision", and our own sent
 there, by the package `huggingface_hub`, which is optional.
 
-Of a repository only our `.safetensors` files are read, or, of a guest (`weights.guests`), those of its table, from one
-commit; they lie in the hub's own cache (HF_HOME). A file is checked by the SHA-256 that the hub says (a small one by
-git's SHA-1) when it has come. What was checked is noted in the cache, with size and time of each file: it is not read
-again at every load, but it is when it has changed.
+Of a repository only our `.safetensors` files are read, from one commit; they lie in the hub's own cache (HF_HOME). A
+file is checked by the SHA-256 that the hub says (a small one by git's SHA-1) when it has come. What was checked is
+noted in the cache, with size and time of each file: it is not read again at every load, but it is when it has changed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,33 +36,6 @@ NOTES = ".sketch-to-face"  # beside a repository's blobs, refs and snapshots
 TIMEOUT_S = 30.0
 # (where, repository, revision) → folder: a branch is resolved once in a process, so that all parts of a model fit.
 _found: dict[tuple[str, ...], Path] = {}
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which files of a repository are fetched.
-
-    names: those that it must have, by their names there; empty: ours. others: what else is taken of it, where it is
-    there. sha256: of those of them whose SHA-256 somebody published. terms: what is said before they are fetched, in
-    place of what the repository says.
-    """
-
-    names: tuple[str, ...] = ()
-    others: re.Pattern[str] = re.compile("(?!)")
-    sha256: Mapping[str, str] = field(default_factory=dict)
-    terms: str = ""
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """The files without which nothing works."""
-        return self.names or (GENERATOR,)
-
-    def has(self, name: str) -> bool:
-        """Whether a file of this name is fetched."""
-        return bool(name in self.names or self.others.fullmatch(name) or (not self.names and OURS.fullmatch(name)))
-
-
-OUR_FILES = Wanted()
 
 
 def is_name(model: str | Path) -> bool:
@@ -99,30 +70,19 @@ def check_installed() -> None:
         raise ImportError("models on the hub need huggingface_hub: pip install huggingface_hub") from None
 
 
-def folder(model: str | Path, wanted: Wanted = OUR_FILES, *, offline: bool | None = None) -> Path:
+def folder(model: str | Path) -> Path:
     """The folder in the hub's cache that holds a model's files, as a run folder does; they are fetched if need be.
 
     The terms are printed before that. A revision that is a commit and has been fetched needs no network; any other is
     looked up once in a process, and where that cannot be done, what was fetched last is taken, which is said. With
-    S2F_OFFLINE (`offline` says otherwise, whatever is set) or HF_HUB_OFFLINE nothing is asked or fetched. Raises
-    WeightsError, or ImportError without the client.
+    S2F_OFFLINE or HF_HUB_OFFLINE nothing is asked or fetched. Raises WeightsError, or ImportError without the client.
     """
     repo, revision = parse(model)
     check_installed()
-    key = (endpoint(), str(cache()), repo, revision, *wanted.sha256.values())
-    if key not in _found or not all((_found[key] / name).is_file() for name in wanted.needed):
-        _found[key] = _find(str(model), repo, revision, wanted, _forbids(offline))
+    key = (endpoint(), str(_cache()), repo, revision)
+    if key not in _found or not (_found[key] / GENERATOR).is_file():
+        _found[key] = _find(str(model), repo, revision)
     return _found[key]
-
-
-def here(model: str | Path, wanted: Wanted = OUR_FILES) -> Path | None:
-    """The folder of `folder` where all of it has been fetched, else None; nothing is asked or fetched.
-
-    Raises WeightsError for what is no name, and ImportError without the client.
-    """
-    repo, revision = parse(model)
-    check_installed()
-    return _here(_place(repo), revision, wanted, alone=True)
 
 
 def pinned(model: str | Path) -> str:
@@ -179,32 +139,26 @@ def _api() -> HfApi:
     return HfApi(endpoint=endpoint(), library_name="sketch-to-face", library_version=s2f_utils.__version__)
 
 
-def cache() -> Path:
-    """Where the hub's client keeps what it fetched: HF_HUB_CACHE, or below HF_HOME."""
+def _cache() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
 
 
-def _place(repo: str) -> Path:
-    return cache() / f"models--{repo.replace('/', '--')}"
-
-
-def _forbids(offline: bool | None) -> str:
+def _forbids() -> str:
     """The variable that forbids the network, "" where none does."""
     from huggingface_hub import constants
 
-    if offline or (offline is None and os.environ.get("S2F_OFFLINE")):
-        return "S2F_OFFLINE"
-    return "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else ""
+    return "S2F_OFFLINE" if os.environ.get("S2F_OFFLINE") else "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else ""
 
 
-def _find(model: str, repo: str, revision: str, wanted: Wanted, forbids: str) -> Path:
-    """The folder of this revision, from the cache or from the hub. forbids: the variable that forbids to ask it."""
-    place = _place(repo)
-    there = _here(place, revision, wanted, alone=bool(forbids))
-    if there and (forbids or COMMIT.fullmatch(revision)):
-        return there
+def _find(model: str, repo: str, revision: str) -> Path:
+    """The folder of this revision, from the cache or from the hub."""
+    place = _cache() / f"models--{repo.replace('/', '--')}"
+    forbids = _forbids()
+    here = _here(place, revision, alone=bool(forbids))
+    if here and (forbids or COMMIT.fullmatch(revision)):
+        return here
     if forbids:
         raise WeightsError(f"{model}: is not on this machine (nothing is downloaded here: {forbids} is set)")
     api = _api()
@@ -212,22 +166,21 @@ def _find(model: str, repo: str, revision: str, wanted: Wanted, forbids: str) ->
         try:
             info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
         except Exception as error:
-            if there is None or not is_unreachable(error):
+            if here is None or not is_unreachable(error):
                 raise
-            print(f"{model}: the hub cannot be reached; taken is what is here, commit {there.name}", file=sys.stderr)
-            return there
-    snapshot = _here(place, info.sha, wanted, alone=False) or _fetch_all(api, model, place, info, wanted)
+            print(f"{model}: the hub cannot be reached; taken is what is here, commit {here.name}", file=sys.stderr)
+            return here
+    snapshot = _here(place, info.sha, alone=False) or _fetch_all(api, model, place, info)
     if revision != info.sha:
         with runtime.atomic_path(place / "refs" / revision) as temporary:
             temporary.write_text(info.sha, encoding="utf-8")
     return snapshot
 
 
-def _fetch_all(api: HfApi, model: str, place: Path, info: ModelInfo, wanted: Wanted) -> Path:
+def _fetch_all(api: HfApi, model: str, place: Path, info: ModelInfo) -> Path:
     """Have the files of a commit in the cache, and note that they are right."""
-    files = _guest_files(model, info, wanted) if wanted.names else _files(model, info)
-    snapshot = place / "snapshots" / info.sha
-    _show_terms(model, snapshot, info, files, wanted.terms)
+    files, snapshot = _files(model, info), place / "snapshots" / info.sha
+    _show_terms(model, snapshot, info, files)
     with told(model):
         sums = {file.rfilename: _fetch(api, model, snapshot, file) for file in files}
     _note(place, info.sha, {name: (digest, *_looks(snapshot / name)) for name, digest in sums.items()})
@@ -250,27 +203,8 @@ def _files(model: str, info: ModelInfo) -> list[RepoSibling]:
     raise WeightsError(f"{model}: has no {GENERATOR} (there is {shown}): it is not a model of this project")
 
 
-def _guest_files(model: str, info: ModelInfo, wanted: Wanted) -> list[RepoSibling]:
-    """The files that are wanted of somebody else's repository. Raises WeightsError where one is missing, or is not the
-    one whose SHA-256 is known.
-    """
-    found = {sibling.rfilename: sibling for sibling in info.siblings or () if wanted.has(sibling.rfilename)}
-    if missing := [name for name in wanted.names if name not in found]:
-        raise WeightsError(
-            f"{model}: has no {', '.join(missing)} any more: its owner has changed it; update this project, or use"
-            " another guest"
-        )
-    for name, digest in wanted.sha256.items():
-        if (found[name].lfs or {}).get("sha256") != digest:
-            raise WeightsError(
-                f"{model}: {name} is not the file that was published (SHA-256 {digest[:12]}…): nothing was fetched;"
-                " update this project, or tell its owner"
-            )
-    return list(found.values())
-
-
-def _show_terms(model: str, snapshot: Path, info: ModelInfo, files: list[RepoSibling], said: str) -> None:
-    """Say what is fetched and under which terms, where something is. said: the terms, where they are known here."""
+def _show_terms(model: str, snapshot: Path, info: ModelInfo, files: list[RepoSibling]) -> None:
+    """Say what is fetched and under which terms, where something is."""
     missing = [file for file in files if not (snapshot / file.rfilename).exists()]
     if not missing:
         return
@@ -280,8 +214,7 @@ def _show_terms(model: str, snapshot: Path, info: ModelInfo, files: list[RepoSib
     terms = card.get("training_data_terms") or []
     terms = [terms] if isinstance(terms, str) else terms
     shown = f"; its training data: {'; '.join(map(str, terms))}" if terms else ""
-    says = said or f"licence: {licence}{shown}"
-    print(f"downloading {model}, commit {info.sha} ({size:,.1f} MB): {says}", file=sys.stderr)
+    print(f"downloading {model}, commit {info.sha} ({size:,.1f} MB): licence: {licence}{shown}", file=sys.stderr)
 
 
 def _fetch(api: HfApi, model: str, snapshot: Path, file: RepoSibling) -> str:
@@ -326,7 +259,7 @@ def _remove(path: Path) -> None:
         path = target
 
 
-def _here(place: Path, revision: str, wanted: Wanted, alone: bool) -> Path | None:
+def _here(place: Path, revision: str, alone: bool) -> Path | None:
     """The folder of a revision in the cache whose files are all there and right, None where there is none.
 
     alone: without the hub; then files that another program has fetched are taken, too, if they have the digest that
@@ -337,11 +270,9 @@ def _here(place: Path, revision: str, wanted: Wanted, alone: bool) -> Path | Non
     except OSError:
         return None
     snapshot = place / "snapshots" / commit
-    noted = _noted(place, commit) or (_by_links(snapshot, wanted) if alone else {})
-    if not all(name in noted for name in wanted.needed) or not all((snapshot / name).is_file() for name in noted):
+    noted = _noted(place, commit) or (_by_links(snapshot) if alone else {})
+    if GENERATOR not in noted or not all((snapshot / name).is_file() for name in noted):
         return None
-    if any(noted[name][0] != digest for name, digest in wanted.sha256.items()):
-        return None  # another program has fetched another file
     changed = {name: known for name, known in noted.items() if [*_looks(snapshot / name)] != known[1:]}
     if not all(_is(snapshot / name, known[0]) for name, known in changed.items()):
         return None
@@ -350,10 +281,10 @@ def _here(place: Path, revision: str, wanted: Wanted, alone: bool) -> Path | Non
     return snapshot
 
 
-def _by_links(snapshot: Path, wanted: Wanted) -> dict[str, list[Any]]:
+def _by_links(snapshot: Path) -> dict[str, list[Any]]:
     """The files of a folder with the digests that their links name, as `_noted`."""
-    links = {path.relative_to(snapshot).as_posix(): path for path in snapshot.rglob("*") if path.is_symlink()}
-    named = {name: Path(os.readlink(path)).name for name, path in links.items() if wanted.has(name)}
+    files = [path for path in snapshot.glob("*.safetensors") if OURS.fullmatch(path.name) and path.is_symlink()]
+    named = {path.name: Path(os.readlink(path)).name for path in files}
     return {name: [digest] for name, digest in named.items() if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest)}
 
 

@@ -4,7 +4,7 @@ import { make, slider } from "./dom.js";
 import { ANSWERS, PARTS, likely, person } from "./settings.js";
 import { optionsOf } from "./tools.js";
 
-const NUM_ANSWERS = 3, LIKELY = 0.8, GUEST_STRENGTH = 0.8, WORDS_MS = 1500;
+const NUM_ANSWERS = 3, LIKELY = 0.8;
 const PAPER = [["auto", "clean up where needed"], ["whole", "clean up, cut nothing out"], ["always", "always clean up"], ["never", "leave as it is"]];
 
 function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
@@ -46,10 +46,6 @@ export function choices(shown, later) {
     changed();
   } });
   const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
-  const words = make("input", { type: "text", maxlength: 300, placeholder: "such as: freckles, a sailor's cap", oninput: () => later(WORDS_MS) });
-  const not = make("input", { type: "text", maxlength: 300, placeholder: "what is not to be seen", oninput: () => later(WORDS_MS) });
-  const wordsBox = named("Your words", words), notBox = named("Not", not);
-  const begin = slider("Freedom", "the expected face", "begun from noise", changed, GUEST_STRENGTH);
   const large = make("input", { type: "checkbox", checked: true, onchange: changed });
   const largeBox = make("label", { class: "s2f-check" }, large, "512 pixels");
   const enhance = make("input", { type: "checkbox", onchange: changed });
@@ -60,7 +56,7 @@ export function choices(shown, later) {
   const severalBox = named("How many", several), cleanBox = named("Paper", clean), faceBox = named("Face", face), answerBox = named("Answer", answer);
   const chosen = () => models.find((one) => one.id === model.value) || {};
   return {
-    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, wordsBox, notBox, begin.box, shape.box, faceBox, detail.box, enhanceBox, said.box, largeBox),
+    box: make("div", { class: "s2f-choices" }, named("Model", model), severalBox, answerBox, cleanBox, shape.box, faceBox, detail.box, enhanceBox, said.box, largeBox),
     model,
     get known() { return models.length > 0; },
     get hasSeveral() { return chosen().answers > 1; },
@@ -80,9 +76,7 @@ export function choices(shown, later) {
     },
     show(way) {
       detail.box.hidden = !chosen().detail || (chosen().chooses && answer.value !== "faithful");
-      shape.box.hidden = said.box.hidden = !chosen().guest && (!chosen().chooses || answer.value === "faithful");
-      wordsBox.hidden = begin.box.hidden = !chosen().guest;
-      notBox.hidden = !chosen().hears_not;
+      shape.box.hidden = said.box.hidden = !chosen().chooses || answer.value === "faithful";
       largeBox.hidden = chosen().size_px !== 256;
       answerBox.hidden = !chosen().chooses;
       severalBox.hidden = chosen().answers === 1;
@@ -101,8 +95,6 @@ export function choices(shown, later) {
       if (!answerBox.hidden) told.answer = answer.value;
       if (!shape.box.hidden) told.likely = listed(asked.likely);
       if (!said.box.hidden) told.person = listed({ ...asked.person, ...asked.hints });
-      if (!wordsBox.hidden) Object.assign(told, { prompt: words.value, guest_strength: begin.input.value });
-      if (!notBox.hidden) told.negative_prompt = not.value;
       if (!cleanBox.hidden) told.clean = clean.value;
       if (!faceBox.hidden && face.value) told.face = face.value;
       if (large.checked && !largeBox.hidden) told.large = true;

@@ -6,7 +6,7 @@ import { keep, kept } from "./store.js";
 import { waitingFor } from "./waiting.js";
 
 const PAD = "pad", BEFORE = "before"; // what is kept: the pad now, and as it was before it was begun anew
-const TOLD = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints", "prompt", "guest_strength"]; // of the state
+const TOLD = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"]; // of the state
 
 export class Visit {
   constructor() {

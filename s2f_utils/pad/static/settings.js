@@ -105,9 +105,6 @@ export function settings(pad) {
   const answer = make("label", { class: "s2f-slider" }, make("span", {}, "Answer"), answers);
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
-  const words = make("input", { type: "text", maxlength: 300, "aria-label": "your own words", onchange: () => pad.ask("set", { prompt: words.value }) });
-  const wordsBox = make("label", { class: "s2f-slider" }, make("span", {}, "Your words"), words);
-  const freedom = slider("Freedom", "the expected face", "begun from noise", () => pad.ask("set", { guest_strength: Number(freedom.input.value) }));
   const photo = picker("upload", "From a photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
   const method = make("small", { class: "s2f-method" });
   const shape = likely(pad), said = person(pad, ...photo, method);
@@ -115,19 +112,15 @@ export function settings(pad) {
     make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box);
   let model = null;
   return {
-    box: make("div", { class: "s2f-settings" }, answer, wordsBox, freedom.box, shape.box, said.box, more),
+    box: make("div", { class: "s2f-settings" }, answer, shape.box, said.box, more),
     show(state) {
       const hasAnswer = state.has_answer && state.answer !== "faithful";
       fillSelect(models, state.models, state.model);
       answer.hidden = !state.has_answer;
       fillSelect(answers, ANSWERS, state.answer);
-      const hasShape = state.has_prompt || hasAnswer;
-      wordsBox.hidden = freedom.box.hidden = !state.has_prompt;
-      freedom.input.value = state.guest_strength ?? 1;
-      if (document.activeElement !== words) words.value = state.prompt ?? "";
-      shape.box.hidden = !state.has_likely || !hasShape;
+      shape.box.hidden = !state.has_likely || !hasAnswer;
       shape.show(state.likely);
-      said.show(state.person, state.hints, state.has_person && hasShape);
+      said.show(state.person, state.hints, state.has_person && hasAnswer);
       detail.box.hidden = !state.has_detail || hasAnswer;
       detail.input.value = state.detail;
       strength.input.value = state.strength;

@@ -10,7 +10,6 @@ from s2f_utils.training.methods.psp import PSP
 from s2f_utils.training.methods.realistic import Realistic
 from s2f_utils.training.methods.render import RenderMethod
 from s2f_utils.training.methods.restore import Restore
-from s2f_utils.training.methods.scribble_lora import ScribbleLora
 from s2f_utils.training.methods.stylegan2 import StyleGAN2
 
 METHODS: dict[str, type[Method]] = {
@@ -25,11 +24,3 @@ METHODS: dict[str, type[Method]] = {
     "render": RenderMethod,
     "realistic": Realistic,
 }
-
-# Of guests, whose files somebody has to fetch first, and which need the extra "guests".
-OF_GUESTS: dict[str, type[Method]] = {"scribble-lora": ScribbleLora}
-
-
-def known() -> dict[str, type[Method]]:
-    """All of them, those that somebody has added too."""
-    return METHODS | OF_GUESTS

@@ -1,0 +1,32 @@
+"""What earlier versions of the command line took, and what to use instead; it goes with the next release."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+PUBLISHED = (
+    "published diffusion models are not part of this library any more: notebooks/08_published_models.ipynb uses one"
+    " through diffusers"
+)
+REMOVED = {  # (command, argument) → what to use instead
+    ("translate", "sd-turbo-scribble"): PUBLISHED,
+    ("translate", "sd15-scribble"): PUBLISHED,
+    ("translate", "--prompt"): PUBLISHED,
+    ("translate", "--negative-prompt"): PUBLISHED,
+    ("translate", "--strength"): PUBLISHED,
+    ("translate", "--steps"): PUBLISHED,
+    ("translate", "--lines"): PUBLISHED,
+    ("weights", "sd-turbo-scribble"): PUBLISHED,
+    ("weights", "sd15-scribble"): PUBLISHED,
+    ("weights", "--agree"): PUBLISHED,
+    ("train", "scribble-lora"): PUBLISHED,
+}
+
+
+def check(argv: Sequence[str]) -> None:
+    """Raise ValueError for an argument that this version does not take any more; it names the new way."""
+    command, *arguments = argv or ("",)
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if instead := REMOVED.get((command, name)):
+            raise ValueError(f"{command} {name}: {instead}")
