@@ -347,12 +347,15 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
 
 def _add_download(commands: argparse._SubParsersAction) -> None:
     download = commands.add_parser(
-        "download",
+        "download", usage="python -m data_prep download [NAME [OUT]] [OPTION ...]",
         help="data sets by name: fetched and checked, or where to get them",
         description="Fetch a data set; its terms are shown first. Without a name, list them.",
-    )
+    )  # fmt: skip
     download.add_argument("name", nargs="?", metavar="NAME", help="name of the set")
+    download.add_argument("out", nargs="?", metavar="OUT", default=argparse.SUPPRESS, help="folder for it, as --out")
     download.add_argument("--out", metavar="DIR", help="folder for it (default: data/raw/NAME)")
+    download.add_argument("--sets", type=lambda names: names.split(","), metavar="A,B", help="of open-portraits, these")
+    download.add_argument("--from", dest="source", metavar="DIR", help="folder with open portraits (DIR/SET/FILE)")
     _share(download, "--dry-run", help="show the terms and the page, fetch nothing")
     download.set_defaults(run=fetch_set)
 
@@ -374,13 +377,14 @@ def _recipe(options: dict[str, Any]) -> Recipe:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 2 for an error (one line on stderr says which), 130 for Ctrl-C."""
+    """Run a command; returns the exit code: 0, 1 or 2 for an error (one line on stderr says which), 130 for Ctrl-C."""
     try:
         options = vars(build_parser().parse_args(arguments))
         code = options.pop("run")(**options)
         return code if isinstance(code, int) else 0
     except DataPrepError as error:
         print(f"data_prep: {error}", file=sys.stderr)
+        return error.exit_code
     except OSError as error:
         print(f"data_prep: {printable(what_to_do(error))}", file=sys.stderr)
     except ImportError as error:

@@ -9,6 +9,8 @@ class DataPrepError(ValueError):
     `details` are further lines to show after it, such as the folders that were found.
     """
 
+    exit_code = 2
+
     def __init__(self, message: str, details: str = "") -> None:
         super().__init__(message, details)
         self.message = message
@@ -16,6 +18,12 @@ class DataPrepError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.details}" if self.details else self.message
+
+
+class IncompleteError(DataPrepError):
+    """Some of what was asked for could not be had; the rest is there and right."""
+
+    exit_code = 1
 
 
 def printable(name: object) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.messages import NUM_SHOWN, indented, say, warn
+from data_prep.sources import open_portraits
 from s2f_utils import weights
 from s2f_utils.weights import download
 
@@ -49,6 +50,12 @@ SETS: dict[str, NamedSet] = {
             "591 portraits of US senators, representatives and governors, 512x512, about 35 MB",
             "MIT licence, (c) 2017 Civil Services; they show living people: treat them with respect",
             "https://github.com/CivilServiceUSA",
+        ),
+        NamedSet(
+            "open-portraits",
+            "3,346 portraits of eight open sets, cut out where the list says so (--sets chooses)",
+            "those of each set; most show living people: treat them with respect",
+            "those of each set",
         ),
         NamedSet(
             "yunet",
@@ -130,9 +137,18 @@ def list_sets() -> None:
 
 
 def fetch_set(
-    name: str | None, out: str | os.PathLike | None = None, *, dry_run: bool = False, progress: bool = True
+    name: str | None,
+    out: str | os.PathLike | None = None,
+    *,
+    sets: Sequence[str] | None = None,
+    source: str | os.PathLike | None = None,
+    dry_run: bool = False,
+    progress: bool = True,
 ) -> Path | None:
     """Fetch a data set of `SETS` into the folder `out` (default: data/raw/<name>); None lists them.
+
+    sets, source: of "open-portraits", which sets, and a folder in which files lie already (<set>/<name>; default:
+    S2F_OPEN_PORTRAITS; S2F_PORTRAITS names the folder of the set "portraits").
 
     The terms are shown first. For a set that cannot be fetched, the page, the terms and what to put where are shown
     instead, and DataPrepError is raised, so that a script stops. Returns the folder or file.
@@ -142,10 +158,14 @@ def fetch_set(
         return None
     if name not in SETS:
         raise DataPrepError(f"there is no data set {name!r}: the names are {', '.join(SETS)}")
-    entry = SETS[name]
+    entry, is_open = SETS[name], name == "open-portraits"
+    if (sets or source) and not is_open:
+        raise DataPrepError("--sets and --from belong to open-portraits")
+    chosen = open_portraits.open_sets(sets) if is_open else {}
     say(entry.what)
     say(f"terms: {entry.terms}")
     say(f"page: {entry.page}")
+    open_portraits.show_terms(chosen.values())
     if dry_run:
         return None
     if name == "yunet":
@@ -155,9 +175,25 @@ def fetch_set(
     target = Path(out or Path("data") / "raw" / name)
     if name == "portraits":
         return fetch_files(portrait_files(), target, progress=progress)
+    if is_open:
+        wanted = open_portraits.listed(chosen)
+        if "portraits" in chosen:
+            files = portrait_files()
+            wanted += [open_portraits.Portrait("portraits", file.name, file.urls[0], file.sha256) for file in files]
+        return open_portraits.fetch_portraits(wanted, target, folders=_folders(source), progress=progress)
     if entry.kaggle:
         return _from_kaggle(entry)
     raise DataPrepError(f"{name} cannot be fetched by a program: get it from the page above", indented(entry.by_hand))
+
+
+def _folders(source: str | os.PathLike | None) -> list[Path]:
+    """Where open portraits may lie already: --from or S2F_OPEN_PORTRAITS, and S2F_PORTRAITS."""
+    given = {"--from": source} if source else {"S2F_OPEN_PORTRAITS": os.environ.get("S2F_OPEN_PORTRAITS")}
+    given["S2F_PORTRAITS"] = os.environ.get("S2F_PORTRAITS")
+    for name, folder in given.items():
+        if folder and not Path(folder).is_dir():
+            raise DataPrepError(f"{name}={printable(folder)}: no such folder: name the one with the portraits")
+    return [Path(folder) for folder in given.values() if folder]
 
 
 def _from_kaggle(entry: NamedSet) -> Path:

@@ -23,6 +23,10 @@ class DownloadError(ValueError):
     """A file that cannot be fetched; the message names the address, what came, and what to do."""
 
 
+class NoAnswerError(DownloadError):
+    """The server, or the network, did not answer; another error says that it did."""
+
+
 class _Restart(Exception):
     """What lies on the disk does not continue: begin again with nothing."""
 
@@ -105,7 +109,7 @@ def _fetch_all(url, partial, sha256, size, timeout_s, attempts, report, session)
             failures = 1 if _length(partial) > before else failures + 1
             if failures >= attempts:
                 kept = f"; it goes on after the {_length(partial):,} bytes that are here" if _length(partial) else ""
-                raise DownloadError(
+                raise NoAnswerError(
                     f"{url}: {_reason(error)}, {failures} times: check the network and run this again{kept}"
                 ) from None
             time.sleep(min(MAX_WAIT_S, 0.5 * 2 ** (failures - 1)))

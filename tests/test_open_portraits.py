@@ -1,0 +1,261 @@
+"""Open portraits from a real HTTP server on this machine, with small pictures made here."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_prep.__main__ import main
+from data_prep.sources import download as named_sets
+from data_prep.sources import open_portraits
+from s2f_utils.pictures import images
+from s2f_utils.weights import download
+
+SETS = {"congress-118": 22, "18f-team": 8}
+BOX = (10, 20, 50, 70)  # left, top, right, bottom
+SCALE = 0.5
+RESEARCH = {"eu-meps", "fr-deputes", "fr-senateurs", "london", "mx-diputados"}
+
+
+class Server(BaseHTTPRequestHandler):
+    """Serves `files`, path → content; after `answers` of them (None: no limit) the network is gone in mid-file."""
+
+    files: dict[str, bytes]
+    seen: list[str]
+    answers: int | None
+    lock = threading.Lock()
+
+    def do_GET(self):
+        path = unquote(self.path)
+        with Server.lock:
+            Server.seen.append(path)
+            gone = Server.answers == 0
+            if Server.answers:
+                Server.answers -= 1
+        self.close_connection = True
+        if gone and self.headers.get("Range"):
+            return
+        content = Server.files.get(path)
+        self.send_response(404 if content is None else 200)
+        self.send_header("Content-Length", str(len(content or b"")))
+        self.end_headers()
+        self.wfile.write((content or b"")[: len(content or b"") // 2 if gone else None])
+
+    def log_message(self, *args):
+        pass
+
+
+def original(number: int) -> bytes:
+    """A PNG of 60x80 pixels: green in the box, red around it, and a grey value that tells one from another."""
+    pixels = np.full((80, 60, 3), (255, 0, 0), np.uint8)
+    pixels[BOX[1] : BOX[3], BOX[0] : BOX[2]] = (0, 255, 0)
+    pixels[0, 0] = number
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
+
+
+@pytest.fixture()
+def published(tmp_path, monkeypatch):
+    """Two sets with boxes and one without, listed and served; returns the served file of each name."""
+    Server.files, Server.seen, Server.answers = {}, [], None
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    running.daemon_threads = True
+    threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+    address = f"http://127.0.0.1:{running.server_address[1]}"
+    sets, paths, rows = open_portraits.open_sets(), {}, []
+    for name, num in SETS.items():
+        for index in range(num):
+            file, content = f"face-{index}.webp", original(index)
+            path = f"my pictures/Face-{index}.png"
+            paths[f"{name}/{file}"] = f"/{sets[name].repository}/{sets[name].commit}/{path}"
+            Server.files[paths[f"{name}/{file}"]] = content
+            rows.append([name, file, path, hashlib.sha256(content).hexdigest(), *BOX, SCALE])
+    paths["portraits/senate-a.png"] = "/senate/a.png"
+    Server.files["/senate/a.png"] = whole = original(200)
+    whole_file = named_sets._File((f"{address}/senate/a.png",), "senate-a.png", hashlib.sha256(whole).hexdigest())
+    with open(tmp_path / "list.csv", "w", newline="") as file:
+        csv.writer(file).writerows(
+            [["set", "name", "path", "sha256", "left", "top", "right", "bottom", "scale"], *rows]
+        )
+    monkeypatch.setattr(open_portraits, "LIST", tmp_path / "list.csv")
+    monkeypatch.setattr(open_portraits, "RAW", address)
+    monkeypatch.setattr(named_sets, "portrait_files", lambda: [whole_file])
+    monkeypatch.setattr(download, "MAX_WAIT_S", 0.01)
+    for variable in ("S2F_OPEN_PORTRAITS", "S2F_PORTRAITS"):
+        monkeypatch.delenv(variable, raising=False)
+    yield paths
+    running.shutdown()
+    running.server_close()
+
+
+def fetch(out: Path, *options: str) -> int:
+    return main(["download", "open-portraits", str(out), *options])
+
+
+def in_folder(out: Path) -> set[str]:
+    """The pictures below `out`; every file there is a whole picture, or the list of credits."""
+    files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()} - {"credits.csv"}
+    for name in files:
+        images.load_rgb(out / name)
+    return files
+
+
+def credits_of(out: Path) -> dict[str, dict[str, str]]:
+    with open(out / "credits.csv", newline="", encoding="utf-8") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def test_a_download_broken_off_twice_goes_on_to_the_end(published, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+    Server.answers = 5
+    assert fetch(out) == 1
+    first = in_folder(out)
+    assert len(first) == 5 and set(credits_of(out)) == first
+    assert "not tried, for the network does not answer" in capsys.readouterr().err
+
+    (out / "credits.csv").unlink()
+    Server.answers, cut, lock, calls = None, open_portraits._cut, threading.Lock(), []
+
+    def cut_until_stopped(*arguments):
+        with lock:
+            calls.append(arguments)
+            if len(calls) >= 7:
+                raise KeyboardInterrupt
+        cut(*arguments)
+
+    monkeypatch.setattr(open_portraits, "_cut", cut_until_stopped)
+    assert fetch(out) == 130
+    monkeypatch.setattr(open_portraits, "_cut", cut)
+    second = in_folder(out)
+    assert first < second < set(published) and first <= set(credits_of(out)) <= second
+
+    Server.seen.clear()
+    assert fetch(out) == 0
+    assert in_folder(out) == set(published) == set(credits_of(out))
+    assert sorted(Server.seen) == sorted(published[name] for name in published if name not in second)
+    Server.seen.clear()
+    assert fetch(out) == 0 and Server.seen == []
+
+
+def test_each_original_is_cut_to_its_box_and_scaled(published, tmp_path):
+    out = tmp_path / "out"
+    assert fetch(out) == 0
+    picture = images.load_rgb(out / "18f-team" / "face-3.webp")
+    assert picture.shape == (25, 20, 3)
+    assert np.abs(picture.astype(int) - (0, 255, 0)).max() < 16
+    assert (out / "portraits" / "senate-a.png").read_bytes() == original(200)
+    row = credits_of(out)["18f-team/face-3.webp"]
+    assert row["sha256"] == download.sha256_of(out / "18f-team" / "face-3.webp")
+    assert row["original"].endswith(
+        "/18F/18f.gsa.gov/0a55c75e6d9bc71c80136a3867dac52356177443/my%20pictures/Face-3.png"
+    )
+    assert (row["terms"], row["credit"], row["changes"]) == ("CC0", "18F", "cut out and scaled")
+
+
+def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(published, tmp_path, capsys):
+    out = tmp_path / "out"
+    changed, missing = "congress-118/face-4.webp", "18f-team/face-2.webp"
+    Server.files[published[changed]] = original(99)
+    del Server.files[published[missing]]
+    assert fetch(out) == 1
+    assert in_folder(out) == set(published) - {changed, missing} == set(credits_of(out))
+    shown = capsys.readouterr()
+    lines = {name: next(line for line in shown.err.splitlines() if name in line) for name in (changed, missing)}
+    assert "another SHA-256" in lines[changed] and "404" in lines[missing]
+    assert "2 of 31 portraits are missing" in shown.err
+    assert "congress-118: 21 of 22" in shown.out and "18f-team: 7 of 8" in shown.out
+
+
+def test_a_set_that_is_gone_does_not_stop_the_others(published, tmp_path, capsys):
+    for name in published:
+        if name.startswith("congress-118"):
+            del Server.files[published[name]]
+    assert fetch(tmp_path / "out") == 1
+    assert len(in_folder(tmp_path / "out")) == 9
+    assert "congress-118: 17 more" in capsys.readouterr().err
+
+
+def test_a_damaged_or_changed_file_is_replaced(published, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert fetch(out) == 0
+    half = out / "18f-team" / "face-1.webp"
+    half.write_bytes(half.read_bytes()[:30])
+    images.save(out / "18f-team" / "face-2.webp", np.zeros((25, 20, 3), np.uint8))
+    Server.seen.clear()
+    assert fetch(out) == 0
+    assert len(Server.seen) == 2 and capsys.readouterr().err.count("it is replaced") == 2
+    half.write_bytes(half.read_bytes()[:30])
+    (out / "credits.csv").unlink()  # as after a power cut
+    assert fetch(out) == 0 and images.load_rgb(half).shape == (25, 20, 3)
+
+
+def test_chosen_sets_alone_are_fetched_and_their_terms_come_first(published, tmp_path, capsys, monkeypatch):
+    out, order = tmp_path / "out", []
+    show, fetch_file = open_portraits.show_terms, download.fetch
+    monkeypatch.setattr(open_portraits, "show_terms", lambda sets: (order.append("terms"), show(sets)))
+    monkeypatch.setattr(download, "fetch", lambda *a, **k: (order.append("file"), fetch_file(*a, **k))[1])
+    assert fetch(out, "--sets", "18f-team,portraits", "--dry-run") == 0 and not out.exists()
+    shown = capsys.readouterr().out
+    assert "terms: CC0" in shown and "MIT licence" in shown and "congress-118:" not in shown
+    assert fetch(out, "--sets", "18f-team,portraits") == 0
+    assert order[:3] == ["terms", "terms", "file"] and "terms: CC0" in capsys.readouterr().out
+    assert in_folder(out) == {name for name in published if not name.startswith("congress-118")}
+    assert fetch(out, "--sets", "congress-118") == 0  # into the same folder: the other sets stay listed
+    assert set(credits_of(out)) == set(published)
+    assert fetch(out, "--sets", "london") == 2
+    assert "no open set london: the names are congress-118" in capsys.readouterr().err
+    assert main(["download", "portraits", "--sets", "18f-team"]) == 2
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_what_lies_in_a_folder_is_taken_from_there(published, tmp_path, monkeypatch, by, capsys):
+    there, flat = tmp_path / "there", tmp_path / "flat"
+    for name in published:
+        if name.startswith("18f-team"):
+            (there / name).parent.mkdir(parents=True, exist_ok=True)
+            images.save(there / name, np.full((25, 20, 3), 77, np.uint8))
+    images.save(there / "18f-team" / "face-5.webp", np.zeros((25, 25, 3), np.uint8))  # not what the list says
+    flat.mkdir()
+    (flat / "senate-a.png").write_bytes(original(200))
+    monkeypatch.setenv("S2F_PORTRAITS", str(flat))
+    monkeypatch.setenv("S2F_OPEN_PORTRAITS", str(there if by == "variable" else tmp_path / "elsewhere"))
+    out = tmp_path / "out"
+    options = ("--from", str(there)) if by == "option" else ()
+    assert fetch(out, "--sets", "18f-team,portraits", *options) == 0
+    assert Server.seen == [published["18f-team/face-5.webp"]]
+    assert (out / "18f-team" / "face-1.webp").read_bytes() == (there / "18f-team" / "face-1.webp").read_bytes()
+    assert len(in_folder(out)) == len(credits_of(out)) == 9
+    assert fetch(tmp_path / "new", "--from", str(tmp_path / "nowhere")) == 2
+    assert "nowhere: no such folder" in capsys.readouterr().err
+
+
+def test_a_network_that_is_not_there_is_noticed_soon(published, tmp_path, monkeypatch):
+    tried, fetch_file = [], download.fetch
+    monkeypatch.setattr(download, "fetch", lambda *a, **k: (tried.append(a), fetch_file(*a, **k))[1])
+    monkeypatch.setattr(open_portraits, "RAW", "http://127.0.0.1:9")
+    assert fetch(tmp_path / "out") == 1
+    assert len(tried) < 25 and not (tmp_path / "out").exists()
+
+
+def test_the_list_has_the_seven_open_sets_and_no_other():
+    sets = open_portraits.open_sets()
+    portraits = open_portraits.listed(sets)
+    assert len(portraits) == len({portrait.file for portrait in portraits}) == 2755
+    assert {portrait.set for portrait in portraits} | {"portraits"} == set(sets)
+    assert not RESEARCH & set(sets)
+    assert len(named_sets.portrait_files()) + len(portraits) == 3346
+    for entry in sets.values():
+        num = sum(portrait.set == entry.name for portrait in portraits) or len(named_sets.portrait_files())
+        assert entry.what.startswith(f"{num} ") and entry.terms and entry.credit
+    assert "CC BY 3.0" in sets["uk-mps-2017"].terms and "Chris McAndrew" in sets["uk-mps-2017"].credit
+    assert "Stable Diffusion 3" in sets["faker-portraits"].credit
