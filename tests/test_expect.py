@@ -13,6 +13,7 @@ import torch
 from data_prep.errors import DataPrepError
 from data_prep.make import gallery
 from data_prep.make.scribbles_set import make_scribbles
+from data_prep.sources import open_portraits
 from s2f_utils import models
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
@@ -586,6 +587,34 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
         find_points(tmp_path / "mine", tmp_path / "mine.csv")
     with pytest.raises(DataPrepError, match="no such folder"):
         find_points(tmp_path / "nowhere", tmp_path / "other.npz")
+
+
+def test_the_open_portraits_that_are_there_have_points_people_and_labels(tmp_path):
+    with np.load(gallery.OPEN_POINTS) as found, np.load(gallery.OPEN_PEOPLE) as seen:
+        keys = [key.decode() for key in found["sha256"]]
+        assert found["steps"].shape == (mesh.NUM_POINTS, 2, len(keys)) and (found["sha256"] == seen["sha256"]).all()
+    with open(open_portraits.LIST, newline="", encoding="utf-8") as file:
+        listed = {row["sha256"][: gallery.KEY_DIGITS]: row for row in csv.DictReader(file)}
+    assert len(set(keys)) == len(keys) > 3_300 and len(set(listed) - set(keys)) < 10  # some are no faces
+    key = next(key for key in keys if key in listed)
+    one = listed[key]
+    rows = [{"file": f"{one['set']}/{one['name']}", "original_sha256": one["sha256"]}]
+    rows.append({"file": "18f-team/gone.webp", "original_sha256": "0" * 64})
+    with open(tmp_path / gallery.CREDITS, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(DataPrepError, match="download them again"):
+        gallery.sitters_of(tmp_path)
+    box, scale = [int(listed[key][side]) for side in ("left", "top", "right", "bottom")], float(listed[key]["scale"])
+    size = [round((box[n + 2] - box[n]) * scale) for n in (0, 1)]
+    images.save(tmp_path / rows[0]["file"].replace(".webp", ".png"), np.zeros((*size[::-1], 3), np.uint8))
+    (tmp_path / rows[0]["file"].replace(".webp", ".png")).rename(tmp_path / rows[0]["file"])
+    (sitter,) = gallery.sitters_of(tmp_path)
+    assert sitter.name == str(Path(rows[0]["file"]).with_suffix("")) and sitter.split in ("train", "val", "test")
+    assert (sitter.points > 0).mean() > 0.95 and (sitter.points < size).mean() > 0.95
+    inside = sitter.points[mesh.PARTS["nose"]].mean(axis=0) / size * sitter.person.shape[::-1]
+    assert sitter.person[int(inside[1]), int(inside[0])] and sitter.labels["mouth"] in ("closed", "teeth", "")
 
 
 def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):

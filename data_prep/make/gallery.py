@@ -12,6 +12,7 @@ import numpy as np
 
 from data_prep import sources
 from data_prep.errors import DataPrepError, printable
+from data_prep.sources.open_portraits import CREDITS
 from s2f_utils.data import SPLITS
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import mesh
@@ -21,7 +22,13 @@ from s2f_utils.pictures.scribbles.portrait import Portrait
 SIZE_PX = 256
 SOURCES = Path(sources.__file__).parent
 OUR_POINTS, OUR_LABELS = SOURCES / "portrait_points.npz", SOURCES / "portrait_labels.csv"
-MASK_PX = 256
+# Of the open portraits, by the first 16 digits of the original's SHA-256; points in whole eighths of a pixel, each as
+# the step from the one before, (164, 2, N), which makes the file small; people as the bits of 128 × 128 masks.
+OPEN_POINTS, OPEN_PEOPLE, OPEN_LABELS = (
+    SOURCES / f"open_portrait_{name}" for name in ("points.npz", "people.npz", "labels.csv")
+)
+OPEN_PER_PX, KEY_DIGITS = 8, 16
+MASK_PX, OPEN_MASK_PX = 256, 128
 STORED_PER_PX = 64  # points in a file are whole numbers of this part of a pixel
 VAL_SHARE, TEST_SHARE = 0.035, 0.17  # of portraits that no label puts into a split, as of ours
 # label → how much rarer looks are drawn more often: weight = share to the power of minus this
@@ -41,7 +48,7 @@ class Sitter:
     points: np.ndarray
     split: str
     labels: Mapping[str, str] = field(default_factory=dict)
-    person: np.ndarray | None = None  # bool (256, 256), the whole file squeezed to a square; None: not known
+    person: np.ndarray | None = None  # bool (S, S), the whole file squeezed to a square; None: not known
 
 
 class Gallery(Sequence[Portrait]):
@@ -71,7 +78,10 @@ def _aligned_mask(sitter: Sitter) -> np.ndarray:
     import cv2
 
     height, width = images.load_rgb(sitter.file).shape[:2]
-    mask = cv2.resize(sitter.person.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    mask = sitter.person.astype(np.float32)
+    if len(mask) < MASK_PX:  # its stairs would be seen
+        mask = cv2.GaussianBlur(mask, (0, 0), 1.0)
+    mask = cv2.resize(mask, (width, height), interpolation=cv2.INTER_CUBIC)
     matrix = faces.alignment(mesh.five_of(sitter.points), SIZE_PX)
     mask = cv2.warpAffine(mask, matrix, (SIZE_PX, SIZE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.clip(3 * (mask - 0.5) + 0.5, 0, 1)  # its rim is as sharp as the photo's
@@ -85,7 +95,7 @@ def _aligned(file: Path, points: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = None) -> list[Sitter]:
-    """The portraits in a folder, by name, that have points.
+    """The portraits in a folder, by name, that have points; one that `download open-portraits` filled needs no more.
 
     points: an .npz file with "names" (N,), files' names without their endings, "points" (N, 164, 2), uint16, in 64ths
     of a pixel, and "people" (N, 8192), uint8, the bits of 256x256 masks; None: ours. labels: a CSV file with the
@@ -96,6 +106,8 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
         raise DataPrepError(
             f"{printable(folder)}: no such folder: give one with portraits (data_prep download portraits)"
         )
+    if points is None and labels is None and (folder / CREDITS).is_file():
+        return _open_sitters(folder)
     files = {path.stem: path for path in sorted(folder.rglob("*")) if images.is_image_name(path)}
     (places, people), known = _read_points(points or OUR_POINTS), _read_labels(labels or OUR_LABELS)
     names = [name for name in files if name in places]
@@ -113,6 +125,28 @@ def sitters_of(folder: Path, points: Path | None = None, labels: Path | None = N
         if split not in SPLITS:
             raise DataPrepError(f"{printable(labels)}: {name}: split must be one of {', '.join(SPLITS)}, got {split!r}")
         sitters.append(Sitter(name, files[name], places[name], split, own, people.get(name)))
+    return sitters
+
+
+def _open_sitters(folder: Path) -> list[Sitter]:
+    """The open portraits that are in a folder, named by set and file, as its list of credits says which they are."""
+    with np.load(OPEN_POINTS) as found, np.load(OPEN_PEOPLE) as seen:
+        steps, bits = found["steps"].astype(np.int32), seen["people"]
+        places = (steps.cumsum(axis=0) / OPEN_PER_PX).transpose(2, 0, 1)
+        number = {key.decode(): n for n, key in enumerate(found["sha256"].tolist())}
+    people = np.unpackbits(bits, axis=1).reshape(-1, OPEN_MASK_PX, OPEN_MASK_PX).astype(bool)
+    with open(OPEN_LABELS, newline="", encoding="utf-8") as file:
+        known = {row.pop("sha256"): row for row in csv.DictReader(file)}
+    sitters = []
+    with open(folder / CREDITS, newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            key, path = row["original_sha256"][:KEY_DIGITS], folder / row["file"]
+            if key in number and path.is_file():
+                own = dict(known[key])
+                name, split = str(Path(row["file"]).with_suffix("")), own.pop("split")
+                sitters.append(Sitter(name, path, places[number[key]], split, own, people[number[key]]))
+    if not sitters:
+        raise DataPrepError(f"{printable(folder)}: none of the files in {CREDITS} is there: download them again")
     return sitters
 
 

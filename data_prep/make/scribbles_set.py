@@ -81,7 +81,7 @@ def make_scribbles(
     if seed < 0:
         raise DataPrepError(f"--seed must be 0 or more, got {seed}")
     given = [None if path is None else Path(path) for path in (points, labels)]
-    sitters = [one for one in sitters_of(Path(portraits), *given) if one.labels.get("hat", "none") == "none"]
+    sitters = [one for one in sitters_of(Path(portraits), *given) if _may_sit(one)]
     people = {split: [one for one in sitters if one.split == split] for split in ("train", "val")}
     if not people["train"]:
         raise DataPrepError(f"{portraits}: nobody is for training: see the column split of --labels")
@@ -122,6 +122,11 @@ def write_folds(manifest: Path) -> None:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(mine)
+
+
+def _may_sit(sitter: Sitter) -> bool:
+    """Not those with hats, of which no line is known, nor grey photos, which have no colours to learn."""
+    return sitter.labels.get("hat", "none") == "none" and sitter.labels.get("colour") != "grey"
 
 
 def _galleries(people: dict[str, list[Sitter]]) -> dict[str, list[Sitter]]:

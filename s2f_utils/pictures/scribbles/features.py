@@ -287,7 +287,7 @@ def under_nose(hand: Hand, points: np.ndarray) -> None:
     rng = hand.rng
     nose_points, lips = points[PARTS["nose"]], points[PARTS["lips"]]
     below, top = nose_points[7], lips[15]
-    height, width = float(top[1] - below[1]), float(np.hypot(*(lips[10] - lips[0])))
+    height, width = max(1.0, float(top[1] - below[1])), float(np.hypot(*(lips[10] - lips[0])))
     dark = rng.uniform(0.3, 0.9)
     if rng.random() < 0.5:
         for sign in (-1, 1):
