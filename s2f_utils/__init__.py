@@ -7,8 +7,6 @@ photo = s2f.load("sketch-to-photo")("drawing.jpg", seed=3)  # a path or an array
 
 from __future__ import annotations
 
-import sys
-
 __version__ = "0.2.0.dev0"
 _HOMES = {  # what a notebook needs, and where it lives; imported when it is asked for
     "Ask": "s2f_utils.inference",
@@ -31,19 +29,3 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_HOMES])
-
-
-class _Moved:
-    """Asked last, when no module of that name is there: says where it has gone."""
-
-    @staticmethod
-    def find_spec(name: str, path: object = None, target: object = None) -> None:
-        if name.startswith(f"{__name__}."):
-            from s2f_utils.runtime import moved
-
-            if text := moved.hint(name):
-                raise ImportError(text, name=name)
-
-
-if not any(getattr(finder, "__name__", "") == "_Moved" for finder in sys.meta_path):
-    sys.meta_path.append(_Moved)
