@@ -57,7 +57,6 @@ PARTS: dict[str, Part] = {
     ),
     "compiled": Part("compiled.py", "compiled", 400),
     "answers": Part("answers.py", "answers", 150),
-    "memory": Part("preflight_memory.py", "preflight_memory", 120),
     "kills": Part(
         "kill_resume.py",
         "kill_resume",

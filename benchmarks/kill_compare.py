@@ -101,20 +101,6 @@ def same_tensors(one: Any, other: Any) -> bool:
     return len(a) > 0 and set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def lost_changes(folder: Path) -> list[dict[str, Any]]:
-    """Live changes that a step once obeyed and that are not in the log's last word, unless somebody moved the same
-    value anew before it came to them again.
-    """
-    told = [e for e in lines(folder / "log.jsonl") if e.get("event") == "change" and e["name"] not in COMMANDS]
-    kept = {(e["images"], e["name"], e["new"]) for e in read_log(folder)[1] if e["event"] == "change"}
-    return [
-        e
-        for number, e in enumerate(told)
-        if (e["images"], e["name"], e["new"]) not in kept
-        and not any(o["name"] == e["name"] and o["images"] <= e["images"] for o in told[number + 1 :])
-    ]
-
-
 def compare(folder: Path, whole: Path) -> dict[str, bool]:
     """The killed run's folder against the undisturbed one's, at the end."""
     equal = {}

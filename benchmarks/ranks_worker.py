@@ -124,7 +124,7 @@ def work(job: dict[str, Any]) -> None:
     """Train one job's run."""
     if job.get("double"):
         in_float64()
-    settings = {"precision": "float32", "memory_format": "contiguous", "check_memory": False, **job["settings"]}
+    settings = {"precision": "float32", "memory_format": "contiguous", **job["settings"]}
     run = open_run(
         resolve(job["method"], job.get("profile", "fast"), settings), read_manifest(job["manifest"]), job["runs"],
         name=job["name"], device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,

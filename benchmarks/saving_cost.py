@@ -78,7 +78,7 @@ def step_seconds(run: TrainingRun) -> float:
 
 def one(method: str, changes: dict[str, Any], manifest: Manifest, folder: Path) -> dict[str, Any]:
     """What saving one run costs."""
-    lengths = {"total_images": 1, "num_samples": 1, "check_memory": False, "sample_every_images": 1000}
+    lengths = {"total_images": 1, "num_samples": 1, "sample_every_images": 1000}
     resolved = config.resolve(method, "full", changes | lengths, has_gpu=runtime.pick_device().type != "cpu")
     run = open_run(resolved, manifest, folder, resume="never", progress=False)
     train(run, progress=False)  # optimisers have memories only after a step

@@ -95,7 +95,7 @@ def state_of(place: Path, name: str) -> dict:
 def s2f(data: Path, runs: Path, *more: object) -> list[object]:
     """A training by the command line, long enough to be disturbed."""
     settings = {"total_images": 100_000, "batch_size": 4, "base_filters": 4, "disc_filters": 4, "save_every_s": 1.0}
-    settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1, "check_memory": "false"}
+    settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1}
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     return ["-m", "s2f_utils", "train", "pix2pix", "--data", data, "--profile", "fast", "--runs", runs, "--name", "run",
             "--no-report", "--device", "cpu", *sets, *more]  # fmt: skip

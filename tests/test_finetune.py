@@ -92,7 +92,7 @@ def test_what_is_no_set_of_pairs_is_refused(pairs, tmp_path, capsys):
 
 
 def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
-    few = {"total_images": 4, "batch_size": 2, "num_samples": 1, "check_memory": False, "log_every_images": 2}
+    few = {"total_images": 4, "batch_size": 2, "num_samples": 1, "log_every_images": 2}
     made = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
     assert sorted(path.name.partition("-")[2] for path in tmp_path.iterdir()) == sorted(f"finetune-{n}" for n in STEPS)
     model = inference.load(made, "cpu")
@@ -119,4 +119,4 @@ def test_what_was_stopped_says_how_to_go_on(shaped, tmp_path, monkeypatch):
 
     monkeypatch.setattr(own, "train", lambda run: "interrupted")
     with pytest.raises(StoppedError, match="give the same command again"):
-        finetune(shaped, tmp_path, device="cpu", total_images=2, batch_size=2, check_memory=False)
+        finetune(shaped, tmp_path, device="cpu", total_images=2, batch_size=2)

@@ -158,7 +158,7 @@ def test_answers_are_those_of_a_cpu(asked, precision, levels):
 
 
 def test_too_large_a_batch_is_told_in_one_line(faces_manifest, tmp_path, capsys):
-    settings = ("size_px=256", "load_size_px=256", "batch_size=4096", "total_images=4096", "check_memory=false")
+    settings = ("size_px=256", "load_size_px=256", "batch_size=4096", "total_images=4096")
     args = [part for setting in settings for part in ("--set", setting)]
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(0.05)

@@ -22,7 +22,7 @@ from tests.test_metrics_networks import backbone, own_weights  # noqa: F401
 BENT = {"rotate_deg": 5.0, "shift_px": 2.0, "shear_deg": 3.0}
 STEPS = 9
 QUIET = {
-    "batch_size": 4, "total_images": 4 * STEPS, "num_samples": 2, "log_every_images": 1000, "check_memory": False,
+    "batch_size": 4, "total_images": 4 * STEPS, "num_samples": 2, "log_every_images": 1000,
     "sample_every_images": 1000,
 }  # fmt: skip
 CASES = {

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import weakref
 
 import pytest
 import torch
 
-from s2f_utils import runtime
 from s2f_utils.cli import main
-from s2f_utils.data import read_manifest, stores
-from s2f_utils.runtime import ConfigError
-from s2f_utils.training import preflight
+from s2f_utils.data import read_manifest
 from s2f_utils.training.errors import MemoryFullError
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods.pix2pix import Pix2Pix
@@ -85,7 +81,7 @@ def test_other_errors_are_not_taken_for_it(tiny, faces_manifest, tmp_path):
 def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, monkeypatch, capsys):
     asked = [
         "train", "pix2pix", "--data", str(faces_manifest.parent), "--profile", "fast", "--device", "cpu", "--no-report",
-        "--runs", str(tmp_path), "--set", "total_images=24", "--set", "check_memory=false",
+        "--runs", str(tmp_path), "--set", "total_images=24",
     ]  # fmt: skip
     monkeypatch.setattr(Pix2Pix, "step", running_out(full))
     assert main(asked) == 2
@@ -94,40 +90,3 @@ def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, mo
     monkeypatch.setattr(Pix2Pix, "step", running_out(full, most=2))
     assert main([*asked, "--set", "accumulate=2"]) == 0
     assert len(list(tmp_path.iterdir())) == 1  # it went on with the same run
-
-
-@pytest.mark.parametrize("fitting", [0, 1])
-def test_the_look_at_a_gpus_memory_survives_its_end(fitting, tiny, monkeypatch):
-    """The step is the real one, on the CPU; CUDA's accounts are made up, for there is no GPU."""
-    config, precision = tiny(batch_size=8).config, runtime.Precision(torch.device("cpu"), torch.float32, False)
-
-    def step(model, num):
-        model.step(*preflight._blank(model, num), model.live_values())
-        if num > fitting:
-            full()
-
-    monkeypatch.setattr(preflight, "_step", step)
-    monkeypatch.setattr(stores, "free_bytes", lambda device: 1_000_000)
-    for name in ("memory_allocated", "max_memory_allocated"):
-        monkeypatch.setattr(torch.cuda, name, lambda device, name=name: 600_000 * name.startswith("max"))
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
-    monkeypatch.setattr(preflight, "_counted", preflight._on_gpu)
-    if not fitting:
-        with pytest.raises(
-            ConfigError, match="does not fit even with one or two pictures at a time: choose a smaller size_px"
-        ):
-            preflight.measure(Pix2Pix, config, precision)
-        return
-    config = dataclasses.replace(config, ema_half_life_images=0.0)
-    need = preflight.measure(Pix2Pix, config, precision)
-    assert need.at(1) == 600_000 and need.at(2) == 1_000_000
-    with pytest.raises(ConfigError, match="accumulate=8"):
-        preflight.check(need, config, precision.device, 0)
-
-
-def test_a_time_budget_cannot_be_planned_without_memory(tiny, faces_manifest, tmp_path, monkeypatch):
-    monkeypatch.setattr(Pix2Pix, "step", cannot)
-    resolved = tiny(time_budget_s=5.0, check_memory=False, accumulate=2)
-    with pytest.raises(ConfigError, match=r"out of memory before the first image: choose .*accumulate=4"):
-        open_run(resolved, read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
-    assert not list(tmp_path.iterdir())

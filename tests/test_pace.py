@@ -1,11 +1,10 @@
-"""A training keeps its time budget on machines that grow slower and faster, and leaves a core that others took."""
+"""A training keeps its time budget on machines that grow slower and faster."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-import torch
 
 from s2f_utils.data import read_manifest
 from s2f_utils.training import pace as paces
@@ -13,16 +12,6 @@ from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 
 BUDGET_S = 100.0
-
-
-class Clock:
-    """The time of a machine that is only counted."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
 
 
 @pytest.fixture()
@@ -38,9 +27,8 @@ def start(tiny, faces_manifest, tmp_path):
 
 
 def trained(run, seconds_of, sheet_s=0.0, sheet_every=0):
-    """Train in counted time: `seconds_of(spent_s, threads)` a step; the learning rate's factors."""
+    """Train in counted time: `seconds_of(spent_s)` a step; the learning rate's factors."""
     pace, factors = paces.Pace(run), []
-    pace.threads = None
     while run.images_seen < run.total_images:
         factors.append(run.lr_factor())
         before = run.images_seen
@@ -49,7 +37,7 @@ def trained(run, seconds_of, sheet_s=0.0, sheet_every=0):
         run.spent_s += seconds
         if sheet_every and before // sheet_every != run.images_seen // sheet_every:
             run.spent_s += sheet_s
-        pace.look(seconds)
+        pace.plan(run)
         assert len(factors) < 10**5
     return factors
 
@@ -82,9 +70,9 @@ def test_sheets_and_saves_are_in_the_plan(start):
     trained(run, lambda t: 0.1, sheet_s=4.0, sheet_every=100)
     assert 0.9 * BUDGET_S <= run.spent_s <= 1.06 * BUDGET_S
     plan = paces.Pace(run)
-    plan.save_s, run.total_images = 30.0, 10**6
+    run.save_s, run.total_images = 30.0, 10**6
     run.spent_s, run.images_seen, run.share_done = 70.0, 1000, 0.9
-    plan.look(0.1)
+    plan.plan(run)
     assert run.total_images == run.images_seen  # the last save takes what is left
     assert run.share_done == 1 and run.lr_factor() == 0  # and it is the end, whatever was planned
 
@@ -124,78 +112,3 @@ def test_a_real_training_ends_in_time_though_it_becomes_slower(start, monkeypatc
     assert train(run, step=step, progress=False) == "done"
     assert time.monotonic() - began < 12  # it would have been 50 s or more
     assert run.images_seen < planned / 2 and run.lr_factor() == 0
-
-
-# Threads
-
-
-@pytest.fixture()
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-def used(run, monkeypatch, seconds_of, until_s):
-    """The threads of every step, of a machine where a step takes `seconds_of(time, threads)`; and the time."""
-    clock, numbers = Clock(), []
-    monkeypatch.setattr(paces, "time", clock)
-    threads, began = paces.Threads(run), clock.now
-    while clock.now - began < until_s:
-        number = torch.get_num_threads()
-        seconds = seconds_of(clock.now - began, number)
-        clock.now += seconds
-        numbers.append((clock.now - began, number))
-        threads.look(seconds)
-    return threads, numbers
-
-
-def share_of_one(numbers, start_s, end_s):
-    """The share of the steps between two times that had one thread."""
-    found = [number for at, number in numbers if start_s < at <= end_s]
-    return sum(number == 1 for number in found) / len(found)
-
-
-def test_a_core_that_others_take_is_left_and_taken_again(start, two_threads, monkeypatch):
-    """Two threads take .1 s on a quiet machine and 1.5 s beside a busy one; one takes .18 s always."""
-    busy = (60.0, 200.0)
-    _, numbers = used(
-        start(),
-        monkeypatch,
-        lambda at, number: 0.18 if number == 1 else 1.5 if busy[0] < at < busy[1] else 0.1,
-        500.0,
-    )
-    assert share_of_one(numbers, 0, 60) < 0.05
-    assert share_of_one(numbers, 66, 80) > 0.9  # at once: two slow steps and a trial
-    assert share_of_one(numbers, 80, 200) > 0.9
-    assert share_of_one(numbers, 330, 500) < 0.1
-
-
-def test_a_machine_that_is_busy_from_the_start_is_tried_with_half(start, two_threads, monkeypatch):
-    threads, numbers = used(start(), monkeypatch, lambda at, number: 0.18 if number == 1 else 1.5, 200.0)
-    assert share_of_one(numbers, 40, 200) > 0.9
-    assert torch.get_num_threads() == 1
-    threads.end()
-    assert torch.get_num_threads() == 2
-
-
-def test_two_threads_stay_where_they_are_faster(start, two_threads, monkeypatch):
-    _, numbers = used(start(), monkeypatch, lambda at, number: 0.18 if number == 1 else 0.1, 1000.0)
-    assert share_of_one(numbers, 0, 1000) < 0.02
-
-
-def test_one_thread_is_left_alone(start, monkeypatch):
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        _, numbers = used(start(), monkeypatch, lambda at, number: 1.0, 50.0)
-    finally:
-        torch.set_num_threads(before)
-    assert {number for _, number in numbers} == {1}
-
-
-def test_training_gives_its_threads_back(start, two_threads):
-    run = start(time_budget_s=2.0)
-    train(run, progress=False)
-    assert torch.get_num_threads() == 2

@@ -221,7 +221,7 @@ def test_of_a_set_that_is_not_kept_in_memory_the_files_are_known(mine, tmp_path,
     """It has no perceptual hashes."""
     with monkeypatch.context() as patch:
         patch.setattr(stores, "free_bytes", lambda device: 0)
-        run = run_on(all_for_training(mine), tmp_path / "runs", "large", tiny, check_memory=False)
+        run = run_on(all_for_training(mine), tmp_path / "runs", "large", tiny)
     assert "perceptual" not in learned_from.read(run / "generator.safetensors")["pictures"]["photos"]
     with pytest.raises(DataError, match="has seen 4 of 4"):
         score(run, mine, tmp_path / "out")

@@ -24,7 +24,7 @@ SCRIPTS = (
     "train_speed", "data_speed", "faces_found", "commands", "leaderboard_cuhk", "best_cuhk", "cyclegan_cuhk",
     "psp_cuhk", "psp_faces", "stylegan2_speed", "shipped_models", "finetune", "finetune_stages", "metrics_speed",
     "restore_portraits", "enhance_cuhk", "enhance_speed", "faces", "understanding", "choosing", "synthesis",
-    "answer_speed", "engine_speed", "page_speed", "kill_resume", "saving_cost", "preflight_memory", "app_load",
+    "answer_speed", "engine_speed", "page_speed", "kill_resume", "saving_cost", "app_load",
     "sketch_pad_speed", "cluster_pairs", "ranks", "budgets", "steps", "loop", "compiled", "answers",
 )  # fmt: skip
 MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->.*?<!-- (?P=name):end -->", re.DOTALL)

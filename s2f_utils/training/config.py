@@ -25,6 +25,7 @@ from s2f_utils.training.methods import METHODS
 from s2f_utils.training.settings import TrainConfig
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+REMOVED = {"check_memory": "leave it out; where memory ends, the error says what to lower"}  # until the next release
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def _check_names(method: str, names: Iterable[str]) -> None:
     known = [f.name for f in dataclasses.fields(find_method(method).settings)]
     for name in names:
         if name not in known:
+            if name in REMOVED:
+                raise ConfigError(f"{name} is gone: {REMOVED[name]}")
             near = difflib.get_close_matches(name, known, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise ConfigError(f"{method} has no setting {name!r}{hint}: it has {', '.join(known)}")

@@ -207,7 +207,6 @@ def _do_what_is_due(run: TrainingRun, report: Reporter, losses: dict[str, Tensor
         live.done("save")
         report.save(order.factor)
     report.tell("on_step")
-    report.plan()
 
 
 def _end(run: TrainingRun, report: Reporter, reason: str) -> str:
@@ -227,10 +226,7 @@ def _end(run: TrainingRun, report: Reporter, reason: str) -> str:
 
 def _take_up_changes(run: TrainingRun, report: Reporter) -> None:
     """Take up what widgets, callbacks or controls.json changed since the last step."""
-    repeated = run.repeat_changes()
     for change in run.live.poll():
-        if change.name not in repeated:  # somebody moved it: what was to be repeated is no longer wanted
-            run.planned = [planned for planned in run.planned if planned.name != change.name]
         run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
         report.tell("on_change", change)
     if problem := run.live.take_problem():

@@ -181,5 +181,5 @@ def _settings(run: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"name": name, "here": run["config"][name], "paper": getattr(paper, name), "origin": origin}
         for name, origin in run["origin"].items()
-        if origin != "paper" and run["config"][name] != getattr(paper, name)
+        if origin != "paper" and hasattr(paper, name) and run["config"][name] != getattr(paper, name)
     ]

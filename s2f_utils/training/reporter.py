@@ -46,23 +46,22 @@ class Reporter:
             dynamic_ncols=True,
         )
         self.recent: dict[str, deque[float]] = {}  # the last rows' means, by loss
-        self.clock = self.mark = time.monotonic()  # of steps; of all that a time budget counts
+        self.clock = time.monotonic()  # of steps
         self.row_start = (self.clock, run.images_seen)
-        self.step_s = 0.0  # that the last step took
-        self.pace = Pace(run)
+        pace = Pace(run)
+        self.callbacks = (*self.callbacks, pace)
 
     def __enter__(self) -> Reporter:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.bar.close()
-        self.pace.end()
         if error is not None:
             self.tell("on_failure", error)
 
     def start(self) -> None:
         self.tell("on_start")
-        self.clock = self.mark = time.monotonic()  # what callbacks prepare is no training time
+        self.clock = time.monotonic()  # what callbacks prepare is no training time
         self.row_start = (self.clock, self.run.images_seen)
 
     def tell(self, event: str, *args: Any) -> None:
@@ -74,7 +73,7 @@ class Reporter:
         self.tell("on_idle")
         now = time.monotonic()
         self.row_start = (self.row_start[0] + now - self.clock, self.row_start[1])  # a pause is no training time
-        self.clock = self.mark = now
+        self.clock = now
 
     def step(self, losses: dict[str, Tensor], num: int) -> None:
         sums, nums = self.run.sums, self.run.nums
@@ -82,18 +81,10 @@ class Reporter:
             sums[name] = sums[name] + value * num if name in sums else value * num
             nums[name] = nums.get(name, 0) + num
         now = time.monotonic()
-        self.step_s = now - self.clock
-        self.run.seconds += self.step_s
+        self.run.seconds += now - self.clock
         self.clock = now
-        self.bar.update(num)
-
-    def plan(self) -> None:
-        """Count what was spent of a time budget, and plan what is left of it."""
-        now = time.monotonic()
-        self.run.spent_s += now - self.mark
-        self.mark = now
-        self.pace.look(self.step_s)
         self.bar.total = self.run.total_images
+        self.bar.update(num)
 
     def means(self, remember: bool) -> dict[str, float]:
         """The mean losses since the last row, read back; stop if one is not finite or has run away."""
@@ -199,7 +190,7 @@ class Reporter:
             self.log(factor)
         else:
             self.means(remember=False)  # a state that has diverged is not worth keeping
-        run.last_save = began = time.monotonic()
+        run.last_save = time.monotonic()
         try:
             if must_work:
                 run.save()
@@ -214,7 +205,7 @@ class Reporter:
             raise NotSavedError(error.errno, text) from error
         run.log.event("save", images=run.images_seen)
         self.clock = time.monotonic()
-        self.pace.save_s = self.clock - began
+        run.save_s = self.clock - run.last_save
         self.tell("on_save", run.resume_path)
 
     def snapshot(self) -> None:

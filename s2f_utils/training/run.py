@@ -16,15 +16,16 @@ from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.runtime import ConfigError, ranks
-from s2f_utils.training import interrupted, learned_from, preflight
+from s2f_utils.training import learned_from
 from s2f_utils.training.augment import InputJitter, PairedAffine
 from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
+from s2f_utils.training.pace import images_in_time
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
-from s2f_utils.training.settings import TrainConfig
-from s2f_utils.training.state import TrainingRun
+from s2f_utils.training.settings import INPUT_TONE, TrainConfig
+from s2f_utils.training.state import TrainingRun, check_space
 from s2f_utils.training.tracker import Tracker
 from s2f_utils.training.tracking import RunLog
 from s2f_utils.training.tracking_tensorboard import TensorBoardTracker
@@ -72,6 +73,7 @@ def open_run(
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
+    _check(config, kind)
     check_keep_best(config, kind.data, manifest)
     longest = _length(config, pass_length(config, kind.data, rows))
     start = _Start(resolved, manifest, rows, longest, runs, name or resolved.method, init)
@@ -80,6 +82,17 @@ def open_run(
     ranks.first(lambda: _begin(start, run))
     run.follow()
     return run
+
+
+def _check(config: TrainConfig, kind: type[Method]) -> None:
+    """Raise ConfigError where batches are to be gone through in parts by a method that needs whole ones, or the input's
+    tone is to change in one that does not learn an answer to it from pairs.
+    """
+    if config.accumulate > 1 and not kind.accumulates:
+        raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
+    for name in INPUT_TONE:
+        if getattr(config, name) and kind.data != "pairs":
+            raise ConfigError(f"{name} must be 0 with {kind.__name__}: it is for methods that learn from pairs")
 
 
 @dataclass
@@ -94,7 +107,6 @@ class _Start:
     name: str
     init: str | Path | None
     folder: Path | None = None  # of the run that is taken up; None: a new one
-    memory: str = ""  # what it takes, in a line
     # Rank 0 alone knows these.
     begins: dict[str, Any] = field(default_factory=dict)  # the facts of `init`
     state: Mapping[str, Any] = field(default_factory=dict)  # to be taken up
@@ -127,11 +139,9 @@ def _prepare(start: _Start, precision: runtime.Precision, progress: bool) -> Tra
     """The run with all its parts and its folder, if nothing speaks against it."""
     method, config, kind = start.resolved.method, start.resolved.config, find_method(start.resolved.method)
     is_new = start.folder is None
-    preflight.check_parts(kind, config)
-    start.memory = preflight.check_memory(kind, config, precision, len(start.rows)) if config.check_memory else ""
     total = start.longest
     if config.time_budget_s and is_new:
-        total = min(total, preflight.images_in_time(kind, config, precision))
+        total = min(total, images_in_time(kind, config, precision))
 
     model, ema = _networks(kind, config, precision, start.init, is_new)
     where = torch.device("cpu") if kind.from_cpu else precision.device
@@ -144,7 +154,10 @@ def _prepare(start: _Start, precision: runtime.Precision, progress: bool) -> Tra
         start.remarks = (
             [str(one) for one in remarks_on_sides(data)] if is_new and config.direction in DIRECTIONS else []
         )
-        preflight.check_space(start.folder or Path(start.runs), model, config, is_new)
+        places = (start.folder or Path(start.runs)).absolute()
+        states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
+        there = next(place for place in (places, *places.parents) if place.is_dir())
+        check_space(there, model, copies=4 * states + 2)  # weights, Adam's moments, average; generator, old and new
         known = {} if is_new else learned_from.noted(start.folder)
         start.pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
         return start.folder or runtime.new_run_folder(start.runs, start.name)
@@ -212,19 +225,18 @@ def _write_facts(start: _Start, run: TrainingRun) -> None:
     manifest = start.manifest
     facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": start.resolved.origin}
     facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
-    facts |= {"total_images": run.total_images, **({"memory": start.memory} if start.memory else {}), **start.begins}
+    facts |= {"total_images": run.total_images, **start.begins}
     facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": ranks.size()}
     with runtime.atomic_path(run.folder / "config.json") as temporary:
         temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
 
 
 def _go_on(run: TrainingRun, state: Mapping[str, Any]) -> None:
-    """Take up an interrupted run's state, the live changes that followed it, and clean up after a kill."""
+    """Take up an interrupted run's state, and delete what a kill left half written."""
     run.load_state_dict(state)
-    run.planned = interrupted.take_up(run.live, run.folder / "controls.json", run.folder, run.images_seen)
-    changes = [dataclasses.asdict(change) for change in run.planned]
-    run.log.event("resume", images=run.images_seen, **{"changes": changes} if changes else {})
-    interrupted.remove_leftovers(run.folder)
+    run.log.event("resume", images=run.images_seen)
+    for path in run.folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)
 
 
 def finished(

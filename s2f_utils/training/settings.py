@@ -27,7 +27,6 @@ MAY_DIFFER = {
     "keep_last",
     "keep_best",
     "accumulate",
-    "check_memory",
     "on_divergence",
     "tracker",
     "track_checkpoints",
@@ -79,7 +78,6 @@ class TrainConfig:
     # Gradients of the parts are added up, and each network makes one step, after the last part: a generator meets the
     # discriminator as it was before the batch, and what makes several steps a batch (disc_steps, R1) makes one of them.
     accumulate: int = 1  # parts in which a batch goes through the networks, one after the other, to save memory
-    check_memory: bool = True  # what training needs is compared with what is free before it begins
     on_divergence: str = "stop"  # or back: to the last good state with half the learning rates, three times at most
     tracker: str = "none"  # or wandb (Weights & Biases), or tensorboard: where the log also goes
     track_checkpoints: bool = False  # the saved generators go to Weights & Biases, too

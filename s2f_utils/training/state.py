@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import math
-import os
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,6 @@ from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ranks
-from s2f_utils.training import interrupted
 from s2f_utils.training.augment import InputJitter, PairedAffine
 from s2f_utils.training.live import LiveValues
 from s2f_utils.training.method import Method
@@ -31,6 +31,14 @@ from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.tracking import RunLog
 
 MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
+
+
+def check_space(folder: Path, model: Method, copies: int) -> None:
+    """Raise OSError where the disk has no room for so many copies of the model's weights, or where it is gone."""
+    need = 4 * copies * sum(p.numel() for net in model.nets.values() for p in net.parameters())
+    free = shutil.disk_usage(folder).free
+    if free < need:
+        raise OSError(errno.ENOSPC, f"{free / 1e6:.0f} MB are free, the run needs {need / 1e6:.0f} MB", str(folder))
 
 
 @dataclass
@@ -56,6 +64,7 @@ class TrainingRun:
     seconds: float = 0.0  # of steps
     spent_s: float = 0.0  # of the time budget: steps, samples, saves, but no pauses
     last_save: float = field(default_factory=time.monotonic)
+    save_s: float = 0.0  # that the last save took
     images_per_second: float = 0.0
     best: float = -math.inf  # score of the best sheet of samples (keep_best)
     setbacks: int = 0  # times that training went back by itself
@@ -65,7 +74,6 @@ class TrainingRun:
     learned_from: dict[str, Any] = field(default_factory=dict)  # what stands in every file saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
     trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
-    planned: list[interrupted.Planned] = field(default_factory=list)  # live changes that a resumed run makes again
     # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     nums: dict[str, int] = field(default_factory=dict)
@@ -180,24 +188,11 @@ class TrainingRun:
         """Take up the last good state, but with half the learning rates, which are returned; counted in `setbacks`."""
         setbacks = self.setbacks + 1
         self.load_state_dict(checkpoints.load_torch_file(self.resume_path))
-        self.setbacks, self.planned = setbacks, []
+        self.setbacks = setbacks
         for name in self.model.optimizers:
             self.live.set(name, max(self.live.ranges[name].low, self.live[name] / 2), "setback")
         self.live.write_controls()
         return {name: self.live[name] for name in self.model.optimizers}
-
-    def repeat_changes(self) -> set[str]:
-        """Make the planned live changes that are due again; their names."""
-        due = interrupted.due(self.planned, self.images_seen)
-        self.planned = [change for change in self.planned if change.images > self.images_seen]
-        for change in due.values():
-            try:
-                self.live.set(change.name, change.new, change.source)
-            except ValueError as error:  # another version's range
-                self.log.problem(f"a live change before the interruption is not made again: {error}")
-        if due:
-            self.live.write_controls()
-        return set(due)
 
     def epoch(self) -> float:
         """How many passes over the training pairs have been made, as a fraction."""
@@ -219,7 +214,7 @@ class TrainingRun:
         Raises FloatingPointError, and writes nothing, when weights are NaN: the last good state is worth keeping.
         Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
-        os.stat(self.folder)
+        check_space(self.folder, self.model, copies=3)
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
             raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")

@@ -70,25 +70,22 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """
     path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
-    kept: list[dict[str, Any]] = []  # changes at the very point of the last resume: made again, they are told again
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if entry.get("event") == "resume":
-            entries = [e for e in entries if e.get("images", 0) <= entry["images"]]
-            kept = [_timeless(e) for e in entries if e.get("event") == "change" and e["images"] == entry["images"]]
-        if entry.get("event") != "change" or _timeless(entry) not in kept:
-            entries.append(entry)
+            entries = _until_save(entries, entry["images"])
+        entries.append(entry)
     rows = [e for e in entries if "event" not in e]
     rows = [row for row in rows[:-1] if "partial" not in row] + rows[-1:]
-    return [_without(row, "partial") for row in rows], [e for e in entries if "event" in e]
+    return [{k: v for k, v in row.items() if k != "partial"} for row in rows], [e for e in entries if "event" in e]
 
 
-def _timeless(entry: dict[str, Any]) -> dict[str, Any]:
-    return _without(entry, "time")
-
-
-def _without(entry: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key != name}
+def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:
+    """What a state that was saved at so many images knows: live changes after the save are not in it."""
+    saves = [n for n, e in enumerate(entries) if e.get("event") == "save" and e["images"] == images]
+    saved = saves[-1] if saves else len(entries)
+    known = [n <= saved or e.get("event") != "change" for n, e in enumerate(entries)]
+    return [e for e, is_known in zip(entries, known, strict=True) if is_known and e.get("images", 0) <= images]

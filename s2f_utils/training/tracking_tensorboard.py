@@ -9,15 +9,12 @@ import time
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm.auto import tqdm
 
 from s2f_utils.pictures import images
 from s2f_utils.training.tracker import Tracker, facts
-
-if TYPE_CHECKING:
-    from s2f_utils.training.live import Change
 
 FOLDER = "tensorboard"  # in the run folder
 EVENT_FILES = "events.out.tfevents.*"  # then the second in which the file was begun
@@ -36,17 +33,11 @@ class TensorBoardTracker(Tracker):
     def __init__(self) -> None:
         super().__init__()
         self.newest = 0  # images seen when something was written last
-        self.repeated: set[tuple[int, str, float]] = set()  # live changes that stand in the files, and are made again
 
     def on_log(self, run: Any, row: dict[str, Any]) -> None:
         """The row, but not one of part of an interval: it would stand beside the whole interval's, which follows."""
         if not run.sums:
             super().on_log(run, {name: value for name, value in row.items() if name != "images"})
-
-    def on_change(self, run: Any, change: Change) -> None:
-        """The new value, unless it stands there from before an interruption."""
-        if (run.images_seen, change.name, change.new) not in self.repeated:
-            super().on_change(run, change)
 
     def on_sample(self, run: Any, path: Path) -> None:
         """The sheet, and its scores."""
@@ -72,9 +63,6 @@ class TensorBoardTracker(Tracker):
         self._close(run)
 
     def _open(self, run: Any) -> None:
-        if any((run.folder / FOLDER).glob(EVENT_FILES)):
-            due = [planned for planned in run.planned if planned.images <= run.images_seen]
-            self.repeated = {(run.images_seen, planned.name, planned.new) for planned in due}
         self._begin(run, run.images_seen + 1 if run.images_seen else 0)  # training from image 0 repeats that, too
         for name, text in _tables(facts(run)).items():
             self.handle.add_text(name, text, run.images_seen)
