@@ -43,11 +43,11 @@ loop.make_batch = broken
 class Odd(ValueError):
     def __init__(self, number, name):
         super().__init__(f"{name}-{number}.png")
-def broken(run, *others, between=loop._between):
+def broken(run, *others, what_next=loop.what_next):
     if run.images_seen >= 40:
         raise Odd(0, "face")
-    return between(run, *others)
-loop._between = broken
+    return what_next(run, *others)
+loop.what_next = broken
 """,
 }
 FAULTS["both at once"] = FAULTS["rank 1"].replace('rank == "1" and ', "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,8 +19,12 @@ from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.sides import FEATURES_PX, features, problems
-from s2f_utils.runtime import ConfigError
+from s2f_utils.runtime import ConfigError, sent
+from s2f_utils.training.augment import crop_and_flip
 from s2f_utils.training.settings import TrainConfig
+
+if TYPE_CHECKING:
+    from s2f_utils.training.state import TrainingRun
 
 LOOKED_AT = 200  # pictures of each side
 
@@ -77,6 +81,33 @@ def check_keep_best(config: TrainConfig, kind: str, manifest: Manifest) -> None:
             f"keep_best={config.keep_best}: {manifest.path} has no validation pairs to choose by: make some with"
             " 'python -m data_prep pairs SRC OUT --val-share 0.1', or leave keep_best out: the last generator is kept"
         )
+
+
+def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
+    """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
+    [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
+    learns from photos alone, these as both (a on the CPU, where it is `from_cpu`). share: those that are wanted here.
+    """
+    config = run.config
+    sketches, photos = run.data.batch_at(run.images_seen, num, config.copies, config.seed, share)  # uint8, load_size_px
+
+    def jitter(sketches: Tensor, photos: Tensor) -> tuple[Tensor, Tensor]:
+        sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
+        return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
+
+    if run.model.data == "shaped":
+        sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
+    elif run.model.data == "pairs":
+        sketches, photos = jitter(sketches, photos)
+    elif run.model.data == "photos":
+        sketches = photos = jitter(photos, photos[:, :0])[0]
+    else:
+        sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
+    a, b = (sketches, photos) if run.to_photo else (photos, sketches)
+    if run.model.data == "pairs":
+        a = run.input_jitter(a, run.live["augment"])
+    a, b = run.precision.images(a), run.precision.images(b)
+    return a, sent(b, run.precision.device)
 
 
 def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:

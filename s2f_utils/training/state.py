@@ -10,10 +10,13 @@ import errno
 import io
 import math
 import shutil
+import statistics
 import time
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -24,13 +27,15 @@ from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ranks
 from s2f_utils.training.augment import InputJitter, PairedAffine
+from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.live import LiveValues
 from s2f_utils.training.method import Method
 from s2f_utils.training.resume import VERSION, why_not
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.tracking import RunLog
 
-MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
+RUNAWAY = 1000.0  # times its median (or 1, if that is less), and a loss has run away
+REMEMBERED = 20  # rows of the log in that median
 
 
 def check_space(folder: Path, model: Method, copies: int) -> None:
@@ -68,6 +73,7 @@ class TrainingRun:
     images_per_second: float = 0.0
     best: float = -math.inf  # score of the best sheet of samples (keep_best)
     setbacks: int = 0  # times that training went back by itself
+    went_back: bool = False  # since the last step
     data_settings: dict[str, Any] = field(default_factory=dict)
     affine: PairedAffine | None = None
     input_jitter: InputJitter | None = None
@@ -77,6 +83,8 @@ class TrainingRun:
     # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     nums: dict[str, int] = field(default_factory=dict)
+    row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
+    recent: dict[str, deque[float]] = field(default_factory=dict)  # the last rows' means, by loss
 
     @property
     def to_photo(self) -> bool:
@@ -184,16 +192,6 @@ class TrainingRun:
         if not ranks.is_first():
             self.load_state_dict(torch.load(io.BytesIO(given), map_location="cpu", weights_only=True))
 
-    def go_back(self) -> dict[str, float]:
-        """Take up the last good state, but with half the learning rates, which are returned; counted in `setbacks`."""
-        setbacks = self.setbacks + 1
-        self.load_state_dict(checkpoints.load_torch_file(self.resume_path))
-        self.setbacks = setbacks
-        for name in self.model.optimizers:
-            self.live.set(name, max(self.live.ranges[name].low, self.live[name] / 2), "setback")
-        self.live.write_controls()
-        return {name: self.live[name] for name in self.model.optimizers}
-
     def epoch(self) -> float:
         """How many passes over the training pairs have been made, as a fraction."""
         return round(self.images_seen / (len(self.data) * self.config.copies), 4)
@@ -203,6 +201,62 @@ class TrainingRun:
         self.share_done += (1 - self.share_done) * min(1.0, num / max(1, self.total_images - self.images_seen))
         self.images_seen += num
 
+    def start_row(self) -> None:
+        """From here on the speed of the next row is measured, and losses are compared."""
+        self.row_start, self.recent = (self.seconds, self.images_seen), {}
+
+    def add(self, losses: Mapping[str, torch.Tensor], num: int) -> None:
+        """A step on so many images had these losses."""
+        for name, value in losses.items():
+            self.sums[name] = self.sums[name] + value * num if name in self.sums else value * num
+            self.nums[name] = self.nums.get(name, 0) + num
+
+    def mean_losses(self) -> dict[str, float]:
+        """The mean losses since the last row, read back; TrainingDiverged where one is not finite or has run away."""
+        if not self.sums:
+            return {}
+        sums = torch.stack([total.to(self.precision.device) for total in self.sums.values()]).tolist()
+        means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
+        wrong = [f"{name} became NaN or infinite" for name, value in means.items() if not math.isfinite(value)]
+        for name, value in means.items():
+            usual = statistics.median(self.recent[name]) if len(self.recent.get(name, ())) >= 5 else math.inf
+            if math.isfinite(value) and value > RUNAWAY * max(1.0, usual):
+                wrong.append(f"{name} ran away to {value:.3g}, from {usual:.3g}")
+        if wrong:
+            self.sums, self.nums = {}, {}  # with another learning rate the same session may go on
+            raise self.diverged(wrong)
+        return means
+
+    def write_row(self, factor: float, *, partial: bool = False) -> dict[str, Any]:
+        """Write the row of mean losses; {} where there are none. One of part of an interval stands for the time being:
+        when training goes on, the whole interval's row takes its place.
+
+        factor: of the learning rates.
+        """
+        means = self.mean_losses()
+        if not means:
+            return {}
+        seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
+        self.images_per_second = images / seconds if seconds > 0 else 0.0
+        rates = {name: self.live[name] * factor for name in self.model.optimizers}
+        row = {"images": self.images_seen, "epoch": self.epoch(), **means, **rates}
+        row |= {"images_per_second": round(self.images_per_second, 3), "seconds": round(self.seconds, 2)}
+        self.log.row(row | {"partial": True} if partial else row)
+        if not partial:
+            for name, value in means.items():
+                self.recent.setdefault(name, deque(maxlen=REMEMBERED)).append(value)
+            self.sums, self.nums, self.row_start = {}, {}, (self.seconds, self.images_seen)
+        return row
+
+    def diverged(self, wrong: list[str]) -> TrainingDiverged:
+        """The error that says what went wrong, and what to do."""
+        saved = f"the last good state is {self.resume_path}" if self.resume_path.exists() else "nothing was saved yet"
+        self.log.event("diverged", images=self.images_seen, what=wrong)
+        return TrainingDiverged(
+            f"{', '.join(wrong)} before image {self.images_seen}: lower the learning rate, use precision=float32, or"
+            f" let training go back by itself (on_divergence=back); {saved}"
+        )
+
     def snapshots_at(self) -> set[int]:
         """The numbers of images at which a generator is kept."""
         num = self.config.num_snapshots
@@ -211,28 +265,34 @@ class TrainingRun:
     def save(self) -> Path:
         """Write the resume file and the generator, each complete or not at all.
 
-        Raises FloatingPointError, and writes nothing, when weights are NaN: the last good state is worth keeping.
+        Raises TrainingDiverged, and writes nothing, when weights are NaN: the last good state is worth keeping.
         Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
+        began = time.monotonic()
         check_space(self.folder, self.model, copies=3)
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
-            raise FloatingPointError(f"weights of {', '.join(broken)} are NaN or infinite")
+            raise self.diverged([f"weights of {', '.join(broken)} are NaN or infinite"])
         checkpoints.save_resume(self.resume_path, self.state_dict(), self.config.keep_last - 1)
         self.saved_at = self.images_seen
-        for direction, net in self.generators.items():
-            name = generator_file(direction if direction != self.config.direction else None)
-            checkpoints.save_generator(self.folder / name, net, self.meta(direction), self.learned_from)
+        self._save_generators(self.folder)
         for name, net in self.model.kept.items():
             path = self.folder / f"{name}.safetensors"
             checkpoints.save_generator(path, net, {"method": self.method}, self.learned_from)
+        self.save_s = time.monotonic() - began
         return self.resume_path
+
+    def snapshot(self) -> None:
+        """Keep the generators as they are now, beside the last ones."""
+        self._save_generators(self.folder / "snapshots", f"-{self.images_seen:08d}")
 
     def keep_best(self, score: float) -> None:
         """Write the generators as the best so far, with this score of their sheet."""
+        self._save_generators(self.folder, "-best", {self.config.keep_best: score})
+        self.best = score
+
+    def _save_generators(self, folder: Path, ending: str = "", facts: Mapping[str, Any] = MappingProxyType({})) -> None:
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
-            path = self.folder / name.replace(".safetensors", "-best.safetensors")
-            meta = self.meta(direction) | {self.config.keep_best: score}
-            checkpoints.save_generator(path, net, meta, self.learned_from)
-        self.best = score
+            path = folder / name.replace(".safetensors", f"{ending}.safetensors")
+            checkpoints.save_generator(path, net, {**self.meta(direction), **facts}, self.learned_from)
