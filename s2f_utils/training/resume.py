@@ -14,6 +14,7 @@ from s2f_utils import runtime
 from s2f_utils.inference import find_generator, folder_of, generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.training.config import Resolved
 from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
 from s2f_utils.weights.download import sha256_of
 
@@ -35,10 +36,9 @@ def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Seq
 
 def find_resume(
     resume: str | Path,
-    runs: str | Path,
+    runs: Path,
     name: str,
-    method: str,
-    config: TrainConfig,
+    resolved: Resolved,
     total: int,
     ids: list[str],
     begins: Mapping[str, str | None],
@@ -48,16 +48,14 @@ def find_resume(
     resume: as of `training.run.open_run`. name: of the run. total, ids, begins: how many images the training is to see,
     its pairs, and what it begins with. Raises FileNotFoundError, or CheckpointError for a folder that does not fit.
     """
-    if resume == "never":
-        return None, {}
-    if resume == "auto":
-        folder = runtime.last_run_folder(runs, name)
-        if folder is None:
+    config = resolved.config
+    if resume in ("auto", "never"):
+        folder = runtime.last_run_folder(runs, name) if resume == "auto" else None
+        state = read_resume(folder) if folder else {}
+        end = state.get("total_images", 0) if config.time_budget_s else total
+        if not folder or why_not(state, resolved.method, config, ids) or state["images_seen"] >= end:
             return None, {}
-        state = read_resume(folder)
-        end = state["total_images"] if config.time_budget_s else total
-        fits = not why_not(state, method, config, ids) and state["images_seen"] < end and begins_alike(folder, begins)
-        return (folder, state) if fits else (None, {})
+        return (folder, state) if begins_alike(folder, begins) else (None, {})
     folder = Path(resume)
     if not checkpoints.states_of(folder / "resume.pt"):
         raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")

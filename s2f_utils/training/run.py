@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from s2f_utils import runtime
-from s2f_utils.data import DataError, Manifest, Row
+from s2f_utils.data import DataError, Manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
 from s2f_utils.runtime import ConfigError, ranks
 from s2f_utils.training import learned_from
-from s2f_utils.training.augment import InputJitter, PairedAffine
 from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
@@ -68,119 +65,80 @@ def open_run(
     knows it, whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError before
     anything is written.
     """
-    config, kind = resolved.config, find_method(resolved.method)
-    precision = _precision(kind, config, runtime.pick_device(device))
+    config, kind, is_first = resolved.config, find_method(resolved.method), ranks.is_first()
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     _check(config, kind)
     check_keep_best(config, kind.data, manifest)
-    longest = _length(config, pass_length(config, kind.data, rows))
-    start = _Start(resolved, manifest, rows, longest, runs, name or resolved.method, init)
-    start.folder = ranks.first(lambda: _find(start, resume))
-    run = _prepare(start, precision, progress and ranks.is_first())
-    ranks.first(lambda: _begin(start, run))
+    precision = _precision(kind, config, runtime.pick_device(device))
+    ids = [row.id for row in rows]
+    longest = total = _length(config, pass_length(config, kind.data, rows))
+
+    # The run to go on with. Rank zero alone reads and writes files; the others take up its state at the end.
+    folder, state, begins = None, {}, {}
+    if is_first:
+        begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
+        folder, state = find_resume(resume, Path(runs), name or resolved.method, resolved, longest, ids, begins)
+    folder = ranks.told(folder)
+    is_new = folder is None
+    if is_new:
+        _check_init(resolved.method, init)
+
+    # Networks and data.
+    if config.time_budget_s and is_new:
+        total = min(total, images_in_time(kind, config, precision))
+    model, ema = _networks(kind, config, precision, init, is_new)
+    where = torch.device("cpu") if kind.from_cpu else precision.device
+    data, samples = training_data(config, kind.data, manifest, rows, where, progress and is_first, kind.shaped)
+
+    # The folder: a new one when the pictures have been read, and nothing speaks against the run.
+    remarks, pictures = [], {}
+    if is_first:
+        remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
+        states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
+        check_space(folder or Path(runs), model, copies=4 * states + 2)  # weights, Adam's moments, average; generators
+        known = {} if is_new else learned_from.noted(folder)
+        pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
+        folder = folder or runtime.new_run_folder(runs, name or resolved.method)
+    folder = ranks.told(folder)
+    live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if is_first else None)
+    run = TrainingRun(
+        resolved.method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, longest,
+        ema, data_settings=dict(manifest.settings),
+        trackers=[TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else [],
+    )  # fmt: skip
+
+    # What a new run says of itself, or the state of an interrupted one.
+    if is_first and is_new:
+        _write_facts(run, resolved, manifest, begins)
+    elif is_first:
+        run.load_state_dict(state)
+        run.log.event("resume", images=run.images_seen)
+        for half_written in folder.rglob(".*.part"):  # by a kill
+            half_written.unlink(missing_ok=True)
+    if is_first:
+        learned_from.note(run, manifest, pictures)
+        run.live.write_controls()
+    for remark in remarks:
+        run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
     run.follow()
     return run
 
 
 def _check(config: TrainConfig, kind: type[Method]) -> None:
-    """Raise ConfigError where batches are to be gone through in parts by a method that needs whole ones, or the input's
-    tone is to change in one that does not learn an answer to it from pairs.
+    """Raise ConfigError where batches cannot be shared, or gone through in parts, or where the input's tone is to
+    change in a method that does not learn an answer to it from pairs.
     """
+    if config.batch_size < ranks.size():
+        raise ConfigError(
+            f"batch_size must be at least {ranks.size()}, got {config.batch_size}: so many ranks share a batch"
+        )
     if config.accumulate > 1 and not kind.accumulates:
         raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
     for name in INPUT_TONE:
         if getattr(config, name) and kind.data != "pairs":
             raise ConfigError(f"{name} must be 0 with {kind.__name__}: it is for methods that learn from pairs")
-
-
-@dataclass
-class _Start:
-    """What is known of a run before it begins."""
-
-    resolved: Resolved
-    manifest: Manifest
-    rows: list[Row]  # the training pairs
-    longest: int  # images, where no time budget ends it
-    runs: str | Path
-    name: str
-    init: str | Path | None
-    folder: Path | None = None  # of the run that is taken up; None: a new one
-    # Rank 0 alone knows these.
-    begins: dict[str, Any] = field(default_factory=dict)  # the facts of `init`
-    state: Mapping[str, Any] = field(default_factory=dict)  # to be taken up
-    remarks: list[str] = field(default_factory=list)  # what seems wrong with the pictures
-    pictures: dict[str, Any] = field(default_factory=dict)  # their hashes
-
-    @property
-    def ids(self) -> list[str]:
-        return [row.id for row in self.rows]
-
-
-def _find(start: _Start, resume: str | Path) -> Path | None:
-    """The folder of the run to be taken up, and its state; None where a new one begins."""
-    method, config = start.resolved.method, start.resolved.config
-    if config.batch_size < ranks.size():
-        raise ConfigError(
-            f"batch_size must be at least {ranks.size()}, got {config.batch_size}: so many ranks share a batch"
-        )
-    if resume in ("auto", "never") or start.init:
-        start.begins = facts_of(config, start.init)
-    folder, start.state = find_resume(
-        resume, start.runs, start.name, method, config, start.longest, start.ids, start.begins
-    )
-    if folder is None:
-        _check_init(method, start.init)
-    return folder
-
-
-def _prepare(start: _Start, precision: runtime.Precision, progress: bool) -> TrainingRun:
-    """The run with all its parts and its folder, if nothing speaks against it."""
-    method, config, kind = start.resolved.method, start.resolved.config, find_method(start.resolved.method)
-    is_new = start.folder is None
-    total = start.longest
-    if config.time_budget_s and is_new:
-        total = min(total, images_in_time(kind, config, precision))
-
-    model, ema = _networks(kind, config, precision, start.init, is_new)
-    where = torch.device("cpu") if kind.from_cpu else precision.device
-    data, samples = training_data(config, kind.data, start.manifest, start.rows, where, progress, kind.shaped)
-    affine = PairedAffine(config.rotate_deg, config.shift_px, config.shear_deg, config.scale, config.elastic)
-    input_jitter = InputJitter(config.input_brightness, config.input_contrast, config.input_lines)
-
-    def place() -> Path:
-        """The run's folder; a new one when the pictures have been read."""
-        start.remarks = (
-            [str(one) for one in remarks_on_sides(data)] if is_new and config.direction in DIRECTIONS else []
-        )
-        places = (start.folder or Path(start.runs)).absolute()
-        states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
-        there = next(place for place in (places, *places.parents) if place.is_dir())
-        check_space(there, model, copies=4 * states + 2)  # weights, Adam's moments, average; generator, old and new
-        known = {} if is_new else learned_from.noted(start.folder)
-        start.pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
-        return start.folder or runtime.new_run_folder(start.runs, start.name)
-
-    folder = ranks.first(place)
-    live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if ranks.is_first() else None)
-    trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and ranks.is_first() else []
-    return TrainingRun(
-        method, config, folder, model, start.ids, data, samples, live, RunLog(folder), precision, total, start.longest,
-        ema, data_settings=dict(start.manifest.settings), affine=affine, input_jitter=input_jitter, trackers=trackers,
-    )  # fmt: skip
-
-
-def _begin(start: _Start, run: TrainingRun) -> None:
-    """Write what a new run has to say of itself, or take up the state of an interrupted one."""
-    if start.folder is None:
-        _write_facts(start, run)
-    else:
-        _go_on(run, start.state)
-    learned_from.note(run, start.manifest, start.pictures)
-    run.live.write_controls()
-    for remark in start.remarks:
-        run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
 
 
 def _precision(kind: type[Method], config: TrainConfig, device: torch.device) -> runtime.Precision:
@@ -220,23 +178,13 @@ def _live(model: Method, config: TrainConfig, total: int) -> tuple[dict[str, flo
     return values, ranges
 
 
-def _write_facts(start: _Start, run: TrainingRun) -> None:
+def _write_facts(run: TrainingRun, resolved: Resolved, manifest: Manifest, begins: Mapping[str, Any]) -> None:
     """Write the new run's `config.json`: what it was asked for, what it found, and the machine."""
-    manifest = start.manifest
-    facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": start.resolved.origin}
+    facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": resolved.origin}
     facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
-    facts |= {"total_images": run.total_images, **start.begins}
+    facts |= {"total_images": run.total_images, **begins}
     facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": ranks.size()}
-    with runtime.atomic_path(run.folder / "config.json") as temporary:
-        temporary.write_text(json.dumps({**facts, "machine": runtime.machine_facts()}, indent=2), encoding="utf-8")
-
-
-def _go_on(run: TrainingRun, state: Mapping[str, Any]) -> None:
-    """Take up an interrupted run's state, and delete what a kill left half written."""
-    run.load_state_dict(state)
-    run.log.event("resume", images=run.images_seen)
-    for path in run.folder.rglob(".*.part"):
-        path.unlink(missing_ok=True)
+    runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
 
 
 def finished(

@@ -9,6 +9,7 @@ import dataclasses
 import errno
 import io
 import math
+import os
 import shutil
 import statistics
 import time
@@ -39,9 +40,10 @@ REMEMBERED = 20  # rows of the log in that median
 
 
 def check_space(folder: Path, model: Method, copies: int) -> None:
-    """Raise OSError where the disk has no room for so many copies of the model's weights, or where it is gone."""
+    """Raise OSError where the disk has no room for so many copies of the model's weights."""
     need = 4 * copies * sum(p.numel() for net in model.nets.values() for p in net.parameters())
-    free = shutil.disk_usage(folder).free
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_dir())
+    free = shutil.disk_usage(there).free
     if free < need:
         raise OSError(errno.ENOSPC, f"{free / 1e6:.0f} MB are free, the run needs {need / 1e6:.0f} MB", str(folder))
 
@@ -75,8 +77,6 @@ class TrainingRun:
     setbacks: int = 0  # times that training went back by itself
     went_back: bool = False  # since the last step
     data_settings: dict[str, Any] = field(default_factory=dict)
-    affine: PairedAffine | None = None
-    input_jitter: InputJitter | None = None
     learned_from: dict[str, Any] = field(default_factory=dict)  # what stands in every file saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
     trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
@@ -85,6 +85,11 @@ class TrainingRun:
     nums: dict[str, int] = field(default_factory=dict)
     row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
     recent: dict[str, deque[float]] = field(default_factory=dict)  # the last rows' means, by loss
+
+    def __post_init__(self) -> None:
+        c = self.config
+        self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
+        self.input_jitter = InputJitter(c.input_brightness, c.input_contrast, c.input_lines)
 
     @property
     def to_photo(self) -> bool:
@@ -269,6 +274,7 @@ class TrainingRun:
         Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
         began = time.monotonic()
+        os.stat(self.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
         check_space(self.folder, self.model, copies=3)
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
