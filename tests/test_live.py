@@ -82,5 +82,5 @@ def test_state_goes_into_the_resume_file_without_commands(live):
     live.set("weight", 2.5)
     live.set("stop", True)
     other = LiveValues({"lr": 1.0e-4, "weight": 0.0}, live.ranges)
-    other.load_state_dict(live.state_dict() | {"gone": 3.0})
+    other.load_state_dict(live.values() | {"gone": 3.0})
     assert other.values() == live.values() and not other.asked("stop")

@@ -14,14 +14,6 @@ from s2f_utils.inference.stages.plain import Translated
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import baselines, evaluation
 from s2f_utils.pictures import viz
-from s2f_utils.training import report
-
-
-@pytest.mark.parametrize(
-    "seconds, text", [(0.4, "0 s"), (59.4, "59 s"), (65, "1 min 05 s"), (3599.6, "1 h 00 min"), (7320, "2 h 02 min")]
-)
-def test_durations_as_people_say_them(seconds, text):
-    assert report.duration(seconds) == text
 
 
 def test_trivial_rows_are_named_by_what_goes_in():

@@ -69,7 +69,7 @@ class LiveValues:
         return self._values.get(name, default)
 
     def values(self) -> dict[str, float]:
-        """A copy of all current values by name (without the commands)."""
+        """A copy of all current values by name, without the commands; what the resume file keeps."""
         return dict(self._values)
 
     def asked(self, command: str) -> bool:
@@ -172,10 +172,6 @@ class LiveValues:
             return
         self._unwritten = False
         self._stamp = (status.st_mtime_ns, status.st_size)
-
-    def state_dict(self) -> dict[str, float]:
-        """The values, for the resume file; commands are not part of it."""
-        return self.values()
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Take over the values of a resume file; values that the method no longer has are ignored."""

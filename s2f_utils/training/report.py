@@ -16,16 +16,18 @@ from s2f_utils.pictures import images, pages, viz
 from s2f_utils.training.config import find_method
 from s2f_utils.training.tracking import read_log
 
+NUM_SHEETS = 4  # of samples that are shown, from early to late
 _STYLE = """
 .pictures img { display: block; width: {{ shown_px }}px; height: {{ shown_px }}px; }
-img.curves { max-width: 100%; background: white; border-radius: 4px; }
+img.wide { max-width: 100%; background: white; border-radius: 4px; }
 """
 _BODY = """
 <p class="lead">{{ lead }}</p>
 <p class="note">{{ note }}</p>
 
 {% for part in parts %}<h2>Held-out pictures{{ part.named }}</h2>
-<p>Inputs that training never saw, what the network made of them, and the truth. {{ part.order }}</p>
+<p>Inputs that training never saw, what the network made of them, and the truth. The first {{ part.num_shown }} of the
+split, not the best.</p>
 <div class="wide"><table class="pictures">
 {% for name, row in part.pictures.items() %}<tr><th>{{ name }}</th>
 {% for uri in row %}<td><img src="{{ uri }}" alt="{{ name }} {{ loop.index }}"></td>{% endfor %}</tr>
@@ -42,33 +44,17 @@ The rows below the model are trivial answers: a model that does not beat them ha
 {% if not_scored %}<h2>Not scored</h2>
 <p>{{ not_scored }}</p>{% endif %}
 <h2>Training</h2>
-{% if curves %}<img class="curves" src="{{ curves }}" alt="losses over images seen">
+{% if curves %}<img class="wide" src="{{ curves }}" alt="losses over images seen">
 <p>Pale: as logged; solid: smoothed. A falling <code>{{ falling }}</code> is progress; <code>loss_gan</code> and
-<code>loss_d</code> are opponents in balance, and need not fall.{{ cycle_note }}</p>{% endif %}
-{% if progress %}<p>The same sketches through time:</p>
-<div class="wide"><table class="pictures">{% for name, row in progress.items() %}
-<tr><th>{{ name }}</th>
-{% for uri in row %}<td><img src="{{ uri }}" alt="{{ name }}"></td>{% endfor %}</tr>
-{% endfor %}</table></div>{% endif %}
-
+<code>loss_d</code> are opponents in balance, and need not fall.</p>{% endif %}
+{% for name, uri in sheets.items() %}<p>Samples after {{ name }}:</p><img class="wide" src="{{ uri }}" alt="{{ name }}">
+{% endfor %}
 <h2>Machine and time</h2>
-<table>{% for key, value in facts.items() %}<tr><td>{{ key }}</td><td>{{ value }}</td></tr>{% endfor %}</table>
+{{ table(["", ""], facts) }}
 
 <h2>Settings that differ from the paper's</h2>
-<table><tr><th>setting</th><th>here</th><th>paper</th><th>from</th></tr>
-{% for s in settings %}<tr><td>{{ s.name }}</td><td>{{ s.here }}</td><td>{{ s.paper }}</td><td>{{ s.origin }}</td></tr>
-{% endfor %}</table>
+{{ table(["setting", "here", "paper", "from"], settings) }}
 """
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: "45 s", "6 min 05 s", "1 h 02 min"."""
-    total = round(seconds)
-    if total < 60:
-        return f"{total} s"
-    if total < 3600:
-        return f"{total // 60} min {total % 60:02d} s"
-    return f"{total // 3600} h {total % 3600 // 60:02d} min"
 
 
 def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int = 8, not_scored: str = "") -> Path:
@@ -81,12 +67,11 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
     folder = Path(folder)
     run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     rows, events = read_log(folder)
-    several, size = len(evaluations) > 1, run["config"]["size_px"]
-    if evaluations:
-        size = evaluations[0].pictures["truth"].shape[1]
+    size = evaluations[0].pictures["truth"].shape[1] if evaluations else run["config"]["size_px"]
     changes = [event for event in events if event["event"] == "change"]
     ways = " and ".join(_shown(way) for way in [e.direction for e in evaluations] or [run["config"]["direction"]])
-    cycles = [name for name in (rows[0] if rows else {}) if name.startswith("loss_cycle")]
+    sheets = sorted((folder / "samples").glob("*.png"))
+    places = sorted({round(place) for place in np.geomspace(1, len(sheets), NUM_SHEETS)}) if len(sheets) > 1 else []
     return pages.write(
         folder / "report.html",
         _BODY,
@@ -94,19 +79,18 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
         title=f"{run['method']}: {ways}",
         lead=f"Run {folder.name}, {rows[-1]['images'] if rows else 0:,} images seen in training.",
         note=images.GENERATED_NOTE,
-        parts=[_part(e, f": {_shown(e.direction)}" if several else "", num_pictures) for e in evaluations],
+        parts=[_part(e, f": {_shown(e.direction)}" if len(evaluations) > 1 else "", num_pictures) for e in evaluations],
         not_scored=not_scored,
         few=attributes.FEW,
         shown_px=128 if size <= 128 else 192,
         size_px=size,
-        falling="loss_cycle" if cycles else "loss_l1",
-        cycle_note=" A cycle can be closed by hiding the picture in its translation: it is no measure of quality."
-        if cycles
-        else "",
+        falling="loss_cycle" if rows and any(name.startswith("loss_cycle") for name in rows[0]) else "loss_l1",
         curves=pages.figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
-        progress=_progress_rows(folder, size),
-        facts=_facts(run, rows, evaluations),
-        settings=_settings(run),
+        sheets={
+            f"{int(sheets[n - 1].stem):,} images": pages.webp_uri(images.load_rgb(sheets[n - 1]), 1200) for n in places
+        },
+        facts=[{"cells": fact} for fact in _facts(run, rows, evaluations)],
+        settings=[{"cells": setting} for setting in _settings(run)],
     )
 
 
@@ -116,70 +100,53 @@ def _shown(direction: str) -> str:
 
 def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, Any]:
     """What the page says about one direction."""
-    shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *_model_rows(evaluation), "truth")}
+    shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *evaluation.models(), "truth")}
+    by_headings, by_rows = evaluation.rows_by_attributes()
+    scores = [
+        {
+            "kind": "trivial" if row in metrics.TRIVIAL_ROWS else "model",
+            "cells": [evaluation.labels[row], *(cell(name, one).split(" ", 1) for name, one in found.items())],
+        }
+        for row, found in evaluation.intervals().items()
+    ]
     return {
         "named": named,
-        "order": f"The first {len(shown['truth'])} of the split, not the best.",
-        "pictures": {name: [pages.webp_uri(p) for p in row] for name, row in shown.items()},
+        "num_shown": len(shown["truth"]),
+        "pictures": {name: [pages.webp_uri(picture) for picture in row] for name, row in shown.items()},
         "num": len(evaluation.ids),
         "split": evaluation.split,
         "times": tally.said(evaluation.times),
         "headings": ["", *(metrics.METRICS[name].heading for name in next(iter(evaluation.values.values())))],
-        "scores": _score_rows(evaluation),
-        "by_headings": evaluation.rows_by_attributes()[0],
-        "by": [{"kind": "model", "cells": cells} for cells in evaluation.rows_by_attributes()[1]],
+        "scores": scores,
+        "by_headings": by_headings,
+        "by": [{"kind": "model", "cells": cells} for cells in by_rows],
     }
 
 
-def _model_rows(evaluation: Evaluation) -> list[str]:
-    return list(evaluation.models())
-
-
-def _score_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
-    out = []
-    for row, found in evaluation.intervals().items():
-        cells = [cell(name, interval).split(" ", 1) for name, interval in found.items()]
-        kind = "trivial" if row in metrics.TRIVIAL_ROWS else "model"
-        out.append({"kind": kind, "cells": [evaluation.labels[row], *cells]})
-    return out
-
-
-def _progress_rows(folder: Path, size_px: int, num_times: int = 5, num_faces: int = 8) -> dict[str, list[str]]:
-    """Outputs at a few moments, cut out of the sheets of samples (rows: input, output, truth; 4 px gaps)."""
-    sheets = sorted((folder / "samples").glob("*.png"))
-    if len(sheets) < 2:
-        return {}
-    places = sorted({round(i) for i in np.geomspace(1, len(sheets), num_times)})
-    out: dict[str, list[str]] = {}
-    for place in places:
-        picture = images.load_rgb(sheets[place - 1])
-        step = size_px + 4
-        num = min(num_faces, (picture.shape[1] - 4) // step)
-        cuts = [picture[step + 4 : 2 * step, 4 + n * step : (n + 1) * step] for n in range(num)]
-        out[f"{int(sheets[place - 1].stem):,} images"] = [pages.webp_uri(cut) for cut in cuts]
-    return out
-
-
-def _facts(run: dict[str, Any], rows: list[dict[str, Any]], evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+def _facts(run: dict[str, Any], rows: list[dict[str, Any]], evaluations: Sequence[Evaluation]) -> list[list[str]]:
     machine = run["machine"]
-    rates = [row["images_per_second"] for row in rows]
-    facts = {
-        "trained on": f"{machine['gpu'] if run['device'] == 'cuda' else machine['processor']}, {run['precision']}",
-        "training time": duration(rows[-1]["seconds"]) if rows else "–",
-        "training rate": f"{np.median(rates):.1f} images a second" if rates else "–",
-        "memory": machine["memory"],
-        "versions": f"Python {machine['python']}, torch {machine['torch']}, torchvision {machine['torchvision']}",
-        "data": f"{Path(run['data']).parent.name}, {run['data_settings'].get('layout', '')} layout",
-    }
+    facts = [
+        ["trained on", f"{machine['gpu'] if run['device'] == 'cuda' else machine['processor']}, {run['precision']}"]
+    ]
+    if rows:
+        rate = np.median([row["images_per_second"] for row in rows])
+        facts += [["training time", f"{rows[-1]['seconds'] / 60:.1f} min"], ["images a second", f"{rate:.1f}"]]
+    facts += [
+        ["memory", machine["memory"]],
+        ["versions", f"Python {machine['python']}, torch {machine['torch']}, torchvision {machine['torchvision']}"],
+        ["data", f"{Path(run['data']).parent.name}, {run['data_settings'].get('layout', '')} layout"],
+    ]
     if evaluations:
-        facts["translation"] = f"{1000 * evaluations[0].seconds_per_image:.0f} ms an image, float32"
+        facts.append(["translation", f"{1000 * evaluations[0].seconds_per_image:.0f} ms an image, float32"])
     return facts
 
 
-def _settings(run: dict[str, Any]) -> list[dict[str, Any]]:
-    paper = find_method(run["method"]).settings()
+def _settings(run: dict[str, Any]) -> list[list[str]]:
+    """Name, value here, the paper's, and where the one here comes from; none that this version does not know."""
+    paper, here = find_method(run["method"]).settings(), run["config"]
+    chosen = [(name, origin) for name, origin in run["origin"].items() if origin != "paper" and hasattr(paper, name)]
     return [
-        {"name": name, "here": run["config"][name], "paper": getattr(paper, name), "origin": origin}
-        for name, origin in run["origin"].items()
-        if origin != "paper" and hasattr(paper, name) and run["config"][name] != getattr(paper, name)
+        [name, str(here[name]), str(getattr(paper, name)), origin]
+        for name, origin in chosen
+        if here[name] != getattr(paper, name)
     ]

@@ -153,7 +153,7 @@ class TrainingRun:
             "scaler": self.model.scaler.state_dict(),
             "ema": {direction: ema.net.state_dict() for direction, ema in self.ema.items()},
             "model": self.model.state_dict(),
-            "live": self.live.state_dict(),
+            "live": self.live.values(),
             "rng": runtime.rng_state(),
             "best": self.best,
             "setbacks": self.setbacks,
