@@ -17,6 +17,7 @@ from typing import Any
 from s2f_utils.runtime import write_json
 
 COMMANDS = ("pause", "step", "save", "sample", "stop")
+CONTROLS = "controls.json"
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,7 @@ class LiveValues:
     def done(self, command: str) -> None:
         """Take a command back once it has been obeyed."""
         if self._commands[command]:
-            if self._controls is not None:
-                self._read_controls()
+            self._read_controls()
             self._commands[command] = False
             self.write_controls()
 
@@ -114,10 +114,9 @@ class LiveValues:
 
     def poll(self) -> list[Change]:
         """All changes since the last call, those made in `controls.json` included. Costs one `os.stat`."""
-        if self._controls is not None:
-            self._read_controls()
+        self._read_controls()
         changes, self._pending = self._pending, []
-        if self._unwritten or any(change.source != self._controls_name for change in changes):
+        if self._unwritten or any(change.source != CONTROLS for change in changes):
             self.write_controls()
         return changes
 
@@ -126,17 +125,9 @@ class LiveValues:
         problem, self.problem = self.problem, None
         return problem
 
-    @property
-    def _controls_name(self) -> str:
-        return self._controls.name if self._controls else ""
-
     def _read_controls(self) -> None:
-        try:
-            status = os.stat(self._controls)
-        except OSError:
-            return
-        stamp = (status.st_mtime_ns, status.st_size)
-        if stamp == self._stamp:
+        stamp = _stamp_of(self._controls)
+        if stamp is None or stamp == self._stamp:
             return
         self._stamp = stamp
         try:
@@ -144,13 +135,13 @@ class LiveValues:
             if not isinstance(wanted, dict):
                 raise ValueError("the file must hold one JSON object")
         except (OSError, ValueError) as error:  # an editor may be in the middle of writing: the next version counts
-            self.problem = f"{self._controls_name} was not understood ({error}); the values stay as they are"
+            self.problem = f"{CONTROLS} was not understood ({error}); the values stay as they are"
             return
         for name, value in wanted.items():
             try:
-                self.set(name, value, self._controls_name)
+                self.set(name, value, CONTROLS)
             except ValueError as error:
-                self.problem = f"{self._controls_name}: {error}; it stays as it is"
+                self.problem = f"{CONTROLS}: {error}; it stays as it is"
 
     def write_controls(self) -> None:
         """Write the current values and commands to `controls.json`, for a person to edit; what they just did counts.
@@ -164,17 +155,25 @@ class LiveValues:
         try:
             os.stat(self._controls.parent)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
             write_json(self._controls, {**self._values, **self._commands})
-            status = os.stat(self._controls)
         except OSError as error:
             if not self._unwritten:
                 self.problem = f"{self._controls}: could not be written ({error.strerror}); the values hold"
             self._unwritten = True
             return
         self._unwritten = False
-        self._stamp = (status.st_mtime_ns, status.st_size)
+        self._stamp = _stamp_of(self._controls)
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Take over the values of a resume file; values that the method no longer has are ignored."""
         for name, value in state.items():
             if name in self._values:
                 self._values[name] = self._checked(name, value)
+
+
+def _stamp_of(path: Path | None) -> tuple[int, int] | None:
+    """Time and size of a file; None where it is not there."""
+    try:
+        status = os.stat(path) if path else None
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size) if status else None

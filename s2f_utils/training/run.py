@@ -93,7 +93,6 @@ def open_run(
     data, samples = training_data(config, kind.data, manifest, rows, where, progress and is_first, kind.shaped)
 
     # The folder: a new one when the pictures have been read, and nothing speaks against the run.
-    remarks, pictures = [], {}
     if is_first:
         remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
         states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
@@ -110,18 +109,15 @@ def open_run(
     )  # fmt: skip
 
     # What a new run says of itself, or the state of an interrupted one.
-    if is_first and is_new:
-        _write_facts(run, resolved, manifest, begins)
-    elif is_first:
-        run.load_state_dict(state)
-        run.log.event("resume", images=run.images_seen)
-        for half_written in folder.rglob(".*.part"):  # by a kill
-            half_written.unlink(missing_ok=True)
     if is_first:
+        if is_new:
+            _write_facts(run, resolved, manifest, begins)
+        else:
+            _go_on(run, state)
         learned_from.note(run, manifest, pictures)
         run.live.write_controls()
-    for remark in remarks:
-        run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
+        for remark in remarks:
+            run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
     run.follow()
     return run
 
@@ -185,6 +181,14 @@ def _write_facts(run: TrainingRun, resolved: Resolved, manifest: Manifest, begin
     facts |= {"total_images": run.total_images, **begins}
     facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": ranks.size()}
     runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
+
+
+def _go_on(run: TrainingRun, state: Mapping[str, Any]) -> None:
+    """Take up an interrupted run's state, and delete what a kill left half written."""
+    run.load_state_dict(state)
+    run.log.event("resume", images=run.images_seen)
+    for path in run.folder.rglob(".*.part"):
+        path.unlink(missing_ok=True)
 
 
 def finished(
