@@ -69,7 +69,7 @@ def open_run(
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    _check(config, kind)
+    ranks.first(lambda: _check(config, kind))
     check_keep_best(config, kind.data, manifest)
     precision = _precision(kind, config, runtime.pick_device(device))
     ids = [row.id for row in rows]
