@@ -43,11 +43,11 @@ loop.make_batch = broken
 class Odd(ValueError):
     def __init__(self, number, name):
         super().__init__(f"{name}-{number}.png")
-def broken(run, *others, what_next=loop.what_next):
+def broken(run, *others, decide=loop.decide):
     if run.images_seen >= 40:
         raise Odd(0, "face")
-    return what_next(run, *others)
-loop.what_next = broken
+    return decide(run, *others)
+loop.decide = broken
 """,
 }
 FAULTS["both at once"] = FAULTS["rank 1"].replace('rank == "1" and ', "")

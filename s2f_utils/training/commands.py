@@ -1,4 +1,4 @@
-"""What is asked of a training between two steps: changed live values, pause, stop, Ctrl-C, an end of its time."""
+"""What a training does next: changed live values, pause, stop, Ctrl-C, and the end of its time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had alr
 
 
 @dataclass(frozen=True)
-class Asked:
+class Decision:
     """What all ranks do next: end for a reason, or step on `num` images (0: wait), with rank zero's values."""
 
     reason: str
@@ -31,7 +31,7 @@ class Asked:
     rng: torch.Tensor  # of torch's generator on the CPU, from which all draw
     went_back: bool  # rank zero took up an older state
 
-    def obey(self, run: TrainingRun) -> None:
+    def apply(self, run: TrainingRun) -> None:
         """Take up rank zero's values, and its state where that has gone back."""
         if self.went_back:
             run.follow()
@@ -42,9 +42,9 @@ class Asked:
             torch.set_rng_state(self.rng)
 
 
-def what_next(
-    run: TrainingRun, tell: Callable[..., None], interrupted: threading.Event, until: float, steps: int
-) -> Asked:
+def decide(
+    run: TrainingRun, notify: Callable[..., None], interrupted: threading.Event, until: float, steps: int
+) -> Decision:
     """Take up what widgets, callbacks or controls.json changed since the last step, and decide what comes next.
 
     until: the time at which training ends as a chunk, after a step at least. A pause waits for a moment.
@@ -57,20 +57,20 @@ def what_next(
     else:
         for change in live.poll():
             run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
-            tell("on_change", change)
+            notify("on_change", change)
         if problem := live.take_problem():
             run.log.problem(problem)
         if interrupted.is_set() or live.asked("stop"):
             reason = "interrupted" if interrupted.is_set() else "stopped"
         elif live.asked("pause") and not live.asked("step"):
             time.sleep(0.05)
-            tell("on_idle")
+            notify("on_idle")
             reason = "chunk" if time.monotonic() >= until else ""
         else:
             live.done("step")
             num = min(round(live["batch_size"]), run.total_images - run.images_seen)
     rng = torch.get_rng_state()
-    return Asked(reason, num, run.lr_factor(), run.total_images, live.values(), rng, run.went_back)
+    return Decision(reason, num, run.lr_factor(), run.total_images, live.values(), rng, run.went_back)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The one training loop, from top to bottom: what is asked for, batch, step, averages, log, samples, save.
+"""The one training loop, from top to bottom: what to do next, batch, step, averages, log, samples, save.
 
 Lengths and intervals are counted in images, so that they survive another batch size. Nothing in a step waits for the
 device; losses are read back when a row of the log is due. Several processes run it together where torchrun starts
@@ -10,10 +10,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from s2f_utils.runtime import ranks, tuned
-from s2f_utils.training.commands import interruptible, what_next
+from s2f_utils.training.commands import decide, interruptible
 from s2f_utils.training.data import make_batch
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.method import Step
@@ -57,52 +58,52 @@ def train(
     for net in model.nets.values():
         net.train()
 
-    def tell(event: str, *details: Any) -> None:
+    def notify(event: str, *details: Any) -> None:
         for callback in callbacks:
             getattr(callback, event, lambda *_: None)(run, *details)
 
     def is_due(every: float) -> bool:
         return every > 0 and before // int(every) != run.images_seen // int(every)
 
-    with failures_reported(run, tell), tuned(run.precision.device), interruptible() as interrupted:
-        tell("on_start")
+    with failures_reported(run, notify), tuned(run.precision.device), interruptible() as interrupted:
+        notify("on_start")
         if is_first and run.images_seen == 0:
-            tell("on_sample", write_sheet(run))
+            notify("on_sample", write_sheet(run))
         if is_first and config.on_divergence == "back" and not run.resume_path.exists():
-            save(run, tell)  # something to go back to
+            save(run, notify)  # something to go back to
         run.start_row()
         reason, steps, clock = "", 0, time.monotonic()
         while not reason:
             try:
-                # What is asked for. Live values and commands that changed count from this step on, on all ranks.
+                # What to do next. Live values and commands that changed count from this step on, on all ranks.
                 if ranks.any_asks(interrupted.is_set()):
                     interrupted.set()
-                asked = what_next(run, tell, interrupted, until, steps) if is_first else None
-                asked = ranks.told(asked)
-                asked.obey(run)
-                if asked.reason:
-                    finish(run, tell, asked.reason)
-                    reason = asked.reason
-                if asked.num == 0:  # the end, or a pause
+                decision = decide(run, notify, interrupted, until, steps) if is_first else None
+                decision = ranks.told(decision)
+                decision.apply(run)
+                if decision.reason:
+                    ranks.first(partial(finish, run, notify, decision.reason))
+                    reason = decision.reason
+                if decision.num == 0:  # the end, or a pause
                     clock = time.monotonic()
                     continue
 
                 # A batch: pairs, jittered on the device, in [-1, 1].
-                with ranks.batch(asked.num) as share:
-                    a, b = make_batch(run, asked.num, share)
+                with ranks.batch(decision.num) as share:
+                    a, b = make_batch(run, decision.num, share)
 
                     # The method's step, at the live learning rates times the schedule.
                     for name, opt in model.optimizers.items():
                         for group in opt.param_groups:
-                            group["lr"] = live[name] * asked.factor * group.get("lr_share", 1.0)
+                            group["lr"] = live[name] * decision.factor * group.get("lr_share", 1.0)
                     losses = model.learn(step, a, b, live, config.accumulate)
                 before = run.images_seen
-                run.count(asked.num)
+                run.count(decision.num)
                 steps += 1
 
                 # Averages of the generators' weights.
                 for ema in run.ema.values():
-                    ema.update(asked.num, run.images_seen)
+                    ema.update(decision.num, run.images_seen)
                 if not is_first:
                     continue
 
@@ -110,14 +111,14 @@ def train(
                 now = time.monotonic()
                 run.seconds += now - clock
                 clock = now
-                run.add(losses, asked.num)
-                if is_due(log_every) and (row := run.write_row(asked.factor)):
-                    tell("on_log", row)
+                run.add(losses, decision.num)
+                if is_due(log_every) and (row := run.write_row(decision.factor)):
+                    notify("on_log", row)
 
                 # A sheet of samples, and generators that are kept along the way.
                 if is_due(live["sample_every"]) or live.asked("sample"):
                     live.done("sample")
-                    attempt(run, "write a sample sheet", lambda: tell("on_sample", write_sheet(run)))
+                    attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
                     clock = time.monotonic()
                 if any(before < at <= run.images_seen for at in run.snapshots_at()):
                     attempt(run, "keep a snapshot", run.snapshot)
@@ -125,11 +126,12 @@ def train(
                 # The state from which training can go on.
                 if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
                     live.done("save")
-                    save(run, tell)
+                    save(run, notify)
                     clock = time.monotonic()
-                tell("on_step")
+                notify("on_step")
             except TrainingDiverged as error:
-                go_back(run, error, tell)  # or raise it
+                if is_first:
+                    go_back(run, error, notify)  # or raise it
                 clock = time.monotonic()
-    tell("on_end", reason)
+    notify("on_end", reason)
     return reason

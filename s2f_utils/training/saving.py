@@ -34,21 +34,19 @@ def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> bool:
     return True
 
 
-def save(run: TrainingRun, tell: Callable[..., None]) -> None:
+def save(run: TrainingRun, notify: Callable[..., None]) -> None:
     """Write the resume file and the generators; a full disk is reported, and training goes on."""
     run.mean_losses()  # a state that has diverged is not worth keeping
     run.last_save = time.monotonic()
     if attempt(run, "save", run.save):
         run.log.event("save", images=run.images_seen)
-        tell("on_save", run.resume_path)
+        notify("on_save", run.resume_path)
 
 
-def finish(run: TrainingRun, tell: Callable[..., None], reason: str) -> None:
+def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
     """The last row of the log, and, but for a chunk, the state; NotSavedError where that cannot be written."""
-    if not ranks.is_first():
-        return
     if row := run.write_row(run.lr_factor(), partial=reason != "done"):
-        tell("on_log", row)
+        notify("on_log", row)
     if reason != "chunk":
         for command in ("pause", "stop"):
             run.live.set(command, False, "loop")
@@ -63,11 +61,11 @@ def finish(run: TrainingRun, tell: Callable[..., None], reason: str) -> None:
             run.log.event("problem", message=text)
             raise NotSavedError(error.errno, text) from error
         run.log.event("save", images=run.images_seen)
-        tell("on_save", run.resume_path)
+        notify("on_save", run.resume_path)
     run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
 
 
-def go_back(run: TrainingRun, error: TrainingDiverged, tell: Callable[..., None]) -> None:
+def go_back(run: TrainingRun, error: TrainingDiverged, notify: Callable[..., None]) -> None:
     """Take up the last good state with half the learning rates; raises the error where that is not asked for, or was
     done often enough.
     """
@@ -91,25 +89,25 @@ def go_back(run: TrainingRun, error: TrainingDiverged, tell: Callable[..., None]
         f" half the learning rates ({halved})"
     )
     run.start_row()
-    save(run, tell)
+    save(run, notify)
 
 
 @contextmanager
-def failures_reported(run: TrainingRun, tell: Callable[..., None]) -> Iterator[None]:
+def failures_reported(run: TrainingRun, notify: Callable[..., None]) -> Iterator[None]:
     """Within the block, callbacks are told what ends training, and an end of the memory is MemoryFullError."""
     try:
         yield
     except BaseException as error:
         if not is_out_of_memory(error):
-            tell("on_failure", error)
+            notify("on_failure", error)
             raise
         traceback.clear_frames(error.__traceback__)  # their tensors are what memory is full of
-        full = _memory_full(run, str(error), tell)
-        tell("on_failure", full)
+        full = _memory_full(run, str(error), notify)
+        notify("on_failure", full)
         raise full from None
 
 
-def _memory_full(run: TrainingRun, said: str, tell: Callable[..., None]) -> MemoryFullError:
+def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> MemoryFullError:
     """The error that says what to lower; what was trained is saved before it."""
     for opt in run.model.optimizers.values():
         opt.zero_grad(set_to_none=True)
@@ -119,7 +117,7 @@ def _memory_full(run: TrainingRun, said: str, tell: Callable[..., None]) -> Memo
     failed = ""
     try:
         if ranks.is_first():
-            save(run, tell)
+            save(run, notify)
     except (RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
         failed = "this could not be saved: "
     run.log.event("out of memory", images=run.images_seen, message=said)
