@@ -69,7 +69,7 @@ class Pace:
 def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:
     """How many images are likely to fit into the time budget, from a few steps of a throw-away model."""
     model, seconds = kind(config, precision), []
-    sides = (kind.given_channels, config.size_px), (kind.target_channels, config.size_px * kind.target_scale)
+    sides = (model.given_channels, config.size_px), (model.target_channels, config.size_px * model.target_scale)
     with runtime.tuned(precision.device):
         for _ in range(3 + max(num_steps, model.cycle)):
             began = time.monotonic()
