@@ -232,7 +232,8 @@ def imported_by(tree: ast.AST) -> set[str]:
 
 def imports_below(*folders: str) -> set[str]:
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    names = set().union(*map(imported, files)) - {path.stem for path in files}
+    scripts = {path.stem for path in files if path.parent.parent == ROOT}  # which import one another by their names
+    names = set().union(*map(imported, files)) - scripts
     return {canonicalize_name(DISTRIBUTIONS.get(name, name)) for name in names - OPTIONAL}
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from s2f_utils import runtime
 from s2f_utils.cli import options
-from s2f_utils.runtime import ranks
 
 METRICS = "ssim,sharpness,psnr,mse,l1,l2_norm"
 
@@ -53,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.by:
         check_attribute(manifest, args.split, args.by)
     translator = load(args.model, args.device, direction=args.direction)
-    out = Path(args.out) if args.out else ranks.first(lambda: _new_folder(args.model, args.split))
+    out = Path(args.out) if args.out else _new_folder(args.model, args.split)
     result = evaluate(
         translator, manifest, out, split=args.split, modes=args.mode or ["deterministic"],
         metric_names=options.metric_names(args.metrics), name=translator.meta.get("method", Path(args.model).stem),

@@ -25,12 +25,10 @@ from s2f_utils.cli import (
     translate,
     weights,
 )
-from s2f_utils.runtime import ranks
 
 # As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
 # run(args), which returns its exit status.
 COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, push, app, weights, doctor)
-IN_RANKS = ("train", "translate", "evaluate")  # those that torchrun may start several times
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
@@ -79,25 +77,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         return READER_LEFT
     except (ValueError, FileNotFoundError, ImportError, OSError, ArithmeticError, RuntimeError, MemoryError) as error:
-        if ranks.is_said_elsewhere(error):
-            return 2
         text = _explain(error)
         if text is None:
             raise
-        print(f"s2f: {ranks.prefix()}{text}", file=sys.stderr)
+        rank = os.environ.get("RANK", "0")  # as torchrun numbers its processes
+        print(f"s2f: {'' if rank == '0' else f'rank {rank}: '}{text}", file=sys.stderr)
         return 2
 
 
 def _run(args: argparse.Namespace) -> int:
-    """Run the command that was asked for; where torchrun has started several processes, as one of their ranks."""
-    if ranks.asked_for() == 1:
+    """Run the command that was asked for; where torchrun has started several processes, as one of them."""
+    if os.environ.get("RANK") is None or os.environ.get("WORLD_SIZE", "1") == "1":
         return args.run(args)
-    if args.command not in IN_RANKS:
-        raise ValueError(f"{args.command} does not work in several processes: leave torchrun out")
-    from s2f_utils import runtime
+    if args.command != "train":
+        raise ValueError(f"{args.command} runs in one process: leave torchrun out")
+    from s2f_utils.runtime import distributed
 
-    args.device = ranks.device_name(args.device)
-    with ranks.joined(runtime.pick_device(args.device)), ranks.quiet_but_first():
+    with distributed.process_group(args.device) as args.device:
         return args.run(args)
 
 
@@ -112,7 +108,7 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    told = (ValueError, FileNotFoundError, FileExistsError, TrainingDiverged, MemoryFullError, ranks.RankFailedError)
+    told = (ValueError, FileNotFoundError, FileExistsError, TrainingDiverged, MemoryFullError, ConnectionError)
     if isinstance(error, told):
         return str(error)
     if is_out_of_memory(error):

@@ -8,6 +8,7 @@ PUBLISHED = (
     "published diffusion models are not part of this library any more: notebooks/08_published_models.ipynb uses one"
     " through diffusers"
 )
+TORCHRUN = "torchrun starts several processes: torchrun --nproc-per-node 2 -m s2f_utils train …"
 REMOVED = {  # (command, argument) → what to use instead
     ("translate", "sd-turbo-scribble"): PUBLISHED,
     ("translate", "sd15-scribble"): PUBLISHED,
@@ -20,6 +21,9 @@ REMOVED = {  # (command, argument) → what to use instead
     ("weights", "sd15-scribble"): PUBLISHED,
     ("weights", "--agree"): PUBLISHED,
     ("train", "scribble-lora"): PUBLISHED,
+    ("train", "--gpus"): TORCHRUN,
+    ("train", "--nproc"): TORCHRUN,
+    ("train", "--nproc-per-node"): TORCHRUN,
 }
 
 

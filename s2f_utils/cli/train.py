@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if missing := [name for name, value in (("method", args.method), ("--data", args.data)) if value is None]:
         args.refuse(f"the following arguments are required: {', '.join(missing)}")  # --list-settings needs neither
     from s2f_utils.data import read_manifest
-    from s2f_utils.runtime import ranks
+    from s2f_utils.runtime import distributed
     from s2f_utils.training.loop import train
     from s2f_utils.training.run import check_beginning, open_run
 
@@ -93,11 +93,14 @@ def run(args: argparse.Namespace) -> int:
         device=str(device) if args.device == "auto" else args.device,
     )  # fmt: skip
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
-    several = f" on {ranks.size()} ranks" if ranks.size() > 1 else ""
+    several = f" in {distributed.world_size()} processes" if distributed.world_size() > 1 else ""
     length = f"{run.total_images:,} images, profile {profile}, {device.type}{several}, {run.precision.name}"
-    print(f"{run.folder} {how}: {run.method}, {length}; {_shown(run, counts)}")
+    if distributed.is_rank_zero():
+        print(f"{run.folder} {how}: {run.method}, {length}; {_shown(run, counts)}")
     if train(run) == "interrupted":
         return 130
+    if not distributed.is_rank_zero():
+        return 0
     if run.model.data == "photos" or args.no_report:
         print(f"model: {run.folder / 'generator.safetensors'}")
     else:
@@ -182,7 +185,6 @@ def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str)
     from s2f_utils.data import DataError
     from s2f_utils.inference import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
-    from s2f_utils.runtime import ranks
     from s2f_utils.training.report import write_report
 
     found, ways = [], ways_of(folder)
@@ -202,4 +204,4 @@ def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str)
         print("scored on the validation split; 's2f evaluate' scores the test split")
     if not_scored:
         print(f"not scored: {not_scored}")
-    return ranks.first(lambda: write_report(folder, *found, not_scored=not_scored).resolve())
+    return write_report(folder, *found, not_scored=not_scored).resolve()

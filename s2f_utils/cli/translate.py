@@ -10,7 +10,6 @@ from typing import Any
 from s2f_utils.cli import options
 from s2f_utils.cli.options import each_picture, finish, warn
 from s2f_utils.pictures.remarks import WORDS, Remark
-from s2f_utils.runtime import ranks
 
 OF_CANDIDATES = ("clean", "detail", "variations", "frame", "likely", "person")
 OF_MODELS = ("mode", "fit", "align", "direction", "values")
@@ -127,16 +126,10 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
     runtime.seed_everything(args.seed or 0)
     work = (_with_pair if several else _with_model)(args, model)
-    bad = sum(ranks.collected(each_picture(_share(paths), work, "translating", "image")))
+    bad = each_picture(paths, work, "translating", "image")
     return finish(
         f"{len(paths) - bad} of {runtime.counted(len(paths), 'picture')} translated into {args.out}", len(paths), bad
     )
-
-
-def _share(paths: list[Path]) -> list[Path]:
-    """What this rank translates: those of one name go to one rank, which numbers their results."""
-    names = set(ranks.divided(list(dict.fromkeys(path.stem for path in paths))))
-    return [path for path in paths if path.stem in names]
 
 
 def _model_and_inputs(args: argparse.Namespace) -> tuple[str | None, list[str]]:

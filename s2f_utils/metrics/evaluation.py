@@ -29,7 +29,6 @@ from s2f_utils.metrics.scored import (
 )
 from s2f_utils.metrics.seen import Seen, look, refuse
 from s2f_utils.pictures import images
-from s2f_utils.runtime import ranks
 
 __all__ = ["Evaluation", "cell", "evaluate", "load_pairs"]
 BATCH = 16
@@ -142,9 +141,9 @@ def evaluate(
     for mode in modes:
         key = name if len(modes) == 1 else f"{name}, {mode}"
         began = time.monotonic()
-        outputs[key] = _translate_all(translator, scored.inputs, mode, progress and ranks.is_first())
+        outputs[key] = _translate_all(translator, scored.inputs, mode, progress)
         seconds += (time.monotonic() - began) / (len(pairs) * len(modes))
-        for identity, picture in ranks.divided(list(zip(scored.ids, outputs[key], strict=True))):
+        for identity, picture in zip(scored.ids, outputs[key], strict=True):
             images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
     labels = {key: key for key in outputs}
     trivial = scored.trivial_outputs()
@@ -168,9 +167,9 @@ def evaluate(
         files=translator.files,
         seen=seen,
         repeated=repeated,
-        times=ranks.first(lambda: tally.count(translator.files, manifest, split, "evaluate")),
+        times=tally.count(translator.files, manifest, split, "evaluate"),
     )
-    ranks.first(lambda: _write(result, size_px, manifest))
+    _write(result, size_px, manifest)
     return result
 
 
@@ -180,46 +179,28 @@ def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Seq
     of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
     of_sets = [name for name in names if name not in of_pairs]
     truths = scored.cut(scored.truths)
-    values = {row: _measured_in_shares(pictures, truths, of_pairs) for row, pictures in made.items()}
+    values = {row: metrics.measure(pictures, truths, of_pairs) for row, pictures in made.items()}
     numbers, repeated = {}, {}
-    for row, scores in ranks.first(lambda: metrics.measure_sets(made, scored.reference(), of_sets)).items():
+    for row, scores in metrics.measure_sets(made, scored.reference(), of_sets).items():
         values[row] |= scores.values
         repeated[row] = scores.repeated
         numbers[row] = {name: scores.figures[name] for name in of_sets if name in scores.figures}
     return values, numbers, repeated
 
 
-def _measured_in_shares(pictures: Any, truths: Any, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """`metrics.measure`, of arrays or lists of pictures; each rank does its share of the pairs."""
-    mine = np.asarray(ranks.divided(range(len(pictures))))
-    measured = metrics.measure(ranks.divided(pictures), ranks.divided(truths), names) if len(mine) else {}
-    shares = ranks.collected((mine, measured))
-    whole = {name: np.empty(len(pictures), values.dtype) for name, values in shares[0][1].items()}
-    for places, share in shares:
-        for name, values in share.items():
-            whole[name][places] = values
-    return whole
-
-
 def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:
-    """What the model makes of inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model. Each rank
-    does its share, but for the paper's mode: its dropout is drawn in the order of the pictures.
-    """
+    """What the model makes of inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
     from tqdm.auto import tqdm
 
-    starts = range(0, len(inputs), BATCH)
-    mine = starts if mode == "paper" else ranks.divided(starts)
-    made = {}
+    made = []
     bar = tqdm(total=len(inputs), desc=f"translating ({mode})", unit="image", disable=not progress, leave=False)
     with bar, torch.random.fork_rng():
         torch.manual_seed(0)  # the paper's mode draws dropout: the same scores every time
-        for start in mine:
+        for start in range(0, len(inputs), BATCH):
             batch = inputs[start : start + BATCH]
-            made[start] = translator.translate_batch(batch, mode=mode)
+            made.append(translator.translate_batch(batch, mode=mode))
             bar.update(len(batch))
-    for share in ranks.collected(made):
-        made |= share
-    return np.concatenate([made[start] for start in starts])
+    return np.concatenate(made)
 
 
 def _from(folder: Path, path: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import distributed
 
 
 class Dropout(nn.Dropout):
@@ -25,7 +25,7 @@ class Dropout2d(nn.Dropout2d):
 
 
 def _for_oneself(layer: nn.Module) -> bool:
-    return not layer.training or not layer.p or ranks.size() == 1
+    return not layer.training or not layer.p or not distributed.is_shared()
 
 
 def _chance(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -37,4 +37,4 @@ def _chance(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         ones = torch.ones((num, *x.shape[1:]), dtype=x.dtype, device=x.device)
         return forward(ones.contiguous(memory_format=layout))
 
-    return ranks.drawn(draw, len(x))
+    return distributed.draw(draw, len(x))

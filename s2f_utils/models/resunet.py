@@ -18,7 +18,7 @@ from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resample import twice
 from s2f_utils.models.unet import check_images
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import distributed
 
 GROUPS = 8
 PATCH_PX, HINT_PX = 4, 4
@@ -40,7 +40,7 @@ class Noise(nn.Module):
         """seeds: int64 (1,) or (N,). level: of the network, each with noise of its own."""
         num, _, height, width = x.shape
         if self.training:
-            noise = ranks.randn(num, 1, height, width, device=x.device)
+            noise = distributed.randn(num, 1, height, width, device=x.device)
         else:
             noise = normal(seeds, height * width, level).view(-1, 1, height, width)
         return x + noise.to(x.dtype) * (NOISE_GAIN * self.weight).view(1, -1, 1, 1).to(x.dtype)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from s2f_utils.models.about import DRAWS, FROM_NOISE, About
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import normal
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import distributed
 
 GAIN = math.sqrt(2)  # of the leaky ReLU
 EPS = 1e-8
@@ -310,7 +310,7 @@ class StyleGAN2(Network):
         stored = [getattr(self.noises, f"noise_{n}") for n in range(self.num_layers - 1)]
         if not randomize:
             return stored
-        return [ranks.randn(len(latent), *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
+        return [distributed.randn(len(latent), *x.shape[1:], device=latent.device, dtype=latent.dtype) for x in stored]
 
     def noise_of(self, seeds: Tensor) -> list[Tensor]:
         """Noise that seeds draw, int64 (N,), the stored one below 0; whatever the device and the rest of the batch."""

@@ -26,7 +26,7 @@ from s2f_utils.models.stylegan2 import (
     width_at,
     within_float16,
 )
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import distributed
 
 
 class ConvLayer(nn.Sequential):
@@ -101,12 +101,12 @@ class StyleGAN2Discriminator(Network):
     def spread(self, x: Tensor) -> Tensor:
         """The mean standard deviation within each image's group: (N, C, h, w) → (N, 1, h, w)."""
         here, (_, _, height, width) = x, x.shape
-        x = ranks.gathered_with_gradient(x)  # groups are of the whole batch
+        x = distributed.gather(x)  # groups are of the whole batch
         num = len(x)
         group = next(size for size in range(min(num, self.GROUP), 0, -1) if num % size == 0)
         sorted_in = x.float().view(group, -1, *x.shape[1:])  # [GMCHW]: image n is in group n mod M
         std = (sorted_in.var(0, unbiased=False) + EPS).sqrt().mean((1, 2, 3))  # [M]
-        std = ranks.own(std.repeat(group)).to(x.dtype)
+        std = distributed.local_rows(std.repeat(group)).to(x.dtype)
         return std[:, None, None, None].expand(len(here), 1, height, width)
 
     def features(self, x: Tensor) -> list[Tensor]:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import Coming, ranks, sent
+from s2f_utils.runtime import Coming, distributed, sent
 
 AUGMENTATIONS = ("none", "diff", "ada")
 EVERY_STEPS = 4  # p is adjusted
@@ -77,7 +77,7 @@ class AdaptiveP:
 
 def _sometimes(p: float, values: Tensor, neutral: float) -> Tensor:
     """Each value with the probability p, else what changes nothing."""
-    return torch.where(ranks.rand(len(values)) < p, values, torch.tensor(neutral))
+    return torch.where(distributed.rand(len(values)) < p, values, torch.tensor(neutral))
 
 
 def _matrix(rows: list[list[Tensor | float]], num: int) -> Tensor:
@@ -104,21 +104,21 @@ def transform_places(x: Tensor, p: float) -> Tensor:
     num, size = len(x), x.shape[-1]
 
     def whole_pixels() -> Tensor:
-        return _sometimes(p, ((ranks.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
+        return _sometimes(p, ((distributed.rand(num) - 0.5) * size / 4).round() * 2 / size, 0.0)
 
     # Each matrix leads back from where a pixel goes to where it comes from, the last change first.
     p_turn = 1 - math.sqrt(1 - p)  # two turns, of which at least one comes with the probability p
-    mirror = _sometimes(p, ranks.randint(0, 2, num) * 2.0 - 1, 1.0)
-    scale = _sometimes(p, torch.exp2(0.2 * ranks.randn(num)), 1.0)
-    wide = _sometimes(p, torch.exp2(0.2 * ranks.randn(num)), 1.0)
+    mirror = _sometimes(p, distributed.randint(0, 2, num) * 2.0 - 1, 1.0)
+    scale = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
+    wide = _sometimes(p, torch.exp2(0.2 * distributed.randn(num)), 1.0)
     matrix = _stretch(mirror, torch.ones(num))
-    matrix = matrix @ _turn(_sometimes(p, ranks.randint(0, 4, num) * math.pi / 2, 0.0))
+    matrix = matrix @ _turn(_sometimes(p, distributed.randint(0, 4, num) * math.pi / 2, 0.0))
     matrix = matrix @ _shift(whole_pixels(), whole_pixels())
     matrix = matrix @ _stretch(scale, scale)
-    matrix = matrix @ _turn(_sometimes(p_turn, (ranks.rand(num) * 2 - 1) * math.pi, 0.0))
+    matrix = matrix @ _turn(_sometimes(p_turn, (distributed.rand(num) * 2 - 1) * math.pi, 0.0))
     matrix = matrix @ _stretch(wide, 1 / wide)
-    matrix = matrix @ _turn(_sometimes(p_turn, (ranks.rand(num) * 2 - 1) * math.pi, 0.0))
-    matrix = matrix @ _shift(*(_sometimes(p, 0.25 * ranks.randn(num), 0.0) for _ in range(2)))
+    matrix = matrix @ _turn(_sometimes(p_turn, (distributed.rand(num) * 2 - 1) * math.pi, 0.0))
+    matrix = matrix @ _shift(*(_sometimes(p, 0.25 * distributed.randn(num), 0.0) for _ in range(2)))
     grid = F.affine_grid(sent(matrix[:, :2], x.device).to(x), list(x.shape), align_corners=False)
     return Resample.apply(x, grid)
 
@@ -164,11 +164,11 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
     def each(values: Tensor, neutral: float) -> Tensor:
         return _sometimes(p, values, neutral)[:, None, None]
 
-    brightness = each(0.2 * ranks.randn(num), 0.0)
-    contrast = each(torch.exp2(0.5 * ranks.randn(num)), 1.0)
-    inverted = each(ranks.randint(0, 2, num).float(), 0.0)
-    angle = each((ranks.rand(num) * 2 - 1) * math.pi, 0.0)
-    saturation = each(torch.exp2(ranks.randn(num)), 1.0)
+    brightness = each(0.2 * distributed.randn(num), 0.0)
+    contrast = each(torch.exp2(0.5 * distributed.randn(num)), 1.0)
+    inverted = each(distributed.randint(0, 2, num).float(), 0.0)
+    angle = each((distributed.rand(num) * 2 - 1) * math.pi, 0.0)
+    saturation = each(torch.exp2(distributed.randn(num)), 1.0)
     hue = grey + angle.cos() * (eye - grey) + angle.sin() * around  # Rodrigues' rotation about the grey axis
     matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
     moved = matrix @ brightness.expand(num, 3, 1)
@@ -176,7 +176,7 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
 
 
 def _coloured(x: Tensor) -> Tensor:
-    brightness, saturation, contrast = (sent(ranks.rand(len(x), 1, 1, 1), x.device).to(x) for _ in range(3))
+    brightness, saturation, contrast = (sent(distributed.rand(len(x), 1, 1, 1), x.device).to(x) for _ in range(3))
     x = x + brightness - 0.5
     mean = x.mean(1, keepdim=True)
     x = mean + (x - mean) * 2 * saturation
@@ -188,7 +188,7 @@ def _moved(x: Tensor, share: float = 0.125) -> Tensor:
     num, size = len(x), x.shape[-1]
     most = int(size * share + 0.5)
     padded = F.pad(x, (most,) * 4)
-    places = ranks.randint(0, 2 * most + 1, num, 2).tolist()
+    places = distributed.randint(0, 2 * most + 1, num, 2).tolist()
     return torch.stack([padded[n, :, top : top + size, left : left + size] for n, (top, left) in enumerate(places)])
 
 
@@ -196,7 +196,7 @@ def _covered(x: Tensor, share: float = 0.5) -> Tensor:
     num, size = len(x), x.shape[-1]
     side = int(size * share + 0.5)
     mask = torch.ones(num, 1, size, size)
-    for n, (y, left) in enumerate(ranks.randint(0, size + (1 - side % 2), num, 2).tolist()):
+    for n, (y, left) in enumerate(distributed.randint(0, size + (1 - side % 2), num, 2).tolist()):
         top, left = y - side // 2, left - side // 2
         mask[n, :, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
     return x * sent(mask, x.device).to(x)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from s2f_utils.runtime import ranks, sent
+from s2f_utils.runtime import distributed, sent
 
 
 def crop_and_flip(sketches: Tensor, photos: Tensor, size_px: int, flip: float = 0.5) -> tuple[Tensor, Tensor]:
@@ -21,9 +21,9 @@ def crop_and_flip(sketches: Tensor, photos: Tensor, size_px: int, flip: float = 
     num, _, height, width = photos.shape
     if min(height, width) < size_px:
         raise ValueError(f"pictures of {width}x{height} are too small for a crop of {size_px}: raise load_size_px")
-    tops = ranks.randint(0, height - size_px + 1, num).tolist()
-    lefts = ranks.randint(0, width - size_px + 1, num).tolist()
-    mirrored = (ranks.rand(num) < flip).tolist()
+    tops = distributed.randint(0, height - size_px + 1, num).tolist()
+    lefts = distributed.randint(0, width - size_px + 1, num).tolist()
+    mirrored = (distributed.rand(num) < flip).tolist()
     out = []
     for batch in (sketches, photos):
         cut = []
@@ -81,9 +81,9 @@ class PairedAffine:
 
     def _drawn(self, both: Tensor) -> dict[str, Tensor]:
         """kornia's draws for these pictures: those of the whole batch, of which this rank takes its own."""
-        total = ranks.total(len(both))
+        total = len(both) * distributed.world_size()
         params = self._transform.forward_parameters((total, *both.shape[1:]))
-        return {name: ranks.own(value) if len(value) == total else value for name, value in params.items()}
+        return {name: distributed.local_rows(value) if len(value) == total else value for name, value in params.items()}
 
     def _bent(self, both: Tensor, elastic: float) -> Tensor:
         """The affine part and the bending in one pass."""
@@ -95,7 +95,7 @@ class PairedAffine:
         matrix = self._transform.compute_transformation(here, params, self._transform.flags)  # old pixel → new pixel
         back = torch.linalg.inv(normalize_homography(matrix, (height, width), (height, width)))
         grid = F.affine_grid(sent(back[:, :2].float(), both.device), (num, 1, height, width), align_corners=True)
-        shifts = sent(2 * elastic * ranks.randn(num, 2, 6, 6), both.device)
+        shifts = sent(2 * elastic * distributed.randn(num, 2, 6, 6), both.device)
         bend = F.interpolate(shifts, size=(height, width), mode="bicubic", align_corners=True)
         grid = grid + bend.permute(0, 2, 3, 1)
         return F.grid_sample(both, grid, mode="bicubic", padding_mode="reflection", align_corners=True).clamp(-1, 1)
@@ -116,7 +116,7 @@ class InputJitter:
         """Float (B, C, S, S) in [-1, 1] → the same; `strength` scales the limits, 0 changes and draws nothing."""
         if strength == 0 or not any(self.limits):
             return inputs
-        factors = 1 + strength * torch.tensor(self.limits) * (2 * ranks.rand(len(inputs), 3) - 1)  # (B, 3)
+        factors = 1 + strength * torch.tensor(self.limits) * (2 * distributed.rand(len(inputs), 3) - 1)  # (B, 3)
         brightness, contrast, lines = sent(factors, inputs.device).to(inputs)[..., None, None, None].unbind(1)
         light = (1 - (1 - inputs) / 2 * lines) * brightness  # (B, C, S, S), 1 is white
         mean = light.mean(dim=(1, 2, 3), keepdim=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import distributed
 from s2f_utils.training.state import TrainingRun
 
 LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had already
@@ -36,7 +36,7 @@ class Decision:
         if self.went_back:
             run.follow()
             run.went_back = False
-        if not ranks.is_first():
+        if not distributed.is_rank_zero():
             run.live.load_state_dict(self.live)
             run.total_images = self.total_images
             torch.set_rng_state(self.rng)
@@ -69,6 +69,7 @@ def decide(
         else:
             live.done("step")
             num = min(round(live["batch_size"]), run.total_images - run.images_seen)
+            num += -num % distributed.world_size()  # all ranks have the same share
     rng = torch.get_rng_state()
     return Decision(reason, num, run.lr_factor(), run.total_images, live.values(), rng, run.went_back)
 
@@ -85,7 +86,7 @@ def interruptible() -> Iterator[threading.Event]:
         nonlocal asked_at
         if not event.is_set():
             asked_at = time.monotonic()
-        elif time.monotonic() - asked_at > (LAUNCHER_S if ranks.size() > 1 else 0):
+        elif time.monotonic() - asked_at > (LAUNCHER_S if distributed.world_size() > 1 else 0):
             raise KeyboardInterrupt
         event.set()
 

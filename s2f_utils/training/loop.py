@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from s2f_utils.runtime import ranks, tuned
+from s2f_utils.runtime import distributed, tuned
 from s2f_utils.training.commands import decide, interruptible
 from s2f_utils.training.data import make_batch
 from s2f_utils.training.errors import TrainingDiverged
@@ -50,7 +50,7 @@ def train(
     on_end(run, reason): training has ended, for the reason that is returned.
     on_failure(run, error): training ends by this exception, which is raised after it; nothing else is called.
     """
-    model, live, config, is_first = run.model, run.live, run.config, ranks.is_first()
+    model, live, config, is_first = run.model, run.live, run.config, distributed.is_rank_zero()
     step = step or type(model).step
     callbacks = [*run.trackers, *callbacks, Pace(run), ProgressBar(run, progress)] if is_first else []
     log_every = config.log_every_images or max(config.batch_size, run.total_images // 200)
@@ -76,20 +76,18 @@ def train(
         while not reason:
             try:
                 # What to do next. Live values and commands that changed count from this step on, on all ranks.
-                if ranks.any_asks(interrupted.is_set()):
-                    interrupted.set()
                 decision = decide(run, notify, interrupted, until, steps) if is_first else None
-                decision = ranks.told(decision)
+                decision = distributed.broadcast(decision)
                 decision.apply(run)
                 if decision.reason:
-                    ranks.first(partial(finish, run, notify, decision.reason))
+                    distributed.on_rank_zero(partial(finish, run, notify, decision.reason))
                     reason = decision.reason
                 if decision.num == 0:  # the end, or a pause
                     clock = time.monotonic()
                     continue
 
                 # A batch: pairs, jittered on the device, in [-1, 1].
-                with ranks.batch(decision.num) as share:
+                with distributed.local_batch(decision.num // distributed.world_size()) as share:
                     a, b = make_batch(run, decision.num, share)
 
                     # The method's step, at the live learning rates times the schedule.

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.inference import generate
-from s2f_utils.runtime import Precision, ranks
+from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.loading import load_generators
 from s2f_utils.training.settings import TrainConfig
@@ -76,6 +76,7 @@ class Method(ABC):
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
         # While a batch is gone through in parts: the optimisers that will step, and their `max_norm`.
         self.asked: dict[torch.optim.Optimizer, float] | None = None
+        self.weight = 1.0  # of the part of a batch that is gone through
 
     def add(
         self,
@@ -91,7 +92,7 @@ class Method(ABC):
 
         part: the part of the network that is trained; None: all of it.
         """
-        self.nets[name] = self.precision.prepare(ranks.see_whole_batch(net))
+        self.nets[name] = self.precision.prepare(distributed.sync_batch_norm(net))
         return self.nets[name], self.optimize(part or net, lr_name, kind, **options)
 
     def optimize(
@@ -178,12 +179,12 @@ class Method(ABC):
         that `opt` holds get a gradient.
 
         max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
-        Where a batch is gone through in parts, or by several ranks, `loss` is that of this share of it: gradients are
-        added up by their shares, and the step is made after the last part.
+        Where a batch is gone through in parts, `loss` is that of one part: gradients are added up by the parts' shares
+        of the batch, and the step is made after the last part. Several ranks average their gradients.
         """
         if self.asked is None or opt not in self.asked:
             opt.zero_grad(set_to_none=True)
-        weight = ranks.weight()
+        weight = self.weight
         own = [p for p in weights_of(opt) if p.requires_grad]
         self.scaler.scale(loss if weight == 1 else loss * weight).backward(inputs=own)
         if self.asked is None:
@@ -192,9 +193,9 @@ class Method(ABC):
             self.asked[opt] = max_norm
 
     def _update(self, asked: Mapping[torch.optim.Optimizer, float]) -> None:
-        """A step of each of these optimisers by the gradients of all ranks, as long as its `max_norm` at most."""
+        """A step of each of these optimisers by the ranks' mean gradient, as long as its `max_norm` at most."""
         for opt, max_norm in asked.items():
-            ranks.sum_gradients(weights_of(opt))
+            distributed.average_gradients(weights_of(opt))
             if max_norm:
                 self.scaler.unscale_(opt)
                 nn.utils.clip_grad_norm_(weights_of(opt), max_norm)
@@ -225,23 +226,24 @@ class Method(ABC):
         method's state as it was before the batch, and draws random numbers of its own. The optimisers step after the
         last part, each once: all networks learn from the others as they were before the batch.
         """
-        if min(num_parts, ranks.total(len(a))) == 1:
-            return ranks.averaged(step(self, a, b, live), self.precision.device)
-        num_parts = ranks.most_parts(num_parts, len(a))
+        num_parts, device = min(num_parts, len(a)), self.precision.device
+        if num_parts == 1:
+            return distributed.mean_losses(step(self, a, b, live), device)
         before, asked = self.state_dict(), {}
         sums: dict[str, Tensor] = {}
         try:
             self.asked = asked
-            for number in range(num_parts):
+            for part_a, part_b in zip(a.tensor_split(num_parts), b.tensor_split(num_parts), strict=True):
                 self.load_state_dict(before)
-                with ranks.part(number, num_parts, len(a)) as where:
-                    for name, value in step(self, a[where], b[where], live).items():
-                        value = torch.as_tensor(value) * ranks.weight()
+                self.weight = len(part_a) / len(a)
+                with distributed.local_batch(len(part_a)):
+                    for name, value in step(self, part_a, part_b, live).items():
+                        value = torch.as_tensor(value) * self.weight
                         sums[name] = sums[name] + value if name in sums else value
         finally:
-            self.asked = None
+            self.asked, self.weight = None, 1.0
         self._update(asked)
-        return ranks.added(sums, self.precision.device)
+        return distributed.mean_losses(sums, device)
 
     @abstractmethod
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

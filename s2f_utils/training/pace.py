@@ -9,7 +9,7 @@ from collections import deque
 import torch
 
 from s2f_utils import runtime
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import distributed
 from s2f_utils.training.method import Method
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun
@@ -73,7 +73,7 @@ def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.P
     with runtime.tuned(precision.device):
         for _ in range(3 + max(num_steps, model.cycle)):
             began = time.monotonic()
-            with ranks.batch(config.batch_size) as share:
+            with distributed.local_batch(config.batch_size // distributed.world_size()) as share:
                 num = share.stop - share.start
                 a, b = (torch.zeros(num, channels, px, px, device=precision.device) for channels, px in sides)
                 a, b = precision.images(a), precision.images(b)
@@ -82,4 +82,4 @@ def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.P
             seconds.append(time.monotonic() - began)
     usual = statistics.median if model.cycle == 1 else statistics.mean
     per_step = 1.1 * usual(seconds[3:])  # a tenth more for data, log, samples and saves
-    return ranks.told(max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size))
+    return distributed.broadcast(max(config.batch_size, int(config.time_budget_s / per_step) * config.batch_size))

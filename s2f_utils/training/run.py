@@ -13,7 +13,7 @@ from s2f_utils import runtime
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import DIRECTIONS
-from s2f_utils.runtime import ConfigError, ranks
+from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.training import learned_from
 from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
@@ -65,11 +65,11 @@ def open_run(
     knows it, whose generator (and nothing else) to start from. Raises DataError, ConfigError or CheckpointError before
     anything is written.
     """
-    config, kind, is_first = resolved.config, find_method(resolved.method), ranks.is_first()
+    config, kind, is_first = resolved.config, find_method(resolved.method), distributed.is_rank_zero()
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    ranks.first(lambda: _check(config, kind))
+    distributed.on_rank_zero(lambda: _check(config, kind))
     check_keep_best(config, kind.data, manifest)
     precision = _precision(kind, config, runtime.pick_device(device))
     ids = [row.id for row in rows]
@@ -80,7 +80,7 @@ def open_run(
     if is_first:
         begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
         folder, state = find_resume(resume, Path(runs), name or resolved.method, resolved, longest, ids, begins)
-    folder = ranks.told(folder)
+    folder = distributed.broadcast(folder)
     is_new = folder is None
     if is_new:
         _check_init(resolved.method, init)
@@ -100,7 +100,7 @@ def open_run(
         known = {} if is_new else learned_from.noted(folder)
         pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
         folder = folder or runtime.new_run_folder(runs, name or resolved.method)
-    folder = ranks.told(folder)
+    folder = distributed.broadcast(folder)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if is_first else None)
     run = TrainingRun(
         resolved.method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, longest,
@@ -126,9 +126,10 @@ def _check(config: TrainConfig, kind: type[Method]) -> None:
     """Raise ConfigError where batches cannot be shared, or gone through in parts, or where the input's tone is to
     change in a method that does not learn an answer to it from pairs.
     """
-    if config.batch_size < ranks.size():
+    if config.batch_size % distributed.world_size():
         raise ConfigError(
-            f"batch_size must be at least {ranks.size()}, got {config.batch_size}: so many ranks share a batch"
+            f"batch_size must be a multiple of {distributed.world_size()}, got {config.batch_size}: so many processes"
+            " share a batch"
         )
     if config.accumulate > 1 and not kind.accumulates:
         raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
@@ -179,7 +180,7 @@ def _write_facts(run: TrainingRun, resolved: Resolved, manifest: Manifest, begin
     facts = {"method": run.method, "config": dataclasses.asdict(run.config), "origin": resolved.origin}
     facts |= {"data": str(manifest.path.resolve()), "data_settings": manifest.settings}
     facts |= {"total_images": run.total_images, **begins}
-    facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": ranks.size()}
+    facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": distributed.world_size()}
     runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
 
 

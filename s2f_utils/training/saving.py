@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from s2f_utils.models import checkpoints
-from s2f_utils.runtime import ranks, what_to_do
+from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, is_out_of_memory, ways_out
 from s2f_utils.training.state import TrainingRun
 
@@ -116,7 +116,7 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
     said = said.rpartition("Allocator: ")[2].partition("\n")[0].partition(". ")[0]
     failed = ""
     try:
-        if ranks.is_first():
+        if distributed.is_rank_zero():
             save(run, notify)
     except (RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
         failed = "this could not be saved: "

@@ -26,7 +26,7 @@ from s2f_utils import runtime
 from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
-from s2f_utils.runtime import ranks
+from s2f_utils.runtime import distributed
 from s2f_utils.training.augment import InputJitter, PairedAffine
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.live import LiveValues
@@ -188,13 +188,13 @@ class TrainingRun:
 
     def follow(self) -> None:
         """All ranks take up rank 0's state."""
-        if ranks.size() == 1:
+        if distributed.world_size() == 1:
             return
         buffer = io.BytesIO()
-        if ranks.is_first():
+        if distributed.is_rank_zero():
             torch.save(self.state_dict(), buffer)
-        given = ranks.told(buffer.getvalue())
-        if not ranks.is_first():
+        given = distributed.broadcast(buffer.getvalue())
+        if not distributed.is_rank_zero():
             self.load_state_dict(torch.load(io.BytesIO(given), map_location="cpu", weights_only=True))
 
     def epoch(self) -> float:

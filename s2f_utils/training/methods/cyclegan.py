@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.inference import generate
 from s2f_utils.models.about import DIRECTIONS
-from s2f_utils.runtime import Precision, ranks
+from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
@@ -230,7 +230,7 @@ class CycleGAN(Method):
             ("photo", self.net_d_photo, b, fake_b, self.photo_pool),
             ("sketch", self.net_d_sketch, a, fake_a, self.sketch_pool),
         ):
-            shown = self.precision.images(ranks.own(pool.query(ranks.gathered(made.detach()))))
+            shown = self.precision.images(distributed.local_rows(pool.query(distributed.gather(made.detach()))))
             logits_real, logits_fake = _each(net, real, shown)
             losses[f"loss_d_{domain}"] = discriminator_loss(logits_real, logits_fake, kind)
         self.descend(losses["loss_d_photo"] + losses["loss_d_sketch"], self.opt_d)

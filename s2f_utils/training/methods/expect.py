@@ -21,7 +21,7 @@ from s2f_utils import models
 from s2f_utils.models.expect import CHANNELS, SIDE_PX, TONES
 from s2f_utils.pictures.faces import mesh
 from s2f_utils.pictures.scribbles.portrait import TOLD, bare_skin
-from s2f_utils.runtime import Precision, ranks, sent
+from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import ssim_map, to_grey
 from s2f_utils.training.method import Live, Method
@@ -122,14 +122,14 @@ class ExpectMethod(Method):
         """
         config = self.config
         tones = tones_of(b)
-        self.net_g.learn_tones(ranks.gathered(tones))
+        self.net_g.learn_tones(distributed.gather(tones))
         x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
         worn, traits = half_known(a[:, 3:6], config.worn_share), sometimes(a[:, 6:], config.trait_share)
         x = torch.cat([x, worn, traits], dim=1)
         out = self.net_g(x, hidden(tones, 1 - config.tone_share))
         parts = 0.5 + 0.5 * b[:, 3:].float()  # person and hair, 0 to 1
         weight = config.behind + (1 - config.behind) * parts[:, :1]
-        loss_l1 = (weight * (out[:, :3] - b[:, :3]).abs()).sum() / (3 * ranks.whole(weight.sum()))
+        loss_l1 = (weight * (out[:, :3] - b[:, :3]).abs()).sum() / (3 * distributed.mean(weight.sum()))
         loss_ssim = 1 - weighted_ssim(out[:, :3], b[:, :3], weight)
         loss_parts = F.binary_cross_entropy_with_logits(out[:, 3:], parts)
         loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim + live["lambda_parts"] * loss_parts
@@ -175,20 +175,20 @@ def tones_of(b: Tensor) -> Tensor:
 
 def hidden(tones: Tensor, share: float) -> Tensor:
     """The tones, (B, 6), with this share of the skins' and of the hairs' hidden: NaN."""
-    hide = (ranks.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
+    hide = (distributed.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
     return tones.masked_fill(sent(hide, tones.device), torch.nan)
 
 
 def half_known(worn: Tensor, share: float) -> Tensor:
     """Planes of what is worn, (B, C, S, S), as sure as one is who looks at a drawing; this share of them, else 0."""
     num, channels = worn.shape[:2]
-    sure = (0.4 + 0.6 * ranks.rand(num, channels)) * (ranks.rand(num, channels) < share)
+    sure = (0.4 + 0.6 * distributed.rand(num, channels)) * (distributed.rand(num, channels) < share)
     return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
 
 
 def sometimes(told: Tensor, share: float) -> Tensor:
     """Planes of what is told, (B, C, S, S), this share of them; 0, which is not known, for the others."""
-    keep = ranks.rand(*told.shape[:2]) < share
+    keep = distributed.rand(*told.shape[:2]) < share
     return told * sent(keep, told.device).to(told.dtype)[..., None, None]
 
 
@@ -197,8 +197,8 @@ def misfit(a: Tensor, most_px: float) -> Tensor:
     if not most_px:
         return a
     num, _, size, _ = a.shape
-    amount = most_px * ranks.rand(num, 1, 1, 1)
-    shifts = 2 / size * amount * (ranks.randn(num, 2, 6, 6) + 0.7 * ranks.randn(num, 2, 1, 1))
+    amount = most_px * distributed.rand(num, 1, 1, 1)
+    shifts = 2 / size * amount * (distributed.randn(num, 2, 6, 6) + 0.7 * distributed.randn(num, 2, 1, 1))
     bend = F.interpolate(sent(shifts, a.device), size=(size, size), mode="bicubic", align_corners=True)
     identity = torch.eye(2, 3, device=a.device).expand(num, 2, 3)
     grid = F.affine_grid(identity, (num, 1, size, size), align_corners=False) + bend.permute(0, 2, 3, 1)
@@ -215,11 +215,11 @@ def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
         return sent(values.view(num, 1, 1, 1), a.device)
 
     ink = 0.5 - 0.5 * a[:, :1].float()
-    ink = ink.clamp(1e-4, 1) ** each(torch.exp(0.35 * amount * ranks.randn(num)))
-    ink = ink * each(torch.exp(0.25 * amount * ranks.randn(num)))
-    grey_paper = 0.15 * amount * ranks.rand(num) ** 3 * (ranks.rand(num) < 0.3)
+    ink = ink.clamp(1e-4, 1) ** each(torch.exp(0.35 * amount * distributed.randn(num)))
+    ink = ink * each(torch.exp(0.25 * amount * distributed.randn(num)))
+    grey_paper = 0.15 * amount * distributed.rand(num) ** 3 * (distributed.rand(num) < 0.3)
     ink = (ink + each(grey_paper)).clamp(0, 1)
-    soft = each((ranks.rand(num) < 0.3 * amount).float())
+    soft = each((distributed.rand(num) < 0.3 * amount).float())
     ink = torch.lerp(ink, F.avg_pool2d(ink, 3, 1, 1, count_include_pad=False), soft)
     return torch.cat([(1 - 2 * ink).to(a.dtype), a[:, 1:]], dim=1)
 
@@ -227,4 +227,4 @@ def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
 def weighted_ssim(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
     """SSIM (Wang et al. 2004) of grey pictures, averaged where they count: weight (B, 1, S, S); a scalar."""
     values = ssim_map(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_px=7)
-    return (weight * values).sum() / ranks.whole(weight.sum())
+    return (weight * values).sum() / distributed.mean(weight.sum())

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.models.resunet import HINT_PX, ResUNet
-from s2f_utils.runtime import Precision, ranks, sent
+from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.losses import l1_loss, ssim_loss
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.settings import FAST, TrainConfig, need
@@ -41,8 +41,8 @@ def colour_hint(photos: Tensor, share: float, net: ResUNet | None = None) -> Ten
         return None
     hint = F.adaptive_avg_pool2d(photos.float(), HINT_PX)
     if net is not None:
-        net.learn_hints(ranks.gathered(hint))
-    hidden = ranks.rand(len(photos)) >= share
+        net.learn_hints(distributed.gather(hint))
+    hidden = distributed.rand(len(photos)) >= share
     return hint.masked_fill(sent(hidden, hint.device).view(-1, 1, 1, 1), torch.nan)
 
 

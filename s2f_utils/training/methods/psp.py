@@ -20,7 +20,7 @@ from s2f_utils.metrics.identity import arcface, crop_box
 from s2f_utils.metrics.perceptual import lpips_net
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import TO_FACES
-from s2f_utils.runtime import Precision, ranks, sent
+from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import find_discriminator, take
 from s2f_utils.training.losses import judged_distance, style_norm
@@ -236,8 +236,8 @@ class PSP(Method):
         """Styles (B, L, D), a share of the faces with styles by chance from layer `mix_from` on: what the encoder says
         on the layers before must then hold under any colours.
         """
-        chance = sent(ranks.randn(len(styles), styles.shape[2]), styles.device)
-        chosen = sent(ranks.rand(len(styles)) < share, styles.device)
+        chance = sent(distributed.randn(len(styles), styles.shape[2]), styles.device)
+        chosen = sent(distributed.rand(len(styles)) < share, styles.device)
         late = torch.arange(styles.shape[1], device=styles.device) >= self.config.open_from
         drawn = self.net_g.decoder.map(chance)[:, None].to(styles.dtype)
         return torch.where((chosen[:, None] & late[None])[..., None], drawn, styles)

@@ -18,7 +18,7 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import ADDS_DETAIL
-from s2f_utils.runtime import Precision, ranks
+from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import discriminator_loss, feature_loss, generator_loss, l1_loss, ssim_loss, to_grey
 from s2f_utils.training.method import Live, Method, frozen
@@ -192,7 +192,7 @@ class Realistic(Method):
         """
         side = min(self.config.disc_crop_px or a.shape[-1], a.shape[-1])
         num = len(a) * self.config.disc_crops
-        places = ranks.randint(0, a.shape[-1] - side + 1, num, 2).tolist()
+        places = distributed.randint(0, a.shape[-1] - side + 1, num, 2).tolist()
 
         def cut(pictures: Tensor) -> list[Tensor]:
             return [

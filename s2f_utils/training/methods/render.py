@@ -23,7 +23,7 @@ from s2f_utils.models import checkpoints, render
 from s2f_utils.models.expect import CHANNELS, SIDE_PX
 from s2f_utils.models.render import GIVEN_PX, MADE_PX
 from s2f_utils.pictures.scribbles.portrait import TEXTURED, TOLD
-from s2f_utils.runtime import Precision, ranks, sent
+from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
 from s2f_utils.training.losses import feature_loss, generator_loss
@@ -223,15 +223,15 @@ class RenderMethod(Method):
         expected = torch.cat(
             [expected[:, :3], self._outlined(0.5 + 0.5 * expected[:, 3:], 0.5 + 0.5 * b[:, 3:4])], dim=1
         )
-        by = 1 + config.other_light * ranks.randn(num, 1, 1, 1).clamp(-2, 2)
-        shift = config.other_light * (0.5 * ranks.randn(num, 1, 1, 1) + 0.2 * ranks.randn(num, 3, 1, 1))
+        by = 1 + config.other_light * distributed.randn(num, 1, 1, 1).clamp(-2, 2)
+        shift = config.other_light * (0.5 * distributed.randn(num, 1, 1, 1) + 0.2 * distributed.randn(num, 3, 1, 1))
         by, shift = sent(by, b.device), sent(shift, b.device)
         expected, true = (before_wall((x[:, :3] * by + shift).clamp(-1, 1), x[:, 3:]) for x in (expected, b[:, :4]))
         codes = self.net_g.codes_of(expected, true)
-        whole = ranks.rand(num, 1) < config.whole_share
-        codes = codes * sent(torch.where(whole, 1.0, ranks.rand(num, 1)), codes.device)
+        whole = distributed.rand(num, 1) < config.whole_share
+        codes = codes * sent(torch.where(whole, 1.0, distributed.rand(num, 1)), codes.device)
         places = sent(torch.tensor([list(TOLD).index(name) for name in TEXTURED]), b.device)
-        known = sent(ranks.rand(num, len(places)), b.device) < config.trait_share
+        known = sent(distributed.rand(num, len(places)), b.device) < config.trait_share
         shown = told[:, places, 0, 0].float()
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
 
@@ -241,7 +241,7 @@ class RenderMethod(Method):
         """
         config, num = self.config, len(parts)
         low, high = DECIDED
-        by, at = (sent(ranks.rand(num, 1, 1, 1), parts.device) for _ in range(2))
+        by, at = (sent(distributed.rand(num, 1, 1, 1), parts.device) for _ in range(2))
         own = render.decided(parts, 0.5, F.avg_pool2d(true, 2))
         one = render.decided(parts, low + (high - low) * at)
         decided = torch.where(by < config.outline_share, own, torch.where(by < config.decided_share, one, parts))
@@ -250,18 +250,19 @@ class RenderMethod(Method):
     def _walls(self, num: int) -> Tensor:
         """By how much other walls differ from `render.WALL`, (num, 3, 1, 1): 0 for some, most darker, some tinted."""
         config = self.config
-        some = ranks.rand(num, 1, 1, 1) < config.other_wall
-        return some * (DARKER + (LIGHTER - DARKER) * ranks.rand(num, 1, 1, 1) + 0.1 * ranks.randn(num, 3, 1, 1))
+        some = distributed.rand(num, 1, 1, 1) < config.other_wall
+        return some * (
+            DARKER + (LIGHTER - DARKER) * distributed.rand(num, 1, 1, 1) + 0.1 * distributed.randn(num, 3, 1, 1)
+        )
 
     def _slope(self, real: Tensor, small: Tensor) -> Tensor:
         """The judge's mean squared slope at true photos, every second one of the batch; a scalar."""
-        chosen = [n for n, place in enumerate(ranks.places(len(real))) if place % 2 == 0]
-        rows = sent(torch.tensor(chosen or [0]), real.device)
+        rows = sent(torch.arange(0, len(real), 2), real.device)
         some = real[rows].detach().requires_grad_()
         logits, _ = self.net_d(some, small[rows])
         asked = _mean(one.float().mean((1, 2, 3)).sum() for one in logits)
         squares = self.slope(asked, some).square().sum((1, 2, 3))
-        return PENALTY_IN * squares[: len(chosen)].sum() / ranks.whole(squares.new_full((), float(len(chosen))))
+        return PENALTY_IN * squares.sum() / squares.new_full((), float(len(rows)))
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """The bent drawings, what is expected from them, its photo with the usual and with other codes, the truth."""

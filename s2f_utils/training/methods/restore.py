@@ -23,7 +23,7 @@ from s2f_utils.metrics.perceptual import vgg19
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
-from s2f_utils.runtime import Precision, ranks, sent
+from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take
 from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, style_distance
@@ -218,7 +218,7 @@ class Restore(Method):
         """Photos (B, 3, S, S) in [-1, 1], each made bad in its own way, on the device; seeds: from torch's generator
         where None. Photos on the CPU spare waiting for a GPU.
         """
-        seeds = ranks.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
+        seeds = distributed.randint(0, 2**31, len(photos)).tolist() if seeds is None else seeds
         ranges = degradations.softer(degradations.PUBLISHED, damage)
         with ThreadPoolExecutor(WORKERS) as pool:
             made = list(pool.map(degradations.degrade, images.to_uint8(photos), seeds, [ranges] * len(seeds)))

@@ -19,7 +19,7 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.about import FROM_NOISE
-from s2f_utils.runtime import Precision, ranks, sent
+from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take_grown
@@ -173,10 +173,10 @@ class StyleGAN2(Method):
         another (style mixing).
         """
         layers = self.net_g.num_layers
-        z = ranks.drawn(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
+        z = distributed.draw(lambda n: torch.randn(2, n, self.config.style_dim), num, dim=1)
         z = sent(z, self.precision.device)
-        turn_at = ranks.randint(1, layers, num)
-        turn_at = sent(torch.where(ranks.rand(num) < mixing, turn_at, torch.tensor(layers)), z.device)
+        turn_at = distributed.randint(1, layers, num)
+        turn_at = sent(torch.where(distributed.rand(num) < mixing, turn_at, torch.tensor(layers)), z.device)
         w = self.net_g.map(z)[:, :, None]  # (2, num, 1, D)
         first = torch.arange(layers, device=z.device)[None] < turn_at[:, None]
         return torch.where(first[..., None], w[0], w[1])
@@ -199,7 +199,7 @@ class StyleGAN2(Method):
         losses["loss_d"] = F.softplus(-logits_real).mean() + F.softplus(logits_fake).mean()
         self.descend(losses["loss_d"], self.opt_d)
         if config.augment_disc == "ada":
-            self.ada.look(ranks.gathered(logits_real), live["ada_target"])
+            self.ada.look(distributed.gather(logits_real), live["ada_target"])
             losses["ada_p"] = torch.full((), self.ada.p, device=b.device)
 
         if config.r1_every and self.steps % config.r1_every == 0:
@@ -213,8 +213,9 @@ class StyleGAN2(Method):
             self.descend(live["lambda_gan"] * losses["loss_g"], self.opt_g)
 
         if config.path_every and live["lambda_path"] and self.steps % config.path_every == 0:
-            with ranks.batch(max(1, ranks.total(len(b)) // 2)) as half:
-                penalty = self._path_penalty(half.stop - half.start, live["mixing"])
+            half = max(1, len(b) // 2)
+            with distributed.local_batch(half):
+                penalty = self._path_penalty(half, live["mixing"])
                 self.descend(live["lambda_path"] * config.path_every * penalty, self.opt_g)
             losses["loss_path"] = self.told(penalty)
         self.steps += 1
@@ -227,9 +228,9 @@ class StyleGAN2(Method):
         """How much the lengths of the generator's slopes differ from their running mean (Karras et al. 2020, eq. 4)."""
         w = self.draw(num, mixing)
         fake = self.net_g(w, input_is_latent=True)
-        noise = sent(ranks.randn(*fake.shape), fake.device).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
+        noise = sent(distributed.randn(*fake.shape), fake.device).to(fake) / math.sqrt(fake.shape[2] * fake.shape[3])
         lengths = self.slope((fake * noise).sum(), w).square().sum(2).mean(1).sqrt()
-        now = torch.lerp(self.path_mean, ranks.gathered(lengths.detach()).mean(), PATH_DECAY)
+        now = torch.lerp(self.path_mean, distributed.gather(lengths.detach()).mean(), PATH_DECAY)
         self.path_mean = torch.where(now.isfinite(), now, self.path_mean) if self.scaler.is_enabled() else now
         return (lengths - self.path_mean).square().mean()
 

@@ -1,0 +1,85 @@
+"""Trains the jobs of a JSON file, alone or as one of torchrun's processes: `python tests/distributed_worker.py FILE`.
+
+A job: method, manifest, runs, name and settings; where they are wanted, init, resume, float64 (train in it), stop_at
+(images), move (live values after the first step), and spoil (the step whose photos are NaN, on the last rank).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from s2f_utils.data import read_manifest
+from s2f_utils.pictures import images
+from s2f_utils.runtime import distributed
+from s2f_utils.training.config import resolve
+from s2f_utils.training.loop import train
+from s2f_utils.training.method import Step
+from s2f_utils.training.methods import METHODS
+from s2f_utils.training.run import open_run
+
+
+class Moves:
+    """A callback that moves live values after the first step, and stops early."""
+
+    def __init__(self, move: Mapping[str, float], stop_at: int) -> None:
+        self.move, self.stop_at = dict(move), stop_at
+
+    def on_step(self, run: Any) -> None:
+        torch.rand(1)  # as any callback may: it runs on rank zero alone
+        while self.move:
+            run.live.set(*self.move.popitem(), "test")
+        if self.stop_at and run.images_seen >= self.stop_at:
+            run.live.set("stop", True, "test")
+
+
+def use_float64() -> None:
+    """From now on, what a step asks for in float32 is float64."""
+    torch.set_default_dtype(torch.float64)
+    to_tensor = images.to_tensor
+    images.to_tensor = lambda pictures: to_tensor(pictures).double()
+    torch.Tensor.float = torch.Tensor.double
+
+
+def spoiled(method: str, number: int) -> Step:
+    """The method's step; in the one of this number, the last rank's photos are NaN."""
+    calls = itertools.count()
+
+    def step(model: Any, a: Tensor, b: Tensor, live: Mapping[str, float]) -> dict[str, Tensor]:
+        if next(calls) == number and distributed.rank() == distributed.world_size() - 1:
+            b = b * float("nan")
+        return METHODS[method].step(model, a, b, live)
+
+    return step
+
+
+def work(job: Mapping[str, Any]) -> None:
+    """Train one job's run."""
+    if job.get("float64"):
+        use_float64()
+    settings = {"precision": "float32", "memory_format": "contiguous", "check_memory": False, **job["settings"]}
+    run = open_run(
+        resolve(job["method"], "fast", settings), read_manifest(job["manifest"]), job["runs"], name=job["name"],
+        device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,
+    )  # fmt: skip
+    step = spoiled(job["method"], job["spoil"]) if "spoil" in job else None
+    train(run, callbacks=[Moves(job.get("move", {}), job.get("stop_at", 0))], step=step, progress=False)
+
+
+def main() -> None:
+    """Command line."""
+    torch.set_num_threads(1)
+    with distributed.process_group("cpu"):
+        for job in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")):
+            work(job)
+
+
+if __name__ == "__main__":
+    main()
