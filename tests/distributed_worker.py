@@ -64,7 +64,7 @@ def work(job: Mapping[str, Any]) -> None:
     """Train one job's run."""
     if job.get("float64"):
         use_float64()
-    settings = {"precision": "float32", "memory_format": "contiguous", "check_memory": False, **job["settings"]}
+    settings = {"precision": "float32", "memory_format": "contiguous", **job["settings"]}
     run = open_run(
         resolve(job["method"], "fast", settings), read_manifest(job["manifest"]), job["runs"], name=job["name"],
         device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,

@@ -175,7 +175,7 @@ def test_all_go_back_where_one_of_them_diverges(jobs, tmp_path):
 def train_command(manifest: Path, runs: Path, **changes: object) -> list[object]:
     """`s2f train` of a small network, for long enough to be disturbed."""
     settings = {"total_images": 100_000, "batch_size": 4, "base_filters": 4, "disc_filters": 4, "save_every_s": 1.0}
-    settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1, "check_memory": "false", **changes}
+    settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1, **changes}
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     return ["-m", "s2f_utils", "train", "pix2pix", "--data", manifest, "--profile", "fast", "--runs", runs, "--name",
             "run", "--no-report", "--device", "cpu", *sets]  # fmt: skip
