@@ -1,4 +1,4 @@
-"""What several test files share: a small data set of drawn faces, a short training run on it, a Dask cluster."""
+"""What several test files share: a small data set of drawn faces, a short training run on it."""
 
 from __future__ import annotations
 
@@ -73,24 +73,6 @@ def folders(tmp_path, faces):
 
     names = [(f"sketches/anna{n}.png", f"photos/anna{n}.png") for n in range(len(faces))]
     return put(tmp_path / "src", faces, names)
-
-
-@pytest.fixture()
-def scheduler(tmp_path_factory):
-    """A Dask scheduler without workers."""
-    from tests.dask_cluster import Cluster
-
-    one = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield one
-    one.close()
-
-
-@pytest.fixture()
-def two_workers(scheduler):
-    """A Dask scheduler with two workers, and nothing known of earlier runs."""
-    scheduler.add()
-    scheduler.add()
-    return scheduler
 
 
 @pytest.fixture()

@@ -51,8 +51,7 @@ def diagnose(
     else:
         subjects = _from_source(path, layout, LayoutOptions(sketches, photos, sketch_side), findings)
     not_tested = [f"faces: {weights.problem('yunet')}"] if faces.detector_problem() else []
-    how = {"reads": list(filter(None, (subject.photo or subject.sketch for subject in subjects))), "failed": _has_error}
-    done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress, **how)
+    done = run_jobs(examine, [(subject,) for subject in subjects], workers=workers, progress=progress)
     facts = [done[n] for n in range(len(subjects))]
     diagnosis = Diagnosis(path, subjects, facts, findings, not_tested)
     judge.judge_all(diagnosis)

@@ -71,7 +71,7 @@ def clean_drawings(
         return targets
     jobs = [(str(tree.pictures[n].path), str(targets[n]), options) for n in todo]
     how = {"workers": workers, "progress": progress, "done": len(targets) - len(todo), "unit": "drawing"}
-    reasons = run_jobs(clean_file, jobs, **how, out=out, reads=[job[0] for job in jobs], failed=bool)
+    reasons = run_jobs(clean_file, jobs, **how)
     broken = {todo[n]: reason for n, reason in reasons.items() if reason}
     for reason in list(broken.values())[:NUM_SHOWN]:
         warn(f"left out: {reason}")

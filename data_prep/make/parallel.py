@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_end
-from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataPrepError
@@ -28,7 +27,8 @@ Workers = int | str | None  # processes here; the address of a Dask scheduler; N
 def check_workers(workers: Workers) -> None:
     """DataPrepError unless `workers` is None, at least 1, or a scheduler that answers and has workers of its own."""
     if isinstance(workers, str):
-        cluster.check_cluster(workers)
+        with cluster.connected(workers):
+            pass
     elif workers is not None and workers < 1:
         raise DataPrepError(f"--workers must be 1 or more, got {workers}")
 
@@ -41,40 +41,30 @@ def run_jobs(
     progress: bool = True,
     done: int = 0,
     unit: str = "pair",
-    out: Path | None = None,
-    reads: Sequence[str | os.PathLike] = (),
-    failed: Callable[[Any], bool] | None = None,
 ) -> dict[int, Any]:
     """Call `function(*job)` for each job and return the results by the job's place; the order of calls is open.
 
     `workers` processes share the jobs (None: one a core; 1: this process does them; a scheduler's address: the workers
     of its cluster). `done` is where the progress bar starts, for work that was finished before. The first exception
-    ends the run: jobs under way are finished, none is begun. So does Ctrl-C. out, reads: as in `cluster.jobs_done`.
-    failed: whether a result says that a picture is unusable; on a cluster such a job is done once more here, so that no
-    picture is lost to a machine that lacks something.
+    ends the run: jobs under way are finished, none is begun. So does Ctrl-C.
     """
     from tqdm.auto import tqdm
 
     results: dict[int, Any] = {}
     with (
         tqdm(total=done + len(jobs), initial=done, unit=unit, disable=not progress, smoothing=0.05) as bar,
-        contextlib.closing(_finished(function, jobs, workers, out, reads)) as finished,
+        contextlib.closing(_finished(function, jobs, workers)) as finished,
     ):
         for place, result in finished:
             results[place] = result
             bar.update()
-    if isinstance(workers, str) and failed and (again := [n for n, result in results.items() if failed(result)]):
-        redone = run_jobs(function, [jobs[n] for n in again], progress=False)
-        results |= {again[n]: result for n, result in redone.items()}
     return results
 
 
-def _finished(
-    function: Callable[..., Any], jobs: Sequence[tuple], workers: Workers, out: Path | None, reads: Sequence
-) -> Iterator[tuple[int, Any]]:
+def _finished(function: Callable[..., Any], jobs: Sequence[tuple], workers: Workers) -> Iterator[tuple[int, Any]]:
     """Pairs of a job's place and its result, as they are finished."""
     if isinstance(workers, str):
-        return cluster.jobs_done(function, jobs, workers, out=out, reads=reads) if jobs else _here(function, jobs)
+        return cluster.jobs_done(function, jobs, workers)
     workers = min(workers or runtime.num_cores(), max(1, len(jobs) // MIN_JOBS_PER_WORKER))
     return _here(function, jobs) if workers == 1 else _elsewhere(function, jobs, workers)
 

@@ -159,9 +159,8 @@ def write_set(
         return manifest
     _prepare(out, plan)
     jobs = [(plan.make, plan.tasks[n], {p: out / path for p, path in plan.paths(plan.rows[n]).items()}) for n in todo]
-    reads = [plan.tasks[n].photo for n in todo if hasattr(plan.tasks[n], "photo")]
     how = {"workers": workers, "progress": progress, "done": len(plan.rows) - len(todo)}
-    reasons = run_jobs(make_pictures, jobs, **how, out=out, reads=reads, failed=bool)
+    reasons = run_jobs(make_pictures, jobs, **how)
     broken = {todo[n]: reason for n, reason in reasons.items() if reason}
     rows = [row for n, row in enumerate(plan.rows) if n not in broken]
     left_out = [{"id": plan.rows[n]["id"], "reason": reason} for n, reason in sorted(broken.items())]
