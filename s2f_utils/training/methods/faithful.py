@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils import models
+from s2f_utils.models import pretrained
 from s2f_utils.models.resunet import HINT_PX, ResUNet
 from s2f_utils.runtime import Precision, distributed, sent
-from s2f_utils.training.losses import l1_loss, ssim_loss
-from s2f_utils.training.method import Live, Method
+from s2f_utils.training.losses import l1_loss, perceptual_loss, ssim_loss
+from s2f_utils.training.method import Live, Method, weighted
 from s2f_utils.training.settings import FAST, TrainConfig, need
 
 HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
@@ -67,6 +68,7 @@ class FaithfulConfig(TrainConfig):
     hint_share: float = 0.0  # share of the pairs that are shown with their photo's colours at 4x4 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
+    lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (losses.STRIDE_WEIGHTS)
     lr_g: float = 7e-4  # AdamW's learning rate
     beta1: float = 0.9  # AdamW's momentum
     beta2: float = 0.99  # and second decay rate
@@ -126,9 +128,12 @@ class Faithful(Method):
         "fast": _TINY,
     }
     begins_with = ("resunet",)
+    fixed_at_0 = ("lambda_perceptual",)
 
     def __init__(self, config: FaithfulConfig, precision: Precision) -> None:
         super().__init__(config, precision)
+        if config.lambda_perceptual:
+            pretrained.check()
         net_g = models.build("resunet", **config.structure)
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
@@ -144,10 +149,11 @@ class Faithful(Method):
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached."""
         fake_b = self.net_g(a, colour_hint(b, self.config.hint_share, self.net_g))
-        loss_l1, loss_ssim = l1_loss(fake_b, b), ssim_loss(fake_b, b)
-        loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim
-        self.descend(loss, self.opt_g, self.config.max_norm)
-        return {"loss_l1": loss_l1.detach(), "loss_ssim": loss_ssim.detach()}
+        losses = {"loss_l1": l1_loss(fake_b, b), "loss_ssim": ssim_loss(fake_b, b)}
+        if self.config.lambda_perceptual:
+            losses["loss_perceptual"] = perceptual_loss(fake_b, b)
+        self.descend(weighted(losses, live), self.opt_g, self.config.max_norm)
+        return {name: value.detach() for name, value in losses.items()}
 
 
 def sizes_of(args: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,10 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
+from s2f_utils.models import pretrained
 from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
-from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
-from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
+from s2f_utils.training.method import Live, Method, frozen, weighted
+from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches
 
 
@@ -28,12 +30,14 @@ class Pix2PixConfig(TrainConfig):
     num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
     norm: str = "batch"  # batch or instance, in both networks
     dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
-    discriminator: str = "patchgan"  # patchgan or pixelgan
-    disc_filters: int = 64  # channels of the discriminator's first layer
+    discriminator: str = "patchgan"  # patchgan, pixelgan, or projected: through pretrained features (Sauer et al. 2021)
+    augment_disc: str = "shared"  # or none: true and made pictures change alike before a projected discriminator
+    disc_filters: int = 64  # channels of the discriminator's first layer, or of a projected one's heads
     disc_layers: int = 3  # 3: each logit judges 70x70 pixels
-    gan_loss: str = "vanilla"  # vanilla (cross entropy) or lsgan (squares)
+    gan_loss: str = "vanilla"  # vanilla (cross entropy) or lsgan (squares); projected: always hinge
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 100.0  # weight of the L1 loss
+    lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (losses.STRIDE_WEIGHTS)
     lr_g: float = 2e-4  # Adam's learning rate for the generator
     lr_d: float = 2e-4  # and for the discriminator
     beta1: float = 0.5  # Adam's momentum
@@ -41,7 +45,8 @@ class Pix2PixConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        self.one_of("discriminator", "patchgan", "pixelgan")
+        self.one_of("discriminator", "patchgan", "pixelgan", "projected")
+        self.one_of("augment_disc", *AUGMENTATIONS)
         deepest = self.size_px.bit_length() - 1
         need(
             self.num_downs == 0 or 5 <= self.num_downs <= deepest,
@@ -92,6 +97,7 @@ class Pix2Pix(Method):
     begins_with = ("unet",)
     loaded_larger = 1.0625
     live_ranges = {"lambda_l1": Range(0.0, 500.0)}
+    fixed_at_0 = ("lambda_perceptual",)
 
     def __init__(self, config: Pix2PixConfig, precision: Precision) -> None:
         super().__init__(config, precision)
@@ -99,13 +105,20 @@ class Pix2Pix(Method):
         net_g = models.build(
             "unet", num_downs=num_downs, base_filters=config.base_filters, norm=config.norm, dropout=config.dropout
         )
-        disc_args = {"num_layers": config.disc_layers} if config.discriminator == "patchgan" else {}
-        net_d = models.build(
-            config.discriminator, in_channels=6, base_filters=config.disc_filters, norm=config.norm, **disc_args
-        )
+        if config.discriminator == "projected":
+            net_d = models.build("projected", width=config.disc_filters, seed=config.seed)
+        else:
+            disc_args = {"num_layers": config.disc_layers} if config.discriminator == "patchgan" else {}
+            net_d = models.build(
+                config.discriminator, in_channels=6, base_filters=config.disc_filters, norm=config.norm, **disc_args
+            )
+        if config.lambda_perceptual:
+            pretrained.check()
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
-        self.net_d, self.opt_d = self.add("net_d", models.init_weights(net_d), "lr_d", betas=betas)
+        if config.discriminator != "projected":  # spectral norm sets its scale
+            net_d = models.init_weights(net_d)
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     @classmethod
     def memory_format(cls, config: Pix2PixConfig, device: torch.device) -> str:
@@ -124,6 +137,8 @@ class Pix2Pix(Method):
 
         The discriminator goes first, then the generator against the new discriminator: Isola et al. 2017, section 3.
         """
+        if self.config.discriminator == "projected":
+            return self._step_projected(a, b, live)
         kind = self.config.gan_loss
         fake_b = self.net_g(a)  # (B, 3, H, W)
 
@@ -136,7 +151,24 @@ class Pix2Pix(Method):
         # The generator learns to pass as real, and to come near the true picture.
         with frozen(self.net_d):
             loss_gan = adversarial_loss(self.net_d(torch.cat([a, fake_b], dim=1)), True, kind)
-            loss_l1 = l1_loss(fake_b, b)
-            self.descend(live["lambda_gan"] * loss_gan + live["lambda_l1"] * loss_l1, self.opt_g)
+            losses = {"loss_gan": loss_gan, "loss_l1": l1_loss(fake_b, b)}
+            if self.config.lambda_perceptual:
+                losses["loss_perceptual"] = perceptual_loss(fake_b, b)
+            self.descend(weighted(losses, live), self.opt_g)
 
-        return {"loss_d": loss_d.detach(), "loss_gan": loss_gan.detach(), "loss_l1": loss_l1.detach()}
+        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}
+
+    def _step_projected(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """The same against a projected discriminator: it sees (a, b) and (a, G(a)) through pretrained features."""
+        fake_b = self.net_g(a)
+        pair = ProjectedPair(self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast)
+        loss_d = pair.loss_d()
+        self.descend(loss_d, self.opt_d)
+
+        with frozen(self.net_d):
+            losses = {"loss_gan": pair.loss_gan(), "loss_l1": l1_loss(fake_b, b)}
+            if self.config.lambda_perceptual:
+                losses["loss_perceptual"] = pair.loss_perceptual()
+            self.descend(weighted(losses, live), self.opt_g)
+
+        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}

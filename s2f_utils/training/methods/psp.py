@@ -18,15 +18,17 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface, crop_box
 from s2f_utils.metrics.perceptual import lpips_net
-from s2f_utils.models import checkpoints
+from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.about import TO_FACES
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import find_discriminator, take
-from s2f_utils.training.losses import judged_distance, style_norm
+from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.methods.stylegan2 import faces_args
 from s2f_utils.training.settings import FAST, INPUT_TONE, TrainConfig, need
+
+LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +51,9 @@ class PSPConfig(TrainConfig):
     num_mlp: int = 8  # layers of the network that turns noise into styles
     width: int = 512  # most channels of a layer
     channel_multiplier: float = 2.0  # channels from 64 px on
-    perceptual: str = "lpips"  # or discriminator: the distance of its features, where there are no weights for LPIPS
+    perceptual: str = "lpips"  # or the distance of other features, which need no download: discriminator, efficientnet
     lambda_l2: float = 1.0  # weight of the mean squared error
-    lambda_lpips: float = 0.8  # weight of LPIPS, or of the distance of the discriminator's features
+    lambda_lpips: float = 0.8  # weight of LPIPS, or of what stands in for it
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
     mixing: float = 0.0  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
@@ -63,7 +65,7 @@ class PSPConfig(TrainConfig):
     def validate(self) -> None:
         super().validate()
         self.one_of("encoder", "psp", "small")
-        self.one_of("perceptual", "lpips", "discriminator")
+        self.one_of("perceptual", "lpips", "discriminator", "efficientnet")
         size = self.decoder_px
         need(32 <= size <= 1024 and size & (size - 1) == 0, f"decoder_px must be a power of two up to 1024, got {size}")
         need(
@@ -196,8 +198,8 @@ class PSP(Method):
             take(self.net_g, given, init)
         if self.net_d is not None:
             take(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init)
-        elif config.lambda_lpips:
-            lpips_net("alex", device)  # before a run is begun, rather than in its first step
+        elif config.lambda_lpips:  # before a run is begun, rather than in its first step
+            pretrained.check() if config.perceptual == "efficientnet" else lpips_net("alex", device)
         if config.lambda_id:
             arcface(device)
 
@@ -223,7 +225,7 @@ class PSP(Method):
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
         loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
         if live["lambda_lpips"]:
-            name = "loss_lpips" if self.net_d is None else "loss_judged"
+            name = LOSS_NAMES[self.config.perceptual]
             losses[name] = self._distance(fake_b, b)
             loss = loss + live["lambda_lpips"] * losses[name]
         if live["lambda_id"]:
@@ -251,6 +253,8 @@ class PSP(Method):
         return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
+        if self.config.perceptual == "efficientnet":
+            return perceptual_loss(fake, real)
         if self.net_d is None:
             return lpips_net("alex", fake.device)(fake, real).mean()
         with self.precision.autocast():

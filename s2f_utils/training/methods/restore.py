@@ -20,20 +20,21 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface
 from s2f_utils.metrics.perceptual import vgg19
-from s2f_utils.models import checkpoints
+from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.about import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take
-from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, style_distance
+from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, perceptual_loss, style_distance
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.methods.psp import identity_loss
 from s2f_utils.training.methods.stylegan2 import lazy_betas, r1_penalty
 from s2f_utils.training.settings import FAST, TrainConfig, need
 
 WORKERS = 4
-_WEIGHT_OF = {"loss_vgg": "lambda_perceptual", "loss_judged": "lambda_perceptual", "loss_style": "lambda_style"}
+_WEIGHT_OF = dict.fromkeys(("loss_vgg", "loss_judged", "loss_perceptual"), "lambda_perceptual")
+_WEIGHT_OF["loss_style"] = "lambda_style"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +59,11 @@ class RestoreConfig(TrainConfig):
     disc_width: int = 512  # most channels of a layer of the discriminator
     disc_multiplier: float = 1.0  # and StyleGAN2's channels from 64 px on
     damage: float = 1.0  # share of the published ranges of degradation
-    perceptual: str = "vgg"  # or discriminator: the distance of its features, where VGG-19's weights are not at hand
+    perceptual: str = "vgg"  # or the distance of other features, which need no download: discriminator, efficientnet
     lambda_l1: float = 0.1  # weight of the L1 loss
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
     pyramid_images: int = 600_000  # images after which that loss is left out
-    lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of the discriminator's
+    lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of those that stand in for them
     lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
     lambda_id: float = 10.0  # weight of the identity loss
     lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
@@ -76,7 +77,7 @@ class RestoreConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        self.one_of("perceptual", "vgg", "discriminator")
+        self.one_of("perceptual", "vgg", "discriminator", "efficientnet")
         self.one_of("discriminator", "stylegan2", "patchgan")
         need(
             self.discriminator == "stylegan2" or self.disc_width >= 8,
@@ -88,7 +89,7 @@ class RestoreConfig(TrainConfig):
         self.shares("damage")
         need(
             self.perceptual == "vgg" or not self.lambda_style,
-            "lambda_style must be 0 with perceptual=discriminator: the style loss is one of VGG-19's features",
+            f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features",
         )
         need(
             round(512 * self.narrow) >= 8 and round(512 * self.narrow) % 4 == 0,
@@ -199,6 +200,8 @@ class Restore(Method):
                 take(self.net_d, checkpoints.load_network(beside)[0], init)
         if self.config.perceptual == "vgg":
             vgg19(self.precision.device)
+        elif self.config.perceptual == "efficientnet":
+            pretrained.check()
         if self.config.lambda_id:
             arcface(self.precision.device)
 
@@ -271,7 +274,9 @@ class Restore(Method):
         return with_detail(photos) if self.config.discriminator == "patchgan" else photos
 
     def _seen(self, fake_b: Tensor, b: Tensor) -> dict[str, Tensor]:
-        """How far the pictures are apart in the eyes of VGG-19, in content and style, or of the discriminator."""
+        """How far the pictures are apart in the eyes of VGG-19, in content and style, or of what stands in for it."""
+        if self.config.perceptual == "efficientnet":
+            return {"loss_perceptual": perceptual_loss(fake_b, b)}
         with self.precision.autocast():
             if self.config.perceptual == "discriminator":
                 fake, real = (self.net_d.features(self.shown(pictures)) for pictures in (fake_b, b))

