@@ -116,6 +116,7 @@ def test_nothing_is_loaded_or_printed_by_importing():
         "torchvision",
         "pandas",
         "spandrel",
+        "timm",
         "fastapi",
         "huggingface_hub",
         "distributed",

@@ -29,6 +29,7 @@ CASES = {
     "pix2pix": BENT,
     "pix2pix in parts": {"accumulate": 2},
     "pix2pix toned": {"input_brightness": 0.2, "input_contrast": 0.2, "input_lines": 0.3},
+    "pix2pix projected": {"discriminator": "projected", "disc_filters": 8, "lambda_perceptual": 0.1},
     "pix2pix bent": BENT | {"elastic": 0.01},
     "cgan": {},
     "cyclegan": {"pool_size": 6},
@@ -108,7 +109,7 @@ def test_no_step_waits(case, request, faces_manifest, tmp_path, on_gpu):
     assert watch.found == []
 
 
-@pytest.mark.parametrize("case", ["stylegan2", "realistic", "restore"])
+@pytest.mark.parametrize("case", ["stylegan2", "realistic", "restore", "pix2pix projected"])
 def test_no_step_waits_in_float16(case, faces_manifest, tmp_path, on_gpu):
     assert watched(case, read_manifest(faces_manifest), tmp_path, precision="float16").found == []
 
