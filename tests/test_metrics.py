@@ -543,7 +543,7 @@ def test_every_metric_names_what_it_agrees_with_and_asks_a_known_question():
     for name, metric in metrics.METRICS.items():
         assert metric.name == name and metric.agrees_with and metric.question in metrics.QUESTIONS
         assert metric.group in (*metrics.GROUPS, "") and (metric.is_of_pairs or metric.of_sets)
-        assert metric.is_of_pairs == (metric.group not in ("sets", "faces"))
+        assert metric.is_of_pairs == (metric.group not in ("sets", "faces", "features")) or metric.name == "perceptual"
     assert metrics.group("all") == (
         *("ssim", "ms_ssim", "psnr", "mse", "l1", "l2_norm", "fsim", "delta_e", "landmarks"),
         *("sharpness", "spectrum", "lpips_alex", "lpips_vgg", "dists", "identity"),
@@ -551,8 +551,9 @@ def test_every_metric_names_what_it_agrees_with_and_asks_a_known_question():
     assert metrics.group("project1") == ("ssim_3x3", "psnr_uint8", "mse_uint8", "l2_uint8")
     assert metrics.group("sets") == ("patch_auc", "fid", "kid", "rank1", "rank5", "mrr")
     assert metrics.group("faces") == (
-        *("face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "residue", "face_score", "frechet"),
+        *("face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "residue", "face_score", "frechet_looks"),
     )
+    assert metrics.group("features") == ("perceptual", "frechet", "precision", "recall")
     with pytest.raises(ValueError, match="a metric 'ssim' already"):
         registry.register(metrics.METRICS["ssim"])
 

@@ -77,9 +77,10 @@ def test_too_few_photos_do_not_say_how_photos_vary():
     with pytest.raises(ValueError, match="three photos"):
         looks.Looks(textures(2, 0))
     pictures = textures(2, 0)
-    assert metrics.not_measured(["frechet"], 64, 64, 2) == {"frechet": "needs 3 people, these are 2"}
+    assert metrics.not_measured(["frechet_looks"], 64, 64, 2) == {"frechet_looks": "needs 3 people, these are 2"}
     assert (
-        metrics.measure_sets({"a": pictures}, metrics.Reference(pictures, ["a", "b"]), ["frechet"])["a"].figures == {}
+        metrics.measure_sets({"a": pictures}, metrics.Reference(pictures, ["a", "b"]), ["frechet_looks"])["a"].figures
+        == {}
     )
 
 
@@ -176,7 +177,9 @@ def test_by_the_registrys_door():
     made = {"true": photos, "lines": lines}
     found = metrics.measure_sets(made, metrics.Reference(photos, people, inputs=lines), FACES)
     assert found["true"].values["face_ssim"] == pytest.approx(1)
-    assert set(found["true"].values) == set(FACES) - {"frechet"} and set(found["true"].figures) == {"frechet"}
+    assert set(found["true"].values) == set(FACES) - {"frechet_looks"} and set(found["true"].figures) == {
+        "frechet_looks"
+    }
     assert found["lines"].values["residue"] == pytest.approx(1)
     assert (found["true"].values["residue"] < 0.9).all()
     assert (found["true"].values["face_score"] > 0.5).all()

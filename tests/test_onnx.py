@@ -34,8 +34,9 @@ from s2f_utils.weights.expanded import expanded, tensors_of  # noqa: E402
 LEVELS = 2  # of 255: what answers may differ by
 ROOT = Path(__file__).resolve().parents[1]
 OF_TRAIN = {  # what the extra "train" brings, and what comes with it, as it is imported
-    "torch", "torchvision", "skimage", "scipy", "piq", "lpips", "matplotlib", "matplotlib_inline", "kornia", "spandrel", "timm",
-    "jinja2", "imagehash", "pywt", "psutil", "ipywidgets", "anywidget", "traitlets", "IPython", "onnx", "onnxscript",
+    "torch", "torchvision", "skimage", "scipy", "piq", "lpips", "matplotlib", "matplotlib_inline", "kornia", "spandrel",
+    "timm", "jinja2", "imagehash", "pywt", "psutil", "ipywidgets", "anywidget", "traitlets", "IPython", "onnx",
+    "onnxscript",
 }  # fmt: skip
 
 

@@ -178,7 +178,7 @@ def test_the_perceptual_loss_by_hand():
     assert losses.perceptual_loss(x, x).item() == 0
     found = losses.perceptual_loss(y, x)
     weights = (0.6, 2.0, 2.0, 1.0)
-    assert weights == losses.STRIDE_WEIGHTS
+    assert weights == pretrained.STRIDE_WEIGHTS
     apart = zip(weights, *map(pretrained.features_of, (y, x)), strict=True)
     assert found.item() == pytest.approx(sum(w * (f - r).abs().mean().item() for w, f, r in apart), rel=1e-5)
     found.backward()

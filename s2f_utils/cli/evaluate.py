@@ -35,8 +35,9 @@ def add(parsers: Any) -> argparse.ArgumentParser:
     options.add_device(evaluate)
     evaluate.add_argument(
         "--metrics", default=METRICS, metavar="NAMES",
-        help="with commas; all, project1 (with its published errors), sets (FID, KID, …), or faces (inside of the face,"
-        f" stroke residue, …), too (default: {METRICS})",
+        help="with commas; all, project1 (with its published errors), sets (FID, KID, …), faces (inside of the face,"
+        " stroke residue, …), or features (perceptual, Fréchet, precision, recall), too"
+        f" (default: {METRICS})",
     )  # fmt: skip
     return evaluate
 

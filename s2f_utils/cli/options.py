@@ -88,7 +88,7 @@ def check_out(args: argparse.Namespace, inputs: Sequence[str], what: str) -> Non
 
 
 def metric_names(text: str) -> tuple[str, ...]:
-    """ "ssim,psnr" → ("ssim", "psnr"); "all", "project1", "sets" and "faces" stand for several."""
+    """ "ssim,psnr" → ("ssim", "psnr"); groups such as "all" or "sets" stand for several."""
     from s2f_utils import metrics
 
     groups = {name: metrics.group(name) for name in metrics.GROUPS}

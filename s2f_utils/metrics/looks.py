@@ -91,12 +91,12 @@ class Looks:
 def _of_sets(reference: Reference, names: Sequence[str]):
     """The true photos' components, found once."""
     looks = Looks(reference.pictures)
-    return lambda made: SetScores(figures={"frechet": looks.distance(made)})
+    return lambda made: SetScores(figures={"frechet_looks": looks.distance(made)})
 
 
 register(
     Metric(
-        "frechet", None, False, 1, "", "numpy.linalg.eigh of the covariance; the matrix root", title="Fréchet, looks",
-        question="real", group="faces", of_sets=_of_sets, missing=at_least(GRID), min_people=3,
+        "frechet_looks", None, False, 1, "", "numpy.linalg.eigh of the covariance; the matrix root",
+        title="Fréchet, looks", question="real", group="faces", of_sets=_of_sets, missing=at_least(GRID), min_people=3,
     )
 )  # fmt: skip

@@ -25,7 +25,7 @@ QUESTIONS = {
     "real": "Real: does it look like a photo?",
     "who": "Who: is it the same person?",
 }
-GROUPS = ("all", "project1", "sets", "faces")
+GROUPS = ("all", "project1", "sets", "faces", "features")
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ def group(name: str) -> tuple[str, ...]:
     """The metrics of a group, by question and then as they were registered, which is the order of the tables.
 
     "all": those of pairs that compare models; "project1": a published protocol with its errors; "sets": those of sets;
-    "faces": what is inside of the face, and how photos look, measured where they are asked for.
+    "faces": what is inside of the face, and how photos look; "features": of pairs and sets in pretrained features. The
+    last two are measured where they are asked for.
     """
     questions = list(QUESTIONS)
     found = [metric for metric in METRICS.values() if metric.group == name]

@@ -113,29 +113,17 @@ def style_norm(styles: Tensor, mean: Tensor) -> Tensor:
     return (styles - mean).flatten(1).norm(dim=1).mean()
 
 
-# Of the features at strides 4, 8, 16 and 32, chosen in trials on portraits at 128 px: those of the finest, which know
-# the place of every line, have less say than those in the middle, which know parts of a face.
-STRIDE_WEIGHTS = (0.6, 2.0, 2.0, 1.0)
-
-
 def perceptual_loss(fake: Tensor, real: Tensor) -> Tensor:
-    """The L1 distance of two batches (N, 3, H, W) in [-1, 1] in the features of EfficientNet-lite0: `stride_distance`.
+    """The L1 distance of two batches (N, 3, H, W) in [-1, 1] in the features of EfficientNet-lite0, a scalar ≥ 0: the
+    mean `pretrained.stride_distance` (after Johnson et al. 2016).
 
     No gradient reaches the true pictures. Raises ImportError where the network is not installed.
     """
-    from s2f_utils.models.pretrained import features_of
+    from s2f_utils.models.pretrained import features_of, stride_distance
 
     with torch.no_grad():
         aim = features_of(real)
-    return stride_distance(features_of(fake), aim)
-
-
-def stride_distance(fake: Sequence[Tensor], real: Sequence[Tensor]) -> Tensor:
-    """The L1 distance of pretrained features, (N, C_i, h_i, w_i) at four strides, each divided by its standard
-    deviation already, weighted by `STRIDE_WEIGHTS`; a scalar ≥ 0 (after Johnson et al. 2016).
-    """
-    pairs = zip(STRIDE_WEIGHTS, fake, real, strict=True)
-    return sum(weight * F.l1_loss(f.float(), r.detach().float()) for weight, f, r in pairs)
+    return stride_distance(features_of(fake), aim).mean()
 
 
 VGG_WEIGHTS = (0.1, 0.1, 1.0, 1.0, 1.0)  # of GFPGAN's five layers of VGG-19

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from s2f_utils.models.pretrained import features_of
+from s2f_utils.models.pretrained import features_of, stride_distance
 from s2f_utils.models.projected import ProjectedDiscriminator
 from s2f_utils.training.ada import SharedChange
-from s2f_utils.training.losses import discriminator_loss, generator_loss, stride_distance
+from s2f_utils.training.losses import discriminator_loss, generator_loss
 
 AUGMENTATIONS = ("shared", "none")
 
@@ -58,7 +58,7 @@ class ProjectedPair:
 
     def loss_perceptual(self) -> Tensor:
         """As `perceptual_loss`, of the pictures as they are changed; their features are there already."""
-        return stride_distance(self.features_fake, self.features_real)
+        return stride_distance(self.features_fake, self.features_real).mean()
 
 
 def _summed(values: Sequence[Tensor]) -> Tensor:

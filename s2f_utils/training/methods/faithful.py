@@ -68,7 +68,7 @@ class FaithfulConfig(TrainConfig):
     hint_share: float = 0.0  # share of the pairs that are shown with their photo's colours at 4x4 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
-    lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (losses.STRIDE_WEIGHTS)
+    lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
     lr_g: float = 7e-4  # AdamW's learning rate
     beta1: float = 0.9  # AdamW's momentum
     beta2: float = 0.99  # and second decay rate

@@ -37,7 +37,7 @@ class Pix2PixConfig(TrainConfig):
     gan_loss: str = "vanilla"  # vanilla (cross entropy) or lsgan (squares); projected: always hinge
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 100.0  # weight of the L1 loss
-    lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (losses.STRIDE_WEIGHTS)
+    lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
     lr_g: float = 2e-4  # Adam's learning rate for the generator
     lr_d: float = 2e-4  # and for the discriminator
     beta1: float = 0.5  # Adam's momentum

