@@ -24,7 +24,7 @@ from tests.test_training import StopAt, all_tensors
 
 METHODS = ("pix2pix", "realistic", "faithful")
 SMALL = {
-    "total_images": 12, "batch_size": 2, "num_samples": 2, "log_every_images": 2, "check_memory": False,
+    "total_images": 12, "batch_size": 2, "num_samples": 2, "log_every_images": 2,
     "sample_every_images": 1000,
 }  # fmt: skip
 

@@ -42,8 +42,8 @@ class SharedChange:
     LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)  # brightness, contrast, saturation, right, down
 
     def __init__(self, num: int) -> None:
-        changed = (ranks.rand(num, 1) < self.SHARE).float()
-        self.drawn = (2 * ranks.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed  # (N, 5)
+        changed = (distributed.rand(num, 1) < self.SHARE).float()
+        self.drawn = (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed  # (N, 5)
 
     def colours(self, x: Tensor) -> Tensor:
         """Pictures (N, 3, H, W) in other colours."""
