@@ -493,3 +493,19 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     for wrong, said in ((["--person", "shoes=1"], "of a person one may say"), (["--likely", "3"], "likely must be")):
         assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "none"), *wrong]) == 2
         assert said in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["translate", "sd-turbo-scribble", "drawing.jpg"],
+        ["translate", "drawing.jpg", "--prompt=freckles"],
+        ["train", "scribble-lora", "--data", "data/mine"],
+        ["weights", "sd15-scribble"],
+    ],
+)
+def test_what_was_removed_is_refused_with_the_new_way(given, capsys):
+    assert cli.main(given) == 2
+    said = capsys.readouterr().err
+    (notebook,) = re.findall(r"notebooks/\w+\.ipynb", said)
+    assert (Path(__file__).parents[1] / notebook).is_file()

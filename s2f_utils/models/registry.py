@@ -15,6 +15,7 @@ from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
+from s2f_utils.models.portrait import CodePrior, PortraitDiscriminator, PortraitGenerator, StyleEncoder
 from s2f_utils.models.projected import ProjectedDiscriminator
 from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
 from s2f_utils.models.render import Render, RenderJudge
@@ -47,6 +48,10 @@ NETWORKS: dict[str, type[Network]] = {
     "expect": Expect,
     "render": Render,
     "render-judge": RenderJudge,
+    "portrait": PortraitGenerator,
+    "portrait-disc": PortraitDiscriminator,
+    "style-encoder": StyleEncoder,
+    "code-prior": CodePrior,
 }
 
 
