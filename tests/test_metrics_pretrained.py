@@ -66,14 +66,15 @@ def neighbours_share(some, others):
 def test_the_metrics_of_sets_agree_with_others_by_the_registrys_door(faces, timms):
     rows = timms[-1].mean(axis=(2, 3))
     real, fake = rows[:7], rows[7:]
-    made = {"fake": faces[7:], "same": faces[:7]}
+    made = {"fake": faces[7:], "same": faces[:7], "one": faces[:1] * 5}
     found = metrics.measure_sets(made, metrics.Reference(faces[:7], list("abcdefg")), NAMES)
     mean, spreads = fake.mean(axis=0) - real.mean(axis=0), [np.cov(side, rowvar=False) for side in (fake, real)]
-    roots = np.sqrt(np.linalg.eigvals(spreads[0] @ spreads[1]).real.clip(0))  # of the product's eigenvalues
-    expected = mean @ mean + np.trace(spreads[0]) + np.trace(spreads[1]) - 2 * roots.sum()
+    of_root = np.sqrt(np.linalg.eigvals(spreads[0] @ spreads[1]).real.clip(0)).sum()  # the trace of the matrix root
+    expected = mean @ mean + np.trace(spreads[0]) + np.trace(spreads[1]) - 2 * of_root
     assert found["fake"].figures["frechet"] == pytest.approx(expected, rel=1e-3)
     assert found["fake"].figures["precision"] == pytest.approx(neighbours_share(fake, real))
     assert found["fake"].figures["recall"] == pytest.approx(neighbours_share(real, fake))
+    assert found["one"].figures["precision"] == 1 and found["one"].figures["recall"] == pytest.approx(1 / 7)
     same = found["same"].figures
     assert same["frechet"] == pytest.approx(0, abs=1e-8) and same["precision"] == same["recall"] == 1
 

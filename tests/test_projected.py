@@ -173,6 +173,19 @@ def test_gradients_reach_the_made_pictures_alone_and_heads_only_in_their_own_ste
     assert fake.grad.any() and real.grad is None
 
 
+def test_true_and_made_pictures_and_their_sketches_are_changed_alike():
+    net, x, sketch = models.build("projected", width=8), pictures(4), pictures(4, seed=1)
+    torch.manual_seed(0)
+    pair = ProjectedPair(net, sketch, x, x)
+    torch.manual_seed(0)
+    change = SharedChange(4)
+    assert pair.loss_perceptual() == 0 and all(map(torch.equal, pair.real, pair.fake))
+    assert torch.equal(pair.sketch, change.places(sketch)) and not torch.equal(pair.sketch, sketch)
+    assert torch.equal(pair.features_real[0], pretrained.features_of(change(x))[0])
+    plain = ProjectedPair(net, sketch, x, x, "none")
+    assert plain.sketch is sketch and torch.equal(plain.features_real[0], pretrained.features_of(x)[0])
+
+
 def test_the_perceptual_loss_by_hand():
     x, y = pictures(), pictures(seed=1).requires_grad_()
     assert losses.perceptual_loss(x, x).item() == 0
