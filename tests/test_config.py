@@ -112,7 +112,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ({"flip": 1.5}, "flip must be between 0 and 1"),
         ({"direction": "A2B"}, "sketch-to-photo, photo-to-sketch"),
         ({"gan_loss": "wgan"}, "vanilla or lsgan"),
-        ({"discriminator": "stylegan"}, "patchgan or pixelgan"),
+        ({"discriminator": "stylegan"}, "patchgan, pixelgan or projected"),
         ({"lr_g": 0.0}, "lr_g must be more than 0"),
         ({"epochs": 0.0}, "more than 0"),
         ({"epochs": float("inf")}, "epochs must be a finite number"),

@@ -241,7 +241,7 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"perceptual": "lpips"}, "perceptual must be vgg or discriminator"),
+        ({"perceptual": "lpips"}, "perceptual must be vgg, discriminator or efficientnet"),
         ({"lambda_style": 1.0}, "lambda_style must be 0 with perceptual=discriminator"),
         ({"narrow": 0.01}, "narrow must leave a number of channels"),
         ({"damage": 2.0}, "damage must be between 0 and 1"),
