@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from data_prep.errors import DataPrepError, printable
@@ -16,52 +18,42 @@ AT_ONCE = 10_000  # jobs that the scheduler holds
 
 @contextlib.contextmanager
 def connected(scheduler: str) -> Iterator[Any]:
-    """A client of the scheduler at this address, or of this file (.json), which has workers; or DataPrepError."""
+    """A client of the scheduler at this address, or in this file (.json), that has workers. Raises DataPrepError."""
+    from distributed import CancelledError, Client, KilledWorker
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
-        from distributed import Client
-    except ModuleNotFoundError:
-        raise DataPrepError("--scheduler needs a further package: pip install distributed, on all machines") from None
-    for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is in one line of ours
-    where = {"scheduler_file": scheduler} if scheduler.endswith(".json") else {"address": scheduler}
-    try:
-        client = Client(**where, timeout=CONNECT_S, set_as_default=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        is_file = scheduler.endswith(".json")
+        address = json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"] if is_file else scheduler
+        client = Client(address, timeout=CONNECT_S)
+        client.wait_for_workers(1, timeout=CONNECT_S)
+    except (OSError, ValueError, TypeError, KeyError) as error:  # TimeoutError is an OSError
         raise DataPrepError(
-            f"no Dask scheduler answers at {printable(scheduler)} ({printable(error)}): start one with"
-            " 'dask scheduler', and give HOST:PORT, or the file.json that 'dask scheduler --scheduler-file' wrote"
+            f"no Dask scheduler with workers at {printable(scheduler)} ({printable(error)}): see docs/data.md"
         ) from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=CONNECT_S)
-        except TimeoutError:
-            start = f"dask worker {client.scheduler.address} --nworkers -1 --nthreads 1"
-            raise DataPrepError(f"the scheduler has no workers: start them in this project's folder: {start}") from None
-        yield client
+    try:
+        with client:
+            yield client
+    except (CancelledError, KilledWorker) as error:
+        raise DataPrepError(
+            f"the cluster failed ({printable(error)}): the same command goes on, once it runs"
+        ) from None
 
 
 def jobs_done(function: Callable[..., Any], jobs: Sequence[tuple], scheduler: str) -> Iterator[tuple[int, Any]]:
-    """Call `function(*job)` for each job on the workers; pairs of a job's place and its result, as they finish."""
-    with connected(scheduler) as client:
-        from distributed import KilledWorker, as_completed
+    """Call `function(*job)` for each job on the workers; yields each job's place and its result, as they finish."""
+    from distributed import as_completed
 
+    with connected(scheduler) as client:
         for start in range(0, len(jobs), AT_ONCE):
-            some = jobs[start : start + AT_ONCE]
-            futures = client.map(do_job, some, function=function, folder=os.getcwd(), pure=False)
-            places = {future.key: start + n for n, future in enumerate(futures)}
-            try:
-                for future, result in as_completed(futures, loop=client.loop, with_results=True):
-                    yield places[future.key], result
-            except KilledWorker as error:
-                raise DataPrepError(f"{error}; run the same command again: it goes on where it stopped") from None
-            finally:
-                client.cancel(futures)
+            some, how = jobs[start : start + AT_ONCE], {"function": function, "folder": os.getcwd()}
+            places = {future: start + n for n, future in enumerate(client.map(do_job, some, pure=False, **how))}
+            for future, result in as_completed(places, with_results=True):
+                yield places[future], result
 
 
 def do_job(job: tuple, function: Callable[..., Any], folder: str) -> Any:
     """On a worker: one job, whose paths begin in the folder where the command was given."""
-    import cv2
-
     os.chdir(folder)
-    cv2.setNumThreads(1)  # as in the local pool: the workers share the cores already
     return function(*job)
