@@ -201,7 +201,6 @@ def table(found: dict) -> str:
 
 
 TABLES = {"load": table}
-ROWS = {"load": lambda found: common.each(found["runs"])}
 
 
 if __name__ == "__main__":

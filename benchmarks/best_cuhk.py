@@ -145,10 +145,6 @@ def in_db(octaves_db: list[float]) -> str:
 
 
 TABLES = {"best": best_table, "curve": curve_table}
-ROWS = {
-    "best": lambda found: common.each(found["results"]["final"]),
-    "curve": lambda found: common.each(found["results"]["curve"]),
-}
 
 
 if __name__ == "__main__":

@@ -52,7 +52,6 @@ def table(found: dict) -> str:
 
 
 TABLES = {"bench": table}
-ROWS = {"bench": lambda found: [[row if isinstance(row, dict) else {}] for row in found["results"].values()]}
 
 
 if __name__ == "__main__":

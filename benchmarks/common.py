@@ -2,9 +2,7 @@
 that says how it was measured, and the Markdown of their tables. S2F_RESULTS names another folder for these files.
 
 A script that has tables names them in `TABLES`: {marker in README.md or docs: function}, each from the content of one
-results file, {"machine", "provenance", "results"}, to Markdown. tools/readme_tables.py puts them in place. Where rows
-are about trained models, `ROWS` says which entries of the results each of them shows: {marker: function}, from the same
-content to a list for each row. tools/trace_tables.py tells from that where a row comes from.
+results file, {"machine", "provenance", "results"}, to Markdown. tools/readme_tables.py puts them in place.
 """
 
 from __future__ import annotations
@@ -261,11 +259,6 @@ def shown_in(board: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [row for row in board if row["kind"] != "control"]
 
 
-def each(rows: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """One entry of the results for each row of a table, for `ROWS`."""
-    return [[row] for row in rows]
-
-
 def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
     """A sentence about the floor of a leaderboard's patch test; "" where it was not measured."""
     from s2f_utils.metrics.leaderboard.tables import floor_told
@@ -277,11 +270,6 @@ def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
 def one_seed(row: Mapping[str, Any]) -> str:
     """The name of a model that was trained once, or of an answer that needs no training."""
     return f"{row['model']}, one seed" if row["kind"] == "model" else row["model"]
-
-
-def boards_rows(found: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """What stands behind each row of `boards_table`."""
-    return each([row for board in found["results"]["boards"].values() for row in shown_in(board)])
 
 
 def boards_table(found: Mapping[str, Any]) -> str:

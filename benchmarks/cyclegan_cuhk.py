@@ -108,7 +108,6 @@ def score(
 
 
 TABLES = {"unpaired": common.boards_table}
-ROWS = {"unpaired": common.boards_rows}
 
 
 if __name__ == "__main__":

@@ -147,13 +147,7 @@ def table(found: dict) -> str:
     return common.markdown(["", "no face", *(title for title, _ in scores.values())], rows)
 
 
-def rows_shown(found: dict) -> list[list[dict]]:
-    """What stands behind each row: a model, as often as its outputs are shown."""
-    return [[row] for row in found["results"]["rows"] for _ in (None, *row["enhanced"])]
-
-
 TABLES = {"helps": table}
-ROWS = {"helps": rows_shown}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import faces_strangers
 import numpy as np
 from faces_measures import Yardstick, spread
 from faces_sets import SETS, FaceSet, load
-from faces_tables import BEHIND, BY_MARKER
+from faces_tables import BY_MARKER
 from tqdm import tqdm
 
 from s2f_utils import inference, metrics, runtime
@@ -224,7 +224,6 @@ class Rows:
 
 
 TABLES = BY_MARKER
-ROWS = BEHIND
 COLUMNS = (
     "ssim", "psnr", "l1", "face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone", "sharpness", "patch_auc",
     "frechet_ratio", "detector", "landmarks", "residue", "nearest_photo", "spread_skin_tone",

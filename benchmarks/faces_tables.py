@@ -160,10 +160,6 @@ def _of_attributes(found: dict, name: str) -> list[dict]:
     return [r for r in _rows(found, [name]) if "by_attribute" in r and r["model"] not in left_out]
 
 
-def _behind_attributes(found: dict) -> list[list[dict]]:
-    return [rows for rows in (_of_attributes(found, name) for name in FS2K) for _ in _words(rows)]
-
-
 def residue_table(found: dict) -> str:
     """Crude drawings by their degree: what is left of the strokes, and where the landmarks are."""
     rows = [r for r in found["results"]["rows"] if r["set"] == "crude"]
@@ -179,11 +175,3 @@ BY_MARKER = {
     "faces": faces_table, "faces-degrees": residue_table, "fs2k": fs2k_table, "fs2k-styles": fs2k_styles,
     "fs2k-attributes": fs2k_attributes, "fs2k-paired": fs2k_paired,
 }  # fmt: skip
-BEHIND = {
-    "faces": lambda found: common.each(_rows(found, [name for name in SETS if name not in FS2K])),
-    "faces-degrees": lambda found: common.each(_rows(found, ["crude"])),
-    "fs2k": lambda found: common.each([row for name in FS2K for row in _with_plain(found, name)]),
-    "fs2k-paired": lambda found: common.each(_of_pairs(found)),
-    "fs2k-styles": lambda found: common.each(_of_styles(found)),
-    "fs2k-attributes": _behind_attributes,
-}

@@ -76,7 +76,6 @@ def table(found: dict) -> str:
 
 
 TABLES = {"finetune": table}
-ROWS = {"finetune": lambda found: common.each(found["results"]["rows"])}
 
 
 if __name__ == "__main__":

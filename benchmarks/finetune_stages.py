@@ -154,7 +154,6 @@ def table(found: dict) -> str:
 
 
 TABLES = {"finetune-stages": table}
-ROWS = {"finetune-stages": lambda found: common.each(found["results"]["rows"])}
 
 
 if __name__ == "__main__":

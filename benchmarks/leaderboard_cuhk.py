@@ -110,7 +110,6 @@ def table(found: dict[str, Any]) -> str:
 
 
 TABLES = {"quality": table}
-ROWS = {"quality": lambda found: list(by_model(found).values())}
 
 
 if __name__ == "__main__":

@@ -77,7 +77,6 @@ def main() -> None:
 
 
 TABLES = {"psp-cuhk": common.boards_table}
-ROWS = {"psp-cuhk": common.boards_rows}
 
 
 if __name__ == "__main__":

@@ -248,7 +248,6 @@ def encoders_table(found: dict) -> str:
 
 
 TABLES = {"faces-card": card_table, "faces-kid": kid_table, "psp": encoders_table}
-ROWS = {"faces-card": lambda found: common.each(list(cards(found).values()))}
 
 
 if __name__ == "__main__":

@@ -157,10 +157,6 @@ def nearest_table(found: dict) -> str:
 
 
 TABLES = {"shipped": shipped_table, "portraits": portraits_table, "nearest": nearest_table}
-ROWS = {
-    "shipped": lambda found: common.each(list(found["results"]["models"].values())),
-    "portraits": lambda found: common.each([row for _, row in portraits_rows(found)]),
-}
 
 
 if __name__ == "__main__":

@@ -82,7 +82,6 @@ def table(found: dict) -> str:
 
 
 TABLES = {"synthesis": table}
-ROWS = {"synthesis": lambda found: common.each(found["results"]["rows"])}
 
 
 def main() -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import s2f_utils
+from s2f_utils.data import read_manifest
+from s2f_utils.training.finetune import finished_run
+
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 
@@ -37,3 +41,18 @@ def test_a_target_that_fails_is_not_written(commands, tmp_path):
     with pytest.raises(SystemExit, match="make nothing-of-this-name failed with exit status 2"):
         commands.main(["nothing-of-this-name"])
     assert (tmp_path / "commands.json").read_text(encoding="utf-8") == before
+
+
+def test_no_folder_of_this_machine_is_in_a_result(commands):
+    given = ["/home/anna/cuhk", "faithful=/data/runs/0001-faithful", f"{ROOT}/runs/x", "runs/cuhk", "--open", "1/2"]
+    shown = [commands.common.without_folders(one) for one in given]
+    assert shown == ["cuhk", "faithful=0001-faithful", "runs/x", "runs/cuhk", "--open", "1/2"]
+
+
+def test_the_run_behind_a_row(commands, faces_manifest, tmp_path):
+    changes = {"size_px": 32, "load_size_px": 32, "total_images": 2, "batch_size": 1, "seed": 3, "base_filters": 8}
+    folder = finished_run("pix2pix", changes, read_manifest(faces_manifest), tmp_path, "tiny", device="cpu")
+    run = commands.common.run_of(folder)
+    assert (run["method"], run["seed"], run["images"]) == ("pix2pix", 3, 2)
+    assert run["settings"]["base_filters"] == 8 and "lambda_l1" not in run["settings"]
+    assert run["code"].startswith(s2f_utils.__version__)

@@ -1,7 +1,7 @@
 """Write the tables of README.md and docs/ from benchmarks/results/*.json, between their markers: `make tables`.
 
 A benchmark renders its own tables (`TABLES` in its script); here they are put in place. `--check` changes nothing and
-fails when a file does not say what the results say. `python tools/trace_tables.py` tells where each row comes from.
+fails when a file does not say what the results say.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import importlib
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -36,25 +35,17 @@ def tables(results: Path = RESULTS) -> dict[str, str]:
     """
     parts: dict[str, list[str]] = {}
     waiting: dict[str, str] = {}
-    for _, module, paths in sources(results):
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    if str(BENCHMARKS) not in sys.path:
+        sys.path.insert(0, str(BENCHMARKS))
+    for script in SCRIPTS:
+        module = importlib.import_module(script)
+        paths = (results / f"{script}.json", *sorted(results.glob(f"{script}_*.json")))
+        own = (path for path in paths if path.stem == script or path.stem not in SCRIPTS)  # faces_found is not of faces
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in own if path.exists()]
         for marker, render in module.TABLES.items():
             waiting[marker] = getattr(module, "WAITING", "Not measured yet.")
             parts.setdefault(marker, []).extend(render(one) for one in found)
     return {marker: "\n\n".join(texts) or waiting[marker] for marker, texts in parts.items()}
-
-
-def sources(results: Path = RESULTS) -> Iterator[tuple[str, ModuleType, list[Path]]]:
-    """Each script with tables: its name, the script, and the results files that are there."""
-    if str(BENCHMARKS) not in sys.path:
-        sys.path.insert(0, str(BENCHMARKS))
-    for script in SCRIPTS:
-        paths = [
-            path
-            for path in (results / f"{script}.json", *sorted(results.glob(f"{script}_*.json")))
-            if path.exists() and (path.stem == script or path.stem not in SCRIPTS)  # faces_found is no part of faces
-        ]
-        yield script, importlib.import_module(script), paths
 
 
 def filled(text: str, made: Mapping[str, str]) -> str:
