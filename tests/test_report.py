@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import numpy as np
 import pytest
 
 from s2f_utils import metrics, models
+from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.stages.plain import Translated
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import baselines, evaluation
 from s2f_utils.pictures import viz
+from tests.scored import drawn_set
+from tests.test_cli import TINY
 
 
 def test_trivial_rows_are_named_by_what_goes_in():
@@ -95,3 +99,26 @@ def test_curves_mark_the_live_changes():
     figure = viz.loss_curves(rows, [{"event": "change", "images": 4, "name": "lr_g", "old": 2e-4, "new": 1e-4}])
     assert [axes.get_title() for axes in figure.axes] == ["loss_d", "loss_l1"]
     assert all(any(list(line.get_xdata()) == [4, 4] for line in axes.lines) for axes in figure.axes)
+
+
+def test_training_scores_the_validation_split_alone(faces_manifest, tmp_path, capsys):
+    command = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path / "runs"), *TINY]
+    assert main(command) == 0
+    assert "scored on the validation split; 's2f evaluate' scores the test split" in capsys.readouterr().out
+    (run,) = (tmp_path / "runs").iterdir()
+    facts = json.loads((run / "evaluation-val" / "metrics.json").read_text())
+    shown = {path.stem for path in (run / "evaluation-val" / "outputs" / "deterministic").iterdir()}
+    assert facts["split"] == "val"
+    assert shown == {row.id for row in read_manifest(faces_manifest).split("val")}
+    assert "of the split “val”" in (run / "report.html").read_text()
+
+
+def test_without_a_validation_split_nothing_is_scored_and_the_page_says_so(tmp_path, capsys):
+    data = drawn_set(tmp_path, "mine", range(12)).path.parent  # four people for testing, none for validation
+    assert main(["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY]) == 0
+    printed = capsys.readouterr().out
+    assert "not scored: there is no validation split: make one with" in printed and "--val-share" in printed
+    (run,) = (tmp_path / "runs").iterdir()
+    assert not list(run.glob("evaluation*"))
+    page = (run / "report.html").read_text()
+    assert "Not scored" in page and "there is no validation split" in page and "loss_l1" in page

@@ -45,7 +45,6 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> int:
     from s2f_utils.data import read_manifest
     from s2f_utils.inference import load
-    from s2f_utils.metrics import tally
     from s2f_utils.metrics.attributes import check_attribute
     from s2f_utils.metrics.evaluation import evaluate
 
@@ -64,8 +63,6 @@ def run(args: argparse.Namespace) -> int:
     print(result.table())
     if by := result.table_by(args.by) if args.by else result.table_by_attributes():
         print(f"\n{by}\n")
-    if result.times:
-        print(tally.said(result.times))
     if result.seen.text:
         print(f"the model {result.seen.text} pairs in its training: its scores say nothing about new people")
     if result.seen.unknown:

@@ -15,7 +15,7 @@ import torch
 from s2f_utils import metrics, runtime, weights
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
-from s2f_utils.metrics import attributes, tally
+from s2f_utils.metrics import attributes
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.past import Pictures, past_of
 from s2f_utils.metrics.scored import (
@@ -54,7 +54,6 @@ class Evaluation:
     files: tuple[Path, ...]  # of the model; none where they are not known
     seen: Seen  # of the split, by the model
     repeated: dict[str, dict[str, metrics.Repeated]]  # of metrics that train networks, each repetition's values
-    times: int | None  # that the model was scored on the test split, this time included (`tally.count`)
 
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
@@ -167,7 +166,6 @@ def evaluate(
         files=translator.files,
         seen=seen,
         repeated=repeated,
-        times=tally.count(translator.files, manifest, split, "evaluate"),
     )
     _write(result, size_px, manifest)
     return result
@@ -231,7 +229,6 @@ def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
         "made_by": [{"file": _from(result.folder, path), "sha256": weights.sha256_of(path)} for path in result.files],
         "outputs": {mode.name: digest_of(mode) for mode in sorted((result.folder / "outputs").iterdir())},
         "seen": result.seen.as_json(),
-        "times_scored": result.times,
         "not_measured": result.missing,
         "alike_in_training": result.alike,
         "seconds_per_image": round(result.seconds_per_image, 4),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import metrics
-from s2f_utils.metrics import attributes, tally
+from s2f_utils.metrics import attributes
 from s2f_utils.metrics.evaluation import Evaluation, cell
 from s2f_utils.pictures import images, pages, viz
 from s2f_utils.training.config import find_method
@@ -35,7 +35,7 @@ split, not the best.</p>
 
 <h2>Scores{{ part.named }}</h2>
 <p>Mean over {{ part.num }} pictures of the split “{{ part.split }}” at {{ size_px }} px, with 95&nbsp;% bootstrap
-intervals.{% if part.times %} This run was {{ part.times }}.{% endif %}
+intervals.
 The rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
 {{ table(part.headings, part.scores) }}
 {% if part.by %}<p>By what the manifest says of the pairs ({{ few }}):</p>
@@ -115,7 +115,6 @@ def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, An
         "pictures": {name: [pages.webp_uri(picture) for picture in row] for name, row in shown.items()},
         "num": len(evaluation.ids),
         "split": evaluation.split,
-        "times": tally.said(evaluation.times),
         "headings": ["", *(metrics.METRICS[name].heading for name in next(iter(evaluation.values.values())))],
         "scores": scores,
         "by_headings": by_headings,

@@ -8,14 +8,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from s2f_utils import metrics
 from s2f_utils.data import DataError, Manifest
-from s2f_utils.metrics import retrieval, seen, structure, tally
+from s2f_utils.metrics import retrieval, seen, structure
 from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.leaderboard import leagues
 from s2f_utils.metrics.leaderboard.outputs import Entry
@@ -35,8 +34,7 @@ class Row:
 
     kind: "model", "control" (filtered faithful, hair alone) or "trivial". why: what puts it into its league.
     values: {column: float64 (N,)}, one value an image. details: what is not a mean over images: FID and KID, the power
-    spectrum by octave, the patch test by fold and seed. seen: of the split, by a model. times: that
-    the model was scored on the test split, this time included. models: its files.
+    spectrum by octave, the patch test by fold and seed. seen: of the split, by a model.
     """
 
     key: str
@@ -49,8 +47,6 @@ class Row:
     details: dict[str, Any] = field(default_factory=dict)
     seen: Seen | None = None
     repeated: dict[str, metrics.Repeated] = field(default_factory=dict)  # of metrics that train networks
-    times: int | None = None
-    models: tuple[Path, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -143,7 +139,6 @@ def build(
     rows.append(_hair_alone(outputs, scored, own, of_sets))
     order = {"model": 0, "control": 1, "trivial": 2}
     rows.sort(key=lambda r: (order[r.kind], *((not r.is_proven, -r.mean("ssim")) if r.kind == "model" else ())))
-    _count_times(rows, entries, manifest, split)
     names = list(dict.fromkeys((*of_pairs, *(name for name in of_sets if not metrics.METRICS[name].is_of_pairs))))
     return Leaderboard(
         rows=rows,
@@ -156,16 +151,6 @@ def build(
         missing=scored.not_measured(names) | _left_out(patch_seeds),
         pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
     )
-
-
-def _count_times(rows: Sequence[Row], entries: Sequence[Entry], manifest: Manifest, split: str) -> None:
-    """Note that the models were scored; of one with several modes, once."""
-    times: dict[tuple[Path, ...], int | None] = {}
-    for entry in entries:
-        if entry.models not in times:
-            times[entry.models] = tally.count(entry.models, manifest, split, "leaderboard")
-    for row in rows:
-        row.times = times.get(row.models)
 
 
 def _asked(columns: Sequence[str] | None, patch_seeds: int) -> tuple[list[str], list[str]]:
@@ -206,9 +191,7 @@ def _model_rows(
         standing = leagues.judge(past, train)
         if entry.name in open_league and standing.league != leagues.OPEN:
             standing = leagues.Standing(leagues.OPEN, "as was said")
-        rows.append(
-            Row(key, entry.label, "model", standing.league, standing.why, entry.seed, seen=found, models=entry.models)
-        )
+        rows.append(Row(key, entry.label, "model", standing.league, standing.why, entry.seed, seen=found))
         outputs[key] = np.stack([images.load_rgb(entry.files[name]) for name in ids])
     return rows, outputs
 

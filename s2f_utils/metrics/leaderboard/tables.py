@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import metrics
-from s2f_utils.metrics import retrieval, tally
+from s2f_utils.metrics import retrieval
 from s2f_utils.metrics.leaderboard.board import FILTERED, Leaderboard, Row
 
 SHORT = ("ssim", "psnr", "l1", "fsim", "sharpness", "spectrum", "patch_auc", "rank1")  # the columns of the Markdown
@@ -22,7 +22,7 @@ def as_dict(board: Leaderboard) -> dict[str, Any]:
         intervals = {column: row.interval(column) for column in board.columns}
         rows.append(
             {"key": row.key, "model": row.label, "kind": row.kind, "league": row.league, "league_because": row.why}
-            | {"seed": row.seed, "times_scored": row.times, "seen": row.seen.as_json() if row.seen else None}
+            | {"seed": row.seed, "seen": row.seen.as_json() if row.seen else None}
             | {c: _number(i.mean) if i else None for c, i in intervals.items()}
             | {k: _number(v) if isinstance(v, float) else v for k, v in row.details.items()}
             | {"intervals": {c: [_number(i.low), _number(i.high)] for c, i in intervals.items() if i}}
@@ -100,7 +100,7 @@ def named(row: Row) -> list[str]:
 
 
 def remarks(board: Leaderboard) -> list[str]:
-    """What puts models into the leagues "open" and "unknown", and how often they were scored, a line each."""
+    """What puts models into the leagues "open" and "unknown", and whose pictures are the true ones, a line each."""
     models = [row for row in board.rows if row.kind == "model"]
     leagues = [f"{row.key}: {row.league}: {row.why}" for row in models if row.why]
     truth = board.pictures.get("truth")
@@ -109,7 +109,7 @@ def remarks(board: Leaderboard) -> list[str]:
         for row in models
         if truth is not None and np.array_equal(board.pictures[row.key], truth)
     ]
-    return leagues + true + [f"{row.key}: {tally.said(row.times)}" for row in models if row.times]
+    return leagues + true
 
 
 def cell(row: Row, column: str) -> tuple[str, str]:
