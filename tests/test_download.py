@@ -293,26 +293,7 @@ def test_weights_without_a_published_digest_are_fetched_whole_and_their_digest_i
     table._failed.clear()
     with pytest.raises(weights.WeightsError, match="307,200 bytes came instead of about 1,000,000,000"):
         weights.get("w")
-    assert [path.name for path in (tmp_path / "sketch-to-face").iterdir()] == ["first-seen.json"]
-
-
-def test_a_later_file_is_held_to_the_first_one(server, monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "mine").mkdir()
-    monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path / "mine"))
-    entry = weights.WeightsFile("w", "file.bin", (f"{server}/good/file.bin",), 300_000, "", "MIT", "a", use="model")
-    monkeypatch.setitem(weights.WEIGHTS, "w", entry)
-    (tmp_path / "mine" / "file.bin").write_bytes(b"put there by hand")
-    assert weights.find("w")
-    (tmp_path / "mine" / "file.bin").unlink()
-    with pytest.raises(weights.WeightsError, match="another SHA-256"):
-        weights.get("w")
-    (tmp_path / "cache" / "sketch-to-face" / "first-seen.json").unlink()
-    table._failed.clear()
-    assert weights.get("w").read_bytes() == CONTENT
-    (tmp_path / "mine" / "file.bin").write_bytes(b"another one")
-    with pytest.raises(weights.WeightsError, match="not the file that was here first, on 2"):
-        weights.find("w")
+    assert not list((tmp_path / "sketch-to-face").iterdir())
 
 
 def test_the_published_psp_models_are_named_with_terms_and_fetched_only_when_asked_for():

@@ -12,17 +12,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2f_utils.weights import first_seen
 from s2f_utils.weights.download import DownloadError, fetch, sha256_of
-from s2f_utils.weights.first_seen import WeightsError
+
+
+class WeightsError(ValueError):
+    """Weights that are not there, or not what they should be; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class WeightsFile:
     """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
-    Where nobody published a SHA-256 it is empty and the size is rounded: that of the first file that comes is noted on
-    this machine, and later ones are held to it (`weights.first_seen`).
+    Where nobody published a SHA-256 it is empty and the size is rounded.
     use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss" of a training, or
     "background" of an enlarged photo. rounded: only the size is not known to the byte.
     """
@@ -292,8 +293,6 @@ def find(name: str) -> Path | None:
             sized = entry.rounded or path.stat().st_size == entry.size
             if entry.sha256 and not (sized and sha256_of(path) == entry.sha256):
                 raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
-            if not entry.sha256:
-                first_seen.hold(path, cache_folder())
             return path
     return None
 
@@ -347,8 +346,7 @@ def _download(entry: WeightsFile, target: Path, timeout_s: float, attempts: int)
     """
     from tqdm.auto import tqdm
 
-    sha256 = entry.sha256 or first_seen.digest_of(entry.file_name, cache_folder())
-    known = {"sha256": sha256 or None, "size": entry.size if entry.sha256 and not entry.rounded else None}
+    known = {"sha256": entry.sha256 or None, "size": entry.size if entry.sha256 and not entry.rounded else None}
     reasons = []
     with tqdm(total=entry.size, unit="B", unit_scale=True, disable=entry.size < SHOW_PROGRESS_FROM) as bar:
         for url in entry.urls:
@@ -356,7 +354,6 @@ def _download(entry: WeightsFile, target: Path, timeout_s: float, attempts: int)
                 fetch(url, target, **known, timeout_s=timeout_s, attempts=attempts, on_bytes=bar.update)
                 if not entry.sha256:
                     _check_unpublished(entry, url, target)
-                    first_seen.hold(target, cache_folder())
                 return target
             except OSError as error:
                 raise WeightsError(
@@ -376,4 +373,4 @@ def _check_unpublished(entry: WeightsFile, url: str, path: Path) -> None:
     if size < entry.size / 2:
         path.unlink()
         raise DownloadError(f"{url}: {size:,} bytes came instead of about {entry.size:,}")
-    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}, and is noted", file=sys.stderr)
+    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
