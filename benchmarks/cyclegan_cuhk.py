@@ -20,7 +20,7 @@ from s2f_utils import inference
 from s2f_utils.data import Manifest, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 SIZE = {"size_px": 128, "load_size_px": 143, "ema_half_life_images": 500.0, "sample_every_images": 800}

@@ -19,7 +19,7 @@ from s2f_utils import inference
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.training.tracking import read_log
 
 TO_PHOTO = DIRECTIONS[0]

@@ -464,7 +464,7 @@ def test_the_first_line_by_head():
 def test_asking_for_help_loads_no_torch():
     from s2f_utils.cli import options
     from s2f_utils.inference import MODES
-    from s2f_utils.models.about import DIRECTIONS
+    from s2f_utils.models.card import DIRECTIONS
 
     code = "import sys; from s2f_utils.cli.main import parser; parser(); assert 'torch' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])

@@ -196,7 +196,7 @@ def test_a_saved_file_says_what_its_model_is(net, tmp_path):
         args = (
             {"size_px": 32, "width": 8} if "stylegan2" in name else {"size_px": 32, "num_style_feat": 8, "narrow": 0.1}
         )
-        assert models.build(name, **args).about.does == does
+        assert models.build(name, **args).card.does == does
 
 
 def test_a_model_of_drawn_faces_sees_paper_beside_a_narrow_drawing(net, tmp_path):

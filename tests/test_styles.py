@@ -127,7 +127,7 @@ def test_a_file_as_psps_authors_save_theirs_is_read_with_its_mean_style(load, tm
         held["latent_avg"] = net.latent_avg if mean == "each" else net.latent_avg[0].clone()
     torch.save(held, tmp_path / "official.pt")
     found, _ = checkpoints.load_network(tmp_path / "official.pt")
-    assert found.name == "psp" and found.about.direction == "map-to-photo"
+    assert found.name == "psp" and found.card.direction == "map-to-photo"
     assert torch.equal(found.latent_avg, torch.zeros(8, 16) if mean == "none" else net.latent_avg)
     assert inference.load(tmp_path / "official.pt", "cpu").direction == "map-to-photo"
     assert inference.load_styles(tmp_path / "official.pt", "cpu").reads == "map"

@@ -35,7 +35,7 @@ def own():
         torch.nn.init.normal_(parameter, std=0.05)
     net.structure.learn_hints(torch.rand(64, 3, 4, 4) * 2 - 1, momentum=1.0)
     engine = TorchEngine(of_two(net.eval()))
-    return DetailModel(engine, net.name, net.about.knows, "sketch-to-photo", SIZE)
+    return DetailModel(engine, net.name, net.card.knows, "sketch-to-photo", SIZE)
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from torch import nn
 from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import About
+from s2f_utils.models.card import ModelCard
 from s2f_utils.training import config, learned_from
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
@@ -180,7 +180,7 @@ def go_back(net: nn.Module, first: nn.Module, share: float) -> None:
 
 def _notes(meta: dict) -> dict:
     """What a file says beside what its network is, which `save_generator` writes anew: the detail is no whole model."""
-    return {key: value for key, value in meta.items() if key not in ("network", "args", *About().as_json(""))}
+    return {key: value for key, value in meta.items() if key not in ("network", "args", *ModelCard().as_json(""))}
 
 
 def main() -> None:

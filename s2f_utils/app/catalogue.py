@@ -18,7 +18,7 @@ from s2f_utils.inference import Facts, Model, engines
 from s2f_utils.inference.engine_onnx import DESCRIPTION, description
 from s2f_utils.inference.expecting import ChoosingModel
 from s2f_utils.inference.exported import RESTORER
-from s2f_utils.models.about import DIRECTIONS, RESTORES, TRANSLATES
+from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
 from s2f_utils.pad.state import TITLES
 
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"

@@ -20,7 +20,7 @@ from s2f_utils.inference import restorers
 from s2f_utils.inference.asking import Ask, Model
 from s2f_utils.inference.facts import Facts
 from s2f_utils.inference.restorers import Restorer
-from s2f_utils.models.about import FROM_DAMAGED
+from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
 

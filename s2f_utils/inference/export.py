@@ -24,7 +24,7 @@ from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.exported import RESTORER
 from s2f_utils.inference.translator import Translator
 from s2f_utils.inference.understanding import finder
-from s2f_utils.models.about import made_by, read_by
+from s2f_utils.models.card import made_by, read_by
 from s2f_utils.pictures import images
 
 PRECISIONS = ("float32", "float16")

@@ -13,7 +13,7 @@ from s2f_utils.inference.engine_onnx import DESCRIPTION, OnnxEngine, described_i
 from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
-from s2f_utils.models.about import UnknownNetworkError
+from s2f_utils.models.card import UnknownNetworkError
 
 KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, ChoosingModel, StyleModel)}
 RESTORER = "Restorer"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_utils.inference import hints
-from s2f_utils.models.about import made_by, read_by
+from s2f_utils.models.card import made_by, read_by
 from s2f_utils.pictures import faces
 
 # Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that

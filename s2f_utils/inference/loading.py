@@ -19,7 +19,7 @@ from s2f_utils.inference.stages import expect, lay, plain, render, styles
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import LARGER, VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TRANSLATES
+from s2f_utils.models.card import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
 from s2f_utils.pictures.faces.mesh import FACE_PX
 
@@ -27,8 +27,8 @@ from s2f_utils.pictures.faces.mesh import FACE_PX
 KINDS: tuple[tuple[Callable[[nn.Module], bool], type[Translator]], ...] = (
     (lambda net: net.name == "expect", ExpectModel),
     (lambda net: net.name == "render", RenderModel),
-    (lambda net: "styles" in net.about.knows, StyleModel),
-    (lambda net: "detail" in net.about.knows, DetailModel),
+    (lambda net: "styles" in net.card.knows, StyleModel),
+    (lambda net: "detail" in net.card.knows, DetailModel),
 )
 
 
@@ -37,7 +37,7 @@ def load(
 ) -> Model:
     """As `opening.load`, of all that PyTorch runs."""
     net, meta = _network(model, direction)
-    about = net.about
+    about = net.card
     size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
     kind = next((kind for fits, kind in KINDS if fits(net)), Translator)
     wanted = "float32" if issubclass(kind, ExpectModel) else precision  # less shows in fine detail
@@ -124,7 +124,7 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
         return TwoStage.of(structure, detail), {**meta, "method": weights.DEFAULT}
     path = find_generator(model, direction)
     net, meta = checkpoints.load_network(path)
-    does = net.about.does
+    does = net.card.does
     if does == RESTORES:
         raise models.UnknownNetworkError(f"{path}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
     if does == ADDS_DETAIL:
@@ -154,10 +154,10 @@ def _files(model: str | Path, direction: str | None, kind: type[Translator]) -> 
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
     """Which way a model goes: as its file says, else as a person does."""
-    known = net.about.direction or meta.get("direction")
+    known = net.card.direction or meta.get("direction")
     if known and asked and known != asked:
         raise ValueError(f"{model}: goes {known}, not {asked}: leave the direction out, or choose another model")
-    if not known and not asked and net.about.either_way:
+    if not known and not asked and net.card.either_way:
         raise ValueError(
             f"{model}: a CycleGAN's file does not say which way it goes ('A' and 'B' are what its trainer chose): say"
             f" --direction {' or '.join(DIRECTIONS)}"

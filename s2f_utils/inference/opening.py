@@ -12,7 +12,7 @@ from s2f_utils.inference.engine import EngineError
 from s2f_utils.inference.exported import has_graphs, is_all, is_exported, load_exported
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.translator import VALUES
-from s2f_utils.models.about import DIRECTIONS, TO_FACES, UnknownNetworkError
+from s2f_utils.models.card import DIRECTIONS, TO_FACES, UnknownNetworkError
 
 if TYPE_CHECKING:
     from s2f_utils.inference.styles import StyleModel

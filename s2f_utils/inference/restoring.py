@@ -23,7 +23,7 @@ from s2f_utils.inference.loading import terms_of
 from s2f_utils.inference.restorer import Restorer, names
 from s2f_utils.inference.stages.restore import Restored
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import RESTORES, About
+from s2f_utils.models.card import RESTORES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.pictures import images
 
@@ -34,7 +34,7 @@ TILE_PX, OVERLAP_PX = 256, 16  # of a photo's background
 class ThroughSpandrel(Network):
     """RestoreFormer or CodeFormer as spandrel loads them: (N, 3, 512, 512) in [-1, 1] → the same."""
 
-    ABOUT = About(RESTORES, size_px=PUBLISHED_PX)
+    CARD = ModelCard(RESTORES, size_px=PUBLISHED_PX)
     args: ClassVar[dict[str, Any]] = {}
     name = "spandrel"
 
@@ -55,7 +55,7 @@ def load(restorer: str | Path, device: str, precision: str) -> Restorer:
     net, meta = _network(restorer)
     if entry := weights.WEIGHTS.get(str(restorer)):
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
-    if net.about.does != RESTORES:
+    if net.card.does != RESTORES:
         raise models.UnknownNetworkError(
             f"{restorer}: is a {net.name}, which restores no faces: give one of {', '.join(names())}, or a run of"
             " 's2f train restore'"

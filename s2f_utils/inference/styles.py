@@ -15,7 +15,7 @@ from s2f_utils.inference import hints
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.translator import Translator, one_way
-from s2f_utils.models.about import COARSE, MIDDLE
+from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import domain, images, masks
 from s2f_utils.pictures.remarks import Remark
 

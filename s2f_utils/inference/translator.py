@@ -32,7 +32,7 @@ NO_HINT = np.full((3, 4, 4), np.nan, np.float32)  # colours are those to be expe
 class Translator(Model):
     """A trained generator, ready for pictures; made by `load`.
 
-    engine: what runs its stages. network, knows: the network's name, and what it knows (`models.about`). layout: as in
+    engine: what runs its stages. network, knows: the network's name, and what it knows (`models.card`). layout: as in
     `Facts`. at_once: squares that one pass of the network answers. net, precision: the network itself, and its number
     format, where torch runs it.
     """

@@ -15,5 +15,5 @@ __all__ = [
     "init_weights",
 ]
 __getattr__ = lazily(
-    dict.fromkeys(__all__, "s2f_utils.models.registry") | {"UnknownNetworkError": "s2f_utils.models.about"}
+    dict.fromkeys(__all__, "s2f_utils.models.registry") | {"UnknownNetworkError": "s2f_utils.models.card"}
 )

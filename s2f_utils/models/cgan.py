@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from s2f_utils.models.about import JUDGES, About
+from s2f_utils.models.card import JUDGES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.unet import check_images, norm_layer
 
@@ -71,7 +71,7 @@ class DenseDiscriminator(Network):
     It ends in a logit: the sigmoid is part of the loss.
     """
 
-    ABOUT = About(does=JUDGES)
+    CARD = ModelCard(does=JUDGES)
 
     def __init__(self, in_channels: int = 3, base_filters: int = 64, size_px: int = 128) -> None:
         super().__init__()

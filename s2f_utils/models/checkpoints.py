@@ -151,7 +151,7 @@ def save_generator(
     compact: bool = False,
 ) -> Path:
     """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
-    (`About.as_json`), and `meta`.
+    (`ModelCard.as_json`), and `meta`.
 
     learned_from: where it comes from, kept apart in the header (`training.learned_from`). compact: in a byte for each
     weight.
@@ -161,7 +161,7 @@ def save_generator(
 
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
     tensors = packed(tensors) if compact else tensors
-    about = net.about.as_json(meta.get("direction", ""))
+    about = net.card.as_json(meta.get("direction", ""))
     header = {"s2f": json.dumps({**meta, "network": net.name, "args": net.args, **about})}
     if learned_from:
         header["learned_from"] = json.dumps(learned_from)

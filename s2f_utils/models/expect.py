@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import About
+from s2f_utils.models.card import ModelCard
 from s2f_utils.models.dropout import Dropout2d
 from s2f_utils.models.finder import Block
 from s2f_utils.models.network import Network
@@ -39,7 +39,7 @@ class Expect(Network):
     hair, NaN where they are not known.
     """
 
-    ABOUT = About(direction="sketch-to-photo", knows=frozenset({"colours"}), size_px=SIDE_PX)
+    CARD = ModelCard(direction="sketch-to-photo", knows=frozenset({"colours"}), size_px=SIDE_PX)
 
     def __init__(
         self,

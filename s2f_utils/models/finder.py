@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import MEASURES, About
+from s2f_utils.models.card import MEASURES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.pictures.faces.mesh import NUM_POINTS
 from s2f_utils.pictures.scribbles.portrait import FOUND_FLAGS, FOUND_PARTS
@@ -58,7 +58,7 @@ class Finder(Network):
     map there (Sun et al. 2018, "Integral human pose regression").
     """
 
-    ABOUT = About(does=MEASURES, size_px=SIDE_PX)
+    CARD = ModelCard(does=MEASURES, size_px=SIDE_PX)
 
     def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 96, 160), hidden: int = 96) -> None:
         super().__init__()

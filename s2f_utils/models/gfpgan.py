@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.about import FROM_DAMAGED, RESTORES, About
+from s2f_utils.models.card import FROM_DAMAGED, RESTORES, ModelCard
 from s2f_utils.models.network import Network
 
 WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
@@ -70,9 +70,9 @@ class GFPGAN(Network):
         self.size_px, self.residual = size_px, residual
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> About:
+    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
         """It restores faces of one size; a seed draws the noise of fine detail."""
-        return About(RESTORES, FROM_DAMAGED, knows=frozenset({"seed"}), size_px=args.get("size_px", 512))
+        return ModelCard(RESTORES, FROM_DAMAGED, knows=frozenset({"seed"}), size_px=args.get("size_px", 512))
 
     def paint_nothing(self) -> None:
         """Set what turns features into colours to zero: a residual network then gives back what it is given."""

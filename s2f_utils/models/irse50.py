@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.about import MEASURES, About
+from s2f_utils.models.card import MEASURES, ModelCard
 from s2f_utils.models.dropout import Dropout
 from s2f_utils.models.network import Network
 
@@ -66,7 +66,7 @@ def ir_body() -> nn.Sequential:
 class IRSE50(Network):
     """A face of 112 px, (N, 3, 112, 112) in [-1, 1] → its feature (N, 512), of length 1."""
 
-    ABOUT = About(does=MEASURES)
+    CARD = ModelCard(does=MEASURES)
 
     def __init__(self) -> None:
         super().__init__()

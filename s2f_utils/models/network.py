@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from torch import nn
 
-from s2f_utils.models.about import About
+from s2f_utils.models.card import ModelCard
 
 
 class Network(nn.Module):
@@ -16,7 +16,7 @@ class Network(nn.Module):
     values; `models.build` says both.
     """
 
-    ABOUT: ClassVar[About] = About()
+    CARD: ClassVar[ModelCard] = ModelCard()
     name = ""
     args: dict[str, Any]
     multiple_px = 1  # what height and width have to be multiples of
@@ -40,11 +40,11 @@ class Network(nn.Module):
         return None
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> About:
+    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
         """What a network of this class with these arguments is."""
-        return cls.ABOUT
+        return cls.CARD
 
     @property
-    def about(self) -> About:
+    def card(self) -> ModelCard:
         """What this network is, as trained."""
         return self.describe(self.args)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from s2f_utils.models.about import JUDGES, About
+from s2f_utils.models.card import JUDGES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.unet import norm_layer
 
@@ -22,7 +22,7 @@ class PatchGAN(Network):
     norm: "batch", "instance" or "none".
     """
 
-    ABOUT = About(does=JUDGES)
+    CARD = ModelCard(does=JUDGES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, num_layers: int = 3, norm: str = "batch") -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class PixelGAN(Network):
     Source: Isola et al. 2017, section 6.1.2 (the 1×1 discriminator); keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
-    ABOUT = About(does=JUDGES)
+    CARD = ModelCard(does=JUDGES)
 
     def __init__(self, in_channels: int = 6, base_filters: int = 64, norm: str = "batch") -> None:
         super().__init__()

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from s2f_utils.models.about import JUDGES, MEASURES, RENDERS, About
+from s2f_utils.models.card import JUDGES, MEASURES, RENDERS, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.pictures.faces.mesh import MEAN_PX
 
@@ -75,7 +75,7 @@ class PortraitGenerator(Network):
     is) to 1 (blurred and covered with noise: nearly all is left to the code). Nothing goes across at more than 32 px.
     """
 
-    ABOUT = About(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=SIZE_PX)
+    CARD = ModelCard(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=SIZE_PX)
 
     def __init__(self, width: float = 0.75, style_dim: int = 160) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class StyleEncoder(Network):
     and variance 1 over the training photos.
     """
 
-    ABOUT = About(MEASURES, size_px=SIZE_PX)
+    CARD = ModelCard(MEASURES, size_px=SIZE_PX)
 
     def __init__(self, num_features: int = 3072, hidden: int = 320) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class StyleEncoder(Network):
 class CodePrior(Network):
     """A condition (N, 6, S, S) and attributes (N, V) → the codes that fit them: mean and log variance, (N, Z) each."""
 
-    ABOUT = About(MEASURES, size_px=SIZE_PX)
+    CARD = ModelCard(MEASURES, size_px=SIZE_PX)
 
     def __init__(self, hidden: int = 192) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class PortraitDiscriminator(Network):
     repeats at the finest scale, which the features let pass.
     """
 
-    ABOUT = About(JUDGES, size_px=SIZE_PX)
+    CARD = ModelCard(JUDGES, size_px=SIZE_PX)
 
     def __init__(self, width: int = 64, hidden: int = 96) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import COARSE, MEASURES, MIDDLE, About
+from s2f_utils.models.card import COARSE, MEASURES, MIDDLE, ModelCard
 from s2f_utils.models.irse50 import Bottleneck, ir_body
 from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import EqualLinear, StyleGAN2
@@ -59,7 +59,7 @@ class PSPEncoder(Network):
 
     input_px = INPUT_PX
 
-    ABOUT = About(does=MEASURES)
+    CARD = ModelCard(does=MEASURES)
 
     def __init__(self, in_channels: int = 3, num_styles: int = 18) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class SmallPSPEncoder(Network):
     style block of `width` channels for every style.
     """
 
-    ABOUT = About(does=MEASURES)
+    CARD = ModelCard(does=MEASURES)
 
     def __init__(
         self,
@@ -188,12 +188,12 @@ class PSP(Network):
         self.register_buffer("_palette", torch.from_numpy(PALETTE).float() / 127.5 - 1, persistent=False)
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> About:
+    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
         """What its encoder's channels say, and the size of its generator."""
         reads = READS[args["encoder"]["in_channels"]]
         direction = f"{'both' if reads == 'sketch and map' else reads}-to-photo"
         knows = frozenset({"seed", "styles"})
-        return About(direction=direction, knows=knows, size_px=args["decoder"].get("size_px", 1024))
+        return ModelCard(direction=direction, knows=knows, size_px=args["decoder"].get("size_px", 1024))
 
     @property
     def reads(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.about import UnknownNetworkError
+from s2f_utils.models.card import UnknownNetworkError
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.models.expect import Expect
 from s2f_utils.models.finder import Finder

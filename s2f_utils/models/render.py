@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import JUDGES, RENDERS, About
+from s2f_utils.models.card import JUDGES, RENDERS, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resample import doubled, twice
@@ -92,7 +92,7 @@ class Render(Network):
     (as in ESRGAN, Wang et al. 2018).
     """
 
-    ABOUT = About(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=MADE_PX)
+    CARD = ModelCard(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=MADE_PX)
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ class RenderJudge(Network):
     logits (N, 1, H, W) and of features. It knows which place of a face it looks at.
     """
 
-    ABOUT = About(does=JUDGES, size_px=MADE_PX)
+    CARD = ModelCard(does=JUDGES, size_px=MADE_PX)
 
     def __init__(self, widths: tuple[int, int, int] = (64, 128, 192)) -> None:
         super().__init__()

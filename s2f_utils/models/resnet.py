@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.about import About
+from s2f_utils.models.card import ModelCard
 from s2f_utils.models.dropout import Dropout
 from s2f_utils.models.network import Network
 from s2f_utils.models.unet import check_images, norm_layer
@@ -60,7 +60,7 @@ class ResNet(Network):
     [-1, 1]. Source: Zhu et al. 2017, section 7.1; keys as in pytorch-CycleGAN-and-pix2pix.
     """
 
-    ABOUT = About(either_way=True)
+    CARD = ModelCard(either_way=True)
 
     def __init__(
         self,
@@ -123,7 +123,7 @@ class SeedGenerator(Network):
     `generator_B2A.pth` of the CycleGAN web app on Person Face Sketches.
     """
 
-    ABOUT = About(either_way=True)
+    CARD = ModelCard(either_way=True)
 
     def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
         super().__init__()

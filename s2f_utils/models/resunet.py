@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import ADDS_DETAIL, About
+from s2f_utils.models.card import ADDS_DETAIL, ModelCard
 from s2f_utils.models.dropout import Dropout2d
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
@@ -126,9 +126,9 @@ class ResUNet(Network):
         self.register_buffer("hint_spread", torch.zeros(num_colours, num_colours))  # and their covariance
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> About:
+    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
         """One that sees another model's answer beside the sketch adds detail to that (`TwoStage`)."""
-        return About(ADDS_DETAIL) if args.get("in_channels", 3) > 3 else About()
+        return ModelCard(ADDS_DETAIL) if args.get("in_channels", 3) > 3 else ModelCard()
 
     def forward(self, x: Tensor, hint: Tensor | None = None, seed: int | Sequence[int] | Tensor = 0) -> Tensor:
         """seed: of the noise in eval mode, one for all pictures or one for each: another seed, another answer, where

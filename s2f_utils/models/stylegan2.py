@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import DRAWS, FROM_NOISE, About
+from s2f_utils.models.card import DRAWS, FROM_NOISE, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import normal
 from s2f_utils.runtime import distributed
@@ -270,9 +270,9 @@ class StyleGAN2(Network):
             self.noises.register_buffer(f"noise_{n}", torch.randn(1, 1, size, size))
 
     @classmethod
-    def describe(cls, args: Mapping[str, Any]) -> About:
+    def describe(cls, args: Mapping[str, Any]) -> ModelCard:
         """It draws faces from chance, and knows styles."""
-        return About(DRAWS, FROM_NOISE, knows=frozenset({"seed", "styles"}), size_px=args.get("size_px", 256))
+        return ModelCard(DRAWS, FROM_NOISE, knows=frozenset({"seed", "styles"}), size_px=args.get("size_px", 256))
 
     def forward(
         self,

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_utils.models.about import JUDGES, About
+from s2f_utils.models.card import JUDGES, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.stylegan2 import (
     EPS,
@@ -77,7 +77,7 @@ class StyleGAN2Discriminator(Network):
 
     GROUP = 4
 
-    ABOUT = About(does=JUDGES)
+    CARD = ModelCard(does=JUDGES)
 
     def __init__(
         self, size_px: int = 256, channel_multiplier: float = 2.0, width: int = 512, in_channels: int = 3

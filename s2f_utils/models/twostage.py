@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.about import About
+from s2f_utils.models.card import ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.resunet import ResUNet
 
@@ -58,13 +58,13 @@ class TwoStage(Network):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
-    ABOUT = About(knows=frozenset({"seed", "detail"}))
+    CARD = ModelCard(knows=frozenset({"seed", "detail"}))
 
     @property
-    def about(self) -> About:
+    def about(self) -> ModelCard:
         """It knows colours where its structure was trained with colour hints."""
-        knows = self.ABOUT.knows | ({"colours"} if self.hint_spread.any() else frozenset())
-        return dataclasses.replace(self.ABOUT, knows=knows)
+        knows = self.CARD.knows | ({"colours"} if self.hint_spread.any() else frozenset())
+        return dataclasses.replace(self.CARD, knows=knows)
 
     @property
     def multiple_px(self) -> int:

@@ -16,14 +16,14 @@ from typing import Any
 
 from s2f_utils import metrics
 from s2f_utils.metrics.baselines import trivial_labels
-from s2f_utils.models.about import (
+from s2f_utils.models.card import (
     ADDS_DETAIL,
     DIRECTIONS,
     DRAWS,
     FROM_NOISE,
     RENDERS,
     RESTORES,
-    About,
+    ModelCard,
     made_by,
     read_by,
 )
@@ -51,7 +51,7 @@ class Known:
     repo: str
     sizes: Mapping[str, int]
     meta: Mapping[str, Any]
-    about: About
+    about: ModelCard
     num_weights: int
     told: Mapping[str, Any]
     profile: str = ""

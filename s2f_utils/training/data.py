@@ -15,7 +15,7 @@ from torch import Tensor
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.shaped import ShapedData
 from s2f_utils.data.stores import GIVEN, Data, PairedData, Pairs, PhotoData, UnpairedData, unpaired_rows
-from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.sides import FEATURES_PX, features, problems

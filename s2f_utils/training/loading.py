@@ -11,7 +11,7 @@ from torch import nn
 from s2f_utils import weights
 from s2f_utils.inference import find_generator, ways_of
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import ADDS_DETAIL
+from s2f_utils.models.card import ADDS_DETAIL
 from s2f_utils.models.resnet import with_dropout_keys
 
 
@@ -30,7 +30,7 @@ def load_generators(generators: Mapping[str, nn.Module], init: str | Path) -> No
 def answering(init: str | Path, direction: str) -> nn.Module:
     """The generator that `init` has for this direction; CheckpointError where it only adds detail to another's."""
     given, _ = checkpoints.load_network(find_generator(init, direction))
-    if given.about.does == ADDS_DETAIL:
+    if given.card.does == ADDS_DETAIL:
         raise checkpoints.CheckpointError(
             f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
             " (sketch-to-photo-faithful, or a run)"

@@ -12,7 +12,7 @@ import s2f_utils
 from s2f_utils import models
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import DIRECTIONS, JUDGES, MEASURES, RENDERS
+from s2f_utils.models.card import DIRECTIONS, JUDGES, MEASURES, RENDERS
 from s2f_utils.training import card, learned_from
 
 CARD = "README.md"

@@ -13,7 +13,7 @@ from typing import Any
 from s2f_utils import runtime
 from s2f_utils.inference import find_generator, folder_of, generator_file
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.training.config import Resolved
 from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
 from s2f_utils.weights.download import sha256_of

@@ -12,7 +12,7 @@ import torch
 from s2f_utils import runtime
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.training import learned_from
 from s2f_utils.training.config import Resolved, find_method

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
 BEST = ("ssim", "psnr")  # scores of a sheet of samples by which a generator may be kept

@@ -28,7 +28,7 @@ class Restored(nn.Module):
     def __init__(self, net: nn.Module, plain: bool = False) -> None:
         super().__init__()
         self.net, self.plain = net, plain
-        size_px = getattr(net, "size_px", 0) or net.about.size_px
+        size_px = getattr(net, "size_px", 0) or net.card.size_px
         self.inputs = {"picture": (U8, size_px, size_px, 3), "seed": (I64,)}
         stored = ((name.removeprefix(NOISE), noise) for name, noise in net.named_buffers() if name.startswith(NOISE))
         self.noises = {int(number): tuple(noise.shape) for number, noise in stored}

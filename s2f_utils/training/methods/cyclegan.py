@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.inference import generate
-from s2f_utils.models.about import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss

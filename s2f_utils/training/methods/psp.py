@@ -19,7 +19,7 @@ from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface, crop_box
 from s2f_utils.metrics.perceptual import lpips_net
 from s2f_utils.models import checkpoints, pretrained
-from s2f_utils.models.about import TO_FACES
+from s2f_utils.models.card import TO_FACES
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import find_discriminator, take
@@ -178,7 +178,7 @@ class PSP(Method):
         if net.name == "stylegan2":
             return found
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
-        return found | {"encoder": net.kind, "direction": net.about.direction} | kept
+        return found | {"encoder": net.kind, "direction": net.card.direction} | kept
 
     def begin_with(self, init: str | Path | None) -> None:
         """Take the generator, its mean style and its discriminator from a StyleGAN2 run, and ArcFace's body for an

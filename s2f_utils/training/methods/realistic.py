@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints, pretrained
-from s2f_utils.models.about import ADDS_DETAIL
+from s2f_utils.models.card import ADDS_DETAIL
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import (
@@ -266,7 +266,7 @@ def load_detail(net_g: nn.Module, detail_init: str | Path, direction: str) -> No
 
 def _detail_of(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     given, meta = checkpoints.load_network(find_generator(path))
-    if given.name != "twostage" and given.about.does != ADDS_DETAIL:
+    if given.name != "twostage" and given.card.does != ADDS_DETAIL:
         raise checkpoints.CheckpointError(
             f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
             " sketch-to-photo-detail"

@@ -21,7 +21,7 @@ from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface
 from s2f_utils.metrics.perceptual import vgg19
 from s2f_utils.models import checkpoints, pretrained
-from s2f_utils.models.about import FROM_DAMAGED
+from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.about import FROM_NOISE
+from s2f_utils.models.card import FROM_NOISE
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range

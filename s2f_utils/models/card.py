@@ -34,7 +34,7 @@ def made_by(direction: str) -> str:
 
 
 @dataclass(frozen=True)
-class About:
+class ModelCard:
     """What a network is, known from its class and arguments before a weight is read.
 
     does: it "translates" a picture, "adds detail" to another network's answer or "renders" it, "draws" faces from
