@@ -6,7 +6,8 @@ shipped one) says twice what it expects, by other pens and with other words. EXP
 those of the set `portraits`, from whom the shipped one learned, are left out, and whoever they are elsewhere.
 OUT has, for N portraits: photo (N, 3, 128, 128), expected (N, 8, 5, 128, 128), uint8; values (N, 16), as
 `models.portrait.ATTRIBUTES` orders them, NaN where not known; features (2, N, 3072) of the photo and its mirror image;
-weight (N,), how often each is to be drawn; group (N,), of people who may lend each other their codes.
+weight (N,), how often each is to be drawn; group (N,), of people who may lend each other their codes; sets, whose they
+are.
 """
 
 from __future__ import annotations
@@ -141,6 +142,7 @@ def pack(folder: Path, out: Path, expect: Path) -> None:
     np.savez(
         out, photo=pictures[:, :3].numpy(), expected=said, values=torch.cat([asked, tones, lips], dim=1).numpy(),
         features=torch.stack(pooled).half().numpy(), weight=evened(sitters), group=2 * woman + (woman & long),
+        sets=np.unique([one.name.partition("/")[0] for one in sitters]),
     )  # fmt: skip
     print(f"{out}: {len(sitters)} portraits, {out.stat().st_size / 1e6:.0f} MB")
 

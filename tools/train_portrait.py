@@ -2,7 +2,8 @@
 
 DATA as tools/pack_portraits.py leaves it. The same command goes on where it stopped. In RUN: state.pt (everything,
 every five minutes), curve.csv (losses by images seen), sheet.png (photo, expected, codes near and far from it), and
-portrait.safetensors, which has all networks without the optimisers' states and can be given as --init.
+portrait.safetensors, which has all networks without the optimisers' states and can be given as --init. Where it stood
+last lies in tools/resting, with its curve; no answer uses it yet.
 
 Half of a batch gets the code of its own photo and is to look like it: L1 of pretrained features, and of colours over
 8 × 8 pixels. The other half gets a code of somebody else, or one that the prior draws; it is to look like a photo, to
@@ -25,6 +26,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from data_prep.sources import open_portraits
 from s2f_utils import models
 from s2f_utils.models.portrait import ATTRIBUTES, CODE_DIM, SIZE_PX, pooled_places, with_known
 from s2f_utils.models.pretrained import PretrainedFeatures
@@ -53,6 +55,7 @@ class Training:
         self.photo, self.expected, self.values, self.weight = (
             torch.from_numpy(found[name]) for name in ("photo", "expected", "values", "weight")
         )
+        self.sets = found["sets"].tolist()
         features = torch.from_numpy(found["features"]).float()
         self.mean, self.std = features.mean((0, 1)), features.std((0, 1)) + 1e-2
         self.known = (features - self.mean) / self.std  # (2, N, F)
@@ -268,7 +271,12 @@ def save(training: Training, run: Path) -> None:
         f"{name}.{key}": value.half().contiguous() if value.is_floating_point() else value.contiguous()
         for name, net in state.items() if name != "net_g" for key, value in net.items()
     }  # fmt: skip
-    save_file(tensors, run / "portrait.part", metadata={"images_seen": str(training.images_seen)})
+    learned_from = [
+        f"{one.name}: {one.what}; credit: {one.credit}; terms: {one.terms}; cut out, scaled and bent; {one.page}"
+        for one in open_portraits.open_sets(training.sets).values()
+    ]
+    notes = {"images_seen": str(training.images_seen), "learned_from": "\n".join(learned_from)}
+    save_file(tensors, run / "portrait.part", metadata=notes)
     os.replace(run / "portrait.part", run / "portrait.safetensors")
     training.sheet().save(run / "sheet.png")
 
