@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
-from safetensors.torch import save_file
-
 import data_prep
 from s2f_utils import inference
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
-from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
-from s2f_utils.training import learned_from
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 
@@ -42,15 +36,6 @@ def run_on(manifest, runs, name, tiny, init=None, **changes):
 def score(model, manifest, out, **options):
     evaluate(inference.load(model, "cpu"), manifest, out, metric_names=("ssim",), progress=False, **options)
     return out
-
-
-def as_before(path):
-    """Make a model's file as it was before files said more of their parents than name and SHA-256."""
-    told = learned_from.read(path)
-    told["parents"] = [{key: parent[key] for key in ("name", "sha256")} for parent in told["parents"]]
-    with checkpoints.opened(path) as file:
-        tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
-    save_file(tensors, path, metadata=header | {"learned_from": json.dumps(told)})
 
 
 def standing(manifest, folder, **options):

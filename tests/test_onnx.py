@@ -27,6 +27,7 @@ from s2f_utils.inference.engine_onnx import OnnxEngine, description  # noqa: E40
 from s2f_utils.inference.enhance import Enhancer  # noqa: E402
 from s2f_utils.inference.export import LARGE, ExportError, described, export, halve, stages_of  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
+from s2f_utils.models.card import ModelCard  # noqa: E402
 from s2f_utils.pictures import drawings, images  # noqa: E402
 from s2f_utils.pictures.drawn.synthetic import draw_face  # noqa: E402
 from s2f_utils.weights.expanded import expanded, tensors_of  # noqa: E402
@@ -144,7 +145,7 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
     torch.manual_seed(0)
     net = models.build(network, **args).eval()
     meta = {"direction": "sketch-to-photo", "size_px": sizes[0], "method": network, "trained": "2026-11-24"}
-    learned = {"data": "mine", "terms": ["CUFS: for research only", "ours"]}
+    learned = ModelCard(data="mine", terms=["CUFS: for research only", "ours"])
     model = inference.load(checkpoints.save_generator(tmp_path / "g.safetensors", net, meta, learned), "cpu")
     made = inference.load(export(model, tmp_path / "out"))
     said = {one.key: one.value for one in onnx.load(tmp_path / "out" / "translate.onnx").metadata_props}

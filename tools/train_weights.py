@@ -22,7 +22,7 @@ from s2f_utils import runtime, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
-from s2f_utils.training import config, learned_from
+from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import finished, open_run
 from s2f_utils.weights.download import sha256_of
@@ -149,12 +149,12 @@ def make(name: str, data: Path, runs: Path) -> Path:
     }
     if begin and weights.shipped(begin):
         meta["structure_sha256"] = sha256_of(weights.shipped(begin))  # these two files belong together
-    told = learned_from.without_hashes(learned_from.noted(trained))  # of 22,000 pictures they are 2 MB
+    card = checkpoints.card_of(trained / "generator.safetensors").public()  # of 22,000 pictures the hashes are 2 MB
     if method == "stylegan2":  # pSp's losses look through its eyes
         judge, about = checkpoints.load_network(trained / "discriminator.safetensors")
         beside = path.with_name(f"{name}-discriminator.safetensors")
-        checkpoints.save_generator(beside, judge.half(), _notes(about), told, compact=name in COMPACT)
-    checkpoints.save_generator(path, net.half(), _notes(meta), told, compact=name in COMPACT)
+        checkpoints.save_generator(beside, judge.half(), _notes(about), card, compact=name in COMPACT)
+    checkpoints.save_generator(path, net.half(), _notes(meta), card, compact=name in COMPACT)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, {seconds / 60:.0f} minutes of training")
     return path
 

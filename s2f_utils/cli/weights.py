@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _publish(model: str, target: str) -> int:
     from s2f_utils.inference import find_generator
-    from s2f_utils.training import learned_from
+    from s2f_utils.models import checkpoints
 
-    print(f"model: {learned_from.publish(find_generator(model), target)}")
+    print(f"model: {checkpoints.publish(find_generator(model), target)}")
     return 0
 
 

@@ -75,8 +75,10 @@ def terms_of(model: str | Path, direction: str | None = None) -> dict[str, str]:
     if entry := weights.WEIGHTS.get(str(model)):
         return {"terms": entry.licence}
     path = Path(model) if Path(model).is_file() else find_generator(model, direction)
-    found = checkpoints.header_of(path, "learned_from") if path.suffix == ".safetensors" else {}
-    told = {"terms": "; ".join(found.get("terms", ())), "training_data": found.get("data", "")}
+    if path.suffix != ".safetensors":
+        return {}
+    card = checkpoints.card_of(path)
+    told = {"terms": "; ".join(card.terms or ()), "training_data": card.data}
     return {key: value for key, value in told.items() if value}
 
 

@@ -17,7 +17,7 @@ from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import attributes
 from s2f_utils.metrics.baselines import trivial_labels
-from s2f_utils.metrics.past import Pictures, past_of
+from s2f_utils.metrics.leaks import Seen, hashes_of, look, trained_on
 from s2f_utils.metrics.scored import (
     ScoredPairs,
     columns_of,
@@ -27,7 +27,6 @@ from s2f_utils.metrics.scored import (
     refuse_leaks,
     write_csv,
 )
-from s2f_utils.metrics.seen import Seen, look, refuse
 from s2f_utils.pictures import images
 
 __all__ = ["Evaluation", "cell", "evaluate", "load_pairs"]
@@ -130,9 +129,9 @@ def evaluate(
     if not pairs:
         raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
     alike = refuse_leaks(manifest, split)
-    seen = look(past_of(translator.files), Pictures(rows), [pair.id for pair in pairs])
+    seen = look(trained_on(translator.files), rows, hashes_of(rows), [pair.id for pair in pairs])
     if not allow_seen and split != "train":  # that the training pairs were seen, everybody expects
-        refuse(seen, translator.name, split)
+        seen.refuse(translator.name, split)
     scored = ScoredPairs.load(manifest, split, pairs, size_px, direction)
     out = Path(out)
     outputs: dict[str, np.ndarray] = {}

@@ -16,8 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
+from s2f_utils.models.card import ModelCard
 from s2f_utils.models.compact import packed, unpacked
 from s2f_utils.runtime import atomic_path
+
+TRAINING = "learned_from"  # the part of a header that says what a model was trained on
 
 
 class CheckpointError(ValueError):
@@ -146,25 +149,24 @@ def save_generator(
     path: Path,
     net: nn.Module,
     meta: Mapping[str, Any],
-    learned_from: Mapping[str, Any] | None = None,
+    card: ModelCard | None = None,
     *,
     compact: bool = False,
 ) -> Path:
     """Write a network's weights as safetensors, and in the file's header, as JSON, its name and arguments, what it is
     (`ModelCard.as_json`), and `meta`.
 
-    learned_from: where it comes from, kept apart in the header (`training.learned_from`). compact: in a byte for each
-    weight.
+    card: what it was trained on, kept apart in the header. compact: in a byte for each weight.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     tensors = {key: value.detach().contiguous().to("cpu") for key, value in net.state_dict().items()}
     tensors = packed(tensors) if compact else tensors
-    about = net.card.as_json(meta.get("direction", ""))
-    header = {"s2f": json.dumps({**meta, "network": net.name, "args": net.args, **about})}
-    if learned_from:
-        header["learned_from"] = json.dumps(learned_from)
+    network = net.card.as_json(meta.get("direction", ""))
+    header = {"s2f": json.dumps({**meta, "network": net.name, "args": net.args, **network})}
+    if card and card.training():
+        header[TRAINING] = json.dumps(card.training())
     with atomic_path(path) as temporary:
         try:
             save_file(tensors, temporary, metadata=header)
@@ -227,6 +229,36 @@ def header_of(path: str | os.PathLike, key: str = "s2f") -> dict[str, Any]:
     with opened(path) as file:
         found = json.loads((file.metadata() or {}).get(key, "{}"))
     return found if isinstance(found, dict) else {}
+
+
+def card_of(path: str | os.PathLike) -> ModelCard:
+    """What a `.safetensors` file says of its model: an empty card for a file that is not ours.
+
+    Raises FileNotFoundError or CheckpointError.
+    """
+    meta = header_of(path)
+    kind = models.NETWORKS.get(meta.get("network", ""))
+    card = kind.describe(meta.get("args") or {}) if kind else ModelCard()
+    return card.with_header(meta, header_of(path, TRAINING))
+
+
+def publish(path: str | os.PathLike, target: str | os.PathLike) -> Path:
+    """Copy a `.safetensors` file without the hashes of its training pictures, and without the names of folders.
+
+    Raises FileNotFoundError, CheckpointError, or FileExistsError where there is a file in the target's place already.
+    """
+    from safetensors.torch import save_file
+
+    target = Path(target)
+    if target.exists():
+        raise FileExistsError(f"{target}: is there already: choose another name, or delete it")
+    training = card_of(path).public().training()
+    with opened(path) as file:
+        tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    header.pop(TRAINING, None)
+    with atomic_path(target) as temporary:
+        save_file(tensors, temporary, metadata=header | ({TRAINING: json.dumps(training)} if training else {}))
+    return target
 
 
 def state_dict_of(path: str | os.PathLike) -> Mapping[str, Tensor]:

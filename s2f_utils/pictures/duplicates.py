@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from s2f_utils.pictures.images import luminance, read_notes
+from s2f_utils.pictures.images import luminance
 
 # Near-duplicates, measured on CUFS: JPEG 30, a quarter of the size, contrast, 30 % darker, 25 % brighter, 1 % cut off
 # differ in at most 36 of 256 bits, and their pixels then correlate by 0.968 and more (sketches cut by 1 %: 0.960).
@@ -21,11 +19,6 @@ from s2f_utils.pictures.images import luminance, read_notes
 # 0.996 and more.
 MAX_BITS = 36
 MIN_CORRELATION, SURE_CORRELATION = 0.968, 0.985
-# Where there is nothing but hashes, copies have to be nearer. Measured on CUFS, FS2K and portraits: JPEG 30, WebP, 286
-# or 64 px and 30 % darker differ from the picture at 256 px in at most 12 bits, a copy within FS2K in 16, other photos
-# of the same person in 24 and more, different people in 34 and more (of 1,500 drawn faces: 24). Copies that are 25 %
-# brighter, or cut by 1 %, differ in up to 40 bits, and are not found so.
-SAME_BITS = 16
 ROWS_AT_ONCE = 512
 SIDE_PX = 48  # of what `correlation` compares
 OWN_NOTE, SOURCE_NOTE = "print", "source_print"  # of a picture, and of what it was cut out of
@@ -72,21 +65,6 @@ def near_pairs(hashes: Sequence[str], groups: Sequence[object] | None = None) ->
     return near
 
 
-def are_copies(hashes: Sequence[str], others: Sequence[str], most_bits: int = SAME_BITS) -> np.ndarray:
-    """Whether each of these hashes, 64 hexadecimal digits each, differs from one of the others in at most so many bits:
-    bool (len(hashes),). An empty hash is near nothing.
-    """
-    near = np.zeros(len(hashes), bool)
-    known, there = [n for n, text in enumerate(hashes) if text], [text for text in others if text]
-    if not known or not there:
-        return near
-    mine, theirs = _signs([hashes[n] for n in known]), _signs(there)
-    for start in range(0, len(known), ROWS_AT_ONCE):
-        differing = (mine.shape[1] - mine[start : start + ROWS_AT_ONCE] @ theirs.T) / 2
-        near[known[start : start + ROWS_AT_ONCE]] = (differing <= most_bits).any(axis=1)
-    return near
-
-
 def _signs(hashes: Sequence[str]) -> np.ndarray:
     """Hashes as -1 and 1, float32 (N, bits)."""
     packed = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), -1)
@@ -126,17 +104,6 @@ class Print:
         """The print that `as_note` made a text of."""
         phash, _, pixels = text.partition(" ")
         return cls(phash, np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(SIDE_PX, SIDE_PX))
-
-
-def source_hash(path: str | os.PathLike) -> str:
-    """The perceptual hash of what a picture was cut out of, from its file's notes; "" where they do not tell it, or
-    cannot be read.
-    """
-    try:
-        phash = read_notes(path).get(SOURCE_NOTE, "").partition(" ")[0]
-    except OSError:  # no picture, or of a kind that Pillow alone does not open, which has no notes
-        return ""
-    return phash if re.fullmatch("[0-9a-f]{64}", phash) else ""
 
 
 def prints_of(notes: Mapping[str, str], own: Print | None = None) -> tuple[Print, ...]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from s2f_utils import runtime
-from s2f_utils.data import DataError, Manifest
+import s2f_utils
+from s2f_utils import runtime, weights
+from s2f_utils.data import DataError, Manifest, terms_of
+from s2f_utils.inference import find_generator
+from s2f_utils.metrics import leaks
 from s2f_utils.models import checkpoints
-from s2f_utils.models.card import DIRECTIONS
+from s2f_utils.models.card import DIRECTIONS, SAME_PICTURES, ModelCard
 from s2f_utils.runtime import ConfigError, distributed
-from s2f_utils.training import learned_from
 from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
@@ -28,6 +32,7 @@ from s2f_utils.training.tracking import RunLog
 from s2f_utils.training.tracking_tensorboard import TensorBoardTracker
 from s2f_utils.training.tracking_wandb import WandbTracker
 
+CARD = "learned_from.json"  # in a run's folder
 TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
 
 
@@ -97,8 +102,8 @@ def open_run(
         remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
         states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
         check_space(folder or Path(runs), model, copies=4 * states + 2)  # weights, Adam's moments, average; generators
-        known = {} if is_new else learned_from.noted(folder)
-        pictures = known.get("pictures") or learned_from.hash_pictures(data, progress)
+        known = {} if is_new else read_card(folder)
+        pictures = known.get("pictures") or leaks.hash_pictures(data, progress)
         folder = folder or runtime.new_run_folder(runs, name or resolved.method)
     folder = distributed.broadcast(folder)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if is_first else None)
@@ -114,7 +119,7 @@ def open_run(
             _write_facts(run, resolved, manifest, begins)
         else:
             _go_on(run, state)
-        learned_from.note(run, manifest, pictures)
+        _write_card(run, manifest, pictures)
         run.live.write_controls()
         for remark in remarks:
             run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
@@ -182,6 +187,53 @@ def _write_facts(run: TrainingRun, resolved: Resolved, manifest: Manifest, begin
     facts |= {"total_images": run.total_images, **begins}
     facts |= {"precision": run.precision.name, "device": run.precision.device.type, "ranks": distributed.world_size()}
     runtime.write_json(run.folder / "config.json", {**facts, "machine": runtime.machine_facts()})
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card in a run's folder, as `ModelCard.training`; {} where there is none."""
+    try:
+        return json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write_card(run: TrainingRun, manifest: Manifest, pictures: dict[str, Any]) -> None:
+    """Write what the run is trained on, with which settings and after which models, into its folder and its files."""
+    config, known = run.config, read_card(run.folder)
+    parents = known.get("parents", ()) if known else _parents(run, pictures)
+    terms = {*terms_of(manifest.settings), *known.get("terms", ())}
+    run.card = ModelCard(
+        method=run.method, settings=dataclasses.asdict(config), seed=config.seed, code=s2f_utils.__version__,
+        trained=known.get("trained") or time.strftime("%Y-%m-%d"), data=manifest.path.resolve().parent.name,
+        pictures=pictures, parents=parents,
+        terms=sorted(terms.union(*(parent.get("terms") or () for parent in parents))),
+    )  # fmt: skip
+    runtime.write_json(run.folder / CARD, run.card.training())
+
+
+def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Of the models that a run began with, and of those whose answers it learns from: name, SHA-256, and what their
+    cards say of their training. pictures: the run's own, which are not repeated.
+    """
+    config = run.config
+    init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""
+    experts = (config.expected_by or weights.EXPECT) if hasattr(config, "expected_by") else ""
+    found = []
+    for name in filter(None, map(str.strip, (init, getattr(config, "detail_init", ""), *experts.split(",")))):
+        parent: dict[str, Any] = {"name": "/".join(Path(name).parts[-2:])}
+        found.append(parent)
+        try:
+            path = find_generator(name)
+        except (FileNotFoundError, ImportError, ValueError):  # of a run from before there were cards, which is taken up
+            continue
+        card = checkpoints.card_of(path).training() if path.suffix == ".safetensors" else {}
+        parent |= {"sha256": weights.sha256_of(path)}
+        parent |= {key: card[key] for key in ("data", "terms", "pictures", "parents") if key in card}
+        if parent.get("pictures") == pictures:
+            parent["pictures"] = SAME_PICTURES
+        if name in weights.WEIGHTS:
+            parent["terms"] = [f"{name}: {weights.WEIGHTS[name].licence}"]
+    return found
 
 
 def _go_on(run: TrainingRun, state: Mapping[str, Any]) -> None:

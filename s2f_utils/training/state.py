@@ -26,6 +26,7 @@ from s2f_utils import runtime
 from s2f_utils.data.stores import Data
 from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
+from s2f_utils.models.card import ModelCard
 from s2f_utils.runtime import distributed
 from s2f_utils.training.augment import InputJitter, PairedAffine
 from s2f_utils.training.errors import TrainingDiverged
@@ -77,7 +78,7 @@ class TrainingRun:
     setbacks: int = 0  # times that training went back by itself
     went_back: bool = False  # since the last step
     data_settings: dict[str, Any] = field(default_factory=dict)
-    learned_from: dict[str, Any] = field(default_factory=dict)  # what stands in every file saved from the run
+    card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
     trackers: list[Any] = field(default_factory=list)  # callbacks that the settings ask for
     # Losses since the last row of the log, times images, and these images: by loss, as one of weight 0 may be left out.
@@ -284,7 +285,7 @@ class TrainingRun:
         self._save_generators(self.folder)
         for name, net in self.model.kept.items():
             path = self.folder / f"{name}.safetensors"
-            checkpoints.save_generator(path, net, {"method": self.method}, self.learned_from)
+            checkpoints.save_generator(path, net, {"method": self.method}, self.card)
         self.save_s = time.monotonic() - began
         return self.resume_path
 
@@ -301,4 +302,4 @@ class TrainingRun:
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             path = folder / name.replace(".safetensors", f"{ending}.safetensors")
-            checkpoints.save_generator(path, net, {**self.meta(direction), **facts}, self.learned_from)
+            checkpoints.save_generator(path, net, {**self.meta(direction), **facts}, self.card)

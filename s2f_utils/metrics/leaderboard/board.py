@@ -14,14 +14,11 @@ import numpy as np
 
 from s2f_utils import metrics
 from s2f_utils.data import DataError, Manifest
-from s2f_utils.metrics import retrieval, seen, structure
+from s2f_utils.metrics import leaks, retrieval, structure
 from s2f_utils.metrics.baselines import trivial_labels
-from s2f_utils.metrics.leaderboard import leagues
 from s2f_utils.metrics.leaderboard.outputs import Entry
-from s2f_utils.metrics.past import Pictures, past_of
 from s2f_utils.metrics.registry import check_names
 from s2f_utils.metrics.scored import ScoredPairs, refuse_leaks
-from s2f_utils.metrics.seen import Seen
 from s2f_utils.pictures import images
 
 FILTERED, HAIR = "filtered", "hair"
@@ -45,7 +42,7 @@ class Row:
     seed: int | None = None
     values: dict[str, np.ndarray] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
-    seen: Seen | None = None
+    seen: leaks.Seen | None = None
     repeated: dict[str, metrics.Repeated] = field(default_factory=dict)  # of metrics that train networks
 
     @property
@@ -56,7 +53,7 @@ class Row:
     @property
     def is_proven(self) -> bool:
         """Whether it is known where it learned, and that it has seen nothing of the split."""
-        return self.league != leagues.UNKNOWN and not (self.seen and self.seen.text)
+        return self.league != leaks.UNKNOWN and not (self.seen and self.seen.text)
 
     def mean(self, column: str) -> float:
         """The mean over the images that have a value; NaN where the column was not measured."""
@@ -124,7 +121,7 @@ def build(
     if not train:
         raise DataError(f"{manifest.path}: no training pairs: the rows that need no model are made from them")
     refuse_leaks(manifest, split)
-    own = leagues.own_league(train)
+    own = leaks.own_league(len(train))
     rows, outputs = _model_rows(entries, manifest, split, open_league, allow_seen)
     scored = ScoredPairs.load(manifest, split, pairs, _size_of(outputs, manifest), direction)
     for key, pictures in scored.trivial_outputs().items():
@@ -177,21 +174,22 @@ def _model_rows(
     known = [entry.name for entry in entries]
     if unknown := [name for name in open_league if name not in known]:
         raise DataError(f"--open {unknown[0]}: no model of this name: {', '.join(known)}")
-    train, here = Pictures(manifest.split("train")), Pictures(manifest.split(split))
-    ids = [pair.id for pair in here.rows]
+    here = manifest.split(split)
+    hashes, train = leaks.hashes_of(here), leaks.hashes_of(manifest.split("train"))
+    ids = [pair.id for pair in here]
     rows, outputs = [], {}
     for entry in entries:
         key = entry.label if entry.seed is None else f"{entry.label}, seed {entry.seed}"
         if key in outputs:
             raise DataError(f"two rows would be called {key!r}: give each a name of its own, as NAME=PATH")
-        past = past_of(entry.models, entry.unknown)
-        found = seen.look(past, here, ids)
+        model = leaks.trained_on(entry.models, entry.unknown)
+        seen = leaks.look(model, here, hashes, ids)
         if not allow_seen:
-            seen.refuse(found, key, split)
-        standing = leagues.judge(past, train)
-        if entry.name in open_league and standing.league != leagues.OPEN:
-            standing = leagues.Standing(leagues.OPEN, "as was said")
-        rows.append(Row(key, entry.label, "model", standing.league, standing.why, entry.seed, seen=found))
+            seen.refuse(key, split)
+        league, why = leaks.league_of(model, train)
+        if entry.name in open_league and league != leaks.OPEN:
+            league, why = leaks.OPEN, "as was said"
+        rows.append(Row(key, entry.label, "model", league, why, entry.seed, seen=seen))
         outputs[key] = np.stack([images.load_rgb(entry.files[name]) for name in ids])
     return rows, outputs
 

@@ -1,0 +1,170 @@
+"""Whether a model was trained on the pictures that it is scored on, and the league that follows, by their hashes.
+
+The hash of a picture is the first 8 bytes of the SHA-256 of its file. A model's card has those of its training
+pictures; a picture that was saved anew, resized or cut otherwise is another file, and is not found.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from s2f_utils import runtime, weights
+from s2f_utils.data import DataError, Row
+from s2f_utils.data.stores import Data
+from s2f_utils.models import checkpoints
+from s2f_utils.models.card import SAME_PICTURES
+
+OPEN, UNKNOWN = "open", "unknown"
+HASH_BYTES = 8
+SHOWN = 3  # ids in a message
+
+
+def hash_pictures(data: Data, progress: bool = False) -> dict[str, dict[str, Any]]:
+    """Number and packed hashes of the pictures that a training reads, by side, for `ModelCard.pictures`."""
+    sides = {"sketches": data.sketches.paths or data.sketches.maps, "photos": data.photos.paths}
+    if sides["sketches"] == sides["photos"]:  # photos are turned into photos
+        del sides["sketches"]
+    return {
+        side: {"num": len(paths), "sha256": base64.b64encode(b"".join(_hashes(paths, progress))).decode()}
+        for side, paths in sides.items()
+        if paths
+    }
+
+
+def _hashes(paths: Sequence[Path | None], progress: bool = False) -> list[bytes]:
+    """The hash of each file, b"" where there is none."""
+    with ThreadPoolExecutor(runtime.num_cores()) as pool:
+        found = pool.map(_hash, paths)
+        return list(tqdm(found, "hashing pictures", len(paths), leave=False, disable=not progress or len(paths) < 1000))
+
+
+def _hash(path: Path | None) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()[:HASH_BYTES] if path else b""
+
+
+@dataclass
+class TrainedOn:
+    """What a model and those that it began with were trained on, as far as their cards say.
+
+    hashes: of pictures. data: names of data sets. published: named weights among them. gap: why not all is known.
+    """
+
+    hashes: set[bytes] = field(default_factory=set)
+    data: set[str] = field(default_factory=set)
+    published: set[str] = field(default_factory=set)
+    gap: str = ""
+
+    def add(self, name: str, card: Mapping[str, Any]) -> None:
+        """Add what a card (`ModelCard.training`) says, and those of the models that it began with."""
+        self.data |= {card.get("data", "")} - {""}
+        pictures = card.get("pictures")
+        if name in weights.model_names():
+            self.add_published(name)
+        elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
+            self.gap = self.gap or f"{name} has no hashes of its training pictures"
+        elif pictures != SAME_PICTURES:
+            packed = b"".join(base64.b64decode(side["sha256"]) for side in pictures.values())
+            self.hashes |= {packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)}
+        for parent in card.get("parents", ()):
+            self.add(parent["name"], parent)
+
+    def add_published(self, name: str) -> None:
+        """Add weights with a name, which have no hashes."""
+        self.published.add(name)
+        self.gap = self.gap or f"{name} was published without the hashes of its training pictures"
+
+
+def trained_on(files: Sequence[Path], unknown: str = "") -> TrainedOn:
+    """What the model in these files was trained on. unknown: why the files are not known, where there are none.
+
+    Raises FileNotFoundError, or CheckpointError where one of the files cannot be read.
+    """
+    found = TrainedOn(gap="" if files else unknown or "it does not say which file it was made of")
+    for path in map(Path, files):
+        name = _published_name(path)
+        if name:
+            found.add_published(name)
+        else:
+            card = checkpoints.card_of(path).training() if path.suffix == ".safetensors" else {}
+            found.add("/".join(path.parts[-2:]), card)
+    return found
+
+
+def _published_name(path: Path) -> str:
+    """The name of the published weights in this file, "" for all other files."""
+    if path.parent == weights.SHIPPED_FOLDER:
+        return path.stem
+    entries = weights.WEIGHTS.values() if path.parent in weights.places() else ()
+    return next((entry.name for entry in entries if entry.file_name == path.name), "")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The ids of those of `num` scored pairs that a model was trained on, or on another picture of the same person.
+
+    unknown: why there may be more, "" where all that it was trained on is known.
+    """
+
+    num: int
+    ids: tuple[str, ...] = ()
+    unknown: str = ""
+
+    @property
+    def text(self) -> str:
+        """In words; "" where nothing is known to have been seen."""
+        return f"has seen {len(self.ids)} of {self.num}" if self.ids else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file: the number is that of what is known to have been seen."""
+        return {"num": len(self.ids), "of": self.num, "pairs": self.ids, "unknown": self.unknown}
+
+    def refuse(self, name: str, split: str) -> None:
+        """Raise DataError where something was seen of the split that the model is to be scored on."""
+        few = ", ".join(self.ids[:SHOWN]) + (", …" if len(self.ids) > SHOWN else "")
+        if self.ids:
+            raise DataError(
+                f"{name} {self.text} pairs of the split {split!r} in its training ({few}): scores would be too good."
+                " Train anew without them, or score it on others; --seen (in Python allow_seen=True) scores it all the"
+                " same, and marks it"
+            )
+
+
+def hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
+    """The hashes of each row's pictures."""
+    columns = (_hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo"))
+    return [set(found) - {b""} for found in zip(*columns, strict=True)]
+
+
+def look(model: TrainedOn, rows: Sequence[Row], hashes: Sequence[set[bytes]], ids: Sequence[str]) -> Seen:
+    """What a model has seen of a split's pairs with these ids. rows, hashes: the whole split, with all pictures of a
+    person.
+    """
+    people = {row.identity for row, own in zip(rows, hashes, strict=True) if own & model.hashes}
+    scored = set(ids)
+    return Seen(len(ids), tuple(row.id for row in rows if row.identity in people and row.id in scored), model.gap)
+
+
+def own_league(num_train: int) -> str:
+    """The league of models that were trained on the set's own pairs alone: "88-only"."""
+    return f"{num_train}-only"
+
+
+def league_of(model: TrainedOn, train: Sequence[set[bytes]]) -> tuple[str, str]:
+    """A model's league on a data set whose training pairs have these hashes, and why: for "open" what else it was
+    trained on, for "unknown" what is missing.
+    """
+    sets = ", ".join(sorted(model.data))
+    if model.published:
+        names = ", ".join(sorted(model.published))
+        return OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
+    if others := len(model.hashes - set().union(*train)):
+        return OPEN, f"{others:,} pictures that it learned from ({sets}) are not among these training pairs"
+    return (UNKNOWN, model.gap) if model.gap else (own_league(len(train)), "")

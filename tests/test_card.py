@@ -1,0 +1,165 @@
+"""What a model learned from is in its run's folder and in its files, can be left out, and costs training nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+
+import pytest
+import torch
+
+from s2f_utils.cli.main import main
+from s2f_utils.data import read_manifest, terms_of
+from s2f_utils.data.manifest import CUFS_TERMS
+from s2f_utils.metrics import leaks
+from s2f_utils.models import checkpoints
+from s2f_utils.models.card import SAME_PICTURES, ModelCard
+from s2f_utils.training.config import resolve
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run, read_card
+from tests.test_cli import TINY
+
+
+@pytest.fixture()
+def manifest(faces_manifest):
+    return read_manifest(faces_manifest)
+
+
+def start(tiny, manifest, folder, *, resume="never", init=None, **changes):
+    return open_run(tiny(**changes), manifest, folder, resume=resume, init=init, device="cpu", progress=False)
+
+
+def test_a_run_and_all_its_files_have_the_card(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, total_images=8, num_snapshots=1, keep_best="ssim", load_size_px=64, seed=3)
+    assert train(run, progress=False) == "done"
+    training = json.loads((run.folder / "learned_from.json").read_text())
+    assert (training["data"], training["method"], training["seed"]) == (manifest.path.parent.name, "pix2pix", 3)
+    assert training["settings"] == dataclasses.asdict(run.config) and training["parents"] == []
+    assert training["code"].startswith("0.")
+    rows = manifest.split("train")
+    hashes = {hashlib.sha256(path.read_bytes()).digest()[:8] for row in rows for path in (row.sketch, row.photo)}
+    files = sorted(run.folder.rglob("*.safetensors"))
+    assert len(files) == 3  # the last, the best, a snapshot
+    for path in files:
+        card = checkpoints.card_of(path)
+        assert card.training() == training and (card.network, card.size_px) == ("unet", 32)
+        assert (card.does, card.direction, card.args["base_filters"]) == ("translates", "sketch-to-photo", 4)
+        assert {side: found["num"] for side, found in card.pictures.items()} == dict.fromkeys(card.pictures, len(rows))
+        assert leaks.trained_on([path]).hashes == hashes
+        assert "learned_from" not in checkpoints.load_network(path)[1]  # which is in everybody's hands
+
+
+def test_a_model_can_be_published_without_the_hashes(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path / "runs", total_images=4)
+    train(run, progress=False)
+    whole = run.folder / "generator.safetensors"
+    copy = checkpoints.publish(whole, tmp_path / "mine.safetensors")
+    card, public = checkpoints.card_of(whole), checkpoints.card_of(copy)
+    num = len(manifest.split("train"))
+    assert public.pictures == {"sketches": {"num": num}, "photos": {"num": num}}
+    assert dataclasses.replace(public, pictures=card.pictures) == card
+    (net, meta), (same, meta_there) = checkpoints.load_network(copy), checkpoints.load_network(whole)
+    assert meta == meta_there
+    assert all(torch.equal(v, net.state_dict()[k]) for k, v in same.state_dict().items())
+    for side in card.pictures.values():
+        assert side["sha256"].encode() not in copy.read_bytes()
+    assert main(["weights", "--publish", str(run.folder), str(tmp_path / "again.safetensors")]) == 0
+    assert checkpoints.card_of(tmp_path / "again.safetensors") == public
+    assert main(["weights", "--publish", str(run.folder), str(copy)]) == 2
+    with pytest.raises(FileExistsError, match="is there already: choose another name"):
+        checkpoints.publish(whole, copy)
+    with pytest.raises(FileNotFoundError, match="no such checkpoint"):
+        checkpoints.publish(tmp_path / "none.safetensors", tmp_path / "b.safetensors")
+    (tmp_path / "bad.safetensors").write_bytes(b"no weights")
+    with pytest.raises(checkpoints.CheckpointError, match="damaged or cut off"):
+        checkpoints.publish(tmp_path / "bad.safetensors", tmp_path / "b.safetensors")
+    checkpoints.save_generator(tmp_path / "old.safetensors", net, meta)  # as of before
+    checkpoints.publish(tmp_path / "old.safetensors", tmp_path / "b.safetensors")
+    assert checkpoints.card_of(tmp_path / "b.safetensors").training() == {}
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_what_is_published_names_no_folders():
+    card = ModelCard(
+        data="mine",
+        settings={"a": "/home/anna/0003-faithful/generator.safetensors", "b": "C:\\Users\\anna\\x,hf:user/y", "c": 1},
+        parents=[{"name": "anna/generator.safetensors", "sha256": "0"}, {"name": "hf:user/y@v1"}],
+    )
+    public = card.public()
+    assert public.settings == {"a": "0003-faithful/generator.safetensors", "b": "x,hf:user/y", "c": 1}
+    assert public.parents == [{"name": "generator.safetensors"}, {"name": "hf:user/y@v1"}]
+
+
+def test_parents_are_named_with_their_checksums(tiny, manifest, tmp_path):
+    first = start(tiny, manifest, tmp_path, total_images=4)
+    train(first, progress=False)
+    generator = first.folder / "generator.safetensors"
+    (parent,) = start(tiny, manifest, tmp_path, total_images=4, init=generator).card.parents
+    assert parent["name"] == f"{first.folder.name}/generator.safetensors"
+    assert parent["sha256"] == hashlib.sha256(generator.read_bytes()).hexdigest()
+    assert parent["pictures"] == SAME_PICTURES and first.card.pictures
+
+
+def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest, tmp_path):
+    class Stop:
+        def on_step(self, run):
+            run.live.set("stop", run.images_seen == 8, "test")
+
+    ends = []
+    for name in ("with", "without"):
+        run = start(tiny, manifest, tmp_path / name)
+        assert train(run, callbacks=[Stop()], progress=False) == "stopped"
+        if name == "without":  # as before there were cards
+            (run.folder / "learned_from.json").unlink()
+        again = start(tiny, manifest, tmp_path / name, resume="auto")
+        assert again.folder == run.folder and again.images_seen == 8
+        assert train(again, progress=False) == "done"
+        ends.append((again.model.net_g.state_dict(), checkpoints.card_of(again.folder / "generator.safetensors")))
+    assert all(torch.equal(v, ends[1][0][k]) for k, v in ends[0][0].items())
+    assert ends[0][1] == ends[1][1] and ends[0][1].pictures["photos"]["num"] == len(manifest.split("train"))
+
+
+def test_pictures_are_not_hashed_again(tiny, manifest, tmp_path, monkeypatch):
+    run = start(tiny, manifest, tmp_path, total_images=4)
+    train(run, progress=False)
+    monkeypatch.setattr(leaks, "hash_pictures", lambda *_: pytest.fail("hashed again"))
+    again = start(tiny, manifest, tmp_path, total_images=8, resume=run.folder)
+    assert again.card.settings["total_images"] == 8 and again.card.pictures == run.card.pictures
+    assert read_card(run.folder) == again.card.training()
+
+
+def test_sides_are_those_that_training_shows(manifest, tmp_path):
+    small = {"total_images": 8, "batch_size": 4, "num_samples": 2}
+    run = open_run(resolve("stylegan2", "fast", small), manifest, tmp_path, device="cpu", progress=False)
+    assert set(run.card.pictures) == {"photos"}
+    run = open_run(resolve("cyclegan", "fast", small), manifest, tmp_path, device="cpu", progress=False)
+    shown = {side: found["num"] for side, found in run.card.pictures.items()}
+    assert shown == {"sketches": len(run.data.sketches), "photos": len(run.data.photos)}
+
+
+def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_manifest, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(faces_manifest.parent, data)
+    settings = json.loads((data / "settings.json").read_text())
+    (data / "settings.json").write_text(json.dumps({**settings, "terms": ["ask for it"]}))
+    command = ["train", "pix2pix", *TINY, "--no-report", "--runs", str(tmp_path / "runs")]
+
+    def terms(name, *more):
+        assert main([*command, *map(str, more), "--name", name]) == 0
+        (folder,) = (tmp_path / "runs").glob(f"*{name}")
+        return folder, checkpoints.card_of(folder / "generator.safetensors").terms
+
+    first, said = terms("first", "--data", data)
+    assert said == ["ask for it"]
+    assert terms("second", "--data", faces_manifest, "--init", first)[1] == ["ask for it"]
+    assert terms("third", "--data", faces_manifest)[1] == []
+    net, meta = checkpoints.load_network(first / "generator.safetensors")
+    bare = checkpoints.save_generator(tmp_path / "generator.safetensors", net, meta)
+    assert checkpoints.card_of(bare).terms is None
+
+
+def test_sets_of_cufs_are_known_by_their_layout():
+    assert terms_of({"layout": "pairs+cufs", "terms": ["a"]}) == [CUFS_TERMS, "a"]
+    assert terms_of({"layout": "pairs"}) == terms_of({}) == []

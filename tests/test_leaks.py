@@ -1,0 +1,270 @@
+"""A model that was trained on what it is scored on is refused, and its league is proved by its file: real runs of a
+second each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import cv2
+import pytest
+
+import data_prep
+from s2f_utils import weights
+from s2f_utils.cli.main import main
+from s2f_utils.data import DataError, read_manifest
+from s2f_utils.metrics import leaderboard
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
+from s2f_utils.training import config
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+from tests.scored import SIZE, drawn_set, run_on, score, standing
+
+ELSEWHERE = "12 pictures that it learned from (elsewhere) are not among these training pairs"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("leaks")
+
+
+@pytest.fixture(scope="module")
+def mine(home):
+    """Twelve people, the first four of them for testing."""
+    return drawn_set(home, "mine", range(12))
+
+
+@pytest.fixture(scope="module")
+def other(home):
+    return drawn_set(home, "elsewhere", range(100, 108), num_test=2)
+
+
+@pytest.fixture()
+def own_run(mine, tmp_path, tiny):
+    """A run on the set's own training pairs, scored."""
+    folder = run_on(mine, tmp_path / "runs", "own", tiny)
+    score(folder, mine, folder / "evaluation")
+    return folder
+
+
+@pytest.fixture()
+def cheat(mine, tmp_path, tiny):
+    """A run on all pairs, those of the test split among them."""
+    pairs = [dataclasses.replace(row, split="train") for row in mine.pairs]
+    return run_on(dataclasses.replace(mine, pairs=pairs), tmp_path / "runs", "cheat", tiny)
+
+
+def evaluated(capsys, model, manifest, out, *more):
+    """The exit status of `s2f evaluate`, and what it printed."""
+    command = ["evaluate", str(model), "--data", str(manifest.path.parent), "--out", str(out), "--metrics", "ssim"]
+    status = main([*command, *more])
+    return status, "".join(capsys.readouterr())
+
+
+# refused, or marked
+
+
+def test_a_run_on_all_pairs_is_refused_and_marked_with_seen(cheat, mine, tmp_path, capsys):
+    status, printed = evaluated(capsys, cheat, mine, tmp_path / "out")
+    assert status == 2 and "has seen 4 of 4 pairs of the split 'test'" in printed and "--seen" in printed
+    assert printed.count("\n") == 1 and not (tmp_path / "out").exists()
+    status, printed = evaluated(capsys, cheat, mine, cheat / "evaluation", "--seen")
+    assert status == 0
+    assert "the model has seen 4 of 4 pairs in its training: its scores say nothing about new people" in printed
+    seen = json.loads((cheat / "evaluation" / "metrics.json").read_text())["seen"]
+    assert seen == {"num": 4, "of": 4, "pairs": ["p0", "p1", "p2", "p3"], "unknown": ""}
+    board = ["leaderboard", str(cheat), "--data", str(mine.path.parent), "--out", str(tmp_path / "board")]
+    board += ["--metrics", "ssim", "--patch-seeds", "0", "--gallery", "1"]
+    assert main(board) == 2
+    assert "cheat, seed 0 has seen 4 of 4" in capsys.readouterr().err and not (tmp_path / "board").exists()
+    assert main([*board, "--seen"]) == 0
+    assert "| cheat (has seen 4 of 4) |" in capsys.readouterr().out
+    (row, *_) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["rows"]
+    assert row["seen"]["num"] == 4 and row["league"] == "open"
+    assert (tmp_path / "board" / "leaderboard.html").read_text().count("cheat (has seen 4 of 4)") >= 3
+
+
+def test_one_pair_and_another_picture_of_its_person_are_found(mine, tmp_path, tiny):
+    first, second, *rest = mine.split("test")
+    only = [*mine.split("train"), dataclasses.replace(first, split="train")]
+    run = run_on(dataclasses.replace(mine, pairs=only), tmp_path / "runs", "one", tiny)
+    with pytest.raises(DataError, match=rf"has seen 1 of 4 pairs .* \({first.id}\)"):
+        score(run, mine, tmp_path / "out")
+    same = dataclasses.replace(second, identity=first.identity)
+    scored = dataclasses.replace(mine, pairs=[*mine.split("train"), first, same, *rest])
+    with pytest.raises(DataError, match=r"has seen 2 of 4 pairs"):
+        score(run, scored, tmp_path / "out")
+
+
+def test_other_data_and_the_training_split_are_not_refused(mine, other, own_run, tmp_path, tiny):
+    run = run_on(other, tmp_path / "runs", "far", tiny)
+    score(run, mine, run / "evaluation")
+    assert json.loads((run / "evaluation" / "metrics.json").read_text())["seen"]["num"] == 0
+    score(own_run, mine, tmp_path / "train", split="train")  # and that they were seen is written all the same
+    assert json.loads((tmp_path / "train" / "metrics.json").read_text())["seen"]["num"] == 8
+
+
+def test_a_renamed_run_and_a_model_that_began_with_it_are_refused(cheat, mine, tmp_path, tiny, capsys):
+    score(cheat, mine, cheat / "evaluation", allow_seen=True)
+    child = run_on(mine, tmp_path / "runs", "child", tiny, init=cheat)
+    grandchild = run_on(mine, tmp_path / "runs", "grandchild", tiny, init=child / "generator.safetensors")
+    renamed = cheat.rename(cheat.with_name("honest"))
+    with pytest.raises(DataError, match="it, seed 0 has seen 4 of 4"):
+        standing(mine, renamed)
+    shutil.rmtree(renamed)  # its descendants' files say what it was trained on
+    for run in (child, grandchild):
+        status, printed = evaluated(capsys, run, mine, tmp_path / "out")
+        assert status == 2 and "has seen 4 of 4" in printed
+
+
+def test_a_model_in_the_folder_of_published_weights_is_refused(cheat, mine, tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
+    shutil.copy(cheat / "generator.safetensors", tmp_path / "mine.safetensors")
+    with pytest.raises(DataError, match="has seen 4 of 4"):
+        score(tmp_path / "mine.safetensors", mine, tmp_path / "out")
+
+
+def test_without_hashes_nothing_is_known(cheat, mine, tmp_path, capsys):
+    public = checkpoints.publish(cheat / "generator.safetensors", tmp_path / "m.safetensors")
+    status, printed = evaluated(capsys, public, mine, tmp_path / "out")
+    assert status == 0 and "whether the model has seen these pairs is not known" in printed
+    assert "has no hashes of its training pictures" in printed
+
+
+def test_a_file_of_before_is_read(mine, cheat, tmp_path):
+    """With a nested parent, whose pictures were not repeated, and keys that nobody reads any more."""
+    path = cheat / "generator.safetensors"
+    net, meta = checkpoints.load_network(path)
+    card = checkpoints.card_of(path)
+    kept = {side: {**found, "perceptual": "AAAA"} for side, found in card.pictures.items()}
+    child = {"name": "a/generator.safetensors", "pictures": "those of the model itself", "parents": []}
+    first = {"name": "b/generator.safetensors", "sha256": "0", "data": "mine", "pictures": kept, "parents": [child]}
+    (own, _) = (card.pictures["photos"], card.pictures["sketches"])
+    old = dataclasses.replace(card, pictures={"photos": {**own, "num": 1, "sha256": ""}}, parents=[first])
+    checkpoints.save_generator(tmp_path / "old.safetensors", net, {**meta, "unheard": 1}, old)
+    with pytest.raises(DataError, match="has seen 4 of 4"):
+        score(tmp_path / "old.safetensors", mine, tmp_path / "out")
+
+
+# leagues
+
+
+def test_a_run_on_the_sets_own_pairs_proves_it_and_may_be_renamed(own_run, mine):
+    assert standing(mine, own_run) == ("8-only", "")
+    renamed = own_run.rename(own_run.with_name("best-of-all"))
+    assert standing(mine, renamed) == ("8-only", "")
+
+
+def test_a_run_on_other_data_or_one_picture_more_is_open_and_says_why(mine, other, tmp_path, tiny, capsys):
+    far = run_on(other, tmp_path / "runs", "far", tiny)
+    score(far, mine, far / "evaluation")
+    assert standing(mine, far) == ("open", ELSEWHERE)
+    more = dataclasses.replace(mine, pairs=[*mine.pairs, other.split("train")[0]])
+    folder = run_on(more, tmp_path / "runs", "more", tiny)
+    score(folder, mine, folder / "evaluation")
+    assert standing(mine, folder) == ("open", ELSEWHERE.replace("12", "2").replace("elsewhere", "mine"))
+    command = ["leaderboard", str(far), "--data", str(mine.path.parent), "--out", str(tmp_path / "b")]
+    assert main([*command, "--metrics", "ssim", "--patch-seeds", "0", "--gallery", "0"]) == 0
+    shown, html = capsys.readouterr().out, (tmp_path / "b" / "leaderboard.html").read_text(encoding="utf-8")
+    assert f"far, seed 0: open: {ELSEWHERE}." in shown and f"far, seed 0: open: {ELSEWHERE}." in html
+    assert f'"league_because": "{ELSEWHERE}"' in (tmp_path / "b" / "leaderboard.json").read_text(encoding="utf-8")
+
+
+def test_pictures_alone_prove_nothing_and_a_person_can_only_say_open(own_run, mine, tmp_path):
+    bare = shutil.copytree(own_run / "evaluation" / "outputs" / "deterministic", tmp_path / "bare")
+    assert standing(mine, bare) == ("unknown", "its pictures do not say which model made them")
+    assert standing(mine, bare, open_league=["it"])[0] == "open"
+    assert standing(mine, own_run, open_league=["it"])[0] == "open"
+    shutil.copytree(bare, own_run / "evaluation-2" / "outputs" / "deterministic")  # put where a run has its own
+    assert standing(mine, own_run / "evaluation-2")[0] == "unknown"
+
+
+def test_pictures_and_models_that_changed_prove_nothing(own_run, mine, tmp_path, tiny):
+    outputs = own_run / "evaluation" / "outputs" / "deterministic"
+    before = (outputs / "p0.png").read_bytes()
+    shutil.copy(mine.split("test")[0].photo, outputs / "p0.png")
+    assert standing(mine, own_run) == (
+        "unknown", "its pictures are not those that were made when the model was scored",
+    )  # fmt: skip
+    (outputs / "p0.png").write_bytes(before)
+    longer = run_on(mine, tmp_path / "runs", "longer", tiny, seed=5)
+    shutil.copy(longer / "generator.safetensors", own_run)
+    league, why = standing(mine, own_run)
+    assert league == "unknown" and "generator.safetensors, which made its pictures, is gone or has changed" in why
+
+
+def test_a_bare_file_is_unknown(own_run, mine, tmp_path):
+    net, meta = checkpoints.load_network(own_run / "generator.safetensors")
+    bare = checkpoints.save_generator(tmp_path / "old" / "m.safetensors", net, meta)
+    score(bare, mine, tmp_path / "old" / "evaluation")
+    assert standing(mine, tmp_path / "old") == (
+        "unknown", "old/m.safetensors has no hashes of its training pictures",
+    )  # fmt: skip
+
+
+def test_what_a_model_began_with_counts(own_run, mine, other, tmp_path, tiny, monkeypatch):
+    runs = tmp_path / "runs"
+    second = run_on(mine, runs, "second", tiny, init=own_run)
+    score(second, mine, second / "evaluation")
+    assert standing(mine, second) == ("8-only", "")
+    last = run_on(mine, runs, "last", tiny, init=run_on(other, runs, "elsewhere", tiny))
+    score(last, mine, last / "evaluation")
+    assert standing(mine, last) == ("open", ELSEWHERE.replace("elsewhere", "elsewhere, mine"))
+    begun_with = config.settings_of(weights.FAITHFUL, "faithful")
+    small = {"size_px": SIZE, "load_size_px": SIZE, "batch_size": 1, "total_images": 1, "num_samples": 1}
+    resolved = config.resolve("faithful", "full", small, begun_with=begun_with)
+    run = open_run(resolved, mine, runs, init=weights.FAITHFUL, device="cpu", progress=False)
+    assert train(run, progress=False) == "done"
+    score(run.folder, mine, run.folder / "evaluation")
+    assert standing(mine, run.folder) == ("open", f"it learned from what is in {weights.FAITHFUL} and mine")
+    score(weights.FAITHFUL, mine, tmp_path / "shipped")
+    assert standing(mine, tmp_path / "shipped") == ("open", f"it learned from what is in {weights.FAITHFUL}")
+    seen = json.loads((tmp_path / "shipped" / "metrics.json").read_text())["seen"]
+    assert seen["unknown"] == f"{weights.FAITHFUL} was published without the hashes of its training pictures"
+
+
+def test_what_is_not_proven_is_no_measure_for_others(own_run, mine, tmp_path):
+    """True photos, blurred: the highest SSIM. They stand last among the models, and no control is made of them."""
+    for pair in mine.split("test"):
+        blurred = cv2.blur(images.load_rgb(pair.photo), (5, 5))
+        images.save(tmp_path / "bare" / f"{pair.id}.png", blurred)
+    ids = [pair.id for pair in mine.split("test")]
+    entries = [e for spec in (tmp_path / "bare", own_run) for e in leaderboard.find_outputs(str(spec), ids)]
+    board = leaderboard.build(entries, mine, columns=("ssim",), patch_seeds=0)
+    rows = [row for row in board.rows if row.kind == "model"]
+    assert [row.league for row in rows] == ["8-only", "unknown"]
+    assert rows[1].mean("ssim") > max(row.mean("ssim") for row in board.rows if row is not rows[1])
+    assert "bare" not in board.row("filtered").label and board.row("filtered").league == "8-only"
+
+
+def test_outputs_are_the_newest_of_the_very_pictures_that_are_scored(own_run, mine, home, tmp_path):
+    darker = tmp_path / "raw"
+    for path in sorted((home / "raw" / "mine").rglob("*.png")):
+        images.save(darker / path.relative_to(home / "raw" / "mine"), images.load_rgb(path) // 2)
+    dark = read_manifest(data_prep.make_pairs(darker, tmp_path / "darker", size_px=SIZE, progress=False))
+    ids = [row.id for row in mine.split("test")]
+    assert ids == [row.id for row in dark.split("test")]
+
+    def chosen(manifest):
+        (entry,) = leaderboard.find_outputs(str(own_run), ids, pairs=manifest.split("test"))
+        return entry.files[ids[0]].parts[-4]
+
+    score(own_run, dark, own_run / "evaluation-test-2")
+    assert chosen(mine) == "evaluation" and chosen(dark) == "evaluation-test-2"
+    score(own_run, mine, own_run / "evaluation-test-3")  # once more
+    assert chosen(mine) == "evaluation-test-3"
+    for name in ("evaluation", "evaluation-test-3"):
+        shutil.rmtree(own_run / name)
+    with pytest.raises(DataError, match="made of other pictures than these: make them with 's2f evaluate"):
+        chosen(mine)
+
+
+def test_a_link_as_in_the_hubs_cache_is_read_by_its_own_name(own_run, mine, tmp_path):
+    blob = shutil.copy(own_run / "generator.safetensors", tmp_path / "0123abcd")
+    (tmp_path / "snapshot").mkdir()
+    (tmp_path / "snapshot" / "generator.safetensors").symlink_to(blob)
+    score(tmp_path / "snapshot" / "generator.safetensors", mine, tmp_path / "scores")
+    assert standing(mine, tmp_path / "scores") == ("8-only", "")
