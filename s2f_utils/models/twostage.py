@@ -61,7 +61,7 @@ class TwoStage(Network):
     CARD = ModelCard(knows=frozenset({"seed", "detail"}))
 
     @property
-    def about(self) -> ModelCard:
+    def card(self) -> ModelCard:
         """It knows colours where its structure was trained with colour hints."""
         knows = self.CARD.knows | ({"colours"} if self.hint_spread.any() else frozenset())
         return dataclasses.replace(self.CARD, knows=knows)
