@@ -14,9 +14,10 @@ from data_prep.errors import DataPrepError
 from data_prep.make import gallery
 from data_prep.make.scribbles_set import make_scribbles
 from data_prep.sources import open_portraits
-from s2f_utils import models
+from s2f_utils import cli, models
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
+from s2f_utils.inference import load
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.expecting import tones_of as tones_said
@@ -631,6 +632,19 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     assert set(folds) == {"p0", "p1", "p2"} and all(len(fold) == 1 for fold in folds.values())
     halves = [read_manifest(manifest.with_stem(f"manifest-fold-{n}")).split("train") for n in (0, 1)]
     assert not {row.identity for row in halves[0]} & {row.identity for row in halves[1]}
+
+
+@pytest.mark.parametrize("name", ["sketch-to-photo-expected", "sketch-to-photo-rendered"])
+def test_what_is_expected_and_rendered_can_be_scored(name, faces_manifest, tmp_path):
+    out = tmp_path / "scores"
+    command = ["evaluate", name, "--data", str(faces_manifest), "--out", str(out), "--metrics", "ssim", "--seen"]
+    assert cli.main([*command, "--split", "test", "--device", "cpu"]) == 0
+    row = read_manifest(faces_manifest).split("test")[0]
+    model, drawing = load(name, "cpu"), images.resize(images.load_rgb(row.sketch), FACE_PX)
+    scored = images.load_rgb(out / "outputs" / "deterministic" / f"{row.id}.png")
+    assert np.array_equal(scored, model.translate(drawing, likely=0.0))
+    with pytest.raises(ValueError, match="mode paper is for pix2pix"):
+        model.translate_batch(drawing[None], mode="paper")
 
 
 # Which answer

@@ -70,6 +70,10 @@ class ExpectModel(Translator):
                 made[n] = self.laid(person, points, asks[n])
         return [made[n] for n in range(len(squares))]
 
+    def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
+        """As `Translator.translate_batch`: the usual answer, at the shape that is drawn, so that it can be scored."""
+        return np.stack(self.answer_squares(batch, [Ask(mode=mode, likely=0.0)] * len(batch)))
+
     def laid(self, person: np.ndarray, points: np.ndarray, ask: Ask) -> np.ndarray:
         """A person in the mean shape, (4, P, P), at points (164, 2) before a wall: uint8 (S, S, 3), S is P, or twice
         that where a large answer is asked for.
