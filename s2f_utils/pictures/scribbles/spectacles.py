@@ -23,22 +23,25 @@ FINE = 4  # frames are painted at so many times the size
 
 def put_on(portrait: Portrait, rng: np.random.Generator) -> Portrait:
     """The portrait in glasses: `Portrait.lines["glasses"]` as of `pair`."""
-    lines = pair(portrait.points, rng)
+    lines = pair(portrait.points, rng, any_size=True)
     lenses = "dark" if rng.random() < DARK_SHARE else "clear"
     photo = _painted(portrait.photo, lines, lenses == "dark", rng)
     shows = portrait.shows | {"glasses": "1", "lenses": lenses}
     return replace(portrait, photo=photo, lines=portrait.lines | {"glasses": lines}, shows=shows)
 
 
-def pair(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """A pair of glasses at random for a face's points (164, 2): two rims, the bridge and two temples, (N, 2) each."""
+def pair(points: np.ndarray, rng: np.random.Generator, *, any_size: bool = False) -> tuple[np.ndarray, ...]:
+    """A pair of glasses at random for a face's points (164, 2): two rims, the bridge and two temples, (N, 2) each.
+
+    any_size: also very small and very large ones, for drawings to learn from.
+    """
     points = points.astype(np.float64)
     eyes = [points[mesh.PARTS[f"{side}_eye"]].mean(axis=0) for side in ("left", "right")]
     apart = float(np.hypot(*(eyes[1] - eyes[0])))
     along = (eyes[1] - eyes[0]) / apart
     below = np.array([-along[1], along[0]])
     nose_x = (points[mesh.PARTS["nose"][0]] - eyes[0]) @ along / apart  # .5 in a head that looks straight ahead
-    rim, low = _rim(rng), apart * rng.uniform(0.0, 0.08)
+    rim, low = _rim(rng, any_size), apart * rng.uniform(0.0, 0.08)
     rims, inner, outer = [], [], []
     for eye, sign, share in ((eyes[0], -1, nose_x), (eyes[1], 1, 1 - nose_x)):
         wide = np.clip(2 * share, 0.55, 1.2)  # narrower on the side that is turned away
@@ -53,9 +56,10 @@ def pair(points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, ...]
     return (*(np.concatenate([one, one[:1]]) for one in rims), bridge, *temples)
 
 
-def _rim(rng: np.random.Generator) -> np.ndarray:
+def _rim(rng: np.random.Generator, any_size: bool) -> np.ndarray:
     """The rim of a lens around its eye, in eye distances, x outwards from the nose's side: (24, 2)."""
-    half = rng.uniform(0.3, 0.5) * np.array([1, rng.uniform(0.55, 1.05)])
+    (least, most), (flat, tall) = ((0.3, 0.5), (0.55, 1.05)) if any_size else ((0.33, 0.44), (0.6, 1.0))
+    half = rng.uniform(least, most) * np.array([1, rng.uniform(flat, tall)])
     half[0] = min(half[0], 0.47)  # rims do not meet
     power = float(rng.choice(POWERS))
     rim = np.sign(ROUND) * np.abs(ROUND) ** power * half
