@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -31,7 +32,7 @@ from s2f_utils import models
 from s2f_utils.models.portrait import ATTRIBUTES, CODE_DIM, SIZE_PX, pooled_places, with_known
 from s2f_utils.models.pretrained import PretrainedFeatures
 from s2f_utils.models.projected import RandomProjection
-from s2f_utils.training.methods.expect import _skin
+from s2f_utils.training.methods.expect import skin_area
 
 BATCH, OWN = 16, 8  # pictures of a batch, and those with their own photo's code
 LR_G, LR_D = 3e-4, 2e-4
@@ -78,7 +79,7 @@ class Training:
         self.opt_d = torch.optim.Adam(self.net_d.parameters(), LR_D, betas=(0.0, 0.99), fused=True)
         self.opt_c = torch.optim.Adam(self.classifier.parameters(), 1e-3, weight_decay=1e-4)
         self.images_seen = 0
-        self.skin = _skin(SIZE_PX, torch.device("cpu"))
+        self.skin = skin_area(SIZE_PX, torch.device("cpu"))
 
     @property
     def kept(self) -> dict[str, nn.Module]:
@@ -290,6 +291,8 @@ def load(training: Training, run: Path, init: Path | None) -> None:
         training.images_seen = state["images_seen"]
     elif init is not None:
         tensors = load_file(init)
+        with safe_open(init, "pt") as file:
+            training.images_seen = int(file.metadata()["images_seen"])
         for name, net in training.kept.items():
             prefix = f"{'ema' if name == 'net_g' else name}."
             net.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})

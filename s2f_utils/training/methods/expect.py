@@ -153,7 +153,7 @@ def on_wall(pictures: Tensor, wall: float = WALL) -> Tensor:
 
 
 @functools.cache
-def _skin(size_px: int, device: torch.device) -> Tensor:
+def skin_area(size_px: int, device: torch.device) -> Tensor:
     """Where skin lies bare in a face of the mean shape: (1, 1, S, S), shares of the pixels."""
     skin = torch.from_numpy(bare_skin(mesh.mean_shape(256))).float()[None, None]
     return F.interpolate(skin, size=(size_px, size_px), mode="area").to(device)
@@ -166,7 +166,7 @@ def tones_of(b: Tensor) -> Tensor:
     b = b.float()
     hair = 0.5 + 0.5 * b[:, 4:5]
     found = []
-    for part in (_skin(b.shape[-1], b.device).expand(len(b), -1, -1, -1), hair):
+    for part in (skin_area(b.shape[-1], b.device).expand(len(b), -1, -1, -1), hair):
         area = part.sum(dim=(2, 3))
         tone = (part * b[:, :3]).sum(dim=(2, 3)) / area.clamp_min(1.0)
         found.append(torch.where(area > LEAST_HAIR * part[0].numel(), tone, torch.nan))
