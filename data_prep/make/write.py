@@ -207,15 +207,21 @@ def _present(folder: Path) -> frozenset[str]:
 
 
 def _prepare(out: Path, plan: SetPlan) -> None:
-    """Make the folders and say in PARTIAL what they are for; take away what a killed run left half written."""
+    """Make the folders and say in PARTIAL what they are for."""
     first = next(parent for parent in (out, *out.parents) if parent.exists())
     if not os.access(first, os.W_OK):
         raise PermissionError(errno.EACCES, "no permission to write", str(first))
     for folder in (out, *(out / folder_of(part) for part in plan.parts)):
         folder.mkdir(parents=True, exist_ok=True)
+    _drop_leftovers(out, plan)
+    runtime.write_json(out / PARTIAL, plan.settings)
+
+
+def _drop_leftovers(out: Path, plan: SetPlan) -> None:
+    """Delete what a killed process left half written: an earlier run, or a worker that was lost while others went on."""
+    for folder in (out, *(out / folder_of(part) for part in plan.parts)):
         for leftover in folder.glob(".*.part"):
             leftover.unlink(missing_ok=True)
-    runtime.write_json(out / PARTIAL, plan.settings)
 
 
 def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
@@ -240,6 +246,7 @@ def _still_complete(out: Path, plan: SetPlan, progress: bool) -> Path | None:
 
 
 def _finish(out: Path, plan: SetPlan, rows: list[dict], left_out: list[dict], progress: bool) -> Path:
+    _drop_leftovers(out, plan)
     rows, reviewed = plan.review(out, rows) if plan.review else (rows, {})
     ordered = sorted(rows, key=lambda row: (SPLITS.index(row["split"]), row["id"]))
     full = [entry for row in ordered for entry in plan.manifest_rows(row)]
