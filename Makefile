@@ -131,5 +131,5 @@ docs-links: setup-docs ## follow the links to other places; needs a network
 
 clean: ## delete caches; environments, data and runs stay
 	@rm -rf .pytest_cache .ruff_cache dist
-	@find s2f_utils data_prep tests tools notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find s2f_utils s2f_studio data_prep tests tools notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 	@find notebooks -name .ipynb_checkpoints -type d -prune -exec rm -rf {} + 2>/dev/null || true

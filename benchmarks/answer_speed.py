@@ -11,9 +11,10 @@ import itertools
 import common
 import numpy as np
 
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.understanding import understand
 from s2f_utils import inference, runtime
-from s2f_utils.inference.understanding import understand
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures import images
 
 ASKED = {
     "faithful": {"answer": "faithful", "detail": 0.0},

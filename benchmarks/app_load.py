@@ -27,8 +27,9 @@ import common
 import numpy as np
 import psutil
 
+from s2f_studio.drawings import prepare as drawings
 from s2f_utils import weights
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures import images
 
 SPAWN = multiprocessing.get_context("spawn")  # torch's threads do not outlive a fork
 BOUNDARY = "s2f-load"
@@ -48,8 +49,8 @@ def serve(port: int, most_batch: int, threads: int, with_detector: bool, engine:
     """The server's process."""
     if not with_detector:
         os.environ |= {"S2F_WEIGHTS": "", "XDG_CACHE_HOME": os.devnull}
-    from s2f_utils.app import server
-    from s2f_utils.app.engine import Limits
+    from s2f_studio.server import server
+    from s2f_studio.server.engine import Limits
 
     server.share_cores(threads)
     limits = Limits(most_batch=most_batch, per_minute=0)

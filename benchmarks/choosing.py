@@ -15,12 +15,12 @@ import numpy as np
 from tqdm import tqdm
 
 from data_prep.make.gallery import Gallery, sitters_of
+from data_prep.make.scribbles.drawing import scribble
+from s2f_studio.drawings import mesh
+from s2f_studio.drawings.understanding import understood
 from s2f_utils import inference, runtime
-from s2f_utils.inference.understanding import understood
 from s2f_utils.metrics import inside
 from s2f_utils.pictures import sketches
-from s2f_utils.pictures.faces import mesh
-from s2f_utils.pictures.scribbles.drawing import scribble
 
 DRAWINGS = 8  # of each person
 STYLES = ("pencil", "xdog")  # and these, which the faithful model knows best

@@ -12,7 +12,8 @@ import torch
 
 from data_prep.doctor.examine import Subject, examine
 from data_prep.make.recipe import PairTask, Recipe, make_pair
-from s2f_utils.pictures import background, cleanup, faces, images, sketches
+from s2f_studio.drawings import background, cleanup
+from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.images import to_tensor
 from s2f_utils.training.augment import PairedAffine, crop_and_flip

@@ -19,12 +19,13 @@ import common
 import numpy as np
 import torch
 
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.engines.export import export
 from s2f_utils import inference, models, runtime
 from s2f_utils.inference import restorers
 from s2f_utils.inference.asking import Ask, Model
-from s2f_utils.inference.export import export
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
 ENGINES = {"torch": {"engine": "torch"}, "torch, bfloat16": {"engine": "torch", "precision": "auto"}}

@@ -25,12 +25,12 @@ from faces_measures import meant_error
 from PIL import Image, ImageDraw
 from understanding import as_face
 
+from s2f_studio.drawings.preparing import prepared_for
+from s2f_studio.drawings.understanding import understood
+from s2f_studio.web.messages import picture_in
 from s2f_utils import inference
-from s2f_utils.inference.preparing import prepared_for
-from s2f_utils.inference.understanding import understood
 from s2f_utils.metrics import inside
 from s2f_utils.metrics.structure import missing_detector, surest_face
-from s2f_utils.pad.messages import picture_in
 from s2f_utils.pictures import faces, images
 from tests.browser.pages import browser, free_port, served, until
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import common
 
+from s2f_studio.server.alone.page import export_page
 from s2f_utils import runtime
-from s2f_utils.app.alone.page import export_page
 from tests.browser.hands import FACE, changed_by_stroke, settled
 from tests.browser.pages import CLOCK, browser, until
 from tests.browser.statics import Isolating, Quiet, hosted

@@ -10,11 +10,11 @@ import common
 import numpy as np
 from PIL import Image, ImageDraw
 
+from s2f_studio.web import messages
+from s2f_studio.web.drawing import shown
+from s2f_studio.web.state import TITLES
+from s2f_studio.web.widget import page_of
 from s2f_utils import notebook
-from s2f_utils.notebook.pad import page_of
-from s2f_utils.pad import messages
-from s2f_utils.pad.drawing import shown
-from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
 
 ROUNDS = 15

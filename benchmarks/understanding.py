@@ -19,8 +19,8 @@ from faces_measures import meant_error
 from faces_sets import FaceSet, load
 from tqdm import tqdm
 
+from s2f_studio.drawings.understanding import Understood, understand
 from s2f_utils import runtime
-from s2f_utils.inference.understanding import Understood, understand
 from s2f_utils.metrics.structure import surest_face
 from s2f_utils.pictures import faces
 

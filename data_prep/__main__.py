@@ -22,8 +22,8 @@ from data_prep.sources.download import fetch_set
 from data_prep.sources.layout import SIDES
 from data_prep.sources.layouts import LAYOUTS, expected_trees
 from data_prep.sources.split_list import published
+from s2f_studio.drawings.cleanup import SHADOWS
 from s2f_utils.pictures import images
-from s2f_utils.pictures.cleanup import SHADOWS
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
 from s2f_utils.runtime import what_to_do, what_to_install
 

@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from s2f_utils.pictures import drawings
+from s2f_studio.drawings import prepare as drawings
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="99" height="99"><image href="file:///etc/passwd"/></svg>'
 PNG_START = b"\x89PNG\r\n\x1a\n"

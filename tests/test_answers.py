@@ -7,12 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings import understanding
+from s2f_studio.drawings.understanding import understand, understood
+from s2f_studio.faces.translate import translate_drawing
 from s2f_utils import inference, weights
-from s2f_utils.inference import understanding
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.translate import translate_drawing
-from s2f_utils.inference.understanding import understand, understood
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures import images
 from s2f_utils.weights import table
 
 

@@ -28,12 +28,13 @@ httpx = pytest.importorskip("httpx2")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
+from s2f_studio.drawings import prepare as drawings  # noqa: E402
+from s2f_studio.server import api, gate, page, server  # noqa: E402
+from s2f_studio.server.engine import Limits  # noqa: E402
+from s2f_studio.web import messages  # noqa: E402
+from s2f_studio.web.state import PadState  # noqa: E402
 from s2f_utils import cli, weights  # noqa: E402
-from s2f_utils.app import api, gate, page, server  # noqa: E402
-from s2f_utils.app.engine import Limits  # noqa: E402
-from s2f_utils.pad import messages  # noqa: E402
-from s2f_utils.pad.state import PadState  # noqa: E402
-from s2f_utils.pictures import drawings, images  # noqa: E402
+from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.pictures.drawn import synthetic  # noqa: E402
 from s2f_utils.pictures.images import picture_uri  # noqa: E402
 from tests import hostile  # noqa: E402

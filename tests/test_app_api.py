@@ -25,14 +25,15 @@ psutil = pytest.importorskip("psutil")
 
 from fastapi.testclient import TestClient  # noqa: E402
 
+from s2f_studio.drawings import prepare as drawings  # noqa: E402
+from s2f_studio.server import api, catalogue, forms, gate, page  # noqa: E402
+from s2f_studio.server.catalogue import Catalogue  # noqa: E402
+from s2f_studio.server.engine import Answer, Engine, Limits, Order  # noqa: E402
+from s2f_studio.server.lanes import Busy  # noqa: E402
+from s2f_studio.web import messages  # noqa: E402
 from s2f_utils import inference, models, runtime, weights  # noqa: E402
-from s2f_utils.app import api, catalogue, forms, gate, page  # noqa: E402
-from s2f_utils.app.catalogue import Catalogue  # noqa: E402
-from s2f_utils.app.engine import Answer, Engine, Limits, Order  # noqa: E402
-from s2f_utils.app.lanes import Busy  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
-from s2f_utils.pad import messages  # noqa: E402
-from s2f_utils.pictures import drawings, images  # noqa: E402
+from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402
 from tests.test_drawings import on_a_desk  # noqa: E402
 from tests.test_understanding import side_by_side  # noqa: E402
@@ -89,7 +90,7 @@ def picture(answer) -> np.ndarray:
 
 
 def shown(uri: str) -> np.ndarray:
-    from s2f_utils.pad.messages import picture_in
+    from s2f_studio.web.messages import picture_in
 
     return picture_in(uri, "answer")
 
@@ -121,7 +122,7 @@ def test_a_drawing_becomes_a_photo_that_says_what_it_is(client):
 
 
 def test_the_answer_is_that_of_the_command_line(client):
-    from s2f_utils.pictures.drawings import prepare
+    from s2f_studio.drawings.prepare import prepare
 
     given = prepare(np.asarray(hostile.drawing()))
     expected = inference.load(device="cpu").translate(given.image, detail=0.25, seed=7).astype(int)
@@ -275,7 +276,7 @@ def test_what_a_page_hands_out_has_256_pixels_and_says_where_it_was_enlarged(cli
 
 
 def test_the_apps_own_words_are_for_remarks_that_there_are():
-    from s2f_utils.app import engine, visits
+    from s2f_studio.server import engine, visits
     from s2f_utils.pictures.remarks import WORDS
 
     assert {*engine.HERE, *visits.IN_PAD} <= set(WORDS)

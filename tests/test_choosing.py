@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from s2f_studio.drawings import prepare as drawings
 from s2f_utils.cli import main
-from s2f_utils.pictures import drawings, faces, images
+from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import choosing
 from s2f_utils.pictures.faces.geometry import Face
 

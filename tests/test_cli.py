@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, inference, models
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures import images
 
 TINY = [
     "--set", "size_px=32", "--set", "load_size_px=34", "--set", "base_filters=4", "--set", "disc_filters=4",

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f_studio.drawings import prepare as drawings
 from s2f_utils.notebook import click_face, detail_slider
-from s2f_utils.pictures import drawings
 from tests.test_translate import drawing, own, points_on_the_sheet  # noqa: F401  (fixtures)
 
 pytest.importorskip("anywidget")

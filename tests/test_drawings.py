@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.pictures import cleanup, domain, drawings, faces, images, sketches
+from s2f_studio.drawings import cleanup, domain
+from s2f_studio.drawings import prepare as drawings
+from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import WORDS, Remark
 

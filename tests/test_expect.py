@@ -12,30 +12,31 @@ import torch
 
 from data_prep.errors import DataPrepError
 from data_prep.make import gallery
+from data_prep.make.scribbles import hats, spectacles
+from data_prep.make.scribbles.drawing import scribble
+from data_prep.make.scribbles.hand import Hand, Pen
+from data_prep.make.scribbles.portrait import TOLD, Portrait, filled, mirrored
 from data_prep.make.scribbles_set import make_scribbles
 from data_prep.sources import open_portraits
+from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.drawings.understanding import understand
+from s2f_studio.faces.expecting import tones_of as tones_said
+from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, tones_of
+from s2f_studio.faces.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
+from s2f_studio.faces.stages.expect import Bent, Expected
+from s2f_studio.faces.stages.lay import BEYOND_PX, WALL, Laid, crown
+from s2f_studio.faces.stages.look import Look
 from s2f_utils import cli, models
 from s2f_utils.data import DataError, read_manifest
-from s2f_utils.data.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
 from s2f_utils.inference import load
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.engine_torch import TorchEngine
-from s2f_utils.inference.expecting import tones_of as tones_said
-from s2f_utils.inference.stages.expect import Bent, Expected
-from s2f_utils.inference.stages.lay import BEYOND_PX, WALL, Laid, crown
-from s2f_utils.inference.stages.look import Look
-from s2f_utils.inference.understanding import understand
-from s2f_utils.pictures import drawings, images
-from s2f_utils.pictures.faces import bending, mesh
-from s2f_utils.pictures.faces.mesh import FACE_PX
-from s2f_utils.pictures.scribbles import hats, spectacles
-from s2f_utils.pictures.scribbles.drawing import scribble
-from s2f_utils.pictures.scribbles.hand import Hand, Pen
-from s2f_utils.pictures.scribbles.portrait import TOLD, Portrait, filled, mirrored
+from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
-from s2f_utils.training.methods.expect import half_known, hidden, misfit, other_pen, tones_of
 from s2f_utils.training.run import open_run
 
 NUM = 7
@@ -724,7 +725,8 @@ def test_the_expected_face_has_no_lines_of_the_drawing():
 
 
 def test_candidates_begin_with_the_rendered_face():
-    from s2f_utils.inference import candidates, load
+    from s2f_studio.faces import candidates
+    from s2f_utils.inference import load
 
     model = load("sketch-to-photo")
     names = ["rendered", "expected", "faithful", "variation"]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_studio.drawings import mesh
 from s2f_utils import models
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures.faces import mesh
 
 
 def test_every_weight_learns_and_wrong_shapes_are_refused():

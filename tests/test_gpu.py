@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, inference, runtime
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import drawings
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from s2f_studio.drawings import likely, mesh
+from s2f_studio.drawings.understanding import Understood
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.understanding import Understood
-from s2f_utils.pictures.faces import likely, mesh
 from s2f_utils.pictures.faces.geometry import transform
 
 

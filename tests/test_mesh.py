@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_utils.pictures.faces import bending, mesh
+from s2f_studio.drawings import bending, mesh
 from s2f_utils.pictures.faces.geometry import TEMPLATE, similarity, transform
 
 

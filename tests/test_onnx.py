@@ -18,17 +18,20 @@ import torch
 pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
 
+from s2f_studio.drawings import prepare as drawings  # noqa: E402
+from s2f_studio.engines import choice as engines  # noqa: E402
+from s2f_studio.engines.engine_onnx import OnnxEngine, description  # noqa: E402
+from s2f_studio.engines.export import LARGE, ExportError, described, export, halve, stages_of  # noqa: E402
+from s2f_studio.faces import hints  # noqa: E402
 from s2f_utils import inference, models, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
-from s2f_utils.inference import engines, hints, restorers  # noqa: E402
+from s2f_utils.inference import restorers  # noqa: E402
 from s2f_utils.inference.asking import Ask  # noqa: E402
 from s2f_utils.inference.engine import EngineError  # noqa: E402
-from s2f_utils.inference.engine_onnx import OnnxEngine, description  # noqa: E402
 from s2f_utils.inference.enhance import Enhancer  # noqa: E402
-from s2f_utils.inference.export import LARGE, ExportError, described, export, halve, stages_of  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.models.card import ModelCard  # noqa: E402
-from s2f_utils.pictures import drawings, images  # noqa: E402
+from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.pictures.drawn.synthetic import draw_face  # noqa: E402
 from s2f_utils.weights.expanded import expanded, tensors_of  # noqa: E402
 

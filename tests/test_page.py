@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f_studio.drawings import bending, cleanup, domain, mesh
+from s2f_studio.drawings import likely as shapes
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.server import page as served
+from s2f_studio.server.alone import ort
+from s2f_studio.server.alone.facts import facts_of_page, script_of
+from s2f_studio.server.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError, write_runtime
+from s2f_studio.server.alone.page import HERE, STATIC, export_page, page_html
+from s2f_studio.web import drawing as paper
+from s2f_studio.web import messages
 from s2f_utils import weights
-from s2f_utils.app import page as served
-from s2f_utils.app.alone import ort
-from s2f_utils.app.alone.facts import facts_of_page, script_of
-from s2f_utils.app.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError, write_runtime
-from s2f_utils.app.alone.page import HERE, STATIC, export_page, page_html
 from s2f_utils.cli import main
-from s2f_utils.pad import drawing as paper
-from s2f_utils.pad import messages
-from s2f_utils.pictures import cleanup, domain, drawings, faces, images
-from s2f_utils.pictures.faces import bending, mesh
-from s2f_utils.pictures.faces import likely as shapes
+from s2f_utils.pictures import faces, images
 from s2f_utils.weights.download import DownloadError
 from s2f_utils.weights.expanded import expanded
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 import torch
 
+from s2f_studio.faces.networks.portrait import (
+    ATTRIBUTES,
+    CODE_DIM,
+    NUM_TOLD,
+    NUM_VALUES,
+    SIZE_PX,
+    pooled_places,
+    with_known,
+)
 from s2f_utils import models
 from s2f_utils.models import checkpoints
-from s2f_utils.models.portrait import ATTRIBUTES, CODE_DIM, NUM_TOLD, NUM_VALUES, SIZE_PX, pooled_places, with_known
 
 
 def given(num: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

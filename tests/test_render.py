@@ -9,26 +9,28 @@ import pytest
 import skimage.color
 import torch
 
+from data_prep.make.scribbles.portrait import TOLD
+from s2f_studio.drawings import bending, likely, mesh
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.understanding import understood
+from s2f_studio.faces.expecting import between_lips, meant, to_add
+from s2f_studio.faces.shaped import ShapedData, softened
+from s2f_studio.faces.stages.expect import Settled
+from s2f_studio.faces.stages.lay import backdrop
+from s2f_studio.faces.words import GUIDANCE, added_ink, guidance, region
+from s2f_studio.old import network as render
+from s2f_studio.old.method import RenderMethod, seen
+from s2f_studio.old.stage import THIN, Finished, Rendered, before_wall, cut_out
 from s2f_utils import inference, models, weights
 from s2f_utils.data import read_manifest
-from s2f_utils.data.shaped import ShapedData, softened
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.expecting import between_lips, meant, to_add
 from s2f_utils.inference.stages import plane
-from s2f_utils.inference.stages.expect import Settled
-from s2f_utils.inference.stages.lay import backdrop
-from s2f_utils.inference.stages.render import THIN, Finished, Rendered, before_wall, cut_out
-from s2f_utils.inference.understanding import understood
-from s2f_utils.inference.words import GUIDANCE, added_ink, guidance, region
-from s2f_utils.models import checkpoints, render
-from s2f_utils.pictures import drawings, images
-from s2f_utils.pictures.faces import bending, likely, mesh
-from s2f_utils.pictures.scribbles.portrait import TOLD
+from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loading import discriminator_of
 from s2f_utils.training.loop import train
-from s2f_utils.training.methods.render import RenderMethod, seen
 from s2f_utils.training.run import open_run
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
 
@@ -463,7 +465,7 @@ def test_a_large_answer_has_twice_the_pixels_and_shows_the_same(shipped, crude):
 
 
 def test_seeds_are_other_people_of_the_same_shape(shipped, crude):
-    from s2f_utils.inference.understanding import understand
+    from s2f_studio.drawings.understanding import understand
 
     made = [shipped.translate(crude, seed=seed) for seed in range(1, 6)]
     tones = np.stack([in_face(picture).mean(0) for picture in made])

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces import candidates, restored
 from s2f_utils import cli, inference, weights
-from s2f_utils.inference import candidates, restored, restorers
-from s2f_utils.pictures import drawings, images
+from s2f_utils.inference import restorers
+from s2f_utils.pictures import images
 from tests import test_restorers
 from tests.test_download import server  # noqa: F401  (a fixture)
 

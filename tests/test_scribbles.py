@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from data_prep.make.scribbles import features, shape
+from data_prep.make.scribbles.cutout import cut_out
+from data_prep.make.scribbles.drawing import scribble
+from data_prep.make.scribbles.hand import Hand, Pen
+from data_prep.make.scribbles.mixing import EXCHANGED, mixed, with_part
+from data_prep.make.scribbles.portrait import Portrait, beard_zone, filled
+from s2f_studio.drawings import mesh
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawn import synthetic
 from s2f_utils.pictures.drawn.board import HAIR, HAT
-from s2f_utils.pictures.faces import mesh
-from s2f_utils.pictures.scribbles import features, shape
-from s2f_utils.pictures.scribbles.cutout import cut_out
-from s2f_utils.pictures.scribbles.drawing import scribble
-from s2f_utils.pictures.scribbles.hand import Hand, Pen
-from s2f_utils.pictures.scribbles.mixing import EXCHANGED, mixed, with_part
-from s2f_utils.pictures.scribbles.portrait import Portrait, beard_zone, filled
 
 
 @pytest.fixture(scope="module")

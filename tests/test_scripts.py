@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from s2f_utils.app import page
-from s2f_utils.pad import messages
+from s2f_studio.server import page
+from s2f_studio.web import messages
 
 NODE = shutil.which("node")
 OF_NOTEBOOK = Path(page.STATIC).parents[1] / "notebook" / "static"

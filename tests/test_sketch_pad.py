@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from s2f_studio.faces import hints
+from s2f_studio.faces.hints import Tone
+from s2f_studio.web.drawing import blank, feathered
+from s2f_studio.web.state import TITLES
+from s2f_studio.web.widget import page_of
 from s2f_utils import notebook
-from s2f_utils.inference import hints
-from s2f_utils.inference.hints import Tone
 from s2f_utils.notebook import stills
-from s2f_utils.notebook.pad import page_of
-from s2f_utils.pad.drawing import blank, feathered
-from s2f_utils.pad.state import TITLES
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.remarks import Remark
 

@@ -7,14 +7,15 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces import candidates
+from s2f_studio.faces.translate import translate_drawing
 from s2f_utils import inference, models, runtime
-from s2f_utils.inference import candidates
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.stages.plain import of_two
-from s2f_utils.inference.translate import translate_drawing
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import drawings, faces, images
+from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 64

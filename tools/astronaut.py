@@ -13,9 +13,12 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
+from s2f_studio.drawings import domain
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces import candidates
 from s2f_utils import inference, weights
-from s2f_utils.inference import candidates, enhance
-from s2f_utils.pictures import degradations, domain, drawings, faces, images, viz
+from s2f_utils.inference import enhance
+from s2f_utils.pictures import degradations, faces, images, viz
 
 # As YuNet finds them; given by hand, so that nothing has to be downloaded: eyes, corners of the mouth.
 POINTS = ((203.4, 104.0), (245.9, 108.7), (200.8, 143.6), (238.5, 148.0))

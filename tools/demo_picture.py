@@ -17,11 +17,12 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from s2f_studio.drawings import prepare as drawings  # noqa: E402
+from s2f_studio.faces import candidates  # noqa: E402
 from s2f_utils import inference  # noqa: E402  (the clone's)
 from s2f_utils.data import read_manifest  # noqa: E402  (the clone's)
-from s2f_utils.inference import candidates  # noqa: E402  (the clone's)
 from s2f_utils.metrics import evaluation  # noqa: E402  (the clone's)
-from s2f_utils.pictures import drawings, images, viz  # noqa: E402  (the clone's)
+from s2f_utils.pictures import images, viz  # noqa: E402
 
 SHOWN = ("long-hair", "plain-man", "glasses", "old-man", "curls", "beard", "turned", "child")
 

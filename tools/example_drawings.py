@@ -1,6 +1,6 @@
 """Ten drawings of faces, stroke by stroke: the examples of notebook 02, and what no training has seen.
 
-`python tools/example_drawings.py` writes s2f_utils/pictures/examples/*.png. Each is a list of strokes put down by a
+`python tools/example_drawings.py` writes s2f_studio/drawings/examples/*.png. Each is a list of strokes put down by a
 person with coordinates (x, y) in units of half the distance between the eyes, (0, 0) between the eyes; they have
 nothing in common with `synthetic`, which training knows.
 """

@@ -16,14 +16,14 @@ import torch
 import torch.nn.functional as F
 from tqdm import tqdm
 
+from s2f_studio.faces.method import tones_of
+from s2f_studio.faces.shaped import ShapedData
+from s2f_studio.old.method import RenderMethod, before_wall
 from s2f_utils import models, runtime
 from s2f_utils.data import read_manifest
-from s2f_utils.data.shaped import ShapedData
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.training.config import resolve
-from s2f_utils.training.methods.expect import tones_of
-from s2f_utils.training.methods.render import RenderMethod, before_wall
 
 BATCH, ITERATIONS = 32, 3
 

@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from s2f_utils.pictures import domain, faces, images, sketches
-from s2f_utils.pictures.faces import mesh
-from s2f_utils.pictures.scribbles.cutout import cut_out
-from s2f_utils.pictures.scribbles.drawing import scribble
+from data_prep.make.scribbles.cutout import cut_out
+from data_prep.make.scribbles.drawing import scribble
+from s2f_studio.drawings import domain, mesh
+from s2f_utils.pictures import faces, images, sketches
 
 PENALTY = 0.01
 KEPT_APART = 5  # every fifth person is for measuring

@@ -12,7 +12,7 @@ import csv
 import numpy as np
 
 from data_prep.make.gallery import OUR_LABELS, OUR_POINTS
-from s2f_utils.pictures.faces import likely, mesh
+from s2f_studio.drawings import likely, mesh
 from s2f_utils.pictures.faces.geometry import similarity, transform
 
 NUM = 25  # 99.2 % of the variance

@@ -14,8 +14,8 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_utils import inference, runtime  # noqa: E402  (the clone's)
-from s2f_utils.pictures import drawings  # noqa: E402  (the clone's)
 
 STATIC = ROOT / "s2f_utils" / "app" / "static"
 SHOWN_PX, QUALITY = 192, 82

@@ -23,15 +23,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from data_prep.make.gallery import Gallery, Sitter, sitters_of
+from data_prep.make.scribbles.drawing import scribble
+from data_prep.make.scribbles.portrait import TRAITS, Portrait
+from s2f_studio.drawings import bending, mesh
+from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, sometimes, tones_of
+from s2f_studio.faces.networks.portrait import SIZE_PX, pooled_places
+from s2f_studio.faces.shaped import planes_of
 from s2f_utils import weights
-from s2f_utils.data.shaped import planes_of
 from s2f_utils.models import checkpoints
-from s2f_utils.models.portrait import SIZE_PX, pooled_places
 from s2f_utils.models.pretrained import PretrainedFeatures
-from s2f_utils.pictures.faces import bending, mesh
-from s2f_utils.pictures.scribbles.drawing import scribble
-from s2f_utils.pictures.scribbles.portrait import TRAITS, Portrait
-from s2f_utils.training.methods.expect import half_known, hidden, misfit, other_pen, sometimes, tones_of
 
 DRAWINGS, WAYS = 4, 2
 SEEN_BY_EXPECT = "portraits"

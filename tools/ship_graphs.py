@@ -18,10 +18,10 @@ import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
 from safetensors.numpy import save_file
 
+from s2f_studio.engines.export import LARGE, described, graph_of, stages_of
 from s2f_utils import inference, runtime, weights
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import Enhancer
-from s2f_utils.inference.export import LARGE, described, graph_of, stages_of
 from s2f_utils.weights.expanded import tensors_of
 
 CONSTANTS = "constants.safetensors"

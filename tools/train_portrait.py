@@ -28,11 +28,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from data_prep.sources import open_portraits
+from s2f_studio.faces.method import skin_area
+from s2f_studio.faces.networks.portrait import ATTRIBUTES, CODE_DIM, SIZE_PX, pooled_places, with_known
 from s2f_utils import models
-from s2f_utils.models.portrait import ATTRIBUTES, CODE_DIM, SIZE_PX, pooled_places, with_known
 from s2f_utils.models.pretrained import PretrainedFeatures
 from s2f_utils.models.projected import RandomProjection
-from s2f_utils.training.methods.expect import skin_area
 
 BATCH, OWN = 16, 8  # pictures of a batch, and those with their own photo's code
 LR_G, LR_D = 3e-4, 2e-4

@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from s2f_studio.drawings import background
 from s2f_utils.data import COLUMNS
-from s2f_utils.pictures import background, duplicates, faces, images, sketches
+from s2f_utils.pictures import duplicates, faces, images, sketches
 from s2f_utils.pictures.drawn import synthetic
 
 SIZE_PX = 256

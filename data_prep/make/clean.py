@@ -13,8 +13,9 @@ from data_prep.make.write import SETTINGS
 from data_prep.messages import NUM_SHOWN, say, warn
 from data_prep.sources import names
 from data_prep.sources.tree import scan
+from s2f_studio.drawings import cleanup
 from s2f_utils import runtime
-from s2f_utils.pictures import cleanup, images
+from s2f_utils.pictures import images
 
 
 def clean_file(source: str, target: str, options: dict) -> str:

@@ -16,10 +16,10 @@ from data_prep.make.synthetic_set import make_synthetic, profile_of
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from data_prep.sources import download
+from s2f_studio.drawings import mesh
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
-from s2f_utils.pictures.faces import mesh
 from s2f_utils.weights import cache_folder
 
 CHOICES = ("auto", "portraits", "drawn")

@@ -12,12 +12,12 @@ import numpy as np
 
 from data_prep import sources
 from data_prep.errors import DataPrepError, printable
+from data_prep.make.scribbles import cutout
+from data_prep.make.scribbles.portrait import Portrait
 from data_prep.sources.open_portraits import CREDITS
+from s2f_studio.drawings import mesh
 from s2f_utils.data import SPLITS
 from s2f_utils.pictures import faces, images
-from s2f_utils.pictures.faces import mesh
-from s2f_utils.pictures.scribbles import cutout
-from s2f_utils.pictures.scribbles.portrait import Portrait
 
 SIZE_PX = 256
 SOURCES = Path(sources.__file__).parent

@@ -11,7 +11,8 @@ from PIL import Image
 
 from data_prep import files
 from data_prep.errors import DataPrepError
-from s2f_utils.pictures import background, cleanup, duplicates, faces, images, sketches
+from s2f_studio.drawings import background, cleanup
+from s2f_utils.pictures import duplicates, faces, images, sketches
 
 MIN_SIDE_PX = 8  # smaller pictures hold no face
 MAX_SIZE_PX = 4096

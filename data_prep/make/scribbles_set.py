@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError
+from data_prep.make import scribbles
 from data_prep.make.gallery import SIZE_PX, Gallery, Sitter, evened, sitters_of
 from data_prep.make.parallel import Workers
+from data_prep.make.scribbles.portrait import TRAIT_LABELS, mirrored
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from s2f_utils import runtime
-from s2f_utils.pictures import masks, scribbles
-from s2f_utils.pictures.scribbles.portrait import TRAIT_LABELS, mirrored
+from s2f_utils.pictures import masks
 
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation
@@ -175,9 +176,9 @@ def draw_face(face: Face, galleries: dict[str, Gallery], drawings: int, size_px:
     """One face and its drawings: {"photo", "mask", "points", "sketch-1", "points-1", …} of size_px."""
     import cv2
 
-    from s2f_utils.pictures.scribbles import hats, spectacles
-    from s2f_utils.pictures.scribbles.drawing import scribble
-    from s2f_utils.pictures.scribbles.mixing import mixed
+    from data_prep.make.scribbles import hats, spectacles
+    from data_prep.make.scribbles.drawing import scribble
+    from data_prep.make.scribbles.mixing import mixed
 
     rng = np.random.default_rng(np.random.SeedSequence([face.seed, 12 if face.split == "train" else 13]))
     people = galleries[face.among]

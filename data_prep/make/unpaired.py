@@ -19,7 +19,8 @@ from data_prep.messages import say, warn
 from data_prep.sources import names
 from data_prep.sources.gather import fingerprint
 from data_prep.sources.tree import Tree, scan
-from s2f_utils.pictures import cleanup, faces, images
+from s2f_studio.drawings import cleanup
+from s2f_utils.pictures import faces, images
 
 SIDES = ("sketch", "photo")
 FEW = 20  # pictures of a side

@@ -218,7 +218,7 @@ def _prepare(out: Path, plan: SetPlan) -> None:
 
 
 def _drop_leftovers(out: Path, plan: SetPlan) -> None:
-    """Delete what a killed process left half written: an earlier run, or a worker that was lost while others went on."""
+    """Delete what a killed process left half written: an earlier run's, or a lost worker's while others went on."""
     for folder in (out, *(out / folder_of(part) for part in plan.parts)):
         for leftover in folder.glob(".*.part"):
             leftover.unlink(missing_ok=True)

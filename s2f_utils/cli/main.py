@@ -9,22 +9,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from s2f_utils.cli import (
-    app,
-    doctor,
-    enhance,
-    evaluate,
-    export,
-    faces,
-    finetune,
-    leaderboard,
-    plot,
-    push,
-    removed,
-    train,
-    translate,
-    weights,
-)
+from s2f_studio.cli import app, export, push, translate
+from s2f_utils.cli import doctor, enhance, evaluate, faces, finetune, leaderboard, plot, removed, train, weights
 
 # As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
 # run(args), which returns its exit status.

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.inference import hints
+from data_prep.make.scribbles.portrait import TOLD
+from s2f_studio.drawings import likely
+from s2f_studio.drawings.preparing import prepared_for
+from s2f_studio.faces import hints
+from s2f_studio.faces.hints import Tone
 from s2f_utils.inference.facts import Facts
-from s2f_utils.inference.hints import Tone
-from s2f_utils.inference.preparing import prepared_for
 from s2f_utils.pictures import faces
-from s2f_utils.pictures.faces import likely
 from s2f_utils.pictures.remarks import Remark
-from s2f_utils.pictures.scribbles.portrait import TOLD
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several

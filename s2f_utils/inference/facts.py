@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_utils.inference import hints
+from s2f_studio.faces import hints
 from s2f_utils.models.card import made_by, read_by
 from s2f_utils.pictures import faces
 

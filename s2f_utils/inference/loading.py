@@ -9,19 +9,21 @@ from typing import Any
 
 from torch import nn
 
+from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_studio.faces.stages import expect, lay
+from s2f_studio.old import stage as render
 from s2f_utils import models, runtime, weights
 from s2f_utils.inference.asking import MODES, Model
 from s2f_utils.inference.engine_torch import TorchEngine
-from s2f_utils.inference.expecting import ChoosingModel, ExpectModel, RenderModel
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.generating import OneByOne, paper_copy
-from s2f_utils.inference.stages import expect, lay, plain, render, styles
+from s2f_utils.inference.stages import plain, styles
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import LARGER, VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
-from s2f_utils.pictures.faces.mesh import FACE_PX
 
 # how a network that is not a plain translator is known, and what asks it
 KINDS: tuple[tuple[Callable[[nn.Module], bool], type[Translator]], ...] = (

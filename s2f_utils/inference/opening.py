@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from s2f_studio.engines import choice as engines
+from s2f_studio.engines.exported import has_graphs, is_all, is_exported, load_exported
 from s2f_utils import weights
-from s2f_utils.inference import engines
 from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine import EngineError
-from s2f_utils.inference.exported import has_graphs, is_all, is_exported, load_exported
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.translator import VALUES
 from s2f_utils.models.card import DIRECTIONS, TO_FACES, UnknownNetworkError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from s2f_studio.engines import choice as engines
+from s2f_studio.engines.exported import has_graphs, is_exported, restorer_parts
 from s2f_utils import weights
-from s2f_utils.inference import engines
 from s2f_utils.inference.engine import EngineError
-from s2f_utils.inference.exported import has_graphs, is_exported, restorer_parts
 from s2f_utils.inference.restorer import RestoreError, Restorer, names
 
 __all__ = ["AUTO", "RestoreError", "Restorer", "load", "names"]

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.inference import hints
+from s2f_studio.drawings import domain
+from s2f_studio.faces import hints
+from s2f_studio.faces.hints import Tone
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.hints import Tone
 from s2f_utils.inference.translator import Translator, one_way
 from s2f_utils.models.card import COARSE, MIDDLE
-from s2f_utils.pictures import domain, images, masks
+from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.remarks import Remark
 
 PUBLISHED_MIX_FROM = 8
@@ -135,7 +136,7 @@ class StyleModel(Translator):
         """
         if self.net is None:
             return super().with_hints(given, face, tones, memory)
-        from s2f_utils.inference.fitting import fitted  # PyTorch, which this class can do without
+        from s2f_studio.faces.fitting import fitted  # PyTorch, which this class can do without
 
         memory = {} if memory is None else memory
         parts, layers = self.parts(given, face), list(self.open_layers)

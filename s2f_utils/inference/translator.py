@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference import hints
+from s2f_studio.faces import hints
 from s2f_utils.inference.asking import LEAST_PX, MODES, Ask, Model
 from s2f_utils.inference.engine import Engine
 from s2f_utils.inference.facts import Facts

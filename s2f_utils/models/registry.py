@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from s2f_studio.faces.networks.expect import Expect
+from s2f_studio.faces.networks.finder import Finder
+from s2f_studio.faces.networks.portrait import CodePrior, PortraitDiscriminator, PortraitGenerator, StyleEncoder
+from s2f_studio.old.network import Render, RenderJudge
 from s2f_utils.models.card import UnknownNetworkError
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
-from s2f_utils.models.expect import Expect
-from s2f_utils.models.finder import Finder
 from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
-from s2f_utils.models.portrait import CodePrior, PortraitDiscriminator, PortraitGenerator, StyleEncoder
 from s2f_utils.models.projected import ProjectedDiscriminator
 from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
-from s2f_utils.models.render import Render, RenderJudge
 from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.stylegan2 import StyleGAN2

@@ -19,9 +19,9 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path
 
 if TYPE_CHECKING:
+    from s2f_studio.drawings.prepare import Prepared
     from s2f_utils.inference.styles import StyleModel
     from s2f_utils.inference.translator import DetailModel
-    from s2f_utils.pictures.drawings import Prepared
 
 STATIC = Path(__file__).with_name("static")
 MOST_PX = 640  # larger drawings are shown smaller; points are always in the drawing's own pixels

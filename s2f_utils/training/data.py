@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from s2f_studio.faces.shaped import ShapedData
 from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.data.shaped import ShapedData
 from s2f_utils.data.stores import GIVEN, Data, PairedData, Pairs, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.pictures import drawings, images
+from s2f_studio.drawings import prepare as drawings
+from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn import synthetic
 from tests import hostile
 from tests.hostile import house

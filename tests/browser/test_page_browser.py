@@ -18,20 +18,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.preparing import prepared_for
+from s2f_studio.server import page as served
+from s2f_studio.web import drawing as paper
 from s2f_utils import inference, weights
-from s2f_utils.app import page as served
 from s2f_utils.inference.facts import Facts
-from s2f_utils.inference.preparing import prepared_for
-from s2f_utils.pad import drawing as paper
-from s2f_utils.pictures import drawings, images
+from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn import synthetic
 from tests.hostile import house
 
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
 
-from s2f_utils.app.alone.ort import RuntimeMissingError  # noqa: E402
-from s2f_utils.app.alone.page import HERE, export_page  # noqa: E402
+from s2f_studio.server.alone.ort import RuntimeMissingError  # noqa: E402
+from s2f_studio.server.alone.page import HERE, export_page  # noqa: E402
 from tests.browser.hands import (  # noqa: E402
     FACE,
     PAPER,

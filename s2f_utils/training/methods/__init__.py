@@ -1,14 +1,14 @@
 """The training methods, one file each: settings, live ranges, profiles, networks, step. A new one gets a line here."""
 
+from s2f_studio.faces.method import ExpectMethod
+from s2f_studio.old.method import RenderMethod
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods.cgan import CGAN
 from s2f_utils.training.methods.cyclegan import CycleGAN
-from s2f_utils.training.methods.expect import ExpectMethod
 from s2f_utils.training.methods.faithful import Faithful
 from s2f_utils.training.methods.pix2pix import Pix2Pix
 from s2f_utils.training.methods.psp import PSP
 from s2f_utils.training.methods.realistic import Realistic
-from s2f_utils.training.methods.render import RenderMethod
 from s2f_utils.training.methods.restore import Restore
 from s2f_utils.training.methods.stylegan2 import StyleGAN2
 

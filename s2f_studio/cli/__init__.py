@@ -1,0 +1,1 @@
+"""The studio's commands of `s2f`."""

@@ -1,0 +1,95 @@
+"""Likely faces: the shapes that people have, as a mean and principal components, and how a drawn face is drawn to them.
+
+An active shape model (Cootes et al. 1995) of 164 points. Points are as in `mesh`, in pixels of a square picture; the
+components hold no person's shape. `tools/fit_shapes.py` makes them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from s2f_studio.drawings import mesh
+from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
+
+SHAPES = Path(__file__).with_name("shapes.npz")
+SHAPE_PX = 256  # the frame that the components are in
+MOST = 2.0  # standard deviations that a likely face is away from the mean, along each component
+USUAL_OFF_PX = 1.0  # of 256: by how much points are off, where that is not said
+# What a reader calls a part → parts of `mesh`.
+PARTS: dict[str, tuple[str, ...]] = {
+    "eyes": ("left_eye", "right_eye", "left_iris", "right_iris"),
+    "brows": ("left_brow", "right_brow"),
+    "nose": ("nose",),
+    "mouth": ("lips", "mouth"),
+    "outline": ("oval", "cheeks"),
+}
+
+
+@functools.cache
+def shapes() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean shape (164, 2) in pixels of 256, the components (K, 328), of length 1, and the standard deviations (K,)
+    of people along them: float64.
+    """
+    with np.load(SHAPES) as found:
+        return tuple(found[name].astype(np.float64) for name in ("mean", "components", "spread"))
+
+
+def fitted(aligned: np.ndarray, num: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`shapes` of N faces (N, 164, 2), their mirror images among them, laid on the mean: `num` components, num < N."""
+    mean = aligned.mean(axis=0)
+    away = (aligned - mean).reshape(len(aligned), -1)
+    _, lengths, components = np.linalg.svd(away, full_matrices=False)
+    return mean, components[:num], lengths[:num] / np.sqrt(len(aligned))
+
+
+def coordinates(points: np.ndarray, off: np.ndarray | float | None = None) -> np.ndarray:
+    """Where a face (164, 2) lies along the components, in their standard deviations: (K,), from -`MOST` to `MOST`.
+
+    off: by how much each point may be off, (164,) or one number, in the points' pixels; None: `USUAL_OFF_PX`. What
+    is less sure says less, and the mean more (the maximum a posteriori under normal distributions).
+    """
+    mean, components, spread = shapes()
+    laid = similarity(points, mean)
+    scale = float(np.sqrt(np.linalg.det(laid[:, :2])))
+    off_px = np.full(len(mean), USUAL_OFF_PX) if off is None else np.broadcast_to(scale * np.asarray(off), len(mean))
+    sure = np.repeat(1 / np.maximum(off_px, USUAL_OFF_PX) ** 2, 2)
+    basis = components * spread[:, None]  # (K, 328), in standard deviations
+    system = (basis * sure) @ basis.T + np.eye(len(basis))
+    away = (transform(points, laid) - mean).ravel()
+    return np.clip(np.linalg.solve(system, (basis * sure) @ away), -MOST, MOST)
+
+
+def likely(
+    points: np.ndarray, amount: float | Mapping[str, float] = 1.0, off: np.ndarray | float | None = None
+) -> np.ndarray:
+    """A face's points (164, 2) on the way to a likely face: float64 (164, 2), in the same place, size and turn.
+
+    amount: from 0, as they are, to 1, a face that people have; one number, or one for each of `PARTS` (0 for those left
+    out). off: as in `coordinates`. Raises ValueError for another part or amount.
+    """
+    amounts = amounts_of(amount)
+    points = np.asarray(points, np.float64)
+    if not any(amounts.values()):
+        return points.copy()
+    mean, components, spread = shapes()
+    shape = mean + ((coordinates(points, off) * spread) @ components).reshape(-1, 2)
+    wanted = transform(shape, inverse(similarity(points, mean)))
+    share = np.zeros((len(points), 1))
+    for part, own in amounts.items():
+        for name in PARTS[part]:
+            share[mesh.PARTS[name]] = own
+    return points + share * (wanted - points)
+
+
+def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
+    """One amount for each of `PARTS`, 0 for those left out. Raises ValueError for another part, or beyond 0 to 1."""
+    given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(PARTS, amount)
+    if unknown := sorted(set(given) - set(PARTS)):
+        raise ValueError(f"there is no part {unknown[0]!r}: choose of {', '.join(PARTS)}")
+    if outside := [part for part, own in given.items() if not 0 <= own <= 1]:
+        raise ValueError(f"likely must be from 0 to 1, got {given[outside[0]]:g} for {outside[0]}")
+    return {part: float(given.get(part, 0.0)) for part in PARTS}

@@ -1,0 +1,1 @@
+"""What runs a model's stages: PyTorch, or onnxruntime; and export to ONNX."""

@@ -1,0 +1,230 @@
+"""The face to be expected from a drawing: the posterior mean, learned in the frame where all faces have one shape.
+
+A sketch is 4 to 8 pixels off its photo, and a crude one far more, which a pixel's loss punishes with blur. Bent to the
+mean shape, each by its own points, drawing and photo lie on each other, and what remains to be learned is what a face
+looks like. Shapes: B pairs in a batch, S = 128 pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data_prep.make.scribbles.portrait import TOLD, bare_skin
+from s2f_studio.drawings import mesh
+from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
+from s2f_utils import models
+from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.training.loading import answering, load_into
+from s2f_utils.training.losses import ssim_map, to_grey
+from s2f_utils.training.method import Live, Method
+from s2f_utils.training.settings import FAST, TrainConfig, need
+
+WALL = 0.6  # grey of [-1, 1], behind the people of a sheet of samples
+LEAST_HAIR = 0.01  # of the pixels: less has no tone
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectConfig(TrainConfig):
+    """What is to be expected, in the mean shape: L1 and SSIM on the person, cross entropy on its outline. Ours."""
+
+    size_px: int = SIDE_PX
+    load_size_px: int = SIDE_PX
+    batch_size: int = 16
+    total_images: int = 150_000
+    flip: float = 0.0  # data_prep mirrors half of the faces
+    constant_share: float = 0.3
+    ema_half_life_images: float = 4_000.0
+    widths: str = "32,64,128,192"  # channels at 64, 32, 16 and 8 pixels, multiples of 8
+    dropout: float = 0.1  # share of a block's channels
+    misfit_px: float = 1.2  # by how much points found in a drawing are off: bends the drawing, not the photo
+    pen: float = 1.0  # how much pressure, paper and focus vary
+    tone_share: float = 0.5  # of the faces whose skin's tone is told, and of those whose hair's is
+    trait_share: float = 0.5  # of the faces of which it is told age, smile and hair are told, each
+    worn_share: float = 0.85  # of the faces of which it is told whether glasses, a beard, a hat are worn, each
+    behind: float = 0.05  # weight of the wall's pixels; the person's have 1
+    lambda_l1: float = 1.0  # weight of the L1 loss
+    lambda_ssim: float = 0.4  # weight of 1 - SSIM of the grey pictures
+    lambda_parts: float = 0.1  # weight of the cross entropy of person and hair
+    lr_g: float = 1e-3  # AdamW's learning rate
+    beta1: float = 0.9  # AdamW's momentum
+    beta2: float = 0.99  # and second decay rate
+    weight_decay: float = 0.02  # AdamW's decay of the weights
+    max_norm: float = 1.0  # longer gradients are scaled down to this
+
+    def validate(self) -> None:
+        super().validate()
+        fixed = f"{SIDE_PX}: the network's pictures have this size"
+        need(self.size_px == self.load_size_px == SIDE_PX, f"size_px and load_size_px must be {fixed}")
+        need(self.direction == "sketch-to-photo", "direction must be 'sketch-to-photo'")
+        moved = ("flip", "rotate_deg", "shift_px", "shear_deg", "scale", "elastic")
+        for name in moved:
+            need(getattr(self, name) == 0, f"{name} must be 0: faces are in one shape; misfit_px moves the drawing")
+        need(len(self.numbers) == 4 and all(n % 8 == 0 for n in self.numbers), "widths must be four multiples of 8")
+        self.shares("dropout", "tone_share", "trait_share", "worn_share", "behind")
+        self.at_least(0, "misfit_px", "pen", "weight_decay", "max_norm")
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The widths."""
+        parts = self.widths.split(",")
+        need(all(part.strip().isdecimal() for part in parts), f"widths must be whole numbers, got {self.widths!r}")
+        return tuple(map(int, parts))
+
+
+class ExpectMethod(Method):
+    """The network and its AdamW."""
+
+    settings = ExpectConfig
+    profiles = {
+        "demo": {"total_images": 60_000},
+        "demo on a CPU": {"total_images": 20_000, "time_budget_s": 240.0},
+        "fast": FAST | {"widths": "16,16,24,32", "batch_size": 4},
+    }
+    begins_with = ("expect",)
+    data = "shaped"
+    given_channels, target_channels = CHANNELS, 5
+
+    def __init__(self, config: ExpectConfig, precision: Precision) -> None:
+        super().__init__(config, precision)
+        net_g = models.build("expect", widths=config.numbers, dropout=config.dropout, told=len(TOLD))
+        self.net_g, self.opt_g = self.add(
+            "net_g", net_g, "lr_g", torch.optim.AdamW, betas=(config.beta1, config.beta2),
+            weight_decay=config.weight_decay,
+        )  # fmt: skip
+
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The network's widths, its way and size."""
+        return {"widths": ",".join(map(str, net.args["widths"]))} | super().settings_from(net, meta)
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """An expected face's network of the same widths, which may have been told less of a person."""
+        if init is None:
+            return
+        given = answering(init, self.config.direction)
+        if given.name == "expect" and given.told < self.net_g.told:
+            wider = models.build("expect", **{**given.args, "told": self.net_g.told})
+            wider.take(given)
+            given = wider
+        load_into(self.net_g, given, init)
+
+    def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """One step on drawings, how they were bent and what is told, (B, 10, S, S), and photos, people and hair, (B, 5,
+        S, S), all in [-1, 1]; returns the losses, detached.
+        """
+        config = self.config
+        tones = tones_of(b)
+        self.net_g.learn_tones(distributed.gather(tones))
+        x = other_pen(misfit(a[:, :3], config.misfit_px), config.pen)
+        worn, traits = half_known(a[:, 3:6], config.worn_share), sometimes(a[:, 6:], config.trait_share)
+        x = torch.cat([x, worn, traits], dim=1)
+        out = self.net_g(x, hidden(tones, 1 - config.tone_share))
+        parts = 0.5 + 0.5 * b[:, 3:].float()  # person and hair, 0 to 1
+        weight = config.behind + (1 - config.behind) * parts[:, :1]
+        loss_l1 = (weight * (out[:, :3] - b[:, :3]).abs()).sum() / (3 * distributed.mean(weight.sum()))
+        loss_ssim = 1 - weighted_ssim(out[:, :3], b[:, :3], weight)
+        loss_parts = F.binary_cross_entropy_with_logits(out[:, 3:], parts)
+        loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim + live["lambda_parts"] * loss_parts
+        self.descend(loss, self.opt_g, config.max_norm)
+        return {"loss_l1": loss_l1.detach(), "loss_ssim": loss_ssim.detach(), "loss_parts": loss_parts.detach()}
+
+    def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+        """The bent drawings, what is expected from them, and the truth, on one wall."""
+        net = nets[self.config.direction]
+        was_training = net.training
+        out = net.eval()(a)
+        net.train(was_training)
+        person = torch.cat([out[:, :3].clamp(-1, 1), 2 * out[:, 3:].sigmoid() - 1], dim=1)
+        return {"a": a[:, :1].expand(-1, 3, -1, -1), "fake_b": on_wall(person), "b": on_wall(b)}
+
+
+def on_wall(pictures: Tensor, wall: float = WALL) -> Tensor:
+    """People cut out and put before a grey wall: (B, 5, S, S) in [-1, 1] → (B, 3, S, S)."""
+    person = 0.5 + 0.5 * pictures[:, 3:4].float()
+    return pictures[:, :3].float() * person + wall * (1 - person)
+
+
+@functools.cache
+def skin_area(size_px: int, device: torch.device) -> Tensor:
+    """Where skin lies bare in a face of the mean shape: (1, 1, S, S), shares of the pixels."""
+    skin = torch.from_numpy(bare_skin(mesh.mean_shape(256))).float()[None, None]
+    return F.interpolate(skin, size=(size_px, size_px), mode="area").to(device)
+
+
+def tones_of(b: Tensor) -> Tensor:
+    """The mean colours of skin and hair of photos with people and hair, (B, 5, S, S) → (B, 6); NaN where there is next
+    to no hair.
+    """
+    b = b.float()
+    hair = 0.5 + 0.5 * b[:, 4:5]
+    found = []
+    for part in (skin_area(b.shape[-1], b.device).expand(len(b), -1, -1, -1), hair):
+        area = part.sum(dim=(2, 3))
+        tone = (part * b[:, :3]).sum(dim=(2, 3)) / area.clamp_min(1.0)
+        found.append(torch.where(area > LEAST_HAIR * part[0].numel(), tone, torch.nan))
+    return torch.cat(found, dim=1)
+
+
+def hidden(tones: Tensor, share: float) -> Tensor:
+    """The tones, (B, 6), with this share of the skins' and of the hairs' hidden: NaN."""
+    hide = (distributed.rand(len(tones), len(TONES)) < share).repeat_interleave(3, dim=1)
+    return tones.masked_fill(sent(hide, tones.device), torch.nan)
+
+
+def half_known(worn: Tensor, share: float) -> Tensor:
+    """Planes of what is worn, (B, C, S, S), as sure as one is who looks at a drawing; this share of them, else 0."""
+    num, channels = worn.shape[:2]
+    sure = (0.4 + 0.6 * distributed.rand(num, channels)) * (distributed.rand(num, channels) < share)
+    return worn * sent(sure, worn.device).to(worn.dtype)[..., None, None]
+
+
+def sometimes(told: Tensor, share: float) -> Tensor:
+    """Planes of what is told, (B, C, S, S), this share of them; 0, which is not known, for the others."""
+    keep = distributed.rand(*told.shape[:2]) < share
+    return told * sent(keep, told.device).to(told.dtype)[..., None, None]
+
+
+def misfit(a: Tensor, most_px: float) -> Tensor:
+    """Drawings (B, 3, S, S) bent at random as by points that are off, standard deviation `most_px` at most."""
+    if not most_px:
+        return a
+    num, _, size, _ = a.shape
+    amount = most_px * distributed.rand(num, 1, 1, 1)
+    shifts = 2 / size * amount * (distributed.randn(num, 2, 6, 6) + 0.7 * distributed.randn(num, 2, 1, 1))
+    bend = F.interpolate(sent(shifts, a.device), size=(size, size), mode="bicubic", align_corners=True)
+    identity = torch.eye(2, 3, device=a.device).expand(num, 2, 3)
+    grid = F.affine_grid(identity, (num, 1, size, size), align_corners=False) + bend.permute(0, 2, 3, 1)
+    return F.grid_sample(a.float(), grid, mode="bilinear", padding_mode="border", align_corners=False).to(a.dtype)
+
+
+def other_pen(a: Tensor, amount: float = 1.0) -> Tensor:
+    """Drawings (B, 3, S, S), 1 is paper, with another pressure, on other paper, some out of focus."""
+    if not amount:
+        return a
+    num = len(a)
+
+    def each(values: Tensor) -> Tensor:
+        return sent(values.view(num, 1, 1, 1), a.device)
+
+    ink = 0.5 - 0.5 * a[:, :1].float()
+    ink = ink.clamp(1e-4, 1) ** each(torch.exp(0.35 * amount * distributed.randn(num)))
+    ink = ink * each(torch.exp(0.25 * amount * distributed.randn(num)))
+    grey_paper = 0.15 * amount * distributed.rand(num) ** 3 * (distributed.rand(num) < 0.3)
+    ink = (ink + each(grey_paper)).clamp(0, 1)
+    soft = each((distributed.rand(num) < 0.3 * amount).float())
+    ink = torch.lerp(ink, F.avg_pool2d(ink, 3, 1, 1, count_include_pad=False), soft)
+    return torch.cat([(1 - 2 * ink).to(a.dtype), a[:, 1:]], dim=1)
+
+
+def weighted_ssim(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """SSIM (Wang et al. 2004) of grey pictures, averaged where they count: weight (B, 1, S, S); a scalar."""
+    values = ssim_map(*(0.5 + 0.5 * to_grey(side) for side in (fake, real)), window_px=7)
+    return (weight * values).sum() / distributed.mean(weight.sum())

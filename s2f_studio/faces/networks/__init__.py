@@ -1,0 +1,1 @@
+"""The landmark finder, the expected face, and the generator of portraits."""

@@ -1,0 +1,137 @@
+"""The face to be expected from a drawing: a network that reads it bent to the mean shape. Ours.
+
+Shapes: N drawings, S = 128 pixels. All is in the frame in which a face has its mean shape (`pictures.faces.mesh`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data_prep.make.scribbles.portrait import TOLD, WORN
+from s2f_studio.drawings.mesh import MEAN_PX
+from s2f_studio.faces.networks.finder import Block
+from s2f_utils.models.card import ModelCard
+from s2f_utils.models.dropout import Dropout2d
+from s2f_utils.models.network import Network
+from s2f_utils.models.noise import as_seeds, normal
+from s2f_utils.models.resample import twice
+
+SIDE_PX = MEAN_PX
+TONES = ("skin", "hair")
+CHANNELS = 3 + len(TOLD)
+MOST = 2.0  # standard deviations that drawn tones are away from the usual ones
+HUES = 0.5  # of the width of training's, along the axes of hues
+
+
+class Expect(Network):
+    """A bent drawing (N, 10, S, S) in [-1, 1] → colours, person and hair (N, 5, S, S).
+
+    What goes in: the drawing (1 is paper), by how much it was bent there along x and y, in quarters of the side, and
+    even planes, from -1 over 0 (not known) to 1: whether glasses, a beard and a hat are worn (-1: no), how old the
+    person is, how broad the smile, how long and how curly the hair. told: how many of these the network looks at.
+    What comes out: the photo's colours in [-1, 1], and the logits of how much a pixel belongs to the person, and to the
+    hair. No stroke has a path at full size: what goes across begins at 32 × 32 pixels, so that the answer is made of
+    what the drawing means and not of its lines. Colours go in beside it: `tones` (N, 6), RGB in [-1, 1] of skin and
+    hair, NaN where they are not known.
+    """
+
+    CARD = ModelCard(direction="sketch-to-photo", knows=frozenset({"colours"}), size_px=SIDE_PX)
+
+    def __init__(
+        self,
+        widths: tuple[int, int, int, int] = (32, 64, 128, 192),
+        hidden: int = 96,
+        dropout: float = 0.1,
+        told: int = len(WORN),
+    ) -> None:
+        super().__init__()
+        first, second, third, last = widths
+        self.stem = nn.Sequential(nn.Conv2d(3, first, 5, 2, 2), nn.SiLU(), Block(first, first))  # 64
+        self.down1 = nn.Sequential(Block(first, second, 2), Block(second, second))  # 32
+        self.down2 = nn.Sequential(Block(second, third, 2), Block(third, third))  # 16
+        self.down3 = nn.Sequential(Block(third, last, 2), Dropout2d(dropout), Block(last, last), Block(last, last))  # 8
+        self.place3 = nn.Parameter(torch.zeros(1, last, 8, 8))
+        self.place1 = nn.Parameter(torch.zeros(1, second, 32, 32))
+        self.place0 = nn.Parameter(torch.zeros(1, second, 64, 64))
+        self.levels = [last, third, second]
+        self.told = told
+        given = (3 + 1) * len(TONES) + told
+        self.toned = nn.Sequential(nn.Linear(given, hidden), nn.SiLU(), nn.Linear(hidden, sum(self.levels)))
+        self.whole = nn.Sequential(nn.Flatten(), nn.Linear(last * 64, hidden), nn.SiLU(), nn.Linear(hidden, last))
+        self.up2, self.block2 = nn.Conv2d(last, third, 1), nn.Sequential(Block(third, third), Block(third, third))
+        self.up1, self.block1 = nn.Conv2d(third, second, 1), nn.Sequential(Block(second, 96), Block(96, 96))
+        self.up0, self.block0 = nn.Conv2d(96, second, 1), Block(second, second)
+        self.full, self.block = nn.Conv2d(second, first, 1), Block(first, first)
+        self.out = nn.Conv2d(first, 5, 3, 1, 1)
+        num_values = 3 * len(TONES)
+        self.register_buffer("tone_mean", torch.zeros(num_values))  # of the tones that training showed,
+        self.register_buffer("tone_spread", torch.zeros(num_values, num_values))  # and their covariance
+
+    def forward(self, x: Tensor, tones: Tensor | None = None) -> Tensor:
+        if x.shape[1:] != (CHANNELS, SIDE_PX, SIDE_PX):
+            raise ValueError(f"bent drawings must be (N, {CHANNELS}, {SIDE_PX}, {SIDE_PX}), got {tuple(x.shape)}")
+        ink = torch.cat([0.5 - 0.5 * x[:, :1], x[:, 1:3]], dim=1)  # paper is 0, as beyond the edges
+        fine = self.down1(self.stem(ink))  # (N, 64, 32, 32)
+        middle = self.down2(fine)  # (N, 128, 16, 16)
+        coarse = self.down3(middle) + self.place3  # (N, 192, 8, 8)
+        last, third, second = self.toned(self._told(x, tones)).split(self.levels, dim=1)
+        coarse = coarse + (self.whole(coarse) + last)[..., None, None]
+        up = self.block2(twice(self.up2(coarse)) + middle + third[..., None, None])
+        up = self.block1(twice(self.up1(up)) + fine + self.place1 + second[..., None, None])
+        up = self.block0(twice(self.up0(up)) + self.place0)
+        return self.out(self.block(twice(self.full(up)))).float()
+
+    def _told(self, x: Tensor, tones: Tensor | None) -> Tensor:
+        """The tones, 0 where they are not known, for each whether it is, and the even planes: (N, 8 + told)."""
+        worn = x[:, 3 : 3 + self.told].mean(dim=(2, 3))
+        if tones is None:
+            return torch.cat([x.new_zeros(x.shape[0], 4 * len(TONES)), worn], dim=1)
+        tones = tones.to(x.device, x.dtype).view(-1, len(TONES), 3)
+        known = tones.isfinite().all(dim=2, keepdim=True)
+        told = torch.cat([tones.where(known, 0), known.to(x.dtype)], dim=2).flatten(1)
+        return torch.cat([told, worn], dim=1)
+
+    @torch.no_grad()
+    def take(self, other: Expect) -> None:
+        """Load another network of the same widths, which may be told less: what it is not told has no say at first."""
+        state = other.state_dict()
+        first = state["toned.0.weight"]
+        state["toned.0.weight"] = F.pad(first, (0, self.told - other.told))
+        self.load_state_dict(state)
+
+    @torch.no_grad()
+    def learn_tones(self, tones: Tensor, momentum: float = 0.01) -> None:
+        """Let running means of training's tones, (N, 6), follow, so that `draw_tones` knows what there is."""
+        known = tones.isfinite().all(dim=1)
+        if tones.device.type == "cpu":  # a GPU would be waited for: there, what is not known weighs nothing
+            tones, known = tones[known], known[known]
+        num, known = known.sum().clamp_min(1), known.float()[:, None]
+        amount = momentum * known.sum().clamp_max(1)
+        tones = torch.where(known > 0, tones.float(), self.tone_mean)
+        self.tone_mean.lerp_((tones * known).sum(dim=0) / num, amount)
+        away = (tones - self.tone_mean) * known
+        self.tone_spread.lerp_(away.T @ away / num, amount)
+
+    def draw_tones(self, seed: int | Sequence[int] | Tensor, within: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """Tones at random, (N, 6), from a normal distribution as wide as training's, but none further out than `MOST`
+        along its axes; the same for a seed. Along all but the two widest axes, which are how light skin and hair are,
+        it is half as wide: far out there, skin is purple and hair is green.
+
+        within: `tone_axes`, where they are at hand. Raises ValueError for a network that has seen no training.
+        """
+        axes, widths = within or self.tone_axes()
+        drawn = (normal(as_seeds(seed, axes.device), len(axes)) @ axes).clamp(-MOST, MOST)  # whichever way axes point
+        return (self.tone_mean + (drawn * widths) @ axes.T).clamp(-0.9, 0.95)
+
+    def tone_axes(self) -> tuple[Tensor, Tensor]:
+        """The axes of training's tones, (6, 6), a column each, and how wide `draw_tones` draws along them, (6,)."""
+        if not self.tone_spread.any():
+            raise ValueError("this network was trained without tones")
+        values, axes = torch.linalg.eigh(self.tone_spread.double().cpu())
+        widths = values.clamp_min(0).sqrt()
+        widths[:-2] *= HUES
+        return tuple(one.to(self.tone_mean.device, torch.float32) for one in (axes, widths))

@@ -1,0 +1,1 @@
+"""Steps of an answer as networks, so that PyTorch and onnxruntime run the same."""

@@ -1,0 +1,144 @@
+"""From a drawing and its points to the face that is expected, in the frame in which a face has its mean shape.
+
+Shapes: N drawings, S = 128 pixels of the mean shape's frame, P = 256 of drawings and people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data_prep.make.scribbles.portrait import TOLD
+from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings.mesh import NUM_POINTS
+from s2f_studio.faces.networks.expect import SIDE_PX, Expect
+from s2f_studio.faces.shaped import SHIFT_SHARE
+from s2f_studio.faces.words import ADDED, added_ink, inside_face, region
+from s2f_utils.inference.stages import F32, I64, U8, plane
+from s2f_utils.models.resample import doubled
+
+DRAWN_PX = 256  # of the drawings
+TURNED = 0.5, 1.2  # of the first principal component of shapes, which is how far a head is turned
+
+
+class Bent(nn.Module):
+    """Drawings bent to the mean shape, as `Expect` reads them.
+
+    In: picture uint8 (N, P, P, 3); points float32 (N, 164, 2), its pixels; told (N, 7) as `TOLD`, from 0 to 1, NaN
+    where nothing is known; added (N, 2), 1 where one of `ADDED` is to be drawn as well. Out: (N, 10, S, S) in [-1, 1].
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        mean = mesh.mean_shape(SIDE_PX)
+        matrix = bending.fixed_field(mean, SIDE_PX)  # linear in the points, also the anchors that go along with them
+        centred = (mean - mean.mean(axis=0)).astype(np.float64)
+        self.register_buffer("matrix", torch.from_numpy(matrix), persistent=False)
+        self.register_buffer("mean", torch.from_numpy(centred).float(), persistent=False)
+        self.register_buffer("ring", torch.from_numpy(bending.ring(SIDE_PX)).float(), persistent=False)
+        ink = np.stack([added_ink(name) for name in ADDED])
+        self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
+
+    def forward(self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor) -> Tensor:
+        small = F.avg_pool2d(plane.channels_first(picture).mean(1, keepdim=True), DRAWN_PX // SIDE_PX)
+        where = self.where((points + 0.5) * (SIDE_PX / DRAWN_PX) - 0.5)
+        bent = plane.taken(small, where, 255.0)
+        ink = (self.ink * added[:, :, None, None]).amax(1, keepdim=True)
+        by = (where - plane.places(SIDE_PX).to(where.device)).permute(0, 3, 1, 2) / (SHIFT_SHARE * SIDE_PX)
+        known = (2 * told - 1).nan_to_num(0.0)[:, :, None, None].expand(-1, -1, SIDE_PX, SIDE_PX)
+        return torch.cat([bent * (1 - ink) / 127.5 - 1, by.clamp(-1, 1), known], dim=1)
+
+    def where(self, points: Tensor) -> Tensor:
+        """Where each pixel of the mean shape's frame lies in a drawing with these points: (N, S, S, 2)."""
+        middle = points.mean(1, keepdim=True)
+        away = points - middle
+        spread = self.mean.square().sum()
+        real = (self.mean * away).sum((1, 2)) / spread  # of the similarity from the mean shape, a complex number
+        imaginary = (self.mean[:, 0] * away[..., 1] - self.mean[:, 1] * away[..., 0]).sum(1) / spread
+        turn = torch.stack([torch.stack([real, -imaginary], 1), torch.stack([imaginary, real], 1)], 1)
+        anchors = torch.einsum("nij,pj->npi", turn, self.ring) + middle
+        coarse = torch.einsum("gp,npi->ngi", self.matrix, torch.cat([points, anchors], dim=1))
+        side = SIDE_PX // bending.STEP_PX
+        return plane.spread(coarse.view(-1, side, side, 2), SIDE_PX, bending.STEP_PX)
+
+
+class Expected(nn.Module):
+    """What `Expect` says of drawings.
+
+    In: as `Bent`; tones (N, 6), RGB in [-1, 1] of skin and hair, NaN where the drawing is to say; seed int64 (N,), of
+    tones at random in their place, -1 for none. Out: raw (N, 5, S, S), colours and logits; tones (N, 6) as they were
+    taken.
+    """
+
+    inputs = {
+        "picture": (U8, DRAWN_PX, DRAWN_PX, 3), "points": (F32, NUM_POINTS, 2), "told": (F32, len(TOLD)),
+        "added": (F32, len(ADDED)), "tones": (F32, 6), "seed": (I64,),
+    }  # fmt: skip
+    outputs = ("raw", "tones_taken")
+
+    def __init__(self, net: Expect, images: Callable[[Tensor], Tensor] = lambda x: x) -> None:
+        super().__init__()
+        self.net, self.bent, self.images = net, Bent(), images
+        if net.tone_spread.any():
+            axes, widths = net.tone_axes()
+            self.register_buffer("axes", axes, persistent=False)
+            self.register_buffer("widths", widths, persistent=False)
+
+    def forward(
+        self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor, tones: Tensor, seed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        if hasattr(self, "axes"):
+            drawn = self.net.draw_tones(seed.clamp_min(0), (self.axes, self.widths))
+            is_drawn = (tones != tones) & (seed >= 0)[:, None]
+            tones = torch.where(is_drawn, drawn, tones)
+        return self.net(self.images(self.bent(picture, points, told, added)), tones), tones
+
+
+class Guided(nn.Module):
+    """What words change, exaggerated where it is seen (Ho and Salimans 2022).
+
+    In: raw, last, made (N, 5, S, S): the answer so far, and that of the network without and with the words; words
+    (N, 7), how much each of `TOLD` is exaggerated, 0 for those that are not said. Out: raw.
+    """
+
+    inputs = {**dict.fromkeys(("raw", "last", "made"), (F32, 5, SIDE_PX, SIDE_PX)), "words": (F32, len(TOLD))}
+    outputs = ("guided",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        regions = torch.from_numpy(np.stack([region(name) for name in TOLD]))
+        self.register_buffer("regions", regions[None], persistent=False)
+
+    def forward(self, raw: Tensor, last: Tensor, made: Tensor, words: Tensor) -> Tensor:
+        return raw + (words[:, :, None, None] * self.regions).amax(1, keepdim=True) * (made - last)
+
+
+class Settled(nn.Module):
+    """What the network says as shares, a turned head's far side mended.
+
+    Of such a side photos show nothing in this frame but smears: inside the face it becomes the near side's mirror
+    image, the more the further the head is turned. In: raw (N, 5, S, S); turned (N,), in standard deviations of shapes.
+    Out: expected (N, 5, S, S), colours, person and hair in [0, 1]; people (N, 4, P, P), colours times person and
+    person: everybody who is meant, on average.
+    """
+
+    inputs = {"raw": (F32, 5, SIDE_PX, SIDE_PX), "turned": (F32,)}
+    outputs = ("expected", "people")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("face", torch.from_numpy(inside_face())[None, None], persistent=False)
+
+    def forward(self, raw: Tensor, turned: Tensor) -> tuple[Tensor, Tensor]:
+        expected = torch.cat([0.5 + 0.5 * raw[:, :3].clamp(-1, 1), raw[:, 3:].sigmoid()], dim=1)
+        much = ((turned.abs() - TURNED[0]) / (TURNED[1] - TURNED[0])).clamp(0, 1).view(-1, 1, 1, 1)
+        across = torch.arange(SIDE_PX, device=raw.device) + 0.5 - SIDE_PX / 2
+        side = torch.where(turned > 0, 1.0, -1.0).view(-1, 1, 1, 1) * across
+        far = much * self.face * torch.sigmoid(-side / 2.5)
+        expected = expected * (1 - far) + expected.flip(3) * far
+        people = torch.cat([expected[:, :3] * expected[:, 3:4], expected[:, 3:4]], dim=1)
+        return expected, doubled(people).clamp(0, 1)

@@ -1,0 +1,109 @@
+"""People in the mean shape, laid at a drawing's shape before a wall.
+
+Shapes: N people, P = 256 pixels of them and of drawings, S of the picture.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from s2f_studio.drawings.bending import STEP_PX
+from s2f_utils.inference.stages import F32, I64, plane
+from s2f_utils.models.noise import normal, uniform
+from s2f_utils.models.resample import doubled
+
+PEOPLE_PX = 256
+WALL = (214, 217, 221)  # behind the expected person
+STUDIO = (150.0, (-4.0, 0.0, 5.0), (18.0, -26.0))  # light, tint, slope of seed 0
+LIGHTS, TINTS, SLOPES = (60.0, 205.0), (7.0, 3.0, 8.0), 26.0  # from, to; standard deviations
+FALL, GRAIN = 70.0, 1.2  # darker at the corners
+CROWN, CROWN_HIGH = 0.08, 0.35  # of the side, from where heads are made round; and how high, of half their width
+TUFT = 0.2  # of the side: what is narrower there is no head
+BEYOND_PX, SOFT_PX = 48, 14.0  # how far an answer goes on beyond the mean shape's frame, and how soft
+COARSE = 4  # soft things are worked out at so much less
+
+
+class Laid(nn.Module):
+    """In: people (N, 4, P, P), colours times person and person, in [0, 1]; coarse float32 (N, P / 4, P / 4, 2), where
+    each block of the picture is taken from (`bending.coarse_field`); wall int64 (N,), the seed of a studio's wall, -1
+    for a plain one. Out: picture uint8 (N, S, S, 3).
+    """
+
+    inputs = {
+        "people": (F32, 4, PEOPLE_PX, PEOPLE_PX), "coarse": (F32, PEOPLE_PX // STEP_PX, PEOPLE_PX // STEP_PX, 2),
+        "wall": (I64,),
+    }  # fmt: skip
+    outputs = ("picture",)
+
+    def __init__(self, side_px: int = PEOPLE_PX) -> None:
+        super().__init__()
+        self.side_px = side_px
+        wide = PEOPLE_PX + 2 * BEYOND_PX
+        frame = F.pad(torch.ones(1, 1, PEOPLE_PX, PEOPLE_PX), (BEYOND_PX,) * 4)
+        across = 2 * round(4 * BEYOND_PX / 24) + 1
+        self.register_buffer("inside", F.avg_pool2d(frame, across, 1, across // 2), persistent=False)  # no seam is seen
+        axis = np.arange(wide) - (BEYOND_PX + (PEOPLE_PX - 1) / 2)
+        beyond = np.maximum(0, np.abs(axis) - PEOPLE_PX / 2)
+        away = np.minimum(1, np.hypot(beyond[:, None], beyond) / BEYOND_PX)
+        fading = torch.from_numpy(0.5 + 0.5 * np.cos(np.pi * away)).float()
+        self.register_buffer("fading", fading[None, None], persistent=False)
+
+    def forward(self, people: Tensor, coarse: Tensor, wall: Tensor) -> Tensor:
+        scale = self.side_px // PEOPLE_PX
+        large = self.continued(people)
+        large = doubled(large).clamp(0, 1) if scale == 2 else large
+        where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, STEP_PX * scale)
+        bent = plane.taken(large, where + scale * BEYOND_PX)
+        behind = F.interpolate(backdrop(wall), size=(self.side_px,) * 2, mode="bilinear", align_corners=False)
+        return plane.as_pictures(255 * bent[:, :3] + behind * (1 - bent[:, 3:]))
+
+    def continued(self, people: Tensor) -> Tensor:
+        """People with `BEYOND_PX` more on each side, where their edges go on and fade into the wall."""
+        wider = F.pad(people, (BEYOND_PX,) * 4, mode="replicate")
+        small = plane.blurred(F.avg_pool2d(wider, COARSE), SOFT_PX / COARSE)
+        soft = F.interpolate(small, scale_factor=COARSE, mode="bilinear", align_corners=False)
+        made = wider * self.inside + soft * (1 - self.inside)
+        return made * self.fading * crown(people)
+
+
+def crown(people: Tensor) -> Tensor:
+    """How much of `Laid.continued` is shown, so that a head that the frame cuts at its top is round: (N, 1, W, W)."""
+    num, _, size, _ = people.shape
+    side, first = size + 2 * BEYOND_PX, BEYOND_PX + round(CROWN * size)
+    axis = torch.arange(size, dtype=torch.float32, device=people.device)
+    inked = people[:, 3, first - BEYOND_PX] > 0.5  # (N, P)
+    count = inked.float().sum(1).view(-1, 1, 1, 1)
+    left = torch.where(inked, axis, size + 0.0).amin(1).view(-1, 1, 1, 1) + BEYOND_PX
+    right = torch.where(inked, axis, -1.0).amax(1).view(-1, 1, 1, 1) + BEYOND_PX
+    middle, half = (left + right) / 2, ((right - left + 1) / 2).clamp_min(1.0)
+    across = (torch.arange(side, device=people.device).view(1, 1, 1, -1) - middle) / half
+    rows = torch.arange(first, device=people.device).view(1, 1, -1, 1)
+    up = (first - rows) / (CROWN_HIGH * half).clamp_max(first)
+    round_ = (0.5 + (1 - (across.square() + up.square()).sqrt()) * half / (4 * size / 128)).clamp(0, 1)
+    tuft = (-4 + 5 * rows / (first - 1)).clamp(0, 1).expand_as(round_)  # no head is so narrow
+    top = torch.where(count == 0, torch.ones_like(round_), torch.where(count < TUFT * size, tuft, round_))
+    return torch.cat([top, torch.ones(num, 1, side - first, side, device=people.device)], dim=2)
+
+
+def backdrop(seeds: Tensor) -> Tensor:
+    """What is behind a person, (N, 3, P, P) in [0, 255]: a studio's wall, light from one side, darker at the corners,
+    another for another seed; 0: a plain grey one; -1: one colour, `WALL`.
+    """
+    own = seeds.clamp_min(0)
+    light, tint, slope = (torch.tensor(one, device=seeds.device) for one in STUDIO)
+    drawn = normal(own, 5, 1)
+    other = (own > 0)[:, None]
+    light = torch.where(other, LIGHTS[0] + (LIGHTS[1] - LIGHTS[0]) * uniform(own, 1, 2), light)
+    tint = torch.where(other, drawn[:, :3] * torch.tensor(TINTS, device=seeds.device), tint)
+    slope = torch.where(other, drawn[:, 3:] * SLOPES, slope)
+    axis = (torch.arange(PEOPLE_PX, device=seeds.device) + 0.5) / PEOPLE_PX - 0.5
+    x, y = axis.view(1, 1, 1, -1), axis.view(1, 1, -1, 1)
+    grey = light[:, :, None, None] + slope[:, :1, None, None] * x + slope[:, 1:, None, None] * y
+    grey = grey - FALL * (x.square() + (y + 0.05).square())
+    grain = GRAIN * normal(own, PEOPLE_PX**2, 3).view(-1, 1, PEOPLE_PX, PEOPLE_PX)
+    made = (grey + tint[:, :, None, None] + grain).clamp(0, 255)
+    plain = torch.tensor(WALL, dtype=torch.float32, device=seeds.device).view(1, 3, 1, 1)
+    return torch.where((seeds < 0).view(-1, 1, 1, 1), plain, made)

@@ -1,0 +1,84 @@
+"""What is said of a person beside the drawing: where in a face it is seen, and how it is drawn where nobody drew it.
+
+All is in the frame in which a face has its mean shape, S = 128 pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from data_prep.make.scribbles.portrait import TOLD
+from s2f_studio.drawings import mesh
+from s2f_studio.drawings.mesh import MEAN_PX
+
+GUIDANCE = 4.0  # how much what is said of a person is exaggerated
+ADDED = ("glasses", "beard")  # what is drawn where the drawing does not show it
+ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # and where it is drawn as well
+DRAWN_PX = 256
+PEN_SEED = 0  # of the pair of glasses, and of the beard, that are drawn
+
+
+def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
+    """How much each of `TOLD` is exaggerated: float32 (7,), 0 for those that are not said. scales: {word: how much},
+    `GUIDANCE` where there is none.
+    """
+    scales = scales or {}
+    return np.array([scales.get(name, GUIDANCE) * (name in words) for name in TOLD], np.float32)
+
+
+@functools.cache
+def inside_face() -> np.ndarray:
+    """1 inside the mean shape's face, with a soft rim: float32 (S, S)."""
+    import cv2
+
+    face = np.zeros((MEAN_PX, MEAN_PX), np.uint8)
+    oval = mesh.mean_shape(MEAN_PX)[mesh.PARTS["oval"]]
+    cv2.fillConvexPoly(face, cv2.convexHull(np.rint(oval).astype(np.int32)), 1)
+    return cv2.GaussianBlur(cv2.erode(face, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 1.5)
+
+
+@functools.cache
+def region(name: str) -> np.ndarray:
+    """Where one of `portrait.TOLD` is seen, in [0, 1]: float32 (S, S); age is seen everywhere."""
+    import cv2
+
+    points = mesh.mean_shape(MEAN_PX)
+    down = np.arange(MEAN_PX, dtype=np.float32)[:, None].repeat(MEAN_PX, axis=1)
+    brows, nose, chin = (points[mesh.PARTS[part], 1] for part in ("left_brow", "nose", "oval"))
+    below_nose, face = down > nose.max() - 2, (inside_face() > 0.3).astype(np.uint8)
+    inside = {
+        "beard": below_nose & (cv2.dilate(face, np.ones((9, 9), np.uint8)) > 0),
+        "smile": below_nose & (face > 0),
+        "glasses": (down > brows.min() - 2) & (down < nose.max() - 4),
+        "hat": down < brows.max() + 4,
+        "hair_length": face == 0,
+        "curls": face == 0,
+    }.get(name, down <= chin.max() + MEAN_PX)
+    return cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 3.0)
+
+
+@functools.cache
+def added_ink(name: str) -> np.ndarray:
+    """One of `ADDED` as the pen draws it, from 0 for paper to 1: float32 (S, S)."""
+    import cv2
+
+    from data_prep.make.scribbles.drawing import added
+
+    ink = added(mesh.mean_shape(DRAWN_PX).astype(np.float64), name, np.random.default_rng(PEN_SEED))
+    return cv2.resize(ink, (MEAN_PX, MEAN_PX), interpolation=cv2.INTER_AREA)
+
+
+@functools.lru_cache(maxsize=4)
+def cheeks_and_above(side_px: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the cheeks are, and what is above the brows' lower edge, bool (side_px, side_px) each."""
+    points = mesh.mean_shape(side_px)
+    five, unit = mesh.five_of(points), mesh.eye_distance(points)
+    y, x = np.mgrid[:side_px, :side_px]
+    cheeks = np.zeros((side_px, side_px), bool)
+    for eye in five[:2]:
+        cheeks |= np.hypot(x - eye[0], y - (0.6 * eye[1] + 0.4 * five[3:, 1].mean())) < 0.22 * unit
+    brows = min(points[mesh.PARTS[name], 1].mean() for name in ("left_brow", "right_brow"))
+    return cheeks, y < brows

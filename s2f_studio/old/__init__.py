@@ -1,0 +1,1 @@
+"""The answer path that a generator of portraits is going to replace."""

@@ -1,0 +1,142 @@
+"""What the page's scripts know from Python: shapes, thresholds, words, and where everything begins; nothing twice."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+import numpy as np
+
+from data_prep.make.scribbles import portrait
+from s2f_studio.drawings import bending, cleanup, domain, likely, mesh, understanding
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces import choosing, expecting, words
+from s2f_studio.faces.hints import ASKED
+from s2f_studio.server.api import as_listed
+from s2f_studio.server.catalogue import Catalogue
+from s2f_studio.server.engine import CHECK, HERE, NO_FACE, UNSURE, VAGUE
+from s2f_studio.server.page import PHOTOS
+from s2f_studio.server.uploads import KEPT_PX, LEAST_SIDE_PX
+from s2f_studio.server.visits import IN_PAD
+from s2f_studio.web import messages
+from s2f_studio.web import state as pads
+from s2f_studio.web.drawing import DRAWING_PX, FEATHER, INK_BELOW
+from s2f_utils import weights
+from s2f_utils.inference import Facts
+from s2f_utils.inference.asking import ANSWERS, COLOURED, DETAIL_OF_DRAWINGS, LIKELY
+from s2f_utils.pictures import images
+from s2f_utils.pictures.faces import choosing as choosing_faces
+from s2f_utils.pictures.faces import geometry as faces
+from s2f_utils.pictures.faces import yunet
+from s2f_utils.pictures.remarks import WORDS
+
+MODELS = (weights.DEFAULT, "photo-to-sketch")
+TONES = "a face of somebody with this tone; where every line is kept, tones change nothing on this page"
+KNOWS = frozenset({"seed", "detail", "colours", "answer", "likely", "person"})  # of the pad's model
+
+
+def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
+    """All of it, as JSON knows it. has_detector: whether the face detector comes along."""
+    mean, components, spread = likely.shapes()
+    listed = Catalogue(None, official=False).list()
+    return {
+        "note": images.GENERATED_NOTE, "note_prefix": images.NOTE_PREFIX, "likely": LIKELY,
+        "usual_detail": DETAIL_OF_DRAWINGS, "hair_at_rim": images.HAIR_AT_RIM, "has_detector": has_detector,
+        "models": [as_listed(listed[name], "ready") for name in MODELS],
+        "examples": {"drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": []},
+        "mesh": {
+            "parts": {name: places.tolist() for name, places in mesh.PARTS.items()}, "five": mesh.FIVE.tolist(),
+            "mean": mesh.mean_shape(mesh.FACE_PX).astype(np.float64).tolist(),
+        },
+        "shapes": {
+            "mean": mean.tolist(), "components": components.tolist(), "spread": spread.tolist(), "most": likely.MOST,
+            "usual_off_px": likely.USUAL_OFF_PX, "parts": {name: list(parts) for name, parts in likely.PARTS.items()},
+        },
+        "bending": {
+            "step_px": bending.STEP_PX, "size_px": mesh.FACE_PX, "ring": bending.ring(mesh.FACE_PX).tolist(),
+            "smooth": inspect.signature(bending.coarse_field).parameters["smooth"].default,
+        },
+        "aligned": {"template": faces.TEMPLATE.tolist(), "weights": faces.FIT_WEIGHTS.tolist()},
+        "looking": {
+            "look_px": understanding.LOOK_PX, "inked": understanding.INKED, "small": understanding.SMALL,
+            "filled": understanding.FILLED, "by_hand": understanding.BY_HAND, "looks": understanding.LOOKS,
+            "lines_below": drawings.LINES_BELOW,
+        },
+        "told": {
+            "told": list(portrait.TOLD), "worn": list(portrait.WORN), "textured": list(portrait.TEXTURED),
+            "flags": list(portrait.FOUND_FLAGS), "parts": list(portrait.FOUND_PARTS), "added": list(words.ADDED),
+            "coloured": list(COLOURED),
+        },
+        "meaning": _meaning(),
+        "pad": _pad(),
+        "upload": {
+            "most_px": KEPT_PX, "least_px": LEAST_SIDE_PX, "no_face": NO_FACE, "check": CHECK, "unsure": UNSURE,
+            "words": WORDS | messages.WORDS | HERE,
+        },
+        "cleaning": _cleaning(),
+        "domain": _domain(),
+        "yunet": {
+            "photo_score": yunet.PHOTO_SCORE, "drawing_score": yunet.DRAWING_SCORE, "lowest_score": yunet.LOWEST_SCORE,
+            "trusted": yunet.TRUSTED_IN_DRAWINGS, "blurs": list(yunet.DRAWING_BLURS), "refine_px": yunet.REFINE_PX,
+            "least_share": yunet.MIN_FACE_SHARE, "side_px": yunet.SIDE_PX, "overlap": yunet.OVERLAP,
+            "most": yunet.MOST, "enough": choosing_faces.ENOUGH, "large_enough": choosing_faces.LARGE_ENOUGH,
+            "as_large": choosing_faces.AS_LARGE, "surer": drawings.SURER, "rather_sure": drawings.RATHER_SURE,
+            "sure_score": yunet.SURE_SCORE,
+        },
+    }  # fmt: skip
+
+
+def _meaning() -> dict[str, Any]:
+    """What is decided between the graphs of what is meant."""
+    names = (
+        "NOT_DRAWN", "HAT_IN_DOUBT", "HAT_FROM", "MOST_HAIR", "SURELY", "HAT_SURE", "SCRAWLED_FROM", "BEARD_FROM",
+        "CLOSED_BELOW", "CLOSED_UNTIL",
+    )  # fmt: skip
+    told = {name.lower(): getattr(expecting, name) for name in names}
+    told |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
+    return told | {"crude_from": choosing.CRUDE_FROM, "photo_from": choosing.PHOTO_FROM}
+
+
+def _pad() -> dict[str, Any]:
+    """Of the sketch pad: its state as it begins, and its bounds."""
+    listed = Catalogue(None, official=False).list()[weights.DEFAULT]
+    facts = Facts(listed.id, listed.direction, listed.size_px, KNOWS, listed.layout, ASKED)
+    state = messages.state_of(pads.PadState(facts, {listed.id: listed.title}, None), [], [], {})
+    return {
+        "state": state | {"restorer": "", "takes_photos": False, "tone_words": TONES}, "answers": list(ANSWERS),
+        "start": pads.START, "preview": pads.PREVIEW, "most_versions": pads.MOST_VERSIONS,
+        "drawing_px": DRAWING_PX, "feather": FEATHER, "ink_below": INK_BELOW,
+        "thumb_px": messages.THUMB_PX, "region_px": messages.REGION_PX, "lines_until": messages.LINES_UNTIL,
+        "words": WORDS | messages.WORDS | IN_PAD, "empty": str(pads.EmptyError()),
+    }  # fmt: skip
+
+
+def _cleaning() -> dict[str, Any]:
+    """Of paper: when it is cleaned, and how."""
+    return {
+        "even_paper": drawings.EVEN_PAPER, "white_paper": drawings.WHITE_PAPER, "grid": cleanup.GRID,
+        "ink_below": drawings.INK_BELOW,
+    }  # fmt: skip
+
+
+def _domain() -> dict[str, Any]:
+    """Of what tells drawings from photos."""
+    names = (
+        "SIDE_PX", "LINES_PX", "LINES_SHARE", "TONE", "SMOOTH", "COLOURED_CHROMA", "INVERTED_BELOW", "FAINT_BELOW",
+        "TONES_FROM", "COLOURED_FROM", "WHITE_FROM", "MOST_WHITE", "OF_PAPER", "BIAS", "DOUBTFUL",
+    )  # fmt: skip
+    told = {name.lower(): getattr(domain, name) for name in names}
+    told |= {"traits": {name: list(own) for name, own in domain.TRAITS.items()}}
+    return told | {"to_xyz": [list(row) for row in TO_XYZ], "lab_white": list(LAB_WHITE)}
+
+
+# Of CIELAB, as OpenCV has it (`images.lab`): sRGB, D65.
+TO_XYZ = (0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227)
+LAB_WHITE = 0.950456, 1.0, 1.088754
+
+
+def script_of(facts: dict[str, Any]) -> str:
+    """The facts as a script that the others import."""
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return f"// What the scripts know from Python; written by `s2f export page`.\n\nexport const FACTS = {text};\n"

@@ -1,0 +1,154 @@
+// Paper made white and even, lines made dark: as s2f_studio/drawings/cleanup.py does for soft shadows. No sheet is cut out.
+
+import { FACTS } from "./facts.js";
+import { percentile, percentileOfBytes, rounded } from "./pixels.js";
+import { solved } from "./shapes.js";
+
+const { cleaning } = FACTS;
+const A = -0.75; // of OpenCV's cubic
+const FITS = 12;
+const POWERS = [0, 1, 2, 3].flatMap((i) => Array.from({ length: 4 - i }, (_, j) => [i, j]));
+
+// Grey values as Pillow has them: {width, height, data}.
+export function luminance({ width, height, data }) {
+  const grey = new Uint8Array(width * height);
+  for (let n = 0; n < grey.length; n++) grey[n] = (data[3 * n] * 19595 + data[3 * n + 1] * 38470 + data[3 * n + 2] * 7471 + 0x8000) >> 16;
+  return { width, height, data: grey };
+}
+
+const steps = (from, to, num) => Array.from({ length: num }, (_, n) => from + ((to - from) * n) / Math.max(1, num - 1));
+
+// The 90th percentile of each block.
+function ninetieths({ width, height, data }) {
+  const [rows, columns] = [height, width].map((side) => steps(0, side, Math.min(cleaning.grid, side) + 1).map(Math.trunc));
+  return rows.slice(1).map((bottom, j) => columns.slice(1).map((right, i) => {
+    const block = [];
+    for (let y = rows[j]; y < bottom; y++) for (let x = columns[i]; x < right; x++) block.push(data[y * width + x]);
+    return percentile(block, 90);
+  }));
+}
+
+// A cubic surface through the brightest parts of blocks; what lies far below, drawn hair and shading, counts less and less.
+function surfaceOf(blocks) {
+  const [down, across] = [blocks, blocks[0]].map((one) => steps(-1, 1, one.length));
+  const values = blocks.flat(), terms = down.flatMap((y) => across.map((x) => POWERS.map(([i, j]) => x ** i * y ** j)));
+  const num = POWERS.length;
+  let share = values.map(() => 1), made = values;
+  for (let fit = 0; fit < FITS; fit++) {
+    const rows = POWERS.map((_, i) => Float64Array.from(POWERS, (_one, j) => (i === j ? 1e-6 : 0))), sides = POWERS.map(() => [0]);
+    terms.forEach((term, n) => {
+      for (let i = 0; i < num; i++) {
+        const own = share[n] * term[i];
+        for (let j = 0; j < num; j++) rows[i][j] += own * term[j];
+        sides[i][0] += own * values[n];
+      }
+    });
+    const found = solved(rows, sides);
+    made = terms.map((term) => term.reduce((sum, value, i) => sum + value * found[i][0], 0));
+    const under = made.map((value, n) => value - values[n]), spread = Math.max(2, 1.5 * percentile(under.map(Math.abs), 50));
+    share = under.map((value) => 1 / (1 + (Math.max(value, 0) / spread) ** 4));
+  }
+  return blocks.map((row, j) => row.map((_, i) => made[j * row.length + i]));
+}
+
+// For each pixel of a line, four places of a coarse one and their weights.
+function tapsOf(from, to) {
+  return Array.from({ length: to }, (_, n) => {
+    const at = ((n + 0.5) * from) / to - 0.5, first = Math.floor(at), x = at - first;
+    const far = (t) => A * t ** 3 - 5 * A * t ** 2 + 8 * A * t - 4 * A, near = (t) => (A + 2) * t ** 3 - (A + 3) * t ** 2 + 1;
+    const weights = [far(1 + x), near(x), near(1 - x), far(2 - x)];
+    return weights.map((weight, k) => [Math.min(from - 1, Math.max(0, first - 1 + k)), weight]);
+  });
+}
+
+function enlarged(blocks, width, height) {
+  const across = tapsOf(blocks[0].length, width), down = tapsOf(blocks.length, height), made = new Float32Array(width * height);
+  const rows = blocks.map((row) => across.map((taps) => taps.reduce((sum, [at, weight]) => sum + weight * row[at], 0)));
+  down.forEach((taps, y) => {
+    const [a, b, c, d] = taps.map(([at]) => rows[at]), [p, q, r, s] = taps.map(([, weight]) => weight);
+    for (let x = 0; x < width; x++) made[y * width + x] = Math.min(255, Math.max(8, p * a[x] + q * b[x] + r * c[x] + s * d[x]));
+  });
+  return made;
+}
+
+// Greys divided by their paper's brightness: {flat, ratio}, the second of brightest to darkest paper.
+export function flattened(grey) {
+  const { width, height, data } = grey, paper = enlarged(surfaceOf(ninetieths(grey)), width, height);
+  const flat = data.map((value, n) => rounded((value / paper[n]) * 255));
+  return { flat: { width, height, data: flat }, ratio: percentile(paper, 99) / percentile(paper, 1) };
+}
+
+// Whether this is photographed or scanned paper, not white or not even.
+export function needsCleaning(given) {
+  const means = Float64Array.from({ length: given.width * given.height }, (_, n) =>
+    (given.data[3 * n] + given.data[3 * n + 1] + given.data[3 * n + 2]) / 3);
+  return percentile(means, 80) < cleaning.white_paper || flattened(luminance(given)).ratio > cleaning.even_paper;
+}
+
+// The paper white, and the darkest lines nearly black.
+function stretched({ width, height, data }) {
+  const paper = percentileOfBytes(data, 75), near = data.filter((value) => value >= paper - 25);
+  const noise = 1.4826 * percentile(Float64Array.from(near, (value) => Math.abs(value - paper)), 50);
+  const white = paper - Math.max(3, 2 * noise), ink = data.filter((value) => value < paper - Math.max(24, 6 * noise));
+  if (ink.length < Math.max(16, 1e-4 * data.length)) return { width, height, data: new Uint8Array(data.length).fill(255) };
+  const black = percentileOfBytes(ink, 10);
+  return { width, height, data: data.map((value) => rounded(15 + 240 * Math.min(1, Math.max(0, (value - black) / (white - black))))) };
+}
+
+// Ink, grown so that small gaps are closed, in pieces that hang together: the number of each pixel's, and their boxes.
+function piecesOf({ width, height, data }) {
+  const gap = Math.max(1, Math.round(0.006 * Math.max(width, height))), first = -Math.floor(gap / 2);
+  const grown = new Uint8Array(width * height), labels = new Int32Array(width * height), boxes = [null];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      if (data[y * width + x] >= 200) continue;
+      for (let v = Math.max(0, y + first); v < Math.min(height, y + first + gap); v++) {
+        grown.fill(1, v * width + Math.max(0, x + first), v * width + Math.min(width, x + first + gap));
+      }
+    }
+  }
+  for (let start = 0; start < grown.length; start++) {
+    if (!grown[start] || labels[start]) continue;
+    const open = [start], box = { left: width, top: height, right: 0, bottom: 0 };
+    labels[start] = boxes.length;
+    while (open.length) {
+      const at = open.pop(), x = at % width, y = Math.floor(at / width);
+      Object.assign(box, { left: Math.min(box.left, x), top: Math.min(box.top, y), right: Math.max(box.right, x + 1), bottom: Math.max(box.bottom, y + 1) });
+      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
+        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
+          if (!grown[v * width + u] || labels[v * width + u]) continue;
+          labels[v * width + u] = boxes.length;
+          open.push(v * width + u);
+        }
+      }
+    }
+    boxes.push(box);
+  }
+  return { labels, boxes };
+}
+
+// Without what lies in the strip along the edges as a whole, handwriting, and without the sheet's own edges.
+function withoutRim(lines) {
+  const { width, height } = lines, { labels, boxes } = piecesOf(lines), [across, down] = [0.1 * width, 0.1 * height];
+  const isGone = boxes.map((box) => box && (box.right <= across || box.left >= width - across || box.bottom <= down || box.top >= height - down));
+  const data = lines.data.map((value, n) => (isGone[labels[n]] ? 255 : value)), edge = Math.max(1, Math.round(0.012 * Math.max(width, height)));
+  const sides = [[width, edge, (n, k) => k * width + n], [width, edge, (n, k) => (height - 1 - k) * width + n],
+    [height, edge, (n, k) => n * width + k], [height, edge, (n, k) => n * width + width - 1 - k]];
+  for (const [long, wide, at] of sides) {
+    let inked = 0;
+    for (let n = 0; n < long; n++) {
+      let least = 255;
+      for (let k = 0; k < wide; k++) least = Math.min(least, data[at(n, k)]);
+      inked += least < 200;
+    }
+    if (inked / long > 0.4) for (let n = 0; n < long; n++) for (let k = 0; k < wide; k++) data[at(n, k)] = 255;
+  }
+  return { width, height, data };
+}
+
+// A drawing with its paper cleaned, as a picture in greys.
+export function cleaned(given) {
+  const { width, height, data } = withoutRim(stretched(flattened(luminance(given)).flat)), made = new Uint8Array(3 * data.length);
+  data.forEach((value, n) => made.fill(value, 3 * n, 3 * n + 3));
+  return { width, height, data: made };
+}

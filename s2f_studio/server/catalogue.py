@@ -1,0 +1,283 @@
+"""The models that the web app offers, by id.
+
+A request names an id; what is opened follows from this list alone, never from the request's own words.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from s2f_studio.engines import choice as engines
+from s2f_studio.engines.engine_onnx import DESCRIPTION, description
+from s2f_studio.engines.exported import RESTORER
+from s2f_studio.faces.expecting import ChoosingModel
+from s2f_studio.server.uploads import Refusal
+from s2f_studio.web.state import TITLES
+from s2f_utils import inference, models, weights
+from s2f_utils.inference import Facts, Model
+from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
+
+MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
+DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
+WAYS = tuple(DEFAULT)
+RESCAN_S = 5.0
+SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
+RUN_TERMS = "your own"
+FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
+
+
+# What is raised over a run that is being deleted, or whose header is not one of ours.
+NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
+class ModelError(Refusal):
+    """A model that cannot be used; `status` is 404 (unknown), 409 (not on this machine yet) or 422."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model, or a restorer, that can be chosen.
+
+    source: "shipped", "run" or "official". direction: "" for restorers. layout: where it expects faces, one of
+    `facts.LAYOUTS`, or "" where pictures are taken as they are. answers: the most to one picture. chooses: whether
+    it has all answers of `asking.ANSWERS`. here: whether its file is on this machine. path: of a run's file; it is
+    never shown. changed_ns: when that file was written, so that a run that was trained further is another choice.
+    """
+
+    id: str
+    title: str
+    source: str
+    kind: str = "model"
+    direction: str = ""
+    size_px: int = 256
+    detail: bool = False
+    chooses: bool = False
+    answers: int = 1
+    layout: str = "aligned"
+    here: bool = True
+    size_mb: float = 0.0
+    terms: str = weights.OWN_TERMS
+    path: Path | None = field(default=None, repr=False)
+    changed_ns: int = 0
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the model without its network."""
+        return Facts(self.id, self.direction, self.size_px, layout=self.layout)
+
+    @property
+    def reads(self) -> str:
+        """ "sketch", "photo" or "map"; restorers read photos."""
+        return SPEAKS.get(self.direction, "photo")
+
+
+def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
+    """The model in memory. at_once: pictures in one pass. engine: as in `engines.chosen`.
+
+    Raises ModelError with what is wrong with its file, without its path.
+    """
+    from s2f_utils.inference import restorers
+    from s2f_utils.inference.enhance import Enhancer
+
+    source = choice.path or choice.id
+    try:
+        if choice.kind == "restorer":
+            return Enhancer(restorers.load(source, device, engine=engine))
+        # A processor that multiplies bfloat16 answers in two thirds of the time, 4 of 255 grey levels off at most.
+        is_quick = choice.id == weights.DEFAULT and not engines.on_gpu(device)
+        precision = "auto" if is_quick else "float32"
+        return inference.load(
+            source, device, precision, direction=choice.direction, at_once=at_once, name=choice.id, engine=engine
+        )
+    except (ValueError, OSError, RecursionError) as error:
+        text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
+        raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
+
+
+class Catalogue:
+    """The list of models: shipped ones, those of a runs folder, and official ones, which are downloaded only when a
+    person agrees.
+
+    runs: a folder of run folders, or None. official: whether published models are listed.
+    """
+
+    def __init__(self, runs: str | Path | None = "runs", *, official: bool = True) -> None:
+        self.runs, self.official = Path(runs) if runs else None, official
+        self._lock, self._listed, self._at = threading.Lock(), {}, 0.0
+        self._headers: dict[tuple, dict[str, Any]] = {}
+        self._fetching: dict[str, str] = {}  # {id: "downloading", or why it failed}
+
+    def list(self) -> dict[str, Choice]:
+        """{id: Choice}, as things are now, give or take five seconds."""
+        with self._lock:
+            if not self._listed or time.monotonic() - self._at > RESCAN_S:
+                found = [*_shipped(), *self._exported()]
+                if engines.is_there(engines.TORCH):
+                    found += [*self._runs(), *(_official() if self.official else ())]
+                self._listed, self._at = {choice.id: choice for choice in found}, time.monotonic()
+            return self._listed
+
+    def choose(self, model: str = "", direction: str = "") -> Choice:
+        """The model that a request means; without one, the shipped one for the direction.
+
+        Raises ModelError for an unknown one, for a direction that is not its own, and where its file is not here.
+        """
+        if direction and direction not in WAYS:
+            raise ModelError(422, f"direction must be one of {', '.join(WAYS)}")
+        choice = self.list().get(model or DEFAULT[direction or WAYS[0]])
+        if choice is None or choice.kind != "model":
+            raise ModelError(404, "there is no such model: GET /api/models lists them")
+        if direction and choice.direction != direction:
+            raise ModelError(422, f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out")
+        return self._checked(choice)
+
+    def restorer(self, name: str = "") -> Choice:
+        """The restorer that a request means; ours where it names none. Errors as of `choose`."""
+        choice = self.list().get(name or weights.RESTORER)
+        if choice is None or choice.kind != "restorer":
+            raise ModelError(404, "there is no such restorer: GET /api/models lists them")
+        return self._checked(choice)
+
+    def _checked(self, choice: Choice) -> Choice:
+        if not choice.here:
+            raise ModelError(
+                409,
+                f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched when"
+                " somebody agrees to that, on the page, or with POST /api/models/download",
+            )
+        return choice
+
+    def state(self, choice: Choice) -> str:
+        """ "ready", "not here", "downloading", or "failed: why"."""
+        return "ready" if choice.here else self._fetching.get(choice.id, "not here")
+
+    def fetch(self, name: str) -> str:
+        """Begin to download an official model or restorer, in a thread of its own; its state. Raises ModelError."""
+        choice = self.list().get(name)
+        if choice is None or choice.source != "official":
+            raise ModelError(404, "there is no such model to download: GET /api/models lists them")
+        with self._lock:
+            if choice.here or self._fetching.get(name) == "downloading":
+                return self.state(choice)
+            self._fetching[name] = "downloading"
+        threading.Thread(target=self._fetch, args=(name,), daemon=True, name=f"fetch {name}").start()
+        return "downloading"
+
+    def _fetch(self, name: str) -> None:
+        try:
+            weights.get(name, offline=False)
+            state = ""
+        except Exception as error:  # whatever it is, the page says it
+            state = f"failed: {str(error).replace(str(weights.cache_folder()), 'the cache')}"
+        with self._lock:
+            self._fetching.pop(name)
+            if state:
+                self._fetching[name] = state
+            self._listed = {}
+
+    def _exported(self) -> list[Choice]:
+        """Folders of `s2f export` among the runs, for which PyTorch is not needed."""
+        if self.runs is None:
+            return []
+        found = []
+        for file in sorted(self.runs.glob(f"*/{DESCRIPTION}"))[-200:]:
+            try:
+                choice = _of_folder(file.parent, description(file.parent))
+                found += [replace(choice, changed_ns=file.stat().st_mtime_ns)] if choice else []
+            except NO_RUN:
+                continue
+        return found
+
+    def _runs(self) -> list[Choice]:
+        if self.runs is None or not self.runs.is_dir():
+            return []
+        from s2f_utils.models import checkpoints
+
+        found, headers = [], {}
+        for file in sorted(self.runs.glob("*/generator*.safetensors"))[-200:]:
+            try:
+                facts = file.stat()
+                key = (str(file), facts.st_mtime_ns, facts.st_size)
+                headers[key] = self._headers.get(key) or checkpoints.header_of(file)
+                choice = _of_run(file, headers[key])
+            except NO_RUN:
+                continue
+            found += [replace(choice, size_mb=facts.st_size / 1e6, changed_ns=facts.st_mtime_ns)] if choice else []
+        self._headers = headers
+        return found
+
+
+def _of_run(file: Path, header: dict[str, Any]) -> Choice | None:
+    """A run's generator, None where it translates nothing."""
+    network, direction = header["network"], header.get("direction", DIRECTIONS[0])
+    about = models.NETWORKS[network].describe(header.get("args") or {})
+    name = re.sub(r"[^\w.-]", "-", file.parent.name)
+    usual = file.name == inference.generator_file()
+    which = f"run:{name}" if usual else f"run:{name}:{direction}"
+    title = f"{file.parent.name} ({header.get('method', network)})".encode("utf-8", "replace").decode()
+    common = {"source": "run", "terms": RUN_TERMS, "path": file, "size_px": int(header.get("size_px", 256))}
+    if about.does == RESTORES:
+        return Choice(which, title, kind="restorer", **common)
+    if about.does != TRANSLATES or direction not in WAYS:
+        return None
+    two = "detail" in about.knows
+    layout = "aligned" if two or header.get("aligned", "none") not in ("none", "") else ""
+    answers = 8 if two or "styles" in about.knows else 1
+    return Choice(which, title, direction=direction, detail=two, answers=answers, layout=layout, **common)
+
+
+def _of_folder(folder: Path, told: dict[str, Any]) -> Choice | None:
+    """An exported model, None where it translates nothing."""
+    name = re.sub(r"[^\w.-]", "-", folder.name)
+    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    common = {"source": "run", "terms": RUN_TERMS, "path": folder, "size_px": int(told["size_px"]), "size_mb": size}
+    title = f"{folder.name} (ONNX)".encode("utf-8", "replace").decode()
+    if told["kind"] == RESTORER:
+        return Choice(f"run:{name}", title, kind="restorer", **common)
+    if told["direction"] not in WAYS:
+        return None
+    two, knows = "detail" in told["knows"], set(told["knows"])
+    common |= {"chooses": told["kind"] == ChoosingModel.__name__, "answers": 8 if knows & {"detail", "styles"} else 1}
+    return Choice(f"run:{name}", title, direction=told["direction"], detail=two, layout=told["layout"], **common)
+
+
+def _shipped() -> list[Choice]:
+    names = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS)
+    mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in names}
+    both = sum(mb[name] for name in (weights.FAITHFUL, weights.DETAIL, weights.EXPECT, weights.RENDER, weights.FINDER))
+    return [
+        Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo", detail=True,
+               chooses=True, answers=8, size_mb=both),
+        Choice("photo-to-sketch", "photo → sketch, 256 px", "shipped", direction="photo-to-sketch",
+               size_mb=mb["photo-to-sketch"]),
+        Choice(MANY, TITLES[MANY], "shipped", direction="sketch-to-photo", size_px=64,
+               answers=8, layout="drawn", size_mb=mb[MANY]),
+        Choice(MAPS, TITLES[MAPS], "shipped", direction="map-to-photo", size_px=64, answers=8,
+               layout="", size_mb=mb[MAPS]),
+        Choice(weights.RESTORER, "our own restorer, small", "shipped", kind="restorer", size_mb=mb[weights.RESTORER]),
+    ]  # fmt: skip
+
+
+def _official() -> list[Choice]:
+    found = []
+    ways = {"psp-sketch": "sketch-to-photo", "psp-map": "map-to-photo"}
+    for name, entry in weights.WEIGHTS.items():
+        common = {"source": "official", "here": _is_here(entry), "size_mb": entry.size / 1e6, "terms": entry.licence}
+        if name in ways:
+            layout = "" if name == "psp-map" else "aligned"
+            found.append(
+                Choice(name, entry.what, direction=ways[name], size_px=1024, answers=8, layout=layout, **common)
+            )
+        elif entry.use == "restorer":
+            found.append(Choice(name, entry.what, kind="restorer", size_px=512, **common))
+    return found
+
+
+def _is_here(entry: weights.WeightsFile) -> bool:
+    """Whether a file of this name lies in one of the folders; its digest is checked when it is loaded."""
+    return any((place / entry.file_name).is_file() for place in weights.places())
