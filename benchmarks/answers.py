@@ -21,10 +21,10 @@ import stylegan2_speed
 import torch
 from kept import Kept, one_line, why_not
 
-from data_prep.make.scribbles.portrait import TEXTURED
 from s2f_studio.old.network import GIVEN_PX
 from s2f_utils import inference, runtime, weights
 from s2f_utils.inference import restorers
+from s2f_utils.pictures.attributes import TEXTURED
 
 ENGINES = {name: engine_speed.ENGINES[name] for name in ("torch", "torch, bfloat16")}  # float16 where there is no other
 BATCHES, TINY_ASKED = (1, 8, 32), ("faithful", "rendered")

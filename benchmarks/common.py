@@ -59,7 +59,7 @@ def finished_run(
     method: str, changes: dict[str, Any], manifest: Manifest, runs: Path, name: str, *, init: str | None = None
 ) -> Path:
     """As `training.finetune.finished_run`."""
-    from s2f_utils.training import finetune
+    from s2f_studio.faces import finetune
 
     try:
         return finetune.finished_run(method, changes, manifest, runs, name, init=init)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.engines.export import export
+from s2f_studio.export.writing import export
 from s2f_utils import inference, models, runtime
 from s2f_utils.inference import restorers
 from s2f_utils.inference.asking import Ask, Model

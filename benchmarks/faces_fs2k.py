@@ -17,13 +17,13 @@ import numpy as np
 from faces_sets import fs2k_train
 from tqdm import tqdm
 
-from data_prep.make.scribbles.portrait import WORN
 from s2f_studio.drawings.understanding import Understood, understand
 from s2f_studio.faces.networks.expect import SIDE_PX
 from s2f_studio.faces.shaped import HAIR
 from s2f_utils import weights
 from s2f_utils.data import COLUMNS, read_manifest
 from s2f_utils.pictures import images
+from s2f_utils.pictures.attributes import WORN
 
 SETTINGS = {"lr_g": 3e-4, "constant_share": 0.2, "misfit_px": 0.8, "pen": 0.5, "ema_half_life_images": 2_000.0}
 VAL_EVERY = 25  # one of so many pairs is for the sheets of samples

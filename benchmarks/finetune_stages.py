@@ -22,12 +22,12 @@ from faces_measures import Yardstick
 from faces_sets import FaceSet, fs2k_train, load
 
 import data_prep
+from s2f_studio.faces.finetune import finetune
 from s2f_utils import inference, models, runtime, weights
 from s2f_utils.data import COLUMNS
 from s2f_utils.inference.asking import Ask
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.training.finetune import finetune
 
 STYLES = tuple(f"style {n}" for n in (1, 2, 3))
 SETS = ("cuhk", *STYLES)

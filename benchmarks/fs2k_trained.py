@@ -20,9 +20,9 @@ from faces_sets import fs2k_train
 from tqdm import tqdm
 
 import data_prep
+from s2f_studio.faces.finetune import finetune
 from s2f_utils.data import COLUMNS, read_manifest
 from s2f_utils.pictures import images
-from s2f_utils.training.finetune import finetune
 from s2f_utils.training.methods import METHODS
 
 VAL_EVERY = 25  # one of so many pairs is for the sheets of samples, as in faces_fs2k

@@ -10,11 +10,10 @@ import common
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_studio.web import messages
+from s2f_studio.web import messages, widget
 from s2f_studio.web.drawing import shown
 from s2f_studio.web.state import TITLES
 from s2f_studio.web.widget import page_of
-from s2f_utils import notebook
 from s2f_utils.pictures import images, masks
 
 ROUNDS = 15
@@ -33,7 +32,7 @@ def stroked(given: np.ndarray, n: int) -> np.ndarray:
 
 def at_pen_up(name: str) -> dict[str, float]:
     """Milliseconds that Python takes for one stroke, with and without the restorer and a hint; and parts of that."""
-    pad = notebook.sketch_pad(name, start=START)
+    pad = widget.sketch_pad(name, start=START)
     page = page_of(pad)
     first, count = pad.given, iter(range(10_000))
 

@@ -128,7 +128,7 @@ def test_an_address_that_colab_cannot_open_is_an_error():
 def test_no_other_file_names_the_address():
     address = re.escape(badges.repository_url(ROOT).partition("//")[2])
     known = {"pyproject.toml", "README.md", "CITATION.cff"}
-    folders = ("s2f_utils", "data_prep", "tests", "tools", "benchmarks", "docs", ".github", ".ci")
+    folders = ("s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks", "docs", ".github", ".ci")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     files += [path for path in ROOT.iterdir() if path.is_file() and path.name not in known]
     assert len(files) > 20

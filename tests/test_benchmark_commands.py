@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import s2f_utils
+from s2f_studio.faces.finetune import finished_run
 from s2f_utils.data import read_manifest
-from s2f_utils.training.finetune import finished_run
 
 ROOT = Path(__file__).resolve().parents[1]
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="needs make")

@@ -15,25 +15,27 @@ from data_prep.make import gallery
 from data_prep.make.scribbles import hats, spectacles
 from data_prep.make.scribbles.drawing import scribble
 from data_prep.make.scribbles.hand import Hand, Pen
-from data_prep.make.scribbles.portrait import TOLD, Portrait, filled, mirrored
+from data_prep.make.scribbles.portrait import Portrait, mirrored
 from data_prep.make.scribbles_set import make_scribbles
 from data_prep.sources import open_portraits
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.drawings.look import Look
 from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.drawings.regions import filled
 from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.expecting import tones_of as tones_said
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, tones_of
 from s2f_studio.faces.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
 from s2f_studio.faces.stages.expect import Bent, Expected
 from s2f_studio.faces.stages.lay import BEYOND_PX, WALL, Laid, crown
-from s2f_studio.faces.stages.look import Look
 from s2f_utils import cli, models
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.inference import load
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.pictures import images
+from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train

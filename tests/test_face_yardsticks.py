@@ -120,7 +120,7 @@ def test_another_degree_is_an_error():
 def test_it_shares_nothing_with_sketches_to_train_on():
     for path in (ROOT / "benchmarks").glob("crude_*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module.startswith("s2f_utils"):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("s2f_"):
                 assert node.module in ("s2f_utils.pictures", "s2f_utils.metrics.inside"), path
                 assert {alias.name for alias in node.names} <= {"faces", "images", "viz", "mask_of"}, path
 

@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from data_prep import DataPrepError, make_shaped
-from data_prep.make.scribbles.portrait import TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
+from s2f_studio.faces.finetune import STEPS, StoppedError, finetune
 from s2f_studio.faces.shaped import read_points, told_in
 from s2f_utils import inference
 from s2f_utils.cli import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.faces import alignment, warp
-from s2f_utils.training.finetune import STEPS, StoppedError, finetune
 
 NUM = 6
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from data_prep.make.scribbles.portrait import TOLD
 from s2f_utils import models, runtime
 from s2f_utils.data import read_manifest, stores
 from s2f_utils.models import checkpoints
+from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import Coming, sent
 from s2f_utils.training.ada import AdaptiveP
 from s2f_utils.training.config import resolve, settings_of

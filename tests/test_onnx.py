@@ -21,7 +21,7 @@ onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pi
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.engines import choice as engines  # noqa: E402
 from s2f_studio.engines.engine_onnx import OnnxEngine, description  # noqa: E402
-from s2f_studio.engines.export import LARGE, ExportError, described, export, halve, stages_of  # noqa: E402
+from s2f_studio.export.writing import LARGE, ExportError, described, export, halve, stages_of  # noqa: E402
 from s2f_studio.faces import hints  # noqa: E402
 from s2f_utils import inference, models, weights  # noqa: E402
 from s2f_utils.cli import main  # noqa: E402
@@ -32,6 +32,7 @@ from s2f_utils.inference.enhance import Enhancer  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.models.card import ModelCard  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
+from s2f_utils.pictures.attributes import as_tone  # noqa: E402
 from s2f_utils.pictures.drawn.synthetic import draw_face  # noqa: E402
 from s2f_utils.weights.expanded import expanded, tensors_of  # noqa: E402
 
@@ -181,8 +182,8 @@ def test_faces_by_their_styles_are_pytorchs(name, way, tmp_path):
     w = made.draw(3, seed=1)
     assert apart(made.decode(w, noise=4), model.decode(w, noise=4)) <= LEVELS
     assert made.facts.hint_method == "colour transfer" and made.open_layers == model.open_layers
-    tones = {"hair": hints.as_tone("#a0582c")}
-    assert made.with_hints(picture, wanted, tones).shape == wanted.shape
+    tones = {"hair": as_tone("#a0582c")}
+    assert hints.with_hints(made, picture, wanted, tones).shape == wanted.shape
 
 
 @pytest.mark.slow

@@ -50,7 +50,7 @@ NOT_YET: set[str] = set()
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
 OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub", "spandrel_extra_arches", "playwright"}
 ON_DEMAND = ("test-browser", "gfpgan")  # extras that requirements.txt marks, and installs only where they are asked for
-OURS = {"s2f_utils", "data_prep", "tests", "tools", "benchmarks"}
+OURS = {"s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks"}
 
 
 def commented(text: str, pattern: str) -> dict[str, str]:
@@ -197,7 +197,7 @@ def test_the_version_stands_in_one_place():
     (version,) = re.findall(r'(?m)^__version__ = "([^"]+)"$', place.read_text(encoding="utf-8"))
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", version)
     assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    others = [p for p in [*ROOT.glob("s2f_utils/**/*.py"), *ROOT.glob("data_prep/**/*.py")] if p != place]
+    others = [p for p in [*ROOT.glob("s2f_*/**/*.py"), *ROOT.glob("data_prep/**/*.py")] if p != place]
     assert len(others) > 5
     assert [p.name for p in others if re.search(r"(?m)^__version__\s*=\s*[\"']", p.read_text(encoding="utf-8"))] == []
 
@@ -244,13 +244,13 @@ def test_the_library_imports_what_it_declares_and_nothing_else():
     core = set(by_name([*PROJECT["dependencies"], *extras["train"]]))
     names = ("tracking", "app", "onnx", "hub", "cluster")
     optional = set(by_name([requirement for name in names for requirement in extras[name]]))
-    used = imports_below("s2f_utils", "data_prep")
+    used = imports_below("s2f_utils", "s2f_studio", "data_prep")
     assert used - core - optional == set(), "imported, but not declared in pyproject.toml"
     assert core - used == BY_NAME, "declared in pyproject.toml, but never imported"
 
 
 def test_tests_and_tools_import_what_is_declared():
-    used = imports_below("s2f_utils", "data_prep", "tests", "tools", "benchmarks")
+    used = imports_below("s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks")
     everything = set(by_name(declared()))
     assert used - everything == set(), "imported, but not declared in pyproject.toml"
     assert everything - used - COMMANDS - OPTIONAL - BY_NAME == NOT_YET, "declared in pyproject.toml, but never used"

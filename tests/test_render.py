@@ -9,7 +9,6 @@ import pytest
 import skimage.color
 import torch
 
-from data_prep.make.scribbles.portrait import TOLD
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understood
@@ -27,6 +26,7 @@ from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.stages import plane
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
+from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loading import discriminator_of

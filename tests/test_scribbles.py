@@ -12,8 +12,9 @@ from data_prep.make.scribbles.cutout import cut_out
 from data_prep.make.scribbles.drawing import scribble
 from data_prep.make.scribbles.hand import Hand, Pen
 from data_prep.make.scribbles.mixing import EXCHANGED, mixed, with_part
-from data_prep.make.scribbles.portrait import Portrait, beard_zone, filled
+from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import mesh
+from s2f_studio.drawings.regions import beard_zone, filled
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.drawn import synthetic
 from s2f_utils.pictures.drawn.board import HAIR, HAT

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from s2f_studio.faces import hints
-from s2f_studio.faces.hints import Tone
+from s2f_studio.web import widget
 from s2f_studio.web.drawing import blank, feathered
 from s2f_studio.web.state import TITLES
 from s2f_studio.web.widget import page_of
-from s2f_utils import notebook
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.attributes import Tone, as_tone
 from s2f_utils.pictures.remarks import Remark
 
 DEFAULT, MANY, MAPS = TITLES
@@ -25,7 +25,7 @@ STARTED = "drawn face 5"  # dark, long hair on a light ground; needs no detector
 
 
 def make(model=None, start=STARTED, **options):
-    return notebook.sketch_pad(model, start=start, device="cpu", **options)
+    return widget.sketch_pad(model, start=start, device="cpu", **options)
 
 
 @pytest.fixture()
@@ -174,8 +174,8 @@ def test_a_hint_brings_the_part_nearer_to_its_tone_and_leaves_the_rest(model, pa
     if model == DEFAULT:
         pad.answer = "faithful"
         pad.translate()
-    before, wanted = pad.face, hints.as_tone(colour)
-    inside = pad.model.parts(pad.given, before)[part]
+    before, wanted = pad.face, as_tone(colour)
+    inside = hints.parts_of(pad.model, pad.given, before)[part]
     pad.apply_hint(part, colour)
     after = pad.translate()
     far, near = (hints.difference(hints.tone_of(face, inside), wanted) for face in (before, after))
@@ -195,8 +195,8 @@ def test_a_rendered_face_is_that_of_somebody_with_the_tone(part, colours):
     for colour in colours:
         pad.apply_hint(part, colour)
         pad.translate()
-        found.append(hints.tone_of(pad.face, pad.model.parts(pad.given, pad.face)[part]))
-    wanted = [hints.as_tone(colour) for colour in colours]
+        found.append(hints.tone_of(pad.face, hints.parts_of(pad.model, pad.given, pad.face)[part]))
+    wanted = [as_tone(colour) for colour in colours]
     far = [[hints.difference(mine, other) for other in wanted] for mine in found]
     assert all(np.argmin(row) == n for n, row in enumerate(far)), far
 
@@ -240,7 +240,7 @@ def test_the_parts_are_where_they_are_drawn():
         pad = make(start=index)
         face = synthetic.draw_face(index, size_px=256)
         labels = faces.warp_labels(face.mask, faces.alignment(face.landmarks, 256), 256)
-        found = pad.model.parts(pad.given, pad.face)
+        found = hints.parts_of(pad.model, pad.given, pad.face)
         for part, names in hints.CLASSES_OF.items():
             known, taken = np.isin(labels, [masks.CLASSES.index(name) for name in names]), found[part] > 0.5
             right.append((part, (known & taken).sum() / (known | taken).sum()))
@@ -644,7 +644,7 @@ def test_the_wall_does_not_take_the_hairs_tone():
     """Where curls or thin lines are hard to tell from the wall in the picture, the drawing says what is hair."""
     for name in ("curls", "glasses", "beard"):
         pad = make(start=name)
-        hair = pad.model.parts(pad.given, pad.face)["hair"] > 0.5
+        hair = hints.parts_of(pad.model, pad.given, pad.face)["hair"] > 0.5
         assert hair.mean() > 0.08, name
         assert hair[-40:, :50].mean() == hair[-40:, -50:].mean() == 0, name  # beside the shoulders
         assert hair[:4].mean() < 0.75, name

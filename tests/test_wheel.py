@@ -15,7 +15,7 @@ import pytest
 from s2f_utils import weights
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("s2f_utils", "data_prep")
+PACKAGES = ("s2f_utils", "s2f_studio", "data_prep")
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("hatchling") is None, reason="no hatchling: the extra dev")
 
@@ -80,7 +80,7 @@ def test_nothing_else_is_inside_but_what_pip_reads(wheel):
 def test_it_translates_outside_of_a_clone(run, installed, tmp_path):
     told = run("doctor")
     assert "ok   own models" in told and str(ROOT) not in told.partition("own models")[2]
-    drawing = min((installed / "s2f_utils" / "pictures" / "examples").glob("*.png"))
+    drawing = min((installed / "s2f_studio" / "drawings" / "examples").glob("*.png"))
     run("translate", drawing, "--engine", "onnx", "--out", tmp_path / "answers")
     assert list((tmp_path / "answers").glob("*.png"))
     assert str(installed) in run("weights").partition(weights.FAITHFUL)[2].partition("\n")[0]

@@ -93,7 +93,7 @@ def train(run, callbacks=(), max_seconds=None, images=8, at_step=None):
 
 def test_importing_costs_no_ipywidgets():
     code = (
-        "import sys; from s2f_utils.notebook import TrainingPanel, divider, sketch_pad, start, train_live, upload_box\n"
+        "import sys; from s2f_utils.notebook import TrainingPanel, divider, start, train_live, upload_box\n"
         "print('ipywidgets' in sys.modules, 'IPython' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from data_prep.make.gallery import Gallery, Sitter, sitters_of
 from data_prep.make.scribbles.drawing import scribble
-from data_prep.make.scribbles.portrait import TRAITS, Portrait
+from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, sometimes, tones_of
 from s2f_studio.faces.networks.portrait import SIZE_PX, pooled_places
@@ -32,6 +32,7 @@ from s2f_studio.faces.shaped import planes_of
 from s2f_utils import weights
 from s2f_utils.models import checkpoints
 from s2f_utils.models.pretrained import PretrainedFeatures
+from s2f_utils.pictures.attributes import TRAITS
 
 DRAWINGS, WAYS = 4, 2
 SEEN_BY_EXPECT = "portraits"

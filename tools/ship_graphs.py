@@ -18,7 +18,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper
 from safetensors.numpy import save_file
 
-from s2f_studio.engines.export import LARGE, described, graph_of, stages_of
+from s2f_studio.export.writing import LARGE, described, graph_of, stages_of
 from s2f_utils import inference, runtime, weights
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import Enhancer

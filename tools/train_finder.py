@@ -22,14 +22,14 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from data_prep.make.scribbles.portrait import FOUND_FLAGS
 from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings.finder import SIDE_PX
 from s2f_studio.faces.method import other_pen
-from s2f_studio.faces.networks.finder import SIDE_PX
 from s2f_studio.faces.shaped import HAIR, read_points, worn_in
 from s2f_utils import models
 from s2f_utils.data import Manifest, Row, read_manifest
 from s2f_utils.models import checkpoints
+from s2f_utils.pictures.attributes import FOUND_FLAGS
 
 BATCH, PHOTO_SHARE = 32, 0.2
 LR, WEIGHT_DECAY, WARM_UP = 1e-3, 0.02, 200

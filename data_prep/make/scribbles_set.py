@@ -15,11 +15,12 @@ from data_prep.errors import DataPrepError
 from data_prep.make import scribbles
 from data_prep.make.gallery import SIZE_PX, Gallery, Sitter, evened, sitters_of
 from data_prep.make.parallel import Workers
-from data_prep.make.scribbles.portrait import TRAIT_LABELS, mirrored
+from data_prep.make.scribbles.portrait import mirrored
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from s2f_utils import runtime
 from s2f_utils.pictures import masks
+from s2f_utils.pictures.attributes import TRAIT_LABELS
 
 NUM, DRAWINGS = 2_000, 6
 PER_VAL = 2  # faces of a person kept for validation

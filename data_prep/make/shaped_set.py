@@ -13,13 +13,13 @@ from tqdm import tqdm
 
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers
-from data_prep.make.scribbles.portrait import TRAITS, WORN
 from data_prep.make.scribbles_set import HAIR, PERSON, write_folds
 from data_prep.make.write import SetPlan, describe_counts, write_set
 from data_prep.messages import say
 from s2f_studio.drawings.understanding import Understood, understand
 from s2f_utils.data import DataError, Row, read_manifest, terms_of
 from s2f_utils.pictures import images
+from s2f_utils.pictures.attributes import TRAITS, WORN
 
 SIZE_PX = 256
 LEAST_CERTAIN = 0.5  # of the person's and the hair's map

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         return _page(args)
     if args.ort is not None:
         raise ValueError(f"--ort is for the page alone: 's2f export {PAGE} {args.out}'")
-    from s2f_studio.engines.export import check_installed, export
+    from s2f_studio.export.writing import check_installed, export
     from s2f_utils.inference import load, restorers
     from s2f_utils.inference.enhance import Enhancer
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_studio.drawings import mesh
+from s2f_utils.inference.asking import amounts_of
 from s2f_utils.pictures.faces.geometry import inverse, similarity, transform
 
 SHAPES = Path(__file__).with_name("shapes.npz")
@@ -83,13 +84,3 @@ def likely(
         for name in PARTS[part]:
             share[mesh.PARTS[name]] = own
     return points + share * (wanted - points)
-
-
-def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
-    """One amount for each of `PARTS`, 0 for those left out. Raises ValueError for another part, or beyond 0 to 1."""
-    given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(PARTS, amount)
-    if unknown := sorted(set(given) - set(PARTS)):
-        raise ValueError(f"there is no part {unknown[0]!r}: choose of {', '.join(PARTS)}")
-    if outside := [part for part, own in given.items() if not 0 <= own <= 1]:
-        raise ValueError(f"likely must be from 0 to 1, got {given[outside[0]]:g} for {outside[0]}")
-    return {part: float(given.get(part, 0.0)) for part in PARTS}

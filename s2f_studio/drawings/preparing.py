@@ -71,3 +71,17 @@ def prepared_for(
     if facts.layout == "drawn":
         given = laid(prepared.paper, prepared.face.landmarks, "drawn", PAPER_PX)
     return Ready(given, prepared.paper, prepared.warnings, prepared.face)
+
+
+def advice_on(picture: np.ndarray, reads: str) -> Remark | None:
+    """What to tell who gives this picture, uint8 (H, W, 3), to a model that reads sketches or photos as they are."""
+    verdict = domain.verdict(picture)
+    if min(picture.shape[:2]) < domain.SMALL_PX and verdict.coloured < domain.COLOURED_FROM:
+        return None  # lines that are drawn so small are tones
+    kind = verdict.kind
+    drawn = kind in ("drawing", "faint", "inverted")
+    if reads == "photo":
+        return Remark("drawing-for-photos") if drawn else None
+    if kind == "photo":
+        return Remark("photo-for-sketches")
+    return None if kind == "drawing" else Remark(kind)

@@ -6,16 +6,18 @@ import functools
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from data_prep.make.scribbles.portrait import FOUND_FLAGS, FOUND_PARTS
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.prepare import LINES_BELOW
-from s2f_studio.engines import choice as engines
+from s2f_studio.engines import choice
+from s2f_utils import weights
 from s2f_utils.inference.asking import LEAST_PX
 from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import faces, images
+from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
 LOOK_PX = 256  # pictures are looked at in this size
 SHRUNK_FROM = 0.95  # below this scale a picture is made smaller first
@@ -67,7 +69,27 @@ class Understood:
 @functools.lru_cache(maxsize=2)
 def finder(engine: str = "auto") -> Engine:
     """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
-    return engines.of_finder(engine)
+    path = weights.shipped(weights.FINDER)
+    try:
+        return _finder_of(path, choice.chosen(engine, "cpu"))
+    except (FileNotFoundError, ValueError):
+        raise weights.WeightsError(
+            f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
+        ) from None
+
+
+def _finder_of(path: Path, engine: str) -> Engine:
+    if engine == choice.ONNX:
+        from s2f_studio.engines.engine_onnx import OnnxEngine
+
+        found = OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
+        found.takes("look")  # now, not when a picture is there
+        return found
+    from s2f_studio.drawings.look import Look
+    from s2f_utils.inference.engine_torch import TorchEngine
+    from s2f_utils.models import checkpoints
+
+    return TorchEngine({"look": Look(checkpoints.load_network(path)[0].requires_grad_(False))})
 
 
 def understand(pictures: Sequence[np.ndarray], finding: Engine | None = None) -> list[Understood]:

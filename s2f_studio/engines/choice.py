@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 
-from s2f_utils import runtime, weights
-from s2f_utils.inference.engine import Engine, EngineError
+from s2f_utils import runtime
+from s2f_utils.inference.engine import EngineError
 
 TORCH, ONNX = "torch", "onnx"
 ENGINES = ("auto", TORCH, ONNX)
@@ -58,28 +57,3 @@ def set_threads(num: int) -> None:
         import torch
 
         torch.set_num_threads(num)
-
-
-def of_finder(engine: str = "auto") -> Engine:
-    """The landmark finder that comes along, on the CPU. Raises WeightsError where its file is not there, or damaged."""
-    path = weights.shipped(weights.FINDER)
-    try:
-        return _finder_of(path, chosen(engine, "cpu"))
-    except (FileNotFoundError, ValueError):
-        raise weights.WeightsError(
-            f"{path.name}, which finds the face in a drawing, is not there, or damaged: install the package again"
-        ) from None
-
-
-def _finder_of(path: Path, engine: str) -> Engine:
-    if engine == ONNX:
-        from s2f_studio.engines.engine_onnx import OnnxEngine
-
-        found = OnnxEngine({"look": weights.GRAPHS / "look.onnx"}, {"look": [path]})
-        found.takes("look")  # now, not when a picture is there
-        return found
-    from s2f_studio.faces.stages.look import Look
-    from s2f_utils.inference.engine_torch import TorchEngine
-    from s2f_utils.models import checkpoints
-
-    return TorchEngine({"look": Look(checkpoints.load_network(path)[0].requires_grad_(False))})

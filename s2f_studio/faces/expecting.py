@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from data_prep.make.scribbles.portrait import TEXTURED, TOLD, WORN
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
-from s2f_studio.faces import hints
 from s2f_studio.faces.choosing import EXPECTED, FAITHFUL, RENDERED, advised, answer_to
 from s2f_studio.faces.words import ADDED, ADDED_GUIDANCE, guidance
-from s2f_utils.inference.asking import COLOURED, Ask
-from s2f_utils.inference.facts import Facts
+from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.facts import ASKED, Facts
 from s2f_utils.inference.translator import DetailModel, Translator, one_way, parts_of
+from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 from s2f_utils.pictures.remarks import Remark
 
 NOT_DRAWN = 0.5  # of the finder's flags, below
@@ -43,7 +42,7 @@ class ExpectModel(Translator):
     A drawing is understood, bent to the mean shape, answered there, and the answer is bent back.
     """
 
-    hint_method = hints.ASKED
+    hint_method = ASKED
 
     def __post_init__(self) -> None:
         self.size_px = FACE_PX  # of the drawings that are given; the network's own pictures are smaller
@@ -148,7 +147,7 @@ def tones_of(ask: Ask) -> np.ndarray:
     tones = np.full((len(COLOURED), 3), np.nan, np.float32)
     for place, name in enumerate(COLOURED):
         if name in ask.person:
-            tones[place] = np.array(hints.as_tone(ask.person[name]).colour, np.float32) / 127.5 - 1
+            tones[place] = np.array(as_tone(ask.person[name]).colour, np.float32) / 127.5 - 1
     return tones.ravel()
 
 
@@ -245,7 +244,7 @@ class ChoosingModel(DetailModel):
     the question says otherwise (`Ask.answer`). Made by `load`.
     """
 
-    hint_method = hints.ASKED
+    hint_method = ASKED
 
     @functools.cached_property
     def expect(self) -> ExpectModel:

@@ -5,15 +5,17 @@ Shapes: L styles of a face, D values of a style, K faces whose styles may be mix
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 
 import numpy as np
 import torch
 
-from s2f_studio.faces.hints import Tone
+from s2f_utils.inference.styles import StyleModel
 from s2f_utils.models.stylegan2 import StyleGAN2
 from s2f_utils.pictures import images
+from s2f_utils.pictures.attributes import Tone
 
+NUM_MIXED = 48  # faces by chance, whose styles are mixed in
 FIT_STEPS, FIT_LR, OWN_AT_FIRST = 50, 0.35, 4.0  # of the shares; the first begins with half of a layer
 
 
@@ -47,3 +49,25 @@ def fitted(
         (missed + 0.4 * inside + outside).backward()
         optimizer.step()
     return amounts.detach().softmax(0).cpu().numpy()
+
+
+def in_tones(
+    model: StyleModel,
+    given: np.ndarray,
+    face: np.ndarray,
+    parts: Mapping[str, np.ndarray],
+    tones: Mapping[str, Tone],
+    memory: MutableMapping,
+) -> np.ndarray:
+    """The face, uint8 (S, S, 3): inside of a part, the answer with styles mixed in of faces by chance that have the
+    tone asked for; itself elsewhere. memory: the shares that were found for a part and a tone.
+    """
+    layers = list(model.open_layers)
+    known = np.concatenate([model.encode(given), model.draw(NUM_MIXED, seed=0, psi=1.0)])
+    for part, tone in tones.items():
+        if (part, tone.colour) not in memory:
+            memory[part, tone.colour] = fitted(model.net.decoder, known, layers, face, parts[part], tone)
+        mixed = known[:1].copy()
+        mixed[:, layers] = np.einsum("kl,kld->ld", memory[part, tone.colour], known[:, layers])
+        face = images.blended(face, model.decode(mixed)[0], parts[part])
+    return face

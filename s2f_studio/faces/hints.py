@@ -6,47 +6,24 @@ guessed from where the face lies and from its colours; of a label map they are k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping
 
 import numpy as np
 
 from s2f_studio.drawings import background
 from s2f_studio.drawings import prepare as drawings
+from s2f_utils.inference.asking import Model
+from s2f_utils.inference.facts import MIXED
 from s2f_utils.pictures import faces, images, masks
+from s2f_utils.pictures.attributes import Tone
 
 PARTS = ("hair", "skin")
-MIXED, TRANSFERRED, ASKED = "style mixing", "colour transfer", "the person's own tone"  # how a model takes a hint
 CLASSES_OF = {"hair": ("hair",), "skin": ("skin", "nose", "l_ear", "r_ear", "neck")}
 LOOK_PX = 128  # parts are looked for at this size
 LEAST_SHARE = 0.004  # of the pixels; less than this is no part
 FRAME_FILLED, FRAME_LEAST = 0.93, 0.4  # of its box, of the drawing
 LINE, GAP = 24, 0.06  # grey levels below the paper; a share of the side over which lines are joined
 SOFT = 0.009  # standard deviation of a part's rim, a share of the side
-
-
-@dataclass(frozen=True)
-class Tone:
-    """A colour, RGB in [0, 255], and how much its lightness varies (a standard deviation in CIELAB; None: unknown)."""
-
-    colour: tuple[int, int, int]
-    spread: float | None = None
-
-
-def as_tone(colour: Tone | str | tuple) -> Tone:
-    """A tone from itself, from "#rrggbb" or from three numbers of [0, 255]. Raises ValueError for anything else."""
-    if isinstance(colour, Tone):
-        return colour
-    try:
-        if isinstance(colour, str):
-            text = colour.strip().removeprefix("#")
-            values = [int(text[n : n + 2], 16) for n in (0, 2, 4)] if len(text) == 6 else []
-        else:
-            values = [int(v) for v in colour]
-    except (TypeError, ValueError):
-        values = []
-    if len(values) != 3 or not all(0 <= v <= 255 for v in values):
-        raise ValueError(f"a colour is '#rrggbb' or three numbers from 0 to 255, got {colour!r}")
-    return Tone(tuple(values))
 
 
 def parts_of_map(labels: np.ndarray, size_px: int) -> dict[str, np.ndarray]:
@@ -218,3 +195,29 @@ def tones_of_photo(photo: np.ndarray) -> dict[str, Tone]:
     found = find_parts(crop, faces.TEMPLATE * 256 - 0.5)
     tones = {part: tone_of(crop, inside) for part, inside in found.items()}
     return {part: tone for part, tone in tones.items() if tone is not None}
+
+
+def parts_of(model: Model, given: np.ndarray, face: np.ndarray) -> dict[str, np.ndarray]:
+    """Hair and skin of a model's answer, by the map that was given, or by its looks: {part: float32 (S, S)}."""
+    if model.facts.reads == "map":
+        return parts_of_map(given, len(face))
+    return find_parts(face, model.facts.landmarks, given)
+
+
+def with_hints(
+    model: Model, given: np.ndarray, face: np.ndarray, tones: Mapping[str, Tone], memory: MutableMapping | None = None
+) -> np.ndarray:
+    """A model's answer, uint8 (S, S, 3), with its hair or skin in the tones that were asked for.
+
+    A generator with styles mixes others in that have the tone; another model's colours are transferred. memory: the
+    shares of styles that were found for a tone, kept by whoever asks, so that the next face gets the same.
+    """
+    parts = parts_of(model, given, face)
+    tones = {part: tone for part, tone in tones.items() if is_there(parts[part])}
+    if model.facts.hint_method == MIXED:
+        from s2f_studio.faces.fitting import in_tones  # PyTorch, which this file can do without
+
+        return in_tones(model, given, face, parts, tones, {} if memory is None else memory)
+    for part, tone in tones.items():
+        face = transfer(face, parts[part], tone)
+    return face

@@ -17,10 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data_prep.make.scribbles.portrait import TOLD, bare_skin
 from s2f_studio.drawings import mesh
+from s2f_studio.drawings.regions import bare_skin
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX, TONES
+from s2f_studio.faces.shaped import ShapedData
 from s2f_utils import models
+from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import ssim_map, to_grey
@@ -89,7 +91,7 @@ class ExpectMethod(Method):
         "fast": FAST | {"widths": "16,16,24,32", "batch_size": 4},
     }
     begins_with = ("expect",)
-    data = "shaped"
+    data, own_data = "own", ShapedData
     given_channels, target_channels = CHANNELS, 5
 
     def __init__(self, config: ExpectConfig, precision: Precision) -> None:

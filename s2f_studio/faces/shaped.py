@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data_prep.make.scribbles.portrait import TRAITS
 from s2f_studio.drawings import bending, mesh
 from s2f_utils.data.manifest import DataError, Manifest, Row
 from s2f_utils.data.stores import Pairs, PictureStore, squared
 from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.attributes import TRAITS
 
 HAIR = masks.CLASSES.index("hair")
 SHIFT_SHARE = 0.25  # of the side, that a bending plane's largest value stands for

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import numpy as np
 
-from data_prep.make.scribbles.portrait import TOLD
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.mesh import MEAN_PX
+from s2f_utils.pictures.attributes import TOLD
 
 GUIDANCE = 4.0  # how much what is said of a person is exaggerated
 ADDED = ("glasses", "beard")  # what is drawn where the drawing does not show it
 ADDED_GUIDANCE = {"glasses": 1.3, "beard": 1.15}  # and where it is drawn as well
-DRAWN_PX = 256
-PEN_SEED = 0  # of the pair of glasses, and of the beard, that are drawn
+INK = Path(__file__).with_name("added_ink.npz")  # drawn by data_prep.make.scribbles.drawing.added, seed 0
 
 
 def guidance(words: Collection[str], scales: Mapping[str, float] | None = None) -> np.ndarray:
@@ -62,13 +62,9 @@ def region(name: str) -> np.ndarray:
 
 @functools.cache
 def added_ink(name: str) -> np.ndarray:
-    """One of `ADDED` as the pen draws it, from 0 for paper to 1: float32 (S, S)."""
-    import cv2
-
-    from data_prep.make.scribbles.drawing import added
-
-    ink = added(mesh.mean_shape(DRAWN_PX).astype(np.float64), name, np.random.default_rng(PEN_SEED))
-    return cv2.resize(ink, (MEAN_PX, MEAN_PX), interpolation=cv2.INTER_AREA)
+    """One of `ADDED` as a pen draws it on the mean face, from 0 for paper to 1: float32 (S, S)."""
+    with np.load(INK) as found:
+        return found[name]
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ learned from them (cross-fitting): of its own people, a network expects too much
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data_prep.make.scribbles.portrait import TEXTURED, TOLD
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, sometimes, tones_of
 from s2f_studio.faces.networks.expect import CHANNELS, SIDE_PX
+from s2f_studio.faces.shaped import ShapedData
 from s2f_studio.old import network as render
 from s2f_studio.old.network import GIVEN_PX, MADE_PX
 from s2f_utils import models, weights
 from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
+from s2f_utils.pictures.attributes import TEXTURED, TOLD
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
@@ -114,9 +116,9 @@ class RenderMethod(Method):
     needs_init = "render"
     begins_with = ("render",)
     live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True)}
-    data = "shaped"
+    data = "own"
     given_channels, target_channels, target_scale = CHANNELS + 1, 5, 2  # the drawing's, and the fold
-    shaped = {"larger": target_scale, "folded": True}
+    own_data = functools.partial(ShapedData, larger=target_scale, folded=True)
 
     def __init__(self, config: RenderConfig, precision: Precision) -> None:
         super().__init__(config, precision)

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data_prep.make.scribbles.portrait import TEXTURED
 from s2f_utils.models.card import JUDGES, RENDERS, ModelCard
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resample import doubled, twice
 from s2f_utils.models.resunet import Noise
+from s2f_utils.pictures.attributes import TEXTURED
 
 GIVEN_PX, MADE_PX = 128, 256
 WALL = 0.6  # grey of [-1, 1], behind the person

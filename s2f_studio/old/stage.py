@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data_prep.make.scribbles.portrait import TEXTURED
 from s2f_studio.faces.words import cheeks_and_above, inside_face
 from s2f_studio.old import network as render
 from s2f_studio.old.network import GIVEN_PX, MADE_PX
 from s2f_utils.inference.stages import F32, I64, plane
+from s2f_utils.pictures.attributes import TEXTURED
 
 THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
 BESIDE_PX = 3  # of 256

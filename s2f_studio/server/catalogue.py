@@ -14,7 +14,7 @@ from typing import Any
 
 from s2f_studio.engines import choice as engines
 from s2f_studio.engines.engine_onnx import DESCRIPTION, description
-from s2f_studio.engines.exported import RESTORER
+from s2f_studio.export.exported import RESTORER
 from s2f_studio.faces.expecting import ChoosingModel
 from s2f_studio.server.uploads import Refusal
 from s2f_studio.web.state import TITLES

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from data_prep.make.scribbles.portrait import TOLD
 from s2f_studio.drawings import likely
 from s2f_studio.drawings.prepare import CLEAN
 from s2f_studio.server.catalogue import WAYS
@@ -16,8 +15,10 @@ from s2f_studio.server.engine import ALIGN, AskError
 from s2f_studio.server.lanes import Busy
 from s2f_studio.server.orders import Order
 from s2f_studio.server.uploads import MOST_BYTES
+from s2f_utils.inference import asking
 from s2f_utils.inference.asking import ANSWERS, LIKELY, person_of
 from s2f_utils.pictures import faces
+from s2f_utils.pictures.attributes import TOLD
 
 FIELD_BYTES = 2000  # the longest value of a form's field
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
@@ -160,7 +161,7 @@ def _likely(text: str) -> float | dict[str, float]:
         else:
             pairs = (part.partition("=") for part in text.split(","))
             amount = {name.strip(): float(value) for name, _, value in pairs}
-        likely.amounts_of(amount)
+        asking.amounts_of(amount)
         return amount
     except (ValueError, OverflowError):
         parts = ", ".join(likely.PARTS)

@@ -15,14 +15,14 @@ import numpy as np
 from s2f_studio.drawings import likely
 from s2f_studio.faces import hints
 from s2f_studio.faces.choosing import advised
-from s2f_studio.faces.hints import Tone
 from s2f_studio.web import drawing as paper
 from s2f_studio.web.drawing import DRAWN, FEATHER, feathered, shown
 from s2f_utils import weights
-from s2f_utils.inference import Ask, Facts, Model
+from s2f_utils.inference import Ask, Facts, Model, asking
 from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.pictures import images, viz
+from s2f_utils.pictures.attributes import Tone, as_tone
 from s2f_utils.pictures.remarks import Remark
 
 START = "long-hair"
@@ -187,10 +187,10 @@ class PadState:
         if self.hints and not model.knows_person(*self.question()):
             if self.facts.reads == "sketch" and hints.is_framed(self.given):
                 return self._within(made), (Remark("framed"),)
-            parts = model.parts(self.given, made)
+            parts = hints.parts_of(model, self.given, made)
             missing = [part for part in self.hints if not hints.is_there(parts[part])]
             warnings = tuple(Remark("no-part", {"part": part}) for part in missing)
-            made = model.with_hints(self.given, made, self.hints, self.memory)
+            made = hints.with_hints(model, self.given, made, self.hints, self.memory)
         return self._within(made), warnings
 
     def _within(self, made: np.ndarray) -> np.ndarray:
@@ -251,7 +251,7 @@ class PadState:
         `likely.PARTS`, or of all. Raises ValueError for another part or amount.
         """
         wanted = self.likely | ({name: amount for name in likely.PARTS} if part is None else {part: amount})
-        likely.amounts_of(wanted)
+        asking.amounts_of(wanted)
         self.likely = wanted
         self._tell("settings")
 
@@ -304,7 +304,7 @@ class PadState:
         elif colour is None:
             self.hints = {other: tone for other, tone in self.hints.items() if other != part}
         else:
-            self.hints = self.hints | {part: hints.as_tone(colour)}
+            self.hints = self.hints | {part: as_tone(colour)}
         self._tell("settings")
         return dict(self.hints)
 

@@ -9,12 +9,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from s2f_studio.cli import app, export, push, translate
-from s2f_utils.cli import doctor, enhance, evaluate, faces, finetune, leaderboard, plot, removed, train, weights
+from s2f_utils.cli import removed
+from s2f_utils.cli.commands import COMMANDS
+from s2f_utils.extensions import extend
 
-# As --help lists them. Each has add(parsers), which adds the command to the others and returns its parser, and
-# run(args), which returns its exit status.
-COMMANDS = (train, finetune, translate, faces, enhance, evaluate, leaderboard, plot, export, push, app, weights, doctor)
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EPILOG = """examples:
   s2f train pix2pix --data data/my-pairs --profile demo
@@ -43,7 +41,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for command in COMMANDS:
+    extend("commands")
+    for command in COMMANDS.values():
         command.add(parsers).set_defaults(run=command.run)
     return top
 

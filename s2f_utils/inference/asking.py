@@ -7,25 +7,21 @@ share it. Shapes: S pixels of a model's pictures.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_prep.make.scribbles.portrait import TOLD
-from s2f_studio.drawings import likely
-from s2f_studio.drawings.preparing import prepared_for
-from s2f_studio.faces import hints
-from s2f_studio.faces.hints import Tone
+from s2f_utils.inference import doors
 from s2f_utils.inference.facts import Facts
 from s2f_utils.pictures import faces
+from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 from s2f_utils.pictures.remarks import Remark
 
 MODES = ("deterministic", "paper")
 ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several
-COLOURED = ("skin", "hair")
 LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
@@ -43,8 +39,8 @@ class Ask:
     a believable photo of somebody like that, or "auto", by how crude it is; faithful without detail, for then nothing
     is to be invented.
     likely: of the last two, from 0, the shape as it is drawn, to 1, a shape that people have; one number, or one for
-    each of `likely.PARTS`. person: what is known of the person beside the drawing: "skin" and "hair" as a colour
-    (`hints.as_tone`), "glasses", "beard" and "hat" from -1 (no) to 1, "age" (young to old), "smile" (closed to teeth),
+    each of `FACE_PARTS`. person: what is known of the person beside the drawing: "skin" and "hair" as a colour
+    (`as_tone`), "glasses", "beard" and "hat" from -1 (no) to 1, "age" (young to old), "smile" (closed to teeth),
     "hair_length" (bald to long), "curls" from -1 to 1. fit: how a picture becomes a square, "stretch" or "pad"; None:
     as the model was trained. square: an oblong picture is stretched, and its answer stays a square. large: an answer
     with twice as many pixels a side as models of up to 256 pixels give.
@@ -72,14 +68,24 @@ class Ask:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
         if self.answer not in ANSWERS:
             raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}")
-        likely.amounts_of(self.likely)
+        amounts_of(self.likely)
         for name, value in self.person.items():
             if name in COLOURED:
-                hints.as_tone(value)
+                as_tone(value)
             elif name not in TOLD:
                 raise ValueError(f"of a person one may say {', '.join((*COLOURED, *TOLD))}, not {name!r}")
             elif not -1 <= value <= 1:
                 raise ValueError(f"{name} must be from -1 to 1, got {value:g}")
+
+
+def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
+    """One amount for each of `FACE_PARTS`, 0 for those left out. Raises ValueError for others, or beyond 0 to 1."""
+    given = dict(amount) if isinstance(amount, Mapping) else dict.fromkeys(FACE_PARTS, amount)
+    if unknown := sorted(set(given) - set(FACE_PARTS)):
+        raise ValueError(f"there is no part {unknown[0]!r}: choose of {', '.join(FACE_PARTS)}")
+    if outside := [part for part, own in given.items() if not 0 <= own <= 1]:
+        raise ValueError(f"likely must be from 0 to 1, got {given[outside[0]]:g} for {outside[0]}")
+    return {part: float(given.get(part, 0.0)) for part in FACE_PARTS}
 
 
 def person_of(text: str) -> dict[str, Any]:
@@ -133,24 +139,6 @@ class Model(ABC):
     def num_bytes(self) -> int:
         """What its weights take of the memory."""
 
-    def parts(self, given: np.ndarray, face: np.ndarray) -> dict[str, np.ndarray]:
-        """Hair and skin of a face, by the map that was given, or by its looks: {part: float32 (S, S)}."""
-        if self.facts.reads == "map":
-            return hints.parts_of_map(given, len(face))
-        return hints.find_parts(face, self.facts.landmarks, given)
-
-    def with_hints(
-        self, given: np.ndarray, face: np.ndarray, tones: Mapping[str, Tone], memory: MutableMapping | None = None
-    ) -> np.ndarray:
-        """The face, uint8 (S, S, 3), with its hair or skin in the tones that were asked for.
-
-        memory: what a model found for a tone, kept by whoever asks, so that the next face gets the same.
-        """
-        found = self.parts(given, face)
-        for part, tone in tones.items():
-            face = hints.transfer(face, found[part], tone)
-        return face
-
     def __call__(
         self,
         picture: str | Path | np.ndarray,
@@ -168,6 +156,6 @@ class Model(ABC):
         """
         if "labels" in asked and self.facts.layout:
             raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
-        ready = prepared_for(self.facts, picture, points=points, clean=clean, face=face)
+        given = doors.prepared(self.facts, picture, points=points, clean=clean, face=face)
         usual = {"detail": DETAIL_OF_DRAWINGS, "colours": asked.get("seed", 0) > 0}
-        return self.translate(ready.given, **usual | asked)
+        return self.translate(given, **usual | asked)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_studio.faces import hints
 from s2f_utils.models.card import made_by, read_by
 from s2f_utils.pictures import faces
 
+MIXED, TRANSFERRED, ASKED = "style mixing", "colour transfer", "the person's own tone"  # how a model takes a hint
 # Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
 # `synthetic.draw_face` draws, which our models of 64 px have learned from.
 LAYOUTS = {
@@ -32,7 +32,7 @@ class Facts:
     size_px: int
     knows: frozenset[str] = frozenset()
     layout: str = "aligned"
-    hint_method: str = hints.TRANSFERRED
+    hint_method: str = TRANSFERRED
 
     @property
     def reads(self) -> str:

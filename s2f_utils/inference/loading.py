@@ -3,62 +3,63 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
-from s2f_studio.faces.stages import expect, lay
-from s2f_studio.old import stage as render
 from s2f_utils import models, runtime, weights
+from s2f_utils.extensions import extend
 from s2f_utils.inference.asking import MODES, Model
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.finding import find_generator
 from s2f_utils.inference.generating import OneByOne, paper_copy
 from s2f_utils.inference.stages import plain, styles
 from s2f_utils.inference.styles import StyleModel
-from s2f_utils.inference.translator import LARGER, VALUES, DetailModel, Translator
+from s2f_utils.inference.translator import VALUES, DetailModel, Translator
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ADDS_DETAIL, DIRECTIONS, DRAWS, RENDERS, RESTORES, TRANSLATES
 from s2f_utils.models.twostage import TwoStage
 
-# how a network that is not a plain translator is known, and what asks it
-KINDS: tuple[tuple[Callable[[nn.Module], bool], type[Translator]], ...] = (
-    (lambda net: net.name == "expect", ExpectModel),
-    (lambda net: net.name == "render", RenderModel),
-    (lambda net: "styles" in net.card.knows, StyleModel),
-    (lambda net: "detail" in net.card.knows, DetailModel),
-)
+
+@dataclass(frozen=True)
+class Kind:
+    """How networks of a kind answer.
+
+    fits: whether a network is of it. model: the class that asks it. stages: from the network, its number format,
+    `Translator`'s values and the model's name to the stages of an answer. aligned: whether it expects aligned faces.
+    precision: the one number format that it takes; "" for any. beside: further files, for a model's name.
+    """
+
+    fits: Callable[[nn.Module], bool]
+    model: type[Translator]
+    stages: Callable[[nn.Module, runtime.Precision, str, str | Path], dict[str, nn.Module]]
+    aligned: bool = False
+    precision: str = ""
+    beside: Callable[[str | Path], Sequence[Path]] = lambda model: ()
 
 
 def load(
     model: str | Path, device: str, precision: str, *, direction: str | None, values: str, at_once: int, name: str
 ) -> Model:
     """As `opening.load`, of all that PyTorch runs."""
+    extend("torch answers")
     net, meta = _network(model, direction)
     about = net.card
     size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
-    kind = next((kind for fits, kind in KINDS if fits(net)), Translator)
-    wanted = "float32" if issubclass(kind, ExpectModel) else precision  # less shows in fine detail
-    chosen = runtime.pick_precision(runtime.pick_device(device), wanted)
-    if values != VALUES[0] and kind is not Translator:
+    kind = NAMED.get(str(model), kind_of(net))
+    chosen = runtime.pick_precision(runtime.pick_device(device), kind.precision or precision)
+    if values != VALUES[0] and kind is not PLAIN:
         raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
     net.requires_grad_(False)
-    stages = _stages(net, chosen, kind, values)
-    if str(model) == weights.DEFAULT and kind is DetailModel:
-        kind = ChoosingModel
-        stages |= _stages_of(weights.RENDER, runtime.pick_precision(chosen.device, "float32"))
-    if kind is RenderModel:
-        stages |= _stages_of(_expected_by(model), chosen)
-    return kind(
-        TorchEngine(stages, chosen),
+    return kind.model(
+        TorchEngine(kind.stages(net, chosen, values, model), chosen),
         net.name,
         about.knows,
         direction=_direction(model, net, meta, direction),
-        size_px=about.size_px if kind is StyleModel else size_px,
+        size_px=about.size_px if kind.model is StyleModel else size_px,
         fit=meta.get("fit", "stretch"),
         meta={**meta, **terms_of(model, direction)},
         name=name or (weights.hub.pinned(model) if weights.hub.is_name(model) else str(model)),
@@ -66,7 +67,7 @@ def load(
         at_once=at_once,
         net=net,
         precision=chosen,
-        files=_files(model, direction, kind),
+        files=(*_files(model, direction), *kind.beside(model)),
     )
 
 
@@ -84,24 +85,19 @@ def terms_of(model: str | Path, direction: str | None = None) -> dict[str, str]:
     return {key: value for key, value in told.items() if value}
 
 
-def _stages(net: nn.Module, precision: runtime.Precision, kind: type[Translator], values: str) -> dict[str, nn.Module]:
-    """The stages of a model of this kind, its networks prepared."""
-    if kind is DetailModel:
-        for part in (net.structure, net.detail):
-            precision.prepare(part)
-        return plain.of_two(net.to(precision.device), precision.images)
-    precision.prepare(net)
-    if kind is RenderModel:
-        return {"render": render.Rendered(net, precision.images), "finish": render.Finished()}
-    if kind is ExpectModel:
-        laid = {"lay": lay.Laid(FACE_PX), "lay_large": lay.Laid(LARGER * FACE_PX)}
-        settled = {"guide": expect.Guided(), "settle": expect.Settled()}
-        return {"expect": expect.Expected(net, precision.images)} | settled | laid
-    if kind is StyleModel:
-        return styles.of_styles(net, precision)
-    own = {"translate": plain.Translated(net, values, precision.images)}
-    paper = functools.partial(_as_published, net, precision, values)
-    return own | {MODES[1]: paper}
+def _of_two(net: nn.Module, precision: runtime.Precision, _values: str, _model: str | Path) -> dict[str, nn.Module]:
+    for part in (net.structure, net.detail):
+        precision.prepare(part)
+    return plain.of_two(net.to(precision.device), precision.images)
+
+
+def _of_styles(net: nn.Module, precision: runtime.Precision, _values: str, _model: str | Path) -> dict[str, nn.Module]:
+    return styles.of_styles(precision.prepare(net), precision)
+
+
+def _plain(net: nn.Module, precision: runtime.Precision, values: str, _model: str | Path) -> dict[str, nn.Module]:
+    own = {"translate": plain.Translated(precision.prepare(net), values, precision.images)}
+    return own | {MODES[1]: functools.partial(_as_published, net, precision, values)}
 
 
 def _as_published(net: nn.Module, precision: runtime.Precision, values: str) -> nn.Module:
@@ -109,13 +105,22 @@ def _as_published(net: nn.Module, precision: runtime.Precision, values: str) -> 
     return plain.Translated(OneByOne(precision.prepare(paper_copy(net))), values, precision.images)
 
 
-def _stages_of(model: str | Path, precision: runtime.Precision) -> dict[str, nn.Module]:
+PLAIN = Kind(lambda net: True, Translator, _plain)
+DETAILED = Kind(lambda net: "detail" in net.card.knows, DetailModel, _of_two, aligned=True)
+KINDS = [Kind(lambda net: "styles" in net.card.knows, StyleModel, _of_styles), DETAILED]  # the first that fits
+NAMED: dict[str, Kind] = {}  # those of models that are known by their names
+
+
+def kind_of(net: nn.Module) -> Kind:
+    """How a network answers."""
+    return next((kind for kind in KINDS if kind.fits(net)), PLAIN)
+
+
+def stages_of(model: str | Path, precision: runtime.Precision) -> dict[str, nn.Module]:
     """The stages of a model that is a part of another one."""
     net, _ = checkpoints.load_network(find_generator(model))
     net.requires_grad_(False)
-    kind = next(kind for fits, kind in KINDS if fits(net))
-    stages = _stages(net, precision, kind, VALUES[0])
-    return stages | _stages_of(_expected_by(model), precision) if kind is RenderModel else stages
+    return kind_of(net).stages(net, precision, VALUES[0], model)
 
 
 def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[str, Any]]:
@@ -141,19 +146,11 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
     return net, meta
 
 
-def _expected_by(model: str | Path) -> str | Path:
-    """What says which face is to be expected, where a model renders it: the file beside its own, or ours."""
-    beside = find_generator(model).with_name("expected.safetensors")
-    return beside if beside.is_file() else weights.EXPECT
-
-
-def _files(model: str | Path, direction: str | None, kind: type[Translator]) -> tuple[Path, ...]:
+def _files(model: str | Path, direction: str | None) -> tuple[Path, ...]:
     """The files that a model's networks come from."""
     if str(model) == weights.DEFAULT and not Path(model).exists():
-        names = (weights.FAITHFUL, weights.DETAIL, weights.RENDER, weights.EXPECT)
-        return tuple(find_generator(name) for name in names)
-    path = find_generator(model, direction)
-    return (path, find_generator(_expected_by(model))) if kind is RenderModel else (path,)
+        return find_generator(weights.FAITHFUL), find_generator(weights.DETAIL)
+    return (find_generator(model, direction),)
 
 
 def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: str | None) -> str:
@@ -169,9 +166,9 @@ def _direction(model: str | Path, net: nn.Module, meta: dict[str, Any], asked: s
     return known or asked or DIRECTIONS[0]
 
 
-def _layout(name: str, meta: dict[str, Any], kind: type[Translator]) -> str:
+def _layout(name: str, meta: dict[str, Any], kind: Kind) -> str:
     """Where a model expects faces: as its training pictures were aligned; "" where they were taken as they are."""
     if name in weights.SHIPPED:
-        return "drawn" if kind is StyleModel else "aligned"
+        return "drawn" if kind.model is StyleModel else "aligned"
     aligned = meta.get("aligned", "none") not in ("none", "")
-    return "aligned" if aligned or issubclass(kind, DetailModel | ExpectModel) or name in weights.WEIGHTS else ""
+    return "aligned" if aligned or kind.aligned or name in weights.WEIGHTS else ""

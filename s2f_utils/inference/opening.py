@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2f_studio.engines import choice as engines
-from s2f_studio.engines.exported import has_graphs, is_all, is_exported, load_exported
 from s2f_utils import weights
+from s2f_utils.extensions import extend
+from s2f_utils.inference import doors
 from s2f_utils.inference.asking import Model
-from s2f_utils.inference.engine import EngineError
 from s2f_utils.inference.facts import check_for_drawings
 from s2f_utils.inference.translator import VALUES
 from s2f_utils.models.card import DIRECTIONS, TO_FACES, UnknownNetworkError
@@ -30,7 +29,7 @@ def load(
     engine: str = "auto",
 ) -> Model:
     """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file, or a
-    folder that `inference.export` wrote, whose answers onnxruntime makes, on the CPU.
+    folder that `s2f export` wrote, whose answers onnxruntime makes, on the CPU.
 
     The name "sketch-to-photo" stands for the shipped faithful model, the one that adds detail to its answers, and the
     one that answers drawings of few lines. "hf:user/model", with "@revision" where one is meant, is a model on the
@@ -38,7 +37,7 @@ def load(
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: as in
     `Translator`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
-    what the model is called; what was given, where it is empty. engine: as in `engines.chosen`; the network itself
+    what the model is called; what was given, where it is empty. engine: "torch", "onnx", or "auto"; the network itself
     (`Translator.net`) is there with "torch" alone.
 
     Raises FileNotFoundError, CheckpointError, EngineError, UnknownNetworkError for a network that is no model of its
@@ -48,19 +47,14 @@ def load(
         raise ValueError(f"direction must be {' or '.join(DIRECTIONS)}, got {direction!r}")
     if values not in VALUES:
         raise ValueError(f"values must be one of {', '.join(VALUES)}, got {values!r}")
-    comes_along = has_graphs(model) and values == VALUES[0]
-    usual = comes_along and (is_all(model) or not engines.is_there(engines.TORCH))
-    wanted = engines.chosen(engines.ONNX if is_exported(model) else engine, device, has_graphs=usual)
-    if wanted == engines.ONNX:
-        if not (is_exported(model) or comes_along):
-            raise EngineError(f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')")
-        found = load_exported(model, name=name or str(model), at_once=at_once)
-        if direction not in (None, found.direction):
-            raise ValueError(f"{model}: goes {found.direction}, not {direction}: leave the direction out")
-        return found
+    extend("answers")
+    options = {"direction": direction, "values": values, "at_once": at_once, "name": name}
+    for opener in doors.OPENERS:
+        if (found := opener.open_model(model, device, engine, **options)) is not None:
+            return found
     from s2f_utils.inference import loading
 
-    return loading.load(model, device, precision, direction=direction, values=values, at_once=at_once, name=name)
+    return loading.load(model, device, precision, **options)
 
 
 def load_styles(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from s2f_studio.engines import choice as engines
-from s2f_studio.engines.exported import has_graphs, is_exported, restorer_parts
 from s2f_utils import weights
-from s2f_utils.inference.engine import EngineError
+from s2f_utils.extensions import extend
+from s2f_utils.inference import doors
 from s2f_utils.inference.restorer import RestoreError, Restorer, names
 
 __all__ = ["AUTO", "RestoreError", "Restorer", "load", "names"]
@@ -26,12 +25,10 @@ def load(
     """
     if restorer == AUTO:
         restorer = PREFERRED if weights.find(PREFERRED) else weights.RESTORER
-    comes_along = has_graphs(restorer)
-    wanted = engines.chosen(engines.ONNX if is_exported(restorer) else engine, device, has_graphs=comes_along)
-    if wanted == engines.ONNX:
-        if not (is_exported(restorer) or comes_along):
-            raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
-        return Restorer(*restorer_parts(restorer))
+    extend("answers")
+    for opener in doors.OPENERS:
+        if (found := opener.open_restorer(restorer, device, engine)) is not None:
+            return found
     from s2f_utils.inference import restoring
 
     return restoring.load(restorer, device, precision)

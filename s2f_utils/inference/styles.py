@@ -6,15 +6,14 @@ Shapes: N faces, L styles (one for each layer of the generator), D values of a s
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings import domain
-from s2f_studio.faces import hints
-from s2f_studio.faces.hints import Tone
+from s2f_utils.inference import doors
 from s2f_utils.inference.asking import Ask
+from s2f_utils.inference.facts import MIXED, TRANSFERRED
 from s2f_utils.inference.translator import Translator, one_way
 from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import images, masks
@@ -24,7 +23,6 @@ PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
 # What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
 LEVELS = ("coarse", "middle", "fine")
-NUM_MIXED = 48  # faces by chance, whose styles are mixed in for a hint
 STORED = -1  # instead of a seed: the noise that the generator keeps
 
 
@@ -36,7 +34,7 @@ class StyleModel(Translator):
     @property
     def hint_method(self) -> str:
         """How it takes hints: styles that have the tone are searched for with gradients, which PyTorch alone has."""
-        return hints.TRANSFERRED if self.net is None else hints.MIXED
+        return TRANSFERRED if self.net is None else MIXED
 
     @property
     def reads(self) -> str:
@@ -90,16 +88,7 @@ class StyleModel(Translator):
         """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
         if self.reads in ("", "map"):
             return None
-        verdict = domain.verdict(_picture(picture, self.reads))
-        if min(picture.shape[:2]) < domain.SMALL_PX and verdict.coloured < domain.COLOURED_FROM:
-            return None  # lines that are drawn so small are tones
-        kind = verdict.kind
-        drawn = kind in ("drawing", "faint", "inverted")
-        if self.reads == "photo":
-            return Remark("drawing-for-photos") if drawn else None
-        if kind == "photo":
-            return Remark("photo-for-sketches")
-        return None if kind == "drawing" else Remark(kind)
+        return doors.advice_on(_picture(picture, self.reads), self.reads)
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""
@@ -127,29 +116,6 @@ class StyleModel(Translator):
     def translate_batch(self, batch: np.ndarray, *, mode: str = "deterministic") -> np.ndarray:
         """As `Translator.translate_batch`: the drawing decides all styles."""
         return self.answer_squares(batch, [Ask(mode=mode)] * len(batch))
-
-    def with_hints(
-        self, given: np.ndarray, face: np.ndarray, tones: Mapping[str, Tone], memory: MutableMapping | None = None
-    ) -> np.ndarray:
-        """As `Model.with_hints`: inside of a part, the answer with styles mixed in of faces by chance that have the
-        tone asked for; the face itself elsewhere. memory: the shares that were found for a part and a tone.
-        """
-        if self.net is None:
-            return super().with_hints(given, face, tones, memory)
-        from s2f_studio.faces.fitting import fitted  # PyTorch, which this class can do without
-
-        memory = {} if memory is None else memory
-        parts, layers = self.parts(given, face), list(self.open_layers)
-        known = np.concatenate([self.encode(given), self.draw(NUM_MIXED, seed=0, psi=1.0)])
-        for part, tone in tones.items():
-            if not hints.is_there(parts[part]):
-                continue
-            if (part, tone.colour) not in memory:
-                memory[part, tone.colour] = fitted(self.net.decoder, known, layers, face, parts[part], tone)
-            mixed = known[:1].copy()
-            mixed[:, layers] = np.einsum("kl,kld->ld", memory[part, tone.colour], known[:, layers])
-            face = images.blended(face, self.decode(mixed)[0], parts[part])
-        return face
 
     def encode(self, picture: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
         """The styles of a drawing, a map or a photo, whatever this model reads: (1, L, D).

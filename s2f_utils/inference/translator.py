@@ -15,10 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from s2f_studio.faces import hints
 from s2f_utils.inference.asking import LEAST_PX, MODES, Ask, Model
 from s2f_utils.inference.engine import Engine
-from s2f_utils.inference.facts import Facts
+from s2f_utils.inference.facts import TRANSFERRED, Facts
 from s2f_utils.pictures import images, masks
 
 VALUES = ("signed", "unit")
@@ -50,7 +49,7 @@ class Translator(Model):
     net: Any = None
     precision: Any = None
     files: tuple[Path, ...] = ()
-    hint_method: ClassVar[str] = hints.TRANSFERRED
+    hint_method: ClassVar[str] = TRANSFERRED
 
     @functools.cached_property
     def facts(self) -> Facts:

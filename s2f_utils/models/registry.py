@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from s2f_studio.faces.networks.expect import Expect
-from s2f_studio.faces.networks.finder import Finder
-from s2f_studio.faces.networks.portrait import CodePrior, PortraitDiscriminator, PortraitGenerator, StyleEncoder
-from s2f_studio.old.network import Render, RenderJudge
+from s2f_utils.extensions import extend
 from s2f_utils.models.card import UnknownNetworkError
 from s2f_utils.models.cgan import CGANGenerator, DenseDiscriminator
 from s2f_utils.models.gfpgan import GFPGAN
@@ -44,14 +41,6 @@ NETWORKS: dict[str, type[Network]] = {
     "psp-encoder-small": SmallPSPEncoder,
     "psp": PSP,
     "gfpgan": GFPGAN,
-    "finder": Finder,
-    "expect": Expect,
-    "render": Render,
-    "render-judge": RenderJudge,
-    "portrait": PortraitGenerator,
-    "portrait-disc": PortraitDiscriminator,
-    "style-encoder": StyleEncoder,
-    "code-prior": CodePrior,
 }
 
 
@@ -156,3 +145,6 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
         f"this state dict of {len(tensors)} tensors is none of the networks known here; "
         + (f"it is like {' | '.join(like)}" if like else f"its keys are {_few(list(shapes))}")
     )
+
+
+extend("networks")

@@ -1,4 +1,4 @@
-"""What notebooks show: session, training panel, curves, the pad and dividers as widgets."""
+"""What notebooks show: session, training panel, curves, and dividers as widgets."""
 
 import importlib
 from typing import Any
@@ -7,8 +7,7 @@ _PLACES = {
     "check": "session", "start": "session", "zip_results": "session",
     "TrainingPanel": "panel", "train_live": "panel",
     "upload_box": "controls", "click_face": "controls", "detail_slider": "controls", "face_sliders": "controls",
-    "divider": "enhance", "still": "enhance", "strength_slider": "enhance", "sketch_pad": "pad", "table": "tables",
-    "straight_faces": "faces",
+    "divider": "enhance", "still": "enhance", "strength_slider": "enhance", "table": "tables",
 }  # fmt: skip
 __all__ = list(_PLACES)
 

@@ -19,7 +19,6 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path
 
 if TYPE_CHECKING:
-    from s2f_studio.drawings.prepare import Prepared
     from s2f_utils.inference.styles import StyleModel
     from s2f_utils.inference.translator import DetailModel
 
@@ -116,8 +115,8 @@ def click_face(drawing: np.ndarray) -> Any:
     return _click_class()(source=images.picture_uri(np.asarray(Image.fromarray(drawing).resize(size))), scale=scale)
 
 
-def detail_slider(model: DetailModel, prepared: Prepared) -> Any:
-    """Sliders from faithful to realistic, and for the seed, over one drawing; the picture follows.
+def detail_slider(model: DetailModel, prepared: Any) -> Any:
+    """Sliders from faithful to realistic, and for the seed, over one drawing, as `prepare` leaves it.
 
     The widget's `picture` is what is shown, uint8 (S, S, 3).
     """

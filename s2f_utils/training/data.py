@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from s2f_studio.faces.shaped import ShapedData
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, PairedData, Pairs, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.card import DIRECTIONS
@@ -36,18 +34,18 @@ def training_data(
     rows: list[Row],
     device: torch.device,
     progress: bool,
-    shaped: Mapping[str, Any] = MappingProxyType({}),
+    own_data: Callable[..., Pairs] | None = None,
 ) -> tuple[Data, Data]:
     """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some.
 
-    kind: "pairs", "piles", "photos" or "shaped", as `Method.data`. shaped: how else `ShapedData` is asked for these.
+    kind, own_data: as `Method.data` and `Method.own_data`.
     """
     chosen = manifest.split("val") or rows
     pairs = [pair for pair in chosen if pair.sketch and pair.photo]
     num = config.num_samples
-    if kind == "shaped":
-        data = ShapedData(manifest, rows, config.load_size_px, device, progress=progress, **shaped)
-        return data, ShapedData(manifest, spread(chosen, num), config.size_px, device, **shaped)
+    if kind == "own":
+        data = own_data(manifest, rows, config.load_size_px, device, progress=progress)
+        return data, own_data(manifest, spread(chosen, num), config.size_px, device)
     if kind == "photos":
         few = [row for row in manifest.split("val") if row.photo] + rows
         data = PhotoData(rows, config.load_size_px, device, progress=progress)
@@ -95,7 +93,7 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
         sketches, photos = crop_and_flip(sketches, photos, config.size_px, config.flip)
         return run.affine(images.to_tensor(sketches), images.to_tensor(photos), run.live["augment"])
 
-    if run.model.data == "shaped":
+    if run.model.data == "own":
         sketches, photos = images.to_tensor(sketches), images.to_tensor(photos)
     elif run.model.data == "pairs":
         sketches, photos = jitter(sketches, photos)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from s2f_utils.data.stores import Pairs
 from s2f_utils.inference import generate
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
@@ -65,10 +66,11 @@ class Method(ABC):
     given_channels = 3  # of the pictures that go in
     target_channels = 3  # and of those to be learned
     target_scale = 1  # how much larger these are
-    shaped: ClassVar[Mapping[str, Any]] = {}  # how else `ShapedData` is asked for them
+    own_data: ClassVar[Callable[..., Pairs] | None] = None  # reads its data, where `data` is "own"
+
     cycle = 1  # steps after which their costs repeat
     needs_init = ""  # the method whose trained model this one has to begin with
-    # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "shaped" (pairs, bent).
+    # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "own".
     data = "pairs"
     gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
     accumulates = True  # a batch may be gone through in parts

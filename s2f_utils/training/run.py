@@ -95,7 +95,7 @@ def open_run(
         total = min(total, images_in_time(kind, config, precision))
     model, ema = _networks(kind, config, precision, init, is_new)
     where = torch.device("cpu") if kind.from_cpu else precision.device
-    data, samples = training_data(config, kind.data, manifest, rows, where, progress and is_first, kind.shaped)
+    data, samples = training_data(config, kind.data, manifest, rows, where, progress and is_first, kind.own_data)
 
     # The folder: a new one when the pictures have been read, and nothing speaks against the run.
     if is_first:

@@ -23,7 +23,7 @@ from tests.browser.pages import CHROMIUM, CLOCK, FLAGS, ROOT, SLOWEST_S, choose_
 CELL = """import sys
 sys.path.insert(0, {root!r})
 import s2f_utils
-from s2f_utils.notebook import sketch_pad
+from s2f_studio.web.widget import sketch_pad
 pad = sketch_pad(start="drawn face 5", device="cpu")
 print(s2f_utils.__file__)
 pad"""

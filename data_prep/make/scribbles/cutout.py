@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data_prep.make.scribbles.portrait import Portrait, bare_skin, filled
+from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import background, mesh
+from s2f_studio.drawings.regions import bare_skin, filled
 from s2f_utils.pictures.faces.geometry import Face
 
 LONG = ("medium", "long", "")  # hair that may hang below the chin; "": unknown

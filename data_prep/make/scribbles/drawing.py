@@ -8,9 +8,10 @@ import numpy as np
 
 from data_prep.make.scribbles import features, hair, hats, shading, spectacles
 from data_prep.make.scribbles.hand import SIZE_PX, Hand, Pen, random_pen
-from data_prep.make.scribbles.portrait import Portrait, bare_skin, beard_zone, filled
+from data_prep.make.scribbles.portrait import Portrait
 from data_prep.make.scribbles.shape import by_hand
 from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings.regions import bare_skin, beard_zone, filled
 from s2f_utils.pictures.images import rounded
 
 UNDER_NOSE_SHARE = 0.3  # of the faces without a moustache

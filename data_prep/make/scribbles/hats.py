@@ -12,8 +12,9 @@ import numpy as np
 
 from data_prep.make.scribbles.features import pick
 from data_prep.make.scribbles.hand import SIZE_PX, Hand, curve
-from data_prep.make.scribbles.portrait import Portrait, filled, moved
+from data_prep.make.scribbles.portrait import Portrait, moved
 from s2f_studio.drawings import mesh
+from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures.images import rounded
 
 KINDS = ("beanie", "cap", "brim", "scarf")

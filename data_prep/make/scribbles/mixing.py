@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from data_prep.make.scribbles.portrait import Portrait, filled
+from data_prep.make.scribbles.portrait import Portrait
 from data_prep.make.scribbles.shape import places
 from s2f_studio.drawings import bending, mesh
+from s2f_studio.drawings.regions import filled
 
 # part → its points; what must be alike in both people for it to be exchanged
 EXCHANGED: dict[str, tuple[np.ndarray, tuple[str, ...]]] = {

@@ -12,8 +12,9 @@ import numpy as np
 
 from data_prep.make.scribbles.features import ROUND
 from data_prep.make.scribbles.hand import Hand, curve
-from data_prep.make.scribbles.portrait import Portrait, filled, moved
+from data_prep.make.scribbles.portrait import Portrait, moved
 from s2f_studio.drawings import mesh
+from s2f_studio.drawings.regions import filled
 from s2f_utils.pictures.images import rounded
 
 POWERS = (1.0, 1.0, 0.75, 0.55, 0.4)  # of the rims: round to square

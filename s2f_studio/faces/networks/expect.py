@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data_prep.make.scribbles.portrait import TOLD, WORN
+from s2f_studio.drawings.finder import Block
 from s2f_studio.drawings.mesh import MEAN_PX
-from s2f_studio.faces.networks.finder import Block
 from s2f_utils.models.card import ModelCard
 from s2f_utils.models.dropout import Dropout2d
 from s2f_utils.models.network import Network
 from s2f_utils.models.noise import as_seeds, normal
 from s2f_utils.models.resample import twice
+from s2f_utils.pictures.attributes import TOLD, WORN
 
 SIDE_PX = MEAN_PX
 TONES = ("skin", "hair")

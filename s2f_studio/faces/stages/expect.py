@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data_prep.make.scribbles.portrait import TOLD
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.mesh import NUM_POINTS
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
@@ -20,6 +19,7 @@ from s2f_studio.faces.shaped import SHIFT_SHARE
 from s2f_studio.faces.words import ADDED, added_ink, inside_face, region
 from s2f_utils.inference.stages import F32, I64, U8, plane
 from s2f_utils.models.resample import doubled
+from s2f_utils.pictures.attributes import TOLD
 
 DRAWN_PX = 256  # of the drawings
 TURNED = 0.5, 1.2  # of the first principal component of shapes, which is how far a head is turned

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.make.scribbles import portrait
 from s2f_studio.drawings import bending, cleanup, domain, likely, mesh, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import choosing, expecting, words
-from s2f_studio.faces.hints import ASKED
 from s2f_studio.server.api import as_listed
 from s2f_studio.server.catalogue import Catalogue
 from s2f_studio.server.engine import CHECK, HERE, NO_FACE, UNSURE, VAGUE
@@ -25,7 +23,8 @@ from s2f_studio.web.drawing import DRAWING_PX, FEATHER, INK_BELOW
 from s2f_utils import weights
 from s2f_utils.inference import Facts
 from s2f_utils.inference.asking import ANSWERS, COLOURED, DETAIL_OF_DRAWINGS, LIKELY
-from s2f_utils.pictures import images
+from s2f_utils.inference.facts import ASKED
+from s2f_utils.pictures import attributes, images
 from s2f_utils.pictures.faces import choosing as choosing_faces
 from s2f_utils.pictures.faces import geometry as faces
 from s2f_utils.pictures.faces import yunet
@@ -64,8 +63,8 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "lines_below": drawings.LINES_BELOW,
         },
         "told": {
-            "told": list(portrait.TOLD), "worn": list(portrait.WORN), "textured": list(portrait.TEXTURED),
-            "flags": list(portrait.FOUND_FLAGS), "parts": list(portrait.FOUND_PARTS), "added": list(words.ADDED),
+            "told": list(attributes.TOLD), "worn": list(attributes.WORN), "textured": list(attributes.TEXTURED),
+            "flags": list(attributes.FOUND_FLAGS), "parts": list(attributes.FOUND_PARTS), "added": list(words.ADDED),
             "coloured": list(COLOURED),
         },
         "meaning": _meaning(),

@@ -1,7 +1,6 @@
 """The training methods, one file each: settings, live ranges, profiles, networks, step. A new one gets a line here."""
 
-from s2f_studio.faces.method import ExpectMethod
-from s2f_studio.old.method import RenderMethod
+from s2f_utils.extensions import extend
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods.cgan import CGAN
 from s2f_utils.training.methods.cyclegan import CycleGAN
@@ -20,7 +19,6 @@ METHODS: dict[str, type[Method]] = {
     "psp": PSP,
     "restore": Restore,
     "faithful": Faithful,
-    "expect": ExpectMethod,
-    "render": RenderMethod,
     "realistic": Realistic,
 }
+extend("methods")

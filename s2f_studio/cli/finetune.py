@@ -26,7 +26,7 @@ def add(parsers: Any) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> int:
     """`s2f finetune`; the status."""
-    from s2f_utils.training.finetune import finetune
+    from s2f_studio.faces.finetune import finetune
 
     if not args.minutes > 0:
         raise ValueError(f"--minutes must be more than 0, got {args.minutes:g}")

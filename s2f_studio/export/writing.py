@@ -19,7 +19,7 @@ from torch import nn
 
 from s2f_studio.drawings.understanding import finder
 from s2f_studio.engines.engine_onnx import DESCRIPTION, FORMAT
-from s2f_studio.engines.exported import RESTORER
+from s2f_studio.export.exported import RESTORER
 from s2f_utils import runtime
 from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine_torch import TorchEngine

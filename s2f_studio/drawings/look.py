@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from s2f_studio.faces.networks.finder import SIDE_PX, Finder
+from s2f_studio.drawings.finder import SIDE_PX, Finder
 from s2f_utils.inference.stages import F32, U8, plane
 
 LOOK_PX = 256  # pictures are looked at in this size

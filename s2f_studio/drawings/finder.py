@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data_prep.make.scribbles.portrait import FOUND_FLAGS, FOUND_PARTS
 from s2f_studio.drawings.mesh import NUM_POINTS
 from s2f_utils.models.card import MEASURES, ModelCard
 from s2f_utils.models.network import Network
+from s2f_utils.pictures.attributes import FOUND_FLAGS, FOUND_PARTS
 
 SIDE_PX = 128
 BEYOND = 1.15  # points may lie outside of the picture, by 7 % of its side

@@ -1,0 +1,1 @@
+"""Models as graphs: written, and opened again without PyTorch."""

@@ -1,0 +1,53 @@
+"""How networks that expect or render faces answer, where PyTorch runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_studio.faces.stages import expect, lay
+from s2f_studio.old import stage as render
+from s2f_utils import runtime, weights
+from s2f_utils.inference.finding import find_generator
+from s2f_utils.inference.loading import DETAILED, KINDS, NAMED, Kind, stages_of
+from s2f_utils.inference.translator import LARGER
+
+
+def add_kinds() -> None:
+    """Add them to `s2f_utils.inference.loading`."""
+    KINDS[:0] = [
+        Kind(lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"),
+        Kind(
+            lambda net: net.name == "render", RenderModel, _rendered, aligned=True, precision="float32",
+            beside=lambda model: (find_generator(expected_by(model)),),
+        ),
+    ]  # fmt: skip
+    NAMED[weights.DEFAULT] = Kind(
+        DETAILED.fits, ChoosingModel, _chosen, aligned=True,
+        beside=lambda model: (find_generator(weights.RENDER), find_generator(weights.EXPECT)),
+    )  # fmt: skip
+
+
+def expected_by(model: str | Path) -> str | Path:
+    """What says which face is to be expected, where a model renders it: the file beside its own, or ours."""
+    beside = find_generator(model).with_name("expected.safetensors")
+    return beside if beside.is_file() else weights.EXPECT
+
+
+def _expected(net: nn.Module, precision: runtime.Precision, _values: str, _model: str | Path) -> dict[str, nn.Module]:
+    laid = {"lay": lay.Laid(FACE_PX), "lay_large": lay.Laid(LARGER * FACE_PX)}
+    settled = {"guide": expect.Guided(), "settle": expect.Settled()}
+    return {"expect": expect.Expected(precision.prepare(net), precision.images)} | settled | laid
+
+
+def _rendered(net: nn.Module, precision: runtime.Precision, _values: str, model: str | Path) -> dict[str, nn.Module]:
+    own = {"render": render.Rendered(precision.prepare(net), precision.images), "finish": render.Finished()}
+    return own | stages_of(expected_by(model), precision)
+
+
+def _chosen(net: nn.Module, precision: runtime.Precision, values: str, model: str | Path) -> dict[str, nn.Module]:
+    exact = runtime.pick_precision(precision.device, "float32")  # less shows in fine detail
+    return DETAILED.stages(net, precision, values, model) | stages_of(weights.RENDER, exact)

@@ -1,0 +1,57 @@
+"""What this package adds to the tables of `s2f_utils`, each imported when it is asked for."""
+
+from __future__ import annotations
+
+
+def add_networks() -> None:
+    """The networks of the answer's path, for `models.build` and for files that hold them."""
+    from s2f_studio.drawings.finder import Finder
+    from s2f_studio.faces.networks.expect import Expect
+    from s2f_studio.faces.networks.portrait import CodePrior, PortraitDiscriminator, PortraitGenerator, StyleEncoder
+    from s2f_studio.old.network import Render, RenderJudge
+    from s2f_utils.models.registry import NETWORKS
+
+    NETWORKS.update({
+        "finder": Finder,
+        "expect": Expect,
+        "render": Render,
+        "render-judge": RenderJudge,
+        "portrait": PortraitGenerator,
+        "portrait-disc": PortraitDiscriminator,
+        "style-encoder": StyleEncoder,
+        "code-prior": CodePrior,
+    })  # fmt: skip
+
+
+def add_methods() -> None:
+    """The training methods `expect` and `render`."""
+    from s2f_studio.faces.method import ExpectMethod
+    from s2f_studio.old.method import RenderMethod
+    from s2f_utils.training.methods import METHODS
+
+    METHODS.update({"expect": ExpectMethod, "render": RenderMethod})
+
+
+def add_answers() -> None:
+    """How drawings are prepared, exported models opened, and networks that expect or render faces asked."""
+    from s2f_studio.drawings import preparing
+    from s2f_studio.export import opening
+    from s2f_utils.inference import doors
+
+    doors.PREPARERS.append(preparing)
+    doors.OPENERS.append(opening)
+
+
+def add_torch_answers() -> None:
+    """How networks that expect or render faces are asked, where PyTorch runs them."""
+    from s2f_studio import loading
+
+    loading.add_kinds()
+
+
+def add_commands() -> None:
+    """The commands app, export, finetune, push, and translate."""
+    from s2f_studio.cli import app, export, finetune, push, translate
+    from s2f_utils.cli.commands import COMMANDS
+
+    COMMANDS.update({"translate": translate, "finetune": finetune, "export": export, "push": push, "app": app})

@@ -1,0 +1,48 @@
+"""How a person in a drawing is described: attributes, parts of a face, and tones of hair and skin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WORN = ("glasses", "beard", "hat")
+# What else a network may be told of a person, from -1 to 1: by which label of portrait_labels.csv, and what it means.
+TRAITS: dict[str, tuple[str, dict[str, float]]] = {
+    "age": ("age", {"young": -1.0, "middle": 0.0, "old": 1.0}),
+    "smile": ("mouth", {"closed": -1.0, "smile-closed": 0.0, "teeth": 1.0}),
+    "hair_length": ("hair_length", {"bald": -1.0, "receding": -0.6, "short": -0.3, "medium": 0.4, "long": 1.0}),
+    "curls": ("hair_texture", {"straight": -1.0, "wavy": 0.0, "curly": 1.0}),
+}
+TRAIT_LABELS = tuple(label for label, _ in TRAITS.values())
+TOLD = WORN + tuple(TRAITS)  # all that a network may be told
+TEXTURED = ("age", "smile", "curls")  # of `TRAITS`: what is seen in a face's texture
+FOUND_PARTS = ("person", "hair")  # what a finder maps,
+FOUND_FLAGS = ("photo", "crude", "glasses", "beard", "hat")  # and what it says
+BEARDS = ("none", "stubble", "moustache", "goatee", "full")
+# of a face, whose shape may be drawn to a likely one
+FACE_PARTS = ("eyes", "brows", "nose", "mouth", "outline")
+COLOURED = ("skin", "hair")
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A colour, RGB in [0, 255], and how much its lightness varies (a standard deviation in CIELAB; None: unknown)."""
+
+    colour: tuple[int, int, int]
+    spread: float | None = None
+
+
+def as_tone(colour: Tone | str | tuple) -> Tone:
+    """A tone from itself, from "#rrggbb" or from three numbers of [0, 255]. Raises ValueError for anything else."""
+    if isinstance(colour, Tone):
+        return colour
+    try:
+        if isinstance(colour, str):
+            text = colour.strip().removeprefix("#")
+            values = [int(text[n : n + 2], 16) for n in (0, 2, 4)] if len(text) == 6 else []
+        else:
+            values = [int(v) for v in colour]
+    except (TypeError, ValueError):
+        values = []
+    if len(values) != 3 or not all(0 <= v <= 255 for v in values):
+        raise ValueError(f"a colour is '#rrggbb' or three numbers from 0 to 255, got {colour!r}")
+    return Tone(tuple(values))
