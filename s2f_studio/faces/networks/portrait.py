@@ -147,6 +147,16 @@ class CodePrior(Network):
         return mean, log_var.clamp(-4, 1)
 
 
+class Portrait(Network):
+    """What answers: the generator and the prior of its codes, in one file."""
+
+    CARD = ModelCard(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=SIZE_PX)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator, self.prior = PortraitGenerator(), CodePrior()
+
+
 class PortraitDiscriminator(Network):
     """Projected features at four strides and the pixels themselves → five maps of logits (N, 1, h, w).
 
