@@ -1,4 +1,4 @@
-"""benchmarks/commands.py times targets of the Makefile."""
+"""benchmarks/commands.py times targets of the Makefile; what every benchmark says of how it was measured."""
 
 from __future__ import annotations
 
