@@ -1,7 +1,7 @@
 """How long commands take: `python benchmarks/commands.py [COMMAND…]`, after `make setup`, on a quiet machine.
 
-`demo` and `test` are the Makefile's, once, best in a fresh clone (half an hour on two cores); `import` is the package's
-first import, `help` is `s2f --help`, medians of eleven processes. Writes results/commands.json; what other calls
+`demo` and `test` are the Makefile's, once, best in a fresh clone (half an hour on two cores); "import s2f_utils" and
+"s2f --help" are medians of eleven processes. Writes results/commands.json; what other calls
 measured stays. A command that fails is not written.
 """
 
@@ -17,8 +17,8 @@ import common
 
 ROUNDS = 11
 SHORT = {
-    "import": ("import s2f_utils", ["-c", "import s2f_utils"]),
-    "help": ("s2f --help", ["-c", "from s2f_utils.cli import main; main(['--help'])"]),
+    "import s2f_utils": ["-c", "import s2f_utils"],
+    "s2f --help": ["-c", "from s2f_utils.cli import main; main(['--help'])"],
 }
 USUAL = ("demo", "test", *SHORT)
 
@@ -52,9 +52,12 @@ def median_of(arguments: list[str]) -> dict:
 def main(arguments: list[str] | None = None) -> None:
     """Time the commands one after the other, write results/commands.json."""
     parser = argparse.ArgumentParser(prog="commands", description=__doc__.partition("\n")[0])
-    parser.add_argument("commands", nargs="*", default=USUAL, help=f"targets of the Makefile, import, help: {USUAL}")
+    parser.add_argument(
+        "commands", nargs="*", default=USUAL, help=f"targets of the Makefile, or one of {', '.join(SHORT)}"
+    )
     for command in parser.parse_args(arguments).commands:
-        name, short = SHORT.get(command, (f"make {command}", None))
+        short = SHORT.get(command)
+        name = command if short else f"make {command}"
         row = common.new((median_of(short) if short else timed(command)) | {"machine": common.runtime.machine_facts()})
         common.write("commands", common.written("commands") | {name: row})
 

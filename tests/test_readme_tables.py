@@ -59,17 +59,6 @@ def test_the_usual_detail_in_the_quality_table_is_that_of_the_curve(made):
     assert f"{module.USUAL}, one seed | open | 0.757 | 18.6 | 23.1 |" in shown
 
 
-def test_missing_markers_are_an_error(made):
-    with pytest.raises(ValueError, match="bench:start"):
-        readme_tables.placed({"README.md": "# nothing here\n"}, made)
-
-
-def test_a_new_pair_of_markers_is_filled():
-    text = "before\n\n<!-- new:start -->\n<!-- new:end -->\n\n<!-- other:start -->\nx\n<!-- other:end -->\n"
-    wanted = text.replace("<!-- new:start -->\n", "<!-- new:start -->\n\n| a table |\n\n")
-    assert readme_tables.filled(text, {"new": "| a table |"}) == wanted
-
-
 def test_scripts_that_are_named_are_there():
     """What is gone is named with the commit that has it: `git show COMMIT:benchmarks/NAME.py`."""
     folders = ("docs", "s2f_utils", "data_prep", "tests", "tools", "benchmarks", "notebooks")
