@@ -6,7 +6,7 @@
 #   S2F_EXTRA  an extra that requirements.txt marks as optional, to be installed as well, such as gfpgan
 #   APP_FLAGS  for `make app`, such as --port 5001 or --host 0.0.0.0
 #   DRAW       for `make docs`: a folder that `s2f export page` wrote; it becomes the site's page to draw on
-#   GPU_FLAGS  for `make bench-gpu`, such as --list or --only steps
+#   GPU_FLAGS  for `make bench-gpu`, such as --list or --only pix2pix
 #   LAB_FLAGS  for `make lab`, such as --no-browser, or --allow-root in a container
 
 S2F_VENV       ?= .venv

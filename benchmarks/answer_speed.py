@@ -1,11 +1,14 @@
 """How long an answer to one's own drawing takes, by kind of answer: `python benchmarks/answer_speed.py`, half a minute.
 
-Each answer is to an example that differs in a pixel, so that nothing that was understood before is found again. Ratios
-are to the faithful answer of the same run. Writes results/answer_speed.json.
+"expected" is what a page shows as a preview, "rendered" its usual answer. Each answer is to an example that differs in
+a pixel, so that nothing that was understood before is found again. Ratios are to the faithful answer of the same run.
+`--engine torch` or `onnx` measures one engine alone; `--device auto --batch 8` eight drawings in a pass, on
+a GPU where there is one. Writes results/answer_speed.json, answer_speed_8.json for a batch of 8, from a GPU with _gpu.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 
 import common
@@ -14,6 +17,7 @@ import numpy as np
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understand
 from s2f_utils import inference, runtime
+from s2f_utils.inference.asking import Ask
 from s2f_utils.pictures import images
 
 ASKED = {
@@ -30,8 +34,10 @@ ASKED = {
 ROUNDS = 15
 
 
-def measured() -> dict:
-    """Milliseconds of each kind of answer, and of understanding alone; the most memory, before loading and after."""
+def measured(device: str, engine: str, batch: int, rounds: int) -> dict:
+    """Milliseconds a picture of each kind of answer, and of understanding alone; the most memory, before loading and
+    after.
+    """
     drawing = images.resize(drawings.prepare(drawings.example("plain-man")).image, 256)
     places = itertools.count()
 
@@ -42,22 +48,27 @@ def measured() -> dict:
         return moved
 
     before = common.peak_resident_mib()
-    model = inference.load("sketch-to-photo", device="cpu")
-    calls = {name: lambda asked=asked: model.translate(another(), **asked) for name, asked in ASKED.items()}
-    calls["understanding alone"] = lambda: understand([another()])
-    seconds = common.alternate(calls, ROUNDS)
+    model = inference.load("sketch-to-photo", device, engine=engine, at_once=batch)
+    calls = {
+        name: lambda asked=asked: model.answer([another() for _ in range(batch)], [Ask(**asked)] * batch)
+        for name, asked in ASKED.items()
+    }
+    calls["understanding alone"] = lambda: understand([another() for _ in range(batch)])
+    seconds = common.alternate(calls, rounds)
     rows = [
-        {"answer": name, "ms": round(1000 * took, 1), "ratio": round(took / seconds["faithful"], 2)}
+        {"answer": name, "ms": round(1000 * took / batch, 1), "ratio": round(took / seconds["faithful"], 2)}
         for name, took in seconds.items()
     ]
-    return {"rows": rows, "mib_before": round(before), "mib_after": round(common.peak_resident_mib())}
+    memory = {"mib_before": round(before), "mib_after": round(common.peak_resident_mib())}
+    return {"rows": rows, **memory, "engine": engine, "batch": batch}
 
 
 def table(found: dict) -> str:
     """A row for each kind of answer."""
     results = found["results"]
     cells = [[row["answer"], f"{row['ms']:.0f}", f"{row['ratio']:.2f}"] for row in results["rows"]]
-    rows = common.markdown(["answer", "ms", "× faithful"], cells)
+    at_once = f", {results['batch']} in a pass" if results.get("batch", 1) > 1 else ""
+    rows = common.markdown([f"answer{at_once}", "ms", "× faithful"], cells)
     memory = f"{results['mib_before']} MiB before the models, at most {results['mib_after']} after"
     return f"{rows}\n\nMemory of the process: {memory}. {common.machine_of(found)}."
 
@@ -67,8 +78,15 @@ TABLES = {"answer-speed": table}
 
 def main() -> None:
     """Measure and write."""
-    found = {**common.facts(), "results": measured()}
-    runtime.write_json(common.RESULTS / "answer_speed.json", found)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "auto"])
+    parser.add_argument("--engine", default="auto", choices=["auto", "torch", "onnx"], help="default: as `s2f` chooses")
+    parser.add_argument("--batch", type=int, default=1, help="drawings in a pass")
+    parser.add_argument("--tiny", action="store_true", help="one round: only to see that it works")
+    args = parser.parse_args()
+    found = {**common.facts(), "results": measured(args.device, args.engine, args.batch, 1 if args.tiny else ROUNDS)}
+    name = "answer_speed" + (f"_{args.batch}" if args.batch > 1 else "")
+    runtime.write_json(common.RESULTS / f"{common.on_device(name) if args.device == 'auto' else name}.json", found)
     print(table(found))
 
 

@@ -112,15 +112,6 @@ def in_a_process(script: str, *arguments: str) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def card(name: str) -> dict[str, Any]:
-    """A shipped file's size, and what it says about its training."""
-    from s2f_utils import weights
-    from s2f_utils.models import checkpoints
-
-    path = weights.shipped(name)
-    return {"megabytes": round(path.stat().st_size / 1e6, 3), "training": checkpoints.load_network(path)[1]}
-
-
 def written(name: str) -> Any:
     """The results that stand in results/<name>.json; {} where there are none."""
     path = RESULTS / f"{name}.json"
@@ -234,13 +225,6 @@ def with_interval(score: Mapping[str, float], digits: int) -> str:
     return f"{score['mean']:.{digits}f} ({score['low']:.{digits}f}–{score['high']:.{digits}f})"
 
 
-def training_of(card: Mapping[str, Any], unit: str) -> str:
-    """What a shipped model was trained on (unit: pairs, faces), and how long."""
-    told = card["training"]
-    pairs, seen, minutes = int(told["training_pairs"]), int(told["images_seen"]), float(told["training_seconds"]) / 60
-    return f"{pairs:,} {unit}, {seen:,} images, {minutes:.0f} min"
-
-
 def score_of(row: Mapping[str, Any], name: str) -> str:
     """A score in a leaderboard's row, the first ones with their intervals; a dash where there is none."""
     if row.get(name) is None:
@@ -254,11 +238,6 @@ def score_of(row: Mapping[str, Any], name: str) -> str:
     return with_interval({"mean": row[name], "low": low, "high": high}, digits)
 
 
-def shown_in(board: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The rows of a leaderboard that its table shows."""
-    return [row for row in board if row["kind"] != "control"]
-
-
 def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
     """A sentence about the floor of a leaderboard's patch test; "" where it was not measured."""
     from s2f_utils.metrics.leaderboard.tables import floor_told
@@ -270,19 +249,3 @@ def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
 def one_seed(row: Mapping[str, Any]) -> str:
     """The name of a model that was trained once, or of an answer that needs no training."""
     return f"{row['model']}, one seed" if row["kind"] == "model" else row["model"]
-
-
-def boards_table(found: Mapping[str, Any]) -> str:
-    """A leaderboard for each direction, with what each model was trained for."""
-    names = ("ssim", "psnr", "l1", "fsim", "sharpness", "patch_auc")
-    parts = []
-    for way, board in found["results"]["boards"].items():
-        rows = []
-        for row in shown_in(board):
-            minutes = row.get("train_seconds", 0) / 60
-            half = ", both directions" if row.get("both_directions") else ""
-            budget = f"{row['images']:,} images, {minutes:.0f} min{half}" if minutes else "–"
-            rows.append([one_seed(row), row["league"], *(score_of(row, name) for name in names), budget])
-        header = [way.replace("-to-", " → "), "league", *(SCORES[name][0] for name in names), "training"]
-        parts += [markdown(header, rows), floor_note(board)]
-    return "\n\n".join(filter(None, parts))

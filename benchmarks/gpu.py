@@ -1,11 +1,11 @@
 """All that waits for a GPU, in one go: `make bench-gpu`, or `python benchmarks/gpu.py`.
 
-The parts come the most important first, each in a process of its own with eight minutes at most, and each saves every
-measurement when it is made: what ends early is gone on with by the same command. A part that is saved, by this code and
-on such a GPU, is left out unless `--again`. A part that fails or runs out of time is told at the end, and the next one
-begins all the same; the exit status is 1 then. Results go to benchmarks/results/NAME_gpu.json. Without a GPU, or with
-`--tiny`, everything runs with small networks to show that it works (some 5 minutes on two cores), and goes to
-runs/bench-gpu/tiny. What the parts print is in runs/bench-gpu/NAME.log.
+The parts come the most important first, each in a process of its own with eight minutes at most. What a part measured
+is saved when it ends, in benchmarks/results/NAME_gpu.json, and that it ended well in gpu.json: the same command goes on
+with the parts that are missing, and measures anew what was measured with other code, another GPU or another torch, or
+all with `--again`. A part that fails or runs out of time does not stop the next one; the summary at the end names it,
+and the exit status is 1. Without a GPU, or with `--tiny`, everything runs with small networks to show that it works
+(some 5 minutes on two cores), and goes to runs/bench-gpu/tiny. What the parts print is in runs/bench-gpu/NAME.log.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -21,49 +23,32 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import common
-import kept
 import torch
 
-LIMIT_S = 480.0
 LOGS = common.ROOT / "runs" / "bench-gpu"
+MEASURED = ("s2f_utils", "s2f_studio", "benchmarks")  # folders whose code a result belongs to
 
 
 @dataclass(frozen=True)
 class Part:
-    """A script, its arguments, and those of a tiny run; the results file that it writes; its seconds on an H100, as
-    guessed.
-    """
+    """A script with its arguments; its seconds on an H100, as guessed, and at most. can_be_tiny: it takes `--tiny`."""
 
-    script: str
-    result: str
+    command: tuple[str, ...]
     seconds: float
-    args: tuple[str, ...] = ()
-    tiny: tuple[str, ...] = ("--tiny",)
-    limit_s: float = LIMIT_S
+    limit_s: float = 480.0
+    can_be_tiny: bool = True
 
 
 PARTS: dict[str, Part] = {
-    "tests": Part("gpu_tests.py", "gpu_tests", 120),
-    "steps": Part("steps.py", "steps", 400),
-    "loop": Part("loop.py", "loop", 200),
-    "steps-float16": Part(
-        "steps.py",
-        "steps_float16",
-        300,
-        ("--precision", "float16", "--cap-gb", "15"),
-        ("--precision", "float16", "--cap-gb", "15", "--tiny", "--method", "pix2pix", "cyclegan", "stylegan2"),
-    ),
-    "compiled": Part("compiled.py", "compiled", 400),
-    "answers": Part("answers.py", "answers", 150),
-    "kills": Part(
-        "kill_resume.py",
-        "kill_resume",
-        250,
-        ("--device", "auto", "--kills", "6"),
-        ("--device", "auto", "--kills", "2", "--no-wandb"),
-    ),
+    "tests": Part(("-m", "pytest", "-m", "gpu", "-q", "tests"), 120, can_be_tiny=False),
+    "pix2pix": Part(("benchmarks/train_speed.py", "--method", "pix2pix"), 90),
+    "cyclegan": Part(("benchmarks/train_speed.py", "--method", "cyclegan"), 90),
+    "stylegan2": Part(("benchmarks/train_speed.py", "--method", "stylegan2"), 90),
+    "answers": Part(("benchmarks/answer_speed.py", "--device", "auto"), 40),
+    "answers-8": Part(("benchmarks/answer_speed.py", "--device", "auto", "--batch", "8"), 60),
 }
 
 
@@ -82,46 +67,57 @@ class Outcome:
 
 
 @functools.cache
+def code() -> str:
+    """A checksum of the code that is measured."""
+    hashed = hashlib.sha256()
+    for path in sorted(path for folder in MEASURED for path in (common.ROOT / folder).rglob("*.py")):
+        hashed.update(f"{path.name}\0".encode() + path.read_bytes())
+    return hashed.hexdigest()[:12]
+
+
+@functools.cache
 def machine() -> dict[str, str]:
     """As `runtime.machine_facts`, from a process of its own: this one takes no memory of the GPU."""
-    folder = str(kept.HERE)
-    code = f"import sys, json; sys.path.insert(0, {folder!r}); import common; "
-    return common.in_a_process("-c", code + "print(json.dumps(common.runtime.machine_facts()))")
+    folder = str(Path(__file__).parent)
+    text = f"import sys, json; sys.path.insert(0, {folder!r}); import common; "
+    return common.in_a_process("-c", text + "print(json.dumps(common.runtime.machine_facts()))")
 
 
-def is_finished(path: Path, part: Part) -> bool:
-    """Whether a part's results are all there, from this code and such a GPU."""
-    return path.exists() and bool(kept.found(path, part.script, machine()).get("finished"))
+def measured_by() -> dict[str, str]:
+    """What a result that still counts has to agree with."""
+    return {"code": code(), **{name: machine()[name] for name in ("gpu", "torch")}}
 
 
-def command_of(part: Part, is_tiny: bool) -> list[str]:
-    """What runs a part."""
-    return [sys.executable, str(kept.HERE / part.script), *(part.tiny if is_tiny else part.args)]
+def ended_well(folder: Path) -> dict[str, Any]:
+    """The parts whose results lie in a folder: {name: what they were measured by, and how long that took}."""
+    try:
+        return json.loads((folder / "gpu.json").read_text(encoding="utf-8"))["results"]
+    except (OSError, ValueError):
+        return {}
 
 
 def run(name: str, part: Part, folder: Path, *, is_tiny: bool, again: bool = False) -> Outcome:
     """Run a part whose results go to a folder, unless they are there; never raises for what the part does."""
-    path = kept.path_of(part.result, folder)
-    if again:
-        path.unlink(missing_ok=True)
-    elif is_finished(path, part):
+    saved = ended_well(folder).get(name, {})
+    if not again and measured_by().items() <= saved.items():
         return Outcome("saved already")
     log = LOGS / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, *part.command, *(["--tiny"] if is_tiny and part.can_be_tiny else [])]
     began = time.monotonic()
     with open(log, "wb") as file, _ended(subprocess.Popen(
-        command_of(part, is_tiny), stdout=file, stderr=subprocess.STDOUT, cwd=common.ROOT, start_new_session=True,
+        command, stdout=file, stderr=subprocess.STDOUT, cwd=common.ROOT, start_new_session=True,
         env={**os.environ, "S2F_RESULTS": str(folder)},
     )) as process:  # fmt: skip
         try:
             status = process.wait(timeout=part.limit_s)
         except subprocess.TimeoutExpired:
-            return Outcome("ran out of time", f"after {part.limit_s:.0f} s; run the same again to go on", part.limit_s)
+            return Outcome("ran out of time", f"after {part.limit_s:.0f} s", part.limit_s)
     took = time.monotonic() - began
     if status:
         return Outcome("failed", f"{last_line(log)} ({log})", took)
-    if not is_finished(path, part):
-        return Outcome("failed", f"it ended well, but {path} is not finished", took)
+    row = common.new({**measured_by(), "seconds": round(took, 1), "said": last_line(log)})
+    common.runtime.write_json(folder / "gpu.json", {**common.facts(), "results": ended_well(folder) | {name: row}})
     return Outcome("done", seconds=took)
 
 
@@ -172,7 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.list:
         for name, part in PARTS.items():
-            print(f"{name:14} {part.script:20} some {part.seconds / 60:.0f} minutes on an H100 (a guess)")
+            print(f"{name:10} some {part.seconds / 60:.1f} minutes on an H100 (a guess): {' '.join(part.command)}")
         return 0
     is_tiny = options.tiny or not torch.cuda.is_available()
     folder = (options.out or (LOGS / "tiny" if is_tiny else common.SAVED)).resolve()

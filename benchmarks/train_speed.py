@@ -1,9 +1,11 @@
-"""Speed and memory of training pix2pix and CycleGAN: the loop against the bare step, and our step against a plain one.
+"""Speed and memory of training: the loop against the bare step, and our step against a plain one.
 
-Run it on a quiet machine: `python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`; some ten
+`python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`, on a quiet machine; some fifteen
 minutes on two cores. Times are medians of alternating calls in one run; what counts are the ratios. Plain is the
 published step as published: float32, NCHW, torch's own convolutions, Adam as it comes, and for CycleGAN one pass of a
-network after the other.
+network after the other. On a GPU some steps of the loop also run while waiting for the GPU is an error: "waits" says
+what was waited for. `--tiny` shows on any machine that it works. Writes results/train_speed.json for pix2pix at
+batch 8, train_speed_METHOD_BATCH.json for the others; from a GPU with _gpu.
 """
 
 from __future__ import annotations
@@ -30,16 +32,19 @@ from s2f_utils.training.methods import METHODS
 from s2f_utils.training.methods.cyclegan import CycleGAN
 from s2f_utils.training.run import TrainingRun, open_run
 
-BATCHES = {"pix2pix": (8, 1), "cyclegan": (1,)}
-ROUNDS = {"pix2pix": 7, "cyclegan": 3}
+BATCHES = {"pix2pix": (8, 1), "cyclegan": (1,), "stylegan2": (8,)}  # what is measured where no batch is named
+SIZES = {"stylegan2": 128}  # 256 of the others
+ROUNDS = {"pix2pix": 7}  # 3 of the others
 FORMATS = {"channels_last": "channels last", "contiguous": "NCHW"}
-
-
-# Settings in which a method needs no weights that somebody has to fetch; its work is nearly the same.
-WITHOUT_WEIGHTS: dict[str, dict[str, Any]] = {
-    "psp": {"perceptual": "discriminator"},
-    "restore": {"perceptual": "discriminator", "lambda_style": 0.0, "lambda_id": 0.0},
-}
+# StyleGAN2 without what it does in some steps only, and with half of its channels.
+CHANGES: dict[str, dict[str, Any]] = {
+    "stylegan2": {
+        "r1_every": 0, "path_every": 0, "lambda_path": 0.0, "augment_disc": "none", "width": 256,
+        "channel_multiplier": 1.0,
+    },
+}  # fmt: skip
+TINY: dict[str, dict[str, Any]] = {"stylegan2": {"width": 16}}
+CHECKED = 20  # steps that may not wait
 
 
 def made(
@@ -55,7 +60,7 @@ def made(
 
     memory_format: "auto" is the method's own. plain: its optimisers as torch makes them when nothing is said.
     """
-    resolved = config.resolve(method, profile, WITHOUT_WEIGHTS.get(method, {}) | changes, has_gpu=True)
+    resolved = config.resolve(method, profile, CHANGES.get(method, {}) | changes, has_gpu=True)
     device = runtime.pick_device()
     if memory_format == "auto" and device.type in ("cpu", "cuda"):
         memory_format = METHODS[method].memory_format(resolved.config, device)
@@ -139,7 +144,7 @@ def opened(method: str, folder: Path, changes: dict[str, Any], *, profile: str =
         "sample_every_images": 10**9,
         "log_every_images": 100,
     }
-    resolved = config.resolve(method, profile, WITHOUT_WEIGHTS.get(method, {}) | usual | changes, has_gpu=True)
+    resolved = config.resolve(method, profile, CHANGES.get(method, {}) | usual | changes, has_gpu=True)
     size_px = resolved.config.size_px
     path = folder / f"faces-{size_px}" / "manifest.csv"
     if not path.exists():
@@ -163,36 +168,68 @@ class Stop:
             run.live.set("stop", True, "benchmark")
 
 
+class NoWaiting(Stop):
+    """Between two steps and in them, a wait for the GPU is an error; at the end of a training it is none."""
+
+    def on_start(self, run: TrainingRun) -> None:
+        """From now on."""
+        torch.cuda.set_sync_debug_mode("error")
+
+    def on_step(self, run: TrainingRun) -> None:
+        """Until the last step."""
+        super().on_step(run)
+        if not self.left:
+            torch.cuda.set_sync_debug_mode("default")
+
+
 def loop(method: str, folder: Path, changes: dict[str, Any], num_steps: int, *, profile: str = "full"):
     """A function that trains `num_steps` steps in the real loop: drawn faces, jitter, EMA, log, bar; without saving."""
     run = opened(method, folder, changes, profile=profile)
     return lambda: train(run, callbacks=[Stop(num_steps)], progress=True)
 
 
-def memory_of(method: str, changes: dict[str, Any], precision: str, memory_format: str) -> float:
+def waits(method: str, folder: Path, changes: dict[str, Any], *, profile: str = "full") -> str:
+    """ "never", or what it waited for, of steps in which no row of the log is due; "not known" without a GPU."""
+    if not torch.cuda.is_available():
+        return "not known"
+    run = opened(method, folder, changes | {"log_every_images": 10**9}, profile=profile)
+    train(run, callbacks=[Stop(3)], progress=False)  # what is made once
+    try:
+        train(run, callbacks=[NoWaiting(CHECKED)], progress=False)
+    except RuntimeError as error:
+        return str(error).splitlines()[0]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return "never"
+
+
+def memory_of(method: str, changes: dict[str, Any], precision: str, memory_format: str, profile: str) -> float:
     """Peak memory in MiB of three steps in a fresh process."""
     code = (
         f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}]; import common, train_speed\n"
-        f"step = train_speed.bare({method!r}, {changes!r}, {precision!r}, {memory_format!r})\n"
+        f"step = train_speed.bare({method!r}, {changes!r}, {precision!r}, {memory_format!r}, profile={profile!r})\n"
         "for _ in range(3): step()\n"
         "print(common.peak_memory_mib())"
     )
     return common.in_a_process("-c", code)
 
 
-def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
+def measure(method: str, size: int, batch: int, rounds: int, profile: str = "full") -> dict[str, Any]:
     """All ratios of one method."""
     chosen = runtime.pick_precision(runtime.pick_device())
-    settings = config.resolve(method, "full", {"size_px": size, "batch_size": batch}).config
+    changes = {"size_px": size, "load_size_px": round(size * 286 / 256), "batch_size": batch}
+    changes |= TINY.get(method, {}) if profile == "fast" else {}
+    settings = config.resolve(method, profile, CHANGES.get(method, {}) | changes).config
     ours = METHODS[method].memory_format(settings, chosen.device)
     other = next(name for name in FORMATS if name != ours)
-    changes = {"size_px": size, "load_size_px": round(size * 286 / 256), "batch_size": batch}
     seconds = common.alternate(
         {
-            "ours": bare(method, changes, "auto", ours),
-            f"ours, {FORMATS[other]}": bare(method, changes, "auto", other),
-            f"float32, {FORMATS['channels_last']}": bare(method, changes, "float32", "channels_last"),
-            "plain: float32, NCHW, default Adam": bare(method, changes, "float32", "contiguous", plain=True),
+            "ours": bare(method, changes, "auto", ours, profile=profile),
+            f"ours, {FORMATS[other]}": bare(method, changes, "auto", other, profile=profile),
+            f"float32, {FORMATS['channels_last']}": bare(method, changes, "float32", "channels_last", profile=profile),
+            "plain: float32, NCHW, default Adam": bare(
+                method, changes, "float32", "contiguous", profile=profile, plain=True
+            ),
         },
         rounds,
     )
@@ -200,31 +237,40 @@ def measure(method: str, size: int, batch: int, rounds: int) -> dict[str, Any]:
     plain = per_image["plain: float32, NCHW, default Adam"]
 
     num_steps = 4 if method == "pix2pix" else 2
-    step = bare(method, changes, "auto", ours)
+    if chosen.device.type == "cuda":
+        num_steps *= 16
+    step = bare(method, changes, "auto", ours, profile=profile)
     with tempfile.TemporaryDirectory() as folder:
-        whole = loop(method, Path(folder), changes | {"log_every_images": 4 * batch}, num_steps)
+        whole = loop(method, Path(folder), changes | {"log_every_images": 4 * batch}, num_steps, profile=profile)
         pair = common.alternate({"loop": whole, "bare": lambda: [step() for _ in range(num_steps)]}, rounds)
-    memory = {p: round(memory_of(method, changes, p, ours)) for p in dict.fromkeys([chosen.name, "float32"])}
+        waited_for = waits(method, Path(folder), changes, profile=profile)
+    memory = {p: round(memory_of(method, changes, p, ours, profile)) for p in dict.fromkeys([chosen.name, "float32"])}
+    filters = {"width": "channels", "base_filters": "filters"}
+    num = next(f"{getattr(settings, name)} {word}" for name, word in filters.items() if hasattr(settings, name))
     return {
-        "setting": f"{method}, {size} px, batch {batch}, 64 filters, {chosen.device.type}, {chosen.name}",
+        "setting": f"{method}, {size} px, batch {batch}, {num}, {chosen.device.type}, {chosen.name}",
         "seconds_per_image": {name: round(value, 4) for name, value in per_image.items()},
         "speedup_over_plain": {name: round(plain / value, 2) for name, value in per_image.items()},
         "loop_over_bare_step": round(pair["loop"] / pair["bare"], 3),
         "peak_memory_mib": memory,
+        "waits": waited_for,
     }
 
 
 def main() -> None:
-    """Measure and write results/train_speed.json, train_speed_pix2pix_1.json, … (on a GPU: …_gpu.json)."""
+    """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--method", nargs="*", choices=list(BATCHES), default=list(BATCHES))
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--batch", type=int, help="default: 8 and 1 for pix2pix, 1 for cyclegan")
-    parser.add_argument("--rounds", type=int, help="default: 7 for pix2pix, 3 for cyclegan")
+    parser.add_argument("--size", type=int, help="default: 256, 128 for stylegan2")
+    parser.add_argument("--batch", type=int, help="default: 8 and 1 for pix2pix, 1 for cyclegan, 8 for stylegan2")
+    parser.add_argument("--rounds", type=int, help="default: 7 for pix2pix, 3 for the others")
+    parser.add_argument("--tiny", action="store_true", help="64 px, one round: only to see that it works")
     args = parser.parse_args()
     for method in args.method:
+        size = 64 if args.tiny else args.size or SIZES.get(method, 256)
+        rounds = 1 if args.tiny else args.rounds or ROUNDS.get(method, 3)
         for batch in (args.batch,) if args.batch else BATCHES[method]:
-            results = measure(method, args.size, batch, args.rounds or ROUNDS[method])
+            results = measure(method, size, batch, rounds, "fast" if args.tiny else "full")
             name = "train_speed" + ("" if (method, batch) == ("pix2pix", 8) else f"_{method}_{batch}")
             common.write(common.on_device(name), results)
 
@@ -237,10 +283,12 @@ def table(found: dict[str, Any]) -> str:
         for name, seconds in r["seconds_per_image"].items()
     ]
     memory = ", ".join(f"{value / 1024:.1f} GB in {name}" for name, value in r["peak_memory_mib"].items())
+    waited_for = r.get("waits", "not known")
+    ends = f"peak memory {memory}" + ("" if waited_for == "not known" else f"; waits for the GPU: {waited_for}")
     return (
         f"Training, {r['setting']} ({common.machine_of(found)}):\n\n"
         + common.markdown(["step", "time an image", "times as fast as plain"], rows)
-        + f"\n\nThe whole loop takes {r['loop_over_bare_step']:.2f} times the bare step; peak memory {memory}."
+        + f"\n\nThe whole loop takes {r['loop_over_bare_step']:.2f} times the bare step; {ends}."
     )
 
 

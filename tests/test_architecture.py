@@ -54,11 +54,11 @@ ROOMS = {
 # Lines of Python, as they are; the limits to come are beside them. A change that makes one smaller lowers it here.
 LINES = {
     "s2f_utils": 23_000,  # 15,000
-    "s2f_studio": 8_850,  # 7,500, without old
+    "s2f_studio": 9_050,  # 7,500, without old
     "data_prep": 10_000,
-    "tests": 29_000,  # 18,000
-    "benchmarks": 7_400,  # 3,500
-    "tools": 2_850,  # 2,500
+    "tests": 28_000,  # 18,000
+    "benchmarks": 3_200,  # 3,500
+    "tools": 2_250,  # 2,500
 }
 LINES_OF_A_FILE = 400
 

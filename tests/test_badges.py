@@ -91,40 +91,6 @@ def test_a_notebook_installs_its_release_and_between_releases_the_main_branch(cl
         assert '"git+https://github.com/example/elsewhere@main"' in path.read_text(encoding="utf-8").replace('\\"', '"')
 
 
-def test_one_wrong_address_is_enough(clone):
-    apply(clone)
-    path = clone / "notebooks" / "02_two.ipynb"
-    path.write_text(path.read_text(encoding="utf-8").replace("blob/main/notebooks/02", "blob/main/notebooks/03"))
-    assert list(badges.pending(clone)) == [path]
-
-
-def test_without_notebooks_only_the_documents_are_looked_at(clone):
-    shutil.rmtree(clone / "notebooks")
-    assert {path.name for path in badges.pending(clone)} == {"README.md", "CITATION.cff"}
-
-
-@pytest.mark.parametrize(
-    ("cells", "message"),
-    [
-        ([nbformat.v4.new_code_cell("1")], "first cell must be Markdown"),
-        ([nbformat.v4.new_markdown_cell("# T")], "0 set-up cells"),
-        (
-            [nbformat.v4.new_markdown_cell("# T")]
-            + [nbformat.v4.new_code_cell(badges.setup_cell_source(ELSEWHERE, "x.ipynb", "v1")) for _ in range(2)],
-            "2 set-up cells",
-        ),
-    ],
-)
-def test_a_notebook_without_its_badge_or_set_up_cell_is_an_error(cells, message):
-    with pytest.raises(ValueError, match=message):
-        badges.updated_notebook(nbformat.v4.new_notebook(cells=cells), "x.ipynb", ELSEWHERE, "v1")
-
-
-def test_an_address_that_colab_cannot_open_is_an_error():
-    with pytest.raises(ValueError, match="https://github.com/OWNER/NAME"):
-        badges.colab_badge("https://example.org/a/b", "x.ipynb")
-
-
 def test_no_other_file_names_the_address():
     address = re.escape(badges.repository_url(ROOT).partition("//")[2])
     known = {"pyproject.toml", "README.md", "CITATION.cff"}

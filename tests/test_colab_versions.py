@@ -24,27 +24,6 @@ google-colab @ file:///colabtools
 """
 
 
-def small_lock() -> dict:
-    extras = {"x": [{"name": "b", "extra": ["q"]}], "dev": [{"name": "d"}]}
-    return {"package": [
-        {"name": "ours", "dependencies": [{"name": "a"}], "optional-dependencies": extras},
-        {"name": "a", "version": "1", "dependencies": [{"name": "e"}]},
-        {"name": "a", "version": "2", "dependencies": [{"name": "f"}, {"name": "a"}]},
-        {"name": "b", "optional-dependencies": {"q": [{"name": "c"}], "z": [{"name": "g"}]}},
-        *({"name": name} for name in "cdefg"),
-    ]}  # fmt: skip
-
-
-def test_what_is_needed_is_followed_through_extras_and_both_versions():
-    assert colab_versions.needed(small_lock(), "ours", ["x"]) == set("abcef")
-    assert colab_versions.needed(small_lock(), "ours", []) == set("aef")
-
-
-def test_lines_are_chosen_by_name_without_builds_drivers_and_addresses():
-    names = {"torch", "jinja2", "jupyter-client", "nvidia-nccl-cu12", "google-colab", "not-there"}
-    assert colab_versions.chosen(PUBLISHED, names) == ["jinja2==3.1.6", "jupyter-client==7.4.9", "torch==2.11.0"]
-
-
 def test_the_file_says_where_it_is_from_and_when(tmp_path, capsys):
     source, out = tmp_path / "list.txt", tmp_path / "colab.txt"
     source.write_text(PUBLISHED, encoding="utf-8")
@@ -55,15 +34,6 @@ def test_the_file_says_where_it_is_from_and_when(tmp_path, capsys):
     head, _, pins = out.read_text(encoding="utf-8").partition("\njinja2")
     assert "from list.txt" in head and "2026-08-19" in head
     assert pins.split() == ["==3.1.6", "jupyter-client==7.4.9", "pandas==2.2.3", "torch==2.11.0"]
-
-
-@pytest.mark.parametrize("text", [None, "numpy==2.1.3\n"])
-def test_what_is_not_that_list_is_refused(tmp_path, capsys, text):
-    source, out = tmp_path / "list.txt", tmp_path / "colab.txt"
-    if text:
-        source.write_text(text, encoding="utf-8")
-    assert colab_versions.main([str(source), "--date", "2026-08-19", "--out", str(out)]) == 1
-    assert str(source) in capsys.readouterr().err and not out.exists()
 
 
 def test_the_repository_s_own_file_has_what_notebooks_meet_in_colab():

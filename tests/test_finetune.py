@@ -117,7 +117,7 @@ def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
 
 
 def test_what_was_stopped_says_how_to_go_on(shaped, tmp_path, monkeypatch):
-    from s2f_utils.training import finetune as own
+    from s2f_studio.faces import finetune as own
 
     monkeypatch.setattr(own, "train", lambda run: "interrupted")
     with pytest.raises(StoppedError, match="give the same command again"):

@@ -46,11 +46,6 @@ def pinned() -> list[Requirement]:
     return [Requirement(pin) for pin in lock.pins(PINS)]
 
 
-def test_pins_lose_their_reason_and_their_extra():
-    text = 'a==1  # why\n# no\n\nb==2 ; extra == "x-y"  # w\nc==3 ; python_version < "3.12" and extra == "z"  # w\n'
-    assert lock.pins(text) == ["a==1", "b==2", 'c==3 ; python_version < "3.12"']
-
-
 @pytest.mark.parametrize("requirement", pinned(), ids=str)
 def test_a_pin_is_what_is_locked(requirement):
     name, (specifier,) = canonicalize_name(requirement.name), requirement.specifier

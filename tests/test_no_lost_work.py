@@ -649,16 +649,45 @@ def test_no_room_for_a_run_is_said_before_it_begins(tiny, manifest, disk):
     assert [p.name for p in disk.folder.iterdir()] == ["ballast"]
 
 
+CHILD = """
+import sys
+sys.path.insert(0, {root!r})
+from s2f_utils.data import read_manifest
+from s2f_utils.training import config
+from s2f_utils.training.loop import train
+from s2f_utils.training.run import open_run
+settings = config.resolve("pix2pix", "full", {settings!r})
+run = open_run(settings, read_manifest({manifest!r}), {runs!r}, device="cpu", progress=False)
+print("begins at", run.images_seen, flush=True)
+train(run, progress=False)
+"""
+
+
 @pytest.mark.slow
-def test_killed_at_random_moments_every_resume_is_bit_for_bit():
-    """Three kills of benchmarks/kill_resume.py, which knows twenty: aimed at the middle of a save, and anywhere."""
-    root = Path(__file__).resolve().parents[1]
-    command = [sys.executable, root / "benchmarks" / "kill_resume.py", "--kills", "3", "--no-write", "--no-wandb"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    assert [kill["equal"] for kill in found["kills"]] == [True] * 3 and all(found["equal_at_the_end"].values())
-    assert found["live_changes"] > 0
+def test_killed_while_it_saves_or_at_any_moment_a_training_ends_as_if_nothing_had_been(tiny, manifest, tmp_path):
+    """SIGKILL, which no code can catch. docs/lost-work.md tells of twenty such kills."""
+    long = LATER | {"total_images": 3000, "log_every_images": 60, "sample_every_images": 10**6}
+    whole = start(tiny, manifest, tmp_path / "whole", save_every_s=1e9, **long)
+    train(whole, progress=False)
+    settings = dataclasses.asdict(tiny(save_every_s=0.1, **long).config)
+    folder = tmp_path / "killed" / whole.folder.name
+    code = CHILD.format(
+        root=str(Path(__file__).resolve().parents[1]), settings=settings, manifest=str(manifest.path),
+        runs=str(folder.parent),
+    )  # fmt: skip
+    for kill in ("saving", "any", "saving", "never"):
+        process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        began = int(process.stdout.readline().removeprefix("begins at "))
+        time.sleep(0.5)
+        deadline = time.monotonic() + 30
+        while kill == "saving" and not list(folder.glob(".*.part")) and time.monotonic() < deadline:
+            time.sleep(0.0005)
+        if kill != "never":
+            assert process.poll() is None and began < 3000
+            process.kill()
+        process.wait(timeout=120)
+    assert process.returncode == 0 and began > 0
+    assert_equal(folder, whole.folder)
 
 
 CELL = """

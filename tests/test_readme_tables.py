@@ -47,11 +47,7 @@ def test_a_changed_number_is_noticed(tmp_path):
 
 
 def test_results_that_are_not_there_yet_are_said(tmp_path):
-    said = readme_tables.tables(tmp_path)
-    assert {marker for marker, text in said.items() if text == "Waits for a GPU."} == {
-        "gpu-steps", "gpu-loop", "gpu-compiled", "gpu-answers",
-    }  # fmt: skip
-    assert {text for marker, text in said.items() if not marker.startswith("gpu-")} == {"Not measured yet."}
+    assert set(readme_tables.tables(tmp_path).values()) == {"Not measured yet."}
 
 
 def test_the_usual_detail_in_the_quality_table_is_that_of_the_curve(made):
@@ -61,17 +57,6 @@ def test_the_usual_detail_in_the_quality_table_is_that_of_the_curve(made):
     assert module.in_order(rows) == rows, "best_cuhk.json has other numbers: run benchmarks/leaderboard_cuhk.py"
     (shown,) = [line for line in made["quality"].splitlines() if module.USUAL in line]
     assert f"{module.USUAL}, one seed | open | 0.757 | 18.6 | 23.1 |" in shown
-
-
-def test_missing_markers_are_an_error(made):
-    with pytest.raises(ValueError, match="bench:start"):
-        readme_tables.placed({"README.md": "# nothing here\n"}, made)
-
-
-def test_a_new_pair_of_markers_is_filled():
-    text = "before\n\n<!-- new:start -->\n<!-- new:end -->\n\n<!-- other:start -->\nx\n<!-- other:end -->\n"
-    wanted = text.replace("<!-- new:start -->\n", "<!-- new:start -->\n\n| a table |\n\n")
-    assert readme_tables.filled(text, {"new": "| a table |"}) == wanted
 
 
 def test_scripts_that_are_named_are_there():

@@ -14,7 +14,7 @@ from s2f_studio.server import page
 from s2f_studio.web import messages
 
 NODE = shutil.which("node")
-OF_NOTEBOOK = Path(page.STATIC).parents[1] / "notebook" / "static"
+OF_NOTEBOOK = Path(page.STATIC).parents[2] / "s2f_utils" / "notebook" / "static"
 SERVED = sorted(path for folder in (messages.STATIC, page.STATIC) for path in folder.iterdir())
 FILES = [path for path in (*SERVED, *sorted(OF_NOTEBOOK.iterdir())) if path.suffix == ".js"]
 DECLARED = r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)"

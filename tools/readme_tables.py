@@ -19,33 +19,24 @@ BENCHMARKS = ROOT / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 FILES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 # The scripts with tables; those that share a marker stand there in this order.
-SCRIPTS = (
-    "train_speed", "data_speed", "faces_found", "commands", "leaderboard_cuhk", "best_cuhk", "cyclegan_cuhk",
-    "psp_cuhk", "psp_faces", "stylegan2_speed", "shipped_models", "finetune", "finetune_stages", "metrics_speed",
-    "restore_portraits", "enhance_cuhk", "enhance_speed", "faces", "understanding", "choosing", "synthesis",
-    "answer_speed", "engine_speed", "page_speed", "kill_resume", "saving_cost", "app_load",
-    "sketch_pad_speed", "budgets", "steps", "loop", "compiled", "answers",
-)  # fmt: skip
+SCRIPTS = ("train_speed", "commands", "leaderboard_cuhk", "best_cuhk", "faces", "answer_speed", "app_load")
+OVER = ("faces_found",)  # results that begin with a script's name and are not its own
 MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->.*?<!-- (?P=name):end -->", re.DOTALL)
 
 
 def tables(results: Path = RESULTS) -> dict[str, str]:
-    """{marker: what stands there}, from SCRIPT.json, and SCRIPT_*.json where a script measures several things; the
-    script's `WAITING` where there are no results yet.
-    """
+    """{marker: what stands there}, from SCRIPT.json, and SCRIPT_*.json where a script measures several things."""
     parts: dict[str, list[str]] = {}
-    waiting: dict[str, str] = {}
     if str(BENCHMARKS) not in sys.path:
         sys.path.insert(0, str(BENCHMARKS))
     for script in SCRIPTS:
         module = importlib.import_module(script)
         paths = (results / f"{script}.json", *sorted(results.glob(f"{script}_*.json")))
-        own = (path for path in paths if path.stem == script or path.stem not in SCRIPTS)  # faces_found is not of faces
+        own = (path for path in paths if path.stem not in OVER)
         found = [json.loads(path.read_text(encoding="utf-8")) for path in own if path.exists()]
         for marker, render in module.TABLES.items():
-            waiting[marker] = getattr(module, "WAITING", "Not measured yet.")
             parts.setdefault(marker, []).extend(render(one) for one in found)
-    return {marker: "\n\n".join(texts) or waiting[marker] for marker, texts in parts.items()}
+    return {marker: "\n\n".join(texts) or "Not measured yet." for marker, texts in parts.items()}
 
 
 def filled(text: str, made: Mapping[str, str]) -> str:

@@ -4,8 +4,8 @@
 all). DATA/faces is drawn by `python -m data_prep synthetic DATA/faces --num 22000 --size 64 --seed 7`,
 DATA/scribbles by `python -m data_prep scribbles PORTRAITS DATA/scribbles --num 2600 --size 256`; portraits of your own
 in their place, with `--points` and `--labels` of theirs, make models of them. How long it took
-stands in docs/models.md, docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; scores on them are
-measured by benchmarks/shipped_models.py, psp_faces.py and restore_portraits.py.
+stands in docs/models.md, docs/stylegan.md and docs/enhance.md. Nothing is chosen by the test people; `s2f leaderboard`
+measures scores on them.
 """
 
 from __future__ import annotations

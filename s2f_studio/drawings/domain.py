@@ -27,8 +27,9 @@ TONES_FROM = 0.06
 COLOURED_FROM = 0.03
 WHITE_FROM = 0.3
 SMALL_PX = 128  # in a drawing that is smaller, lines are tones
-# The regression of `tools/fit_domain.py`: (mean, deviation, weight) of each trait, and the bias. Above 0 it says photo;
-# above DOUBTFUL a picture with tones is one, too; above SURE it is no drawing in a shadow either.
+# The regression that `git show 8d9355c:tools/fit_domain.py` fitted: (mean, deviation, weight) of each trait, and the
+# bias. Above 0 it says photo; above DOUBTFUL a picture with tones is one, too; above SURE it is no drawing in a shadow
+# either.
 TRAITS = {
     "tones": (0.3033, 0.1996, 0.589),
     "pale_tones": (0.3488, 0.2035, 0.3475),

@@ -22,7 +22,7 @@ def is_there(engine: str) -> bool:
 
 def chosen(engine: str = "auto", device: str = "auto", *, has_graphs: bool = True) -> str:
     """The engine that a model is run by: the one asked for, or, with "auto", PyTorch on a GPU, and on a CPU
-    onnxruntime, the faster one for the usual answers (benchmarks/engine_speed.py), if the model has graphs.
+    onnxruntime, the faster one for the usual answers (docs/onnx.md), if the model has graphs.
 
     Raises ValueError for another engine, and for onnxruntime on a GPU; EngineError where its package is missing.
     """

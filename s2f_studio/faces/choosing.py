@@ -11,7 +11,7 @@ from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures.remarks import Remark
 
 _, FAITHFUL, EXPECTED, RENDERED = ANSWERS
-CRUDE_FROM = 0.3  # of the finder's "crude", 0 to 1 (benchmarks/choosing.py)
+CRUDE_FROM = 0.3  # of the finder's "crude", 0 to 1 (docs/drawings.md)
 PHOTO_FROM = 0.5  # of its "photo"; some photos, small faces above all, seem crude
 
 

@@ -46,7 +46,7 @@ class Portrayed(nn.Module):
 
 
 def spoiled(expected: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
-    """What is expected (N, 5, S, S) in [-1, 1], blurred and covered with noise by a degree, which is a further plane, as
+    """What is expected (N, 5, S, S) in [-1, 1], blurred and covered with noise by a degree, a further plane, as
     in training: (N, 6, S, S).
     """
     share = degree.view(-1, 1, 1, 1)
