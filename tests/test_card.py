@@ -15,10 +15,9 @@ from s2f_utils.data import read_manifest, terms_of
 from s2f_utils.data.manifest import CUFS_TERMS
 from s2f_utils.metrics import leaks
 from s2f_utils.models import checkpoints
-from s2f_utils.models.card import SAME_PICTURES, ModelCard
-from s2f_utils.training.config import resolve
+from s2f_utils.models.card import ModelCard
 from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run, read_card
+from s2f_utils.training.run import open_run
 from tests.test_cli import TINY
 
 
@@ -92,16 +91,6 @@ def test_what_is_published_names_no_folders():
     assert public.parents == [{"name": "generator.safetensors"}, {"name": "hf:user/y@v1"}]
 
 
-def test_parents_are_named_with_their_checksums(tiny, manifest, tmp_path):
-    first = start(tiny, manifest, tmp_path, total_images=4)
-    train(first, progress=False)
-    generator = first.folder / "generator.safetensors"
-    (parent,) = start(tiny, manifest, tmp_path, total_images=4, init=generator).card.parents
-    assert parent["name"] == f"{first.folder.name}/generator.safetensors"
-    assert parent["sha256"] == hashlib.sha256(generator.read_bytes()).hexdigest()
-    assert parent["pictures"] == SAME_PICTURES and first.card.pictures
-
-
 def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest, tmp_path):
     class Stop:
         def on_step(self, run):
@@ -119,24 +108,6 @@ def test_runs_of_before_are_taken_up_and_training_is_not_touched(tiny, manifest,
         ends.append((again.model.net_g.state_dict(), checkpoints.card_of(again.folder / "generator.safetensors")))
     assert all(torch.equal(v, ends[1][0][k]) for k, v in ends[0][0].items())
     assert ends[0][1] == ends[1][1] and ends[0][1].pictures["photos"]["num"] == len(manifest.split("train"))
-
-
-def test_pictures_are_not_hashed_again(tiny, manifest, tmp_path, monkeypatch):
-    run = start(tiny, manifest, tmp_path, total_images=4)
-    train(run, progress=False)
-    monkeypatch.setattr(leaks, "hash_pictures", lambda *_: pytest.fail("hashed again"))
-    again = start(tiny, manifest, tmp_path, total_images=8, resume=run.folder)
-    assert again.card.settings["total_images"] == 8 and again.card.pictures == run.card.pictures
-    assert read_card(run.folder) == again.card.training()
-
-
-def test_sides_are_those_that_training_shows(manifest, tmp_path):
-    small = {"total_images": 8, "batch_size": 4, "num_samples": 2}
-    run = open_run(resolve("stylegan2", "fast", small), manifest, tmp_path, device="cpu", progress=False)
-    assert set(run.card.pictures) == {"photos"}
-    run = open_run(resolve("cyclegan", "fast", small), manifest, tmp_path, device="cpu", progress=False)
-    shown = {side: found["num"] for side, found in run.card.pictures.items()}
-    assert shown == {"sketches": len(run.data.sketches), "photos": len(run.data.photos)}
 
 
 def test_terms_go_from_the_data_into_the_file_and_to_what_begins_with_it(faces_manifest, tmp_path):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils.cli import main
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import choosing
 from s2f_utils.pictures.faces.geometry import Face
 
@@ -71,55 +70,6 @@ def test_faces_count_from_left_to_right_once_each_and_not_those_in_the_backgroun
         face(350, 60, 20, 0.97), face(60, 60, 100, 0.65),
     )  # fmt: skip
     assert middles(choosing.all_faces(picture)) == [(200, 300), (500, 200), (800, 50)]
-
-
-@pytest.mark.parametrize("drawing", [True, False])
-def test_a_box_is_looked_into_where_nothing_was_found(seen, drawing):
-    """What is found there lies in the picture, and within the box."""
-    there = face(50, 30)  # in the part that is looked at, which begins a margin before the box
-    picture = seen(*([] if drawing else [there]), drawn=there if drawing else None)
-    found = choosing.look_into(picture, (600, 200, 100, 100), drawing=drawing)
-    assert middles([found]) == [(630, 210)] and found.box[:2] == (590, 170)
-    assert choosing.look_into(picture, (620, 215, 100, 100), drawing=drawing) is not None
-    seen(*([] if drawing else [face(10, 10)]), drawn=face(10, 10) if drawing else None)
-    assert choosing.look_into(picture, (600, 200, 100, 100), drawing=drawing) is None  # in the margin
-    assert choosing.look_into(picture, (600, 200, 8, 8), drawing=drawing) is None  # too small to look into
-
-
-def test_what_is_said_of_several_faces(seen):
-    picture = seen(face(750, 100), face(250, 300))
-    taken, (remark,) = drawings.find_any(picture, face="right")
-    assert middles([taken]) == [(750, 100)]
-    assert remark.code == "faces" and (remark.data["num"], remark.data["taken"]) == (2, 2)
-    assert remark.data["boxes"] == [[0.21, 0.65, 0.08, 0.2], [0.71, 0.15, 0.08, 0.2]]
-    for which in (1, "left", (200, 250, 100, 100)):
-        taken, (remark,) = drawings.find_any(picture, face=which)
-        assert middles([taken]) == [(250, 300)] and remark.data["taken"] == 1
-    assert seen.alone == [False] * 4  # so that the landmarks of another one are not taken
-    seen(face(250, 300))
-    assert drawings.find_any(picture)[1] == drawings.find_any(picture, face=(200, 250, 100, 100))[1] == []
-    assert seen.alone[4:] == [True, True]
-    with pytest.raises(faces.FaceError, match="no face 2: 1 found"):
-        drawings.find_any(picture, face=2)
-    seen(drawn=face(50, 30))  # in the box alone
-    taken, remarks = drawings.find_any(picture, face=(600, 200, 100, 100))
-    assert middles([taken]) == [(630, 210)] and remarks == []
-
-
-def test_a_box_goes_along_onto_the_sheet_that_is_cut_out(seen, monkeypatch):
-    picture = seen(face(50, 200), face(150, 200))  # on the sheet
-    corners = np.array([[600.0, 50], [800, 50], [800, 350], [600, 350]])
-    monkeypatch.setattr(drawings, "_sheet", lambda *_given: corners)
-    ready = drawings.prepare(picture, face=(720, 200, 60, 100))
-    assert ready.paper.shape[0] < SHAPE[0] and middles([ready.face]) == [(150, 200)]
-
-
-def test_the_command_line_hands_the_choice_on_to_any_model(monkeypatch, tmp_path):
-    asked, found = [], face(128, 128)
-    monkeypatch.setattr(drawings, "find_any", lambda _picture, **told: asked.append(told["face"]) or (found, []))
-    images.save(tmp_path / "two.png", np.full((256, 256, 3), 128, np.uint8))
-    told = ["translate", "photo-to-sketch", str(tmp_path / "two.png"), "--out", str(tmp_path / "out")]
-    assert main([*told, "--device", "cpu", "--face", "right"]) == 0 and asked == ["right"]
 
 
 def test_choices_are_read_as_they_are_typed():

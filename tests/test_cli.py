@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -10,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -90,43 +88,6 @@ def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained,
     assert {p: p.stat().st_mtime_ns for p in trained.rglob("*")} == before
 
 
-def test_evaluate_by_a_column_of_the_manifest(trained, faces_manifest, tmp_path, capsys):
-    copy = tmp_path / "set"
-    shutil.copytree(faces_manifest.parent, copy)
-    head, *lines = (copy / "manifest.csv").read_text(encoding="utf-8").splitlines()
-    styles = [f"{line},{n % 2 if n % 5 else ''},x" for n, line in enumerate(lines)]
-    (copy / "manifest.csv").write_text("\n".join([f"{head},style,other", *styles]), encoding="utf-8")
-    asked = [
-        "evaluate",
-        str(trained),
-        "--data",
-        str(copy),
-        "--split",
-        "train",
-        "--device",
-        "cpu",
-        "--metrics",
-        "ssim,l1",
-    ]
-    assert cli.main([*asked, "--out", str(tmp_path / "a"), "--by", "style"]) == 0
-    heading, _, table, *_ = capsys.readouterr().out.split("\n\n")
-    num = len(read_manifest(copy).split("train"))
-    assert heading == f"set, split train: {num} pairs of 32x32 pixels"
-    table = table.splitlines()
-    with open(tmp_path / "a" / "per_image.csv", encoding="utf-8") as file:
-        scores = {row["id"]: float(row["l1"]) for row in csv.DictReader(file) if row["row"] == "pix2pix"}
-    told = {row.id: row.attributes["style"] for row in read_manifest(copy).split("train")}
-    ones = [score for name, score in scores.items() if told[name] == "1"]
-    line = next(text for text in table if text.startswith("style  1 ") and "pix2pix" in text).split()
-    assert line[:4] == ["style", "1", f"{len(ones)}*", "pix2pix"] and float(line[-1]) == pytest.approx(
-        np.mean(ones), abs=0.01
-    )
-    assert {text.split()[1] for text in table[1:-1]} == {"(none)", "0", "1"}
-    assert table[-1].startswith("*: fewer than 30 images") and len(table) == 2 + 3
-    assert cli.main([*asked, "--by", "hat"]) == 2
-    assert "no column 'hat' with values: the columns of attributes are: other, style" in said(capsys)
-
-
 def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, capsys):
     source, out = tmp_path / "Zeichnungen für später", tmp_path / "Größe 1"
     rng = np.random.default_rng(0)
@@ -165,19 +126,6 @@ def test_interrupted_from_the_keyboard_says_how_to_go_on(faces_manifest, tmp_pat
     status, out, err = command(*args[:-1], "total_images=100002", "--dry-run")
     assert status == 0 and "nothing is written" in out
     assert torch.load(log.with_name("resume.pt"), weights_only=True)["images_seen"] > 0
-
-
-def test_running_out_of_gpu_memory_is_one_line(monkeypatch, trained, faces_manifest, tmp_path, capsys):
-    def full(*args, **kwargs):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-
-    monkeypatch.setattr("s2f_utils.models.unet.UNet.forward", full)
-    data = ["--data", str(faces_manifest)]
-    asked = ["train", "pix2pix", *data, "--runs", str(tmp_path), *TINY]
-    assert cli.main(asked) == 2
-    assert "out of memory after 0 images (CUDA out of memory): choose a batch in parts" in said(capsys)
-    assert cli.main(["evaluate", str(trained), *data]) == 2
-    assert said(capsys) == "s2f: out of memory: use a smaller batch (--set batch_size=…) or size"
 
 
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
@@ -396,44 +344,6 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
     assert "there is no method 'pix3pix': the methods are pix2pix" in said(capsys)
 
 
-def test_without_a_method_the_methods_are_listed_and_how_to_ask(capsys):
-    from s2f_utils.training.methods import METHODS
-
-    assert cli.main(["train", "--list-settings"]) == 0
-    _, *rows, last = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == list(METHODS)
-    assert last == "s2f train METHOD --list-settings prints a method's settings"
-    for args, missing in (([], "method, --data"), (["pix2pix"], "--data"), (["--data", "x"], "method")):
-        with pytest.raises(SystemExit, match="2"):
-            cli.main(["train", *args])
-        assert capsys.readouterr().err.endswith(f"the following arguments are required: {missing}\n")
-
-
-def test_meanings_are_the_comments_beside_the_fields():
-    from dataclasses import dataclass, field
-
-    from s2f_utils.training.config import meanings
-    from s2f_utils.training.methods import METHODS
-
-    @dataclass
-    class Base:
-        first: int = 1  # one # and more
-        hashed: str = "# no comment"
-        # nor is this
-        long: dict = field(default_factory=dict)  # of several lines
-        table: ClassVar[dict] = {}  # no field
-
-    @dataclass
-    class Other(Base):
-        long: dict = field(default_factory=dict)
-        first: int = 2  # because
-
-    assert meanings(Other) == {"first": "one # and more; because", "hashed": "", "long": "of several lines"}
-    found = {method: meanings(kind.settings) for method, kind in METHODS.items()}
-    assert not [f"{method}: {name}" for method, said in found.items() for name, text in said.items() if not text]
-    assert found["realistic"]["lambda_ssim"] == "weight of (1 - SSIM) / 2"  # which it has from faithful
-
-
 @pytest.mark.skipif(os.name != "posix", reason="other systems do not call it a broken pipe")
 @pytest.mark.parametrize(
     "args",
@@ -451,17 +361,6 @@ def test_a_reader_that_has_left_is_no_failure(args):
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
-def test_the_first_line_by_head():
-    line = f"'{sys.executable}' -m s2f_utils weights | head -n 1"
-    done = subprocess.run(
-        ["sh", "-c", line], capture_output=True, text=True, timeout=300,
-        cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONUNBUFFERED": "1"},  # line after line
-    )  # fmt: skip
-    assert done.stdout.startswith("sketch-to-photo-faithful: ") and done.stdout.count("\n") == 1
-    assert done.stderr == ""
-
-
 def test_asking_for_help_loads_no_torch():
     from s2f_utils.cli import options
     from s2f_utils.inference import MODES
@@ -471,14 +370,6 @@ def test_asking_for_help_loads_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert (done.returncode, done.stderr) == (0, "")
     assert (options.DIRECTIONS, options.MODES) == (DIRECTIONS, MODES)
-
-
-def test_help_reads_well():
-    status, out, _ = command("--help")
-    assert status == 0 and "s2f translate runs/0003" in out and "train a network on a data set" in out
-    assert "95 % intervals" in command("evaluate", "--help")[1]
-    status, out, _ = command("train", "--help")
-    assert status == 0 and "--resume auto|never|RUN" in out
 
 
 def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):

@@ -14,7 +14,6 @@ from data_prep import DataPrepError, make_pairs, split_by_identity
 from data_prep.__main__ import main
 from data_prep.make.split import crossing_identities
 from data_prep.sources import names
-from data_prep.sources.layouts.cufs import cufs_identity, cufs_key
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import images
 
@@ -83,31 +82,7 @@ def test_an_official_split_is_kept_and_val_comes_from_training():
         split_by_identity(rows, {"test": 0.1})
 
 
-def test_rows_without_a_split_follow_their_identity():
-    rows = [{"identity": "anna", "split": "test"}, {"identity": "anna", "split": ""}, {"identity": "b", "split": ""}]
-    assert split_by_identity(rows) == ["test", "test", "train"]
-
-
-@pytest.mark.parametrize("shares", [{"test": 1.0}, {"test": -0.1}, {"test": 0.6, "val": 0.5}, {"dev": 0.1}])
-def test_impossible_shares_are_refused(shares):
-    with pytest.raises(DataPrepError):
-        split_by_identity(people(5), shares)
-
-
 # Names
-
-
-def test_folder_names_tell_side_and_split():
-    assert [names.side_of(n) for n in ("CUHK_training_cropped_photos", "trainA", "sketches", "Photo", "B")] == [
-        "photo", "sketch", "sketch", "photo", "photo"
-    ]  # fmt: skip
-    assert [names.side_of(n) for n in ("photo_sketch", "train", "images_of_a", "data")] == [None] * 4
-    assert [names.split_of([n]) for n in ("trainA", "CUHK_testing_photos", "val", "latest")] == [
-        "train",
-        "test",
-        "val",
-        "",
-    ]
 
 
 def test_ids_are_unique_safe_and_the_stem_where_possible():
@@ -116,25 +91,6 @@ def test_ids_are_unique_safe_and_the_stem_where_possible():
     assert names.safe_id("Mu\u0308ller") == "M\u00fcller"
     assert names.safe_id("nul") == "_nul" and len(names.safe_id("x" * 250).encode()) <= 120
     assert names.safe_id("\udcff") == "_"
-
-
-def test_a_name_that_two_pictures_share_pairs_nothing():
-    pairs, sketches, photos = names.match(["a1", "b1"], ["a2", "a3", "b2"], [lambda name: name[0]])
-    assert (pairs, sketches, photos) == ([("b1", "b2")], ["a1"], ["a2", "a3"])
-
-
-@pytest.mark.parametrize(
-    ("sketch", "photo"),
-    [("F2-005-01-sz1", "f-005-01"), ("m2-025-01-SZ1", "M-025-01"), ("f1-001-01-sz1", "f1-001-01")],
-)
-def test_cufs_names_of_a_pair_have_one_key(sketch, photo):
-    assert cufs_key(sketch) == cufs_key(photo)
-
-
-def test_cufs_people():
-    assert cufs_identity("f-005-01", "cuhk") == "f-005" and cufs_identity("f1-005-01", "cuhk") == "f1-005"
-    assert cufs_identity("M2-001-01-sz1", "ar") == cufs_identity("m-001-1", "ar") == "ar-m-001"
-    assert cufs_identity("003_1_1", "xm2vts") == "xm2vts-003"
 
 
 # Layouts
@@ -152,36 +108,6 @@ def test_plain_pairs(folders, tmp_path):
     settings = json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))
     assert settings["layout"] == "pairs" and settings["counts"]["pairs"] == NUM and settings["source"] == "src"
     assert str(tmp_path) not in json.dumps(settings)
-
-
-@pytest.mark.parametrize(
-    ("sketch", "photo"),
-    [
-        ("sketch/{}.jpg", "photo/{}.png"),
-        ("trainA/{}.png", "trainB/{}.png"),
-        ("A/train/{}.png", "B/train/{}.png"),
-        ("set/sketches/{}_sketch.png", "set/photos/{}_photo.png"),
-        ("My Sketches/\u00c4nne{}.png", "My Photos/A\u0308NNE{}.png"),
-        ("face_sketches/person{}/1.png", "face_photos/person{}/1.png"),
-    ],
-)
-def test_names_of_folders_and_pictures_that_are_understood(tmp_path, faces, sketch, photo):
-    src = put(tmp_path / "src", faces, [(sketch.format(n), photo.format(n)) for n in range(NUM)])
-    make_pairs(src, tmp_path / "out", size_px=64)
-    rows = read(tmp_path / "out")
-    assert len(rows) == NUM and len({row["identity"] for row in rows}) == NUM
-    for row in rows:  # the right photo with the right sketch
-        shown = images.load_rgb(tmp_path / "out" / row["photo"])
-        n = next(n for n, face in enumerate(faces) if np.array_equal(face.photo, shown))
-        drawn = images.load_rgb(tmp_path / "out" / row["sketch"])[..., 0].astype(int)
-        assert np.abs(drawn - faces[n].sketch).mean() < 4  # one case is a JPEG
-
-
-def test_train_and_test_folders_are_kept_although_their_names_repeat(tmp_path, faces):
-    pairs = [(f"{s}/sketches/{n}.png", f"{s}/photos/{n}.png") for s in ("train", "test") for n in range(3)]
-    make_pairs(put(tmp_path / "src", faces, pairs), tmp_path / "out", size_px=32)
-    split = by_split(read(tmp_path / "out"))
-    assert split == {"train": ["train-0", "train-1", "train-2"], "val": [], "test": ["test-0", "test-1", "test-2"]}
 
 
 def test_named_folders_and_identities_from_names(tmp_path, faces):
@@ -303,9 +229,3 @@ def test_pad_keeps_the_pixels_and_centres_them_on_black(tmp_path):
     assert np.array_equal(made[3:253, 28:228], image)
     made[3:253, 28:228] = 0
     assert not made.any()
-
-
-def test_pad_keeps_sketch_and_photo_on_each_other_when_their_sizes_differ(tmp_path):
-    sketch, photo = np.full((500, 400, 3), 255, np.uint8), np.full((250, 200, 3), 255, np.uint8)
-    made = one_pair(tmp_path, sketch, photo, fit="pad")
-    assert np.array_equal(made["sketches"], made["photos"])

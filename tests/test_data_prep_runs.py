@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import errno
-import functools
-import json
-import os
-import re
 import shutil
 import signal
 import subprocess
@@ -21,9 +17,7 @@ from PIL import Image
 import data_prep.make.write
 from data_prep import make_pairs, make_synthetic
 from data_prep.__main__ import main
-from data_prep.make.parallel import run_jobs
 from data_prep.make.synthetic_set import _drawing_digest
-from s2f_utils.data import COLUMNS, read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn import synthetic
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -68,13 +62,6 @@ def test_the_number_of_workers_does_not_matter(tmp_path):
     assert contents(tmp_path / "other") != contents(tmp_path / "1")
 
 
-def test_the_library_reads_what_was_written(tmp_path):
-    make_synthetic(tmp_path / "out", num=4, size_px=32)
-    manifest = read_manifest(tmp_path / "out")
-    assert tuple(read(tmp_path / "out")[0]) == COLUMNS
-    assert len(manifest.pairs) == 4 and manifest.settings["size_px"] == 32
-
-
 def test_the_fingerprint_of_the_drawing_code_covers_every_file_of_its_folder(tmp_path):
     folder = Path(synthetic.__file__).parent
     sources = sorted(folder.rglob("*.py"))
@@ -86,12 +73,6 @@ def test_the_fingerprint_of_the_drawing_code_covers_every_file_of_its_folder(tmp
         with open(copy / source.relative_to(folder), "a", encoding="utf-8") as file:
             file.write("# changed\n")
         assert _drawing_digest(copy) != _drawing_digest(folder), source.name
-
-
-def test_the_makefile_names_drawing_code_that_is_there():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    pattern = re.search(r"^DEMO_DATA\s.*\$\(shell cat (\S+) \|", makefile, re.MULTILINE)[1]
-    assert set(ROOT.glob(pattern)) == set(Path(synthetic.__file__).parent.rglob("*.py"))
 
 
 # Stopping and going on
@@ -170,21 +151,6 @@ def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
-def leave_half_a_picture(number: int, folder: Path) -> dict[str, np.ndarray]:
-    """Makes a picture beside one that looks as if another worker had been killed while it wrote."""
-    (folder / f".face-{number}.png.abc.part").write_bytes(b"half")
-    return {"photo": np.zeros((8, 8, 3), np.uint8)}
-
-
-def test_what_a_lost_worker_left_half_written_is_gone_at_the_end(tmp_path):
-    rows = [{"split": "train", "id": f"face-{n}", "identity": str(n), "source": "test"} for n in range(3)]
-    folder = tmp_path / "out" / "photos"
-    make = functools.partial(leave_half_a_picture, folder=folder)
-    plan = data_prep.make.write.SetPlan(rows, tasks=[0, 1, 2], make=make, parts=("photo",), settings={})
-    data_prep.make.write.write_set(tmp_path / "out", plan, workers=1, progress=False)
-    assert sorted(path.name for path in folder.iterdir()) == ["face-0.png", "face-1.png", "face-2.png"]
-
-
 def test_a_complete_set_is_left_alone_and_a_deleted_picture_comes_back(folders, tmp_path, capsys):
     out = tmp_path / "out"
     make_pairs(folders, out, size_px=32)
@@ -220,32 +186,7 @@ def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, 
     assert main(list(map(str, command))) == 0 and len(read(tmp_path / "out")) == NUM
 
 
-def test_an_error_in_a_worker_ends_the_run():
-    with pytest.raises(ZeroDivisionError):
-        run_jobs(divmod, [(1, n) for n in (1, 2, 0, *range(3, 30))], workers=2, progress=False)
-    assert run_jobs(pow, [(n, 2) for n in range(40)], workers=2, progress=False) == {n: n * n for n in range(40)}
-
-
 # Bad inputs
-
-
-def test_broken_pictures_are_left_out_and_counted(folders, tmp_path, capsys):
-    photo = folders / "photos" / "anna1.png"
-    photo.write_bytes(photo.read_bytes()[:200])
-    (folders / "sketches" / "anna2.png").write_text("no picture")
-    images.save(folders / "photos" / "anna3.png", np.zeros((1, 1, 3), np.uint8))
-    assert main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"]) == 0
-    shown = capsys.readouterr()
-    assert "3 left out" in shown.out and "anna2.png: not a picture" in shown.err and "1x1" in shown.err
-    assert {row["id"] for row in read(tmp_path / "out")} == {"anna0", "anna4", "anna5"}
-    settings = json.loads((tmp_path / "out" / "settings.json").read_text(encoding="utf-8"))
-    assert settings["counts"]["left_out"] == 3 and {e["id"] for e in settings["left_out"]} == {
-        "anna1",
-        "anna2",
-        "anna3",
-    }
-    main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"])
-    assert "already complete" in capsys.readouterr().out
 
 
 def test_no_usable_pair_is_an_error_and_leaves_nothing(tmp_path, capsys):
@@ -309,17 +250,6 @@ def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):
     assert not out.exists() and list(foreign.iterdir()) == [foreign / "thesis.txt"]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--size", "4"], ["--test-share", "1.5"], ["--workers", "0"], ["--sketches", "photos"], ["--identity", "("],
-    ],
-)  # fmt: skip
-def test_impossible_options(folders, tmp_path, capsys, options):
-    refused(capsys, "pairs", folders, tmp_path / "out", *options)
-    assert not (tmp_path / "out").exists()
-
-
 def test_unknown_options_and_profiles(folders, tmp_path, capsys, monkeypatch):
     for command in (["pairs", str(folders)], ["pairs", str(folders), "o", "--layout", "cuf"], ["synth", "o"]):
         with pytest.raises(SystemExit) as stopped:
@@ -338,29 +268,6 @@ def test_a_read_only_output_gets_one_line(folders, tmp_path, capsys, monkeypatch
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
     assert "no permission (Read-only file system)" in refused(capsys, "pairs", folders, tmp_path / "out")
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read and write everything")
-def test_folders_without_permission(folders, tmp_path, capsys):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
-    assert "no permission" in refused(capsys, "pairs", folders, closed / "out")
-    (folders / "photos").chmod(0)
-    try:
-        assert "cannot be read" in refused(capsys, "pairs", folders, tmp_path / "out")
-    finally:
-        (folders / "photos").chmod(0o700)
-
-
-def test_paths_with_spaces_and_umlauts(tmp_path, faces):
-    src = put(
-        tmp_path / "Bilder für Jörg",
-        faces,
-        [("Sketches/Zoë 1.png", "Photos/Zoë 1.png"), ("Sketches/2.png", "Photos/2.png")],
-    )
-    make_pairs(src, tmp_path / "größer als je" / "zuvor", size_px=32)
-    rows = read(tmp_path / "größer als je" / "zuvor")
-    assert {row["id"] for row in rows} == {"Zoë 1", "2"}
 
 
 def test_the_command_line_from_outside(folders, tmp_path):

@@ -39,16 +39,6 @@ def test_bad_manifests_say_which_line(lines, header, message, tmp_path):
         read_manifest(write(tmp_path, *lines, header=header))
 
 
-def test_other_encodings_and_broken_settings_are_named(tmp_path):
-    (tmp_path / "manifest.csv").write_bytes(f"{HEADER}\ntrain,M\xfcller,,,,,\n".encode("latin-1"))
-    with pytest.raises(DataError, match="is not UTF-8"):
-        read_manifest(tmp_path)
-    write(tmp_path, "train,1,1,,,,")
-    (tmp_path / "settings.json").write_text("{")
-    with pytest.raises(DataError, match="settings.json: is not JSON"):
-        read_manifest(tmp_path)
-
-
 def test_further_columns_are_kept_as_attributes(tmp_path):
     header = HEADER.replace("id,", "id,hair,") + ",style"
     lines = ("train,1,black,1,,,,fs2k,2", "train,2,,2,,,,fs2k", "test,3,red,3,,,,fs2k,1,one too many")
@@ -83,11 +73,6 @@ def test_batches_are_the_pictures(faces_manifest, monkeypatch):
         assert sketches.dtype == torch.uint8 and sketches.shape == photos.shape == (3, 3, 64, 64)
         assert torch.equal(photos[1], torch.from_numpy(images.load_rgb(pairs[0].photo)).permute(2, 0, 1))
         assert torch.equal(sketches[0], sketches[2]) and not torch.equal(sketches[0], sketches[1])
-
-
-def test_pictures_are_resized_to_the_load_size(faces_manifest):
-    pairs = read_manifest(faces_manifest).split("train")[:2]
-    assert stores.PairedData(pairs, 71, CPU).batch([0, 1])[0].shape == (2, 3, 71, 71)
 
 
 def test_a_pass_shows_every_pair_as_often_as_asked():

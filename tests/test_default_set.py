@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -46,11 +42,6 @@ def test_auto_is_drawn_in_the_fast_profile(alone, capsys):
     assert "drawn by code" in capsys.readouterr().out
 
 
-def test_as_many_faces_are_drawn_as_were_asked_for(alone):
-    made = read_manifest(data_prep.make_default(alone / "set", "drawn", profile="fast", num=30, progress=False))
-    assert len(made.pairs) == 30
-
-
 def test_auto_is_drawn_without_a_network_and_says_why(alone, capsys, monkeypatch):
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})
     made = read_manifest(data_prep.make_default(alone / "set", profile="demo", progress=False))
@@ -84,52 +75,6 @@ def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkey
     assert sketch.shape == photo.shape == (64, 64, 3) and sketch.mean() > photo.mean()
 
 
-def test_a_wrong_folder_of_portraits_is_said(alone, monkeypatch):
-    monkeypatch.setenv("S2F_PORTRAITS", str(alone / "nowhere"))
-    with pytest.raises(data_prep.DataPrepError, match="S2F_PORTRAITS"):
-        data_prep.make_default(alone / "set", "portraits", profile="fast", progress=False)
-
-
-def test_an_unknown_style_is_said(collection, tmp_path):
-    with pytest.raises(data_prep.DataPrepError, match="the styles are pencil"):
-        default_set.make_portraits(collection, tmp_path / "set", 64, "crayon")
-
-
-def test_they_are_fetched_into_the_cache_and_found_there(alone, collection, monkeypatch):
-    """From a server that has them at the published places; those that are there are not fetched again."""
-    asked, files = [], default_set.SHOWN
-    wanted = [file for file in download.portrait_files() if file.name.startswith(files)][:3]
-    for file in wanted:
-        repository = "us-senate" if file.name.startswith("senate-") else "us-house"
-        commit, prefix = download.PORTRAITS[repository]
-        place = (
-            alone / "web" / repository / "raw" / commit / "images/headshots/512x512" / file.name.removeprefix(prefix)
-        )
-        images.save(place.with_suffix(".png"), draw_face(2, size_px=64).photo)
-        place.write_bytes(place.with_suffix(".png").read_bytes())
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            asked.append(self.path)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=alone / "web"))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(download, "GITHUB", f"http://127.0.0.1:{server.server_port}")
-    sha = {
-        f.name: default_set.hashlib.sha256(next((alone / "web").rglob(f"*/{f.name.partition('-')[2]}")).read_bytes())
-        for f in wanted
-    }
-    published = [
-        download._File(f.urls, f.name, sha[f.name].hexdigest()) for f in download.portrait_files() if f.name in sha
-    ]
-    monkeypatch.setattr(download, "portrait_files", lambda: published)
-    folder = default_set.portraits_folder(progress=False)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(sha) and len(asked) >= 3
-    num = len(asked)
-    assert default_set.portraits_folder(progress=False) == folder and len(asked) == num
-    server.shutdown()
-
-
 def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(alone, collection, monkeypatch, capsys):
     drawn = data_prep.default_photos(3, profile="demo", size_px=64)
     assert drawn.shape == (3, 64, 64, 3) and "drawn by code" in capsys.readouterr().out  # no network
@@ -141,11 +86,3 @@ def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     assert data_prep.default_photos(4, profile="demo").shape == (4, 256, 256, 3)
     assert "© 2017 Civil Services" in capsys.readouterr().out
-
-
-def test_only_the_portraits_that_are_shown_are_fetched(alone, monkeypatch):
-    asked = []
-    monkeypatch.setattr(download, "first_of", lambda files, folder: None)
-    monkeypatch.setattr(download, "fetch_files", lambda files, folder, progress: asked.extend(files) or folder)
-    default_set._some_portraits(5)
-    assert len(asked) == 5 and all(file.name.startswith(default_set.SHOWN) for file in asked)

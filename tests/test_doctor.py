@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import DataPrepError, Recipe, make_pairs
+from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.doctor import diagnose, run_doctor, write_mended
 from data_prep.doctor.findings import KINDS
@@ -19,7 +19,7 @@ from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import scan
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import duplicates, images, masks
+from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.broken import FAULTS, Pair
 
@@ -163,13 +163,6 @@ def test_of_sketches_of_another_shape_it_is_not_said_that_they_are_other_peoples
     assert made.counts() == {"squeezed": 1} and made.may_train
 
 
-def test_of_sketches_framed_otherwise_that_is_said_once(good, tmp_path):
-    """They have their photos' shape, and lie elsewhere on the paper."""
-    diagnosis = diagnose(framed(good, tmp_path / "set", canvas(2 * SIZE, 2 * SIZE, SIZE, SIZE)), progress=False)
-    assert diagnosis.counts() == {"unaligned": 1}
-    assert re.search(r"in [23]\d of 40 lines run differently", diagnosis.findings[0].detail)
-
-
 def test_both_pairs_of_an_exchange_stop(good, tmp_path):
     """One sketch fits the other's photo: then the other's own sketch does not belong to that photo."""
     sketches = [Image.open(path).convert("RGB") for path in sorted(good.glob("*/sketches/*.png"))]
@@ -180,34 +173,6 @@ def test_both_pairs_of_an_exchange_stop(good, tmp_path):
     stopped = {finding.id for finding in diagnosis.findings if finding.kind == "mismatch"}
     assert stopped == {names[number] for number in exchanged}
     assert any("fits this photo better" in finding.detail for finding in diagnosis.findings)
-
-
-def test_copies_framed_otherwise_are_not_said_to_be_drawn_twice(good, tmp_path):
-    """Two sets of the same pairs, one of them cut out otherwise, made into one."""
-    make_pairs(good, tmp_path / "whole", size_px=SIZE, progress=False)
-    recipe = Recipe(size_px=SIZE, align="crop", crop=(0.15, 0.15, 1.0, 1.0))
-    make_pairs(good, tmp_path / "cut", recipe=recipe, progress=False)
-    make_pairs([tmp_path / "whole", tmp_path / "cut"], tmp_path / "both", size_px=SIZE, progress=False)
-    details = [f.detail for f in diagnose(tmp_path / "both", progress=False).findings if f.kind == "alike"]
-    assert len(details) > NUM // 2 and all(text.endswith("but framed otherwise") for text in details)
-
-
-def test_what_was_mended_is_looked_at_again(broken, tmp_path, capsys):
-    root, _, _ = broken
-    assert main(["doctor", str(root), "--fix", str(tmp_path / "mended")]) == 0
-    said = capsys.readouterr().out
-    assert re.search(r"mended: \d+ pairs looked at", said)
-    assert re.search(r"mended: (nothing found: )?training may start", said)
-    assert main(["doctor", str(tmp_path / "mended")]) == 0
-
-
-def test_of_photos_that_are_all_the_next_ones_each_is_named(good, tmp_path):
-    sketches = sorted(good.glob("*/sketches/*.png"))
-    others = [Image.open(path).convert("RGB") for path in sketches[1:] + sketches[:1]]
-    diagnosis = diagnose(framed(good, tmp_path / "set", lambda _, number: others[number]), progress=False)
-    kinds = diagnosis.counts()
-    assert "unaligned" not in kinds and kinds["mismatch"] > NUM // 2
-    assert sum("fits better" in finding.detail for finding in diagnosis.findings) > NUM // 2
 
 
 def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
@@ -222,21 +187,6 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     found = {f.kind: f for f in diagnose(tmp_path / "set", progress=False).findings}
     assert set(found) == {"missing", "identity"}
     assert found["identity"].drop == ("face09",) and "train and test" in found["identity"].detail
-
-
-def test_masks_padding_and_sources_stay_in_a_mended_set(tmp_path, capsys):
-    for n in range(14):
-        face = draw_face(n, size_px=96)
-        tall = (slice(None), slice(12, 84))
-        for folder, picture in (("sketches", face.sketch), ("photos", face.photo), ("masks", face.mask)):
-            images.save(tmp_path / "raw" / folder / f"{n:02d}.png", picture[tall])
-    images.save(tmp_path / "raw" / "sketches" / "05.png", np.full((96, 72), 255, np.uint8))
-    make_pairs(tmp_path / "raw", tmp_path / "set", size_px=128, fit="pad", progress=False)
-    assert run_doctor(tmp_path / "set", fix=tmp_path / "mended", progress=False) == 0
-    mended = read_manifest(tmp_path / "mended")
-    assert len(mended.pairs) == 13 and all(pair.mask for pair in mended.pairs)
-    assert mended.settings["fit"] == "pad" and {pair.source for pair in mended.pairs} == {"raw"}
-    assert images.read_content_box(mended.pairs[0].photo) == (28, 16, 72, 96)
 
 
 def test_the_doctor_knows_maps_and_turns_colours_into_class_numbers_on_request(tmp_path, capsys):
@@ -302,39 +252,6 @@ def test_fix_keeps_what_does_not_stop_training_unless_asked(tmp_path, capsys):
     assert len(read_manifest(write_mended(diagnosis, tmp_path / "kept", progress=False)).pairs) == 14
     dropped = write_mended(diagnosis, tmp_path / "dropped", drop_doubtful=True, progress=False)
     assert len(read_manifest(dropped).pairs) == 13
-
-
-def test_small_sets_say_what_could_not_be_tested(good, tmp_path):
-    for index in (1, 2, 3):
-        for side in ("sketches", "photos"):
-            target = tmp_path / "few" / side / f"face{index:02d}.png"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(good / "train" / side / target.name, target)
-    diagnosis = diagnose(tmp_path / "few", progress=False)
-    assert diagnosis.findings == []
-    assert any("pairs that do not fit" in text for text in diagnosis.not_tested)
-
-
-def test_ab_images_are_looked_at_by_halves(tmp_path):
-    for index in range(14):
-        face = draw_face(index, size_px=96)
-        sketch = np.repeat(face.sketch[..., None], 3, axis=2)
-        halves = [face.photo, sketch] if index == 5 else [sketch, face.photo]
-        images.save(tmp_path / "ab" / f"{index:02d}.png", np.concatenate(halves, axis=1))
-    diagnosis = diagnose(tmp_path / "ab", progress=False)
-    assert [(f.kind, f.id) for f in diagnosis.findings] == [("swapped", "05")]
-
-
-def test_copies_are_near_and_different_people_are_not():
-    faces = [draw_face(index, size_px=SIZE).photo for index in range(30)]
-    copies = [np.asarray(Image.fromarray(face).resize((80, 80))) for face in faces[:5]]
-    prints = [duplicates.prints_of({}, duplicates.Print.of(face)) for face in faces + copies]
-    assert duplicates.correlation(*(duplicates.thumbnail(f) for f in (faces[0], copies[0]))) > 0.99
-    twins = duplicates.find_twins(prints)
-    assert {(t.first, t.second) for t in twins} == {(n, 30 + n) for n in range(5)}
-    groups = ["train"] * 30 + ["test"] * 2 + ["train"] * 3
-    assert [t.second for t in duplicates.find_twins(prints, groups)] == [30, 31]
-    assert duplicates.near_pairs(["", prints[0][0].phash]) == []
 
 
 def test_what_cannot_be_looked_at_is_refused(tmp_path, capsys):

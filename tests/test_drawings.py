@@ -10,7 +10,7 @@ from s2f_studio.drawings import cleanup, domain
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
-from s2f_utils.pictures.remarks import WORDS, Remark
+from s2f_utils.pictures.remarks import Remark
 
 SIZE = 256
 
@@ -106,19 +106,6 @@ def test_a_sheet_on_a_desk_is_cut_out_straightened_and_cleaned():
     assert alike(ready.image, drawings.prepare(drawing).image) > 0.8  # the same face at the same place
 
 
-def test_points_on_a_photographed_sheet_go_with_it():
-    import cv2
-
-    drawing = drawings.example("glasses")
-    points = np.array([[150.0, 215.0], [270.0, 215.0], [210.0, 335.0]])
-    photo, matrix = on_a_desk(drawing)
-    clicked = cv2.perspectiveTransform(points[None], matrix)[0]
-    ready = drawings.prepare(photo, points=clicked)
-    assert ready.verdict.kind == "drawing" and np.percentile(ready.paper, 50) > 240
-    assert [remark.code for remark in ready.warnings] == ["cut"]
-    assert alike(ready.image, drawings.prepare(drawing, points=points).image) > 0.85
-
-
 @pytest.mark.parametrize("share", [0.2, 0.4])
 def test_few_lines_on_a_large_grey_sheet_stay(share):
     drawing = Image.fromarray(drawings.example("few-lines")[20:430, 40:380])
@@ -193,26 +180,6 @@ def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     assert blank.face.method == "centre" and len(blank.warnings) == 3 and blank.warnings[0] == Remark("no-lines")
 
 
-def test_whether_there_is_a_detector_is_asked_once_a_drawing(monkeypatch, some):
-    asked = []
-    monkeypatch.setattr(faces, "detector_problem", lambda **_: asked.append(1) or "it is gone (as told)")
-    ready = drawings.prepare(rgb(some[0].sketch))
-    assert len(asked) == 1 and ready.warnings[-1] == Remark("no-detector", {"problem": "it is gone"})
-
-
-def test_without_any_detector_the_face_is_taken_to_be_where_the_ink_is(no_detector, monkeypatch):
-    monkeypatch.setattr(faces.finding, "_cascade", lambda image: None)
-    drawing = drawings.example("plain-man")
-    wide = np.full((900, 2400, 3), 255, np.uint8)
-    wide[300:810, 1700:2120] = drawing
-    at_home, away = (drawings.prepare(picture) for picture in (drawing, wide))
-    assert at_home.face.method == away.face.method == "centre" and away.warnings[0] == Remark("no-face")
-    assert np.abs(away.face.landmarks - [1700, 300] - at_home.face.landmarks).max() < 2
-    assert alike(at_home.image, away.image) > 0.95
-    drawn_at = np.array([[147.0, 247.0], [275.0, 247.0]])  # its eyes
-    assert np.hypot(*(at_home.face.landmarks[:2] - drawn_at).T).max() < 0.5 * 128
-
-
 def in_a_shadow(drawing, seed):
     """The drawing on grey paper, half of it in a shadow with an edge."""
     height, width = drawing.shape[:2]
@@ -271,20 +238,6 @@ def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
     assert np.abs(large.astype(int) - same).mean() < 2
 
 
-def test_the_person_alone_may_be_laid_onto_the_paper():
-    points = np.array([[147.0, 247.0], [275.0, 247.0], [211.0, 360.0]])
-    ready = drawings.prepare(drawings.example("plain-man"), points=points)
-    face = draw_face(5, size_px=SIZE, seed=77)
-    matrix = faces.similarity(face.landmarks, faces.transform(ready.face.landmarks, ready.matrix))
-    made = faces.warp(face.photo, matrix, SIZE)  # a person before a wall
-    whole, person = (drawings.onto_paper(made, ready, person=alone) for alone in (False, True))
-    x, y = np.rint(ready.face.landmarks[2]).astype(int)
-    assert np.abs(person[y, x].astype(int) - whole[y, x]).max() < 3
-    corner = faces.transform(np.array([[25.0, 25.0], [230.0, 25.0]]), faces.inverse(ready.matrix)).round().astype(int)
-    for x, y in corner:  # the wall
-        assert np.array_equal(person[y, x], ready.paper[y, x]) and not np.array_equal(whole[y, x], ready.paper[y, x])
-
-
 def test_bad_input_is_refused(some):
     with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
         drawings.prepare(some[0].sketch)
@@ -292,15 +245,3 @@ def test_bad_input_is_refused(some):
         drawings.prepare(some[0].photo, clean="perhaps")
     with pytest.raises(faces.FaceError, match="are not a face"):
         drawings.prepare(some[0].photo, points=[(10, 10), (20, 10), (15, 2)])
-
-
-def test_remarks_are_codes_whose_words_name_no_option():
-    assert not any("--" in words for words in WORDS.values())
-    remark = Remark("no-detector", {"problem": "it is gone"})
-    assert str(remark).startswith(
-        "YuNet, which finds drawn faces best, cannot be used: it is gone: 's2f weights yunet'"
-    )
-    assert remark.worded({"photo": "a photo", "no-detector": "no detector, {problem}"}) == "no detector, it is gone"
-    assert Remark("photo").worded({"no-detector": "none"}) == WORDS["photo"]
-    with pytest.raises(ValueError, match="no remark 'perhaps': the codes are inverted, faint"):
-        Remark("perhaps")

@@ -24,11 +24,9 @@ from s2f_studio.drawings.look import Look
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.regions import filled
 from s2f_studio.drawings.understanding import understand
-from s2f_studio.faces.expecting import tones_of as tones_said
-from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, tones_of
-from s2f_studio.faces.shaped import HAIR, ShapedData, planes_of, read_points, told_in, told_planes
-from s2f_studio.faces.stages.expect import Bent, Expected
-from s2f_studio.faces.stages.lay import BEYOND_PX, WALL, Laid, crown
+from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
+from s2f_studio.faces.stages.expect import Bent
+from s2f_studio.faces.stages.lay import WALL, Laid
 from s2f_utils import cli, models
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.inference import load
@@ -152,15 +150,6 @@ def test_what_cannot_be_is_refused_before_anything_is_written(people, tmp_path, 
     assert not (tmp_path / "set").exists()
 
 
-def test_rare_looks_are_drawn_more_often():
-    common, rare = ({"glasses": "0"}, {"glasses": "1"})
-    sitters = [
-        gallery.Sitter(str(n), Path(), np.zeros((164, 2)), "train", rare if n == 0 else common) for n in range(9)
-    ]
-    weights = gallery.evened(sitters)
-    assert weights.sum() == pytest.approx(1) and weights[0] > 1.8 * weights[1] and np.ptp(weights[1:]) == 0
-
-
 def test_our_points_and_labels_are_those_of_the_portraits_that_can_be_downloaded():
     points, people = gallery._read_points(gallery.OUR_POINTS)
     labels = gallery._read_labels(gallery.OUR_LABELS)
@@ -201,16 +190,6 @@ def test_a_hat_hides_hair_and_wall_but_not_the_face(seed):
     assert (drawn[1].image[top] < 220).sum() > 100
     flipped = mirrored(worn)
     assert np.allclose(flipped.lines["hat"][0][:, 0], 255 - crown[:, 0])
-
-
-def test_only_women_get_a_scarf():
-    photo, points = portrait(0, 256)
-    empty = np.zeros((256, 256), np.float32)
-    kinds = {}
-    for presents in ("man", "woman"):
-        sitter = Portrait(photo, points.astype(np.float32), empty, empty, {"presents": presents})
-        kinds[presents] = {hats.put_on(sitter, np.random.default_rng(n)).shows["hat"] for n in range(40)}
-    assert kinds["woman"] == set(hats.KINDS) and kinds["woman"] - kinds["man"] == {"scarf"}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -254,29 +233,6 @@ def test_bent_to_the_mean_shape_parts_lie_where_the_mean_has_them(drawn):
     assert (red[:, inside].mean(1) < red[:, around].mean(1) - 60).all()  # dark lips, light nose, in every face
     least = torch.tensor([150 if row.attributes["hat"] == "1" else 200 for row in rows])
     assert (b[:, 3].float().mean((1, 2)) > least).all() and (b[:, 4].float()[:, around] == 0).all()
-
-
-def test_the_planes_say_by_how_much_a_drawing_was_bent():
-    mean = mesh.mean_shape(128)
-    none = planes_of(bending.field(mean, mean, 128))
-    assert np.abs(none.astype(float) - 127.5).max() <= 1
-    there = planes_of(bending.field(mean, mean + [4.0, -8.0], 128)).astype(float) - 127.5
-    assert np.allclose(there.mean((0, 1)), [127.5 * 4 / 32, -127.5 * 8 / 32], atol=1)
-
-
-def test_what_a_row_does_not_say_is_half_of_both(drawn):
-    manifest = read_manifest(drawn)
-    row = manifest.pairs[0]
-    left = {key: value for key, value in row.attributes.items() if key not in ("beard", "hat")} | {"glasses": "1"}
-    a, _ = ShapedData(manifest, [dataclasses.replace(row, attributes=left)], 128, CPU).batch([0])
-    assert a[0, 3:6, 5, 5].tolist() == [255, 128, 128]
-    full = dataclasses.replace(row, attributes=left | {"beard": "full", "hat": "0"})
-    assert ShapedData(manifest, [full], 128, CPU).batch([0])[0][0, 3:6, 5, 5].tolist() == [255, 255, 0]
-    assert told_planes([0.25, float("nan")], 8)[3, 3].tolist() == [64, 128]
-
-    age = {"age": "old", "mouth": "closed", "hair_length": "medium", "hair_texture": ""}
-    told = told_in(dataclasses.replace(row, attributes=left | age))
-    assert told[3:6] == pytest.approx([1.0, 0.0, 0.7]) and np.isnan(told[6])
 
 
 @pytest.mark.parametrize("lacking", ["points", "photo_points", "mask"])
@@ -323,17 +279,6 @@ def test_every_weight_of_the_network_learns_and_tones_matter():
         net(torch.rand(1, 10, 64, 64))
 
 
-def test_a_network_that_was_told_less_goes_on_as_it_is_when_told_more():
-    less = models.build("expect", widths=(8, 16, 16, 24), hidden=8).eval()
-    more = small().eval()
-    more.take(less)
-    x = torch.rand(2, 10, 128, 128) * 2 - 1
-    with torch.no_grad():
-        assert torch.allclose(more(x), less(x), atol=1e-4)
-    with pytest.raises(RuntimeError):
-        models.build("expect", widths=(8, 16, 16, 32), hidden=8, told=len(TOLD)).take(less)
-
-
 def test_strokes_have_no_path_but_through_32_pixels():
     net = small().eval()
     seen = []
@@ -344,62 +289,6 @@ def test_strokes_have_no_path_but_through_32_pixels():
         assert torch.equal(net(blank), net(drawn)) and set(seen) == {(1, 16, 32, 32)}
         hook.remove()
         assert not torch.equal(net(blank), net(drawn))
-
-
-def test_tones_at_random_are_as_varied_as_trainings():
-    net = small()
-    with pytest.raises(ValueError, match="trained without tones"):
-        net.draw_tones(0)
-    rng = torch.Generator().manual_seed(0)
-    skin = torch.rand(4000, 1, generator=rng) * 0.8 - 0.4
-    tones = torch.cat([skin, skin - 0.1, skin - 0.2, -0.5 + 0.2 * torch.randn(4000, 3, generator=rng)], 1)
-    tones[::7, 3:] = torch.nan
-    for part in tones.split(8):
-        net.learn_tones(part)
-    drawn = torch.cat([net.draw_tones(seed) for seed in range(400)])
-    assert torch.equal(net.draw_tones(3), net.draw_tones(3)) and drawn.isfinite().all()
-    assert drawn[:, 0].std() == pytest.approx(skin.std(), rel=0.25)
-    assert torch.allclose(drawn[:, 0] - drawn[:, 1], torch.tensor(0.1), atol=0.05)  # one skin, not three numbers
-
-
-def test_the_tones_of_photos_are_those_of_cheeks_and_hair():
-    b = torch.full((2, 5, 128, 128), -1.0)
-    b[:, 0], b[:, 3] = 0.5, 1.0
-    b[0, 4, :20] = 1.0
-    b[0, :3, :20] = torch.tensor([-0.2, -0.3, -0.4]).view(3, 1, 1)
-    tones = tones_of(b)
-    assert torch.allclose(tones[:, :3], torch.tensor([0.5, -1, -1]), atol=0.01)
-    assert torch.allclose(tones[0, 3:], torch.tensor([-0.2, -0.3, -0.4]), atol=0.01) and tones[1, 3:].isnan().all()
-    shown = hidden(tones_of(b[:1]).expand(2000, -1), 0.25)
-    known = shown.isfinite().view(2000, 2, 3)
-    assert (known.all(2) == known.any(2)).all()
-    assert torch.allclose(known[..., 0].float().mean(0), torch.tensor(0.75), atol=0.05)
-
-
-def test_pens_differ_and_points_are_off_but_only_in_the_drawing():
-    torch.manual_seed(0)
-    a = torch.ones(8, 3, 128, 128)
-    a[:, 0, 60:66, 20:100] = -0.2
-    a[:, 1:] = 0.3
-    bent = misfit(a, 3.0)
-    assert bent.shape == a.shape and not torch.allclose(bent[:, 0], a[:, 0]) and torch.equal(misfit(a, 0.0), a)
-    where = [(row[:, 60] < 0.5).nonzero().float().mean() for row in bent[:, 0]]
-    assert 0.1 < torch.stack(where).std() < 6
-    penned = other_pen(a)
-    assert torch.equal(penned[:, 1:], a[:, 1:]) and penned[:, 0].amin((1, 2)).std() > 0.1
-    assert penned.abs().max() <= 1 and torch.equal(other_pen(a, 0.0), a)
-
-
-def test_what_is_worn_is_told_more_or_less_surely_or_not_at_all():
-    torch.manual_seed(0)
-    worn = torch.ones(2000, 3, 4, 4)
-    worn[:, 1] = -1
-    told = half_known(worn, 0.75)
-    assert (told == told[..., :1, :1]).all() and (told[:, 0] >= 0).all() and (told[:, 1] <= 0).all()
-    sure = told[:, :, 0, 0].abs()
-    assert torch.allclose((sure > 0).float().mean(0), torch.tensor(0.75), atol=0.05)
-    assert sure[sure > 0].min() >= 0.4 and sure.max() <= 1 and sure[sure > 0].std() > 0.1
-    assert not half_known(worn, 0.0).any()
 
 
 @pytest.mark.parametrize(
@@ -497,28 +386,6 @@ def test_how_a_drawing_is_bent_in_use_is_how_it_was_bent_in_training():
     assert np.abs(made - wanted).max() < 0.02  # pixels
 
 
-def test_beyond_the_frame_the_person_fades_into_the_wall():
-    small = (mesh.mean_shape(FACE_PX) - 128) * 0.4 + [90, 90]
-    made = laid(np.ones((FACE_PX, FACE_PX, 4)) * [1, 0, 0, 1], small)
-    assert made[90, 90].tolist() == [255, 0, 0]
-    assert made[250, 90].tolist() == made[90, 250].tolist() == list(WALL)
-    green = made[90, 100:, 1].astype(int)
-    assert (np.diff(green) >= -2).all() and np.diff(green).max() < 60 and ((green > 20) & (green < 200)).sum() > 8
-
-
-def test_a_head_that_the_frame_cuts_is_made_round_and_a_tuft_is_taken_off():
-    head, tuft, low, nobody = (torch.zeros(1, 4, FACE_PX, FACE_PX) for _ in range(4))
-    head[:, 3, :, 40:216] = tuft[:, 3, :, 116:140] = low[:, 3, 80:, 40:216] = 1.0
-    tuft[:, 3, 60:, 40:216] = 1.0
-    shown, narrow, *others = crown(torch.cat([head, tuft, low, nobody]))[:, 0].numpy()
-    side = FACE_PX + 2 * BEYOND_PX
-    assert shown.shape == (side, side) and shown[80:].min() == 1 and shown[0].max() == 0
-    wide = (shown > 0.5).sum(axis=1)[:69]
-    assert (np.diff(wide[wide > 0]) >= 0).all() and wide[60] > 1.3 * wide[wide > 0][0]
-    assert narrow[:40, 176].max() == 0 and narrow[69:].min() == 1
-    assert all(one.min() == 1 for one in others)
-
-
 def test_a_found_face_follows_the_picture_however_it_lies():
     """With any weights: the second look makes what is found in a turned picture lie where it is turned to."""
     torch.manual_seed(0)
@@ -533,33 +400,6 @@ def test_a_found_face_follows_the_picture_however_it_lies():
     assert np.abs((small_face.points + 0.5) * 2 - 0.5 - found[0].points).mean() < 2.0
     with pytest.raises(ValueError, match=r"a picture must be uint8 \(S, S, 3\), got uint8 \(256, 200, 3\)"):
         understand([photo[:, :200]], net)
-
-
-def test_without_a_seed_and_colours_the_drawing_says_the_tones(tmp_path):
-    from s2f_utils.inference import load
-    from s2f_utils.models import checkpoints
-
-    net = small()
-    net.tone_spread += torch.eye(6) * 0.04
-    checkpoints.save_generator(tmp_path / "e.safetensors", net, {"direction": "sketch-to-photo", "size_px": 128})
-    model = load(tmp_path / "e.safetensors")
-    assert type(model).__name__ == "ExpectModel" and model.facts.knows == {"colours", "likely", "person"}
-    stage = model.engine.stages["expect"]
-    assert isinstance(stage, Expected)
-    asked, taken = [], []
-    stage.net.forward = lambda x, tones: asked.append(tones) or torch.zeros(len(x), 5, 128, 128)
-    drawing = np.full((256, 256, 3), 255, np.uint8)
-    drawing[100:110, 80:170] = 0
-    red = {"hair": "#ff0000"}
-    for ask in (Ask(), Ask(seed=4), Ask(seed=4, colours=True), Ask(colours=True), Ask(person=red), Ask(4, person=red)):
-        model.answer([drawing], [ask])
-        taken.append(asked[-1])
-    nothing, four, again, none, told, both = (tones[0] for tones in taken)
-    assert nothing.isnan().all() and torch.equal(four, again) and torch.allclose(four, net.draw_tones(4)[0], atol=1e-6)
-    assert torch.allclose(none, net.draw_tones(0)[0], atol=1e-6) and not torch.allclose(none, four, atol=0.01)
-    assert told[:3].isnan().all() and torch.allclose(told[3:], torch.tensor([1.0, -1.0, -1.0]))
-    assert torch.equal(both[3:], told[3:]) and torch.equal(both[:3], four[:3])
-    assert np.isnan(tones_said(Ask())).all() and np.isfinite(tones_said(Ask(person=red))).sum() == 3
 
 
 @pytest.mark.detector
@@ -724,15 +564,3 @@ def test_the_expected_face_has_no_lines_of_the_drawing():
     assert left["expected"] < 0.5 * left["faithful"]
     skin = model.translate(drawing, answer="expected")[100:200, 100:156].reshape(-1, 3).mean(axis=0)
     assert skin[0] > skin[2] + 15  # a face, not the wall
-
-
-def test_candidates_begin_with_the_rendered_face():
-    from s2f_studio.faces import candidates
-    from s2f_utils.inference import load
-
-    model = load("sketch-to-photo")
-    names = ["rendered", "expected", "faithful", "variation"]
-    for drawing in (crude(), careful()):
-        assert [c.name for c in candidates.candidates(model, drawing)] == names
-    one, other = (model.translate(crude(), seed=seed, colours=True) for seed in (1, 2))
-    assert np.abs(one.astype(int) - other).mean() > 2

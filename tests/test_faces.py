@@ -103,14 +103,6 @@ def test_the_ffhq_rule_gives_the_published_square():
     np.testing.assert_allclose(corners, [[-0.5, -0.5], [159.5, 159.5]], atol=1e-9)
 
 
-def test_alignment_scales_with_size_and_zoom(drawn):
-    landmarks = drawn[0].landmarks
-    points = [faces.transform(landmarks, faces.alignment(landmarks, size)) for size in (128, 256)]
-    np.testing.assert_allclose((points[0] + 0.5) * 2, points[1] + 0.5, atol=1e-9)
-    near = faces.transform(landmarks, faces.alignment(landmarks, 256, zoom=1.5))
-    assert np.hypot(*(near[1] - near[0])) / np.hypot(*(points[1][1] - points[1][0])) == pytest.approx(1.5)
-
-
 def test_an_identity_warp_changes_nothing_and_a_smaller_one_does_not_alias(drawn):
     image = drawn[0].photo
     np.testing.assert_array_equal(faces.warp(image, np.eye(2, 3), SIZE), image)
@@ -194,15 +186,6 @@ def test_large_and_small_pictures_and_bad_input():
         faces.detect(np.zeros((64, 64, 3)))
     with pytest.raises(ValueError, match="min_score"):
         faces.detect(np.zeros((64, 64, 3), np.uint8), min_score=0.1)
-
-
-def test_labels_are_cut_like_their_photo(drawn):
-    face = drawn[3]
-    matrix = faces.alignment(face.landmarks, 128)
-    labels = faces.warp_labels(face.mask, matrix, 128)
-    assert set(np.unique(labels)) <= set(np.unique(face.mask)) | {0}
-    skin = faces.warp((face.mask == 1).astype(np.uint8)[..., None].repeat(3, 2) * 255, matrix, 128)[..., 0] > 127
-    assert np.mean(skin == (labels == 1)) > 0.98
 
 
 def test_uniform_crop_is_the_same_part_of_every_picture():

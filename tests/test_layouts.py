@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import bz2
-import csv
 import io
 import json
 import shutil
 import unicodedata
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +17,6 @@ from PIL import Image
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.make.recipe import PairTask, Recipe, make_pair
-from data_prep.sources.layouts.feret import read_name
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, masks, sketches
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -82,12 +79,6 @@ def put_celeba(root, drawn):
 # Named sets
 
 
-def test_feret_names():
-    assert read_name("00001_930831_fa").pose == "fa" and read_name("00002_931230_fb_a").person == "00002"
-    assert (read_name("00001fa010_930831").date, read_name("00001fa010_930831").pose) == ("930831", "fa")
-    assert read_name("00001_930831") is None and read_name("f-005-01") is None
-
-
 def test_feret_gives_the_frontal_photos_once_each_by_person(tmp_path, drawn, capsys):
     root = put_feret(tmp_path / "feret", drawn)
     recipe = Recipe(size_px=64, styles=("pencil",))
@@ -99,15 +90,6 @@ def test_feret_gives_the_frontal_photos_once_each_by_person(tmp_path, drawn, cap
     assert "10 photos of other poses" in shown and "NIST" in shown
     expected = np.asarray(Image.fromarray(drawn[0].photo).resize((64, 64), Image.Resampling.BICUBIC))
     np.testing.assert_array_equal(images.load_rgb(tmp_path / "out" / "photos" / "00000_930810_fa.png"), expected)
-
-
-def test_feret_with_a_folder_of_sketches(tmp_path, drawn):
-    root = put_feret(tmp_path / "feret", drawn)
-    images.save(tmp_path / "drawn" / "00001.png", drawn[2].sketch)
-    images.save(tmp_path / "drawn" / "00002_930811_fb.png", drawn[5].sketch)
-    images.save(tmp_path / "drawn" / "00099.png", drawn[5].sketch)
-    make_pairs(root, tmp_path / "out", size_px=64, sketches=str(tmp_path / "drawn"))
-    assert {row["id"] for row in read(tmp_path / "out")} == {"00001_930810_fa", "00002_930811_fb"}
 
 
 def test_fs2k_keeps_its_split_and_its_leak_is_found(tmp_path, drawn, capsys):
@@ -187,37 +169,6 @@ def test_photos_alone_need_to_be_meant(tmp_path, drawn, capsys):
 # Archives, several sources
 
 
-def test_a_zip_archive_is_read_as_it_is(folders, tmp_path):
-    archive = tmp_path / "set.zip"
-    with zipfile.ZipFile(archive, "w") as packed:
-        for path in folders.rglob("*.png"):
-            packed.write(path, f"top/{path.relative_to(folders).as_posix()}")
-        packed.writestr("__MACOSX/top/photos/._anna0.png", b"resource fork")
-    make_pairs(folders, tmp_path / "a", size_px=32)
-    make_pairs(archive, tmp_path / "b", size_px=32)
-    for row in read(tmp_path / "a"):
-        np.testing.assert_array_equal(*(images.load_rgb(tmp_path / d / row["photo"]) for d in "ab"))
-    assert [r["id"] for r in read(tmp_path / "a")] == [r["id"] for r in read(tmp_path / "b")]
-    downloads = tmp_path / "downloads"
-    downloads.mkdir()
-    shutil.copy(archive, downloads / "SET.ZIP")
-    assert len(read(make_pairs(downloads, tmp_path / "c", size_px=32).parent)) == len(read(tmp_path / "a"))
-
-
-def test_a_damaged_picture_in_an_archive_is_left_out(folders, tmp_path, capsys):
-    archive = tmp_path / "set.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
-        for path in sorted(folders.rglob("*.png")):
-            packed.write(path, path.relative_to(folders).as_posix())
-        offset = packed.getinfo("photos/anna2.png").header_offset
-    content = bytearray(archive.read_bytes())
-    content[offset + 200 : offset + 240] = b"\0" * 40
-    archive.write_bytes(bytes(content))
-    rows = read(make_pairs(archive, tmp_path / "out", size_px=32).parent)
-    assert "anna2" not in {row["id"] for row in rows} and len(rows) == 5
-    assert "damaged in the archive" in capsys.readouterr().err
-
-
 def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
     feret = put_feret(tmp_path / "feret", drawn)
     cufs = [
@@ -269,20 +220,6 @@ def test_one_transform_for_both_keeps_sketch_and_photo_on_each_other(tmp_path, d
     sketch = faces.warp(images.load_rgb(tmp_path / "s.png"), matrix, SIZE, border="paper")
     np.testing.assert_array_equal(made["sketch"], sketch)
     assert made["notes"]["face"] == "yunet" and float(made["notes"]["score"]) > 0.9
-
-
-@pytest.mark.detector
-def test_each_by_its_own_face_brings_a_drawing_that_lies_elsewhere_onto_its_photo(tmp_path, drawn):
-    face = draw_face(5, size_px=256)
-    images.save(tmp_path / "p.png", face.photo)
-    moved = Image.new("L", (320, 400), 255)
-    moved.paste(Image.fromarray(face.sketch).resize((200, 200)).rotate(12, fillcolor=255), (80, 160))
-    moved.save(tmp_path / "s.png")
-    paths = (str(tmp_path / "s.png"), str(tmp_path / "p.png"), "")
-    own = make_pair(PairTask(*paths, Recipe(size_px=256, align="face", each=True)))
-    both = faces.find_face(own["photo"]).landmarks, faces.find_face(own["sketch"], drawing=True).landmarks
-    assert np.hypot(*(both[0] - both[1]).T).max() < 0.08 * 256
-    assert own["notes"]["sketch_face"] == "yunet"
 
 
 @pytest.mark.detector
@@ -344,22 +281,6 @@ def test_without_the_detector_points_or_a_fallback_are_needed(tmp_path, drawn, n
     assert "4 by points" in shown.out and "detector" not in shown.err
 
 
-def test_several_styles_give_a_row_for_each_and_one_photo(tmp_path, drawn):
-    for n in range(5):
-        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
-        images.save(tmp_path / "src" / "masks" / f"{n}.png", drawn[n].mask)
-    recipe = Recipe(size_px=SIZE, styles=("pencil", "outlines", "mixture"))
-    manifest = read_manifest(make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe))
-    assert len(manifest.pairs) == 15 and len({pair.photo for pair in manifest.pairs}) == 5
-    first = {pair.id: pair for pair in manifest.pairs if pair.identity == "0"}
-    assert set(first) == {"0-pencil", "0-outlines", "0-mixture"} and len({p.split for p in first.values()}) == 1
-    drawn_lines = images.load_rgb(first["0-outlines"].sketch)[..., 0]
-    np.testing.assert_array_equal(drawn_lines, sketches.outlines(drawn[0].mask))
-    make_pairs(tmp_path / "src", tmp_path / "again", recipe=recipe)
-    for row in read(tmp_path / "out"):
-        assert (tmp_path / "out" / row["sketch"]).read_bytes() == (tmp_path / "again" / row["sketch"]).read_bytes()
-
-
 def test_the_background_is_painted_white_by_labels(tmp_path, drawn):
     for n in range(4):
         images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
@@ -394,28 +315,11 @@ def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, 
     assert not (tmp_path / "out").exists()
 
 
-def put_masked(root, drawn):
-    for n, face in enumerate(drawn):
-        for side in ("sketch", "photo", "mask"):
-            folder = {"sketch": "sketches", "photo": "photos", "mask": "masks"}[side]
-            images.save(root / folder / f"{n}.png", getattr(face, side))
-    return root
-
-
 def zipped(root, archive, **options):
     with zipfile.ZipFile(archive, "w", **options) as packed:
         for path in sorted(p for p in root.rglob("*") if p.is_file()):
             packed.write(path, path.relative_to(root).as_posix())
     return archive
-
-
-def test_label_maps_are_read_from_an_archive_and_a_damaged_one_leaves_its_pair_out(tmp_path, drawn, capsys):
-    root = put_masked(tmp_path / "raw", drawn[:5])
-    (root / "masks" / "2.png").write_bytes(b"no picture")
-    manifest = read_manifest(make_pairs(zipped(root, tmp_path / "set.zip"), tmp_path / "out", size_px=SIZE))
-    assert {pair.id for pair in manifest.pairs} == {"0", "1", "3", "4"}
-    np.testing.assert_array_equal(images.load_labels(manifest.pairs[0].mask), drawn[int(manifest.pairs[0].id)].mask)
-    assert "not a label map" in capsys.readouterr().err
 
 
 def test_damaged_deflated_members_are_one_clear_line_for_pairs_and_doctor(tmp_path, folders, capsys):
@@ -430,13 +334,6 @@ def test_damaged_deflated_members_are_one_clear_line_for_pairs_and_doctor(tmp_pa
     shown = capsys.readouterr()
     assert "damaged in the archive" in shown.err and "photos/anna2.png: damaged" in shown.out
     assert "Traceback" not in shown.err
-
-
-def test_named_folders_inside_an_archive(tmp_path, faces):
-    root = put(tmp_path / "src", faces, [(f"ink/{n}.png", f"camera/{n}.png") for n in range(5)])
-    archive = zipped(root, tmp_path / "set.zip")
-    rows = read(make_pairs(archive, tmp_path / "out", size_px=32, sketches="ink", photos="camera").parent)
-    assert len(rows) == 5
 
 
 def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn, capsys):
@@ -454,38 +351,12 @@ def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn,
     assert "batches, not for people (else: --identity)" in capsys.readouterr().out
 
 
-def test_made_sketches_keep_the_official_split_and_the_people_of_photos_without_one(tmp_path, drawn):
-    root = put_fs2k(tmp_path / "FS2K", drawn)
-    (root / "sketch" / "sketch1" / "sketch0009.png").unlink()
-    rows = read(make_pairs(root, tmp_path / "out", recipe=Recipe(size_px=64, styles=("xdog",))).parent)
-    assert len(rows) == 16 and next(row["split"] for row in rows if row["id"] == "photo1-image0009") == "test"
-
-
-def test_feret_with_sketches_that_match_nothing_is_an_error(tmp_path, drawn):
-    root = put_feret(tmp_path / "feret", drawn)
-    images.save(root / "sketches" / "unknown.png", drawn[0].sketch)
-    with pytest.raises(DataPrepError, match="no pairs found with layout feret"):
-        make_pairs(root, tmp_path / "out")
-
-
 def test_a_data_set_in_a_folder_or_a_zip_keeps_its_split_or_says_what_to_do(tmp_path, folders):
     make_pairs(folders, tmp_path / "down" / "mine", size_px=32)
     again = read(make_pairs(tmp_path / "down", tmp_path / "again", size_px=32).parent)
     assert [(r["id"], r["split"]) for r in again] == [(r["id"], r["split"]) for r in read(tmp_path / "down" / "mine")]
     with pytest.raises(DataPrepError, match="unpack it"):
         make_pairs(zipped(tmp_path / "down", tmp_path / "set.zip"), tmp_path / "never", size_px=32)
-
-
-def test_other_sketches_for_a_set_of_several_styles(tmp_path, drawn):
-    for n in range(4):
-        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
-    three = make_pairs(
-        tmp_path / "src", tmp_path / "3", recipe=Recipe(size_px=64, styles=("pencil", "xdog", "contour"))
-    )
-    one = read(make_pairs(three.parent, tmp_path / "1", recipe=Recipe(size_px=64, styles=("xdog",))).parent)
-    assert [row["id"] for row in sorted(one, key=lambda r: r["id"])] == ["0", "1", "2", "3"]
-    same = read(make_pairs(three.parent, tmp_path / "same", size_px=32).parent)
-    assert {row["id"] for row in same} == {row["id"] for row in read(tmp_path / "3")}
 
 
 def test_leaks_are_dropped_by_person_and_without_making_the_pictures_again(tmp_path, drawn, capsys):
@@ -506,40 +377,12 @@ def test_leaks_are_dropped_by_person_and_without_making_the_pictures_again(tmp_p
 
 
 @pytest.mark.detector
-def test_a_stretched_sketch_and_a_guessed_one_are_reported(tmp_path, drawn, capsys):
-    for n in range(4):
-        wide = np.asarray(Image.fromarray(drawn[n].sketch).resize((180, SIZE)))
-        images.save(tmp_path / "src" / "sketches" / f"{n}.png", wide if n else np.full((90, 90), 255, np.uint8))
-        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
-    make_pairs(tmp_path / "src", tmp_path / "a", recipe=Recipe(size_px=64, align="face"))
-    assert "3 sketches have another shape" in capsys.readouterr().err
-    make_pairs(tmp_path / "src", tmp_path / "b", recipe=Recipe(size_px=64, align="face", each=True, fallback="centre"))
-    assert "1 faces in sketches were not detected but guessed: look at 0" in capsys.readouterr().err
-
-
-@pytest.mark.detector
 def test_a_photo_on_its_side_is_turned_and_said_so(tmp_path, drawn, capsys):
     for n in range(4):
         photo = np.ascontiguousarray(np.rot90(drawn[n].photo)) if n == 1 else drawn[n].photo
         images.save(tmp_path / "src" / "photos" / f"{n}.png", photo)
     make_pairs(tmp_path / "src", tmp_path / "out", recipe=Recipe(size_px=64, align="face", styles=("pencil",)))
     assert "1 faces lay on their side" in capsys.readouterr().out
-
-
-def test_points_that_are_no_face_and_names_that_are_nobodys_are_said(tmp_path, drawn, capsys):
-    for n in range(3):
-        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
-    table = tmp_path / "points.csv"
-    head = "name,left_eye_x,left_eye_y,right_eye_x,right_eye_y,mouth_x,mouth_y"
-    table.write_text(f"{head}\n1.png,80,50,40,50,60,90\nnobody.png,40,50,80,50,60,90\n")  # eyes exchanged
-    recipe = Recipe(size_px=64, align="face", styles=("pencil",), fallback="centre")
-    make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe, points=table)
-    shown = capsys.readouterr().err
-    assert "the order is the eye on the left" in shown and "no picture's: nobody.png" in shown
-    assert {row["id"] for row in read(tmp_path / "out")} == {"0", "2"}
-    table.write_text(f"{head}\n1.png,nan,50,40,50,60,90\n")
-    with pytest.raises(DataPrepError, match="line 2 has no six numbers"):
-        make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe, points=table)
 
 
 def test_a_missing_package_is_said_before_anything_is_written(tmp_path, folders):
@@ -684,9 +527,3 @@ def test_names_that_differ_by_case_or_by_their_unicode_form(tmp_path, drawn):
     ]
     rows = read(make_pairs(put(tmp_path / "src", drawn, names), tmp_path / "out", size_px=32).parent)
     assert {row["id"] for row in rows} == {"Jörg", "anna", "zoë photo"}
-
-
-def test_the_manifest_has_the_documented_columns(tmp_path, drawn, folders):
-    with open(make_pairs(folders, tmp_path / "out", size_px=32), encoding="utf-8") as file:
-        assert next(csv.reader(file)) == ["split", "id", "identity", "sketch", "photo", "mask", "source"]
-    assert Path(tmp_path / "out" / "settings.json").is_file()

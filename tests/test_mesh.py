@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_studio.drawings import bending, mesh
-from s2f_utils.pictures.faces.geometry import TEMPLATE, similarity, transform
+from s2f_utils.pictures.faces.geometry import TEMPLATE
 
 
 def moved(seed: int = 0, amount: float = 4.0) -> np.ndarray:
@@ -46,18 +46,3 @@ def test_what_lies_at_the_points_comes_to_lie_at_the_others():
     taken = bent[at[:, 1], at[:, 0]] - (at - to)  # to first order, for the rest of a pixel
     assert np.abs(taken - origin).max() < 0.8
     assert np.abs(bending.through(origin, to, origin, 256, smooth=0.01) - to).max() < 0.5
-
-
-def test_a_fixed_field_is_the_same_field():
-    shape, other = mesh.mean_shape(256), moved(3)
-    matrix = bending.fixed_field(shape, 256)
-    assert np.abs(bending.field_by(matrix, shape, other, 256) - bending.field(shape, other, 256)).max() < 0.05
-
-
-def test_a_face_that_is_only_turned_and_moved_is_not_bent():
-    shape = mesh.mean_shape(256).astype(np.float64)
-    matrix = similarity(np.array([[0.0, 0], [1, 0]]), np.array([[5.0, -3], [5.9, -2.9]]))
-    where = bending.field(shape, transform(shape, matrix), 256)
-    y, x = np.mgrid[:256, :256]
-    straight = transform(np.stack([x, y], -1).reshape(-1, 2), matrix).reshape(256, 256, 2)
-    assert np.abs(where - straight)[8:-8, 8:-8].max() < 0.5

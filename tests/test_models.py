@@ -39,16 +39,6 @@ def test_published_checkpoint_gives_the_published_output(name):
     assert out.std().item() == pytest.approx(case["std"], rel=1e-3)
 
 
-def test_a_fault_in_the_network_breaks_the_agreement():
-    case = reference.load("patchgan_70_instance_in3")
-    net = models.from_state_dict(reference.published_state_dict(case))
-    net.model[1].negative_slope = 0.01
-    with torch.no_grad():
-        out = net(CASES["patchgan_70_instance_in3"]())
-    found = out[tuple(torch.tensor(case["indices"]).T)]
-    assert (found - torch.tensor(case["values"])).abs().max() > 1e-2 * case["absmax"]
-
-
 def test_old_and_new_files_of_a_resnet_are_one_network():
     """With dropout, and with the statistics that instance norm kept before PyTorch 0.4, the output is the same."""
     case = reference.load("cyclegan_resnet_9_instance")
@@ -99,15 +89,6 @@ def test_project_5s_networks_are_as_described(tmp_path):
         net_d(torch.zeros(1, 3, 64, 64))
 
 
-def test_project_5s_block_adds_its_first_convolution_not_its_input():
-    block = models.cgan.FirstConvBlock(4).eval()
-    for p in block.second.parameters():
-        torch.nn.init.zeros_(p)  # what is left is what the second convolution is added to
-    x = torch.randn(1, 4, 8, 8)
-    with torch.no_grad():
-        assert torch.equal(block(x), block.first(x)) and not torch.allclose(block(x), x)
-
-
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("height, width", [(64, 64), (64, 128)])
@@ -149,19 +130,6 @@ def test_unet_says_what_is_wrong_with_its_input():
         net(torch.zeros(3, 32, 32))
     with pytest.raises(ValueError, match="multiples of 32, got 40x32"):
         net(torch.zeros(1, 3, 40, 32))
-
-
-def test_receptive_field_is_the_70_pixels_of_the_name():
-    assert models.build("patchgan").receptive_field_px == 70
-    net = models.build("patchgan", in_channels=1, base_filters=2, norm="instance").double()
-    for p in net.parameters():
-        torch.nn.init.constant_(p, 0.1)
-    for m in [m for m in net.modules() if isinstance(m, torch.nn.InstanceNorm2d)]:
-        m.forward = lambda x: x  # the norm looks at the whole image; the convolutions' view is what is measured
-    x = torch.rand(1, 1, 256, 256, dtype=torch.double, requires_grad=True)
-    net(x)[0, 0, 15, 15].backward()
-    rows = x.grad[0, 0].abs().sum(1).nonzero().flatten()
-    assert rows.max() - rows.min() + 1 == 70
 
 
 def test_unknown_networks_and_arguments_are_named():

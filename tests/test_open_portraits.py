@@ -176,29 +176,6 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(publis
     assert "congress-118: 21 of 22" in shown.out and "18f-team: 7 of 8" in shown.out
 
 
-def test_a_set_that_is_gone_does_not_stop_the_others(published, tmp_path, capsys):
-    for name in published:
-        if name.startswith("congress-118"):
-            del Server.files[published[name]]
-    assert fetch(tmp_path / "out") == 1
-    assert len(in_folder(tmp_path / "out")) == 9
-    assert "congress-118: 17 more" in capsys.readouterr().err
-
-
-def test_a_damaged_or_changed_file_is_replaced(published, tmp_path, capsys):
-    out = tmp_path / "out"
-    assert fetch(out) == 0
-    half = out / "18f-team" / "face-1.webp"
-    half.write_bytes(half.read_bytes()[:30])
-    images.save(out / "18f-team" / "face-2.webp", np.zeros((25, 20, 3), np.uint8))
-    Server.seen.clear()
-    assert fetch(out) == 0
-    assert len(Server.seen) == 2 and capsys.readouterr().err.count("it is replaced") == 2
-    half.write_bytes(half.read_bytes()[:30])
-    (out / "credits.csv").unlink()  # as after a power cut
-    assert fetch(out) == 0 and images.load_rgb(half).shape == (25, 20, 3)
-
-
 def test_chosen_sets_alone_are_fetched_and_their_terms_come_first(published, tmp_path, capsys, monkeypatch):
     out, order = tmp_path / "out", []
     show, fetch_file = open_portraits.show_terms, download.fetch
@@ -237,14 +214,6 @@ def test_what_lies_in_a_folder_is_taken_from_there(published, tmp_path, monkeypa
     assert len(in_folder(out)) == len(credits_of(out)) == 9
     assert fetch(tmp_path / "new", "--from", str(tmp_path / "nowhere")) == 2
     assert "nowhere: no such folder" in capsys.readouterr().err
-
-
-def test_a_network_that_is_not_there_is_noticed_soon(published, tmp_path, monkeypatch):
-    tried, fetch_file = [], download.fetch
-    monkeypatch.setattr(download, "fetch", lambda *a, **k: (tried.append(a), fetch_file(*a, **k))[1])
-    monkeypatch.setattr(open_portraits, "RAW", "http://127.0.0.1:9")
-    assert fetch(tmp_path / "out") == 1
-    assert len(tried) < 25 and not (tmp_path / "out").exists()
 
 
 def test_the_list_has_the_seven_open_sets_and_no_other():

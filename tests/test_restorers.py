@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import resource
-import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,13 +66,6 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert restorers.load("auto", "cpu").name == "gfpgan-1.4"
 
 
-@pytest.mark.parametrize("kind", ["cut", "stall", "moved"])  # cut off, silent, redirected: got over
-def test_faults_that_are_got_over(offered, kind, monkeypatch):
-    offered(kind)
-    monkeypatch.setattr(table, "fetch", lambda *a, **o: download.fetch(*a, **(o | {"timeout_s": 0.5})))
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
-
-
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
@@ -98,29 +85,6 @@ def test_faults_that_are_told(offered, kind, message):
     assert not (folder.parent / "o").exists()
 
 
-def test_a_full_disk_is_told_and_leaves_no_file_under_its_name(offered, monkeypatch):
-    folder = offered("good")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-        with pytest.raises(weights.WeightsError, match=r"cannot be written \(.*\): free some space.*goes on where"):
-            restorers.load("gfpgan-1.4", "cpu")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert [path.name for path in folder.iterdir()] == ["GFPGANv1.4.pth.partial"]
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX, "with room again, it goes on"
-
-
-def test_an_interrupted_download_goes_on_where_it_stopped(offered, published):
-    folder, content = offered("good"), published.read_bytes()
-    folder.mkdir(parents=True)
-    (folder / "GFPGANv1.4.pth.partial").write_bytes(content[:100_000])
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
-    assert test_download.Server.seen[-1][1] == "bytes=100000-"
-
-
 def test_a_folder_of_ones_own_serves_without_a_network(offered, published, tmp_path, monkeypatch):
     offered("missing")
     monkeypatch.setenv("S2F_WEIGHTS", str(published.parent))
@@ -131,26 +95,6 @@ def test_a_folder_of_ones_own_serves_without_a_network(offered, published, tmp_p
     monkeypatch.setenv("S2F_WEIGHTS", str(damaged.parent))
     with pytest.raises(weights.WeightsError, match="not the published file"):
         restorers.load("gfpgan-1.4", "cpu")
-
-
-def test_a_proxy_is_used(offered, server, monkeypatch, published):
-    offered("good")
-    seen = []
-
-    def through(self):
-        seen.append(self.path)
-        self.path = self.path.removeprefix("http://weights.example")
-        direct(self)
-
-    direct = test_download.Server.do_GET
-    monkeypatch.setattr(test_download.Server, "do_GET", through)
-    entry = weights.WEIGHTS["gfpgan-1.4"]
-    far = entry.__class__(**(vars(entry) | {"urls": ("http://weights.example/good/GFPGANv1.4.pth",)}))
-    monkeypatch.setitem(weights.WEIGHTS, entry.name, far)
-    monkeypatch.setenv("http_proxy", server)
-    monkeypatch.setenv("no_proxy", "")
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
-    assert seen == ["http://weights.example/good/GFPGANv1.4.pth"]
 
 
 def test_all_published_restorers_have_address_terms_and_digest():
@@ -194,25 +138,6 @@ def test_restoreformer_is_read_through_spandrel(tmp_path):
     with torch.inference_mode():  # as its authors call it: [-1, 1] in and out
         expected = images.to_uint8(net(images.to_tensor(crop))[0].clamp(-1, 1))[0]
     assert np.abs(made.astype(int) - expected).max() <= 1
-
-
-@pytest.mark.slow
-def test_codeformer_at_its_true_size_by_its_name(tmp_path, monkeypatch):
-    arches = pytest.importorskip(
-        "spandrel_extra_arches.architectures.CodeFormer",
-        reason="spandrel-extra-arches is not installed (non-commercial code): pip install spandrel-extra-arches",
-    )
-    torch.manual_seed(0)
-    net = arches.CodeFormer().eval()
-    entry = weights.WEIGHTS["codeformer"]
-    path = tmp_path / entry.file_name
-    torch.save({"params_ema": net.state_dict()}, path)
-    assert path.stat().st_size == pytest.approx(entry.size, rel=0.02), "as large as the published file"
-    own = entry.__class__(**(vars(entry) | {"sha256": download.sha256_of(path), "size": path.stat().st_size}))
-    monkeypatch.setitem(weights.WEIGHTS, "codeformer", own)
-    monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
-    crop = draw_face(0, size_px=512, seed=1).photo
-    assert restorers.load("codeformer", "cpu").restore(crop).shape == (512, 512, 3)
 
 
 def test_codeformer_says_which_package_it_needs(tmp_path):
@@ -284,17 +209,6 @@ def test_the_command_enhances_photos_in_folders(tmp_path, capsys):
     assert "is the folder of the photos" in capsys.readouterr().err
     assert cli.main([*arguments, "--strength", "3"]) == 2
     assert "--strength must be from 0" in capsys.readouterr().err
-
-
-def test_help_names_what_there_is():
-    if shutil.which("sh") is None:
-        pytest.skip("needs a shell")
-    help_text = subprocess.run(
-        [sys.executable, "-m", "s2f_utils", "enhance", "--help"], capture_output=True, text=True,
-        env={**os.environ, "COLUMNS": "120"},
-    ).stdout  # fmt: skip
-    for word in ("restorer-256", "gfpgan-1.4", "--strength", "--upscale", "--aligned", "--largest", "invented"):
-        assert word in help_text
 
 
 def test_the_wide_part_of_a_change_is_taken_back_and_its_detail_stays():

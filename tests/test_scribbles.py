@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_prep.make.scribbles import features, shape
+from data_prep.make.scribbles import features
 from data_prep.make.scribbles.cutout import cut_out
 from data_prep.make.scribbles.drawing import scribble
-from data_prep.make.scribbles.hand import Hand, Pen
 from data_prep.make.scribbles.mixing import EXCHANGED, mixed, with_part
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import mesh
@@ -51,39 +50,6 @@ def test_a_drawing_is_dark_lines_on_light_paper_and_the_same_for_the_same_seed(p
         again = scribble(people[seed % 3], np.random.default_rng(seed), degree)
         assert np.array_equal(drawn.image, again.image) and np.array_equal(drawn.points, again.points)
         assert not np.array_equal(drawn.image, scribble(people[0], np.random.default_rng(seed + 9), degree).image)
-
-
-def test_a_cruder_hand_strays_further():
-    points = mesh.mean_shape(256)
-    away = {
-        degree: np.mean(
-            [np.abs(shape.by_hand(points, np.random.default_rng(n), degree) - points).mean() for n in range(40)]
-        )
-        for degree in (0.0, 0.5, 1.0)
-    }
-    assert 0.5 < away[0.0] < 3 and away[0.0] < 0.7 * away[0.5] < 0.7 * away[1.0] < 10
-
-
-@pytest.mark.parametrize("part", ["eye", "brow", "nose", "mouth", "outline"])
-def test_every_way_to_draw_a_part_draws_it_where_it_is(part):
-    rng = np.random.default_rng(0)
-    places = {"eye": "left_eye", "brow": "left_brow", "nose": "nose", "mouth": "lips", "outline": "oval"}[part]
-    points = mesh.mean_shape(256).astype(np.float64)
-    around = points[mesh.PARTS[places]]
-    ways = {features.choose(np.random.default_rng(n), n % 11 / 10)[part] for n in range(300)} - {"none"}
-    assert len(ways) >= 3
-    for way in sorted(ways):
-        hand = Hand(Pen(), rng)
-        if part == "eye":
-            features.eye(hand, points, "left", way, "dark")
-        elif part == "brow":
-            features.brow(hand, points, "left", way)
-        else:
-            getattr(features, part)(hand, points, way)
-        rows, columns = np.nonzero(hand.ink() > 0.3)
-        assert len(rows) > 8, way
-        low, high = around.min(axis=0) - 16, around.max(axis=0) + 16
-        assert (low <= np.stack([columns, rows], 1)).all() and (np.stack([columns, rows], 1) <= high).all(), way
 
 
 def test_glasses_and_beards_are_drawn_where_the_portrait_has_them(people):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from s2f_utils import models
-from s2f_utils.models import psp, stylegan2
+from s2f_utils.models import stylegan2
 from tests import reference
 
 
@@ -43,22 +42,6 @@ def test_published_checkpoints_give_the_published_output(name):
         assert difference(CASES[name](net), case) <= 1e-4
 
 
-def test_faults_in_the_generator_break_the_agreement(monkeypatch):
-    case = reference.load("stylegan2_64")
-    net = models.from_state_dict(reference.published_state_dict(case))
-    for target, name, fault in (
-        (stylegan2, "GAIN", 1.0),
-        (nn.functional, "leaky_relu", lambda x, slope: nn.functional.relu(x) + 0.01 * -nn.functional.relu(-x)),
-        (stylegan2, "EPS", 0.1),
-    ):
-        with monkeypatch.context() as patched, torch.inference_mode():
-            patched.setattr(target, name, fault)
-            assert difference(CASES["stylegan2_64"](net), case) > 1e-3, name
-    net.convs[0].conv.blur.pad = (0, 2)
-    with torch.inference_mode():
-        assert difference(CASES["stylegan2_64"](net), case) > 1e-3
-
-
 def convolved(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """The full convolution: every pixel spreads into the kernel's shape."""
     out = np.zeros(np.add(x.shape, kernel.shape) - 1, np.float32)
@@ -81,17 +64,3 @@ def test_filters_are_convolutions_that_do_not_flip_their_kernel():
     apart[::2, ::2] = x[0, 0].numpy()
     expected = convolved(apart, kernel.numpy())[1:-2, 1:-2]
     assert torch.allclose(upsample(x)[0, 0], torch.from_numpy(expected), atol=1e-4)
-
-
-def test_faults_in_the_encoder_break_the_agreement(monkeypatch):
-    case = reference.load("psp_encoder_in3_256")
-    net = models.from_state_dict(reference.published_state_dict(case))
-    real = nn.functional.interpolate
-    with monkeypatch.context() as patched, torch.inference_mode():
-        patched.setattr(psp.F, "interpolate", lambda *a, **k: real(*a, **{**k, "align_corners": False}))
-        assert difference(CASES["psp_encoder_in3_256"](net), case) > 1e-3
-    for module in net.styles.modules():
-        if isinstance(module, nn.LeakyReLU):
-            module.negative_slope = 0.2
-    with torch.inference_mode():
-        assert difference(CASES["psp_encoder_in3_256"](net), case) > 1e-3

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 
 from s2f_utils import cli, inference, models
-from s2f_utils.inference import styles
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -154,17 +153,6 @@ def test_a_pickle_is_never_opened(tmp_path):
         inference.load_styles(tmp_path / "network.pkl")
 
 
-def test_many_faces_are_painted_a_few_at_a_time(load, monkeypatch):
-    model = load("")
-    for conv in (model.net.conv1, *model.net.convs):
-        conv.noise.weight.fill_(0.5)
-    w = model.draw(5, seed=1)
-    whole = [model.decode(w), model.decode(w, noise=3)]
-    monkeypatch.setattr(styles, "PIXELS_AT_ONCE", 2 * 32 * 32)
-    for made, before in zip((model.decode(w), model.decode(w, noise=3)), whole, strict=True):
-        assert np.abs(made.astype(int) - before).max() <= 1
-
-
 def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):
     face = draw_face(5, size_px=256)
     sketch = np.repeat(face.sketch[..., None], 3, 2)
@@ -268,15 +256,3 @@ def test_sliders_over_the_answers_to_one_drawing(load):
     assert np.array_equal(box.faces, model.decode(np.repeat(own, 8, axis=0), noise=2))
     png = next(child.value for child in box.children if getattr(child, "format", "") == "png")
     assert Image.open(io.BytesIO(png)).size == (5 * 36 + 4, 2 * 36 + 4)
-
-
-def test_the_diagram_shows_every_map_and_every_style():
-    from s2f_utils.pictures import viz
-
-    levels = [("sketch", (1, 64, 64)), ("fine", (64, 16, 16)), ("coarse", (128, 4, 4))]
-    layers = [("constant", (128, 4, 4)), ("last", (16, 64, 64))]
-    figure = viz.psp_diagram(levels, [(2, 0), (2, 0), (1, 1)], layers)
-    said = [text.get_text() for text in figure.axes[0].texts]
-    assert {"sketch  1×64×64", "coarse  128×4×4", "style 2", "last  16×64×64", "×2, +"} <= set(said)
-    arrows = [text for text in figure.axes[0].texts if getattr(text, "arrow_patch", None)]
-    assert len(arrows) == 2 + 1 + 3 * 2 + 1  # down both columns, to and from three styles, up the pyramid

@@ -53,13 +53,6 @@ def test_same_index_and_seed_give_the_same_bytes_in_any_order(faces):
     assert same(next(draw_faces(1, size_px=64, start=9)), faces[9])
 
 
-def test_drawing_leaves_numpys_global_random_state_alone():
-    np.random.seed(5)
-    before = np.random.get_state()[1].copy()
-    draw_face(0, size_px=32)
-    assert np.array_equal(before, np.random.get_state()[1])
-
-
 def test_another_index_or_seed_gives_another_face(faces):
     photos = {face.photo.tobytes() for face in faces} | {draw_face(0, size_px=64, seed=1).photo.tobytes()}
     assert len(photos) == len(faces) + 1
@@ -82,12 +75,6 @@ def test_sizes_out_of_range_are_refused(size_px):
         draw_face(0, size_px=size_px)
 
 
-@pytest.mark.parametrize("kwargs", [{"index": -1}, {"index": 0, "seed": -1}])
-def test_negative_index_or_seed_is_refused(kwargs):
-    with pytest.raises(ValueError, match="0 or more"):
-        draw_face(**kwargs)
-
-
 def test_the_same_face_at_every_size(faces, large):
     for small, big in zip(faces, large, strict=False):
         assert small.attributes == big.attributes
@@ -104,14 +91,6 @@ def test_the_same_face_at_every_size(faces, large):
 def test_every_class_occurs(faces):
     seen = np.unique(np.concatenate([face.mask.ravel() for face in faces]))
     assert [CLASSES[k] for k in seen] == list(CLASSES)
-
-
-def test_every_face_has_the_parts_that_nothing_hides(faces):
-    for face in faces:
-        assert share(face, "skin") > 0.07 and share(face, "nose") > 0.005
-        assert share(face, "u_lip", "l_lip") > 0.001
-        # At 64 px a closed eye is thinner than a pixel.
-        assert face.attributes["eyes_closed"] or min(share(face, "l_eye"), share(face, "r_eye")) > 0.001
 
 
 def test_left_means_the_images_left(large):
@@ -131,16 +110,6 @@ def test_landmarks_lie_on_their_parts(large):
         assert face.mask[rows[2], columns[2]] == LABEL["nose"]
         for corner in near[3:]:
             assert np.isin(corner, [LABEL["u_lip"], LABEL["l_lip"], LABEL["mouth"]]).any()
-
-
-def test_framing_is_an_aligned_portraits(faces):
-    eyes = np.array([face.landmarks[:2].mean(0) for face in faces]) / 64
-    assert eyes[:, 1].min() > 0.43 and eyes[:, 1].max() < 0.5
-    assert eyes[:, 0].min() > 0.4 and eyes[:, 0].max() < 0.6
-    wide = [
-        np.ptp(np.nonzero(face.mask == LABEL["skin"])[1]) / 64 for face in faces if face.attributes["hat"] == "none"
-    ]
-    assert 0.4 < np.median(wide) < 0.56
 
 
 def test_attributes_say_what_the_picture_shows(faces):
@@ -171,11 +140,6 @@ def test_skin_tones_are_spread_evenly(faces):
     assert (np.histogram(light, 4, (50, 210))[0] > 20).all()
 
 
-def test_skin_tone_says_nothing_about_age_or_gender(faces):
-    tone, age, feminine = (np.array([f.attributes[k] for f in faces], float) for k in ("skin_tone", "age", "feminine"))
-    assert abs(np.corrcoef(tone, age)[0, 1]) < 0.15 and abs(np.corrcoef(tone, feminine)[0, 1]) < 0.15
-
-
 def test_faces_vary(faces):
     values = {k: [face.attributes[k] for face in faces] for k in faces[0].attributes}
     for key, least in (("hair_style", 15), ("hair_colour", 8), ("expression", 6), ("beard", 6), ("glasses", 5),
@@ -186,18 +150,6 @@ def test_faces_vary(faces):
     assert 80 < sum(values["feminine"]) < 120
     hair = np.array([share(face, "hair") for face in faces])
     assert hair.min() == 0 and hair.max() > 0.3 and np.quantile(hair, 0.75) > 1.5 * np.quantile(hair, 0.25)
-
-
-def test_light_comes_from_the_side_that_the_attributes_name(faces):
-    for side, sign in (("left", 1), ("right", -1)):
-        lit = []
-        for face in faces:
-            if face.attributes["light_from"] == side and abs(face.attributes["yaw_deg"]) < 5:
-                grey, middle = face.photo.mean(2), face.landmarks[2, 0]
-                columns = np.arange(64)[None] + 0 * face.mask
-                skin = face.mask == LABEL["skin"]
-                lit.append(grey[skin & (columns < middle)].mean() - grey[skin & (columns > middle)].mean())
-        assert len(lit) > 10 and sign * np.mean(lit) > 5
 
 
 def test_sketches_are_dark_lines_on_white_paper(large):
@@ -220,14 +172,3 @@ def test_pencil_lines_follow_the_edges_of_the_labels(large):
         ratios.append(depth[near].mean() / depth[np.roll(near, (9, 9), (0, 1))].mean())
     # The same edges moved by 9 pixels hit far fewer lines; hatched hair and skin are dark on both.
     assert min(ratios) > 1.05 and np.median(ratios) > 1.4
-
-
-def test_dark_skin_and_dark_hair_are_shaded_darker_in_the_sketch(faces):
-    tone = np.array([face.attributes["skin_tone"] for face in faces])
-    shade = np.array([np.median(face.sketch[face.mask == LABEL["skin"]]) for face in faces])
-    assert np.corrcoef(tone, shade)[0, 1] < -0.8
-    hair = {c: [] for c in ("black", "blond")}
-    for face in faces:
-        if face.attributes["hair_colour"] in hair and share(face, "hair") > 0.05:
-            hair[face.attributes["hair_colour"]].append(face.sketch[face.mask == LABEL["hair"]].mean())
-    assert np.mean(hair["black"]) < np.mean(hair["blond"]) - 20

@@ -10,11 +10,10 @@ from PIL import Image, ImageDraw
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import candidates
 from s2f_studio.faces.translate import translate_drawing
-from s2f_utils import inference, models, runtime
+from s2f_utils import models
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.stages.plain import of_two
 from s2f_utils.inference.translator import DetailModel
-from s2f_utils.models import checkpoints
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
@@ -76,16 +75,6 @@ def test_nothing_is_overwritten(own, drawing, tmp_path):
     assert all(p.name.startswith("drawing-3-") for p in third.files) and len(third.files) == 6
 
 
-def test_a_stem_is_free_where_none_of_its_files_is_there(tmp_path):
-    assert runtime.free_stem(tmp_path / "nowhere", "anna", ["-face.png"]) == "anna"
-    for name in ("anna-face.png", "anna-2-faces.png", "anna-3.png"):
-        (tmp_path / name).touch()
-    assert runtime.free_stem(tmp_path, "anna", ["-face.png", "-faces.png"]) == "anna-3"
-    assert runtime.free_stem(tmp_path, "anna", [".png"]) == "anna"
-    (tmp_path / "scores").mkdir()
-    assert runtime.free_stem(tmp_path, "scores") == "scores-2"
-
-
 def test_seed_detail_and_variations_do_what_they_say(own, drawing, tmp_path):
     ready = drawings.prepare(drawing, size_px=SIZE, points=points_on_the_sheet())
     same = [own.translate(ready.image, seed=3, colours=True) for _ in range(2)]
@@ -114,15 +103,6 @@ def test_back_into_the_papers_frame(own, drawing, tmp_path):
     assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40
 
 
-def test_many_variations_stand_in_rows(own, drawing):
-    ready = drawings.prepare(drawing, size_px=SIZE, points=points_on_the_sheet())
-    few, many = (candidates.sheet(ready, candidates.candidates(own, ready.image, num_variations=n)) for n in (1, 20))
-    assert few.shape[1] == 4 * 256 and many.shape[1] == candidates.MOST_IN_A_ROW * 256
-    assert 4 * 256 < many.shape[0] < 4 * 256 + 200  # 23 tiles in four rows
-    paper = candidates.sheet(ready, candidates.candidates(own, ready.image), frame="paper")
-    assert paper.shape[1] <= candidates.MOST_WIDE_PX
-
-
 @pytest.mark.parametrize(
     ("change", "said_"),
     [({"frame": "round"}, "frame must be"), ({"detail": 2.0}, "from 0"), ({"clean": "wash"}, "clean must be")],
@@ -131,11 +111,3 @@ def test_what_cannot_be_asked_for_is_refused_and_nothing_is_written(own, drawing
     with pytest.raises(ValueError, match=said_):
         translate_drawing(drawing, tmp_path / "out", pair=own, points=points_on_the_sheet(), **change)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_network_with_one_answer_is_no_pair(tmp_path):
-    net = models.build("unet", num_downs=5, base_filters=4)
-    path = tmp_path / "generator.safetensors"
-    checkpoints.save_generator(path, net, {"size_px": 32})
-    with pytest.raises(models.UnknownNetworkError, match="answers only once"):
-        candidates.candidates(inference.load(path, "cpu"), np.zeros((32, 32, 3), np.uint8))

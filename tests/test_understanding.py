@@ -78,14 +78,6 @@ def test_what_was_cut_is_said_and_can_be_undone():
     assert away.corners is None
 
 
-def test_whole_cleans_as_auto_does_where_there_is_no_sheet():
-    drawn = drawings.example("plain-man")
-    grey = (drawn * 0.8).astype(np.uint8)
-    points = [(147, 247), (275, 247), (211, 360)]
-    auto, whole = (drawings.prepare(grey, points=points, clean=clean) for clean in ("auto", "whole"))
-    assert np.array_equal(auto.paper, whole.paper) and not np.array_equal(whole.paper, grey)
-
-
 @pytest.mark.detector
 def test_a_cut_through_a_face_is_not_made(monkeypatch):
     scene, matrix = on_a_desk(drawings.example("plain-man"))
@@ -100,13 +92,6 @@ def test_a_cut_through_a_face_is_not_made(monkeypatch):
 def test_nothing_is_cut_out_of_fs2ks_sketches():
     files = sorted(path for path in (SHARED / "fs2k" / "sketch").rglob("*") if images.is_image_name(path))
     assert len(files) == 2104
-    assert [path.name for path in files if cleanup.find_sheet(images.load_rgb(path)) is not None] == []
-
-
-@pytest.mark.skipif(not (SHARED / "cufs").is_dir(), reason="no ../shared/data/cufs")
-def test_nothing_is_cut_out_of_cuhks_sketches():
-    files = sorted((SHARED / "cufs").glob("*sketches/*.jpg"))
-    assert len(files) == 188
     assert [path.name for path in files if cleanup.find_sheet(images.load_rgb(path)) is not None] == []
 
 
@@ -131,13 +116,6 @@ def test_drawings_with_smudged_tones_are_drawings(some):
     assert [verdict.kind for verdict in seen].count("drawing") >= 6
 
 
-def test_photos_before_a_white_wall_are_photos_in_colours_and_in_grey(some):
-    for face in some:
-        photo = np.where(face.mask[..., None] == 0, np.uint8(250), face.photo)
-        assert domain.verdict(photo).kind == "photo"
-        assert domain.verdict(rgb((photo @ [0.3, 0.59, 0.11]).astype(np.uint8))).kind == "photo"
-
-
 @pytest.mark.parametrize("share", [0.15, 0.3, 0.5])
 def test_small_drawings_on_large_sheets_are_no_photos_and_not_inverted(share, some):
     for face in some:
@@ -145,13 +123,6 @@ def test_small_drawings_on_large_sheets_are_no_photos_and_not_inverted(share, so
         sheet = np.full((877, 620), 255, np.uint8)
         sheet[40 : 40 + wide, 20 : 20 + wide] = cv2.resize(face.sketch, (wide, wide), interpolation=cv2.INTER_AREA)
         assert domain.verdict(rgb(sheet)).kind in (("drawing", "faint") if share < 0.2 else ("drawing",))
-
-
-def test_every_trait_has_its_weight(some):
-    found = domain.traits(some[0].sketch)
-    assert list(found) == list(domain.TRAITS) and np.isfinite(list(found.values())).all()
-    for picture in (np.full((256, 256), 255, np.uint8), np.zeros((256, 40), np.uint8), np.zeros((8, 256), np.uint8)):
-        assert np.isfinite(domain.likeness(picture))
 
 
 def share_of(kinds, files):
@@ -214,30 +185,6 @@ def test_two_faces_are_told_and_one_can_be_chosen(couple):
 
 
 @pytest.mark.detector
-def test_of_equally_large_faces_the_most_central_is_taken():
-    sheet, starts = side_by_side(*[(drawings.example(name), 300) for name in ("beard", "plain-man", "long-hair")])
-    ready = drawings.prepare(sheet)
-    assert column_of(ready.face, starts) == 1 and ready.warnings[0].data == {
-        "num": 3, "taken": 2, "boxes": ready.warnings[0].data["boxes"],
-    }  # fmt: skip
-
-
-@pytest.mark.detector
-def test_a_face_in_a_box_is_looked_for_there_also_on_a_sheet_that_is_cut_out(couple):
-    sheet, starts = couple
-    paper = np.full((510, 420, 3), 255, np.uint8)
-    small = cv2.resize(sheet, (400, round(400 * len(sheet) / sheet.shape[1])), interpolation=cv2.INTER_AREA)
-    paper[100 : 100 + len(small), 10:410] = small
-    scene, matrix = on_a_desk(paper)
-    scale = 400 / sheet.shape[1]
-    box = np.array([[starts[1] * scale + 10, 100], [410, 100 + len(small)]])
-    (left, top), (right, bottom) = cv2.perspectiveTransform(box[None], matrix)[0]
-    ready = drawings.prepare(scene, face=(left, top, right - left, bottom - top))
-    assert set(codes(ready.warnings)) == {"cut", "faces"}
-    assert ready.face.landmarks[2, 0] > 0.5 * ready.paper.shape[1]
-
-
-@pytest.mark.detector
 def test_a_face_that_is_not_there_is_refused_and_a_single_one_is_not_remarked_on(couple):
     drawing = drawings.example("plain-man")
     for which in (None, "left", "right", 1):
@@ -252,11 +199,6 @@ def test_a_face_that_is_not_there_is_refused_and_a_single_one_is_not_remarked_on
     for which in ("both", 0, 1.5, (1, 2, 3), (1, 2, 0, 4), True, float("nan"), "1,2"):
         with pytest.raises(ValueError, match="a face is meant by left, right, its number"):
             drawings.prepare(drawing, face=which)
-
-
-def test_a_box_without_a_detector_is_refused(no_detector):
-    with pytest.raises(faces.FaceError, match="give the eyes and the mouth by hand"):
-        drawings.prepare(drawings.example("plain-man"), face=(50, 50, 300, 400))
 
 
 @pytest.mark.detector
