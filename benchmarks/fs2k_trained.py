@@ -25,7 +25,7 @@ from s2f_utils.data import COLUMNS, read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.training.methods import METHODS
 
-VAL_EVERY = 25  # one of so many pairs is for the sheets of samples, as in faces_fs2k
+VAL_EVERY = 25  # one of so many pairs is for the sheets of samples
 LEAGUE = "FS2K-only"
 SETTINGS: dict[str, dict[str, Any]] = {
     "faithful": METHODS["faithful"].profiles["small"] | {"total_images": 5_000},
