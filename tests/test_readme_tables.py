@@ -28,30 +28,12 @@ def test_the_tables_are_up_to_date(file, made):
     assert "Not measured yet" not in text
 
 
-def test_every_table_has_its_place(made):
-    texts = {file: (ROOT / file).read_text(encoding="utf-8") for file in readme_tables.FILES}
-    assert readme_tables.placed(texts, made) == texts
-
-
-def test_every_script_with_a_table_is_asked_for_it():
-    scripts = (ROOT / "benchmarks").glob("*.py")
-    assert {p.stem for p in scripts if "\nTABLES = " in p.read_text(encoding="utf-8")} == set(readme_tables.SCRIPTS)
-
-
 def test_a_changed_number_is_noticed(tmp_path):
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     for path in readme_tables.RESULTS.glob("*.json"):
         content = path.read_text(encoding="utf-8").replace('"torch": "2.', '"torch": "9.')
         (tmp_path / path.name).write_text(content, encoding="utf-8")
     assert "torch 9." in readme_tables.filled(text, readme_tables.tables(tmp_path))
-
-
-def test_results_that_are_not_there_yet_are_said(tmp_path):
-    said = readme_tables.tables(tmp_path)
-    assert {marker for marker, text in said.items() if text == "Waits for a GPU."} == {
-        "gpu-steps", "gpu-loop", "gpu-compiled", "gpu-answers",
-    }  # fmt: skip
-    assert {text for marker, text in said.items() if not marker.startswith("gpu-")} == {"Not measured yet."}
 
 
 def test_the_usual_detail_in_the_quality_table_is_that_of_the_curve(made):
@@ -61,11 +43,6 @@ def test_the_usual_detail_in_the_quality_table_is_that_of_the_curve(made):
     assert module.in_order(rows) == rows, "best_cuhk.json has other numbers: run benchmarks/leaderboard_cuhk.py"
     (shown,) = [line for line in made["quality"].splitlines() if module.USUAL in line]
     assert f"{module.USUAL}, one seed | open | 0.757 | 18.6 | 23.1 |" in shown
-
-
-def test_missing_markers_are_an_error(made):
-    with pytest.raises(ValueError, match="bench:start"):
-        readme_tables.placed({"README.md": "# nothing here\n"}, made)
 
 
 def test_a_new_pair_of_markers_is_filled():
