@@ -41,14 +41,14 @@ def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
 
 def features(picture: np.ndarray) -> torch.Tensor:
     """ArcFace features of length 1 of an FFHQ-aligned face, cropped as pSp's identity loss does: uint8 (H, W, 3) →
-    float32 (1, 512), on the device. Raises WeightsError when the weights are not here.
+    float32 (1, 512), on the CPU. Raises WeightsError when the weights are not here.
     """
     device = runtime.pick_device()
     net = arcface(device)
     top, left, bottom, right = crop_box(*picture.shape[:2])
     face = Image.fromarray(picture[top:bottom, left:right]).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)
     with exactly():
-        return net(runtime.sent(as_batch(np.array(face)) / 127.5 - 1.0, device))
+        return net(runtime.sent(as_batch(np.asarray(face)) / 127.5 - 1.0, device)).cpu()
 
 
 def identity(fake: np.ndarray, real: np.ndarray) -> float:
