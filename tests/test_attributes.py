@@ -78,18 +78,3 @@ def test_means_of_each_value_are_of_its_images_alone():
     found = attributes.means(told, "style", values)
     assert found["a"]["num_images"] == 2 and found["a"]["few"]
     assert found["a"]["rows"]["model"]["ssim"]["mean"] == pytest.approx(0.3)
-
-
-def test_report_and_json_have_them(styled, tmp_path, tiny):
-    from s2f_utils import inference
-    from s2f_utils.metrics.evaluation import evaluate
-    from s2f_utils.training.report import write_report
-
-    run = run_on(styled, tmp_path / "runs", "own", tiny)
-    result = evaluate(inference.load(run, "cpu"), styled, tmp_path / "out", split="train", progress=False)
-    result.attributes[:] = [{"style": "ab"[n % 2], "note": str(n)} for n in range(len(result.ids))]
-    page = write_report(run, result).read_text(encoding="utf-8")
-    assert "By what the manifest says of the pairs (*: fewer than 30 images" in page and "<td>style</td>" in page
-    assert "<td>note</td>" not in page and "sharpness" in page
-    facts = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert set(facts["rows"]["model"]) >= {"ssim", "sharpness"} and facts["by"] == {}

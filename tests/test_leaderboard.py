@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import html
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 
 import data_prep
-from s2f_utils import metrics, weights
+from s2f_utils import metrics
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.scored import refuse_leaks
-from s2f_utils.pictures import images, viz
+from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 64
-viz_drawn = viz.perception_distortion
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +117,7 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
     assert shown in markdown and f"{near['ssim']:.4f}" in html
     for text in (markdown, html):
         assert "where artists looked at the photo" in text and "s2f weights alexnet" in text
+        assert f"floor here is {board.row('nearest').mean('patch_auc'):.2f}, not 0.5" in text.replace("&#39;", "'")
     assert "not evidence" in html and html.count("<figure>") == 3 * 4 and 'src="http' not in html
     with open(tmp_path / "out" / "per_image.csv", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
@@ -128,21 +127,6 @@ def test_what_is_written_says_the_same_everywhere(board, tmp_path, data):
     worst = np.argsort(board.row("far, seed 0").values["ssim"])[0]
     gallery = html[html.index("<h2>far") :]
     assert f"{board.ids[worst]} ·" in gallery[: gallery.index("</figure>")]  # the worst comes first
-
-
-def test_the_floor_of_the_patch_test_is_named_and_drawn(board, tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(viz, "perception_distortion", lambda *given: drawn.append(viz_drawn(*given)) or drawn[-1])
-    area = board.row("nearest").mean("patch_auc")
-    page = leaderboard.write(board, tmp_path, gallery=0).read_text(encoding="utf-8")
-    told = f"The patch test's floor here is {area:.2f}, not 0.5"
-    assert told in html.unescape(page) and told in (tmp_path / "leaderboard.md").read_text(encoding="utf-8")
-    lines = [line.get_ydata()[0] for line in drawn[0].axes[0].lines]
-    assert lines == [0.5, area]
-    low, high = drawn[0].axes[0].get_ylim()
-    assert low < min(lines) and max(lines) < high
-    without = dataclasses.replace(board, rows=[row for row in board.rows if row.key != "nearest"])
-    assert "floor" not in leaderboard.as_markdown(without)
 
 
 def test_intervals_of_the_patch_test_hold_its_own_training(board):
@@ -164,7 +148,7 @@ def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
     assert tables[0] == tables[1]
     row = tables[0]["rows"][0]
     assert (row["model"], row["league"], row["seed"]) == ("mine", "open", 0)
-    assert "| mine | open | 0 |" in capsys.readouterr().out
+    assert re.search(r"^\| mine +\| open +\| 0 +\|", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +158,7 @@ def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
         (lambda d, t: str(t), "no outputs here"),
         (lambda d, t: str(save_outputs(d, t / "few", lambda p, g: p).joinpath("p03.png").unlink() or t / "few"),
          "1 of 12 outputs are missing (such as p03.png)"),
+        (lambda d, t: str(save_outputs(d, t / "made", lambda p, g: p, ".jpg")), "12 outputs are JPEG or WebP"),
         (lambda d, t: str(save_outputs(d, t / "small", lambda p, g: p[::2, ::2])), "32x32: small; 64x64: near, seed 0"),
     ],
 )  # fmt: skip
@@ -182,21 +167,6 @@ def test_outputs_that_cannot_be_compared_are_refused(data, runs, tmp_path, make,
     assert main(["leaderboard", str(runs[0]), bad, "--data", str(data), "--out", str(tmp_path / "out")]) == 2
     shown = capsys.readouterr().err
     assert message in shown and "Traceback" not in shown and not (tmp_path / "out").exists()
-
-
-def test_what_is_missing_is_asked_for_where_it_can_be_made(data, runs, tmp_path):
-    """A run makes its outputs by itself; of a folder of pictures the names are told."""
-    bare = save_outputs(data, tmp_path / "few", lambda p, g: p)
-    (bare / "p03.png").unlink()
-    rows = read_manifest(data).split("test")
-    val = [dataclasses.replace(row, id=f"other-{row.id}", split="val") for row in rows]
-    for path, pairs, told in (
-        (bare, rows, "name its pictures by the ids of the manifest, as PNG"),
-        (runs[0], val, f"make them with 's2f evaluate {runs[0]} --data DATA --split val'"),
-    ):
-        with pytest.raises(DataError) as error:
-            leaderboard.find_outputs(str(path), [row.id for row in pairs], pairs=pairs)
-        assert told in str(error.value)
 
 
 def test_two_rows_of_one_name_are_refused_and_true_pictures_are_named(data, runs, tmp_path):
@@ -215,25 +185,6 @@ def test_two_rows_of_one_name_are_refused_and_true_pictures_are_named(data, runs
     assert "true ones" not in leaderboard.as_markdown(board)
 
 
-def test_a_set_without_training_pairs_is_refused(data, runs):
-    manifest = read_manifest(data)
-    only_test = dataclasses.replace(manifest, pairs=manifest.split("test"))
-    entries = leaderboard.find_outputs(str(runs[0]), [pair.id for pair in only_test.pairs])
-    with pytest.raises(DataError, match="no training pairs"):
-        leaderboard.build(entries, only_test)
-
-
-def test_jpeg_outputs_are_refused(data, tmp_path):
-    from PIL import Image
-
-    folder = save_outputs(data, tmp_path / "made", lambda p, g: p)
-    for path in list(folder.iterdir()):
-        Image.open(path).save(path.with_suffix(".jpg"))
-        path.unlink()
-    with pytest.raises(DataError, match="12 outputs are JPEG or WebP"):
-        leaderboard.find_outputs(str(folder), [pair.id for pair in read_manifest(data).split("test")])
-
-
 def test_each_inference_mode_is_a_row(data, tmp_path):
     for mode, spread in (("deterministic", 5), ("paper", 9)):
         save_outputs(data, tmp_path / "run" / "outputs" / mode, lambda p, g, s=spread: p + g.normal(0, s, p.shape))
@@ -242,18 +193,6 @@ def test_each_inference_mode_is_a_row(data, tmp_path):
     board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, open_league=["mine"])
     found = [(row.label, row.league) for row in board.rows[:2]]
     assert found == [("mine, deterministic mode", "open"), ("mine, paper mode", "open")]
-
-
-def test_names_leagues_and_metrics_that_are_not_there(data, runs, tmp_path, capsys):
-    base = ["leaderboard", str(runs[0]), "--data", str(data), "--out", str(tmp_path / "out")]
-    for extra, message in (
-        (["--open", "other"], "no model of this name: near"),
-        (["--metrics", "beauty"], "the metrics are ssim"),
-        (["--patch-seeds", "-1"], "0 or more"),
-        (["--split", "val"], "no pairs in the split 'val'"),
-    ):
-        assert main([*base, *extra]) == 2
-        assert message in capsys.readouterr().err
 
 
 def test_a_test_photo_among_the_training_photos_is_refused(data, tmp_path, runs, capsys):
@@ -306,13 +245,3 @@ def test_evaluate_says_what_it_could_not_measure(data, tmp_path, capsys, monkeyp
     assert "not measured: lpips_alex: its weights are not here" in shown and "SSIM 3X3" in shown
     facts = json.loads((tmp_path / "e" / "metrics.json").read_text(encoding="utf-8"))
     assert "lpips_alex" in facts["not_measured"] and set(facts["rows"]["sketch"]) >= {"ssim", "ssim_3x3", "mse_uint8"}
-
-
-def test_weights_are_listed_and_fetched_by_name(tmp_path, capsys, monkeypatch):
-    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert main(["weights"]) == 0
-    shown = capsys.readouterr().out
-    assert shown.count("not here") == len(weights.WEIGHTS) == 16 and "non-commercial" in shown
-    assert main(["weights", "vgg99"]) == 2
-    assert "the names are" in capsys.readouterr().err

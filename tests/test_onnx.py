@@ -40,8 +40,8 @@ LEVELS = 2  # of 255: what answers may differ by
 ROOT = Path(__file__).resolve().parents[1]
 OF_TRAIN = {  # what the extra "train" brings, and what comes with it, as it is imported
     "torch", "torchvision", "skimage", "scipy", "piq", "lpips", "matplotlib", "matplotlib_inline", "kornia", "spandrel",
-    "timm", "jinja2", "imagehash", "pywt", "psutil", "ipywidgets", "anywidget", "traitlets", "IPython", "onnx",
-    "onnxscript",
+    "timm", "jinja2", "tabulate", "imagehash", "pywt", "psutil", "ipywidgets", "anywidget", "traitlets", "IPython",
+    "onnx", "onnxscript",
 }  # fmt: skip
 
 

@@ -22,15 +22,6 @@ def test_smoothing_by_hand():
             viz.smooth([1.0], share)
 
 
-def test_a_grid_names_its_rows_and_columns():
-    black = np.zeros((2, 8, 8, 3), np.uint8)
-    axes = viz.picture_grid({"above": black, "below": black[:1]}, columns=("one", "two")).axes
-    assert [axis.get_title() for axis in axes] == ["one", "two", "", ""]
-    assert [axis.get_ylabel() for axis in axes] == ["above", "", "below", ""]
-    assert [len(axis.images) for axis in axes] == [1, 1, 1, 0]
-    assert [axis.spines["top"].get_visible() for axis in axes] == [True, True, True, False], "white paper has an edge"
-
-
 def log_of(folder: Path, num: int = 20, speed: float = 4.0) -> Path:
     """A run folder with a log of `num` rows, ten images each; live values change at 50, 52 and 120."""
     folder.mkdir(parents=True)
@@ -124,10 +115,3 @@ def test_plot_errors_are_one_line(tmp_path, capsys):
         err = capsys.readouterr().err
         assert message in err and err.startswith("s2f: ") and len(err.splitlines()) == 1
     assert not list(tmp_path.rglob("*.png"))
-
-
-def test_titled_pictures_stand_so_many_in_a_row():
-    wide, grey = np.zeros((20, 80, 3), np.uint8), np.zeros((10, 10))
-    figure = viz.titled([("one", wide), ("two\nlines", wide), ("three", grey)], across=2)
-    assert [axis.get_title() for axis in figure.axes] == ["one", "two\nlines", "three", ""]
-    assert figure.get_size_inches()[1] > figure.get_size_inches()[0]  # two rows, as tall as the tallest

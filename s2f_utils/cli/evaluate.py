@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     data, num = manifest.path.resolve().parent.name, runtime.counted(len(result.ids), "pair")
     print(f"{data}, split {args.split}: {num} of {translator.size_px}x{translator.size_px} pixels\n")
     print(result.table())
-    if by := result.table_by(args.by) if args.by else result.table_by_attributes():
+    if by := result.table_by(args.by or ""):
         print(f"\n{by}\n")
     if result.seen.text:
         print(f"the model {result.seen.text} pairs in its training: its scores say nothing about new people")

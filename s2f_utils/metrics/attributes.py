@@ -15,6 +15,9 @@ FEW_IMAGES = 30
 FEW = f"*: fewer than {FEW_IMAGES} images, whose mean says little"
 SHOWN = ("ssim", "sharpness")  # beside each other: blur raises the one and lowers the other
 
+Attributes = Sequence[Mapping[str, str]]  # of each image
+Values = Mapping[str, Mapping[str, np.ndarray]]  # {row: {metric: (N,)}}
+
 
 def check_attribute(manifest: Manifest, split: str, name: str) -> None:
     """DataError where no pair of this split has a value in the manifest's column `name`."""
@@ -24,26 +27,21 @@ def check_attribute(manifest: Manifest, split: str, name: str) -> None:
         raise DataError(f"{manifest.path}: no column {name!r} with values: the columns of attributes are: {listed}")
 
 
-def places(attributes: Sequence[Mapping[str, str]], name: str) -> dict[str, np.ndarray]:
+def places(attributes: Attributes, name: str) -> dict[str, np.ndarray]:
     """{value: which images have it, bool (N,)} of an attribute, sorted; "(none)" where an image has none."""
     of_each = np.array([known.get(name) or "(none)" for known in attributes])
     return {str(value): of_each == value for value in np.unique(of_each)}
 
 
-def worth_showing(attributes: Sequence[Mapping[str, str]]) -> list[str]:
+def worth_showing(attributes: Attributes) -> list[str]:
     """The attributes of few values: two to six, with two images or more each on average."""
     names = dict.fromkeys(name for known in attributes for name in known)
     most = min(MOST_VALUES, len(attributes) // 2)
     return [name for name in names if 2 <= len(places(attributes, name)) <= most]
 
 
-def means(
-    attributes: Sequence[Mapping[str, str]], name: str, values: Mapping[str, Mapping[str, np.ndarray]]
-) -> dict[str, dict[str, Any]]:
-    """For a file: {value of the attribute: number of images, and of each row the means with 95 % intervals}.
-
-    values: {row: {metric: (N,)}}.
-    """
+def means(attributes: Attributes, name: str, values: Values) -> dict[str, dict[str, Any]]:
+    """For a file: {value of the attribute: number of images, and of each row the means with 95 % intervals}."""
     found: dict[str, dict[str, Any]] = {}
     for value, here in places(attributes, name).items():
         rows = {
@@ -55,9 +53,9 @@ def means(
 
 
 def table(
-    attributes: Sequence[Mapping[str, str]],
+    attributes: Attributes,
     names: Sequence[str],
-    values: Mapping[str, Mapping[str, np.ndarray]],
+    values: Values,
     labels: Mapping[str, str],
     shown: Sequence[str] = SHOWN,
 ) -> tuple[list[str], list[list[str]]]:
@@ -75,11 +73,10 @@ def table(
 
 def as_text(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table as text, words to the left and numbers to the right; "" where it has no rows."""
+    import tabulate
+
     if not rows:
         return ""
-    wide = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
-    lines = []
-    for cells in (headings, *rows):
-        sides = (str.ljust, str.ljust, str.rjust, str.ljust, *[str.rjust] * (len(cells) - 4))
-        lines.append("  ".join(side(text, w) for side, text, w in zip(sides, cells, wide, strict=True)))
-    return "\n".join([*lines, *([FEW] if any("*" in row[2] for row in rows) else [])])
+    sides = ["left", "left", "right", "left", *["right"] * (len(headings) - 4)]
+    text = tabulate.tabulate(rows, headings, tablefmt="plain", colalign=sides, disable_numparse=True)
+    return "\n".join([text, *([FEW] if any("*" in row[2] for row in rows) else [])])

@@ -15,6 +15,10 @@ class Interval:
     low: float
     high: float
 
+    def text(self, digits: int) -> str:
+        """As a table shows it: "0.7012 [0.6900, 0.7100]"."""
+        return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+
 
 def bootstrap_mean(values: np.ndarray, *, num_resamples: int = 2000, seed: int = 0) -> Interval:
     """The mean of per-image values (N,) and its 95 % percentile interval over resampled images.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,40 +68,41 @@ class Evaluation:
         """The values of the models' rows, without the trivial ones."""
         return {row: found for row, found in self.values.items() if row not in metrics.TRIVIAL_ROWS}
 
-    def table_by(self, attribute: str) -> str:
-        """The mean of every metric for each value of an attribute, as text, one line for each value and row."""
-        names = tuple(next(iter(self.values.values())))
-        return attributes.as_text(*attributes.table(self.attributes, [attribute], self.values, self.labels, names))
-
-    def table_by_attributes(self) -> str:
-        """SSIM and sharpness of the models for each value of all attributes of few values, as text; "" without any."""
-        return attributes.as_text(*self.rows_by_attributes())
-
     def rows_by_attributes(self) -> tuple[list[str], list[list[str]]]:
-        """Headings and rows of `table_by_attributes`."""
+        """SSIM and sharpness of the models for each value of all attributes of few values: headings and rows."""
         names = attributes.worth_showing(self.attributes)
         return attributes.table(self.attributes, names, self.models(), self.labels)
 
+    def table_by(self, attribute: str = "") -> str:
+        """The mean of every metric for each value of an attribute, as text, one line for each value and row; without
+        an attribute `rows_by_attributes`, "" where there are none.
+        """
+        if not attribute:
+            return attributes.as_text(*self.rows_by_attributes())
+        names = tuple(next(iter(self.values.values())))
+        return attributes.as_text(*attributes.table(self.attributes, [attribute], self.values, self.labels, names))
+
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
+        import tabulate
+
         cells = {row: {n: cell(n, i) for n, i in found.items()} for row, found in self.intervals().items()}
         for row, found in self.numbers.items():
             cells[row] |= {name: f"{value:.{metrics.METRICS[name].digits}f}" for name, value in found.items()}
         names = list(next(iter(cells.values())))
-        width = max(len(self.labels[row]) for row in cells) + 2
-        lines = []
+        parts = []
         for start in range(0, len(names), 5):
             few = names[start : start + 5]
-            lines.append(" " * width + "".join(f"{metrics.METRICS[name].heading:>30}" for name in few))
-            for row, shown in cells.items():
-                lines.append(self.labels[row].ljust(width) + "".join(f"{shown[name]:>30}" for name in few))
-        return "\n".join(lines)
+            rows = [[self.labels[row], *(shown[name] for name in few)] for row, shown in cells.items()]
+            headings = ["", *(metrics.METRICS[name].heading for name in few)]
+            sides = ["left", *["right"] * len(few)]
+            parts.append(tabulate.tabulate(rows, headings, tablefmt="plain", colalign=sides, disable_numparse=True))
+        return "\n".join(parts)
 
 
 def cell(name: str, interval: metrics.Interval) -> str:
     """One cell of a table: mean and interval with the metric's number of digits."""
-    digits = metrics.METRICS[name].digits
-    return f"{interval.mean:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+    return interval.text(metrics.METRICS[name].digits)
 
 
 def evaluate(
@@ -147,14 +148,14 @@ def evaluate(
     trivial = scored.trivial_outputs()
     outputs |= trivial
     labels |= {key: trivial_labels(direction)[key] for key in trivial}
-    values, numbers, repeated = _measured(scored, outputs, metric_names)
+    scores = scored.measure(outputs, metric_names)
     result = Evaluation(
         folder=out,
         split=split,
         ids=scored.ids,
         labels=labels,
-        values=values,
-        numbers=numbers,
+        values={row: found.values for row, found in scores.items()},
+        numbers={row: {n: v for n, v in s.figures.items() if n in metric_names} for row, s in scores.items()},
         seconds_per_image=seconds,
         pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
         missing=scored.not_measured(metric_names),
@@ -164,25 +165,10 @@ def evaluate(
         attributes=[pair.attributes for pair in pairs],
         files=translator.files,
         seen=seen,
-        repeated=repeated,
+        repeated={row: found.repeated for row, found in scores.items()},
     )
     _write(result, size_px, manifest)
     return result
-
-
-def _measured(scored: ScoredPairs, outputs: Mapping[str, np.ndarray], names: Sequence[str]):
-    """Of every row per-image values, numbers of whole sets, and repetitions of metrics that train networks."""
-    made = {row: scored.cut(pictures) for row, pictures in outputs.items()}
-    of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
-    of_sets = [name for name in names if name not in of_pairs]
-    truths = scored.cut(scored.truths)
-    values = {row: metrics.measure(pictures, truths, of_pairs) for row, pictures in made.items()}
-    numbers, repeated = {}, {}
-    for row, scores in metrics.measure_sets(made, scored.reference(), of_sets).items():
-        values[row] |= scores.values
-        repeated[row] = scores.repeated
-        numbers[row] = {name: scores.figures[name] for name in of_sets if name in scores.figures}
-    return values, numbers, repeated
 
 
 def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, Pictures, exactly, register
+from s2f_utils.metrics.registry import Metric, as_batch, exactly, register
 
 if TYPE_CHECKING:
     import torch
@@ -39,31 +39,26 @@ def crop_box(height: int, width: int) -> tuple[int, int, int, int]:
     return tuple(round(v * s) for v, s in zip(PSP_CROP, (height, width) * 2, strict=True))
 
 
-def features(pictures: Pictures) -> np.ndarray:
-    """ArcFace features of length 1 of FFHQ-aligned faces, cropped as pSp's identity loss does: uint8 (N, H, W, 3) →
-    float32 (N, 512). Raises WeightsError when the weights are not here.
+def features(picture: np.ndarray) -> torch.Tensor:
+    """ArcFace features of length 1 of an FFHQ-aligned face, cropped as pSp's identity loss does: uint8 (H, W, 3) →
+    float32 (1, 512), on the CPU. Raises WeightsError when the weights are not here.
     """
-    import torch
-
     device = runtime.pick_device()
-    net, rows = arcface(device), []
-    for picture in pictures:
-        top, left, bottom, right = crop_box(*picture.shape[:2])
-        face = Image.fromarray(picture[top:bottom, left:right]).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)
-        rows.append(torch.from_numpy(np.array(face)).permute(2, 0, 1).float() / 127.5 - 1.0)
+    net = arcface(device)
+    top, left, bottom, right = crop_box(*picture.shape[:2])
+    face = Image.fromarray(picture[top:bottom, left:right]).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC)
     with exactly():
-        blocks = (runtime.sent(torch.stack(rows[n : n + 16]), device) for n in range(0, len(rows), 16))
-        return torch.cat([net(block) for block in blocks]).cpu().numpy()
+        return net(runtime.sent(as_batch(np.asarray(face)) / 127.5 - 1.0, device)).cpu()
 
 
-def identity(fakes: Pictures, reals: Pictures) -> np.ndarray:
-    """Cosines of the ArcFace features of aligned faces, float64 (N,) in [-1, 1]; strangers are near 0."""
-    return (features(fakes).astype(np.float64) * features(reals)).sum(axis=1)
+def identity(fake: np.ndarray, real: np.ndarray) -> float:
+    """The cosine of the ArcFace features of two aligned faces, in [-1, 1]; strangers are near 0."""
+    return (features(fake).double() * features(real)).sum().item()
 
 
 register(
     Metric(
-        "identity", None, True, 3, "", "the published IR-SE50 network", title="identity", question="who", best=1.0,
-        of_pairs=identity, missing=lambda height, width: weights.problem("arcface"),
+        "identity", identity, True, 3, "", "the published IR-SE50 network", title="identity", question="who", best=1.0,
+        missing=lambda height, width: weights.problem("arcface"),
     )
 )  # fmt: skip

@@ -78,14 +78,10 @@ class Looks:
     def _scaled(self, kinds: Sequence[np.ndarray]) -> np.ndarray:
         return np.concatenate([scale * kind for scale, kind in zip(self.scales, kinds, strict=True)])
 
-    def of(self, pictures: Pictures) -> np.ndarray:
-        """Pictures, uint8 (H, W, 3) each, in the photos' components: float64 (N, K)."""
-        rows = np.stack([self._scaled(statistics(picture)) for picture in pictures])
-        return (rows - self.mean) @ self.components.T
-
     def distance(self, pictures: Pictures) -> float:
-        """The Fréchet distance of two pictures or more from the photos."""
-        return frechet_distance(self.of(pictures), self.known)
+        """The Fréchet distance of two pictures or more, uint8 (H, W, 3) each, from the photos."""
+        rows = np.stack([self._scaled(statistics(picture)) for picture in pictures])
+        return frechet_distance((rows - self.mean) @ self.components.T, self.known)
 
 
 def _of_sets(reference: Reference, names: Sequence[str]):

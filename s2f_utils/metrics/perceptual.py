@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, at_least, exactly, in_batches, register, stacked
+from s2f_utils.metrics.registry import Metric, as_batch, at_least, exactly, register
 
 if TYPE_CHECKING:
     import torch
@@ -49,16 +49,16 @@ def lpips_net(net: str, device: torch.device) -> nn.Module:
     return _lpips_net(net, weights.places()).requires_grad_(False).to(device)
 
 
-def lpips_distance(net: str, fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
-    """LPIPS 0.1, uint8 (N, H, W, 3) twice → float64 (N,); 0 is the same picture (R. Zhang et al. 2018).
+def lpips_distance(net: str, fake: np.ndarray, real: np.ndarray) -> float:
+    """LPIPS 0.1 of two pictures, uint8 (H, W, 3); 0 is the same picture (R. Zhang et al. 2018).
 
     net: "alex", the one for judging, or "vgg", the one that networks are trained with.
     """
     device = runtime.pick_device()
     model = _lpips_net(net, weights.places()).to(device)
     with exactly():
-        pairs = (runtime.sent(stacked(side) / 255.0, device) for side in (fakes, reals))
-        return model(*pairs, normalize=True).flatten().cpu().double().numpy()
+        pair = (runtime.sent(as_batch(picture) / 255.0, device) for picture in (fake, real))
+        return model(*pair, normalize=True).item()
 
 
 @functools.lru_cache(maxsize=2)
@@ -88,14 +88,14 @@ def _dists_net(places: tuple[Path, ...]) -> DISTS:
     return net.eval()
 
 
-def dists(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
-    """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020): uint8 (N, H, W, 3) twice → float64 (N,) in
+def dists(fake: np.ndarray, real: np.ndarray) -> float:
+    """DISTS, which forgives texture that lies elsewhere (Ding et al. 2020), of two pictures, uint8 (H, W, 3), in
     [0, 1]; 0 is the same picture.
     """
     device = runtime.pick_device()
     net = _dists_net(weights.places()).to(device)
     with exactly():
-        return net(*(runtime.sent(stacked(side) / 255.0, device) for side in (fakes, reals))).cpu().double().numpy()
+        return net(*(runtime.sent(as_batch(picture) / 255.0, device) for picture in (fake, real))).item()
 
 
 def _needs(*names: str, side_px: int, package: str = ""):
@@ -109,17 +109,15 @@ def _needs(*names: str, side_px: int, package: str = ""):
 
 register(
     Metric(
-        "lpips_alex", None, False, 4, "", "lpips.LPIPS(net='alex')", title="LPIPS alex", question="real",
-        of_pairs=in_batches(functools.partial(lpips_distance, "alex")),
-        missing=_needs("alexnet", side_px=64, package="lpips"),
+        "lpips_alex", functools.partial(lpips_distance, "alex"), False, 4, "", "lpips.LPIPS(net='alex')",
+        title="LPIPS alex", question="real", missing=_needs("alexnet", side_px=64, package="lpips"),
     ),
     Metric(
-        "lpips_vgg", None, False, 4, "", "lpips.LPIPS(net='vgg')", title="LPIPS vgg", question="real",
-        of_pairs=in_batches(functools.partial(lpips_distance, "vgg")),
-        missing=_needs("vgg16", side_px=32, package="lpips"),
+        "lpips_vgg", functools.partial(lpips_distance, "vgg"), False, 4, "", "lpips.LPIPS(net='vgg')",
+        title="LPIPS vgg", question="real", missing=_needs("vgg16", side_px=32, package="lpips"),
     ),
     Metric(
-        "dists", None, False, 4, "", "DISTS_pytorch.DISTS", question="real", of_pairs=in_batches(dists),
+        "dists", dists, False, 4, "", "DISTS_pytorch.DISTS", question="real",
         missing=_needs("vgg16", "dists", side_px=32),
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils.metrics.registry import Metric, at_least, check_pair, in_batches, register, stacked
+from s2f_utils.metrics.registry import Metric, as_batch, at_least, check_pair, register
 from s2f_utils.pictures.images import luminance
 
 MS_SSIM_SIDE_PX = 161  # five scales of an 11x11 window
@@ -41,17 +41,14 @@ def ssim_rgb_7x7(fake: np.ndarray, real: np.ndarray) -> float:
     return float(structural_similarity(fake, real, data_range=255, channel_axis=2))
 
 
-def ms_ssim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
-    """Multi-scale structural similarity on grey (PIL's "L"), five scales, in [0, 1] (Wang, Simoncelli, Bovik 2003).
-
-    uint8 (N, H, W, 3) twice → float64 (N,).
-    """
+def ms_ssim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Multi-scale structural similarity on grey (PIL's "L"), five scales, in [0, 1] (Wang, Simoncelli, Bovik 2003)."""
     import piq
     import torch
 
-    grey = [stacked(np.stack([luminance(p) for p in side])[..., None]) for side in (fakes, reals)]
+    grey = [as_batch(luminance(picture)[..., None]) for picture in (fake, real)]
     with torch.inference_mode():
-        return piq.multi_scale_ssim(*grey, data_range=255.0, reduction="none").double().numpy()
+        return float(piq.multi_scale_ssim(*grey, data_range=255.0))
 
 
 def mse(fake: np.ndarray, real: np.ndarray) -> float:
@@ -109,8 +106,8 @@ _WRONG = {"agrees_with": "nothing: a published error, to recognise its numbers",
 register(
     Metric("ssim", ssim, True, 4, "", "skimage.metrics.structural_similarity", best=1.0),
     Metric(
-        "ms_ssim", None, True, 4, "", "piq.multi_scale_ssim, piqa.MS_SSIM", title="MS-SSIM", best=1.0,
-        of_pairs=in_batches(ms_ssim), missing=at_least(MS_SSIM_SIDE_PX),
+        "ms_ssim", ms_ssim, True, 4, "", "piq.multi_scale_ssim, piqa.MS_SSIM", title="MS-SSIM", best=1.0,
+        missing=at_least(MS_SSIM_SIDE_PX),
     ),
     Metric("psnr", psnr, True, 2, "dB", "skimage.metrics.peak_signal_noise_ratio", best=np.inf),
     Metric("mse", mse, False, 1, "", "skimage.metrics.mean_squared_error"),

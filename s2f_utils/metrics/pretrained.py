@@ -14,52 +14,40 @@ from PIL import Image
 
 from s2f_utils import runtime
 from s2f_utils.metrics.distribution import frechet_distance
-from s2f_utils.metrics.registry import (
-    Metric,
-    Pictures,
-    Reference,
-    SetScores,
-    exactly,
-    in_batches,
-    register,
-    stacked,
-)
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, exactly, register
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FEATURES = "efficientnet-lite2"
 BLOCK = 256  # rows of features, each compared with all
-BATCH = 8  # pictures that the network sees at once
 NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 
 
-def _features(pictures: Pictures) -> list[Tensor]:
-    """uint8 (B, H, W, 3), at 260 px by Pillow's bicubic filter → the features at four strides, (B, C, h, w) each."""
+def _features(picture: np.ndarray) -> list[Tensor]:
+    """uint8 (H, W, 3), at 260 px by Pillow's bicubic filter → the features at four strides, (1, C, h, w) each."""
     from s2f_utils.models.pretrained import BACKBONES, shared_features
 
     device, side = runtime.pick_device(), BACKBONES[FEATURES].size_px
     net = shared_features(FEATURES, str(device))
-    resized = [Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC) for picture in pictures]
+    resized = np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
     with exactly():
-        return net(runtime.sent(stacked(np.stack([np.asarray(one) for one in resized])) / 127.5 - 1, device))
+        return net(runtime.sent(as_batch(resized) / 127.5 - 1, device))
 
 
 def pooled(pictures: Pictures) -> np.ndarray:
     """The averages over all places of the features at stride 32: uint8 (H, W, 3) each, N of them → float64 (N, 352)."""
-    rows = []
-    for start in range(0, len(pictures), BATCH):
-        rows.append(_features(pictures[start : start + BATCH])[-1].mean(dim=(2, 3)).double().cpu().numpy())
-    return np.concatenate(rows)
+    rows = [_features(picture)[-1].mean(dim=(2, 3)) for picture in pictures]
+    return np.concatenate([row.double().cpu().numpy() for row in rows])
 
 
-def perceptual(fakes: Pictures, reals: Pictures) -> np.ndarray:
-    """The L1 distance of features, its strides weighted as in the loss of that name: uint8 (N, H, W, 3) twice →
-    float64 (N,); 0 is the same picture.
+def perceptual(fake: np.ndarray, real: np.ndarray) -> float:
+    """The L1 distance of the features of two pictures, uint8 (H, W, 3), its strides weighted as in the loss of that
+    name; 0 is the same picture.
     """
     from s2f_utils.models.pretrained import stride_distance
 
-    return stride_distance(_features(fakes), _features(reals)).double().cpu().numpy()
+    return stride_distance(_features(fake), _features(real)).item()
 
 
 def held(some: np.ndarray, others: np.ndarray) -> float:
@@ -110,8 +98,8 @@ _SETS = {"question": "real", "group": "features", "of_sets": _of_sets, "missing"
 _NEIGHBOURS = _SETS | {"min_people": NEIGHBOURS + 1, "best": 1.0}
 register(
     Metric(
-        "perceptual", None, False, 3, "", "timm's features of tf_efficientnet_lite2", title="Perceptual",
-        question="real", group="features", of_pairs=in_batches(perceptual), missing=_missing,
+        "perceptual", perceptual, False, 3, "", "timm's features of tf_efficientnet_lite2", title="Perceptual",
+        question="real", group="features", missing=_missing,
     ),
     Metric("frechet", None, False, 2, "", "timm's features; the matrix root", title="Fréchet", min_people=2, **_SETS),
     Metric("precision", None, True, 3, "", "timm's features; sorted distances", title="Precision", **_NEIGHBOURS),

@@ -76,10 +76,9 @@ def at_least(side_px: int) -> Callable[[int, int], str]:
 class Metric:
     """A metric: of pairs of pictures, or of sets of them.
 
-    Of pairs: of_pair, a made and a true picture, uint8 (H, W, 3) → float; or of_pairs, the same for many → float64
-    (N,), where that is faster; NaN where a pair has no value. Of sets: of_sets, the true photos, and which of its
-    metrics are asked for → a function that scores a set of outputs; metrics that share their work share the function. A
-    metric of pairs may have it, too, for further facts.
+    Of pairs: of_pair, a made and a true picture, uint8 (H, W, 3) → float; NaN where a pair has no value. Of sets:
+    of_sets, the true photos, and which of its metrics are asked for → a function that scores a set of outputs; metrics
+    that share their work share the function. A metric of pairs may have of_sets as well, for further facts.
 
     best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
     question: a key of `QUESTIONS`. group: one of `GROUPS`, "" for none. missing: for pictures of (height, width), why
@@ -97,7 +96,6 @@ class Metric:
     question: str = "faithful"
     group: str = "all"
     best: float = 0.0
-    of_pairs: Callable[[Pictures, Pictures], np.ndarray] | None = None
     of_sets: Callable[[Reference, Sequence[str]], Callable[[Pictures], SetScores]] | None = None
     missing: Callable[[int, int], str] = always
     min_people: int = 0
@@ -106,7 +104,7 @@ class Metric:
     @property
     def is_of_pairs(self) -> bool:
         """Whether it compares picture with picture."""
-        return bool(self.of_pair or self.of_pairs)
+        return self.of_pair is not None
 
     @property
     def short(self) -> str:
@@ -122,16 +120,14 @@ class Metric:
 
     def compute(self, fake: np.ndarray, real: np.ndarray) -> float:
         """The value of one pair, uint8 (H, W, 3) each. Raises ValueError for pictures that cannot be compared."""
+        if not self.of_pair:
+            raise ValueError(f"{self.name} is a metric of sets and has no value for a pair: use measure_sets")
         check_pair(fake, real)
-        return float(self.measure([fake], [real])[0])
+        return float(self.of_pair(fake, real))
 
     def measure(self, fakes: Pictures, reals: Pictures) -> np.ndarray:
         """The value of every pair: float64 (N,). Raises ValueError for a metric of sets."""
-        if self.of_pairs:
-            return np.asarray(self.of_pairs(fakes, reals), dtype=np.float64)
-        if not self.of_pair:
-            raise ValueError(f"{self.name} is a metric of sets and has no value for a pair: use measure_sets")
-        return np.array([self.of_pair(fake, real) for fake, real in zip(fakes, reals, strict=True)], dtype=np.float64)
+        return np.array([self.compute(fake, real) for fake, real in zip(fakes, reals, strict=True)], dtype=np.float64)
 
 
 METRICS: dict[str, Metric] = {}
@@ -165,11 +161,11 @@ def check_pair(fake: np.ndarray, real: np.ndarray) -> None:
         raise ValueError(f"pictures must be of one size, got {fake.shape} and {real.shape}: resize the output")
 
 
-def stacked(pictures: Pictures) -> torch.Tensor:
-    """uint8 (N, H, W, C), pictures of one size → float32 tensor (N, C, H, W) in [0, 255]."""
+def as_batch(picture: np.ndarray) -> torch.Tensor:
+    """A picture, uint8 (H, W, C), as a batch of one, float32 (1, C, H, W) in [0, 255]."""
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float()
+    return torch.from_numpy(np.array(picture)).movedim(-1, 0)[None].float()
 
 
 def exact_device() -> torch.device:
@@ -185,27 +181,6 @@ def exactly() -> Iterator[None]:
 
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         yield
-
-
-def in_batches(
-    compute: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> Callable[[Pictures, Pictures], np.ndarray]:
-    """An `of_pairs` that hands `compute` stacks of at most two pairs; pictures of another size go alone.
-
-    Two are fastest on a CPU: the intermediate values of more do not stay in its cache, and their memory is asked from
-    the system anew each time (FSIM at 256 px: 27 ms a pair by twos, 54 by eights).
-    """
-
-    def batched(fakes: Pictures, reals: Pictures) -> np.ndarray:
-        values, start = [], 0
-        while start < len(fakes):
-            two = start + 1 < len(fakes) and fakes[start + 1].shape == fakes[start].shape
-            end = start + (2 if two else 1)
-            values.append(compute(np.stack(fakes[start:end]), np.stack(reals[start:end])))
-            start = end
-        return np.concatenate(values) if values else np.empty(0)
-
-    return batched
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -245,8 +220,6 @@ def measure(fakes: Pictures, reals: Pictures, names: Sequence[str]) -> dict[str,
     if len(fakes) != len(reals):
         raise ValueError(f"as many outputs as true pictures are needed, got {len(fakes)} and {len(reals)}")
     left_out = not_measured(names, *smallest(reals))
-    for fake, real in zip(fakes, reals, strict=True):
-        check_pair(fake, real)
     return {name: METRICS[name].measure(fakes, reals) for name in names if name not in left_out}
 
 

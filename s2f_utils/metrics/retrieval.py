@@ -7,12 +7,16 @@ beside every such number, as do the rows of the raw sketch and of the hair alone
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, register
 from s2f_utils.pictures.images import luminance, rounded
+
+if TYPE_CHECKING:
+    import torch
 
 CAVEAT = (
     "Retrieval: where artists looked at the photo while they drew, as those of CUFS did, these ranks say nothing about"
@@ -33,11 +37,7 @@ def features(pictures: Pictures) -> np.ndarray:
 
     Dalal and Triggs 2005; Ahonen, Hadid and Pietikäinen 2006; both scikit-image's.
     """
-    first = _features(pictures[0])
-    found = np.empty((len(pictures), len(first)), np.float32)
-    for place, picture in enumerate(pictures):
-        found[place] = _features(picture)
-    return found
+    return np.stack([_features(picture) for picture in pictures])
 
 
 def _features(picture: np.ndarray) -> np.ndarray:
@@ -60,31 +60,25 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     queries, gallery: float (N, F), row n of both is the same person. Ties count as the mean of the places they take.
     Returns float64 (N,). Raises ValueError for other shapes.
     """
-    queries, gallery = np.asarray(queries), np.asarray(gallery)
-    if queries.shape != gallery.shape or queries.ndim != 2:
-        raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
-    starts = range(0, len(queries), BLOCK)
-    return np.concatenate([_ranks_of_some(queries[n : n + BLOCK], gallery, n) for n in starts])
-
-
-def _ranks_of_some(queries: np.ndarray, gallery: np.ndarray, first: int) -> np.ndarray:
-    """The ranks of queries (B, F) whose own pictures are in the gallery from row `first` on; B x N at most is made."""
     import torch
 
-    a, blocks = _unit(queries), (_unit(gallery[n : n + BLOCK]) for n in range(0, len(gallery), BLOCK))
-    likeness = torch.cat([a @ b.T for b in blocks], dim=1)
-    likeness = likeness.round(decimals=9)  # the same pictures have the same likeness whatever the order of the sums
-    rows = torch.arange(len(queries), device=likeness.device)
-    own = likeness[rows, first + rows][:, None]
-    places = 1.0 + (likeness > own).sum(dim=1) + ((likeness == own).sum(dim=1) - 1) / 2
-    return places.double().cpu().numpy()
+    if queries.shape != gallery.shape or queries.ndim != 2:
+        raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
+    queries, gallery = (torch.from_numpy(np.ascontiguousarray(side)) for side in (queries, gallery))
+    places = []
+    for block, own in zip(queries.split(BLOCK), torch.arange(len(queries)).split(BLOCK), strict=True):
+        likeness = torch.cat([_unit(block) @ _unit(others).T for others in gallery.split(BLOCK)], dim=1)
+        likeness = likeness.round(decimals=9)  # the same pictures have the same likeness whatever the order of the sums
+        true = likeness.gather(1, own.to(likeness.device)[:, None])
+        places.append(1.0 + (likeness > true).sum(dim=1) + ((likeness == true).sum(dim=1) - 1) / 2)
+    return torch.cat(places).double().cpu().numpy()
 
 
-def _unit(rows: np.ndarray):
+def _unit(rows: torch.Tensor) -> torch.Tensor:
     """float (B, F) → float64 of length 1, on the device where sums are taken."""
     import torch
 
-    rows = torch.from_numpy(np.ascontiguousarray(rows)).to(exact_device(), torch.float64)
+    rows = rows.to(exact_device(), torch.float64)
     return rows / (rows.norm(dim=1, keepdim=True) + 1e-12)
 
 
@@ -112,13 +106,12 @@ def without_face(pictures: Pictures) -> np.ndarray:
 
 
 def _of_sets(reference: Reference, names: Sequence[str]):
-    """Ranks of the true photos in the gallery of all of them, whose features are kept, the outputs' are not."""
+    """Ranks of the true photos in the gallery of all of them."""
     gallery = features(reference.pictures)
 
     def score(made: Pictures) -> SetScores:
-        starts = range(0, len(gallery), BLOCK)
-        places = np.concatenate([_ranks_of_some(features(made[n : n + BLOCK]), gallery, n) for n in starts])
-        return SetScores({name: values for name, values in scores(places).items() if name in names})
+        found = scores(ranks(features(made), gallery))
+        return SetScores({name: values for name, values in found.items() if name in names})
 
     return score
 

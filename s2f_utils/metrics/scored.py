@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +66,29 @@ class ScoredPairs:
         """The true outputs, for metrics of sets."""
         people = [pair.identity for pair in self.pairs]
         return metrics.Reference(self.cut(self.truths), people, seeds, steps, self.cut(self.inputs))
+
+    def measure(
+        self,
+        outputs: Mapping[str, np.ndarray],
+        names: Sequence[str],
+        seeds: int = 1,
+        steps: int | None = None,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> dict[str, metrics.SetScores]:
+        """What these metrics, of pairs and of sets, find of every row of outputs, by its key.
+
+        seeds, steps: of metrics that train networks. say: called with what is being measured.
+        """
+        made, truths = {key: self.cut(pictures) for key, pictures in outputs.items()}, self.cut(self.truths)
+        of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
+        values = {}
+        for key, pictures in made.items():
+            say(f"{key}: {len(of_pairs)} metrics of pairs")
+            values[key] = metrics.measure(pictures, truths, of_pairs)
+        scores = metrics.measure_sets(made, self.reference(seeds, steps), names, say)
+        for key, found in scores.items():
+            found.values = values[key] | found.values
+        return scores
 
     def not_measured(self, names: Sequence[str]) -> dict[str, str]:
         """{metric: why it cannot be measured here} of those that cannot."""

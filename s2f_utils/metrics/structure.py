@@ -9,17 +9,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import (
-    Metric,
-    Pictures,
-    Reference,
-    SetScores,
-    at_least,
-    check_pair,
-    in_batches,
-    register,
-    stacked,
-)
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, at_least, check_pair, register
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
@@ -31,17 +21,13 @@ NO_FACE = 1.0  # an output in which no face is found counts as if all landmarks 
 SHOWN_PX = 256  # smaller pictures are enlarged to this, as small faces are found less often
 
 
-def fsim(fakes: np.ndarray, reals: np.ndarray) -> np.ndarray:
-    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011).
-
-    uint8 (N, H, W, 3) twice → float64 (N,).
-    """
+def fsim(fake: np.ndarray, real: np.ndarray) -> float:
+    """Feature similarity, in [0, 1]: phase congruency and gradients of the luminance (L. Zhang et al. 2011)."""
     import piq
     import torch
 
-    pair = (stacked(side) for side in (fakes, reals))
     with torch.inference_mode():
-        return piq.fsim(*pair, data_range=255.0, chromatic=False, reduction="none").double().numpy()
+        return float(piq.fsim(as_batch(fake), as_batch(real), data_range=255.0, chromatic=False))
 
 
 def gradient(picture: np.ndarray) -> float:
@@ -155,8 +141,7 @@ def missing_detector(height: int, width: int) -> str:
 
 register(
     Metric(
-        "fsim", None, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, of_pairs=in_batches(fsim),
-        missing=at_least(FSIM_SIDE_PX),
+        "fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, missing=at_least(FSIM_SIDE_PX),
     ),
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),

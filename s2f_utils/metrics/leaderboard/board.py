@@ -127,16 +127,17 @@ def build(
     for key, pictures in scored.trivial_outputs().items():
         rows.append(Row(key, trivial_labels(direction)[key], "trivial", own))
         outputs[key] = pictures
-    of_pairs, of_sets = _asked(columns, patch_seeds)
-    _measure_pairs(rows, outputs, scored, of_pairs, say)
     rows.append(_filtered_faithful(rows, outputs, scored))
-    _measure_pairs(rows[-1:], outputs, scored, of_pairs, say)
-    made = {row.key: scored.cut(outputs[row.key]) for row in rows}
-    _take_in(rows, metrics.measure_sets(made, scored.reference(patch_seeds, patch_steps), of_sets, say))
-    rows.append(_hair_alone(outputs, scored, own, of_sets))
+    names, left_out = _asked(columns, patch_seeds)
+    scores = scored.measure(outputs, names, patch_seeds, patch_steps, say)
+    rows.append(Row(HAIR, "hair alone (what went in, without its face)", "control", own))
+    outputs[HAIR] = retrieval.without_face(scored.inputs)
+    scores[HAIR] = _of_hair(outputs[HAIR], scored, names)
+    for row in rows:
+        found = scores[row.key]
+        row.values, row.details, row.repeated = found.values, found.figures, found.repeated
     order = {"model": 0, "control": 1, "trivial": 2}
     rows.sort(key=lambda r: (order[r.kind], *((not r.is_proven, -r.mean("ssim")) if r.kind == "model" else ())))
-    names = list(dict.fromkeys((*of_pairs, *(name for name in of_sets if not metrics.METRICS[name].is_of_pairs))))
     return Leaderboard(
         rows=rows,
         ids=scored.ids,
@@ -145,26 +146,21 @@ def build(
         size_px=scored.size_px,
         columns=[name for name in names if any(name in row.values for row in rows)],
         numbers=[name for name in names if any(name in row.details for row in rows)],
-        missing=scored.not_measured(names) | _left_out(patch_seeds),
+        missing=scored.not_measured(names) | dict.fromkeys(left_out, "left out by --patch-seeds 0"),
         pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
     )
 
 
 def _asked(columns: Sequence[str] | None, patch_seeds: int) -> tuple[list[str], list[str]]:
-    """The metrics of pairs, SSIM first because rows and galleries are sorted by it, and those with a part of sets."""
-    chosen = list(dict.fromkeys(("ssim", *(metrics.group("all") if columns is None else columns))))
+    """The metrics to measure, SSIM first because rows and galleries are sorted by it, and those that a person leaves
+    out.
+    """
+    chosen = ("ssim", *(metrics.group("all") if columns is None else columns))
     check_names(chosen)
-    of_sets = [name for kind in ("all", "sets") for name in metrics.group(kind) if metrics.METRICS[name].of_sets]
-    return (
-        [name for name in chosen if metrics.METRICS[name].is_of_pairs],
-        [name for name in of_sets if patch_seeds or not metrics.METRICS[name].trains],
-    )
-
-
-def _left_out(patch_seeds: int) -> dict[str, str]:
-    """Metrics that a person leaves out, and how."""
-    trains = [name for kind in ("all", "sets") for name in metrics.group(kind) if metrics.METRICS[name].trains]
-    return {} if patch_seeds else dict.fromkeys(trains, "left out by --patch-seeds 0")
+    of_pairs = [name for name in chosen if metrics.METRICS[name].is_of_pairs]
+    names = list(dict.fromkeys((*of_pairs, *metrics.group("sets"))))
+    left_out = [name for name in names if metrics.METRICS[name].trains and not patch_seeds]
+    return [name for name in names if name not in left_out], left_out
 
 
 def _model_rows(
@@ -208,15 +204,6 @@ def _size_of(outputs: Mapping[str, np.ndarray], manifest: Manifest) -> int:
     return size_px
 
 
-def _measure_pairs(
-    rows: Sequence[Row], outputs: Mapping[str, np.ndarray], scored: ScoredPairs, names: Sequence[str], say
-) -> None:
-    truths = scored.cut(scored.truths)
-    for row in rows:
-        say(f"{row.label}: {len(names)} metrics")
-        row.values = metrics.measure(scored.cut(outputs[row.key]), truths, names)
-
-
 def _filtered_faithful(rows: Sequence[Row], outputs: dict[str, np.ndarray], scored: ScoredPairs) -> Row:
     """The softer-than-photos answer of the highest SSIM, sharpened to the sharpness of the training photos; not one of
     a model that may have seen these pairs.
@@ -225,23 +212,15 @@ def _filtered_faithful(rows: Sequence[Row], outputs: dict[str, np.ndarray], scor
     level = np.mean([structure.gradient(p) for p in like])
     known = [r for r in rows if r.is_proven]
     soft = [r for r in known if np.mean([structure.gradient(p) for p in outputs[r.key]]) < FILTERED_SHARPNESS * level]
-    source = max(soft, key=lambda r: r.mean("ssim"), default=None) or next(r for r in rows if r.key == "mean")
+    truths = scored.cut(scored.truths)
+    ssim = {r.key: metrics.METRICS["ssim"].measure(scored.cut(outputs[r.key]), truths).mean() for r in soft}
+    source = max(soft, key=lambda r: ssim[r.key], default=None) or next(r for r in rows if r.key == "mean")
     outputs[FILTERED] = metrics.filtered(outputs[source.key], like, ratio=FILTERED_SHARPNESS)
     return Row(FILTERED, f"filtered faithful ({source.label}, sharpened, with grain)", "control", source.league)
 
 
-def _hair_alone(outputs: dict[str, np.ndarray], scored: ScoredPairs, league: str, of_sets: Sequence[str]) -> Row:
+def _of_hair(pictures: np.ndarray, scored: ScoredPairs, names: Sequence[str]) -> metrics.SetScores:
     """What the inputs without their faces find among the true photos without theirs: for the question "who" alone."""
-    row = Row(HAIR, "hair alone (what went in, without its face)", "control", league)
-    outputs[HAIR] = retrieval.without_face(scored.inputs)
     bald = dataclasses.replace(scored, truths=retrieval.without_face(scored.truths))
-    names = [name for name in of_sets if metrics.METRICS[name].question == "who"]
-    _take_in([row], metrics.measure_sets({HAIR: scored.cut(outputs[HAIR])}, bald.reference(), names))
-    return row
-
-
-def _take_in(rows: Sequence[Row], scores: Mapping[str, metrics.SetScores]) -> None:
-    for row in rows:
-        row.values |= scores[row.key].values
-        row.details |= scores[row.key].figures
-        row.repeated |= scores[row.key].repeated
+    names = [name for name in names if metrics.METRICS[name].question == "who"]
+    return metrics.measure_sets({HAIR: scored.cut(pictures)}, bald.reference(), names)[HAIR]

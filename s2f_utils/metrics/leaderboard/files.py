@@ -25,8 +25,8 @@ td:first-child { white-space: normal; min-width: 13rem; }
 details summary { cursor: pointer; }
 """
 _BODY = """
-<p class="lead">{{ num }} images of the split “{{ split }}” of {{ data }}, {{ size_px }} px. Means with 95&nbsp;%
-bootstrap intervals over images.</p>
+<p class="lead">{{ num }} images of the split “{{ board.split }}” of {{ board.data }}, {{ board.size_px }} px.
+Means with 95&nbsp;% bootstrap intervals over images.</p>
 <p class="note">{{ note }}</p>
 {% for question in questions %}
 <h2>{{ question.title }}</h2>
@@ -48,8 +48,8 @@ pictures of other people. No answer is best at both, and what is only filtered s
 <h2>{{ model.label }}</h2>
 <p>From the worst to the best by SSIM, {{ model.figures|length }} of {{ num }}: what went in, the output, the truth.</p>
 <details{% if loop.first %} open{% endif %}><summary>pictures</summary><div class="gallery">
-{% for f in model.figures %}<figure>{% for uri in f.pictures %}<img src="{{ uri }}" alt="{{ f.id }}">
-{% endfor %}<figcaption>{{ f.id }} · {{ f.ssim }}</figcaption></figure>{% endfor %}
+{% for f in model.figures %}<figure>{% for uri in f.pictures %}<img src="{{ uri }}" alt="{{ f.caption }}">
+{% endfor %}<figcaption>{{ f.caption }}</figcaption></figure>{% endfor %}
 </div></details>
 {% endfor %}
 """
@@ -76,24 +76,22 @@ def write(board: Leaderboard, out: str | Path, *, gallery: int = 24) -> Path:
 
 def _write_page(board: Leaderboard, path: Path, gallery: int) -> Path:
     differences = [c for c in tables.PAIRED if c in board.columns]
-    seeds = []
-    for group in tables.over_seeds(board):
-        label = f"{group['model']} ({len(group['seeds'])} seeds)"
-        seeds.append({"cells": [label, *(tables.seeds_cell(group, c) for c in board.columns)]})
+    seeds = [
+        [f"{group['model']} ({len(group['seeds'])} seeds)", *(tables.seeds_cell(group, c) for c in board.columns)]
+        for group in tables.over_seeds(board)
+    ]
     return pages.write(
         path,
         _BODY,
         style=_STYLE,
         title=f"Leaderboard: {board.data}",
+        board=board,
         num=len(board.ids),
-        split=board.split,
-        data=board.data,
-        size_px=board.size_px,
         note=images.GENERATED_NOTE,
         questions=_questions(board),
         remarks=tables.remarks(board),
         missing={_heading(name): reason for name, reason in board.missing.items()},
-        seeds=seeds,
+        seeds=[{"cells": cells} for cells in seeds],
         seed_headings=["", *map(_heading, board.columns)],
         figure=_figure(board),
         paired_headings=["model", "minus", *map(_heading, differences)],
@@ -109,7 +107,7 @@ def _questions(board: Leaderboard) -> list[dict[str, Any]]:
         names = (*board.columns, *board.numbers)
         columns = [name for name in names if metrics.METRICS[name].question == question]
         rows = [
-            {"kind": row.kind, "cells": [*tables.named(row), *(tables.cell(row, c) for c in columns)]}
+            {"kind": row.kind, "cells": [*tables.named(row), *(tables.cell(row, c).split(" ", 1) for c in columns)]}
             for row in board.rows
             if any(c in row.values or c in row.details for c in columns)
         ]
@@ -124,14 +122,9 @@ def _heading(column: str) -> str:
 
 
 def _figure(board: Leaderboard) -> str | None:
-    if "patch_auc" not in board.columns:
-        return None
-    points = {
-        row.label: (row.mean("ssim"), row.mean("patch_auc"), row.kind)
-        for row in board.rows if "patch_auc" in row.values
-    }  # fmt: skip
-    found = tables.floor(board)
-    return pages.figure_uri(viz.perception_distortion(points, found[0] if found else None))
+    rows = [row for row in board.rows if "patch_auc" in row.values]
+    points = {row.label: (row.mean("ssim"), row.mean("patch_auc"), row.kind) for row in rows}
+    return pages.figure_uri(viz.perception_distortion(points, tables.floor(board))) if points else None
 
 
 def _paired_rows(board: Leaderboard, columns: list[str]) -> list[dict[str, Any]]:
@@ -157,11 +150,11 @@ def _titled(row: Row) -> str:
 def _gallery(board: Leaderboard, row: Row, num: int) -> dict[str, Any]:
     order = np.argsort(row.values["ssim"], kind="stable")
     chosen = order[np.unique(np.linspace(0, len(order) - 1, min(num, len(order))).round().astype(int))]
-    figures = []
-    for n in chosen:
-        shown = [board.pictures[key][n] for key in ("input", row.key, "truth")]
-        figures.append(
-            {"id": board.ids[n], "ssim": f"{row.values['ssim'][n]:.3f}",
-             "pictures": [pages.webp_uri(picture, 2 * SHOWN_PX) for picture in shown]}
-        )  # fmt: skip
+    figures = [
+        {
+            "caption": f"{board.ids[n]} · {row.values['ssim'][n]:.3f}",
+            "pictures": [pages.webp_uri(board.pictures[key][n], 2 * SHOWN_PX) for key in ("input", row.key, "truth")],
+        }
+        for n in chosen
+    ]
     return {"label": _titled(row), "figures": figures}

@@ -53,51 +53,56 @@ def find_outputs(
     path = Path(path_text)
     if not path.is_dir():
         raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
-    folder, modes = _find_folder(path, ids, direction, pairs)
-    run = _run_facts(path)
-    name = given or run.get("name") or path.resolve().name
+    modes = _modes(path, ids, direction, pairs)
+    name, seed = _named(path)
     return [
-        Entry(name, run.get("seed"), place.name if len(modes) > 1 else "", _files(place, ids, pairs), *made_by(place))
-        for place in modes or [folder]
+        Entry(given or name, seed, place.name if len(modes) > 1 else "", _files(place, ids, pairs), *made_by(place))
+        for place in modes
     ]
 
 
-def _find_folder(path: Path, ids: Sequence[str], direction: str, pairs: Sequence[Row]) -> tuple[Path, list[Path]]:
-    """The folder of outputs and its inference modes; of a run's evaluations the newest that goes this way, is of these
-    pairs, and has all of the pictures.
+def _modes(path: Path, ids: Sequence[str], direction: str, pairs: Sequence[Row]) -> list[Path]:
+    """The folders of pictures, one for each inference mode; of a run's evaluations those of the newest that goes this
+    way, is of these pairs, and has them.
     """
-    found, other_way, other_pairs = [], "", False
+    found, refused = [], f"no outputs here: {_how_to_make(path, pairs)}"
     digest = digest_of_pairs(pairs, direction)
     evaluations = sorted(path.glob("evaluation*"), key=_written, reverse=True)
-    for folder in (*(p / "outputs" for p in evaluations), path / "outputs", path):
-        if not folder.is_dir():
-            continue
-        named = folder.name == "outputs"
-        modes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.png"))) if named else []
-        if not modes and not any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()):
-            continue
-        facts = folder.parent / "metrics.json"
-        told = json.loads(facts.read_text(encoding="utf-8")) if named and facts.is_file() else {}
-        if (told.get("direction") or direction) != direction:
-            other_way = told["direction"]
-            continue
-        if digest and told.get("pairs_sha256", digest) != digest:
-            other_pairs = True
-            continue
-        found.append((folder, modes))
-    if found:
-        whole = [
-            (f, modes) for f, modes in found if all((p / f"{i}.png").is_file() for p in modes or [f] for i in ids[:1])
-        ]
-        return (whole or found)[0]
-    if other_pairs:
-        raise DataError(f"{path}: its outputs were made of other pictures than these: {_how_to_make(path, pairs)}")
-    if other_way:
-        raise DataError(
-            f"{path}: its outputs go {other_way}, this leaderboard {direction}: choose with --direction, or make others"
-            f" with 's2f evaluate {path} --data DATA --direction {direction}'"
-        )
-    raise DataError(f"{path}: no outputs here: {_how_to_make(path, pairs)}")
+    for folder in (*(evaluation / "outputs" for evaluation in evaluations), path / "outputs", path):
+        modes = _with_pictures(folder)
+        facts = _facts(folder.parent) if modes and folder.name == "outputs" else {}
+        way = facts.get("direction") or direction
+        if modes and way != direction:
+            refused = (
+                f"its outputs go {way}, this leaderboard {direction}: choose with --direction, or make others with"
+                f" 's2f evaluate {path} --data DATA --direction {direction}'"
+            )
+        elif modes and digest and facts.get("pairs_sha256", digest) != digest:
+            refused = f"its outputs were made of other pictures than these: {_how_to_make(path, pairs)}"
+        elif modes:
+            found.append(modes)
+    if not found:
+        raise DataError(f"{path}: {refused}")
+    whole = (modes for modes in found if all((mode / f"{i}.png").is_file() for mode in modes for i in ids[:1]))
+    return next(whole, found[0])
+
+
+def _with_pictures(folder: Path) -> list[Path]:
+    """A folder, where it has pictures; of a folder "outputs" those of its inference modes."""
+    if not folder.is_dir():
+        return []
+    modes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.png")))
+    if folder.name == "outputs" and modes:
+        return modes
+    return [folder] if any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()) else []
+
+
+def _facts(evaluation: Path) -> dict[str, Any]:
+    """What `evaluate` wrote into this folder; {} where it did not."""
+    try:
+        return json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def _written(evaluation: Path) -> tuple[int, str]:
@@ -117,31 +122,28 @@ def _how_to_make(path: Path, pairs: Sequence[Row]) -> str:
 
 
 def _files(folder: Path, ids: Sequence[str], pairs: Sequence[Row]) -> dict[str, Path]:
-    found = {}
-    for name in ids:
-        path = folder / f"{name}.png"
-        if path.is_file():
-            found[name] = path
-    gone = [name for name in ids if name not in found]
-    if not gone:
-        return found
+    found = {name: folder / f"{name}.png" for name in ids}
+    gone = [name for name, path in found.items() if not path.is_file()]
     jpeg = [name for name in gone if any((folder / f"{name}{s}").is_file() for s in (".jpg", ".jpeg", ".webp"))]
     if jpeg:
         raise DataError(
             f"{folder}: {len(jpeg)} outputs are JPEG or WebP files: save them as PNG, compression would be scored, too"
         )
-    raise DataError(
-        f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png):"
-        f" {_how_to_make(folder, pairs)}"
-    )
+    if gone:
+        raise DataError(
+            f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png):"
+            f" {_how_to_make(folder, pairs)}"
+        )
+    return found
 
 
-def _run_facts(path: Path) -> dict[str, Any]:
+def _named(path: Path) -> tuple[str, int | None]:
+    """The name and the seed of the run that a folder is, or lies in; the folder's name where it is none."""
     for folder in (path, path.parent):
         if (folder / "config.json").is_file():
             run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            return {"name": re.sub(r"^\d{4}-", "", folder.resolve().name), "seed": run.get("config", {}).get("seed")}
-    return {}
+            return re.sub(r"^\d{4}-", "", folder.resolve().name), run.get("config", {}).get("seed")
+    return path.resolve().name, None
 
 
 def made_by(outputs: Path) -> tuple[tuple[Path, ...], str]:
@@ -149,10 +151,7 @@ def made_by(outputs: Path) -> tuple[tuple[Path, ...], str]:
     "" where it is: pictures alone say nothing, and pictures or models that have changed since do not belong together.
     """
     place = outputs.parent.parent  # of outputs/<mode>
-    try:
-        facts = json.loads((place / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        facts = {}
+    facts = _facts(place)
     if not facts.get("made_by"):
         return (), "its pictures do not say which model made them"
     if facts.get("outputs", {}).get(outputs.name) != digest_of(outputs):

@@ -77,16 +77,16 @@ def over_seeds(board: Leaderboard) -> list[dict[str, Any]]:
     return found
 
 
-def floor(board: Leaderboard) -> tuple[float, str] | None:
-    """The patch test's area of true pictures of other people, and which they are; None where it was not measured."""
-    row = next((row for row in board.rows if row.key == "nearest" and "patch_auc" in row.values), None)
-    return (row.mean("patch_auc"), row.label) if row else None
+def floor(board: Leaderboard) -> float | None:
+    """The patch test's area of true pictures of other people; None where it was not measured."""
+    row = next((row for row in board.rows if row.key == "nearest"), None)
+    return row.mean("patch_auc") if row and "patch_auc" in row.values else None
 
 
 def floor_note(board: Leaderboard) -> str:
     """A sentence about the floor of the patch test; "" where there is none."""
-    found = floor(board)
-    return floor_told(*found) if found else ""
+    area = floor(board)
+    return "" if area is None else floor_told(area, board.row("nearest").label)
 
 
 def floor_told(area: float, label: str) -> str:
@@ -112,37 +112,34 @@ def remarks(board: Leaderboard) -> list[str]:
     return leagues + true
 
 
-def cell(row: Row, column: str) -> tuple[str, str]:
-    """A value and its interval as text; a dash where there is none, no interval for a number of the whole set."""
-    interval, places = row.interval(column), metrics.METRICS[column].digits
+def cell(row: Row, column: str) -> str:
+    """A mean and its interval as text; a dash where there is none, no interval for a number of the whole set."""
+    digits = metrics.METRICS[column].digits
     if column in row.details:
-        return f"{row.details[column]:.{places}f}", ""
-    if interval is None:
-        return "–", ""
-    return f"{interval.mean:.{places}f}", f"[{interval.low:.{places}f}, {interval.high:.{places}f}]"
+        return f"{row.details[column]:.{digits}f}"
+    interval = row.interval(column)
+    return interval.text(digits) if interval else "–"
 
 
 def seeds_cell(group: dict[str, Any], column: str) -> str:
     """Mean and standard deviation of a group of `over_seeds` as text; a dash where there is none."""
-    mean, std, places = group[column]["mean"], group[column]["std"], metrics.METRICS[column].digits
-    return "–" if mean is None else f"{mean:.{places}f} ± {std:.{places}f}"
+    mean, std, digits = group[column]["mean"], group[column]["std"], metrics.METRICS[column].digits
+    return "–" if mean is None else f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 
 def as_markdown(board: Leaderboard, columns: Sequence[str] = SHORT) -> str:
     """The table with the columns that matter most, and what was not measured."""
+    import tabulate
+
     chosen = [c for c in columns if c in board.columns]
-    lines = ["| model | league | seed | " + " | ".join(metrics.METRICS[c].heading for c in chosen) + " |"]
-    lines.append("| --- | --- | --- |" + " --- |" * len(chosen))
-    for row in board.rows:
-        cells = [" ".join(filter(None, cell(row, c))) for c in chosen]
-        lines.append(f"| {' | '.join([*named(row), *cells])} |")
+    rows = [[*named(row), *(cell(row, c) for c in chosen)] for row in board.rows]
     for group in over_seeds(board):
-        cells = [seeds_cell(group, c) for c in chosen]
-        lines.append(
-            f"| **{group['model']}, {len(group['seeds'])} seeds** | {group['league']} | | {' | '.join(cells)} |"
-        )
+        label = f"**{group['model']}, {len(group['seeds'])} seeds**"
+        rows.append([label, group["league"], "", *(seeds_cell(group, c) for c in chosen)])
+    headings = ["model", "league", "seed", *(metrics.METRICS[c].heading for c in chosen)]
     notes = [f"{len(board.ids)} images of the split “{board.split}”, {board.size_px} px; 95 % bootstrap intervals."]
     notes += [f"{line}." for line in remarks(board)]
     notes += [f"Not measured: {metrics.METRICS[name].heading}: {reason}." for name, reason in board.missing.items()]
     notes += filter(None, [floor_note(board), retrieval.CAVEAT])
-    return "\n".join([*lines, "", *notes]) + "\n"
+    table = tabulate.tabulate(rows, headings, tablefmt="github", disable_numparse=True)
+    return "\n".join([table, "", *notes]) + "\n"
