@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 import pytest
@@ -403,10 +403,9 @@ def test_without_a_method_the_methods_are_listed_and_how_to_ask(capsys):
     _, *rows, last = capsys.readouterr().out.splitlines()
     assert [row.split()[0] for row in rows] == list(METHODS)
     assert last == "s2f train METHOD --list-settings prints a method's settings"
-    for args, missing in (([], "method, --data"), (["pix2pix"], "--data"), (["--data", "x"], "method")):
-        with pytest.raises(SystemExit, match="2"):
-            cli.main(["train", *args])
-        assert capsys.readouterr().err.endswith(f"the following arguments are required: {missing}\n")
+    for args, missing in (([], "METHOD and --data"), (["pix2pix"], "--data"), (["--data", "x"], "METHOD")):
+        assert cli.main(["train", *args]) == 2
+        assert said(capsys) == f"s2f: train needs {missing}: s2f train METHOD --data DIR"
 
 
 def test_meanings_are_the_comments_beside_the_fields():
@@ -448,7 +447,7 @@ def test_a_reader_that_has_left_is_no_failure(args):
         cwd=Path(__file__).parents[1], env=os.environ | {"PYTHONUNBUFFERED": ""},  # argparse itself hides the write's
     )  # fmt: skip
     os.close(write)
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert done.returncode in (1, 141) and done.stderr == b""  # 1: of help
 
 
 @pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
@@ -467,15 +466,17 @@ def test_asking_for_help_loads_no_torch():
     from s2f_utils.inference import MODES
     from s2f_utils.models.card import DIRECTIONS
 
-    code = "import sys; from s2f_utils.cli.main import parser; parser(); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from s2f_utils.cli import main; main(['--help']); assert not {'torch', 'numpy'} & {*sys.modules}"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert (done.returncode, done.stderr) == (0, "")
-    assert (options.DIRECTIONS, options.MODES) == (DIRECTIONS, MODES)
+    assert [get_args(get_args(kind)[0]) for kind in (options.Direction, options.Mode)] == [DIRECTIONS, MODES]
 
 
 def test_help_reads_well():
     status, out, _ = command("--help")
-    assert status == 0 and "s2f translate runs/0003" in out and "train a network on a data set" in out
+    assert status == 0 and "s2f translate runs/0003" in out and "Train a network on a data set" in out
     assert "95 % intervals" in command("evaluate", "--help")[1]
     status, out, _ = command("train", "--help")
     assert status == 0 and "--resume auto|never|RUN" in out
@@ -491,7 +492,10 @@ def test_shape_person_and_size_from_the_command_line(tmp_path, capsys):
     model, person = inference.load(device="cpu"), {"age": 0.5, "hair": "#332211"}
     ours = model.translate(ready, detail=0.0, answer="rendered", likely=0.0, person=person, large=True)
     assert made.shape == (512, 512, 3) and np.abs(made.astype(int) - ours).max() <= 1
-    for wrong, said in ((["--person", "shoes=1"], "of a person one may say"), (["--likely", "3"], "likely must be")):
+    for wrong, said in (
+        (["--person", "shoes=1"], "of a person one may say"),
+        (["--likely", "3"], "--likely. Must be <= 1"),
+    ):
         assert cli.main(["translate", str(drawing), "--out", str(tmp_path / "none"), *wrong]) == 2
         assert said in capsys.readouterr().err and not (tmp_path / "none").exists()
 

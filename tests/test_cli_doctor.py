@@ -9,12 +9,10 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from s2f_utils import cli, weights
-from s2f_utils.cli import doctor
+from s2f_utils import cli, doctor, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -93,14 +91,7 @@ def test_a_version_that_does_not_fit_is_bad_in_an_extra_too(asked, monkeypatch):
     status, told = asked()
     state, text = told["extra train"]
     assert (status, state) == (1, "BAD")
-    assert "ipywidgets is 9.1.0, <9 is needed" in text and "torch is 2.5.1+cu124, >=2.6 is needed" in text
-
-
-@pytest.mark.parametrize("version", ["2.0", "2.0.0", "2.6.0+cu128", "2.10.1", "3", "1.26.4", "1.9"])
-def test_versions_are_compared_as_pip_does(monkeypatch, version):
-    without(monkeypatch, numpy=version)
-    fits = Requirement("numpy>=2.0,<3").specifier.contains(version)
-    assert (doctor.problem_with("numpy>=2.0,<3") is None) == fits
+    assert "ipywidgets is 9.1.0, <9,>=7.7 is needed" in text and "torch is 2.5.1+cu124, >=2.6 is needed" in text
 
 
 def test_without_pytorch_the_gpu_line_says_who_answers(asked, monkeypatch):
@@ -135,7 +126,8 @@ def test_outside_of_a_clone_pip_tells_what_is_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "CLONE", tmp_path / "pyproject.toml")
     lines = ["numpy>=2.0", "torch>=2.6; extra == 'train'", 'gfpgan; python_version < "3.12" and extra == "gfpgan"']
     monkeypatch.setattr(metadata, "requires", lambda name: lines)
-    assert doctor.requirements() == {"": ["numpy>=2.0"], "train": ["torch>=2.6"], "gfpgan": ["gfpgan"]}
+    asked = {extra: [one.name for one in found] for extra, found in doctor.requirements().items() if found}
+    assert asked == {"": ["numpy"], "train": ["torch"]}
     without(monkeypatch, torch=None, numpy="1.26")
     told = {finding.about: finding for finding in doctor._packages()}
     assert told["extra train"].text.endswith("pip install 'sketch-to-face[train]'")

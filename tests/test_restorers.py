@@ -283,7 +283,7 @@ def test_the_command_enhances_photos_in_folders(tmp_path, capsys):
     assert cli.main([*arguments, "--out", str(tmp_path / "in")]) == 2
     assert "is the folder of the photos" in capsys.readouterr().err
     assert cli.main([*arguments, "--strength", "3"]) == 2
-    assert "--strength must be from 0" in capsys.readouterr().err
+    assert "for --strength. Must be <= 1." in capsys.readouterr().err
 
 
 def test_help_names_what_there_is():
