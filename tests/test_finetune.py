@@ -90,7 +90,7 @@ def test_what_is_no_set_of_pairs_is_refused(pairs, tmp_path, capsys):
             (pairs / f"manifest-fold-{fold}.csv").write_text((pairs / "manifest.csv").read_text())
         finetune(pairs, tmp_path / "runs")
     assert main(["finetune", "--data", str(pairs), "--minutes", "0"]) == 2
-    assert "--minutes must be more than 0" in capsys.readouterr().err
+    assert "for --minutes. Must be > 0." in capsys.readouterr().err
 
 
 def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):

@@ -19,7 +19,7 @@ pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed:
 
 from huggingface_hub import ModelCard, close_session, constants, hf_hub_download  # noqa: E402
 
-from s2f_studio.cli.push import pack  # noqa: E402
+from s2f_studio.hub import pack  # noqa: E402
 from s2f_utils import cli, inference, weights  # noqa: E402
 from s2f_utils.data.manifest import CUFS_TERMS  # noqa: E402
 from s2f_utils.inference import restorers  # noqa: E402

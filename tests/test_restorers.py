@@ -208,7 +208,7 @@ def test_the_command_enhances_photos_in_folders(tmp_path, capsys):
     assert cli.main([*arguments, "--out", str(tmp_path / "in")]) == 2
     assert "is the folder of the photos" in capsys.readouterr().err
     assert cli.main([*arguments, "--strength", "3"]) == 2
-    assert "--strength must be from 0" in capsys.readouterr().err
+    assert "for --strength. Must be <= 1." in capsys.readouterr().err
 
 
 def test_the_wide_part_of_a_change_is_taken_back_and_its_detail_stays():

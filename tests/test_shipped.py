@@ -159,7 +159,7 @@ def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path,
     path, out = images.save(tmp_path / "a.png", drawings.example("glasses")), tmp_path / "out"
     beyond = ["--eyes", "3000,2300,3200,2300", "--mouth", "3100,2500"]
     for asked, hint in (
-        ([path, "--detail", "3"], "--detail must be"),
+        ([path, "--detail", "3"], "--detail. Must be <= 1"),
         ([path, "--eyes", "1,2,3,4"], "belong together"),
         ([path, *beyond], "outside of the picture, which is 420 x 510"),
         ([path, "--fit", "pad"], "--fit is for a model of your own, named before the drawings"),

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+from pathlib import Path
+from typing import Annotated
 
-from s2f_utils.cli import options
-
-EPILOG = """examples:
-  s2f app                        (http://localhost:5000; the shipped models, and those of the folder runs)
-  s2f app --host 0.0.0.0         (for other machines of the same network, too: pictures travel to this one)"""
+from s2f_utils.cli.options import Device, Engine, between
 
 
-def add(parsers: Any) -> argparse.ArgumentParser:
-    server = options.command(
-        parsers, "app", help="the web app: draw or upload a face, get a photo", epilog=EPILOG,
-        description="Serve the web app until Ctrl+C: drawing, uploads, both directions, label maps, several answers,"
-        " enhancement;\nbeside it a REST interface (/docs).",
-    )  # fmt: skip
-    server.add_argument("--port", type=int, default=5000, help="default: 5000")
-    server.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine alone")
-    server.add_argument("--runs", default="runs", metavar="DIR", help="folder of runs whose models are offered")
-    server.add_argument("--check", action="store_true", help="start, let one drawing be answered, and end")
-    options.add_device(server)
-    options.add_engine(server)
-    return server
+def app(
+    *,
+    port: Annotated[int, between(1, 65535)] = 5000,
+    host: str = "127.0.0.1",
+    runs: Path = Path("runs"),
+    check: bool = False,
+    device: Device = "auto",
+    engine: Engine = "auto",
+) -> None:
+    """The web app: draw or upload a face, get a photo.
 
+    Serves until Ctrl+C: drawing, uploads, both directions, label maps, several answers, enhancement; beside it a REST
+    interface (/docs).
 
-def run(args: argparse.Namespace) -> int:
+        s2f app
+        s2f app --host 0.0.0.0
+
+    Args:
+        port: the app is at http://localhost:5000
+        host: 127.0.0.1: for this machine alone; 0.0.0.0: for other machines of the same network, too, whose pictures
+            travel to this one
+        runs: folder of runs whose models are offered beside the shipped ones
+        check: start, let one drawing be answered, and end
+    """
     from s2f_studio.server import server
 
-    options.check_range(args, "port", 1, 65535)
-    if args.check:
-        seconds = server.check(device=args.device, engine=args.engine)
+    if check:
+        seconds = server.check(device=device, engine=engine)
         print(f"the web app starts and answered a drawing in {1000 * seconds:.0f} ms")
-        return 0
-    server.run(host=args.host, port=args.port, runs=args.runs, device=args.device, engine=args.engine)
-    return 0
+    else:
+        server.run(host=host, port=port, runs=runs, device=device, engine=engine)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
+
+from cyclopts import Parameter, Token
 
 from s2f_utils.cli import options
-from s2f_utils.cli.options import each_picture, finish, warn
+from s2f_utils.cli.options import Device, Direction, Engine, Mode, Out, Seed, Share, between, warn
 from s2f_utils.pictures.remarks import WORDS, Remark
 
-OF_CANDIDATES = ("clean", "detail", "variations", "frame", "likely", "person")
-OF_MODELS = ("mode", "fit", "align", "direction", "values")
-OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("rough-face", "no-face")} | {
+POINTS_HINT = "(--eyes x,y,x,y --mouth x,y)"
+OWN_WORDS = {
+    "rough-face": f"{WORDS['rough-face']} {POINTS_HINT}",
+    "no-face": f"{WORDS['no-face']} {POINTS_HINT}",
     "faces": f"{WORDS['faces']} (--face left, right, a number, or a box X,Y,WIDTH,HEIGHT)",
     "cut": f"{WORDS['cut']} (--clean whole)",
     "crude": "the drawing leaves much open: 'rendered' is a photo of the face that it means; 'faithful' keeps"
@@ -22,153 +25,164 @@ OWN_WORDS = {code: f"{WORDS[code]} (--eyes x,y,x,y --mouth x,y)" for code in ("r
 }
 
 
-def add(parsers: Any) -> argparse.ArgumentParser:
-    translate = options.command(
-        parsers, "translate", help="turn drawings into photos, with the shipped or with your own models",
-        description="Without MODEL: clean the drawing, find and align the face, and write candidates of the"
-        " shipped models\nand a sheet of them. With MODEL (a run folder, a file, or photo-to-sketch): translate the"
-        " pictures as they are;\nthey keep their aspect ratio. No photos are needed.",
-    )  # fmt: skip
-    translate.add_argument(
-        "inputs", nargs="+", metavar="[MODEL] INPUT",
-        help="pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name",
-    )  # fmt: skip
-    options.add_out(translate, "translated")
-    translate.add_argument("--seed", type=int, help="of what is invented (default: 1 for the variation, else 0)")
-    options.add_device(translate)
-    options.add_engine(translate)
-    translate.add_argument(
-        "--eyes", type=_numbers(4), metavar="X,Y,X,Y", help="eye on the left, eye on the right, in pixels as shown"
-    )
-    translate.add_argument("--mouth", type=_numbers(2), metavar="X,Y", help="middle of the mouth; with --eyes")
-    translate.add_argument(
-        "--face", metavar="WHICH",
-        help="of several: left, right, the number from the left, or a box X,Y,WIDTH,HEIGHT in pixels as shown;"
-        " default: the largest, most central",
-    )  # fmt: skip
-    translate.add_argument("--large", action="store_true", default=None, help="twice as many pixels a side: 512")
-    _add_of_candidates(translate)
-    _add_of_models(translate)
-    return translate
+def _numbers(kind: type, tokens: Sequence[Token]) -> tuple[float, ...]:
+    """ "120,130" → (120.0, 130.0), for a tuple of so many numbers."""
+    count = len(get_args(kind))
+    values = tokens[0].value.split(",")
+    try:
+        return tuple(float(value) for value, _ in zip(values, range(count), strict=True))
+    except ValueError:
+        raise ValueError(f"give {count} numbers with commas, such as {'120,' * (count - 1)}120") from None
 
 
-def _add_of_candidates(translate: argparse.ArgumentParser) -> None:
-    group = translate.add_argument_group("without MODEL; one of these with a run of 'realistic': its candidates")
-    group.add_argument(
-        "--clean", choices=["auto", "always", "never", "whole"],
-        help="clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the picture",
-    )  # fmt: skip
-    group.add_argument("--detail", type=float, metavar="X", help="invented detail, from 0 to 1; default 0.5")
-    group.add_argument(
-        "--likely", type=float, metavar="X", help="from 0, the shape as drawn, to 1, one that people have; default 0.8"
-    )
-    group.add_argument(
-        "--person", metavar="WHAT",
-        help="what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile, hair_length, curls"
-        " from -1 to 1",
-    )  # fmt: skip
-    group.add_argument("--variations", type=int, metavar="N", help="with other colours (default: 1)")
-    group.add_argument(
-        "--frame", choices=["square", "paper", "person"],
-        help="paper: lay the picture back onto the drawing; person: without the wall behind the person",
-    )  # fmt: skip
+@Parameter("*", group="Without MODEL; one of these with a run of 'realistic': its candidates")
+@dataclass(frozen=True, kw_only=True)
+class OfCandidates:
+    """What may be asked where the answer is several candidates.
+
+    Args:
+        clean: clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the picture
+        detail: invented detail, from 0 to 1 (default: 0.5)
+        likely: from 0, the shape as drawn, to 1, one that people have (default: 0.8)
+        person: what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile, hair_length, curls
+            from -1 to 1
+        variations: how many with other colours (default: 1)
+        frame: paper: lay the picture back onto the drawing; person: without the wall behind the person
+    """
+
+    clean: Literal["auto", "always", "never", "whole"] | None = None
+    detail: Share | None = None
+    likely: Share | None = None
+    person: str | None = None
+    variations: Annotated[int | None, between(0, 64)] = None
+    frame: Literal["square", "paper", "person"] | None = None
 
 
-def _add_of_models(translate: argparse.ArgumentParser) -> None:
-    group = translate.add_argument_group("with MODEL")
-    options.add_mode(group)
-    group.add_argument("--fit", choices=["stretch", "pad"], help="how to make a square; default: as in training")
-    options.add_direction(group, "; photo-to-sketch without MODEL: the shipped model")
-    group.add_argument(
-        "--values", choices=["signed", "unit"],
-        help="what the network is given: [-1, 1] (default), or [0, 1], as project 2's app does by mistake",
-    )  # fmt: skip
-    group.add_argument(
-        "--align", action="store_true", default=None,
-        help="find the face and cut it out first (the result is a square)",
-    )  # fmt: skip
+@Parameter("*", group="With MODEL")
+@dataclass(frozen=True, kw_only=True)
+class OfModels:
+    """What may be asked where one model answers.
+
+    Args:
+        fit: how to make a square; default: as in training
+        direction: of a CycleGAN: which of its generators; of a published file: which way it goes; photo-to-sketch
+            without MODEL: the shipped model
+        values: what the network is given: signed: [-1, 1] (default); unit: [0, 1], as project 2's app does by mistake
+        align: find the face and cut it out first (the result is a square)
+    """
+
+    mode: Mode | None = None
+    fit: Literal["stretch", "pad"] | None = None
+    direction: Direction | None = None
+    values: Literal["signed", "unit"] | None = None
+    align: bool = False
 
 
-def _numbers(count: int) -> Callable[[str], tuple[float, ...]]:
-    """A type for argparse: so many numbers with commas."""
+@Parameter("*")
+@dataclass(frozen=True, kw_only=True)
+class OfAll:
+    """What may be asked of both.
 
-    def parse(text: str) -> tuple[float, ...]:
-        try:
-            values = tuple(float(part) for part in text.split(","))
-        except ValueError:
-            values = ()
-        if len(values) != count:
-            raise argparse.ArgumentTypeError(
-                f"{text!r}: give {count} numbers with commas, such as {'120,' * (count - 1)}120"
-            )
-        return values
+    Args:
+        seed: of what is invented (default: 1 for the variation, else 0)
+        eyes: eye on the left, eye on the right, in pixels as shown
+        mouth: middle of the mouth; with --eyes
+        face: of several: left, right, the number from the left, or a box X,Y,WIDTH,HEIGHT in pixels as shown; default:
+            the largest, most central
+        large: twice as many pixels a side: 512
+    """
 
-    return parse
+    out: Out = Path("translated")
+    seed: Seed | None = None
+    device: Device = "auto"
+    engine: Engine = "auto"
+    eyes: Annotated[
+        tuple[float, float, float, float] | None, Parameter(converter=_numbers, n_tokens=1, metavar="X,Y,X,Y")
+    ] = None
+    mouth: Annotated[tuple[float, float] | None, Parameter(converter=_numbers, n_tokens=1, metavar="X,Y")] = None
+    face: str | None = None
+    large: bool = False
+
+    @property
+    def points(self) -> list[tuple[float, ...]] | None:
+        """Both eyes and the mouth, where they were given."""
+        return [self.eyes[:2], self.eyes[2:], self.mouth] if self.eyes else None
 
 
-def run(args: argparse.Namespace) -> int:
-    """`s2f translate`: a picture that cannot be used is reported and left out."""
+def translate(
+    inputs: Annotated[list[str], Parameter(metavar="[MODEL] INPUT")],
+    /,
+    *,
+    asked: OfAll = OfAll(),
+    of_candidates: OfCandidates = OfCandidates(),
+    of_models: OfModels = OfModels(),
+) -> int:
+    """Turn drawings into photos, with the shipped or with your own models.
+
+    Without MODEL: clean the drawing, find and align the face, and write candidates of the shipped models and a sheet of
+    them. With MODEL (a run folder, a file, or photo-to-sketch): translate the pictures as they are; they keep their
+    aspect ratio. No photos are needed. A picture that cannot be used is reported and left out.
+
+        s2f translate drawing.jpg
+        s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
+        s2f translate runs/0004-cyclegan-demo portrait.jpg --direction photo-to-sketch
+
+    Args:
+        inputs: pictures or folders of pictures; first, perhaps, a run folder, a .safetensors or .pth file, or a name
+    """
     from s2f_utils import runtime
     from s2f_utils.inference import find_pictures
     from s2f_utils.pictures import faces
 
-    model, inputs = _model_and_inputs(args)
-    if bool(args.eyes) != bool(args.mouth):
+    model, inputs = _model_and_inputs(inputs, of_models.direction)
+    if bool(asked.eyes) != bool(asked.mouth):
         raise ValueError("--eyes and --mouth belong together: give both, in pixels of the drawing")
-    args.face = faces.checked(args.face)
-    if args.face is not None and args.eyes:
+    face = faces.checked(asked.face)
+    if face is not None and asked.eyes:
         raise ValueError("--face chooses among the faces that are found: leave it out with --eyes and --mouth")
     paths = find_pictures(inputs)
-    several = not model or bool(_given(args, OF_CANDIDATES))
-    _check(args, model, several)
-    options.check_out(args, inputs, "drawings")
-    if args.eyes and len(paths) > 1:
+    given = _given(of_candidates)
+    _check(model, given, _given(of_models))
+    options.check_out(asked.out, inputs, "drawings")
+    if asked.eyes and len(paths) > 1:
         raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
-    runtime.seed_everything(args.seed or 0)
-    work = (_with_pair if several else _with_model)(args, model)
-    bad = each_picture(paths, work, "translating", "image")
-    return finish(
-        f"{len(paths) - bad} of {runtime.counted(len(paths), 'picture')} translated into {args.out}", len(paths), bad
-    )
+    runtime.seed_everything(asked.seed or 0)
+    work = _with_pair(model, asked, face, given) if given or not model else _with_model(model, asked, face, of_models)
+    return options.each_picture(paths, work, f"translated into {asked.out}")
 
 
-def _model_and_inputs(args: argparse.Namespace) -> tuple[str | None, list[str]]:
+def _given(asked: Any) -> dict[str, Any]:
+    """The flags of a group that are on the command line."""
+    return {name: value for name, value in asdict(asked).items() if value is not None and value is not False}
+
+
+def _model_and_inputs(inputs: list[str], direction: str | None) -> tuple[str | None, list[str]]:
     """The model (None: the shipped pair, for drawings) and the pictures."""
     from s2f_utils.inference import is_model
     from s2f_utils.weights import DEFAULT
 
-    first, *others = args.inputs
+    first, *others = inputs
     if not is_model(first):  # the shipped model for photos is called as its direction is
-        return ("photo-to-sketch" if args.direction == "photo-to-sketch" else None), args.inputs
+        return ("photo-to-sketch" if direction == "photo-to-sketch" else None), inputs
     if not others:
         raise ValueError(f"{first} is a model: name the drawings after it")
     return (None if first == DEFAULT else first), others
 
 
-def _given(args: argparse.Namespace, names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if getattr(args, name) is not None]
-
-
-def _check(args: argparse.Namespace, model: str | None, several: bool) -> None:
-    """Raise ValueError for options that do not go together, or cannot be."""
+def _check(model: str | None, of_candidates: dict[str, Any], of_models: dict[str, Any]) -> None:
+    """Raise ValueError for options that do not go together."""
     from s2f_utils.weights import DETAIL, FAITHFUL
 
-    of_candidates, of_models = _given(args, OF_CANDIDATES), _given(args, OF_MODELS)
-    if not model and "direction" in of_models:  # sketch-to-photo, as without it
-        of_models.remove("direction")
-    if several and of_models:
+    wrong = [name for name in of_models if model or name != "direction"]  # sketch-to-photo, as without it
+    if wrong and (of_candidates or not model):
         reasons = [] if model else ["is for a model of your own, named before the drawings"]
         reasons += [f"goes without {', '.join(f'--{name}' for name in of_candidates)}"] if of_candidates else []
-        raise ValueError(f"--{of_models[0]} {', and '.join(reasons)}")
+        raise ValueError(f"--{wrong[0]} {', and '.join(reasons)}")
     if model == DETAIL:
         raise ValueError(f"{DETAIL} only adds detail to {FAITHFUL}: leave the model out, and both are used")
-    options.check_range(args, "detail", 0, 1, (" (faithful)", " (realistic)"))
-    options.check_range(args, "variations", 0, 64)
-    options.check_range(args, "likely", 0, 1, (" (as drawn)", " (a likely face)"))
-    options.check_seed(args)
 
 
-def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
+def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable[[Path], None]:
     """What is done with each picture where one model answers."""
     from s2f_studio.drawings import domain
     from s2f_studio.drawings import prepare as drawings
@@ -177,28 +191,29 @@ def _with_model(args: argparse.Namespace, model: str) -> Callable[[Path], None]:
     from s2f_utils.runtime import free_stem
     from s2f_utils.weights import SHIPPED
 
-    translator = load(model, args.device, direction=args.direction, values=args.values or "signed", engine=args.engine)
+    values = more.values or "signed"
+    translator = load(model, asked.device, direction=more.direction, values=values, engine=asked.engine)
     kind, say = translator.direction.rsplit("-", 1)[1], _warner()
 
     def work(path: Path) -> None:
         picture = images.load_rgb(path)
         if model in SHIPPED and (advice := domain.advice(picture, translator.direction)):
             say(path, advice)
-        if args.align or args.eyes or args.face is not None:
+        if more.align or asked.eyes or face is not None:
             drawn = translator.direction == "sketch-to-photo"
-            face, notes = drawings.find_any(picture, drawing=drawn, points=_points(args), face=args.face)
+            found, notes = drawings.find_any(picture, drawing=drawn, points=asked.points, face=face)
             for note in notes:
                 say(path, note)
-            picture = faces.align(picture, face, translator.size_px)
-        asked = {"mode": args.mode or "deterministic", "fit": args.fit, "large": bool(args.large)}
-        made = translator.translate(picture, seed=args.seed or 0, **asked)
-        stem = free_stem(args.out, f"{path.stem}-{kind}", [".png"])
-        images.save(Path(args.out) / f"{stem}.png", made, generated=True)
+            picture = faces.align(picture, found, translator.size_px)
+        mode, seed = more.mode or "deterministic", asked.seed or 0
+        made = translator.translate(picture, seed=seed, mode=mode, fit=more.fit, large=asked.large)
+        stem = free_stem(asked.out, f"{path.stem}-{kind}", [".png"])
+        images.save(asked.out / f"{stem}.png", made, generated=True)
 
     return work
 
 
-def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], None]:
+def _with_pair(model: str | None, asked: OfAll, face: Any, given: dict[str, Any]) -> Callable[[Path], None]:
     """What is done with each drawing where a faithful model and one that adds detail make candidates."""
     from tqdm.auto import tqdm
 
@@ -210,31 +225,24 @@ def _with_pair(args: argparse.Namespace, model: str | None) -> Callable[[Path], 
     from s2f_utils.pictures import images
     from s2f_utils.weights import DEFAULT
 
-    pair = load(model or DEFAULT, args.device, engine=args.engine)
+    pair = load(model or DEFAULT, asked.device, engine=asked.engine)
     check_several(pair)
-    restorer = restored.here()  # a published one; nothing is fetched for it
-    if restorer:
+    query = {"pair": pair, "points": asked.points, "face": face, "seed": 1 if asked.seed is None else asked.seed}
+    query |= {"num_variations" if name == "variations" else name: value for name, value in given.items()}
+    query |= {"person": person_of(given["person"])} if "person" in given else {}
+    query |= {"large": True} if asked.large else {}
+    if restorer := restored.here():  # a published one; nothing is fetched for it
         warn(f"one more answer is restored by {restorer}: {restored.terms_of(restorer)}")
-    asked = {
-        name: getattr(args, name) for name in _given(args, ("clean", "frame", "detail", "face", "likely", "large"))
-    }
-    asked |= {"person": person_of(args.person)} if args.person else {}
-    asked |= {"restorer": restorers.load(restorer, args.device)} if restorer else {}
-    asked |= {} if args.variations is None else {"num_variations": args.variations}
-    seed, say = 1 if args.seed is None else args.seed, _warner()
+        query["restorer"] = restorers.load(restorer, asked.device)
+    say = _warner()
 
     def work(path: Path) -> None:
-        drawing = images.load_rgb(path)
-        done = translate_drawing(drawing, args.out, path.stem, pair=pair, points=_points(args), seed=seed, **asked)
+        done = translate_drawing(images.load_rgb(path), asked.out, path.stem, **query)
         for warning in (*done.prepared.warnings, *done.remarks):
             say(path, warning)
         tqdm.write(f"{path.name}: {done.sheet}")
 
     return work
-
-
-def _points(args: argparse.Namespace) -> list[tuple[float, float]] | None:
-    return [args.eyes[:2], args.eyes[2:], args.mouth] if args.eyes else None
 
 
 def _warner() -> Callable[[Path, Remark], None]:

@@ -2,92 +2,83 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from s2f_utils.cli import options
-from s2f_utils.cli.options import each_picture, finish, warn
-from s2f_utils.runtime import counted
+from cyclopts import Parameter
+
+from s2f_utils.cli.options import Device, Engine, Out, Seed, Share, between, each_picture, print_done, warn
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from s2f_utils.inference.styles import StyleModel
-
 MOST = 256  # faces in one call
-EPILOG = """examples:
-  s2f faces faces-64 --num 16 --psi 0.7
-  s2f faces sketch-to-face-64 drawing.png --num 8 --seed 3
-  s2f faces map-to-face-64 map.png --layers 2-9
-  s2f faces psp-sketch drawing.png          (1.2 GB are fetched the first time)"""
 
 
-def add(parsers: Any) -> argparse.ArgumentParser:
-    faces = options.command(
-        parsers, "faces", help="faces by chance, or many answers to one drawing (StyleGAN2, pSp)", epilog=EPILOG,
-        description="Without INPUT: faces by chance. With INPUT, a sketch, map or photo as the model reads it: its"
-        " face,\nand NUM others that keep its coarse styles and have the rest by chance.",
-    )  # fmt: skip
-    faces.add_argument("model", help="run folder or file of stylegan2 or psp, or a name (s2f weights lists them)")
-    faces.add_argument("inputs", nargs="*", metavar="INPUT", help="pictures, square and aligned as in training")
-    faces.add_argument("--map", metavar="FILE", help="the map beside the sketch, for a model that reads both")
-    options.add_out(faces, "faces")
-    faces.add_argument("--num", type=int, default=8, help="how many faces by chance (default: 8)")
-    faces.add_argument("--seed", type=int, default=0, help="of what is drawn by chance (default: 0)")
-    faces.add_argument(
-        "--psi", type=float, help="truncation: 1 as varied as in training, 0 the mean face (default: 0.7; with INPUT 1)"
-    )
-    faces.add_argument("--strength", type=float, default=1.0, help="of what is mixed in, from 0 to 1 (default: 1)")
-    faces.add_argument(
-        "--layers", default="open", metavar="NAME|A-B",
-        help="which styles come from chance: open (default: as the encoder learned it), coarse, middle, fine, or 5-9",
-    )  # fmt: skip
-    options.add_device(faces)
-    options.add_engine(faces)
-    return faces
+def faces(
+    model: str,
+    inputs: tuple[str, ...] = (),
+    /,
+    *,
+    label_map: Annotated[Path | None, Parameter("--map")] = None,
+    out: Out = Path("faces"),
+    num: Annotated[int, between(0, MOST)] = 8,
+    seed: Seed = 0,
+    psi: Annotated[float | None, between(0, 2)] = None,
+    strength: Share = 1.0,
+    layers: Annotated[str, Parameter(metavar="NAME|A-B")] = "open",
+    device: Device = "auto",
+    engine: Engine = "auto",
+) -> int:
+    """Faces by chance, or many answers to one drawing (StyleGAN2, pSp).
 
+    Without INPUTS: faces by chance. With INPUTS, sketches, maps or photos as the model reads them: the face of each,
+    and NUM others that keep its coarse styles and have the rest by chance.
 
-def run(args: argparse.Namespace) -> int:
+        s2f faces faces-64 --num 16 --psi 0.7
+        s2f faces sketch-to-face-64 drawing.png --num 8 --seed 3
+        s2f faces map-to-face-64 map.png --layers 2-9
+        s2f faces psp-sketch drawing.png
+
+    Args:
+        model: run folder or file of stylegan2 or psp, or a name (s2f weights lists them)
+        inputs: pictures, square and aligned as in training
+        label_map: the map beside the sketch, for a model that reads both
+        num: how many faces by chance
+        seed: of what is drawn by chance
+        psi: truncation: 1 as varied as in training, 0 the mean face (default: 0.7; with INPUTS 1)
+        strength: of what is mixed in, from 0 to 1
+        layers: which styles come from chance: open (as the encoder learned it), coarse, middle, fine, or 5-9
+    """
     from s2f_utils import inference
-    from s2f_utils.inference import find_pictures
-
-    options.check_range(args, "num", 0, MOST)
-    options.check_seed(args)
-    options.check_range(args, "strength", 0, 1)
-    options.check_range(args, "psi", 0, 2)
-    paths = find_pictures(args.inputs) if args.inputs else []
-    if args.map and len(paths) != 1:
-        raise ValueError("--map belongs to one sketch: name that sketch")
-    model = inference.load_styles(args.model, args.device, engine=args.engine)
-    if not paths:
-        return _by_chance(args, model)
-    layers = model.layers_of(args.layers)
-    bad = each_picture(paths, lambda path: _answer(args, model, path, layers), "answering", "picture")
-    return finish(f"{len(paths) - bad} of {counted(len(paths), 'picture')} answered in {args.out}", len(paths), bad)
-
-
-def _by_chance(args: argparse.Namespace, model: StyleModel) -> int:
-    if args.num == 0:
-        raise ValueError("--num 0 and no picture: nothing to do")
-    made = model.decode(model.draw(args.num, args.seed, 0.7 if args.psi is None else args.psi))
-    _write(Path(args.out), f"seed-{args.seed}", made, None)
-    return finish(f"{counted(args.num, 'face')} in {args.out}", args.num)
-
-
-def _answer(args: argparse.Namespace, model: StyleModel, path: Path, layers: range) -> None:
     from s2f_utils.pictures import images, masks
+    from s2f_utils.runtime import counted
 
-    given = masks.load(path) if model.reads == "map" else images.load_rgb(path)
-    labels = masks.load(args.map) if args.map else None
-    if advice := model.advice(given):
-        warn(f"{path.name}: {advice}")
-    own = model.encode(given, labels)
-    psi = 1.0 if args.psi is None else args.psi
-    others = model.variants(own, args.num, seed=args.seed, strength=args.strength, layers=layers, psi=psi)
-    made = model.decode(own) if args.num == 0 else _joined(model.decode(own), model.decode(others))
-    shown = masks.picture_of(given) if model.reads == "map" else given
-    _write(Path(args.out), path.stem, made, images.resize(shown, model.size_px, "stretch"))
+    paths = inference.find_pictures(inputs) if inputs else []
+    if label_map and len(paths) != 1:
+        raise ValueError("--map belongs to one sketch: name that sketch")
+    if num == 0 and not paths:
+        raise ValueError("--num 0 and no picture: nothing to do")
+    net = inference.load_styles(model, device, engine=engine)
+    if not paths:
+        made = net.decode(net.draw(num, seed, 0.7 if psi is None else psi))
+        _write(out, f"seed-{seed}", made, None)
+        print_done(f"{counted(num, 'face')} in {out}")
+        return 0
+    chosen = net.layers_of(layers)
+
+    def answer(path: Path) -> None:
+        given = masks.load(path) if net.reads == "map" else images.load_rgb(path)
+        if advice := net.advice(given):
+            warn(f"{path.name}: {advice}")
+        own = net.encode(given, masks.load(label_map) if label_map else None)
+        psi_of = 1.0 if psi is None else psi
+        others = net.variants(own, num, seed=seed, strength=strength, layers=chosen, psi=psi_of)
+        made = net.decode(own) if num == 0 else _joined(net.decode(own), net.decode(others))
+        shown = masks.picture_of(given) if net.reads == "map" else given
+        _write(out, path.stem, made, images.resize(shown, net.size_px, "stretch"))
+
+    return each_picture(paths, answer, f"answered in {out}")
 
 
 def _joined(*batches: np.ndarray) -> np.ndarray:

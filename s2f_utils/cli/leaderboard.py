@@ -2,60 +2,60 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from s2f_utils.cli import options
+from s2f_utils.cli.options import Data, Direction, Seen
+
+Count = Annotated[int, Parameter(validator=Number(gte=0))]
 
 
-def add(parsers: Any) -> argparse.ArgumentParser:
-    board = options.command(
-        parsers, "leaderboard", help="compare the saved outputs of several models",
-        description="Measure saved outputs by every metric, beside the answers that need no model: a table as JSON,"
-        " Markdown and one HTML page.",
-    )  # fmt: skip
-    board.add_argument(
-        "outputs", nargs="*", metavar="RUN", help="run folder, or folder of PNGs by id; NAME=PATH names it"
-    )
-    options.add_pairs(board)
-    board.add_argument("--split", default="test", choices=["val", "test"], help="default: test")
-    board.add_argument("--out", default="runs/leaderboard", metavar="DIR", help="default: runs/leaderboard")
-    board.add_argument(
-        "--open", action="append", default=[], metavar="NAME", dest="open_league",
-        help="this model saw other data than the set's training pairs: it plays in the open league; repeatable. That a"
-        " model saw nothing else, its file proves, or its league is unknown",
-    )  # fmt: skip
-    options.add_seen(board)
-    board.add_argument(
-        "--metrics", default="all", metavar="NAMES", help="with commas (default: all that can be measured)"
-    )
-    board.add_argument(
-        "--patch-seeds", type=int, default=1, metavar="N", help="times the patch test is repeated; 0: not at all"
-    )
-    board.add_argument(
-        "--gallery", type=int, default=24, metavar="N", help="pictures shown of each model (default: 24)"
-    )
-    board.add_argument("--direction", default=options.DIRECTIONS[0], choices=options.DIRECTIONS)
-    return board
+def leaderboard(
+    outputs: Annotated[tuple[str, ...], Parameter(metavar="RUN")] = (),
+    /,
+    *,
+    data: Data,
+    split: Literal["val", "test"] = "test",
+    out: Path = Path("runs/leaderboard"),
+    open_league: Annotated[tuple[str, ...], Parameter("--open", metavar="NAME")] = (),
+    seen: Seen = False,
+    metrics: str = "all",
+    patch_seeds: Count = 1,
+    gallery: Count = 24,
+    direction: Direction = "sketch-to-photo",
+) -> None:
+    """Compare the saved outputs of several models.
 
+    They are measured by every metric, beside the answers that need no model: a table as JSON, Markdown and one HTML
+    page.
 
-def run(args: argparse.Namespace) -> int:
+    Args:
+        outputs: run folders, or folders of PNGs by id; NAME=PATH names one
+        split: which of the pairs
+        out: folder for the tables
+        open_league: this model saw other data than the set's training pairs: it plays in the open league; repeatable.
+            That a model saw nothing else, its file proves, or its league is unknown
+        metrics: with commas; all: all that can be measured
+        patch_seeds: times the patch test is repeated; 0: not at all
+        gallery: pictures shown of each model
+    """
     from s2f_utils.data import read_manifest
-    from s2f_utils.metrics import leaderboard
+    from s2f_utils.metrics import leaderboard as tables
 
-    if args.patch_seeds < 0 or args.gallery < 0:
-        raise ValueError("--patch-seeds and --gallery must be 0 or more")
-    names = options.metric_names(args.metrics)
-    manifest = read_manifest(args.data)
-    pairs = manifest.split(args.split)
+    names = options.metric_names(metrics)
+    manifest = read_manifest(data)
+    pairs = manifest.split(split)
     ids = [pair.id for pair in pairs]
-    entries = [entry for spec in args.outputs for entry in leaderboard.find_outputs(spec, ids, args.direction, pairs)]
-    board = leaderboard.build(
-        entries, manifest, split=args.split, columns=names, patch_seeds=args.patch_seeds, direction=args.direction,
-        open_league=args.open_league, allow_seen=args.seen, say=lambda text: print(f"  {text}", file=sys.stderr),
+    entries = [entry for spec in outputs for entry in tables.find_outputs(spec, ids, direction, pairs)]
+    board = tables.build(
+        entries, manifest, split=split, columns=names, patch_seeds=patch_seeds, direction=direction,
+        open_league=open_league, allow_seen=seen, say=lambda text: print(f"  {text}", file=sys.stderr),
     )  # fmt: skip
-    page = leaderboard.write(board, args.out, gallery=args.gallery)
-    print(leaderboard.as_markdown(board))
+    page = tables.write(board, out, gallery=gallery)
+    print(tables.as_markdown(board))
     print(f"written: {page} and, beside it, leaderboard.json, leaderboard.md, per_image.csv")
-    return 0

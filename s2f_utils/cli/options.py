@@ -1,90 +1,47 @@
-"""What several commands share: options, declared once and checked once, and the way from picture to picture."""
+"""What several commands share: the types of their flags, and the way from picture to picture."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-# Written out here, where the library has them, too: asking for help must not load torch (a test compares them).
-DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
-MODES = ("deterministic", "paper")
-ENGINES = ("auto", "torch", "onnx")
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 
-def command(parsers: Any, name: str, **texts: str) -> argparse.ArgumentParser:
-    """Add a command to the others; its description and its examples keep their lines."""
-    return parsers.add_parser(name, formatter_class=argparse.RawDescriptionHelpFormatter, **texts)
+def between(least: float, most: float) -> Parameter:
+    """Of a number: it is refused where it lies outside of [least, most]."""
+    return Parameter(validator=Number(gte=least, lte=most))
 
 
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add --device."""
-    parser.add_argument("--device", default="auto", help="auto (default), cuda, mps or cpu")
+Share = Annotated[float, between(0, 1)]
+Seed = Annotated[int, between(0, 2**31 - 1)]  # what torch takes on every device
+Device = Annotated[str, Parameter(help="auto, cuda, mps or cpu")]
+Engine = Annotated[
+    Literal["auto", "torch", "onnx"],
+    Parameter(help="what runs the networks: torch; onnx, which needs no PyTorch; auto: on a CPU the faster one"),
+]
+Mode = Annotated[
+    Literal["deterministic", "paper"],
+    Parameter(help="deterministic (default), or paper: the test image's own statistics and live dropout"),
+]
+Direction = Annotated[
+    Literal["sketch-to-photo", "photo-to-sketch"],
+    Parameter(help="of a CycleGAN: which of its generators; of a published file: which way it goes"),
+]
+Data = Annotated[Path, Parameter(help="folder with a manifest.csv, or the file itself")]
+Out = Annotated[Path, Parameter(help="folder for the PNGs")]
+Seen = Annotated[bool, Parameter(help="score a model that has seen some of the pairs all the same, and mark it")]
 
 
-def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Add --engine, what runs the networks."""
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="auto",
-        help="what runs the networks: torch; onnx, which needs no PyTorch; auto (default): on a CPU the faster one",
-    )  # fmt: skip
-
-
-def add_out(parser: argparse.ArgumentParser, default: str) -> None:
-    """Add --out, the folder that pictures are written into."""
-    parser.add_argument("--out", default=default, metavar="DIR", help=f"folder for the PNGs (default: {default})")
-
-
-def add_pairs(parser: argparse.ArgumentParser) -> None:
-    """Add --data, the pairs that models are scored on."""
-    parser.add_argument("--data", required=True, metavar="DIR", help="folder with a manifest.csv")
-
-
-def add_seen(parser: Any) -> None:
-    """Add --seen, to score what a model has seen."""
-    parser.add_argument(
-        "--seen", action="store_true", help="score a model that has seen some of the pairs all the same, and mark it"
-    )
-
-
-def add_direction(parser: Any, more: str = "") -> None:
-    """Add --direction of a model that does not say it by itself."""
-    parser.add_argument(
-        "--direction", choices=DIRECTIONS,
-        help=f"of a CycleGAN: which of its two generators, or which way a published file goes{more}",
-    )  # fmt: skip
-
-
-def add_mode(parser: Any, **options: Any) -> None:
-    """Add --mode, how a network of pix2pix answers."""
-    text = "deterministic (default), or paper: the test image's own statistics and live dropout"
-    parser.add_argument("--mode", choices=MODES, help=text, **options)
-
-
-def check_range(
-    args: argparse.Namespace, name: str, least: float, most: float, means: tuple[str, str] = ("", "")
-) -> None:
-    """Raise ValueError where the option was given and lies outside of [least, most]; `means`: what these two are."""
-    value = getattr(args, name)
-    if value is not None and not least <= value <= most:
-        ends = " to ".join(f"{end}{what}" for end, what in zip((least, most), means, strict=True))
-        raise ValueError(f"--{name} must be from {ends}, got {value:{'g' if isinstance(value, float) else ''}}")
-
-
-def check_seed(args: argparse.Namespace) -> None:
-    """Raise ValueError for a --seed that torch does not take on every device."""
-    check_range(args, "seed", 0, 2**31 - 1)
-
-
-def check_out(args: argparse.Namespace, inputs: Sequence[str], what: str) -> None:
-    """Raise ValueError where --out cannot be a folder, or is the one of the pictures; `what`: their name."""
-    out = Path(args.out)
-    if not args.out or any(place.exists() and not place.is_dir() for place in (out, *out.parents)):
-        raise ValueError(f"--out {args.out!r}: is a file, or below one, or nothing: name a folder")
+def check_out(out: Path, inputs: Sequence[str], what: str) -> None:
+    """Raise ValueError where `out` cannot be a folder, or is the one of the pictures; `what`: their name."""
+    if any(place.exists() and not place.is_dir() for place in (out, *out.parents)):
+        raise ValueError(f"--out {str(out)!r}: is a file, or below one: name a folder")
     if any(Path(item).is_dir() and Path(item).resolve() == out.resolve() for item in inputs):
-        raise ValueError(f"--out {args.out!r}: is the folder of the {what}: name another folder for the results")
+        raise ValueError(f"--out {str(out)!r}: is the folder of the {what}: name another folder for the results")
 
 
 def metric_names(text: str) -> tuple[str, ...]:
@@ -99,28 +56,33 @@ def metric_names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def each_picture(
-    paths: Sequence[Path],
-    work: Callable[[Path], None],
-    doing: str,
-    unit: str,
-    refusals: tuple[type[Exception], ...] = (ValueError,),
-) -> int:
-    """Let `work` deal with every path; one that it refuses is said and left out. Returns how many were.
+def each_picture(paths: Sequence[Path], work: Callable[[Path], None], done: str, unit: str = "picture") -> int:
+    """Let `work` deal with every path, and print how many are `done`; one that it refuses is reported and left out.
 
-    doing, unit: of the progress bar. refusals: the errors that mean that a picture cannot be used.
+    Returns the exit status: 0, 1 where some were left out, 2 where all were.
     """
     from tqdm.auto import tqdm
 
+    from s2f_utils.inference.restorer import RestoreError
+    from s2f_utils.runtime import counted
+
     bad = 0
-    for path in tqdm(paths, desc=doing, unit=unit, disable=len(paths) < 2):
+    for path in tqdm(paths, unit=unit, disable=len(paths) < 2):
         try:
             work(path)
-        except refusals as error:
+        except (ValueError, RestoreError) as error:
             bad += 1
             named = "" if str(error).startswith(str(path)) else f"{path.name}: "
             warn(f"left out: {named}{error}")
-    return bad
+    print_done(f"{len(paths) - bad} of {counted(len(paths), unit)} {done}", generated=bad < len(paths))
+    return 0 if bad == 0 else (2 if bad == len(paths) else 1)
+
+
+def print_done(text: str, generated: bool = True) -> None:
+    """Print what was done, with the note that it is generated."""
+    from s2f_utils.pictures import images
+
+    print(f"{text}; {images.GENERATED_NOTE}" if generated else text)
 
 
 def warn(text: str) -> None:
@@ -128,11 +90,3 @@ def warn(text: str) -> None:
     from tqdm.auto import tqdm
 
     tqdm.write(f"s2f: {text}", file=sys.stderr)
-
-
-def finish(text: str, num: int, bad: int = 0) -> int:
-    """Print what was done, with the note that it is generated; the exit status: 0, 1 for some left out, 2 for all."""
-    from s2f_utils.pictures import images
-
-    print(f"{text}; {images.GENERATED_NOTE}" if bad < num else text)
-    return 0 if bad == 0 else (2 if bad == num else 1)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from s2f_utils import runtime
-from s2f_utils.cli import options
+from cyclopts import Parameter
 
-SCORES = "evaluation-val"
-NO_VALIDATION = (
-    "there is no validation split: make one with 'python -m data_prep pairs SRC OUT --val-share 0.1'; the test split is"
-    " scored by 's2f evaluate' alone"
-)
+from s2f_utils.cli.options import Device, Mode
 
 if TYPE_CHECKING:
     import torch
@@ -24,106 +18,102 @@ if TYPE_CHECKING:
     from s2f_utils.training.config import Resolved
     from s2f_utils.training.state import TrainingRun
 
-
-def add(parsers: Any) -> argparse.ArgumentParser:
-    train = options.command(
-        parsers, "train", help="train a network on a data set", description="Train a network; leaves a run folder."
-    )
-    train.add_argument(
-        "method", nargs="?",
-        help="pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render, stylegan2, psp, or"
-        " restore",
-    )  # fmt: skip
-    train.add_argument("--data", metavar="DIR", help="folder with a manifest.csv, or the file itself")
-    train.add_argument(
-        "--profile",
-        help="full (the paper's settings, where there is one), demo, fast, or small (a hundred pairs of your own at"
-        " 256 px: faithful, realistic); default: S2F_PROFILE, else demo",
-    )
-    train.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-        help="change one setting, such as epochs=50, or tracker=wandb (or tensorboard); repeatable;"
-        " --list-settings shows all",
-    )  # fmt: skip
-    train.add_argument(
-        "--list-settings", action="store_true", help="print a method's settings and what they mean, and stop"
-    )
-    train.add_argument("--runs", default="runs", metavar="DIR", help="where the run folder is made (default: runs)")
-    train.add_argument("--name", help="name of the run, after its number; default: METHOD-PROFILE")
-    train.add_argument(
-        "--resume", default="auto", metavar="auto|never|RUN",
-        help="auto (default): go on with the newest unfinished run of the same settings; never: a new run; or a run",
-    )  # fmt: skip
-    train.add_argument(
-        "--init", metavar="MODEL", help="begin with this model (fine-tuning): a shipped name, run or file"
-    )
-    options.add_device(train)
-    options.add_mode(train, action="append")
-    train.add_argument(
-        "--no-report", action="store_true", help="do not score the model on the validation split and write report.html"
-    )
-    train.add_argument("--dry-run", action="store_true", help="print what would be done, with the origin of each value")
-    train.set_defaults(refuse=train.error)
-    return train
+SCORES = "evaluation-val"
+NO_VALIDATION = (
+    "there is no validation split: make one with 'python -m data_prep pairs SRC OUT --val-share 0.1'; the test split is"
+    " scored by 's2f evaluate' alone"
+)
 
 
-def run(args: argparse.Namespace) -> int:
-    if args.list_settings:
-        return _list_settings(args)
-    if missing := [name for name, value in (("method", args.method), ("--data", args.data)) if value is None]:
-        args.refuse(f"the following arguments are required: {', '.join(missing)}")  # --list-settings needs neither
+def train(
+    method: str | None = None,
+    /,
+    *,
+    data: Path | None = None,
+    profile: str | None = None,
+    settings: Annotated[tuple[str, ...], Parameter("--set", metavar="NAME=VALUE")] = (),
+    list_settings: bool = False,
+    runs: Path = Path("runs"),
+    name: str | None = None,
+    resume: Annotated[str, Parameter(metavar="auto|never|RUN")] = "auto",
+    init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
+    device: Device = "auto",
+    mode: tuple[Mode, ...] = (),
+    no_report: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Train a network on a data set; leaves a run folder.
+
+    Args:
+        method: pix2pix, cyclegan (without pairs), cgan, faithful, realistic, expect, render, stylegan2, psp, restore
+        data: folder with a manifest.csv, or the file itself
+        profile: full (the paper's settings, where there is one), demo, fast, or small (a hundred pairs of your own at
+            256 px: faithful, realistic); default: S2F_PROFILE, else demo
+        settings: change one setting, such as epochs=50, or tracker=wandb; repeatable; --list-settings shows all
+        list_settings: print a method's settings and what they mean, and stop
+        runs: where the run folder is made
+        name: name of the run, after its number; default: METHOD-PROFILE
+        resume: auto: go on with the newest unfinished run of the same settings; never: a new run; or a run
+        init: begin with this model (fine-tuning): a shipped name, run or file
+        no_report: do not score the model on the validation split and write report.html
+        dry_run: print what would be done, with the origin of each value
+    """
+    if list_settings:
+        return _list_settings(method, profile, settings, init, device)
+    if missing := [what for what, value in (("METHOD", method), ("--data", data)) if value is None]:
+        raise ValueError(f"train needs {' and '.join(missing)}: s2f train METHOD --data DIR")
     from s2f_utils.data import read_manifest
     from s2f_utils.runtime import distributed
-    from s2f_utils.training.loop import train
+    from s2f_utils.training.loop import train as train_run
     from s2f_utils.training.run import check_beginning, open_run
 
-    profile, resolved, device = _resolve(args)
-    manifest = read_manifest(args.data)
-    counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
-    if args.dry_run:
-        if args.resume in ("auto", "never"):
-            check_beginning(resolved, args.init)
-        print(f"{args.method}, profile {profile}, on {device.type}; pairs: {counts}; nothing is written")
-        for name, origin in resolved.origin.items():
-            shown = "default" if origin == "paper" else origin  # not every method has a paper
-            print(f"  {name} = {getattr(resolved.config, name)!r}  ({shown})")
+    with distributed.process_group(device) as device:
+        profile, resolved, found = _resolve(method, profile, settings, init, device)
+        manifest = read_manifest(data)
+        counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
+        if dry_run:
+            if resume in ("auto", "never"):
+                check_beginning(resolved, init)
+            print(f"{method}, profile {profile}, on {found.type}; pairs: {counts}; nothing is written")
+            for setting, origin in resolved.origin.items():
+                shown = "default" if origin == "paper" else origin  # not every method has a paper
+                print(f"  {setting} = {getattr(resolved.config, setting)!r}  ({shown})")
+            return 0
+        run = open_run(
+            resolved, manifest, runs, name=name or f"{method}-{profile}", resume=resume, init=init,
+            device=str(found) if device == "auto" else device,
+        )  # fmt: skip
+        if distributed.is_rank_zero():
+            print(_announced(run, profile, found.type, counts))
+        if train_run(run) == "interrupted":
+            return 130
+        if not distributed.is_rank_zero():
+            return 0
+        if run.model.data == "photos" or no_report:
+            print(f"model: {run.folder / 'generator.safetensors'}")
+        else:
+            print(f"report: {_report(run.folder, manifest, mode or ['deterministic'], device)}")
         return 0
-    run = open_run(
-        resolved, manifest, args.runs, name=args.name or f"{args.method}-{profile}", resume=args.resume, init=args.init,
-        device=str(device) if args.device == "auto" else args.device,
-    )  # fmt: skip
-    how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
-    several = f" in {distributed.world_size()} processes" if distributed.world_size() > 1 else ""
-    length = f"{run.total_images:,} images, profile {profile}, {device.type}{several}, {run.precision.name}"
-    if distributed.is_rank_zero():
-        print(f"{run.folder} {how}: {run.method}, {length}; {_shown(run, counts)}")
-    if train(run) == "interrupted":
-        return 130
-    if not distributed.is_rank_zero():
-        return 0
-    if run.model.data == "photos" or args.no_report:
-        print(f"model: {run.folder / 'generator.safetensors'}")
-    else:
-        print(f"report: {_report(run.folder, manifest, args.mode or ['deterministic'], args.device)}")
-    return 0
 
 
-def _resolve(args: argparse.Namespace) -> tuple[str, Resolved, torch.device]:
+def _resolve(
+    method: str, profile: str | None, settings: Sequence[str], init: str | None, device: str
+) -> tuple[str, Resolved, torch.device]:
     """The profile, the settings and the device that a command line asks for."""
     from s2f_utils import runtime
     from s2f_utils.training import config
     from s2f_utils.training.methods.realistic import settings_of_detail
 
-    profile = runtime.profile_name(asked=args.profile)
-    overrides = _overrides(args.method, args.settings)
-    device = runtime.pick_device(args.device)
-    begun_with = config.settings_of(args.init, args.method) if args.init else {}
-    has_gpu = device.type != "cpu"
-    resolved = config.resolve(args.method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
+    profile = runtime.profile_name(asked=profile)
+    overrides = _overrides(method, settings)
+    found = runtime.pick_device(device)
+    begun_with = config.settings_of(init, method) if init else {}
+    has_gpu = found.type != "cpu"
+    resolved = config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
     if detail_init := getattr(resolved.config, "detail_init", ""):
         begun_with |= settings_of_detail(detail_init)
-        resolved = config.resolve(args.method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
-    return profile, resolved, device
+        resolved = config.resolve(method, profile, overrides, has_gpu=has_gpu, begun_with=begun_with)
+    return profile, resolved, found
 
 
 def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
@@ -141,22 +131,24 @@ def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
     return out
 
 
-def _list_settings(args: argparse.Namespace) -> int:
+def _list_settings(
+    method: str | None, profile: str | None, settings: Sequence[str], init: str | None, device: str
+) -> int:
     """Print a method's settings: the paper's values, those of this command line where they differ, and meanings."""
     from s2f_utils.training.config import meanings
     from s2f_utils.training.methods import METHODS
 
-    if args.method is None:
+    if method is None:
         print("the methods:")
-        for method, kind in METHODS.items():
-            print(f"  {method:<13} {_first_line(kind.settings)}")
+        for name, kind in METHODS.items():
+            print(f"  {name:<13} {_first_line(kind.settings)}")
         print("s2f train METHOD --list-settings prints a method's settings")
         return 0
-    profile, resolved, device = _resolve(args)
+    profile, resolved, found = _resolve(method, profile, settings, init, device)
     kind, changed = type(resolved.config), resolved.changed()
     paper = kind()
-    print(f"{args.method}: {_first_line(kind)}")
-    differs = f"the one here (profile {profile}, {device.type}) if it differs"
+    print(f"{method}: {_first_line(kind)}")
+    differs = f"the one here (profile {profile}, {found.type}) if it differs"
     print(f"NAME = the default (the paper's, where there is one), {differs}, and what it means")
     for name, meaning in meanings(kind).items():
         value, origin = changed.get(name, (None, ""))
@@ -169,15 +161,20 @@ def _first_line(kind: type) -> str:
     return inspect.getdoc(kind).splitlines()[0]
 
 
-def _shown(run: TrainingRun, counts: str) -> str:
-    """What a run is shown, in words; counts: of the pairs in each split."""
-    counted = runtime.counted
+def _announced(run: TrainingRun, profile: str, device: str, counts: str) -> str:
+    """What begins or goes on, and what the run is shown; counts: of the pairs in each split."""
+    from s2f_utils.runtime import counted, distributed
+
+    how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
+    several = f" in {distributed.world_size()} processes" if distributed.world_size() > 1 else ""
+    length = f"{run.total_images:,} images, profile {profile}, {device}{several}, {run.precision.name}"
+    shown = f"pairs: {counts}"
     if run.model.data == "photos":
-        return counted(len(run.data), "photo")
-    if run.model.data != "piles":
-        return f"pairs: {counts}"
-    sketches = f"{counted(len(run.data.sketches), 'sketch')} and {counted(len(run.data.photos), 'photo')}"
-    return f"{sketches}, of different people" if run.config.apart else sketches
+        shown = counted(len(run.data), "photo")
+    elif run.model.data == "piles":
+        shown = f"{counted(len(run.data.sketches), 'sketch')} and {counted(len(run.data.photos), 'photo')}"
+        shown += ", of different people" if run.config.apart else ""
+    return f"{run.folder} {how}: {run.method}, {length}; {shown}"
 
 
 def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> Path:
