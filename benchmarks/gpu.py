@@ -55,7 +55,6 @@ PARTS: dict[str, Part] = {
         ("--precision", "float16", "--cap-gb", "15"),
         ("--precision", "float16", "--cap-gb", "15", "--tiny", "--method", "pix2pix", "cyclegan", "stylegan2"),
     ),
-    "compiled": Part("compiled.py", "compiled", 400),
     "answers": Part("answers.py", "answers", 150),
     "kills": Part(
         "kill_resume.py",

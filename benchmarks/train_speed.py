@@ -2,8 +2,7 @@
 
 Run it on a quiet machine: `python benchmarks/train_speed.py [--method cyclegan] [--size 256] [--batch 1]`; some ten
 minutes on two cores. Times are medians of alternating calls in one run; what counts are the ratios. Plain is the
-published step as published: float32, NCHW, torch's own convolutions, Adam as it comes, and for CycleGAN one pass of a
-network after the other.
+published step as published: float32, NCHW, Adam as it comes, and for CycleGAN one pass of a network after the other.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import common
 import torch
@@ -22,7 +20,6 @@ import torch.nn.functional as F
 import data_prep
 from s2f_utils import runtime
 from s2f_utils.data import read_manifest
-from s2f_utils.models import convs
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
@@ -90,19 +87,12 @@ def bare(
 ):
     """A function that makes one step (forward, backward, optimiser) on random tensors; what it takes is as of `made`.
 
-    plain: as published; for other methods than CycleGAN our step with torch's own convolutions and optimisers.
+    plain: as published; for other methods than CycleGAN our step with torch's own optimisers.
     """
     model, a, b = made(method, changes, precision, memory_format, profile=profile, plain=plain)
     live = model.live_values()
     step: Callable[..., Any] = plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
-    if not plain:
-        return lambda: step(model, a, b, live)
-
-    def one_step() -> None:
-        with mock.patch.object(convs, "FEW", 0):
-            step(model, a, b, live)
-
-    return one_step
+    return lambda: step(model, a, b, live)
 
 
 def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dict[str, float]) -> None:

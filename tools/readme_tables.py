@@ -24,7 +24,7 @@ SCRIPTS = (
     "psp_cuhk", "psp_faces", "stylegan2_speed", "shipped_models", "finetune", "finetune_stages", "metrics_speed",
     "restore_portraits", "enhance_cuhk", "enhance_speed", "faces", "understanding", "choosing", "synthesis",
     "answer_speed", "engine_speed", "page_speed", "kill_resume", "saving_cost", "app_load",
-    "sketch_pad_speed", "budgets", "steps", "loop", "compiled", "answers",
+    "sketch_pad_speed", "budgets", "steps", "loop", "answers",
 )  # fmt: skip
 MARKED = re.compile(r"<!-- (?P<name>[\w-]+):start -->.*?<!-- (?P=name):end -->", re.DOTALL)
 
