@@ -15,7 +15,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import common
 import torch
@@ -24,7 +23,6 @@ import torch.nn.functional as F
 import data_prep
 from s2f_utils import runtime
 from s2f_utils.data import read_manifest
-from s2f_utils.models import convs
 from s2f_utils.training import config
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
@@ -95,19 +93,12 @@ def bare(
 ):
     """A function that makes one step (forward, backward, optimiser) on random tensors; what it takes is as of `made`.
 
-    plain: as published; for other methods than CycleGAN our step with torch's own convolutions and optimisers.
+    plain: as published; for other methods than CycleGAN our step with torch's own optimisers.
     """
     model, a, b = made(method, changes, precision, memory_format, profile=profile, plain=plain)
     live = model.live_values()
     step: Callable[..., Any] = plain_cyclegan_step if plain and method == "cyclegan" else type(model).step
-    if not plain:
-        return lambda: step(model, a, b, live)
-
-    def one_step() -> None:
-        with mock.patch.object(convs, "FEW", 0):
-            step(model, a, b, live)
-
-    return one_step
+    return lambda: step(model, a, b, live)
 
 
 def plain_cyclegan_step(m: CycleGAN, a: torch.Tensor, b: torch.Tensor, live: dict[str, float]) -> None:

@@ -178,7 +178,7 @@ def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
         (["epochs=many"], "epochs must be a float, got 'many'"),
         (["size_px=100", "load_size_px=110"], "size_px must be a power of two"),
         (["epochs"], "--set needs NAME=VALUE"),
-        (["precision=int8"], "precision must be auto, float32"),
+        (["precision=int8"], "precision must be one of auto, float32"),
     ],
 )
 def test_bad_unknown_option(settings, message, faces_manifest, tmp_path, capsys):

@@ -19,7 +19,7 @@ from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
 from s2f_utils.training.run import finished, open_run
-from s2f_utils.training.settings import TrainConfig
+from s2f_utils.training.settings import TrainConfig, setting
 from s2f_utils.training.tracking import read_log
 
 
@@ -139,14 +139,9 @@ def test_a_layout_is_recognised_listed_and_made_into_a_set(own_layout, tmp_path,
 class ToyConfig(TrainConfig):
     """A residual U-Net that learns by the squared error."""
 
-    blocks: int = 1  # residual blocks a level
+    blocks: int = setting(1, above=0)  # residual blocks a level
     lambda_l2: float = 1.0  # weight of the squared error
     lr_g: float = 1e-3  # Adam's learning rate
-
-    def validate(self) -> None:
-        """Raise ConfigError with what is wrong and what would be right, or return quietly."""
-        super().validate()
-        self.above_0("blocks")
 
 
 class Toy(Method):

@@ -9,7 +9,7 @@ import torch
 from data_prep import DataPrepError, make_shaped
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.faces.finetune import STEPS, StoppedError, finetune
+from s2f_studio.faces.finetune import STEPS, finetune
 from s2f_studio.faces.shaped import read_points, told_in
 from s2f_utils import inference
 from s2f_utils.cli import main
@@ -114,11 +114,3 @@ def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
     assert all(not torch.equal(whole.stem[0].weight, half.stem[0].weight) for half in halves)
     again = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
     assert again == made and len(list(tmp_path.iterdir())) == len(STEPS)  # nothing is trained twice
-
-
-def test_what_was_stopped_says_how_to_go_on(shaped, tmp_path, monkeypatch):
-    from s2f_studio.faces import finetune as own
-
-    monkeypatch.setattr(own, "train", lambda run: "interrupted")
-    with pytest.raises(StoppedError, match="give the same command again"):
-        finetune(shaped, tmp_path, device="cpu", total_images=2, batch_size=2)

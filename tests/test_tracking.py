@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -20,12 +19,11 @@ import torch
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
+from s2f_utils.training.trackers import ID_FILE, is_logged_in
 from s2f_utils.training.tracking import read_log
-from s2f_utils.training.tracking_wandb import ID_FILE, is_logged_in
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {
@@ -236,16 +234,19 @@ def test_training_is_bit_for_bit_the_same_with_and_without(tracked, faces_manife
     assert not same_weights(folder, other.folder)
 
 
-def test_where_wandb_is_not_installed_training_goes_on_and_says_so(faces_manifest, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "wandb", None)
-    run = start(faces_manifest, tmp_path, tracker="wandb")
+@pytest.mark.parametrize(("package", "title"), [("wandb", "Weights & Biases"), ("tensorboard", "TensorBoard")])
+def test_without_the_package_training_goes_on(faces_manifest, tmp_path, monkeypatch, capsys, package, title):
+    for name in [name for name in sys.modules if name.startswith((package, f"torch.utils.{package}"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    run = start(faces_manifest, tmp_path, tracker=package)
     while train(run, max_seconds=0.0, progress=False) == "chunk":
         pass
     plain = start(faces_manifest, tmp_path)
     train(plain, progress=False)
-    message = "Weights & Biases: could not start: it is not installed: pip install wandb; training goes on without it"
+    message = f"{title}: could not start: it is not installed: pip install {package}; training goes on without it"
     assert problems(run.folder) == [message] and capsys.readouterr().err.strip() == message
-    assert same_weights(run.folder, plain.folder) and not (run.folder / "wandb").exists()
+    assert same_weights(run.folder, plain.folder) and not (run.folder / package).exists()
 
 
 def test_what_fails_in_the_middle_is_said_once_and_survived(faces_manifest, tmp_path, monkeypatch):
@@ -268,53 +269,6 @@ def test_what_fails_in_the_middle_is_said_once_and_survived(faces_manifest, tmp_
     assert [row["_step"] for row in history(records(run.folder)[0])] == [0, 2, 4, 6, 8]
 
 
-def test_a_dead_wandb_core_does_not_stop_training(faces_manifest, tmp_path):
-    code = f"""
-import psutil
-from tests import test_tracking as t
-class Kill:
-    def on_step(self, run):
-        if run.images_seen == 6:
-            found = [p for p in psutil.Process().children(recursive=True) if "wandb-core" in p.name()]
-            assert found
-            for process in found:
-                process.kill()
-                process.wait()
-run = t.start({str(faces_manifest)!r}, {str(tmp_path)!r}, tracker="wandb")
-print(t.train(run, callbacks=[Kill()], progress=False))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=200, cwd=ROOT,
-        env=own_wandb(WANDB_MODE="offline"),
-    )  # fmt: skip
-    assert done.stdout.split()[-1] == "done", done.stderr
-    folder = tmp_path / "0001-t"
-    assert len(read_log(folder)[0]) == 8 and len(problems(folder)) == 1
-    assert "training goes on without it" in problems(folder)[0]
-
-
-def test_where_the_server_cannot_be_reached_training_goes_on_without_it(faces_manifest, tmp_path):
-    env = own_wandb(WANDB_API_KEY="x" * 40, WANDB_BASE_URL="http://127.0.0.1:9", WANDB_INIT_TIMEOUT="2")
-    code = f"from tests import test_tracking as t; t.part({str(faces_manifest)!r}, {str(tmp_path)!r}, 99)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, cwd=ROOT, env=env)
-    folder = tmp_path / "0001-t"
-    assert json.loads(done.stdout.splitlines()[-1])["reason"] == "done", done.stderr
-    (problem,) = problems(folder)
-    assert problem.startswith("Weights & Biases: could not start: ") and problem.endswith("goes on without it")
-
-
-def test_chunks_are_one_wandb_run(faces_manifest, tmp_path):
-    run = start(faces_manifest, tmp_path, tracker="wandb", save_every_s=0.0)
-    reasons = [train(run, max_seconds=0.0, progress=False) for _ in range(4)]
-    assert reasons == ["chunk"] * 4 and len(list(run.folder.glob("wandb/offline-run-*"))) == 1
-    time.sleep(1.1)  # W&B names folders by the second
-    again = start(faces_manifest, tmp_path, tracker="wandb", resume=run.folder)  # a cell that was run once more
-    assert again.images_seen == 8 and train(again, progress=False) == "done"
-    assert problems(run.folder) == []
-    assert exit_codes(run.folder) == [[0], [0]]
-    assert [row["_step"] for row in history(records(run.folder)[1])] == [10, 12, 14, 16]
-
-
 def test_an_exception_ends_the_wandb_run_as_failed(faces_manifest, tmp_path):
     class Raise:
         def on_step(self, run):
@@ -325,35 +279,6 @@ def test_an_exception_ends_the_wandb_run_as_failed(faces_manifest, tmp_path):
     with pytest.raises(ZeroDivisionError):
         train(run, callbacks=[Raise()], progress=False)
     assert exit_codes(run.folder) == [[1]] and run.trackers[0].handle is None
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
-def test_ctrl_c_finishes_the_wandb_run(faces_manifest, tmp_path):
-    settings = FAST | {"total_images": 100_000, "tracker": "wandb"}
-    flags = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-    words = ["train", "pix2pix", "--profile", "fast", "--data", str(faces_manifest), "--runs", str(tmp_path), *flags]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "s2f_utils", *words, "--device", "cpu", "--name", "t"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True,
-        env=own_wandb(WANDB_MODE="offline"),
-    )  # fmt: skip
-    folder = tmp_path / "0001-t"
-    deadline = time.monotonic() + 120
-    while not ((folder / "log.jsonl").exists() and read_log(folder)[0]) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes in the foreground
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 130 and "Traceback" not in err, err
-    assert exit_codes(folder) == [[0]] and problems(folder) == []
-
-
-def test_the_tracker_may_differ_when_a_run_goes_on_and_has_two_names(faces_manifest, tmp_path):
-    run = start(faces_manifest, tmp_path)
-    train(run, callbacks=[Steer(4)], progress=False)
-    again = start(faces_manifest, tmp_path, resume="auto", tracker="wandb", track_checkpoints=True)
-    assert again.folder == run.folder and len(again.trackers) == 1 and run.trackers == []
-    with pytest.raises(ConfigError, match="tracker must be none, wandb or tensorboard, got 'mlflow'"):
-        resolve("pix2pix", "fast", {"tracker": "mlflow"})
 
 
 def test_a_login_is_found_in_the_environment_or_in_netrc(tmp_path, monkeypatch):

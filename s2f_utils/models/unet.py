@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.convs import Conv2d, ConvTranspose2d
 from s2f_utils.models.dropout import Dropout
 from s2f_utils.models.network import Network
 
@@ -61,9 +60,9 @@ class UNetLevel(nn.Module):
         super().__init__()
         bias = norm == "instance"  # batch norm has its own shift
         in_channels, out_channels = outermost or (outer, outer)
-        down = Conv2d(in_channels, inner, 4, stride=2, padding=1, bias=bias)
+        down = nn.Conv2d(in_channels, inner, 4, stride=2, padding=1, bias=bias)
         up_in = inner if below is None else 2 * inner
-        up = ConvTranspose2d(up_in, out_channels, 4, stride=2, padding=1, bias=bias or outermost is not None)
+        up = nn.ConvTranspose2d(up_in, out_channels, 4, stride=2, padding=1, bias=bias or outermost is not None)
         self.is_outermost = outermost is not None
         if self.is_outermost:
             layers = [down, below, nn.ReLU(), up, nn.Tanh()]

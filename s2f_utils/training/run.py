@@ -27,13 +27,10 @@ from s2f_utils.training.pace import images_in_time
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
 from s2f_utils.training.settings import INPUT_TONE, TrainConfig
 from s2f_utils.training.state import TrainingRun, check_space
-from s2f_utils.training.tracker import Tracker
+from s2f_utils.training.trackers import TRACKERS
 from s2f_utils.training.tracking import RunLog
-from s2f_utils.training.tracking_tensorboard import TensorBoardTracker
-from s2f_utils.training.tracking_wandb import WandbTracker
 
 CARD = "learned_from.json"  # in a run's folder
-TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
 
 
 def check_beginning(resolved: Resolved, init: str | Path | None) -> None:

@@ -17,7 +17,7 @@ from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
-from s2f_utils.training.settings import TrainConfig, need
+from s2f_utils.training.settings import TrainConfig, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,22 +32,18 @@ class CGANConfig(TrainConfig):
     flip: float = 0.0
     batch_size: int = 16
     constant_share: float = 0.0  # the learning rates fall from the first epoch on
-    base_filters: int = 32  # channels of the generator's first layer
-    num_blocks: int = 6  # of its residual form: what is added is the first convolution's output
-    disc_filters: int = 64  # channels of the discriminator's first layer
-    gan_loss: str = "vanilla"  # vanilla (cross entropy of the logits) or sigmoid (of their sigmoid, as project 5)
+    base_filters: int = setting(32, above=0)  # channels of the generator's first layer
+    num_blocks: int = setting(6, above=0)  # of its residual form: what is added is the first convolution's output
+    disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer
+    gan_loss: str = setting(
+        "vanilla", known=("vanilla", "sigmoid", "lsgan")
+    )  # vanilla (cross entropy of the logits) or sigmoid (of their sigmoid, as project 5)
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 has not
     lr_g: float = 2e-4  # Adam's learning rate for the generator
     lr_d: float = 2e-4  # and for the discriminator
     beta1: float = 0.5  # Adam's momentum
     beta2: float = 0.999  # Adam's second decay rate
-
-    def validate(self) -> None:
-        super().validate()
-        known = ("vanilla", "sigmoid", "lsgan")
-        need(self.gan_loss in known, f"gan_loss must be one of {', '.join(known)}, got {self.gan_loss!r}")
-        self.above_0("base_filters", "num_blocks", "disc_filters")
 
 
 class CGAN(Method):

@@ -21,7 +21,7 @@ from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
-from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches
+from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
 
 TO_PHOTO, TO_SKETCH = DIRECTIONS
 
@@ -31,13 +31,13 @@ class CycleGANConfig(TrainConfig):
     """CycleGAN, Zhu et al. 2017, with the values of its published PyTorch code. It learns both directions at once."""
 
     apart: bool = True  # of a person the sketch or the photo is shown, never both; False: all pictures of both sides
-    base_filters: int = 64  # channels of the generators' first layer
-    num_blocks: int = 0  # residual blocks; 0: as published, 9 from 256 px on, else 6
-    dropout: float = 0.0  # in the residual blocks
-    disc_filters: int = 64  # channels of the discriminators' first layer
-    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
-    gan_loss: str = "lsgan"  # lsgan (squares) or vanilla (cross entropy)
-    pool_size: int = 50  # made pictures kept for each discriminator; 0: it sees the newest only
+    base_filters: int = setting(64, above=0)  # channels of the generators' first layer
+    num_blocks: int = setting(0, 0)  # residual blocks; 0: as published, 9 from 256 px on, else 6
+    dropout: float = setting(0.0, 0, below=1)  # in the residual blocks
+    disc_filters: int = setting(64, above=0)  # channels of the discriminators' first layer
+    disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
+    gan_loss: str = setting("lsgan", known=("lsgan", "vanilla"))  # lsgan (squares) or vanilla (cross entropy)
+    pool_size: int = setting(50, 0)  # made pictures kept for each discriminator; 0: it sees the newest only
     lambda_gan: float = 1.0  # weight of both adversarial losses
     lambda_cycle_sketch: float = 10.0  # weight of sketch → photo → sketch
     lambda_cycle_photo: float = 10.0  # weight of photo → sketch → photo
@@ -54,10 +54,6 @@ class CycleGANConfig(TrainConfig):
             "cyclegan learns both directions: leave direction out here, and say which one you want when you use it"
             " (s2f translate RUN … --direction photo-to-sketch)",
         )
-        self.one_of("gan_loss", "lsgan", "vanilla")
-        self.above_0("base_filters", "disc_filters", "disc_layers")
-        self.at_least(0, "num_blocks", "pool_size")
-        need(0 <= self.dropout < 1, f"dropout must be from 0 to less than 1, got {self.dropout}")
         need_patches(self.disc_layers, self.size_px)
 
 

@@ -20,7 +20,7 @@ from s2f_utils.models.resunet import HINT_PX, ResUNet
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.losses import l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.training.method import Live, Method, weighted
-from s2f_utils.training.settings import FAST, TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
 # Our own methods at 128 px, and as small as a test needs them.
@@ -62,25 +62,22 @@ class FaithfulConfig(TrainConfig):
     elastic: float = 0.003
     ema_half_life_images: float = 5_000.0
     widths: str = "48,96,144,168"  # channels of the levels, from a quarter of the size on; multiples of 8
-    blocks: int = 2  # residual blocks a level, on the way down and on the way up
+    blocks: int = setting(2, above=0)  # residual blocks a level, on the way down and on the way up
     fine: str = "32,16"  # channels at half and at full size
-    dropout: float = 0.1  # share of a block's channels
-    hint_share: float = 0.0  # share of the pairs that are shown with their photo's colours at 4x4 pixels
+    dropout: float = setting(0.1, 0, 1)  # share of a block's channels
+    hint_share: float = setting(0.0, 0, 1)  # share of the pairs that are shown with their photo's colours at 4x4 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
     lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
     lr_g: float = 7e-4  # AdamW's learning rate
     beta1: float = 0.9  # AdamW's momentum
     beta2: float = 0.99  # and second decay rate
-    weight_decay: float = 0.01  # AdamW's decay of the weights
-    max_norm: float = 1.0  # longer gradients are scaled down to this
+    weight_decay: float = setting(0.01, 0)  # AdamW's decay of the weights
+    max_norm: float = setting(1.0, 0)  # longer gradients are scaled down to this
 
     def validate(self) -> None:
         super().validate()
         self.need_sizes()
-        self.above_0("blocks")
-        self.shares("dropout", "hint_share")
-        self.at_least(0, "weight_decay", "max_norm")
 
     @property
     def structure(self) -> dict[str, Any]:

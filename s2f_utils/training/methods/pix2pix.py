@@ -19,22 +19,30 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
-from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches
+from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pix2PixConfig(TrainConfig):
     """pix2pix, Isola et al. 2017, with the values of its published PyTorch code."""
 
-    base_filters: int = 64  # channels of the U-Net's first level
+    base_filters: int = setting(64, above=0)  # channels of the U-Net's first level
     num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
-    norm: str = "batch"  # batch or instance, in both networks
+    norm: str = setting("batch", known=("batch", "instance"))  # batch or instance, in both networks
     dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
-    discriminator: str = "patchgan"  # patchgan, pixelgan, or projected: through pretrained features (Sauer et al. 2021)
-    augment_disc: str = "shared"  # or none: true and made pictures change alike before a projected discriminator
-    disc_filters: int = 64  # channels of the discriminator's first layer, or of a projected one's heads
-    disc_layers: int = 3  # 3: each logit judges 70x70 pixels
-    gan_loss: str = "vanilla"  # vanilla (cross entropy) or lsgan (squares); projected: always hinge
+    discriminator: str = setting(
+        "patchgan", known=("patchgan", "pixelgan", "projected")
+    )  # patchgan, pixelgan, or projected: through pretrained features (Sauer et al. 2021)
+    augment_disc: str = setting(
+        "shared", known=AUGMENTATIONS
+    )  # or none: true and made pictures change alike before a projected discriminator
+    disc_filters: int = setting(
+        64, above=0
+    )  # channels of the discriminator's first layer, or of a projected one's heads
+    disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
+    gan_loss: str = setting(
+        "vanilla", known=("vanilla", "lsgan")
+    )  # vanilla (cross entropy) or lsgan (squares); projected: always hinge
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 100.0  # weight of the L1 loss
     lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
@@ -45,18 +53,13 @@ class Pix2PixConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        self.one_of("discriminator", "patchgan", "pixelgan", "projected")
-        self.one_of("augment_disc", *AUGMENTATIONS)
         deepest = self.size_px.bit_length() - 1
         need(
             self.num_downs == 0 or 5 <= self.num_downs <= deepest,
             f"num_downs must be 0 or from 5 to {deepest} (one pixel) at {self.size_px} px, got {self.num_downs}",
         )
-        self.one_of("gan_loss", "vanilla", "lsgan")
-        self.one_of("norm", "batch", "instance")
         if self.discriminator == "patchgan":
             need_patches(self.disc_layers, self.size_px)
-        self.above_0("base_filters", "disc_filters", "disc_layers")
 
 
 class Pix2Pix(Method):

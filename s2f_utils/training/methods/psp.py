@@ -26,7 +26,7 @@ from s2f_utils.training.loading import find_discriminator, take
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.methods.stylegan2 import faces_args
-from s2f_utils.training.settings import FAST, INPUT_TONE, TrainConfig, need
+from s2f_utils.training.settings import FAST, INPUT_TONE, TrainConfig, need, setting
 
 LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
 
@@ -45,18 +45,24 @@ class PSPConfig(TrainConfig):
     total_images: int = 4_000_000
     constant_share: float = 1.0
     flip: float = 0.0
-    encoder: str = "psp"  # psp: IR-SE50 at 256 px, as published; small: the same structure, at most 5 M parameters
+    encoder: str = setting(
+        "psp", known=("psp", "small")
+    )  # psp: IR-SE50 at 256 px, as published; small: the same structure, at most 5 M parameters
     decoder_px: int = 1024  # the generator's size
-    style_dim: int = 512  # and its other arguments: values of a style
-    num_mlp: int = 8  # layers of the network that turns noise into styles
-    width: int = 512  # most channels of a layer
-    channel_multiplier: float = 2.0  # channels from 64 px on
-    perceptual: str = "lpips"  # or the distance of other features, which need no download: discriminator, efficientnet
+    style_dim: int = setting(512, above=0)  # and its other arguments: values of a style
+    num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
+    width: int = setting(512, above=0)  # most channels of a layer
+    channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on
+    perceptual: str = setting(
+        "lpips", known=("lpips", "discriminator", "efficientnet")
+    )  # or the distance of other features, which need no download: discriminator, efficientnet
     lambda_l2: float = 1.0  # weight of the mean squared error
     lambda_lpips: float = 0.8  # weight of LPIPS, or of what stands in for it
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
-    mixing: float = 0.0  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
+    mixing: float = setting(
+        0.0, 0, 1
+    )  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
     mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
     lr_g: float = 1e-4  # Adam's learning rate for the encoder
     beta1: float = 0.95  # Adam's momentum
@@ -64,16 +70,12 @@ class PSPConfig(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        self.one_of("encoder", "psp", "small")
-        self.one_of("perceptual", "lpips", "discriminator", "efficientnet")
         size = self.decoder_px
         need(32 <= size <= 1024 and size & (size - 1) == 0, f"decoder_px must be a power of two up to 1024, got {size}")
         need(
             self.encoder == "small" or self.style_dim == 512,
             f"encoder psp answers with styles of 512 values, the generator takes {self.style_dim}: choose small",
         )
-        self.above_0("style_dim", "num_mlp", "width", "channel_multiplier")
-        self.shares("mixing")
         need(
             0 <= self.mix_from < self.num_styles,
             f"mix_from must be from 0 to {self.num_styles - 1} for a generator of {size} px, got {self.mix_from}",

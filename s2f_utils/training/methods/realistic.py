@@ -32,7 +32,7 @@ from s2f_utils.training.losses import (
 from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, colour_hint, sizes_of
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
-from s2f_utils.training.settings import need
+from s2f_utils.training.settings import need, setting
 
 COLOUR_GAIN = 4.0  # colours are small beside brightness
 
@@ -74,29 +74,32 @@ class RealisticConfig(FaithfulConfig):
     total_images: int = 20_000
     detail_widths: str = "32,64,96,128"  # as `widths`, of the network that adds detail
     detail_fine: str = "32,16"  # as `fine`
-    detail_blocks: int = 1  # as `blocks`
+    detail_blocks: int = setting(1, above=0)  # as `blocks`
     detail_init: str = ""  # a name, run or file: begin with the network that adds detail there; "": with none
     lambda_ssim: float = 0.8
     lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
     lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
     lr_g: float = 6e-4
     lr_d: float = 1e-3  # Adam's learning rate for the discriminators
-    discriminator: str = "patchgan"  # or projected: one that looks through pretrained features (Sauer et al. 2021)
-    augment_disc: str = "shared"  # or none: true and made pictures change alike before a projected discriminator
+    discriminator: str = setting(
+        "patchgan", known=("patchgan", "projected")
+    )  # or projected: one that looks through pretrained features (Sauer et al. 2021)
+    augment_disc: str = setting(
+        "shared", known=AUGMENTATIONS
+    )  # or none: true and made pictures change alike before a projected discriminator
     beta1: float = 0.5
-    disc_filters: int = 32  # channels of the discriminators' first layers, or of a projected one's heads
+    disc_filters: int = setting(
+        32, above=0
+    )  # channels of the discriminators' first layers, or of a projected one's heads
     disc_crop_px: int = 96  # discriminators of patches see random parts of this size; 0: whole pictures
-    disc_crops: int = 3  # such parts of each picture
-    disc_steps: int = 2  # steps of the discriminators for one of the generator
+    disc_crops: int = setting(3, above=0)  # such parts of each picture
+    disc_steps: int = setting(2, above=0)  # steps of the discriminators for one of the generator
     disc_layers: str = "2,3"  # a discriminator of brightness each: 2 looks at patches of 34 px, 3 at 70 px
     disc_layers_colour: str = "2"  # the same for those of the colours that go with a brightness; "" for none
 
     def validate(self) -> None:
         super().validate()
         self.need_sizes("detail_")
-        self.above_0("detail_blocks", "disc_filters", "disc_crops", "disc_steps")
-        self.one_of("discriminator", "patchgan", "projected")
-        self.one_of("augment_disc", *AUGMENTATIONS)
         need(
             self.discriminator == "patchgan" or not self.lambda_features,
             "lambda_features must be 0 with discriminator=projected, whose features are fixed: use lambda_perceptual",

@@ -30,7 +30,7 @@ from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.methods.psp import identity_loss
 from s2f_utils.training.methods.stylegan2 import lazy_betas, r1_penalty
-from s2f_utils.training.settings import FAST, TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 WORKERS = 4
 _WEIGHT_OF = dict.fromkeys(("loss_vgg", "loss_judged", "loss_perceptual"), "lambda_perceptual")
@@ -50,43 +50,46 @@ class RestoreConfig(TrainConfig):
     total_images: int = 9_600_000
     constant_share: float = 0.75  # published: halved after 600,000 and 700,000 of 800,000 steps
     ema_half_life_images: float = 10_000.0
-    num_style_feat: int = 512  # values of a style
-    num_mlp: int = 8  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
-    narrow: float = 1.0  # share of the published width
-    channel_multiplier: float = 2.0  # channels from 64 px on; the published files have 2, the published training 1
+    num_style_feat: int = setting(512, above=0)  # values of a style
+    num_mlp: int = setting(8, above=0)  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
+    narrow: float = setting(1.0, above=0)  # share of the published width
+    channel_multiplier: float = setting(
+        2.0, above=0
+    )  # channels from 64 px on; the published files have 2, the published training 1
     residual: bool = False  # what is painted is added to the damaged face; not published, for a network that can paint
-    discriminator: str = "stylegan2"  # or patchgan, which judges patches of 34 px and learns from far fewer photos
-    disc_width: int = 512  # most channels of a layer of the discriminator
-    disc_multiplier: float = 1.0  # and StyleGAN2's channels from 64 px on
-    damage: float = 1.0  # share of the published ranges of degradation
-    perceptual: str = "vgg"  # or the distance of other features, which need no download: discriminator, efficientnet
+    discriminator: str = setting(
+        "stylegan2", known=("stylegan2", "patchgan")
+    )  # or patchgan, which judges patches of 34 px and learns from far fewer photos
+    disc_width: int = setting(512, above=0)  # most channels of a layer of the discriminator
+    disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
+    damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
+    perceptual: str = setting(
+        "vgg", known=("vgg", "discriminator", "efficientnet")
+    )  # or the distance of other features, which need no download: discriminator, efficientnet
     lambda_l1: float = 0.1  # weight of the L1 loss
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
-    pyramid_images: int = 600_000  # images after which that loss is left out
+    pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
     lambda_perceptual: float = 1.0  # weight of the distance of VGG-19's features, or of those that stand in for them
     lambda_style: float = 50.0  # weight of the distance of the Gram matrices of VGG-19's features
     lambda_id: float = 10.0  # weight of the identity loss
     lambda_gan: float = 0.1  # weight of the adversarial loss (logistic)
-    r1_gamma: float = 10.0  # weight of the discriminator's squared slope at real photos
-    r1_every: int = 16  # steps between two looks at it; 0: never
+    r1_gamma: float = setting(10.0, 0)  # weight of the discriminator's squared slope at real photos
+    r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
     lr_g: float = 2e-3  # Adam's learning rate for the restorer
     lr_d: float = 2e-3  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
-    max_norm: float = 0.0  # longer gradients of the restorer are scaled down to this; 0: never, as published
+    max_norm: float = setting(
+        0.0, 0
+    )  # longer gradients of the restorer are scaled down to this; 0: never, as published
 
     def validate(self) -> None:
         super().validate()
-        self.one_of("perceptual", "vgg", "discriminator", "efficientnet")
-        self.one_of("discriminator", "stylegan2", "patchgan")
         need(
             self.discriminator == "stylegan2" or self.disc_width >= 8,
             f"disc_width must be 8 or more with discriminator=patchgan, got {self.disc_width}",
         )
         need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
-        self.above_0("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "disc_width", "disc_multiplier")
-        self.at_least(0, "r1_gamma", "r1_every", "pyramid_images", "max_norm")
-        self.shares("damage")
         need(
             self.perceptual == "vgg" or not self.lambda_style,
             f"lambda_style must be 0 with perceptual={self.perceptual}: the style loss is one of VGG-19's features",

@@ -24,7 +24,7 @@ from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, take_grown
 from s2f_utils.training.method import Live, Method, frozen, slope_at
-from s2f_utils.training.settings import FAST, TrainConfig, need
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 PATH_DECAY = 0.01  # of the running mean of path lengths
 PSI = 0.7  # truncation of the faces on sheets of samples
@@ -42,20 +42,26 @@ class StyleGAN2Config(TrainConfig):
     total_images: int = 25_000_000
     constant_share: float = 1.0
     ema_half_life_images: float = 20_000.0
-    style_dim: int = 512  # values of a style
-    num_mlp: int = 8  # layers of the network that turns noise into styles
-    width: int = 512  # most channels of a layer, in both networks
-    channel_multiplier: float = 1.0  # channels from 64 px on: 2 in the paper's large models
-    mixing: float = 0.9  # share of made photos whose styles come from two draws
-    noise_from_images: int = 0  # before so many images the noise has no say: small generators take it for detail
-    augment_disc: str = "ada"  # what the discriminator is shown: ada, diff (DiffAugment), or none
-    ada_target: float = 0.6  # how sure of real photos the discriminator should be
-    ada_images: float = 500_000.0  # the augmentation's probability moves at most from 0 to 1 within so many images
+    style_dim: int = setting(512, above=0)  # values of a style
+    num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
+    width: int = setting(512, above=0)  # most channels of a layer, in both networks
+    channel_multiplier: float = setting(1.0, above=0)  # channels from 64 px on: 2 in the paper's large models
+    mixing: float = setting(0.9, 0, 1)  # share of made photos whose styles come from two draws
+    noise_from_images: int = setting(
+        0, 0
+    )  # before so many images the noise has no say: small generators take it for detail
+    augment_disc: str = setting(
+        "ada", known=("ada", "diff", "none")
+    )  # what the discriminator is shown: ada, diff (DiffAugment), or none
+    ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
+    ada_images: float = setting(
+        500_000.0, above=0
+    )  # the augmentation's probability moves at most from 0 to 1 within so many images
     lambda_gan: float = 1.0  # weight of the adversarial loss (logistic)
-    r1_gamma: float = 1.0  # weight of the discriminator's squared slope at real photos
-    r1_every: int = 16  # steps between two looks at it; 0: never
+    r1_gamma: float = setting(1.0, 0)  # weight of the discriminator's squared slope at real photos
+    r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
     lambda_path: float = 2.0  # weight of the path length's regularisation
-    path_every: int = 4  # steps between two looks at it; 0: never
+    path_every: int = setting(4, 0)  # steps between two looks at it; 0: never
     lr_g: float = 2.5e-3  # Adam's learning rate for the generator, of which 4/5 are used (lazy regularisation)
     lr_d: float = 2.5e-3  # and for the discriminator: 16/17
     beta1: float = 0.0  # Adam's momentum
@@ -63,18 +69,12 @@ class StyleGAN2Config(TrainConfig):
 
     def validate(self) -> None:
         super().validate()
-        kinds = ("ada", "diff", "none")
-        need(self.augment_disc in kinds, f"augment_disc must be {', '.join(kinds)}, got {self.augment_disc!r}")
         need(self.size_px <= 1024, f"size_px must be at most 1024, got {self.size_px}")
         need(
             self.batch_size < 4 or self.batch_size % 4 == 0,
             f"batch_size must be at most 4 or a multiple of 4, got {self.batch_size}: the discriminator compares four"
             " photos at a time",
         )
-        self.above_0("style_dim", "num_mlp", "width", "channel_multiplier", "ada_images")
-        self.at_least(0, "r1_gamma", "r1_every", "path_every", "noise_from_images")
-        self.shares("mixing")
-        need(-1 <= self.ada_target <= 1, f"ada_target must be from -1 to 1, got {self.ada_target}")
 
 
 class StyleGAN2(Method):

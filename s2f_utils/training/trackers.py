@@ -1,0 +1,250 @@
+"""Weights & Biases and TensorBoard, where a run asks for one (`tracker="wandb"`): losses, samples, live values.
+
+log.jsonl is written in any case. What goes wrong with a tracker is reported once, and training goes on without it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import netrc
+import os
+import secrets
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+from tqdm.auto import tqdm
+
+from s2f_utils import runtime
+from s2f_utils.pictures import images
+from s2f_utils.training.live import Change
+
+PROJECT = "sketch-to-face"  # of W&B, unless WANDB_PROJECT is set
+ID_FILE = "wandb-id.txt"  # in the run folder
+WANDB_OPTIONS = {  # the installed version uses those that it knows
+    "console": "off",  # what is printed stays here: a progress bar is not worth uploading
+    "silent": True,
+    "disable_git": True,  # no address and no changes of whatever repository training is started in
+    "finish_timeout": 300.0,  # seconds; what is not uploaded by then stays in the run folder
+    "finish_timeout_raises": True,
+}
+
+
+class Tracker:
+    """A callback of the training loop that sends on what the log gets; its x axis is images seen.
+
+    A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) the other program, and may raise what it likes.
+    """
+
+    title = ""  # of the other program, as messages name it
+    package = ""  # which it needs, optional
+
+    def __init__(self) -> None:
+        self.handle: Any = None  # the other program's, while it is open; it stays open between chunks
+        self.failed = False
+
+    def on_start(self, run: Any) -> None:
+        """Open it, unless it still is."""
+        if self.handle is None:
+            self._attempt(run, "start", lambda: setattr(self, "handle", self._open(run)))
+        if run.images_seen == 0:  # later, this step is there already
+            self._log(run, live_values(run))
+
+    def on_log(self, run: Any, row: dict[str, Any]) -> None:
+        """The row, with the live values beside it."""
+        self._log(run, row | live_values(run))
+
+    def on_change(self, run: Any, change: Change) -> None:
+        """The new value; commands count as 0 and 1."""
+        self._log(run, {f"live/{change.name}": float(change.new)})
+
+    def on_sample(self, run: Any, path: Path) -> None:
+        """The sheet, and its scores."""
+        scores = {f"samples/{name}": value for name, value in run.scores.items()}
+        self._attempt(run, "send samples", lambda: self._send(run, scores, path))
+
+    def on_end(self, run: Any, reason: str) -> None:
+        """Close it, but not between two chunks."""
+        if reason != "chunk":
+            self._end(run, False)
+
+    def on_failure(self, run: Any, error: BaseException) -> None:
+        """Close it; the run has failed."""
+        self._end(run, True)
+
+    def _end(self, run: Any, run_failed: bool) -> None:
+        handle, self.handle = self.handle, None
+        if handle is not None and self.failed:
+            with contextlib.suppress(Exception):  # reported already
+                self._close(handle, True)
+        elif handle is not None:
+            self._attempt(run, "write everything", lambda: self._close(handle, run_failed))
+        self.failed = False
+
+    def _log(self, run: Any, values: dict[str, Any]) -> None:
+        self._attempt(run, "log", lambda: self._send(run, values))
+
+    def _attempt(self, run: Any, what: str, action: Callable[[], Any]) -> None:
+        """Do something with the other program; the first failure is reported, and nothing is tried after it."""
+        if self.failed:
+            return
+        try:
+            action()
+        except Exception as error:
+            self.failed = True
+            why = str(error).strip().partition("\n")[0] or type(error).__name__
+            if isinstance(error, ModuleNotFoundError) and error.name == self.package:
+                why = f"it is not installed: pip install {self.package}"
+            run.log.problem(f"{self.title}: could not {what}: {why}; training goes on without it")
+
+
+class WandbTracker(Tracker):
+    """One W&B run for one run folder: resumed training goes on under the id in `wandb-id.txt`. With
+    `track_checkpoints` the generators are uploaded with every save.
+    """
+
+    title, package = "Weights & Biases", "wandb"
+
+    def on_save(self, run: Any, path: Path) -> None:
+        """The generators as an artifact, if that is asked for; resume.pt is large, and stays here."""
+        if run.config.track_checkpoints:
+            self._attempt(run, "send a checkpoint", lambda: self._send_generators(run))
+
+    def _send_generators(self, run: Any) -> None:
+        import wandb
+
+        artifact = wandb.Artifact(f"{self.handle.id}-generator", type="model", metadata={"images": run.images_seen})
+        with mock.patch.dict(os.environ, WANDB_DATA_DIR=str(run.folder / "wandb")):  # for copies to be uploaded
+            for file in sorted(run.folder.glob("generator*.safetensors")):
+                artifact.add_file(str(file))
+            self.handle.log_artifact(artifact)
+
+    def _open(self, run: Any) -> Any:
+        import wandb
+
+        id_file = run.folder / ID_FILE
+        if not id_file.exists():
+            with runtime.atomic_path(id_file) as temporary:
+                temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # no random number of training's
+        described = facts(run)
+        known = getattr(wandb.Settings, "model_fields", WANDB_OPTIONS)
+        offline = "WANDB_MODE" not in os.environ and not is_logged_in()
+        # `mode` alone would not do: without the variable, wandb looks a telemetry host up even offline.
+        with mock.patch.dict(os.environ, {"WANDB_MODE": "offline"} if offline else {}):
+            handle = wandb.init(
+                project=os.environ.get("WANDB_PROJECT", PROJECT),
+                name=os.environ.get("WANDB_NAME", run.folder.name),
+                id=id_file.read_text(encoding="utf-8").strip(),
+                resume="allow",
+                reinit="finish_previous",  # a cell that was stopped in the middle of its chunks left one open
+                dir=str(run.folder),
+                config={**described.pop("settings"), **described},
+                allow_val_change=True,
+                settings=wandb.Settings(**{name: value for name, value in WANDB_OPTIONS.items() if name in known}),
+                mode=os.environ.get("WANDB_MODE", "online"),
+            )
+        handle.define_metric("*", step_metric="images")
+        place = handle.url or "disabled by WANDB_MODE"
+        if getattr(handle, "offline", False):
+            why = ", as there is no login" if offline else ""
+            place = f"offline{why}; 'wandb sync {Path(handle.dir).parent}' uploads it"
+        tqdm.write(f"Weights & Biases: run {handle.id}, {place}", file=sys.stderr)
+        return handle
+
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+        if sheet is not None:
+            import wandb
+
+            values = values | {"samples/sheet": wandb.Image(str(sheet), caption=f"{run.images_seen:,} images")}
+        self.handle.log({"images": run.images_seen, **values}, step=run.images_seen)
+
+    def _close(self, handle: Any, failed: bool) -> None:
+        handle.finish(exit_code=int(failed))
+
+
+def is_logged_in() -> bool:
+    """Whether there is a W&B key to be found without asking: in the environment or in ~/.netrc."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).netloc
+    with contextlib.suppress(OSError, netrc.NetrcParseError):
+        return netrc.netrc(os.environ.get("NETRC") or Path("~/.netrc").expanduser()).authenticators(host) is not None
+    return False
+
+
+class TensorBoardTracker(Tracker):
+    """One set of curves for one run folder, as event files in its folder `tensorboard`. Training that goes on, or goes
+    back, begins another file, whose first event says from which image on the files before it no longer count.
+    """
+
+    title = "TensorBoard"
+    package = "tensorboard"
+    newest = 0  # images seen when something was written last
+
+    def on_log(self, run: Any, row: dict[str, Any]) -> None:
+        """The row, without what is the axis."""
+        super().on_log(run, {name: value for name, value in row.items() if name != "images"})
+
+    def _open(self, run: Any) -> Any:
+        self.newest = run.images_seen
+        writer = self._writer(run, run.images_seen + 1 if run.images_seen else 0)  # image 0 would be repeated as well
+        for title, group in facts(run).items():
+            lines = [f"| {name} | {value} |" for name, value in group.items()]
+            writer.add_text(title, "\n".join(["| name | value |", "| --- | --- |", *lines]), run.images_seen)
+        writer.flush()
+        tqdm.write(f"TensorBoard: 'tensorboard --logdir {run.folder}' shows this run", file=sys.stderr)
+        return writer
+
+    def _writer(self, run: Any, purge_from: int) -> Any:
+        """A new event file; what those before it hold for this image and later ones is no longer shown."""
+        import tensorboard
+
+        # TensorBoard's own switch, a module that is there: else it loads TensorFlow, which takes seconds.
+        without_tensorflow = f"{tensorboard.__name__}.compat.notf"
+        sys.modules.setdefault(without_tensorflow, types.ModuleType(without_tensorflow))
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder = run.folder / "tensorboard"
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # a read-only folder fails here, not in the writer's thread
+            pass
+        if any(folder.glob("events.out.tfevents.*")):
+            time.sleep(1.0)  # their names begin with the second, and they are read in this order
+        return SummaryWriter(str(folder), purge_step=purge_from)
+
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+        if run.images_seen < self.newest:  # training went back
+            self.handle.close()
+            self.handle = self._writer(run, run.images_seen + 1)
+        self.newest = run.images_seen
+        if sheet is not None:
+            self.handle.add_image("samples/sheet", images.load_rgb(sheet), run.images_seen, dataformats="HWC")
+        for name, value in values.items():
+            self.handle.add_scalar(name, value, run.images_seen)
+        self.handle.flush()  # a kill loses nothing, and what fails does so here
+
+    def _close(self, handle: Any, failed: bool) -> None:
+        handle.close()
+
+
+def live_values(run: Any) -> dict[str, float]:
+    """The live values, named as trackers name them."""
+    return {f"live/{name}": value for name, value in run.live.values().items()}
+
+
+def facts(run: Any) -> dict[str, dict[str, Any]]:
+    """The settings, what became of them on this machine, and which machine it is."""
+    chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids), "device": run.precision.device.type}
+    chosen |= {"number_format": run.precision.name}
+    settings = {"method": run.method, **dataclasses.asdict(run.config)}
+    return {"settings": settings, "run": chosen, "machine": runtime.machine_facts()}
+
+
+TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
