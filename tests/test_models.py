@@ -91,9 +91,9 @@ def test_project_5s_networks_are_as_described(tmp_path):
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("norm", ["batch", "instance"])
-@pytest.mark.parametrize("height, width", [(64, 64), (64, 128)])
-def test_shape_gradients_and_round_trip(name, norm, height, width, tmp_path):
+def test_shape_gradients_and_round_trip(name, norm, tmp_path):
     args, channels = SMALL[name]
+    height, width = 64, 128
     net = models.init_weights(models.build(name, norm=norm, **args)).train()
     x = torch.rand(2, channels, height, width) * 2 - 1
     out = net(x)
@@ -157,7 +157,7 @@ def test_a_foreign_state_dict_gets_the_nearest_and_the_keys():
 def test_bytes_that_are_no_weights_are_said_to_be_damaged(tmp_path):
     """torch's unpickler raises errors of all kinds over them."""
     path, random = tmp_path / "weights.pth", np.random.default_rng(0)
-    for n in range(300):
+    for n in range(60):
         path.write_bytes(random.bytes(40 + n) if n % 2 else b"\x80\x02" + random.bytes(40 + n))
         with pytest.raises(checkpoints.CheckpointError, match="weights.pth: "):
             checkpoints.load_torch_file(path)
