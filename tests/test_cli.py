@@ -204,18 +204,6 @@ def test_bad_truncated_checkpoint(suffix, trained, faces_manifest, tmp_path, cap
     assert not (tmp_path / "o").exists()
 
 
-def test_bad_image_of_one_pixel(trained, own_copy, tmp_path, capsys):
-    drawing = images.save(tmp_path / "a.png", np.full((1, 1, 3), 255, np.uint8))
-    assert cli.main(["translate", str(trained), str(drawing), "--out", str(tmp_path / "o")]) == 2
-    assert "1x1 pixels shows no face" in said(capsys)
-    assert not (tmp_path / "o").exists()
-    victim = read_manifest(own_copy).split("train")[0]
-    images.save(victim.photo, np.full((1, 1, 3), 255, np.uint8))
-    assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
-    assert "1x1" in said(capsys)
-    assert not (tmp_path / "r").exists()
-
-
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
 def test_bad_read_only_folder(trained, tmp_path):
     locked = tmp_path / "locked"

@@ -92,25 +92,6 @@ def test_feret_gives_the_frontal_photos_once_each_by_person(tmp_path, drawn, cap
     np.testing.assert_array_equal(images.load_rgb(tmp_path / "out" / "photos" / "00000_930810_fa.png"), expected)
 
 
-def test_fs2k_keeps_its_split_and_its_leak_is_found(tmp_path, drawn, capsys):
-    root = put_fs2k(tmp_path / "FS2K", drawn, leak=True)
-    rows = read(make_pairs(root, tmp_path / "out", size_px=96).parent)
-    ids = [f"photo{n % 3 + 1}-image{n:04d}" for n in range(16)]
-    assert by_split(rows) == {"train": sorted(ids[:8]), "val": [], "test": sorted(ids[8:])}
-    assert {row["source"] for row in rows} == {"fs2k"}
-    told = capsys.readouterr()
-    assert (
-        "train/photo1-image0000 = test/photo1-image0009" in told.err and "are not just the photo's name" not in told.out
-    )
-    make_pairs(root, tmp_path / "mended", size_px=96, drop_leaks=True)
-    assert "photo1-image0000" not in {row["id"] for row in read(tmp_path / "mended")}
-    settings = json.loads((tmp_path / "mended" / "settings.json").read_text(encoding="utf-8"))
-    assert settings["dropped_leaks"] == ["photo1-image0000"] and settings["counts"]["train"] == 7
-    (root / "anno_test.json").write_text("{}")
-    with pytest.raises(DataPrepError, match=r"anno_test\.json is not FS2K's list"):
-        make_pairs(root, tmp_path / "never")
-
-
 def test_celebamask_photos_are_split_as_celeba_is(tmp_path, drawn, capsys):
     root = put_celeba(tmp_path / "CelebAMask-HQ", drawn)
     rows = read(make_pairs(root, tmp_path / "out", size_px=64).parent)

@@ -89,6 +89,15 @@ def test_project_5s_networks_are_as_described(tmp_path):
         net_d(torch.zeros(1, 3, 64, 64))
 
 
+def test_project_5s_block_adds_its_first_convolution_not_its_input():
+    block = models.cgan.FirstConvBlock(4).eval()
+    for p in block.second.parameters():
+        torch.nn.init.zeros_(p)  # what is left is what the second convolution is added to
+    x = torch.randn(1, 4, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(block(x), block.first(x)) and not torch.allclose(block(x), x)
+
+
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_shape_gradients_and_round_trip(name, norm, tmp_path):

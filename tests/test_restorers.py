@@ -84,18 +84,6 @@ def test_faults_that_are_told(offered, kind, message):
     assert not (folder.parent / "o").exists()
 
 
-def test_a_folder_of_ones_own_serves_without_a_network(offered, published, tmp_path, monkeypatch):
-    offered("missing")
-    monkeypatch.setenv("S2F_WEIGHTS", str(published.parent))
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
-    damaged = tmp_path / "damaged" / published.name
-    damaged.parent.mkdir()
-    damaged.write_bytes(published.read_bytes()[:-100])
-    monkeypatch.setenv("S2F_WEIGHTS", str(damaged.parent))
-    with pytest.raises(weights.WeightsError, match="not the published file"):
-        restorers.load("gfpgan-1.4", "cpu")
-
-
 def test_what_is_no_restorer_is_refused(tmp_path, published):
     with pytest.raises(
         FileNotFoundError, match="no such restorer: give a run folder, a file, hf:USER/MODEL, or one of restorer-256"

@@ -88,13 +88,6 @@ def test_every_class_occurs(faces):
     assert [CLASSES[k] for k in seen] == list(CLASSES)
 
 
-def test_left_means_the_images_left(large):
-    for face in large:
-        for left, right in (("l_eye", "r_eye"), ("l_brow", "r_brow")):
-            assert np.nonzero(face.mask == LABEL[left])[1].mean() < np.nonzero(face.mask == LABEL[right])[1].mean()
-        assert face.landmarks[0, 0] < face.landmarks[1, 0] and face.landmarks[3, 0] < face.landmarks[4, 0]
-
-
 def test_landmarks_lie_on_their_parts(large):
     for face in large:
         rows, columns = np.rint(face.landmarks[:, ::-1]).astype(int).T
