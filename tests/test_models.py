@@ -8,6 +8,7 @@ import torch
 
 from s2f_utils import models
 from s2f_utils.models import checkpoints
+from s2f_utils.models.cgan import FirstConvBlock
 from tests import reference
 
 CASES = {
@@ -90,7 +91,7 @@ def test_project_5s_networks_are_as_described(tmp_path):
 
 
 def test_project_5s_block_adds_its_first_convolution_not_its_input():
-    block = models.cgan.FirstConvBlock(4).eval()
+    block = FirstConvBlock(4).eval()
     for p in block.second.parameters():
         torch.nn.init.zeros_(p)  # what is left is what the second convolution is added to
     x = torch.randn(1, 4, 8, 8)
