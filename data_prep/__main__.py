@@ -22,7 +22,6 @@ from data_prep.sources.download import fetch_set
 from data_prep.sources.layout import SIDES
 from data_prep.sources.layouts import LAYOUTS, expected_trees
 from data_prep.sources.split_list import published
-from s2f_studio.drawings.cleanup import SHADOWS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.faces import DETECTORS, FALLBACKS, METHODS
 from s2f_utils.runtime import what_to_do, what_to_install
@@ -133,7 +132,6 @@ def _add_pairs(commands: argparse._SubParsersAction) -> None:
     pairs.add_argument("out", metavar="OUT", help="new folder for the data set")
     where = pairs.add_argument_group("what lies where")
     _add_where(where)
-    where.add_argument("--strict", action="store_true", help="a picture without a partner is an error")
     _add_square(pairs.add_argument_group("making them square"))
     _add_looks(pairs.add_argument_group("changing how they look"))
     split = pairs.add_argument_group("dividing them (a split that SRC brings is kept)")
@@ -312,14 +310,9 @@ def _add_clean(commands: argparse._SubParsersAction) -> None:
     )
     clean.add_argument("src", metavar="SRC", help="folder or zip archive with drawings")
     clean.add_argument("out", metavar="OUT", help="new folder")
-    clean.add_argument("--shadows", choices=SHADOWS, default="soft", help="hard: a shadow has edges (default: soft)")
     clean.add_argument(
         "--strength", type=float, default=1.0, metavar="X", help="of the contrast, 0.25 to 4 (default: 1)"
     )
-    clean.add_argument(
-        "--rim", type=float, default=0.1, metavar="X", help="strip that is cleared, a share of each side (default: 0.1)"
-    )
-    clean.add_argument("--no-sheet", action="store_false", dest="sheet", help="do not look for a sheet of paper")
     _share_workers(clean)
     _share(clean, "--dry-run")
     clean.set_defaults(run=clean_drawings)

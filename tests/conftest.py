@@ -94,3 +94,11 @@ def tiny():
         return resolve("pix2pix", "full", values | changes)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The model that answers drawings by default, in PyTorch."""
+    from s2f_utils import inference
+
+    return inference.load("sketch-to-photo", "cpu", engine="torch")

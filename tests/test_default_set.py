@@ -51,12 +51,6 @@ def test_auto_is_drawn_without_a_network_and_says_why(alone, capsys, monkeypatch
     assert said.index("Terms:") < said.index("cannot be had")
 
 
-def test_portraits_that_were_asked_for_and_cannot_be_had_are_an_error(alone):
-    with pytest.raises(data_prep.DataPrepError, match="could not be fetched"):
-        data_prep.make_default(alone / "set", "portraits", profile="fast", progress=False)
-    assert not (alone / "set").exists()
-
-
 def test_a_folder_is_taken_as_it_is(alone):
     own = data_prep.make_synthetic(alone / "own", 4, 64, progress=False)
     assert data_prep.make_default(alone / "set", own.parent) == own == data_prep.make_default(alone / "set", own)

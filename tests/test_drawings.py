@@ -106,8 +106,8 @@ def test_a_sheet_on_a_desk_is_cut_out_straightened_and_cleaned():
     assert alike(ready.image, drawings.prepare(drawing).image) > 0.8  # the same face at the same place
 
 
-@pytest.mark.parametrize("share", [0.2, 0.4])
-def test_few_lines_on_a_large_grey_sheet_stay(share):
+def test_few_lines_on_a_large_grey_sheet_stay():
+    share = 0.2
     drawing = Image.fromarray(drawings.example("few-lines")[20:430, 40:380])
     width = round(1240 * share)
     drawing = drawing.resize((width, round(width * drawing.height / drawing.width)), Image.Resampling.LANCZOS)
@@ -123,13 +123,12 @@ def test_few_lines_on_a_large_grey_sheet_stay(share):
 
 
 @pytest.mark.detector
-@pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_a_drawing_on_its_side_is_turned_and_said_to_be(quarters):
-    for name in ("plain-man", "long-hair"):
-        drawing = drawings.example(name)
-        ready = drawings.prepare(np.ascontiguousarray(np.rot90(drawing, quarters)))
-        assert ready.warnings == (Remark("turned"),)
-        assert alike(ready.image, drawings.prepare(drawing).image) > 0.9
+@pytest.mark.parametrize(("name", "quarters"), [("plain-man", 1), ("long-hair", 2), ("plain-man", 3)])
+def test_a_drawing_on_its_side_is_turned_and_said_to_be(name, quarters):
+    drawing = drawings.example(name)
+    ready = drawings.prepare(np.ascontiguousarray(np.rot90(drawing, quarters)))
+    assert ready.warnings == (Remark("turned"),)
+    assert alike(ready.image, drawings.prepare(drawing).image) > 0.9
 
 
 def test_points_may_be_tilted_but_not_outside(some):
@@ -159,16 +158,6 @@ def test_given_points_put_the_face_where_the_models_have_it(some):
     assert np.array_equal(drawings.prepare(wide, points=points, size_px=128).image.shape, (128, 128, 3))
 
 
-@pytest.mark.detector
-def test_the_detector_finds_the_face_of_a_small_drawing_on_a_large_sheet(some):
-    sheet = np.full((900, 700, 3), 255, np.uint8)
-    sheet[300:556, 240:496] = rgb(some[2].sketch)
-    ready = drawings.prepare(sheet)
-    assert ready.face.method == "yunet" and ready.warnings == ()
-    away = np.hypot(*(ready.face.landmarks - (some[2].landmarks + [240, 300])).T)
-    assert away.max() < 0.35 * ready.face.eye_distance
-
-
 def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     ready = drawings.prepare(rgb(some[0].sketch))
     about_face, about_machine = ready.warnings
@@ -193,7 +182,7 @@ def in_a_shadow(drawing, seed):
 
 def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
     points = np.array([[147.0, 247.0], [275.0, 247.0], [211.0, 360.0]])
-    for seed, name in enumerate(("plain-man", "long-hair", "beard", "old-man")):
+    for seed, name in enumerate(("plain-man", "beard")):
         drawing = drawings.example(name)
         dark = in_a_shadow(drawing, seed)
         assert domain.verdict(dark).kind == "photo"
@@ -236,12 +225,3 @@ def test_what_was_made_lies_where_the_face_is_on_the_paper(some):
     assert np.abs(same.astype(int) - ready.paper).mean() < 2
     large = drawings.onto_paper(images.resize(ready.image, 2 * SIZE), ready)
     assert np.abs(large.astype(int) - same).mean() < 2
-
-
-def test_bad_input_is_refused(some):
-    with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
-        drawings.prepare(some[0].sketch)
-    with pytest.raises(ValueError, match="clean must be one of auto, always, never"):
-        drawings.prepare(some[0].photo, clean="perhaps")
-    with pytest.raises(faces.FaceError, match="are not a face"):
-        drawings.prepare(some[0].photo, points=[(10, 10), (20, 10), (15, 2)])

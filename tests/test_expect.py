@@ -12,10 +12,9 @@ import torch
 
 from data_prep.errors import DataPrepError
 from data_prep.make import gallery
-from data_prep.make.scribbles import hats, spectacles
+from data_prep.make.scribbles import hats
 from data_prep.make.scribbles.drawing import scribble
-from data_prep.make.scribbles.hand import Hand, Pen
-from data_prep.make.scribbles.portrait import Portrait, mirrored
+from data_prep.make.scribbles.portrait import Portrait
 from data_prep.make.scribbles_set import make_scribbles
 from data_prep.sources import open_portraits
 from s2f_studio.drawings import bending, mesh
@@ -32,12 +31,13 @@ from s2f_utils.data import DataError, read_manifest
 from s2f_utils.inference import load
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.engine_torch import TorchEngine
-from s2f_utils.pictures import images
+from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
+from tests.test_training import StopAt
 
 NUM = 7
 CPU = torch.device("cpu")
@@ -135,10 +135,8 @@ def test_the_same_seed_draws_the_same_and_what_was_deleted_is_made_again(people,
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num": 0}, "--num must be from 1 to 1,000,000, got 0"),
         ({"drawings": 0}, "--drawings must be from 1 to 100, got 0"),
         ({"size_px": 512}, "--size must be from 32 to 256, got 512"),
-        ({"seed": -1}, "--seed must be 0 or more, got -1"),
         ({"labels": Path("nowhere.csv")}, "--labels nowhere.csv: no such file"),
         ({"points": Path("nowhere.npz")}, "nowhere.npz: holds no points"),
         ({"points": None}, "none of its 7 pictures has points in"),
@@ -150,22 +148,10 @@ def test_what_cannot_be_is_refused_before_anything_is_written(people, tmp_path, 
     assert not (tmp_path / "set").exists()
 
 
-def test_our_points_and_labels_are_those_of_the_portraits_that_can_be_downloaded():
-    points, people = gallery._read_points(gallery.OUR_POINTS)
-    labels = gallery._read_labels(gallery.OUR_LABELS)
-    listed = (gallery.SOURCES / "portraits.sha256").read_text(encoding="utf-8").splitlines()
-    names = {line.split()[1].removesuffix(".jpg") for line in listed}
-    assert set(points) == set(labels) == set(people) == names and len(names) == 591
-    for place in points.values():
-        five = mesh.five_of(place)
-        assert five[0, 0] < five[1, 0] and five[3, 1] > five[2, 1] > five[0, 1]  # eyes, nose, mouth
-    assert 0.2 < np.mean(list(people.values())) < 0.8
-
-
 # Hats
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_hat_hides_hair_and_wall_but_not_the_face(seed):
     photo, points = portrait(0, 256)
     person = np.zeros((256, 256), np.float32)
@@ -188,32 +174,6 @@ def test_a_hat_hides_hair_and_wall_but_not_the_face(seed):
     assert "hat" in drawn[1].drawn and "hat" not in drawn[0].drawn
     top = slice(0, int(oval[:, 1].min()))
     assert (drawn[1].image[top] < 220).sum() > 100
-    flipped = mirrored(worn)
-    assert np.allclose(flipped.lines["hat"][0][:, 0], 255 - crown[:, 0])
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_glasses_that_are_put_on_are_drawn_where_they_are(seed):
-    photo, points = portrait(0, 256)
-    none = np.zeros((256, 256), np.float32)
-    bare = Portrait(photo, points.astype(np.float32), none, none, {"glasses": "0"})
-    worn = spectacles.put_on(bare, np.random.default_rng(seed))
-    rims = worn.lines["glasses"][:2]
-    for rim, side in zip(rims, ("left", "right"), strict=True):
-        assert filled(rim, 256)[tuple(np.rint(points[mesh.PARTS[f"{side}_iris"][0]][::-1]).astype(int))]
-    frame = np.zeros((256, 256), np.uint8)
-    for rim in rims:
-        at = np.rint(rim).astype(int)
-        frame[at[:, 1], at[:, 0]] = 1
-    apart = np.abs(worn.photo.astype(int) - photo).max(axis=2)
-    assert (apart[frame > 0] > 25).mean() > 0.7 and (apart[200:] == 0).all()
-    assert worn.shows["glasses"] == "1" and worn.shows["lenses"] in ("clear", "dark")
-    hand = Hand(Pen(width=2.0, dark=1.0, wobble=0.0, gap=0.0, again=0.0), np.random.default_rng(seed))
-    still = np.stack(np.meshgrid(np.arange(256.0), np.arange(256.0)), axis=-1)
-    spectacles.draw(hand, worn.lines["glasses"], still + [6, -3], dark=False)
-    ink = np.roll(hand.ink(), (3, -6), axis=(0, 1))
-    assert (ink[frame > 0] > 0.2).mean() > 0.8
-    assert "glasses" in scribble(worn, np.random.default_rng(seed), 0.9).drawn
 
 
 # In the mean shape
@@ -243,14 +203,6 @@ def test_rows_without_points_or_masks_are_refused(drawn, lacking):
     row = dataclasses.replace(row, attributes=left, mask=None if lacking == "mask" else row.mask)
     with pytest.raises(DataError, match=f"pair train-00000-1 has no {lacking}: .*data_prep scribbles"):
         ShapedData(manifest, [row], 128, CPU)
-
-
-def test_damaged_points_are_named(tmp_path):
-    (tmp_path / "a.npy").write_bytes(b"no")
-    np.save(tmp_path / "b.npy", np.zeros((3, 2)))
-    for name, message in (("a", "cannot be read"), ("b", r"expected 164 points, got \(3, 2\)")):
-        with pytest.raises(DataError, match=message):
-            read_points(tmp_path / f"{name}.npy")
 
 
 # The network and its training
@@ -296,12 +248,8 @@ def test_strokes_have_no_path_but_through_32_pixels():
     [
         ({"size_px": 64, "load_size_px": 64}, "size_px and load_size_px must be 128"),
         ({"flip": 0.5}, "flip must be 0: .*misfit_px moves the drawing"),
-        ({"direction": "photo-to-sketch"}, "direction must be 'sketch-to-photo'"),
         ({"widths": "8,8,8"}, "widths must be four multiples of 8"),
-        ({"widths": "8,8,8,x"}, "widths must be whole numbers"),
-        ({"worn_share": -0.5}, "worn_share must be between 0 and 1"),
         ({"tone_share": 2.0}, "tone_share must be between 0 and 1"),
-        ({"misfit_px": -1.0}, "misfit_px must be 0 or more"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(change, message):
@@ -311,7 +259,7 @@ def test_settings_that_cannot_be_are_refused(change, message):
 
 def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_path):
     manifest = read_manifest(drawn)
-    changes = {"total_images": 160, "batch_size": 8, "precision": "float32", "dropout": 0.0, "num_samples": 2}
+    changes = {"total_images": 96, "batch_size": 8, "precision": "float32", "dropout": 0.0, "num_samples": 2}
     resolved = resolve("expect", "fast", changes)
 
     def opened(name, resume="never"):
@@ -319,10 +267,9 @@ def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_
 
     whole = opened("whole")
     assert train(whole, progress=False) == "done"
-    first = opened("parts")
-    while train(first, progress=False, max_seconds=0.5) == "chunk":
-        first.save()
-        first = opened("parts", "auto")
+    train(opened("parts"), callbacks=[StopAt(48)], progress=False)
+    first = opened("parts", "auto")
+    assert first.images_seen == 48 and train(first, progress=False) == "done"
     for mine, other in zip(whole.model.net_g.parameters(), first.model.net_g.parameters(), strict=True):
         assert torch.equal(mine, other)
     a, b = (images.to_tensor(side) for side in whole.data.batch(range(8)))
@@ -361,19 +308,6 @@ def test_an_answer_bent_back_lies_at_the_drawings_shape():
     assert ((skin[:, 0] > 100) & (skin[:, 1] < 60)).mean() > 0.9
     large = laid(face, points, 2 * FACE_PX)
     assert np.abs(images.resize(large, FACE_PX).astype(int) - made).mean() < 2
-
-    drawing = np.full((1, FACE_PX, FACE_PX, 3), 255, np.uint8)
-    drawing[0, lips] = 0
-    told = np.array([[0.8, np.nan, 1.0, 0.0, np.nan, 0.5, np.nan]], np.float32)
-    given = [torch.from_numpy(one) for one in (drawing, points[None].astype(np.float32), told)]
-    bent, glasses = (Bent()(*given, torch.tensor([[added, 0.0]]))[0] for added in (0.0, 1.0))
-    there = filled(mesh.mean_shape(128)[mesh.PARTS["lips"]], 128) > 0
-    planes = bent[3:, 9, 9].tolist()
-    assert bent.shape == (10, 128, 128) and planes == pytest.approx([0.6, 0.0, 1.0, -1.0, 0.0, 0.0, 0.0])
-    assert bent[0, there].mean() < -0.35 and np.median(bent[0, ~there]) == 1.0
-    eyes = mesh.mean_shape(128)[mesh.PARTS["left_eye"]].mean(0).astype(int)
-    around = np.s_[0, eyes[1] - 12 : eyes[1] + 12, eyes[0] - 14 : eyes[0] + 14]
-    assert glasses[around].min() < 0 < bent[around].min() and torch.equal(glasses[1:], bent[1:])
 
 
 def test_how_a_drawing_is_bent_in_use_is_how_it_was_bent_in_training():
@@ -448,8 +382,6 @@ def test_the_open_portraits_that_are_there_have_points_people_and_labels(tmp_pat
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    with pytest.raises(DataPrepError, match="download them again"):
-        gallery.sitters_of(tmp_path)
     box, scale = [int(listed[key][side]) for side in ("left", "top", "right", "bottom")], float(listed[key]["scale"])
     size = [round((box[n + 2] - box[n]) * scale) for n in (0, 1)]
     images.save(tmp_path / rows[0]["file"].replace(".webp", ".png"), np.zeros((*size[::-1], 3), np.uint8))
@@ -497,25 +429,12 @@ def careful() -> np.ndarray:
     """A drawing in soft pencil with all tones, of scikit-image's astronaut, uint8 (256, 256, 3)."""
     from skimage import data
 
-    from s2f_utils.pictures import faces, sketches
-
     photo = faces.align(data.astronaut(), faces.face_from_points([(206, 117), (246, 111), (229, 152)]), 256)
     return np.repeat(sketches.pencil(photo)[..., None], 3, axis=2)
 
 
-def crude() -> np.ndarray:
-    """An oval, dots, and a line, uint8 (256, 256, 3)."""
-    import cv2
-
-    paper = np.full((256, 256, 3), 255, np.uint8)
-    mean = mesh.mean_shape(256)
-    lines = [mean[mesh.PARTS["oval"]]]
-    cv2.polylines(paper, [np.rint(line).astype(np.int32) for line in lines], True, (20, 20, 20), 3, cv2.LINE_AA)
-    for eye in mesh.five_of(mean)[:2]:
-        cv2.circle(paper, tuple(int(v) for v in eye), 4, (20, 20, 20), -1, cv2.LINE_AA)
-    left, right = (tuple(int(v) for v in place) for place in mesh.five_of(mean)[3:])
-    cv2.line(paper, left, right, (20, 20, 20), 3, cv2.LINE_AA)
-    return paper
+def drawn_by(name: str) -> np.ndarray:
+    return drawings.prepare(drawings.example(name)).image
 
 
 def test_a_small_drawing_on_much_paper_is_found_as_a_large_one():
@@ -533,7 +452,7 @@ def test_drawings_get_a_rendered_face_and_of_few_lines_it_is_said():
     from s2f_utils.inference import load
 
     model, answers = load("sketch-to-photo"), ("auto", "faithful", "expected", "rendered")
-    for drawing, said in ((crude(), "crude"), (careful(), "")):
+    for drawing, said in ((drawn_by("few-lines"), "crude"), (careful(), "")):
         by_name = dict(zip(answers, model.answer([drawing] * 4, [Ask(answer=a) for a in answers]), strict=True))
         assert np.array_equal(by_name["auto"], by_name["rendered"])
         apart = [np.abs(by_name[a].astype(int) - by_name["rendered"]).mean() for a in ("faithful", "expected")]
@@ -543,7 +462,7 @@ def test_drawings_get_a_rendered_face_and_of_few_lines_it_is_said():
     for name, answer in (("sketch-to-photo-expected", "expected"), ("sketch-to-photo-rendered", "rendered")):
         alone = load(name)
         assert alone.facts.size_px == 256
-        assert np.array_equal(alone.translate(crude()), model.translate(crude(), answer=answer))
+        assert np.array_equal(alone.translate(drawing), model.translate(drawing, answer=answer))
         assert alone.translate(np.full((200, 100, 3), 255, np.uint8)).shape == (256, 128, 3)
     with pytest.raises(ValueError, match="answer must be one of auto, faithful, expected, rendered, got 'best'"):
         Ask(answer="best")
@@ -554,7 +473,7 @@ def test_the_expected_face_has_no_lines_of_the_drawing():
     from s2f_utils.inference import load
     from s2f_utils.metrics import inside
 
-    model, drawing = load("sketch-to-photo"), crude()
+    model, drawing = load("sketch-to-photo"), drawn_by("few-lines")
     outline = mesh.mean_shape(256)[mesh.PARTS["oval"]]
     mask = inside.mask_of(outline, drawing.shape)
     left = {

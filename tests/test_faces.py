@@ -186,11 +186,3 @@ def test_large_and_small_pictures_and_bad_input():
         faces.detect(np.zeros((64, 64, 3)))
     with pytest.raises(ValueError, match="min_score"):
         faces.detect(np.zeros((64, 64, 3), np.uint8), min_score=0.1)
-
-
-def test_uniform_crop_is_the_same_part_of_every_picture():
-    image = np.zeros((100, 200, 3), np.uint8)
-    image[25:75, 50:150] = 255
-    assert (faces.uniform_crop(image, (0.25, 0.25, 0.75, 0.75), 64) == 255).all()
-    with pytest.raises(ValueError, match="shares from 0 to 1"):
-        faces.uniform_crop(image, (0.5, 0, 0.2, 1), 64)

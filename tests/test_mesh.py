@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from s2f_studio.drawings import bending, mesh
-from s2f_utils.pictures.faces.geometry import TEMPLATE
 
 
 def moved(seed: int = 0, amount: float = 4.0) -> np.ndarray:
@@ -25,13 +23,6 @@ def test_parts_are_all_the_points_once_and_left_is_the_mirror_image_of_right():
     assert set(twins[mesh.PARTS["left_eye"]]) == set(mesh.PARTS["right_eye"])
     shape = mesh.mean_shape(256)
     assert np.allclose(shape[twins] * [-1, 1] + [255, 0], shape, atol=1e-3)
-
-
-def test_the_mean_shape_lies_where_aligned_faces_do():
-    assert np.abs(mesh.five_of(mesh.mean_shape(256)) - (TEMPLATE * 256 - 0.5)).max() < 6
-    assert mesh.eye_distance(mesh.mean_shape(512)) == pytest.approx(
-        2 * mesh.eye_distance(mesh.mean_shape(256)), rel=1e-4
-    )
 
 
 def test_what_lies_at_the_points_comes_to_lie_at_the_others():

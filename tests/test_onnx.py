@@ -50,11 +50,6 @@ def drawn(name: str) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def shipped():
-    return inference.load("sketch-to-photo", "cpu", engine="torch")
-
-
-@pytest.fixture(scope="module")
 def by_graphs():
     """The same, by the graphs that come along."""
     return inference.load("sketch-to-photo", engine="onnx")
@@ -83,10 +78,9 @@ QUESTIONS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["plain-man", "hat"])
 @pytest.mark.parametrize("asked", QUESTIONS.values(), ids=QUESTIONS)
-def test_the_answers_to_a_drawing_are_pytorchs(shipped, by_graphs, name, asked):
-    picture = drawn(name)
+def test_the_answers_to_a_drawing_are_pytorchs(shipped, by_graphs, asked):
+    picture = drawn("plain-man")
     made, wanted = by_graphs.translate(picture, **asked), shipped.translate(picture, **asked)
     assert made.shape == wanted.shape and wanted.std() > 15 and apart(made, wanted) <= LEVELS
 
@@ -101,13 +95,7 @@ def test_an_exported_model_is_what_it_was(shipped, by_graphs, folder):
         assert getattr(exported.facts, fact) == getattr(shipped.facts, fact) == getattr(by_graphs.facts, fact)
     assert exported.engine.name == "onnx" and isinstance(exported.engine, OnnxEngine)
     picture = drawn("few-lines")
-    several = exported.answer([picture, drawn("beard"), picture], [Ask(seed=1), Ask(), Ask(answer="faithful")])
-    assert apart(several[0], exported.translate(picture, seed=1)) <= LEVELS
     assert exported.chosen(picture, Ask()) == "rendered" and exported.advice(picture).code == "crude"
-    graph = onnx.load(folder / "render.onnx")
-    said = {one.key: one.value for one in graph.metadata_props}
-    assert said["model"] == "sketch-to-photo" and "not evidence" in said["note"] and said["stage"] == "render"
-    assert [one.name for one in graph.graph.input] == ["expected", "seed", "traits"]
 
 
 def test_half_the_bytes_are_written_where_they_are_asked_for(tmp_path):
@@ -151,52 +139,74 @@ def test_a_generator_answers_as_in_pytorch_at_two_sizes_and_in_batches(network, 
         made.translate_batch(batch, mode="paper")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["sketch-to-face-64", "map-to-face-64"])
-@pytest.mark.parametrize("way", ["comes along", "exported"])
-def test_faces_by_their_styles_are_pytorchs(name, way, tmp_path):
-    model = inference.load(name, "cpu", engine="torch")
-    made = inference.load(export(model, tmp_path / "out") if way == "exported" else name, engine="onnx")
-    face = draw_face(3, size_px=128)
-    picture = face.mask if model.facts.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
+FACES = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
+ENCODER = {"in_channels": 1, "num_styles": 8, "style_dim": 16, "input_px": 32}
+OF_STYLES = {  # small networks, to be exported
+    "psp": ({"kind": "small", "encoder": ENCODER, "decoder": FACES}, "sketch-to-photo"),
+    "stylegan2": (FACES, "noise-to-photo"),
+    "gfpgan": ({"size_px": 32, "narrow": 0.0625, "num_style_feat": 16, "num_mlp": 1}, "damaged-to-photo"),
+}
+
+
+def small_file(network: str, folder: Path) -> Path:
+    args, direction = OF_STYLES[network]
+    torch.manual_seed(0)
+    meta = {"direction": direction, "size_px": 32}
+    return checkpoints.save_generator(folder / "g.safetensors", models.build(network, **args).eval(), meta)
+
+
+def as_pytorch(made, model, picture: np.ndarray, least: float) -> None:
     for asked in ({}, {"seed": 3}, {"style": model.draw(1, seed=5)}):
         wanted = model.translate(picture, **asked)
-        assert wanted.std() > 15 and apart(made.translate(picture, **asked), wanted) <= LEVELS
+        assert wanted.std() > least and apart(made.translate(picture, **asked), wanted) <= LEVELS
     own = model.encode(picture)
     assert np.allclose(made.variants(own, 3, seed=2), model.variants(own, 3, seed=2), atol=1e-3)
     w = made.draw(3, seed=1)
     assert apart(made.decode(w, noise=4), model.decode(w, noise=4)) <= LEVELS
-    assert made.facts.hint_method == "colour transfer" and made.open_layers == model.open_layers
-    tones = {"hair": as_tone("#a0582c")}
-    assert hints.with_hints(made, picture, wanted, tones).shape == wanted.shape
+    assert made.open_layers == model.open_layers
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sketch-to-face-64", "map-to-face-64"])
+def test_faces_by_their_styles_are_pytorchs(name):
+    model, made = inference.load(name, "cpu", engine="torch"), inference.load(name, engine="onnx")
+    face = draw_face(3, size_px=128)
+    picture = face.mask if model.facts.reads == "map" else np.repeat(face.sketch[..., None], 3, axis=2)
+    as_pytorch(made, model, picture, 15)
+    assert made.facts.hint_method == "colour transfer"
+    wanted = model.translate(picture)
+    assert hints.with_hints(made, picture, wanted, {"hair": as_tone("#a0582c")}).shape == wanted.shape
+
+
+def test_an_exported_network_of_styles_answers_as_in_pytorch(tmp_path):
+    model = inference.load(small_file("psp", tmp_path), "cpu")
+    face = draw_face(3, size_px=64)
+    as_pytorch(inference.load(export(model, tmp_path / "out")), model, np.repeat(face.sketch[..., None], 3, axis=2), 1)
+
+
 def test_faces_by_chance_are_pytorchs(tmp_path):
-    model = inference.load("faces-64", "cpu", engine="torch")
-    wanted = model.decode(model.draw(4, seed=2))
-    for made in (inference.load(export(model, tmp_path / "out")), inference.load("faces-64", engine="onnx")):
-        assert wanted.std() > 15 and apart(made.decode(made.draw(4, seed=2)), wanted) <= LEVELS
+    shipped, own = inference.load("faces-64", "cpu", engine="torch"), inference.load(small_file("stylegan2", tmp_path))
+    exported = inference.load(export(own, tmp_path / "out"))
+    for model, made in ((shipped, inference.load("faces-64", engine="onnx")), (own, exported)):
+        wanted = model.decode(model.draw(4, seed=2))
+        assert wanted.std() > 1 and apart(made.decode(made.draw(4, seed=2)), wanted) <= LEVELS
 
 
-@pytest.mark.slow
-def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path, capsys):
-    assert main(["export", "restorer-256", str(tmp_path / "out")]) == 0
-    assert "use it with 's2f enhance photo.jpg --restorer" in capsys.readouterr().out
-    ours, made = restorers.load("restorer-256", "cpu", engine="torch"), restorers.load(tmp_path / "out")
-    along = restorers.load("restorer-256", engine="onnx")
+def test_faces_are_restored_as_in_pytorch_and_by_the_command_line(tmp_path):
+    ours, along = (restorers.load("restorer-256", "cpu", engine=engine) for engine in ("torch", "onnx"))
     face = draw_face(2, size_px=256).photo
     for seed in (0, 7):
         wanted = ours.restore(face, seed)
-        assert apart(wanted, face) > 20 and apart(made.restore(face, seed), wanted) <= LEVELS
-        assert apart(along.restore(face, seed), wanted) <= LEVELS
-    assert made.keeps_colours == ours.keeps_colours and made.size_px == ours.size_px
-    images.save(tmp_path / "face.png", face)
-    folder, out = str(tmp_path / "out"), str(tmp_path / "made")
-    assert main(["enhance", str(tmp_path / "face.png"), "--restorer", folder, "--aligned", "--out", out]) == 0
-    assert len(list((tmp_path / "made").glob("*.png"))) == 1
+        assert apart(wanted, face) > 20 and apart(along.restore(face, seed), wanted) <= LEVELS
+    own, folder, out = restorers.load(small_file("gfpgan", tmp_path), "cpu"), tmp_path / "out", tmp_path / "made"
+    made = restorers.load(export(Enhancer(own), folder))
+    small = images.resize(face, 32)
+    assert apart(made.restore(small), own.restore(small)) <= LEVELS
+    assert made.keeps_colours == own.keeps_colours and made.size_px == own.size_px
+    images.save(tmp_path / "face.png", small)
+    enhance = ["enhance", str(tmp_path / "face.png"), "--restorer", str(folder), "--aligned", "--out", str(out)]
+    assert main(enhance) == 0 and len(list(out.glob("*.png"))) == 1
     with pytest.raises(models.UnknownNetworkError, match="restores photos: use it with 's2f enhance'"):
-        inference.load(tmp_path / "out")
+        inference.load(folder)
 
 
 def test_it_is_an_error_to_export_over_a_folder(tmp_path):
@@ -240,13 +250,6 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
     images.save(picture, drawn("beard"))
     assert main(["translate", str(tmp_path / "out"), str(picture), "--out", str(tmp_path / "made")]) == 0
     assert len(list((tmp_path / "made").glob("*.png"))) == 1
-
-
-@pytest.mark.slow
-def test_a_photo_is_drawn_as_by_pytorch():
-    photo = draw_face(5, size_px=256).photo
-    wanted = inference.load("photo-to-sketch", "cpu", engine="torch").translate(photo)
-    assert wanted.std() > 15 and apart(inference.load("photo-to-sketch", engine="onnx").translate(photo), wanted) <= 2
 
 
 def test_what_comes_along_as_graphs_is_said_as_it_is():
@@ -365,8 +368,6 @@ def test_what_needs_the_rest_says_what_to_install(tmp_path):
     for command, missing in (
         (("train", "pix2pix", "--data", "here"), "torch is not installed"),
         (("translate", "run", "drawing.png"), "this needs PyTorch"),
-        (("translate", "drawing.png", "--engine", "torch"), "this needs PyTorch"),
-        (("translate", "drawing.png", "--device", "cuda"), "needs PyTorch"),
         (("evaluate", "run", "--data", "here"), "is not installed"),
     ):
         done = without_the_rest(*command, cwd=tmp_path)

@@ -194,8 +194,7 @@ def test_chosen_sets_alone_are_fetched_and_their_terms_come_first(published, tmp
     assert main(["download", "portraits", "--sets", "18f-team"]) == 2
 
 
-@pytest.mark.parametrize("by", ["option", "variable"])
-def test_what_lies_in_a_folder_is_taken_from_there(published, tmp_path, monkeypatch, by, capsys):
+def test_what_lies_in_a_folder_is_taken_from_there(published, tmp_path, monkeypatch, capsys):
     there, flat = tmp_path / "there", tmp_path / "flat"
     for name in published:
         if name.startswith("18f-team"):
@@ -205,10 +204,9 @@ def test_what_lies_in_a_folder_is_taken_from_there(published, tmp_path, monkeypa
     flat.mkdir()
     (flat / "senate-a.png").write_bytes(original(200))
     monkeypatch.setenv("S2F_PORTRAITS", str(flat))
-    monkeypatch.setenv("S2F_OPEN_PORTRAITS", str(there if by == "variable" else tmp_path / "elsewhere"))
+    monkeypatch.setenv("S2F_OPEN_PORTRAITS", str(tmp_path / "elsewhere"))
     out = tmp_path / "out"
-    options = ("--from", str(there)) if by == "option" else ()
-    assert fetch(out, "--sets", "18f-team,portraits", *options) == 0
+    assert fetch(out, "--sets", "18f-team,portraits", "--from", str(there)) == 0
     assert Server.seen == [published["18f-team/face-5.webp"]]
     assert (out / "18f-team" / "face-1.webp").read_bytes() == (there / "18f-team" / "face-1.webp").read_bytes()
     assert len(in_folder(out)) == len(credits_of(out)) == 9

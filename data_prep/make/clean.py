@@ -18,10 +18,10 @@ from s2f_utils import runtime
 from s2f_utils.pictures import images
 
 
-def clean_file(source: str, target: str, options: dict) -> str:
+def clean_file(source: str, target: str, strength: float) -> str:
     """Clean one drawing into the file `target`; returns "" or, when it is unusable, the reason."""
     try:
-        cleaned = cleanup.clean(load(source), **options)
+        cleaned = cleanup.clean(load(source), strength=strength)
     except images.ImageError as error:
         return printable(error)
     except Exception as error:  # one strange drawing must not end the run
@@ -34,10 +34,7 @@ def clean_drawings(
     src: str | os.PathLike,
     out: str | os.PathLike,
     *,
-    sheet: bool = True,
-    shadows: str = "soft",
     strength: float = 1.0,
-    rim: float = 0.1,
     workers: Workers = None,
     dry_run: bool = False,
     progress: bool = True,
@@ -45,8 +42,8 @@ def clean_drawings(
     """Clean every picture of `src` (a folder or a zip archive) into `out`, as grey PNGs; names that repeat get their
     folders before.
 
-    sheet, shadows, strength, rim: as in `cleanup.clean`. Pictures that are in `out` already are passed over, so that an
-    interrupted call goes on. A picture that cannot be read is reported and left out. Returns the files.
+    strength: as in `cleanup.clean`. Pictures that are in `out` already are passed over, so that an interrupted call
+    goes on. A picture that cannot be read is reported and left out. Returns the files.
 
     Raises DataPrepError for impossible options or a folder that holds something else, OSError when the disk is full or
     may not be written.
@@ -54,15 +51,12 @@ def clean_drawings(
     check_workers(workers)
     if not 0.25 <= strength <= 4:
         raise DataPrepError(f"--strength must be from 0.25 to 4, got {strength:g}")
-    if not 0 <= rim <= 0.25:
-        raise DataPrepError(f"--rim must be from 0 to 0.25, got {rim:g}")
     out, tree = Path(out), scan(src)
     if out.resolve().is_relative_to(tree.root):
         raise DataPrepError(f"{printable(out)}: lies in the source folder: choose a folder outside of it")
     ids = names.unique_ids([p.stem for p in tree.pictures], [p.folder for p in tree.pictures])
     targets = [out / f"{name}.png" for name in ids]
-    options = {"sheet": sheet, "shadows": shadows, "strength": strength, "rim": rim}
-    _check_settings(out, options, dry_run)
+    _check_settings(out, strength, dry_run)
     todo = [n for n, target in enumerate(targets) if not target.is_file()]
     say(
         f"{printable(tree.given)}: {len(targets)} drawings, {len(targets) - len(todo)} cleaned already",
@@ -70,7 +64,7 @@ def clean_drawings(
     )
     if dry_run:
         return targets
-    jobs = [(str(tree.pictures[n].path), str(targets[n]), options) for n in todo]
+    jobs = [(str(tree.pictures[n].path), str(targets[n]), strength) for n in todo]
     how = {"workers": workers, "progress": progress, "done": len(targets) - len(todo), "unit": "drawing"}
     reasons = run_jobs(clean_file, jobs, **how)
     broken = {todo[n]: reason for n, reason in reasons.items() if reason}
@@ -84,16 +78,18 @@ def clean_drawings(
     return [target for n, target in enumerate(targets) if n not in broken]
 
 
-def _check_settings(out: Path, options: dict, dry_run: bool) -> None:
+def _check_settings(out: Path, strength: float, dry_run: bool) -> None:
     """Remember how a folder's drawings were cleaned, so that two ways are not mixed in it."""
     path = out / SETTINGS
     if path.is_file():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before != options:
-            raise DataPrepError(f"{printable(out)}: holds drawings cleaned with {before}: choose another folder")
+        before = json.loads(path.read_text(encoding="utf-8")).get("strength")
+        if before != strength:
+            raise DataPrepError(
+                f"{printable(out)}: holds drawings cleaned with strength {before}: choose another folder"
+            )
     elif out.is_dir() and any(out.iterdir()):
         raise DataPrepError(f"{printable(out)}: not empty and not made by 'clean': choose a new folder")
     elif not dry_run:
-        runtime.write_json(path, options)
+        runtime.write_json(path, {"strength": strength})
     for leftover in out.glob(".*.part") if out.is_dir() and not dry_run else ():
         leftover.unlink(missing_ok=True)

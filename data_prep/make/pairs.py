@@ -48,7 +48,6 @@ def make_pairs(
     seed: int = 0,
     identity: str | None = None,
     split_list: str | os.PathLike | None = None,
-    strict: bool = False,
     drop_leaks: bool = False,
     workers: Workers = None,
     dry_run: bool = False,
@@ -68,7 +67,6 @@ def make_pairs(
     identity: a regular expression whose first group, in a photo's path below its folder, names the person.
     split_list: a published split by its name (`sources.split_list.published`), or a CSV file of lines "split,name"; it
     counts before the source's own split, and pairs that it does not name are left out.
-    strict: pictures without a partner are an error, not a warning.
     drop_leaks: leave training pairs out whose photo is also in another split, instead of warning of them.
     workers: as in `parallel.run_jobs`. dry_run: say what would be done, write nothing.
 
@@ -78,7 +76,7 @@ def make_pairs(
     recipe, out = recipe or Recipe(size_px=size_px, fit=fit), Path(out)
     recipe.check()
     options = LayoutOptions(sketches, photos, sketch_side, bool(recipe.styles))
-    sources = read_sources(src, layout, options, out, strict)
+    sources = read_sources(src, layout, options, out)
     divided, given = read_split_list(split_list), read_points(points)
     pairs = pairs_of(sources)
     if divided:

@@ -33,12 +33,11 @@ def read_sources(
     layout: str | None,
     options: LayoutOptions,
     out: Path,
-    strict: bool,
 ) -> list[Source]:
     """Each of `src`, which is one source or several, by its layout; pictures without a partner are warned of.
 
-    layout: its name; None: recognised; "LAYOUT:PATH" names that of one source. strict: a picture without a partner is
-    an error. Raises DataPrepError for a source that is unusable, or in which `out` lies.
+    layout: its name; None: recognised; "LAYOUT:PATH" names that of one source. Raises DataPrepError for a
+    source that is unusable, or in which `out` lies.
     """
     given = [src] if isinstance(src, str | os.PathLike) else list(src)
     if not given:
@@ -53,7 +52,7 @@ def read_sources(
         _check_apart(tree, options, out)
         known = find_layout(tree, chosen, options)
         collection = known.collect(tree, options)
-        _check_matches(tree, known.name, collection, strict)
+        _check_matches(tree, known.name, collection)
         sources.append(Source(tree, known.name, collection))
     return sources
 
@@ -93,8 +92,8 @@ def _check_apart(tree: Tree, options: LayoutOptions, out: Path) -> None:
         )
 
 
-def _check_matches(tree: Tree, layout: str, collection: Collection, strict: bool) -> None:
-    """Report pictures without a partner; an error when no pair is left, or when `strict`."""
+def _check_matches(tree: Tree, layout: str, collection: Collection) -> None:
+    """Report pictures without a partner; an error when no pair is left,"""
     sketches = [pair.sketch for pair in collection.pairs if pair.sketch] + collection.lone_sketches
     photos = [pair.photo for pair in collection.pairs] + collection.lone_photos
     lines = [
@@ -108,10 +107,6 @@ def _check_matches(tree: Tree, layout: str, collection: Collection, strict: bool
             "\n".join([*lines, "found:", tree.describe()]),
         )
     num_lone = len(collection.lone_sketches) + len(collection.lone_photos)
-    if num_lone and strict:
-        raise DataPrepError(
-            f"{num_lone} pictures have no partner: rename or remove them, or leave --strict away", "\n".join(lines)
-        )
     if num_lone:
         warn(f"no partner for {counted(num_lone, 'picture')}, left out:")
         for line in lines:
