@@ -22,7 +22,7 @@ from s2f_utils.inference.restorer import with_colours_of
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
-from s2f_utils.weights import download, table
+from s2f_utils.weights import table
 from tests import test_download
 
 SIZE_PX = 32
@@ -44,7 +44,7 @@ def offered(published, server, monkeypatch, tmp_path):
     """A function: the server behaves in this way when GFPGAN 1.4 is asked for."""
     content = published.read_bytes()
     monkeypatch.setattr(test_download, "CONTENT", content)
-    monkeypatch.setattr(download, "MAX_WAIT_S", 0.01)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
     entry = weights.WEIGHTS["gfpgan-1.4"]
@@ -72,18 +72,16 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert restorers.load("auto", "cpu").name == "gfpgan-1.4"
 
 
-@pytest.mark.parametrize("kind", ["cut", "stall", "moved"])  # cut off, silent, redirected: got over
-def test_faults_that_are_got_over(offered, kind, monkeypatch):
+@pytest.mark.parametrize("kind", ["cut", "moved"])  # cut off once, redirected: got over
+def test_faults_that_are_got_over(offered, kind):
     offered(kind)
-    monkeypatch.setattr(table, "fetch", lambda *a, **o: download.fetch(*a, **(o | {"timeout_s": 0.5})))
     assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
 
 
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("page", "the server sent a web page instead of the file"),
-        ("other", "what came has another SHA-256"),
+        ("page", "what came has another SHA-256.*it is a web page"),
         ("missing", "the server answers 404 Not Found"),
     ],
 )
@@ -92,7 +90,7 @@ def test_faults_that_are_told(offered, kind, message):
     with pytest.raises(weights.WeightsError, match=message) as caught:
         restorers.load("gfpgan-1.4", "cpu")
     assert "Get it by hand, put it into a folder, and name that folder in S2F_WEIGHTS" in str(caught.value)
-    assert not [path for path in folder.iterdir() if not path.name.endswith(".partial")] if folder.exists() else True
+    assert not folder.exists() or list(folder.iterdir()) == []
     photo = images.save(folder.parent / "a.png", draw_face(0, size_px=64, seed=1).photo)
     assert cli.main(["enhance", str(photo), "--restorer", "gfpgan-1.4", "--out", str(folder.parent / "o")]) == 2
     assert not (folder.parent / "o").exists()
@@ -104,21 +102,13 @@ def test_a_full_disk_is_told_and_leaves_no_file_under_its_name(offered, monkeypa
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-        with pytest.raises(weights.WeightsError, match=r"cannot be written \(.*\): free some space.*goes on where"):
+        with pytest.raises(weights.WeightsError, match=r"cannot be written \(.*\): free some space"):
             restorers.load("gfpgan-1.4", "cpu")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert [path.name for path in folder.iterdir()] == ["GFPGANv1.4.pth.partial"]
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX, "with room again, it goes on"
-
-
-def test_an_interrupted_download_goes_on_where_it_stopped(offered, published):
-    folder, content = offered("good"), published.read_bytes()
-    folder.mkdir(parents=True)
-    (folder / "GFPGANv1.4.pth.partial").write_bytes(content[:100_000])
-    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX
-    assert test_download.Server.seen[-1][1] == "bytes=100000-"
+    assert list(folder.iterdir()) == []
+    assert restorers.load("gfpgan-1.4", "cpu").size_px == SIZE_PX, "with room again, it comes"
 
 
 def test_a_folder_of_ones_own_serves_without_a_network(offered, published, tmp_path, monkeypatch):
@@ -208,7 +198,7 @@ def test_codeformer_at_its_true_size_by_its_name(tmp_path, monkeypatch):
     path = tmp_path / entry.file_name
     torch.save({"params_ema": net.state_dict()}, path)
     assert path.stat().st_size == pytest.approx(entry.size, rel=0.02), "as large as the published file"
-    own = entry.__class__(**(vars(entry) | {"sha256": download.sha256_of(path), "size": path.stat().st_size}))
+    own = entry.__class__(**(vars(entry) | {"sha256": weights.sha256_of(path), "size": path.stat().st_size}))
     monkeypatch.setitem(weights.WEIGHTS, "codeformer", own)
     monkeypatch.setenv("S2F_WEIGHTS", str(tmp_path))
     crop = draw_face(0, size_px=512, seed=1).photo
@@ -237,7 +227,7 @@ def real_esrgan(tmp_path, monkeypatch):
     path.parent.mkdir()
     torch.save({"params_ema": net.state_dict()}, path)
     entry = weights.WEIGHTS["realesrgan"]
-    facts = {"sha256": download.sha256_of(path), "size": path.stat().st_size}
+    facts = {"sha256": weights.sha256_of(path), "size": path.stat().st_size}
     monkeypatch.setitem(weights.WEIGHTS, "realesrgan", entry.__class__(**(vars(entry) | facts)))
     monkeypatch.setenv("S2F_WEIGHTS", str(path.parent))
     restoring.load_background.cache_clear()
