@@ -341,7 +341,9 @@ def test_a_branch_is_looked_up_once(hub, trained, tmp_path):
     repo = hub.repos["user/faces"]
     repo.commit({"generator.safetensors": content}, "trial/one")  # by somebody else, meanwhile
     np.testing.assert_array_equal(answer(name), answer(trained))
-    assert sum("/revision/trial/one" in path for path in hub.asked("GET")) == 3  # one of the push, two of the first load
+    assert (
+        sum("/revision/trial/one" in path for path in hub.asked("GET")) == 3
+    )  # one of the push, two of the first load
     forget()
     np.testing.assert_array_equal(answer(name), answer(tmp_path / "other"))
 
