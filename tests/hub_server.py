@@ -52,16 +52,13 @@ class Repo:
 @dataclass
 class Faults:
     """What goes wrong. cut: bytes of an answer before the connection breaks. cuts: how often it does. spoil: one byte
-    of what is sent is another. puts: uploads break. commits: commits break, "before" or "after" all of it came. plain:
-    no file is large. down: every answer is this error.
+    of what is sent is another. commits: commits break. down: every answer is this error.
     """
 
     cut: int = 0
     cuts: int = 0
     spoil: bool = False
-    puts: bool = False
-    commits: str = ""
-    plain: bool = False
+    commits: bool = False
     down: int = 0
 
 
@@ -81,7 +78,7 @@ class Hub:
         return repo.commit({".gitattributes": b"*.safetensors filter=lfs\n", **files})
 
     def is_large(self, name: str) -> bool:
-        return name.endswith(LARGE) and not self.faults.plain
+        return name.endswith(LARGE)
 
     def asked(self, method: str = "") -> list[str]:
         return [path for how, path, *_ in self.seen if how.startswith(method)]
@@ -116,6 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         ("PUT", r"/upload/(?P<oid>\w+)", "upload"),
         ("POST", r"/verify", "verify"),
         ("GET", r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/revision/(?P<revision>[^/]+))?", "info"),
+        ("GET", r"/api/models/(?P<repo>[^/]+/[^/]+)/tree/(?P<revision>[^/]+)", "tree"),
         ("HEAD|GET", r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)", "resolve"),
         ("HEAD|GET", r"/cdn/(?P<oid>\w+)", "cdn"),
     )
@@ -129,9 +127,8 @@ class Handler(BaseHTTPRequestHandler):
         hub, path = self.hub, urlsplit(self.path).path
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         hub.seen.append((self.command, unquote(path), self.headers.get("Range"), token))
-        self.broken = False
         self.body = self.read_body() if self.command in ("POST", "PUT") else b""
-        if self.broken:
+        if hub.faults.commits and "/commit/" in path:
             self.close_connection = True
             return None
         hub.came.append(self.body)
@@ -147,24 +144,15 @@ class Handler(BaseHTTPRequestHandler):
         return self.refuse(404, "", f"no such address: {path}")
 
     def read_body(self) -> bytes:
-        """All that was sent; where uploads break, a part of it, and then no answer."""
-        faults = self.hub.faults
-        breaks = (faults.puts and self.command == "PUT") or (faults.commits == "before" and "/commit/" in self.path)
-        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
-            parts = []
-            while size := int(self.rfile.readline(), 16):
-                parts.append(self.rfile.read(size))
-                self.rfile.readline()
-                if breaks:
-                    break
-            else:
-                self.rfile.readline()
-            body = b"".join(parts)
-        else:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length // 2 if breaks else length)
-        self.broken = breaks or (faults.commits == "after" and "/commit/" in self.path)
-        return body
+        """All that was sent."""
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def answer(self, body: bytes = b"", status: int = 200, length: int | None = None, **headers: str):
         self.send_response(status)
@@ -300,6 +288,17 @@ class Handler(BaseHTTPRequestHandler):
         card = known.commits[sha].get("README.md", b"").decode().split("---")
         facts = {"id": repo, "modelId": repo, "sha": sha, "private": known.private, "siblings": siblings, "tags": []}
         return self.tell(facts | ({"cardData": yaml.safe_load(card[1])} if len(card) > 1 else {}))
+
+    def tree(self, token, repo, revision):
+        entries = []
+        known = self.hub.repos[repo]
+        for name, content in known.commits[known.find(revision)].items():
+            entry = {"type": "file", "path": name, "size": len(content), "oid": git_sha1(content)}
+            if self.hub.is_large(name):
+                digest = hashlib.sha256(content).hexdigest()
+                entry["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 134}
+            entries.append(entry)
+        return self.tell(entries)
 
     def resolve(self, token, repo, revision, file):
         known = self.repo(repo, token)

@@ -9,9 +9,6 @@ from packaging.utils import canonicalize_name
 
 from s2f_utils import cli, weights
 
-ROOT = Path(__file__).resolve().parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-
 
 @pytest.fixture()
 def asked(capsys, monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.notebook import divider, still, strength_slider
+from s2f_utils.notebook import divider, strength_slider
 from tests.test_enhance import RED, face_at, flat
 
 pytest.importorskip("ipywidgets")
@@ -43,9 +43,3 @@ def test_the_slider_goes_from_the_photo_to_invented_detail():
     assert red[0] == 90 and red[2] > 200 and abs(red[1] - (red[0] + red[2]) / 2) <= 1
     texts = " ".join(child.value for child in box.children if hasattr(child, "value") and isinstance(child.value, str))
     assert "invented detail" in texts and "not evidence" in texts
-
-
-def test_the_still_picture_is_both_halves():
-    dark, light = (np.full((40, 60, 3), value, np.uint8) for value in (10, 240))
-    shown = still(dark, light, 0.25)
-    assert (shown[:, :14] == 10).all() and (shown[:, 16:] == 240).all() and (shown[:, 14:16] == 255).all()

@@ -33,10 +33,6 @@ def num_lines_of_logic(cell):
     return len([line for line in cell.source.splitlines() if not re.match(r"\s*(#|$)|(from|import) ", line)])
 
 
-def test_there_are_notebooks():
-    assert "02_pix2pix.ipynb" in [p.name for p in NOTEBOOKS]
-
-
 def pictures_of(cell):
     return [o for o in cell.get("outputs", []) if {"image/jpeg", "image/png"} & set(o.get("data", {}))]
 

@@ -90,7 +90,7 @@ def published(tmp_path, monkeypatch):
     monkeypatch.setattr(open_portraits, "LIST", tmp_path / "list.csv")
     monkeypatch.setattr(open_portraits, "RAW", address)
     monkeypatch.setattr(named_sets, "portrait_files", lambda: [whole_file])
-    monkeypatch.setattr(download, "MAX_WAIT_S", 0.01)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)
     for variable in ("S2F_OPEN_PORTRAITS", "S2F_PORTRAITS"):
         monkeypatch.delenv(variable, raising=False)
     yield paths

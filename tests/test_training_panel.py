@@ -11,7 +11,6 @@ import pytest
 
 from s2f_utils.data import read_manifest
 from s2f_utils.notebook import TrainingPanel, curves, train_live
-from s2f_utils.pictures import viz
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
@@ -102,15 +101,6 @@ def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):
     assert panel.sheets == sheets and panel.through_time.max == len(sheets) - 1 == panel.through_time.value
     assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "24 images"
     assert "GB" in panel.memory.value and "24 of 24 images" in panel.progress.value
-
-
-def test_looking_back_is_not_disturbed_by_new_samples(polled, run):  # noqa: F811
-    panel = TrainingPanel(run)
-    panel.show()
-    let_page_act(polled, [after(run, 10, lambda: panel.through_time.set_trait("value", 0))])
-    train_live(train, run, panel)
-    assert panel.through_time.value == 0 and panel.when.value == "0 images" and panel.through_time.max == 3
-    assert panel.picture.value == panel.sheets[0].read_bytes()
 
 
 def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
@@ -232,11 +222,3 @@ def test_curves_hold_for_constants_negative_values_and_many_rows():
         raw = next(tree.iter("polyline")).get("points").split()
         assert min(float(p.split(",")[1]) for p in raw) < 50  # a single peak is still there
     assert curves.draw([], ()) == ""
-
-
-def test_the_smoothed_line_is_that_of_the_figures():
-    rows = [{"images": n, "loss_d": float(n % 2)} for n in range(1, 41)]
-    points = list(ElementTree.fromstring(curves.draw(rows)).iter("polyline"))[1].get("points").split()
-    room = curves.HEIGHT - curves.TOP - curves.BOTTOM
-    found = [(height((0, float(p.split(",")[1]))) / room * 1.08) - 0.04 for p in points]
-    assert found == pytest.approx(viz.smooth([row["loss_d"] for row in rows]), abs=0.002)

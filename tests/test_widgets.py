@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from s2f_utils import notebook
 from s2f_utils.notebook import controls, gauges, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
 from s2f_utils.training.live import LiveValues, Range
@@ -100,12 +99,6 @@ def test_importing_costs_no_ipywidgets():
     assert answer.stdout.split() == ["False", "False"]
 
 
-def test_the_room_gives_its_names_and_no_others():
-    assert all(callable(getattr(notebook, name)) for name in notebook.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'slider'"):
-        notebook.slider  # noqa: B018
-
-
 def test_unknown_name_or_mode_is_refused(run):
     with pytest.raises(ValueError, match="'lr_x'.*lr_g, lambda_l1"):
         TrainingPanel(run, ["lr_x"])
@@ -127,15 +120,6 @@ def test_sliders_set_live_values_within_their_range(page, run):
     assert changes["lr_g"].new == 1e-6
     weight.value = 1e6  # the widget itself stays within the range
     assert run.live["lambda_l1"] == 200.0
-
-
-def test_other_sources_move_the_sliders(polled, run):
-    sliders = TrainingPanel(run)
-    sliders.show()
-    polled.events += [lambda: run.live.set("lambda_l1", 7.0, "controls.json")]
-    train_live(train, run, sliders)
-    assert sliders.sliders["lambda_l1"].value == 7.0
-    assert [change.source for change in run.live.poll()] == []  # the moved slider set nothing by itself
 
 
 def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_path):
@@ -200,15 +184,6 @@ def test_a_kernel_that_breaks_polling_does_not_break_training(polled, run):
     sliders = TrainingPanel(run)
     assert train_live(train, run, sliders) == "done"
     assert TrainingPanel.polling_works is False and sliders.needs_chunks()
-
-
-def test_one_progress_bar_is_enough(polled, run, monkeypatch):
-    def loop(run, callbacks, max_seconds=None, progress=True):
-        return f"bar {progress}"
-
-    assert train_live(loop, run, TrainingPanel(run)) == "bar False"
-    monkeypatch.setattr(panel, "has_page", lambda: False)
-    assert train_live(loop, run, TrainingPanel(run)) == "bar True"
 
 
 def test_in_vscode_the_first_chunk_shows_whether_polling_works(polled, run, monkeypatch):
@@ -367,17 +342,6 @@ def test_where_somebody_looks_the_still_comes_into_the_panels_own_output(kernel)
     assert "image/jpeg" not in shown["data"] and "image/jpeg" in anew["data"]
     assert shown["transient"]["display_id"] == anew["transient"]["display_id"]
     assert anew["data"][stills.VIEW] == shown["data"][stills.VIEW], "the widget stays"
-
-
-def test_polling_is_cheap(kernel):
-    code = """
-poller = PagePoller(current_kernel())
-start = time.perf_counter()
-for _ in range(200): poller.poll()
-print((time.perf_counter() - start) / 200)
-"""
-    seconds = float(kernel.finish(kernel.start(code))[0])
-    assert seconds < 0.03 * panel.POLL_EVERY_S  # 3 % of training time at most; measured: 0.1 %
 
 
 def test_uploads_are_saved_whatever_the_version_and_nothing_is_overwritten(tmp_path):

@@ -1,7 +1,7 @@
 """Data sets by name: what can be fetched is fetched and checked, and for the others it is said where they are.
 
-`python -m data_prep download NAME` shows the terms before anything else. An interrupted download goes on where it
-stopped; a file that is not the published one is never kept.
+`python -m data_prep download NAME` shows the terms before anything else. An interrupted download goes on with the files
+that are missing; a file that is not the published one is never kept.
 """
 
 from __future__ import annotations
@@ -238,33 +238,25 @@ def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0
     A file that cannot be fetched does not stop the others; at the end DataPrepError says how many are missing and why.
     Where nothing came of the first eight, the others are not tried.
     """
-    import requests
     from tqdm.auto import tqdm
 
-    local, arrived = threading.local(), threading.Event()  # arrived: a byte
+    arrived = threading.Event()  # a file
     reasons: dict[str, str] = {}
     lost: list[str] = []
 
     def one(file: _File) -> None:
-        if not hasattr(local, "session"):
-            local.session = requests.Session()
         for url in () if in_vain() else file.urls:
             try:
-                download.fetch(
-                    url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, on_bytes=report,
-                    session=local.session, attempts=5 if arrived.is_set() else 2,
-                )  # fmt: skip
+                attempts = 4 if arrived.is_set() else 2
+                download.fetch(url, target / file.name, sha256=file.sha256, timeout_s=timeout_s, attempts=attempts)
             except download.DownloadError as error:
                 reasons.setdefault(file.name, str(error))
             else:
                 reasons.pop(file.name, None)
+                arrived.set()
+                bar.update()
                 return
         lost.append(file.name)
-
-    def report(count: int) -> None:
-        bar.update(count)
-        if count > 0:
-            arrived.set()
 
     def in_vain() -> bool:
         return not arrived.is_set() and len(lost) >= CONNECTIONS
@@ -272,7 +264,7 @@ def fetch_files(files: Sequence[_File], target: Path, *, timeout_s: float = 30.0
     target.mkdir(parents=True, exist_ok=True)
     there = sum((target / file.name).is_file() for file in files)
     say(f"{len(files)} files into {printable(target)}, {there} are there already", progress)
-    with tqdm(unit="B", unit_scale=True, disable=not progress) as bar, ThreadPoolExecutor(CONNECTIONS) as pool:
+    with tqdm(total=len(files), unit="file", disable=not progress) as bar, ThreadPoolExecutor(CONNECTIONS) as pool:
         tasks = [pool.submit(one, file) for file in files]
         try:
             for task in tasks:

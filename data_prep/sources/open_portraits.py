@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import shutil
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -184,20 +183,14 @@ def _fetch_each(
     missing: Sequence[Portrait], target: Path, done: dict[Portrait, str], timeout_s: float, advance: Callable[[], Any]
 ) -> dict[Portrait, str]:
     """Fetch them into `done`; returns why some could not be had, up to where the network stopped to answer."""
-    import requests
-
-    local, before = threading.local(), len(done)
+    before = len(done)
     problems: dict[Portrait, str] = {}
     unanswered = 0  # in a row
 
     def fetch(portrait: Portrait) -> str:
-        if not hasattr(local, "session"):
-            local.session = requests.Session()
         original = Path(folder) / portrait.file
-        download.fetch(
-            portrait.url, original, sha256=portrait.sha256, timeout_s=timeout_s, session=local.session,
-            attempts=5 if len(done) > before else 2,
-        )  # fmt: skip
+        attempts = 4 if len(done) > before else 2
+        download.fetch(portrait.url, original, sha256=portrait.sha256, timeout_s=timeout_s, attempts=attempts)
         _cut(portrait, original, target / portrait.file)
         original.unlink()
         return download.sha256_of(target / portrait.file)

@@ -2,24 +2,21 @@
 there, by the package `huggingface_hub`, which is optional.
 
 Of a repository only our `.safetensors` files are read, from one commit; they lie in the hub's own cache (HF_HOME). A
-file is checked by the SHA-256 that the hub says (a small one by git's SHA-1) when it has come. What was checked is
-noted in the cache, with size and time of each file: it is not read again at every load, but it is when it has changed.
+file that was fetched is checked by the SHA-256 that the hub publishes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
+import contextlib
+import fnmatch
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from s2f_utils import runtime
 from s2f_utils.weights.download import sha256_of
-from s2f_utils.weights.hub_errors import endpoint, is_unreachable, told
 from s2f_utils.weights.table import WeightsError
 
 if TYPE_CHECKING:
@@ -29,10 +26,10 @@ if TYPE_CHECKING:
 PREFIX = "hf:"
 NAME = re.compile(r"(?:hf:)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w.-]*(?:/\w[\w.-]*)*))?")
 GENERATOR = "generator.safetensors"
-OURS = re.compile(r"generator(-[a-z]+-to-[a-z]+)?\.safetensors|expected\.safetensors")
+OURS = [GENERATOR, "generator-*-to-*.safetensors", "expected.safetensors"]
 PICKLES = (".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pickle")
 COMMIT = re.compile(r"[0-9a-f]{40}")
-NOTES = ".sketch-to-face"  # beside a repository's blobs, refs and snapshots
+LOGIN = "'hf auth login', or HF_TOKEN"
 TIMEOUT_S = 30.0
 # (where, repository, revision) → folder: a branch is resolved once in a process, so that all parts of a model fit.
 _found: dict[tuple[str, ...], Path] = {}
@@ -43,13 +40,8 @@ def is_name(model: str | Path) -> bool:
     return str(model).startswith(PREFIX)
 
 
-def is_cached(file: Path) -> bool:
-    """Whether a file lies in the hub's cache, as the hub lays it out."""
-    return any(part.startswith("models--") for part in file.absolute().parts)
-
-
 def parse(model: str | Path) -> tuple[str, str]:
-    """Repository and revision of a name: "hf:user/model@v1" → ("user/model", "v1"); "main" where none is said.
+    """Repository and revision of a name: "hf:user/model@v1" → ("user/model", "v1"), "main" by default.
 
     Raises WeightsError.
     """
@@ -70,56 +62,6 @@ def check_installed() -> None:
         raise ImportError("models on the hub need huggingface_hub: pip install huggingface_hub") from None
 
 
-def folder(model: str | Path) -> Path:
-    """The folder in the hub's cache that holds a model's files, as a run folder does; they are fetched if need be.
-
-    The terms are printed before that. A revision that is a commit and has been fetched needs no network; any other is
-    looked up once in a process, and where that cannot be done, what was fetched last is taken, which is said. With
-    S2F_OFFLINE or HF_HUB_OFFLINE nothing is asked or fetched. Raises WeightsError, or ImportError without the client.
-    """
-    repo, revision = parse(model)
-    check_installed()
-    key = (endpoint(), str(_cache()), repo, revision)
-    if key not in _found or not (_found[key] / GENERATOR).is_file():
-        _found[key] = _find(str(model), repo, revision)
-    return _found[key]
-
-
-def pinned(model: str | Path) -> str:
-    """The name of a model with the commit that is loaded. Raises what `folder` raises."""
-    return f"{PREFIX}{parse(model)[0]}@{folder(model).name}"
-
-
-def send(
-    repo: str, files: Mapping[str, Path | bytes], *, message: str, private: bool = False, branch: str | None = None
-) -> str:
-    """Send files, by their names in the repository, in one commit: all of them or none; returns the name to load.
-
-    The repository and the branch are made if need be. Files of a model that was there before and that this one has
-    not are taken away in the same commit; others stay. Raises WeightsError, also where `private` is asked and
-    the repository is public, and ImportError without the client.
-    """
-    check_installed()
-    need_token()
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
-
-    api = _api()
-    with told(f"{PREFIX}{repo}", sends=True):
-        api.create_repo(repo, private=private or None, exist_ok=True)
-        if branch:
-            api.create_branch(repo, branch=branch, exist_ok=True)
-        info = api.model_info(repo, revision=branch or "main", timeout=TIMEOUT_S)
-        if private and not info.private:
-            raise WeightsError(f"{repo}: is there already and public: choose another name, or leave --private out")
-        there = [sibling.rfilename for sibling in info.siblings or ()]
-        gone = [name for name in there if OURS.fullmatch(name) and name not in files]
-        steps = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=content) for name, content in files.items()]
-        steps += [CommitOperationDelete(path_in_repo=name) for name in gone]
-        done = api.create_commit(repo, steps, commit_message=message, revision=branch, parent_commit=info.sha)
-    _found.clear()
-    return f"{PREFIX}{repo}@{done.oid}"
-
-
 def need_token() -> None:
     """Raise WeightsError, with what to do, where nobody is logged in to the hub."""
     import huggingface_hub
@@ -131,68 +73,123 @@ def need_token() -> None:
         )
 
 
+def folder(model: str | Path) -> Path:
+    """The folder in the hub's cache that holds a model's files, as a run folder does; they are fetched if need be.
+
+    The terms are printed before that. A commit that has been fetched needs no network; any other revision is looked up
+    once in a process, and where the hub cannot be reached, the one fetched last is taken, with a message. With
+    S2F_OFFLINE or HF_HUB_OFFLINE nothing is fetched. Raises WeightsError, or ImportError without the client.
+    """
+    repo, revision = parse(model)
+    check_installed()
+    from huggingface_hub import constants
+
+    key = (_endpoint(), constants.HF_HUB_CACHE, repo, revision)
+    if key not in _found or not (_found[key] / GENERATOR).is_file():
+        _found[key] = _find(str(model), repo, revision)
+    return _found[key]
+
+
+def pinned(model: str | Path) -> str:
+    """The name of a model with the commit that is loaded. Raises what `folder` raises."""
+    return f"{PREFIX}{parse(model)[0]}@{folder(model).name}"
+
+
+def send(
+    repo: str, files: Mapping[str, Path], *, message: str, private: bool = False, branch: str | None = None
+) -> str:
+    """Send files of one folder, by their names, in one commit: all of them or none; returns the name to load.
+
+    The repository and the branch are made if need be. Model files of ours that were there before and are not among
+    `files` are deleted in the same commit; others stay. Raises WeightsError, also where `private` is asked and the
+    repository is public, and ImportError without the client.
+    """
+    check_installed()
+    need_token()
+    api = _api()
+    with _explained(f"{PREFIX}{repo}", sends=True):
+        api.create_repo(repo, private=private or None, exist_ok=True)
+        if branch:
+            api.create_branch(repo, branch=branch, exist_ok=True)
+        info = api.model_info(repo, revision=branch or "main", timeout=TIMEOUT_S)
+        if private and not info.private:
+            raise WeightsError(f"{repo}: is there already and public: choose another name, or leave --private out")
+        done = api.upload_folder(
+            repo_id=repo,
+            folder_path=next(iter(files.values())).parent,
+            allow_patterns=list(files),
+            delete_patterns=OURS,
+            commit_message=message,
+            revision=branch,
+            parent_commit=info.sha,
+        )
+    _found.clear()
+    return f"{PREFIX}{repo}@{done.oid}"
+
+
+def _endpoint() -> str:
+    """The hub's address: HF_ENDPOINT, or the public one."""
+    from huggingface_hub import constants
+
+    return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+
+
 def _api() -> HfApi:
     from huggingface_hub import HfApi
 
     import s2f_utils
 
-    return HfApi(endpoint=endpoint(), library_name="sketch-to-face", library_version=s2f_utils.__version__)
-
-
-def _cache() -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE)
-
-
-def _forbids() -> str:
-    """The variable that forbids the network, "" where none does."""
-    from huggingface_hub import constants
-
-    return "S2F_OFFLINE" if os.environ.get("S2F_OFFLINE") else "HF_HUB_OFFLINE" if constants.HF_HUB_OFFLINE else ""
+    return HfApi(endpoint=_endpoint(), library_name="sketch-to-face", library_version=s2f_utils.__version__)
 
 
 def _find(model: str, repo: str, revision: str) -> Path:
     """The folder of this revision, from the cache or from the hub."""
-    place = _cache() / f"models--{repo.replace('/', '--')}"
-    forbids = _forbids()
-    here = _here(place, revision, alone=bool(forbids))
-    if here and (forbids or COMMIT.fullmatch(revision)):
-        return here
-    if forbids:
-        raise WeightsError(f"{model}: is not on this machine (nothing is downloaded here: {forbids} is set)")
+    from huggingface_hub import constants
+
+    cached = _cached(repo, revision)
+    if cached and COMMIT.fullmatch(revision):
+        return cached
+    if os.environ.get("S2F_OFFLINE") or constants.HF_HUB_OFFLINE:
+        if cached:
+            return cached
+        variable = "S2F_OFFLINE" if os.environ.get("S2F_OFFLINE") else "HF_HUB_OFFLINE"
+        raise WeightsError(f"{model}: is not on this machine (nothing is downloaded here: {variable} is set)")
     api = _api()
-    with told(model):
+    with _explained(model):
         try:
             info = api.model_info(repo, revision=revision, files_metadata=True, timeout=TIMEOUT_S)
         except Exception as error:
-            if here is None or not is_unreachable(error):
+            if cached is None or not _is_unreachable(error):
                 raise
-            print(f"{model}: the hub cannot be reached; taken is what is here, commit {here.name}", file=sys.stderr)
-            return here
-    snapshot = _here(place, info.sha, alone=False) or _fetch_all(api, model, place, info)
-    if revision != info.sha:
-        with runtime.atomic_path(place / "refs" / revision) as temporary:
-            temporary.write_text(info.sha, encoding="utf-8")
+            print(f"{model}: the hub cannot be reached; taken is what is here, commit {cached.name}", file=sys.stderr)
+            return cached
+        files = _files(model, info)
+        snapshot = _cached(repo, info.sha)
+        missing = [file for file in files if snapshot is None or not (snapshot / file.rfilename).is_file()]
+        if missing:
+            _show_terms(model, info, missing)
+        snapshot = Path(api.snapshot_download(repo, revision=revision, allow_patterns=OURS))
+    for file in missing:
+        _check(model, snapshot / file.rfilename, file)
     return snapshot
 
 
-def _fetch_all(api: HfApi, model: str, place: Path, info: ModelInfo) -> Path:
-    """Have the files of a commit in the cache, and note that they are right."""
-    files, snapshot = _files(model, info), place / "snapshots" / info.sha
-    _show_terms(model, snapshot, info, files)
-    with told(model):
-        sums = {file.rfilename: _fetch(api, model, snapshot, file) for file in files}
-    _note(place, info.sha, {name: (digest, *_looks(snapshot / name)) for name, digest in sums.items()})
-    return snapshot
+def _cached(repo: str, revision: str) -> Path | None:
+    """The folder of a revision in the hub's cache, None where its generator is not there."""
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        place = Path(snapshot_download(repo, revision=revision, allow_patterns=OURS, local_files_only=True))
+    except errors.LocalEntryNotFoundError:
+        return None
+    return place if (place / GENERATOR).is_file() else None
 
 
 def _files(model: str, info: ModelInfo) -> list[RepoSibling]:
     """The files of ours in a repository. Raises WeightsError where it has no generator."""
-    found = [sibling for sibling in info.siblings or () if OURS.fullmatch(sibling.rfilename)]
-    if any(sibling.rfilename == GENERATOR for sibling in found):
-        return found
     names = sorted(sibling.rfilename for sibling in info.siblings or ())
+    if GENERATOR in names:
+        return [file for file in info.siblings if any(fnmatch.fnmatch(file.rfilename, pattern) for pattern in OURS)]
     pickles = [name for name in names if name.endswith(PICKLES)]
     if pickles and not any(name.endswith(".safetensors") for name in names):
         raise WeightsError(
@@ -203,11 +200,8 @@ def _files(model: str, info: ModelInfo) -> list[RepoSibling]:
     raise WeightsError(f"{model}: has no {GENERATOR} (there is {shown}): it is not a model of this project")
 
 
-def _show_terms(model: str, snapshot: Path, info: ModelInfo, files: list[RepoSibling]) -> None:
-    """Say what is fetched and under which terms, where something is."""
-    missing = [file for file in files if not (snapshot / file.rfilename).exists()]
-    if not missing:
-        return
+def _show_terms(model: str, info: ModelInfo, missing: list[RepoSibling]) -> None:
+    """Print what is fetched and under which terms."""
     size = sum(file.size or 0 for file in missing) / 1e6
     card = info.card_data.to_dict() if info.card_data else {}
     licence = card.get("license_name") or card.get("license") or "none is said, ask its owner"
@@ -217,90 +211,67 @@ def _show_terms(model: str, snapshot: Path, info: ModelInfo, files: list[RepoSib
     print(f"downloading {model}, commit {info.sha} ({size:,.1f} MB): licence: {licence}{shown}", file=sys.stderr)
 
 
-def _fetch(api: HfApi, model: str, snapshot: Path, file: RepoSibling) -> str:
-    """Have a file of a commit in the cache, whole and right; returns its digest. What was there already and is wrong is
-    fetched anew.
-
-    Raises WeightsError where what came is another file: it does not stay in the cache.
-    """
-    path, digest = snapshot / file.rfilename, (file.lfs or {}).get("sha256") or file.blob_id
-    if not digest:
-        raise WeightsError(f"{model}: the hub does not say the SHA-256 of {file.rfilename}: it cannot be checked")
-    if path.exists():
-        if _is(path, digest):
-            return digest
-        _remove(path)
-    api.hf_hub_download(parse(model)[0], file.rfilename, revision=snapshot.name)
-    if _is(path, digest):
-        return digest
-    _remove(path)
-    kind = "SHA-256" if file.lfs else "SHA-1"
+def _check(model: str, path: Path, file: RepoSibling) -> None:
+    """Compare a fetched file with the SHA-256 that the hub publishes; another file is deleted. Raises WeightsError."""
+    published = (file.lfs or {}).get("sha256")
+    if published and sha256_of(path) == published:
+        return
+    path.resolve().unlink()
+    path.unlink(missing_ok=True)
     raise WeightsError(
-        f"{model}: {file.rfilename} came with another {kind} than the hub says ({digest[:12]}…) and was thrown away: it"
-        " has been changed on the way, or there: try again later, or tell its owner"
+        f"{model}: {file.rfilename} came with another SHA-256 than the hub publishes ({published}) and was thrown away:"
+        " it has been changed on the way, or there: try again later, or tell its owner"
     )
 
 
-def _is(path: Path, digest: str) -> bool:
-    """Whether a file has this digest: a SHA-256, or SHA-1 as git takes it of small files."""
-    if len(digest) == 64:
-        return sha256_of(path) == digest
-    content = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == digest
+# What the client raises, in one line that says what to do
 
 
-def _remove(path: Path) -> None:
-    """Delete a file of the cache, and what its links lead to."""
-    while True:
-        target = path.parent / os.readlink(path) if path.is_symlink() else None
-        path.unlink(missing_ok=True)
-        if target is None:
-            return
-        path = target
+def _is_unreachable(error: Exception) -> bool:
+    """Whether the hub was not reached, or is out of order, rather than that it refused."""
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.HfHubHTTPError):
+        return error.response.status_code >= 500
+    return isinstance(error, errors.HfHubHTTPError.__bases__[0] | OSError)  # the base is the HTTP library's
 
 
-def _here(place: Path, revision: str, alone: bool) -> Path | None:
-    """The folder of a revision in the cache whose files are all there and right, None where there is none.
+@contextlib.contextmanager
+def _explained(model: str, sends: bool = False) -> Iterator[None]:
+    """Turn what the client raises into a WeightsError. sends: whether something is sent, not fetched."""
+    from huggingface_hub import errors
 
-    alone: without the hub; then files that another program has fetched are taken, too, if they have the digest that
-    the cache names them by.
-    """
     try:
-        commit = revision if COMMIT.fullmatch(revision) else (place / "refs" / revision).read_text("utf-8").strip()
-    except OSError:
-        return None
-    snapshot = place / "snapshots" / commit
-    noted = _noted(place, commit) or (_by_links(snapshot) if alone else {})
-    if GENERATOR not in noted or not all((snapshot / name).is_file() for name in noted):
-        return None
-    changed = {name: known for name, known in noted.items() if [*_looks(snapshot / name)] != known[1:]}
-    if not all(_is(snapshot / name, known[0]) for name, known in changed.items()):
-        return None
-    if changed:
-        _note(place, commit, {name: (known[0], *_looks(snapshot / name)) for name, known in noted.items()})
-    return snapshot
+        yield
+    except WeightsError:
+        raise
+    except (RuntimeError, OSError, errors.HfHubHTTPError.__bases__[0]) as error:
+        cause = error.__cause__ if isinstance(error, RuntimeError) else error  # the client wraps a broken upload
+        if cause is None or getattr(cause, "errno", None) is not None:  # such as a full disk
+            raise
+        if isinstance(cause, errors.HfHubHTTPError):
+            reason = _refusal(cause, sends)
+        else:
+            first = (str(cause) or type(cause).__name__).splitlines()[0][:120]
+            reason = f"{_endpoint()} cannot be reached, or broke off ({first}): check the network and run it again"
+        raise WeightsError(f"{model}: {reason}" + ("; nothing is published" if sends else "")) from None
 
 
-def _by_links(snapshot: Path) -> dict[str, list[Any]]:
-    """The files of a folder with the digests that their links name, as `_noted`."""
-    files = [path for path in snapshot.glob("*.safetensors") if OURS.fullmatch(path.name) and path.is_symlink()]
-    named = {path.name: Path(os.readlink(path)).name for path in files}
-    return {name: [digest] for name, digest in named.items() if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", digest)}
+def _refusal(error: Exception, sends: bool) -> str:
+    """What an error status of the hub means."""
+    from huggingface_hub import errors
 
-
-def _noted(place: Path, commit: str) -> dict[str, list[Any]]:
-    """What was checked of a commit: {file: [digest, size, time]}; {} where nothing was."""
-    try:
-        return json.loads((place / NOTES / f"{commit}.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _note(place: Path, commit: str, known: Mapping[str, tuple[Any, ...]]) -> None:
-    runtime.write_json(place / NOTES / f"{commit}.json", known)
-
-
-def _looks(path: Path) -> tuple[int, int]:
-    """Size and time of a file, which change when it does."""
-    facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns
+    status, said = error.response.status_code, (error.server_message or "").strip()
+    if isinstance(error, errors.GatedRepoError):
+        return f"its owner gives it to those who ask: ask on its page at {_endpoint()}, then log in: {LOGIN}"
+    if status == 401 and (sends or "invalid" in f"{said} {error}".lower()):
+        return f"the hub does not know this token: make a new one at {_endpoint()}/settings/tokens: {LOGIN}"
+    if status == 403:
+        return f"this token may not do that ({said or 'forbidden'}): give one that may: {LOGIN}"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "there is no such revision: give a commit, a tag or a branch that it has"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return f"there is no such model at {_endpoint()}, or it is private: check its name, or log in: {LOGIN}"
+    if status in (409, 412):
+        return "it was changed at the same time: run this again"
+    return f"the hub answers {status} ({said or 'no reason'}): try again later"
