@@ -5,9 +5,6 @@ what was trained normalised is used normalised.
 from __future__ import annotations
 
 import itertools
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -20,7 +17,6 @@ from s2f_utils.data.stores import UnpairedData, unpaired_rows
 from s2f_utils.models import checkpoints
 from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images, sides
-from s2f_utils.runtime import ConfigError
 from s2f_utils.training import losses
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
@@ -240,13 +236,6 @@ def test_the_step_is_the_papers(manifest):
             assert p.ndim == 1 or (p - q).abs().mean() < 1e-5, name
 
 
-def test_without_identity_the_term_is_not_computed(manifest):
-    m = model_of()
-    a, b = pictures(manifest, 2)
-    found = m.step(a, b, m.live_values() | {"lambda_identity": 0.0})
-    assert "loss_identity_photo" not in found and "loss_cycle_photo" in found
-
-
 def test_the_pool_returns_old_pictures_half_of_the_time():
     torch.manual_seed(0)
     pool = ImagePool(50)
@@ -285,20 +274,6 @@ def test_resume_with_full_pools_is_bit_for_bit(manifest, tmp_path, precision):
     assert set(expected) == set(found)
     assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
     assert not torch.equal(expected["photo_pool"], expected["sketch_pool"])
-
-
-def test_a_resume_file_without_its_pools_would_give_another_training(manifest, tmp_path):
-    """So that the test above can fail: the same resume, with the pools emptied."""
-    whole = start(manifest, tmp_path / "whole")
-    train(whole, progress=False)
-    first = start(manifest, tmp_path / "parts")
-    train(first, callbacks=[StopAt(20)], progress=False)
-    second = start(manifest, tmp_path / "parts", resume="auto")
-    second.model.photo_pool.pictures = []
-    train(second, progress=False)
-    expected, found = all_tensors(whole), all_tensors(second)
-    assert not torch.equal(expected["rng"], found["rng"])
-    assert not torch.equal(expected["net_d_photo.model.0.weight"], found["net_d_photo.model.0.weight"])
 
 
 def test_cycles_close_on_a_few_pictures(manifest, tmp_path):
@@ -343,55 +318,6 @@ def test_a_training_begins_with_both_generators_of_a_run(manifest, tmp_path):
         one = first.folder / "generator.safetensors"
         open_run(resolved, manifest, tmp_path / "third", init=one, device="cpu", progress=False)
     assert not (tmp_path / "third").exists()
-
-
-def test_dropout_may_be_turned_on_when_beginning_with_a_model(manifest, tmp_path):
-    from s2f_utils.training.config import settings_of
-
-    first = start(manifest, tmp_path / "first", total_images=4, dropout=0.5)
-    train(first, progress=False)
-    begun_with = settings_of(first.folder, "cyclegan")
-    assert begun_with["dropout"] == 0.5
-    for dropout in (0.5, 0.0):
-        resolved = resolve("cyclegan", "full", SMALL | {"dropout": dropout}, begun_with=begun_with)
-        run = open_run(resolved, manifest, tmp_path / str(dropout), init=first.folder, device="cpu", progress=False)
-        pairs = zip(run.model.net_g.parameters(), first.model.net_g.parameters(), strict=True)
-        assert all(torch.equal(p, q) for p, q in pairs)
-
-
-def test_a_loss_that_comes_and_goes_is_logged_and_drawn(manifest, tmp_path):
-    from s2f_utils.pictures.viz import loss_curves
-
-    class Turn:
-        def on_step(self, run):
-            if run.images_seen in (10, 25):
-                run.live.set("lambda_identity", 0.0 if run.images_seen == 10 else 0.5, "test")
-
-    run = start(manifest, tmp_path, batch_size=1, log_every_images=4)
-    train(run, callbacks=[Turn()], progress=False)
-    rows, events = read_log(run.folder)
-    there = ["loss_identity_photo" in row for row in rows]
-    assert there[0] and not all(there) and there[-1]
-    part = next(row for row in rows if row["images"] == 12)  # two of its four images had the term
-    assert part["loss_identity_photo"] > 0.5 * rows[0]["loss_identity_photo"]
-    figure = loss_curves(rows, [e for e in events if e["event"] == "change"])
-    assert len(figure.axes) == 8 and len({round(a.get_position().y0, 2) for a in figure.axes}) == 2
-
-
-def test_a_leaderboard_takes_the_outputs_of_its_own_direction(manifest, tmp_path):
-    from s2f_utils.metrics import leaderboard
-    from s2f_utils.metrics.evaluation import evaluate
-
-    run = start(manifest, tmp_path, total_images=4)
-    train(run, progress=False)
-    ids = [pair.id for pair in manifest.split("test")]
-    evaluate(inference.load(run.folder, "cpu"), manifest, run.folder / "evaluation", progress=False)
-    with pytest.raises(DataError, match="go sketch-to-photo, this leaderboard photo-to-sketch"):
-        leaderboard.find_outputs(str(run.folder), ids, "photo-to-sketch")
-    back = inference.load(run.folder, "cpu", direction="photo-to-sketch")
-    evaluate(back, manifest, run.folder / "evaluation-photo-to-sketch", progress=False)
-    places = [leaderboard.find_outputs(str(run.folder), ids, way)[0].files[ids[0]].parts[-4] for way in run.generators]
-    assert places == ["evaluation", "evaluation-photo-to-sketch"]
 
 
 # Published files
@@ -479,13 +405,6 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
         open_run(resolve("pix2pix", "fast"), manifest, tmp_path / "runs", device="cpu", progress=False)
 
 
-@pytest.mark.parametrize("seen", [1, 2])
-def test_one_picture_of_a_side_is_enough_to_run(tmp_path, drawn, seen):
-    manifest = unpaired(tmp_path, drawn[0][:seen], drawn[1][5:8], size_px=32, val_share=0.0)
-    run = start(manifest, tmp_path / "runs", total_images=8)
-    assert train(run, progress=False) == "done" and len(run.data) == 3
-
-
 def test_an_empty_side_is_named(tmp_path, drawn, manifest):
     import data_prep
 
@@ -518,26 +437,6 @@ def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, 
     assert not (exchanged / "runs").exists()
 
 
-def test_toned_paper_and_grey_photos_are_not_taken_for_exchanged(drawn):
-    small = [[np.asarray(images.Image.fromarray(p).resize((128, 128))) for p in side] for side in drawn]
-    toned = [(p * np.array([1.0, 0.96, 0.86])).astype(np.uint8) for p in small[0][:12]]
-    grey = [np.repeat(p.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8) for p in small[1][12:]]
-    looked = [np.stack([sides.features(p) for p in side]) for side in (toned, grey)]
-    assert sides.problems(*looked) == [] and sides.problems(looked[0][:1], looked[1][:1]) == []
-    assert sides.problems(looked[1], looked[0]) != []
-
-
-def test_dividing_a_large_set_takes_no_time(manifest):
-    import dataclasses
-    import time
-
-    row = manifest.split("train")[0]
-    rows = [dataclasses.replace(row, id=f"p{n}", identity=f"p{n}") for n in range(20_655)]
-    began = time.monotonic()
-    sketches, photos = unpaired_rows(rows)
-    assert len(sketches) + len(photos) == 20_655 and time.monotonic() - began < 5
-
-
 def test_sides_that_are_as_they_should_be_are_not_remarked_on(drawn):
     looked = [
         np.stack([sides.features(np.asarray(images.Image.fromarray(p).resize((128, 128)))) for p in side])
@@ -567,21 +466,6 @@ def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch
             ):
                 assert torch.equal(one, other)
         assert len(from_disk._coming) == ahead
-
-
-def test_a_broken_picture_that_was_read_ahead_is_an_error(manifest, tmp_path, monkeypatch):
-    import dataclasses
-
-    broken = tmp_path / "broken.png"
-    broken.write_bytes(b"not a picture")
-    rows = manifest.split("train")[:4]
-    rows = [dataclasses.replace(row, photo=broken) if n == 3 else row for n, row in enumerate(rows)]
-    monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
-    monkeypatch.setattr(stores.Data, "AHEAD", {"cpu": 4})
-    data = stores.PairedData(rows, 64, CPU)
-    with pytest.raises(images.ImageError, match="broken.png"):
-        for position in range(4):
-            data.batch_at(position, 1, 1, 0)
 
 
 def test_people_with_several_pictures_are_on_one_side_only(manifest):
@@ -647,45 +531,6 @@ def test_the_sigmoid_form_is_the_same_loss_until_it_rounds():
         for kind in ("vanilla", "sigmoid")
     ]
     assert slopes[0] == pytest.approx(1.0) and slopes[1] == 0.0  # one learns from it, the other cannot
-
-
-def test_settings_that_cannot_work_are_refused():
-    for changes, message in (
-        ({"direction": "photo-to-sketch"}, "cyclegan learns both directions"),
-        ({"gan_loss": "hinge"}, "gan_loss must be lsgan or vanilla"),
-        ({"disc_layers": 9}, "disc_layers must be at most 6 at 256 px"),
-        ({"pool_size": -1}, "pool_size must be 0 or more"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            resolve("cyclegan", "full", changes)
-    assert resolve("cyclegan", "full").config.num_blocks == 0
-    assert (
-        models.count_parameters(
-            CycleGAN(resolve("cyclegan", "full").config, runtime.pick_precision(CPU, "float32")).net_g
-        )
-        == 11_378_179
-    )
-    with pytest.raises(ConfigError, match="gan_loss must be one of vanilla, sigmoid, lsgan"):
-        resolve("cgan", "full", {"gan_loss": "hinge"})
-
-
-def test_the_command_line_does_both_directions(manifest, tmp_path):
-    def s2f(*arguments):
-        done = subprocess.run([sys.executable, "-m", "s2f_utils", *map(str, arguments)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    small = [item for name, value in SMALL.items() for item in ("--set", f"{name}={value}")]
-    data, runs = manifest.path, tmp_path / "runs"
-    text = s2f("train", "cyclegan", "--data", data, "--runs", runs, "--profile", "fast", *small)
-    assert "sketch → photo:" in text and "photo → sketch:" in text and "the photo itself" in text
-    run = runs / "0001-cyclegan-fast"
-    page = (run / "report.html").read_text(encoding="utf-8")
-    assert "Held-out pictures: photo → sketch" in page and "http" not in page.replace("http://www.w3.org", "")
-    s2f("translate", run, manifest.split("test")[0].photo, "--direction", "photo-to-sketch", "--out", tmp_path / "out")
-    assert [p.name for p in (tmp_path / "out").iterdir()] == [f"{manifest.split('test')[0].photo.stem}-sketch.png"]
-    s2f("evaluate", run, "--data", data, "--direction", "photo-to-sketch", "--out", tmp_path / "scores")
-    assert json.loads((tmp_path / "scores" / "metrics.json").read_text())["direction"] == "photo-to-sketch"
 
 
 def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):

@@ -16,7 +16,7 @@ from s2f_utils.pictures import drawings, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.faces import alignment, mesh, warp
 from s2f_utils.pictures.scribbles.portrait import TOLD
-from s2f_utils.training.finetune import STEPS, StoppedError, finetune
+from s2f_utils.training.finetune import STEPS, finetune
 
 NUM = 6
 
@@ -112,11 +112,3 @@ def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):
     assert all(not torch.equal(whole.stem[0].weight, half.stem[0].weight) for half in halves)
     again = finetune(shaped, tmp_path, minutes=60.0, device="cpu", **few)
     assert again == made and len(list(tmp_path.iterdir())) == len(STEPS)  # nothing is trained twice
-
-
-def test_what_was_stopped_says_how_to_go_on(shaped, tmp_path, monkeypatch):
-    from s2f_utils.training import finetune as own
-
-    monkeypatch.setattr(own, "train", lambda run: "interrupted")
-    with pytest.raises(StoppedError, match="give the same command again"):
-        finetune(shaped, tmp_path, device="cpu", total_images=2, batch_size=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from s2f_utils import models, runtime
+from s2f_utils import runtime
 from s2f_utils.models.stylegan2 import MOST, StyledConv, ToRGB
 from s2f_utils.models.stylegan2_disc import ConvLayer
 from s2f_utils.training.config import find_method, resolve
@@ -48,27 +48,6 @@ def test_float16_layers_are_clamped_and_others_are_not(kind):
         clamped = large(x.half()).float()
     assert clamped.abs().max() == MOST
     assert torch.allclose(clamped, whole.clamp(-MOST, MOST), rtol=0.02, atol=3.0)
-
-
-def test_large_styles_do_not_overflow_in_float16():
-    torch.manual_seed(0)
-    layer, x, style = StyledConv(8, 8, 4), 50 * torch.randn(2, 8, 16, 16), torch.randn(2, 4)
-    layer.conv.modulation.bias.data += 3000.0
-    noise = torch.zeros(2, 1, 16, 16)
-    whole = layer(x, style, noise)
-    with torch.autocast("cpu", torch.float16):
-        made = layer(x.half(), style, noise).float()
-    assert torch.isfinite(made).all() and torch.allclose(made, whole, rtol=0.02, atol=0.3)
-
-
-def test_a_generator_answers_alike_in_float16():
-    torch.manual_seed(0)
-    net, z = models.build("stylegan2", size_px=64, style_dim=32, width=32, num_mlp=2).eval(), torch.randn(2, 32)
-    with torch.no_grad():
-        whole = net(z, randomize_noise=False)
-        with torch.autocast("cpu", torch.float16):
-            made = net(z, randomize_noise=False)
-    assert (made - whole).abs().max() < 0.02 * whole.abs().max()
 
 
 def test_small_slopes_are_not_lost():

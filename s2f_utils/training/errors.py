@@ -2,7 +2,7 @@
 
 
 class TrainingDiverged(RuntimeError):
-    """A loss became NaN or infinite, or ran away; the message names it and the last good checkpoint."""
+    """A loss became NaN or infinite; the message names it and the last good checkpoint."""
 
 
 class NotSavedError(OSError):
@@ -19,9 +19,3 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
     )
-
-
-def ways_out(batch_size: int, parts: int, accumulates: bool) -> str:
-    """What to do where a batch of this size, in so many parts, does not fit. accumulates: whether parts can be."""
-    in_parts = f"a batch in parts (--set accumulate={2 * parts}), " if accumulates else ""
-    return f"choose {in_parts}a smaller batch than {batch_size} (--set batch_size=…), or a smaller size_px"

@@ -7,21 +7,23 @@ them: each steps on its share of the batch, and rank zero alone reads live value
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+import torch
+
 from s2f_utils.runtime import distributed, tuned
-from s2f_utils.training.commands import decide, interruptible
 from s2f_utils.training.data import make_batch
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.method import Step
 from s2f_utils.training.pace import Pace
 from s2f_utils.training.progress import ProgressBar
-from s2f_utils.training.samples import write_sheet
-from s2f_utils.training.saving import attempt, failures_reported, finish, go_back, save
+from s2f_utils.training.saving import attempt, failures_reported, finish, go_back, interruptible, save, write_sheet
 from s2f_utils.training.state import TrainingRun
 
 
@@ -37,9 +39,9 @@ def train(
 
     `step(model, a, b, live)` replaces the method's own step (notebooks define theirs in a cell). With `max_seconds`
     it returns "chunk" after that time; calling it again goes on. Ctrl-C, or an interrupted kernel, finishes the step,
-    saves, and returns "interrupted". When a loss is no longer finite, or a thousand times what it was, it raises
-    TrainingDiverged, or, with `on_divergence="back"`, goes on from the last good state with half the learning rates.
-    Where memory runs out it saves, and raises MemoryFullError, which says what to do; calling it again goes on.
+    saves, and returns "interrupted". When a loss is no longer finite it raises TrainingDiverged, or, with
+    `on_divergence="back"`, goes on from the last good state with half the learning rates. Where memory runs out it
+    saves, and raises MemoryFullError, which says what to do; calling it again goes on.
 
     callbacks: objects with any of these methods, which are called in the training's own thread.
     on_start(run): training begins, or goes on. on_step(run): a step is done.
@@ -76,32 +78,30 @@ def train(
         while not reason:
             try:
                 # What to do next. Live values and commands that changed count from this step on, on all ranks.
-                decision = decide(run, notify, interrupted, until, steps) if is_first else None
-                decision = distributed.broadcast(decision)
-                decision.apply(run)
-                if decision.reason:
-                    distributed.on_rank_zero(partial(finish, run, notify, decision.reason))
-                    reason = decision.reason
-                if decision.num == 0:  # the end, or a pause
+                decision = decide(run, notify, interrupted, steps, until) if is_first else None
+                reason, num, factor = agree(run, decision)
+                if reason:
+                    distributed.on_rank_zero(partial(finish, run, notify, reason))
+                if num == 0:  # the end, or a pause
                     clock = time.monotonic()
                     continue
 
                 # A batch: pairs, jittered on the device, in [-1, 1].
-                with distributed.local_batch(decision.num // distributed.world_size()) as share:
-                    a, b = make_batch(run, decision.num, share)
+                with distributed.local_batch(num // distributed.world_size()) as share:
+                    a, b = make_batch(run, num, share)
 
                     # The method's step, at the live learning rates times the schedule.
                     for name, opt in model.optimizers.items():
                         for group in opt.param_groups:
-                            group["lr"] = live[name] * decision.factor * group.get("lr_share", 1.0)
+                            group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
                     losses = model.learn(step, a, b, live, config.accumulate)
                 before = run.images_seen
-                run.count(decision.num)
+                run.count(num)
                 steps += 1
 
                 # Averages of the generators' weights.
                 for ema in run.ema.values():
-                    ema.update(decision.num, run.images_seen)
+                    ema.update(num, run.images_seen)
                 if not is_first:
                     continue
 
@@ -109,9 +109,9 @@ def train(
                 now = time.monotonic()
                 run.seconds += now - clock
                 clock = now
-                run.add(losses, decision.num)
-                if is_due(log_every) and (row := run.write_row(decision.factor)):
-                    notify("on_log", row)
+                run.add(losses, num)
+                if is_due(log_every):
+                    notify("on_log", run.write_row(factor))
 
                 # A sheet of samples, and generators that are kept along the way.
                 if is_due(live["sample_every"]) or live.asked("sample"):
@@ -128,8 +128,56 @@ def train(
                     clock = time.monotonic()
                 notify("on_step")
             except TrainingDiverged as error:
+                reason = ""
                 if is_first:
                     go_back(run, error, notify)  # or raise it
                 clock = time.monotonic()
     notify("on_end", reason)
     return reason
+
+
+def decide(
+    run: TrainingRun, notify: Callable[..., None], interrupted: threading.Event, steps: int, until: float
+) -> tuple[str, int, float]:
+    """Take up what widgets, callbacks or controls.json changed since the last step, and decide what comes next: the
+    reason to end, the number of images to step on (0: the end, or a pause), and the factor of the learning rates.
+
+    steps: made so far in this chunk, which ends at the time `until`, after one of them or in a pause.
+    """
+    live, is_over = run.live, time.monotonic() >= until
+    if run.images_seen >= run.total_images:
+        return "done", 0, 0.0
+    if is_over and steps:
+        return "chunk", 0, 0.0
+    for change in live.poll():
+        run.log.event("change", images=run.images_seen, **dataclasses.asdict(change))
+        notify("on_change", change)
+    if problem := live.take_problem():
+        run.log.problem(problem)
+    if interrupted.is_set() or live.asked("stop"):
+        return "interrupted" if interrupted.is_set() else "stopped", 0, 0.0
+    if live.asked("pause") and not live.asked("step"):
+        time.sleep(0.05)
+        notify("on_idle")
+        return "chunk" if is_over else "", 0, 0.0
+    live.done("step")
+    num = min(round(live["batch_size"]), run.total_images - run.images_seen)
+    return "", num + -num % distributed.world_size(), run.lr_factor()  # all ranks have the same share
+
+
+def agree(run: TrainingRun, decision: tuple[str, int, float] | None) -> tuple[str, int, float]:
+    """Rank zero's decision, on all ranks, with its live values and random generator; all of its state where it has
+    gone back to an older one.
+    """
+    if distributed.world_size() == 1:
+        return decision
+    facts = run.went_back, run.total_images, run.live.values(), torch.get_rng_state()
+    decision, (went_back, total_images, values, generator) = distributed.broadcast((decision, facts))
+    if went_back:
+        run.follow()
+        run.went_back = False
+    if not distributed.is_rank_zero():
+        run.total_images = total_images
+        run.live.load_state_dict(values)
+        torch.set_rng_state(generator)
+    return decision

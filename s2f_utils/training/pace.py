@@ -17,7 +17,6 @@ from s2f_utils.training.state import TrainingRun
 WINDOW = 0.1  # of the budget: the speed is that of this time
 LEAST_WINDOW_S = 3.0
 EVERY = 0.01  # of the budget: the length is planned anew
-LOGGED = 0.1  # change of the planned length that is logged
 
 
 class Pace:
@@ -28,7 +27,7 @@ class Pace:
     def __init__(self, run: TrainingRun) -> None:
         self.budget = run.config.time_budget_s
         self.marks: deque[tuple[float, int]] = deque([(run.spent_s, run.images_seen)])
-        self.planned_at, self.logged = run.spent_s, run.total_images
+        self.planned_at = run.spent_s
         self.clock = time.monotonic()
 
     def on_idle(self, run: TrainingRun) -> None:
@@ -61,9 +60,6 @@ class Pace:
         run.total_images = min(run.longest_images, max(seen, int(seen + max(0.0, left) * speed)))
         if run.total_images == seen:  # the time is up before the plan was
             run.share_done = 1.0
-        if abs(run.total_images - self.logged) > LOGGED * self.logged:
-            self.logged = run.total_images
-            run.log.event("plan", images=seen, total_images=run.total_images)
 
 
 def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.Precision, num_steps: int = 8) -> int:

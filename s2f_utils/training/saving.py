@@ -1,23 +1,32 @@
-"""Saving a run while it trains, and how training ends: what cannot be written is reported, a state that has diverged is
-not kept, and where memory runs out the error says what to lower.
+"""What a training writes along the way, and how it ends: what cannot be written is reported, a state that has diverged
+is not kept, and where memory runs out the error says what to lower.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from s2f_utils.data.stores import Pairs
+from s2f_utils.metrics import on_device
 from s2f_utils.models import checkpoints
+from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
-from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, is_out_of_memory, ways_out
+from s2f_utils.training.data import sample_pictures
+from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, is_out_of_memory
 from s2f_utils.training.state import TrainingRun
 
+LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had already
 MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
 
 
@@ -43,10 +52,35 @@ def save(run: TrainingRun, notify: Callable[..., None]) -> None:
         notify("on_save", run.resume_path)
 
 
+def write_sheet(run: TrainingRun) -> Path:
+    """Write the sheet of samples: the same pictures again and again, what comes out, and the truths. Log its scores
+    (`run.scores`), and keep the generator if it is the best so far. Draws nothing at random.
+
+    The pictures are validation pairs where there are some, else training pictures: never the test set.
+    """
+    sketches, photos = sample_pictures(run.samples)
+    a, b = (sketches, photos) if run.to_photo else (photos, sketches)
+    a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
+    with torch.no_grad():
+        rows = run.model.samples(a, b, run.generators)
+    run.scores = {}
+    if isinstance(run.samples, Pairs):
+        found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
+        run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
+    path = run.folder / "samples" / f"{run.images_seen:08d}.png"
+    images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
+    run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
+    score = run.scores.get(run.config.keep_best, -math.inf)
+    if run.images_seen and score > run.best:
+        attempt(run, "keep the best generator", lambda: run.keep_best(score))
+    return path
+
+
 def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
     """The last row of the log, and, but for a chunk, the state; NotSavedError where that cannot be written."""
-    if row := run.write_row(run.lr_factor(), partial=reason != "done"):
-        notify("on_log", row)
+    if reason == "done" and run.sums:
+        notify("on_log", run.write_row(run.lr_factor()))
+    run.mean_losses()  # a state that has diverged is not worth keeping
     if reason != "chunk":
         for command in ("pause", "stop"):
             run.live.set(command, False, "loop")
@@ -121,10 +155,11 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
     except (RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
         failed = "this could not be saved: "
     run.log.event("out of memory", images=run.images_seen, message=said)
-    batch = round(run.live["batch_size"])
+    batch, parts = round(run.live["batch_size"]), 2 * run.config.accumulate
+    in_parts = f"a batch in parts (--set accumulate={parts}), " if run.model.accumulates else ""
     return MemoryFullError(
-        f"out of memory after {run.images_seen:,} images ({said}):"
-        f" {ways_out(batch, run.config.accumulate, run.model.accumulates)}; {failed}{last_saved(run)}. In a notebook:"
+        f"out of memory after {run.images_seen:,} images ({said}): choose {in_parts}a smaller batch than {batch}"
+        f" (--set batch_size=…), or a smaller size_px; {failed}{last_saved(run)}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )
 
@@ -134,3 +169,27 @@ def last_saved(run: TrainingRun) -> str:
     if not checkpoints.states_of(run.resume_path):
         return "nothing was saved yet"
     return f"what was saved at image {run.saved_at} is still there"
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Within the block, a first Ctrl-C (or SIGTERM) sets the event, so that a step is finished before saving."""
+    event, asked_at = threading.Event(), 0.0
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        nonlocal asked_at
+        if not event.is_set():
+            asked_at = time.monotonic()
+        elif time.monotonic() - asked_at > (LAUNCHER_S if distributed.world_size() > 1 else 0):
+            raise KeyboardInterrupt
+        event.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

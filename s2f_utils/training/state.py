@@ -11,9 +11,7 @@ import io
 import math
 import os
 import shutil
-import statistics
 import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,9 +33,6 @@ from s2f_utils.training.method import Method
 from s2f_utils.training.resume import VERSION, why_not
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.tracking import RunLog
-
-RUNAWAY = 1000.0  # times its median (or 1, if that is less), and a loss has run away
-REMEMBERED = 20  # rows of the log in that median
 
 
 def check_space(folder: Path, model: Method, copies: int) -> None:
@@ -85,7 +80,6 @@ class TrainingRun:
     sums: dict[str, torch.Tensor] = field(default_factory=dict)
     nums: dict[str, int] = field(default_factory=dict)
     row_start: tuple[float, int] = (0.0, 0)  # seconds and images at the last row
-    recent: dict[str, deque[float]] = field(default_factory=dict)  # the last rows' means, by loss
 
     def __post_init__(self) -> None:
         c = self.config
@@ -208,8 +202,8 @@ class TrainingRun:
         self.images_seen += num
 
     def start_row(self) -> None:
-        """From here on the speed of the next row is measured, and losses are compared."""
-        self.row_start, self.recent = (self.seconds, self.images_seen), {}
+        """From here on the speed of the next row is measured."""
+        self.row_start = self.seconds, self.images_seen
 
     def add(self, losses: Mapping[str, torch.Tensor], num: int) -> None:
         """A step on so many images had these losses."""
@@ -218,40 +212,28 @@ class TrainingRun:
             self.nums[name] = self.nums.get(name, 0) + num
 
     def mean_losses(self) -> dict[str, float]:
-        """The mean losses since the last row, read back; TrainingDiverged where one is not finite or has run away."""
+        """The mean losses since the last row, read back; TrainingDiverged where one is not finite."""
         if not self.sums:
             return {}
         sums = torch.stack([total.to(self.precision.device) for total in self.sums.values()]).tolist()
         means = {name: total / self.nums[name] for name, total in zip(self.sums, sums, strict=True)}
         wrong = [f"{name} became NaN or infinite" for name, value in means.items() if not math.isfinite(value)]
-        for name, value in means.items():
-            usual = statistics.median(self.recent[name]) if len(self.recent.get(name, ())) >= 5 else math.inf
-            if math.isfinite(value) and value > RUNAWAY * max(1.0, usual):
-                wrong.append(f"{name} ran away to {value:.3g}, from {usual:.3g}")
         if wrong:
             self.sums, self.nums = {}, {}  # with another learning rate the same session may go on
             raise self.diverged(wrong)
         return means
 
-    def write_row(self, factor: float, *, partial: bool = False) -> dict[str, Any]:
-        """Write the row of mean losses; {} where there are none. One of part of an interval stands for the time being:
-        when training goes on, the whole interval's row takes its place.
-
-        factor: of the learning rates.
-        """
+    def write_row(self, factor: float) -> dict[str, Any]:
+        """Write the row of mean losses since the last one. factor: of the learning rates."""
         means = self.mean_losses()
-        if not means:
-            return {}
         seconds, images = self.seconds - self.row_start[0], self.images_seen - self.row_start[1]
         self.images_per_second = images / seconds if seconds > 0 else 0.0
         rates = {name: self.live[name] * factor for name in self.model.optimizers}
         row = {"images": self.images_seen, "epoch": self.epoch(), **means, **rates}
         row |= {"images_per_second": round(self.images_per_second, 3), "seconds": round(self.seconds, 2)}
-        self.log.row(row | {"partial": True} if partial else row)
-        if not partial:
-            for name, value in means.items():
-                self.recent.setdefault(name, deque(maxlen=REMEMBERED)).append(value)
-            self.sums, self.nums, self.row_start = {}, {}, (self.seconds, self.images_seen)
+        self.log.row(row)
+        self.sums, self.nums = {}, {}
+        self.start_row()
         return row
 
     def diverged(self, wrong: list[str]) -> TrainingDiverged:

@@ -189,9 +189,8 @@ class TensorBoardTracker(Tracker):
     newest = 0  # images seen when something was written last
 
     def on_log(self, run: Any, row: dict[str, Any]) -> None:
-        """The row, but not one of part of an interval: it would stand beside the whole interval's, which follows."""
-        if not run.sums:
-            super().on_log(run, {name: value for name, value in row.items() if name != "images"})
+        """The row, without what is the axis."""
+        super().on_log(run, {name: value for name, value in row.items() if name != "images"})
 
     def _open(self, run: Any) -> Any:
         self.newest = run.images_seen

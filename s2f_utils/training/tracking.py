@@ -66,7 +66,7 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of losses and the events of a run, in order.
 
     What an interrupted run had logged past the point from which it was resumed was not kept, and is left out. So is a
-    row of part of an interval, written where training stopped, once the whole interval's follows.
+    row of part of an interval ("partial"), which earlier versions wrote where training stopped.
     """
     path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
@@ -78,9 +78,8 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         if entry.get("event") == "resume":
             entries = _until_save(entries, entry["images"])
         entries.append(entry)
-    rows = [e for e in entries if "event" not in e]
-    rows = [row for row in rows[:-1] if "partial" not in row] + rows[-1:]
-    return [{k: v for k, v in row.items() if k != "partial"} for row in rows], [e for e in entries if "event" in e]
+    rows = [entry for entry in entries if "event" not in entry and "partial" not in entry]
+    return rows, [entry for entry in entries if "event" in entry]
 
 
 def _until_save(entries: list[dict[str, Any]], images: int) -> list[dict[str, Any]]:
