@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_utils import metrics, models, runtime, weights
+from s2f_utils import metrics, models, weights
 from s2f_utils.metrics import distribution
 from s2f_utils.models.features import DISTS, FIDInception
 from s2f_utils.weights.download import sha256_of
 from tests import reference
-from tests.pretended_gpu import pretended_gpu
 
 
 def agrees(out: torch.Tensor, case: dict) -> bool:
@@ -213,34 +212,3 @@ def test_without_weights_there_is_no_number(monkeypatch, tmp_path, pictures):
     assert list(metrics.measure(*pictures, names)) == ["ssim"]
     missing = metrics.not_measured(("fid", "kid"), 128, 128)
     assert list(missing) == ["fid", "kid"] and "s2f weights inception" in missing["fid"]
-
-
-@pytest.mark.parametrize("name", ["lpips_alex", "dists", "identity"])
-def test_networks_measure_on_the_gpu_and_say_the_same(name, own_weights, pictures, monkeypatch):
-    half = reference.fill({"alpha": torch.zeros(1, 1475, 1, 1), "beta": torch.zeros(1, 1475, 1, 1)})
-    own_weights(
-        alexnet=backbone("alexnet"), vgg16=backbone("vgg16"), dists={key: value.abs() for key, value in half.items()},
-        arcface=reference.published_state_dict(reference.load("irse50_arcface")),
-    )  # fmt: skip
-    on_cpu = metrics.METRICS[name].measure(*pictures)
-    monkeypatch.setattr(runtime, "pick_device", lambda wanted="auto": torch.device("cuda"))
-    with pretended_gpu() as gpu:
-        found = metrics.METRICS[name].measure(*pictures)
-    assert np.array_equal(found, on_cpu) and any("s2f_utils/metrics" in wait for wait in gpu.waits)
-    assert {wait.rpartition(": ")[2] for wait in gpu.waits} <= LOADED_AND_READ
-
-
-LOADED_AND_READ = {"copied to the CPU", "copied to the GPU without non_blocking", "tensor copies what Python has"}
-
-
-def test_the_patch_test_goes_where_it_is_told_and_says_the_same(monkeypatch):
-    real = np.random.default_rng(0).integers(0, 256, (10, 64, 64, 3)).astype(np.uint8)
-    fake, who = real // 2 + 60, [str(n) for n in range(10)]
-    on_cpu = metrics.patch_test(fake, real, who, num_steps=3, device="cpu")
-    monkeypatch.setattr(runtime, "pick_device", torch.device)
-    with pretended_gpu() as gpu:
-        found = metrics.patch_test(fake, real, who, num_steps=3, device="cuda")
-    assert np.array_equal(found.per_image, on_cpu.per_image)
-    read = [wait for wait in gpu.waits if "copied to the CPU" in wait]
-    assert len(read) == 2 * 5 and all("patches.py" in wait for wait in read)  # the logits of a fold's two sides
-    assert not [wait for wait in gpu.waits if "_trained" in wait or "optimizer" in wait or "not pinned" in wait]
