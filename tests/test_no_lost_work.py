@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import functools
 import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -329,13 +327,13 @@ def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, mani
     train(whole, progress=False)
     run = start(tiny, manifest, tmp_path / "parts", save_every_s=0.0, **LATER)
     assert train(run, max_seconds=0.0, progress=False) == "chunk"
-    assert [row["images"] for row in read_log(run.folder)[0]] == [2]  # a row for the time being
+    assert read_log(run.folder)[0] == []  # two of six images
     with pytest.raises(Killed):
         train(run, callbacks=[Crash(10)], progress=False)
     run = start(tiny, manifest, tmp_path / "parts", resume="auto", **LATER)
     run.live.set("stop", True, "test")
     assert train(run, progress=False) == "stopped"
-    assert [row["images"] for row in read_log(run.folder)[0]] == [6, run.images_seen]
+    assert [row["images"] for row in read_log(run.folder)[0]] == [6]
     run = start(tiny, manifest, tmp_path / "parts", resume="auto", **LATER)
     assert run.images_seen in (8, 10) and train(run, progress=False) == "done"
     assert_equal(run.folder, whole.folder)

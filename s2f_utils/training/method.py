@@ -62,6 +62,7 @@ class Method(ABC):
     # Weights of losses that stay 0 where a run begins with 0: what these losses look through is not loaded then.
     fixed_at_0: ClassVar[tuple[str, ...]] = ()
     begins_with: ClassVar[tuple[str, ...]] = ()  # the networks that a run may begin with, by name
+    same_args: ClassVar[tuple[str, ...]] = ()  # settings that are arguments of such a network, by the same name
     loaded_larger = 1.0  # than size_px, for the crop
     given_channels = 3  # of the pictures that go in
     target_channels = 3  # and of those to be learned
@@ -144,7 +145,9 @@ class Method(ABC):
 
         meta: what its file says about it.
         """
-        found = {"direction": meta["direction"]} if "direction" in meta else {}
+        found = {name: net.args[name] for name in cls.same_args}
+        if "direction" in meta:
+            found["direction"] = meta["direction"]
         if "size_px" in meta:
             size = int(meta["size_px"])
             found |= {"size_px": size, "load_size_px": round(cls.loaded_larger * size)}

@@ -5,12 +5,10 @@ Shapes: B pairs in a batch, H = W = size_px.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from s2f_utils import models
 from s2f_utils.runtime import Precision
@@ -65,6 +63,7 @@ class CGAN(Method):
         },
     }
     begins_with = ("cgan",)
+    same_args = ("num_blocks", "base_filters")
     live_ranges = {"lambda_l1": Range(0.0, 500.0)}
 
     def __init__(self, config: CGANConfig, precision: Precision) -> None:
@@ -74,12 +73,6 @@ class CGAN(Method):
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
         self.net_d, self.opt_d = self.add("net_d", models.init_weights(net_d), "lr_d", betas=betas)
-
-    @classmethod
-    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The generator's arguments, its way and size."""
-        found = {name: net.args[name] for name in ("num_blocks", "base_filters")}
-        return found | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.

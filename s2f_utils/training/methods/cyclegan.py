@@ -135,6 +135,7 @@ class CycleGAN(Method):
         },
     }
     begins_with = ("resnet",)
+    same_args = ("num_blocks", "base_filters", "dropout")
     loaded_larger = 286 / 256
     data = "piles"
     accumulates = False  # its pools keep the pictures of whole batches
@@ -175,8 +176,7 @@ class CycleGAN(Method):
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
         """The generators' arguments and size; no direction: it learns both."""
-        found = super().settings_from(net, {name: value for name, value in meta.items() if name != "direction"})
-        return {name: net.args[name] for name in ("num_blocks", "base_filters", "dropout")} | found
+        return super().settings_from(net, {name: value for name, value in meta.items() if name != "direction"})
 
     def samples(self, a: Tensor, b: Tensor, nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
         """Sketches, photos made of them, and sketches made of these again; then the same from photos."""

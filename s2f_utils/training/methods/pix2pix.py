@@ -5,12 +5,10 @@ Shapes: B pairs in a batch, H = W = size_px; h, w the discriminator's grid of pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from s2f_utils import models
 from s2f_utils.models import pretrained
@@ -98,6 +96,7 @@ class Pix2Pix(Method):
         },
     }
     begins_with = ("unet",)
+    same_args = ("num_downs", "base_filters", "norm")
     loaded_larger = 1.0625
     live_ranges = {"lambda_l1": Range(0.0, 500.0)}
     fixed_at_0 = ("lambda_perceptual",)
@@ -128,12 +127,6 @@ class Pix2Pix(Method):
         """As `Method.memory_format`; NCHW on a CPU for one or two pictures at a time, on a GPU with instance norm."""
         few = -(-config.batch_size // config.accumulate) <= 2
         return "contiguous" if (few if device.type == "cpu" else config.norm == "instance") else "channels_last"
-
-    @classmethod
-    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The U-Net's arguments, its way and size."""
-        found = {name: net.args[name] for name in ("num_downs", "base_filters", "norm")}
-        return found | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One training step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached.
