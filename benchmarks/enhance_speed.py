@@ -16,7 +16,7 @@ import psutil
 from PIL import Image
 
 from s2f_utils import models, runtime, weights
-from s2f_utils.inference import enhance, restorers, restoring
+from s2f_utils.inference import enhance, restorers
 from s2f_utils.pictures import faces
 
 LARGE = (3000, 4000)
@@ -29,7 +29,7 @@ def published() -> restorers.Restorer:
     torch.manual_seed(0)
     chosen = runtime.pick_precision(runtime.pick_device("auto"), "float32")
     net = models.build("gfpgan").eval().requires_grad_(False)
-    return restoring.restorer_of("gfpgan, 512 px", net, chosen)
+    return restorers.restorer_of("gfpgan, 512 px", net, chosen)
 
 
 def portrait(size_px: int = 512) -> np.ndarray:

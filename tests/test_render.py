@@ -18,12 +18,12 @@ from s2f_studio.faces.stages.expect import Settled
 from s2f_studio.faces.stages.lay import backdrop
 from s2f_studio.faces.words import GUIDANCE, added_ink, guidance, region
 from s2f_studio.old import network as render
+from s2f_studio.old import pixels
 from s2f_studio.old.method import RenderMethod, seen
 from s2f_studio.old.stage import THIN, Finished, Rendered, before_wall, cut_out
 from s2f_utils import inference, models, weights
 from s2f_utils.data import read_manifest
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.stages import plane
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.attributes import TOLD
@@ -401,15 +401,15 @@ def test_a_cast_goes_towards_the_skin_that_was_asked_for():
 
 def test_colours_in_cielab_are_scikit_images_and_come_back():
     rgb = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
-    lab = plane.to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])
+    lab = pixels.to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])
     assert np.abs(lab[0].permute(1, 2, 0).numpy() - skimage.color.rgb2lab(rgb)).max() < 0.1
-    assert np.abs(plane.from_lab(lab)[0].permute(1, 2, 0).numpy() - rgb).max() < 2e-3
+    assert np.abs(pixels.from_lab(lab)[0].permute(1, 2, 0).numpy() - rgb).max() < 2e-3
 
 
 def test_the_median_of_what_is_inside_is_numpys():
     rng = np.random.default_rng(1)
     values, inside = rng.normal(20, 30, (2, 3, 500)), rng.random((2, 1, 500)) < 0.2
-    made = plane.median(torch.from_numpy(values), torch.from_numpy(inside).double())
+    made = pixels.median(torch.from_numpy(values), torch.from_numpy(inside).double())
     for n in range(2):
         assert np.abs(made[n].numpy() - np.median(values[n][:, inside[n, 0]], axis=1)).max() < 1.5
 

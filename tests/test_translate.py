@@ -11,8 +11,8 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import candidates
 from s2f_studio.faces.translate import translate_drawing
 from s2f_utils import inference, models, runtime
-from s2f_utils.inference.engine_torch import TorchEngine
-from s2f_utils.inference.stages.plain import of_two
+from s2f_utils.inference.engine import TorchEngine
+from s2f_utils.inference.stages import of_two
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import faces, images
