@@ -36,10 +36,10 @@ def add_answers() -> None:
     """How drawings are prepared, exported models opened, and networks that expect or render faces asked."""
     from s2f_studio.drawings import preparing
     from s2f_studio.export import opening
-    from s2f_utils.inference import doors
+    from s2f_utils.inference import asking, loading
 
-    doors.PREPARERS.append(preparing)
-    doors.OPENERS.append(opening)
+    asking.PREPARERS.append(preparing)
+    loading.OPENERS.append(opening)
 
 
 def add_torch_answers() -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from s2f_utils import models, runtime
 from s2f_utils.inference import enhance as enhancing
-from s2f_utils.inference import restorers, restoring
+from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -32,7 +32,7 @@ class Answers(torch.nn.Module):
 
 def restorer(answer, dtype=torch.float32) -> restorers.Restorer:
     precision = runtime.Precision(torch.device("cpu"), dtype, False)
-    return restoring.restorer_of("test", Answers(answer), precision)
+    return restorers.restorer_of("test", Answers(answer), precision)
 
 
 SAME = restorer(lambda x: x)
@@ -176,7 +176,7 @@ def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone()
     net = models.build("gfpgan", size_px=SIZE_PX, num_style_feat=16, narrow=0.03125, num_mlp=1).requires_grad_(False)
     for layer in (net.stylegan_decoder.style_conv1, *net.stylegan_decoder.style_convs):
         layer.weight.fill_(1.0)  # of the noise
-    noisy = restoring.restorer_of("noisy", net.eval(), runtime.pick_precision(torch.device("cpu"), "float32"))
+    noisy = restorers.restorer_of("noisy", net.eval(), runtime.pick_precision(torch.device("cpu"), "float32"))
     photo = draw_face(1, size_px=200, seed=1)
     found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
     before = torch.get_rng_state()

@@ -30,7 +30,7 @@ from s2f_utils import cli, models
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.inference import load
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.engine_torch import TorchEngine
+from s2f_utils.inference.engine import TorchEngine
 from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.runtime import ConfigError

@@ -11,10 +11,10 @@ from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.understanding import understood
 from s2f_studio.faces.expecting import to_add
+from s2f_studio.old import pixels
 from s2f_utils import inference, models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.stages import plane
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.training.config import resolve
@@ -133,9 +133,9 @@ WITH, WITHOUT = torch.ones(1), torch.zeros(1)
 
 def test_colours_in_cielab_are_scikit_images_and_come_back():
     rgb = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
-    lab = plane.to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])
+    lab = pixels.to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])
     assert np.abs(lab[0].permute(1, 2, 0).numpy() - skimage.color.rgb2lab(rgb)).max() < 0.1
-    assert np.abs(plane.from_lab(lab)[0].permute(1, 2, 0).numpy() - rgb).max() < 2e-3
+    assert np.abs(pixels.from_lab(lab)[0].permute(1, 2, 0).numpy() - rgb).max() < 2e-3
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 from s2f_utils import metrics, models
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
-from s2f_utils.inference.engine_torch import TorchEngine
-from s2f_utils.inference.stages.plain import Translated
+from s2f_utils.inference.engine import TorchEngine
+from s2f_utils.inference.stages import Translated
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import evaluation
 from tests.scored import drawn_set

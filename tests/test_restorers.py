@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from s2f_utils import cli, models, weights
-from s2f_utils.inference import enhance, restorers, restoring
-from s2f_utils.inference.restorer import with_colours_of
+from s2f_utils.inference import enhance, restorers
+from s2f_utils.inference.restorers import with_colours_of
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn.synthetic import draw_face
@@ -127,18 +127,18 @@ def real_esrgan(tmp_path, monkeypatch):
     facts = {"sha256": weights.sha256_of(path), "size": path.stat().st_size}
     monkeypatch.setitem(weights.WEIGHTS, "realesrgan", entry.__class__(**(vars(entry) | facts)))
     monkeypatch.setenv("S2F_WEIGHTS", str(path.parent))
-    restoring.load_background.cache_clear()
+    restorers.load_background.cache_clear()
     yield
-    restoring.load_background.cache_clear()
+    restorers.load_background.cache_clear()
 
 
 def test_the_background_is_enlarged_in_tiles_without_seams(real_esrgan, monkeypatch):
     photo = draw_face(0, size_px=150, seed=1).photo[:, :120]
-    net = restoring.load_background("cpu")
+    net = restorers.load_background("cpu")
     whole = net.enlarge(photo)
     assert whole.shape == (photo.shape[0] * net.descriptor.scale, photo.shape[1] * net.descriptor.scale, 3)
-    monkeypatch.setattr(restoring, "TILE_PX", 64)
-    monkeypatch.setattr(restoring, "OVERLAP_PX", 16)
+    monkeypatch.setattr(restorers, "TILE_PX", 64)
+    monkeypatch.setattr(restorers, "OVERLAP_PX", 16)
     assert np.abs(net.enlarge(photo).astype(int) - whole).max() <= 1
     square, options = photo[:120], {"upscale": 2, "aligned": True, "strength": 0.0, "background": "realesrgan"}
     same = enhance.enhance(square, weights.RESTORER, **options)
@@ -180,4 +180,4 @@ def test_the_wide_part_of_a_change_is_taken_back_and_its_detail_stays():
     kept = with_colours_of(given, made)
     assert np.allclose(kept, fine, atol=0.02)
     ours = restorers.load("restorer-256", "cpu")
-    assert ours.keeps_colours and not restorers.Restorer("published", ours.engine, 256).keeps_colours
+    assert ours.meta["method"] == "restore"

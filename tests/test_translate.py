@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 
 from s2f_studio.faces.translate import translate_drawing
 from s2f_utils import models
-from s2f_utils.inference.engine_torch import TorchEngine
-from s2f_utils.inference.stages.plain import of_two
+from s2f_utils.inference.engine import TorchEngine
+from s2f_utils.inference.stages import of_two
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.drawn.synthetic import draw_face

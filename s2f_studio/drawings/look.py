@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.drawings.finder import SIDE_PX, Finder
-from s2f_utils.inference.stages import F32, U8, plane
+from s2f_studio.engines import plane
+from s2f_utils.inference.stages import F32, U8, channels_first
 
 LOOK_PX = 256  # pictures are looked at in this size
 
@@ -29,7 +30,7 @@ class Look(nn.Module):
         self.net = net
 
     def forward(self, picture: Tensor, affine: Tensor, paper: Tensor) -> tuple[Tensor, ...]:
-        grey = plane.channels_first(picture).mean(1, keepdim=True)
+        grey = channels_first(picture).mean(1, keepdim=True)
         back = plane.turned(affine)
         laid = plane.taken(grey, plane.at_places(back, LOOK_PX), paper.view(-1, 1, 1, 1), "bicubic").clamp(0, 255)
         found = self.net(F.avg_pool2d(1 - laid / 255, LOOK_PX // SIDE_PX))

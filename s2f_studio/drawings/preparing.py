@@ -10,7 +10,7 @@ import numpy as np
 
 from s2f_studio.drawings import domain
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils.inference.facts import LAYOUTS, Facts
+from s2f_utils.inference.asking import LAYOUTS, Facts
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.remarks import Remark
 

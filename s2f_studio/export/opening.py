@@ -8,7 +8,7 @@ from s2f_studio.engines import choice
 from s2f_studio.export.exported import has_graphs, is_all, is_exported, load_exported, restorer_parts
 from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine import EngineError
-from s2f_utils.inference.restorer import Restorer
+from s2f_utils.inference.restorers import Restorer
 
 
 def open_model(

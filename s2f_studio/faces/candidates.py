@@ -16,7 +16,7 @@ from s2f_studio.drawings.prepare import Prepared, framed
 from s2f_studio.faces import restored
 from s2f_utils import models
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask, Model
-from s2f_utils.inference.restorer import Restorer
+from s2f_utils.inference.restorers import Restorer
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import images
 

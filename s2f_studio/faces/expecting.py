@@ -16,8 +16,7 @@ from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.choosing import EXPECTED, FAITHFUL, RENDERED, advised, answer_to
 from s2f_studio.faces.words import ADDED, ADDED_GUIDANCE, guidance
-from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.facts import ASKED, Facts
+from s2f_utils.inference.asking import ASKED, Ask, Facts
 from s2f_utils.inference.translator import DetailModel, Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
 from s2f_utils.pictures.remarks import Remark

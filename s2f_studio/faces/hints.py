@@ -12,8 +12,7 @@ import numpy as np
 
 from s2f_studio.drawings import background
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils.inference.asking import Model
-from s2f_utils.inference.facts import MIXED
+from s2f_utils.inference.asking import MIXED, Model
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.attributes import Tone
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from s2f_utils import weights
-from s2f_utils.inference.restorer import Restorer
+from s2f_utils.inference.restorers import Restorer
 from s2f_utils.pictures import images
 
 SMALL_PX = 96  # the expected face is soft: smaller, restorers take it for a photo of few pixels, not for a blurred one

@@ -14,7 +14,7 @@ from s2f_studio.drawings.prepare import FRAMES, Prepared, framed, prepare
 from s2f_studio.faces import candidates
 from s2f_utils import runtime
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
-from s2f_utils.inference.opening import load
+from s2f_utils.inference.loading import load
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.remarks import Remark

@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from s2f_studio.engines import plane
 from s2f_studio.faces.words import cheeks_and_above, inside_face
 from s2f_studio.old import network as render
+from s2f_studio.old import pixels
 from s2f_studio.old.network import GIVEN_PX, MADE_PX
-from s2f_utils.inference.stages import F32, I64, plane
+from s2f_utils.inference.stages import F32, I64
 from s2f_utils.pictures.attributes import TEXTURED
 
 THIN = 0.15  # of a person: less of one is not shown, where another wall would shine through
@@ -56,7 +58,7 @@ class Rendered(nn.Module):
         """What is expected, its outline decided, in one piece: what hangs in the air beside the head is left out."""
         parts = render.decided(expected[:, 3:])
         person = (parts[:, :1] > THIN).float()
-        whole = plane.reached(person, self.face)
+        whole = pixels.reached(person, self.face)
         is_there = (whole.amax((1, 2, 3), keepdim=True) > 0).float()
         hanging = person * (1 - whole) * is_there
         return torch.cat([expected[:, :3], parts * (1 - hanging)], dim=1)
@@ -85,7 +87,7 @@ def cut_out(made: Tensor, given: Tensor | None = None) -> Tensor:
     colours = (0.5 + 0.5 * made[:, :3] - (0.5 + 0.5 * render.WALL) * (1 - person)).clamp_min(0)
     if given is not None:
         large = F.interpolate(given, size=made.shape[-2:], mode="bilinear", align_corners=False)
-        near = plane.grown(large, 2 * BESIDE_PX + 1)
+        near = pixels.grown(large, 2 * BESIDE_PX + 1)
         colours, person = colours * torch.minimum(person, near) / person.clamp_min(1e-3), torch.minimum(person, near)
     solid = (person - THIN).clamp_min(0) / (1 - THIN)
     return torch.cat([torch.minimum(colours, person) * solid / person.clamp_min(THIN), solid], dim=1)
@@ -120,11 +122,11 @@ class Finished(nn.Module):
         colours, lab, there = _colours(people)
         is_hair = there * hair
         known = (tones == tones).view(-1, 2, 3).all(2).float()
-        wanted = plane.to_lab((0.5 + 0.5 * tones.nan_to_num(0.0)).view(-1, 2, 3).permute(0, 2, 1)[..., None])[..., 0]
+        wanted = pixels.to_lab((0.5 + 0.5 * tones.nan_to_num(0.0)).view(-1, 2, 3).permute(0, 2, 1)[..., None])[..., 0]
         hues = lab[:, 1:]
         for n, inside in enumerate((self.cheeks * there, (is_hair > PERSON).float())):
             enough = (inside.mean((1, 2, 3)) >= LEAST / 10).float() * known[:, n]
-            own = plane.median(hues.flatten(2), inside.flatten(2))[:, :, None, None]
+            own = pixels.median(hues.flatten(2), inside.flatten(2))[:, :, None, None]
             by = wanted[:, 1:, n, None, None] - own
             if n == 0:
                 near = torch.exp(-(hues - own).square().sum(1, keepdim=True) / ALIKE**2)
@@ -132,7 +134,7 @@ class Finished(nn.Module):
             else:
                 moved = is_hair * (CAST * by - (1 - SATURATION) * (hues - own))
             hues = hues + enough.view(-1, 1, 1, 1) * moved
-        made = plane.from_lab(torch.cat([lab[:, :1], hues], dim=1))
+        made = pixels.from_lab(torch.cat([lab[:, :1], hues], dim=1))
         any_known = (known.amax(1) > 0).view(-1, 1, 1, 1)
         return _with(people, torch.where(any_known, made, colours))
 
@@ -143,23 +145,23 @@ class Finished(nn.Module):
         """
         colours, lab, there = _colours(people)
         cheeks = self.cheeks * there
-        skin = plane.median(lab.flatten(2), cheeks.flatten(2))[:, :, None, None]
+        skin = pixels.median(lab.flatten(2), cheeks.flatten(2))[:, :, None, None]
         unlike = (lab - skin).square().sum(1, keepdim=True).sqrt() > UNLIKE_SKIN
         cloth = there * self.above * (hair <= HAIR).float() * unlike.float()
         across = 2 * round(CLOSE_PX * people.shape[-1] / 512) + 1
-        cloth = plane.grown(plane.shrunk(cloth, across), across)  # opened, then closed
-        cloth = plane.shrunk(plane.grown(cloth, across), across)
+        cloth = pixels.grown(pixels.shrunk(cloth, across), across)  # opened, then closed
+        cloth = pixels.shrunk(pixels.grown(cloth, across), across)
         is_hat = (cloth.mean((1, 2, 3)) >= LEAST) & (cheeks.amax((1, 2, 3)) > 0) & (hat > 0)
-        hue = plane.median(lab[:, 1:].flatten(2), cloth.flatten(2))[:, :, None, None]
+        hue = pixels.median(lab[:, 1:].flatten(2), cloth.flatten(2))[:, :, None, None]
         plain = torch.cat([lab[:, :1], (SATURATION * hue).expand_as(lab[:, 1:])], dim=1)
         soft = plane.blurred(cloth, SOFT_PX) * is_hat.float().view(-1, 1, 1, 1)
-        return _with(people, colours + soft * (plane.from_lab(plain) - colours))
+        return _with(people, colours + soft * (pixels.from_lab(plain) - colours))
 
 
 def _colours(people: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """People's colours, (N, 3, P, P), in CIELAB, too, and 1 where the person is, (N, 1, P, P)."""
     colours = (people[:, :3] / people[:, 3:].clamp_min(1e-3)).clamp(0, 1)
-    return colours, plane.to_lab(colours), (people[:, 3:] > PERSON).float()
+    return colours, pixels.to_lab(colours), (people[:, 3:] > PERSON).float()
 
 
 def _with(people: Tensor, colours: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from s2f_studio.web.drawing import shown
 from s2f_studio.web.state import EmptyError, PadState, Version
 from s2f_utils.inference import Ask, Facts
-from s2f_utils.inference.facts import LAYOUTS
+from s2f_utils.inference.asking import LAYOUTS
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.images import picture_uri
 

@@ -19,8 +19,7 @@ from s2f_studio.web import drawing as paper
 from s2f_studio.web.drawing import DRAWN, FEATHER, feathered, shown
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model, asking
-from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY
-from s2f_utils.inference.facts import check_for_drawings
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, LIKELY, check_for_drawings
 from s2f_utils.pictures import images, viz
 from s2f_utils.pictures.attributes import Tone, as_tone
 from s2f_utils.pictures.remarks import Remark

@@ -63,7 +63,7 @@ def each_picture(paths: Sequence[Path], work: Callable[[Path], None], done: str,
     """
     from tqdm.auto import tqdm
 
-    from s2f_utils.inference.restorer import RestoreError
+    from s2f_utils.inference.restorers import RestoreError
     from s2f_utils.runtime import counted
 
     bad = 0

@@ -3,8 +3,7 @@
 What needs torch is imported when it is asked for, not before.
 """
 
-from s2f_utils.inference.asking import MODES, Ask, Model
-from s2f_utils.inference.facts import Facts
+from s2f_utils.inference.asking import MODES, Ask, Facts, Model
 from s2f_utils.inference.finding import (
     find_generator,
     find_pictures,
@@ -13,13 +12,9 @@ from s2f_utils.inference.finding import (
     is_model,
     ways_of,
 )
+from s2f_utils.inference.loading import load, load_for_drawings, load_styles
 from s2f_utils.runtime import lazily
 
-_LATER = {
-    "opening": ("load", "load_for_drawings", "load_styles"),
-    "generating": ("generate",),
-    "translator": ("Translator",),
-}
 __all__ = [
     "MODES",
     "Ask",
@@ -37,4 +32,6 @@ __all__ = [
     "load_styles",
     "ways_of",
 ]
-__getattr__ = lazily({name: f"s2f_utils.inference.{file}" for file, names in _LATER.items() for name in names})
+__getattr__ = lazily(
+    {"Translator": "s2f_utils.inference.translator", "generate": "s2f_utils.inference.stages"},
+)

@@ -1,7 +1,7 @@
-"""One question to a model, and what every model answers by.
+"""One question to a model, what a model is, and what every model answers by.
 
-A question carries all that is asked beside the picture; a model is read-only while it answers, so that threads may
-share it. Shapes: S pixels of a model's pictures.
+A question (`Ask`) carries all that is asked beside the picture; a model is read-only while it answers, so that threads
+may share it. Shapes: S pixels of a model's pictures.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.inference import doors
-from s2f_utils.inference.facts import Facts
-from s2f_utils.pictures import faces
+from s2f_utils.extensions import extend
+from s2f_utils.models.card import made_by, read_by
+from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 from s2f_utils.pictures.remarks import Remark
 
@@ -25,6 +25,62 @@ ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given,
 LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
+MIXED, TRANSFERRED, ASKED = "style mixing", "colour transfer", "the person's own tone"  # how a model takes a hint
+# Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
+# `synthetic.draw_face` draws, which our models of 64 px have learned from.
+LAYOUTS = {
+    "aligned": faces.TEMPLATE,
+    "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
+}
+# What a package adds that prepares drawings: objects with `prepared_for(facts, picture, **options)`, which gives the
+# picture as the model expects it, and `advice_on(picture, reads)`, a `Remark` or None. The first one is used.
+PREPARERS: list[Any] = []
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a model is, without its network.
+
+    name: as a person calls it. direction: the way it goes. size_px: S. knows: what it makes of a question: "seed",
+    "detail", "colours", "styles", "answer" (it has all of `ANSWERS`), "likely", "person". layout: where it expects
+    faces, a key of `LAYOUTS`, or "" for a model that takes pictures as they are. hint_method: how it takes hints.
+    """
+
+    name: str
+    direction: str
+    size_px: int
+    knows: frozenset[str] = frozenset()
+    layout: str = "aligned"
+    hint_method: str = TRANSFERRED
+
+    @property
+    def reads(self) -> str:
+        """ "sketch", "map", "photo", "sketch and map", or "" for a model that draws by chance alone."""
+        return read_by(self.direction)
+
+    @property
+    def makes(self) -> str:
+        """ "photo" or "sketch"."""
+        return made_by(self.direction)
+
+    @property
+    def guide(self) -> str:
+        """The layout, or the usual one where the model has none."""
+        return self.layout or "aligned"
+
+    @property
+    def landmarks(self) -> np.ndarray:
+        """Where the five landmarks are expected in its faces: float64 (5, 2), pixels."""
+        return LAYOUTS[self.guide] * self.size_px - 0.5
+
+
+def check_for_drawings(facts: Facts) -> None:
+    """Raise ValueError for a model that reads photos, or chance alone, or a sketch and a map at once."""
+    if facts.reads in ("sketch", "map"):
+        return
+    reads = f"reads a {facts.reads}" if facts.reads else "draws faces by chance and reads nothing"
+    what = f"takes photos (it goes {facts.direction})" if facts.reads == "photo" else reads
+    raise ValueError(f"{facts.name}: {what}: the pad gives a drawing or a label map; choose a model for one of them")
 
 
 @dataclass(frozen=True)
@@ -89,17 +145,17 @@ def amounts_of(amount: float | Mapping[str, float]) -> dict[str, float]:
 
 
 def person_of(text: str) -> dict[str, Any]:
-    """What is said of a person, as "age=0.5,hair=#332211", for `Ask.person`. Raises ValueError for what is unknown."""
-    said: dict[str, Any] = {}
+    """A description of a person, as "age=0.5,hair=#332211", for `Ask.person`. Raises ValueError for what is unknown."""
+    person: dict[str, Any] = {}
     for one in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (part.strip() for part in one.partition("="))
         if not equals:
             raise ValueError(f"{one!r}: write it as age=0.5")
         try:
-            said[name] = value if name in COLOURED else float(value)
+            person[name] = value if name in COLOURED else float(value)
         except ValueError:
             raise ValueError(f"{name} must be a number from -1 to 1, got {value!r}") from None
-    return dict(Ask(person=said).person)
+    return dict(Ask(person=person).person)
 
 
 class Model(ABC):
@@ -118,6 +174,11 @@ class Model(ABC):
         Nothing in the model changes: threads may ask at once.
         """
 
+    @property
+    @abstractmethod
+    def num_bytes(self) -> int:
+        """How much memory its weights take."""
+
     def chosen(self, picture: np.ndarray, ask: Ask) -> str:
         """Which of its answers a picture gets, one of `ANSWERS` but "auto"; "" of a model that has one alone."""
         return ""
@@ -126,18 +187,13 @@ class Model(ABC):
         """What there is to say about a picture as this model reads it, and its answer; None where there is nothing."""
         return None
 
+    def knows_person(self, picture: np.ndarray, ask: Ask) -> bool:
+        """Whether the answer to a picture follows the description of the person (`Ask.person`)."""
+        return False
+
     def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
         """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""
         return self.answer([picture], [Ask(**asked)])[0]
-
-    def knows_person(self, picture: np.ndarray, ask: Ask) -> bool:
-        """Whether the answer to a picture follows what is said of the person (`Ask.person`)."""
-        return False
-
-    @property
-    @abstractmethod
-    def num_bytes(self) -> int:
-        """What its weights take of the memory."""
 
     def __call__(
         self,
@@ -156,6 +212,27 @@ class Model(ABC):
         """
         if "labels" in asked and self.facts.layout:
             raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
-        given = doors.prepared(self.facts, picture, points=points, clean=clean, face=face)
+        prepared = prepared_for(self.facts, picture, points=points, clean=clean, face=face)
         usual = {"detail": DETAIL_OF_DRAWINGS, "colours": asked.get("seed", 0) > 0}
-        return self.translate(given, **usual | asked)
+        return self.translate(prepared, **usual | asked)
+
+
+def prepared_for(facts: Facts, picture: str | Path | np.ndarray, **options: Any) -> np.ndarray:
+    """A picture as a model expects it: cleaned, its face found and laid out, by the first of `PREPARERS`.
+
+    Without one, maps and pictures of models that take them as they are can be given; ValueError for other models.
+    """
+    extend("answers")
+    if PREPARERS:
+        return PREPARERS[0].prepared_for(facts, picture, **options).given
+    if facts.layout and facts.reads != "map":
+        raise ValueError(f"{facts.name}: aligned pictures are needed, and s2f_studio, which aligns them, is not there")
+    if facts.reads == "map":
+        return masks.labels_of(picture if isinstance(picture, np.ndarray) else masks.load(picture))
+    return picture if isinstance(picture, np.ndarray) else images.load_rgb(picture)
+
+
+def advice_on(picture: np.ndarray, reads: str) -> Remark | None:
+    """What to tell who gives this picture, uint8 (H, W, 3), to a model that reads sketches or photos, if anything."""
+    extend("answers")
+    return PREPARERS[0].advice_on(picture, reads) if PREPARERS else None

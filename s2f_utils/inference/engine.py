@@ -1,10 +1,17 @@
-"""What runs the steps from a picture to an answer: arrays in, arrays out."""
+"""What runs the stages from a picture to an answer, arrays in and out: PyTorch, or an engine of another package."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from s2f_utils import runtime
 
 
 class EngineError(ValueError):
@@ -14,15 +21,15 @@ class EngineError(ValueError):
 class Engine(ABC):
     """Runs stages by their names; `stages` says what they are, and what goes in and comes out.
 
-    device: where it computes, as a person reads it. num_bytes: what its weights take of the memory.
+    device: where it computes, as a person reads it.
     """
 
     name = ""
     device = "cpu"
 
     @abstractmethod
-    def run(self, stage: str, *given: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The stage's outputs for its inputs, in the order that the stage says. Threads may ask at once."""
+    def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The stage's outputs for its inputs, in the order that the stage says. Threads may call it at once."""
 
     @abstractmethod
     def has(self, stage: str) -> bool:
@@ -35,4 +42,50 @@ class Engine(ABC):
     @property
     @abstractmethod
     def num_bytes(self) -> int:
-        """What the weights take of the memory."""
+        """How much memory the weights take."""
+
+
+class TorchEngine(Engine):
+    """Stages run by PyTorch on one device; their networks are prepared already (`Precision.prepare`).
+
+    stages: modules, or functions that make one when it is needed for the first time.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self, stages: Mapping[str, nn.Module | Callable[[], nn.Module]], precision: runtime.Precision | None = None
+    ) -> None:
+        import torch
+
+        from s2f_utils import runtime
+
+        self.precision = precision or runtime.pick_precision(torch.device("cpu"), "float32", "contiguous")
+        self.made = {name: one for name, one in stages.items() if not isinstance(one, torch.nn.Module)}
+        self.stages = {name: one.to(self.precision.device) for name, one in stages.items() if name not in self.made}
+        self.device = str(self.precision.device)
+
+    def has(self, stage: str) -> bool:
+        return stage in self.stages or stage in self.made
+
+    def run(self, stage: str, *inputs: np.ndarray) -> tuple[np.ndarray, ...]:
+        import torch
+
+        tensors = [torch.from_numpy(np.require(one, requirements="CW")).to(self.precision.device) for one in inputs]
+        with torch.no_grad():
+            outputs = self.stage(stage)(*tensors)
+        return tuple(one.cpu().numpy() for one in (outputs if isinstance(outputs, tuple) else (outputs,)))
+
+    def takes(self, stage: str) -> list[tuple[int | str, ...]]:
+        return [tuple(shape) for _, *shape in self.stage(stage).inputs.values()]
+
+    def stage(self, stage: str) -> nn.Module:
+        """One of the stages."""
+        if stage not in self.stages:
+            self.stages[stage] = self.made[stage]().to(self.precision.device)
+        return self.stages[stage]
+
+    @property
+    def num_bytes(self) -> int:
+        tensors = {id(t): t for stage in self.stages.values() for t in (*stage.parameters(), *stage.buffers())}
+        return sum(t.numel() * t.element_size() for t in tensors.values())

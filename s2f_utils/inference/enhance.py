@@ -11,21 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from s2f_utils.inference import restorers
-from s2f_utils.inference.asking import Ask, Model
-from s2f_utils.inference.facts import Facts
-from s2f_utils.inference.restorers import Restorer
+from s2f_utils.inference.asking import Ask, Facts, Model
+from s2f_utils.inference.restorers import Background, Restorer, load_background
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.faces import Face, FaceError
-
-if TYPE_CHECKING:
-    from s2f_utils.inference.restoring import Background
 
 FEATHER = 0.12  # of the crop's side: over this width a pasted face fades into the photo
 LOOK_PX = 1280  # photos are looked at for faces up to this size
@@ -83,7 +78,7 @@ def enhance(
     """
     _check(image, strength, upscale, background, aligned)
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
-    enlarger = _enlarger(restorer.engine.device) if background == "realesrgan" else None
+    enlarger = load_background(restorer.engine.device) if background == "realesrgan" else None
     clock: dict[str, float] = dict.fromkeys(("detect", "restore", "background", "paste"), 0.0)
     top = _top(image)
     rgb = _as_rgb(image, top)
@@ -176,12 +171,6 @@ def _check(image: np.ndarray, strength: float, upscale: int, background: str, al
             f"{shape[1]}x{shape[0]} pixels times {upscale} are more than the {images.MAX_PIXELS // 10**6} million that"
             " are written: choose a smaller upscale"
         )
-
-
-def _enlarger(device: str) -> Background:
-    from s2f_utils.inference.restoring import load_background
-
-    return load_background(device)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from s2f_utils import weights
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images
 
+VALUES = ("signed", "unit")  # what a network is given: [-1, 1], or [0, 1], as project 2's app does by mistake
+
 
 def generator_file(direction: str | None = None) -> str:
     """The name of a generator's file in a run folder: of the run's own direction (None), or of the other one, where a
@@ -91,3 +93,19 @@ def find_pictures(inputs: Sequence[str | Path]) -> list[Path]:
                 f" .pth file, hf:USER/MODEL, or one of {', '.join(weights.model_names())}"
             )
     return found
+
+
+def terms_of(model: str | Path, direction: str | None = None) -> dict[str, str]:
+    """Under which "terms" a model may be used, and its "training_data", as far as that is known."""
+    if str(model) in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
+        return {"terms": weights.OWN_TERMS}
+    if entry := weights.WEIGHTS.get(str(model)):
+        return {"terms": entry.licence}
+    path = Path(model) if Path(model).is_file() else find_generator(model, direction)
+    if path.suffix != ".safetensors":
+        return {}
+    from s2f_utils.models import checkpoints
+
+    card = checkpoints.card_of(path)
+    terms = {"terms": "; ".join(card.terms or ()), "training_data": card.data}
+    return {key: value for key, value in terms.items() if value}

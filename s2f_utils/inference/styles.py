@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.inference import doors
-from s2f_utils.inference.asking import Ask
-from s2f_utils.inference.facts import MIXED, TRANSFERRED
+from s2f_utils.inference.asking import MIXED, TRANSFERRED, Ask, advice_on
 from s2f_utils.inference.translator import Translator, one_way
 from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import images, masks
@@ -88,7 +86,7 @@ class StyleModel(Translator):
         """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
         if self.reads in ("", "map"):
             return None
-        return doors.advice_on(_picture(picture, self.reads), self.reads)
+        return advice_on(_picture(picture, self.reads), self.reads)
 
     def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
         """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""

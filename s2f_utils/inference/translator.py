@@ -15,12 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference.asking import LEAST_PX, MODES, Ask, Model
+from s2f_utils.inference.asking import LEAST_PX, MODES, TRANSFERRED, Ask, Facts, Model
 from s2f_utils.inference.engine import Engine
-from s2f_utils.inference.facts import TRANSFERRED, Facts
 from s2f_utils.pictures import images, masks
 
-VALUES = ("signed", "unit")
 LARGER = 2  # times the usual side, where a large answer is asked for
 SMALL_PX = 256  # larger answers are large already
 NAMELESS = "a model of your own"

@@ -23,7 +23,7 @@ from s2f_studio.drawings.preparing import prepared_for
 from s2f_studio.server import page as served
 from s2f_studio.web import drawing as paper
 from s2f_utils import inference, weights
-from s2f_utils.inference.facts import Facts
+from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import images
 from s2f_utils.pictures.drawn import synthetic
 from tests.hostile import house

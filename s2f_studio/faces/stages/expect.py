@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings.mesh import NUM_POINTS
+from s2f_studio.engines import plane
 from s2f_studio.faces.networks.expect import SIDE_PX, Expect
 from s2f_studio.faces.shaped import SHIFT_SHARE
 from s2f_studio.faces.words import ADDED, added_ink, inside_face, region
-from s2f_utils.inference.stages import F32, I64, U8, plane
+from s2f_utils.inference.stages import F32, I64, U8, channels_first
 from s2f_utils.models.resample import doubled
 from s2f_utils.pictures.attributes import TOLD
 
@@ -44,7 +45,7 @@ class Bent(nn.Module):
         self.register_buffer("ink", torch.from_numpy(ink)[None], persistent=False)
 
     def forward(self, picture: Tensor, points: Tensor, told: Tensor, added: Tensor) -> Tensor:
-        small = F.avg_pool2d(plane.channels_first(picture).mean(1, keepdim=True), DRAWN_PX // SIDE_PX)
+        small = F.avg_pool2d(channels_first(picture).mean(1, keepdim=True), DRAWN_PX // SIDE_PX)
         where = self.where((points + 0.5) * (SIDE_PX / DRAWN_PX) - 0.5)
         bent = plane.taken(small, where, 255.0)
         ink = (self.ink * added[:, :, None, None]).amax(1, keepdim=True)

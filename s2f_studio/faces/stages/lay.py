@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.drawings.bending import STEP_PX
-from s2f_utils.inference.stages import F32, I64, plane
+from s2f_studio.engines import plane
+from s2f_utils.inference.stages import F32, I64, as_pictures
 from s2f_utils.models.noise import normal, uniform
 from s2f_utils.models.resample import doubled
 
@@ -58,7 +59,7 @@ class Laid(nn.Module):
         where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, STEP_PX * scale)
         bent = plane.taken(large, where + scale * BEYOND_PX)
         behind = F.interpolate(backdrop(wall), size=(self.side_px,) * 2, mode="bilinear", align_corners=False)
-        return plane.as_pictures(255 * bent[:, :3] + behind * (1 - bent[:, 3:]))
+        return as_pictures(255 * bent[:, :3] + behind * (1 - bent[:, 3:]))
 
     def continued(self, people: Tensor) -> Tensor:
         """People with `BEYOND_PX` more on each side, where their edges go on and fade into the wall."""

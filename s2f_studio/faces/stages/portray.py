@@ -10,9 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_studio.drawings.bending import STEP_PX
+from s2f_studio.engines import plane
 from s2f_studio.faces.networks.portrait import ATTRIBUTES, CHANNELS, CODE_DIM, NUM_VALUES, SIZE_PX, Portrait, with_known
 from s2f_studio.faces.stages.lay import BEYOND_PX, COARSE, PEOPLE_PX, SOFT_PX
-from s2f_utils.inference.stages import F32, I64, plane
+from s2f_utils.inference.stages import F32, I64, as_pictures
 from s2f_utils.models.noise import normal
 from s2f_utils.models.resample import doubled
 
@@ -89,4 +90,4 @@ class Placed(nn.Module):
         large = doubled(large).clamp(0, 1) if scale == 2 else large
         where = plane.spread((coarse + 0.5) * scale - 0.5, self.side_px, STEP_PX * scale) + scale * BEYOND_PX
         where = where.clamp(0, large.shape[-1] - 1)
-        return plane.as_pictures(255 * plane.taken(large, where))
+        return as_pictures(255 * plane.taken(large, where))

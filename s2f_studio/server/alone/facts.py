@@ -22,8 +22,7 @@ from s2f_studio.web import state as pads
 from s2f_studio.web.drawing import DRAWING_PX, FEATHER, INK_BELOW
 from s2f_utils import weights
 from s2f_utils.inference import Facts
-from s2f_utils.inference.asking import ANSWERS, COLOURED, DETAIL_OF_DRAWINGS, LIKELY
-from s2f_utils.inference.facts import ASKED
+from s2f_utils.inference.asking import ANSWERS, ASKED, COLOURED, DETAIL_OF_DRAWINGS, LIKELY
 from s2f_utils.pictures import attributes, images
 from s2f_utils.pictures.faces import choosing as choosing_faces
 from s2f_utils.pictures.faces import geometry as faces

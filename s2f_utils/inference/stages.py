@@ -1,0 +1,299 @@
+"""The steps from a picture to an answer, each a module of arrays in and arrays out: what every engine runs.
+
+torch runs the modules; `s2f export` writes them as ONNX, which onnxruntime runs, in Python or in a browser. So what is
+done to pixels is written once; what is decided between the steps is plain Python. Pictures go in and come out as uint8
+(N, H, W, 3), as files and canvases hold them. `inputs` says what a stage takes: by name, the kind of number and the
+shape behind the batch, letters for what may be of any size.
+
+Shapes: N pictures, S pixels, a multiple of what the network asks for; L styles of a face (one for each layer of the
+generator), D values of a style, P pixels that an encoder reads.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from s2f_utils import runtime
+from s2f_utils.inference.asking import MODES
+from s2f_utils.models.noise import normal
+from s2f_utils.models.psp import PSP
+from s2f_utils.models.resunet import HINT_PX, ResUNet
+from s2f_utils.models.stylegan2 import StyleGAN2
+from s2f_utils.models.twostage import TwoStage, on_colours
+
+U8, F32, I64 = "uint8", "float32", "int64"
+NOISE = "stylegan_decoder.noises.noise"  # of GFPGAN's layers, with a number behind it
+FACES = 1 << 10  # the first stream of noise for faces; those before it are of the layers' own noise
+
+
+def channels_first(picture: Tensor) -> Tensor:
+    """uint8 (N, H, W, C) → float32 (N, C, H, W), still from 0 to 255."""
+    return picture.permute(0, 3, 1, 2).float()
+
+
+def signed(picture: Tensor) -> Tensor:
+    """uint8 (N, S, S, C) → (N, C, S, S) in [-1, 1]."""
+    return channels_first(picture) / 127.5 - 1
+
+
+def as_pictures(x: Tensor) -> Tensor:
+    """Colours (N, C, H, W) from 0 to 255 → uint8 (N, H, W, C), rounded.
+
+    Raises ValueError where one is not finite: such a picture must not be saved as if it were one.
+    """
+    if not torch.compiler.is_exporting() and not torch.isfinite(x).all():
+        raise ValueError("the network's output has NaN or infinite values: use an earlier checkpoint or float32")
+    return x.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def shown(x: Tensor) -> Tensor:
+    """(N, 3, S, S) in [-1, 1] → uint8 (N, S, S, 3)."""
+    return as_pictures(127.5 * (x.float() + 1))
+
+
+def _same(x: Tensor) -> Tensor:
+    return x
+
+
+class Translated(nn.Module):
+    """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3). values: of `loading.VALUES`."""
+
+    inputs = {"picture": (U8, "H", "W", 3)}
+    outputs = ("made",)
+
+    def __init__(self, net: nn.Module, values: str = "signed", images: Callable[[Tensor], Tensor] = _same) -> None:
+        super().__init__()
+        self.net, self.values, self.images = net, values, images
+
+    def forward(self, picture: Tensor) -> Tensor:
+        x = signed(picture)
+        if self.values == "unit":
+            return shown(2 * self.net(self.images((x + 1) / 2)).clamp(0, 1) - 1)
+        return shown(self.net(self.images(x)))
+
+
+class OneByOne(nn.Module):
+    """A network that answers images (N, C, H, W) each in a pass of its own."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.net(one) for one in x.split(1)])
+
+
+def paper_copy(net: nn.Module) -> nn.Module:
+    """A copy of a network that answers as the published test script does: batch norm takes the statistics of what it is
+    given, and dropout is live (Isola et al. 2017, section 6.1.1).
+
+    Raises ValueError for a network that has neither.
+    """
+    if not any(isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.Dropout) for module in net.modules()):
+        raise ValueError(f"mode paper is for pix2pix: a {net.name or 'network'} has one way to answer")
+    twin = copy.deepcopy(net).eval()
+    twin.__dict__.pop("forward", None)  # `Precision.prepare`'s, which would run the original
+    for module in twin.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean = module.running_var = None  # without them, eval mode takes the batch's own
+        elif isinstance(module, nn.Dropout):
+            module.train()
+    return twin
+
+
+@torch.no_grad()
+def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
+    """Run a generator on images (N, C, H, W) in [-1, 1]; returns (N, 3, H, W) in [-1, 1], the network as it was.
+
+    "deterministic": eval mode, the same answer every time. "paper": as `paper_copy`, image by image, so answers vary.
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
+    if mode == "paper":
+        return OneByOne(paper_copy(net))(x)
+    if not net.training:
+        return net(x)
+    net.eval()
+    try:
+        return net(x)
+    finally:
+        net.train()
+
+
+class Structure(nn.Module):
+    """In: picture uint8 (N, S, S, 3); hint (N, 3, 4, 4) in [-1, 1], colours, NaN for those to be expected. Out: base
+    (N, 3, S, S), about [-1, 1].
+    """
+
+    inputs = {"picture": (U8, "H", "W", 3), "hint": (F32, 3, HINT_PX, HINT_PX)}
+    outputs = ("base",)
+
+    def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
+        super().__init__()
+        self.net, self.images = net, images
+
+    def forward(self, picture: Tensor, hint: Tensor) -> Tensor:
+        return self.net(self.images(signed(picture)), hint).float()
+
+
+class Coloured(nn.Module):
+    """In: base (N, 3, S, S); seed int64 (N,). Out: hint (N, 3, 4, 4): colours at random, around the base's own."""
+
+    inputs = {"base": (F32, 3, "H", "W"), "seed": (I64,)}
+    outputs = ("hint",)
+
+    def __init__(self, net: ResUNet) -> None:
+        super().__init__()
+        self.register_buffer("root", net.hint_root(), persistent=False)
+        self.net = net
+
+    def forward(self, base: Tensor, seed: Tensor) -> Tensor:
+        return self.net.draw_hint(seed, around=base, root=self.root)
+
+
+class Detailed(nn.Module):
+    """In: picture uint8 (N, S, S, 3); base (N, 3, S, S), the structure's answer; amount (N,), from 0 to 1; seed int64
+    (N,). Out: made uint8 (N, S, S, 3).
+    """
+
+    inputs = {"picture": (U8, "H", "W", 3), "base": (F32, 3, "H", "W"), "amount": (F32,), "seed": (I64,)}
+    outputs = ("made",)
+
+    def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
+        super().__init__()
+        self.net, self.images = net, images
+
+    def forward(self, picture: Tensor, base: Tensor, amount: Tensor, seed: Tensor) -> Tensor:
+        added = self.net(self.images(torch.cat([signed(picture), base], dim=1)), seed=seed)
+        return shown(base + amount.view(-1, 1, 1, 1) * on_colours(base, added.float()))
+
+
+def of_two(net: TwoStage, images: Callable[[Tensor], Tensor] = _same) -> dict[str, nn.Module]:
+    """The stages of a network of two."""
+    stages: dict[str, nn.Module] = {
+        "structure": Structure(net.structure, images),
+        "detail": Detailed(net.detail, images),
+    }
+    if net.hint_spread.any():
+        stages["colours"] = Coloured(net.structure)
+    return stages
+
+
+class Encoded(nn.Module):
+    """In: picture uint8 (N, P, P, C), C is 6 for a sketch and a map beside it. Out: styles (N, L, D)."""
+
+    outputs = ("styles",)
+
+    def __init__(self, net: PSP, precision: runtime.Precision) -> None:
+        super().__init__()
+        self.net, self.precision = net, precision
+        channels = 6 if net.reads == "sketch and map" else 3
+        self.inputs = {"picture": (U8, net.encoder.input_px, net.encoder.input_px, channels)}
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.net.encode(self.precision.images(signed(picture))).float()
+
+
+class Chance(nn.Module):
+    """In: seed int64 (N,); place int64 (N,), which of the seed's faces. Out: styles (N, D); mean (N, L, D), the
+    mean face.
+
+    mean: None for that of a generator without an encoder.
+    """
+
+    inputs = {"seed": (I64,), "place": (I64,)}
+    outputs = ("styles", "mean")
+
+    def __init__(self, net: StyleGAN2, mean: Tensor | None) -> None:
+        super().__init__()
+        self.net = net
+        mean = net.mean_latent().expand(net.num_layers, -1) if mean is None else mean
+        self.register_buffer("mean_style", mean.detach().clone(), persistent=False)
+
+    def forward(self, seed: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        styles = self.net.map(normal(seed, self.net.style_dim, FACES + place)).float()
+        return styles, self.mean_style.expand(seed.shape[0], -1, -1)
+
+
+class Decoded(nn.Module):
+    """In: styles (N, L, D); noise int64 (N,), a seed for freckles and strands, below 0 for what is stored. Out: made
+    uint8 (N, S, S, 3).
+    """
+
+    outputs = ("made",)
+
+    def __init__(self, net: StyleGAN2, precision: runtime.Precision) -> None:
+        super().__init__()
+        self.net, self.precision = net, precision
+        self.inputs = {"styles": (F32, net.num_layers, net.style_dim), "noise": (I64,)}
+
+    def forward(self, styles: Tensor, noise: Tensor) -> Tensor:
+        with self.precision.autocast():
+            return shown(self.net.synthesis(styles, self.net.noise_of(noise)))
+
+
+def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision) -> dict[str, nn.Module | Callable]:
+    """The stages of a generator, and of the encoder where it has one."""
+    if isinstance(net, StyleGAN2):
+        return {"chance": functools.partial(Chance, net, None), "decode": Decoded(net, precision)}
+    decoder = {"chance": Chance(net.decoder, net.latent_avg), "decode": Decoded(net.decoder, precision)}
+    return {"encode": Encoded(net, precision)} | decoder
+
+
+class Restored(nn.Module):
+    """In: picture uint8 (1, S, S, 3); seed int64 (1,), of the noise of fine detail. Out: made (1, S, S, 3), about
+    [-1, 1].
+
+    plain: past the wrapper that `Precision.prepare` puts around the network, in float32.
+    """
+
+    outputs = ("made",)
+    batch = 1  # the published code makes a convolution of its own for each picture
+
+    def __init__(self, net: nn.Module, plain: bool = False) -> None:
+        super().__init__()
+        self.net, self.plain = net, plain
+        size_px = getattr(net, "size_px", 0) or net.card.size_px
+        self.inputs = {"picture": (U8, size_px, size_px, 3), "seed": (I64,)}
+        stored = ((name.removeprefix(NOISE), noise) for name, noise in net.named_buffers() if name.startswith(NOISE))
+        self.noises = {int(number): tuple(noise.shape) for number, noise in stored}
+
+    def forward(self, picture: Tensor, seed: Tensor) -> Tensor:
+        drawn = {f"net.{NOISE}{n}": self._noise(seed, n) for n in self.noises}
+        made = torch.func.functional_call(_Called(self.net, self.plain), drawn, (signed(picture),))
+        return made.permute(0, 2, 3, 1).float()
+
+    def _noise(self, seed: Tensor, layer: int) -> Tensor:
+        shape = self.noises[layer]
+        return normal(seed, shape[-1] * shape[-2], layer).view(shape)
+
+
+class _Called(nn.Module):
+    """A network that is called, as it is or as its class says."""
+
+    def __init__(self, net: nn.Module, plain: bool) -> None:
+        super().__init__()
+        self.net, self.plain = net, plain
+
+    def forward(self, x: Tensor) -> Tensor:
+        return type(self.net).forward(self.net, x) if self.plain else self.net(x)
+
+
+class ThroughSpandrel(nn.Module):
+    """RestoreFormer or CodeFormer as spandrel loads them, over [-1, 1] instead of [0, 1]: (N, 3, S, S) → the same."""
+
+    size_px = 512
+
+    def __init__(self, descriptor: Any) -> None:
+        super().__init__()
+        self.net = descriptor.model
+        self.__dict__["descriptor"] = descriptor
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * self.descriptor(0.5 + 0.5 * x) - 1
