@@ -25,8 +25,8 @@ class Portrayed(nn.Module):
     """Portraits in the mean shape's frame.
 
     In: expected (N, 5, S, S) in [0, 1], colours, person and hair; degree (N,), from 0, as it is expected, to 1, nearly
-    all is left to the code; attributes (N, 16) as `ATTRIBUTES`, NaN where open; seed int64 (N,), of the code: 0 is the
-    likeliest one. Out: portrait (N, 3, P, P) in [0, 1].
+    all is left to the code; attributes (N, 16) as `ATTRIBUTES`, NaN where open; seed int64 (N,), of the code.
+    Out: portrait (N, 3, P, P) in [0, 1].
     """
 
     inputs = {"expected": (F32, CHANNELS, SIZE_PX, SIZE_PX), "degree": (F32,), "attributes": (F32, NUM_VALUES),
@@ -41,8 +41,7 @@ class Portrayed(nn.Module):
         condition = spoiled(2 * expected - 1, degree, seed)
         told = with_known(attributes, torch.ones(len(seed), len(ATTRIBUTES), dtype=torch.bool, device=seed.device))
         mean, log_var = self.net.prior(condition, told)
-        other = (seed > 0).float()[:, None]
-        code = mean + other * (0.5 * log_var).exp() * normal(seed, CODE_DIM, 7)
+        code = mean + (0.5 * log_var).exp() * normal(seed, CODE_DIM, 7)
         return (0.5 + 0.5 * doubled(self.net.generator(condition, code, told))).clamp(0, 1)
 
 
