@@ -27,7 +27,7 @@ from understanding import as_face
 
 from s2f_studio.drawings.preparing import prepared_for
 from s2f_studio.drawings.understanding import understood
-from s2f_studio.web.messages import picture_in
+from s2f_studio.web.uploads import picture_in
 from s2f_utils import inference
 from s2f_utils.metrics import inside
 from s2f_utils.metrics.structure import missing_detector, surest_face
@@ -74,7 +74,7 @@ def draw(page: Any, drawing: dict[str, Any]) -> dict[str, Any]:
         page.mouse.up()
     until(page, SETTLED)
     drawn = page.evaluate("document.querySelector('.s2f-paper canvas').toDataURL('image/png')")
-    return {"drawing": picture_in(drawn, "the drawing"), **told(page, ".s2f-pad", page.evaluate(FACE))}
+    return {"drawing": picture_in(drawn), **told(page, ".s2f-pad", page.evaluate(FACE))}
 
 
 def upload(page: Any, drawing: np.ndarray) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def told(page: Any, where: str, uri: str | None) -> dict[str, Any]:
     """An answer as the page shows it, and the line beneath it without the time that it took."""
     line = page.locator(f"{where} .s2f-status").first.inner_text().split(" · ")
     said = [part for part in line if "answered in" not in part]
-    return {"answer": picture_in(uri, "the answer") if uri else None, "said": " · ".join(said)}
+    return {"answer": picture_in(uri) if uri else None, "said": " · ".join(said)}
 
 
 def measured(

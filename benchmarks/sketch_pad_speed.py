@@ -10,9 +10,9 @@ import common
 import numpy as np
 from PIL import Image, ImageDraw
 
-from s2f_studio.web import messages, widget
+from s2f_studio.web import widget
+from s2f_studio.web.catalogue import TITLES
 from s2f_studio.web.drawing import shown
-from s2f_studio.web.state import TITLES
 from s2f_studio.web.widget import page_of
 from s2f_utils.pictures import images, masks
 
@@ -36,30 +36,20 @@ def at_pen_up(name: str) -> dict[str, float]:
     page = page_of(pad)
     first, count = pad.given, iter(range(10_000))
 
-    def stroke() -> None:
+    def stroke(**fields: object) -> None:
+        asked = {"model": name, "align": "never", "clean": "never", **fields}
         uri = images.picture_uri(stroked(first, next(count)))
-        page.receive(page, {"kind": "draw", "n": 1, "picture": uri})
-        if page.problem:
-            raise SystemExit(page.problem)
-
-    def restored() -> None:
-        pad.strength = 1.0
-        stroke()
-        pad.strength = 0.0
-
-    def hinted() -> None:
-        pad.apply_hint("hair", HAIR)
-        stroke()
-        pad.apply_hint("hair", None)
+        page.receive(page, {"kind": "translate", "n": 1, "picture": uri, "fields": asked})
+        if not page.told["ok"]:
+            raise SystemExit(page.told["told"]["detail"])
 
     seconds = common.alternate(
         {
             "a stroke": stroke,
-            "a stroke, restored": restored,
-            "a stroke, hair hinted": hinted,
+            "a stroke, restored": lambda: stroke(enhance=True, strength=1.0),
+            "a stroke, hair hinted": lambda: stroke(person=f"hair={HAIR}"),
             "of it: the stroke's PNG made here": lambda: images.picture_uri(stroked(first, 1)),
-            "of it: the model": lambda: pad.model.translate(first, detail=pad.detail, seed=pad.seed),
-            "of it: the face's PNG": lambda: messages.face_uri(pad),
+            "of it: the model": lambda: pad.answers(1),
         },
         rounds=ROUNDS,
     )

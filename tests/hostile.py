@@ -177,6 +177,7 @@ BAD = {
     "JPEG 2000": (415, lambda: b"\x00\x00\x00\x0cjP  \r\n\x87\n" + b"\0" * 99),
     "PostScript": (415, lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"),
     "pickle": (415, lambda: b"\x80\x04\x95\x1f\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."),
+    "10,000 x 10,000": (413, lambda: png(10_000, 10_000, depth=1)),
     "PNG bomb, 30,000 x 30,000": (413, lambda: png(30_000, 30_000, depth=1)),
     "PNG that claims 2^31 pixels": (413, lambda: png(46_341, 46_341, data=b"")),
     "PNG that claims a side of 2^31 - 1": (413, lambda: png(2**31 - 1, 2, data=b"")),

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_studio.server import uploads
-from s2f_studio.server.uploads import UploadError, read_map, read_picture
+from s2f_studio.web import uploads
+from s2f_studio.web.uploads import UploadError, read_map, read_picture
 from s2f_utils.pictures import masks
 from s2f_utils.pictures.drawn import synthetic
 from tests import hostile

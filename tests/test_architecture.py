@@ -35,8 +35,9 @@ ROOMS = {
     "s2f_studio": {
         "registering": {"cli", "export", "loading", "old", "faces", "drawings"},
         "cli": {"server", "web", "export", "faces", "drawings", "engines"},
-        "server": {"web", "export", "faces", "drawings", "engines"},
-        "web": {"export", "faces", "drawings", "engines"},
+        "server": {"web", "query", "export", "faces", "drawings", "engines"},
+        "web": {"query", "export", "faces", "drawings", "engines"},
+        "query": {"drawings"},
         "export": {"faces", "drawings", "engines"},
         "loading": {"old", "faces", "drawings", "engines"},
         "old": {"faces", "drawings", "engines"},

@@ -15,13 +15,11 @@ from PIL import Image
 from s2f_studio.drawings import bending, cleanup, domain, mesh
 from s2f_studio.drawings import likely as shapes
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.server import page as served
 from s2f_studio.server.alone import ort
 from s2f_studio.server.alone.facts import facts_of_page, script_of
 from s2f_studio.server.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError, write_runtime
 from s2f_studio.server.alone.page import HERE, STATIC, export_page, page_html
-from s2f_studio.web import drawing as paper
-from s2f_studio.web import messages
+from s2f_studio.web import page as served
 from s2f_utils import weights
 from s2f_utils.cli import main
 from s2f_utils.pictures import faces, images
@@ -93,7 +91,7 @@ def test_the_first_sentence_says_that_nothing_leaves_and_nothing_else_is_let_in(
 def test_examples_and_starts_are_the_apps(folder):
     for name in (*drawings.EXAMPLES, *served.PHOTOS):
         assert np.array_equal(images.load_rgb(folder / "examples" / f"{name}.png"), served.example(name))
-    for name in facts_in(folder)["pad"]["state"]["starts"]:
+    for name in facts_in(folder)["about"]["starts"]["aligned"]:
         assert images.load_rgb(folder / "starts" / f"{name.replace(' ', '-')}.png").shape == (512, 512, 3)
 
 
@@ -310,18 +308,6 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
     shape, field = in_node(module, imports, code, blank, points.tolist(), amounts, off.tolist())
     assert np.allclose(shape, shapes.likely(points, amounts, off).ravel(), atol=1e-4)
     assert np.allclose(field, bending.coarse_field(points, mesh.mean_shape(256), 256).ravel(), atol=1e-4)
-
-
-@needs_node
-@pytest.mark.parametrize(
-    "outline", [[[0.3, 0.65], [0.7, 0.65], [0.7, 0.85], [0.3, 0.85]], [[0.1, 0.2], [0.9, 0.4], [0.5, 0.95]]]
-)
-def test_a_region_rises_inside_as_in_python(module, outline):
-    blank = np.zeros((1, 1, 3), np.uint8)
-    code = "tell(feathered(more[0], 256));"
-    (made,) = in_node(module, 'import { feathered } from "./regions.js";', code, blank, outline)
-    wanted = paper.feathered(messages.mask_of(outline), 256).ravel()
-    assert 0.02 < wanted.mean() < 0.5 and np.abs(made - wanted).max() < 0.25 and np.abs(made - wanted).mean() < 0.005
 
 
 @needs_node

@@ -6,6 +6,7 @@ obeyed and then gone, with every other word that the file carried.
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import warnings
@@ -97,6 +98,14 @@ def read_map(content: bytes) -> np.ndarray:
     except (images.ImageError, masks.MaskError) as error:
         raise UploadError(422, f"no label map: {str(error).removeprefix('the map: ')}") from None
     return labels
+
+
+def picture_in(uri: str) -> np.ndarray:
+    """The picture in a data address, uint8 (H, W, 3). Raises UploadError as `read_picture` does."""
+    try:
+        return read_picture(base64.b64decode(uri.partition(",")[2], validate=True))
+    except ValueError as error:
+        raise error if isinstance(error, UploadError) else UploadError(422, "this is no picture") from None
 
 
 class _opened:

@@ -1,4 +1,4 @@
-"""The models that the web app offers, by id.
+"""The models that a page offers, by id.
 
 A request names an id; what is opened follows from this list alone, never from the request's own words.
 """
@@ -16,21 +16,23 @@ from s2f_studio.engines import choice as engines
 from s2f_studio.engines.engine_onnx import DESCRIPTION, description
 from s2f_studio.export.exported import RESTORER
 from s2f_studio.faces.expecting import ChoosingModel
-from s2f_studio.server.uploads import Refusal
-from s2f_studio.web.state import TITLES
+from s2f_studio.query import WAYS
+from s2f_studio.web.answering import FOLDERS
+from s2f_studio.web.uploads import Refusal
 from s2f_utils import inference, models, weights
 from s2f_utils.inference import Facts, Model
 from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
 
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
 DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
-WAYS = tuple(DEFAULT)
 RESCAN_S = 5.0
 SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
 RUN_TERMS = "your own"
-FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
-
-
+TITLES = {  # the shipped models that a pad can have
+    weights.DEFAULT: "sketch → photo, 256 px",
+    MANY: "Lesson: sketch → drawn face of 64 px, eight variants",
+    MAPS: "Lesson: label map → drawn face of 64 px, eight variants",
+}
 # What is raised over a run that is being deleted, or whose header is not one of ours.
 NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
@@ -74,6 +76,15 @@ class Choice:
     def reads(self) -> str:
         """ "sketch", "photo" or "map"; restorers read photos."""
         return SPEAKS.get(self.direction, "photo")
+
+    def listed(self, state: str = "ready") -> dict[str, Any]:
+        """The model as a page lists it: never with its path."""
+        return {
+            "id": self.id, "title": self.title, "source": self.source, "kind": self.kind, "direction": self.direction,
+            "reads": self.reads, "size_px": self.size_px, "detail": self.detail, "chooses": self.chooses,
+            "answers": self.answers, "layout": self.layout, "state": state, "size_mb": round(self.size_mb, 1),
+            "terms": self.terms,
+        }  # fmt: skip
 
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:

@@ -1,0 +1,19 @@
+// The sketch pad in a notebook: what the kernel's pad holds is shown, and what is drawn here is the kernel's pad from then on.
+
+import { Core } from "./core.js";
+import { widgetHost } from "./host_widget.js";
+import { mountSketchPad } from "./sketch_pad.js";
+
+async function render({ model, el }) {
+  const host = widgetHost(model), state = new Core(host);
+  state.values.slow_ms = host.slow_ms;
+  await state.open(model.get("pad"));
+  const end = mountSketchPad(state, el);
+  const changed = async () => { // by a cell
+    await state.begin({ ...model.get("pad"), versions: state.versions });
+    state.show({ isNew: true });
+  };
+  model.on("change:pad", changed);
+  return () => { model.off("change:pad", changed); host.end(); end(); };
+}
+export default { render };
