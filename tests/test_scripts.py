@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from s2f_studio.query import Query, asked
+from s2f_studio.query import WAYS, Query, asked
 from s2f_studio.web import page
+from s2f_studio.web.catalogue import Catalogue
 from s2f_utils.pictures.attributes import FACE_PARTS
 
 NODE = shutil.which("node")
@@ -254,3 +255,44 @@ def test_a_region_rises_from_its_rim_and_leaves_the_rest():
     assert not any(value for row in rows[:32] for value in row) and not any(row[n] for row in rows for n in (15, 48))
     assert rows[48][32] == 1 and 0 < rows[33][32] < rows[34][32] < 1
     assert rows[63][32] == 1  # the picture's own edge is no rim
+
+
+# As much of a document as controls need that nobody has touched.
+DOCUMENT = """
+class Element {
+  constructor(tag) { Object.assign(this, { tag, children: [], attributes: {}, style: {}, dataset: {} }); }
+  setAttribute(name, value) { this.attributes[name] = String(value); }
+  append(...more) { this.children.push(...more); }
+  replaceChildren(...more) { this.children = more; }
+  addEventListener() {}
+  get length() { return this.children.length; }
+  get checked() { return "checked" in this.attributes; }
+  get value() {
+    const chosen = this.children.find((one) => one.attributes && "selected" in one.attributes) ?? this.children[0];
+    return this.set ?? (this.tag === "select" ? chosen?.attributes.value ?? "" : this.attributes.value);
+  }
+  set value(value) { this.set = value; }
+}
+globalThis.document = { createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag) };
+"""
+
+
+@needs_node
+def test_what_the_upload_page_asks_at_first_are_the_defaults_of_every_front_end():
+    listed = [choice.listed() for choice in Catalogue(None, official=False).list().values()]
+    code = f"""
+      const box = choices({json.dumps(page.about())}, () => {{}}, () => {{}});
+      box.take({json.dumps(listed)});
+      box.fillFaces(1);
+      for (const way of {json.dumps(WAYS)}) {{ box.fillModels(way); box.show(way); tell(box.fields()); }}
+    """
+    for told in run_node("choices.js", DOCUMENT + code):
+        query = asked({name: value for name, value in told.items() if value != ""})
+        own = {
+            "model": query.model,
+            "candidates": query.candidates,
+            "large": query.large,
+        }  # the page's: three, and large
+        assert query.candidates in (1, page.CANDIDATES)
+        likely = dict.fromkeys(FACE_PARTS, Query().likely) if "likely" in told else Query().likely
+        assert query == Query(likely=likely, **own), told

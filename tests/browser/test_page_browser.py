@@ -20,8 +20,8 @@ from PIL import Image
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.preparing import prepared_for
-from s2f_studio.server import page as served
 from s2f_studio.web import drawing as paper
+from s2f_studio.web import page as served
 from s2f_utils import inference, weights
 from s2f_utils.inference.facts import Facts
 from s2f_utils.pictures import images
@@ -359,7 +359,7 @@ def test_the_browsers_answer_to_a_drawing_is_pythons(page, model, name, question
     messages, ask = QUESTIONS[question]
     read = page.evaluate(ASK, [name, messages])
     drawing, made = rgb(read["drawing"]), rgb(read["face"])
-    assert np.abs(drawing - paper.begun_with(name, pad_facts())).max() == 0
+    assert np.abs(drawing - paper.start_of("aligned", name)).max() == 0
     wanted = model.translate(drawing.astype(np.uint8), **ask)
     apart = np.abs(made - wanted)
     print(f"\n{name}, {question}: {apart.max()} of 255 at most, {100 * (apart > 0).mean():.2f} % of values differ")
