@@ -658,7 +658,7 @@ def test_a_slow_model_stops_only_those_who_asked_for_it_and_too_many_are_refused
     engine.waiting += 1
     refused = ask(client)
     engine.waiting -= 1
-    assert refused.status_code == 429 and "waiting already" in refused.json()["detail"]
+    assert refused.status_code == 429 and "wait already" in refused.json()["detail"]
     let_go()
     for one in asking:
         one.join(60)

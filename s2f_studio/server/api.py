@@ -14,7 +14,7 @@ from s2f_studio.server.docs import docs_page
 from s2f_studio.server.engine import Engine
 from s2f_studio.server.gate import Gate
 from s2f_studio.web import drawing, page, uploads
-from s2f_studio.web.uploads import MOST_BYTES, AskError, Refusal
+from s2f_studio.web.uploads import MOST_BYTES, Refusal
 from s2f_utils.pictures import images
 
 FIELD_BYTES = 2000  # the longest value of a form's field
@@ -61,10 +61,11 @@ def create_api(
         description=images.GENERATED_NOTE, on_shutdown=[engine.close],
     )  # fmt: skip
 
-    async def refused(_request: Request, error: Exception) -> JSONResponse:
-        code, retry = getattr(error, "code", ""), getattr(error, "retry_s", 0)
-        headers = {"retry-after": str(retry)} if retry else None
-        return JSONResponse({"detail": str(error)} | ({"code": code} if code else {}), error.status, headers)
+    async def refused(_request: Request, error: Refusal) -> JSONResponse:
+        headers = {"retry-after": str(error.retry_s)} if error.retry_s else None
+        return JSONResponse(
+            {"detail": str(error)} | ({"code": error.code} if error.code else {}), error.status, headers
+        )
 
     app.add_exception_handler(Refusal, refused)
     _add_answers(app, engine)
@@ -84,26 +85,26 @@ def _form(properties: dict[str, Any], *required: str) -> dict[str, Any]:
 async def read_form(request: Any, *, with_file: bool = True) -> tuple[bytes, dict[str, str]]:
     """The file and the other fields of a form, all kept in memory; those that are empty count as not there.
 
-    Raises AskError for what is no such form.
+    Raises Refusal for what is no such form.
     """
     from starlette.exceptions import HTTPException
 
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        raise AskError(400, "send a form (multipart/form-data)")
+        raise Refusal(400, "send a form (multipart/form-data)")
     try:
         async with request.form(max_files=1, max_fields=40, max_part_size=FIELD_BYTES) as form:
             items = form.multi_items()
             files = [(name, value) for name, value in items if not isinstance(value, str)]
             fields = {name: value.strip() for name, value in items if isinstance(value, str)}
             if "file" in fields or any(name != "file" for name, _ in files):
-                raise AskError(422, "the picture is the file named 'file', and the only one")
+                raise Refusal(422, "the picture is the file named 'file', and the only one")
             if with_file and not files:
-                raise AskError(422, "the picture is missing: send it as the file named 'file'")
+                raise Refusal(422, "the picture is missing: send it as the file named 'file'")
             content = await files[0][1].read() if files else b""
     except (HTTPException, KeyError, ValueError, AssertionError) as error:
         if isinstance(error, Refusal):
             raise
-        raise AskError(400, f"no form that can be read: {getattr(error, 'detail', error) or 'it is cut off'}") from None
+        raise Refusal(400, f"no form that can be read: {getattr(error, 'detail', error) or 'it is cut off'}") from None
     return content, {name: value for name, value in fields.items() if value}
 
 
@@ -141,7 +142,7 @@ def _add_answers(app: Any, engine: Engine) -> None:
         try:
             query = asked(fields)
         except ValueError as error:
-            raise AskError(422, str(error)) from None
+            raise Refusal(422, str(error)) from None
         told, png = await while_there(request, engine.in_time(engine.answer(content, query)))
         request.scope["state"]["said"] = {"model": told["model"], "seconds": told["seconds"]}
         if "application/json" in request.headers.get("accept", ""):
@@ -185,9 +186,9 @@ def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
         """Download an official model, when a person has seen its size and terms and agrees."""
         _, fields = await read_form(request, with_file=False)
         if not downloads:
-            raise AskError(403, "nothing is downloaded here: ask whoever runs the app")
+            raise Refusal(403, "nothing is downloaded here: ask whoever runs the app")
         if fields.get("agree") != "yes":
-            raise AskError(422, "agree must be yes: GET /api/models shows the size and the terms")
+            raise Refusal(422, "agree must be yes: GET /api/models shows the size and the terms")
         state = await asyncio.to_thread(engine.catalogue.fetch, fields.get("model", ""))
         return JSONResponse({"model": fields["model"], "state": state}, 202)
 
@@ -226,7 +227,7 @@ def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
     @app.get("/app/files/{name}", include_in_schema=False)
     async def files(name: str) -> Response:
         if name not in page.FILES:
-            raise AskError(404, "there is nothing here")
+            raise Refusal(404, "there is nothing here")
         return sent(page.FILES[name])
 
     @functools.lru_cache(maxsize=100)
@@ -241,11 +242,11 @@ def _add_page(app: Any, engine: Engine, about: dict[str, Any]) -> None:
     @app.get("/app/examples/{name}", include_in_schema=False)
     async def examples(name: str) -> Response:
         if name not in page.EXAMPLES:
-            raise AskError(404, "there is no such example")
+            raise Refusal(404, "there is no such example")
         return await picture("example", name)
 
     @app.get("/app/starts/{kind}/{name}", include_in_schema=False)
     async def starts(kind: str, name: str) -> Response:
         if name not in drawing.STARTS.get(kind, ()):
-            raise AskError(404, "there is no such start")
+            raise Refusal(404, "there is no such start")
         return await picture(kind, name)

@@ -15,17 +15,9 @@ from s2f_studio.engines import choice as engines
 from s2f_studio.query import Query
 from s2f_studio.web import answering, drawing, uploads
 from s2f_studio.web.catalogue import Catalogue, Choice, load
-from s2f_studio.web.uploads import AskError, Refusal
+from s2f_studio.web.uploads import Refusal
 from s2f_utils import runtime
 from s2f_utils.inference import Model
-
-
-class Busy(Refusal):
-    """No room for a further request; try again in `retry_s` seconds."""
-
-    def __init__(self, message: str, retry_s: int = 1) -> None:
-        super().__init__(429, message)
-        self.retry_s = retry_s
 
 
 @dataclass(frozen=True)
@@ -68,7 +60,7 @@ class Models:
         self._lock = threading.Lock()
 
     def call(self, choice: Choice, work: Callable[[Model], Any]) -> Future:
-        """What a function gives that is run with the model, in its thread. Raises Busy where there is no room."""
+        """What a function gives that is run with the model, in its thread. Raises Refusal where there is no room."""
         with self._lock:
             held = self._held.get(choice.id)
             if held is None or held.choice != choice:  # a run that was trained further is read again
@@ -95,7 +87,7 @@ class Models:
                 return
             least_used = next((held for held in self._held.values() if not held.waiting), None)
             if least_used is None:
-                raise Busy("all models that fit into memory are at work: try again in a moment", retry_s=5)
+                raise Refusal(429, "all models that fit into memory are at work: try again in a moment", retry_s=5)
             self._let_go(least_used)
 
     def _let_go(self, held: _Held) -> None:
@@ -147,12 +139,12 @@ class Engine:
         return await asyncio.wrap_future(self.models.call(choice, work))
 
     async def in_time(self, work: Any) -> Any:
-        """What a coroutine returns. Raises AskError (503) where it takes longer than `limits.timeout_s`."""
+        """What a coroutine returns. Raises Refusal (503) where it takes longer than `limits.timeout_s`."""
         try:
             async with asyncio.timeout(self.limits.timeout_s):
                 return await work
         except TimeoutError:
-            raise AskError(503, f"this took longer than {self.limits.timeout_s:g} seconds: try again later") from None
+            raise Refusal(503, f"this took longer than {self.limits.timeout_s:g} seconds: try again later") from None
 
     async def answer(self, content: bytes, query: Query) -> dict[str, Any]:
         """The answers to an upload, as `answering.as_json`, and the first PNG. Raises Refusal."""
@@ -183,10 +175,10 @@ class Engine:
         return told, answer.made[0].png
 
     def _chosen(self, query: Query) -> tuple[Choice, Choice | None]:
-        """The model, and the restorer where one is asked for. Raises AskError for both at once, ModelError."""
+        """The model, and the restorer where one is asked for. Raises Refusal for both at once, Refusal."""
         choice = self.catalogue.choose(query.model, query.direction)
         if query.enhance and choice.direction == "photo-to-sketch":
-            raise AskError(422, "enhance restores photos: leave it out where a sketch is made")
+            raise Refusal(422, "enhance restores photos: leave it out where a sketch is made")
         return choice, self.catalogue.restorer(query.restorer) if query.enhance else None
 
     def _prepare(self, content: bytes, choice: Choice, query: Query) -> answering.Ready:

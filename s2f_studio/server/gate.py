@@ -104,15 +104,9 @@ class Gate:
             raise Refusal(403, "this request comes from another website's page: open the app itself")
         wait = self.rates.wait_s((scope.get("client") or ("",))[0])
         if wait:
-            raise _later(f"too many requests: try again in {round(wait + 1)} s", round(wait + 1))
+            raise Refusal(429, f"too many requests: try again in {round(wait + 1)} s", retry_s=round(wait + 1))
         if self.engine.waiting > self.engine.limits.most_waiting:
-            raise _later(f"{self.engine.waiting - 1} requests are waiting already: try again in a moment", 1)
-
-
-def _later(text: str, retry_s: int) -> Refusal:
-    refusal = Refusal(429, text)
-    refusal.retry_s = retry_s
-    return refusal
+            raise Refusal(429, f"{self.engine.waiting - 1} requests wait already: try again in a moment", retry_s=1)
 
 
 class _Told:

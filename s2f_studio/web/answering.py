@@ -20,7 +20,7 @@ from s2f_studio.drawings.preparing import prepared_for
 from s2f_studio.faces import hints
 from s2f_studio.faces.choosing import FAITHFUL
 from s2f_studio.query import Query
-from s2f_studio.web.uploads import AskError, Refusal
+from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.inference import Ask, Facts, Model
 from s2f_utils.inference.asking import COLOURED, LIKELY
@@ -82,7 +82,7 @@ class Answer:
 
 
 def answer(picture: np.ndarray, query: Query, model: Model, restorer: Model | None = None) -> Answer:
-    """Answers to a picture, uint8 (H, W, 3), or label map, uint8 (H, W). Raises AskError, and what the models raise."""
+    """Answers to a picture, uint8 (H, W, 3), or label map, uint8 (H, W). Raises Refusal, and what the models raise."""
     ready = prepare(picture, query, model.facts)
     made, remarks = answers(model, ready.given, query)
     if query.enhance and restorer is not None:
@@ -95,10 +95,10 @@ def answer(picture: np.ndarray, query: Query, model: Model, restorer: Model | No
 
 
 def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
-    """The picture as the model reads it: cleaned, its face laid upright. Raises AskError where there is no face."""
+    """The picture as the model reads it: cleaned, its face laid upright. Raises Refusal where there is no face."""
     if facts.reads == "map":
         if np.mean(picture == masks.CLASSES.index("skin")) < LEAST_SKIN:
-            raise AskError(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
+            raise Refusal(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
         return Ready(picture)
     points = None
     if query.points is not None:
@@ -110,7 +110,7 @@ def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
     except (faces.FaceError, ValueError) as error:
         if isinstance(error, Refusal):
             raise
-        raise AskError(422, re.sub(r"\s*\(--[^)]*\)", "", str(error))) from None  # words about the command line
+        raise Refusal(422, re.sub(r"\s*\(--[^)]*\)", "", str(error))) from None  # words about the command line
 
 
 def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ...]:
@@ -124,7 +124,7 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
     ready = prepared_for(facts, picture, points=points, clean=query.clean, align=True, face=_which(query.face, picture))
     if Remark("no-lines") in ready.warnings:
-        raise AskError(422, f"{Remark('no-lines')}: draw a face first")
+        raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     codes = {remark.code for remark in ready.warnings}
     if points is None and not query.insist:
         _check_face(ready.given, codes, facts)
@@ -134,15 +134,15 @@ def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray
 
 
 def _check_face(given: np.ndarray, codes: set[str], facts: Facts) -> None:
-    """Raise AskError for a picture in which there seems to be no face: a house, a wall, a scrawl."""
+    """Raise Refusal for a picture in which there seems to be no face: a house, a wall, a scrawl."""
     if "no-face" in codes and "no-detector" not in codes:
-        raise AskError(422, NO_FACE, "no-face")
+        raise Refusal(422, NO_FACE, "no-face")
     if facts.reads == "sketch" and facts.layout == "aligned" and codes & {"no-face", "rough-face"}:
         from s2f_studio.drawings.understanding import understood
 
         found = understood(images.resize(given, FACE_PX, "stretch"))
         if found.off.mean() > VAGUE * mesh.eye_distance(found.points):
-            raise AskError(422, NO_FACE, "no-face")
+            raise Refusal(422, NO_FACE, "no-face")
 
 
 def _which(face: str, picture: np.ndarray) -> faces.Which:
@@ -218,7 +218,7 @@ def _named(asks: list[tuple[str, Ask]], kind: str) -> list[tuple[str, Ask]]:
 
 
 def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
-    """A translated face with added detail, uint8 (H, W, 3). Raises AskError where there is none, or no restorer."""
+    """A translated face with added detail, uint8 (H, W, 3). Raises Refusal where there is none, or no restorer."""
     from s2f_utils.inference.restorers import RestoreError
 
     if query.strength == 0:
@@ -226,13 +226,13 @@ def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
     try:
         return restorer.answer([picture], [Ask(query.seed, strength=query.strength)])[0]
     except faces.FaceError:
-        raise AskError(422, "no face was found to enhance: leave enhance out") from None
+        raise Refusal(422, "no face was found to enhance: leave enhance out") from None
     except weights.WeightsError:
-        raise AskError(
+        raise Refusal(
             422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
         ) from None
     except (RestoreError, ValueError) as error:
-        raise AskError(422, FOLDERS.sub("", str(error))) from None
+        raise Refusal(422, FOLDERS.sub("", str(error))) from None
 
 
 # After the models

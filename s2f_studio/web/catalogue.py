@@ -37,10 +37,6 @@ TITLES = {  # the shipped models that a pad can have
 NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
-class ModelError(Refusal):
-    """A model that cannot be used; `status` is 404 (unknown), 409 (not on this machine yet) or 422."""
-
-
 @dataclass(frozen=True)
 class Choice:
     """A model, or a restorer, that can be chosen.
@@ -90,7 +86,7 @@ class Choice:
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
     """The model in memory. at_once: pictures in one pass. engine: as in `engines.chosen`.
 
-    Raises ModelError with what is wrong with its file, without its path.
+    Raises Refusal with what is wrong with its file, without its path.
     """
     from s2f_utils.inference import restorers
     from s2f_utils.inference.enhance import Enhancer
@@ -107,7 +103,7 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
         )
     except (ValueError, OSError, RecursionError) as error:
         text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
-        raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
+        raise Refusal(422, f"{choice.id} cannot be loaded: {text}") from None
 
 
 class Catalogue:
@@ -136,27 +132,27 @@ class Catalogue:
     def choose(self, model: str = "", direction: str = "") -> Choice:
         """The model that a request means; without one, the shipped one for the direction.
 
-        Raises ModelError for an unknown one, for a direction that is not its own, and where its file is not here.
+        Raises Refusal for an unknown one, for a direction that is not its own, and where its file is not here.
         """
         if direction and direction not in WAYS:
-            raise ModelError(422, f"direction must be one of {', '.join(WAYS)}")
+            raise Refusal(422, f"direction must be one of {', '.join(WAYS)}")
         choice = self.list().get(model or DEFAULT[direction or WAYS[0]])
         if choice is None or choice.kind != "model":
-            raise ModelError(404, "there is no such model: GET /api/models lists them")
+            raise Refusal(404, "there is no such model: GET /api/models lists them")
         if direction and choice.direction != direction:
-            raise ModelError(422, f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out")
+            raise Refusal(422, f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out")
         return self._checked(choice)
 
     def restorer(self, name: str = "") -> Choice:
         """The restorer that a request means; ours where it names none. Errors as of `choose`."""
         choice = self.list().get(name or weights.RESTORER)
         if choice is None or choice.kind != "restorer":
-            raise ModelError(404, "there is no such restorer: GET /api/models lists them")
+            raise Refusal(404, "there is no such restorer: GET /api/models lists them")
         return self._checked(choice)
 
     def _checked(self, choice: Choice) -> Choice:
         if not choice.here:
-            raise ModelError(
+            raise Refusal(
                 409,
                 f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched when"
                 " somebody agrees to that, on the page, or with POST /api/models/download",
@@ -168,10 +164,10 @@ class Catalogue:
         return "ready" if choice.here else self._fetching.get(choice.id, "not here")
 
     def fetch(self, name: str) -> str:
-        """Begin to download an official model or restorer, in a thread of its own; its state. Raises ModelError."""
+        """Begin to download an official model or restorer, in a thread of its own; its state. Raises Refusal."""
         choice = self.list().get(name)
         if choice is None or choice.source != "official":
-            raise ModelError(404, "there is no such model to download: GET /api/models lists them")
+            raise Refusal(404, "there is no such model to download: GET /api/models lists them")
         with self._lock:
             if choice.here or self._fetching.get(name) == "downloading":
                 return self.state(choice)

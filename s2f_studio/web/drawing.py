@@ -14,7 +14,7 @@ import numpy as np
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.preparing import laid
 from s2f_studio.faces import hints
-from s2f_studio.web.uploads import AskError
+from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.inference import Facts
 from s2f_utils.pictures import faces, images, masks
@@ -97,22 +97,22 @@ def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ..
 def told(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
     """A person's picture for a page's pad: {"drawing": its address, "warnings": what there is to say, "codes"}.
 
-    words: of the page, as in `Remark.worded`. Raises AskError.
+    words: of the page, as in `Remark.worded`. Raises Refusal.
     """
     try:
         drawing, remarks = own(picture, facts)
     except (faces.FaceError, ValueError) as error:
-        raise AskError(422, str(error)) from None
+        raise Refusal(422, str(error)) from None
     said = [text for one in remarks if (text := one.worded(words))]
     return {"drawing": images.picture_uri(shown(drawing)), "warnings": said, "codes": [one.code for one in remarks]}
 
 
 def tones_of(photo: np.ndarray) -> dict[str, str]:
-    """The tones of hair and skin of a reference photo, uint8 (H, W, 3): {part: "#rrggbb"}. Raises AskError."""
+    """The tones of hair and skin of a reference photo, uint8 (H, W, 3): {part: "#rrggbb"}. Raises Refusal."""
     try:
         found = hints.tones_of_photo(photo)
     except (faces.FaceError, ValueError) as error:
-        raise AskError(422, str(error)) from None
+        raise Refusal(422, str(error)) from None
     return {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in found.items()}
 
 
