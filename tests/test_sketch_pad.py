@@ -13,6 +13,7 @@ from s2f_studio.web import drawing, widget
 from s2f_studio.web.catalogue import TITLES
 from s2f_studio.web.uploads import picture_in
 from s2f_studio.web.widget import page_of
+from s2f_utils import inference
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.attributes import as_tone
@@ -278,6 +279,9 @@ def test_a_cell_that_changes_the_pad_changes_its_page(page, pad):
     assert page.pad["person"] == {"age": 0.5} and page.pad["drawings"]["sketch"]["start"] == "long-hair"
     face = pad.translate()
     assert np.array_equal(picture_in(page.pad["face"]), face)
+    own = inference.load("sketch-to-face-64", "cpu", name="mine")
+    pad.set_model(own)
+    assert page.pad["model"] == "mine" in [one["id"] for one in page.about["models"]]
 
 
 def test_what_goes_wrong_is_text_in_the_page_and_nothing_is_lost(page, pad):

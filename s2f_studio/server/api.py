@@ -5,7 +5,8 @@
 import asyncio
 import functools
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,15 @@ def create_api(
 
     from s2f_utils import __version__
 
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(engine.close)
+
     MultiPartParser.spool_max_size = 2 * MOST_BYTES  # uploads stay in memory
     app = FastAPI(
         title="Sketch to Face", version=__version__, docs_url=None, redoc_url=None, openapi_url=None,
-        description=images.GENERATED_NOTE, on_shutdown=[engine.close],
+        description=images.GENERATED_NOTE, lifespan=lifespan,
     )  # fmt: skip
 
     async def refused(_request: Request, error: Refusal) -> JSONResponse:

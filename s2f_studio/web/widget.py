@@ -204,8 +204,11 @@ class SketchPad:
 
     def _tell(self) -> None:
         """Let the page show what a cell changed."""
-        if self._page is not None:
-            self._page.pad = self.now()
+        if self._page is None:
+            return
+        if self.facts.name not in [one["id"] for one in self._page.about["models"]]:
+            self._page.about = self.about()
+        self._page.pad = self.now()
 
     def now(self) -> dict[str, Any]:
         """What the pad holds, as its page keeps it."""

@@ -227,6 +227,8 @@ def test_a_region_alone_is_redrawn(page):
 def test_what_is_drawn_and_kept_survives_a_reload(page):
     pad = page.locator(".s2f-pad")
     changed_by_stroke(page, (0.2, 0.2), (0.3, 0.25))
+    page.get_by_role("button", name="Keep this version").click()
+    settled(page)
     before = page.evaluate(PAPER), page.evaluate(FACE)
     page.reload()
     until(page, "document.querySelector('.s2f-views')", slowest_s=SLOWEST_S)

@@ -195,7 +195,7 @@ export class Core {
     this.within(null);
     Object.assign(this, settings);
     this.draw(given);
-    Object.assign(this, { face, uploaded: [], variants: [] });
+    Object.assign(this, { face, uploaded: [], variants: [], said: { warnings: [], codes: [] } });
   }
 
   // Asking

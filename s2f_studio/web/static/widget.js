@@ -9,10 +9,7 @@ async function render({ model, el }) {
   state.values.slow_ms = host.slow_ms;
   await state.open(model.get("pad"));
   const end = mountSketchPad(state, el);
-  const changed = async () => { // by a cell
-    await state.begin({ ...model.get("pad"), versions: state.versions });
-    state.show({ isNew: true });
-  };
+  const changed = () => state.open({ ...model.get("pad"), versions: state.versions }); // by a cell
   model.on("change:pad", changed);
   return () => { model.off("change:pad", changed); host.end(); end(); };
 }
