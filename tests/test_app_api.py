@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import inspect
 import io
 import json
@@ -106,17 +105,6 @@ def test_the_answer_is_that_of_the_command_line(client):
     assert apart.max() <= APART and apart.mean() < 0.5
 
 
-def test_json_has_all_candidates_and_says_where_the_face_is(client):
-    found = ask(client, headers=AS_JSON, candidates="4", seed="5").json()
-    assert [one["name"] for one in found["pictures"]] == ["rendered", "faithful", "variation 1", "variation 2"]
-    pictures = [shown(one["png"]).astype(int) for one in found["pictures"]]
-    for n, one in enumerate(pictures):
-        assert one.shape == (256, 256, 3)
-        assert all(np.abs(one - other).mean() > 0.5 for other in pictures[:n])
-    assert found["note"] == images.GENERATED_NOTE and shown(found["given"]).shape == (256, 256, 3)
-    assert found["pictures"][2]["notes"]["seed"] == "6"
-
-
 def test_few_lines_get_the_face_that_is_meant_unless_every_line_is_to_be_kept(client):
     drawn = images.png_of(drawings.example("few-lines"))
     sent = {"files": {"file": ("few.png", drawn, "image/png")}, "headers": AS_JSON}
@@ -154,6 +142,7 @@ def test_few_lines_get_the_face_that_is_meant_unless_every_line_is_to_be_kept(cl
 def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, said):
     upload = images.png_of(drawings.example("few-lines"))
     found = ask(client, upload, headers=AS_JSON, candidates="3", **fields).json()
+    assert found["note"] == images.GENERATED_NOTE and shown(found["given"]).shape == (256, 256, 3)
     assert [one["name"] for one in found["pictures"]] == names
     assert sum("leaves much open" in one for one in found["warnings"]) == said
     kinds = {one["name"]: one["notes"]["answer"] for one in found["pictures"]}
@@ -224,26 +213,6 @@ def test_a_picture_of_the_other_kind_is_named_by_its_code(client):
     assert "not-a-photo" in ask(client, headers=AS_JSON, direction="photo-to-sketch", insist="true").json()["codes"]
 
 
-def test_the_shape_can_be_asked_for_by_parts(client):
-    def made(likely):
-        return shown(ask(client, headers=AS_JSON, answer="rendered", likely=likely).json()["pictures"][0]["png"])
-
-    drawn, mouth, whole = (made(likely).astype(int) for likely in ("0", "mouth=1,eyes=0,brows=0,nose=0,outline=0", "1"))
-    assert 0 < np.abs(mouth - drawn).mean() < np.abs(whole - drawn).mean()
-    for wrong in ("2", "chin=1", "mouth", "mouth=x", "-1", "nan"):
-        refused = ask(client, likely=wrong)
-        assert refused.status_code == 422 and "likely must be" in refused.json()["detail"], wrong
-
-
-def test_what_a_page_hands_out_has_256_pixels_and_says_where_it_was_enlarged(client):
-    for model, notes in (("sketch-to-face-64", {"enlarged": "from 64 x 64 pixels"}), ("sketch-to-photo", {})):
-        one = ask(client, headers=AS_JSON, model=model).json()["pictures"][0]
-        file = Image.open(io.BytesIO(base64.b64decode(one["png"].partition(",")[2])))
-        assert file.size == (256, 256) == (one["width"], one["height"])
-        assert file.text.get("s2f:enlarged") == one["notes"].get("enlarged") == notes.get("enlarged")
-        assert file.text["Description"] == images.GENERATED_NOTE
-
-
 def test_without_the_detector_a_visitor_is_told_in_words_without_commands(client, no_detector, monkeypatch):
     monkeypatch.setenv("S2F_OFFLINE", "1")
     found = ask(client, headers=AS_JSON).json()
@@ -274,11 +243,6 @@ def test_enhance_adds_detail_by_its_strength(client):
     assert 0 < np.abs(half - plain).mean() < np.abs(whole - plain).mean()
 
 
-def test_a_seed_gives_the_same_picture_twice_and_another_one_another(client):
-    one, same, other = (ask(client, seed=seed, model="sketch-to-face-64").content for seed in ("3", "3", "4"))
-    assert one == same and one != other
-
-
 def test_models_are_listed_without_a_path(client, runs):
     text = client.get("/api/models").text
     listed = {one["id"]: one for one in json.loads(text)["models"]}
@@ -296,16 +260,6 @@ def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, engine, ru
     run_folder(runs, "0009-new", net, method="pix2pix", direction="sketch-to-photo")
     monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
     assert "run:0009-new" in client.get("/api/models").text
-
-
-@pytest.mark.parametrize("name", hostile.BAD)
-def test_bad_uploads_are_refused_and_the_server_lives(client, name):
-    status, make = hostile.BAD[name]
-    answer = ask(client, make())
-    assert answer.status_code == status, answer.text
-    said = answer.json()["detail"]
-    assert 20 < len(said) < 220 and "Traceback" not in said
-    assert client.get("/health").json()["waiting"] == 0
 
 
 def test_nothing_is_downloaded_without_a_yes(client, engine):
@@ -420,6 +374,15 @@ def test_the_log_has_facts_and_no_pictures(client, caplog, propagating):
     assert first["status"] == 200 and first["model"] == "sketch-to-face-64" and first["bytes_in"] > len(DRAWING)
     assert second["status"] == 415 and first["ms"] > 0
     assert "Anna" not in caplog.text and "base64" not in caplog.text and len(caplog.text) < 2000
+
+
+def test_an_upload_is_refused_as_such_and_the_server_lives(client):
+    """All bad ones are in test_app_uploads.py."""
+    for name in ("text", "10,000 x 10,000", "100 MB", "PNG cut in the middle"):
+        status, make = next(bad for key, bad in hostile.BAD.items() if key.startswith(name))
+        answer = ask(client, make())
+        assert answer.status_code == status and 20 < len(answer.json()["detail"]) < 220
+    assert client.get("/health").json()["waiting"] == 0
 
 
 def test_what_has_no_face_in_it_is_refused(client):
