@@ -296,6 +296,11 @@ def test_points_are_moved_by_keyboard_and_by_mouse(page):
 
 
 def test_history_brings_a_picture_and_its_answers_back_and_is_forgotten(page):
+    preview = page.locator(".s2f-preview img").get_attribute("src")
+    choose_way(page, "photo → sketch")
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
+    settled(page)
+    assert page.locator(".s2f-preview img").get_attribute("src") == preview  # the picture stays
     tiles = page.locator(".s2f-kept button")
     assert tiles.count() >= 3 and "photo → sketch" in tiles.first.get_attribute("aria-label")
     oldest = tiles.last
