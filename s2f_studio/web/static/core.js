@@ -1,5 +1,5 @@
-// The sketch pad's state and what its controls do to it, the same in every host. A host answers questions and keeps nothing:
-// each question carries the drawing and all that was set (s2f_studio/query.py).
+// The sketch pad's state and what its controls do to it, the same in every host. A host answers questions and keeps
+// nothing: each question carries the drawing and all that was set (s2f_studio/query.py).
 
 import { blobOf, dataUri } from "./files.js";
 import { blended } from "./regions.js";
@@ -10,19 +10,21 @@ const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person"
 const QUICK_PX = 256; // variants of faces up to this size follow each stroke; larger ones are made when asked for
 const VARIANTS = { seed: 1, candidates: 8 };
 const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint", "photo", "choose"];
+const NOTHING = { warnings: [], codes: [] };
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
 
 // "age=0.5,hair=#332211", of what is not null.
 export function listed(values) {
-  return Object.entries(values).filter(([, value]) => value !== null).map(([name, value]) => `${name}=${value}`).join(",");
+  const said = Object.entries(values).filter(([, value]) => value !== null);
+  return said.map(([name, value]) => `${name}=${value}`).join(",");
 }
 
 const share = (value) => Math.min(1, Math.max(0, Number(value)));
 
 export class Core {
-  // store: {keep, kept} of what the browser keeps, or null; waiting(model, say) says what is waited for until it is ended.
+  // store: {keep, kept} of what the browser keeps, or null; waiting(model, say) says what is waited for, until it ends.
   constructor(host, store = null, waiting = () => () => {}) {
     Object.assign(this, { host, store, waiting, listeners: {}, isKept: true, loaded: 0 });
     this.values = { slow_ms: 1500 };
@@ -56,13 +58,16 @@ export class Core {
 
   get hasLarge() { return !this.region && this.strength === 0 && !!this.face && this.one.chooses; }
 
+  get settings() { return Object.fromEntries(SET.map((name) => [name, this[name]])); }
+
   get state() {
-    const { about, one, said, variants, versions } = this, settings = Object.fromEntries(SET.map((name) => [name, this[name]]));
+    const { about, one, said, variants, versions } = this;
     return {
-      ...settings, models: this.models.map(({ id, title }) => [id, title]), reads: one.reads, face_px: one.size_px,
+      ...this.settings, models: this.models.map(({ id, title }) => [id, title]), reads: one.reads, face_px: one.size_px,
       has_detail: one.detail, has_seed: one.answers > 1, has_variants: this.hasVariants, has_answer: one.chooses,
       has_likely: one.chooses, has_person: one.chooses, has_large: this.hasLarge, restorer: this.restorer,
-      starts: about.starts[this.kind] ?? [], takes_photos: about.takes_photos, tone_words: about.tone_words, region: !!this.region, variants, versions,
+      starts: about.starts[this.kind] ?? [], takes_photos: about.takes_photos, tone_words: about.tone_words,
+      region: !!this.region, variants, versions,
       warnings: said.warnings, offers_lines: said.codes.includes("crude"), is_example: !!this.given.start,
       guide: about.guides[one.layout || "aligned"], labels: about.labels, note: about.note,
     };
@@ -74,8 +79,9 @@ export class Core {
   async open(now = null) {
     const [about, { models }] = await Promise.all([this.host.about(), this.host.models()]);
     this.about = about;
-    this.models = models.filter((one) => one.kind === "model" && ["sketch", "map"].includes(one.reads) && one.state === "ready");
-    this.restorer = models.find((one) => one.kind === "restorer" && one.state === "ready")?.id ?? "";
+    const ready = models.filter((one) => one.state === "ready");
+    this.models = ready.filter((one) => one.kind === "model" && ["sketch", "map"].includes(one.reads));
+    this.restorer = ready.find((one) => one.kind === "restorer")?.id ?? "";
     await this.begin(now ?? this.store?.kept(PAD));
     this.show({ isNew: true, answered: 0 });
   }
@@ -85,7 +91,8 @@ export class Core {
     const { detail, answer, seed } = query, likely = Object.fromEntries(PARTS.map((part) => [part, query.likely]));
     Object.assign(this, { model: this.models[0].id, detail, answer, seed, strength: 0, likely, person: {}, hints: {} });
     Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", variants: [], versions: [] });
-    Object.assign(this, { region: null, outside: "", seedOutside: null, said: { warnings: [], codes: [] }, uploaded: [], isPreview: false });
+    Object.assign(this, { region: null, outside: "", seedOutside: null });
+    Object.assign(this, { said: NOTHING, uploaded: [], isPreview: false });
     const isThere = this.models.some((one) => one.id === kept?.model);
     if (kept?.drawings) this.restore(isThere ? kept : { ...kept, model: this.model });
     if (!this.given.uri) await this.beginWith(this.one.reads === "map" ? this.about.starts.map[1] : start);
@@ -96,9 +103,11 @@ export class Core {
     this.face = kept.face ?? "";
   }
 
-  snapshot() { return Object.fromEntries([...SET, "drawings", "versions"].map((name) => [name, this[name]])); }
+  snapshot() { return { ...this.settings, drawings: this.drawings, versions: this.versions }; }
 
-  draw(uri, isEmpty = false, start = "") { this.drawings = { ...this.drawings, [this.one.reads]: { uri, isEmpty, start } }; }
+  draw(uri, isEmpty = false, start = "") {
+    this.drawings = { ...this.drawings, [this.one.reads]: { uri, isEmpty, start } };
+  }
 
   async beginWith(start) {
     this.draw(await dataUri(await this.host.startFile(this.kind, start)), false, start);
@@ -112,36 +121,41 @@ export class Core {
     let problem = "";
     try {
       await this.obey(content);
-      if (kind === "draw" || (kind === "hello" && !this.face) || (ANSWERED.includes(kind) && !this.given.isEmpty)) await this.refresh();
+      const isWanted = kind === "hello" ? !this.face : ANSWERED.includes(kind) && !this.given.isEmpty;
+      if (isWanted || kind === "draw") await this.refresh();
       if (kind === "save") this.large = (await this.ask({ large: true })).pictures[0].png;
       if (kind === "variants") await this.vary();
     } catch (error) {
       if (!(error instanceof EmptyError) && kind !== "draw") Object.assign(this, before);
       problem = error instanceof TypeError ? this.host.GONE : error.message;
     } finally { end(); }
-    const isNew = kind !== "draw" && this.given !== before.given && this.given.uri !== before.drawings[this.one.reads].uri;
-    this.show({ isNew: isNew || this.one.reads !== before.models.find((one) => one.id === before.model).reads, problem,
-      seconds: (performance.now() - begun) / 1000, answered: content.n, large: this.large });
+    const { reads } = this.one, wasOther = reads !== this.models.find((one) => one.id === before.model).reads;
+    const isNew = kind !== "draw" && (wasOther || this.given.uri !== before.drawings[reads].uri);
+    const seconds = (performance.now() - begun) / 1000;
+    this.show({ isNew, problem, seconds, answered: content.n, large: this.large });
     if (this.store) this.isKept = this.store.keep(PAD, this.snapshot());
   }
 
   show({ isNew, ...more }) {
-    const drawn = isNew ? { drawing: this.given.uri, loaded: ++this.loaded } : {};
-    this.take({ problem: "", ...drawn, face: this.face, state: this.state, waits: !this.face && !this.given.isEmpty, ...more });
+    const drawn = isNew ? { drawing: this.given.uri, loaded: ++this.loaded } : {}, { face, state } = this;
+    this.take({ problem: "", ...drawn, face, state, waits: !face && !this.given.isEmpty, ...more });
   }
 
   async obey(content) {
     const { kind, number } = content;
     this.isPreview = kind === "draw" && content.preview === true;
-    if (kind === "draw") this.draw(content.picture, content.empty, content.picture === this.given.uri ? this.given.start : "");
-    else if (kind === "set") this.set(content);
+    if (kind === "draw") {
+      const { uri, start } = this.given;
+      this.draw(content.picture, content.empty, content.picture === uri ? start : "");
+    } else if (kind === "set") this.set(content);
     else if (kind === "likely") {
-      const changed = Object.fromEntries((content.part ? [content.part] : PARTS).map((part) => [part, share(content.amount)]));
-      this.likely = { ...this.likely, ...changed };
+      const parts = content.part ? [content.part] : PARTS;
+      this.likely = { ...this.likely, ...Object.fromEntries(parts.map((part) => [part, share(content.amount)])) };
     } else if (kind === "person") this.person = without(this.person, content.name, content.value);
     else if (kind === "hint") this.hints = without(this.hints, content.part, content.colour);
-    else if (kind === "photo") this.hints = { ...this.hints, ...(await this.told(this.host.tones(blobOf(content.picture)))) };
-    else if (kind === "model") await this.choose(content.name);
+    else if (kind === "photo") {
+      this.hints = { ...this.hints, ...(await this.told(this.host.tones(blobOf(content.picture)))) };
+    } else if (kind === "model") await this.choose(content.name);
     else if (kind === "start" || kind === "upload") {
       if (kind === "start") await this.beginWith(content.name);
       else {
@@ -177,8 +191,9 @@ export class Core {
   // From now on redraw this outline's inside alone, in shares of the side; null: the whole face.
   within(points) {
     if (points && !this.face) throw new Error("there is no face yet to keep: draw one first");
-    if (points) Object.assign(this, { region: points, outside: this.face, seedOutside: this.seedOutside ?? this.seed });
-    else Object.assign(this, { seed: this.seedOutside ?? this.seed, region: null, outside: "", seedOutside: null }); // the person stays
+    const seed = this.seedOutside ?? this.seed; // of the person, who stays
+    if (points) Object.assign(this, { region: points, outside: this.face, seedOutside: seed });
+    else Object.assign(this, { seed, region: null, outside: "", seedOutside: null });
   }
 
   keep() {
@@ -187,24 +202,25 @@ export class Core {
     if (taken.length >= most) throw new Error(`${most} versions are kept: drop one first`);
     let number = 1;
     while (taken.includes(`version ${number}`)) number++;
-    const settings = Object.fromEntries(SET.map((name) => [name, this[name]]));
-    this.versions = [...this.versions, { name: `version ${number}`, given: this.given.uri, face: this.face, settings }];
+    const { settings, face } = this;
+    this.versions = [...this.versions, { name: `version ${number}`, given: this.given.uri, face, settings }];
   }
 
   back({ given, face, settings }) {
     this.within(null);
     Object.assign(this, settings);
     this.draw(given);
-    Object.assign(this, { face, uploaded: [], variants: [], said: { warnings: [], codes: [] } });
+    Object.assign(this, { face, uploaded: [], variants: [], said: NOTHING });
   }
 
   // Asking
 
   fields(more) {
-    const { model, seed, detail, answer, strength, isPreview, one } = this, quick = isPreview && ["auto", "rendered"].includes(answer);
+    const { model, seed, detail, strength, isPreview } = this, { direction } = this.one;
+    const answer = isPreview && ["auto", "rendered"].includes(this.answer) ? this.about.preview : this.answer;
     return {
-      direction: one.direction, model, seed, detail, colours: seed > 0, answer: quick ? this.about.preview : answer, strength,
-      enhance: strength > 0 && !isPreview, likely: listed(this.likely), person: listed({ ...this.person, ...this.hints }),
+      direction, model, seed, detail, colours: seed > 0, answer, strength, enhance: strength > 0 && !isPreview,
+      likely: listed(this.likely), person: listed({ ...this.person, ...this.hints }),
       align: "never", clean: "never", ...more,
     };
   }

@@ -131,6 +131,7 @@ class Pad {
     this.mark(null);
     await (back ? model.bringBack() : model.anew());
     this.showAnew();
+    this.say("");
     if (back || this.reads === "map") return;
     await this.loading; // the example that a host begins with
     this.sheet.clear();

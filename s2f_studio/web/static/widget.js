@@ -1,4 +1,4 @@
-// The sketch pad in a notebook: what the kernel's pad holds is shown, and what is drawn here is the kernel's pad from then on.
+// The sketch pad in a notebook: it shows what the kernel's pad holds, and the kernel's pad holds what is drawn here.
 
 import { Core } from "./core.js";
 import { widgetHost } from "./host_widget.js";
