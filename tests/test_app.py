@@ -270,3 +270,31 @@ def test_in_a_notebook_it_runs_beside_the_cells(tmp_path):
         running.stop()
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"{running.url}/health", trust_env=False)
+
+
+@pytest.mark.fuzz
+def test_fuzzed_by_its_own_description(client, made):
+    """A short run of schemathesis: no answer but those that are described."""
+    schemathesis = pytest.importorskip("schemathesis", reason="no schemathesis: make test-browser")
+    hypothesis = pytest.importorskip("hypothesis")
+    of_openapi = pytest.importorskip("schemathesis.specs.openapi.checks")
+    checks = [
+        pytest.importorskip("schemathesis.checks").not_a_server_error, of_openapi.status_code_conformance,
+        of_openapi.content_type_conformance, of_openapi.response_schema_conformance,
+    ]  # fmt: skip
+    every = list(hypothesis.HealthCheck)
+    few = {"max_examples": 25, "deadline": None, "suppress_health_check": every, "database": None}
+    schema = schemathesis.openapi.from_asgi("/openapi.json", made)
+    tried = []
+    for operation in schema.get_all_operations():
+        one = operation.ok()
+
+        @hypothesis.settings(phases=[hypothesis.Phase.generate], **few)
+        @hypothesis.given(case=one.as_strategy())
+        def fuzz(case):
+            answer = case.call()
+            tried.append(answer.status_code)
+            case.validate_response(answer, checks=checks)
+
+        fuzz()
+    assert len(tried) > 40 and {200, 415} & set(tried) and max(tried) < 500
