@@ -8,6 +8,7 @@ FROM python:3.12-slim
 RUN useradd --create-home --uid 1000 artist
 COPY pyproject.toml README.md LICENSE /src/
 COPY s2f_utils /src/s2f_utils
+COPY s2f_studio /src/s2f_studio
 COPY data_prep /src/data_prep
 RUN pip install --no-cache-dir "/src[app]" && rm -r /src
 

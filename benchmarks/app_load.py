@@ -1,4 +1,4 @@
-"""How fast the web app answers many at once: throughput, waiting times, memory; with batches and without, and where
+"""How fast the web app answers many at once: throughput, waiting times, memory; where
 the face detector is not here, as at a first start without a network.
 
     python benchmarks/app_load.py                                  (2,000 requests from 16 clients, for each case)
@@ -45,7 +45,7 @@ def form(png: bytes, **fields: str) -> bytes:
     return head.encode() + png + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-def serve(port: int, most_batch: int, threads: int, with_detector: bool, engine: str) -> None:
+def serve(port: int, threads: int, with_detector: bool, engine: str) -> None:
     """The server's process."""
     if not with_detector:
         os.environ |= {"S2F_WEIGHTS": "", "XDG_CACHE_HOME": os.devnull}
@@ -53,7 +53,7 @@ def serve(port: int, most_batch: int, threads: int, with_detector: bool, engine:
     from s2f_studio.server.engine import Limits
 
     server.share_cores(threads)
-    limits = Limits(most_batch=most_batch, per_minute=0)
+    limits = Limits(per_minute=0)
     server.server_of(server.create(runs=None, device="cpu", engine=engine, limits=limits), "127.0.0.1", port).run()
 
 
@@ -87,14 +87,12 @@ def health(port: int) -> dict | None:
         return None
 
 
-def load(
-    num: int, num_clients: int, most_batch: int, threads: int, with_detector: bool, answer: str, engine: str
-) -> dict:
+def load(num: int, num_clients: int, threads: int, with_detector: bool, answer: str, engine: str) -> dict:
     """One run: throughput, percentiles, memory of the server at the start, at the most and at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = SPAWN.Process(target=serve, args=(port, most_batch, threads, with_detector, engine), daemon=True)
+    process = SPAWN.Process(target=serve, args=(port, threads, with_detector, engine), daemon=True)
     process.start()
     while health(port) is None:
         if not process.is_alive():
@@ -121,13 +119,12 @@ def load(
             continue
     seconds, used = time.perf_counter() - begun, server.cpu_times()
     memory.append(server.memory_info().rss)
-    batches = health(port)["batches"]
     process.terminate()
     process.join(60)
     times = np.array([second for status, second in found if status == 200])
     quarter = memory[: max(2, len(memory) // 4)]
     return {
-        "answer": answer, "engine": engine, "detector": with_detector, "most_batch": most_batch, "threads": threads,
+        "answer": answer, "engine": engine, "detector": with_detector, "most_batch": 1, "threads": threads,
         "requests": num, "clients": num_clients,
         "answered": int(len(times)), "other_statuses": sorted({status for status, _ in found} - {200}),
         "seconds": round(seconds, 1), "per_second": round(len(times) / seconds, 2),
@@ -137,18 +134,14 @@ def load(
             "start": round(memory[0] / 1e6), "first_quarter": round(max(quarter) / 1e6),
             "most": round(max(memory) / 1e6), "end": round(memory[-1] / 1e6),
         },
-        "batches": batches,
     }  # fmt: skip
 
 
 def main() -> None:
-    """Measure with and without batches, and write the results."""
+    """Measure, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument(
-        "--batches", type=int, nargs="+", default=[2, 1], help="most requests of one pass; default: 2 1"
-    )
     parser.add_argument("--answer", default="auto", help="which answer is asked for")
     parser.add_argument("--engine", default="onnx", choices=["onnx", "torch"], help="what runs the networks")
     parser.add_argument("--detector", nargs="+", default=["here", "missing"], choices=["here", "missing"])
@@ -157,12 +150,11 @@ def main() -> None:
     args = parser.parse_args()
     runs = []
     detectors = [case == "here" for case in args.detector if case == "missing" or weights.find("yunet")]
-    cases = [(most_batch, with_detector) for with_detector in detectors for most_batch in args.batches]
     kept = json.loads(args.out.read_text(encoding="utf-8"))["runs"] if args.out.is_file() else []
     measured = {(args.answer, args.engine, with_detector) for with_detector in detectors}
     kept = [run for run in kept if (run["answer"], run["engine"], run["detector"]) not in measured]
-    for most_batch, with_detector in cases:
-        run = load(args.requests, args.clients, most_batch, args.threads, with_detector, args.answer, args.engine)
+    for with_detector in detectors:
+        run = load(args.requests, args.clients, args.threads, with_detector, args.answer, args.engine)
         runs.append(common.new(run))
         print(json.dumps(runs[-1]), flush=True)
     found = {**common.facts(), "load_average": os.getloadavg(), "runs": kept + runs}

@@ -167,6 +167,7 @@ BAD = {
     "PDF": (415, lambda: b"%PDF-1.7\n" + b"0" * 500),
     "zip": (415, zipped),
     "pickle": (415, lambda: b"\x80\x04\x95\x1f\0\0\0\0\0\0\0\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."),
+    "10,000 x 10,000": (413, lambda: png(10_000, 10_000, depth=1)),
     "PNG bomb, 30,000 x 30,000": (413, lambda: png(30_000, 30_000, depth=1)),
     "PNG that claims 2^31 pixels": (413, lambda: png(46_341, 46_341, data=b"")),
     "PNG that claims a side of 2^31 - 1": (413, lambda: png(2**31 - 1, 2, data=b"")),

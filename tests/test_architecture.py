@@ -37,8 +37,9 @@ ROOMS = {
         "registering": {"cli", "export", "loading", "old", "faces", "drawings"},
         "cli": {"hub", "server", "web", "export", "faces", "drawings", "engines"},
         "hub": set(),
-        "server": {"web", "export", "faces", "drawings", "engines"},
-        "web": {"export", "faces", "drawings", "engines"},
+        "server": {"web", "query", "export", "faces", "drawings", "engines"},
+        "web": {"query", "export", "faces", "drawings", "engines"},
+        "query": {"drawings"},
         "export": {"faces", "drawings", "engines"},
         "loading": {"old", "faces", "drawings", "engines"},
         "old": {"faces", "drawings", "engines"},
@@ -55,10 +56,10 @@ ROOMS = {
 }
 # Lines of Python, as they are; the limits to come are beside them. A change that makes one smaller lowers it here.
 LINES = {
-    "s2f_utils": 23_000,  # 15,000
-    "s2f_studio": 9_050,  # 7,500, without old
-    "data_prep": 10_000,
-    "tests": 28_000,  # 18,000
+    "s2f_utils": 22_000,  # 15,000
+    "s2f_studio": 8_100,  # 7,500, without old
+    "data_prep": 8_200,  # 10,000
+    "tests": 22_900,  # 18,000
     "benchmarks": 3_200,  # 3,500
     "tools": 2_250,  # 2,500
 }

@@ -15,15 +15,12 @@ from PIL import Image
 from s2f_studio.drawings import bending, cleanup, domain, mesh
 from s2f_studio.drawings import likely as shapes
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.server import page as served
 from s2f_studio.server.alone import ort
 from s2f_studio.server.alone.facts import facts_of_page, script_of
-from s2f_studio.server.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError, write_runtime
+from s2f_studio.server.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError
 from s2f_studio.server.alone.page import HERE, STATIC, export_page, page_html
-from s2f_studio.web import drawing as paper
-from s2f_studio.web import messages
+from s2f_studio.web import page as served
 from s2f_utils import weights
-from s2f_utils.cli import main
 from s2f_utils.pictures import faces, images
 from s2f_utils.weights.download import DownloadError
 from s2f_utils.weights.expanded import expanded
@@ -90,13 +87,6 @@ def test_the_first_sentence_says_that_nothing_leaves_and_nothing_else_is_let_in(
     assert "api/" not in text and "docs" not in text and 'data-panel="models"' not in text
 
 
-def test_examples_and_starts_are_the_apps(folder):
-    for name in (*drawings.EXAMPLES, *served.PHOTOS):
-        assert np.array_equal(images.load_rgb(folder / "examples" / f"{name}.png"), served.example(name))
-    for name in facts_in(folder)["pad"]["state"]["starts"]:
-        assert images.load_rgb(folder / "starts" / f"{name.replace(' ', '-')}.png").shape == (512, 512, 3)
-
-
 def test_licences_name_what_lies_in_the_folder(folder, tmp_path, monkeypatch):
     terms = (folder / "LICENSES.txt").read_text(encoding="utf-8")
     has_detector = (folder / "models" / "yunet.onnx").is_file()
@@ -122,19 +112,6 @@ def test_nothing_is_written_over_or_half_written(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "ort"]
 
 
-def test_another_package_is_no_runtime(tmp_path):
-    (tmp_path / "out").mkdir()
-    with pytest.raises(RuntimeMissingError, match="holds onnxruntime-web 1.2.3, not onnxruntime-web"):
-        write_runtime(tmp_path / "out", package(tmp_path / "old", "1.2.3"))
-    (tmp_path / "wrong.tgz").write_bytes(b"something else")
-    with pytest.raises(RuntimeMissingError, match="SHA-512 differs"):
-        write_runtime(tmp_path / "out", tmp_path / "wrong.tgz")
-    lacking = package(tmp_path / "lacking")
-    (lacking / "dist" / BUILDS["card"][1]).unlink()
-    with pytest.raises(RuntimeMissingError, match="asyncify.wasm is missing"):
-        write_runtime(tmp_path / "out", lacking)
-
-
 def test_without_npm_and_network_it_is_said_what_to_do(tmp_path, monkeypatch):
     def fetch(url, *_given, **_options):
         raise DownloadError(f"{url}: the server cannot be reached")
@@ -144,15 +121,6 @@ def test_without_npm_and_network_it_is_said_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(RuntimeMissingError, match="cannot be had .*the server cannot be reached.*give --ort the file"):
         export_page(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_command_line_says_what_is_wrong(tmp_path, capsys):
-    assert main(["export", "page", str(tmp_path / "out"), "--ort", str(tmp_path / "nowhere")]) == 2
-    assert "there is no such file or folder: give --ort" in capsys.readouterr().err
-    assert main(["export", "sketch-to-photo", str(tmp_path / "out"), "--ort", "x"]) == 2
-    assert "--ort is for the page alone" in capsys.readouterr().err
-    assert main(["export", "page", str(tmp_path / "out"), "--direction", "photo-to-sketch"]) == 2
-    assert "the page has both directions" in capsys.readouterr().err
 
 
 # The scripts
@@ -310,18 +278,6 @@ def test_a_face_is_drawn_to_a_likely_one_and_laid_as_in_python(module):
     shape, field = in_node(module, imports, code, blank, points.tolist(), amounts, off.tolist())
     assert np.allclose(shape, shapes.likely(points, amounts, off).ravel(), atol=1e-4)
     assert np.allclose(field, bending.coarse_field(points, mesh.mean_shape(256), 256).ravel(), atol=1e-4)
-
-
-@needs_node
-@pytest.mark.parametrize(
-    "outline", [[[0.3, 0.65], [0.7, 0.65], [0.7, 0.85], [0.3, 0.85]], [[0.1, 0.2], [0.9, 0.4], [0.5, 0.95]]]
-)
-def test_a_region_rises_inside_as_in_python(module, outline):
-    blank = np.zeros((1, 1, 3), np.uint8)
-    code = "tell(feathered(more[0], 256));"
-    (made,) = in_node(module, 'import { feathered } from "./regions.js";', code, blank, outline)
-    wanted = paper.feathered(messages.mask_of(outline), 256).ravel()
-    assert 0.02 < wanted.mean() < 0.5 and np.abs(made - wanted).max() < 0.25 and np.abs(made - wanted).mean() < 0.005
 
 
 @needs_node

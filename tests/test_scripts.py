@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from s2f_studio.server import page
-from s2f_studio.web import messages
+from s2f_studio.query import WAYS, Query, asked
+from s2f_studio.web import page
+from s2f_studio.web.catalogue import Catalogue
+from s2f_utils.pictures.attributes import FACE_PARTS
 
 NODE = shutil.which("node")
 OF_NOTEBOOK = Path(page.STATIC).parents[2] / "s2f_utils" / "notebook" / "static"
-SERVED = sorted(path for folder in (messages.STATIC, page.STATIC) for path in folder.iterdir())
+SERVED = sorted(path for path in page.STATIC.rglob("*") if path.is_file())
 FILES = [path for path in (*SERVED, *sorted(OF_NOTEBOOK.iterdir())) if path.suffix == ".js"]
 DECLARED = r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)"
 needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodejs")
@@ -23,7 +25,7 @@ needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodej
 
 def run_node(file: str, code: str = "") -> list:
     """What `tell` was told by a module: one of the pad's files with all that it imports, and more code after it."""
-    text = messages.joined(messages.STATIC / file) + "const told = [], tell = (...values) => told.push(...values);\n"
+    text = page.joined(page.STATIC / file) + "const told = [], tell = (...values) => told.push(...values);\n"
     text += code + "\nprocess.stdout.write(JSON.stringify(told));"
     done = subprocess.run([NODE, "--input-type=module"], input=text, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -32,7 +34,7 @@ def run_node(file: str, code: str = "") -> list:
 
 def test_the_app_serves_every_file_by_its_name():
     assert all(path.name == name for name, path in page.FILES.items())
-    assert sorted([*page.FILES.values(), page.STATIC / "index.html"]) == SERVED
+    assert sorted([*page.FILES.values(), page.INDEX]) == SERVED
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -55,10 +57,10 @@ def test_node_can_read_a_script(path, tmp_path):
 
 
 def test_joined_scripts_are_one_text_with_every_file_once():
-    text = messages.joined(messages.STATIC / "sketch_pad.js")
+    text = page.joined(page.STATIC / "widget.js")
     assert re.findall(r"^(?:import|export)\b.*$", text, flags=re.M) == ["export default { render };"]
-    for name in messages.SCRIPTS:
-        own = (messages.STATIC / name).read_text(encoding="utf-8")
+    for name in ("core.js", "host_widget.js", "line.js", "paper.js", "regions.js", "settings.js", "strokes.js"):
+        own = (page.STATIC / name).read_text(encoding="utf-8")
         assert text.count(own.partition("\n")[0]) == 1, name
         assert set(re.findall(DECLARED, own, flags=re.M)) < set(re.findall(DECLARED, text, flags=re.M))
     names = re.findall(DECLARED, text, flags=re.M)
@@ -67,7 +69,7 @@ def test_joined_scripts_are_one_text_with_every_file_once():
 
 @needs_node
 def test_joined_scripts_run():
-    assert run_node("sketch_pad.js", "tell(typeof render, typeof make, typeof Paper);") == 3 * ["function"]
+    assert run_node("widget.js", "tell(typeof render, typeof make, typeof Paper);") == 3 * ["function"]
 
 
 @needs_node
@@ -127,3 +129,170 @@ def test_a_region_is_a_box_or_what_was_drawn_around_it():
     assert told[0] == [[0.1, 0], [0.8, 0], [0.8, 0.6], [0.1, 0.6]]
     assert told[1] == [[0.1, 0], [0.2, 0.9], [0.8, 0.6]]
     assert told[2:] == [True, False]
+
+
+# A host that notes what it is asked, and refuses what `refuses` says; a model that chooses, and one of variants.
+PAD = """
+globalThis.addEventListener = () => {};
+const png = "data:image/png;base64,AAAA", asked = [], kept = {};
+let refuses = "";
+const row = { kind: "model", state: "ready", title: "", direction: "sketch-to-photo", reads: "sketch" };
+const host = {
+  GONE: "gone",
+  about: async () => (ABOUT),
+  models: async () => ({ models: [
+    { ...row, id: "first", answers: 8, detail: true, chooses: true, size_px: 256, layout: "aligned" },
+    { ...row, id: "styles", answers: 8, detail: false, chooses: false, size_px: 64, layout: "drawn" }] }),
+  startFile: async (kind, name) => new Blob([`${kind} ${name}`]),
+  async translate(file, fields) {
+    asked.push(fields);
+    if (refuses) return { ok: false, told: { detail: refuses } };
+    const pictures = Array(fields.candidates ?? 1).fill({ png: png + asked.length });
+    return { ok: true, told: { pictures, warnings: [], codes: [] } };
+  },
+};
+globalThis.FileReader = class {
+  readAsDataURL(blob) { blob.text().then((text) => { this.result = text; this.onload(); }); }
+};
+globalThis.atob = () => "";
+const store = {
+  keep: (key, value) => { kept[key] = JSON.parse(JSON.stringify(value)); return true; }, kept: (key) => kept[key],
+};
+const pad = new Core(host, store);
+await pad.open();
+const say = async (kind, more = {}) => { await pad.send({ kind, n: 1, ...more }); return pad.get("problem"); };
+"""
+
+
+def on_pad(code: str) -> list:
+    return run_node("core.js", PAD.replace("ABOUT", json.dumps(page.about())) + code)
+
+
+@needs_node
+def test_all_that_is_set_on_the_pad_is_in_the_next_question():
+    told = on_pad("""
+      await say("hello");
+      tell(asked[0]);
+      await say("set", { detail: 0.25, answer: "faithful", seed: 4, strength: 0.5 });
+      await say("likely", { part: "mouth", amount: 0 });
+      await say("person", { name: "age", value: 1 });
+      await say("hint", { part: "hair", colour: "#b05a28" });
+      tell(asked.at(-1));
+      await say("draw", { picture: png + "x", preview: true });
+      tell(asked.at(-1).enhance, pad.get("state").is_example);
+      await say("set", { answer: "auto" });
+      await say("draw", { picture: png + "y", preview: true });
+      tell(asked.at(-1).answer, asked.length);
+    """)
+    usual = Query().model_dump(mode="json")
+    first, last, *others = told
+    assert {name: first[name] for name in ("detail", "answer", "seed", "enhance", "person")} == {
+        "detail": usual["detail"], "answer": usual["answer"], "seed": usual["seed"], "enhance": False, "person": "",
+    }  # fmt: skip
+    query = asked(last)
+    assert (query.detail, query.answer, query.seed, query.strength) == (0.25, "faithful", 4, 0.5)
+    assert query.enhance and query.colours and query.person == {"age": 1.0, "hair": "#b05a28"}
+    assert query.likely == dict.fromkeys(FACE_PARTS, usual["likely"]) | {"mouth": 0.0}
+    assert asked(first).likely == dict.fromkeys(FACE_PARTS, usual["likely"]) and query.align == query.clean == "never"
+    assert others == [False, False, page.PREVIEW, 8]
+
+
+@needs_node
+def test_what_is_refused_is_taken_back_but_for_strokes():
+    told = on_pad("""
+      await say("hello");
+      const before = JSON.stringify(pad.get("state"));
+      refuses = "not now";
+      tell(await say("set", { detail: 1, seed: 9 }), await say("start", { name: "beard" }));
+      tell(await say("model", { name: "styles" }));
+      tell(JSON.stringify(pad.get("state")) === before, await say("model", { name: "photo-to-sketch" }));
+      tell(await say("draw", { picture: png + "mine" }), pad.given.uri, pad.face);
+      refuses = "";
+      tell(await say("draw", { picture: png, empty: true }), pad.face, await say("keep"));
+      tell(await say("set", { detail: 0.75 }), pad.get("state").detail);
+    """)
+    png = "data:image/png;base64,AAAA"
+    assert told[:4] == ["not now"] * 3 + [True] and "takes no drawings" in told[4]
+    assert told[5:8] == ["not now", png + "mine", png + "1"]
+    assert "empty" in told[8] and told[9] == "" and "no face yet" in told[10] and told[11:] == ["", 0.75]
+
+
+@needs_node
+def test_versions_variants_and_a_reload():
+    told = on_pad("""
+      await say("hello");
+      await say("set", { seed: 2 });
+      await say("keep");
+      const face = pad.face;
+      await say("draw", { picture: png + "other" });
+      await say("back", { number: 0 });
+      tell(pad.face === face, pad.seed, asked.length, pad.given.uri);
+      await say("model", { name: "styles" });
+      tell(pad.given.uri, pad.variants.length, asked.at(-1).seed, asked.at(-2).seed);
+      await say("choose", { number: 2 });
+      tell(asked.at(-2).seed);
+      const again = new Core(host, store);
+      await again.open();
+      tell(again.model, again.versions.length, again.get("waits"), again.given.uri);
+      await pad.anew();
+      tell(pad.versions.length, pad.model);
+      await pad.bringBack();
+      tell(pad.versions.length, pad.model);
+      for (let n = 0; n < 6; n++) tell(await say("keep"));
+    """)
+    assert told[:4] == [True, 2, 3, "aligned long-hair"]
+    assert told[4:8] == ["aligned long-hair", 8, 1, 2]  # somebody's version is no start that is laid anew
+    assert told[8] == 3
+    assert told[9:13] == ["styles", 1, True, "aligned long-hair"]
+    assert told[13:17] == [0, "first", 1, "styles"]
+    assert told[17:22] == 5 * [""] and "6 versions are kept" in told[22]
+
+
+@needs_node
+def test_a_region_rises_from_its_rim_and_leaves_the_rest():
+    (share,) = run_node("regions.js", "tell([...feathered([[0.25, 0.5], [0.75, 0.5], [0.75, 1], [0.25, 1]], 64)]);")
+    rows = [share[64 * n : 64 * (n + 1)] for n in range(64)]
+    assert not any(value for row in rows[:32] for value in row) and not any(row[n] for row in rows for n in (15, 48))
+    assert rows[48][32] == 1 and 0 < rows[33][32] < rows[34][32] < 1
+    assert rows[63][32] == 1  # the picture's own edge is no rim
+
+
+# As much of a document as controls need that nobody has touched.
+DOCUMENT = """
+class Element {
+  constructor(tag) { Object.assign(this, { tag, children: [], attributes: {}, style: {}, dataset: {} }); }
+  setAttribute(name, value) { this.attributes[name] = String(value); }
+  append(...more) { this.children.push(...more); }
+  replaceChildren(...more) { this.children = more; }
+  addEventListener() {}
+  get length() { return this.children.length; }
+  get checked() { return "checked" in this.attributes; }
+  get value() {
+    const chosen = this.children.find((one) => one.attributes && "selected" in one.attributes) ?? this.children[0];
+    return this.set ?? (this.tag === "select" ? chosen?.attributes.value ?? "" : this.attributes.value);
+  }
+  set value(value) { this.set = value; }
+}
+globalThis.document = { createElement: (tag) => new Element(tag), createElementNS: (_, tag) => new Element(tag) };
+"""
+
+
+@needs_node
+def test_what_the_upload_page_asks_at_first_are_the_defaults_of_every_front_end():
+    listed = [choice.listed() for choice in Catalogue(None, official=False).list().values()]
+    code = f"""
+      const box = choices({json.dumps(page.about())}, () => {{}}, () => {{}});
+      box.take({json.dumps(listed)});
+      box.fillFaces(1);
+      for (const way of {json.dumps(WAYS)}) {{ box.fillModels(way); box.show(way); tell(box.fields()); }}
+    """
+    for told in run_node("choices.js", DOCUMENT + code):
+        query = asked({name: value for name, value in told.items() if value != ""})
+        own = {
+            "model": query.model,
+            "candidates": query.candidates,
+            "large": query.large,
+        }  # the page's: three, and large
+        assert query.candidates in (1, page.CANDIDATES)
+        likely = dict.fromkeys(FACE_PARTS, Query().likely) if "likely" in told else Query().likely
+        assert query == Query(likely=likely, **own), told

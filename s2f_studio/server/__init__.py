@@ -1,1 +1,1 @@
-"""The web app: server, gate, lanes, uploads, visits, and its page in static/."""
+"""The web app: its routes, the gate before them, and the models at work."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.engines import choice as engines
-from s2f_studio.server import api, gate, page
-from s2f_studio.server.catalogue import Catalogue
+from s2f_studio.server import api, gate
 from s2f_studio.server.engine import Engine, Limits
+from s2f_studio.web.catalogue import Catalogue
 from s2f_utils import runtime, weights
 
 PORT = 5000
@@ -22,6 +22,9 @@ SHUTDOWN_S = 20
 SILENT_S = 15.0  # in this time a connection has asked for something
 MOST_CONNECTIONS = 512  # more get 503 at once
 NEEDED = ("fastapi", "uvicorn", "python_multipart")
+NETWORK = "This page is open to other machines: what you draw and upload travels to the one that runs the app."
+ON_HUB = "This page runs on a JupyterHub: what you draw and upload travels to the machine that runs the notebook."
+IN_COLAB = "This page runs in Colab: what you draw and upload travels to Google's machine that runs the notebook."
 MISSING = "the web app needs further packages: pip install 'sketch-to-face[app]', or fastapi, uvicorn, python-multipart"
 
 
@@ -57,12 +60,7 @@ def create(
     if offline:
         os.environ.setdefault("S2F_OFFLINE", "1")
     work = Engine(Catalogue(runs), limits or Limits(), device, engine)
-    app = api.create_api(
-        work, downloads=downloads, more=lambda made: page.add_routes(made, work, notice), local_only=local_only,
-        behind_proxy=behind_proxy,
-    )  # fmt: skip
-    app.state.engine = work
-    return app
+    return api.create_api(work, downloads=downloads, notice=notice, local_only=local_only, behind_proxy=behind_proxy)
 
 
 def server_of(app: Any, host: str, port: int) -> Any:
@@ -128,7 +126,7 @@ def run(
     check_installed()
     check_free(host, port)
     is_local = host in LOOPBACK
-    app = create(runs=runs, device=device, engine=engine, notice="" if is_local else page.NETWORK, local_only=is_local)
+    app = create(runs=runs, device=device, engine=engine, notice="" if is_local else NETWORK, local_only=is_local)
     gate.log_to_stderr()
     share_cores()
     server = server_of(app, host, port)
@@ -215,7 +213,7 @@ def start_in_notebook(
         port = probe.getsockname()[1]
     hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
     proxied = in_colab or bool(hub)  # then it is asked for by the proxy's name
-    notice = page.IN_COLAB if in_colab else page.ON_HUB if hub else ""
+    notice = IN_COLAB if in_colab else ON_HUB if hub else ""
     app = create(
         runs=runs, device=device, engine=engine, notice=notice, offline=False, local_only=not proxied,
         behind_proxy=proxied,

@@ -1,1 +1,1 @@
-"""What a sketch pad knows and is told, the same for every page that shows it."""
+"""What every host of the page shares: pictures in, answers out, the models there are, and the page itself."""

@@ -1,4 +1,4 @@
-"""The drawing on a pad, and where it begins.
+"""The drawing on a pad, and what it can begin with.
 
 Shapes: P pixels of the pad (512 for drawings, 256 for label maps).
 """
@@ -6,22 +6,27 @@ Shapes: P pixels of the pad (512 for drawings, 256 for label maps).
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.preparing import laid
+from s2f_studio.faces import hints
+from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.inference import Facts
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.drawn import synthetic
 from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
 DRAWN = tuple(f"drawn face {n}" for n in (3, 5, 8, 10, 17, 21))  # of synthetic.draw_face's endless series
+# What a pad begins with, by where its model expects the face: a layout of drawings, or "map".
+STARTS = {"aligned": (*drawings.EXAMPLES, *DRAWN), "drawn": (*drawings.EXAMPLES, *DRAWN), "map": DRAWN}
 INK_BELOW = 200  # grey level
-FEATHER = 0.05  # width of a region's soft rim, a share of the side; it lies inside the region
+START = "long-hair"
 
 
 def blank(reads: str) -> np.ndarray:
@@ -55,26 +60,30 @@ def as_given(drawing: np.ndarray, reads: str) -> np.ndarray:
     return rgb if len(rgb) == DRAWING_PX else images.resize(rgb, DRAWING_PX, "stretch")
 
 
-def starts(reads: str) -> tuple[str, ...]:
-    """The names of what a drawing, or a map, can begin with."""
-    return (*drawings.EXAMPLES, *DRAWN) if reads == "sketch" else DRAWN
+def kind_of(facts: Facts) -> str:
+    """The key of `STARTS` for a model."""
+    return "map" if facts.reads == "map" else facts.guide
 
 
-def begun_with(start: str | int, facts: Facts) -> np.ndarray:
-    """One of `starts`, or face number `start` of `synthetic.draw_face`, its face where the model expects it.
+def start_of(kind: str, name: str) -> np.ndarray:
+    """One of `STARTS`, its face where models of this kind expect it: uint8 (P, P, 3), or class numbers, uint8 (P, P).
 
-    uint8 (P, P, 3), or class numbers, uint8 (P, P). Raises ValueError for an unknown name.
+    Raises ValueError for an unknown name.
     """
-    if isinstance(start, str) and start in drawings.EXAMPLES and facts.reads == "sketch":
-        return _example(start, facts.guide, weights.find("yunet") is not None)
-    if isinstance(start, str) and start not in starts(facts.reads):
-        raise ValueError(f"there is no start {start!r} for this model: {', '.join(starts(facts.reads))}")
-    index = start if isinstance(start, int) else int(start.split()[-1])
-    if facts.reads == "map":
-        return synthetic.draw_face(index, size_px=MAP_PX).mask
-    face = synthetic.draw_face(index, size_px=DRAWING_PX)
+    if name not in STARTS[kind]:
+        raise ValueError(f"there is no start {name!r} for this model: {', '.join(STARTS[kind])}")
+    if name in drawings.EXAMPLES:
+        return _example(name, kind, weights.find("yunet") is not None)
+    return drawn_face(kind, int(name.split()[-1]))
+
+
+def drawn_face(kind: str, number: int) -> np.ndarray:
+    """A face of `synthetic.draw_face`, as `start_of` gives them."""
+    if kind == "map":
+        return synthetic.draw_face(number, size_px=MAP_PX).mask
+    face = synthetic.draw_face(number, size_px=DRAWING_PX)
     sketch = np.repeat(face.sketch[..., None], 3, axis=2)
-    return sketch if facts.guide == "drawn" else laid(sketch, face.landmarks, facts.guide, DRAWING_PX)
+    return sketch if kind == "drawn" else laid(sketch, face.landmarks, kind, DRAWING_PX)
 
 
 def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ...]]:
@@ -83,6 +92,28 @@ def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ..
         return masks.resize(masks.labels_of(picture), MAP_PX), ()
     prepared = drawings.prepare(picture, size_px=DRAWING_PX)
     return laid(prepared.paper, prepared.face.landmarks, facts.guide, DRAWING_PX), prepared.warnings
+
+
+def told(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[str, Any]:
+    """A person's picture for a page's pad: {"drawing": its address, "warnings": what there is to say, "codes"}.
+
+    words: of the page, as in `Remark.worded`. Raises Refusal.
+    """
+    try:
+        drawing, remarks = own(picture, facts)
+    except (faces.FaceError, ValueError) as error:
+        raise Refusal(422, str(error)) from None
+    said = [text for one in remarks if (text := one.worded(words))]
+    return {"drawing": images.picture_uri(shown(drawing)), "warnings": said, "codes": [one.code for one in remarks]}
+
+
+def tones_of(photo: np.ndarray) -> dict[str, str]:
+    """The tones of hair and skin of a reference photo, uint8 (H, W, 3): {part: "#rrggbb"}. Raises Refusal."""
+    try:
+        found = hints.tones_of_photo(photo)
+    except (faces.FaceError, ValueError) as error:
+        raise Refusal(422, str(error)) from None
+    return {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in found.items()}
 
 
 @functools.lru_cache(maxsize=16)
@@ -95,24 +126,3 @@ def _example(name: str, layout: str, with_detector: bool) -> np.ndarray:
 def shown(given: np.ndarray) -> np.ndarray:
     """A drawing as it is, or a map in its colours: uint8 (P, P, 3)."""
     return masks.colour(given) if given.ndim == 2 else given
-
-
-def feathered(mask: np.ndarray, size_px: int, feather: float = FEATHER) -> np.ndarray:
-    """How much of a region is redrawn: bool (H, W) → float32 (size_px, size_px), exactly 0 outside, rising inside.
-
-    In a region that is narrower than two rims it rises to 1 in the middle. Raises ValueError for an empty region.
-    """
-    import cv2
-
-    mask = np.asarray(mask)
-    if mask.ndim != 2 or not mask.any():
-        raise ValueError(f"a region must be bool (H, W) with some pixels set, got {mask.dtype} {mask.shape}")
-    inside = np.asarray(
-        Image.fromarray((mask > 0).astype(np.uint8)).resize((size_px, size_px), Image.Resampling.NEAREST)
-    )
-    framed = np.pad(np.asarray(inside), 1, mode="edge")  # the picture's own edge is no rim
-    depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    if not depth.any():
-        raise ValueError("the region is too small: draw a larger one")
-    rise = np.clip(depth / min(max(1.0, feather * size_px), float(depth.max())), 0, 1)
-    return (rise * rise * (3 - 2 * rise)).astype(np.float32)

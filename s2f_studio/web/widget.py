@@ -1,25 +1,181 @@
-"""The sketch pad in a notebook: a widget with the pad's own page.
+"""The sketch pad of notebooks: draw, and a face follows; shown as a cell's last line, or used without a page.
 
-The page asks by messages, one at a time: of several drawings only the newest waits. The answer comes back as traits.
+The page has the pad's state and asks the kernel one question at a time (`static/host_widget.js`).
 """
 
 from __future__ import annotations
 
 import functools
-import time
+import threading
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from s2f_studio.web import messages
-from s2f_studio.web.sketch_pad import SketchPad
+from s2f_studio.query import Query, asked
+from s2f_studio.web import answering, drawing, page, uploads
+from s2f_studio.web.catalogue import TITLES, Catalogue
+from s2f_utils import inference, weights
+from s2f_utils.inference import Facts, Model
 from s2f_utils.notebook import stills
+from s2f_utils.pictures import images
+from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS
+
+AS_DRAWN = {"align": "never", "clean": "never"}  # what is on a pad lies as its model expects it
+NOW_SET = "set a field of the question: pad.set({})"
+REMOVED = {  # what a pad had before its page carried its state, and what is there instead
+    "set_likely": NOW_SET.format("likely={'mouth': 0.0}"), "say": NOW_SET.format("person={'age': 1.0}"),
+    "apply_hint": NOW_SET.format("person={'hair': '#b05a28'}"), "seed": NOW_SET.format("seed=3"),
+    "detail": NOW_SET.format("detail=0.0"), "answer": NOW_SET.format("answer='faithful'"),
+    "strength": NOW_SET.format("enhance=True, strength=0.5"), "choose": NOW_SET.format("seed=3"),
+    "variants": "ask for several: pad.answers(8)", "set_region": "regions are drawn in the pad's page",
+    "keep_version": "versions are kept in the pad's page", "back_to": "versions are kept in the pad's page",
+    "compare": "versions are kept in the pad's page", "large_face": "pad.answers(1, large=True)[0]",
+}  # fmt: skip
 
 
-class ShownPad(SketchPad):
-    """A pad that shows its page where it is a cell's last line."""
+class SketchPad:
+    """A drawing, a question about it, and the face that answers it.
 
-    _page: Any = None  # the widget, once it was shown
+    given: the drawing, uint8 (512, 512, 3), or class numbers, uint8 (256, 256). query: all that is asked. face: the
+    newest answer, uint8 (S, S, 3), None where there is none.
+    """
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        start: str | int | np.ndarray | None = drawing.START,
+        models: Sequence[Any] = (),
+        restorer: str | Path = weights.RESTORER,
+        device: str = "auto",
+    ) -> None:
+        self.device, self.restorer = device, restorer
+        self._models: dict[str, Model] = {}
+        self._page: Any = None  # the widget, once it was shown
+        self.busy = threading.RLock()  # a page's messages may come in another thread than the cells (ipykernel 7)
+        self.query, self.start = Query(**AS_DRAWN), ""
+        self.face: np.ndarray | None = None
+        self.notes: dict[str, str] = {}  # how the face came about
+        self.model = self._opened(model)
+        self.names = dict.fromkeys([self.facts.name, *(self._opened(other).facts.name for other in models), *TITLES])
+        self.given = drawing.blank(self.facts.reads)
+        if start is not None:
+            is_start = isinstance(start, np.ndarray) or self.facts.reads == "sketch"
+            self.begin_with(start if is_start else drawing.STARTS["map"][1])
+
+    def __repr__(self) -> str:
+        return f"SketchPad({self.facts.name}; {images.GENERATED_NOTE})"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in REMOVED:
+            raise AttributeError(f"a pad has no {name} any more: {REMOVED[name]}")
+        raise AttributeError(name)
+
+    @property
+    def facts(self) -> Facts:
+        """What the model is."""
+        return self.model.facts
+
+    def _opened(self, model: Any = None) -> Model:
+        """A model, which is loaded now where it is not yet (`load_for_drawings`)."""
+        key = weights.DEFAULT if model is None else str(model) if isinstance(model, str | Path) else None
+        if key not in self._models:
+            made = inference.load_for_drawings(model, self.device)
+            key = key or made.facts.name
+            self._models[made.facts.name] = self._models[key] = made
+        return self._models[key]
+
+    # The drawing and the question
+
+    def set_drawing(self, given: np.ndarray) -> None:
+        """Take a square drawing, uint8 (H, W, 3) or (H, W), or, for a model that reads maps, class numbers, uint8
+        (H, W), or their colours.
+
+        Raises ValueError for anything that is no such picture: `begin_with` takes photographed paper of any shape.
+        """
+        self.given, self.start = drawing.as_given(given, self.facts.reads).copy(), ""
+        self._tell()
+
+    def begin_with(self, start: str | int | np.ndarray) -> None:
+        """Begin with one of `starts()`, with face number `start` of `synthetic.draw_face`, or with a drawing of one's
+        own, uint8 (H, W, 3), which is cleaned and laid so that the face is where the model expects it.
+
+        Raises ValueError for an unknown name or no drawing.
+        """
+        kind = drawing.kind_of(self.facts)
+        if isinstance(start, np.ndarray):
+            self.given = drawing.own(start, self.facts)[0]
+        else:
+            self.given = drawing.drawn_face(kind, start) if isinstance(start, int) else drawing.start_of(kind, start)
+        self.start = start if isinstance(start, str) else ""
+        self._tell()
+
+    def starts(self) -> tuple[str, ...]:
+        """The names of what a drawing, or a map, can begin with."""
+        return drawing.STARTS[drawing.kind_of(self.facts)]
+
+    def set(self, **changes: Any) -> None:
+        """Change fields of the question (`Query`): `pad.set(answer="faithful", person={"age": 1.0})`.
+
+        Raises ValueError for an unknown field, or a value out of range.
+        """
+        self.query = asked(self.query.model_dump() | changes)
+        self._tell()
+
+    def set_model(self, model: Any) -> None:
+        """Change the model (`load_for_drawings`); a drawing is kept for a model that reads drawings, too.
+
+        Raises ValueError for a model that takes something else; the old one stays then.
+        """
+        before, self.model = self.facts, self._opened(model)
+        self.face = None
+        self.names.setdefault(self.facts.name)
+        if self.facts.reads != before.reads:
+            self.begin_with(self.starts()[1])
+        elif self.start and self.facts.guide != before.guide:
+            self.begin_with(self.start)
+        self._tell()
+
+    # The face
+
+    def translate(self) -> np.ndarray:
+        """The face of the drawing as it is now, uint8 (S, S, 3). Raises ValueError for an empty drawing."""
+        with self.busy:
+            (made,) = self._made(1)
+            self.face, self.notes = made.picture, made.notes
+            self._tell()
+            return self.face
+
+    def answers(self, num: int, **changes: Any) -> list[np.ndarray]:
+        """So many answers to the drawing, uint8 (S, S, 3) each. changes: of the question, for these alone."""
+        return [one.picture for one in self._made(num, **changes)]
+
+    def _made(self, num: int, **changes: Any) -> tuple[answering.Made, ...]:
+        if drawing.is_empty(self.given):
+            raise ValueError("the drawing is empty: draw a face, or start from one of the list")
+        query = asked(self.query.model_dump() | {"candidates": num} | changes)
+        with self.busy:
+            return self._answer(self.given, query).made
+
+    def _answer(self, given: np.ndarray, query: Query) -> answering.Answer:
+        return answering.answer(given, query, self.model, self._restorer() if query.enhance else None)
+
+    @functools.lru_cache(maxsize=1)  # noqa: B019 - one pad has one
+    def _restorer(self) -> Model:
+        from s2f_utils.inference import restorers
+        from s2f_utils.inference.enhance import Enhancer
+
+        return Enhancer(restorers.load(self.restorer, self.device))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the face; a PNG says in its metadata that it is generated, no evidence, and how it came about."""
+        if self.face is None:
+            raise ValueError("there is no face yet to save: call translate() first")
+        return images.save(path, self.face, generated=True, notes=self.notes)
+
+    # In a notebook
 
     def _ipython_display_(self) -> None:
         if not self.show():
@@ -29,8 +185,8 @@ class ShownPad(SketchPad):
         """The drawing and its answer beside each other, uint8 (H, W, 3): what is left of a pad without a kernel."""
         given = self.given if self.given.ndim == 3 else np.repeat(self.given[..., None], 3, axis=2)
         face = np.full_like(given, 255) if self.face is None else self.face
-        name = self.choices[self.facts.name].replace("→", "to")  # which the font of stills does not have
-        said = f"the drawing, and the answer: {name}, seed {self.seed}"
+        name = TITLES.get(self.facts.name, self.facts.name).replace("→", "to")  # which the font of stills does not have
+        said = f"the drawing, and the answer: {name}, seed {self.query.seed}"
         return stills.stacked([stills.side_by_side([given, face]), stills.text_line(said)])
 
     def show(self) -> bool:
@@ -46,16 +202,91 @@ class ShownPad(SketchPad):
             return False
         return True
 
+    def _tell(self) -> None:
+        """Let the page show what a cell changed."""
+        if self._page is None:
+            return
+        if self.facts.name not in [one["id"] for one in self._page.about["models"]]:
+            self._page.about = self.about()
+        self._page.pad = self.now()
 
-def sketch_pad(model: Any = None, **options: Any) -> ShownPad:
+    def now(self) -> dict[str, Any]:
+        """What the pad holds, as its page keeps it."""
+        query, given = self.query, {"uri": "", "isEmpty": True, "start": ""}
+        likely = query.likely if isinstance(query.likely, dict) else dict.fromkeys(FACE_PARTS, query.likely)
+        mine = {
+            "uri": images.picture_uri(drawing.shown(self.given)), "isEmpty": bool(drawing.is_empty(self.given)),
+            "start": self.start,
+        }  # fmt: skip
+        return {
+            "model": self.facts.name, "detail": query.detail, "answer": query.answer, "seed": query.seed,
+            "strength": query.strength if query.enhance else 0.0, "likely": likely,
+            "person": {name: own for name, own in query.person.items() if name not in COLOURED},
+            "hints": {name: own for name, own in query.person.items() if name in COLOURED},
+            "drawings": {"sketch": given, "map": given} | {self.facts.reads: mine},
+            "face": self._face_uri(),
+        }  # fmt: skip
+
+    def _face_uri(self) -> str:
+        if self.face is None:
+            return ""
+        face, enlarged = images.handed_out(self.face)
+        return images.data_uri(images.png_of(face, generated=True, notes=self.notes | enlarged))
+
+    def about(self) -> dict[str, Any]:
+        """What the page is told when it begins, and the models and the restorer that it can choose."""
+        listed = Catalogue(None, official=False).list()
+        rows = [listed[name].listed() if name in listed else _row(self._opened(name).facts) for name in self.names]
+        rows.append(listed[weights.RESTORER].listed() | {"id": str(self.restorer)})
+        return page.about() | {"models": rows}
+
+    def reply(self, content: dict[str, Any]) -> dict[str, Any]:
+        """What the page is answered: `translate`, `drawing`, `tones`, `start`, or `shown`, by `kind`. Raises Refusal,
+        ValueError.
+        """
+        kind = content.get("kind")
+        if kind == "start":
+            return {"drawing": images.picture_uri(drawing.shown(drawing.start_of(content["start"], content["name"])))}
+        picture = uploads.picture_in(content["picture"])
+        if kind == "drawing":
+            return drawing.told(picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]})
+        if kind == "tones":
+            return drawing.tones_of(picture)
+        if kind == "shown":
+            self.face = picture
+            return {}
+        if kind != "translate":
+            raise ValueError(f"the pad does not know {kind!r}: run the cell again")
+        query = asked(content["fields"])
+        self.model = self._opened(query.model)
+        self.given, self.start = drawing.as_given(picture, self.facts.reads), ""
+        made = self._answer(self.given, query)
+        if query.candidates == 1 and not query.large:
+            self.query = query.model_copy(update={"direction": "", "model": ""})
+            self.face, self.notes = made.made[0].picture, made.made[0].notes
+        return answering.as_json(made, self.facts)
+
+
+def _row(facts: Facts) -> dict[str, Any]:
+    """A model that the catalogue does not list, as the page lists it."""
+    knows = facts.knows
+    return {
+        "id": facts.name, "title": facts.name, "kind": "model", "direction": facts.direction, "reads": facts.reads,
+        "size_px": facts.size_px, "detail": "detail" in knows, "chooses": "answer" in knows, "state": "ready",
+        "answers": 8 if {"detail", "styles"} & knows else 1, "layout": facts.layout,
+    }  # fmt: skip
+
+
+def sketch_pad(model: Any = None, **options: Any) -> SketchPad:
     """A pad to draw on, whose face follows: shown as the last line of a cell, or used without a page.
 
-    model: None for the shipped one, another of `state.TITLES`, a run folder, or what `inference.load` gives.
+    model: None for the shipped one, another of `catalogue.TITLES`, a run folder, or what `inference.load` gives.
     options: start (a name of `starts()`, a number, an array or None), models (further ones to choose from), restorer,
     device. Raises what `load_for_drawings` raises.
     """
-    pad = ShownPad(model, **options)
-    pad.answer_first()
+    pad = SketchPad(model, **options)
+    if not drawing.is_empty(pad.given):
+        pad.translate()
     return pad
 
 
@@ -66,71 +297,32 @@ def page_of(pad: SketchPad) -> Any:
     return _page_class()(pad)
 
 
-class _Page:
-    """What the widget does: it tells the page what the pad holds, and the pad what the page asks for."""
-
-    def __init__(self, pad: SketchPad) -> None:
-        super().__init__()
-        self.pad, self._shown, self._receiving = pad, messages.Shown(), False
-        self.on_msg(self.receive)
-        pad.listeners.append(self._hear)
-        self._publish(with_drawing=True)
-
-    def _hear(self, what: str) -> None:
-        if not self._receiving:
-            self._publish(with_drawing=what == "drawing")
-
-    def _publish(self, *, with_drawing: bool) -> None:
-        with self.hold_sync():
-            for name, value in self._shown.values(self.pad, with_drawing=with_drawing).items():
-                setattr(self, name, value)
-
-    def receive(self, _widget: Any, content: dict[str, Any], _buffers: Any = None) -> None:
-        """Do what the page asks for, {"kind", "n", …}; what goes wrong is shown there as text."""
-        with self.pad.busy:
-            begun, before, problem = time.perf_counter(), self.pad.given, ""
-            kind, self._receiving = content.get("kind", ""), True
-            try:
-                with messages.whole(self.pad, kind):
-                    self._obey(content)
-            except Exception as error:  # there is no cell that could show it
-                problem = str(error) or type(error).__name__
-            finally:
-                self._receiving = False
-            with self.hold_sync():
-                self._publish(with_drawing=kind == "hello" or (kind != "draw" and self.pad.given is not before))
-                self.problem, self.seconds = problem, time.perf_counter() - begun
-                self.answered = int(content.get("n", 0))
-
-    def _obey(self, content: dict[str, Any]) -> None:
-        if content.get("kind") == "hello":  # a page that was opened again
-            return
-        if messages.obey(self.pad, content, self.pad.facts_of):
-            self.pad.translate()
-        if content["kind"] == "save":
-            self.large = messages.face_uri(self.pad, self.pad.large_face())
-        if content["kind"] in messages.SHOW_VARIANTS:
-            wanted = messages.wants_variants(self.pad, content["kind"])
-            self._shown.variants = messages.variants_shown(self.pad.variants()) if wanted else []
-
-
 @functools.cache
 def _page_class() -> type:
     import anywidget
     import traitlets
 
-    class SketchPadPage(_Page, anywidget.AnyWidget):
-        """A pad's page; `answered` is the number of the last request that was dealt with."""
+    class SketchPadPage(anywidget.AnyWidget):
+        """A pad's page: `pad` is what it shows, `told` the newest answer, with the number of its question."""
 
-        _esm = messages.joined(messages.STATIC / "sketch_pad.js")
-        _css = (messages.STATIC / "sketch_pad.css").read_text(encoding="utf-8")
-        drawing = traitlets.Unicode().tag(sync=True)
-        loaded = traitlets.Int(0).tag(sync=True)  # counts the drawings that the page has to load
-        face = traitlets.Unicode().tag(sync=True)
-        large = traitlets.Unicode().tag(sync=True)  # the face as it was saved last
-        state = traitlets.Dict().tag(sync=True)
-        problem = traitlets.Unicode().tag(sync=True)
-        seconds = traitlets.Float(0.0).tag(sync=True)
-        answered = traitlets.Int(0).tag(sync=True)
+        _esm = page.joined(page.STATIC / "widget.js")
+        _css = (page.STATIC / "sketch_pad.css").read_text(encoding="utf-8")
+        about = traitlets.Dict().tag(sync=True)
+        pad = traitlets.Dict().tag(sync=True)
+        told = traitlets.Dict().tag(sync=True)
+
+        def __init__(self, shown: SketchPad) -> None:
+            super().__init__(about=shown.about(), pad=shown.now())
+            self._shown = shown
+            self.on_msg(self.receive)
+
+        def receive(self, _widget: Any, content: dict[str, Any], _buffers: Any = None) -> None:
+            """Answer a question of the page, {"kind", "n", …}; what goes wrong is shown there as text."""
+            with self._shown.busy:
+                try:
+                    ok, told = True, self._shown.reply(content)
+                except Exception as error:  # there is no cell that could show it
+                    ok, told = False, {"detail": str(error) or type(error).__name__}
+                self.told = {"n": content.get("n", 0), "ok": ok, "told": told}
 
     return SketchPadPage

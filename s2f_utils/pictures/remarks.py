@@ -30,6 +30,7 @@ WORDS: dict[str, str] = {
     # Which answer a drawing gets (`ChoosingModel`).
     "crude": "the drawing leaves much open: this is a photo of the face that it means, not of its lines, and others"
     " would do as well; choose the faithful answer to keep every line",
+    "one-answer": "{model} has one answer to a picture: choose another model for several",
     # A picture for a model that reads something else (`StyleModel.advice`), and a hint (`pad`).
     "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one for sketches",
     "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"

@@ -7,9 +7,7 @@ S2F_SCREENSHOTS=folder the pages are saved there, to be looked at.
 from __future__ import annotations
 
 import base64
-import json
 import time
-import urllib.request
 
 import numpy as np
 import pytest
@@ -86,8 +84,6 @@ def page(request, address):
 
 
 def note_request(page, address, url):
-    if "/app/visits/" in url:
-        page.visit = url
     if not url.startswith((address, "data:", "blob:")):
         page.wrong.append(f"asked for {url}")
 
@@ -152,41 +148,6 @@ def test_a_map_is_painted_with_the_label_brush(page):
     page.get_by_role("button", name="Go back to version 1").click()
     page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
     settled(page)
-
-
-def forget(page):
-    """The app forgets the page's visit, as after a start of its own."""
-    asked = urllib.request.Request(page.visit, json.dumps({"kind": "bye"}).encode())
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(asked, timeout=SLOWEST_S).close()
-
-
-def test_a_visit_that_was_forgotten_goes_on_as_it_was(page):
-    page.expected.append(404)
-    pad = page.locator(".s2f-pad")
-    assert pad.locator(".s2f-version").count() == 1
-    slide(page, "Detail", "0.25", pad)
-    pad.get_by_label("kind of answer").select_option("expected")
-    slide(page, "Shape", "0.3", pad)
-    settled(page)
-    forget(page)
-    changed_by_stroke(page, (0.1, 0.1), (0.9, 0.12))
-    assert page.locator(".s2f-wrong").count() == 0 and pad.locator(".s2f-version").count() == 1
-    assert pad.get_by_label("Detail", exact=True).input_value() == "0.25"
-    assert pad.get_by_label("kind of answer").input_value() == "expected"
-    assert pad.get_by_label("Shape", exact=True).input_value() == "0.3"
-    slide(page, "Shape", "0.8", pad)
-    pad.get_by_label("kind of answer").select_option("auto")
-    settled(page)
-    choose_model(pad, "map-to-face-64")
-    page.wait_for_selector('.s2f-pad[data-reads="map"]')
-    settled(page)
-    forget(page)
-    changed_by_stroke(page, (0.3, 0.25), (0.7, 0.25))
-    assert page.locator('.s2f-pad[data-reads="map"]').count() == 1 and page.locator(".s2f-wrong").count() == 0
-    choose_model(pad, "sketch-to-photo")
-    page.wait_for_selector('.s2f-pad[data-reads="sketch"]')
-    settled(page)
-    page.expected.clear()
 
 
 def begun_again(page):
@@ -268,16 +229,6 @@ def test_the_mirror_draws_both_sides_and_the_shade_is_soft(page):
         settled(page)
 
 
-def test_drawing_and_face_are_saved_side_by_side(page):
-    with page.expect_download() as waiting:
-        page.locator(".s2f-pad").get_by_role("button", name="Save the drawing and the face side by side").click()
-    assert waiting.value.suggested_filename == "sketch-to-photo-both.png"
-    picture = Image.open(waiting.value.path())
-    assert picture.size == (1024, 512) and picture.text["Description"] == images.GENERATED_NOTE
-    halves = np.split(np.asarray(picture.convert("L")), 2, axis=1)
-    assert (halves[0] > 250).mean() > 0.5 > (halves[1] > 250).mean()
-
-
 def test_the_tour_goes_through_the_pad(page):
     page.get_by_role("button", name="One-minute tour").click()
     card, steps = page.get_by_role("dialog", name="tour"), 0
@@ -294,43 +245,6 @@ def test_the_tour_goes_through_the_pad(page):
     page.get_by_role("button", name="One-minute tour").click()
     page.keyboard.press("Escape")
     assert card.count() == 0
-
-
-def test_lessons_stand_apart(page):
-    groups = page.evaluate(
-        "[...document.querySelectorAll('#draw select optgroup')].map((one) => [one.label, one.children.length])"
-    )
-    assert groups == [["Lessons: small faces, to learn from", 2]]
-    assert "64 px" in page.locator("#draw select optgroup").text_content()
-
-
-def test_the_gallery_has_good_answers_and_failed_ones(page):
-    tab(page, "Gallery")
-    page.locator(".s2f-shown").first.wait_for()
-    assert page.locator(".s2f-gallery").count() == 2 and page.locator(".s2f-shown").count() >= 8
-    for picture in page.locator(".s2f-shown img").all():
-        picture.scroll_into_view_if_needed()
-    until(page, "[...document.querySelectorAll('.s2f-shown img')].every((one) => one.naturalWidth > 0)")
-    keep_picture(page, "gallery")
-    tab(page, "Draw")
-
-
-def test_an_empty_drawing_has_no_face_to_save(page):
-    tab(page, "Draw")
-    face = page.evaluate(FACE)
-    page.get_by_role("button", name="Clear the drawing").click()
-    page.locator(".s2f-pad .s2f-status", has_text="the drawing is empty").wait_for()
-    settled(page)
-    save = page.locator(".s2f-pad").get_by_role("button", name="Save the face")
-    assert save.is_disabled() and not page.locator(".s2f-face").is_visible()
-    page.locator(".s2f-pad").press("Control+z")
-    until(page, f"before => {FACE} === before", arg=face)
-    settled(page)
-    with page.expect_download() as waiting:
-        save.click()
-    assert waiting.value.suggested_filename == "sketch-to-photo.png"
-    assert Image.open(waiting.value.path()).size == (512, 512)
-    settled(page)
 
 
 def test_upload_shows_several_answers_and_the_divider_moves(page):
@@ -357,19 +271,6 @@ def test_the_download_is_a_png_that_says_what_it_is(page):
     assert picture.text["Description"] == images.GENERATED_NOTE
 
 
-def test_detail_and_enhance_change_the_answer(page):
-    first = answers(page)
-    second = new_answers(page, first, lambda: slide(page, "Detail", "0"))
-    third = new_answers(page, second, lambda: page.get_by_role("checkbox", name="Enhance").check())
-    box = page.locator(".s2f-enhance")
-    assert "invented detail" in box.inner_text()
-    fourth = new_answers(page, third, lambda: slide(page, "Strength", "1"))
-    levels = [np.asarray(picture_of(one[0])).astype(int) for one in (second, third, fourth)]
-    assert 0 < np.abs(levels[1] - levels[0]).mean() < np.abs(levels[2] - levels[0]).mean()
-    keep_picture(page, "enhance")
-    new_answers(page, fourth, lambda: page.get_by_role("checkbox", name="Enhance").uncheck())
-
-
 def test_points_are_moved_by_keyboard_and_by_mouse(page):
     before = answers(page)
     place = page.get_by_role("button", name="Place eyes and mouth")
@@ -394,24 +295,12 @@ def test_points_are_moved_by_keyboard_and_by_mouse(page):
     keep_picture(page, "points")
 
 
-def test_other_answers_are_others(page):
-    first = answers(page)
-    second = new_answers(page, first, lambda: page.get_by_role("button", name="Other answers").click())
-    assert len({*first[:1], *first[2:]} & set(second)) == 0 and len(set(second)) == 3  # but for the faithful one
-
-
-def test_a_direction_may_be_changed_with_the_picture_there(page):
-    found = answers(page)
+def test_history_brings_a_picture_and_its_answers_back_and_is_forgotten(page):
     preview = page.locator(".s2f-preview img").get_attribute("src")
     choose_way(page, "photo → sketch")
     until(page, "document.querySelector('.s2f-result').offsetParent !== null")
     settled(page)
-    assert page.locator(".s2f-preview img").get_attribute("src") == preview
-    assert "this looks like a drawing" in page.locator(".s2f-upload .s2f-status").inner_text()
-    assert page.evaluate("document.querySelector('.s2f-after').src") != found[0]
-
-
-def test_history_brings_a_picture_and_its_answers_back_and_is_forgotten(page):
+    assert page.locator(".s2f-preview img").get_attribute("src") == preview  # the picture stays
     tiles = page.locator(".s2f-kept button")
     assert tiles.count() >= 3 and "photo → sketch" in tiles.first.get_attribute("aria-label")
     oldest = tiles.last
@@ -499,23 +388,6 @@ def test_of_what_has_no_face_one_is_made_only_when_somebody_insists(page):
     page.expected.clear()
 
 
-def test_a_photo_for_a_drawing_is_switched_with_one_button(page):
-    content = images.png_of(synthetic.draw_face(3, size_px=256).photo)
-    page.expected.append(422)
-    upload(page, content, "photo.png")
-    switch = page.get_by_role("button", name="This is a photo: switch")
-    anyway = page.get_by_role("button", name="Make a face anyway")
-    until(page, "document.querySelector('.s2f-right-side > .s2f-actions').children.length > 0")
-    if anyway.count():  # without the face detector
-        anyway.click()
-    switch.click()
-    assert page.get_by_role("radio", name="photo → sketch", exact=True).is_checked()
-    settled(page)
-    page.get_by_role("radio", name="sketch → photo", exact=True).check()
-    settled(page)
-    page.expected.clear()
-
-
 def test_what_is_no_picture_is_said_and_the_page_goes_on(page):
     page.expected.append(415)
     upload(page, b"words, no picture", "face.png")
@@ -550,19 +422,6 @@ def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
     assert len(new_answers(other, answers(other), lambda: slide(other, "Detail", "0"))) == 3
     assert other.locator(".s2f-upload").get_by_label("model", exact=True).input_value() == "sketch-to-photo"
     other.close()
-
-
-def test_models_show_size_and_terms_and_wait_for_a_yes(page):
-    tab(page, "Models")
-    row = page.locator(".s2f-model-row", has_text="psp-sketch")
-    row.wait_for()
-    assert "1,200 MB" in row.inner_text() and "non-commercial" in row.inner_text()
-    go = row.get_by_role("button", name="Download")
-    assert go.is_disabled()
-    row.get_by_role("checkbox").check()
-    assert go.is_enabled()
-    row.get_by_role("checkbox").uncheck()
-    keep_picture(page, "models")
 
 
 def test_the_note_is_always_in_sight_and_nothing_is_cut_off(page):
@@ -606,25 +465,6 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
     assert {"s2f-file", "model"} <= reached
-
-
-def test_what_has_the_focus_is_not_under_the_note(page):
-    for name in ("Draw", "Upload"):
-        tab(page, name)
-        page.wait_for_timeout(300)
-        page.evaluate("window.scrollTo(0, 0)")
-        page.get_by_role("tab", name=name).focus()
-        for _ in range(45):
-            page.keyboard.press("Tab")
-            hidden = page.evaluate(
-                """() => {
-              const one = document.activeElement, box = one.getBoundingClientRect();
-              const foot = document.querySelector('.s2f-always').getBoundingClientRect().top;
-              return one.closest('.s2f-page') && box.height > 2 && box.height < 200 && box.bottom > foot + 1
-                && one.outerHTML.slice(0, 90);
-            }"""
-            )
-            assert not hidden, hidden
 
 
 def test_text_can_be_read_in_this_theme(page):

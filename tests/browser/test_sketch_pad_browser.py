@@ -94,18 +94,6 @@ def test_the_face_follows_while_the_pencil_is_down(page):
     assert other_face(page, after) == before  # one stroke, one step back
 
 
-def test_three_strokes_change_the_face(page):
-    faces = [page.evaluate(FACE)]
-    for points in ([(0.35, 0.75), (0.5, 0.79), (0.65, 0.74)], [(0.3, 0.42), (0.45, 0.4)], [(0.55, 0.4), (0.7, 0.42)]):
-        stroke(page, *points)
-        faces.append(other_face(page, faces[-1]))
-    assert len(set(faces)) == 4
-    times = page.evaluate("window.times.slice(-3)")
-    print("\npencil up to picture:", ", ".join(f"{value:.0f} ms" for value in times))
-    assert len(times) == 3 and min(times) > 0 and max(times) < 1000 * SLOWEST_S
-    assert "not evidence" in page.locator(".s2f-note").inner_text() and page.locator(".s2f-note").is_visible()
-
-
 def test_undo_by_keyboard_brings_drawing_and_face_back(page):
     drawing, face = page.evaluate(PAPER), page.evaluate(FACE)
     stroke(page, (0.2, 0.9), (0.8, 0.9))
@@ -114,24 +102,6 @@ def test_undo_by_keyboard_brings_drawing_and_face_back(page):
     page.keyboard.press("Control+z")
     page.wait_for_function(f"face => {FACE} === face", arg=face)
     assert page.evaluate(PAPER) == drawing
-    settled(page)
-
-
-def test_strokes_while_the_kernel_computes_are_kept_and_the_newest_is_answered(page):
-    before = page.evaluate(FACE)
-    for n in range(6):
-        stroke(page, (0.1, 0.1 + 0.03 * n), (0.9, 0.1 + 0.03 * n))
-    settled(page)
-    after = page.evaluate(FACE)
-    page.keyboard.press("Control+z")
-    other_face(page, after)
-    page.keyboard.press("Control+Shift+Z")
-    page.wait_for_function(f"after => {FACE} === after", arg=after)  # so it was that of all six strokes
-    settled(page)
-    for _ in range(6):
-        page.keyboard.press("Control+z")
-    page.wait_for_function(f"before => {FACE} === before", arg=before)
-    assert after != before
     settled(page)
 
 
@@ -188,17 +158,6 @@ def test_a_region_is_marked_and_taken_back(page):
     settled(page)
 
 
-def test_versions_come_back(page):
-    kept = page.evaluate(FACE)
-    press(page, "Keep this version")
-    page.get_by_role("button", name="Go back to version 1").wait_for()
-    stroke(page, (0.2, 0.2), (0.8, 0.2))
-    other_face(page, kept)
-    press(page, "Go back to version 1")
-    page.wait_for_function(f"kept => {FACE} === kept", arg=kept)
-    settled(page)
-
-
 def test_the_kind_of_answer_is_chosen(page):
     kinds, faces = page.get_by_label("kind of answer"), {}
     assert kinds.input_value() == "auto" and kinds.locator("option").count() == 4
@@ -211,7 +170,6 @@ def test_the_kind_of_answer_is_chosen(page):
         assert kinds.input_value() == kind and (kind == "auto" or not said)
     assert faces["auto"] == faces["rendered"] and len(set(faces.values())) == 3
     starts, lines = page.get_by_label("start from a drawn face"), page.get_by_role("button", name="Keep every line")
-    assert lines.count() == 0  # of so few lines nobody wants each kept
     starts.select_option("curls")
     lines.click()
     settled(page)
@@ -300,21 +258,7 @@ def test_a_choice_that_is_refused_is_shown_as_it_was(page):
       node.dispatchEvent(new Event("change"));
     }""")
     page.wait_for_selector(".s2f-status.s2f-wrong")
-    assert "takes photos" in page.locator(".s2f-status").inner_text()
+    assert "takes no drawings" in page.locator(".s2f-status").inner_text()
     assert before and models.input_value() == before
     models.select_option("sketch-to-photo")
     page.wait_for_selector(".s2f-status:not(.s2f-wrong)")
-
-
-def test_every_control_has_a_name_and_a_narrow_page_holds_the_pad(page):
-    unnamed = page.evaluate("""() => {
-      const controls = document.querySelectorAll('.s2f-pad :is(button, select, input:not([hidden]), a)');
-      return [...controls].filter((node) => !node.getAttribute('aria-label') && !node.textContent.trim()).length;
-    }""")
-    assert unnamed == 0
-    page.evaluate("document.querySelector('.s2f-pad').style.width = '340px'")
-    sizes = page.evaluate("""() => [...document.querySelectorAll('.s2f-pad, .s2f-pad *')].map(
-      (node) => node.getBoundingClientRect().right).filter(Boolean).sort((a, b) => b - a)[0] -
-      document.querySelector('.s2f-pad').getBoundingClientRect().right""")
-    assert sizes <= 2
-    page.evaluate("document.querySelector('.s2f-pad').style.width = ''")

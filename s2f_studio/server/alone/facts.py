@@ -11,18 +11,12 @@ import numpy as np
 from s2f_studio.drawings import bending, cleanup, domain, likely, mesh, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import choosing, expecting, words
-from s2f_studio.server.api import as_listed
-from s2f_studio.server.catalogue import Catalogue
-from s2f_studio.server.engine import CHECK, HERE, NO_FACE, UNSURE, VAGUE
-from s2f_studio.server.page import PHOTOS
-from s2f_studio.server.uploads import KEPT_PX, LEAST_SIDE_PX
-from s2f_studio.server.visits import IN_PAD
-from s2f_studio.web import messages
-from s2f_studio.web import state as pads
-from s2f_studio.web.drawing import DRAWING_PX, FEATHER, INK_BELOW
+from s2f_studio.web import drawing, page
+from s2f_studio.web.answering import CHECK, HERE, IN_PAD, NO_FACE, UNSURE, VAGUE
+from s2f_studio.web.catalogue import Catalogue
+from s2f_studio.web.uploads import KEPT_PX, LEAST_SIDE_PX
 from s2f_utils import weights
-from s2f_utils.inference import Facts
-from s2f_utils.inference.asking import ANSWERS, ASKED, COLOURED, DETAIL_OF_DRAWINGS, LIKELY
+from s2f_utils.inference.asking import COLOURED
 from s2f_utils.pictures import attributes, images
 from s2f_utils.pictures.faces import choosing as choosing_faces
 from s2f_utils.pictures.faces import geometry as faces
@@ -31,7 +25,7 @@ from s2f_utils.pictures.remarks import WORDS
 
 MODELS = (weights.DEFAULT, "photo-to-sketch")
 TONES = "a face of somebody with this tone; where every line is kept, tones change nothing on this page"
-KNOWS = frozenset({"seed", "detail", "colours", "answer", "likely", "person"})  # of the pad's model
+NO_TONES = "tones are for the face that is meant: where every line is kept, this page changes none"
 
 
 def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
@@ -39,10 +33,9 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
     mean, components, spread = likely.shapes()
     listed = Catalogue(None, official=False).list()
     return {
-        "note": images.GENERATED_NOTE, "note_prefix": images.NOTE_PREFIX, "likely": LIKELY,
-        "usual_detail": DETAIL_OF_DRAWINGS, "hair_at_rim": images.HAIR_AT_RIM, "has_detector": has_detector,
-        "models": [as_listed(listed[name], "ready") for name in MODELS],
-        "examples": {"drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": []},
+        "about": page.about() | {"maps": [], "takes_photos": False, "tone_words": TONES},
+        "note_prefix": images.NOTE_PREFIX, "hair_at_rim": images.HAIR_AT_RIM, "has_detector": has_detector,
+        "models": [listed[name].listed() for name in MODELS],
         "mesh": {
             "parts": {name: places.tolist() for name, places in mesh.PARTS.items()}, "five": mesh.FIVE.tolist(),
             "mean": mesh.mean_shape(mesh.FACE_PX).astype(np.float64).tolist(),
@@ -67,10 +60,10 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "coloured": list(COLOURED),
         },
         "meaning": _meaning(),
-        "pad": _pad(),
+        "pad": {"drawing_px": drawing.DRAWING_PX, "words": WORDS | IN_PAD},
         "upload": {
             "most_px": KEPT_PX, "least_px": LEAST_SIDE_PX, "no_face": NO_FACE, "check": CHECK, "unsure": UNSURE,
-            "words": WORDS | messages.WORDS | HERE,
+            "words": WORDS | HERE | {"no-tone": NO_TONES},
         },
         "cleaning": _cleaning(),
         "domain": _domain(),
@@ -94,20 +87,6 @@ def _meaning() -> dict[str, Any]:
     told = {name.lower(): getattr(expecting, name) for name in names}
     told |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
     return told | {"crude_from": choosing.CRUDE_FROM, "photo_from": choosing.PHOTO_FROM}
-
-
-def _pad() -> dict[str, Any]:
-    """Of the sketch pad: its state as it begins, and its bounds."""
-    listed = Catalogue(None, official=False).list()[weights.DEFAULT]
-    facts = Facts(listed.id, listed.direction, listed.size_px, KNOWS, listed.layout, ASKED)
-    state = messages.state_of(pads.PadState(facts, {listed.id: listed.title}, None), [], [], {})
-    return {
-        "state": state | {"restorer": "", "takes_photos": False, "tone_words": TONES}, "answers": list(ANSWERS),
-        "start": pads.START, "preview": pads.PREVIEW, "most_versions": pads.MOST_VERSIONS,
-        "drawing_px": DRAWING_PX, "feather": FEATHER, "ink_below": INK_BELOW,
-        "thumb_px": messages.THUMB_PX, "region_px": messages.REGION_PX, "lines_until": messages.LINES_UNTIL,
-        "words": WORDS | messages.WORDS | IN_PAD, "empty": str(pads.EmptyError()),
-    }  # fmt: skip
 
 
 def _cleaning() -> dict[str, Any]:

@@ -9,17 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
+from s2f_studio.drawings import prepare as drawings
 from s2f_studio.engines.engine_onnx import described_in, graph_of
-from s2f_studio.server import page as served
 from s2f_studio.server.alone.facts import MODELS, facts_of_page, script_of
 from s2f_studio.server.alone.ort import PACKAGE, VERSION, write_runtime
-from s2f_studio.web import drawing as paper
+from s2f_studio.web import drawing, page
 from s2f_utils import weights
-from s2f_utils.inference import Facts
 from s2f_utils.pictures import images
 
 STATIC = Path(__file__).with_name("static")
-LEFT_OUT = ("host.js", "docs.css")  # of the app's files: ours, and of its interface for programs
+LEFT_OUT = ("host.js", "docs.css", "widget.js", "host_widget.js")  # of the page's files
 DETECTOR = "yunet"
 CHARSET = '<meta charset="utf-8">'
 POLICY = (
@@ -98,7 +97,7 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
 
 def page_html() -> str:
     """The app's page, as it stands without a server."""
-    text = (served.STATIC / "index.html").read_text(encoding="utf-8")
+    text = page.INDEX.read_text(encoding="utf-8")
     for before, after in CHANGES:
         if before not in text:
             raise AssertionError(f"index.html has no {before!r} any more: say here what stands on the page instead")
@@ -122,9 +121,8 @@ def _write_models(folder: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
 
 def _write_pictures(folder: Path) -> None:
     """The examples, as they are for uploads and as a pad begins with them."""
-    pad = Facts(weights.DEFAULT, "sketch-to-photo", paper.DRAWING_PX // 2)
-    _each(paper.starts("sketch"), folder / "starts", lambda name: paper.begun_with(name, pad))
-    _each((*served.drawings.EXAMPLES, *served.PHOTOS), folder / "examples", served.example)
+    _each(drawing.STARTS["aligned"], folder / "starts", lambda name: drawing.start_of("aligned", name))
+    _each((*drawings.EXAMPLES, *page.PHOTOS), folder / "examples", page.example)
 
 
 def _each(names: tuple[str, ...], folder: Path, made: Callable[[str], np.ndarray]) -> None:
@@ -139,7 +137,7 @@ def _write_scripts(
 ) -> None:
     """The scripts, styles and pictures of the page; the facts that they read."""
     own = {path.name: path for path in STATIC.iterdir()}
-    for name, path in ({name: p for name, p in served.FILES.items() if name not in LEFT_OUT} | own).items():
+    for name, path in ({name: p for name, p in page.FILES.items() if name not in LEFT_OUT} | own).items():
         shutil.copyfile(path, folder / "files" / name)
     runtime = {name: {what: f"ort/{file}" for what, file in build.items()} for name, build in builds.items()}
     files = {*graphs.values(), *(one for names in held.values() for one in names)}

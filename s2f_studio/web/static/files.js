@@ -17,13 +17,18 @@ export async function smaller(file) {
   } catch { return file; }
 }
 
-function dataUri(blob) {
+export function dataUri(blob) {
   return new Promise((done, fail) => {
     const reader = new FileReader();
     reader.onload = () => done(reader.result);
     reader.onerror = () => fail(reader.error);
     reader.readAsDataURL(blob);
   });
+}
+
+// The PNG in a data address.
+export function blobOf(uri) {
+  return new Blob([Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (one) => one.charCodeAt(0))], { type: "image/png" });
 }
 
 // A button, and the input behind it; take gets the file's name and its picture as a data address.

@@ -1,13 +1,12 @@
-// Two pictures as one PNG, with the notes of the second in its metadata.
+// Pictures put together as one PNG, with the notes of another in its metadata.
+
+import { blobOf } from "./files.js";
 
 const HALF_PX = 512;
 const SIGNATURE = 8; // bytes before the first chunk of a PNG
 const AROUND = 12; // of a chunk: its length, its type, its checksum
 
-function bytesOf(uri) { return Uint8Array.from(atob(uri.slice(uri.indexOf(",") + 1)), (one) => one.charCodeAt(0)); }
-
-// The PNG in a data address.
-export function blobOf(uri) { return new Blob([bytesOf(uri)], { type: "image/png" }); }
+const bytesOf = async (blob) => new Uint8Array(await blob.arrayBuffer());
 
 // The parts of a PNG: {type, bytes}, each with its length, its type and its checksum.
 function chunksOf(bytes) {
@@ -20,11 +19,18 @@ function chunksOf(bytes) {
   return found;
 }
 
-async function decoded(uri) {
+export async function decoded(uri) {
   const shown = new Image();
   shown.src = uri;
   await shown.decode();
   return shown;
+}
+
+// A canvas as a PNG's blob, with the notes of the PNG in a data address.
+export async function pngOf(canvas, noted) {
+  const bytes = await bytesOf(await new Promise((done) => canvas.toBlob(done, "image/png"))), [header, ...others] = chunksOf(bytes);
+  const notes = chunksOf(await bytesOf(blobOf(noted))).filter((one) => ["tEXt", "iTXt"].includes(one.type));
+  return new Blob([bytes.subarray(0, SIGNATURE), ...[header, ...notes, ...others].map((one) => one.bytes)], { type: "image/png" });
 }
 
 // A PNG's blob: what was given at the left, what was made at the right; both are data addresses, the second of a PNG.
@@ -38,10 +44,7 @@ export async function sideBySide(given, made) {
     pen.imageSmoothingQuality = "high";
     pen.drawImage(one, n * HALF_PX + (HALF_PX - width) / 2, (HALF_PX - height) / 2, width, height);
   }
-  const blob = await new Promise((done) => canvas.toBlob(done, "image/png"));
-  const bytes = new Uint8Array(await blob.arrayBuffer()), [header, ...others] = chunksOf(bytes);
-  const notes = chunksOf(bytesOf(made)).filter((one) => ["tEXt", "iTXt"].includes(one.type));
-  return new Blob([bytes.subarray(0, SIGNATURE), ...[header, ...notes, ...others].map((one) => one.bytes)], { type: "image/png" });
+  return pngOf(canvas, made);
 }
 
 // Have the browser save a blob under a name.

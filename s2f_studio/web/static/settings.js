@@ -4,11 +4,7 @@ import { button, make, slider } from "./dom.js";
 import { picker } from "./files.js";
 import { fillSelect } from "./tools.js";
 
-const METHODS = {
-  "style mixing": "other styles are mixed in, and shown within the part",
-  "colour transfer": "the part is recoloured",
-  "the person's own tone": "a face of somebody with this tone; where every line is kept, it is recoloured",
-};
+const TONES_ARE = "a face of somebody with this tone; where every line is kept, it is recoloured";
 export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"], ["faithful", "every line kept"],
   ["expected", "the average of such faces, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
@@ -127,7 +123,7 @@ export function settings(pad) {
       strength.box.hidden = !state.restorer;
       strength.box.title = `by ${state.restorer}`;
       for (const one of photo) one.hidden = one.type === "file" || !state.takes_photos;
-      method.textContent = state.tone_words || METHODS[state.hint_method]; // a host that does less says so
+      method.textContent = state.tone_words || TONES_ARE; // a host that does less says so
       if (model !== state.model) more.open = more.open || !state.has_answer; // where there is little else to set
       model = state.model;
     },

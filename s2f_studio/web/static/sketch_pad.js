@@ -1,10 +1,11 @@
-// The page of a sketch pad. Drawings, strokes and undo live here; Python is asked one thing at a time.
+// The page of a sketch pad. Drawings, strokes and undo live here; its state (core.js) is told one thing at a time.
 
 import { button, make } from "./dom.js";
+import { blobOf } from "./files.js";
 import { line } from "./line.js";
 import { drawGuide, drawMirror, drawRegion } from "./overlay.js";
 import { Paper } from "./paper.js";
-import { blobOf, saveAs, sideBySide } from "./png.js";
+import { saveAs, sideBySide } from "./png.js";
 import { settings, variants, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
 import { palette, toolbar, toolOfKey } from "./tools.js";
@@ -49,7 +50,7 @@ function pictures(pad) {
   };
 }
 
-// What the page holds; `model` has Python's values and takes messages to it.
+// What the page holds; `model` is its state (core.js).
 class Pad {
   constructor(model) {
     Object.assign(this, { model, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, mirrors: false, isEmpty: false, reads: "", busy: false, nextPreview: 0 });
@@ -99,7 +100,7 @@ class Pad {
   send() {
     this.look();
     if (this.model.before && !this.isEmpty) { this.model.before = null; this.showAnew(); }
-    this.ask("draw", () => ({ picture: this.sheet.uri() }));
+    this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty() }));
     if (this.busy) this.tellBusy(true, false); // a preview is under way, of which nothing was said
   }
 
@@ -107,7 +108,7 @@ class Pad {
   preview() {
     if (this.busy || this.state.has_variants || performance.now() < this.nextPreview) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
-    this.ask("draw", () => ({ picture: this.sheet.uri(), preview: true }));
+    this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty(), preview: true }));
   }
 
   // Save the face, or the drawing and it side by side: with more pixels where there are any.
@@ -130,6 +131,7 @@ class Pad {
     this.mark(null);
     await (back ? model.bringBack() : model.anew());
     this.showAnew();
+    this.say("");
     if (back || this.reads === "map") return;
     await this.loading; // the example that a host begins with
     this.sheet.clear();
@@ -176,7 +178,7 @@ class Pad {
     this.say([answered, ...state.warnings].join(" · "), false, ...(state.offers_lines ? [keep] : []));
   }
 
-  // What Python says
+  // What the state says
 
   showState() {
     const { state } = this, { reads } = state;
@@ -196,7 +198,7 @@ class Pad {
     this.loading = this.sheet.load(this.model.get("drawing")).then(() => this.look());
   }
 
-  // Follow what Python says; gives a function that ends it.
+  // Follow the state; gives a function that ends it.
   begin() {
     const { model } = this;
     const showFace = () => this.pictures.showFace(model.get("face"));
@@ -213,9 +215,9 @@ class Pad {
   }
 }
 
-function render({ model, el }) {
+// Show a pad of this state (core.js) in an element; gives a function that ends it.
+export function mountSketchPad(model, el) {
   const pad = new Pad(model);
   el.append(pad.root);
   return pad.begin();
 }
-export default { render };

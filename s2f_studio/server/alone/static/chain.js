@@ -13,7 +13,7 @@ const FACE_PX = FACTS.looking.look_px, HINT = [1, 3, 4, 4];
 
 export const usual = () => ({
   seed: 0, detail: 1, colours: false, answer: "auto", person: {}, large: false,
-  likely: Object.fromEntries(Object.keys(FACTS.shapes.parts).map((part) => [part, FACTS.likely])),
+  likely: Object.fromEntries(Object.keys(FACTS.shapes.parts).map((part) => [part, FACTS.about.query.likely])),
 });
 
 const without = (values, names) => Object.fromEntries(Object.entries(values).filter(([name]) => !names.has(name)));

@@ -37,7 +37,7 @@ function ask(name, given, signal = null) {
 }
 
 // {note, travels, drawings, photos, maps}: what is said about the host, and the names of its examples.
-export async function about() { return { note: FACTS.note, travels: "", ...FACTS.examples }; }
+export async function about() { return FACTS.about; }
 
 export function addressOf(example) { return `examples/${example}.png`; }
 
@@ -65,10 +65,15 @@ export async function models() { return { models: FACTS.models, downloads: false
 
 export async function download() { return { ok: false, told: { detail: "nothing is downloaded by this page" } }; }
 
-// A visit of the sketch pad: {visit, values}.
-export function beginVisit() { return ask("begin", []); }
+// {ok, told}: a person's picture for the pad, {drawing, warnings}.
+export async function drawing(file) { return ask("drawing", [file]); }
 
-// What has changed after a message; nothing where the visit is over.
-export function tellVisit(visit, content) { return ask("tell", [visit, content]); }
+// {ok, told}: this page takes no tones from a photo.
+export async function tones() { return { ok: false, told: { detail: "this page takes no tones from a photo" } }; }
 
-export function leaveVisit(visit) { ask("leave", [visit]).catch(() => {}); }
+// The picture that a pad begins with.
+export async function startFile(_kind, name) {
+  const answer = await fetch(`starts/${name.replaceAll(" ", "-")}.png`).catch(() => null);
+  if (!answer?.ok) throw new Error("this drawing could not be loaded: try again when there is a connection");
+  return answer.blob();
+}

@@ -1,9 +1,9 @@
 // Pictures from files and to files, with a canvas: decoded on white paper, written as PNG with notes.
 
 import { FACTS } from "./facts.js";
-import { resized, square } from "./pixels.js";
+import { resized } from "./pixels.js";
 
-const { upload, note, note_prefix: prefix } = FACTS;
+const { about, upload, note_prefix: prefix } = FACTS;
 const MOST_PIXELS = 32e6;
 const HEADER = 33; // bytes of a PNG before its second chunk
 const PART = 0x8000; // bytes that one call takes
@@ -37,9 +37,6 @@ export async function decoded(blob) {
   const [wide, high] = [width, height].map((side) => Math.max(upload.least_px, Math.round(side * scale)));
   return resized(whole, wide, high, "box");
 }
-
-// The picture in a data address.
-export const blobOf = (address) => new Blob([Uint8Array.from(atob(address.slice(address.indexOf(",") + 1)), (one) => one.charCodeAt(0))]);
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let value = n;
@@ -77,12 +74,8 @@ export async function addressOf({ width, height, data }, notes = null) {
   }
   pen.putImageData(shown, 0, 0);
   const bytes = new Uint8Array(await (await pen.canvas.convertToBlob({ type: "image/png" })).arrayBuffer());
-  const said = notes ? { Description: note, ...Object.fromEntries(Object.entries(notes).map(([key, text]) => [prefix + key, text])) } : {};
+  const said = notes ? { Description: about.note, ...Object.fromEntries(Object.entries(notes).map(([key, text]) => [prefix + key, text])) } : {};
   const chunks = Object.entries(said).map(([key, text]) => textChunk(key, text));
   const blob = new Blob([bytes.subarray(0, HEADER), ...chunks, bytes.subarray(HEADER)]);
   return `data:image/png;base64,${base64(new Uint8Array(await blob.arrayBuffer()))}`;
 }
-
-// A picture as it is shown small.
-export const thumb = (picture) =>
-  addressOf(picture.width > FACTS.pad.thumb_px ? square(picture, FACTS.pad.thumb_px) : picture);

@@ -6,15 +6,17 @@ import { cleaned, needsCleaning } from "./cleaning.js";
 import { warped } from "./crop.js";
 import { kindOf } from "./domain.js";
 import { faceOf, sharesOf, worded } from "./finding.js";
-import { darkest } from "./pixels.js";
+import { darkest, square } from "./pixels.js";
 import { addressOf, decoded } from "./pictures.js";
 import { alignment } from "./shapes.js";
 import { answerTo, crudeness, isVague, understood } from "./understanding.js";
 
-const { likely: LIKELY, looking, models, note, pad: bounds, shapes, upload } = FACTS;
+const { about, looking, models, pad: bounds, shapes, upload } = FACTS;
+const { note, query: usually } = about;
 const FACE_PX = looking.look_px, MOST_SEED = 2 ** 31;
 const PAPER = ["drawing", "faint", "coloured"]; // of what is no such, nothing would be left
 const ABOUT_FACE = ["rough-face", "no-face"];
+const { coloured: COLOURED } = FACTS.told, TONED = "the person's own tone";
 
 class Refusal extends Error {
   constructor(text, code = "") { super(text); this.code = code; }
@@ -37,14 +39,15 @@ function askOf(fields) {
   const parts = Object.keys(shapes.parts), likely = fields.likely ? namedOf(fields.likely) : {};
   const person = Object.entries(namedOf(fields.person || "")).map(([name, value]) => [name, value.startsWith("#") ? value : Number(value)]);
   return {
-    ...usual(), seed: Number(fields.seed) || 0, detail: Number(fields.detail ?? FACTS.usual_detail), answer: fields.answer || "auto", large: fields.large === true,
-    likely: Object.fromEntries(parts.map((part) => [part, Number(likely[part] ?? (fields.likely ? 0 : LIKELY))])), person: Object.fromEntries(person),
+    ...usual(), seed: Number(fields.seed ?? usually.seed), detail: Number(fields.detail ?? usually.detail), answer: fields.answer || usually.answer,
+    colours: fields.colours === true, large: fields.large === true, person: Object.fromEntries(person),
+    likely: Object.fromEntries(parts.map((part) => [part, Number(likely[part] ?? (fields.likely ? 0 : usually.likely))])),
   };
 }
 
 // What is asked of the model, [name, question].
 function asksOf(fields) {
-  const ask = askOf(fields), num = Number(fields.candidates) || 1;
+  const ask = askOf(fields), num = Number(fields.candidates ?? usually.candidates);
   if (num === 1) return [["answer", ask]];
   const isMeant = !["auto", "faithful"].includes(ask.answer), found = ask.detail > 0 || isMeant ? [["realistic", ask]] : [];
   found.push(["faithful", { ...ask, detail: 0, answer: "faithful" }]);
@@ -60,12 +63,23 @@ function namedBy(asks, kind) {
   });
 }
 
+// {ok, told}: what was made, or why there is nothing.
+async function told(work) {
+  try {
+    return { ok: true, told: await work() };
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return { ok: false, told: { detail: error.message, code: error.code ?? "" } };
+  }
+}
+
 export class Uploads {
   constructor(engine) { this.engine = engine; }
 
-  // A picture as a model expects it: {given, paper, face, remarks}.
+  // A picture as a model expects it: {given, paper, face, remarks}; one that is to be taken as it is has no face.
   async prepared(picture, way, fields, sizePx = FACE_PX) {
-    const isDrawing = way === "sketch-to-photo", [clean, said] = isDrawing ? onPaper(picture, fields.clean || "auto") : [picture, this.adviceOn(picture)];
+    if (fields.align === "never") return { given: square(picture, sizePx), paper: picture, face: null, remarks: [] };
+    const isDrawing = way === "sketch-to-photo", [clean, said] = isDrawing ? onPaper(picture, fields.clean || usually.clean) : [picture, this.adviceOn(picture)];
     const points = fields.points ? fields.points.split(",").map(Number).reduce((all, value, n) => (n % 2 ? all.at(-1).push(value) : all.push([value]), all), []) : null;
     const at = points?.map(([x, y]) => [x * picture.width - 0.5, y * picture.height - 0.5]);
     const { picture: paper, face, remarks } = await faceOf(this.engine, clean, { isDrawing, points: at, number: Number(fields.face) || 0 });
@@ -76,10 +90,12 @@ export class Uploads {
 
   adviceOn(picture) { return ["drawing", "faint", "inverted"].includes(kindOf(picture)) ? [{ code: "not-a-photo" }] : []; }
 
-  // A person's picture for a pad: [drawing, what there is to say].
-  async forPad(blob) {
-    const { given, remarks } = await this.prepared(await decoded(blob), "sketch-to-photo", {}, bounds.drawing_px);
-    return [given, remarks.map((one) => ({ ...one, text: worded(one, bounds.words) }))];
+  // {ok, told}: a person's picture for a pad, {drawing, warnings}.
+  drawing(file) {
+    return told(async () => {
+      const { given, remarks } = await this.prepared(await decoded(file), "sketch-to-photo", {}, bounds.drawing_px);
+      return { drawing: await addressOf(given), warnings: remarks.map((one) => worded(one, bounds.words)) };
+    });
   }
 
   async checkFace({ given, remarks }, way) {
@@ -90,20 +106,13 @@ export class Uploads {
   }
 
   // {ok, told}: the answers to a file, or what went wrong. signal() raises where nobody waits any more.
-  async translate(file, fields, signal) {
-    try {
-      return { ok: true, told: await this.answered(file, fields, signal) };
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      return { ok: false, told: { detail: error.message, code: error.code ?? "" } };
-    }
-  }
+  translate(file, fields, signal) { return told(() => this.answered(file, fields, signal)); }
 
   async answered(file, fields, signal) {
     const { engine } = this, begun = performance.now(), way = fields.direction, model = models.find((one) => one.direction === way);
     if (!model) throw new Refusal("this page does not go this way: choose sketch → photo, or photo → sketch");
     const picture = await decoded(file), ready = await this.prepared(picture, way, fields);
-    if (!fields.points && !fields.insist) await this.checkFace(ready, way);
+    if (ready.face && !fields.points && !fields.insist) await this.checkFace(ready, way);
     const prepared = performance.now(), isDrawing = way === "sketch-to-photo";
     let asks = isDrawing ? asksOf(fields) : [["answer", askOf(fields)]], remarks = ready.remarks;
     const made = [];
@@ -114,7 +123,9 @@ export class Uploads {
     if (isDrawing) {
       const degree = await crudeness(engine, ready.given, asks[0][1]);
       if (degree !== null) remarks = [...remarks, { code: "crude", data: { degree } }];
-      asks = namedBy(asks, await answerTo(engine, ready.given, asks[0][1]));
+      const way = await answerTo(engine, ready.given, asks[0][1]), { person } = asks[0][1];
+      if (way === "faithful" && COLOURED.some((part) => part in person)) remarks = [...remarks, { code: "no-tone" }];
+      asks = namedBy(asks, way);
     }
     const pictures = await Promise.all(made.map(async (one, n) => {
       const notes = notesOf(model, asks[n][1], isDrawing);
@@ -125,20 +136,25 @@ export class Uploads {
   }
 }
 
+const short = (value) => String(Number(value.toPrecision(6)));
+
 function notesOf(model, ask, isDrawing) {
   const notes = { model: model.id, seed: String(ask.seed) };
   if (isDrawing) notes.answer = ask.answer;
-  if (isDrawing && ask.answer === "faithful") notes.detail = String(Number(ask.detail.toPrecision(6)));
+  if (isDrawing && ask.answer === "faithful") notes.detail = short(ask.detail);
+  if (!isDrawing || ask.answer === "faithful") return notes;
+  for (const [part, own] of Object.entries(ask.likely)) if (own !== usually.likely) notes[`likely ${part}`] = short(own);
+  for (const [name, value] of Object.entries(ask.person)) notes[name] = COLOURED.includes(name) ? `${value} by ${TONED}` : short(value);
   return notes;
 }
 
-const isSure = (face) => face.method !== "finder";
+const isSure = (face) => face?.method !== "finder";
 
 // Where the face is, and which others there are.
 function toldOf({ face, remarks }, picture) {
   const several = remarks.find((one) => one.code === "faces")?.data ?? { num: 1, boxes: [], taken: 1 };
   const isTurned = remarks.some((one) => one.code === "turned"); // what is shown as given is not
-  const points = isTurned ? null : sharesOf(face.landmarks, picture), faces = isTurned ? [] : several.boxes;
+  const points = isTurned || !face ? null : sharesOf(face.landmarks, picture), faces = isTurned ? [] : several.boxes;
   return { points, face_found: isSure(face), num_faces: several.num, faces, taken: several.taken, sheet: null };
 }
 

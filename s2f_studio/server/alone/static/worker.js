@@ -3,17 +3,14 @@
 
 import { Engine } from "./sessions.js";
 import { Uploads } from "./uploads.js";
-import { Visits } from "./visits.js";
 
 const FIRST = ["look", "expect", "guide", "settle", "render", "finish", "lay"]; // of the usual answer
 const wanted = new URL(self.location).searchParams; // of the page's own address
 const engine = new Engine((loading) => postMessage({ loading }), ["processor", "card"].find((one) => wanted.has(one)));
-const uploads = new Uploads(engine), visits = new Visits(engine, (blob) => uploads.forPad(blob));
+const uploads = new Uploads(engine);
 
 const ACTS = {
-  begin: () => visits.begin(),
-  tell: (visit, content) => visits.tell(visit, content),
-  leave: (visit) => visits.end(visit),
+  drawing: (file) => uploads.drawing(file),
   translate: (file, fields, signal) => uploads.translate(file, fields, signal),
 };
 const left = new Set(); // what nobody waits for any more

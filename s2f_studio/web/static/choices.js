@@ -1,10 +1,10 @@
 // What may be chosen beside the picture: model, number of answers, paper, detail, enhancement.
 
+import { listed } from "./core.js";
 import { make, slider } from "./dom.js";
 import { ANSWERS, PARTS, likely, person } from "./settings.js";
 import { optionsOf } from "./tools.js";
 
-const NUM_ANSWERS = 3, LIKELY = 0.8;
 const PAPER = [["auto", "clean up where needed"], ["whole", "clean up, cut nothing out"], ["always", "always clean up"], ["never", "leave as it is"]];
 
 function options(rows, selected) { return rows.map(([value, text]) => make("option", { value, selected: value === selected }, text)); }
@@ -19,22 +19,18 @@ function fill(select, rows) {
   if (rows.some((one) => one.id === before && isReady(one))) select.value = before;
 }
 
-// "age=0.5,hair=#332211", of what is not null.
-function listed(values) {
-  return Object.entries(values).filter(([, value]) => value !== null).map(([name, value]) => `${name}=${value}`).join(",");
-}
-
-// shown() is called when other choices are open, later(wait) when another answer is wanted.
-export function choices(shown, later) {
+// query: the defaults of all that can be asked; num: how many answers are shown at first. shown() is called when other choices
+// are open, later(wait) when another answer is wanted.
+export function choices({ query, candidates }, shown, later) {
   let models = [];
   const model = make("select", { "aria-label": "model", onchange: () => { shown(); later(0); } });
   const numbers = [1, 2, 3, 4, 6, 8].map((n) => [n, n === 1 ? "one" : `${n} side by side`]);
-  const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, NUM_ANSWERS));
-  const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER));
-  const answer = make("select", { "aria-label": "kind of answer", onchange: () => { shown(); later(0); } }, ...options(ANSWERS));
+  const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, candidates));
+  const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER, query.clean));
+  const answer = make("select", { "aria-label": "kind of answer", onchange: () => { shown(); later(0); } }, ...options(ANSWERS, query.answer));
   const face = make("select", { "aria-label": "face", onchange: () => later(0) });
   const changed = () => { shown(); later(); };
-  const asked = { likely: Object.fromEntries(PARTS.map((part) => [part, LIKELY])), person: {}, hints: {} };
+  const asked = { likely: Object.fromEntries(PARTS.map((part) => [part, query.likely])), person: {}, hints: {} };
   const shape = likely({ ask: (_, { part, amount }) => {
     for (const name of part ? [part] : PARTS) asked.likely[name] = amount;
     shape.show(asked.likely);
@@ -45,11 +41,11 @@ export function choices(shown, later) {
     if (kind === "hint") asked.hints[told.part] = told.colour; else asked.person[told.name] = told.value;
     changed();
   } });
-  const detail = slider("Detail", "faithful", "realistic, invented", changed, 0.5);
+  const detail = slider("Detail", "faithful", "realistic, invented", changed, query.detail);
   const large = make("input", { type: "checkbox", checked: true, onchange: changed });
   const largeBox = make("label", { class: "s2f-check" }, large, "512 pixels");
   const enhance = make("input", { type: "checkbox", onchange: changed });
-  const strength = slider("Strength", "as translated", "invented detail", changed, 0.5);
+  const strength = slider("Strength", "as translated", "invented detail", changed, query.strength);
   const restorer = make("select", { "aria-label": "restorer", onchange: () => later(0) });
   const enhanceLabel = make("label", {}, enhance, make("b", {}, "Enhance"));
   const enhanceBox = make("div", { class: "s2f-enhance" }, enhanceLabel, strength.box, restorer);

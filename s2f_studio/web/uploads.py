@@ -6,6 +6,7 @@ obeyed and then gone, with every other word that the file carried.
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import warnings
@@ -30,31 +31,20 @@ PNG_ENDS = b"\0\0\0\0IEND"  # and four bytes more
 
 
 class Refusal(ValueError):
-    """What a visitor asks for and does not get: `status` is the HTTP status, the message says what to do."""
+    """What a visitor asks for and does not get: the message says what to do.
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class AskError(Refusal):
-    """A request that cannot be answered. code: by which a page knows what to offer; "" where there is nothing."""
-
-    def __init__(self, status: int, message: str, code: str = "") -> None:
-        super().__init__(status, message)
-        self.code = code
-
-
-class UploadError(Refusal):
-    """An upload that cannot be used; `status` is 413 (too large), 415 (no format that is taken) or 422 (damaged, or no
-    picture of a face).
+    status: the HTTP status. code: by which a page knows what to offer. retry_s: seconds after which to try again.
     """
+
+    def __init__(self, status: int, message: str, code: str = "", retry_s: int = 0) -> None:
+        super().__init__(message)
+        self.status, self.code, self.retry_s = status, code, retry_s
 
 
 def format_of(content: bytes) -> str:
-    """ "PNG", "JPEG", "WEBP", "BMP" or "TIFF", by the first bytes. Raises UploadError (415; 422 for no bytes)."""
+    """ "PNG", "JPEG", "WEBP", "BMP" or "TIFF", by the first bytes. Raises Refusal (415; 422 for no bytes)."""
     if not content:
-        raise UploadError(422, "the file is empty: choose a picture")
+        raise Refusal(422, "the file is empty: choose a picture")
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
     for start, name in STARTS.items():
@@ -64,16 +54,14 @@ def format_of(content: bytes) -> str:
     what = next((other for start, other in OTHERS.items() if content.startswith(start)), what)
     if content[4:8] == b"ftyp":
         what = "a HEIC, an AVIF or a video"
-    raise UploadError(
-        415, f"this is {what}, whatever its name says: {TAKEN} are taken; save the picture as one of these"
-    )
+    raise Refusal(415, f"this is {what}, whatever its name says: {TAKEN} are taken; save the picture as one of these")
 
 
 def read_picture(content: bytes) -> np.ndarray:
     """An uploaded drawing or photo, upright, on white paper where it was transparent: uint8 (H, W, 3), its longer side
     at most `KEPT_PX`.
 
-    Raises UploadError for everything that is no such picture; nothing is decoded before its size is known.
+    Raises Refusal for everything that is no such picture; nothing is decoded before its size is known.
     """
     with _opened(content) as (picture, name):
         if name == "JPEG":
@@ -84,19 +72,27 @@ def read_picture(content: bytes) -> np.ndarray:
 def read_map(content: bytes) -> np.ndarray:
     """An uploaded label map, of class numbers or in CelebAMask-HQ's colours: uint8 (H, W).
 
-    Raises UploadError as `read_picture` does, and for pictures that are no map.
+    Raises Refusal as `read_picture` does, and for pictures that are no map.
     """
     with _opened(content) as (picture, name):
         if name == "JPEG":
-            raise UploadError(422, "a label map must be saved without losses: JPEG mixes its classes; use PNG")
+            raise Refusal(422, "a label map must be saved without losses: JPEG mixes its classes; use PNG")
         if picture.width * picture.height > KEPT_PX**2:
-            raise UploadError(413, f"a label map may have {KEPT_PX} x {KEPT_PX} pixels at most: the model reads 256")
+            raise Refusal(413, f"a label map may have {KEPT_PX} x {KEPT_PX} pixels at most: the model reads 256")
     try:
         labels, _ = masks.read(io.BytesIO(content), name="the map")
         masks.resize(labels, LEAST_SIDE_PX)
     except (images.ImageError, masks.MaskError) as error:
-        raise UploadError(422, f"no label map: {str(error).removeprefix('the map: ')}") from None
+        raise Refusal(422, f"no label map: {str(error).removeprefix('the map: ')}") from None
     return labels
+
+
+def picture_in(uri: str) -> np.ndarray:
+    """The picture in a data address, uint8 (H, W, 3). Raises Refusal as `read_picture` does."""
+    try:
+        return read_picture(base64.b64decode(uri.partition(",")[2], validate=True))
+    except ValueError as error:
+        raise error if isinstance(error, Refusal) else Refusal(422, "this is no picture") from None
 
 
 class _opened:
@@ -120,9 +116,9 @@ class _opened:
         _check_size(*self.picture.size)
         _check_ends(self.content, name)
         if name != "JPEG" and self._frames(name) > 1:  # phones' JPEGs hold a preview as well
-            raise UploadError(422, f"this {name} holds several pictures: save the one that is meant by itself")
+            raise Refusal(422, f"this {name} holds several pictures: save the one that is meant by itself")
         if name == "JPEG" and self.content.count(b"\xff\xda") > MOST_SCANS:
-            raise UploadError(422, f"this JPEG is made of more than {MOST_SCANS} scans: save it again")
+            raise Refusal(422, f"this JPEG is made of more than {MOST_SCANS} scans: save it again")
         self.name = name
         return self.picture, name
 
@@ -134,7 +130,7 @@ class _opened:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         self.picture.close()
-        if isinstance(error, UploadError) or not isinstance(error, (*BROKEN, Image.DecompressionBombError)):
+        if isinstance(error, Refusal) or not isinstance(error, (*BROKEN, Image.DecompressionBombError)):
             return
         raise _damaged(self.name, error) from None
 
@@ -145,30 +141,30 @@ BROKEN = (
 )  # fmt: skip
 
 
-def too_large(size: int) -> UploadError:
+def too_large(size: int) -> Refusal:
     """What is said about so many bytes."""
-    return UploadError(
+    return Refusal(
         413,
         f"the file has {size / 1e6:,.1f} MB: {MOST_BYTES // 10**6} MB are the most that is taken; save a smaller copy",
     )
 
 
-def _damaged(name: str, error: BaseException) -> UploadError:
+def _damaged(name: str, error: BaseException) -> Refusal:
     if isinstance(error, Image.DecompressionBombError):
-        return UploadError(413, f"this {name} has too many pixels: {MOST_PIXELS // 10**6} million are the most")
+        return Refusal(413, f"this {name} has too many pixels: {MOST_PIXELS // 10**6} million are the most")
     reason = str(error).splitlines()[0][:100] if str(error) and "BytesIO" not in str(error) else "it cannot be read"
-    return UploadError(422, f"this {name} is damaged or cut off ({reason}): copy or save it again")
+    return Refusal(422, f"this {name} is damaged or cut off ({reason}): copy or save it again")
 
 
 def _check_size(width: int, height: int) -> None:
     if max(width, height) > MOST_SIDE_PX or width * height > MOST_PIXELS:
-        raise UploadError(
+        raise Refusal(
             413,
             f"the picture has {width} x {height} pixels: {MOST_PIXELS // 10**6} million, and {MOST_SIDE_PX:,} on a"
             " side, are the most; save a smaller copy",
         )
     if min(width, height) < LEAST_SIDE_PX:
-        raise UploadError(
+        raise Refusal(
             422, f"the picture has {width} x {height} pixels: {LEAST_SIDE_PX} are needed each way, 256 are better"
         )
 
@@ -185,7 +181,7 @@ def _check_ends(content: bytes, name: str) -> None:
         rest = content[end + 2 :] if end > 0 else b""
         rest = rest if any(mark in rest[:4096].lower() for mark in (b"<html", b"<script", b"<?php", b"%pdf-")) else b""
     if rest.strip(b"\x00\r\n"):
-        raise UploadError(
+        raise Refusal(
             422, f"{len(rest):,} bytes follow the end of this {name} that belong to no picture: save it again"
         )
     at = content.rfind(b"PK\x05\x06", max(0, len(content) - TAIL))
@@ -194,9 +190,9 @@ def _check_ends(content: bytes, name: str) -> None:
         and len(content) >= at + 22
         and at + 22 + struct.unpack("<H", content[at + 20 : at + 22])[0] == len(content)
     ):
-        raise UploadError(422, f"this {name} is a zip archive as well: save the picture by itself")
+        raise Refusal(422, f"this {name} is a zip archive as well: save the picture by itself")
     if b"%PDF-" in content[:1024]:
-        raise UploadError(422, f"this {name} is a PDF as well: save the picture by itself")
+        raise Refusal(422, f"this {name} is a PDF as well: save the picture by itself")
 
 
 def _smaller(picture: Image.Image) -> Image.Image:

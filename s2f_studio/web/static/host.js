@@ -7,10 +7,6 @@ async function json(path, options) {
   return { ok: answer.ok, status: answer.status, told: await answer.json() };
 }
 
-function posted(content) {
-  return { method: "POST", ...(content && { headers: { "content-type": "application/json" }, body: JSON.stringify(content) }) };
-}
-
 function form(fields, file) {
   const made = new FormData();
   if (file) made.append("file", file, "picture");
@@ -47,21 +43,15 @@ export async function models() { return (await json("api/models")).told; }
 
 export function download(model) { return json("api/models/download", { method: "POST", body: form({ model, agree: "yes" }) }); }
 
-// A visit of the sketch pad: {visit, values}.
-export async function beginVisit() {
-  const { ok, told } = await json("app/visits", posted());
-  if (!ok) throw new Error(told.detail);
-  return told;
-}
+// {ok, told}: a person's picture for the pad of a model, {drawing, warnings}.
+export function drawing(file, model) { return json("app/drawing", { method: "POST", body: form({ model }, file) }); }
 
-// What has changed after a message; nothing where the host has forgotten this visit.
-export async function tellVisit(visit, content) {
-  const { ok, status, told } = await json(`app/visits/${visit}`, posted(content));
-  if (status === 404) return null;
-  if (!ok) throw new Error(told.detail);
-  return told.values;
-}
+// {ok, told}: the tones of hair and skin of a photo.
+export function tones(file) { return json("app/tones", { method: "POST", body: form({}, file) }); }
 
-export function leaveVisit(visit) {
-  navigator.sendBeacon(`app/visits/${visit}`, new Blob(['{"kind":"bye"}'], { type: "application/json" }));
+// The picture that a pad begins with. kind: where its model expects the face.
+export async function startFile(kind, name) {
+  const answer = await fetch(`app/starts/${kind}/${encodeURIComponent(name)}`);
+  if (!answer.ok) throw new Error("this drawing could not be loaded: try again");
+  return answer.blob();
 }

@@ -25,7 +25,7 @@ const WAIT_MS = 250; // after a slider or a point was moved
 class Upload {
   constructor(el, about) {
     // chosen counts the pictures that were chosen, so that a slow one does not come after a later one.
-    Object.assign(this, { el, about, file: null, seed: 0, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
+    Object.assign(this, { el, about, file: null, seed: about.query.seed, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
     this.placed = this.shown = this.insists = false; // the points: by the visitor, in sight; a face at any rate
     this.endWaiting = () => {};
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
@@ -36,7 +36,7 @@ class Upload {
       moved: () => { this.placed = true; this.later(); },
       place: () => this.place(), seen: (shown) => this.seen(shown),
     });
-    this.choices = choices(() => this.show(), (wait) => this.later(wait));
+    this.choices = choices(about, () => this.show(), (wait) => this.later(wait));
     this.answers = answers(() => { this.seed += this.choices.num; this.later(0); });
     this.history = history((then) => this.back(then));
     this.examples = make("div", { class: "s2f-examples", role: "group", "aria-label": "examples" });
@@ -108,7 +108,7 @@ class Upload {
     const number = ++this.chosen, isLarge = this.hasPoints && file.size >= LARGE_BYTES; // a map's classes do not mix
     const ready = isLarge ? await smaller(file) : file;
     if (number !== this.chosen) return; // another one was chosen meanwhile
-    this.placed = this.shown = this.insists = false; this.seed = 0;
+    this.placed = this.shown = this.insists = false; this.seed = this.about.query.seed;
     this.answers.begin();
     this.given.points.set(null);
     this.take(ready);

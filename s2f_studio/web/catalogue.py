@@ -1,4 +1,4 @@
-"""The models that the web app offers, by id.
+"""The models that a page offers, by id.
 
 A request names an id; what is opened follows from this list alone, never from the request's own words.
 """
@@ -16,27 +16,25 @@ from s2f_studio.engines import choice as engines
 from s2f_studio.engines.engine_onnx import DESCRIPTION, description
 from s2f_studio.export.exported import RESTORER
 from s2f_studio.faces.expecting import ChoosingModel
-from s2f_studio.server.uploads import Refusal
-from s2f_studio.web.state import TITLES
+from s2f_studio.query import WAYS
+from s2f_studio.web.answering import FOLDERS
+from s2f_studio.web.uploads import Refusal
 from s2f_utils import inference, models, weights
 from s2f_utils.inference import Facts, Model
 from s2f_utils.models.card import DIRECTIONS, RESTORES, TRANSLATES
 
 MANY, MAPS = "sketch-to-face-64", "map-to-face-64"
 DEFAULT = {"sketch-to-photo": weights.DEFAULT, "photo-to-sketch": "photo-to-sketch", "map-to-photo": MAPS}
-WAYS = tuple(DEFAULT)
 RESCAN_S = 5.0
 SPEAKS = {"sketch-to-photo": "sketch", "photo-to-sketch": "photo", "map-to-photo": "map"}  # what each direction reads
 RUN_TERMS = "your own"
-FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
-
-
+TITLES = {  # the shipped models that a pad can have
+    weights.DEFAULT: "sketch → photo, 256 px",
+    MANY: "Lesson: sketch → drawn face of 64 px, eight variants",
+    MAPS: "Lesson: label map → drawn face of 64 px, eight variants",
+}
 # What is raised over a run that is being deleted, or whose header is not one of ours.
 NO_RUN = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
-
-
-class ModelError(Refusal):
-    """A model that cannot be used; `status` is 404 (unknown), 409 (not on this machine yet) or 422."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,20 @@ class Choice:
         """ "sketch", "photo" or "map"; restorers read photos."""
         return SPEAKS.get(self.direction, "photo")
 
+    def listed(self, state: str = "ready") -> dict[str, Any]:
+        """The model as a page lists it: never with its path."""
+        return {
+            "id": self.id, "title": self.title, "source": self.source, "kind": self.kind, "direction": self.direction,
+            "reads": self.reads, "size_px": self.size_px, "detail": self.detail, "chooses": self.chooses,
+            "answers": self.answers, "layout": self.layout, "state": state, "size_mb": round(self.size_mb, 1),
+            "terms": self.terms,
+        }  # fmt: skip
+
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
     """The model in memory. at_once: pictures in one pass. engine: as in `engines.chosen`.
 
-    Raises ModelError with what is wrong with its file, without its path.
+    Raises Refusal with what is wrong with its file, without its path.
     """
     from s2f_utils.inference import restorers
     from s2f_utils.inference.enhance import Enhancer
@@ -96,7 +103,7 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
         )
     except (ValueError, OSError, RecursionError) as error:
         text = FOLDERS.sub("", str(error)).removeprefix(f"{choice.id}: ")
-        raise ModelError(422, f"{choice.id} cannot be loaded: {text}") from None
+        raise Refusal(422, f"{choice.id} cannot be loaded: {text}") from None
 
 
 class Catalogue:
@@ -125,27 +132,27 @@ class Catalogue:
     def choose(self, model: str = "", direction: str = "") -> Choice:
         """The model that a request means; without one, the shipped one for the direction.
 
-        Raises ModelError for an unknown one, for a direction that is not its own, and where its file is not here.
+        Raises Refusal for an unknown one, for a direction that is not its own, and where its file is not here.
         """
         if direction and direction not in WAYS:
-            raise ModelError(422, f"direction must be one of {', '.join(WAYS)}")
+            raise Refusal(422, f"direction must be one of {', '.join(WAYS)}")
         choice = self.list().get(model or DEFAULT[direction or WAYS[0]])
         if choice is None or choice.kind != "model":
-            raise ModelError(404, "there is no such model: GET /api/models lists them")
+            raise Refusal(404, "there is no such model: GET /api/models lists them")
         if direction and choice.direction != direction:
-            raise ModelError(422, f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out")
+            raise Refusal(422, f"{choice.id} goes {choice.direction}, not {direction}: leave one of the two out")
         return self._checked(choice)
 
     def restorer(self, name: str = "") -> Choice:
         """The restorer that a request means; ours where it names none. Errors as of `choose`."""
         choice = self.list().get(name or weights.RESTORER)
         if choice is None or choice.kind != "restorer":
-            raise ModelError(404, "there is no such restorer: GET /api/models lists them")
+            raise Refusal(404, "there is no such restorer: GET /api/models lists them")
         return self._checked(choice)
 
     def _checked(self, choice: Choice) -> Choice:
         if not choice.here:
-            raise ModelError(
+            raise Refusal(
                 409,
                 f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched when"
                 " somebody agrees to that, on the page, or with POST /api/models/download",
@@ -157,10 +164,10 @@ class Catalogue:
         return "ready" if choice.here else self._fetching.get(choice.id, "not here")
 
     def fetch(self, name: str) -> str:
-        """Begin to download an official model or restorer, in a thread of its own; its state. Raises ModelError."""
+        """Begin to download an official model or restorer, in a thread of its own; its state. Raises Refusal."""
         choice = self.list().get(name)
         if choice is None or choice.source != "official":
-            raise ModelError(404, "there is no such model to download: GET /api/models lists them")
+            raise Refusal(404, "there is no such model to download: GET /api/models lists them")
         with self._lock:
             if choice.here or self._fetching.get(name) == "downloading":
                 return self.state(choice)

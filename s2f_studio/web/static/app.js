@@ -3,24 +3,26 @@
 import { mountModels } from "./app_models.js";
 import { mountUpload } from "./app_upload.js";
 import { plainButton } from "./common.js";
+import { Core } from "./core.js";
 import { make } from "./dom.js";
 import { mountGallery } from "./gallery.js";
-import { about } from "./host.js";
-import pad from "./sketch_pad.js";
+import * as host from "./host.js";
+import { keep, kept } from "./store.js";
+import { mountSketchPad } from "./sketch_pad.js";
 import { tabs } from "./tabs.js";
 import { tour } from "./tour.js";
-import { Visit } from "./visit.js";
+import { waitingFor } from "./waiting.js";
 
 const guide = tour();
 document.querySelector(".s2f-start").append(guide.start);
 
 async function mountPad(el) {
   el.textContent = "loading the model …";
-  const visit = new Visit();
+  const state = new Core(host, { keep, kept }, waitingFor);
   try {
-    await visit.open();
+    await state.open();
     el.textContent = "";
-    pad.render({ model: visit, el });
+    mountSketchPad(state, el);
   } catch (error) {
     const again = plainButton("Try again", () => mountPad(el));
     el.replaceChildren(make("p", { role: "alert" }, `The pad could not be opened: ${error.message}`), again);
@@ -28,7 +30,7 @@ async function mountPad(el) {
 }
 
 async function sayWhereItRuns() {
-  const { travels } = await about(), place = document.querySelector(".s2f-travels");
+  const { travels } = await host.about(), place = document.querySelector(".s2f-travels");
   place.textContent = travels;
   place.hidden = !travels;
 }

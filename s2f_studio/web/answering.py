@@ -1,0 +1,316 @@
+"""A picture and a question in, answers out, without anything that is kept between two of them.
+
+The steps are `prepare`, `answers`, `restored` and `finish`; `answer` is all of them, and the server runs each where
+there is room for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from s2f_studio.drawings import domain, mesh
+from s2f_studio.drawings.mesh import FACE_PX
+from s2f_studio.drawings.preparing import prepared_for
+from s2f_studio.faces import hints
+from s2f_studio.faces.choosing import FAITHFUL
+from s2f_studio.query import Query
+from s2f_studio.web.uploads import Refusal
+from s2f_utils import weights
+from s2f_utils.inference import Ask, Facts, Model
+from s2f_utils.inference.asking import COLOURED, LIKELY
+from s2f_utils.pictures import faces, images, masks
+from s2f_utils.pictures.attributes import as_tone
+from s2f_utils.pictures.remarks import WORDS, Remark
+
+LEAST_SKIN = 0.01  # of a label map
+HERE = {  # what is said otherwise on the command line
+    "photo": "this looks like a photo, not like a drawing: choose the direction photo → sketch",
+    "not-a-photo": "this looks like a drawing, not like a photo: choose the direction sketch → photo",
+    "crude": "the drawing leaves much open: this is one of many faces that fit it",
+    "faces": WORDS["faces"].replace("another one", "another one at Face"),
+    "cut": WORDS["cut"].replace("have it cleaned whole", "choose 'clean up, cut nothing out' at Paper"),
+}
+UNSURE_IN_PAD = "the face was not found for sure: place its eyes and mouth under Upload"  # the pad has no points
+IN_PAD = HERE | {"rough-face": UNSURE_IN_PAD, "no-face": UNSURE_IN_PAD} | {
+    code: HERE[code].replace(f"at {place}", f"at {place} under Upload")
+    for code, place in (("faces", "Face"), ("cut", "Paper"))
+} | {"no-detector": ""}  # fmt: skip
+CHECK = "check where the eyes and the mouth are: "
+UNSURE, NO_DETECTOR = "no face was found for sure", "the face detector is not on this machine"
+NO_FACE = "no face was found in this picture: place the eyes and the mouth on it, or have a face made anyway"
+VAGUE = 0.235  # of the eyes' distance, by how much points are off: of drawn faces at most .22, of scrawls more
+FOLDERS = re.compile(r"(?<![\w.])(?:[A-Za-z]:)?[/\\][^\n:]*[/\\]")  # where a file lies is nobody's business
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A picture as a model reads it, and what was found in it.
+
+    given: uint8 (H, W, 3), or class numbers (H, W). remarks: what there is to say. found: whether a face was. points:
+    its eyes and the middle of its mouth on the upload, shares of the sides; None where that is not known.
+    """
+
+    given: np.ndarray
+    remarks: tuple[Remark, ...] = ()
+    found: bool = True
+    points: tuple[tuple[float, float], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """One answer: its name, the picture, uint8 (H, W, 3), the PNG, and how it came about, which the PNG says, too."""
+
+    name: str
+    picture: np.ndarray
+    png: bytes
+    notes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All answers to a question."""
+
+    ready: Ready
+    made: tuple[Made, ...]
+    remarks: tuple[Remark, ...]  # of the picture and of the answers
+
+
+def answer(picture: np.ndarray, query: Query, model: Model, restorer: Model | None = None) -> Answer:
+    """Answers to a picture, uint8 (H, W, 3), or label map, uint8 (H, W). Raises Refusal, and what the models raise."""
+    ready = prepare(picture, query, model.facts)
+    made, remarks = answers(model, ready.given, query)
+    if query.enhance and restorer is not None:
+        made = [(name, ask, restored(restorer, one, query)) for name, ask, one in made]
+    name = None if restorer is None else restorer.facts.name
+    return finish(ready, made, remarks, query, model.facts, name)
+
+
+# Before the model
+
+
+def prepare(picture: np.ndarray, query: Query, facts: Facts) -> Ready:
+    """The picture as the model reads it: cleaned, its face laid upright. Raises Refusal where there is no face."""
+    if facts.reads == "map":
+        if np.mean(picture == masks.CLASSES.index("skin")) < LEAST_SKIN:
+            raise Refusal(422, "this map has no face: less than 1 % of it is skin (class 1); is it a drawing?")
+        return Ready(picture)
+    points = None
+    if query.points is not None:
+        points = np.asarray(query.points, dtype=np.float64) * picture.shape[1::-1] - 0.5
+    try:
+        if query.align == "never" or (query.align == "auto" and not facts.layout and points is None):
+            return Ready(picture, _advice(picture, query, facts))
+        return _aligned(picture, query, facts, points)
+    except (faces.FaceError, ValueError) as error:
+        if isinstance(error, Refusal):
+            raise
+        raise Refusal(422, re.sub(r"\s*\(--[^)]*\)", "", str(error))) from None  # words about the command line
+
+
+def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ...]:
+    """What there is to say about a picture that is taken as it is; nothing where it was not to be looked at."""
+    if query.clean == "never" or facts.name not in (*weights.SHIPPED, weights.DEFAULT):
+        return ()
+    advice = domain.advice(picture, facts.direction)
+    return (advice,) if advice else ()
+
+
+def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
+    ready = prepared_for(facts, picture, points=points, clean=query.clean, align=True, face=_which(query.face, picture))
+    if Remark("no-lines") in ready.warnings:
+        raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
+    codes = {remark.code for remark in ready.warnings}
+    if points is None and not query.insist:
+        _check_face(ready.given, codes, facts)
+    as_given = not {"turned", "cut"} & codes
+    where = _shares(ready.face.landmarks, picture.shape) if as_given or facts.reads == "photo" else None
+    return Ready(ready.given, ready.warnings, ready.face.method not in ("centre", "cascade"), where)
+
+
+def _check_face(given: np.ndarray, codes: set[str], facts: Facts) -> None:
+    """Raise Refusal for a picture in which there seems to be no face: a house, a wall, a scrawl."""
+    if "no-face" in codes and "no-detector" not in codes:
+        raise Refusal(422, NO_FACE, "no-face")
+    if facts.reads == "sketch" and facts.layout == "aligned" and codes & {"no-face", "rough-face"}:
+        from s2f_studio.drawings.understanding import understood
+
+        found = understood(images.resize(given, FACE_PX, "stretch"))
+        if found.off.mean() > VAGUE * mesh.eye_distance(found.points):
+            raise Refusal(422, NO_FACE, "no-face")
+
+
+def _which(face: str, picture: np.ndarray) -> faces.Which:
+    """The face that is asked for, a box in pixels."""
+    which = faces.checked(face)
+    if not isinstance(which, tuple):
+        return which
+    return tuple(float(share * side) for share, side in zip(which, picture.shape[1::-1] * 2, strict=True))
+
+
+def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
+    """Both eyes and the middle of the mouth as shares of the picture's width and height."""
+    points = np.stack([landmarks[0], landmarks[1], landmarks[3:5].mean(axis=0)])
+    shares = np.clip((points + 0.5) / shape[1::-1], 0, 1)
+    return tuple((round(float(x), 4), round(float(y), 4)) for x, y in shares)
+
+
+# The models
+
+
+def answers(
+    model: Model, given: np.ndarray, query: Query
+) -> tuple[list[tuple[str, Ask, np.ndarray]], tuple[Remark, ...]]:
+    """What a model makes of a prepared picture, [(name, what was asked, uint8 (H, W, 3))], and what there is to say."""
+    asks = query.asks(model.facts)
+    made = [model.answer([given], [_at_its_size(model, given, ask)])[0] for _, ask in asks]
+    remarks: tuple[Remark, ...] = ()
+    if "answer" in model.facts.knows:
+        remark = model.advice(given, asks[0][1])
+        remarks, asks = (remark,) if remark else (), _named(asks, model.chosen(given, asks[0][1]))
+    done = []
+    for (name, ask), picture in zip(asks, made, strict=True):
+        toned, more = _toned(model, given, ask, picture)
+        remarks = (*remarks, *(one for one in more if one not in remarks))
+        done.append((name, ask, toned))
+    return done, remarks
+
+
+def _needs_tones(model: Model, given: np.ndarray, ask: Ask) -> bool:
+    return bool(set(COLOURED) & set(ask.person)) and model.facts.makes == "photo" and not model.knows_person(given, ask)
+
+
+def _at_its_size(model: Model, given: np.ndarray, ask: Ask) -> Ask:
+    """Parts are found in faces of the model's own size."""
+    return replace(ask, large=False) if _needs_tones(model, given, ask) else ask
+
+
+def _toned(model: Model, given: np.ndarray, ask: Ask, made: np.ndarray) -> tuple[np.ndarray, tuple[Remark, ...]]:
+    """The answer with hair and skin in the tones that were said, by a model that knows nothing of the person."""
+    if not _needs_tones(model, given, ask):
+        return made, ()
+    tones, remarks = {part: as_tone(ask.person[part]) for part in COLOURED if part in ask.person}, ()
+    if model.facts.reads == "sketch" and hints.is_framed(given):
+        remarks = (Remark("framed"),)
+    elif len(made) == made.shape[1] == model.facts.size_px:
+        parts = hints.parts_of(model, given, made)
+        remarks = tuple(Remark("no-part", {"part": part}) for part in tones if not hints.is_there(parts[part]))
+        made = hints.with_hints(model, given, made, tones)
+    if ask.large:
+        made = np.asarray(
+            Image.fromarray(made).resize((2 * made.shape[1], 2 * made.shape[0]), Image.Resampling.BICUBIC)
+        )
+    return made, remarks
+
+
+def _named(asks: list[tuple[str, Ask]], kind: str) -> list[tuple[str, Ask]]:
+    """What was asked of a model with several answers, by what it gave. kind: of the first answer."""
+    named = []
+    for name, ask in asks:
+        given = FAITHFUL if name == FAITHFUL else kind
+        named.append((given if name == "realistic" and given != FAITHFUL else name, replace(ask, answer=given)))
+    return named
+
+
+def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
+    """A translated face with added detail, uint8 (H, W, 3). Raises Refusal where there is none, or no restorer."""
+    from s2f_utils.inference.restorers import RestoreError
+
+    if query.strength == 0:
+        return picture
+    try:
+        return restorer.answer([picture], [Ask(query.seed, strength=query.strength)])[0]
+    except faces.FaceError:
+        raise Refusal(422, "no face was found to enhance: leave enhance out") from None
+    except weights.WeightsError:
+        raise Refusal(
+            422, "to enhance a picture that is not square takes the face detector, which is not on this machine"
+        ) from None
+    except (RestoreError, ValueError) as error:
+        raise Refusal(422, FOLDERS.sub("", str(error))) from None
+
+
+# After the models
+
+
+def finish(
+    ready: Ready,
+    made: Sequence[tuple[str, Ask, np.ndarray]],
+    remarks: tuple[Remark, ...],
+    query: Query,
+    facts: Facts,
+    restorer: str | None,
+) -> Answer:
+    """The answers as PNGs of at least 256 pixels that say how they came about. restorer: its name."""
+    found = []
+    for name, ask, picture in made:
+        notes = _notes(ask, facts)
+        if query.enhance and restorer is not None:
+            notes["restorer"] = f"{restorer}, strength {query.strength:g}"
+        found.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
+    if query.candidates > 1 and len(found) == 1 and not {"detail", "styles"} & facts.knows:
+        remarks = (*remarks, Remark("one-answer", {"model": facts.name}))
+    return Answer(ready, tuple(found), (*ready.remarks, *remarks))
+
+
+def _notes(ask: Ask, facts: Facts) -> dict[str, str]:
+    notes, chooses = {"model": facts.name, "seed": str(ask.seed)}, "answer" in facts.knows
+    if chooses:
+        notes["answer"] = ask.answer
+    if "detail" in facts.knows and (not chooses or ask.answer == FAITHFUL):
+        notes["detail"] = f"{ask.detail:g}"
+    if "likely" in facts.knows and ask.answer != FAITHFUL:
+        amounts = ask.likely if isinstance(ask.likely, Mapping) else {"": ask.likely}
+        notes |= {f"likely {part}".strip(): f"{own:g}" for part, own in amounts.items() if own != LIKELY}
+    if "person" in facts.knows and ask.answer != FAITHFUL:
+        notes |= {name: f"{value:g}" for name, value in ask.person.items() if name not in COLOURED}
+    tones = {part: as_tone(ask.person[part]).colour for part in COLOURED if part in ask.person}
+    return notes | {part: "#{:02x}{:02x}{:02x} by ".format(*tone) + facts.hint_method for part, tone in tones.items()}
+
+
+def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """An answer with its pictures as addresses that a page can show."""
+    ready, told = given.ready, {remark.code: remark.data for remark in given.remarks}
+    several = told.get("faces", {})
+    shown = masks.colour(ready.given) if ready.given.ndim == 2 else ready.given
+    as_given = "turned" not in told and "cut" not in told
+    return {
+        "model": facts.name,
+        "direction": facts.direction,
+        "note": images.GENERATED_NOTE,
+        "warnings": worded(given.remarks, ready.found),
+        "codes": list(told),
+        "face_found": ready.found,
+        "points": None if ready.points is None else [list(point) for point in ready.points],
+        "num_faces": several.get("num", 1),
+        "faces": list(several.get("boxes", ())) if as_given else [],
+        "taken": several.get("taken", 1),
+        "sheet": told.get("cut", {}).get("corners"),
+        "given": images.data_uri(images.png_of(shown)),
+        "pictures": [_handed_out(one) for one in given.made],
+        "seconds": dict(seconds or {}),
+    }
+
+
+def _handed_out(made: Made) -> dict[str, Any]:
+    """An answer as a page shows and saves it: of at least 256 pixels."""
+    picture, enlarged = images.handed_out(made.picture)
+    notes = made.notes | enlarged
+    png = images.png_of(picture, generated=True, notes=notes) if enlarged else made.png
+    height, width = picture.shape[:2]
+    return {"name": made.name, "notes": notes, "width": width, "height": height, "png": images.data_uri(png)}
+
+
+def worded(remarks: Sequence[Remark], found: bool = True, words: Mapping[str, str] = HERE) -> list[str]:
+    """What there is to say in a page's words; in one sentence where no face was found for sure."""
+    about_face = ("rough-face", "no-face", "no-detector")
+    told = [remark.worded(words) for remark in remarks if found or remark.code not in about_face]
+    if not found:
+        is_missing = any(remark.code == "no-detector" for remark in remarks)
+        told.append(CHECK + (NO_DETECTOR if is_missing else UNSURE))
+    return list(dict.fromkeys(one for one in told if one))

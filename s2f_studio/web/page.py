@@ -1,0 +1,80 @@
+"""What every host of the page gives it: its files, its examples, and what it is told when it begins."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2f_studio.drawings import prepare as drawings
+from s2f_studio.query import defaults
+from s2f_studio.web import drawing
+from s2f_utils.inference.asking import LAYOUTS
+from s2f_utils.pictures import images, masks
+from s2f_utils.pictures.drawn import synthetic
+
+STATIC = Path(__file__).with_name("static")
+INDEX = STATIC / "index.html"
+TYPES = {
+    ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".webp": "image/webp",
+    ".json": "application/json",
+}  # fmt: skip
+FILES = {path.name: path for path in sorted(STATIC.rglob("*")) if path.suffix in TYPES and path != INDEX}
+FACES = (3, 5, 8, 10, 17, 21)  # of synthetic.draw_face's series
+PHOTOS, MAPS = (tuple(f"{kind}-{number}" for number in FACES) for kind in ("photo", "map"))
+EXAMPLES = (*drawings.EXAMPLES, *PHOTOS, *MAPS)
+MOST_VERSIONS = 6
+PREVIEW = "expected"  # while a stroke is drawn: what is rendered takes three times as long
+CANDIDATES = 3  # that the upload page asks for, side by side
+# As `masks.CLASSES`, for people.
+LABELS = (
+    "background", "skin", "nose", "glasses", "left eye", "right eye", "left brow", "right brow", "left ear",
+    "right ear", "mouth", "upper lip", "lower lip", "hair", "hat", "earring", "necklace", "neck", "clothes",
+)  # fmt: skip
+
+
+def example(name: str) -> np.ndarray:
+    """One of `EXAMPLES`: a drawing, a drawn face, uint8 (H, W, 3), or a label map in its colours."""
+    if name in drawings.EXAMPLES:
+        return drawings.example(name)
+    kind, _, number = name.partition("-")
+    face = synthetic.draw_face(int(number), size_px=256)
+    return face.photo if kind == "photo" else masks.colour(face.mask)
+
+
+def about(notice: str = "") -> dict[str, Any]:
+    """What the page is told when it begins, as JSON knows it; `query` has the defaults of all that can be asked.
+
+    notice: a sentence that stays in sight, beside the note that faces are guesses.
+    """
+    return {
+        "note": images.GENERATED_NOTE, "travels": notice, "query": defaults(), "candidates": CANDIDATES,
+        "drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": list(MAPS), "takes_photos": True,
+        "start": drawing.START, "starts": {kind: list(names) for kind, names in drawing.STARTS.items()},
+        "guides": {name: layout.tolist() for name, layout in LAYOUTS.items()}, "preview": PREVIEW,
+        "most_versions": MOST_VERSIONS,
+        "labels": [[name, "#{:02x}{:02x}{:02x}".format(*map(int, masks.PALETTE[n]))] for n, name in enumerate(LABELS)],
+    }  # fmt: skip
+
+
+def joined(script: Path) -> str:
+    """A script and all that it imports from beside it, as the one text that a notebook's widget takes.
+
+    An import is one line, `import { name } from "./file.js";`, and renames nothing; names are unique over all files.
+    """
+    seen: set[Path] = set()
+
+    def text_of(path: Path) -> str:
+        if path in seen:
+            return ""
+        seen.add(path)
+        text = path.read_text(encoding="utf-8")
+        before = "".join(
+            text_of(path.with_name(name)) for name in re.findall(r'^import .* from "\./(.*)";$', text, re.M)
+        )
+        own = re.sub(r"^import .*\n", "", text, flags=re.M)
+        return before + (own if path == script else re.sub(r"^export ", "", own, flags=re.M))
+
+    return text_of(script)
