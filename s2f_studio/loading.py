@@ -8,7 +8,8 @@ from torch import nn
 
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
-from s2f_studio.faces.stages import expect, lay
+from s2f_studio.faces.portraying import PortraitModel
+from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.inference.finding import find_generator
@@ -20,6 +21,10 @@ def add_kinds() -> None:
     """Add them to `s2f_utils.inference.loading`."""
     KINDS[:0] = [
         Kind(lambda net: net.name == "expect", ExpectModel, _expected, aligned=True, precision="float32"),
+        Kind(
+            lambda net: net.name == "portrait", PortraitModel, _portrayed, aligned=True, precision="float32",
+            beside=lambda model: (find_generator(expected_by(model)),),
+        ),
         Kind(
             lambda net: net.name == "render", RenderModel, _rendered, aligned=True, precision="float32",
             beside=lambda model: (find_generator(expected_by(model)),),
@@ -46,6 +51,11 @@ def _expected(net: nn.Module, precision: runtime.Precision, _values: str, _model
 def _rendered(net: nn.Module, precision: runtime.Precision, _values: str, model: str | Path) -> dict[str, nn.Module]:
     own = {"render": render.Rendered(precision.prepare(net), precision.images), "finish": render.Finished()}
     return own | stages_of(expected_by(model), precision)
+
+
+def _portrayed(net: nn.Module, precision: runtime.Precision, _values: str, model: str | Path) -> dict[str, nn.Module]:
+    placed = {"place": portray.Placed(FACE_PX), "place_large": portray.Placed(LARGER * FACE_PX)}
+    return {"portray": portray.Portrayed(precision.prepare(net))} | placed | stages_of(expected_by(model), precision)
 
 
 def _chosen(net: nn.Module, precision: runtime.Precision, values: str, model: str | Path) -> dict[str, nn.Module]:

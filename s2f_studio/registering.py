@@ -7,7 +7,13 @@ def add_networks() -> None:
     """The networks of the answer's path, for `models.build` and for files that hold them."""
     from s2f_studio.drawings.finder import Finder
     from s2f_studio.faces.networks.expect import Expect
-    from s2f_studio.faces.networks.portrait import CodePrior, PortraitDiscriminator, PortraitGenerator, StyleEncoder
+    from s2f_studio.faces.networks.portrait import (
+        CodePrior,
+        Portrait,
+        PortraitDiscriminator,
+        PortraitGenerator,
+        StyleEncoder,
+    )
     from s2f_studio.old.network import Render, RenderJudge
     from s2f_utils.models.registry import NETWORKS
 
@@ -16,7 +22,8 @@ def add_networks() -> None:
         "expect": Expect,
         "render": Render,
         "render-judge": RenderJudge,
-        "portrait": PortraitGenerator,
+        "portrait": Portrait,
+        "portrait-generator": PortraitGenerator,
         "portrait-disc": PortraitDiscriminator,
         "style-encoder": StyleEncoder,
         "code-prior": CodePrior,

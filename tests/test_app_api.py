@@ -472,7 +472,7 @@ def test_defaults_are_the_same_in_every_front_end(client):
         if "default" in rule and rule["default"] is not None:
             assert str(rule["default"]) == str(getattr(usual, name)), name
     flags = inspect.getsource(translate)
-    assert f"default {usual.detail:g}" in flags and f"default {usual.likely:g}" in flags
+    assert f"(default: {usual.detail:g})" in flags and f"(default: {usual.likely:g})" in flags
     assert f"(default: {usual.clean})" in flags
     for function in (translate_drawing, candidates):
         told = inspect.signature(function).parameters

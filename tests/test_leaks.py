@@ -81,7 +81,7 @@ def test_a_run_on_all_pairs_is_refused_and_marked_with_seen(cheat, mine, tmp_pat
     assert main(board) == 2
     assert "cheat, seed 0 has seen 4 of 4" in capsys.readouterr().err and not (tmp_path / "board").exists()
     assert main([*board, "--seen"]) == 0
-    assert "| cheat (has seen 4 of 4) |" in capsys.readouterr().out
+    assert "| cheat (has seen 4 of 4) " in capsys.readouterr().out
     (row, *_) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["rows"]
     assert row["seen"]["num"] == 4 and row["league"] == "open"
     assert (tmp_path / "board" / "leaderboard.html").read_text().count("cheat (has seen 4 of 4)") >= 3

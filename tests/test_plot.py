@@ -108,7 +108,7 @@ def test_plot_errors_are_one_line(tmp_path, capsys):
         ([str(young)], "its log has no row of losses yet"),
         ([str(one), "--only", "loss_l1", "loss_l2"], "--only loss_l2: there is no such curve: the names are loss_d, "),
         ([str(one), "--out", "a.jpg"], "name a file that ends in .png or .svg"),
-        ([str(one), "--smooth", "1"], "from 0 to less than 1, got 1"),
+        ([str(one), "--smooth", "1"], "--smooth. Must be < 1"),
     ]
     for args, message in cases:
         assert cli.main(["plot", *args]) == 2

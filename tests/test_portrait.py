@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from s2f_studio.drawings import prepare
+from s2f_studio.drawings.understanding import understood
+from s2f_studio.faces import portraying
 from s2f_studio.faces.networks.portrait import (
     ATTRIBUTES,
     CODE_DIM,
@@ -14,8 +17,9 @@ from s2f_studio.faces.networks.portrait import (
     pooled_places,
     with_known,
 )
-from s2f_utils import models
+from s2f_utils import inference, models
 from s2f_utils.models import checkpoints
+from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES
 
 
 def given(num: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -27,7 +31,7 @@ def given(num: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def test_a_condition_and_a_code_give_a_portrait_and_all_weights_learn():
     torch.manual_seed(0)
-    net = models.build("portrait", width=0.25)
+    net = models.build("portrait-generator", width=0.25)
     made = net(*given())
     assert made.shape == (2, 3, SIZE_PX, SIZE_PX) and made.dtype == torch.float32 and made.abs().max() <= 1
     made.square().mean().backward()
@@ -39,7 +43,7 @@ def test_a_condition_and_a_code_give_a_portrait_and_all_weights_learn():
 
 def test_code_attributes_and_degree_each_change_the_answer():
     torch.manual_seed(0)
-    net = models.build("portrait", width=0.25).eval()
+    net = models.build("portrait-generator", width=0.25).eval()
     condition, code, told = given(1)
     further = condition.clone()
     further[:, 5] = 0.9
@@ -93,3 +97,35 @@ def test_codes_have_one_scale_and_the_prior_a_spread(tmp_path):
     checkpoints.save_generator(tmp_path / "prior.safetensors", prior, {})
     read, _ = checkpoints.load_network(tmp_path / "prior.safetensors")
     assert torch.equal(read.eval()(condition, told)[0], mean)
+
+
+@pytest.fixture()
+def answering(tmp_path):
+    """A portrait generator's file, of random weights, opened as a model that answers drawings."""
+    torch.manual_seed(0)
+    net = models.build("portrait", generator={"width": 0.25})
+    for up in net.generator.ups:
+        torch.nn.init.ones_(up.noise)
+    meta = {"direction": "sketch-to-photo", "size_px": SIZE_PX, "method": "portrait"}
+    path = checkpoints.save_generator(tmp_path / "generator.safetensors", net.eval(), meta)
+    return inference.load(path, "cpu", engine="torch")
+
+
+def test_a_seed_gives_the_same_portrait_and_another_seed_another_one(answering):
+    drawing = prepare.prepare(prepare.example("few-lines"), size_px=256).image
+    first, again, other = (answering.translate(drawing, seed=seed) for seed in (3, 3, 4))
+    assert first.shape == (256, 256, 3) and (first == again).all() and (first != other).mean() > 0.5
+    assert answering.translate(drawing, seed=3, large=True).shape == (512, 512, 3)
+    assert {"seed", "likely", "person"} <= answering.facts.knows
+
+
+def test_what_is_said_of_a_person_outweighs_the_drawing(answering):
+    drawing = prepare.prepare(prepare.example("plain-man"), size_px=256).image
+    found = understood(drawing, answering.engine)
+    names = list(PORTRAIT_ATTRIBUTES)
+    drawn, said = (
+        portraying.attributes_of(found, inference.Ask(person=person)) for person in ({}, {"glasses": 1.0, "smile": 1.0})
+    )
+    assert drawn[names.index("glasses")] == -1 and said[names.index("glasses")] == 1
+    assert said[names.index("open mouth")] == 1 and len(drawn) == NUM_VALUES
+    assert portraying.LEAST <= portraying.degree_of(found) <= portraying.MOST

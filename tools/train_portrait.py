@@ -2,8 +2,8 @@
 
 DATA as tools/pack_portraits.py leaves it. The same command goes on where it stopped. In RUN: state.pt (everything,
 every five minutes), curve.csv (losses by images seen), sheet.png (photo, expected, codes near and far from it), and
-portrait.safetensors, which has all networks without the optimisers' states and can be given as --init. Where it stood
-last lies in tools/resting, with its curve; no answer uses it yet.
+portrait.safetensors, which has all networks without the optimisers' states and can be given as --init;
+generator.safetensors, which answers (`s2f.load(RUN)`). Where it stood last lies in tools/resting, with its curve.
 
 Half of a batch gets the code of its own photo and is to look like it: L1 of pretrained features, and of colours over
 8 × 8 pixels. The other half gets a code of somebody else, or one that the prior draws; it is to look like a photo, to
@@ -31,6 +31,8 @@ from data_prep.sources import open_portraits
 from s2f_studio.faces.method import skin_area
 from s2f_studio.faces.networks.portrait import ATTRIBUTES, CODE_DIM, SIZE_PX, pooled_places, with_known
 from s2f_utils import models
+from s2f_utils.models import checkpoints
+from s2f_utils.models.card import ModelCard
 from s2f_utils.models.pretrained import PretrainedFeatures
 from s2f_utils.models.projected import RandomProjection
 
@@ -66,7 +68,8 @@ class Training:
         self.fast_features = PretrainedFeatures().to(torch.bfloat16, **CHANNELS_LAST)
         self.projection = RandomProjection(self.features.backbone.channels, 64, seed=5).to(**CHANNELS_LAST)
         self.net_g, self.ema, self.net_d = (
-            models.build(name).to(**CHANNELS_LAST) for name in ("portrait", "portrait", "portrait-disc")
+            models.build(name).to(**CHANNELS_LAST)
+            for name in ("portrait-generator", "portrait-generator", "portrait-disc")
         )
         self.encoder, self.prior = models.build("style-encoder"), models.build("code-prior")
         self.classifier = nn.Linear(self.known.shape[2], CLASSES)
@@ -279,6 +282,17 @@ def save(training: Training, run: Path) -> None:
     notes = {"images_seen": str(training.images_seen), "learned_from": "\n".join(learned_from)}
     save_file(tensors, run / "portrait.part", metadata=notes)
     os.replace(run / "portrait.part", run / "portrait.safetensors")
+    answer = models.build("portrait")
+    answer.generator.load_state_dict(training.ema.state_dict())
+    answer.prior.load_state_dict(training.prior.state_dict())
+    meta = {
+        "method": "portrait",
+        "direction": "sketch-to-photo",
+        "size_px": SIZE_PX,
+        "images_seen": training.images_seen,
+    }
+    card = ModelCard(data="open-portraits", terms=learned_from, method="portrait")
+    checkpoints.save_generator(run / "generator.safetensors", answer.half(), meta, card)
     training.sheet().save(run / "sheet.png")
 
 

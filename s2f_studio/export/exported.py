@@ -9,13 +9,17 @@ from typing import Any
 
 from s2f_studio.engines.engine_onnx import DESCRIPTION, OnnxEngine, described_in, description, graph_of
 from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
 from s2f_utils.inference.engine import EngineError
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
 from s2f_utils.models.card import UnknownNetworkError
 
-KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, ChoosingModel, StyleModel)}
+KINDS = {
+    kind.__name__: kind
+    for kind in (Translator, DetailModel, ExpectModel, RenderModel, PortraitModel, ChoosingModel, StyleModel)
+}
 RESTORER = "Restorer"
 SHARED = "look"  # the finder's stage: those that come along are served by one (`understanding.finder`)
 

@@ -10,10 +10,9 @@ from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.expecting import ExpectModel, between_lips, meant, told_of, tones_of
-from s2f_studio.faces.networks.portrait import ATTRIBUTES
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.translator import one_way, parts_of
-from s2f_utils.pictures.attributes import TOLD
+from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES, TOLD
 
 LEAST, MOST = 0.1, 0.6  # degrees of what is left to the code: of a careful drawing, of a scribble
 OPEN_FROM = 0.1  # between the lips, in widths of the mouth
@@ -58,7 +57,7 @@ def degree_of(found: Understood) -> float:
 
 
 def attributes_of(found: Understood, ask: Ask) -> np.ndarray:
-    """What the drawing shows and the question says, as `ATTRIBUTES`: float32 (16,) in [-1, 1], NaN where it is open."""
+    """What the drawing shows and the question says, as `PORTRAIT_ATTRIBUTES`: float32 (16,), NaN where open."""
     told = dict(zip(TOLD, 2 * told_of(found, meant(ask, found)) - 1, strict=True))
     told["smile"] = told["smile"] if "smile" in ask.person else 2.0 * (between_lips(found.points) >= OPEN_FROM) - 1
     for name in ("glasses", "beard", "hat"):
@@ -66,5 +65,5 @@ def attributes_of(found: Understood, ask: Ask) -> np.ndarray:
             told[name] = 1.0 if found.flags[name] > SURE else -1.0
     tones = tones_of(ask)
     values = {"skin": tones[:3], "hair": tones[3:], "lips": np.full(3, np.nan)}
-    out = [values.get(name, [told.get(WORD_OF.get(name, name), np.nan)]) for name in ATTRIBUTES]
+    out = [values.get(name, [told.get(WORD_OF.get(name, name), np.nan)]) for name in PORTRAIT_ATTRIBUTES]
     return np.concatenate(out).astype(np.float32)

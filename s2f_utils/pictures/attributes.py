@@ -21,6 +21,11 @@ BEARDS = ("none", "stubble", "moustache", "goatee", "full")
 # of a face, whose shape may be drawn to a likely one
 FACE_PARTS = ("eyes", "brows", "nose", "mouth", "outline")
 COLOURED = ("skin", "hair")
+# What can be asked of a portrait, and how many numbers it has, in [-1, 1]: yes or no, how old, how curly or long, RGB.
+PORTRAIT_ATTRIBUTES = {
+    "glasses": 1, "beard": 1, "hat": 1, "open mouth": 1, "age": 1, "curls": 1, "hair length": 1,
+    "skin": 3, "hair": 3, "lips": 3,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

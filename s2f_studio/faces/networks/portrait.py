@@ -7,6 +7,9 @@ tools/train_portrait.py. Shapes: N portraits, S = 128 pixels, Z = 64 numbers of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,14 +18,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 from s2f_studio.drawings.mesh import MEAN_PX
 from s2f_utils.models.card import JUDGES, MEASURES, RENDERS, ModelCard
 from s2f_utils.models.network import Network
+from s2f_utils.models.noise import normal
+from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES as ATTRIBUTES
 
 SIZE_PX = MEAN_PX
 CODE_DIM = 64
-# What can be asked for, and how many numbers it has, in [-1, 1]: yes or no, how old, how curly or long, RGB.
-ATTRIBUTES = {
-    "glasses": 1, "beard": 1, "hat": 1, "open mouth": 1, "age": 1, "curls": 1, "hair length": 1,
-    "skin": 3, "hair": 3, "lips": 3,
-}  # fmt: skip
 NUM_VALUES = sum(ATTRIBUTES.values())
 NUM_TOLD = NUM_VALUES + len(ATTRIBUTES)  # the values, 0 where they are open, and for each attribute whether it is known
 CHANNELS = 5  # of what is expected: RGB, person, hair
@@ -59,11 +59,12 @@ class StyledUp(nn.Module):
             nn.init.normal_(layer.weight, 0, 0.08)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, grain: Tensor | None = None) -> Tensor:
         x = self.norm1(self.conv1(x * (1 + self.scale(style))[..., None, None].to(x.dtype)))
         scale, shift = self.affine(style)[..., None, None].to(x.dtype).chunk(2, dim=1)
         x = F.interpolate(F.glu(x * (1 + scale) + shift, 1), scale_factor=2, mode="bilinear", align_corners=False)
-        x = x + self.noise.to(x.dtype) * torch.randn_like(x[:, :1])
+        grain = torch.randn_like(x[:, :1]) if grain is None else grain.to(x.dtype)  # as in training, or that of a seed
+        x = x + self.noise.to(x.dtype) * grain
         return F.glu(self.norm2(self.conv2(x)), 1)
 
 
@@ -99,7 +100,8 @@ class PortraitGenerator(Network):
         )
         self.rgb = nn.Conv2d(of(32), 3, 3, 1, 1)
 
-    def forward(self, condition: Tensor, code: Tensor, attributes: Tensor) -> Tensor:
+    def forward(self, condition: Tensor, code: Tensor, attributes: Tensor, seed: Tensor | None = None) -> Tensor:
+        """seed: int64 (N,), of the noise; None: from torch's generator."""
         if condition.shape[1:] != (CHANNELS + 1, SIZE_PX, SIZE_PX):
             raise ValueError(f"condition must be (N, 6, {SIZE_PX}, {SIZE_PX}), got {tuple(condition.shape)}")
         style = self.map(torch.cat([code, attributes, condition[:, 5, :1, 0].to(code.dtype)], dim=1))
@@ -108,8 +110,10 @@ class PortraitGenerator(Network):
             x = down(x)
             found.append(x)  # 64, 32, 16, 8, 4 px
         x = found[4] + self.start(style).view(-1, 256, 4, 4).to(x.dtype)
-        for up, across in zip(self.ups, (None, found[3], found[2], found[1], None), strict=True):
-            x = up(x if across is None else torch.cat([x, across], dim=1), style)
+        for n, (up, across) in enumerate(zip(self.ups, (None, found[3], found[2], found[1], None), strict=True)):
+            side = 8 * 2**n
+            grain = None if seed is None else normal(seed, side * side, 20 + n).view(-1, 1, side, side)
+            x = up(x if across is None else torch.cat([x, across], dim=1), style, grain)
         return torch.tanh(self.rgb(x).float())
 
 
@@ -152,9 +156,10 @@ class Portrait(Network):
 
     CARD = ModelCard(RENDERS, direction="sketch-to-photo", knows=frozenset({"seed"}), size_px=SIZE_PX)
 
-    def __init__(self) -> None:
+    def __init__(self, generator: Mapping[str, Any] | None = None, prior: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.generator, self.prior = PortraitGenerator(), CodePrior()
+        self.generator = PortraitGenerator.build(**(generator or {}))
+        self.prior = CodePrior.build(**(prior or {}))
 
 
 class PortraitDiscriminator(Network):

@@ -39,10 +39,10 @@ class Portrayed(nn.Module):
 
     def forward(self, expected: Tensor, degree: Tensor, attributes: Tensor, seed: Tensor) -> Tensor:
         condition = spoiled(2 * expected - 1, degree, seed)
-        told = with_known(attributes, torch.ones(len(seed), len(ATTRIBUTES), dtype=torch.bool, device=seed.device))
+        told = with_known(attributes, torch.ones_like(attributes[:, : len(ATTRIBUTES)], dtype=torch.bool))
         mean, log_var = self.net.prior(condition, told)
         code = mean + (0.5 * log_var).exp() * normal(seed, CODE_DIM, 7)
-        return (0.5 + 0.5 * doubled(self.net.generator(condition, code, told))).clamp(0, 1)
+        return (0.5 + 0.5 * doubled(self.net.generator(condition, code, told, seed))).clamp(0, 1)
 
 
 def spoiled(expected: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def spoiled(expected: Tensor, degree: Tensor, seed: Tensor) -> Tensor:
     slow = normal(seed, CHANNELS * 36, 9).view(-1, CHANNELS, 6, 6)
     slow = F.interpolate(slow, size=SIZE_PX, mode="bilinear", align_corners=False)
     noisy = blurred + share * (0.08 * grain + 0.25 * slow)
-    return torch.cat([noisy, (2 * share - 1).expand(-1, 1, SIZE_PX, SIZE_PX)], dim=1)
+    return torch.cat([noisy, (2 * share - 1) * torch.ones_like(expected[:, :1])], dim=1)
 
 
 class Placed(nn.Module):
