@@ -65,8 +65,6 @@ class OfModels:
 
     Args:
         fit: how to make a square; default: as in training
-        direction: of a CycleGAN: which of its generators; of a published file: which way it goes; photo-to-sketch
-            without MODEL: the shipped model
         values: what the network is given: signed: [-1, 1] (default); unit: [0, 1], as project 2's app does by mistake
         align: find the face and cut it out first (the result is a square)
     """
@@ -121,7 +119,7 @@ def translate(
 
     Without MODEL: clean the drawing, find and align the face, and write candidates of the shipped models and a sheet of
     them. With MODEL (a run folder, a file, or photo-to-sketch): translate the pictures as they are; they keep their
-    aspect ratio. No photos are needed. A picture that cannot be used is reported and left out.
+    aspect ratio; --direction photo-to-sketch names that model, too. What cannot be used is reported and left out.
 
         s2f translate drawing.jpg
         s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from s2f_utils.cli import options
-from s2f_utils.cli.options import Data, Device, Direction, Mode, Seen
+from s2f_utils.cli.options import Data, Device, Direction, Modes, Seen
 
 
 def evaluate(
@@ -20,7 +20,7 @@ def evaluate(
     by: str | None = None,
     seen: Seen = False,
     direction: Direction | None = None,
-    mode: tuple[Mode, ...] = (),
+    mode: Modes = (),
     device: Device = "auto",
     metrics: str = "ssim,sharpness,psnr,mse,l1,l2_norm",
 ) -> None:

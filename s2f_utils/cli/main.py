@@ -31,7 +31,7 @@ Data sets are made by 'python -m data_prep'; see its --help."""
 
 def app() -> App:
     """The command line with all commands, in the order of `COMMANDS`."""
-    flags = Parameter(negative=(), show_default=_shown_default)
+    flags = Parameter(negative=(), show_default=_shown_default, allow_repeating=True)  # the last one counts
     top = App(
         "s2f",
         help="Sketch to Face: from face sketches to photos.",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Device, Mode
+from s2f_utils.cli.options import Device, Modes
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,7 @@ def train(
     resume: Annotated[str, Parameter(metavar="auto|never|RUN")] = "auto",
     init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     device: Device = "auto",
-    mode: tuple[Mode, ...] = (),
+    mode: Modes = (),
     no_report: bool = False,
     dry_run: bool = False,
 ) -> int:
