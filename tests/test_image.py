@@ -6,8 +6,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import yaml
-
 from tools import space
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,16 +31,3 @@ def test_the_image_copies_what_the_package_is_made_of():
     packages = FACTS["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     needed = {"pyproject.toml", FACTS["project"]["readme"], *FACTS["project"]["license-files"], *packages}
     assert needed == set(space.copied()) and all((ROOT / name).exists() for name in needed)
-
-
-def test_a_space_is_the_image_and_says_where_the_app_listens(tmp_path, capsys):
-    assert space.main([str(tmp_path / "space")]) == 0
-    out = tmp_path / "space"
-    assert {path.name for path in out.iterdir()} == {"Dockerfile", ".dockerignore", *space.copied()}
-    assert (out / "Dockerfile").read_text(encoding="utf-8") == TEXT
-    assert (out / "s2f_utils" / "weights" / "shipped" / "graphs" / "look.onnx").is_file()
-    text = (out / "README.md").read_text(encoding="utf-8")
-    facts = yaml.safe_load(text.split("---")[1])
-    assert facts["sdk"] == "docker" and facts["app_port"] == 5000 and len(facts["short_description"]) <= 60
-    assert "no\nevidence" in text and FACTS["project"]["urls"]["Repository"] in text
-    assert space.main([str(out)]) == 2 and "holds something already" in capsys.readouterr().err

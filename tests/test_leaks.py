@@ -99,27 +99,6 @@ def test_one_pair_and_another_picture_of_its_person_are_found(mine, tmp_path, ti
         score(run, scored, tmp_path / "out")
 
 
-def test_other_data_and_the_training_split_are_not_refused(mine, other, own_run, tmp_path, tiny):
-    run = run_on(other, tmp_path / "runs", "far", tiny)
-    score(run, mine, run / "evaluation")
-    assert json.loads((run / "evaluation" / "metrics.json").read_text())["seen"]["num"] == 0
-    score(own_run, mine, tmp_path / "train", split="train")  # and that they were seen is written all the same
-    assert json.loads((tmp_path / "train" / "metrics.json").read_text())["seen"]["num"] == 8
-
-
-def test_a_renamed_run_and_a_model_that_began_with_it_are_refused(cheat, mine, tmp_path, tiny, capsys):
-    score(cheat, mine, cheat / "evaluation", allow_seen=True)
-    child = run_on(mine, tmp_path / "runs", "child", tiny, init=cheat)
-    grandchild = run_on(mine, tmp_path / "runs", "grandchild", tiny, init=child / "generator.safetensors")
-    renamed = cheat.rename(cheat.with_name("honest"))
-    with pytest.raises(DataError, match="it, seed 0 has seen 4 of 4"):
-        standing(mine, renamed)
-    shutil.rmtree(renamed)  # its descendants' files say what it was trained on
-    for run in (child, grandchild):
-        status, printed = evaluated(capsys, run, mine, tmp_path / "out")
-        assert status == 2 and "has seen 4 of 4" in printed
-
-
 def test_without_hashes_nothing_is_known(cheat, mine, tmp_path, capsys):
     public = checkpoints.publish(cheat / "generator.safetensors", tmp_path / "m.safetensors")
     status, printed = evaluated(capsys, public, mine, tmp_path / "out")
@@ -244,6 +223,19 @@ def test_outputs_are_the_newest_of_the_very_pictures_that_are_scored(own_run, mi
         shutil.rmtree(own_run / name)
     with pytest.raises(DataError, match="made of other pictures than these: make them with 's2f evaluate"):
         chosen(mine)
+
+
+def test_a_renamed_run_and_a_model_that_began_with_it_are_refused(cheat, mine, tmp_path, tiny, capsys):
+    score(cheat, mine, cheat / "evaluation", allow_seen=True)
+    child = run_on(mine, tmp_path / "runs", "child", tiny, init=cheat)
+    grandchild = run_on(mine, tmp_path / "runs", "grandchild", tiny, init=child / "generator.safetensors")
+    renamed = cheat.rename(cheat.with_name("honest"))
+    with pytest.raises(DataError, match="it, seed 0 has seen 4 of 4"):
+        standing(mine, renamed)
+    shutil.rmtree(renamed)  # its descendants' files say what it was trained on
+    for run in (child, grandchild):
+        status, printed = evaluated(capsys, run, mine, tmp_path / "out")
+        assert status == 2 and "has seen 4 of 4" in printed
 
 
 def test_a_link_as_in_the_hubs_cache_is_read_by_its_own_name(own_run, mine, tmp_path):

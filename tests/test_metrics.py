@@ -11,7 +11,7 @@ import skimage.metrics
 from PIL import Image
 
 from s2f_utils import metrics
-from s2f_utils.metrics import baselines, distribution, on_device, patches, pixel, registry, retrieval, structure
+from s2f_utils.metrics import baselines, distribution, on_device, patches, pixel, retrieval, structure
 from s2f_utils.pictures import images
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
@@ -88,15 +88,6 @@ def test_measure_refuses_what_cannot_be_compared(pair):
         metrics.measure(fake[None], real[None], ("beauty",))
     with pytest.raises(ValueError, match="as many outputs"):
         metrics.measure(fake[None], np.stack([real, real]), ("ssim",))
-
-
-def test_bootstrap_covers_the_mean_about_as_often_as_it_says():
-    rng = np.random.default_rng(1)
-    hits = 0
-    for trial in range(200):
-        interval = metrics.bootstrap_mean(rng.normal(3.0, 1.0, 40), num_resamples=400, seed=trial)
-        hits += interval.low <= 3.0 <= interval.high
-    assert 0.89 <= hits / 200 <= 0.98
 
 
 def test_bootstrap_of_constants_and_of_nothing():
@@ -448,18 +439,6 @@ def test_set_distances_and_ranks_do_not_change_with_blocks(monkeypatch):
 # --- the table ---
 
 
-def test_the_groups_are_those_of_the_tables():
-    assert metrics.group("all") == (
-        *("ssim", "ms_ssim", "psnr", "mse", "l1", "l2_norm", "fsim", "delta_e", "landmarks"),
-        *("sharpness", "spectrum", "lpips_alex", "lpips_vgg", "dists", "identity"),
-    )
-    assert metrics.group("project1") == ("ssim_3x3", "psnr_uint8", "mse_uint8", "l2_uint8")
-    assert metrics.group("sets") == ("patch_auc", "fid", "kid", "rank1", "rank5", "mrr")
-    assert metrics.group("features") == ("perceptual", "frechet", "precision", "recall")
-    with pytest.raises(ValueError, match="a metric 'ssim' already"):
-        registry.register(metrics.METRICS["ssim"])
-
-
 def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     cuts = [photo[y : y + 64, x : x + 64] for y in range(0, 192, 32) for x in range(0, 192, 64)]
     people = [str(n) for n in range(len(cuts))]
@@ -477,3 +456,12 @@ def test_metrics_of_sets_are_measured_by_the_same_door(photo):
     assert metrics.not_measured(["patch_auc"], 64, 64, 4) == {"patch_auc": "needs 10 people, these are 4"}
     with pytest.raises(ValueError, match="use measure_sets"):
         metrics.measure(cuts, cuts, ("rank1",))
+
+
+def test_bootstrap_covers_the_mean_about_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for trial in range(200):
+        interval = metrics.bootstrap_mean(rng.normal(3.0, 1.0, 40), num_resamples=400, seed=trial)
+        hits += interval.low <= 3.0 <= interval.high
+    assert 0.89 <= hits / 200 <= 0.98

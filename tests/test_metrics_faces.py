@@ -60,19 +60,6 @@ def test_distance_agrees_with_eigenvectors_and_the_matrix_root():
     assert looks.Looks(photos).distance(others) == pytest.approx(expected, rel=1e-5)
 
 
-def test_statistics_by_hand():
-    upright = np.zeros((128, 128, 3), np.uint8)
-    upright[:, 64:] = 255  # one edge, across: L* from 0 to 100
-    mean, spread, fine, *_ = looks.statistics(upright)
-    mean, spread, fine = mean.reshape(8, 8, 3), spread.reshape(8, 8, 3), fine.reshape(8, 8, 8)
-    np.testing.assert_allclose(mean[:, :4, 0], 0, atol=1e-3)
-    np.testing.assert_allclose(mean[:, 4:, 0], 100, atol=1e-3)
-    np.testing.assert_allclose(spread[..., 0], 0, atol=1e-3)
-    # a central difference sees 50 on one column at each side of the edge, a sixteenth of a cell
-    np.testing.assert_allclose(fine[:, 3:5, 0], np.sqrt(50 / 16), rtol=1e-4)
-    assert np.abs(fine[..., 1:]).max() == 0 and np.abs(fine[:, [0, 1, 2, 5, 6, 7]]).max() < 1e-3
-
-
 # --- inside of the face ---
 
 
@@ -165,16 +152,3 @@ def test_by_the_registrys_door():
     assert "residue" not in nothing.values and (nothing.values["face_score"] == 0).all()
     faceless = metrics.measure_sets({"any": photos}, metrics.Reference(blank["blank"], people), ["face_l1"])["any"]
     assert np.isnan(faceless.values["face_l1"]).all()
-
-
-@pytest.mark.detector
-def test_small_pictures_faces_are_found_in_their_own_pixels():
-    from PIL import Image
-
-    from s2f_utils.metrics.structure import surest_face
-    from s2f_utils.pictures.drawn.synthetic import draw_face
-
-    face = draw_face(3, size_px=256)
-    small = np.asarray(Image.fromarray(face.photo).resize((96, 96), Image.Resampling.BOX))
-    large, found = surest_face(face.photo), surest_face(small)
-    np.testing.assert_allclose(found.landmarks, (large.landmarks + 0.5) * 96 / 256 - 0.5, atol=1.5)

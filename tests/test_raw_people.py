@@ -51,8 +51,3 @@ def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alon
     assert len(fetched) == 4 and not [name for name in fetched if name.startswith("governors")]
     again = data_prep.raw_people(6, profile="demo", progress=False)
     assert len(fetched) == 4 and [person.name for person in again] == [person.name for person in people]
-
-
-def test_another_choice_is_said(alone):
-    with pytest.raises(data_prep.DataPrepError, match="auto, portraits, drawn"):
-        data_prep.raw_people(3, "paintings")
