@@ -1,4 +1,4 @@
-"""Stages run by onnxruntime, from graphs that `inference.export` wrote, or that come along: PyTorch is not needed."""
+"""Stages run by onnxruntime, from graphs that `export.writing` wrote, or that come along: PyTorch is not needed."""
 
 from __future__ import annotations
 

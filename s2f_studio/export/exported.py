@@ -1,4 +1,4 @@
-"""A model by its graphs: those of a folder that `inference.export` wrote, or those that come along. PyTorch is not
+"""A model by its graphs: those of a folder that `writing.export` wrote, or those that come along. PyTorch is not
 needed.
 """
 

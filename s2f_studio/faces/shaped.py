@@ -41,7 +41,7 @@ def told_planes(told: Sequence[float], size_px: int) -> np.ndarray:
 
 
 def worn_in(row: Row) -> list[float]:
-    """What a row says is worn, as `portrait.WORN` orders it: 0, 1, or NaN where it does not say."""
+    """What a row says is worn, as `attributes.WORN` orders it: 0, 1, or NaN where it does not say."""
     beard = row.attributes.get("beard")
     told = {name: {"0": 0.0, "1": 1.0}.get(row.attributes.get(name, ""), math.nan) for name in ("glasses", "hat")}
     return [told["glasses"], float(beard not in ("none", "stubble")) if beard else math.nan, told["hat"]]

@@ -34,7 +34,7 @@ CLOSE_PX, SOFT_PX = 9, 2.0
 class Rendered(nn.Module):
     """Photos of people who might exist.
 
-    In: expected (N, 5, S, S) in [0, 1]; seed int64 (N,); traits (N, 3) as `portrait.TEXTURED`, from -1 to 1, NaN where
+    In: expected (N, 5, S, S) in [0, 1]; seed int64 (N,); traits (N, 3) as `TEXTURED`, from -1 to 1, NaN where
     nothing is said. Out: people (N, 4, P, P), colours times person and person; hair (N, 1, S, S), as it was decided.
     """
 

@@ -50,7 +50,7 @@ def create(
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
-    runs: the folder of run folders whose models are offered, or None. engine: as in `engines.chosen`. downloads:
+    runs: the folder of run folders whose models are offered, or None. engine: as in `choice.chosen`. downloads:
     whether a visitor may have official models downloaded. notice: a sentence that stays in sight, beside the note that
     faces are guesses. offline: nothing else is downloaded from now on in this process (S2F_OFFLINE), not even the face
     detector. local_only: answer only who asks for localhost or for an address in numbers. behind_proxy: as in

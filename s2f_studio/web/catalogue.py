@@ -84,7 +84,7 @@ class Choice:
 
 
 def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "auto") -> Model:
-    """The model in memory. at_once: pictures in one pass. engine: as in `engines.chosen`.
+    """The model in memory. at_once: pictures in one pass. engine: as in `choice.chosen`.
 
     Raises Refusal with what is wrong with its file, without its path.
     """

@@ -25,7 +25,7 @@ class Portrayed(nn.Module):
     """Portraits in the mean shape's frame.
 
     In: expected (N, 5, S, S) in [0, 1], colours, person and hair; degree (N,), from 0, as it is expected, to 1, nearly
-    all is left to the code; attributes (N, 16) as `ATTRIBUTES`, NaN where open; seed int64 (N,), of the code.
+    all is left to the code; attributes (N, 16) as `PORTRAIT_ATTRIBUTES`, NaN where open; seed int64 (N,), of the code.
     Out: portrait (N, 3, P, P) in [0, 1].
     """
 
