@@ -1,41 +1,37 @@
-"""Pack the open portraits for training a generator: `python tools/pack_portraits.py PORTRAITS OUT.npz [EXPECT]`.
+"""Pack the open portraits for a training elsewhere: `python tools/pack_portraits.py PORTRAITS OUT`.
 
-PORTRAITS as `python -m data_prep download open-portraits` leaves them. Each portrait is bent to the mean shape, with
-its background; four drawings are made of it, from careful to crude; and of each the network EXPECT (default: the
-shipped one) says twice what it expects, by other pens and with other words. EXPECT must not have seen a person, so
-those of the set `portraits`, from whom the shipped one learned, are left out, and whoever they are elsewhere.
-OUT has, for N portraits: photo (N, 3, 128, 128), expected (N, 8, 5, 128, 128), uint8; values (N, 16), as
-`models.portrait.ATTRIBUTES` orders them, NaN where not known; features (2, N, 3072) of the photo and its mirror image;
-weight (N,), how often each is to be drawn; group (N,), of people who may lend each other their codes; sets, whose they
-are.
+PORTRAITS as `python -m data_prep download open-portraits` leaves them; OUT becomes a folder of parts of at most 15 MB,
+for tools/train_expected.py and tools/train_portrait.py. Each portrait in colour that is for training is bent to the
+mean shape, with its background, and five drawings are made of it, from careful to crude. A part has, for N portraits:
+`pictures`, the bytes of four pictures each (photo as JPEG; person above hair, the drawings above each other, and by how
+much they were bent, as grey WebP), which end at `ends` (N, 4); words (N, 7) as `attributes.TOLD` orders them, NaN where
+not known; weight (N,), how often each is to be drawn; group (N,), of people who may lend each other their codes; fold
+(N,), 0 or 1, the same for all pictures of a person; and sets, whose they are.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import io
 from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
+from PIL import Image
 from tqdm import tqdm
 
 from data_prep.make.gallery import Gallery, Sitter, sitters_of
 from data_prep.make.scribbles.drawing import scribble
 from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import bending, mesh
-from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, sometimes, tones_of
-from s2f_studio.faces.networks.portrait import SIZE_PX, pooled_places
+from s2f_studio.faces.networks.portrait import SIZE_PX
 from s2f_studio.faces.shaped import planes_of
-from s2f_utils import weights
-from s2f_utils.models import checkpoints
-from s2f_utils.models.pretrained import PretrainedFeatures
 from s2f_utils.pictures.attributes import TRAITS
 
-DRAWINGS, WAYS = 4, 2
-SEEN_BY_EXPECT = "portraits"
+DRAWINGS = 5
+MOST_BYTES = 15_000_000  # of a part
 # label → how much rarer looks are drawn more often: weight = share to the power of minus this
 EVENED = {"mouth": 0.9, "age": 0.4, "glasses": 0.3, "presents": 0.6, "skin": 0.5, "hair_length": 0.3}
 MOST_OFTEN = 5.0
@@ -45,11 +41,8 @@ FIELD = bending.fixed_field(MEAN, SIZE_PX)
 
 
 def chosen(folder: Path) -> list[Sitter]:
-    """Whom to learn from: in colour, for training, unknown to EXPECT."""
-    sitters = sitters_of(folder)
-    seen = {one.labels["person"] for one in sitters if one.name.startswith(f"{SEEN_BY_EXPECT}/")}
-    fits = (one.split == "train" and one.labels["colour"] == "rgb" for one in sitters)
-    return [one for one, fit in zip(sitters, fits, strict=True) if fit and one.labels["person"] not in seen]
+    """Whom to learn from: in colour, for training."""
+    return [one for one in sitters_of(folder) if one.split == "train" and one.labels["colour"] == "rgb"]
 
 
 def bent(picture: np.ndarray, points: np.ndarray, border: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -79,24 +72,11 @@ def words_of(sitter: Sitter) -> np.ndarray:
     return np.array([2.0 * one - 1 for one in worn] + traits, np.float32)
 
 
-def lips_tone(photo: np.ndarray) -> np.ndarray:
-    """The mean colour of the lips of a photo in the mean shape, RGB in [-1, 1]."""
-    mask = np.zeros((SIZE_PX, SIZE_PX), np.uint8)
-    for part, value in (("lips", 1), ("mouth", 0)):
-        cv2.fillPoly(mask, [np.rint(MEAN[mesh.PARTS[part]]).astype(np.int32)], value)
-    return photo[mask > 0].mean(axis=0) / 127.5 - 1
-
-
-@torch.no_grad()
-def expected(net: torch.nn.Module, drawings: Tensor, words: Tensor, tones: Tensor) -> Tensor:
-    """What is expected of drawings, uint8 (B, 3, S, S): uint8 (B, 5, S, S)."""
-    pen = other_pen(misfit(drawings.float() / 127.5 - 1, 1.2))
-    told = words.nan_to_num(0.0)[..., None, None].expand(-1, -1, SIZE_PX, SIZE_PX)
-    given = torch.cat([pen, half_known(told[:, :3], 0.9), sometimes(told[:, 3:], 0.6)], dim=1)
-    with torch.autocast("cpu", torch.bfloat16):
-        out = net(given.contiguous(memory_format=torch.channels_last), hidden(tones, 0.5)).float()
-    out = torch.cat([out[:, :3].clamp(-1, 1), 2 * out[:, 3:].sigmoid() - 1], dim=1)
-    return ((out + 1) * 127.5).round().byte()
+def bytes_of(picture: np.ndarray, kind: str, **how: int) -> bytes:
+    """A picture as a file of this kind."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, kind, **how)
+    return file.getvalue()
 
 
 def evened(sitters: list[Sitter]) -> np.ndarray:
@@ -108,44 +88,46 @@ def evened(sitters: list[Sitter]) -> np.ndarray:
     return np.minimum(drawn / drawn.mean(), MOST_OFTEN)
 
 
-@torch.no_grad()
-def pack(folder: Path, out: Path, expect: Path) -> None:
-    """Make all of it and write it."""
-    torch.manual_seed(0)
-    sitters = chosen(folder)
-    gallery, photos, parts, drawings = Gallery(sitters), [], [], []
-    for number in tqdm(range(len(sitters)), desc="drawing", unit="portrait"):
-        portrait = gallery.cut_out(number)
-        photos.append(bent(portrait.photo, portrait.points)[0])
-        both = np.dstack([portrait.person, portrait.hair])
-        parts.append(bent((255 * both).astype(np.uint8), portrait.points)[0])
-        drawings.append(drawn(portrait, number))
-    net = checkpoints.load_network(expect)[0].eval().float()
-    features = PretrainedFeatures().to(memory_format=torch.channels_last)
-    words = torch.from_numpy(np.stack([words_of(one) for one in sitters]))
-    pictures = torch.from_numpy(np.concatenate([np.stack(photos), np.stack(parts)], axis=3)).permute(0, 3, 1, 2)
-    tones = torch.cat([tones_of(some.float() / 127.5 - 1) for some in pictures.split(64)])
-    mirrored = [pictures[:, :3], pictures[:, :3].flip(3)]
-    pooled = [
-        torch.cat([pooled_places(features(some.float() / 127.5 - 1)) for some in side.split(32)]) for side in mirrored
+def packed(portrait: Portrait, number: int) -> list[bytes]:
+    """A portrait's four pictures."""
+    parts = bent((255 * np.dstack([portrait.person, portrait.hair])).astype(np.uint8), portrait.points)[0]
+    drawings = drawn(portrait, number)
+    return [
+        bytes_of(bent(portrait.photo, portrait.points)[0], "JPEG", quality=94, subsampling=0),
+        bytes_of(np.concatenate(list(parts.transpose(2, 0, 1))), "WEBP", quality=50),
+        bytes_of(np.concatenate(list(drawings[:, 0])), "WEBP", quality=40),
+        bytes_of(np.concatenate(list(drawings[:, 1:].reshape(-1, SIZE_PX, SIZE_PX))), "WEBP", quality=80),
     ]
-    said = np.empty((len(sitters), DRAWINGS * WAYS, 5, SIZE_PX, SIZE_PX), np.uint8)
-    for first in tqdm(range(0, len(sitters), 16), desc="expecting", unit="batch"):
-        some = slice(first, first + 16)
-        for n in range(DRAWINGS * WAYS):
-            given = torch.from_numpy(np.stack([one[n // WAYS] for one in drawings[some]]))
-            said[some, n] = expected(net, given, words[some], tones[some])
-    glasses, beard, hat, age, smile, length, curls = words.unbind(1)
-    asked = torch.stack([glasses, beard, hat, smile, age, curls, length], dim=1)
-    lips = torch.tensor(np.stack([lips_tone(one) for one in photos]), dtype=torch.float32)
-    long = np.array([one.labels["hair_length"] in LONG for one in sitters])
-    woman = np.array([one.labels["presents"] == "woman" for one in sitters])
-    np.savez(
-        out, photo=pictures[:, :3].numpy(), expected=said, values=torch.cat([asked, tones, lips], dim=1).numpy(),
-        features=torch.stack(pooled).half().numpy(), weight=evened(sitters), group=2 * woman + (woman & long),
-        sets=np.unique([one.name.partition("/")[0] for one in sitters]),
-    )  # fmt: skip
-    print(f"{out}: {len(sitters)} portraits, {out.stat().st_size / 1e6:.0f} MB")
+
+
+def pack(folder: Path, out: Path) -> None:
+    """Make all of it and write it, a part as soon as it is full."""
+    out.mkdir(parents=True, exist_ok=True)
+    sitters = chosen(folder)
+    gallery, weight = Gallery(sitters), evened(sitters)
+    sizes, files, first, parts = 0, [], 0, 0
+    for number in tqdm(range(len(sitters)), desc="packing", unit="portrait"):
+        files.append(packed(gallery.cut_out(number), number))
+        sizes += sum(map(len, files[-1]))
+        if sizes > MOST_BYTES - 200_000 or number + 1 == len(sitters):
+            some = sitters[first : number + 1]
+            ends = np.cumsum([[len(one) for one in four] for four in files]).reshape(-1, 4)
+            long = np.array([one.labels["hair_length"] in LONG for one in some])
+            woman = np.array([one.labels["presents"] == "woman" for one in some])
+            joined = b"".join(one for four in files for one in four)
+            np.savez(
+                out / f"part-{parts}.npz", pictures=np.frombuffer(joined, np.uint8),
+                ends=ends.astype(np.int32), words=np.stack([words_of(one) for one in some]),
+                weight=weight[first : number + 1].astype(np.float32), group=2 * woman + (woman & long),
+                fold=np.array([fold_of(one) for one in some]), sets=[one.name.partition("/")[0] for one in some],
+            )  # fmt: skip
+            sizes, files, first, parts = 0, [], number + 1, parts + 1
+    print(f"{out}: {len(sitters)} portraits in {parts} parts")
+
+
+def fold_of(sitter: Sitter) -> int:
+    """Which half a person belongs to."""
+    return hashlib.sha256(str(sitter.labels["person"]).encode()).digest()[0] % 2
 
 
 def main() -> None:
@@ -153,9 +135,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("portraits", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("expect", type=Path, nargs="?", default=weights.shipped(weights.EXPECT))
     args = parser.parse_args()
-    pack(args.portraits, args.out, args.expect)
+    pack(args.portraits, args.out)
 
 
 if __name__ == "__main__":
