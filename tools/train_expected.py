@@ -22,7 +22,7 @@ from torch import Tensor
 from s2f_studio.faces.method import ExpectConfig, ExpectMethod
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
-from s2f_utils.runtime import pick_precision
+from s2f_utils.runtime import pick_precision, tuned
 
 EMA = 0.998
 SAVE_EVERY_S = 120
@@ -105,7 +105,8 @@ def main() -> None:
     parser.add_argument("--fold", type=int, choices=(0, 1), help="leave out these people")
     parser.add_argument("--init", type=Path, help="a network to begin with")
     args = parser.parse_args()
-    train(args.data, args.run, args.minutes, args.fold, args.init)
+    with tuned(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
+        train(args.data, args.run, args.minutes, args.fold, args.init)
 
 
 if __name__ == "__main__":

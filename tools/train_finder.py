@@ -122,7 +122,7 @@ def unpack(file: Path, name: str) -> Faces:
 
 def _webp(picture: np.ndarray) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "WEBP", quality=50)
+    Image.fromarray(picture).save(file, "WEBP", quality=35)
     return file.getvalue()
 
 

@@ -35,7 +35,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
 from s2f_utils.models.pretrained import PretrainedFeatures
 from s2f_utils.models.projected import RandomProjection
-from s2f_utils.runtime import pick_precision
+from s2f_utils.runtime import pick_precision, tuned
 
 WIDTH_G, WIDTH_D = 1.0, 96
 LR_G, LR_D = 4e-4, 3e-4
@@ -390,7 +390,8 @@ def main() -> None:
     load(training, args.run, args.init)
     torch.manual_seed(training.images_seen)
     print(f"{len(training.values)} portraits; begins at {training.images_seen:,} images", flush=True)
-    train(training, args.run, args.minutes, args.finish)
+    with tuned(training.device):
+        train(training, args.run, args.minutes, args.finish)
 
 
 if __name__ == "__main__":
