@@ -38,7 +38,7 @@ from s2f_utils.models.projected import RandomProjection
 from s2f_utils.runtime import pick_precision, tuned
 
 WIDTH_G, WIDTH_D = 1.0, 96
-LR_G, LR_D = 4e-4, 3e-4
+LR_G, LR_D = 4e-4, 3e-4  # with 64 pictures in a batch; less by the root of the share with fewer
 FEATURE_WEIGHTS = (0.6, 2.0, 2.0, 1.0)  # of the L1 loss at strides 4, 8, 16, 32: finer strides etch the skin
 HEAD_WEIGHTS = (1.0, 1.0, 1.0, 1.0, 0.7)  # strides 4 to 32, pixels
 SPREAD = 0.35  # standard deviation of the noise on an encoded code, whose own is 1
@@ -359,7 +359,7 @@ def train(training: Training, run: Path, minutes: float, finish: bool) -> None:
     while (spent := (time.monotonic() - began) / (60 * minutes)) < 1:
         share = 1.0 if not finish or spent < FALLS_FROM else max(0.03, (1 - spent) / (1 - FALLS_FROM))
         for opt, lr in ((training.opt_g, LR_G), (training.opt_d, LR_D)):
-            opt.param_groups[0]["lr"] = share * lr
+            opt.param_groups[0]["lr"] = share * lr * (training.batch / 64) ** 0.5
         for name, value in training.step().items():
             losses.setdefault(name, []).append(value)
         if training.images_seen % (100 * training.batch) == 0:
