@@ -22,8 +22,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from changes import Change, spoiled
 from packed import learned_from, read, write_row
 from PIL import Image
+from recorded import Recorded
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -46,6 +48,7 @@ SHOWN = (0.9, 0.9, 0.9, 0.85, 0.6, 0.6, 0.6, 0.5, 0.5, 0.5)  # how often each at
 CLASSES = 7  # attributes that a linear classifier on features of true photos has to find in what is made
 TONE = 7  # where the skin's tone stands among the values
 EMA_LAST = 0.9985
+WARM_UP_STEPS = 12  # before a step is recorded
 FALLS_FROM = 0.65  # of the time, with --finish
 SAVE_EVERY_S = 120
 ROWS_NEAR, ROWS_FAR = 4, 3  # of the sheet
@@ -63,7 +66,8 @@ class Training:
         self.batch = 64 if device.type == "cuda" else 16
         self.own = self.batch // 2  # pictures of a batch that have their own photo's code
         self.data = read(folder, device)
-        self.values, self.weight = self.data.values(), self.data.weight
+        self.values = self.data.values()
+        self.chance = self.data.weight.double().cumsum(0) / self.data.weight.double().sum()
         self.expect = [self._ready(checkpoints.load_network(one)[0]).eval().requires_grad_(False) for one in expect]
         self.features = self._ready(PretrainedFeatures())
         self._know_features()
@@ -78,10 +82,12 @@ class Training:
         self.ema.load_state_dict(self.net_g.state_dict())
         self.ema.eval().requires_grad_(False)
         learned = [*self.net_g.parameters(), *self.encoder.parameters(), *self.prior.parameters()]
-        self.opt_g = torch.optim.Adam(learned, LR_G, betas=(0.0, 0.99), fused=True)
-        self.opt_d = torch.optim.Adam(self.net_d.parameters(), LR_D, betas=(0.0, 0.99), fused=True)
-        self.opt_c = torch.optim.Adam(self.classifier.parameters(), 1e-3, weight_decay=1e-4, fused=True)
-        self.images_seen = 0
+        on_gpu = {"fused": True, "capturable": device.type == "cuda"}
+        self.opt_g = torch.optim.Adam(learned, self._rate(LR_G), betas=(0.0, 0.99), **on_gpu)
+        self.opt_d = torch.optim.Adam(self.net_d.parameters(), self._rate(LR_D), betas=(0.0, 0.99), **on_gpu)
+        self.opt_c = torch.optim.Adam(self.classifier.parameters(), self._rate(1e-3), weight_decay=1e-4, **on_gpu)
+        self.recorded: dict[bool, Recorded] | None = {} if device.type == "cuda" else None
+        self.images_seen = self.began_at = 0
         self.skin = skin_area(SIZE_PX, device)
         self.shown = torch.tensor(SHOWN, device=device)
 
@@ -111,29 +117,67 @@ class Training:
     def randn(self, *shape: int) -> Tensor:
         return torch.randn(shape, device=self.device)
 
+    def _rate(self, rate: float) -> float | Tensor:
+        """A learning rate, on a GPU where a recorded step reads it."""
+        return torch.tensor(rate, device=self.device) if self.device.type == "cuda" else rate
+
+    def set_rate(self, opt: torch.optim.Optimizer, rate: float) -> None:
+        """Change a learning rate."""
+        for group in opt.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
     @torch.no_grad()
-    def expected(self, which: Tensor) -> Tensor:
-        """What is expected of one of each one's drawings, by another pen and with other words: (B, 5, S, S)."""
+    def given(self, which: Tensor) -> tuple[Tensor, Tensor]:
+        """One of each one's drawings, by another pen and with what is told, (B, 10, S, S), and tones (B, 6)."""
         of_drawing = torch.randint(self.data.drawings.shape[1], (len(which),), device=self.device)
         drawn = self.data.drawings[which, of_drawing].float() / 127.5 - 1
         words = self.data.words[which].nan_to_num(0.0)[..., None, None].expand(-1, -1, SIZE_PX, SIZE_PX)
         told = [half_known(words[:, :3], 0.9), sometimes(words[:, 3:], 0.6)]
         given = torch.cat([other_pen(misfit(drawn, 1.2)), *told], dim=1).contiguous(**CHANNELS_LAST)
-        tones = hidden(self.values[which, TONE : TONE + 6], 0.5)
+        return given, hidden(self.values[which, TONE : TONE + 6], 0.5)
+
+    @torch.no_grad()
+    def expected(self, which: Tensor, given: Tensor, tones: Tensor) -> Tensor:
+        """What is expected of drawings by the network that has not seen the person: (B, 5, S, S)."""
         with self.precision.autocast():
             both = [net(given, tones).float() for net in self.expect]
         out = torch.where((self.data.fold[which] == 0).view(-1, 1, 1, 1), both[0], both[-1])
         return torch.cat([out[:, :3].clamp(-1, 1), 2 * out[:, 3:].sigmoid() - 1], dim=1)
 
-    def step(self) -> dict[str, Tensor]:
-        """One step of all networks; returns the losses."""
+    def advance(self) -> dict[str, Tensor]:
+        """One step, on a GPU by what was recorded of one: thousands of small kernels are started at once."""
+        which = torch.searchsorted(self.chance, self.rand(self.batch).double()).clamp_max(len(self.chance) - 1)
+        inputs, in_place = (which, *self.given(which)), self.images_seen // self.batch % 2 == 1
+        warm = self.images_seen - self.began_at >= WARM_UP_STEPS * self.batch
+        if self.recorded is not None and warm and in_place not in self.recorded:
+            self._record(in_place, inputs)
+        losses = self.recorded[in_place](inputs) if self.recorded and warm else self.step(*inputs, in_place)
+        self.images_seen += self.batch
+        self._average()
+        return losses
+
+    def _record(self, in_place: bool, inputs: tuple[Tensor, ...]) -> None:
+        """Record a step; where that fails, steps go on being started kernel by kernel."""
+        try:
+            self.recorded[in_place] = Recorded(lambda *fixed: self.step(*fixed, in_place), inputs)
+        except RuntimeError as error:
+            print(f"a step cannot be recorded, so that training is slower: {error}", flush=True)
+            torch.cuda.synchronize()
+            self.recorded = None
+
+    def step(self, which: Tensor, given: Tensor, tones: Tensor, in_place: bool) -> dict[str, Tensor]:
+        """One step of all networks; returns the losses. in_place: pictures are hardly moved, so that codes and
+        attributes can be looked for in them.
+        """
         num, own = self.batch, self.own
-        which, mirrored = torch.multinomial(self.weight, num, replacement=True), self.rand(num) < 0.5
-        real, expected = self.data.photo[which].float() / 127.5 - 1, self.expected(which)
+        mirrored = self.rand(num) < 0.5
+        real, expected = self.data.photo[which].float() / 127.5 - 1, self.expected(which, given, tones)
         real, expected = (torch.where(mirrored.view(-1, 1, 1, 1), x.flip(3), x) for x in (real, expected))
         condition = spoiled(expected, torch.where(self.rand(num) < 0.3, 0.0, self.rand(num)))
         told = with_known(self.values[which], self.rand(num, len(ATTRIBUTES)) < self.shown)
-        in_place = self.images_seen // num % 2 == 1
         change = Change(num, self.device, in_place)
         codes, loss_prior, others = self._codes(which, mirrored, condition, told)
         with self.precision.autocast():
@@ -154,7 +198,7 @@ class Training:
         wanted, is_told = told[:, TONE : TONE + 3], told[:, len(self.values[0]) + TONE]
         losses["tone"] = ((tone - wanted).abs().mean(1) * is_told).mean()
         loss = losses["gan"] + losses["features"] + 4 * losses["colours"] + 0.02 * loss_prior + 2 * losses["tone"]
-        if in_place:  # codes and attributes are looked for in pictures that are hardly moved, as in true ones
+        if in_place:
             found = (pooled_places(of_fake) - self.mean) / self.std
             losses["code"] = (self._read(found[own:]) - codes[own:].detach()).square().mean()
             said = F.linear(found, self.classifier.weight.detach(), self.classifier.bias.detach())
@@ -164,8 +208,6 @@ class Training:
             loss = loss + losses["code"] + 0.3 * losses["attributes"]
         descend(self.opt_g, loss)
         losses["classifier"] = self._classify(others)
-        self.images_seen += num
-        self._average()
         return {name: value.detach() for name, value in losses.items()}
 
     def features_autocast(self) -> torch.autocast:
@@ -232,7 +274,7 @@ class Training:
         """Photos, what is expected, and people whom the prior draws, near to it and far from it."""
         torch.manual_seed(3)
         which = torch.randperm(len(self.values))[:num].to(self.device)
-        expected = self.expected(which)
+        expected = self.expected(which, *self.given(which))
         rows = [self.data.photo[which].float() / 127.5 - 1, expected[:, :3]]
         shown = torch.arange(len(ATTRIBUTES), device=self.device) < CLASSES  # tones are left open
         told = with_known(self.values[which], shown.expand(num, -1))
@@ -247,65 +289,11 @@ class Training:
         return Image.fromarray(((whole.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).cpu().numpy())
 
 
-class Change:
-    """A change of colours and place, drawn once for each of `num` pictures, for true and made ones alike.
-
-    slight: only moved, by up to three pixels.
-    """
-
-    def __init__(self, num: int, device: torch.device, slight: bool) -> None:
-        changed = (torch.rand(num, device=device) < 0.7).float()
-
-        def span(most: float) -> Tensor:
-            return (2 * torch.rand(num, device=device) - 1) * most * changed
-
-        self.slight = slight
-        self.brightness, self.contrast, self.saturation = span(0.25), 1 + span(0.25), 1 + span(0.4)
-        zoomed = (torch.rand(num, device=device) < 0.5).float() * (0.0 if slight else 0.45)
-        zoom = 1 - zoomed * torch.rand(num, device=device)
-        self.matrix = torch.zeros(num, 2, 3, device=device)
-        self.matrix[:, 0, 0] = self.matrix[:, 1, 1] = zoom
-        for axis in (0, 1):
-            room = (2 * torch.rand(num, device=device) - 1) * (1 - zoom) * 0.6
-            self.matrix[:, axis, 2] = 2 * span(0.024 if slight else 0.08) + room
-
-    def __call__(self, x: Tensor) -> Tensor:
-        if not self.slight:
-            mean = x.mean(1, keepdim=True)
-            x = mean + (x - mean) * self.saturation.view(-1, 1, 1, 1)
-            mean = x.mean((1, 2, 3), keepdim=True)
-            x = mean + (x - mean) * self.contrast.view(-1, 1, 1, 1) + self.brightness.view(-1, 1, 1, 1)
-        grid = F.affine_grid(self.matrix, list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False).contiguous(**CHANNELS_LAST)
-
-
 def descend(opt: torch.optim.Optimizer, loss: Tensor) -> None:
     """One step down a loss."""
     opt.zero_grad(set_to_none=True)
     loss.backward()
     opt.step()
-
-
-def spoiled(expected: Tensor, degree: Tensor) -> Tensor:
-    """What is expected (N, 5, S, S), blurred and covered with noise by a degree from 0 to 1, which is a further plane:
-    (N, 6, S, S).
-    """
-    num, share = len(degree), degree.view(-1, 1, 1, 1)
-    blurred = blur(expected, 9 * degree**1.3)
-    slow = torch.randn(num, 5, 6, 6, device=degree.device)
-    slow = F.interpolate(slow, size=SIZE_PX, mode="bilinear", align_corners=False)
-    noisy = blurred + share * (0.08 * torch.randn_like(blurred) + 0.25 * slow)
-    plane = (2 * share - 1).expand(-1, 1, SIZE_PX, SIZE_PX)
-    return torch.cat([noisy, plane], dim=1).contiguous(**CHANNELS_LAST)
-
-
-def blur(x: Tensor, sigma: Tensor) -> Tensor:
-    """A Gaussian blur of pictures (N, C, S, S), each by its own sigma (N,) in pixels; beyond the edge is nothing."""
-    at = torch.arange(float(x.shape[-1]), device=x.device)
-    apart = (at[:, None] - at).square() / sigma.clamp_min(0.2).square().view(-1, 1, 1)
-    weights = torch.exp(-0.5 * apart)
-    weights = (weights / weights.sum(2, keepdim=True))[:, None]  # (N, 1, S, S)
-    return weights @ x @ weights.transpose(2, 3)
 
 
 def save(training: Training, run: Path) -> None:
@@ -340,6 +328,9 @@ def load(training: Training, run: Path, init: Path | None) -> None:
         for name in (*NETWORKS, "opt_g", "opt_d", "opt_c"):
             getattr(training, name).load_state_dict(state[name])
         training.images_seen = state["images_seen"]
+        for opt, rate in ((training.opt_g, LR_G), (training.opt_d, LR_D), (training.opt_c, 1e-3)):
+            for group in opt.param_groups:  # a run may have begun on another kind of device
+                group |= {"lr": training._rate(rate), "capturable": training.device.type == "cuda"}
     elif init is not None:
         judges = load_file(init / "judges.safetensors")
         with safe_open(init / "judges.safetensors", "pt") as file:
@@ -359,8 +350,8 @@ def train(training: Training, run: Path, minutes: float, finish: bool) -> None:
     while (spent := (time.monotonic() - began) / (60 * minutes)) < 1:
         share = 1.0 if not finish or spent < FALLS_FROM else max(0.03, (1 - spent) / (1 - FALLS_FROM))
         for opt, lr in ((training.opt_g, LR_G), (training.opt_d, LR_D)):
-            opt.param_groups[0]["lr"] = share * lr * (training.batch / 64) ** 0.5
-        for name, value in training.step().items():
+            training.set_rate(opt, share * lr * (training.batch / 64) ** 0.5)
+        for name, value in training.advance().items():
             losses.setdefault(name, []).append(value)
         if training.images_seen % (100 * training.batch) == 0:
             row = {name: f"{torch.stack(values).mean():.4f}" for name, values in losses.items()}
@@ -388,6 +379,7 @@ def main() -> None:
     torch.manual_seed(0)
     training = Training(args.data, args.expect, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     load(training, args.run, args.init)
+    training.began_at = training.images_seen
     torch.manual_seed(training.images_seen)
     print(f"{len(training.values)} portraits; begins at {training.images_seen:,} images", flush=True)
     with tuned(training.device):
