@@ -7,7 +7,8 @@ from pathlib import Path
 from torch import nn
 
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_studio.faces.choosing import ChoosingModel
+from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render

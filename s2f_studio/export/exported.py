@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from s2f_studio.engines.engine_onnx import DESCRIPTION, OnnxEngine, described_in, description, graph_of
-from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_studio.faces.choosing import ChoosingModel
+from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
 from s2f_utils.inference.engine import EngineError
