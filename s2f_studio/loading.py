@@ -14,7 +14,7 @@ from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.inference.finding import find_generator
-from s2f_utils.inference.kinds import DETAILED, KINDS, NAMED, Kind, stages_of
+from s2f_utils.inference.loading import DETAILED, KINDS, NAMED, Kind, stages_of
 from s2f_utils.inference.translator import LARGER
 
 
