@@ -194,7 +194,7 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
         assert np.array_equal(kept.paper, dark) and kept.verdict.kind == "photo"
     for face in some:
         seen = domain.verdict(face.photo)
-        assert seen.kind != "drawing" and drawings.verdict_in_even_light(face.photo, seen) is None
+        assert seen.kind != "drawing" and drawings.in_even_light(face.photo, seen) is None
 
 
 def test_cleaning_never_wipes_a_drawing_away_and_empty_cut_outs_are_said(some):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.preparing import laid
+from s2f_studio.drawings.prepare import laid
 from s2f_studio.faces import hints
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
