@@ -51,12 +51,6 @@ def curve_names(rows: Entries, events: Entries = ()) -> list[str]:
     return sorted(columns, key=lambda name: not name.startswith("loss_")) + scores
 
 
-def loss_curves(rows: Entries, changes: Entries = ()) -> Figure:
-    """The losses of a run's log over images seen, raw and smoothed, with a mark for every live change; four a row."""
-    names = [name for name in curve_names(rows) if name.startswith("loss_")]
-    return curves({"": (rows, changes)}, only=names)
-
-
 def curves(
     runs: Mapping[str, tuple[Entries, Entries]],
     *,
