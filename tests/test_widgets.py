@@ -259,9 +259,7 @@ def test_a_slider_acts_while_the_cell_runs(kernel):
     assert [m["content"]["execution_state"] for m in handled] == ["busy", "idle"]
     # The next cells of "Run all" were neither run early nor lost.
     assert [kernel.finish(cell)[0] for cell in later] == ["later 0 7.0\n", "later 1 7.0\n"]
-    text, _ = kernel.finish(
-        kernel.start("print(len(times), times.index(7.0) < 55)")
-    )
+    text, _ = kernel.finish(kernel.start("print(len(times), times.index(7.0) < 55)"))
     assert text == "60 True\n"
 
 
