@@ -82,10 +82,9 @@ def prepare(
     "always" a sheet that lies in the picture is cut out, and the remark "cut" says so. Without points the face is
     looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's cascade, and is then
     taken to fill the picture, with a warning. face: which one is meant where there are several, "left", "right", the
-    number from the left, 1 for the first, or a box, (left, top, width, height) in pixels of the drawing as it is; None:
-    the largest, of equally large ones the most central; the remark "faces" says how many there are. Raises ValueError
-    for other arrays, for less than 16 pixels, and for points that are not numbers, FaceError for points that are no
-    face or lie outside of the picture, and for a face that is not there.
+    number from the left, 1 for the first; None: the largest, of equally large ones the most central; the remark "faces"
+    says how many there are. Raises ValueError for other arrays, for less than 16 pixels, and for points that are not
+    numbers, FaceError for points that are no face or lie outside of the picture, and for a face that is not there.
     """
     if drawing.dtype != np.uint8 or drawing.ndim != 3 or drawing.shape[2] != 3:
         raise ValueError(f"a drawing must be uint8 (H, W, 3), got {drawing.dtype} {drawing.shape}")
@@ -102,8 +101,6 @@ def prepare(
     corners = _sheet(drawing, points) if clean in ("auto", "always") else None
     paper = drawing if corners is None else cleanup.straighten(drawing, corners)
     points = points if points is None or corners is None else _on_sheet(points, corners)
-    if isinstance(which, tuple) and corners is not None:
-        which = _box_on_sheet(which, corners)
     seen = domain.verdict(paper)
     evened = verdict_in_even_light(paper, seen) if clean != "never" else None
     paper, warnings = _cleaned(paper, seen, evened, clean)
@@ -191,12 +188,6 @@ def _corners_of(box: Sequence[float]) -> np.ndarray:
     return np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
 
 
-def _box_on_sheet(box: Sequence[float], corners: np.ndarray) -> tuple[float, ...]:
-    """The box around a box of the picture on the sheet that is cut out of it."""
-    there = _on_sheet(_corners_of(box).astype(np.float64), corners)
-    return *there.min(axis=0), *np.ptp(there, axis=0)
-
-
 def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:
     """What is to be said about a sheet that was cut out."""
     x, y = corners.T
@@ -232,14 +223,9 @@ def find_any(
 
 
 def _among_others(picture: np.ndarray, which: faces.Which, drawing: bool) -> tuple[faces.Face | None, list[Remark]]:
-    """The face that is meant and what is to be said, where a picture has several or a box is given; else None."""
+    """The face that is meant and what is to be said, where a picture has several; else None."""
     found = faces.all_faces(picture)
-    if isinstance(which, tuple) and not any(faces.in_box(face, which) for face in found):
-        face = faces.look_into(picture, which, drawing=drawing)
-        if face is None:
-            raise faces.FaceError("no face was found in the box: give the eyes and the mouth by hand")
-        return face, []
-    if len(found) < 2 and not isinstance(which, tuple):
+    if len(found) < 2:
         is_sure = drawing and found and found[0].score >= faces.DRAWING_SCORE
         return (found[0] if is_sure else None), []
     taken = faces.choose(found, which, picture.shape)
@@ -248,15 +234,14 @@ def _among_others(picture: np.ndarray, which: faces.Which, drawing: bool) -> tup
         [round(float(v) / side, 4) for v, side in zip(face.box, (width, height) * 2, strict=True)] for face in found
     ]
     data = {"num": len(found), "taken": taken + 1, "boxes": boxes}
-    return found[taken], [Remark("faces", data)] if len(found) > 1 else []
+    return found[taken], [Remark("faces", data)]
 
 
 def _check_choice(
     picture: np.ndarray, which: faces.Which, detected: faces.Face | None, about: Sequence[Remark]
 ) -> None:
-    """Raise FaceError where a second face is asked for and there is one, and for a box without a detector."""
-    is_beyond = isinstance(which, int) and which > 1 and not about
-    if is_beyond or (isinstance(which, tuple) and detected is None):
+    """Raise FaceError where a second face is asked for and there is one."""
+    if isinstance(which, int) and which > 1 and not about:
         faces.choose([detected] if detected else [], which, picture.shape)
 
 

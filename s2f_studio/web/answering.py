@@ -122,7 +122,7 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
-    ready = prepared_for(facts, picture, points=points, clean=query.clean, align=True, face=_which(query.face, picture))
+    ready = prepared_for(facts, picture, points=points, clean=query.clean, align=True, face=query.face)
     if Remark("no-lines") in ready.warnings:
         raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     codes = {remark.code for remark in ready.warnings}
@@ -143,14 +143,6 @@ def _check_face(given: np.ndarray, codes: set[str], facts: Facts) -> None:
         found = understood(images.resize(given, FACE_PX, "stretch"))
         if found.off.mean() > VAGUE * mesh.eye_distance(found.points):
             raise Refusal(422, NO_FACE, "no-face")
-
-
-def _which(face: str, picture: np.ndarray) -> faces.Which:
-    """The face that is asked for, a box in pixels."""
-    which = faces.checked(face)
-    if not isinstance(which, tuple):
-        return which
-    return tuple(float(share * side) for share, side in zip(which, picture.shape[1::-1] * 2, strict=True))
 
 
 def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
