@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.notebook import stills, table
-from s2f_utils.notebook.enhance import divider
+from s2f_utils.notebook import divider, stills, table
 from s2f_utils.pictures import images
 
 ROOT = Path(__file__).resolve().parents[1]
