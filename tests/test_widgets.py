@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from s2f_utils.notebook import controls, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
@@ -30,8 +29,7 @@ def make_live(folder):
 def make_run(folder):
     """As far as a panel knows a run."""
     return SimpleNamespace(
-        live=make_live(folder), images_seen=0, total_images=80, folder=folder, images_per_second=4.0,
-        precision=SimpleNamespace(device=torch.device("cpu")),
+        live=make_live(folder), images_seen=0, total_images=80, folder=folder, images_per_second=4.0
     )  # fmt: skip
 
 

@@ -86,7 +86,7 @@ class TrainingPanel:
         except ImportError:
             return False
         self._shown_as = uuid.uuid4().hex
-        stills.show(self.box, None, self._shown_as)
+        stills.show(self.box, None, display_id=self._shown_as)
         return True
 
     def leave_still(self) -> None:
@@ -97,9 +97,9 @@ class TrainingPanel:
         if current_kernel() is None or not self.rows:
             return
         if not self._shown_as:
-            stills.show_alone(self.still())
+            stills.show(None, self.still())
         elif "google.colab" not in sys.modules:
-            stills.replace(self.box, self.still(), self._shown_as)
+            stills.show(self.box, self.still(), display_id=self._shown_as, update=True)
 
     def still(self) -> np.ndarray:
         """Live values, curves and newest samples as they are now, uint8 (H, W, 3)."""
@@ -127,7 +127,7 @@ class TrainingPanel:
             self.buttons[name] = w.Button(description=text, layout=w.Layout(width="auto"))
             self.buttons[name].on_click(lambda _button, name=name: self._receive(name, True))
         self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout=w.Layout(width=WIDTH, max_width="99%"))
-        self.progress, self.memory, self.status = w.HTML(), w.HTML(), w.HTML()
+        self.progress, self.status = w.HTML(), w.HTML()
         self.curves = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
         self.log_scale = w.ToggleButton(False, description="log scale", layout=w.Layout(width="8em"))
         self.log_scale.observe(lambda _: self._redraw_curves(), "value")
@@ -139,7 +139,7 @@ class TrainingPanel:
         self.picture = w.Image(format="png", layout=layout)
         wrap, narrow = w.Layout(flex_flow="row wrap"), w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em")
         row = w.HBox(list(self.buttons.values()), layout=wrap)
-        lines = [*self.sliders.values(), row, self.bar, self.progress, self.memory, self.status]
+        lines = [*self.sliders.values(), row, self.bar, self.progress, self.status]
         second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0"))
         top = w.HBox([w.VBox(lines, layout=narrow), second], layout=wrap)
         self.box = w.VBox([top, self.time_row, self.picture])
@@ -269,7 +269,6 @@ class TrainingPanel:
         if run is not None:
             self.bar.value = run.images_seen / max(1, run.total_images)
             self.progress.value = progress_text(run.images_seen, run.total_images, run.images_per_second)
-            self.memory.value = memory_text(run.precision.device)
         state = f"ended: {ended}" if ended else STEERED if self._poller else NOT_STEERED if self._thread else ""
         state = f"{state}; paused" if paused and not ended else state
         self.status.value = html.escape("; ".join(filter(None, (state, self.live.problem))))
@@ -314,21 +313,6 @@ def progress_text(images_seen: int, total_images: int, images_per_second: float 
     minutes, seconds = divmod(round(max(0, total_images - images_seen) / images_per_second), 60)
     left = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes}:{seconds:02d}"
     return f"{text} · {images_per_second:.3g} images/s · {left} left"
-
-
-def memory_text(device: Any) -> str:
-    """One line: the memory that training takes, and what is free; of the GPU, where it runs on one."""
-    import psutil
-
-    gb = 1e9
-    if device.type == "cuda":
-        import torch
-
-        free, total = torch.cuda.mem_get_info(device)
-        most = torch.cuda.max_memory_allocated(device)
-        return f"GPU memory: {most / gb:.1f} GB at most, {free / gb:.1f} of {total / gb:.1f} GB free"
-    used = psutil.Process().memory_info().rss
-    return f"memory: {used / gb:.1f} GB, {psutil.virtual_memory().available / gb:.1f} GB free"
 
 
 def train_live(train: Callable[..., str], run: Any, panel: TrainingPanel, **options: Any) -> str:

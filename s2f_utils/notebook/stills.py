@@ -28,40 +28,21 @@ DPI = 100  # of figures
 INK, FAINT = (40, 40, 40), (205, 205, 205)
 
 
-def show(widget: Any, still: np.ndarray | None, display_id: str | None = None) -> Any:
+def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
     """Display a widget in this cell; `still`, uint8 (H, W, 3), is what a reader without a kernel sees in its place.
 
-    display_id: of an output that `replace` may fill anew. Returns IPython's handle for it, None without an id.
+    widget: None shows the still alone. options: of IPython's `display`, such as the id of an output to fill anew.
     """
     from IPython.display import display
 
-    return display(_bundle(widget, still), raw=True, display_id=display_id)
-
-
-def replace(widget: Any, still: np.ndarray, display_id: str) -> None:
-    """Show another still, in the output that `show` made under this id, beside the same widget."""
-    from IPython.display import update_display
-
-    update_display(_bundle(widget, still), raw=True, display_id=display_id)
-
-
-def show_alone(still: np.ndarray) -> None:
-    """Display a still, uint8 (H, W, 3), where there is no page that could show its widget."""
-    from IPython.display import display
-
-    display({"image/jpeg": _jpeg(still), "text/plain": "a picture of the widget"}, raw=True)
-
-
-def _bundle(widget: Any, still: np.ndarray | None) -> dict[str, Any]:
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    bundle: dict[str, Any] = {"text/plain": type(widget).__name__, VIEW: view}
-    return bundle if still is None else bundle | {"image/jpeg": _jpeg(still)}
-
-
-def _jpeg(still: np.ndarray) -> str:
-    file = io.BytesIO()
-    Image.fromarray(still).save(file, "jpeg", quality=QUALITY, optimize=True, progressive=True)
-    return b64encode(file.getvalue()).decode("ascii")
+    bundle: dict[str, Any] = {"text/plain": type(widget).__name__ if widget else "a picture of the widget"}
+    if widget:
+        bundle[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    if still is not None:
+        file = io.BytesIO()
+        Image.fromarray(still).save(file, "jpeg", quality=QUALITY, optimize=True, progressive=True)
+        bundle["image/jpeg"] = b64encode(file.getvalue()).decode("ascii")
+    display(bundle, raw=True, **options)
 
 
 @functools.cache
