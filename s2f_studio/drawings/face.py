@@ -44,14 +44,9 @@ def find_any(
 
 
 def _among_others(picture: np.ndarray, which: faces.Which, drawing: bool) -> tuple[faces.Face | None, list[Remark]]:
-    """The face that is meant and what is to be said, where a picture has several or a box is given; else None."""
+    """The face that is meant and what is to be said, where a picture has several; else None."""
     found = faces.all_faces(picture)
-    if isinstance(which, tuple) and not any(faces.in_box(face, which) for face in found):
-        face = faces.look_into(picture, which, drawing=drawing)
-        if face is None:
-            raise faces.FaceError("no face was found in the box: give the eyes and the mouth by hand")
-        return face, []
-    if len(found) < 2 and not isinstance(which, tuple):
+    if len(found) < 2:
         is_sure = drawing and found and found[0].score >= faces.DRAWING_SCORE
         return (found[0] if is_sure else None), []
     taken = faces.choose(found, which, picture.shape)
@@ -60,15 +55,14 @@ def _among_others(picture: np.ndarray, which: faces.Which, drawing: bool) -> tup
         [round(float(v) / side, 4) for v, side in zip(face.box, (width, height) * 2, strict=True)] for face in found
     ]
     data = {"num": len(found), "taken": taken + 1, "boxes": boxes}
-    return found[taken], [Remark("faces", data)] if len(found) > 1 else []
+    return found[taken], [Remark("faces", data)]
 
 
 def _check_choice(
     picture: np.ndarray, which: faces.Which, detected: faces.Face | None, about: Sequence[Remark]
 ) -> None:
-    """Raise FaceError where a second face is asked for and there is one, and for a box without a detector."""
-    is_beyond = isinstance(which, int) and which > 1 and not about
-    if is_beyond or (isinstance(which, tuple) and detected is None):
+    """Raise FaceError where a second face is asked for and there is one."""
+    if isinstance(which, int) and which > 1 and not about:
         faces.choose([detected] if detected else [], which, picture.shape)
 
 

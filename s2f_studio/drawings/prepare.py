@@ -111,10 +111,9 @@ def prepare(
     "always" a sheet that lies in the picture is cut out, and the remark "cut" says so. Without points the face is
     looked for by YuNet if it can be had, also on its side and on its head, then by scikit-image's cascade, and is then
     taken to fill the picture, with a warning. face: which one is meant where there are several, "left", "right", the
-    number from the left, 1 for the first, or a box, (left, top, width, height) in pixels of the drawing as it is; None:
-    the largest, of equally large ones the most central; the remark "faces" says how many there are. Raises ValueError
-    for other arrays, for less than 16 pixels, and for points that are not numbers, FaceError for points that are no
-    face or lie outside of the picture, and for a face that is not there.
+    number from the left, 1 for the first; None: the largest, of equally large ones the most central; the remark "faces"
+    says how many there are. Raises ValueError for other arrays, for less than 16 pixels, and for points that are not
+    numbers, FaceError for points that are no face or lie outside of the picture, and for a face that is not there.
     """
     points, which = _checked(drawing, points, clean, face)
     sheet = _sheet(drawing, points) if clean in ("auto", "always") else None
@@ -123,7 +122,6 @@ def prepare(
     else:
         corners, paper, seen = sheet
         points = points if points is None else _on_sheet(points, corners)
-        which = _box_on_sheet(which, corners) if isinstance(which, tuple) else which
     even = in_even_light(paper, seen) if clean != "never" else None
     paper, warnings = _cleaned(paper, seen, even, clean)
     paper, found, about_face = upright_face(paper, points, which)
@@ -270,12 +268,6 @@ def _corners_of(box: Sequence[float]) -> np.ndarray:
     """The corners of a box, (left, top, width, height): float32 (4, 2)."""
     left, top, width, height = box
     return np.array([[left, top], [left + width, top], [left + width, top + height], [left, top + height]], np.float32)
-
-
-def _box_on_sheet(box: Sequence[float], corners: np.ndarray) -> tuple[float, ...]:
-    """The box around a box of the picture on the sheet that is cut out of it."""
-    there = _on_sheet(_corners_of(box).astype(np.float64), corners)
-    return *there.min(axis=0), *np.ptp(there, axis=0)
 
 
 def _cut(drawing: np.ndarray, corners: np.ndarray) -> Remark:

@@ -121,7 +121,7 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
-    ready = understand(picture, facts, points=points, clean=query.clean, align=True, face=_which(query.face, picture))
+    ready = understand(picture, facts, points=points, clean=query.clean, align=True, face=query.face)
     if Remark("no-lines") in ready.warnings:
         raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     codes = {remark.code for remark in ready.warnings}
@@ -139,14 +139,6 @@ def _check_face(drawing: Drawing, codes: set[str], facts: Facts) -> None:
     is_unsure = facts.reads == "sketch" and facts.layout == "aligned" and bool(codes & {"no-face", "rough-face"})
     if is_unsure and drawing.shows.off.mean() > VAGUE * mesh.eye_distance(drawing.shows.points):
         raise Refusal(422, NO_FACE, "no-face")
-
-
-def _which(face: str, picture: np.ndarray) -> faces.Which:
-    """The face that is asked for, a box in pixels."""
-    which = faces.checked(face)
-    if not isinstance(which, tuple):
-        return which
-    return tuple(float(share * side) for share, side in zip(which, picture.shape[1::-1] * 2, strict=True))
 
 
 def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
