@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import cleanup, domain
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import faces, images, sketches
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import Remark
 
 SIZE = 256

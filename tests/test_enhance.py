@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import models, runtime
 from s2f_utils.inference import enhance as enhancing
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
 from s2f_utils.pictures import faces
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE_PX = 128
 

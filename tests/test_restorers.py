@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import cli, models, weights
 from s2f_utils.inference import enhance, restorers
 from s2f_utils.inference.restorers import with_colours_of
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.weights import table
 from tests import test_download
 

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import cleanup, domain
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.cli.main import main
 from s2f_utils.pictures import faces, images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_drawings import on_a_desk, rgb
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

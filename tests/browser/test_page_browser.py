@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn import synthetic
 from s2f_studio import query
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import understand
@@ -24,7 +25,6 @@ from s2f_studio.web import drawing as paper
 from s2f_utils import inference, weights
 from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn import synthetic
 from tests.hostile import house
 
 pytest.importorskip("playwright")
