@@ -50,23 +50,6 @@ def test_a_zip_holds_all_results_and_says_what_it_leaves_out(tmp_path, capsys):
     assert said.endswith("W&B's files, data sets, resume files\n")
 
 
-def test_a_zip_that_fails_on_the_way_leaves_the_old_one(tmp_path, monkeypatch):
-    folder = session_folder(tmp_path / "02")
-    before = session.zip_results(folder).read_bytes()
-    write, written = zipfile.ZipFile.write, []
-
-    def failing(self, *args):
-        if len(written) == 3:
-            raise OSError(28, "No space left on device")
-        written.append(args)
-        write(self, *args)
-
-    monkeypatch.setattr(zipfile.ZipFile, "write", failing)
-    with pytest.raises(OSError, match="No space left"):
-        session.zip_results(folder)
-    assert (tmp_path / "02.zip").read_bytes() == before and len(list(tmp_path.iterdir())) == 2
-
-
 COLAB_DRIVE = """
 from pathlib import Path
 

@@ -114,28 +114,6 @@ def test_sliders_set_live_values_within_their_range(page, run):
     assert run.live["lambda_l1"] == 200.0
 
 
-def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_path):
-    sliders = TrainingPanel(run)
-    sliders.show()
-    sliders.buttons["stop"].click()
-    assert not run.live.asked("stop")
-    seen = []
-
-    def note():
-        seen.append((run.live.asked("pause"), sliders.buttons["pause"].description))
-
-    press = {name: button.click for name, button in sliders.buttons.items()}
-    polled.events += [press["pause"], note, press["pause"], note, press["sample"], press["stop"]]
-    (tmp_path / "00000008.png").write_bytes(b"png")
-    assert train_live(train, run, sliders) == "stopped"
-    assert seen == [(True, "Resume"), (False, "Pause")]
-    assert run.images_seen == 8 and run.live.asked("sample")
-    assert "ended: stopped" in sliders.status.value and sliders.curves.value
-    assert sliders.progress.value == "8 of 80 images · 4 images/s · 0:18 left"
-    sliders.on_sample(run, tmp_path / "00000008.png")
-    assert sliders.picture.value == b"png"
-
-
 def test_an_error_is_shown(page, run):
     sliders = TrainingPanel(run)
     with pytest.raises(ZeroDivisionError):
@@ -146,26 +124,6 @@ def test_an_error_is_shown(page, run):
 def test_a_kernel_that_breaks_polling_does_not_break_training(polled, run):
     polled.events += [lambda: 1 / 0]
     assert train_live(train, run, TrainingPanel(run)) == "done"
-
-
-def test_without_a_kernel_it_just_trains(run, capsys):
-    sliders = TrainingPanel(run, ["lr_g", "lambda_l1", "augment"])
-    assert train_live(train, run, sliders, callbacks=[]) == "done"
-    assert sliders.box is None
-    sliders._ipython_display_()
-    assert "lr_g 0.0002, lambda_l1 100, augment 1)" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("images", "rate", "text"),
-    [
-        (0, None, "0 of 4,000 images"),
-        (4000, 2.0, "4,000 of 4,000 images · 2 images/s · 0:00 left"),
-        (400, 1 / 3, "400 of 4,000 images · 0.333 images/s · 3 h 00 min left"),
-    ],
-)
-def test_progress_text(images, rate, text):
-    assert panel.progress_text(images, 4000, rate) == text
 
 
 # In a real kernel

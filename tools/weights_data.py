@@ -128,7 +128,7 @@ def add_portraits(folder: Path, to_photo: Writer, to_sketch: Writer) -> None:
 
 def add_drawn(to_photo: Writer, to_sketch: Writer) -> None:
     """Drawn faces in the portraits' frame, with the pencil lines they are drawn with."""
-    drawn = synthetic.draw_faces(NUM_DRAWN, size_px=SIZE_PX, seed=5)
+    drawn = (synthetic.draw_face(index, size_px=SIZE_PX, seed=5) for index in range(NUM_DRAWN))
     for number, face in enumerate(tqdm(drawn, total=NUM_DRAWN, desc="drawn faces", unit="face")):
         matrix = faces.alignment(face.landmarks, SIZE_PX)
         photo = faces.warp(face.photo, matrix, SIZE_PX)

@@ -6,12 +6,13 @@ At the edges an image is RGB uint8, HWC, [0, 255]; inside the networks it is flo
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -97,7 +98,13 @@ def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -
     Returns uint8 (H, W, 3) in [0, 255]. Raises FileNotFoundError when there is no such file and ImageError when it
     is no picture, is cut off, or has more than `MAX_PIXELS` pixels.
     """
-    shown = name or str(source)
+    with _opened(source, name or str(source)) as picture:
+        return rgb_of(picture)
+
+
+@contextlib.contextmanager
+def _opened(source: str | os.PathLike | BinaryIO, shown: str) -> Iterator[Image.Image]:
+    """An opened picture; whatever is wrong with its file, also where it is decoded, is an error that says so."""
     if isinstance(source, str | os.PathLike) and not Path(source).is_file():
         raise FileNotFoundError(f"{shown}: no such picture file")
     if shown.lower().endswith(HEIC_SUFFIXES):
@@ -112,18 +119,18 @@ def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -
                     f"{shown}: {picture.width}x{picture.height} pixels are more than the {MAX_PIXELS // 10**6} million"
                     " that are read: save a smaller copy"
                 )
-            return rgb_of(picture)
+            yield picture
+    except ImageError:
+        raise
     except UnidentifiedImageError:
         if isinstance(source, str | os.PathLike) and not os.path.getsize(source):
             raise ImageError(f"{shown}: is empty: copy or download it again") from None
         raise ImageError(f"{shown}: not a picture that Pillow can read: convert it to PNG or JPEG") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{shown}: too many pixels: save a smaller copy") from None
+    except PermissionError:
+        raise ImageError(f"{shown}: may not be read: check its permissions") from None
     except DAMAGED as error:
-        if isinstance(error, ImageError):
-            raise
-        if isinstance(error, PermissionError):
-            raise ImageError(f"{shown}: may not be read: check its permissions") from None
         raise ImageError(f"{shown}: damaged or cut off ({error}): copy or download it again") from None
 
 
@@ -246,17 +253,10 @@ def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None
     picture, or has colours instead of labels.
     """
     shown = name or str(source)
-    try:
-        with Image.open(source) as picture:
-            if picture.mode not in ("L", "P", "1", "I", "I;16"):
-                raise ImageError(f"{shown}: a label map has one channel or a palette, got mode {picture.mode}")
-            labels = np.asarray(ImageOps.exif_transpose(picture))
-    except FileNotFoundError:
-        raise
-    except (*DAMAGED, Image.DecompressionBombError) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"{shown}: not a label map that can be read: save it as PNG") from None
+    with _opened(source, shown) as picture:
+        if picture.mode not in ("L", "P", "1", "I", "I;16"):
+            raise ImageError(f"{shown}: a label map has one channel or a palette, got mode {picture.mode}")
+        labels = np.asarray(ImageOps.exif_transpose(picture))
     if labels.max(initial=0) > 255:
         raise ImageError(f"{shown}: labels must be from 0 to 255, got {labels.max()}")
     return labels.astype(np.uint8)
