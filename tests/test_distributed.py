@@ -94,7 +94,7 @@ def losses_of(folder: Path) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def jobs(faces_manifest, drawn):  # noqa: F811
-    """One of each kind of batch-dependent method, in float64; one in float32; one with batches in parts."""
+    """One of each kind of batch-dependent method, in float64; one in float32."""
     manifests = {"expect": drawn}
     jobs = {
         name: {"name": name, "method": name, "settings": settings, "manifest": manifests.get(name, faces_manifest)}
@@ -102,8 +102,6 @@ def jobs(faces_manifest, drawn):  # noqa: F811
     }
     jobs["float32"] = jobs["pix2pix"] | {"name": "float32", "float64": False}
     jobs["pix2pix"] |= {"move": {"lambda_l1": 7.0, "lr_d": 1e-3}}
-    in_parts = SETTINGS["pix2pix"] | {"accumulate": 3, "dropout": 0.0}
-    jobs["in-parts"] = jobs["pix2pix"] | {"name": "in-parts", "settings": in_parts}
     return jobs
 
 
@@ -118,7 +116,7 @@ def trained(jobs, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*SETTINGS, "in-parts"])
+@pytest.mark.parametrize("name", list(SETTINGS))
 def test_two_processes_learn_what_one_learns(trained, name):
     one, two = (state_of(trained[num], name) for num in (1, 2))
     assert two["images_seen"] == one["images_seen"] and set(two["nets"]) == set(one["nets"])

@@ -1,4 +1,4 @@
-"""Batches in parts, going back after a divergence, older states and the best."""
+"""What a kill, a full disk or a divergence leaves: the last state, whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from s2f_utils import runtime
 from s2f_utils.data import read_manifest
@@ -25,7 +24,6 @@ from s2f_utils.training.errors import NotSavedError, TrainingDiverged
 from s2f_utils.training.live import COMMANDS
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS
-from s2f_utils.training.methods.pix2pix import Pix2Pix
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 
@@ -42,57 +40,14 @@ def start(tiny, manifest, folder, *, resume="never", **changes):
     return open_run(tiny(**changes), manifest, folder, resume=resume, device="cpu", progress=False)
 
 
-# Batches in parts
-
-
 def small(method, **changes):
     """A method's model at 32 px, without dropout."""
     values = {"size_px": 32, "load_size_px": 32, "precision": "float32", **changes}
     return METHODS[method](resolve(method, "fast", values).config, FLOAT32)
 
 
-SAME = {
-    "pix2pix": {"norm": "instance", "dropout": 0.0},
-    "faithful": {"dropout": 0.0, "hint_share": 0.0},
-}
-
-
-def trained(method, parts, a, b, num_steps=1, lr_d=0.05):
-    """A model's weights, by network, after a step by plain gradient descent (Adam would turn rounding errors into whole
-    steps), and its losses.
-    """
-    runtime.seed_everything(0)
-    model = small(method, **SAME[method])
-    for end, lr in {"g": 0.05, "d": lr_d}.items() if hasattr(model, "net_d") else (("g", 0.05),):
-        setattr(model, f"opt_{end}", torch.optim.SGD(getattr(model, f"net_{end}").parameters(), lr=lr))
-    losses = [model.learn(type(model).step, a, b, model.live_values(), parts) for _ in range(num_steps)]
-    assert model.asked is None
-    weights = {  # without the noise's, which differs from part to part
-        name: [p.detach() for key, p in net.named_parameters() if not key.startswith("noises")]
-        for name, net in model.nets.items()
-    }
-    return losses[0] if losses else {}, weights
-
-
-@pytest.mark.parametrize("method", list(SAME))
-def test_a_batch_in_parts_makes_the_same_step(method):
-    """Every network's; but a generator meets the discriminator as it was before the batch."""
-    torch.manual_seed(1)
-    a, b = torch.rand(6, 3, 32, 32) * 2 - 1, torch.rand(6, 3, 32, 32) * 2 - 1
-    _, before = trained(method, 1, a, b, num_steps=0)
-    losses, whole = trained(method, 1, a, b)
-    whole["net_g"] = trained(method, 1, a, b, lr_d=0.0)[1]["net_g"]
-    for parts in (3, 4):  # parts of two, and of two, two, one, one
-        theirs, found = trained(method, parts, a, b)
-        assert float(theirs["loss_l1"]) == pytest.approx(float(losses["loss_l1"]), rel=1e-5)
-        for net, weights in whole.items():
-            moved = max(float((v - w).abs().max()) for v, w in zip(before[net], weights, strict=True))
-            apart = max(float((v - w).abs().max()) for v, w in zip(found[net], weights, strict=True))
-            assert moved > 0 and apart < 1e-5 * moved, f"{method} in {parts} parts: {net} {apart} away, of {moved}"
-
-
 def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
-    """Also where a step of one's own does not freeze it, and in parts, where gradients are added up."""
+    """Also where a step of one's own does not freeze it."""
 
     def step(m, a, b, live, *, with_g=True):
         fake = m.net_g(a)
@@ -103,83 +58,21 @@ def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
 
     torch.manual_seed(1)
     a = torch.rand(4, 3, 32, 32) * 2 - 1
-    for parts in (1, 2):
-        found = []
-        for with_g in (True, False):
-            runtime.seed_everything(0)
-            model = small("pix2pix", **SAME["pix2pix"])
-            model.learn(functools.partial(step, with_g=with_g), a, a, {}, parts)
-            found.append([p.grad for p in model.net_d.parameters()])
-        assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
-
-
-def test_parts_of_unequal_size_count_by_their_pictures():
-    """A last part of one picture weighs half of one of two: worked out on a loss whose gradient is known."""
-
-    class Mean(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.w = nn.Parameter(torch.zeros(()))
-
-    model = small("pix2pix")
-    net = Mean()
-    opt = torch.optim.SGD(net.parameters(), lr=1.0)
-
-    def step(m, a, b, live):
-        loss = -(net.w * a.mean((1, 2, 3))).mean()
-        m.descend(loss, opt)
-        return {"loss": loss.detach(), "mean": a.mean()}
-
-    seen = []
-    a = torch.arange(1.0, 4.0)[:, None, None, None].expand(3, 3, 2, 2)
-    losses = model.learn(lambda m, a, *rest: (seen.append(len(a)), step(m, a, *rest))[1], a, a, {}, 2)
-    assert seen == [2, 1]
-    assert net.w.item() == pytest.approx(2.0)  # the mean of 1, 2, 3; that of both parts' means is 2.25
-    assert float(losses["mean"]) == pytest.approx(2.0)
-
-
-def test_accumulate_trains_through_the_loop_and_may_change_on_resume(tiny, manifest, tmp_path):
-    quiet = {"norm": "instance", "dropout": 0.0, "batch_size": 4, "total_images": 16, "precision": "float32"}
-    quiet |= {"lambda_gan": 0.0}  # in parts the generator would meet the discriminator of a step before
-    whole = start(tiny, manifest, tmp_path / "whole", **quiet)
-    assert train(whole, progress=False) == "done"
-
-    class Stop:
-        def on_step(self, run):
-            run.live.set("stop", run.images_seen == 8, "test")
-
-    first = start(tiny, manifest, tmp_path / "parts", accumulate=2, **quiet)
-    assert train(first, callbacks=[Stop()], progress=False) == "stopped"
-    second = start(tiny, manifest, tmp_path / "parts", accumulate=4, resume="auto", **quiet)
-    assert second.images_seen == 8 and train(second, progress=False) == "done"
-    expected, found = whole.model.net_g.state_dict(), second.model.net_g.state_dict()
-    assert max(float((expected[k] - v).abs().max()) for k, v in found.items()) < 1e-3
-    assert read_log(second.folder)[0][-1]["images"] == 16
+    found = []
+    for with_g in (True, False):
+        runtime.seed_everything(0)
+        model = small("pix2pix", norm="instance", dropout=0.0)
+        step(model, a, a, {}, with_g=with_g)
+        found.append([p.grad for p in model.net_d.parameters()])
+    assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
 
 
 @pytest.mark.parametrize("method", ["cyclegan", "stylegan2"])
-def test_methods_that_need_whole_batches_refuse_parts_and_those_without_pairs_another_tone(method, manifest, tmp_path):
-    resolved = resolve(method, "fast", {"accumulate": 2, "batch_size": 2})
-    with pytest.raises(ConfigError, match="accumulate must be 1"):
-        open_run(resolved, manifest, tmp_path, device="cpu", progress=False)
+def test_methods_without_pairs_refuse_another_tone(method, manifest, tmp_path):
     toned = resolve(method, "fast", {"input_contrast": 0.2})
     with pytest.raises(ConfigError, match="input_contrast must be 0 with .*: it is for methods that learn from pairs"):
         open_run(toned, manifest, tmp_path, device="cpu", progress=False)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_time_budget_is_measured_with_the_parts(tiny, manifest, tmp_path):
-    """A batch that does not fit as a whole, in a machine that says so."""
-    forward, seen = Pix2Pix.step, []
-
-    def step(self, a, b, live):
-        seen.append(len(a))
-        return forward(self, a, b, live)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pix2Pix, "step", step)
-        start(tiny, manifest, tmp_path, batch_size=8, accumulate=4, time_budget_s=1000.0)
-    assert set(seen) == {2} and len(seen) >= 4 * 8
 
 
 # Divergence

@@ -25,7 +25,10 @@ from s2f_utils.training.methods import METHODS
 from s2f_utils.training.settings import TrainConfig
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-REMOVED = {"check_memory": "leave it out; where memory ends, the error says what to lower"}  # until the next release
+REMOVED = {  # until the next release
+    "check_memory": "leave it out; where memory ends, the error says what to lower",
+    "accumulate": "take a smaller batch_size",
+}
 
 
 @dataclass(frozen=True)

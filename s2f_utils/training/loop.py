@@ -94,7 +94,7 @@ def train(
                     for name, opt in model.optimizers.items():
                         for group in opt.param_groups:
                             group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
-                    losses = model.learn(step, a, b, live, config.accumulate)
+                    losses = distributed.mean_losses(step(model, a, b, live), run.precision.device)
                 before = run.images_seen
                 run.count(num)
                 steps += 1

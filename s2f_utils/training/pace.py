@@ -73,7 +73,7 @@ def images_in_time(kind: type[Method], config: TrainConfig, precision: runtime.P
                 num = share.stop - share.start
                 a, b = (torch.zeros(num, channels, px, px, device=precision.device) for channels, px in sides)
                 a, b = precision.images(a), precision.images(b)
-                losses = model.learn(kind.step, a, b, model.live_values(), config.accumulate)
+                losses = model.step(a, b, model.live_values())
             float(sum(losses.values()))  # reading a value waits for the device
             seconds.append(time.monotonic() - began)
     usual = statistics.median if model.cycle == 1 else statistics.mean

@@ -125,16 +125,14 @@ def open_run(
 
 
 def _check(config: TrainConfig, kind: type[Method]) -> None:
-    """Raise ConfigError where batches cannot be shared, or gone through in parts, or where the input's tone is to
-    change in a method that does not learn an answer to it from pairs.
+    """Raise ConfigError where batches cannot be shared, or where the input's tone is to change in a method that does
+    not learn an answer to it from pairs.
     """
     if config.batch_size % distributed.world_size():
         raise ConfigError(
             f"batch_size must be a multiple of {distributed.world_size()}, got {config.batch_size}: so many processes"
             " share a batch"
         )
-    if config.accumulate > 1 and not kind.accumulates:
-        raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
     for name in INPUT_TONE:
         if getattr(config, name) and kind.data != "pairs":
             raise ConfigError(f"{name} must be 0 with {kind.__name__}: it is for methods that learn from pairs")

@@ -155,10 +155,9 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
     except (RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
         failed = "this could not be saved: "
     run.log.event("out of memory", images=run.images_seen, message=said)
-    batch, parts = round(run.live["batch_size"]), 2 * run.config.accumulate
-    in_parts = f"a batch in parts (--set accumulate={parts}), " if run.model.accumulates else ""
+    batch = round(run.live["batch_size"])
     return MemoryFullError(
-        f"out of memory after {run.images_seen:,} images ({said}): choose {in_parts}a smaller batch than {batch}"
+        f"out of memory after {run.images_seen:,} images ({said}): choose a smaller batch than {batch}"
         f" (--set batch_size=…), or a smaller size_px; {failed}{last_saved(run)}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )

@@ -125,7 +125,7 @@ class Pix2Pix(Method):
     @classmethod
     def memory_format(cls, config: Pix2PixConfig, device: torch.device) -> str:
         """As `Method.memory_format`; NCHW on a CPU for one or two pictures at a time, on a GPU with instance norm."""
-        few = -(-config.batch_size // config.accumulate) <= 2
+        few = config.batch_size <= 2
         return "contiguous" if (few if device.type == "cpu" else config.norm == "instance") else "channels_last"
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

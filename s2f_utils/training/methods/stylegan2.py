@@ -109,7 +109,6 @@ class StyleGAN2(Method):
     }
     begins_with = ("stylegan2",)
     data = "photos"
-    accumulates = False  # augmentation and path length are steered by whole batches
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
         "lr_d": Range(1e-5, 1e-2, log=True),
