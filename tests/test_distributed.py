@@ -156,17 +156,6 @@ def test_a_run_of_two_processes_goes_on_in_one(trained, jobs, tmp_path):
     assert resumed["images_seen"] == 30 and largest_difference(whole["nets"], resumed["nets"]) < 1e-8
 
 
-@pytest.mark.slow
-def test_all_go_back_where_one_of_them_diverges(jobs, tmp_path):
-    """In the third step, rank 1's photos are NaN: all ranks load the last good state, with half the learning rates."""
-    job = jobs["faithful"] | {"spoil": 2, "settings": SETTINGS["faithful"] | {"on_divergence": "back"}}
-    for num in (1, 2):
-        do_jobs(num, [job], tmp_path / str(num))
-    one, two = (state_of(tmp_path / num, "faithful") for num in "12")
-    assert one["setbacks"] == two["setbacks"] == 1 and two["images_seen"] == 30
-    assert largest_difference(one["nets"], two["nets"]) < 1e-8
-
-
 # How they end, and what they refuse
 
 

@@ -20,7 +20,7 @@ from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
-from s2f_utils.training.errors import NotSavedError, TrainingDiverged
+from s2f_utils.training.errors import NotSavedError
 from s2f_utils.training.live import COMMANDS
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS
@@ -73,47 +73,6 @@ def test_methods_without_pairs_refuse_another_tone(method, manifest, tmp_path):
     with pytest.raises(ConfigError, match="input_contrast must be 0 with .*: it is for methods that learn from pairs"):
         open_run(toned, manifest, tmp_path, device="cpu", progress=False)
     assert list(tmp_path.iterdir()) == []
-
-
-# Divergence
-
-
-def explode_at(images, times=1):
-    """A step that answers with NaN from so many images on, so many times."""
-    done = []
-
-    def step(m, a, b, live):
-        losses = type(m).step(m, a, b, live)
-        if len(done) < times and explode_at.run.images_seen >= images:
-            done.append(1)
-            return losses | {"loss_gan": losses["loss_gan"] * float("nan")}
-        return losses
-
-    return step
-
-
-def test_back_takes_up_the_last_good_state_with_half_the_rates(tiny, manifest, tmp_path, capsys):
-    run = start(tiny, manifest, tmp_path, on_divergence="back", total_images=16, log_every_images=2, save_every_s=0.0)
-    explode_at.run = run
-    assert train(run, step=explode_at(8), progress=False) == "done"
-    rows, events = read_log(run.folder)
-    (setback,) = [e for e in events if e["event"] == "setback"]
-    assert setback["at"] > setback["images"] >= 6 and setback["lr_g"] == pytest.approx(1e-4)
-    assert run.live["lr_g"] == pytest.approx(1e-4) and run.live["lr_d"] == pytest.approx(1e-4)
-    assert [row["images"] for row in rows] == sorted({row["images"] for row in rows})  # none twice
-    assert "setback 1 of 3" in capsys.readouterr().err
-    assert start(tiny, manifest, tmp_path, on_divergence="back", total_images=32, resume=run.folder).setbacks == 1
-
-
-def test_after_three_setbacks_it_stops_and_the_last_good_state_is_there(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, on_divergence="back", total_images=16, log_every_images=2)
-    explode_at.run = run
-    with pytest.raises(TrainingDiverged, match="loss_gan became NaN"):
-        train(run, step=explode_at(4, times=99), progress=False)
-    assert [e["number"] for e in read_log(run.folder)[1] if e["event"] == "setback"] == [1, 2, 3]
-    state = checkpoints.load_torch_file(run.resume_path)
-    assert state["live"]["lr_g"] == pytest.approx(2e-4 / 8)
-    assert all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
 
 
 # What is kept

@@ -23,11 +23,10 @@ from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.training.data import sample_pictures
-from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, is_out_of_memory
+from s2f_utils.training.errors import MemoryFullError, NotSavedError, is_out_of_memory
 from s2f_utils.training.state import TrainingRun
 
 LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had already
-MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
 
 
 def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> bool:
@@ -97,33 +96,6 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
         run.log.event("save", images=run.images_seen)
         notify("on_save", run.resume_path)
     run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
-
-
-def go_back(run: TrainingRun, error: TrainingDiverged, notify: Callable[..., None]) -> None:
-    """Take up the last good state with half the learning rates; raises the error where that is not asked for, or was
-    done often enough.
-    """
-    at, setbacks = run.images_seen, run.setbacks + 1
-    if run.config.on_divergence != "back":
-        raise error
-    if setbacks > MOST_SETBACKS:
-        run.log.problem(f"went back {run.setbacks} times already, which did not help")
-        raise error
-    run.load_state_dict(checkpoints.load_torch_file(run.resume_path))
-    run.setbacks, run.went_back = setbacks, True
-    for name in run.model.optimizers:
-        run.live.set(name, max(run.live.ranges[name].low, run.live[name] / 2), "setback")
-    run.live.write_controls()
-    rates = {name: run.live[name] for name in run.model.optimizers}
-    run.log.event("resume", images=run.images_seen)
-    run.log.event("setback", images=run.images_seen, at=at, number=setbacks, **rates)
-    halved = ", ".join(f"{name} {value:.3g}" for name, value in rates.items())
-    run.log.problem(
-        f"{str(error).partition(':')[0]}: back to image {run.images_seen}, setback {setbacks} of {MOST_SETBACKS}, with"
-        f" half the learning rates ({halved})"
-    )
-    run.start_row()
-    save(run, notify)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # 
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images", "epochs", "max_epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s",
-    "keep_last", "keep_best", "on_divergence", "tracker", "track_checkpoints",
+    "keep_last", "keep_best", "tracker", "track_checkpoints",
 }  # fmt: skip
 
 
@@ -126,9 +126,6 @@ class TrainConfig:
     keep_best: str = setting(
         "", known=("", "ssim", "psnr")
     )  # ssim or psnr: the generator whose sheet of validation pairs scored best is kept, too
-    on_divergence: str = setting(
-        "stop", known=("stop", "back")
-    )  # or back: to the last good state with half the learning rates, three times at most
     tracker: str = setting(
         "none", known=("none", "wandb", "tensorboard")
     )  # or wandb (Weights & Biases), or tensorboard: where the log also goes

@@ -70,8 +70,6 @@ class TrainingRun:
     save_s: float = 0.0  # that the last save took
     images_per_second: float = 0.0
     best: float = -math.inf  # score of the best sheet of samples (keep_best)
-    setbacks: int = 0  # times that training went back by itself
-    went_back: bool = False  # since the last step
     data_settings: dict[str, Any] = field(default_factory=dict)
     card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
@@ -151,7 +149,6 @@ class TrainingRun:
             "live": self.live.values(),
             "rng": runtime.rng_state(),
             "best": self.best,
-            "setbacks": self.setbacks,
             "sums": dict(self.sums),
             "nums": dict(self.nums),
         } | ({"spent_s": self.spent_s, "share_done": self.share_done} if self.config.time_budget_s else {})
@@ -176,7 +173,7 @@ class TrainingRun:
         self.seconds = state["seconds"]
         self.spent_s = state.get("spent_s", self.seconds)
         self.share_done = state.get("share_done", self.images_seen / state["total_images"])
-        self.best, self.setbacks = state.get("best", -math.inf), state.get("setbacks", 0)
+        self.best = state.get("best", -math.inf)
         self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
         self.nums = dict(state.get("nums", {}))
         runtime.set_rng_state(state["rng"])
@@ -241,8 +238,8 @@ class TrainingRun:
         saved = f"the last good state is {self.resume_path}" if self.resume_path.exists() else "nothing was saved yet"
         self.log.event("diverged", images=self.images_seen, what=wrong)
         return TrainingDiverged(
-            f"{', '.join(wrong)} before image {self.images_seen}: lower the learning rate, use precision=float32, or"
-            f" let training go back by itself (on_divergence=back); {saved}"
+            f"{', '.join(wrong)} before image {self.images_seen}: lower the learning rate, or use"
+            f" precision=float32; {saved}"
         )
 
     def snapshots_at(self) -> set[int]:
