@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import functools
 import json
 import os
@@ -78,23 +77,6 @@ def test_methods_without_pairs_refuse_another_tone(method, manifest, tmp_path):
 # What is kept
 
 
-def test_the_last_states_are_kept_and_a_damaged_one_is_passed_over(tiny, manifest, tmp_path, capsys):
-    run = start(tiny, manifest, tmp_path, keep_last=3, total_images=12, save_every_s=0.0)
-    train(run, progress=False)
-    kept = {p.name: checkpoints.load_torch_file(p)["images_seen"] for p in run.folder.glob("resume*.pt")}
-    assert sorted(kept) == ["resume-1.pt", "resume-2.pt", "resume.pt"]
-    assert kept["resume.pt"] == 12 and kept["resume.pt"] >= kept["resume-1.pt"] > kept["resume-2.pt"]
-    run.resume_path.write_bytes(run.resume_path.read_bytes()[:1000])
-    again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
-    assert again.images_seen == kept["resume-1.pt"] and "went on with resume-1.pt" in capsys.readouterr().err
-    (run.folder / "resume-1.pt").unlink()
-    again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
-    assert again.images_seen == kept["resume-2.pt"]
-    (run.folder / "resume-2.pt").unlink()
-    with pytest.raises(checkpoints.CheckpointError, match=r"resume\.pt: damaged"):
-        start(tiny, manifest, tmp_path, total_images=24, resume=run.folder)
-
-
 def test_the_best_generator_is_the_one_of_the_best_sheet(tiny, manifest, tmp_path):
     run = start(tiny, manifest, tmp_path, keep_best="ssim", total_images=16, sample_every_images=4)
     train(run, progress=False)
@@ -157,7 +139,7 @@ def assert_equal(folder, whole):
     assert rows == expected_rows and len(rows) > 1
 
 
-LATER = {"ema_half_life_images": 6.0, "log_every_images": 6, "precision": "float32", "keep_last": 2}
+LATER = {"ema_half_life_images": 6.0, "log_every_images": 6, "precision": "float32"}
 
 
 def test_live_changes_after_the_last_save_are_gone_with_what_they_did(tiny, manifest, tmp_path):
@@ -193,27 +175,15 @@ def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, mani
     assert_equal(run.folder, whole.folder)
 
 
-def test_what_a_kill_left_half_written_is_removed_and_a_missing_newest_state_is_no_loss(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, keep_last=2, save_every_s=0.0)
+def test_what_a_kill_left_half_written_is_removed(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, save_every_s=0.0)
     with pytest.raises(Killed):
         train(run, callbacks=[Crash(8)], progress=False)
     (run.folder / ".resume.pt.x1.part").write_bytes(b"half")
     (run.folder / "samples" / ".00000008.png.x2.part").write_bytes(b"half")
-    run.resume_path.unlink()  # killed between two renames, on a disk without hard links
-    again = start(tiny, manifest, tmp_path, keep_last=2, resume="auto")
-    assert again.folder == run.folder and again.images_seen == 6
+    again = start(tiny, manifest, tmp_path, resume="auto")
+    assert again.folder == run.folder and again.images_seen == 8
     assert list(run.folder.rglob("*.part")) == []
-
-
-def test_older_states_are_kept_where_there_are_no_hard_links(tiny, manifest, tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.EPERM, "no hard links on this disk")
-
-    monkeypatch.setattr(checkpoints.os, "link", refuse)
-    run = start(tiny, manifest, tmp_path, keep_last=3, total_images=8, save_every_s=0.0)
-    train(run, progress=False)
-    seen = [checkpoints.load_torch_file(path)["images_seen"] for path in checkpoints.states_of(run.resume_path)]
-    assert seen == [8, 8, 6] and not list(run.folder.glob(".*.part"))
 
 
 class SmallDisk:
@@ -258,7 +228,7 @@ class Trouble:
         if run.images_seen == 12:
             run.live.set("lambda_l1", 50.0, "test")
         if 8 < run.images_seen <= 16:
-            self.seen.append(states(run.folder))
+            self.seen.append(saved_at(run.folder))
             assert list(run.folder.rglob("*.part")) == []
         if run.images_seen == 16:
             self.act(False)
@@ -266,20 +236,17 @@ class Trouble:
             self.controls = json.loads((run.folder / "controls.json").read_text())
 
 
-def states(folder):
-    return [checkpoints.load_torch_file(path)["images_seen"] for path in checkpoints.states_of(folder / "resume.pt")]
+def saved_at(folder):
+    return checkpoints.load_torch_file(folder / "resume.pt")["images_seen"]
 
 
 def check_trouble(tiny, manifest, place, act, says, tmp_path):
     """Between images 8 and 16 nothing can be written: said, nothing lost, and it goes on by itself."""
-    options = {"keep_last": 3, "save_every_s": 0.0, "keep_best": "ssim", "sample_every_images": 4} | {
-        k: v for k, v in LATER.items() if k != "keep_last"
-    }
+    options = {"save_every_s": 0.0, "keep_best": "ssim", "sample_every_images": 4} | LATER
     run = start(tiny, manifest, place, **options)
     trouble = Trouble(act)
     assert train(run, callbacks=[trouble], progress=False) == "done"
-    assert trouble.seen == [[8, 6, 4]] * 4  # a save that fails moves no older state
-    assert states(run.folder) == [24, 24, 22]
+    assert trouble.seen == [8] * 4 and saved_at(run.folder) == 24  # a save that fails changes nothing
     events = read_log(run.folder)[1]
     problems = [e["message"] for e in events if e["event"] == "problem"]
     for images in (10, 12, 14, 16):
@@ -333,9 +300,9 @@ def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later
 
     with pytest.raises(NotSavedError, match="could not save at image 24, the last: no space left in .*"):
         train(run, callbacks=[Fill()], progress=False)
-    assert states(run.folder) == [8]
+    assert saved_at(run.folder) == 8
     disk.fill(False)
-    assert train(run, progress=False) == "done" and states(run.folder) == [24, 8]
+    assert train(run, progress=False) == "done" and saved_at(run.folder) == 24
     whole = start(tiny, manifest, tmp_path / "whole", **LATER)
     train(whole, progress=False)
     assert_equal(run.folder, whole.folder)
@@ -353,7 +320,7 @@ def test_a_folder_that_is_gone_is_not_made_anew(tiny, manifest, tmp_path):
     with pytest.raises(NotSavedError, match="is gone: bring it back .in Colab, mount Drive again."):
         train(run, callbacks=[Unmount()], progress=False)
     os.rename(away, run.folder)
-    assert train(run, progress=False) == "done" and states(run.folder) == [24]
+    assert train(run, progress=False) == "done" and saved_at(run.folder) == 24
 
 
 def test_no_room_for_a_run_is_said_before_it_begins(tiny, manifest, disk):

@@ -97,7 +97,7 @@ def open_run(
     # The folder: a new one when the pictures have been read, and nothing speaks against the run.
     if is_first:
         remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
-        states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
+        states = 2 if is_new else 1  # one is written while the one before it is still there
         check_space(folder or Path(runs), model, copies=4 * states + 2)  # weights, Adam's moments, average; generators
         known = {} if is_new else read_card(folder)
         pictures = known.get("pictures") or leaks.hash_pictures(data, progress)

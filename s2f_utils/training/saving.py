@@ -19,7 +19,6 @@ import torch
 
 from s2f_utils.data.stores import Pairs
 from s2f_utils.metrics import on_device
-from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.training.data import sample_pictures
@@ -137,7 +136,7 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
 
 def last_saved(run: TrainingRun) -> str:
     """What a resume would take up, in words."""
-    if not checkpoints.states_of(run.resume_path):
+    if not run.resume_path.is_file():
         return "nothing was saved yet"
     return f"what was saved at image {run.saved_at} is still there"
 

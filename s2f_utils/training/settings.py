@@ -20,7 +20,7 @@ FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # 
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images", "epochs", "max_epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s",
-    "keep_last", "keep_best", "tracker", "track_checkpoints",
+    "keep_best", "tracker", "track_checkpoints",
 }  # fmt: skip
 
 
@@ -122,7 +122,6 @@ class TrainConfig:
     num_samples: int = setting(8, 1)  # sketches on that sheet
     save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file
     num_snapshots: int = setting(0, 0)  # generators kept along the way, evenly spread, beside the last
-    keep_last: int = setting(1, 1)  # resume files that are kept: the newest, and those before it
     keep_best: str = setting(
         "", known=("", "ssim", "psnr")
     )  # ssim or psnr: the generator whose sheet of validation pairs scored best is kept, too

@@ -259,7 +259,7 @@ class TrainingRun:
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
             raise self.diverged([f"weights of {', '.join(broken)} are NaN or infinite"])
-        checkpoints.save_resume(self.resume_path, self.state_dict(), self.config.keep_last - 1)
+        checkpoints.save_resume(self.resume_path, self.state_dict())
         self.saved_at = self.images_seen
         self._save_generators(self.folder)
         for name, net in self.model.kept.items():
