@@ -78,8 +78,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("pix2pix", {"lr_g": 0.0}, "lr_g must be more than 0"),
         ("pix2pix", {"epochs": float("inf")}, "epochs must be a finite number"),
         ("pix2pix", {"shift_px": 9999.0}, "shift_px must be from 0"),
-        ("pix2pix", {"input_contrast": 1.0}, "input_contrast must be from 0 to less than 1"),
-        ("pix2pix", {"input_lines": 0.2, "direction": "photo-to-sketch"}, "input_lines must be 0 with photo-to-sketch"),
+        ("pix2pix", {"input_contrast": 0.2}, "input_contrast is gone"),
         ("pix2pix", {"size_px": 64, "load_size_px": 64, "disc_layers": 5}, "disc_layers must be at most 4 at 64 px"),
         ("pix2pix", {"num_downs": 4}, "num_downs must be 0 or from 5 to 8"),
         ("pix2pix", {"tracker": "mlflow"}, "tracker must be one of none, wandb, tensorboard"),
@@ -93,7 +92,6 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("realistic", {"flip": -0.1}, "flip must be between 0 and 1"),  # a limit of the base
         ("stylegan2", {"mixing": 2.0}, "mixing must be between 0 and 1"),
         ("stylegan2", {"batch_size": 6}, "multiple of 4"),
-        ("psp", {"direction": "map-to-photo", "input_contrast": 0.2}, "must be 0 with maps: classes have no tone"),
         ("psp", {"direction": "map-to-photo", "rotate_deg": 2.0}, "must be 0 with maps"),
         ("restore", {"perceptual": "efficientnet"}, "lambda_style must be 0 with perceptual=efficientnet"),
     ],

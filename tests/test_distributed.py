@@ -29,7 +29,7 @@ SIZE = {"size_px": 32, "load_size_px": 34}
 SETTINGS = {
     "pix2pix": LENGTH | SIZE | {
         "base_filters": 4, "disc_filters": 4, "disc_layers": 1, "norm": "instance", "rotate_deg": 10.0,
-        "shift_px": 2.0, "elastic": 0.02, "ema_half_life_images": 6.0, "input_brightness": 0.2,
+        "shift_px": 2.0, "elastic": 0.02, "ema_half_life_images": 6.0,
     },
     "cyclegan": LENGTH | SIZE | {
         "base_filters": 4, "disc_filters": 4, "num_blocks": 1, "disc_layers": 1, "pool_size": 4, "dropout": 0.3,

@@ -102,8 +102,6 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
-    if run.model.data == "pairs":
-        a = run.input_jitter(a, run.live["augment"])
     a, b = run.precision.images(a), run.precision.images(b)
     return a, sent(b, run.precision.device)
 

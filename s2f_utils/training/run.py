@@ -25,7 +25,7 @@ from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
 from s2f_utils.training.pace import images_in_time
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
-from s2f_utils.training.settings import INPUT_TONE, TrainConfig
+from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun, check_space
 from s2f_utils.training.trackers import TRACKERS
 from s2f_utils.training.tracking import RunLog
@@ -71,7 +71,7 @@ def open_run(
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    distributed.on_rank_zero(lambda: _check(config, kind))
+    distributed.on_rank_zero(lambda: _check_shares(config))
     check_keep_best(config, kind.data, manifest)
     precision = _precision(kind, config, runtime.pick_device(device))
     ids = [row.id for row in rows]
@@ -124,18 +124,13 @@ def open_run(
     return run
 
 
-def _check(config: TrainConfig, kind: type[Method]) -> None:
-    """Raise ConfigError where batches cannot be shared, or where the input's tone is to change in a method that does
-    not learn an answer to it from pairs.
-    """
+def _check_shares(config: TrainConfig) -> None:
+    """Raise ConfigError where processes cannot share a batch."""
     if config.batch_size % distributed.world_size():
         raise ConfigError(
             f"batch_size must be a multiple of {distributed.world_size()}, got {config.batch_size}: so many processes"
             " share a batch"
         )
-    for name in INPUT_TONE:
-        if getattr(config, name) and kind.data != "pairs":
-            raise ConfigError(f"{name} must be 0 with {kind.__name__}: it is for methods that learn from pairs")
 
 
 def _precision(kind: type[Method], config: TrainConfig, device: torch.device) -> runtime.Precision:

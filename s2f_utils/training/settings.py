@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
-INPUT_TONE = ("input_brightness", "input_contrast", "input_lines")  # settings that change the input alone
 FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # what profiles "fast" have in common
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
@@ -102,15 +101,6 @@ class TrainConfig:
     elastic: float = setting(
         0.0, 0, 0.1
     )  # random bending: standard deviation of a 6x6 grid's shifts, a share of the width
-    input_brightness: float = setting(
-        0.0, 0, below=1
-    )  # random brightness of the input alone, up to this share, either way
-    input_contrast: float = setting(
-        0.0, 0, below=1
-    )  # random contrast of the input alone, about its mean, up to this share, either way
-    input_lines: float = setting(
-        0.0, 0, below=1
-    )  # random strength of a drawing's lines, its paper left, up to this share, either way
     ema_half_life_images: float = setting(0.0, 0)  # half-life of the averaged generator's memory; 0: no average
     seed: int = setting(0, 0)  # weights, order of the data, augmentation, dropout
     precision: str = setting(
@@ -144,10 +134,6 @@ class TrainConfig:
             f"load_size_px ({self.load_size_px}) must not be smaller than size_px ({size}): the crop is taken from it",
         )
         need(self.epochs > 0 or self.total_images > 0, "epochs or total_images must be more than 0")
-        need(
-            self.input_lines == 0 or self.direction == "sketch-to-photo",
-            f"input_lines must be 0 with {self.direction}: it is about drawings; input_contrast is for photos",
-        )
         need(0 <= self.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {self.shift_px}")
 
     def at_least(self, least: int, *names: str) -> None:

@@ -26,7 +26,7 @@ from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
 from s2f_utils.runtime import distributed
-from s2f_utils.training.augment import InputJitter, PairedAffine
+from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.live import LiveValues
 from s2f_utils.training.method import Method
@@ -82,7 +82,6 @@ class TrainingRun:
     def __post_init__(self) -> None:
         c = self.config
         self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
-        self.input_jitter = InputJitter(c.input_brightness, c.input_contrast, c.input_lines)
 
     @property
     def to_photo(self) -> bool:
