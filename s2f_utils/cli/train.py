@@ -166,7 +166,8 @@ def _announced(run: TrainingRun, profile: str, device: str, counts: str) -> str:
 
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
     several = f" in {distributed.world_size()} processes" if distributed.world_size() > 1 else ""
-    length = f"{run.total_images:,} images, profile {profile}, {device}{several}, {run.precision.name}"
+    limit = f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
+    length = f"{run.total_images:,} images{limit}, profile {profile}, {device}{several}, {run.precision.name}"
     shown = f"pairs: {counts}"
     if run.model.data == "photos":
         shown = counted(len(run.data), "photo")

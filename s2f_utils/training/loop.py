@@ -20,7 +20,6 @@ import torch
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.training.data import make_batch
 from s2f_utils.training.method import Step
-from s2f_utils.training.pace import Pace
 from s2f_utils.training.progress import ProgressBar
 from s2f_utils.training.saving import attempt, failures_reported, finish, interruptible, save, write_sheet
 from s2f_utils.training.state import TrainingRun
@@ -52,8 +51,11 @@ def train(
     """
     model, live, config, is_first = run.model, run.live, run.config, distributed.is_rank_zero()
     step = step or type(model).step
-    callbacks = [*run.trackers, *callbacks, Pace(run), ProgressBar(run, progress)] if is_first else []
+    callbacks = [*run.trackers, *callbacks, ProgressBar(run, progress)] if is_first else []
     log_every = config.log_every_images or max(config.batch_size, run.total_images // 200)
+    # With a time budget nobody knows how many images it will be: rows and sheets then also come by time.
+    row_parts = 200 if config.time_budget_s and not config.log_every_images else 0
+    sheet_parts = 20 if config.time_budget_s and not config.sample_every_images else 0
     until = math.inf if max_seconds is None else time.monotonic() + max_seconds
     for net in model.nets.values():
         net.train()
@@ -62,16 +64,19 @@ def train(
         for callback in callbacks:
             getattr(callback, event, lambda *_: None)(run, *details)
 
-    def is_due(every: float) -> bool:
-        return every > 0 and before // int(every) != run.images_seen // int(every)
+    def is_due(every: float, parts: int = 0) -> bool:
+        """Whether this step passed a multiple of so many images, or the end of one of so many parts of the training."""
+        by_images = every > 0 and before // int(every) != run.images_seen // int(every)
+        return by_images or int(parts * done_before + 1e-9) != int(parts * done + 1e-9)
 
     with failures_reported(run, notify), tuned(run.precision.device), interruptible() as interrupted:
         notify("on_start")
         if is_first and run.images_seen == 0:
             notify("on_sample", write_sheet(run))
         run.start_row()
-        reason, steps, clock = "", 0, time.monotonic()
+        reason, steps, clock, done = "", 0, time.monotonic(), run.share_done
         while not reason:
+            began = time.monotonic()
             # What to do next. Live values and commands that changed count from this step on, on all ranks.
             decision = decide(run, notify, interrupted, steps, until) if is_first else None
             reason, num, factor = agree(run, decision)
@@ -90,8 +95,9 @@ def train(
                     for group in opt.param_groups:
                         group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
                 losses = distributed.mean_losses(step(model, a, b, live), run.precision.device)
-            before = run.images_seen
-            run.count(num)
+            before, done_before = run.images_seen, done
+            run.images_seen += num
+            done = run.share_done
             steps += 1
 
             # Averages of the generators' weights.
@@ -105,15 +111,15 @@ def train(
             run.seconds += now - clock
             clock = now
             run.add(losses, num)
-            if is_due(log_every):
+            if is_due(log_every, row_parts):
                 notify("on_log", run.write_row(factor))
 
             # A sheet of samples, and generators that are kept along the way.
-            if is_due(live["sample_every"]) or live.asked("sample"):
+            if is_due(live["sample_every"], sheet_parts) or live.asked("sample"):
                 live.done("sample")
                 attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
                 clock = time.monotonic()
-            if any(before < at <= run.images_seen for at in run.snapshots_at()):
+            if done < 1 and is_due(0, config.num_snapshots + 1):
                 attempt(run, "keep a snapshot", run.snapshot)
 
             # The state from which training can go on.
@@ -122,6 +128,7 @@ def train(
                 save(run, notify)
                 clock = time.monotonic()
             notify("on_step")
+            run.spend(time.monotonic() - began)
     notify("on_end", reason)
     return reason
 
@@ -151,7 +158,7 @@ def decide(
         notify("on_idle")
         return "chunk" if is_over else "", 0, 0.0
     live.done("step")
-    num = min(round(live["batch_size"]), run.total_images - run.images_seen)
+    num = min(round(live["batch_size"]), run.longest_images - run.images_seen)
     return "", num + -num % distributed.world_size(), run.lr_factor()  # all ranks have the same share
 
 

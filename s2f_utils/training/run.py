@@ -23,7 +23,6 @@ from s2f_utils.training.config import Resolved, find_method
 from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
-from s2f_utils.training.pace import images_in_time
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun, check_space
@@ -75,21 +74,19 @@ def open_run(
     check_keep_best(config, kind.data, manifest)
     precision = _precision(kind, config, runtime.pick_device(device))
     ids = [row.id for row in rows]
-    longest = total = _length(config, pass_length(config, kind.data, rows))
+    total = _length(config, pass_length(config, kind.data, rows))
 
     # The run to go on with. Rank zero alone reads and writes files; the others take up its state at the end.
     folder, state, begins = None, {}, {}
     if is_first:
         begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
-        folder, state = find_resume(resume, Path(runs), name or resolved.method, resolved, longest, ids, begins)
+        folder, state = find_resume(resume, Path(runs), name or resolved.method, resolved, total, ids, begins)
     folder = distributed.broadcast(folder)
     is_new = folder is None
     if is_new:
         _check_init(resolved.method, init)
 
     # Networks and data.
-    if config.time_budget_s and is_new:
-        total = min(total, images_in_time(kind, config, precision))
     model, ema = _networks(kind, config, precision, init, is_new)
     where = torch.device("cpu") if kind.from_cpu else precision.device
     data, samples = training_data(config, kind.data, manifest, rows, where, progress and is_first, kind.own_data)
@@ -105,7 +102,7 @@ def open_run(
     folder = distributed.broadcast(folder)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if is_first else None)
     run = TrainingRun(
-        resolved.method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, longest,
+        resolved.method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, total,
         ema, data_settings=dict(manifest.settings),
         trackers=[TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else [],
     )  # fmt: skip

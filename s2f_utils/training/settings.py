@@ -88,9 +88,7 @@ class TrainConfig:
     epochs: float = 200.0  # passes over the training pairs, unless total_images is given
     total_images: int = setting(0, 0)  # length of training in images; 0: epochs * copies * number of training pairs
     max_epochs: float = setting(0.0, 0)  # training is cut to so many passes over the training pairs; 0: no limit
-    time_budget_s: float = setting(
-        0.0, 0
-    )  # training is planned shorter where this machine needs longer for it; 0: no limit
+    time_budget_s: float = setting(0.0, 0)  # training ends when it has taken so long, if not before; 0: no limit
     constant_share: float = setting(0.5, 0, 1)  # share of training before the learning rate falls linearly to 0
     copies: int = setting(1, 1)  # how often a pass shows each pair, each time transformed anew (project 1: 130)
     flip: float = setting(0.5, 0, 1)  # probability of mirroring a pair

@@ -58,16 +58,14 @@ class TrainingRun:
     live: LiveValues
     log: RunLog
     precision: runtime.Precision
-    total_images: int
+    total_images: int  # of the whole training; with a time budget, as many as are likely in it
     longest_images: int  # where no time budget ends it
     ema: dict[str, checkpoints.EMA] = field(default_factory=dict)  # by direction; empty: no averages
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
-    share_done: float = 0.0  # of the training, from 0 to 1
     seconds: float = 0.0  # of steps
-    spent_s: float = 0.0  # of the time budget: steps, samples, saves, but no pauses
+    spent_s: float = 0.0  # of the time budget: steps, callbacks, samples, saves, but no pauses
     last_save: float = field(default_factory=time.monotonic)
-    save_s: float = 0.0  # that the last save took
     images_per_second: float = 0.0
     best: float = -math.inf  # score of the best sheet of samples (keep_best)
     data_settings: dict[str, Any] = field(default_factory=dict)
@@ -105,8 +103,8 @@ class TrainingRun:
         """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
 
         As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
-        of fewer than ten passes falls with every image instead: a pass would be too coarse a step. So does one with a
-        time budget, whose length is planned anew while it runs.
+        of fewer than ten passes falls with every image instead: a pass would be too coarse a step. One with a time
+        budget falls with the time, or with the images where these come to their end first.
         """
         if self.config.time_budget_s and self.config.constant_share < 1:
             return min(1.0, (1 - self.share_done) / (1 - self.config.constant_share))
@@ -150,7 +148,7 @@ class TrainingRun:
             "best": self.best,
             "sums": dict(self.sums),
             "nums": dict(self.nums),
-        } | ({"spent_s": self.spent_s, "share_done": self.share_done} if self.config.time_budget_s else {})
+        } | ({"spent_s": self.spent_s} if self.config.time_budget_s else {})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
@@ -168,10 +166,9 @@ class TrainingRun:
         self.live.load_state_dict(state["live"])
         self.images_seen = self.saved_at = state["images_seen"]
         if self.config.time_budget_s:
-            self.total_images = max(self.images_seen, min(self.longest_images, state["total_images"]))
+            self.total_images = min(self.longest_images, state["total_images"])
         self.seconds = state["seconds"]
         self.spent_s = state.get("spent_s", self.seconds)
-        self.share_done = state.get("share_done", self.images_seen / state["total_images"])
         self.best = state.get("best", -math.inf)
         self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
         self.nums = dict(state.get("nums", {}))
@@ -192,10 +189,18 @@ class TrainingRun:
         """How many passes over the training pairs have been made, as a fraction."""
         return round(self.images_seen / (len(self.data) * self.config.copies), 4)
 
-    def count(self, num: int) -> None:
-        """A step on so many images is done."""
-        self.share_done += (1 - self.share_done) * min(1.0, num / max(1, self.total_images - self.images_seen))
-        self.images_seen += num
+    @property
+    def share_done(self) -> float:
+        """Of the training, from 0 to 1: by images, or by the time budget where that comes to its end first."""
+        share, budget = self.images_seen / self.longest_images, self.config.time_budget_s
+        return min(1.0, max(share, self.spent_s / budget) if budget else share)
+
+    def spend(self, seconds: float) -> None:
+        """A step took so long, with all that was done after it. A time budget ends training when it is spent."""
+        self.spent_s += seconds
+        if self.config.time_budget_s:
+            likely = round(self.images_seen / self.share_done)
+            self.total_images = self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
 
     def start_row(self) -> None:
         """From here on the speed of the next row is measured."""
@@ -241,18 +246,12 @@ class TrainingRun:
             f" precision=float32; {saved}"
         )
 
-    def snapshots_at(self) -> set[int]:
-        """The numbers of images at which a generator is kept."""
-        num = self.config.num_snapshots
-        return {round(self.total_images * (n + 1) / (num + 1)) for n in range(num)}
-
     def save(self) -> Path:
         """Write the resume file and the generator, each complete or not at all.
 
         Raises TrainingDiverged, and writes nothing, when weights are NaN: the last good state is worth keeping.
         Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
-        began = time.monotonic()
         os.stat(self.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
         check_space(self.folder, self.model, copies=3)
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
@@ -264,7 +263,6 @@ class TrainingRun:
         for name, net in self.model.kept.items():
             path = self.folder / f"{name}.safetensors"
             checkpoints.save_generator(path, net, {"method": self.method}, self.card)
-        self.save_s = time.monotonic() - began
         return self.resume_path
 
     def snapshot(self) -> None:
