@@ -19,7 +19,7 @@ FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # 
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images", "epochs", "max_epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s",
-    "keep_best", "tracker", "track_checkpoints",
+    "keep_best", "tracker",
 }  # fmt: skip
 
 
@@ -116,7 +116,6 @@ class TrainConfig:
     tracker: str = setting(
         "none", known=("none", "wandb", "tensorboard")
     )  # or wandb (Weights & Biases), or tensorboard: where the log also goes
-    track_checkpoints: bool = False  # the saved generators go to Weights & Biases, too
 
     def validate(self) -> None:
         """Raise ConfigError with what is wrong and what would be right, or return quietly."""
