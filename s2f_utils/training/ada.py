@@ -1,9 +1,8 @@
 """What a discriminator is shown instead of the pictures themselves, so that a few thousand are not learned by heart.
 
 ADA (Karras et al. 2020, arXiv:2006.06676) turns, moves and colours each picture with a probability p that rises as the
-discriminator grows too sure of real ones; DiffAugment (Zhao et al. 2020, arXiv:2006.10738) colours, moves and covers
-parts of every picture. Made pictures are changed like real ones, and gradients pass through. Without ADA's filters
-against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU generator.
+discriminator grows too sure of real ones. Made pictures are changed like real ones, and gradients pass through. Without
+ADA's filters against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU generator.
 """
 
 from __future__ import annotations
@@ -17,16 +16,13 @@ from torch import Tensor
 
 from s2f_utils.runtime import Coming, distributed, sent
 
-AUGMENTATIONS = ("none", "diff", "ada")
 EVERY_STEPS = 4  # p is adjusted
 
 
 def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
     """The pictures, changed at random, each for itself: "ada" with the probability p for each kind of change."""
-    if kind == "none" or (kind == "ada" and p == 0):
+    if kind == "none" or p == 0:
         return x
-    if kind == "diff":
-        return _covered(_moved(_coloured(x)))
     return transform_colours(transform_places(x, p), p)
 
 
@@ -173,30 +169,3 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
     matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
     moved = matrix @ brightness.expand(num, 3, 1)
     return torch.einsum("nij,njhw->nihw", sent(matrix, x.device).to(x), x) + sent(moved, x.device).to(x)[..., None]
-
-
-def _coloured(x: Tensor) -> Tensor:
-    brightness, saturation, contrast = (sent(distributed.rand(len(x), 1, 1, 1), x.device).to(x) for _ in range(3))
-    x = x + brightness - 0.5
-    mean = x.mean(1, keepdim=True)
-    x = mean + (x - mean) * 2 * saturation
-    mean = x.mean((1, 2, 3), keepdim=True)
-    return mean + (x - mean) * (contrast + 0.5)
-
-
-def _moved(x: Tensor, share: float = 0.125) -> Tensor:
-    num, size = len(x), x.shape[-1]
-    most = int(size * share + 0.5)
-    padded = F.pad(x, (most,) * 4)
-    places = distributed.randint(0, 2 * most + 1, num, 2).tolist()
-    return torch.stack([padded[n, :, top : top + size, left : left + size] for n, (top, left) in enumerate(places)])
-
-
-def _covered(x: Tensor, share: float = 0.5) -> Tensor:
-    num, size = len(x), x.shape[-1]
-    side = int(size * share + 0.5)
-    mask = torch.ones(num, 1, size, size)
-    for n, (y, left) in enumerate(distributed.randint(0, size + (1 - side % 2), num, 2).tolist()):
-        top, left = y - side // 2, left - side // 2
-        mask[n, :, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
-    return x * sent(mask, x.device).to(x)

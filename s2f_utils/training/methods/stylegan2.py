@@ -50,9 +50,7 @@ class StyleGAN2Config(TrainConfig):
     noise_from_images: int = setting(
         0, 0
     )  # before so many images the noise has no say: small generators take it for detail
-    augment_disc: str = setting(
-        "ada", known=("ada", "diff", "none")
-    )  # what the discriminator is shown: ada, diff (DiffAugment), or none
+    augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
     ada_images: float = setting(
         500_000.0, above=0
