@@ -331,26 +331,6 @@ def test_path_lengths_are_pulled_to_their_mean(manifest, tmp_path):
     assert torch.allclose(found, (lengths - mean).square().mean(), rtol=1e-4)
 
 
-def test_a_gan_begins_with_one_of_fewer_pixels(manifest, faces, tmp_path):
-    files = {name: faces / f"{name}.safetensors" for name in ("generator", "discriminator")}
-    small = {name: checkpoints.load_network(path)[0] for name, path in files.items()}
-    run = begin(manifest, tmp_path, total_images=8, init=faces, size_px=64, load_size_px=64, precision="float32")
-    net, z = run.model.net_g, torch.randn(2, small["generator"].style_dim)
-    with torch.no_grad():
-        large = net(net.map(z)[:, None].expand(-1, net.num_layers, -1), input_is_latent=True, randomize_noise=False)
-        before = small["generator"](z, randomize_noise=False)
-        assert torch.allclose(large, net.to_rgbs[-1].upsample(before), atol=1e-5)  # the small picture, enlarged
-    theirs, mine = small["discriminator"].state_dict(), run.model.net_d.state_dict()
-    assert torch.equal(mine["final_linear.1.weight"], theirs["final_linear.1.weight"])
-    for number in range(1, 4):  # of 32, 16, 8 px; of 64 px it has none
-        key = "convs.{}.conv1.0.weight"
-        assert torch.equal(mine[key.format(number + 1)], theirs[key.format(number)])
-    assert train(run, progress=False) == "done"
-    assert net.to_rgbs[-1].conv.weight.abs().max() > 0
-    with pytest.raises(checkpoints.CheckpointError, match="'size_px': 64"):  # and none of more
-        begin(manifest, tmp_path / "other", init=run.folder, size_px=32, load_size_px=32)
-
-
 def test_a_gan_ends_with_a_smaller_batch_and_begins_with_both_networks(manifest, faces, tmp_path):
     run = begin(manifest, tmp_path, total_images=27, init=faces)  # 8 + 8 + 8 + 3
     given = checkpoints.load_network(faces / "discriminator.safetensors")[0].state_dict()

@@ -2,7 +2,8 @@
 
 ADA (Karras et al. 2020, arXiv:2006.06676) turns, moves and colours each picture with a probability p that rises as the
 discriminator grows too sure of real ones. Made pictures are changed like real ones, and gradients pass through. Without
-ADA's filters against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU generator.
+ADA's filters against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU
+generator.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from s2f_utils.models.card import FROM_NOISE
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import discriminator_of, take_grown
+from s2f_utils.training.loading import discriminator_of, take
 from s2f_utils.training.method import Live, Method, frozen, slope_at
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
@@ -144,12 +144,12 @@ class StyleGAN2(Method):
         return faces_args(net) | {"size_px": net.size_px, "load_size_px": net.size_px}
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A generator of as many pixels or fewer, and its discriminator where that lies beside it."""
+        """A generator of as many pixels, and its discriminator where that lies beside it."""
         if init is None:
             return
-        take_grown(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
+        take(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
         if (beside := discriminator_of(init)).is_file():
-            take_grown(self.net_d, checkpoints.load_network(beside)[0], init)
+            take(self.net_d, checkpoints.load_network(beside)[0], init)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
