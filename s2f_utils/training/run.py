@@ -20,7 +20,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.models.card import DIRECTIONS, SAME_PICTURES, ModelCard
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.training.config import Resolved, find_method
-from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
+from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
@@ -71,7 +71,6 @@ def open_run(
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
     distributed.on_rank_zero(lambda: _check_shares(config))
-    check_keep_best(config, kind.data, manifest)
     precision = _precision(kind, config, runtime.pick_device(device))
     ids = [row.id for row in rows]
     total = _length(config, pass_length(config, kind.data, rows))

@@ -4,7 +4,6 @@ is not kept, and where memory runs out the error says what to lower.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
@@ -52,7 +51,7 @@ def save(run: TrainingRun, notify: Callable[..., None]) -> None:
 
 def write_sheet(run: TrainingRun) -> Path:
     """Write the sheet of samples: the same pictures again and again, what comes out, and the truths. Log its scores
-    (`run.scores`), and keep the generator if it is the best so far. Draws nothing at random.
+    (`run.scores`). Draws nothing at random.
 
     The pictures are validation pairs where there are some, else training pictures: never the test set.
     """
@@ -68,9 +67,6 @@ def write_sheet(run: TrainingRun) -> Path:
     path = run.folder / "samples" / f"{run.images_seen:08d}.png"
     images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
     run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
-    score = run.scores.get(run.config.keep_best, -math.inf)
-    if run.images_seen and score > run.best:
-        attempt(run, "keep the best generator", lambda: run.keep_best(score))
     return path
 
 

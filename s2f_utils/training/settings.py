@@ -19,7 +19,7 @@ FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # 
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images", "epochs", "max_epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s",
-    "keep_best", "tracker",
+    "tracker",
 }  # fmt: skip
 
 
@@ -110,9 +110,6 @@ class TrainConfig:
     num_samples: int = setting(8, 1)  # sketches on that sheet
     save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file
     num_snapshots: int = setting(0, 0)  # generators kept along the way, evenly spread, beside the last
-    keep_best: str = setting(
-        "", known=("", "ssim", "psnr")
-    )  # ssim or psnr: the generator whose sheet of validation pairs scored best is kept, too
     tracker: str = setting(
         "none", known=("none", "wandb", "tensorboard")
     )  # or wandb (Weights & Biases), or tensorboard: where the log also goes

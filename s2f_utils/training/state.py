@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -67,7 +66,6 @@ class TrainingRun:
     spent_s: float = 0.0  # of the time budget: steps, callbacks, samples, saves, but no pauses
     last_save: float = field(default_factory=time.monotonic)
     images_per_second: float = 0.0
-    best: float = -math.inf  # score of the best sheet of samples (keep_best)
     data_settings: dict[str, Any] = field(default_factory=dict)
     card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
@@ -145,7 +143,6 @@ class TrainingRun:
             "model": self.model.state_dict(),
             "live": self.live.values(),
             "rng": runtime.rng_state(),
-            "best": self.best,
             "sums": dict(self.sums),
             "nums": dict(self.nums),
         } | ({"spent_s": self.spent_s} if self.config.time_budget_s else {})
@@ -169,7 +166,6 @@ class TrainingRun:
             self.total_images = min(self.longest_images, state["total_images"])
         self.seconds = state["seconds"]
         self.spent_s = state.get("spent_s", self.seconds)
-        self.best = state.get("best", -math.inf)
         self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
         self.nums = dict(state.get("nums", {}))
         runtime.set_rng_state(state["rng"])
@@ -269,13 +265,8 @@ class TrainingRun:
         """Keep the generators as they are now, beside the last ones."""
         self._save_generators(self.folder / "snapshots", f"-{self.images_seen:08d}")
 
-    def keep_best(self, score: float) -> None:
-        """Write the generators as the best so far, with this score of their sheet."""
-        self._save_generators(self.folder, "-best", {self.config.keep_best: score})
-        self.best = score
-
-    def _save_generators(self, folder: Path, ending: str = "", facts: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def _save_generators(self, folder: Path, ending: str = "") -> None:
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             path = folder / name.replace(".safetensors", f"{ending}.safetensors")
-            checkpoints.save_generator(path, net, {**self.meta(direction), **facts}, self.card)
+            checkpoints.save_generator(path, net, self.meta(direction), self.card)
