@@ -1,12 +1,11 @@
 """Trains the jobs of a JSON file, alone or as one of torchrun's processes: `python tests/distributed_worker.py FILE`.
 
 A job: method, manifest, runs, name and settings; where they are wanted, init, resume, float64 (train in it), stop_at
-(images), move (live values after the first step), and spoil (the step whose photos are NaN, on the last rank).
+(images), and move (live values after the first step).
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import sys
 from collections.abc import Mapping
@@ -14,15 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
 from s2f_utils.runtime import distributed
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
-from s2f_utils.training.method import Step
-from s2f_utils.training.methods import METHODS
 from s2f_utils.training.run import open_run
 
 
@@ -48,18 +44,6 @@ def use_float64() -> None:
     torch.Tensor.float = torch.Tensor.double
 
 
-def spoiled(method: str, number: int) -> Step:
-    """The method's step; in the one of this number, the last rank's photos are NaN."""
-    calls = itertools.count()
-
-    def step(model: Any, a: Tensor, b: Tensor, live: Mapping[str, float]) -> dict[str, Tensor]:
-        if next(calls) == number and distributed.rank() == distributed.world_size() - 1:
-            b = b * float("nan")
-        return METHODS[method].step(model, a, b, live)
-
-    return step
-
-
 def work(job: Mapping[str, Any]) -> None:
     """Train one job's run."""
     if job.get("float64"):
@@ -69,8 +53,7 @@ def work(job: Mapping[str, Any]) -> None:
         resolve(job["method"], "fast", settings), read_manifest(job["manifest"]), job["runs"], name=job["name"],
         device="cpu", resume=job.get("resume", "never"), init=job.get("init"), progress=False,
     )  # fmt: skip
-    step = spoiled(job["method"], job["spoil"]) if "spoil" in job else None
-    train(run, callbacks=[Moves(job.get("move", {}), job.get("stop_at", 0))], step=step, progress=False)
+    train(run, callbacks=[Moves(job.get("move", {}), job.get("stop_at", 0))], progress=False)
 
 
 def main() -> None:

@@ -1,9 +1,8 @@
-"""Batches in parts, going back after a divergence, older states and the best."""
+"""What a kill, a full disk or a divergence leaves: the last state, whole."""
 
 from __future__ import annotations
 
 import dataclasses
-import errno
 import functools
 import json
 import os
@@ -14,18 +13,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from s2f_utils import runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
-from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
-from s2f_utils.training.errors import NotSavedError, TrainingDiverged
+from s2f_utils.training.errors import NotSavedError
 from s2f_utils.training.live import COMMANDS
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS
-from s2f_utils.training.methods.pix2pix import Pix2Pix
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
 
@@ -42,57 +38,14 @@ def start(tiny, manifest, folder, *, resume="never", **changes):
     return open_run(tiny(**changes), manifest, folder, resume=resume, device="cpu", progress=False)
 
 
-# Batches in parts
-
-
 def small(method, **changes):
     """A method's model at 32 px, without dropout."""
     values = {"size_px": 32, "load_size_px": 32, "precision": "float32", **changes}
     return METHODS[method](resolve(method, "fast", values).config, FLOAT32)
 
 
-SAME = {
-    "pix2pix": {"norm": "instance", "dropout": 0.0},
-    "faithful": {"dropout": 0.0, "hint_share": 0.0},
-}
-
-
-def trained(method, parts, a, b, num_steps=1, lr_d=0.05):
-    """A model's weights, by network, after a step by plain gradient descent (Adam would turn rounding errors into whole
-    steps), and its losses.
-    """
-    runtime.seed_everything(0)
-    model = small(method, **SAME[method])
-    for end, lr in {"g": 0.05, "d": lr_d}.items() if hasattr(model, "net_d") else (("g", 0.05),):
-        setattr(model, f"opt_{end}", torch.optim.SGD(getattr(model, f"net_{end}").parameters(), lr=lr))
-    losses = [model.learn(type(model).step, a, b, model.live_values(), parts) for _ in range(num_steps)]
-    assert model.asked is None
-    weights = {  # without the noise's, which differs from part to part
-        name: [p.detach() for key, p in net.named_parameters() if not key.startswith("noises")]
-        for name, net in model.nets.items()
-    }
-    return losses[0] if losses else {}, weights
-
-
-@pytest.mark.parametrize("method", list(SAME))
-def test_a_batch_in_parts_makes_the_same_step(method):
-    """Every network's; but a generator meets the discriminator as it was before the batch."""
-    torch.manual_seed(1)
-    a, b = torch.rand(6, 3, 32, 32) * 2 - 1, torch.rand(6, 3, 32, 32) * 2 - 1
-    _, before = trained(method, 1, a, b, num_steps=0)
-    losses, whole = trained(method, 1, a, b)
-    whole["net_g"] = trained(method, 1, a, b, lr_d=0.0)[1]["net_g"]
-    for parts in (3, 4):  # parts of two, and of two, two, one, one
-        theirs, found = trained(method, parts, a, b)
-        assert float(theirs["loss_l1"]) == pytest.approx(float(losses["loss_l1"]), rel=1e-5)
-        for net, weights in whole.items():
-            moved = max(float((v - w).abs().max()) for v, w in zip(before[net], weights, strict=True))
-            apart = max(float((v - w).abs().max()) for v, w in zip(found[net], weights, strict=True))
-            assert moved > 0 and apart < 1e-5 * moved, f"{method} in {parts} parts: {net} {apart} away, of {moved}"
-
-
 def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
-    """Also where a step of one's own does not freeze it, and in parts, where gradients are added up."""
+    """Also where a step of one's own does not freeze it."""
 
     def step(m, a, b, live, *, with_g=True):
         fake = m.net_g(a)
@@ -103,153 +56,13 @@ def test_a_generators_loss_leaves_no_gradient_in_the_discriminator():
 
     torch.manual_seed(1)
     a = torch.rand(4, 3, 32, 32) * 2 - 1
-    for parts in (1, 2):
-        found = []
-        for with_g in (True, False):
-            runtime.seed_everything(0)
-            model = small("pix2pix", **SAME["pix2pix"])
-            model.learn(functools.partial(step, with_g=with_g), a, a, {}, parts)
-            found.append([p.grad for p in model.net_d.parameters()])
-        assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
-
-
-def test_parts_of_unequal_size_count_by_their_pictures():
-    """A last part of one picture weighs half of one of two: worked out on a loss whose gradient is known."""
-
-    class Mean(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.w = nn.Parameter(torch.zeros(()))
-
-    model = small("pix2pix")
-    net = Mean()
-    opt = torch.optim.SGD(net.parameters(), lr=1.0)
-
-    def step(m, a, b, live):
-        loss = -(net.w * a.mean((1, 2, 3))).mean()
-        m.descend(loss, opt)
-        return {"loss": loss.detach(), "mean": a.mean()}
-
-    seen = []
-    a = torch.arange(1.0, 4.0)[:, None, None, None].expand(3, 3, 2, 2)
-    losses = model.learn(lambda m, a, *rest: (seen.append(len(a)), step(m, a, *rest))[1], a, a, {}, 2)
-    assert seen == [2, 1]
-    assert net.w.item() == pytest.approx(2.0)  # the mean of 1, 2, 3; that of both parts' means is 2.25
-    assert float(losses["mean"]) == pytest.approx(2.0)
-
-
-def test_accumulate_trains_through_the_loop_and_may_change_on_resume(tiny, manifest, tmp_path):
-    quiet = {"norm": "instance", "dropout": 0.0, "batch_size": 4, "total_images": 16, "precision": "float32"}
-    quiet |= {"lambda_gan": 0.0}  # in parts the generator would meet the discriminator of a step before
-    whole = start(tiny, manifest, tmp_path / "whole", **quiet)
-    assert train(whole, progress=False) == "done"
-
-    class Stop:
-        def on_step(self, run):
-            run.live.set("stop", run.images_seen == 8, "test")
-
-    first = start(tiny, manifest, tmp_path / "parts", accumulate=2, **quiet)
-    assert train(first, callbacks=[Stop()], progress=False) == "stopped"
-    second = start(tiny, manifest, tmp_path / "parts", accumulate=4, resume="auto", **quiet)
-    assert second.images_seen == 8 and train(second, progress=False) == "done"
-    expected, found = whole.model.net_g.state_dict(), second.model.net_g.state_dict()
-    assert max(float((expected[k] - v).abs().max()) for k, v in found.items()) < 1e-3
-    assert read_log(second.folder)[0][-1]["images"] == 16
-
-
-@pytest.mark.parametrize("method", ["cyclegan", "stylegan2"])
-def test_methods_that_need_whole_batches_refuse_parts_and_those_without_pairs_another_tone(method, manifest, tmp_path):
-    resolved = resolve(method, "fast", {"accumulate": 2, "batch_size": 2})
-    with pytest.raises(ConfigError, match="accumulate must be 1"):
-        open_run(resolved, manifest, tmp_path, device="cpu", progress=False)
-    toned = resolve(method, "fast", {"input_contrast": 0.2})
-    with pytest.raises(ConfigError, match="input_contrast must be 0 with .*: it is for methods that learn from pairs"):
-        open_run(toned, manifest, tmp_path, device="cpu", progress=False)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_the_time_budget_is_measured_with_the_parts(tiny, manifest, tmp_path):
-    """A batch that does not fit as a whole, in a machine that says so."""
-    forward, seen = Pix2Pix.step, []
-
-    def step(self, a, b, live):
-        seen.append(len(a))
-        return forward(self, a, b, live)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Pix2Pix, "step", step)
-        start(tiny, manifest, tmp_path, batch_size=8, accumulate=4, time_budget_s=1000.0)
-    assert set(seen) == {2} and len(seen) >= 4 * 8
-
-
-# Divergence
-
-
-def explode_at(images, times=1):
-    """A step that answers with NaN from so many images on, so many times."""
-    done = []
-
-    def step(m, a, b, live):
-        losses = type(m).step(m, a, b, live)
-        if len(done) < times and explode_at.run.images_seen >= images:
-            done.append(1)
-            return losses | {"loss_gan": losses["loss_gan"] * float("nan")}
-        return losses
-
-    return step
-
-
-def test_back_takes_up_the_last_good_state_with_half_the_rates(tiny, manifest, tmp_path, capsys):
-    run = start(tiny, manifest, tmp_path, on_divergence="back", total_images=16, log_every_images=2, save_every_s=0.0)
-    explode_at.run = run
-    assert train(run, step=explode_at(8), progress=False) == "done"
-    rows, events = read_log(run.folder)
-    (setback,) = [e for e in events if e["event"] == "setback"]
-    assert setback["at"] > setback["images"] >= 6 and setback["lr_g"] == pytest.approx(1e-4)
-    assert run.live["lr_g"] == pytest.approx(1e-4) and run.live["lr_d"] == pytest.approx(1e-4)
-    assert [row["images"] for row in rows] == sorted({row["images"] for row in rows})  # none twice
-    assert "setback 1 of 3" in capsys.readouterr().err
-    assert start(tiny, manifest, tmp_path, on_divergence="back", total_images=32, resume=run.folder).setbacks == 1
-
-
-def test_after_three_setbacks_it_stops_and_the_last_good_state_is_there(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, on_divergence="back", total_images=16, log_every_images=2)
-    explode_at.run = run
-    with pytest.raises(TrainingDiverged, match="loss_gan became NaN"):
-        train(run, step=explode_at(4, times=99), progress=False)
-    assert [e["number"] for e in read_log(run.folder)[1] if e["event"] == "setback"] == [1, 2, 3]
-    state = checkpoints.load_torch_file(run.resume_path)
-    assert state["live"]["lr_g"] == pytest.approx(2e-4 / 8)
-    assert all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
-
-
-# What is kept
-
-
-def test_the_last_states_are_kept_and_a_damaged_one_is_passed_over(tiny, manifest, tmp_path, capsys):
-    run = start(tiny, manifest, tmp_path, keep_last=3, total_images=12, save_every_s=0.0)
-    train(run, progress=False)
-    kept = {p.name: checkpoints.load_torch_file(p)["images_seen"] for p in run.folder.glob("resume*.pt")}
-    assert sorted(kept) == ["resume-1.pt", "resume-2.pt", "resume.pt"]
-    assert kept["resume.pt"] == 12 and kept["resume.pt"] >= kept["resume-1.pt"] > kept["resume-2.pt"]
-    run.resume_path.write_bytes(run.resume_path.read_bytes()[:1000])
-    again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
-    assert again.images_seen == kept["resume-1.pt"] and "went on with resume-1.pt" in capsys.readouterr().err
-    (run.folder / "resume-1.pt").unlink()
-    again = start(tiny, manifest, tmp_path, keep_last=3, total_images=24, resume=run.folder)
-    assert again.images_seen == kept["resume-2.pt"]
-    (run.folder / "resume-2.pt").unlink()
-    with pytest.raises(checkpoints.CheckpointError, match=r"resume\.pt: damaged"):
-        start(tiny, manifest, tmp_path, total_images=24, resume=run.folder)
-
-
-def test_the_best_generator_is_the_one_of_the_best_sheet(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, keep_best="ssim", total_images=16, sample_every_images=4)
-    train(run, progress=False)
-    sheets = [e for e in read_log(run.folder)[1] if e["event"] == "sample" and e["images"]]
-    best = max(sheets, key=lambda event: event["ssim"])
-    _, meta = checkpoints.load_network(run.folder / "generator-best.safetensors")
-    assert meta["ssim"] == best["ssim"] == run.best and meta["images_seen"] == best["images"]
+    found = []
+    for with_g in (True, False):
+        runtime.seed_everything(0)
+        model = small("pix2pix", norm="instance", dropout=0.0)
+        step(model, a, a, {}, with_g=with_g)
+        found.append([p.grad for p in model.net_d.parameters()])
+    assert all(torch.equal(x, y) for x, y in zip(*found, strict=True)) and found[0][0].abs().max() > 0
 
 
 # Killed, or out of space
@@ -305,7 +118,7 @@ def assert_equal(folder, whole):
     assert rows == expected_rows and len(rows) > 1
 
 
-LATER = {"ema_half_life_images": 6.0, "log_every_images": 6, "precision": "float32", "keep_last": 2}
+LATER = {"ema_half_life_images": 6.0, "log_every_images": 6, "precision": "float32"}
 
 
 def test_live_changes_after_the_last_save_are_gone_with_what_they_did(tiny, manifest, tmp_path):
@@ -341,27 +154,15 @@ def test_rows_do_not_depend_on_when_training_was_saved_stopped_or_cut(tiny, mani
     assert_equal(run.folder, whole.folder)
 
 
-def test_what_a_kill_left_half_written_is_removed_and_a_missing_newest_state_is_no_loss(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, keep_last=2, save_every_s=0.0)
+def test_what_a_kill_left_half_written_is_removed(tiny, manifest, tmp_path):
+    run = start(tiny, manifest, tmp_path, save_every_s=0.0)
     with pytest.raises(Killed):
         train(run, callbacks=[Crash(8)], progress=False)
     (run.folder / ".resume.pt.x1.part").write_bytes(b"half")
     (run.folder / "samples" / ".00000008.png.x2.part").write_bytes(b"half")
-    run.resume_path.unlink()  # killed between two renames, on a disk without hard links
-    again = start(tiny, manifest, tmp_path, keep_last=2, resume="auto")
-    assert again.folder == run.folder and again.images_seen == 6
+    again = start(tiny, manifest, tmp_path, resume="auto")
+    assert again.folder == run.folder and again.images_seen == 8
     assert list(run.folder.rglob("*.part")) == []
-
-
-def test_older_states_are_kept_where_there_are_no_hard_links(tiny, manifest, tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.EPERM, "no hard links on this disk")
-
-    monkeypatch.setattr(checkpoints.os, "link", refuse)
-    run = start(tiny, manifest, tmp_path, keep_last=3, total_images=8, save_every_s=0.0)
-    train(run, progress=False)
-    seen = [checkpoints.load_torch_file(path)["images_seen"] for path in checkpoints.states_of(run.resume_path)]
-    assert seen == [8, 8, 6] and not list(run.folder.glob(".*.part"))
 
 
 class SmallDisk:
@@ -406,7 +207,7 @@ class Trouble:
         if run.images_seen == 12:
             run.live.set("lambda_l1", 50.0, "test")
         if 8 < run.images_seen <= 16:
-            self.seen.append(states(run.folder))
+            self.seen.append(saved_at(run.folder))
             assert list(run.folder.rglob("*.part")) == []
         if run.images_seen == 16:
             self.act(False)
@@ -414,20 +215,17 @@ class Trouble:
             self.controls = json.loads((run.folder / "controls.json").read_text())
 
 
-def states(folder):
-    return [checkpoints.load_torch_file(path)["images_seen"] for path in checkpoints.states_of(folder / "resume.pt")]
+def saved_at(folder):
+    return checkpoints.load_torch_file(folder / "resume.pt")["images_seen"]
 
 
 def check_trouble(tiny, manifest, place, act, says, tmp_path):
     """Between images 8 and 16 nothing can be written: said, nothing lost, and it goes on by itself."""
-    options = {"keep_last": 3, "save_every_s": 0.0, "keep_best": "ssim", "sample_every_images": 4} | {
-        k: v for k, v in LATER.items() if k != "keep_last"
-    }
+    options = {"save_every_s": 0.0, "sample_every_images": 4} | LATER
     run = start(tiny, manifest, place, **options)
     trouble = Trouble(act)
     assert train(run, callbacks=[trouble], progress=False) == "done"
-    assert trouble.seen == [[8, 6, 4]] * 4  # a save that fails moves no older state
-    assert states(run.folder) == [24, 24, 22]
+    assert trouble.seen == [8] * 4 and saved_at(run.folder) == 24  # a save that fails changes nothing
     events = read_log(run.folder)[1]
     problems = [e["message"] for e in events if e["event"] == "problem"]
     for images in (10, 12, 14, 16):
@@ -435,10 +233,6 @@ def check_trouble(tiny, manifest, place, act, says, tmp_path):
         assert str(run.folder) in said and said.endswith("; training goes on"), said
         assert says in said and "what was saved at image 8 is still there" in said, said
     assert trouble.controls["lambda_l1"] == 50.0
-    best = max(
-        (e for e in events if e["event"] == "sample" and e["images"] not in (0, 12, 16)), key=lambda e: e["ssim"]
-    )
-    assert checkpoints.load_network(run.folder / "generator-best.safetensors")[1]["ssim"] == run.best >= best["ssim"]
     whole = start(tiny, manifest, tmp_path / "whole", **options)
     train(whole, callbacks=[Slide()], progress=False)
     assert_equal(run.folder, whole.folder)
@@ -481,9 +275,9 @@ def test_a_disk_that_is_full_at_the_end_says_so_and_the_same_session_saves_later
 
     with pytest.raises(NotSavedError, match="could not save at image 24, the last: no space left in .*"):
         train(run, callbacks=[Fill()], progress=False)
-    assert states(run.folder) == [8]
+    assert saved_at(run.folder) == 8
     disk.fill(False)
-    assert train(run, progress=False) == "done" and states(run.folder) == [24, 8]
+    assert train(run, progress=False) == "done" and saved_at(run.folder) == 24
     whole = start(tiny, manifest, tmp_path / "whole", **LATER)
     train(whole, progress=False)
     assert_equal(run.folder, whole.folder)
@@ -501,7 +295,7 @@ def test_a_folder_that_is_gone_is_not_made_anew(tiny, manifest, tmp_path):
     with pytest.raises(NotSavedError, match="is gone: bring it back .in Colab, mount Drive again."):
         train(run, callbacks=[Unmount()], progress=False)
     os.rename(away, run.folder)
-    assert train(run, progress=False) == "done" and states(run.folder) == [24]
+    assert train(run, progress=False) == "done" and saved_at(run.folder) == 24
 
 
 def test_no_room_for_a_run_is_said_before_it_begins(tiny, manifest, disk):

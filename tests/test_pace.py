@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from s2f_utils.data import read_manifest
-from s2f_utils.training import pace as paces
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
+from s2f_utils.training.tracking import read_log
 
 BUDGET_S = 100.0
 
@@ -17,62 +17,39 @@ def start(tiny, faces_manifest, tmp_path):
     """A function of changes that opens a run with a time budget."""
 
     def begin(**changes):
-        settings = {"total_images": 10**6, "time_budget_s": BUDGET_S, "constant_share": 0.5, **changes}
+        settings = {"total_images": 10**6, "time_budget_s": BUDGET_S, "constant_share": 0.5, "log_every_images": 0}
         manifest = read_manifest(faces_manifest)
-        return open_run(tiny(**settings), manifest, tmp_path, resume="never", device="cpu", progress=False)
+        return open_run(tiny(**settings | changes), manifest, tmp_path, resume="never", device="cpu", progress=False)
 
     return begin
 
 
-def trained(run, seconds_of, sheet_s=0.0, sheet_every=0):
-    """Train in counted time: `seconds_of(spent_s)` a step; the learning rate's factors."""
-    pace, factors = paces.Pace(run), []
+def trained(run, seconds_of):
+    """Train in counted time: `seconds_of(spent_s)` a step; the learning rate's factors, and what was likely."""
+    factors, likely = [], []
     while run.images_seen < run.total_images:
         factors.append(run.lr_factor())
-        before = run.images_seen
-        seconds = seconds_of(run.spent_s)
-        run.count(2)
-        run.spent_s += seconds
-        if sheet_every and before // sheet_every != run.images_seen // sheet_every:
-            run.spent_s += sheet_s
-        pace.plan(run)
+        run.images_seen += 2
+        run.spend(seconds_of(run.spent_s))
+        likely.append(run.total_images)
         assert len(factors) < 10**5
-    return factors
+    return factors, likely
 
 
 @pytest.mark.parametrize(
     "seconds_of",
-    [
-        lambda t: 0.1,
-        lambda t: 0.5 if t > 50 else 0.1,
-        lambda t: 0.1 if t > 50 else 0.5,
-        lambda t: 2.0 if 20 < t < 60 else 0.1,
-        lambda t: 0.1 * (1 + t / 20),
-    ],
-    ids=["steady", "slower", "faster", "slow for a while", "slower and slower"],
+    [lambda t: 0.1, lambda t: 0.5 if t > 50 else 0.1, lambda t: 2.0 if 20 < t < 60 else 0.1],
+    ids=["steady", "slower", "slow for a while"],
 )
 def test_the_budget_is_kept_on_a_machine_that_changes(start, seconds_of):
     run = start()
-    run.total_images = int(2 * BUDGET_S / seconds_of(0.0))  # as it was planned at the start
-    factors = trained(run, seconds_of)
-    assert 0.93 * BUDGET_S <= run.spent_s <= 1.05 * BUDGET_S
+    factors, likely = trained(run, seconds_of)
+    assert BUDGET_S <= run.spent_s <= BUDGET_S + 2
     assert factors == sorted(factors, reverse=True) and factors[0] == 1
-    assert factors[-1] < 0.15  # learning rates have come down with the time, whatever became of the plan
-    assert run.share_done == pytest.approx(1)
-
-
-def test_sheets_and_saves_are_in_the_plan(start):
-    """A sheet of 4 seconds every fifty images is a third of this budget."""
-    run = start()
-    run.total_images = 2000
-    trained(run, lambda t: 0.1, sheet_s=4.0, sheet_every=100)
-    assert 0.9 * BUDGET_S <= run.spent_s <= 1.06 * BUDGET_S
-    plan = paces.Pace(run)
-    run.save_s, run.total_images = 30.0, 10**6
-    run.spent_s, run.images_seen, run.share_done = 70.0, 1000, 0.9
-    plan.plan(run)
-    assert run.total_images == run.images_seen  # the last save takes what is left
-    assert run.share_done == 1 and run.lr_factor() == 0  # and it is the end, whatever was planned
+    assert factors[-1] < 0.05 and run.lr_factor() == 0  # it has come down with the time
+    assert run.share_done == 1 and likely[-1] == run.images_seen
+    if seconds_of(30) == 0.1 == seconds_of(90):
+        assert set(likely) <= set(range(1999, 2002))
 
 
 def test_never_longer_than_the_settings_say(start):
@@ -94,7 +71,8 @@ def test_a_real_training_ends_in_time_though_it_becomes_slower(start, monkeypatc
             time.sleep(0.2)
         return own(model, a, b, live)
 
-    planned = run.total_images
     assert train(run, step=step, progress=False) == "done"
-    assert time.monotonic() - began < 12  # it would have been 50 s or more
-    assert run.images_seen < planned / 2 and run.lr_factor() == 0
+    assert 5 < time.monotonic() - began < 12
+    assert run.images_seen == run.total_images < 10**6 and run.lr_factor() == 0
+    rows, events = read_log(run.folder)
+    assert len(rows) > 10 and len([e for e in events if e["event"] == "sample"]) > 5  # by time: nobody knew the images

@@ -62,7 +62,7 @@ def part(manifest: str, runs: str, stop_at: int) -> None:
         raise OSError("there is no network in this test")
 
     socket.getaddrinfo = getaddrinfo
-    run = start(manifest, runs, resume="auto", tracker="wandb", track_checkpoints=True)
+    run = start(manifest, runs, resume="auto", tracker="wandb")
     reason = train(run, callbacks=[Steer(stop_at)], progress=False)
     print(json.dumps({"reason": reason, "asked": asked, "mode": os.environ.get("WANDB_MODE")}))
 
@@ -199,19 +199,6 @@ def test_a_resumed_run_goes_on_in_the_same_wandb_run(tracked):
     steps = [[row["_step"] for row in history(found)] for found in parts]
     assert steps == [[0, 2, 4, 6, 8, 10], [12, 14, 16]]  # none twice: 'wandb sync' takes both
     assert exit_codes(folder) == [[0], [0]]
-
-
-def test_checkpoints_are_artifacts_if_asked(tracked, faces_manifest, tmp_path):
-    folder, _, _ = tracked
-    sent = [r.artifact for found in records(folder) for r in found if r.WhichOneof("record_type") == "artifact"]
-    entries = [entry for artifact in sent for entry in artifact.manifest.contents]
-    assert [entry.path for entry in entries] == ["generator.safetensors"] * 2
-    assert [Path(entry.local_path).is_relative_to(folder / "wandb") for entry in entries] == [True] * 2
-    assert Path(entries[1].local_path).read_bytes() == (folder / "generator.safetensors").read_bytes()
-    run = start(faces_manifest, tmp_path, total_images=4, tracker="wandb")
-    train(run, progress=False)
-    assert exit_codes(run.folder) == [[0]]  # all is written
-    assert not [r for found in records(run.folder) for r in found if r.WhichOneof("record_type") == "artifact"]
 
 
 def test_offline_nothing_is_looked_up_or_connected_to(tracked):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import time
 from pathlib import Path
 
@@ -172,37 +171,6 @@ def test_what_a_killed_run_had_written_past_its_save_is_gone(faces_manifest, tmp
     check_order(found)
     assert learned(found) == learned(curves(never.folder))
     assert [event.step for event in read(run.folder).Images("samples/sheet")] == [0, 4, 8, 12, 16]
-
-
-class Diverge:
-    """Once, a loss is no number at image 12; the state was saved at image 6."""
-
-    def __init__(self) -> None:
-        self.num_steps = 0
-
-    def on_step(self, run):
-        if run.images_seen == 4 and self.num_steps == 2:
-            run.live.set("save", True, "test")
-
-    def step(self, model, a, b, live):
-        self.num_steps += 1
-        return {
-            name: loss * (math.nan if self.num_steps == 6 else 1.0)
-            for name, loss in type(model).step(model, a, b, live).items()
-        }
-
-
-def test_where_training_goes_back_the_curves_go_back_too(faces_manifest, tmp_path):
-    run, diverge = track(faces_manifest, tmp_path, on_divergence="back"), Diverge()
-    assert train(run, callbacks=[diverge], step=diverge.step, progress=False) == "done" and run.setbacks == 1
-    (setback,) = (event for event in read_log(run.folder)[1] if event["event"] == "setback")
-    assert (setback["images"], setback["at"]) == (6, 12)
-    found = curves(run.folder)
-    check_order(found)
-    assert {name: points for name, points in found.items() if not name.startswith("live/")} == told(run.folder)
-    assert [step for step, _ in found["loss_l1"]] == [2, 4, 6, 8, 10, 12, 14, 16]
-    full, half = float(np.float32(2e-4)), float(np.float32(1e-4))
-    assert found["live/lr_g"] == [(n, full) for n in (0, 2, 4, 6)] + [(n, half) for n in (6, 8, 10, 12, 14, 16)]
 
 
 def test_chunks_are_one_curve_in_one_file(faces_manifest, tmp_path, whole):

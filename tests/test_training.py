@@ -22,7 +22,6 @@ from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.loop import make_batch, train
 from s2f_utils.training.methods.realistic import Discriminators, load_detail, settings_of_detail
 from s2f_utils.training.run import finished, open_run
-from s2f_utils.training.settings import INPUT_TONE
 from s2f_utils.training.tracking import read_log
 
 EVERYTHING = {"ema_half_life_images": 6.0, "rotate_deg": 20.0, "shift_px": 2.0, "shear_deg": 5.0, "constant_share": 0.5}
@@ -251,30 +250,6 @@ def test_stop_and_resume_is_bit_for_bit_the_uninterrupted_run(tiny, manifest, tm
     assert different == []
     rows = [{k: v for k, v in row.items() if "second" not in k} for row in read_log(second.folder)[0]]
     assert rows == [{k: v for k, v in row.items() if "second" not in k} for row in read_log(whole.folder)[0]]
-
-
-@pytest.mark.parametrize(
-    ("direction", "tone"),
-    [("sketch-to-photo", {"input_lines": 0.5}), ("photo-to-sketch", {"input_contrast": 0.5, "input_brightness": 0.3})],
-)
-def test_the_tone_of_the_input_changes_and_nothing_else(tiny, manifest, tmp_path, direction, tone):
-    plain, toned = (
-        start(tiny, manifest, tmp_path / str(n), direction=direction, **(tone if n else {}))
-        for n in range(2)
-    )  # fmt: skip
-    batches = []
-    for run in (plain, toned):
-        torch.manual_seed(3)
-        batches.append(make_batch(run, 2))
-    (a, b), (toned_a, toned_b) = batches
-    assert torch.equal(b, toned_b) and (a - toned_a).abs().mean() > 0.01
-    assert not torch.allclose(a[0] - toned_a[0], a[1] - toned_a[1])  # each by its own draw
-    toned.live.set("augment", 0.0, "test")
-    torch.manual_seed(3)
-    plain.live.set("augment", 0.0, "test")
-    still = make_batch(toned, 2)[0]
-    torch.manual_seed(3)
-    assert torch.equal(still, make_batch(plain, 2)[0])
 
 
 def test_losses_fall_on_a_few_pairs(tiny, manifest, tmp_path):
@@ -522,12 +497,11 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     assert start(tiny, manifest, tmp_path, resume="auto", dropout=0.0).folder != run.folder
     assert start(tiny, manifest, tmp_path, resume="auto").folder == run.folder
     state = torch.load(run.resume_path, weights_only=True)
-    for name in INPUT_TONE:  # a run from before there was this setting goes on
-        del state["config"][name]
+    del state["config"]["elastic"]  # a run from before there was this setting goes on
     torch.save(state, run.resume_path)
     assert start(tiny, manifest, tmp_path, resume="auto").folder == run.folder
-    with pytest.raises(checkpoints.CheckpointError, match=r"input_lines: 0.0 there, 0.1 here"):
-        start(tiny, manifest, tmp_path, resume=run.folder, input_lines=0.1)
+    with pytest.raises(checkpoints.CheckpointError, match=r"elastic: 0.0 there, 0.05 here"):
+        start(tiny, manifest, tmp_path, resume=run.folder, elastic=0.05)
     fewer = Manifest(manifest.path, [p for p in manifest.pairs if p.id != run.data.pairs[0].id])
     with pytest.raises(checkpoints.CheckpointError, match="other pairs"):
         start(tiny, fewer, tmp_path, resume=run.folder)

@@ -1,4 +1,4 @@
-"""The command `s2f train`: a network trained on a data set, and a report."""
+"""The command `s2f train`: a network trained on a data set, and its scores."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def train(
     init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     device: Device = "auto",
     mode: Modes = (),
-    no_report: bool = False,
+    no_scores: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Train a network on a data set; leaves a run folder.
@@ -55,7 +55,7 @@ def train(
         name: name of the run, after its number; default: METHOD-PROFILE
         resume: auto: go on with the newest unfinished run of the same settings; never: a new run; or a run
         init: begin with this model (fine-tuning): a shipped name, run or file
-        no_report: do not score the model on the validation split and write report.html
+        no_scores: do not score the model on the validation split
         dry_run: print what would be done, with the origin of each value
     """
     if list_settings:
@@ -89,10 +89,9 @@ def train(
             return 130
         if not distributed.is_rank_zero():
             return 0
-        if run.model.data == "photos" or no_report:
-            print(f"model: {run.folder / 'generator.safetensors'}")
-        else:
-            print(f"report: {_report(run.folder, manifest, mode or ['deterministic'], device)}")
+        if run.model.data != "photos" and not no_scores:
+            _score(run.folder, manifest, mode or ["deterministic"], device)
+        print(f"model: {run.folder / 'generator.safetensors'}")
         return 0
 
 
@@ -167,7 +166,8 @@ def _announced(run: TrainingRun, profile: str, device: str, counts: str) -> str:
 
     how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
     several = f" in {distributed.world_size()} processes" if distributed.world_size() > 1 else ""
-    length = f"{run.total_images:,} images, profile {profile}, {device}{several}, {run.precision.name}"
+    limit = f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
+    length = f"{run.total_images:,} images{limit}, profile {profile}, {device}{several}, {run.precision.name}"
     shown = f"pairs: {counts}"
     if run.model.data == "photos":
         shown = counted(len(run.data), "photo")
@@ -177,28 +177,26 @@ def _announced(run: TrainingRun, profile: str, device: str, counts: str) -> str:
     return f"{run.folder} {how}: {run.method}, {length}; {shown}"
 
 
-def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> Path:
-    """Score a run in each of its directions on the validation split, print the tables, and write its report."""
+def _score(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> None:
+    """Score a run in each of its directions on the validation split, and print the tables."""
     from s2f_utils.data import DataError
     from s2f_utils.inference import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
-    from s2f_utils.training.report import write_report
 
-    found, ways = [], ways_of(folder)
-    not_scored = "" if manifest.split("val") else NO_VALIDATION
-    for direction in ways if not not_scored else ():
+    if not manifest.split("val"):
+        print(f"not scored: {NO_VALIDATION}")
+        return
+    ways = ways_of(folder)
+    for direction in ways:
+        out = folder / (SCORES if direction == ways[0] else f"{SCORES}-{direction}")
         translator = load(folder, device, direction=direction)
-        name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if found else SCORES
         try:
-            found.append(evaluate(translator, manifest, folder / out, split="val", modes=modes, name=name))
+            name = translator.meta.get("method", "model")
+            scores = evaluate(translator, manifest, out, split="val", modes=modes, name=name)
         except DataError as error:
-            not_scored = str(error)
+            print(f"not scored: {error}")
             continue
         if len(ways) > 1:
             print(f"{direction.replace('-to-', ' → ')}:")
-        print(found[-1].table())
-    if found:
+        print(scores.table())
         print("scored on the validation split; 's2f evaluate' scores the test split")
-    if not_scored:
-        print(f"not scored: {not_scored}")
-    return write_report(folder, *found, not_scored=not_scored).resolve()

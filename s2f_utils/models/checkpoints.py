@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import pickle
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,66 +53,13 @@ def _floats(net: nn.Module) -> list[Tensor]:
     return [t.data for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()]
 
 
-def save_resume(path: Path, state: Mapping[str, Any], num_older: int = 0) -> None:
-    """Write the whole training state; whoever reads `path` sees the old state or the new one, never half.
-
-    num_older: so many states before it are kept, as path-1, path-2, … They move only once the new one lies whole on
-    the disk, so that a save that fails changes nothing.
-    """
+def save_resume(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a training state: `path` is the old one or the new one, never half. OSError where the disk takes none."""
     with atomic_path(path) as temporary:
         try:
             torch.save(dict(state), temporary)
         except RuntimeError as error:  # torch's own writer does not raise OSError
             raise _not_written(path, error) from error
-        if num_older and path.exists():
-            with open(temporary, "rb+") as written:
-                os.fsync(written.fileno())
-            _keep_older(path, num_older)
-
-
-def _keep_older(path: Path, num: int) -> None:
-    """`path` as path-1, what was path-1 as path-2, and so on, `num` files in all.
-
-    By a hard link where the disk has them, so that `path` itself is never missing. Else (Google Drive) it is renamed,
-    and missing for a moment; `newest_of` then finds path-1.
-    """
-    older = [path.with_stem(f"{path.stem}-{n}") for n in range(1, num + 1)]
-    for behind, before in zip(older[:0:-1], older[-2::-1], strict=True):
-        if before.exists():
-            os.replace(before, behind)
-    spare = path.with_name(f".{path.name}.older.part")
-    try:
-        spare.unlink(missing_ok=True)
-        os.link(path, spare)
-    except OSError:
-        os.replace(path, older[0])
-    else:
-        os.replace(spare, older[0])
-
-
-def states_of(path: Path) -> list[Path]:
-    """`path` and the older states that `save_resume` kept beside it, those that are there, the newest first."""
-    older = (p for p in path.parent.glob(f"{path.stem}-*{path.suffix}") if p.stem[len(path.stem) + 1 :].isdigit())
-    found = sorted(older, key=lambda p: int(p.stem[len(path.stem) + 1 :]))
-    return ([path] if path.is_file() else []) + found
-
-
-def newest_of(path: Path) -> Any:
-    """The torch file `path`, or, where it is damaged or missing, the newest of the older ones, which is said.
-
-    Raises what `load_torch_file` raises for `path`.
-    """
-    try:
-        return load_torch_file(path)
-    except (CheckpointError, FileNotFoundError) as error:
-        for older in states_of(path):
-            try:
-                state = load_torch_file(older)
-            except CheckpointError:
-                continue
-            print(f"{error}; went on with {older.name}, which is older", file=sys.stderr)
-            return state
-        raise
 
 
 def load_torch_file(path: str | os.PathLike) -> Any:

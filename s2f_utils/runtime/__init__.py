@@ -256,7 +256,7 @@ def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
     """The newest folder of this name under `root` that holds a resume file, or None."""
     folders = sorted(Path(root).iterdir()) if Path(root).is_dir() else []
     mine = [f for f in folders if re.fullmatch(rf"\d+-{re.escape(name)}", f.name)]
-    saved = [f for f in mine if (f / "resume.pt").is_file() or (f / "resume-1.pt").is_file()]
+    saved = [f for f in mine if (f / "resume.pt").is_file()]
     return saved[-1] if saved else None
 
 

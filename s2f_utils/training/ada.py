@@ -1,9 +1,9 @@
 """What a discriminator is shown instead of the pictures themselves, so that a few thousand are not learned by heart.
 
 ADA (Karras et al. 2020, arXiv:2006.06676) turns, moves and colours each picture with a probability p that rises as the
-discriminator grows too sure of real ones; DiffAugment (Zhao et al. 2020, arXiv:2006.10738) colours, moves and covers
-parts of every picture. Made pictures are changed like real ones, and gradients pass through. Without ADA's filters
-against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU generator.
+discriminator grows too sure of real ones. Made pictures are changed like real ones, and gradients pass through. Without
+ADA's filters against aliasing. Shapes: N pictures (N, 3, S, S) in [-1, 1]; all draws come from torch's global CPU
+generator.
 """
 
 from __future__ import annotations
@@ -17,53 +17,14 @@ from torch import Tensor
 
 from s2f_utils.runtime import Coming, distributed, sent
 
-AUGMENTATIONS = ("none", "diff", "ada")
 EVERY_STEPS = 4  # p is adjusted
 
 
 def augmented(x: Tensor, kind: str, p: float = 1.0) -> Tensor:
     """The pictures, changed at random, each for itself: "ada" with the probability p for each kind of change."""
-    if kind == "none" or (kind == "ada" and p == 0):
+    if kind == "none" or p == 0:
         return x
-    if kind == "diff":
-        return _covered(_moved(_coloured(x)))
     return transform_colours(transform_places(x, p), p)
-
-
-class SharedChange:
-    """A change of colours and place, drawn once for each picture and made in true and made ones alike, so that their
-    features can be compared place by place: for the projected discriminator.
-
-    Six in ten pictures are changed: brightness by a quarter of white at most, contrast by a quarter, saturation by two
-    fifths, shifts of 8 % of a side; mirrored edges. num: of pictures.
-    """
-
-    SHARE = 0.6
-    LIMITS = (0.25, 0.25, 0.4, 0.08, 0.08)  # brightness, contrast, saturation, right, down
-
-    def __init__(self, num: int) -> None:
-        changed = (distributed.rand(num, 1) < self.SHARE).float()
-        self.drawn = (2 * distributed.rand(num, 5) - 1) * torch.tensor(self.LIMITS) * changed  # (N, 5)
-
-    def colours(self, x: Tensor) -> Tensor:
-        """Pictures (N, 3, H, W) in other colours."""
-        values = sent(self.drawn[:, :3], x.device).to(x)[..., None, None, None]  # (N, 3, 1, 1, 1)
-        brightness, contrast, saturation = values.unbind(1)
-        mean = x.mean(1, keepdim=True)
-        x = mean + (x - mean) * (1 + saturation)
-        mean = x.mean((1, 2, 3), keepdim=True)
-        return mean + (x - mean) * (1 + contrast) + 2 * brightness
-
-    def places(self, x: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) moved."""
-        zero, one = torch.zeros(len(x)), torch.ones(len(x))
-        right, down = (2 * self.drawn[:, 3:]).unbind(1)
-        matrix = torch.stack([one, zero, -right, zero, one, -down], dim=1).view(-1, 2, 3)
-        grid = F.affine_grid(sent(matrix, x.device).to(x), list(x.shape), align_corners=False)
-        return Resample.apply(x, grid)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.places(self.colours(x))
 
 
 class AdaptiveP:
@@ -209,30 +170,3 @@ def transform_colours(x: Tensor, p: float) -> Tensor:
     matrix = (grey + saturation * (eye - grey)) @ hue @ (eye - 2 * inverted * grey) * contrast
     moved = matrix @ brightness.expand(num, 3, 1)
     return torch.einsum("nij,njhw->nihw", sent(matrix, x.device).to(x), x) + sent(moved, x.device).to(x)[..., None]
-
-
-def _coloured(x: Tensor) -> Tensor:
-    brightness, saturation, contrast = (sent(distributed.rand(len(x), 1, 1, 1), x.device).to(x) for _ in range(3))
-    x = x + brightness - 0.5
-    mean = x.mean(1, keepdim=True)
-    x = mean + (x - mean) * 2 * saturation
-    mean = x.mean((1, 2, 3), keepdim=True)
-    return mean + (x - mean) * (contrast + 0.5)
-
-
-def _moved(x: Tensor, share: float = 0.125) -> Tensor:
-    num, size = len(x), x.shape[-1]
-    most = int(size * share + 0.5)
-    padded = F.pad(x, (most,) * 4)
-    places = distributed.randint(0, 2 * most + 1, num, 2).tolist()
-    return torch.stack([padded[n, :, top : top + size, left : left + size] for n, (top, left) in enumerate(places)])
-
-
-def _covered(x: Tensor, share: float = 0.5) -> Tensor:
-    num, size = len(x), x.shape[-1]
-    side = int(size * share + 0.5)
-    mask = torch.ones(num, 1, size, size)
-    for n, (y, left) in enumerate(distributed.randint(0, size + (1 - side % 2), num, 2).tolist()):
-        top, left = y - side // 2, left - side // 2
-        mask[n, :, max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = 0
-    return x * sent(mask, x.device).to(x)

@@ -1,5 +1,4 @@
-"""Random transformations of whole batches on the device: of place, the same for a sketch and its photo; of tone, of the
-input alone.
+"""Random transformations of whole batches on the device, the same for a sketch and its photo.
 
 All draws come from torch's global CPU generator, whose state is in the resume file.
 """
@@ -99,25 +98,3 @@ class PairedAffine:
         bend = F.interpolate(shifts, size=(height, width), mode="bicubic", align_corners=True)
         grid = grid + bend.permute(0, 2, 3, 1)
         return F.grid_sample(both, grid, mode="bicubic", padding_mode="reflection", align_corners=True).clamp(-1, 1)
-
-
-class InputJitter:
-    """Brightness, contrast and strength of lines, drawn anew for every picture that goes in; what comes out stays.
-
-    Each limit is the largest change, a share: 0.3 draws factors from 0.7 to 1.3. `brightness` multiplies, which on a
-    drawing is the tone of its paper; `contrast` stretches about the picture's mean, as torchvision's ColorJitter does;
-    `lines` stretches about white, so that lines grow fainter or darker and the paper stays.
-    """
-
-    def __init__(self, brightness: float, contrast: float, lines: float) -> None:
-        self.limits = (brightness, contrast, lines)
-
-    def __call__(self, inputs: Tensor, strength: float = 1.0) -> Tensor:
-        """Float (B, C, S, S) in [-1, 1] → the same; `strength` scales the limits, 0 changes and draws nothing."""
-        if strength == 0 or not any(self.limits):
-            return inputs
-        factors = 1 + strength * torch.tensor(self.limits) * (2 * distributed.rand(len(inputs), 3) - 1)  # (B, 3)
-        brightness, contrast, lines = sent(factors, inputs.device).to(inputs)[..., None, None, None].unbind(1)
-        light = (1 - (1 - inputs) / 2 * lines) * brightness  # (B, C, S, S), 1 is white
-        mean = light.mean(dim=(1, 2, 3), keepdim=True)
-        return 2 * (mean + contrast * (light - mean)).clamp(0, 1) - 1

@@ -25,7 +25,15 @@ from s2f_utils.training.methods import METHODS
 from s2f_utils.training.settings import TrainConfig
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-REMOVED = {"check_memory": "leave it out; where memory ends, the error says what to lower"}  # until the next release
+REMOVED = {  # until the next release
+    "check_memory": "leave it out; where memory ends, the error says what to lower",
+    **dict.fromkeys(("input_brightness", "input_contrast", "input_lines"), "change the pictures before training"),
+    "track_checkpoints": "generators lie in the run's folder",
+    "keep_best": "num_snapshots keeps generators along the way, and 's2f evaluate --split val' scores them",
+    "accumulate": "take a smaller batch_size",
+    "keep_last": "the state that was saved last is always whole",
+    "on_divergence": "training stops; begin again from the last good state with a lower learning rate",
+}
 
 
 @dataclass(frozen=True)

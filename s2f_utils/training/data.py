@@ -17,7 +17,7 @@ from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.pictures.sides import FEATURES_PX, features, problems
-from s2f_utils.runtime import ConfigError, sent
+from s2f_utils.runtime import sent
 from s2f_utils.training.augment import crop_and_flip
 from s2f_utils.training.settings import TrainConfig
 
@@ -65,22 +65,6 @@ def training_data(
     return data, UnpairedData(few, config.size_px, device, apart=False)
 
 
-def check_keep_best(config: TrainConfig, kind: str, manifest: Manifest) -> None:
-    """Raise ConfigError where the best generator is to be kept and there are no validation pairs to choose it by: by
-    training pairs it would be the one that knows them by heart. kind: as of `training_data`.
-    """
-    if not config.keep_best:
-        return
-    if kind == "photos":
-        raise ConfigError(f"keep_best={config.keep_best}: a method without pairs is not scored: leave it out")
-    given = GIVEN[given_to(config)] if kind == "pairs" else ("sketch",)
-    if not any(row.photo and all(getattr(row, what) for what in given) for row in manifest.split("val")):
-        raise ConfigError(
-            f"keep_best={config.keep_best}: {manifest.path} has no validation pairs to choose by: make some with"
-            " 'python -m data_prep pairs SRC OUT --val-share 0.1', or leave keep_best out: the last generator is kept"
-        )
-
-
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
     """The next `num` pictures of both domains as the networks see them: input a and target b, (num, 3, H, W) each, in
     [-1, 1]; where the method learns without pairs, sketches a and photos b, each changed at random for itself; where it
@@ -102,8 +86,6 @@ def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[
     else:
         sketches, photos = (jitter(side, side[:, :0])[0] for side in (sketches, photos))
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
-    if run.model.data == "pairs":
-        a = run.input_jitter(a, run.live["augment"])
     a, b = run.precision.images(a), run.precision.images(b)
     return a, sent(b, run.precision.device)
 

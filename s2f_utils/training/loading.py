@@ -75,30 +75,6 @@ def take(mine: nn.Module, given: nn.Module, path: str | Path | None) -> None:
     mine.load_state_dict(given.state_dict())
 
 
-def take_grown(mine: nn.Module, given: nn.Module, path: str | Path | None) -> None:
-    """Load StyleGAN2's generator or discriminator into one of as many pixels, or more: the layers of more pixels stay
-    as they are, and add nothing to the generator's picture at first, which is the small one enlarged.
-
-    Raises CheckpointError where anything else differs, or where the given network has more pixels.
-    """
-    small, large = given.args.get("size_px", 0), mine.args["size_px"]
-    if given.name != mine.name or not 0 < small < large or given.args | {"size_px": large} != mine.args:
-        take(mine, given, path)
-        return
-    state, more = given.state_dict(), (large // small).bit_length() - 1
-    if given.name == "stylegan2-disc":  # its blocks are counted from the largest; the one that reads pixels is new
-        state = {_counted(key, more): value for key, value in state.items() if not key.startswith("convs.0.")}
-    else:
-        for to_rgb in mine.to_rgbs[-more:]:
-            nn.init.zeros_(to_rgb.conv.weight)
-    mine.load_state_dict(mine.state_dict() | state)
-
-
-def _counted(key: str, more: int) -> str:
-    first, number, *rest = key.split(".")
-    return ".".join([first, str(int(number) + more), *rest]) if first == "convs" else key
-
-
 def discriminator_of(init: str | Path) -> Path:
     """Where the discriminator of a generator is, or would be: beside it."""
     generator = find_generator(init)

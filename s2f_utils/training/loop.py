@@ -19,11 +19,9 @@ import torch
 
 from s2f_utils.runtime import distributed, tuned
 from s2f_utils.training.data import make_batch
-from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.method import Step
-from s2f_utils.training.pace import Pace
 from s2f_utils.training.progress import ProgressBar
-from s2f_utils.training.saving import attempt, failures_reported, finish, go_back, interruptible, save, write_sheet
+from s2f_utils.training.saving import attempt, failures_reported, finish, interruptible, save, write_sheet
 from s2f_utils.training.state import TrainingRun
 
 
@@ -39,9 +37,8 @@ def train(
 
     `step(model, a, b, live)` replaces the method's own step (notebooks define theirs in a cell). With `max_seconds`
     it returns "chunk" after that time; calling it again goes on. Ctrl-C, or an interrupted kernel, finishes the step,
-    saves, and returns "interrupted". When a loss is no longer finite it raises TrainingDiverged, or, with
-    `on_divergence="back"`, goes on from the last good state with half the learning rates. Where memory runs out it
-    saves, and raises MemoryFullError, which says what to do; calling it again goes on.
+    saves, and returns "interrupted". When a loss is no longer finite it raises TrainingDiverged. Where memory runs out
+    it saves, and raises MemoryFullError, which says what to do; calling it again goes on.
 
     callbacks: objects with any of these methods, which are called in the training's own thread.
     on_start(run): training begins, or goes on. on_step(run): a step is done.
@@ -54,8 +51,11 @@ def train(
     """
     model, live, config, is_first = run.model, run.live, run.config, distributed.is_rank_zero()
     step = step or type(model).step
-    callbacks = [*run.trackers, *callbacks, Pace(run), ProgressBar(run, progress)] if is_first else []
+    callbacks = [*run.trackers, *callbacks, ProgressBar(run, progress)] if is_first else []
     log_every = config.log_every_images or max(config.batch_size, run.total_images // 200)
+    # With a time budget nobody knows how many images it will be: rows and sheets then also come by time.
+    row_parts = 200 if config.time_budget_s and not config.log_every_images else 0
+    sheet_parts = 20 if config.time_budget_s and not config.sample_every_images else 0
     until = math.inf if max_seconds is None else time.monotonic() + max_seconds
     for net in model.nets.values():
         net.train()
@@ -64,74 +64,71 @@ def train(
         for callback in callbacks:
             getattr(callback, event, lambda *_: None)(run, *details)
 
-    def is_due(every: float) -> bool:
-        return every > 0 and before // int(every) != run.images_seen // int(every)
+    def is_due(every: float, parts: int = 0) -> bool:
+        """Whether this step passed a multiple of so many images, or the end of one of so many parts of the training."""
+        by_images = every > 0 and before // int(every) != run.images_seen // int(every)
+        return by_images or int(parts * done_before + 1e-9) != int(parts * done + 1e-9)
 
     with failures_reported(run, notify), tuned(run.precision.device), interruptible() as interrupted:
         notify("on_start")
         if is_first and run.images_seen == 0:
             notify("on_sample", write_sheet(run))
-        if is_first and config.on_divergence == "back" and not run.resume_path.exists():
-            save(run, notify)  # something to go back to
         run.start_row()
-        reason, steps, clock = "", 0, time.monotonic()
+        reason, steps, clock, done = "", 0, time.monotonic(), run.share_done
         while not reason:
-            try:
-                # What to do next. Live values and commands that changed count from this step on, on all ranks.
-                decision = decide(run, notify, interrupted, steps, until) if is_first else None
-                reason, num, factor = agree(run, decision)
-                if reason:
-                    distributed.on_rank_zero(partial(finish, run, notify, reason))
-                if num == 0:  # the end, or a pause
-                    clock = time.monotonic()
-                    continue
-
-                # A batch: pairs, jittered on the device, in [-1, 1].
-                with distributed.local_batch(num // distributed.world_size()) as share:
-                    a, b = make_batch(run, num, share)
-
-                    # The method's step, at the live learning rates times the schedule.
-                    for name, opt in model.optimizers.items():
-                        for group in opt.param_groups:
-                            group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
-                    losses = model.learn(step, a, b, live, config.accumulate)
-                before = run.images_seen
-                run.count(num)
-                steps += 1
-
-                # Averages of the generators' weights.
-                for ema in run.ema.values():
-                    ema.update(num, run.images_seen)
-                if not is_first:
-                    continue
-
-                # A row of the log: the mean losses since the last one.
-                now = time.monotonic()
-                run.seconds += now - clock
-                clock = now
-                run.add(losses, num)
-                if is_due(log_every):
-                    notify("on_log", run.write_row(factor))
-
-                # A sheet of samples, and generators that are kept along the way.
-                if is_due(live["sample_every"]) or live.asked("sample"):
-                    live.done("sample")
-                    attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
-                    clock = time.monotonic()
-                if any(before < at <= run.images_seen for at in run.snapshots_at()):
-                    attempt(run, "keep a snapshot", run.snapshot)
-
-                # The state from which training can go on.
-                if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
-                    live.done("save")
-                    save(run, notify)
-                    clock = time.monotonic()
-                notify("on_step")
-            except TrainingDiverged as error:
-                reason = ""
-                if is_first:
-                    go_back(run, error, notify)  # or raise it
+            began = time.monotonic()
+            # What to do next. Live values and commands that changed count from this step on, on all ranks.
+            decision = decide(run, notify, interrupted, steps, until) if is_first else None
+            reason, num, factor = agree(run, decision)
+            if reason:
+                distributed.on_rank_zero(partial(finish, run, notify, reason))
+            if num == 0:  # the end, or a pause
                 clock = time.monotonic()
+                continue
+
+            # A batch: pairs, jittered on the device, in [-1, 1].
+            with distributed.local_batch(num // distributed.world_size()) as share:
+                a, b = make_batch(run, num, share)
+
+                # The method's step, at the live learning rates times the schedule.
+                for name, opt in model.optimizers.items():
+                    for group in opt.param_groups:
+                        group["lr"] = live[name] * factor * group.get("lr_share", 1.0)
+                losses = distributed.mean_losses(step(model, a, b, live), run.precision.device)
+            before, done_before = run.images_seen, done
+            run.images_seen += num
+            done = run.share_done
+            steps += 1
+
+            # Averages of the generators' weights.
+            for ema in run.ema.values():
+                ema.update(num, run.images_seen)
+            if not is_first:
+                continue
+
+            # A row of the log: the mean losses since the last one.
+            now = time.monotonic()
+            run.seconds += now - clock
+            clock = now
+            run.add(losses, num)
+            if is_due(log_every, row_parts):
+                notify("on_log", run.write_row(factor))
+
+            # A sheet of samples, and generators that are kept along the way.
+            if is_due(live["sample_every"], sheet_parts) or live.asked("sample"):
+                live.done("sample")
+                attempt(run, "write a sample sheet", lambda: notify("on_sample", write_sheet(run)))
+                clock = time.monotonic()
+            if done < 1 and is_due(0, config.num_snapshots + 1):
+                attempt(run, "keep a snapshot", run.snapshot)
+
+            # The state from which training can go on.
+            if time.monotonic() - run.last_save >= config.save_every_s or live.asked("save"):
+                live.done("save")
+                save(run, notify)
+                clock = time.monotonic()
+            notify("on_step")
+            run.spend(time.monotonic() - began)
     notify("on_end", reason)
     return reason
 
@@ -161,21 +158,16 @@ def decide(
         notify("on_idle")
         return "chunk" if is_over else "", 0, 0.0
     live.done("step")
-    num = min(round(live["batch_size"]), run.total_images - run.images_seen)
+    num = min(round(live["batch_size"]), run.longest_images - run.images_seen)
     return "", num + -num % distributed.world_size(), run.lr_factor()  # all ranks have the same share
 
 
 def agree(run: TrainingRun, decision: tuple[str, int, float] | None) -> tuple[str, int, float]:
-    """Rank zero's decision, on all ranks, with its live values and random generator; all of its state where it has
-    gone back to an older one.
-    """
+    """Rank zero's decision, on all ranks, with its live values and random generator."""
     if distributed.world_size() == 1:
         return decision
-    facts = run.went_back, run.total_images, run.live.values(), torch.get_rng_state()
-    decision, (went_back, total_images, values, generator) = distributed.broadcast((decision, facts))
-    if went_back:
-        run.follow()
-        run.went_back = False
+    facts = run.total_images, run.live.values(), torch.get_rng_state()
+    decision, (total_images, values, generator) = distributed.broadcast((decision, facts))
     if not distributed.is_rank_zero():
         run.total_images = total_images
         run.live.load_state_dict(values)

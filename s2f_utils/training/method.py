@@ -69,12 +69,11 @@ class Method(ABC):
     target_scale = 1  # how much larger these are
     own_data: ClassVar[Callable[..., Pairs] | None] = None  # reads its data, where `data` is "own"
 
-    cycle = 1  # steps after which their costs repeat
+    cycle = 1  # steps after which their costs repeat, for measurements
     needs_init = ""  # the method whose trained model this one has to begin with
     # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "own".
     data = "pairs"
     gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
-    accumulates = True  # a batch may be gone through in parts
     from_cpu = False  # its pictures are kept there, and a step is given a there: it works on them before a GPU does
     net_g: nn.Module
 
@@ -84,9 +83,6 @@ class Method(ABC):
         self.scaler = precision.scaler()
         self.nets: dict[str, nn.Module] = {}  # by name, for checkpoints
         self.optimizers: dict[str, torch.optim.Optimizer] = {}  # by the live value that holds their learning rate
-        # While a batch is gone through in parts: the optimisers that will step, and their `max_norm`.
-        self.asked: dict[torch.optim.Optimizer, float] | None = None
-        self.weight = 1.0  # of the part of a batch that is gone through
 
     def add(
         self,
@@ -192,27 +188,16 @@ class Method(ABC):
         that `opt` holds get a gradient.
 
         max_norm: the gradient of all weights together is scaled down to this length where it is longer; 0: never.
-        Where a batch is gone through in parts, `loss` is that of one part: gradients are added up by the parts' shares
-        of the batch, and the step is made after the last part. Several ranks average their gradients.
+        Several ranks average their gradients.
         """
-        if self.asked is None or opt not in self.asked:
-            opt.zero_grad(set_to_none=True)
-        weight = self.weight
-        own = [p for p in weights_of(opt) if p.requires_grad]
-        self.scaler.scale(loss if weight == 1 else loss * weight).backward(inputs=own)
-        if self.asked is None:
-            self._update({opt: max_norm})  # at once: an optimiser may step twice for one step of the other
-        else:
-            self.asked[opt] = max_norm
-
-    def _update(self, asked: Mapping[torch.optim.Optimizer, float]) -> None:
-        """A step of each of these optimisers by the ranks' mean gradient, as long as its `max_norm` at most."""
-        for opt, max_norm in asked.items():
-            distributed.average_gradients(weights_of(opt))
-            if max_norm:
-                self.scaler.unscale_(opt)
-                nn.utils.clip_grad_norm_(weights_of(opt), max_norm)
-            self.scaler.step(opt)
+        opt.zero_grad(set_to_none=True)
+        weights = weights_of(opt)
+        self.scaler.scale(loss).backward(inputs=[p for p in weights if p.requires_grad])
+        distributed.average_gradients(weights)
+        if max_norm:
+            self.scaler.unscale_(opt)
+            nn.utils.clip_grad_norm_(weights, max_norm)
+        self.scaler.step(opt)
         if self.scaler.is_enabled():
             self.scaler.update()
 
@@ -230,33 +215,6 @@ class Method(ABC):
     def told(self, penalty: Tensor) -> Tensor:
         """A loss made of slopes, as it is logged: 0 where float16 was too narrow for it, which ends no training."""
         return penalty.detach().nan_to_num(0.0, 0.0, 0.0) if self.scaler.is_enabled() else penalty.detach()
-
-    def learn(self, step: Step, a: Tensor, b: Tensor, live: Live, num_parts: int = 1) -> dict[str, Tensor]:
-        """A step on a batch (B, C, H, W), or this rank's share of one, in `num_parts` parts (fewer where the batch is
-        smaller); the losses, means over the whole batch.
-
-        step: step(model, a, b, live) as in `Method.step`, with any number of `descend`s. Every part begins with the
-        method's state as it was before the batch, and draws random numbers of its own. The optimisers step after the
-        last part, each once: all networks learn from the others as they were before the batch.
-        """
-        num_parts, device = min(num_parts, len(a)), self.precision.device
-        if num_parts == 1:
-            return distributed.mean_losses(step(self, a, b, live), device)
-        before, asked = self.state_dict(), {}
-        sums: dict[str, Tensor] = {}
-        try:
-            self.asked = asked
-            for part_a, part_b in zip(a.tensor_split(num_parts), b.tensor_split(num_parts), strict=True):
-                self.load_state_dict(before)
-                self.weight = len(part_a) / len(a)
-                with distributed.local_batch(len(part_a)):
-                    for name, value in step(self, part_a, part_b, live).items():
-                        value = torch.as_tensor(value) * self.weight
-                        sums[name] = sums[name] + value if name in sums else value
-        finally:
-            self.asked, self.weight = None, 1.0
-        self._update(asked)
-        return distributed.mean_losses(sums, device)
 
     @abstractmethod
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:

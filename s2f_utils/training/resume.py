@@ -57,7 +57,7 @@ def find_resume(
             return None, {}
         return (folder, state) if begins_alike(folder, begins) else (None, {})
     folder = Path(resume)
-    if not checkpoints.states_of(folder / "resume.pt"):
+    if not (folder / "resume.pt").is_file():
         raise FileNotFoundError(f"{folder}: no resume.pt in this folder: give the folder of a run")
     if begins and not begins_alike(folder, begins):
         raise checkpoints.CheckpointError(
@@ -68,8 +68,8 @@ def find_resume(
 
 
 def read_resume(folder: Path) -> Mapping[str, Any]:
-    """The newest saved state of a run that can be read; CheckpointError where the file is no such thing."""
-    state = checkpoints.newest_of(folder / "resume.pt")
+    """The saved state of a run; CheckpointError where the file is no such thing."""
+    state = checkpoints.load_torch_file(folder / "resume.pt")
     needed = {"method", "config", "data_ids", "images_seen", "nets", "optimizers", "rng"}
     if not isinstance(state, Mapping) or not needed <= set(state):
         raise checkpoints.CheckpointError(

@@ -20,12 +20,11 @@ from s2f_utils.models import checkpoints
 from s2f_utils.models.card import DIRECTIONS, SAME_PICTURES, ModelCard
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.training.config import Resolved, find_method
-from s2f_utils.training.data import check_keep_best, pass_length, remarks_on_sides, training_data
+from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
-from s2f_utils.training.pace import images_in_time
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
-from s2f_utils.training.settings import INPUT_TONE, TrainConfig
+from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun, check_space
 from s2f_utils.training.trackers import TRACKERS
 from s2f_utils.training.tracking import RunLog
@@ -71,25 +70,22 @@ def open_run(
     rows = manifest.split("train")
     if not rows:
         raise DataError(f"{manifest.path}: no training pairs: split must be 'train' for some rows")
-    distributed.on_rank_zero(lambda: _check(config, kind))
-    check_keep_best(config, kind.data, manifest)
+    distributed.on_rank_zero(lambda: _check_shares(config))
     precision = _precision(kind, config, runtime.pick_device(device))
     ids = [row.id for row in rows]
-    longest = total = _length(config, pass_length(config, kind.data, rows))
+    total = _length(config, pass_length(config, kind.data, rows))
 
     # The run to go on with. Rank zero alone reads and writes files; the others take up its state at the end.
     folder, state, begins = None, {}, {}
     if is_first:
         begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
-        folder, state = find_resume(resume, Path(runs), name or resolved.method, resolved, longest, ids, begins)
+        folder, state = find_resume(resume, Path(runs), name or resolved.method, resolved, total, ids, begins)
     folder = distributed.broadcast(folder)
     is_new = folder is None
     if is_new:
         _check_init(resolved.method, init)
 
     # Networks and data.
-    if config.time_budget_s and is_new:
-        total = min(total, images_in_time(kind, config, precision))
     model, ema = _networks(kind, config, precision, init, is_new)
     where = torch.device("cpu") if kind.from_cpu else precision.device
     data, samples = training_data(config, kind.data, manifest, rows, where, progress and is_first, kind.own_data)
@@ -97,7 +93,7 @@ def open_run(
     # The folder: a new one when the pictures have been read, and nothing speaks against the run.
     if is_first:
         remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
-        states = config.keep_last + 1 if is_new else 1  # one is written while those before it are still there
+        states = 2 if is_new else 1  # one is written while the one before it is still there
         check_space(folder or Path(runs), model, copies=4 * states + 2)  # weights, Adam's moments, average; generators
         known = {} if is_new else read_card(folder)
         pictures = known.get("pictures") or leaks.hash_pictures(data, progress)
@@ -105,7 +101,7 @@ def open_run(
     folder = distributed.broadcast(folder)
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if is_first else None)
     run = TrainingRun(
-        resolved.method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, longest,
+        resolved.method, config, folder, model, ids, data, samples, live, RunLog(folder), precision, total, total,
         ema, data_settings=dict(manifest.settings),
         trackers=[TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else [],
     )  # fmt: skip
@@ -124,20 +120,13 @@ def open_run(
     return run
 
 
-def _check(config: TrainConfig, kind: type[Method]) -> None:
-    """Raise ConfigError where batches cannot be shared, or gone through in parts, or where the input's tone is to
-    change in a method that does not learn an answer to it from pairs.
-    """
+def _check_shares(config: TrainConfig) -> None:
+    """Raise ConfigError where processes cannot share a batch."""
     if config.batch_size % distributed.world_size():
         raise ConfigError(
             f"batch_size must be a multiple of {distributed.world_size()}, got {config.batch_size}: so many processes"
             " share a batch"
         )
-    if config.accumulate > 1 and not kind.accumulates:
-        raise ConfigError(f"accumulate must be 1 with {kind.__name__}: take a smaller batch_size")
-    for name in INPUT_TONE:
-        if getattr(config, name) and kind.data != "pairs":
-            raise ConfigError(f"{name} must be 0 with {kind.__name__}: it is for methods that learn from pairs")
 
 
 def _precision(kind: type[Method], config: TrainConfig, device: torch.device) -> runtime.Precision:

@@ -4,7 +4,6 @@ is not kept, and where memory runs out the error says what to lower.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
@@ -19,15 +18,13 @@ import torch
 
 from s2f_utils.data.stores import Pairs
 from s2f_utils.metrics import on_device
-from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.training.data import sample_pictures
-from s2f_utils.training.errors import MemoryFullError, NotSavedError, TrainingDiverged, is_out_of_memory
+from s2f_utils.training.errors import MemoryFullError, NotSavedError, is_out_of_memory
 from s2f_utils.training.state import TrainingRun
 
 LAUNCHER_S = 30.0  # torchrun passes a Ctrl-C on that its processes have had already
-MOST_SETBACKS = 3  # times that a training goes back to its last good state by itself
 
 
 def attempt(run: TrainingRun, what: str, action: Callable[[], Any]) -> bool:
@@ -54,7 +51,7 @@ def save(run: TrainingRun, notify: Callable[..., None]) -> None:
 
 def write_sheet(run: TrainingRun) -> Path:
     """Write the sheet of samples: the same pictures again and again, what comes out, and the truths. Log its scores
-    (`run.scores`), and keep the generator if it is the best so far. Draws nothing at random.
+    (`run.scores`). Draws nothing at random.
 
     The pictures are validation pairs where there are some, else training pictures: never the test set.
     """
@@ -70,9 +67,6 @@ def write_sheet(run: TrainingRun) -> Path:
     path = run.folder / "samples" / f"{run.images_seen:08d}.png"
     images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
     run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
-    score = run.scores.get(run.config.keep_best, -math.inf)
-    if run.images_seen and score > run.best:
-        attempt(run, "keep the best generator", lambda: run.keep_best(score))
     return path
 
 
@@ -97,33 +91,6 @@ def finish(run: TrainingRun, notify: Callable[..., None], reason: str) -> None:
         run.log.event("save", images=run.images_seen)
         notify("on_save", run.resume_path)
     run.log.event("end", images=run.images_seen, reason=reason, seconds=round(run.seconds, 2))
-
-
-def go_back(run: TrainingRun, error: TrainingDiverged, notify: Callable[..., None]) -> None:
-    """Take up the last good state with half the learning rates; raises the error where that is not asked for, or was
-    done often enough.
-    """
-    at, setbacks = run.images_seen, run.setbacks + 1
-    if run.config.on_divergence != "back":
-        raise error
-    if setbacks > MOST_SETBACKS:
-        run.log.problem(f"went back {run.setbacks} times already, which did not help")
-        raise error
-    run.load_state_dict(checkpoints.load_torch_file(run.resume_path))
-    run.setbacks, run.went_back = setbacks, True
-    for name in run.model.optimizers:
-        run.live.set(name, max(run.live.ranges[name].low, run.live[name] / 2), "setback")
-    run.live.write_controls()
-    rates = {name: run.live[name] for name in run.model.optimizers}
-    run.log.event("resume", images=run.images_seen)
-    run.log.event("setback", images=run.images_seen, at=at, number=setbacks, **rates)
-    halved = ", ".join(f"{name} {value:.3g}" for name, value in rates.items())
-    run.log.problem(
-        f"{str(error).partition(':')[0]}: back to image {run.images_seen}, setback {setbacks} of {MOST_SETBACKS}, with"
-        f" half the learning rates ({halved})"
-    )
-    run.start_row()
-    save(run, notify)
 
 
 @contextmanager
@@ -155,10 +122,9 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
     except (RuntimeError, MemoryError):  # no memory even for that, or nothing worth keeping
         failed = "this could not be saved: "
     run.log.event("out of memory", images=run.images_seen, message=said)
-    batch, parts = round(run.live["batch_size"]), 2 * run.config.accumulate
-    in_parts = f"a batch in parts (--set accumulate={parts}), " if run.model.accumulates else ""
+    batch = round(run.live["batch_size"])
     return MemoryFullError(
-        f"out of memory after {run.images_seen:,} images ({said}): choose {in_parts}a smaller batch than {batch}"
+        f"out of memory after {run.images_seen:,} images ({said}): choose a smaller batch than {batch}"
         f" (--set batch_size=…), or a smaller size_px; {failed}{last_saved(run)}. In a notebook:"
         f" run.live.set('batch_size', {max(1, batch // 2)}, 'cell'), then train(run) again"
     )
@@ -166,7 +132,7 @@ def _memory_full(run: TrainingRun, said: str, notify: Callable[..., None]) -> Me
 
 def last_saved(run: TrainingRun) -> str:
     """What a resume would take up, in words."""
-    if not checkpoints.states_of(run.resume_path):
+    if not run.resume_path.is_file():
         return "nothing was saved yet"
     return f"what was saved at image {run.saved_at} is still there"
 

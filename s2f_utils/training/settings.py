@@ -15,12 +15,11 @@ from typing import Any, ClassVar
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import ConfigError
 
-INPUT_TONE = ("input_brightness", "input_contrast", "input_lines")  # settings that change the input alone
 FAST = {"total_images": 240, "ema_half_life_images": 40.0, "num_samples": 4}  # what profiles "fast" have in common
 # Settings that a resumed run may have changed: its length, how often it reports and saves, and where to.
 MAY_DIFFER = {
     "total_images", "epochs", "max_epochs", "num_samples", "log_every_images", "sample_every_images", "save_every_s",
-    "keep_last", "keep_best", "accumulate", "on_divergence", "tracker", "track_checkpoints",
+    "tracker",
 }  # fmt: skip
 
 
@@ -89,9 +88,7 @@ class TrainConfig:
     epochs: float = 200.0  # passes over the training pairs, unless total_images is given
     total_images: int = setting(0, 0)  # length of training in images; 0: epochs * copies * number of training pairs
     max_epochs: float = setting(0.0, 0)  # training is cut to so many passes over the training pairs; 0: no limit
-    time_budget_s: float = setting(
-        0.0, 0
-    )  # training is planned shorter where this machine needs longer for it; 0: no limit
+    time_budget_s: float = setting(0.0, 0)  # training ends when it has taken so long, if not before; 0: no limit
     constant_share: float = setting(0.5, 0, 1)  # share of training before the learning rate falls linearly to 0
     copies: int = setting(1, 1)  # how often a pass shows each pair, each time transformed anew (project 1: 130)
     flip: float = setting(0.5, 0, 1)  # probability of mirroring a pair
@@ -102,15 +99,6 @@ class TrainConfig:
     elastic: float = setting(
         0.0, 0, 0.1
     )  # random bending: standard deviation of a 6x6 grid's shifts, a share of the width
-    input_brightness: float = setting(
-        0.0, 0, below=1
-    )  # random brightness of the input alone, up to this share, either way
-    input_contrast: float = setting(
-        0.0, 0, below=1
-    )  # random contrast of the input alone, about its mean, up to this share, either way
-    input_lines: float = setting(
-        0.0, 0, below=1
-    )  # random strength of a drawing's lines, its paper left, up to this share, either way
     ema_half_life_images: float = setting(0.0, 0)  # half-life of the averaged generator's memory; 0: no average
     seed: int = setting(0, 0)  # weights, order of the data, augmentation, dropout
     precision: str = setting(
@@ -122,22 +110,9 @@ class TrainConfig:
     num_samples: int = setting(8, 1)  # sketches on that sheet
     save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file
     num_snapshots: int = setting(0, 0)  # generators kept along the way, evenly spread, beside the last
-    keep_last: int = setting(1, 1)  # resume files that are kept: the newest, and those before it
-    keep_best: str = setting(
-        "", known=("", "ssim", "psnr")
-    )  # ssim or psnr: the generator whose sheet of validation pairs scored best is kept, too
-    # Gradients of the parts are added up, and each network makes one step, after the last part: a generator meets the
-    # discriminator as it was before the batch, and what makes several steps a batch (disc_steps, R1) makes one of them.
-    accumulate: int = setting(
-        1, 1
-    )  # parts in which a batch goes through the networks, one after the other, to save memory
-    on_divergence: str = setting(
-        "stop", known=("stop", "back")
-    )  # or back: to the last good state with half the learning rates, three times at most
     tracker: str = setting(
         "none", known=("none", "wandb", "tensorboard")
     )  # or wandb (Weights & Biases), or tensorboard: where the log also goes
-    track_checkpoints: bool = False  # the saved generators go to Weights & Biases, too
 
     def validate(self) -> None:
         """Raise ConfigError with what is wrong and what would be right, or return quietly."""
@@ -153,10 +128,6 @@ class TrainConfig:
             f"load_size_px ({self.load_size_px}) must not be smaller than size_px ({size}): the crop is taken from it",
         )
         need(self.epochs > 0 or self.total_images > 0, "epochs or total_images must be more than 0")
-        need(
-            self.input_lines == 0 or self.direction == "sketch-to-photo",
-            f"input_lines must be 0 with {self.direction}: it is about drawings; input_contrast is for photos",
-        )
         need(0 <= self.shift_px < size, f"shift_px must be from 0 to less than size_px ({size}), got {self.shift_px}")
 
     def at_least(self, least: int, *names: str) -> None:

@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -26,7 +25,7 @@ from s2f_utils.inference import generator_file
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard
 from s2f_utils.runtime import distributed
-from s2f_utils.training.augment import InputJitter, PairedAffine
+from s2f_utils.training.augment import PairedAffine
 from s2f_utils.training.errors import TrainingDiverged
 from s2f_utils.training.live import LiveValues
 from s2f_utils.training.method import Method
@@ -58,20 +57,15 @@ class TrainingRun:
     live: LiveValues
     log: RunLog
     precision: runtime.Precision
-    total_images: int
+    total_images: int  # of the whole training; with a time budget, as many as are likely in it
     longest_images: int  # where no time budget ends it
     ema: dict[str, checkpoints.EMA] = field(default_factory=dict)  # by direction; empty: no averages
     images_seen: int = 0
     saved_at: int = 0  # images seen by the newest state in the folder
-    share_done: float = 0.0  # of the training, from 0 to 1
     seconds: float = 0.0  # of steps
-    spent_s: float = 0.0  # of the time budget: steps, samples, saves, but no pauses
+    spent_s: float = 0.0  # of the time budget: steps, callbacks, samples, saves, but no pauses
     last_save: float = field(default_factory=time.monotonic)
-    save_s: float = 0.0  # that the last save took
     images_per_second: float = 0.0
-    best: float = -math.inf  # score of the best sheet of samples (keep_best)
-    setbacks: int = 0  # times that training went back by itself
-    went_back: bool = False  # since the last step
     data_settings: dict[str, Any] = field(default_factory=dict)
     card: ModelCard = field(default_factory=ModelCard)  # in every file that is saved from the run
     scores: dict[str, float] = field(default_factory=dict)  # of the newest sheet of samples
@@ -84,7 +78,6 @@ class TrainingRun:
     def __post_init__(self) -> None:
         c = self.config
         self.affine = PairedAffine(c.rotate_deg, c.shift_px, c.shear_deg, c.scale, c.elastic)
-        self.input_jitter = InputJitter(c.input_brightness, c.input_contrast, c.input_lines)
 
     @property
     def to_photo(self) -> bool:
@@ -108,8 +101,8 @@ class TrainingRun:
         """What the live learning rates are multiplied with: 1, then linearly to 0, in steps of one pass.
 
         As published: 1 - max(0, epoch + 1 - constant epochs) / (decaying epochs + 1), counted from epoch 0. A training
-        of fewer than ten passes falls with every image instead: a pass would be too coarse a step. So does one with a
-        time budget, whose length is planned anew while it runs.
+        of fewer than ten passes falls with every image instead: a pass would be too coarse a step. One with a time
+        budget falls with the time, or with the images where these come to their end first.
         """
         if self.config.time_budget_s and self.config.constant_share < 1:
             return min(1.0, (1 - self.share_done) / (1 - self.config.constant_share))
@@ -150,11 +143,9 @@ class TrainingRun:
             "model": self.model.state_dict(),
             "live": self.live.values(),
             "rng": runtime.rng_state(),
-            "best": self.best,
-            "setbacks": self.setbacks,
             "sums": dict(self.sums),
             "nums": dict(self.nums),
-        } | ({"spent_s": self.spent_s, "share_done": self.share_done} if self.config.time_budget_s else {})
+        } | ({"spent_s": self.spent_s} if self.config.time_budget_s else {})
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take up the state of an interrupted run; CheckpointError when it is of another set-up."""
@@ -172,11 +163,9 @@ class TrainingRun:
         self.live.load_state_dict(state["live"])
         self.images_seen = self.saved_at = state["images_seen"]
         if self.config.time_budget_s:
-            self.total_images = max(self.images_seen, min(self.longest_images, state["total_images"]))
+            self.total_images = min(self.longest_images, state["total_images"])
         self.seconds = state["seconds"]
         self.spent_s = state.get("spent_s", self.seconds)
-        self.share_done = state.get("share_done", self.images_seen / state["total_images"])
-        self.best, self.setbacks = state.get("best", -math.inf), state.get("setbacks", 0)
         self.sums = {name: value.to(self.precision.device) for name, value in state.get("sums", {}).items()}
         self.nums = dict(state.get("nums", {}))
         runtime.set_rng_state(state["rng"])
@@ -196,10 +185,18 @@ class TrainingRun:
         """How many passes over the training pairs have been made, as a fraction."""
         return round(self.images_seen / (len(self.data) * self.config.copies), 4)
 
-    def count(self, num: int) -> None:
-        """A step on so many images is done."""
-        self.share_done += (1 - self.share_done) * min(1.0, num / max(1, self.total_images - self.images_seen))
-        self.images_seen += num
+    @property
+    def share_done(self) -> float:
+        """Of the training, from 0 to 1: by images, or by the time budget where that comes to its end first."""
+        share, budget = self.images_seen / self.longest_images, self.config.time_budget_s
+        return min(1.0, max(share, self.spent_s / budget) if budget else share)
+
+    def spend(self, seconds: float) -> None:
+        """A step took so long, with all that was done after it. A time budget ends training when it is spent."""
+        self.spent_s += seconds
+        if self.config.time_budget_s:
+            likely = round(self.images_seen / self.share_done)
+            self.total_images = self.images_seen if self.share_done == 1 else max(self.images_seen + 1, likely)
 
     def start_row(self) -> None:
         """From here on the speed of the next row is measured."""
@@ -241,14 +238,9 @@ class TrainingRun:
         saved = f"the last good state is {self.resume_path}" if self.resume_path.exists() else "nothing was saved yet"
         self.log.event("diverged", images=self.images_seen, what=wrong)
         return TrainingDiverged(
-            f"{', '.join(wrong)} before image {self.images_seen}: lower the learning rate, use precision=float32, or"
-            f" let training go back by itself (on_divergence=back); {saved}"
+            f"{', '.join(wrong)} before image {self.images_seen}: lower the learning rate, or use"
+            f" precision=float32; {saved}"
         )
-
-    def snapshots_at(self) -> set[int]:
-        """The numbers of images at which a generator is kept."""
-        num = self.config.num_snapshots
-        return {round(self.total_images * (n + 1) / (num + 1)) for n in range(num)}
 
     def save(self) -> Path:
         """Write the resume file and the generator, each complete or not at all.
@@ -256,32 +248,25 @@ class TrainingRun:
         Raises TrainingDiverged, and writes nothing, when weights are NaN: the last good state is worth keeping.
         Raises OSError where the folder cannot be written to, or is gone; the files that were there are as they were.
         """
-        began = time.monotonic()
         os.stat(self.folder)  # one that is gone, as an unmounted Drive's, is not made anew elsewhere
         check_space(self.folder, self.model, copies=3)
         broken = [n for n, net in self.model.nets.items() if not all(torch.isfinite(p).all() for p in net.parameters())]
         if broken:
             raise self.diverged([f"weights of {', '.join(broken)} are NaN or infinite"])
-        checkpoints.save_resume(self.resume_path, self.state_dict(), self.config.keep_last - 1)
+        checkpoints.save_resume(self.resume_path, self.state_dict())
         self.saved_at = self.images_seen
         self._save_generators(self.folder)
         for name, net in self.model.kept.items():
             path = self.folder / f"{name}.safetensors"
             checkpoints.save_generator(path, net, {"method": self.method}, self.card)
-        self.save_s = time.monotonic() - began
         return self.resume_path
 
     def snapshot(self) -> None:
         """Keep the generators as they are now, beside the last ones."""
         self._save_generators(self.folder / "snapshots", f"-{self.images_seen:08d}")
 
-    def keep_best(self, score: float) -> None:
-        """Write the generators as the best so far, with this score of their sheet."""
-        self._save_generators(self.folder, "-best", {self.config.keep_best: score})
-        self.best = score
-
-    def _save_generators(self, folder: Path, ending: str = "", facts: Mapping[str, Any] = MappingProxyType({})) -> None:
+    def _save_generators(self, folder: Path, ending: str = "") -> None:
         for direction, net in self.generators.items():
             name = generator_file(direction if direction != self.config.direction else None)
             path = folder / name.replace(".safetensors", f"{ending}.safetensors")
-            checkpoints.save_generator(path, net, {**self.meta(direction), **facts}, self.card)
+            checkpoints.save_generator(path, net, self.meta(direction), self.card)

@@ -106,25 +106,9 @@ class Tracker:
 
 
 class WandbTracker(Tracker):
-    """One W&B run for one run folder: resumed training goes on under the id in `wandb-id.txt`. With
-    `track_checkpoints` the generators are uploaded with every save.
-    """
+    """One W&B run for one run folder: resumed training goes on under the id in `wandb-id.txt`."""
 
     title, package = "Weights & Biases", "wandb"
-
-    def on_save(self, run: Any, path: Path) -> None:
-        """The generators as an artifact, if that is asked for; resume.pt is large, and stays here."""
-        if run.config.track_checkpoints:
-            self._attempt(run, "send a checkpoint", lambda: self._send_generators(run))
-
-    def _send_generators(self, run: Any) -> None:
-        import wandb
-
-        artifact = wandb.Artifact(f"{self.handle.id}-generator", type="model", metadata={"images": run.images_seen})
-        with mock.patch.dict(os.environ, WANDB_DATA_DIR=str(run.folder / "wandb")):  # for copies to be uploaded
-            for file in sorted(run.folder.glob("generator*.safetensors")):
-                artifact.add_file(str(file))
-            self.handle.log_artifact(artifact)
 
     def _open(self, run: Any) -> Any:
         import wandb
@@ -180,20 +164,18 @@ def is_logged_in() -> bool:
 
 
 class TensorBoardTracker(Tracker):
-    """One set of curves for one run folder, as event files in its folder `tensorboard`. Training that goes on, or goes
-    back, begins another file, whose first event says from which image on the files before it no longer count.
+    """One set of curves for one run folder, as event files in its folder `tensorboard`. Training that goes on begins
+    another file, whose first event says from which image on the files before it no longer count.
     """
 
     title = "TensorBoard"
     package = "tensorboard"
-    newest = 0  # images seen when something was written last
 
     def on_log(self, run: Any, row: dict[str, Any]) -> None:
         """The row, without what is the axis."""
         super().on_log(run, {name: value for name, value in row.items() if name != "images"})
 
     def _open(self, run: Any) -> Any:
-        self.newest = run.images_seen
         writer = self._writer(run, run.images_seen + 1 if run.images_seen else 0)  # image 0 would be repeated as well
         for title, group in facts(run).items():
             lines = [f"| {name} | {value} |" for name, value in group.items()]
@@ -220,10 +202,6 @@ class TensorBoardTracker(Tracker):
         return SummaryWriter(str(folder), purge_step=purge_from)
 
     def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
-        if run.images_seen < self.newest:  # training went back
-            self.handle.close()
-            self.handle = self._writer(run, run.images_seen + 1)
-        self.newest = run.images_seen
         if sheet is not None:
             self.handle.add_image("samples/sheet", images.load_rgb(sheet), run.images_seen, dataformats="HWC")
         for name, value in values.items():

@@ -138,7 +138,6 @@ class CycleGAN(Method):
     same_args = ("num_blocks", "base_filters", "dropout")
     loaded_larger = 286 / 256
     data = "piles"
-    accumulates = False  # its pools keep the pictures of whole batches
     live_ranges = {
         "lambda_cycle_sketch": Range(0.0, 50.0),
         "lambda_cycle_photo": Range(0.0, 50.0),

@@ -26,7 +26,7 @@ from s2f_utils.training.loading import find_discriminator, take
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.methods.stylegan2 import faces_args
-from s2f_utils.training.settings import FAST, INPUT_TONE, TrainConfig, need, setting
+from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
 
@@ -91,8 +91,6 @@ class PSPConfig(TrainConfig):
             "flip, rotate_deg, shift_px, shear_deg, scale and elastic must be 0 with maps: mirroring exchanges left and"
             " right, and between two classes lies none",
         )
-        for name in INPUT_TONE:
-            need(not (is_map and getattr(self, name)), f"{name} must be 0 with maps: classes have no tone")
 
     @property
     def num_styles(self) -> int:

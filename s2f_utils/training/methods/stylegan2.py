@@ -22,7 +22,7 @@ from s2f_utils.models.card import FROM_NOISE
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import discriminator_of, take_grown
+from s2f_utils.training.loading import discriminator_of, take
 from s2f_utils.training.method import Live, Method, frozen, slope_at
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
@@ -50,9 +50,7 @@ class StyleGAN2Config(TrainConfig):
     noise_from_images: int = setting(
         0, 0
     )  # before so many images the noise has no say: small generators take it for detail
-    augment_disc: str = setting(
-        "ada", known=("ada", "diff", "none")
-    )  # what the discriminator is shown: ada, diff (DiffAugment), or none
+    augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
     ada_images: float = setting(
         500_000.0, above=0
@@ -109,7 +107,6 @@ class StyleGAN2(Method):
     }
     begins_with = ("stylegan2",)
     data = "photos"
-    accumulates = False  # augmentation and path length are steered by whole batches
     live_ranges = {
         "lr_g": Range(1e-5, 1e-2, log=True),
         "lr_d": Range(1e-5, 1e-2, log=True),
@@ -147,12 +144,12 @@ class StyleGAN2(Method):
         return faces_args(net) | {"size_px": net.size_px, "load_size_px": net.size_px}
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A generator of as many pixels or fewer, and its discriminator where that lies beside it."""
+        """A generator of as many pixels, and its discriminator where that lies beside it."""
         if init is None:
             return
-        take_grown(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
+        take(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
         if (beside := discriminator_of(init)).is_file():
-            take_grown(self.net_d, checkpoints.load_network(beside)[0], init)
+            take(self.net_d, checkpoints.load_network(beside)[0], init)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
