@@ -165,7 +165,7 @@ def train_command(manifest: Path, runs: Path, **changes: object) -> list[object]
     settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1, **changes}
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     return ["-m", "s2f_utils", "train", "pix2pix", "--data", manifest, "--profile", "fast", "--runs", runs, "--name",
-            "run", "--no-scores", "--device", "cpu", *sets]  # fmt: skip
+            "run", "--no-report", "--device", "cpu", *sets]  # fmt: skip
 
 
 @pytest.fixture()

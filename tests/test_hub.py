@@ -124,7 +124,7 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     assert cli.main(["evaluate", NAME, *data]) == 0
     assert [p.name for p in (tmp_path / "runs").iterdir()] == ["evaluation-hf-user-faces-test"]  # not in the cache
     changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
-    assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-scores", "--runs", "own"]) == 0
+    assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]) == 0
     (told,) = (tmp_path / "own").glob("*/learned_from.json")
     digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
     (parent,) = json.loads(told.read_text())["parents"]
