@@ -7,11 +7,11 @@ import pytest
 
 import data_prep
 from data_prep.make import default_set
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.gallery import OUR_POINTS
 from data_prep.sources import download
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
 @pytest.fixture()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils.pictures.degradations import (
     PUBLISHED,
     STRENGTHS,
@@ -16,7 +17,6 @@ from s2f_utils.pictures.degradations import (
     softer,
     stages,
 )
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 PHOTO = draw_face(0, size_px=256, seed=3).photo
 NOTHING = Degradation((1e-3, 1e-3), 0.0, 1.0, 0.0, 100)

@@ -15,12 +15,12 @@ from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.doctor import diagnose, run_doctor, write_mended
 from data_prep.doctor.findings import KINDS
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import scan
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.broken import FAULTS, Pair
 
 NEED_DETECTOR = ("tiny face", "on its side")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import cleanup, domain
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import faces, images, sketches
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import Remark
 
 SIZE = 256
@@ -194,7 +194,7 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
         assert np.array_equal(kept.paper, dark) and kept.verdict.kind == "photo"
     for face in some:
         seen = domain.verdict(face.photo)
-        assert seen.kind != "drawing" and drawings.verdict_in_even_light(face.photo, seen) is None
+        assert seen.kind != "drawing" and drawings.in_even_light(face.photo, seen) is None
 
 
 def test_cleaning_never_wipes_a_drawing_away_and_empty_cut_outs_are_said(some):

@@ -340,7 +340,7 @@ def test_a_found_face_follows_the_picture_however_it_lies():
 def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(tmp_path):
     """Faces that the detector finds: drawn ones, and a picture without any."""
     from data_prep import find_points
-    from s2f_utils.pictures.drawn.synthetic import draw_face
+    from data_prep.make.drawn.synthetic import draw_face
 
     for n in range(3):
         images.save(tmp_path / "mine" / f"face-{n}.png", draw_face(n, size_px=256).photo)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils.pictures import faces
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 NUM, SIZE = 12, 256
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from data_prep import DataPrepError, make_shaped
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import STEPS, finetune
@@ -17,7 +18,6 @@ from s2f_utils.data import DataError, read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.attributes import TOLD
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.faces import alignment, warp
 
 NUM = 6

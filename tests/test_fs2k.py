@@ -18,13 +18,13 @@ from data_prep.__main__ import main
 from data_prep.doctor import diagnose, judge, run_doctor
 from data_prep.doctor.examine import are_lines_light
 from data_prep.doctor.findings import KINDS
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import fs2k
 from data_prep.sources.tree import scan
 from s2f_utils.data import COLUMNS, DataError, read_manifest, stores
 from s2f_utils.metrics.scored import load_pairs, refuse_leaks
 from s2f_utils.pictures import duplicates, faces, images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.sketches import contour
 from tests.test_layouts import drawn, put_fs2k  # noqa: F401 - drawn is a fixture
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import candidates
 from s2f_utils import inference, models
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
 @pytest.fixture()

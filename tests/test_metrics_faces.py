@@ -132,7 +132,7 @@ def test_only_the_inside_counts():
 
 @pytest.mark.detector
 def test_by_the_registrys_door():
-    from s2f_utils.pictures.drawn.synthetic import draw_faces
+    from data_prep.make.drawn.synthetic import draw_faces
 
     drawn = list(draw_faces(4, size_px=256, seed=1))
     photos = [face.photo for face in drawn]

@@ -19,7 +19,7 @@ NAMES = ("perceptual", "frechet", "precision", "recall")
 
 @pytest.fixture(scope="module")
 def faces():
-    from s2f_utils.pictures.drawn.synthetic import draw_faces
+    from data_prep.make.drawn.synthetic import draw_faces
 
     return [face.photo for face in draw_faces(12, size_px=64, seed=5)]
 

@@ -199,8 +199,8 @@ def test_a_cell_broken_in_the_real_notebook_fails(tmp_path):
 def test_notebook_03_runs_on_two_piles_of_ones_own(tmp_path):
     """The set that its cell for one's own piles makes: no pairs, no label maps, no test split."""
     import data_prep
+    from data_prep.make.drawn.synthetic import draw_face
     from s2f_utils.pictures import images
-    from s2f_utils.pictures.drawn.synthetic import draw_face
 
     for n in range(30):
         face = draw_face(500 + n, size_px=64)

@@ -8,10 +8,10 @@ from PIL import Image
 
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from s2f_utils.pictures import faces as finder
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from tests.test_data_prep import by_split, put, read
 
 N = range(1, 6)

@@ -18,6 +18,7 @@ import torch
 pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
 onnx = pytest.importorskip("onnx", reason="the extra 'onnx' is not installed: pip install -e '.[onnx]'")
 
+from data_prep.make.drawn.synthetic import draw_face  # noqa: E402
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_studio.engines import choice as engines  # noqa: E402
 from s2f_studio.engines.engine_onnx import OnnxEngine, description  # noqa: E402
@@ -33,7 +34,6 @@ from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.models.card import ModelCard  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from s2f_utils.pictures.attributes import as_tone  # noqa: E402
-from s2f_utils.pictures.drawn.synthetic import draw_face  # noqa: E402
 from s2f_utils.weights.expanded import expanded, tensors_of  # noqa: E402
 
 LEVELS = 2  # of 255: what answers may differ by

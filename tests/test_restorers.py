@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import cli, models, weights
 from s2f_utils.inference import enhance, restorers
 from s2f_utils.inference.restorers import with_colours_of
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.weights import table
 from tests import test_download
 
@@ -143,8 +143,6 @@ def test_the_background_is_enlarged_in_tiles_without_seams(real_esrgan, monkeypa
     square, options = photo[:120], {"upscale": 2, "aligned": True, "strength": 0.0, "background": "realesrgan"}
     same = enhance.enhance(square, weights.RESTORER, **options)
     assert same.image.shape == (240, 240, 3) and (same.image == net.enlarge(square)).all()
-    grey = enhance.enhance(square[..., 1], weights.RESTORER, **options)
-    assert grey.image.shape == (240, 240)
 
 
 @pytest.mark.detector

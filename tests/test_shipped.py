@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, inference, models, weights
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.weights.download import sha256_of
 from tests.test_cli import command, said

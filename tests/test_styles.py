@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import cli, inference, models
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import Remark
 
 SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from s2f_utils.pictures.drawn.synthetic import Face, draw_face, draw_faces
+from data_prep.make.drawn.synthetic import Face, draw_face, draw_faces
 from s2f_utils.pictures.masks import CLASSES
 
 LABEL = {name: k for k, name in enumerate(CLASSES)}

@@ -8,10 +8,10 @@ import pytest
 
 import data_prep
 from data_prep.__main__ import main
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.recipe import Recipe
 from s2f_utils.data import SPLITS, read_manifest
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.make.drawn import synthetic
 from s2f_studio.drawings import background
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import duplicates, faces, images, sketches
-from s2f_utils.pictures.drawn import synthetic
 
 SIZE_PX = 256
 NUM_TEST, NUM_VAL = 100, 20

@@ -7,6 +7,7 @@ tools/train_portrait.py. Shapes: N portraits, S = 128 pixels, Z = 64 numbers of 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,10 +31,16 @@ CHANNELS = 5  # of what is expected: RGB, person, hair
 
 def with_known(values: Tensor, shown: Tensor) -> Tensor:
     """Attributes (N, 16), NaN where they are not known, and which may be shown, bool (N, 10) → (N, V)."""
-    group = torch.tensor([n for n, size in enumerate(ATTRIBUTES.values()) for _ in range(size)], device=values.device)
+    group = _group(values.device)
     known = torch.isfinite(values) & shown[:, group]
     of_each = torch.zeros_like(shown, dtype=values.dtype).index_add(1, group, known.to(values.dtype)).clamp_max(1)
     return torch.cat([values.nan_to_num(0.0) * known, of_each], dim=1)
+
+
+@functools.cache
+def _group(device: torch.device) -> Tensor:
+    """Which attribute each of the values belongs to, int64 (16,)."""
+    return torch.tensor([n for n, size in enumerate(ATTRIBUTES.values()) for _ in range(size)], device=device)
 
 
 class Down(nn.Sequential):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_utils.pictures.drawn import body, eyes, hair, head, light, mouth, person, worn
-from s2f_utils.pictures.drawn.board import Scene
+from data_prep.make.drawn import body, eyes, hair, head, light, mouth, person, worn
+from data_prep.make.drawn.board import Scene
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 512
 
