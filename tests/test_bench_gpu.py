@@ -5,9 +5,7 @@ tiny stays out of benchmarks/results. The parts here are small scripts, run as t
 from __future__ import annotations
 
 import importlib
-import json
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -55,30 +53,3 @@ def is_alive(pid):
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     except OSError:
         return False
-
-
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="no /proc: processes are looked up there")
-def test_a_part_that_fails_or_is_slow_does_not_stop_the_next_one_and_what_is_saved_is_kept(parts, capsys, monkeypatch):
-    found = gpu.run_all(gpu.PARTS, parts / "out", is_tiny=True)
-    assert [one.state for one in found.values()] == ["failed", "ran out of time", "done"]
-    lines = gpu.summary(found).splitlines()
-    assert len(lines) == 3 and "there is no such thing" in lines[0] and "after 4 s" in lines[1]
-    time.sleep(0.2)
-    assert not is_alive(int((parts / "pid").read_text()))  # what the slow one began has ended with it
-    held = json.loads((parts / "out" / "gpu.json").read_text())["results"]
-    assert list(held) == ["rows"] and held["rows"]["said"] == "all well"
-
-    again = ["--only", "rows", "--tiny", "--out", str(parts / "out")]
-    assert gpu.main(again) == 0 and gpu.main([*again, "--only", "nothing", "rows"]) == 1
-    assert "saved already" in capsys.readouterr().out and (parts / "measured").read_text() == "--tiny|"
-    monkeypatch.setattr(gpu, "code", lambda: "of another commit")
-    assert gpu.main(again) == 0 and gpu.main([*again, "--again"]) == 0
-    assert (parts / "measured").read_text() == "--tiny|" * 3
-
-
-def test_what_is_tiny_never_lands_in_the_results(parts, capsys):
-    with pytest.raises(SystemExit):
-        gpu.main(["--tiny", "--out", str(common.SAVED)])
-    assert gpu.main(["--tiny", "--only", "rows"]) == 0
-    assert f"results in {parts / 'logs' / 'tiny'}" in capsys.readouterr().out
-    assert (parts / "logs" / "tiny" / "gpu.json").exists() and not (common.SAVED / "gpu.json").exists()

@@ -215,12 +215,3 @@ def test_a_method_from_outside_has_what_all_have(toy):
             resolve("toy", "full", changes)
     with pytest.raises(ConfigError, match="profile demo is for .*: choose another for toy"):
         resolve("toy", "demo")
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_negative_weights_of_losses_are_refused(method):
-    weights = [name for name in vars(METHODS[method].settings()) if name.startswith("lambda_")]
-    assert weights
-    for name in weights:
-        with pytest.raises(ConfigError, match=f"{name} must be 0 or more, got -1.0"):
-            resolve(method, "full", {name: -1.0})

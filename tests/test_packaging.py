@@ -102,15 +102,6 @@ def declared() -> list[str]:
     return PROJECT["dependencies"] + [r for extra in PROJECT["optional-dependencies"].values() for r in extra]
 
 
-def test_the_comments_were_read_for_every_requirement():
-    assert sorted(ranges()) == sorted(requirement.replace('"', "'") for requirement in declared())
-    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
-    assert sorted(conda_pins()) == sorted(from_pip)
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert len(pins()) == len([line for line in lines if line and not line.startswith("#")])
-
-
 def test_the_three_files_name_the_same_packages():
     assert set(by_name(declared())) == set(by_name(pins())) == set(by_name(conda_pins()))
 
@@ -171,25 +162,9 @@ def test_the_ranges_leave_colab_alone():
         assert core[name][0].specifier.contains(versions[name]), f"Colab's {name} {versions[name]}: {core[name][0]}"
 
 
-def test_the_version_stands_in_one_place():
-    assert "version" in PROJECT["dynamic"] and "version" not in PROJECT
-    tables = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    place = ROOT / tables["tool"]["hatch"]["version"]["path"]
-    (version,) = re.findall(r'(?m)^__version__ = "([^"]+)"$', place.read_text(encoding="utf-8"))
-    assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+)?", version)
-    assert "version" not in yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    others = [p for p in [*ROOT.glob("s2f_*/**/*.py"), *ROOT.glob("data_prep/**/*.py")] if p != place]
-    assert len(others) > 5
-    assert [p.name for p in others if re.search(r"(?m)^__version__\s*=\s*[\"']", p.read_text(encoding="utf-8"))] == []
-
-
 def imported(path: Path) -> set[str]:
     """The top-level names of what a Python file imports, inside functions too."""
     return imported_by(ast.parse(path.read_text(encoding="utf-8")))
-
-
-def is_import(node: ast.AST) -> bool:
-    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def imported_by(tree: ast.AST) -> set[str]:
@@ -224,10 +199,3 @@ def test_tests_and_tools_import_what_is_declared():
     everything = set(by_name(declared()))
     assert used - everything == set(), "imported, but not declared in pyproject.toml"
     assert everything - used - COMMANDS - OPTIONAL - BY_NAME == NOT_YET, "declared in pyproject.toml, but never used"
-
-
-def test_optional_packages_are_imported_where_they_are_needed():
-    """Inside of a function, so that a file is there without them; the tables' test imports every benchmark."""
-    for path in [path for folder in sorted(OURS) for path in (ROOT / folder).rglob("*.py")]:
-        top = ast.Module([node for node in ast.parse(path.read_text(encoding="utf-8")).body if is_import(node)], [])
-        assert imported_by(top) & OPTIONAL == set(), path
