@@ -73,9 +73,6 @@ def test_an_official_split_is_kept_and_val_comes_from_training():
         split_by_identity(rows, {"test": 0.1})
 
 
-# Names
-
-
 # Layouts
 
 

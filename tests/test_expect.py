@@ -126,9 +126,6 @@ def test_the_same_seed_draws_the_same_and_what_was_deleted_is_made_again(people,
         make(people, again.parent, seed=1)
 
 
-# Hats
-
-
 # In the mean shape
 
 

@@ -140,19 +140,3 @@ def test_a_model_against_ridge_by_hand(tmp_path):
     for name, (mean, low, high) in faces_benchmark.over_ridge(mine, tmp_path, "fs2k-trained-all").items():
         assert mean == pytest.approx((mine[name] - ridge[name]).mean(), abs=1e-4)
         assert 0.09 < low < mean < high < 0.11  # pair by pair: the values themselves are much further apart
-
-
-def test_rows_are_written_one_by_one_and_not_measured_twice(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(faces_benchmark.common, "RESULTS", tmp_path)
-    row = {"set": "cuhk", "model": "m", "seed": 0, "num": 3, **faces_measures.NULL}
-    rows = faces_benchmark.Rows(None, True)
-    rows.keep(dict(row))
-    rows.keep({**row, "set": "crude"})
-    rows.keep({**row, "ssim": 0.5})
-    again = faces_benchmark.Rows(None, True)
-    assert [(r["set"], r["ssim"]) for r in again.rows] == [("crude", None), ("cuhk", 0.5)]
-    assert again.has("cuhk", "m") and not again.has("cuhk", "other")
-    assert not faces_benchmark.Rows(100, True).has("cuhk", "m")  # a quick look is another measurement
-    quick = faces_benchmark.Rows(100, False)
-    quick.keep({**row, "ssim": 0.9})
-    assert faces_benchmark.Rows(None, True).rows == again.rows

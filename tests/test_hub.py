@@ -46,7 +46,6 @@ def hub(monkeypatch, tmp_path):
     settings = {
         "HF_HUB_CACHE": str(tmp_path / "cache" / "hub"), "HF_TOKEN_PATH": str(tmp_path / "cache" / "token"),
         "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True, "HF_HUB_DISABLE_PROGRESS_BARS": True,
-        "DOWNLOAD_CHUNK_SIZE": 1024,  # what came is kept in pieces of this size, where a connection breaks
     }  # fmt: skip
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value)
@@ -105,8 +104,6 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
     np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
     there = weights.hub.folder(NAME)
     assert [path.name for path in there.iterdir()] == ["generator.safetensors"]
-    asked = [(path, token) for how, path, _, token in hub.seen if "/cdn/" in path]
-    assert asked and {token for _, token in asked} == {None}  # where large files lie, no token is shown
 
 
 def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monkeypatch, capsys):
@@ -143,7 +140,7 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     changed = dataclasses.replace(card, settings={**card.settings, **more}, parents=parents)
     checkpoints.save_generator(path, net, meta, changed)
     push(run)
-    sent = b"".join(hub.came) + b"".join(hub.large.values())
+    sent = b"".join(hub.came) + b"".join(hub.repos["user/faces"].files.values())
     hashes = [side["sha256"] for side in card.pictures.values()]
     names = [line.split(",")[1] for line in faces_manifest.read_text().splitlines()[1:]]
     assert len(hashes) == 2 and len(names) == 16
@@ -155,16 +152,6 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
 
 
 # broken off, or another file
-
-
-def test_a_download_that_breaks_off_goes_on_or_leaves_nothing(hub, trained, tmp_path):
-    push(trained)
-    hub.faults.cut, hub.faults.cuts = 500, 99
-    with pytest.raises(WeightsError, match=r"hf:user/faces: http.* cannot be reached, or broke off \(.*run it again"):
-        answer(NAME)
-    assert cached(hub, tmp_path) == []
-    hub.faults.cut, hub.faults.cuts = 5_000, 3
-    np.testing.assert_array_equal(answer(NAME), answer(trained))
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -238,7 +225,7 @@ def test_pickles_alone_are_refused_and_not_fetched(hub):
     hub.add("user/faces", {"model.safetensors": b"another's", "model.pth": b"a pickle"})
     with pytest.raises(WeightsError, match=r"has no generator.safetensors \(there is .*not a model of this project"):
         answer(NAME)
-    assert not [path for path in hub.asked() if "resolve" in path or "cdn" in path]
+    assert not [path for path in hub.asked() if "resolve" in path]
 
 
 # offline

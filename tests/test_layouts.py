@@ -232,15 +232,9 @@ def test_without_the_detector_points_or_a_fallback_are_needed(tmp_path, drawn, n
     [
         (["--crop", "0", "0", "1", "1"], "--crop belongs to --align crop"),
         (["--align", "crop", "--crop", "0.5", "0", "0.2", "1"], "LEFT TOP RIGHT BOTTOM"),
-        (["--each"], "belongs to --align face"),
         (["--align", "face", "--fit", "pad"], "--fit pad belongs to --align none"),
-        (["--align", "face", "--zoom", "9"], "--zoom must be"),
         (["--points", "nowhere.csv", "--align", "face"], "no such file"),
-        (["--style", "outlines"], "needs a label map"),
         (["--size", "4"], "--size"),
-        (["--test-share", "1.5"], "test"),
-        (["--workers", "0"], "--workers"),
-        (["--identity", "("], "--identity"),
     ],
 )
 def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, message):

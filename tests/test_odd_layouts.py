@@ -26,7 +26,6 @@ def rows_of(tmp_path, faces, names, **options):
 
 # what is odd → (sketch, photo) of each pair
 NAMES = {
-    "other suffixes": [(f"sketches/{n}.png", f"photos/{n}.jpg") for n in N],
     "zeros before numbers": [(f"sketches/{n}.png", f"photos/{n:03d}.jpg") for n in (1, 9, 10, 99, 100)],
     "numbers with other words": [(f"sketches/sk{n}.png", f"photos/img{n:04d}.png") for n in N],
     "CUFS in folders of another name": [(f"sketch/F2-{n}-01-sz1.png", f"photo/f-{n}-01.png") for n in CUFS],
@@ -34,12 +33,8 @@ NAMES = {
         (f"DB 2/02. Sketches/Person {n}/sk_{n}.png", f"DB 2/01. Photos (jpg)/Person {n}/IMG_{n}.JPG") for n in N
     ],
     "real and sketch": [(f"Sketches/{n}.png", f"Real/{n}.png") for n in N],
-    "real images": [(f"sketch_images/{n}.png", f"real_images/{n}.png") for n in N],
-    "img": [(f"sketch/{n}.png", f"img/{n}.png") for n in N],
-    "ground truth": [(f"sketchs/{n}.png", f"gt/{n}.png") for n in N],
     "one folder, by suffix": [(f"all/{n}_sketch.png", f"all/{n}_photo.png") for n in N],
     "one folder, only sketches say it": [(f"{n}-Sketch.png", f"{n}.jpg") for n in N],
-    "JPEG and PNG": [(f"sketch/{n}.jpg", f"photo/{n}.png") for n in N],
     "trainA and trainB": [(f"trainA/{n}.png", f"trainB/{n}.png") for n in N],
     "A and B with a split below": [(f"A/train/{n}.png", f"B/train/{n}.png") for n in N],
     "sides in both names": [(f"set/sketches/{n}_sketch.png", f"set/photos/{n}_photo.png") for n in N],
@@ -60,7 +55,7 @@ def test_pairs_are_found_under_other_names(tmp_path, faces, odd):
         np.testing.assert_array_equal(made, drawn, err_msg=f"{place}")
 
 
-@pytest.mark.parametrize("train", ["Training {}", "train/{}", "{}/train", "{}_train", "train{}"])
+@pytest.mark.parametrize("train", ["Training {}", "{}/train", "{}_train"])
 def test_splits_are_read_from_folders_however_they_say_it(tmp_path, faces, train):
     names = [(f"{train.format('Sketches')}/{n}.png", f"{train.format('Photos')}/{n}.png") for n in N]
     test = train.replace("rain", "est")
@@ -88,7 +83,7 @@ def test_a_stray_picture_beside_ab_images_is_named(tmp_path, faces):
 
 @pytest.mark.parametrize(
     ("stray", "where"),
-    [(".ipynb_checkpoints", "photos/"), ("__MACOSX", ""), ("checkpoints", ""), ("@eaDir", "photos/")],
+    [(".ipynb_checkpoints", "photos/"), ("__MACOSX", "")],
 )
 def test_stray_folders_are_passed_over(tmp_path, faces, capsys, stray, where):
     for name in ("1.png", "train/epoch001_fake.png", "photos/2.png"):

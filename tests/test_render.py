@@ -16,7 +16,6 @@ from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference.asking import Ask
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import images
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -122,15 +121,6 @@ def test_colours_in_cielab_are_scikit_images_and_come_back():
 @pytest.fixture(scope="module")
 def crude():
     return drawings.prepare(drawings.example("few-lines")).image
-
-
-def test_a_large_answer_has_twice_the_pixels_and_shows_the_same(shipped, crude):
-    for answer in ("rendered", "expected", "faithful"):
-        usual, large = (shipped.translate(crude, answer=answer, seed=2, large=own) for own in (False, True))
-        assert usual.shape == (256, 256, 3) and large.shape == (512, 512, 3)
-        assert np.abs(images.resize(large, 256).astype(int) - usual).mean() < 3  # grey levels
-    both = shipped.answer([crude] * 3, [Ask(), Ask(large=True), Ask(answer="faithful", large=True)])
-    assert [len(one) for one in both] == [256, 512, 512] and np.array_equal(both[0], shipped.translate(crude))
 
 
 @pytest.mark.parametrize(("name", "there"), [("glasses", ("left_iris", "right_iris")), ("beard", ("lips",))])
