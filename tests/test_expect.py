@@ -285,12 +285,6 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
         tmp_path / "mine", tmp_path / "set", 2, 2, points=out, labels=tmp_path / "mine.csv", progress=False, workers=1
     )
     assert len(read_manifest(made).split("train")) == 4
-    with pytest.raises(DataPrepError, match="mine.npz: is there already"):
-        find_points(tmp_path / "mine", out)
-    with pytest.raises(DataPrepError, match=r"must end in \.npz"):
-        find_points(tmp_path / "mine", tmp_path / "mine.csv")
-    with pytest.raises(DataPrepError, match="no such folder"):
-        find_points(tmp_path / "nowhere", tmp_path / "other.npz")
 
 
 def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):

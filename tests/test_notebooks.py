@@ -86,18 +86,9 @@ def test_its_exercises_have_solutions(path):
 
 
 def run_nbval(path: Path) -> subprocess.CompletedProcess:
-    pytest_nbval = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        "--nbval-lax",
-        "--nbval-current-env",
-    ]
+    nbval = ["-m", "pytest", "-p", "no:cacheprovider", "-q", "--nbval-lax", "--nbval-current-env"]
     return subprocess.run(
-        [*pytest_nbval, str(path)],
+        [sys.executable, *nbval, str(path)],
         capture_output=True, text=True, timeout=300, cwd=path.parent,
         env={**os.environ, "S2F_STRICT": "1", "S2F_PROFILE": "fast", "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
