@@ -12,16 +12,6 @@ from tools import colab_versions
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 REFERENCE = ROOT.parent / "shared" / "reference" / "colab-pip-freeze.gpu.txt"
-PUBLISHED = """\
-# Do not modify this file directly
-torch==2.11.0+cu128
-Jinja2==3.1.6
-jupyter_client==7.4.9
-nvidia-nccl-cu12==2.27.5
-pandas==2.2.3
-astropy==7.2.2
-google-colab @ file:///colabtools
-"""
 
 
 def test_the_repository_s_own_file_has_what_notebooks_meet_in_colab():

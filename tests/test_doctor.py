@@ -134,17 +134,6 @@ def framed(good, target, change):
     return target
 
 
-def canvas(width, height, left, top):
-    """Put a sketch on a paper of this size."""
-
-    def paste(sketch, number):
-        paper = Image.new("RGB", (width, height), (245, 245, 245))
-        paper.paste(sketch, (left * (number % 7) // 6, top * (number % 5) // 4))
-        return paper
-
-    return paste
-
-
 def test_both_pairs_of_an_exchange_stop(good, tmp_path):
     """One sketch fits the other's photo: then the other's own sketch does not belong to that photo."""
     sketches = [Image.open(path).convert("RGB") for path in sorted(good.glob("*/sketches/*.png"))]

@@ -9,8 +9,6 @@ from tools import space
 
 ROOT = Path(__file__).resolve().parents[1]
 FACTS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-TEXT = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-LINES = [line for line in TEXT.splitlines() if line and not line.startswith("#")]
 
 
 def test_the_image_copies_what_the_package_is_made_of():

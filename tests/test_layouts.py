@@ -244,13 +244,6 @@ def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, 
     assert not (tmp_path / "out").exists()
 
 
-def zipped(root, archive, **options):
-    with zipfile.ZipFile(archive, "w", **options) as packed:
-        for path in sorted(p for p in root.rglob("*") if p.is_file()):
-            packed.write(path, path.relative_to(root).as_posix())
-    return archive
-
-
 def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn, capsys):
     for person in range(6):
         for shot in range(3):

@@ -22,8 +22,6 @@ def rows_of(tmp_path, faces, names, **options):
     return read(make_pairs(src, tmp_path / "out", size_px=32, **options).parent)
 
 
-# Names
-
 # what is odd → (sketch, photo) of each pair
 NAMES = {
     "zeros before numbers": [(f"sketches/{n}.png", f"photos/{n:03d}.jpg") for n in (1, 9, 10, 99, 100)],

@@ -118,11 +118,6 @@ def test_colours_in_cielab_are_scikit_images_and_come_back():
     assert np.abs(pixels.from_lab(lab)[0].permute(1, 2, 0).numpy() - rgb).max() < 2e-3
 
 
-@pytest.fixture(scope="module")
-def crude():
-    return drawings.prepare(drawings.example("few-lines")).image
-
-
 @pytest.mark.parametrize(("name", "there"), [("glasses", ("left_iris", "right_iris")), ("beard", ("lips",))])
 def test_what_is_said_to_be_worn_and_not_drawn_is_drawn_on_the_face(shipped, name, there):
     drawing = drawings.prepare(drawings.example("plain-man")).image
