@@ -51,13 +51,6 @@ def test_auto_is_drawn_without_a_network_and_says_why(alone, capsys, monkeypatch
     assert said.index("Terms:") < said.index("cannot be had")
 
 
-def test_a_folder_is_taken_as_it_is(alone):
-    own = data_prep.make_synthetic(alone / "own", 4, 64, progress=False)
-    assert data_prep.make_default(alone / "set", own.parent) == own == data_prep.make_default(alone / "set", own)
-    with pytest.raises(data_prep.DataPrepError, match="no manifest.csv is: give auto, portraits, drawn"):
-        data_prep.make_default(alone / "set", alone / "nowhere")
-
-
 def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkeypatch, capsys):
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     monkeypatch.setitem(data_prep.make.synthetic_set.PROFILES, "demo", {"num": 12, "size_px": 64})

@@ -146,18 +146,6 @@ def test_points_may_be_tilted_but_not_outside(some):
         drawings.prepare(drawing, points=points * np.nan)
 
 
-def test_given_points_put_the_face_where_the_models_have_it(some):
-    face = some[1]
-    wide = np.full((400, 700, 3), 255, np.uint8)
-    wide[60 : 60 + SIZE, 300 : 300 + SIZE] = rgb(face.sketch)
-    points = face.landmarks[[0, 1, 3, 4]] + [300, 60]
-    ready = drawings.prepare(wide, points=points)
-    assert ready.image.shape == (SIZE, SIZE, 3) and ready.face.method == "points"
-    found = faces.transform(ready.face.landmarks[:2], ready.matrix) / SIZE
-    assert np.abs(found - faces.TEMPLATE[:2]).max() < 0.03
-    assert np.array_equal(drawings.prepare(wide, points=points, size_px=128).image.shape, (128, 128, 3))
-
-
 def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     ready = drawings.prepare(rgb(some[0].sketch))
     about_face, about_machine = ready.warnings

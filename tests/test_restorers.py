@@ -65,24 +65,6 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert restorers.load("auto", "cpu").name == "gfpgan-1.4"
 
 
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("page", "what came has another SHA-256.*it is a web page"),
-        ("missing", "the server answers 404 Not Found"),
-    ],
-)
-def test_faults_that_are_told(offered, kind, message):
-    folder = offered(kind)
-    with pytest.raises(weights.WeightsError, match=message) as caught:
-        restorers.load("gfpgan-1.4", "cpu")
-    assert "Get it by hand, put it into a folder, and name that folder in S2F_WEIGHTS" in str(caught.value)
-    assert not folder.exists() or list(folder.iterdir()) == []
-    photo = images.save(folder.parent / "a.png", draw_face(0, size_px=64, seed=1).photo)
-    assert cli.main(["enhance", str(photo), "--restorer", "gfpgan-1.4", "--out", str(folder.parent / "o")]) == 2
-    assert not (folder.parent / "o").exists()
-
-
 def test_what_is_no_restorer_is_refused(tmp_path, published):
     with pytest.raises(
         FileNotFoundError, match="no such restorer: give a run folder, a file, hf:USER/MODEL, or one of restorer-256"

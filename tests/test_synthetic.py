@@ -63,12 +63,6 @@ def test_shapes_types_and_ranges_at_any_size(size_px):
     assert face.photo.std() > 20 and face.sketch.std() > 10
 
 
-@pytest.mark.parametrize("size_px", [31, 513, 0, -64])
-def test_sizes_out_of_range_are_refused(size_px):
-    with pytest.raises(ValueError, match="32 to 512"):
-        draw_face(0, size_px=size_px)
-
-
 def test_the_same_face_at_every_size(faces, large):
     for small, big in zip(faces, large, strict=False):
         assert small.attributes == big.attributes
@@ -125,26 +119,6 @@ def test_skin_tones_are_spread_evenly(faces):
     assert np.corrcoef(tone, light)[0, 1] < -0.95
     assert light.min() < 60 and light.max() > 200
     assert (np.histogram(light, 4, (50, 210))[0] > 20).all()
-
-
-def test_faces_vary(faces):
-    values = {k: [face.attributes[k] for face in faces] for k in faces[0].attributes}
-    for key, least in (("hair_style", 15), ("hair_colour", 8), ("expression", 6), ("beard", 6), ("glasses", 5),
-                       ("hat", 4), ("clothes", 6), ("eye_colour", 6)):  # fmt: skip
-        assert len(set(values[key])) >= least, key
-    assert min(values["age"]) < 14 and max(values["age"]) > 75
-    assert min(values["yaw_deg"]) < -12 and max(values["yaw_deg"]) > 12
-    assert 80 < sum(values["feminine"]) < 120
-    hair = np.array([share(face, "hair") for face in faces])
-    assert hair.min() == 0 and hair.max() > 0.3 and np.quantile(hair, 0.75) > 1.5 * np.quantile(hair, 0.25)
-
-
-def test_sketches_are_dark_lines_on_white_paper(large):
-    for face in large:
-        paper = face.sketch[face.mask == 0]
-        assert np.median(paper) > 240 and (paper < 200).mean() < 0.08
-        assert 0.01 < (face.sketch < 110).mean() < 0.25
-        assert face.sketch.min() < 60
 
 
 def test_pencil_lines_follow_the_edges_of_the_labels(large):

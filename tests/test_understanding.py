@@ -56,13 +56,6 @@ def test_a_pale_face_between_dark_hair_is_no_sheet(seed):
     assert ready.corners is None and "cut" not in codes(ready.warnings) and np.array_equal(ready.paper, rgb(drawn))
 
 
-@pytest.mark.parametrize("name", ["plain-man", "long-hair", "hat"])
-def test_sheets_on_a_desk_are_found_whatever_is_drawn_on_them(name):
-    scene, matrix = on_a_desk(drawings.example(name))
-    corners = cv2.perspectiveTransform(np.array([[[0.0, 0], [420, 0], [420, 510], [0, 510]]]), matrix)[0]
-    np.testing.assert_allclose(cleanup.find_sheet(scene), corners, atol=8)
-
-
 def test_what_was_cut_is_said_and_can_be_undone():
     scene, matrix = on_a_desk(drawings.example("glasses"))
     points = cv2.perspectiveTransform(np.array([[[150.0, 215.0], [270.0, 215.0], [210.0, 335.0]]]), matrix)[0]
@@ -86,13 +79,6 @@ def test_a_cut_through_a_face_is_not_made(monkeypatch):
     for corners, expected in ((across, None), (around, around)):
         monkeypatch.setattr(cleanup, "find_sheet", lambda _, found=corners: found)
         assert drawings.prepare(scene).corners is expected
-
-
-@pytest.mark.skipif(not (SHARED / "fs2k").is_dir(), reason="no ../shared/data/fs2k")
-def test_nothing_is_cut_out_of_fs2ks_sketches():
-    files = sorted(path for path in (SHARED / "fs2k" / "sketch").rglob("*") if images.is_image_name(path))
-    assert len(files) == 2104
-    assert [path.name for path in files[::4] if cleanup.find_sheet(images.load_rgb(path)) is not None] == []
 
 
 # --- drawing or photo? ---
@@ -127,12 +113,6 @@ def test_small_drawings_on_large_sheets_are_no_photos_and_not_inverted(share, so
 
 def share_of(kinds, files):
     return np.mean([domain.verdict(images.load_rgb(path)).kind in kinds for path in files])
-
-
-@pytest.mark.skipif(not (SHARED / "cufs").is_dir(), reason="no ../shared/data/cufs")
-def test_cuhks_sketches_are_drawings_and_its_photos_photos():
-    assert share_of({"drawing"}, sorted((SHARED / "cufs").glob("*sketches/*.jpg"))) == 1
-    assert share_of({"photo"}, sorted((SHARED / "cufs").glob("*photos/*.jpg"))) == 1
 
 
 @pytest.mark.skipif(not (SHARED / "fs2k").is_dir(), reason="no ../shared/data/fs2k")
