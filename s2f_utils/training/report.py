@@ -68,7 +68,6 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
     run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     rows, events = read_log(folder)
     size = evaluations[0].pictures["truth"].shape[1] if evaluations else run["config"]["size_px"]
-    changes = [event for event in events if event["event"] == "change"]
     ways = " and ".join(_shown(way) for way in [e.direction for e in evaluations] or [run["config"]["direction"]])
     sheets = sorted((folder / "samples").glob("*.png"))
     places = sorted({round(place) for place in np.geomspace(1, len(sheets), NUM_SHEETS)}) if len(sheets) > 1 else []
@@ -85,7 +84,7 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
         shown_px=128 if size <= 128 else 192,
         size_px=size,
         falling="loss_cycle" if rows and any(name.startswith("loss_cycle") for name in rows[0]) else "loss_l1",
-        curves=pages.figure_uri(viz.loss_curves(rows, changes)) if len(rows) > 1 else None,
+        curves=pages.figure_uri(viz.curves({"": (rows, events)})) if len(rows) > 1 else None,
         sheets={
             f"{int(sheets[n - 1].stem):,} images": pages.webp_uri(images.load_rgb(sheets[n - 1]), 1200) for n in places
         },
