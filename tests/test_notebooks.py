@@ -149,3 +149,9 @@ def test_notebook_03_runs_on_two_piles_of_ones_own(tmp_path):
     nbformat.write(notebook, tmp_path / "03_own.ipynb")
     done = run_nbval(tmp_path / "03_own.ipynb")
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_every_notebook_asks_colab_for_a_gpu():
+    """Half of them once opened without one, and trained on a processor."""
+    asked = {path.name: nbformat.read(path, 4)["metadata"].get("accelerator") for path in (*NOTEBOOKS, *SOLUTIONS)}
+    assert set(asked.values()) == {"GPU"}, asked

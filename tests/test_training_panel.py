@@ -162,4 +162,4 @@ def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa
         clock[0] += 0.05
         panel._stale = True
         panel.on_step(run)
-    assert 9 <= len(drawn) <= 13  # a tenth of a second each: three of a hundred
+    assert 16 <= len(drawn) <= 20  # a tenth of a second each: five of a hundred

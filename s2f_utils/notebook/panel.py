@@ -30,8 +30,8 @@ from s2f_utils.training.tracking import read_log
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
 REDRAW_EVERY_S = 1.0  # a change of a slider or a press of a button is drawn at once
-SHARE = 0.03  # of the time of training that drawing the curves may take
-LEAST_S = 1.0  # between two drawings of the curves
+SHARE = 0.05  # of the time of training that drawing the curves may take
+LEAST_S, MOST_S = 2.0, 15.0  # between two drawings of the curves
 DPI = 80  # of the curves
 WIDTH = "27em"  # of a slider with its label
 LAST = ("batch_size", "sample_every")  # live values that come last; they count images
@@ -117,6 +117,7 @@ class TrainingPanel:
         if self.box is not None:
             return
         import ipywidgets as w
+        import matplotlib.figure  # noqa: F401  (so that the first drawing takes no longer than the others)
 
         longest = max((len(name) for name in self.names), default=0)
         for name in self.names:
@@ -282,7 +283,7 @@ class TrainingPanel:
         self.curves.value = file.getvalue()
         self._stale = False
         took = time.monotonic() - begun
-        self._next_curves = time.monotonic() + max(LEAST_S, took / SHARE)
+        self._next_curves = time.monotonic() + min(MOST_S, max(LEAST_S, took / SHARE))
 
     def _follow_sheets(self) -> None:
         """The slider through time reaches to the newest sheet, and stays there if it was at its end."""
