@@ -22,7 +22,7 @@ from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.card import TO_FACES
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import find_discriminator, take
+from s2f_utils.training.loading import FACES, find_discriminator, load_into
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.methods.stylegan2 import faces_args
@@ -190,14 +190,14 @@ class PSP(Method):
         given, meta = checkpoints.load_network(find_generator(init))
         if given.name == "stylegan2":
             given = given.to(device)
-            take(self.net_g.decoder, given, init)
+            load_into(self.net_g.decoder, given, init, FACES)
             if config.encoder == "psp":
                 _begin_with_arcface(self.net_g.encoder, device)
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
-            take(self.net_g, given, init)
+            load_into(self.net_g, given, init, FACES)
         if self.net_d is not None:
-            take(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init)
+            load_into(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES)
         elif config.lambda_lpips:  # before a run is begun, rather than in its first step
             pretrained.check() if config.perceptual == "efficientnet" else lpips_net("alex", device)
         if config.lambda_id:

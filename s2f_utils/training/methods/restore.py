@@ -25,7 +25,7 @@ from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import discriminator_of, take
+from s2f_utils.training.loading import FACES, discriminator_of, load_into
 from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, perceptual_loss, style_distance
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.methods.psp import identity_loss
@@ -198,9 +198,9 @@ class Restore(Method):
             if anew:
                 begun.residual = begun.args["residual"] = True
                 begun.paint_nothing()
-            take(self.net_g, begun, init)
+            load_into(self.net_g, begun, init, FACES)
             if (beside := discriminator_of(init)).is_file():
-                take(self.net_d, checkpoints.load_network(beside)[0], init)
+                load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
         if self.config.perceptual == "vgg":
             vgg19(self.precision.device)
         elif self.config.perceptual == "efficientnet":

@@ -22,7 +22,7 @@ from s2f_utils.models.card import FROM_NOISE
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import discriminator_of, take
+from s2f_utils.training.loading import FACES, discriminator_of, load_into
 from s2f_utils.training.method import Live, Method, frozen, slope_at
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
@@ -147,9 +147,9 @@ class StyleGAN2(Method):
         """A generator of as many pixels, and its discriminator where that lies beside it."""
         if init is None:
             return
-        take(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
+        load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, FACES)
         if (beside := discriminator_of(init)).is_file():
-            take(self.net_d, checkpoints.load_network(beside)[0], init)
+            load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
