@@ -45,24 +45,18 @@ class PSPConfig(TrainConfig):
     total_images: int = 4_000_000
     constant_share: float = 1.0
     flip: float = 0.0
-    encoder: str = setting(
-        "psp", known=("psp", "small")
-    )  # psp: IR-SE50 at 256 px, as published; small: the same structure, at most 5 M parameters
+    encoder: str = setting("psp", known=("psp", "small"))  # psp: as published; small: at most 5 M parameters
     decoder_px: int = 1024  # the generator's size
     style_dim: int = setting(512, above=0)  # and its other arguments: values of a style
     num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
     width: int = setting(512, above=0)  # most channels of a layer
     channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on
-    perceptual: str = setting(
-        "lpips", known=("lpips", "discriminator", "efficientnet")
-    )  # or the distance of other features, which need no download: discriminator, efficientnet
+    perceptual: str = setting("lpips", known=("lpips", "discriminator", "efficientnet"))  # whose features
     lambda_l2: float = 1.0  # weight of the mean squared error
     lambda_lpips: float = 0.8  # weight of LPIPS, or of what stands in for it
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
-    mixing: float = setting(
-        0.0, 0, 1
-    )  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
+    mixing: float = setting(0.0, 0, 1)  # share of faces whose later styles are drawn, so that they stay open
     mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
     lr_g: float = 1e-4  # Adam's learning rate for the encoder
     beta1: float = 0.95  # Adam's momentum

@@ -53,19 +53,13 @@ class RestoreConfig(TrainConfig):
     num_style_feat: int = setting(512, above=0)  # values of a style
     num_mlp: int = setting(8, above=0)  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
     narrow: float = setting(1.0, above=0)  # share of the published width
-    channel_multiplier: float = setting(
-        2.0, above=0
-    )  # channels from 64 px on; the published files have 2, the published training 1
+    channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on; the published files have 2
     residual: bool = False  # what is painted is added to the damaged face; not published, for a network that can paint
-    discriminator: str = setting(
-        "stylegan2", known=("stylegan2", "patchgan")
-    )  # or patchgan, which judges patches of 34 px and learns from far fewer photos
+    discriminator: str = setting("stylegan2", known=("stylegan2", "patchgan"))  # patchgan: patches of 34 px
     disc_width: int = setting(512, above=0)  # most channels of a layer of the discriminator
     disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
     damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
-    perceptual: str = setting(
-        "vgg", known=("vgg", "discriminator", "efficientnet")
-    )  # or the distance of other features, which need no download: discriminator, efficientnet
+    perceptual: str = setting("vgg", known=("vgg", "discriminator", "efficientnet"))  # whose features
     lambda_l1: float = 0.1  # weight of the L1 loss
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
     pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
@@ -79,9 +73,7 @@ class RestoreConfig(TrainConfig):
     lr_d: float = 2e-3  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
-    max_norm: float = setting(
-        0.0, 0
-    )  # longer gradients of the restorer are scaled down to this; 0: never, as published
+    max_norm: float = setting(0.0, 0)  # longer gradients of the restorer are scaled down to this; 0: never
 
     def validate(self) -> None:
         super().validate()

@@ -47,14 +47,10 @@ class StyleGAN2Config(TrainConfig):
     width: int = setting(512, above=0)  # most channels of a layer, in both networks
     channel_multiplier: float = setting(1.0, above=0)  # channels from 64 px on: 2 in the paper's large models
     mixing: float = setting(0.9, 0, 1)  # share of made photos whose styles come from two draws
-    noise_from_images: int = setting(
-        0, 0
-    )  # before so many images the noise has no say: small generators take it for detail
+    noise_from_images: int = setting(0, 0)  # noise begins at this image: small generators take it for detail
     augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
-    ada_images: float = setting(
-        500_000.0, above=0
-    )  # the augmentation's probability moves at most from 0 to 1 within so many images
+    ada_images: float = setting(500_000.0, above=0)  # of these at least from no augmentation to the full one
     lambda_gan: float = 1.0  # weight of the adversarial loss (logistic)
     r1_gamma: float = setting(1.0, 0)  # weight of the discriminator's squared slope at real photos
     r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
