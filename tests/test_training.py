@@ -618,19 +618,16 @@ def test_few_pairs_are_shown_no_more_often_than_max_epochs(tiny, manifest, tmp_p
     assert (again.folder, again.images_seen, again.total_images) == (first.folder, 2, num)
 
 
-def test_time_budget_plans_shorter_where_the_machine_is_slow(tiny, manifest, tmp_path):
-    roomy = start(tiny, manifest, tmp_path, time_budget_s=1000.0)
-    assert roomy.total_images == 24
+def test_a_time_budget_is_kept_over_an_interruption(tiny, manifest, tmp_path):
+    assert start(tiny, manifest, tmp_path, time_budget_s=1000.0).total_images == 24
     tight = start(tiny, manifest, tmp_path, total_images=10**9, time_budget_s=0.5)
-    assert 2 <= tight.total_images < 10**4
     began = time.monotonic()
     assert train(tight, callbacks=[StopAt(2)], progress=False) == "stopped"
     again = start(tiny, manifest, tmp_path, total_images=10**9, time_budget_s=0.5, resume="auto")
-    assert (again.folder, again.total_images, again.images_seen) == (tight.folder, tight.total_images, 2)
+    assert (again.folder, again.images_seen, again.spent_s) == (tight.folder, 2, tight.spent_s)
     assert train(again, progress=False) == "done" and time.monotonic() - began < 30
-    weights = [p.clone() for p in start(tiny, manifest, tmp_path, time_budget_s=9e9).model.net_g.parameters()]
-    plain = start(tiny, manifest, tmp_path).model.net_g.parameters()
-    assert all(torch.equal(a, b) for a, b in zip(weights, plain, strict=True))  # measuring changes no starting weight
+    settings = tiny(total_images=10**9, time_budget_s=0.5)
+    assert finished(settings, manifest, tmp_path) == again.folder
 
 
 def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
