@@ -508,44 +508,6 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
 
 
-def test_a_disk_that_fills_up_on_the_way_loses_nothing(tiny, manifest, tmp_path, monkeypatch, capsys):
-    """torch and safetensors do not raise OSError when they cannot write; training goes on and saves when it can."""
-    from safetensors import SafetensorError
-
-    full = [False]
-
-    def failing(real, error):
-        def write(*args, **kwargs):
-            if full[0]:
-                raise error
-            return real(*args, **kwargs)
-
-        return write
-
-    import safetensors.torch
-
-    monkeypatch.setattr(torch, "save", failing(torch.save, RuntimeError("unexpected pos 704 vs 598")))
-    save_file = failing(safetensors.torch.save_file, SafetensorError("No space left on device"))
-    monkeypatch.setattr(safetensors.torch, "save_file", save_file)
-
-    class Fill:
-        def on_step(self, run):
-            full[0] = 4 <= run.images_seen < 12
-
-    run = start(tiny, manifest, tmp_path, save_every_s=0.0, num_snapshots=3)
-    assert train(run, callbacks=[Fill()], progress=False) == "done"
-    problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
-    unsaved = [p for p in problems if p.startswith("could not save at image") and p.endswith("training goes on")]
-    assert [p.split("image ")[1].split(":")[0] for p in unsaved] == ["6", "8", "10", "12"]
-    assert len([p for p in problems if "could not keep a snapshot" in p]) == 2 == len(problems) - len(unsaved)
-    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 24
-    assert not list(run.folder.rglob("*.part"))
-    full[0] = True
-    other = start(tiny, manifest, tmp_path, total_images=4)
-    with pytest.raises(OSError, match="could not be written"):
-        train(other, progress=False)
-
-
 def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
     class Break:
         def on_step(self, run):
@@ -559,14 +521,6 @@ def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
         train(run, callbacks=[Break()], progress=False)
     state = checkpoints.load_torch_file(run.resume_path)
     assert state["images_seen"] == 8 and all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
-
-
-def test_chunks_shorter_than_the_saving_interval_save_all_the_same(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, save_every_s=0.2, total_images=10**6)
-    deadline = time.monotonic() + 30
-    while not run.resume_path.exists() and time.monotonic() < deadline:
-        assert train(run, max_seconds=0.05, progress=False) == "chunk"
-    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] > 0
 
 
 def test_short_trainings_fall_with_every_image(tiny, manifest, tmp_path):
