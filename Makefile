@@ -14,7 +14,7 @@ S2F_COLAB_VENV ?= .venv-colab
 S2F_DOCS_VENV  ?= .venv-docs
 PYTHON         ?= auto
 COLAB_PYTHON   ?= auto
-DEMO_DATA      ?= data/synthetic-demo-$(shell cat s2f_utils/pictures/drawn/*.py | cksum | cut -d' ' -f1)
+DEMO_DATA      ?= data/synthetic-demo-$(shell cat data_prep/make/drawn/*.py | cksum | cut -d' ' -f1)
 NOTEBOOKS_OUT  ?= runs/notebooks
 WORKERS        ?= 2
 LAB_FLAGS      ?=
@@ -43,7 +43,7 @@ help: ## list the targets
 setup: ## make the virtual environment, or find that it is ready
 	@sh tools/setup_venv.sh "$(S2F_VENV)" "$(PYTHON)" requirements.txt .
 
-demo: setup ## draw faces, train pix2pix, a short CycleGAN and pSp on them, score them; a photo to a sketch and back, and restored; the web app answers once
+demo: setup ## draw faces, train pix2pix, a short CycleGAN and pSp on them, score, write reports; a photo to a sketch and back, and restored; the web app answers once
 	@$(PY) -m data_prep synthetic "$(DEMO_DATA)" --profile demo
 	@"$(BIN)/s2f" train pix2pix --data "$(DEMO_DATA)" --profile demo --set time_budget_s=320
 	@"$(BIN)/s2f" train cyclegan --data "$(DEMO_DATA)" --profile demo --set time_budget_s=60

@@ -7,13 +7,14 @@ from pathlib import Path
 from torch import nn
 
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_studio.faces.choosing import ChoosingModel
+from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.inference.finding import find_generator
-from s2f_utils.inference.kinds import DETAILED, KINDS, NAMED, Kind, stages_of
+from s2f_utils.inference.loading import DETAILED, KINDS, NAMED, Kind, stages_of
 from s2f_utils.inference.translator import LARGER
 
 

@@ -51,9 +51,7 @@ def _person(given: Any) -> Any:
 
 
 def _face(given: str) -> str:
-    which = faces.checked(given)
-    if isinstance(which, tuple) and not (min(which) >= 0 and max(which) <= 1):
-        raise ValueError("a box around a face must be four shares of width and height, from 0 to 1")
+    faces.checked(given)
     return given
 
 
@@ -85,7 +83,7 @@ Which = Annotated[str, BeforeValidator(_face), Field(max_length=100)]
 class Query(BaseModel):
     """What is asked about a picture; what a model does not know is left out of its answer.
 
-    points: eyes and mouth, three (x, y), and a box in `face`: shares of the picture's width and height.
+    points: eyes and mouth, three (x, y): shares of the picture's width and height.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -117,9 +115,8 @@ class Query(BaseModel):
     )
     align: Literal[ALIGN] = Field(ALIGN[0], description="find the face, lay it upright")
     face: Which = Field(
-        "", description="of several: left, right, the number from the left, or a box, left,top,width,height as shares"
-        " of width and height; default: the largest, most central",
-    )  # fmt: skip
+        "", description="of several: left, right, or the number from the left; default: the largest, most central"
+    )
     insist: bool = Field(False, description="make a face also where none is found")
     points: Points = Field(
         None, description="eye on the left, eye on the right, mouth: x,y,x,y,x,y as shares of width and height"

@@ -41,12 +41,12 @@ def add_methods() -> None:
 
 def add_answers() -> None:
     """How drawings are prepared, exported models opened, and networks that expect or render faces asked."""
-    from s2f_studio.drawings import preparing
-    from s2f_studio.export import opening
+    from s2f_studio.drawings import prepare
+    from s2f_studio.export import exported
     from s2f_utils.inference import asking, loading
 
-    asking.PREPARERS.append(preparing)
-    loading.OPENERS.append(opening)
+    asking.PREPARERS.append(prepare)
+    loading.OPENERS.append(exported)
 
 
 def add_torch_answers() -> None:

@@ -61,7 +61,7 @@ def faces_manifest(tmp_path_factory):
 @pytest.fixture(scope="session")
 def faces():
     """Six drawn faces at 64 px, for the raw folders that data_prep reads."""
-    from s2f_utils.pictures.drawn.synthetic import draw_face
+    from data_prep.make.drawn.synthetic import draw_face
 
     return [draw_face(index, size_px=64) for index in range(6)]
 

@@ -1,5 +1,5 @@
-"""A stand-in for the Hugging Face hub on this machine: repositories, commits, large files and tokens, as its own client
-speaks with it; and what goes wrong on the way, where a test asks for it.
+"""A stand-in for the Hugging Face hub on this machine: repositories, commits, and tokens, as its own client speaks with
+it; and what goes wrong on the way, where a test asks for it. Files are kept in git alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-LARGE = (".safetensors", ".pth", ".bin")  # what the hub keeps beside git
+LARGE = (".safetensors", ".pth", ".bin")  # files whose SHA-256 the hub publishes
 WRITER, READER, NOBODY = "hf_writer", "hf_reader", "hf_unknown"
 OWNER = "user"
 
@@ -51,25 +51,22 @@ class Repo:
 
 @dataclass
 class Faults:
-    """What goes wrong. cut: bytes of an answer before the connection breaks. cuts: how often it does. spoil: one byte
-    of what is sent is another. commits: commits break. down: every answer is this error.
+    """What goes wrong. spoil: one byte of what is sent is another. commits: commits break. down: every answer is this
+    error.
     """
 
-    cut: int = 0
-    cuts: int = 0
     spoil: bool = False
     commits: bool = False
     down: int = 0
 
 
 class Hub:
-    """The stand-in's state; `seen` are requests: method, path, range, token; `came`, all bytes that were sent to it."""
+    """The stand-in's state; `seen` are requests: method and path; `came`, all bytes that were sent to it."""
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
-        self.large: dict[str, bytes] = {}
         self.faults = Faults()
-        self.seen: list[tuple[str, str, str | None, str | None]] = []
+        self.seen: list[tuple[str, str]] = []
         self.came: list[bytes] = []
         self.address = ""
 
@@ -77,11 +74,8 @@ class Hub:
         repo = self.repos.setdefault(name, Repo(private))
         return repo.commit({".gitattributes": b"*.safetensors filter=lfs\n", **files})
 
-    def is_large(self, name: str) -> bool:
-        return name.endswith(LARGE)
-
-    def asked(self, method: str = "") -> list[str]:
-        return [path for how, path, *_ in self.seen if how.startswith(method)]
+    def asked(self) -> list[str]:
+        return [path for _, path in self.seen]
 
 
 @contextmanager
@@ -106,28 +100,23 @@ class Handler(BaseHTTPRequestHandler):
     ROUTES = (
         ("POST", r"/api/repos/create", "create"),
         ("POST", r"/api/validate-yaml", "validate"),
-        ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/branch/(?P<revision>[^/]+)", "branch"),
         ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/preupload/(?P<revision>[^/]+)", "preupload"),
         ("POST", r"/api/models/(?P<repo>[^/]+/[^/]+)/commit/(?P<revision>[^/]+)", "commit"),
-        ("POST", r"/(?P<repo>[^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),
-        ("PUT", r"/upload/(?P<oid>\w+)", "upload"),
-        ("POST", r"/verify", "verify"),
         ("GET", r"/api/models/(?P<repo>[^/]+/[^/]+)(?:/revision/(?P<revision>[^/]+))?", "info"),
         ("GET", r"/api/models/(?P<repo>[^/]+/[^/]+)/tree/(?P<revision>[^/]+)", "tree"),
         ("HEAD|GET", r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<file>.+)", "resolve"),
-        ("HEAD|GET", r"/cdn/(?P<oid>\w+)", "cdn"),
     )
 
     def do_GET(self):
         self.serve()
 
-    do_HEAD = do_POST = do_PUT = do_GET
+    do_HEAD = do_POST = do_GET
 
     def serve(self):
         hub, path = self.hub, urlsplit(self.path).path
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
-        hub.seen.append((self.command, unquote(path), self.headers.get("Range"), token))
-        self.body = self.read_body() if self.command in ("POST", "PUT") else b""
+        hub.seen.append((self.command, unquote(path)))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if hub.faults.commits and "/commit/" in path:
             self.close_connection = True
             return None
@@ -143,20 +132,9 @@ class Handler(BaseHTTPRequestHandler):
                 return getattr(self, name)(token=token, **found)
         return self.refuse(404, "", f"no such address: {path}")
 
-    def read_body(self) -> bytes:
-        """All that was sent."""
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        parts = []
-        while size := int(self.rfile.readline(), 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def answer(self, body: bytes = b"", status: int = 200, length: int | None = None, **headers: str):
+    def answer(self, body: bytes = b"", status: int = 200, **headers: str):
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
@@ -199,56 +177,16 @@ class Handler(BaseHTTPRequestHandler):
         return self.tell({"url": f"{self.hub.address}/{name}"})
 
     def validate(self, token):
-        content = json.loads(self.body)["content"]
-        try:
-            facts = yaml.safe_load(content.split("---")[1])
-            wrong = [] if re.fullmatch(r"[a-z0-9.-]+", facts["license"]) else [{"message": '"license" is none'}]
-        except (IndexError, KeyError, yaml.YAMLError) as error:
-            wrong = [{"message": str(error)}]
+        facts = yaml.safe_load(json.loads(self.body)["content"].split("---")[1])
+        wrong = [] if re.fullmatch(r"[a-z0-9.-]+", facts["license"]) else [{"message": '"license" is none'}]
         return self.tell({"errors": wrong, "warnings": []}, 400 if wrong else 200)
-
-    def branch(self, token, repo, revision):
-        if not self.may_write(token, repo):
-            return None
-        refs = self.hub.repos[repo].refs
-        if revision in refs:
-            return self.refuse(409, "", "Reference already exists")
-        refs[revision] = refs["main"]
-        return self.tell({})
 
     def preupload(self, token, repo, revision):
         if not self.may_write(token, repo):
             return None
-        there = self.hub.repos[repo].commits[self.hub.repos[repo].find(revision)]
-        files = []
-        for file in json.loads(self.body)["files"]:
-            large, content = self.hub.is_large(file["path"]), there.get(file["path"])
-            oid = None if content is None else hashlib.sha256(content).hexdigest() if large else git_sha1(content)
-            mode = "lfs" if large else "regular"
-            files.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False, "oid": oid})
+        names = [file["path"] for file in json.loads(self.body)["files"]]
+        files = [{"path": name, "uploadMode": "regular", "shouldIgnore": False, "oid": None} for name in names]
         return self.tell({"files": files})
-
-    def batch(self, token, repo):
-        if not self.may_write(token, repo):
-            return None
-        objects = []
-        for wanted in json.loads(self.body)["objects"]:
-            upload = {"href": f"{self.hub.address}/upload/{wanted['oid']}"}
-            verify = {"href": f"{self.hub.address}/verify"}
-            known = wanted["oid"] in self.hub.large
-            objects.append(wanted | ({} if known else {"actions": {"upload": upload, "verify": verify}}))
-        return self.tell({"transfer": "basic", "objects": objects})
-
-    def upload(self, token, oid):
-        if hashlib.sha256(self.body).hexdigest() != oid:
-            return self.refuse(400, "", "the content has another SHA-256")
-        self.hub.large[oid] = self.body
-        return self.answer()
-
-    def verify(self, token):
-        asked = json.loads(self.body)
-        there = len(self.hub.large.get(asked["oid"], b"")) == asked["size"]
-        return self.tell({}) if there else self.refuse(404, "", "not there")
 
     def commit(self, token, repo, revision):
         if not self.may_write(token, repo):
@@ -263,8 +201,6 @@ class Handler(BaseHTTPRequestHandler):
                     return self.refuse(412, "", "A commit has happened since. Please refresh and try again.")
             elif key == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
-            elif key == "lfsFile":
-                files[value["path"]] = self.hub.large[value["oid"]]
             else:
                 del files[value["path"]]
         sha = known.commit(files, revision, message)
@@ -282,7 +218,7 @@ class Handler(BaseHTTPRequestHandler):
         siblings = []
         for name, content in known.commits[sha].items():
             one = {"rfilename": name, "size": len(content), "blobId": git_sha1(content)}
-            if self.hub.is_large(name):
+            if name.endswith(LARGE):
                 one["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 134}
             siblings.append(one)
         card = known.commits[sha].get("README.md", b"").decode().split("---")
@@ -290,14 +226,9 @@ class Handler(BaseHTTPRequestHandler):
         return self.tell(facts | ({"cardData": yaml.safe_load(card[1])} if len(card) > 1 else {}))
 
     def tree(self, token, repo, revision):
-        entries = []
         known = self.hub.repos[repo]
-        for name, content in known.commits[known.find(revision)].items():
-            entry = {"type": "file", "path": name, "size": len(content), "oid": git_sha1(content)}
-            if self.hub.is_large(name):
-                digest = hashlib.sha256(content).hexdigest()
-                entry["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 134}
-            entries.append(entry)
+        files = known.commits[known.find(revision)].items()
+        entries = [{"type": "file", "path": name, "size": len(c), "oid": git_sha1(c)} for name, c in files]
         return self.tell(entries)
 
     def resolve(self, token, repo, revision, file):
@@ -308,33 +239,10 @@ class Handler(BaseHTTPRequestHandler):
         if sha is None or file not in known.commits[sha]:
             return self.refuse(404, "EntryNotFound" if sha else "RevisionNotFound", f"not there: {file}")
         content = known.commits[sha][file]
-        if not self.hub.is_large(file):
-            return self.send(content, ETag=f'"{git_sha1(content)}"', X_Repo_Commit=sha)
-        oid = hashlib.sha256(content).hexdigest()
-        self.hub.large[oid] = content
-        elsewhere = self.hub.address.replace("127.0.0.1", "localhost")  # another host, which is not to see tokens
-        return self.answer(
-            b"", 302, Location=f"{elsewhere}/cdn/{oid}", X_Repo_Commit=sha, X_Linked_Etag=f'"{oid}"',
-            X_Linked_Size=str(len(content)), ETag=f'"{git_sha1(content)}"',
-        )  # fmt: skip
-
-    def cdn(self, token, oid):
-        return self.send(self.hub.large[oid], ETag=f'"{oid}"')
-
-    def send(self, content: bytes, **headers: str):
-        """A file, or the rest of it; spoilt, or broken off, where a test asks for it."""
-        faults, asked = self.hub.faults, self.headers.get("Range")
-        if faults.spoil:
+        etag = hashlib.sha256(content).hexdigest() if file.endswith(LARGE) else git_sha1(content)
+        if self.hub.faults.spoil:
             content = content[:-1] + bytes([content[-1] ^ 1])
-        start, total = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0, len(content)
-        piece, status = content[start:], 206 if asked else 200
-        if asked:
-            headers["Content_Range"] = f"bytes {start}-{total - 1}/{total}"
-        length = len(piece)
-        if self.command == "GET" and faults.cuts and faults.cut < length:
-            faults.cuts -= 1
-            piece, self.close_connection = piece[: faults.cut], True
-        return self.answer(piece, status, length, Accept_Ranges="bytes", **headers)
+        return self.answer(content, ETag=f'"{etag}"', X_Repo_Commit=sha)
 
     def log_message(self, *args):
         pass

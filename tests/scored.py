@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import data_prep
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import inference
 from s2f_utils.data import read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.evaluation import evaluate
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 

@@ -7,10 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
+from s2f_studio.drawings import domain, understanding
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings import understanding
 from s2f_studio.drawings.understanding import understand, understood
+from s2f_studio.faces import choosing
 from s2f_studio.faces.translate import translate_drawing
+from s2f_studio.query import asked
+from s2f_studio.web import answering
 from s2f_utils import inference, weights
 from s2f_utils.inference.asking import Ask
 from s2f_utils.pictures import images
@@ -63,8 +66,9 @@ def test_a_photo_is_no_drawing_of_few_lines(model, monkeypatch):
     drawing = images.resize(drawings.example("few-lines"), 256, "stretch")
     found = understood(drawing)
     for picture, is_photo, answer in ((photo, 0.0, "faithful"), (drawing, 0.9, "faithful"), (drawing, 0.0, "rendered")):
-        told = dataclasses.replace(found, flags=found.flags | {"crude": 0.9, "photo": is_photo})
-        monkeypatch.setattr(understanding, "understood", lambda square, finding, told=told: told)
+        flags = found.flags | {"crude": 0.9, "photo": is_photo}
+        told = dataclasses.replace(found, flags=flags, picture=picture)
+        monkeypatch.setattr(choosing, "understood", lambda square, finding, told=told: told)
         assert model.chosen(picture, Ask()) == answer
 
 
@@ -113,3 +117,14 @@ def test_without_the_finder_the_faithful_answer_is_there_and_it_is_said_what_to_
             model.translate(crude, answer=answer)
         assert str(tmp_path) not in str(raised.value)
     assert model.translate(crude, answer="faithful").shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize("more", [{}, {"candidates": 4}, {"person": "hair=#332211"}])
+def test_a_drawing_is_judged_once_however_much_is_asked(model, more, monkeypatch):
+    """Its paper, and the square that the model reads."""
+    judged = []
+    verdict = domain.verdict
+    monkeypatch.setattr(domain, "verdict", lambda picture: judged.append(picture.shape) or verdict(picture))
+    understanding._remembered.cache_clear()
+    answering.answer(drawings.example("curls"), asked(more), model)
+    assert judged == [(510, 420, 3), (256, 256, 3)]

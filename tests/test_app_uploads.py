@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn import synthetic
 from s2f_studio.web import uploads
 from s2f_studio.web.uploads import Refusal, read_map, read_picture
 from s2f_utils.pictures import masks
-from s2f_utils.pictures.drawn import synthetic
 from tests import hostile
 
 

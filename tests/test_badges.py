@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -81,40 +77,6 @@ def test_wrong_addresses_are_found_and_mended(clone):
     assert f"repository-code: {ELSEWHERE}" in (clone / "CITATION.cff").read_text(encoding="utf-8")
     for path in (clone / "README.md", clone / "CITATION.cff"):
         assert badges.repository_url(ROOT) not in path.read_text(encoding="utf-8")
-
-
-def test_a_notebook_installs_its_release_and_between_releases_the_main_branch(clone):
-    apply(clone)
-    (clone / "s2f_utils" / "__init__.py").write_text('__version__ = "9.9.0.dev0"\n', encoding="utf-8")
-    assert {path.suffix for path in apply(clone)} == {".ipynb"}
-    for path in (clone / "notebooks").glob("*.ipynb"):
-        assert '"git+https://github.com/example/elsewhere@main"' in path.read_text(encoding="utf-8").replace('\\"', '"')
-
-
-def test_no_other_file_names_the_address():
-    address = re.escape(badges.repository_url(ROOT).partition("//")[2])
-    known = {"pyproject.toml", "README.md", "CITATION.cff"}
-    folders = ("s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks", "docs", ".github", ".ci")
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
-    files += [path for path in ROOT.iterdir() if path.is_file() and path.name not in known]
-    assert len(files) > 20
-    texts = {path: path.read_bytes() for path in files if path.suffix not in {".pyc", ".png", ".npz", ".safetensors"}}
-    assert [str(path.relative_to(ROOT)) for path, text in texts.items() if re.search(address.encode(), text)] == []
-
-
-def test_the_set_up_is_short_and_uses_the_clone(tmp_path):
-    """In a folder below a clone, the cell puts that clone first on the path, installs nothing, and begins a session."""
-    source = badges.setup_cell_source(ELSEWHERE, "solutions/02_solutions.ipynb", "v1")
-    assert len([line for line in source.splitlines() if line and not line.startswith("#")]) <= 17
-    settings = f'PROFILE, FOLDER = "fast", {tmp_path.as_posix()!r}\nimport subprocess\nsubprocess.run = None\n'
-    done = subprocess.run(
-        [sys.executable, "-c", settings + source + "\nprint(sys.path[0])"],
-        cwd=ROOT / "notebooks" / "solutions", capture_output=True, text=True, env=os.environ | {"S2F_PROFILE": "fast"},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "profile: fast" in done.stdout and "torch" in done.stdout
-    assert done.stdout.splitlines()[-1] == str(ROOT)
-    assert (tmp_path / "02_solutions-fast").is_dir()
 
 
 def test_elsewhere_the_set_up_installs_and_holds_what_is_there(tmp_path, monkeypatch):

@@ -19,18 +19,10 @@ def face(x, y, width=80.0, score=0.95):
     return Face(points, (x - width / 2, y - width / 2, width, width), score, "yunet")
 
 
-def test_sides_numbers_and_boxes_mean_the_face_that_is_there():
+def test_sides_and_numbers_mean_the_face_that_is_there():
     row = [face(150, 300), face(450, 100), face(850, 200)]
     for which, place in [("left", 0), ("right", 2), (1, 0), (2, 1), (3, 2)]:
         assert choosing.choose(row, which, SHAPE) == place
-    for which, place in [
-        ((400, 50, 100, 100), 1), ((700, 0, 300, 400), 2), ((0, 0, 1000, 400), 1),  # of all the nearest to its middle
-        ((300, 0, 600, 250), 1), ((400, 0, 600, 400), 2),
-    ]:  # fmt: skip
-        assert choosing.choose(row, which, SHAPE) == place
-    for box in [(0, 0, 149, 400), (151, 0, 298, 99), (151, 101, 698, 98), (451, 0, 398, 400), (851, 0, 149, 400)]:
-        with pytest.raises(faces.FaceError, match="no face was found in the box"):
-            choosing.choose(row, box, SHAPE)
     with pytest.raises(faces.FaceError, match="no face 4: 3 found, counted from the left"):
         choosing.choose(row, 4, SHAPE)
     with pytest.raises(faces.FaceError, match="no face was found that could be chosen"):
@@ -44,8 +36,9 @@ def test_without_a_choice_the_largest_of_equally_large_ones_the_most_central_is_
 
 
 def test_choices_are_read_as_they_are_typed():
-    typed = {"": None, " Auto": None, "LEFT ": "left", "2": 2, "2.0": 2, "1,2,3,4": (1.0, 2.0, 3.0, 4.0)}
+    typed = {"": None, " Auto": None, "LEFT ": "left", "2": 2, 3: 3}
     assert {text: choosing.checked(text) for text in typed} == typed
-    for wrong in ("middle", "0", "-1", "1.5", "1,2,3", "1,2,0,4", "nan", "inf", True, False, [1, 2]):
+    assert {text: choosing.checked(text) for text in typed} == typed
+    for wrong in ("middle", "0", "-1", "1.5", "1,2,3,4", "nan", True, [1, 2]):
         with pytest.raises(ValueError, match="a face is meant by left, right"):
             choosing.checked(wrong)

@@ -1,4 +1,4 @@
-"""The command line: from pairs to scores, and one clear line for everything that can go wrong."""
+"""The command line: from pairs to a report, and one clear line for everything that can go wrong."""
 
 from __future__ import annotations
 
@@ -57,13 +57,22 @@ def trained(faces_manifest, tmp_path_factory):
 def test_train_leaves_a_complete_run_folder(trained):
     assert trained.name == "0001-pix2pix-full"
     names = {p.name for p in trained.iterdir()}
-    assert {"config.json", "log.jsonl", "controls.json", "resume.pt", "generator.safetensors"} <= names
+    assert {"config.json", "log.jsonl", "controls.json", "resume.pt", "generator.safetensors", "report.html"} <= names
     assert not list(trained.rglob("*.part"))
     facts = json.loads((trained / "config.json").read_text())
     assert facts["origin"]["base_filters"] == "yours" and facts["origin"]["lambda_l1"] == "paper"
     scores = json.loads((trained / "evaluation-val" / "metrics.json").read_text())
     assert set(scores["rows"]) == {"pix2pix", "sketch", "mean", "nearest", "ridge"}
     assert scores["rows"]["mean"]["ssim"]["low"] <= scores["rows"]["mean"]["ssim"]["mean"]
+
+
+def test_report_is_one_file_that_asks_for_nothing(trained):
+    page = (trained / "report.html").read_text()
+    assert not re.search(r"(?:src|href)=[\"'](?!data:)", page)
+    assert "http" not in re.sub(r"data:[^\"]+", "", page).replace("http://www.w3.org", "")
+    assert page.count("<img") >= 4 and "not evidence" in page  # input, output, truth of the one for validation; curves
+    for label in ("pix2pix", "the sketch itself", "ridge regression of photos on sketches"):
+        assert label in page
 
 
 def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained, faces_manifest, tmp_path, capsys):
@@ -74,7 +83,7 @@ def test_second_run_gets_its_own_folder_and_evaluate_repeats_the_scores(trained,
     first, second = (json.loads((p / "metrics.json").read_text())["rows"] for p in (trained / "evaluation-val", out))
     assert first == second
     before = {p: p.stat().st_mtime_ns for p in trained.rglob("*")}
-    args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(trained.parent), *TINY, "--no-scores"]
+    args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(trained.parent), *TINY, "--no-report"]
     assert cli.main(args) == 0
     assert {p.name for p in trained.parent.iterdir()} == {"0001-pix2pix-full", "0002-pix2pix-full"}
     assert {p: p.stat().st_mtime_ns for p in trained.rglob("*")} == before

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import make_synthetic
 from data_prep.__main__ import main
 from data_prep.make import cluster
 from data_prep.make.parallel import run_jobs
@@ -72,18 +70,6 @@ def test_a_cluster_writes_the_files_of_the_local_pool(scheduler, folders, tmp_pa
     assert set(pids.values()) == {process.pid for process in processes[1:]} and sorted(pids) == list(range(40))
     with pytest.raises(ZeroDivisionError):
         run_jobs(divmod, [(1, n) for n in (1, 2, 0, 3)], workers=str(file), progress=False)
-
-
-def test_a_killed_worker_is_survived(scheduler, tmp_path):
-    file, processes = scheduler
-    line = [sys.executable, "-m", "data_prep", "synthetic", tmp_path / "set", "--num", "60", "--size", "64"]
-    running = subprocess.Popen([*line, "--scheduler", file], cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(list((tmp_path / "set").glob("photos/face-*.png"))) >= 8)
-    processes[1].send_signal(signal.SIGKILL)
-    _, err = running.communicate(timeout=120)
-    assert running.returncode == 0, err
-    make_synthetic(tmp_path / "here", num=60, size_px=64, workers=1, progress=False)
-    assert contents(tmp_path / "set") == contents(tmp_path / "here")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "host", "host:port", "no/such/file.json"])

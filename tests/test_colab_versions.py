@@ -12,28 +12,6 @@ from tools import colab_versions
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 REFERENCE = ROOT.parent / "shared" / "reference" / "colab-pip-freeze.gpu.txt"
-PUBLISHED = """\
-# Do not modify this file directly
-torch==2.11.0+cu128
-Jinja2==3.1.6
-jupyter_client==7.4.9
-nvidia-nccl-cu12==2.27.5
-pandas==2.2.3
-astropy==7.2.2
-google-colab @ file:///colabtools
-"""
-
-
-def test_the_file_says_where_it_is_from_and_when(tmp_path, capsys):
-    source, out = tmp_path / "list.txt", tmp_path / "colab.txt"
-    source.write_text(PUBLISHED, encoding="utf-8")
-    with pytest.raises(SystemExit):
-        colab_versions.main([str(source), "--out", str(out)])
-    assert "--date" in capsys.readouterr().err and not out.exists()
-    assert colab_versions.main([str(source), "--date", "2026-08-19", "--out", str(out)]) == 0
-    head, _, pins = out.read_text(encoding="utf-8").partition("\njinja2")
-    assert "from list.txt" in head and "2026-08-19" in head
-    assert pins.split() == ["==3.1.6", "jupyter-client==7.4.9", "pandas==2.2.3", "torch==2.11.0"]
 
 
 def test_the_repository_s_own_file_has_what_notebooks_meet_in_colab():

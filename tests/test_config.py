@@ -82,7 +82,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("pix2pix", {"size_px": 64, "load_size_px": 64, "disc_layers": 5}, "disc_layers must be at most 4 at 64 px"),
         ("pix2pix", {"num_downs": 4}, "num_downs must be 0 or from 5 to 8"),
         ("pix2pix", {"tracker": "mlflow"}, "tracker must be one of none, wandb, tensorboard"),
-        ("pix2pix", {"discriminator": "stylegan"}, "one of patchgan, pixelgan, got"),
+        ("pix2pix", {"discriminator": "stylegan"}, "one of patchgan, pixelgan, projected"),
         ("cyclegan", {"pool_size": -1}, "pool_size must be 0 or more"),
         ("cyclegan", {"direction": "photo-to-sketch"}, "learns both directions"),
         ("faithful", {"lambda_perceptual": -1.0}, "lambda_perceptual must be 0 or more"),

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from data_prep import DataPrepError, make_pairs, split_by_identity
 from data_prep.__main__ import main
 from data_prep.make.split import crossing_identities
-from data_prep.sources import names
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import images
 
@@ -73,17 +71,6 @@ def test_an_official_split_is_kept_and_val_comes_from_training():
     assert set(splits[88:]) == {"test"}
     with pytest.raises(DataPrepError, match="its own test split"):
         split_by_identity(rows, {"test": 0.1})
-
-
-# Names
-
-
-def test_ids_are_unique_safe_and_the_stem_where_possible():
-    ids = names.unique_ids(["a", "A", "b", "b", "c", 'd:"?'], [["train"], ["train"], ["train"], ["test"], [], []])
-    assert ids == ["train-a", "train-A-2", "train-b", "test-b", "c", "d___"]
-    assert names.safe_id("Mu\u0308ller") == "M\u00fcller"
-    assert names.safe_id("nul") == "_nul" and len(names.safe_id("x" * 250).encode()) <= 120
-    assert names.safe_id("\udcff") == "_"
 
 
 # Layouts
@@ -199,13 +186,6 @@ def one_pair(tmp_path: Path, sketch: np.ndarray, photo: np.ndarray, **options) -
     images.save(tmp_path / "src" / "photos" / "a.png", photo)
     make_pairs(tmp_path / "src", tmp_path / "out", **options)
     return {side: images.load_rgb(tmp_path / "out" / side / "a.png") for side in ("sketches", "photos")}
-
-
-def test_stretch_is_pillows_bicubic(tmp_path):
-    image = portrait(250, 200)
-    made = one_pair(tmp_path, 255 - image, image)
-    expected = np.asarray(Image.fromarray(image).resize((256, 256), Image.Resampling.BICUBIC))
-    assert np.array_equal(made["photos"], expected)
 
 
 def test_pad_keeps_the_pixels_and_centres_them_on_black(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,9 +17,9 @@ from PIL import Image
 import data_prep.make.write
 from data_prep import make_pairs, make_synthetic
 from data_prep.__main__ import main
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
-from tests.test_data_prep import NUM, by_split, contents, put, read
+from tests.test_data_prep import NUM, by_split, contents, read
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -175,35 +174,12 @@ def test_a_full_disk_leaves_no_manifest(folders, tmp_path, monkeypatch, capsys, 
 # Bad inputs
 
 
-def test_no_usable_pair_is_an_error_and_leaves_nothing(tmp_path, capsys):
-    for name in ("sketches/a.png", "photos/a.png"):
-        (tmp_path / "src" / name).parent.mkdir(parents=True)
-        (tmp_path / "src" / name).write_text("no picture")
-    assert "no usable pair" in refused(capsys, "pairs", tmp_path / "src", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_two_pictures_of_one_name_are_told_from_a_missing_partner(folders, capsys):
-    """A photo has the sketch's very name, another that name with the side's word."""
-    shutil.copy(folders / "photos" / "anna1.png", folders / "photos" / "anna0_photo.png")
-    make_pairs(folders, folders.parent / "out", size_px=64, progress=False)
-    said = capsys.readouterr().err
-    assert "2 photos have this name: photos/anna0_photo.png and photos/anna0.png: keep the one that is meant" in said
-
-
 def test_names_that_do_not_match_are_shown_with_the_nearest(folders, tmp_path, capsys):
     (folders / "photos" / "anna2.png").rename(folders / "photos" / "anan2.png")
     assert main(["pairs", str(folders), str(tmp_path / "out"), "--size", "32"]) == 0
     shown = capsys.readouterr().err
     assert "sketch sketches/anna2.png" in shown and "nearest photo: photos/" in shown
     assert len(read(tmp_path / "out")) == NUM - 1
-
-
-def test_an_unknown_tree_is_shown_beside_the_expected_ones(tmp_path, faces, capsys):
-    src = put(tmp_path / "src", faces, [("one/a.png", "two/b.png")])
-    assert main(["pairs", str(src), str(tmp_path / "out")]) == 2
-    shown = capsys.readouterr().err
-    assert "one/  1 picture, e.g. a.png" in shown and "CUHK_training_cropped_photos/" in shown
 
 
 def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):
@@ -223,15 +199,3 @@ def test_sources_and_outputs_that_cannot_be(folders, tmp_path, capsys):
     refused(capsys, "pairs", folders, archive / "out")
     assert "no pairs found" in refused(capsys, "pairs", folders / "photos", out, "--layout", "pairs")
     assert not out.exists() and list(foreign.iterdir()) == [foreign / "thesis.txt"]
-
-
-def test_unknown_options_and_profiles(folders, tmp_path, capsys, monkeypatch):
-    for command in (["pairs", str(folders)], ["pairs", str(folders), "o", "--layout", "cuf"], ["synth", "o"]):
-        with pytest.raises(SystemExit) as stopped:
-            main(command)
-        error = capsys.readouterr().err
-        assert stopped.value.code == 2 and error.count("\n") == 1 and "Traceback" not in error
-    monkeypatch.setenv("S2F_PROFILE", "turbo")
-    assert "turbo" in refused(capsys, "synthetic", tmp_path / "out")
-    assert "--num" in refused(capsys, "synthetic", tmp_path / "out", "--profile", "fast", "--num", "0")
-    assert "--size" in refused(capsys, "synthetic", tmp_path / "out", "--profile", "fast", "--size", "8")

@@ -7,11 +7,11 @@ import pytest
 
 import data_prep
 from data_prep.make import default_set
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.gallery import OUR_POINTS
 from data_prep.sources import download
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
 @pytest.fixture()
@@ -49,13 +49,6 @@ def test_auto_is_drawn_without_a_network_and_says_why(alone, capsys, monkeypatch
     said = capsys.readouterr().out
     assert "the portraits cannot be had" in said and "Terms: MIT licence" in said
     assert said.index("Terms:") < said.index("cannot be had")
-
-
-def test_a_folder_is_taken_as_it_is(alone):
-    own = data_prep.make_synthetic(alone / "own", 4, 64, progress=False)
-    assert data_prep.make_default(alone / "set", own.parent) == own == data_prep.make_default(alone / "set", own)
-    with pytest.raises(data_prep.DataPrepError, match="no manifest.csv is: give auto, portraits, drawn"):
-        data_prep.make_default(alone / "set", alone / "nowhere")
 
 
 def test_portraits_at_hand_are_taken_without_governors(alone, collection, monkeypatch, capsys):

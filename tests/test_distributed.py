@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import pytest
 import torch
 
 from s2f_utils.models import checkpoints
-from s2f_utils.runtime import distributed
 from s2f_utils.training.tracking import read_log
 from tests.test_expect import drawn, people  # noqa: F401  (fixtures)
 
@@ -165,7 +163,7 @@ def train_command(manifest: Path, runs: Path, **changes: object) -> list[object]
     settings |= {"size_px": 32, "load_size_px": 34, "disc_layers": 1, **changes}
     sets = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     return ["-m", "s2f_utils", "train", "pix2pix", "--data", manifest, "--profile", "fast", "--runs", runs, "--name",
-            "run", "--no-scores", "--device", "cpu", *sets]  # fmt: skip
+            "run", "--no-report", "--device", "cpu", *sets]  # fmt: skip
 
 
 @pytest.fixture()
@@ -204,33 +202,3 @@ def test_ctrl_c_finishes_the_step_saves_and_ends_both(training):
     seen = checkpoints.load_torch_file(folder / "resume.pt")["images_seen"]
     assert err.count("interrupted after") == 1 and f"interrupted after {seen:,}" in err
     assert read_log(folder)[1][-1]["reason"] == "interrupted"
-
-
-def test_a_batch_that_cannot_be_shared_evenly_is_refused(faces_manifest, tmp_path):
-    done = run(2, *train_command(faces_manifest, tmp_path, batch_size=3))
-    assert done.returncode != 0 and not list(tmp_path.iterdir())
-    assert re.search("^s2f: batch_size must be a multiple of 2, got 3", done.stderr, re.MULTILINE)
-
-
-def test_other_commands_refuse_to_run_in_several_processes():
-    done = run(2, "-m", "s2f_utils", "weights")
-    assert done.returncode != 0 and "s2f: weights runs in one process: leave torchrun out" in done.stderr
-
-
-@pytest.mark.parametrize("flag", [["--gpus", "2"], ["--nproc-per-node=2"]])
-def test_a_flag_that_would_start_processes_names_torchrun(flag, capsys):
-    from s2f_utils.cli.main import main
-
-    assert main(["train", "pix2pix", "--data", "nowhere", *flag]) == 2
-    assert "torchrun --nproc-per-node 2 -m s2f_utils train" in capsys.readouterr().err
-
-
-def test_in_one_process_nothing_is_changed():
-    torch.manual_seed(0)
-    expected = torch.rand(3, 2), torch.randn(2), torch.randint(0, 9, (4,))
-    torch.manual_seed(0)
-    with distributed.local_batch(3) as where:
-        drawn_here = distributed.rand(3, 2), distributed.randn(2), distributed.randint(0, 9, 4)
-        assert where == slice(0, 3) and distributed.gather(expected[0]) is expected[0]
-    assert all(torch.equal(x, y) for x, y in zip(expected, drawn_here, strict=True))
-    assert distributed.on_rank_zero(lambda: 3) == 3 and distributed.broadcast(4) == 4

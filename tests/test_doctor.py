@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import DataPrepError, make_pairs
+from data_prep import make_pairs
 from data_prep.__main__ import main
-from data_prep.doctor import diagnose, run_doctor, write_mended
+from data_prep.doctor import diagnose, run_doctor
 from data_prep.doctor.findings import KINDS
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import find_layout
 from data_prep.sources.tree import scan
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures import images
 from tests.broken import FAULTS, Pair
 
 NEED_DETECTOR = ("tiny face", "on its side")
@@ -134,28 +134,6 @@ def framed(good, target, change):
     return target
 
 
-def canvas(width, height, left, top):
-    """Put a sketch on a paper of this size."""
-
-    def paste(sketch, number):
-        paper = Image.new("RGB", (width, height), (245, 245, 245))
-        paper.paste(sketch, (left * (number % 7) // 6, top * (number % 5) // 4))
-        return paper
-
-    return paste
-
-
-def test_of_sketches_of_another_shape_it_is_not_said_that_they_are_other_peoples(good, tmp_path, capsys):
-    wide = framed(good, tmp_path / "wide", canvas(SIZE * 3 // 2, SIZE, SIZE // 2, 0))
-    diagnosis = diagnose(wide, progress=False)
-    assert diagnosis.counts() == {"unaligned": 1} and not diagnosis.may_train
-    assert "40 of 40 have another shape (sketch 192x128 and photo 128x128)" in diagnosis.findings[0].detail
-    assert any("pairs that do not fit" in text for text in diagnosis.not_tested)
-    assert main(["doctor", str(wide), "--fix", str(tmp_path / "mended")]) == 1
-    assert "40 of 40 pairs are kept" in (said := capsys.readouterr().out)
-    assert "not mended: most sketches do not lie on their photos: align each by its own face" in said
-
-
 def test_both_pairs_of_an_exchange_stop(good, tmp_path):
     """One sketch fits the other's photo: then the other's own sketch does not belong to that photo."""
     sketches = [Image.open(path).convert("RGB") for path in sorted(good.glob("*/sketches/*.png"))]
@@ -182,73 +160,12 @@ def test_a_data_set_with_a_manifest_is_looked_at_too(good, tmp_path, capsys):
     assert found["identity"].drop == ("face09",) and "train and test" in found["identity"].detail
 
 
-def test_the_doctor_knows_maps_and_turns_colours_into_class_numbers_on_request(tmp_path, capsys):
-    for n in range(14):
-        face = draw_face(n, size_px=96)
-        labels = face.mask.copy()
-        if n == 3:
-            labels[:5] = 40
-        if n == 5:
-            labels = labels[:, 20:]
-        picture = masks.colour(labels) if n in (7, 8) else labels
-        for folder, made in (("sketches", face.sketch), ("photos", face.photo), ("masks", picture)):
-            images.save(tmp_path / "raw" / folder / f"{n:02d}.png", made)
-    (tmp_path / "raw" / "masks" / "09.png").write_bytes(b"\x89PNG no more")
-    make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, progress=False)
-    assert "07.png: a label map has one channel" in (said := capsys.readouterr().err)
-    assert said.count("doctor SRC --fix DIR writes class numbers") == 2
-    found = {f.id: f for f in diagnose(tmp_path / "raw", progress=False).findings}
-    assert {name: f.kind for name, f in found.items()} == {
-        "03": "map_labels",
-        "05": "map_shape",
-        "07": "map_colours",
-        "08": "map_colours",
-        "09": "unreadable",
-    }
-    assert "40" in found["03"].detail and found["05"].detail == "76x96, its photo is 96x96"
-    assert found["07"].files == ("masks/07.png",) and "not a picture" in found["09"].detail
-    assert run_doctor(tmp_path / "raw", fix=tmp_path / "mended", progress=False) == 0
-    assert "maps in colours instead of class numbers: 2" in capsys.readouterr().out
-    mended = {pair.id: pair for pair in read_manifest(tmp_path / "mended").pairs}
-    assert set(mended) == {f"{n:02d}" for n in range(14)} - {"05", "09"}
-    assert np.array_equal(images.load_labels(mended["07"].mask), draw_face(7, size_px=96).mask)
-    again = [f.kind for f in diagnose(tmp_path / "mended", progress=False).findings]
-    assert again == ["map_labels"]
-
-
 def test_sides_that_are_exchanged_as_a_whole_stop_training(good, tmp_path):
     for split in ("train", "test"):
         for side, other in (("sketches", "photos"), ("photos", "sketches")):
             shutil.copytree(good / split / side, tmp_path / "set" / split / other)
     diagnosis = diagnose(tmp_path / "set", progress=False)
     assert "exchanged" in diagnosis.counts() and not diagnosis.may_train
-
-
-@pytest.mark.detector
-def test_fix_keeps_what_does_not_stop_training_unless_asked(tmp_path, capsys):
-    for n in range(14):
-        face = draw_face(n, size_px=96)
-        images.save(tmp_path / "raw" / "sketches" / f"{n:02d}.png", face.sketch)
-        images.save(
-            tmp_path / "raw" / "photos" / f"{n:02d}.png", np.full_like(face.photo, 90) if n == 3 else face.photo
-        )
-    noisy = np.random.default_rng(0).integers(60, 120, (96, 96, 3), dtype=np.uint8)
-    images.save(tmp_path / "raw" / "photos" / "03.png", noisy)
-    diagnosis = diagnose(tmp_path / "raw", progress=False)
-    assert "no_face" in diagnosis.counts()
-    only_face = [f for f in diagnosis.findings if f.kind == "no_face"]
-    diagnosis.findings[:] = only_face
-    assert len(read_manifest(write_mended(diagnosis, tmp_path / "kept", progress=False)).pairs) == 14
-    dropped = write_mended(diagnosis, tmp_path / "dropped", drop_doubtful=True, progress=False)
-    assert len(read_manifest(dropped).pairs) == 13
-
-
-def test_what_cannot_be_looked_at_is_refused(tmp_path, capsys):
-    (tmp_path / "manifest.csv").write_text("a,b\n1,2\n")
-    assert main(["doctor", str(tmp_path)]) == 2
-    assert "column split" in capsys.readouterr().err
-    with pytest.raises(DataPrepError, match="no such folder"):
-        diagnose(tmp_path / "nowhere")
 
 
 @pytest.mark.data

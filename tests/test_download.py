@@ -10,8 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data_prep import DataPrepError
-from data_prep.sources.download import SETS, _File, fetch_files, fetch_set, portrait_files
+from data_prep.sources.download import portrait_files
 from s2f_utils import weights
 from s2f_utils.weights.download import DownloadError, NoAnswerError, fetch
 
@@ -196,36 +195,6 @@ def test_weights_without_a_published_digest_are_checked_by_size_and_their_digest
     assert not list((tmp_path / "sketch-to-face").iterdir())
 
 
-def test_the_published_psp_models_are_named_with_terms_and_fetched_only_when_asked_for():
-    for name in ("psp-sketch", "psp-map", "psp-photo"):
-        entry = weights.WEIGHTS[name]
-        assert name in weights.model_names() and "non-commercial" in entry.licence
-        assert re.match(r"https://drive\.usercontent\.google\.com/download\?id=[\w-]{33}&", entry.urls[0])
-
-
-def test_many_files_are_fetched_at_once_and_one_that_is_gone_does_not_stop_them(server, tmp_path, capsys):
-    files = [_File((f"{server}/missing/{n}", f"{server}/cut/{n}"), f"{n}.bin", DIGEST) for n in range(9)]
-    lost = [_File((f"{server}/missing/a", f"{server}/page/a"), "lost.bin", DIGEST)]
-    with pytest.raises(DataPrepError, match="1 of 10 files are missing"):
-        fetch_files(lost + files, tmp_path, timeout_s=5, progress=False)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [f"{n}.bin" for n in range(9)]
-    assert "404" in capsys.readouterr().err
-    before = len(Server.seen)
-    fetch_files(files, tmp_path, progress=False)
-    assert len(Server.seen) == before
-
-
-def test_where_nothing_comes_of_the_first_files_the_others_are_not_tried(server, tmp_path, capsys):
-    files = [_File((f"{server}/missing/{n}",), f"{n}.bin", DIGEST) for n in range(60)]
-    before = len(Server.seen)
-    with pytest.raises(DataPrepError, match=r"nothing came of the first \d+ of 60 files: the others were not tried"):
-        fetch_files(files, tmp_path, progress=False)
-    assert len(Server.seen) - before < 40 and "404" in capsys.readouterr().err
-    some = [_File((f"{server}/good/a",), "a.bin", DIGEST), *files]  # one that comes: all are tried
-    with pytest.raises(DataPrepError, match="60 of 61 files are missing"):
-        fetch_files(some, tmp_path, progress=False)
-
-
 def test_the_portraits_are_listed_with_address_and_digest():
     files = portrait_files()
     assert len(files) == len({file.name for file in files}) == 591
@@ -234,22 +203,3 @@ def test_the_portraits_are_listed_with_address_and_digest():
         "https://github.com/CivilServiceUSA/us-house/raw/abf6d4d9/images/headshots/512x512/"
     )
     assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in files)
-
-
-@pytest.mark.parametrize("name", [name for name, entry in SETS.items() if entry.by_hand and not entry.kaggle])
-def test_sets_that_need_a_signature_say_where_they_are(name, capsys):
-    with pytest.raises(DataPrepError) as caught:
-        fetch_set(name)
-    shown = capsys.readouterr().out
-    assert "terms:" in shown and "page: http" in shown
-    assert "python -m data_prep pairs" in str(caught.value)
-
-
-def test_unknown_sets_are_refused_and_all_are_listed(capsys):
-    with pytest.raises(DataPrepError, match="the names are portraits"):
-        fetch_set("lfw")
-    fetch_set(None)
-    shown = capsys.readouterr().out
-    assert all(name in shown for name in SETS)
-    with pytest.raises(DataPrepError, match="kagglehub"):
-        fetch_set("person-face-sketches")

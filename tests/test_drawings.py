@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import cleanup, domain
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import faces, images, sketches
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import Remark
 
 SIZE = 256
@@ -146,18 +146,6 @@ def test_points_may_be_tilted_but_not_outside(some):
         drawings.prepare(drawing, points=points * np.nan)
 
 
-def test_given_points_put_the_face_where_the_models_have_it(some):
-    face = some[1]
-    wide = np.full((400, 700, 3), 255, np.uint8)
-    wide[60 : 60 + SIZE, 300 : 300 + SIZE] = rgb(face.sketch)
-    points = face.landmarks[[0, 1, 3, 4]] + [300, 60]
-    ready = drawings.prepare(wide, points=points)
-    assert ready.image.shape == (SIZE, SIZE, 3) and ready.face.method == "points"
-    found = faces.transform(ready.face.landmarks[:2], ready.matrix) / SIZE
-    assert np.abs(found - faces.TEMPLATE[:2]).max() < 0.03
-    assert np.array_equal(drawings.prepare(wide, points=points, size_px=128).image.shape, (128, 128, 3))
-
-
 def test_without_a_detector_it_goes_on_and_says_so(no_detector, some):
     ready = drawings.prepare(rgb(some[0].sketch))
     about_face, about_machine = ready.warnings
@@ -194,7 +182,7 @@ def test_a_shadow_with_an_edge_is_taken_away_and_a_photo_stays_one(some):
         assert np.array_equal(kept.paper, dark) and kept.verdict.kind == "photo"
     for face in some:
         seen = domain.verdict(face.photo)
-        assert seen.kind != "drawing" and drawings.verdict_in_even_light(face.photo, seen) is None
+        assert seen.kind != "drawing" and drawings.in_even_light(face.photo, seen) is None
 
 
 def test_cleaning_never_wipes_a_drawing_away_and_empty_cut_outs_are_said(some):

@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import models, runtime
 from s2f_utils.inference import enhance as enhancing
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
-from s2f_utils.pictures import faces, images
-from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures import faces
 
 SIZE_PX = 128
 
@@ -110,34 +110,6 @@ def test_an_enlarged_photo_has_its_faces_in_the_enlarged_place(upscale):
     assert (done.image[: 20 * upscale] == plain[: 20 * upscale]).all()
 
 
-def test_photos_of_one_tone_stay_in_it():
-    face = draw_face(0, size_px=160, seed=2)
-    found = [faces.Face(face.landmarks, (40, 40, 80, 80), 1.0, "points")]
-    grey = np.asarray(Image.fromarray(face.photo).convert("L")).astype(np.float64)
-    sepia = np.stack([np.clip(grey * k, 0, 255) for k in (1.07, 0.9, 0.7)], axis=2).astype(np.uint8)
-    assert (enhance(sepia, SAME, found=found).image == sepia).all()
-    change = enhance(sepia, RED, found=found).image.astype(int) - sepia
-    assert np.abs(change).max() > 20 and np.ptp(change, axis=2).max() <= 1
-    assert np.ptp(enhance(face.photo, RED, found=found).image.astype(int) - face.photo, axis=2).max() > 50
-
-
-def test_the_picture_keeps_its_type_and_channels():
-    face = draw_face(0, size_px=160, seed=2)
-    found = [faces.Face(face.landmarks, (40, 40, 80, 80), 1.0, "points")]
-    alpha = np.tile(np.arange(160, dtype=np.uint8), (160, 1))
-    with_alpha = enhance(np.dstack([face.photo, alpha]), RED, found=found).image
-    assert with_alpha.shape == (160, 160, 4) and (with_alpha[..., 3] == alpha).all()
-    larger = enhance(np.dstack([face.photo, alpha]), RED, found=found, upscale=2).image
-    assert larger.shape == (320, 320, 4) and abs(int(larger[10, 100, 3]) - 50) <= 1
-    grey = np.asarray(Image.fromarray(face.photo).convert("L"))
-    assert enhance(grey, RED, found=found).image.shape == (160, 160)
-    assert enhance(grey[..., None], RED, found=found).image.shape == (160, 160, 1)
-    deep = grey.astype(np.uint16) * 257 + 3
-    done, shallow = enhance(deep, RED, found=found).image, enhance(grey, RED, found=found).image
-    assert done.dtype == np.uint16 and (done[:4] == deep[:4]).all()
-    assert np.abs(done / 257.0 - shallow).max() <= 1.5
-
-
 def test_many_faces_are_each_restored_and_the_largest_alone_where_asked():
     photo = flat(300, 500)
     found = [face_at(120, 150, 160), face_at(350, 120, 100), face_at(440, 240, 60)]
@@ -148,14 +120,6 @@ def test_many_faces_are_each_restored_and_the_largest_alone_where_asked():
     assert len(one.faces) == 1 and one.image[120, 350, 0] == 90
     assert set(done.seconds) == {"detect", "restore", "background", "paste"}
     assert done.faces[0].before.shape == done.faces[0].after.shape == (SIZE_PX, SIZE_PX, 3)
-
-
-def test_an_aligned_picture_is_restored_whole():
-    face = draw_face(5, size_px=100, seed=2).photo
-    done = enhance(face, RED, aligned=True)
-    assert done.image.shape == face.shape and done.image[..., 0].min() > 200
-    assert (enhance(face, RED, aligned=True, strength=0.0).image == face).all()
-    assert enhance(face, RED, aligned=True, upscale=2).image.shape == (200, 200, 3)
 
 
 WHITE, ONE_COLOUR = torch.tensor([50.0, 50.0, 50.0]), torch.tensor([1.0, -1.0, -1.0])
@@ -185,28 +149,6 @@ def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone()
     assert (enhance(photo.photo, noisy, found=found, seed=1).image != first).any()
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"strength": 1.5}, "strength must be from 0"),
-        ({"upscale": 5}, "upscale must be one of 1, 2, 3, 4"),
-        ({"background": "magic"}, "background must be one of"),
-        ({"image": np.zeros((50, 50, 3), np.float32)}, "must be uint8 or uint16"),
-        ({"image": np.zeros((50, 50, 2), np.uint8)}, "must be uint8 or uint16"),
-        ({"image": np.zeros((9, 50, 3), np.uint8)}, "shows no face"),
-        ({"image": np.zeros((6000, 6000, 3), np.uint8), "upscale": 2}, "choose a smaller upscale"),
-        ({"found": []}, "no face was found to restore"),
-        ({"background": "realesrgan"}, "needs an upscale of 2, 3 or 4"),
-        ({"aligned": True, "image": np.zeros((50, 60, 3), np.uint8)}, "an aligned picture is square, got 60x50"),
-        ({"found": [face_at(20, 20, 12)]}, "less than 6 pixels apart"),
-    ],
-)
-def test_bad_input_says_what_to_do(change, message):
-    image = change.pop("image", np.full((50, 50, 3), 128, np.uint8))
-    with pytest.raises(ValueError, match=message):
-        enhance(image, SAME, **({"found": [face_at(25, 25, 40)]} | change))
-
-
 @pytest.mark.detector
 def test_faces_are_found_whichever_way_they_are_turned():
     import skimage.data
@@ -218,14 +160,3 @@ def test_faces_are_found_whichever_way_they_are_turned():
         assert found[0].turn == turn
         done = enhance(turned, SAME, largest_only=True)
         assert np.abs(done.faces[0].before.astype(int) - enhance(astronaut, SAME).faces[0].before).mean() < 20
-
-
-def test_files_are_read_as_they_are(tmp_path):
-    rgba = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
-    deep = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
-    for name, picture in (("rgba.png", rgba), ("deep.png", deep), ("grey.png", rgba[..., 0])):
-        images.save(tmp_path / name, picture)
-        back = images.load_any(tmp_path / name)
-        assert back.dtype == picture.dtype and (back == picture).all()
-    with pytest.raises(ValueError, match="in a PNG"):
-        images.save(tmp_path / "rgba.jpg", rgba)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,7 @@ import torch
 
 from data_prep.errors import DataPrepError
 from data_prep.make import gallery
-from data_prep.make.scribbles import hats
-from data_prep.make.scribbles.drawing import scribble
-from data_prep.make.scribbles.portrait import Portrait
 from data_prep.make.scribbles_set import make_scribbles
-from data_prep.sources import open_portraits
 from s2f_studio.drawings import bending, mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.look import Look
@@ -26,14 +21,13 @@ from s2f_studio.drawings.understanding import understand
 from s2f_studio.faces.shaped import HAIR, ShapedData, read_points
 from s2f_studio.faces.stages.expect import Bent
 from s2f_studio.faces.stages.lay import WALL, Laid
-from s2f_utils import cli, models
-from s2f_utils.data import DataError, read_manifest
+from s2f_utils import models
+from s2f_utils.data import read_manifest
 from s2f_utils.inference import load
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.engine import TorchEngine
 from s2f_utils.pictures import faces, images, sketches
 from s2f_utils.pictures.attributes import TOLD
-from s2f_utils.runtime import ConfigError
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
@@ -132,50 +126,6 @@ def test_the_same_seed_draws_the_same_and_what_was_deleted_is_made_again(people,
         make(people, again.parent, seed=1)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"drawings": 0}, "--drawings must be from 1 to 100, got 0"),
-        ({"size_px": 512}, "--size must be from 32 to 256, got 512"),
-        ({"labels": Path("nowhere.csv")}, "--labels nowhere.csv: no such file"),
-        ({"points": Path("nowhere.npz")}, "nowhere.npz: holds no points"),
-        ({"points": None}, "none of its 7 pictures has points in"),
-    ],
-)
-def test_what_cannot_be_is_refused_before_anything_is_written(people, tmp_path, changes, message):
-    with pytest.raises(DataPrepError, match=message):
-        make(people, tmp_path / "set", **changes)
-    assert not (tmp_path / "set").exists()
-
-
-# Hats
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_a_hat_hides_hair_and_wall_but_not_the_face(seed):
-    photo, points = portrait(0, 256)
-    person = np.zeros((256, 256), np.float32)
-    oval = points[mesh.PARTS["oval"]]
-    person[filled(oval.mean(0) + (oval - oval.mean(0)) * 1.4, 256) > 0] = 1
-    hair = person * (filled(oval, 256) == 0)
-    bare = Portrait(photo, points.astype(np.float32), person, hair, {"presents": "woman", "age": "old"})
-    rng = np.random.default_rng(seed)
-    worn = hats.put_on(bare, rng)
-    assert worn.shows == bare.shows | {"hat": worn.shows["hat"]} and worn.shows["hat"] in hats.KINDS
-    changed = np.abs(worn.photo.astype(int) - photo).max(axis=2) > 20
-    below = filled(points[[*mesh.PARTS["oval"][8:29]]], 256) > 0  # brows to chin
-    below[: int(points[mesh.PARTS["nose"], 1].min())] = False
-    assert changed.mean() > 0.04 and changed[below].mean() < 0.08
-    hat = changed & (filled(oval, 256) == 0)
-    assert worn.hair[hat].mean() < 0.1 and worn.person[hat].mean() > 0.5 and worn.hair.sum() < hair.sum()
-    crown = worn.lines["hat"][0]
-    assert len(worn.lines["hat"]) >= 2 and crown[:, 1].min() < oval[:, 1].min() - 10
-    drawn = [scribble(one, np.random.default_rng(seed), 0.9) for one in (bare, worn)]
-    assert "hat" in drawn[1].drawn and "hat" not in drawn[0].drawn
-    top = slice(0, int(oval[:, 1].min()))
-    assert (drawn[1].image[top] < 220).sum() > 100
-
-
 # In the mean shape
 
 
@@ -193,16 +143,6 @@ def test_bent_to_the_mean_shape_parts_lie_where_the_mean_has_them(drawn):
     assert (red[:, inside].mean(1) < red[:, around].mean(1) - 60).all()  # dark lips, light nose, in every face
     least = torch.tensor([150 if row.attributes["hat"] == "1" else 200 for row in rows])
     assert (b[:, 3].float().mean((1, 2)) > least).all() and (b[:, 4].float()[:, around] == 0).all()
-
-
-@pytest.mark.parametrize("lacking", ["points", "photo_points", "mask"])
-def test_rows_without_points_or_masks_are_refused(drawn, lacking):
-    manifest = read_manifest(drawn)
-    row = manifest.pairs[0]
-    left = {key: value for key, value in row.attributes.items() if key != lacking}
-    row = dataclasses.replace(row, attributes=left, mask=None if lacking == "mask" else row.mask)
-    with pytest.raises(DataError, match=f"pair train-00000-1 has no {lacking}: .*data_prep scribbles"):
-        ShapedData(manifest, [row], 128, CPU)
 
 
 # The network and its training
@@ -241,20 +181,6 @@ def test_strokes_have_no_path_but_through_32_pixels():
         assert torch.equal(net(blank), net(drawn)) and set(seen) == {(1, 16, 32, 32)}
         hook.remove()
         assert not torch.equal(net(blank), net(drawn))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"size_px": 64, "load_size_px": 64}, "size_px and load_size_px must be 128"),
-        ({"flip": 0.5}, "flip must be 0: .*misfit_px moves the drawing"),
-        ({"widths": "8,8,8"}, "widths must be four multiples of 8"),
-        ({"tone_share": 2.0}, "tone_share must be between 0 and 1"),
-    ],
-)
-def test_settings_that_cannot_be_are_refused(change, message):
-    with pytest.raises(ConfigError, match=message):
-        resolve("expect", "full", change)
 
 
 def test_it_learns_the_colours_of_a_face_and_goes_on_to_the_last_bit(drawn, tmp_path):
@@ -340,7 +266,7 @@ def test_a_found_face_follows_the_picture_however_it_lies():
 def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(tmp_path):
     """Faces that the detector finds: drawn ones, and a picture without any."""
     from data_prep import find_points
-    from s2f_utils.pictures.drawn.synthetic import draw_face
+    from data_prep.make.drawn.synthetic import draw_face
 
     for n in range(3):
         images.save(tmp_path / "mine" / f"face-{n}.png", draw_face(n, size_px=256).photo)
@@ -359,38 +285,6 @@ def test_portraits_of_ones_own_get_points_that_their_drawings_can_be_made_from(t
         tmp_path / "mine", tmp_path / "set", 2, 2, points=out, labels=tmp_path / "mine.csv", progress=False, workers=1
     )
     assert len(read_manifest(made).split("train")) == 4
-    with pytest.raises(DataPrepError, match="mine.npz: is there already"):
-        find_points(tmp_path / "mine", out)
-    with pytest.raises(DataPrepError, match=r"must end in \.npz"):
-        find_points(tmp_path / "mine", tmp_path / "mine.csv")
-    with pytest.raises(DataPrepError, match="no such folder"):
-        find_points(tmp_path / "nowhere", tmp_path / "other.npz")
-
-
-def test_the_open_portraits_that_are_there_have_points_people_and_labels(tmp_path):
-    with np.load(gallery.OPEN_POINTS) as found, np.load(gallery.OPEN_PEOPLE) as seen:
-        keys = [key.decode() for key in found["sha256"]]
-        assert found["steps"].shape == (mesh.NUM_POINTS, 2, len(keys)) and (found["sha256"] == seen["sha256"]).all()
-    with open(open_portraits.LIST, newline="", encoding="utf-8") as file:
-        listed = {row["sha256"][: gallery.KEY_DIGITS]: row for row in csv.DictReader(file)}
-    assert len(set(keys)) == len(keys) > 3_300 and len(set(listed) - set(keys)) < 10  # some are no faces
-    key = next(key for key in keys if key in listed)
-    one = listed[key]
-    rows = [{"file": f"{one['set']}/{one['name']}", "original_sha256": one["sha256"]}]
-    rows.append({"file": "18f-team/gone.webp", "original_sha256": "0" * 64})
-    with open(tmp_path / gallery.CREDITS, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    box, scale = [int(listed[key][side]) for side in ("left", "top", "right", "bottom")], float(listed[key]["scale"])
-    size = [round((box[n + 2] - box[n]) * scale) for n in (0, 1)]
-    images.save(tmp_path / rows[0]["file"].replace(".webp", ".png"), np.zeros((*size[::-1], 3), np.uint8))
-    (tmp_path / rows[0]["file"].replace(".webp", ".png")).rename(tmp_path / rows[0]["file"])
-    (sitter,) = gallery.sitters_of(tmp_path)
-    assert sitter.name == str(Path(rows[0]["file"]).with_suffix("")) and sitter.split in ("train", "val", "test")
-    assert (sitter.points > 0).mean() > 0.95 and (sitter.points < size).mean() > 0.95
-    inside = sitter.points[mesh.PARTS["nose"]].mean(axis=0) / size * sitter.person.shape[::-1]
-    assert sitter.person[int(inside[1]), int(inside[0])] and sitter.labels["mouth"] in ("closed", "teeth", "")
 
 
 def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
@@ -407,19 +301,6 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
     assert set(folds) == {"p0", "p1", "p2"} and all(len(fold) == 1 for fold in folds.values())
     halves = [read_manifest(manifest.with_stem(f"manifest-fold-{n}")).split("train") for n in (0, 1)]
     assert not {row.identity for row in halves[0]} & {row.identity for row in halves[1]}
-
-
-@pytest.mark.parametrize("name", ["sketch-to-photo-expected", "sketch-to-photo-rendered"])
-def test_what_is_expected_and_rendered_can_be_scored(name, faces_manifest, tmp_path):
-    out = tmp_path / "scores"
-    command = ["evaluate", name, "--data", str(faces_manifest), "--out", str(out), "--metrics", "ssim", "--seen"]
-    assert cli.main([*command, "--split", "test", "--device", "cpu"]) == 0
-    row = read_manifest(faces_manifest).split("test")[0]
-    model, drawing = load(name, "cpu"), images.resize(images.load_rgb(row.sketch), FACE_PX)
-    scored = images.load_rgb(out / "outputs" / "deterministic" / f"{row.id}.png")
-    assert np.array_equal(scored, model.translate(drawing, likely=0.0))
-    with pytest.raises(ValueError, match="mode paper is for pix2pix"):
-        model.translate_batch(drawing[None], mode="paper")
 
 
 # Which answer
@@ -449,7 +330,6 @@ def test_a_small_drawing_on_much_paper_is_found_as_a_large_one():
 
 
 def test_drawings_get_a_rendered_face_and_of_few_lines_it_is_said():
-    from s2f_utils.inference import load
 
     model, answers = load("sketch-to-photo"), ("auto", "faithful", "expected", "rendered")
     for drawing, said in ((drawn_by("few-lines"), "crude"), (careful(), "")):
@@ -470,7 +350,6 @@ def test_drawings_get_a_rendered_face_and_of_few_lines_it_is_said():
 
 def test_the_expected_face_has_no_lines_of_the_drawing():
     """Fine detail of the answer goes with the drawing's lines in the faithful answer, hardly in the expected one."""
-    from s2f_utils.inference import load
     from s2f_utils.metrics import inside
 
     model, drawing = load("sketch-to-photo"), drawn_by("few-lines")

@@ -13,8 +13,7 @@ import torch.nn.functional as F
 
 from s2f_utils import inference, models
 from s2f_utils.data import read_manifest
-from s2f_utils.runtime import ConfigError
-from s2f_utils.training.config import find_method, meanings, parse_value, resolve, settings_of
+from s2f_utils.training.config import resolve, settings_of
 from s2f_utils.training.loop import train
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
@@ -199,28 +198,3 @@ def test_a_method_from_outside_is_trained_saved_and_taken_up(toy, faces_manifest
     tuned = open_run(begun, manifest, tmp_path, init=again.folder, resume="never", device="cpu", progress=False)
     expected = again.model.net_g.state_dict()
     assert all(torch.equal(v, expected[k]) for k, v in tuned.model.net_g.state_dict().items())
-
-
-def test_a_method_from_outside_has_what_all_have(toy):
-    assert find_method("toy") is Toy and resolve("toy", "fast").origin["size_px"] == "profile fast"
-    assert meanings(ToyConfig)["lambda_l2"] == "weight of the squared error"
-    assert parse_value("toy", "lr_g", "2e-3") == 2e-3
-    for changes, message in (
-        ({"lambda_l2": -1.0}, "lambda_l2 must be 0 or more"),  # as of every method
-        ({"lr_g": 0.0}, "lr_g must be more than 0"),
-        ({"blocks": 0}, "blocks must be more than 0"),  # its own
-        ({"disc_layers": 3}, "toy has no setting 'disc_layers'"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            resolve("toy", "full", changes)
-    with pytest.raises(ConfigError, match="profile demo is for .*: choose another for toy"):
-        resolve("toy", "demo")
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_negative_weights_of_losses_are_refused(method):
-    weights = [name for name in vars(METHODS[method].settings()) if name.startswith("lambda_")]
-    assert weights
-    for name in weights:
-        with pytest.raises(ConfigError, match=f"{name} must be 0 or more, got -1.0"):
-            resolve(method, "full", {name: -1.0})

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils.pictures import faces
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 NUM, SIZE = 12, 256
 
@@ -64,18 +64,6 @@ def test_a_face_is_cut_out_alike_however_it_lies_in_the_picture(drawn):
     eyes = np.array(eyes).reshape(NUM, 3, 2, 2)
     assert (eyes - eyes.mean(axis=1, keepdims=True)).std(axis=(0, 1)).max() < 0.015
     np.testing.assert_allclose(eyes.mean(axis=(0, 1)), faces.TEMPLATE[:2], atol=0.02)
-
-
-def test_similarity_recovers_a_known_transform():
-    rng = np.random.default_rng(0)
-    points = rng.normal(size=(6, 2))
-    angle, scale, shift = 0.7, 2.5, np.array([3.0, -4.0])
-    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    matrix = faces.similarity(points, points @ turn.T + shift)
-    np.testing.assert_allclose(matrix, np.column_stack([turn, shift]), atol=1e-12)
-    np.testing.assert_allclose(faces.transform(points, matrix), points @ turn.T + shift, atol=1e-12)
-    with pytest.raises(faces.FaceError, match="one point"):
-        faces.similarity(np.ones((3, 2)), points[:3])
 
 
 def test_similarity_agrees_with_scikit_image():

@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep import DataPrepError, make_shaped
+from data_prep import make_shaped
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces.finetune import STEPS, finetune
 from s2f_studio.faces.shaped import read_points, told_in
 from s2f_utils import inference
-from s2f_utils.cli import main
-from s2f_utils.data import DataError, read_manifest
+from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.pictures.attributes import TOLD
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.faces import alignment, warp
 
 NUM = 6
@@ -71,26 +70,6 @@ def test_points_are_found_in_drawings_and_photos_and_people_keep_their_split(pai
     assert all(halves)
     before = shaped.stat().st_mtime_ns
     assert make_shaped(pairs, shaped.parent, progress=False) == shaped and shaped.stat().st_mtime_ns == before
-
-
-def test_what_is_no_set_of_pairs_is_refused(pairs, tmp_path, capsys):
-    with pytest.raises(DataPrepError, match="no such data set|no manifest.csv"):
-        make_shaped(tmp_path / "none", tmp_path / "out")
-    (tmp_path / "tests").mkdir()
-    text = (pairs / "manifest.csv").read_text().splitlines()
-    for n in range(NUM):
-        for kind in "ps":
-            (tmp_path / "tests" / f"{kind}{n}.png").write_bytes((pairs / f"{kind}{n}.png").read_bytes())
-    (tmp_path / "tests" / "manifest.csv").write_text("\n".join(text[:2]) + "\n")
-    with pytest.raises(DataPrepError, match="has no pairs for training"):
-        make_shaped(tmp_path / "tests", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(DataError, match="has no column fold: make the set with 'python -m data_prep shaped'"):
-        for fold in range(2):
-            (pairs / f"manifest-fold-{fold}.csv").write_text((pairs / "manifest.csv").read_text())
-        finetune(pairs, tmp_path / "runs")
-    assert main(["finetune", "--data", str(pairs), "--minutes", "0"]) == 2
-    assert "for --minutes. Must be > 0." in capsys.readouterr().err
 
 
 def test_all_stages_are_fine_tuned_and_the_model_answers(shaped, tmp_path):

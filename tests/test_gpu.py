@@ -1,16 +1,24 @@
-"""What only a GPU can show: nothing waits for it, float16, resumed training, memory; its answers are a CPU's."""
+"""What only a GPU can show: nothing waits for it, float16, resumed training, memory; its answers are a CPU's.
+
+A minute on an H100. Of the packages, torch, torchvision, numpy, Pillow, OpenCV, safetensors, psutil, cyclopts, tqdm and
+pytest are needed; without piq the sheets of samples have no scores, without kornia pictures are not rotated and
+three methods are skipped, as is what needs the weights of a shipped model where they are absent.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import importlib.util
 
 import numpy as np
 import pytest
 import torch
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_utils import cli, inference, runtime
+from s2f_utils import cli, inference, runtime, weights
 from s2f_utils.data import read_manifest
+from s2f_utils.metrics import on_device
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.methods import METHODS
@@ -21,6 +29,27 @@ pytestmark = pytest.mark.gpu
 DEVICE = "cuda"
 ON_THE_CPU = {"restore": "photos are made bad on the CPU"}  # methods whose step has to wait
 WITHOUT_WEIGHTS = {"psp": {"perceptual": "discriminator"}, "restore": {"perceptual": "discriminator"}}
+NEED_KORNIA = {"expect", "faithful", "realistic"}  # for the loss of SSIM
+HAS_KORNIA = importlib.util.find_spec("kornia") is not None
+MOVED = {"rotate_deg": 5.0, "shift_px": 2.0} if HAS_KORNIA else {}
+
+
+@pytest.fixture(autouse=True)
+def scores_without_piq(monkeypatch):
+    """A machine without piq trains here all the same: its sheets of samples have no scores."""
+    if importlib.util.find_spec("piq") is None:
+        monkeypatch.setattr(on_device, "measure", lambda fakes, reals: {})
+
+
+def skip_without_kornia(method):
+    if method in NEED_KORNIA and not HAS_KORNIA:
+        pytest.skip(f"{method} needs kornia")
+
+
+def skip_without(*models):
+    absent = [name for name in models if not weights.shipped(name).is_file()]
+    if absent:
+        pytest.skip(f"the weights of {', '.join(absent)} are not on this machine")
 
 
 @contextlib.contextmanager
@@ -46,7 +75,9 @@ def repeatable():
 
 def made(method, precision="auto", **changes):
     """A method on the GPU, small, and a batch of random pictures for its step."""
+    skip_without_kornia(method)
     config = resolve(method, "fast", WITHOUT_WEIGHTS.get(method, {}) | changes, has_gpu=True).config
+    skip_without(*getattr(config, "experts", ()))
     device = runtime.pick_device(DEVICE)
     chosen = runtime.pick_precision(device, precision, METHODS[method].memory_format(config, device))
     torch.manual_seed(0)
@@ -59,6 +90,7 @@ def made(method, precision="auto", **changes):
 
 
 def begin(manifest, runs, method="pix2pix", resume="never", **changes):
+    skip_without_kornia(method)
     usual = {"total_images": 64, "num_samples": 2, "log_every_images": 10**9, "sample_every_images": 10**9}
     resolved = resolve(method, "fast", usual | changes, has_gpu=True)
     return open_run(resolved, manifest, runs, device=DEVICE, resume=resume, progress=False)
@@ -96,12 +128,10 @@ class Watched:
             torch.cuda.set_sync_debug_mode("default")
 
 
-@pytest.mark.parametrize(
-    ("method", "elastic"), [("pix2pix", 0.0), ("pix2pix", 0.003), ("cyclegan", 0.003), ("faithful", 0.003)]
-)
+@pytest.mark.parametrize(("method", "elastic"), [("pix2pix", 0.0), ("cyclegan", 0.003), ("faithful", 0.003)])
 def test_the_loop_waits_only_for_what_is_due(manifest, tmp_path, method, elastic):
-    moved = {"rotate_deg": 5.0, "shift_px": 2.0, "elastic": elastic, "ema_half_life_images": 20.0}
-    run = begin(manifest, tmp_path, method, total_images=48, **moved)
+    moved = MOVED | ({"elastic": elastic} if HAS_KORNIA else {})
+    run = begin(manifest, tmp_path, method, total_images=48, ema_half_life_images=20.0, **moved)
     train(run, max_seconds=0.0, progress=False)  # a step: the sheet of samples, and what is made once
     with contextlib.ExitStack() as stack:
         stack.callback(torch.cuda.set_sync_debug_mode, "default")
@@ -110,7 +140,7 @@ def test_the_loop_waits_only_for_what_is_due(manifest, tmp_path, method, elastic
 
 @pytest.mark.parametrize("precision", ["float32", "auto", "float16"])
 def test_a_resumed_training_is_the_uninterrupted_one(manifest, tmp_path, precision, repeatable):
-    options = {"precision": precision, "rotate_deg": 5.0, "ema_half_life_images": 20.0, "dropout": 0.5}
+    options = {"precision": precision, "ema_half_life_images": 20.0, "dropout": 0.5} | MOVED
     whole = begin(manifest, tmp_path / "whole", **options)
     assert train(whole, progress=False) == "done"
     assert train(begin(manifest, tmp_path / "parts", **options), callbacks=[StopAt(24)], progress=False) == "stopped"
@@ -146,9 +176,11 @@ def test_what_is_sent_arrives_whole_although_nothing_waits(num):
     assert all(torch.equal(one.cpu(), other) for one, other in zip(arrived, expected, strict=True))
 
 
+@pytest.mark.detector
 @pytest.mark.parametrize(("precision", "levels"), [("float32", 1.0), ("auto", 4.0)])
 @pytest.mark.parametrize("asked", [{"answer": "faithful", "detail": 0.5}, {"answer": "rendered", "seed": 3}], ids=str)
 def test_answers_are_those_of_a_cpu(asked, precision, levels):
+    skip_without(weights.EXPECT, weights.RENDER, weights.FAITHFUL, weights.DETAIL, weights.FINDER)
     picture = drawings.prepare(drawings.example("plain-man")).image
     answers = [
         inference.load("sketch-to-photo", device, kind, engine="torch").translate(picture, **asked).astype(float)
@@ -158,15 +190,16 @@ def test_answers_are_those_of_a_cpu(asked, precision, levels):
 
 
 def test_too_large_a_batch_is_told_in_one_line(faces_manifest, tmp_path, capsys):
-    settings = ("size_px=256", "load_size_px=256", "batch_size=4096", "total_images=4096")
-    args = [part for setting in settings for part in ("--set", setting)]
+    settings = ("size_px=256", "load_size_px=256", "batch_size=512", "total_images=512")
+    args = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path), "--device", DEVICE]
+    args += ["--profile", "full", *(part for setting in settings for part in ("--set", setting))]
+    gc.collect()
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(0.05)
+    _, total = torch.cuda.mem_get_info()
+    torch.cuda.set_per_process_memory_fraction(3e9 / total)  # the networks fit, what a batch leaves behind does not
     try:
-        status = cli.main(
-            ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path), "--device", DEVICE]
-            + ["--profile", "full", *args]
-        )
+        status = cli.main(args)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert status == 2 and "out of memory: use a smaller batch" in capsys.readouterr().err
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert status == 2 and "out of memory after 0 images" in told and "smaller batch than 512" in told

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import shutil
 import sys
 import time
@@ -18,10 +17,8 @@ pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed:
 
 from huggingface_hub import ModelCard, close_session, constants  # noqa: E402
 
-from s2f_studio.hub import pack  # noqa: E402
 from s2f_utils import cli, inference, weights  # noqa: E402
 from s2f_utils.data.manifest import CUFS_TERMS  # noqa: E402
-from s2f_utils.inference import restorers  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.weights import WeightsError  # noqa: E402
 from s2f_utils.weights import hub as door  # noqa: E402
@@ -49,7 +46,6 @@ def hub(monkeypatch, tmp_path):
     settings = {
         "HF_HUB_CACHE": str(tmp_path / "cache" / "hub"), "HF_TOKEN_PATH": str(tmp_path / "cache" / "token"),
         "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True, "HF_HUB_DISABLE_PROGRESS_BARS": True,
-        "DOWNLOAD_CHUNK_SIZE": 1024,  # what came is kept in pieces of this size, where a connection breaks
     }  # fmt: skip
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value)
@@ -108,8 +104,6 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
     np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
     there = weights.hub.folder(NAME)
     assert [path.name for path in there.iterdir()] == ["generator.safetensors"]
-    asked = [(path, token) for how, path, _, token in hub.seen if "/cdn/" in path]
-    assert asked and {token for _, token in asked} == {None}  # where large files lie, no token is shown
 
 
 def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monkeypatch, capsys):
@@ -124,42 +118,13 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     assert cli.main(["evaluate", NAME, *data]) == 0
     assert [p.name for p in (tmp_path / "runs").iterdir()] == ["evaluation-hf-user-faces-test"]  # not in the cache
     changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
-    assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-scores", "--runs", "own"]) == 0
+    assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]) == 0
     (told,) = (tmp_path / "own").glob("*/learned_from.json")
     digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
     (parent,) = json.loads(told.read_text())["parents"]
     assert (parent["name"], parent["sha256"]) == (NAME, digest)
     assert cli.main(["enhance", "drawing.png", "--restorer", NAME, "--aligned"]) == 2
     assert "restores no faces" in capsys.readouterr().err
-
-
-def test_a_restorer_and_a_model_of_two_parts(hub, tmp_path):
-    assert cli.main(["push", str(weights.shipped("restorer-256")), "user/restorer", "--yes"]) == 0
-    assert restorers.load("hf:user/restorer", "cpu").size_px == 256
-    run = tmp_path / "run"
-    run.mkdir()
-    for name, shipped in (("generator", weights.RENDER), ("expected", weights.EXPECT)):
-        shutil.copy(weights.shipped(shipped), run / f"{name}.safetensors")
-    assert push(run) == 0
-    assert set(hub.repos["user/faces"].files) >= {"generator.safetensors", "expected.safetensors"}
-    there = inference.find_generator(NAME)
-    assert there.with_name("expected.safetensors").is_file() and inference.load(NAME, "cpu").network == "render"
-
-
-def test_both_directions_go_along_and_vanish_with_a_model_that_has_one(hub, trained, tmp_path):
-    run = tmp_path / "run"
-    shutil.copytree(trained, run)
-    back = "generator-photo-to-sketch.safetensors"
-    net, meta = checkpoints.load_network(other(trained, tmp_path / "other") / "generator.safetensors")
-    checkpoints.save_generator(run / back, net, {**meta, "direction": "photo-to-sketch"})
-    push(run)
-    assert inference.ways_of(NAME) == inference.ways_of(run) == ("sketch-to-photo", "photo-to-sketch")
-    way = {"direction": "photo-to-sketch"}
-    np.testing.assert_array_equal(answer(NAME, **way), answer(run, **way))
-    hub.repos["user/faces"].files["mine.txt"] = b"a note of the owner"
-    push(trained)
-    assert set(hub.repos["user/faces"].files) == {".gitattributes", "README.md", "generator.safetensors", "mine.txt"}
-    assert inference.ways_of(NAME) == ("sketch-to-photo",)
 
 
 def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
@@ -175,7 +140,7 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     changed = dataclasses.replace(card, settings={**card.settings, **more}, parents=parents)
     checkpoints.save_generator(path, net, meta, changed)
     push(run)
-    sent = b"".join(hub.came) + b"".join(hub.large.values())
+    sent = b"".join(hub.came) + b"".join(hub.repos["user/faces"].files.values())
     hashes = [side["sha256"] for side in card.pictures.values()]
     names = [line.split(",")[1] for line in faces_manifest.read_text().splitlines()[1:]]
     assert len(hashes) == 2 and len(names) == 16
@@ -187,16 +152,6 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
 
 
 # broken off, or another file
-
-
-def test_a_download_that_breaks_off_goes_on_or_leaves_nothing(hub, trained, tmp_path):
-    push(trained)
-    hub.faults.cut, hub.faults.cuts = 500, 99
-    with pytest.raises(WeightsError, match=r"hf:user/faces: http.* cannot be reached, or broke off \(.*run it again"):
-        answer(NAME)
-    assert cached(hub, tmp_path) == []
-    hub.faults.cut, hub.faults.cuts = 5_000, 3
-    np.testing.assert_array_equal(answer(NAME), answer(trained))
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -270,16 +225,7 @@ def test_pickles_alone_are_refused_and_not_fetched(hub):
     hub.add("user/faces", {"model.safetensors": b"another's", "model.pth": b"a pickle"})
     with pytest.raises(WeightsError, match=r"has no generator.safetensors \(there is .*not a model of this project"):
         answer(NAME)
-    assert not [path for path in hub.asked() if "resolve" in path or "cdn" in path]
-
-
-def test_beside_our_files_no_other_is_fetched(hub, trained):
-    content = (trained / "generator.safetensors").read_bytes()
-    more = {"generator-best.safetensors": b"x", "a/generator.safetensors": b"x", "generator.pth": b"x", "run.py": b"x"}
-    hub.add("user/faces", {"generator.safetensors": content, **more})
-    np.testing.assert_array_equal(answer(NAME), answer(trained))
-    fetched = {path.rpartition("/")[2] for path in hub.asked() if "resolve" in path}
-    assert fetched == {"generator.safetensors"}
+    assert not [path for path in hub.asked() if "resolve" in path]
 
 
 # offline
@@ -332,22 +278,6 @@ def test_a_pinned_revision_stays_what_it_was(hub, trained, tmp_path):
     assert len(hub.seen) == seen  # a commit that is here needs no network
 
 
-def test_a_branch_is_looked_up_once(hub, trained, tmp_path):
-    push(trained, "--branch", "trial/one")
-    name = f"{NAME}@trial/one"
-    assert set(hub.repos["user/faces"].files) == {".gitattributes"}  # main is as it was
-    np.testing.assert_array_equal(answer(name), answer(trained))
-    content = (other(trained, tmp_path / "other") / "generator.safetensors").read_bytes()
-    repo = hub.repos["user/faces"]
-    repo.commit({"generator.safetensors": content}, "trial/one")  # by somebody else, meanwhile
-    np.testing.assert_array_equal(answer(name), answer(trained))
-    assert (
-        sum("/revision/trial/one" in path for path in hub.asked("GET")) == 3
-    )  # one of the push, two of the first load
-    forget()
-    np.testing.assert_array_equal(answer(name), answer(tmp_path / "other"))
-
-
 # the card, and what may be published
 
 
@@ -367,15 +297,6 @@ def test_the_card_says_what_is_known(hub, trained):
     assert str(trained.parent) not in text and "test_face" not in text
 
 
-def test_scores_older_than_the_weights_are_left_out_of_the_card_that_a_dry_run_prints(hub, trained, tmp_path, capsys):
-    run = tmp_path / "run"
-    shutil.copytree(trained, run)
-    os.utime(run / "generator.safetensors")
-    assert push(run, "--dry-run") == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith("---\nlicense: ") and "Not scored." in shown and hub.seen == []
-
-
 def test_a_person_is_asked(hub, trained, monkeypatch, capsys):
     asked = ["push", str(trained), "user/faces"]
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
@@ -385,16 +306,6 @@ def test_a_person_is_asked(hub, trained, monkeypatch, capsys):
         monkeypatch.setattr("builtins.input", lambda prompt, reply=reply: reply)
         assert not hub.repos and cli.main(asked) == status
     assert "generator.safetensors" in hub.repos["user/faces"].files
-
-
-def test_private_is_kept_and_not_mistaken(hub, trained, capsys):
-    push(trained, "--private")
-    assert hub.repos["user/faces"].private and push(trained, "--private") == 0
-    hub.repos["user/faces"].private = False
-    log = list(hub.repos["user/faces"].log)
-    capsys.readouterr()
-    assert push(trained, "--private") == 2
-    assert "is there already and public" in said(capsys) and hub.repos["user/faces"].log == log
 
 
 def with_terms(run: Path, target: Path, terms) -> Path:
@@ -423,34 +334,6 @@ def test_terms_that_limit_what_is_passed_on_are_refused(hub, trained, tmp_path, 
     capsys.readouterr()
     answer(NAME)
     assert f"its training data: {one}" in capsys.readouterr().err  # before it is fetched
-
-
-def test_what_is_no_model_of_ours_is_not_published(hub, trained, tmp_path, capsys):
-    (tmp_path / "model.pth").write_bytes(b"x")
-    from safetensors.torch import save_file
-    from torch import zeros
-
-    save_file({"a": zeros(1)}, tmp_path / "other.safetensors")
-    judge = weights.SHIPPED_FOLDER / f"{weights.FACES}-discriminator.safetensors"
-    for path, message in (
-        (tmp_path / "model.pth", "only .safetensors files are published"),
-        (tmp_path / "none", "no such model: give a run folder"),
-        (tmp_path / "other.safetensors", "does not say what it is"), (judge, "which judges pictures"),
-    ):  # fmt: skip
-        assert cli.main(["push", str(path), "user/faces", "--yes"]) == 2
-        assert message in said(capsys)
-    assert push(trained, "--licence", "Mine!") == 2 and "the hub's name of it" in said(capsys)
-    assert cli.main(["push", str(trained), "user/faces@v1", "--yes"]) == 2 and "--branch v1" in said(capsys)
-    assert hub.seen == []
-
-
-def test_every_shipped_model_gets_a_card(tmp_path):
-    for name in (*weights.SHIPPED, *weights.SHIPPED_RESTORERS):
-        (tmp_path / name).mkdir()
-        made = pack(weights.shipped(name), tmp_path / name, f"user/{name}", "mit")
-        text = made.files["README.md"].read_text(encoding="utf-8")
-        assert ModelCard(text).data.license == "mit" and "Fairness" in text and f"hf:user/{name}" in text
-        assert "none-chosen" not in text.split("---")[1]
 
 
 # elsewhere

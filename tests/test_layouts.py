@@ -16,10 +16,10 @@ from PIL import Image
 
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.recipe import PairTask, Recipe, make_pair
 from s2f_utils.data import read_manifest
-from s2f_utils.pictures import faces, images, masks, sketches
-from s2f_utils.pictures.drawn.synthetic import draw_face
+from s2f_utils.pictures import faces, images, masks
 from tests.test_data_prep import by_split, put, read
 
 SIZE = 128
@@ -118,25 +118,6 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
             packed.write(path, path.relative_to(tmp_path).as_posix())
     other = make_pairs(tmp_path / "CelebAMask-HQ.zip", tmp_path / "other", size_px=SIZE).parent
     assert (other / "masks" / "3.png").read_bytes() == (out / "masks" / "3.png").read_bytes()
-
-
-def test_person_face_sketches_are_known_by_their_name(tmp_path, drawn):
-    splits = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
-    names = [(f"{split}/sketches/{n}.jpg", f"{split}/photos/{n}.jpg") for n, split in enumerate(splits)]
-    root = put(tmp_path / "person-face-sketches", drawn, names)
-    rows = read(make_pairs(root, tmp_path / "out", size_px=64).parent)
-    assert [len(ids) for ids in by_split(rows).values()] == [8, 2, 2]
-    assert {row["source"] for row in rows} == {"person-face-sketches"}
-
-
-def test_photos_alone_need_to_be_meant(tmp_path, drawn, capsys):
-    for n in range(8):
-        images.save(tmp_path / "mine" / f"{n}.png", drawn[n].photo)
-    with pytest.raises(DataPrepError, match="no known layout"):
-        make_pairs(tmp_path / "mine", tmp_path / "out")
-    make_pairs(tmp_path / "mine", tmp_path / "out", recipe=Recipe(size_px=SIZE, styles=("xdog",)))
-    made = images.load_rgb(tmp_path / "out" / "sketches" / "3.png")[..., 0]
-    np.testing.assert_array_equal(made, sketches.xdog(drawn[3].photo))
 
 
 # Archives, several sources
@@ -246,33 +227,14 @@ def test_without_the_detector_points_or_a_fallback_are_needed(tmp_path, drawn, n
     assert settings["detector"] == "none"
 
 
-def test_the_background_is_painted_white_by_labels(tmp_path, drawn):
-    for n in range(4):
-        images.save(tmp_path / "src" / "photos" / f"{n}.png", drawn[n].photo)
-        images.save(tmp_path / "src" / "masks" / f"{n}.png", drawn[n].mask)
-    recipe = Recipe(size_px=SIZE, styles=("pencil",), background="labels")
-    make_pairs(tmp_path / "src", tmp_path / "out", recipe=recipe)
-    photo = images.load_rgb(tmp_path / "out" / "photos" / "1.png")
-    assert (photo[drawn[1].mask == 0] == 255).all()
-    shutil.rmtree(tmp_path / "src" / "masks")
-    with pytest.raises(DataPrepError, match="needs a label map for every photo, and 4 have none"):
-        make_pairs(tmp_path / "src", tmp_path / "never", recipe=recipe)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--crop", "0", "0", "1", "1"], "--crop belongs to --align crop"),
         (["--align", "crop", "--crop", "0.5", "0", "0.2", "1"], "LEFT TOP RIGHT BOTTOM"),
-        (["--each"], "belongs to --align face"),
         (["--align", "face", "--fit", "pad"], "--fit pad belongs to --align none"),
-        (["--align", "face", "--zoom", "9"], "--zoom must be"),
         (["--points", "nowhere.csv", "--align", "face"], "no such file"),
-        (["--style", "outlines"], "needs a label map"),
         (["--size", "4"], "--size"),
-        (["--test-share", "1.5"], "test"),
-        (["--workers", "0"], "--workers"),
-        (["--identity", "("], "--identity"),
     ],
 )
 def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, message):
@@ -280,27 +242,6 @@ def test_options_that_contradict_each_other(folders, tmp_path, capsys, options, 
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error
     assert not (tmp_path / "out").exists()
-
-
-def zipped(root, archive, **options):
-    with zipfile.ZipFile(archive, "w", **options) as packed:
-        for path in sorted(p for p in root.rglob("*") if p.is_file()):
-            packed.write(path, path.relative_to(root).as_posix())
-    return archive
-
-
-def test_damaged_deflated_members_are_one_clear_line_for_pairs_and_doctor(tmp_path, folders, capsys):
-    archive = zipped(folders, tmp_path / "set.zip", compression=zipfile.ZIP_DEFLATED)
-    with zipfile.ZipFile(archive) as packed:
-        offset = packed.getinfo("photos/anna2.png").header_offset
-    content = bytearray(archive.read_bytes())
-    content[offset + 200 : offset + 260] = b"\xff" * 60
-    archive.write_bytes(bytes(content))
-    assert main(["pairs", str(archive), str(tmp_path / "out"), "--size", "32"]) == 0
-    assert main(["doctor", str(archive)]) == 1
-    shown = capsys.readouterr()
-    assert "damaged in the archive" in shown.err and "photos/anna2.png: damaged" in shown.out
-    assert "Traceback" not in shown.err
 
 
 def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn, capsys):
@@ -318,14 +259,6 @@ def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn,
     assert "batches, not for people (else: --identity)" in capsys.readouterr().out
 
 
-def test_a_data_set_in_a_folder_or_a_zip_keeps_its_split_or_says_what_to_do(tmp_path, folders):
-    make_pairs(folders, tmp_path / "down" / "mine", size_px=32)
-    again = read(make_pairs(tmp_path / "down", tmp_path / "again", size_px=32).parent)
-    assert [(r["id"], r["split"]) for r in again] == [(r["id"], r["split"]) for r in read(tmp_path / "down" / "mine")]
-    with pytest.raises(DataPrepError, match="unpack it"):
-        make_pairs(zipped(tmp_path / "down", tmp_path / "set.zip"), tmp_path / "never", size_px=32)
-
-
 def test_leaks_are_dropped_by_person_and_without_making_the_pictures_again(tmp_path, drawn, capsys):
     names = [("a_1", 0), ("a_2", 1), ("b_1", 2), ("c_1", 3), ("d_1", 0)]  # d is a, under another name
     for name, n in names:
@@ -341,17 +274,6 @@ def test_leaks_are_dropped_by_person_and_without_making_the_pictures_again(tmp_p
     assert (tmp_path / "out" / "photos" / "b_1.png").stat().st_mtime_ns == stamp
     make_pairs(tmp_path / "src", tmp_path / "out", drop_leaks=True, **options)
     assert "already complete" in capsys.readouterr().out
-
-
-def test_a_missing_package_is_said_before_anything_is_written(tmp_path, folders):
-    try:
-        import rembg  # noqa: F401
-    except ImportError:
-        with pytest.raises(DataPrepError, match=r"pip install 'rembg\[cpu\]'"):
-            make_pairs(folders, tmp_path / "out", recipe=Recipe(size_px=32, background="rembg"))
-        assert not (tmp_path / "out").exists()
-    else:
-        pytest.skip("rembg is installed")
 
 
 def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path, folders):

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import data_prep
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import metrics
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
 from s2f_utils.metrics.scored import refuse_leaks
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 64
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from packaging.requirements import Requirement
@@ -24,7 +23,6 @@ PINS = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 LOCK_TEXT = (ROOT / "uv.lock").read_text(encoding="utf-8")
 LOCK = tomllib.loads(LOCK_TEXT)
 OWN = PROJECT["name"]
-PUBLIC = {"pypi.org", "files.pythonhosted.org"}
 
 
 def locked() -> dict[str, set[str]]:
@@ -78,13 +76,6 @@ def test_constraints_are_the_lock_with_hashes():
         assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", one) and one in LOCK_TEXT for one in hashes), requirement
         of_pip.setdefault(canonicalize_name(requirement.name), set()).add(specifier.version)
     assert of_pip == of_lock, "run `make lock`"
-
-
-def test_only_the_public_index_is_named():
-    addresses = re.findall(r"https?://[^\s\"']+", LOCK_TEXT)
-    assert len(addresses) > 1000 and {urlsplit(address).hostname for address in addresses} == PUBLIC
-    assert {tuple(package["source"]) for package in LOCK["package"]} == {("registry",), ("editable",)}
-    assert "://" not in (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
 
 def test_uv_finds_the_lock_up_to_date(tmp_path):

@@ -249,7 +249,7 @@ def test_on_the_device_they_agree_with_scikit_image(photo):
 
 @pytest.mark.detector
 def test_landmarks_move_with_the_face():
-    from s2f_utils.pictures.drawn.synthetic import draw_face
+    from data_prep.make.drawn.synthetic import draw_face
 
     face = draw_face(3, size_px=256)
     error = metrics.METRICS["landmarks"].compute
@@ -372,7 +372,7 @@ def test_ranks_by_hand():
 
 
 def test_retrieval_finds_a_face_again_and_not_without_its_features():
-    from s2f_utils.pictures.drawn.synthetic import draw_face
+    from data_prep.make.drawn.synthetic import draw_face
 
     faces = np.stack([draw_face(n, size_px=128).photo for n in range(20)])
     softer = np.stack([blurred(face, 2) for face in faces])

@@ -132,9 +132,9 @@ def test_only_the_inside_counts():
 
 @pytest.mark.detector
 def test_by_the_registrys_door():
-    from s2f_utils.pictures.drawn.synthetic import draw_faces
+    from data_prep.make.drawn.synthetic import draw_face
 
-    drawn = list(draw_faces(4, size_px=256, seed=1))
+    drawn = [draw_face(index, size_px=256, seed=1) for index in range(4)]
     photos = [face.photo for face in drawn]
     lines = [np.repeat(face.sketch[..., None], 3, axis=2) for face in drawn]
     people = [str(n) for n in range(4)]

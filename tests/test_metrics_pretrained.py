@@ -19,9 +19,9 @@ NAMES = ("perceptual", "frechet", "precision", "recall")
 
 @pytest.fixture(scope="module")
 def faces():
-    from s2f_utils.pictures.drawn.synthetic import draw_faces
+    from data_prep.make.drawn.synthetic import draw_face
 
-    return [face.photo for face in draw_faces(12, size_px=64, seed=5)]
+    return [draw_face(index, size_px=64, seed=5).photo for index in range(12)]
 
 
 @pytest.fixture(scope="module")

@@ -176,44 +176,6 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(publis
     assert "congress-118: 21 of 22" in shown.out and "18f-team: 7 of 8" in shown.out
 
 
-def test_chosen_sets_alone_are_fetched_and_their_terms_come_first(published, tmp_path, capsys, monkeypatch):
-    out, order = tmp_path / "out", []
-    show, fetch_file = open_portraits.show_terms, download.fetch
-    monkeypatch.setattr(open_portraits, "show_terms", lambda sets: (order.append("terms"), show(sets)))
-    monkeypatch.setattr(download, "fetch", lambda *a, **k: (order.append("file"), fetch_file(*a, **k))[1])
-    assert fetch(out, "--sets", "18f-team,portraits", "--dry-run") == 0 and not out.exists()
-    shown = capsys.readouterr().out
-    assert "terms: CC0" in shown and "MIT licence" in shown and "congress-118:" not in shown
-    assert fetch(out, "--sets", "18f-team,portraits") == 0
-    assert order[:3] == ["terms", "terms", "file"] and "terms: CC0" in capsys.readouterr().out
-    assert in_folder(out) == {name for name in published if not name.startswith("congress-118")}
-    assert fetch(out, "--sets", "congress-118") == 0  # into the same folder: the other sets stay listed
-    assert set(credits_of(out)) == set(published)
-    assert fetch(out, "--sets", "london") == 2
-    assert "no open set london: the names are congress-118" in capsys.readouterr().err
-    assert main(["download", "portraits", "--sets", "18f-team"]) == 2
-
-
-def test_what_lies_in_a_folder_is_taken_from_there(published, tmp_path, monkeypatch, capsys):
-    there, flat = tmp_path / "there", tmp_path / "flat"
-    for name in published:
-        if name.startswith("18f-team"):
-            (there / name).parent.mkdir(parents=True, exist_ok=True)
-            images.save(there / name, np.full((25, 20, 3), 77, np.uint8))
-    images.save(there / "18f-team" / "face-5.webp", np.zeros((25, 25, 3), np.uint8))  # not what the list says
-    flat.mkdir()
-    (flat / "senate-a.png").write_bytes(original(200))
-    monkeypatch.setenv("S2F_PORTRAITS", str(flat))
-    monkeypatch.setenv("S2F_OPEN_PORTRAITS", str(tmp_path / "elsewhere"))
-    out = tmp_path / "out"
-    assert fetch(out, "--sets", "18f-team,portraits", "--from", str(there)) == 0
-    assert Server.seen == [published["18f-team/face-5.webp"]]
-    assert (out / "18f-team" / "face-1.webp").read_bytes() == (there / "18f-team" / "face-1.webp").read_bytes()
-    assert len(in_folder(out)) == len(credits_of(out)) == 9
-    assert fetch(tmp_path / "new", "--from", str(tmp_path / "nowhere")) == 2
-    assert "nowhere: no such folder" in capsys.readouterr().err
-
-
 def test_the_list_has_the_seven_open_sets_and_no_other():
     sets = open_portraits.open_sets()
     portraits = open_portraits.listed(sets)

@@ -70,7 +70,7 @@ def test_what_the_step_held_is_let_go_of(tiny, faces_manifest, tmp_path):
 
 def test_the_command_line_says_the_same_and_goes_on(faces_manifest, tmp_path, monkeypatch, capsys):
     asked = [
-        "train", "pix2pix", "--data", str(faces_manifest.parent), "--profile", "fast", "--device", "cpu", "--no-scores",
+        "train", "pix2pix", "--data", str(faces_manifest.parent), "--profile", "fast", "--device", "cpu", "--no-report",
         "--runs", str(tmp_path), "--set", "total_images=24",
     ]  # fmt: skip
     monkeypatch.setattr(Pix2Pix, "step", running_out(full))

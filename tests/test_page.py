@@ -241,7 +241,7 @@ KINDS = {
     "drawing": lambda: drawings.example("curls"),
     "photographed": photographed,
     "photo": lambda: served.example("photo-8"),
-    "grey photo": lambda: np.repeat(images.luminance(served.example("photo-21"))[..., None], 3, axis=2),
+    "grey photo": lambda: np.repeat(images.luminance(served.example("photo-17"))[..., None], 3, axis=2),
     "inverted": lambda: 255 - drawings.example("hat"),
     "faint": lambda: (255 - 0.15 * (255 - drawings.example("hat").astype(float))).astype(np.uint8),
 }

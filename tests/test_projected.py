@@ -1,4 +1,4 @@
-"""Pretrained features, their fixed projection, and the perceptual loss."""
+"""Pretrained features, the projected discriminator that looks through them, and the losses of both."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ import torch.nn.functional as F
 from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints, pretrained
-from s2f_utils.models.projected import RandomProjection
 from s2f_utils.training import losses
+from s2f_utils.training.ada import SharedChange
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
+from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
+from tests.test_training import StopAt, all_tensors
 
 METHODS = ("pix2pix", "realistic", "faithful")
 SMALL = {
@@ -66,22 +68,104 @@ def test_pictures_of_any_side_are_resized_to_one_that_fits(side, fits):
     assert (pretrained.fitted(x) is x) == (side == fits)
 
 
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (96, 128)])
+def test_four_heads_look_at_four_scales_and_every_parameter_learns(height, width):
+    net = models.build("projected", width=8)
+    real, sketch = pictures(3, height, width), pictures(3, height, width, 1)
+    logits = net(net.project(pretrained.features_of(real)), sketch)
+    assert [tuple(one.shape[:2]) for one in logits] == [(3, 1)] * 4
+    strides = (16, 16, 16, 32)
+    assert [tuple(one.shape[2:]) for one in logits] == [(height // s, width // s) for s in strides]
+    sum(one.square().mean() for one in logits).backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_a_head_reacts_to_another_sketch_and_needs_one():
+    net = models.build("projected", width=8).eval()
+    projected = net.project(pretrained.features_of(pictures()))
+    one, other = (net(projected, pictures(seed=seed)) for seed in (1, 2))
+    assert [torch.equal(a, b) for a, b in zip(one, other, strict=True)] == [True, True, False, False]
+    with pytest.raises(ValueError, match="give sketches"):
+        net(projected)
+    assert len(models.build("projected", width=8, sketch_channels=0)(projected)) == 4
+
+
 def test_projections_are_fixed_saved_and_rebuilt_from_their_seed():
-    channels = pretrained.BACKBONES["efficientnet-lite0"].channels
-    net, again, other = (RandomProjection(channels, 8, seed) for seed in (1, 1, 2))
-    fixed = [name for name, _ in net.named_buffers()]
-    assert len(fixed) == 7 and not list(net.parameters()) and set(fixed) == set(net.state_dict())
+    net, again, other = (models.build("projected", width=8, seed=seed) for seed in (1, 1, 2))
+    fixed = [name for name, _ in net.projection.named_buffers()]
+    assert len(fixed) == 7 and not list(net.projection.parameters())
+    assert {f"projection.{name}" for name in fixed} <= set(net.state_dict())
     for name in fixed:
-        mine, same, differs = (getattr(n, name) for n in (net, again, other))
+        mine, same, differs = (getattr(n.projection, name) for n in (net, again, other))
         assert torch.equal(mine, same) and not torch.equal(mine, differs)
     # By hand: the coarsest scale is mixed across channels alone, the one before also takes it up.
     features = pretrained.features_of(pictures())
-    found = net(features)
-    coarse = F.conv2d(features[3], net.channels3)
-    taken = F.interpolate(F.conv2d(coarse, net.scales3, padding=1), scale_factor=2.0, mode="bilinear")
+    found = net.project(features)
+    coarse = F.conv2d(features[3], net.projection.channels3)
+    taken = F.interpolate(F.conv2d(coarse, net.projection.scales3, padding=1), scale_factor=2.0, mode="bilinear")
     torch.testing.assert_close(found[3], coarse)
-    torch.testing.assert_close(found[2], (F.conv2d(features[2], net.channels2) + taken) / math.sqrt(2))
+    torch.testing.assert_close(found[2], (F.conv2d(features[2], net.projection.channels2) + taken) / math.sqrt(2))
     assert all(0.2 < f.std() < 3 for f in found)
+
+
+def test_a_shared_change_is_the_same_for_all_pictures_of_a_pair():
+    torch.manual_seed(0)
+    x = pictures(8)
+    change = SharedChange(8)
+    assert torch.equal(change(x), change(x))
+    drawn, same = change.drawn, (change(x) - x).abs().amax((1, 2, 3)) < 1e-4
+    assert torch.equal(same, (drawn == 0).all(1)) and 0 < same.sum() < 8
+    assert (drawn.abs() <= torch.tensor(SharedChange.LIMITS)).all()
+    # By hand: brightness alone adds twice its share of white; a shift of a quarter moves by a quarter.
+    change.drawn = torch.tensor([[0.25, 0, 0, 0, 0]] * 8)
+    torch.testing.assert_close(change(x), x + 0.5)
+    change.drawn = torch.tensor([[0, 0, 0, 0.25, 0]] * 8)
+    torch.testing.assert_close(change(x)[..., 16:], x[..., :-16], atol=1e-5, rtol=0)
+    change.drawn = torch.tensor([[0, 0, -1.0, 0, 0]] * 8)
+    torch.testing.assert_close(change(x), x.mean(1, keepdim=True).expand_as(x))
+    change.drawn = torch.tensor([[0, -1.0, 0, 0, 0]] * 8)
+    torch.testing.assert_close(change(x), x.mean((1, 2, 3), keepdim=True).expand_as(x))
+
+
+class Given(torch.nn.Module):
+    """A discriminator whose logits are given: of true pictures, then of made ones."""
+
+    features = "efficientnet-lite0"
+
+    def __init__(self, real, fake):
+        super().__init__()
+        self.logits = [real, fake]
+
+    def project(self, features):
+        return list(features)
+
+    def forward(self, projected, sketch=None):
+        return self.logits.pop(0)
+
+
+def test_the_hinge_losses_by_hand():
+    real = [torch.tensor([0.5, 2.0]), torch.tensor([-1.0])]
+    fake = [torch.tensor([0.0, -3.0]), torch.tensor([1.0])]
+    x = pictures()
+    # Heads: ((1 - .5 + 0) / 2 + (1 + 0) / 2) / 2 = .375, and (2 + 2) / 2 = 2.
+    assert ProjectedPair(Given(real, fake), None, x, x, "none").loss_d().item() == pytest.approx(2.375)
+    pair = ProjectedPair(Given(fake, []), None, x, x, "none")
+    assert pair.loss_gan().item() == pytest.approx(1.5 - 1)
+    with pytest.raises(ValueError, match="shared or none"):
+        ProjectedPair(Given(real, fake), None, x, x, "ada")
+
+
+def test_true_and_made_pictures_and_their_sketches_are_changed_alike():
+    net, x, sketch = models.build("projected", width=8), pictures(4), pictures(4, seed=1)
+    torch.manual_seed(0)
+    pair = ProjectedPair(net, sketch, x, x)
+    torch.manual_seed(0)
+    change = SharedChange(4)
+    assert pair.loss_perceptual() == 0 and all(map(torch.equal, pair.real, pair.fake))
+    assert torch.equal(pair.sketch, change.places(sketch)) and not torch.equal(pair.sketch, sketch)
+    assert torch.equal(pair.features_real[0], pretrained.features_of(change(x))[0])
+    plain = ProjectedPair(net, sketch, x, x, "none")
+    assert plain.sketch is sketch and torch.equal(plain.features_real[0], pretrained.features_of(x)[0])
 
 
 def test_the_perceptual_loss_by_hand():
@@ -107,6 +191,27 @@ def run_of(method, manifest, folder, resume="never", **changes):
     return open_run(resolved, manifest, folder, resume=resume, init=init, device="cpu", progress=False)
 
 
+@pytest.mark.parametrize("method", ["pix2pix", "realistic"])
+def test_training_against_a_projected_discriminator_resumes_bit_for_bit(method, manifest, tmp_path):
+    chosen = {"discriminator": "projected", "disc_filters": 8, "lambda_perceptual": 0.5, "seed": 3}
+    whole = run_of(method, manifest, tmp_path / "whole", **chosen)
+    before = {name: value.clone() for name, value in whole.model.net_d.state_dict().items()}
+    assert train(whole, progress=False) == "done"
+    first = run_of(method, manifest, tmp_path / "parts", **chosen)
+    assert train(first, callbacks=[StopAt(6)], progress=False) == "stopped"
+    pretrained.shared_features.cache_clear()  # as in another process
+    second = run_of(method, manifest, tmp_path / "parts", resume="auto", **chosen)
+    assert second.images_seen == 6 and train(second, progress=False) == "done"
+    expected, found = all_tensors(whole), all_tensors(second)
+    assert [k for k in expected if not torch.equal(torch.as_tensor(expected[k]), torch.as_tensor(found[k]))] == []
+    after = whole.model.net_d.state_dict()
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"heads", "logits", "sketch"}  # and no projection
+    rows = read_log(whole.folder)[0]
+    assert {"loss_d", "loss_gan", "loss_l1", "loss_perceptual"} <= set(rows[0])
+    assert all(math.isfinite(row[name]) for row in rows for name in row if name.startswith("loss_"))
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(method, manifest, tmp_path, monkeypatch):
     plain = run_of(method, manifest, tmp_path / "plain")
@@ -125,9 +230,10 @@ def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(method, mani
     assert sum(found[-10:]) < 0.98 * sum(found[:10])
 
 
-def test_without_a_package_a_run_is_refused_before_it_begins(manifest, tmp_path, monkeypatch):
+@pytest.mark.parametrize("changes", [{"discriminator": "projected"}, {"lambda_perceptual": 1.0}])
+def test_without_a_package_a_run_is_refused_before_it_begins(changes, manifest, tmp_path, monkeypatch):
     find, lacking = importlib.util.find_spec, "timm"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == lacking else find(name, *more))
     with pytest.raises(ImportError, match=f"pip install {lacking.replace('_', '-')}$"):
-        run_of("pix2pix", manifest, tmp_path / "runs", lambda_perceptual=1.0)
+        run_of("pix2pix", manifest, tmp_path / "runs", **changes)
     assert not list((tmp_path / "runs").glob("*"))

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import cli, inference, models, weights
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.weights import sha256_of
 from tests import reference
 

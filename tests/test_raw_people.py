@@ -7,9 +7,9 @@ import pytest
 
 import data_prep
 from data_prep.make import raw_people as module
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.sources import download
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 
 @pytest.fixture()

@@ -1,4 +1,4 @@
-"""Evaluation tables: labels and numbers."""
+"""Evaluation tables and the report: labels, numbers, and what is drawn."""
 
 from __future__ import annotations
 
@@ -73,12 +73,15 @@ def test_training_scores_the_validation_split_alone(faces_manifest, tmp_path, ca
     shown = {path.stem for path in (run / "evaluation-val" / "outputs" / "deterministic").iterdir()}
     assert facts["split"] == "val"
     assert shown == {row.id for row in read_manifest(faces_manifest).split("val")}
+    assert "of the split “val”" in (run / "report.html").read_text()
 
 
-def test_without_a_validation_split_nothing_is_scored(tmp_path, capsys):
+def test_without_a_validation_split_nothing_is_scored_and_the_page_says_so(tmp_path, capsys):
     data = drawn_set(tmp_path, "mine", range(12)).path.parent  # four people for testing, none for validation
     assert main(["train", "pix2pix", "--data", str(data), "--runs", str(tmp_path / "runs"), *TINY]) == 0
     printed = capsys.readouterr().out
     assert "not scored: there is no validation split: make one with" in printed and "--val-share" in printed
     (run,) = (tmp_path / "runs").iterdir()
     assert not list(run.glob("evaluation*"))
+    page = (run / "report.html").read_text()
+    assert "Not scored" in page and "there is no validation split" in page and "loss_l1" in page

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from data_prep.make.drawn import synthetic
+from data_prep.make.drawn.board import HAIR, HAT
 from data_prep.make.scribbles import features
 from data_prep.make.scribbles.cutout import cut_out
 from data_prep.make.scribbles.drawing import scribble
@@ -14,8 +16,6 @@ from data_prep.make.scribbles.portrait import Portrait
 from s2f_studio.drawings import mesh
 from s2f_studio.drawings.regions import beard_zone, filled
 from s2f_utils.pictures import faces
-from s2f_utils.pictures.drawn import synthetic
-from s2f_utils.pictures.drawn.board import HAIR, HAT
 
 
 @pytest.fixture(scope="module")

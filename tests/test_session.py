@@ -47,24 +47,7 @@ def test_a_zip_holds_all_results_and_says_what_it_leaves_out(tmp_path, capsys):
         assert archive.testzip() is None
     said = capsys.readouterr().out
     assert said.startswith(f"9 files, {path.stat().st_size / 1e6:.1f} MB; left out: ")
-    assert "resume files 4.5 MB" in said and "data sets 0.0 MB" in said and "W&B's files 0.0 MB" in said
-
-
-def test_a_zip_that_fails_on_the_way_leaves_the_old_one(tmp_path, monkeypatch):
-    folder = session_folder(tmp_path / "02")
-    before = session.zip_results(folder).read_bytes()
-    write, written = zipfile.ZipFile.write, []
-
-    def failing(self, *args):
-        if len(written) == 3:
-            raise OSError(28, "No space left on device")
-        written.append(args)
-        write(self, *args)
-
-    monkeypatch.setattr(zipfile.ZipFile, "write", failing)
-    with pytest.raises(OSError, match="No space left"):
-        session.zip_results(folder)
-    assert (tmp_path / "02.zip").read_bytes() == before and len(list(tmp_path.iterdir())) == 2
+    assert said.endswith("W&B's files, data sets, resume files\n")
 
 
 COLAB_DRIVE = """
@@ -103,8 +86,6 @@ def test_drive_is_mounted_for_a_folder_in_it_once(tmp_path, colab, monkeypatch, 
     session.mount_drive(folder)  # a second call of `mount` would fail: MyDrive is there
     session.mount_drive(tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
-    with pytest.raises(ValueError, match="give a folder under .*MyDrive"):
-        session.mount_drive(session.DRIVE / "faces")
 
 
 def test_a_drive_that_is_declined_or_not_there_is_no_folder_on_another_disk(tmp_path, colab, monkeypatch):

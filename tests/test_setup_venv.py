@@ -24,12 +24,6 @@ esac
 case "$*" in "-m venv "*|"-m pip install"*) echo "$*" >> "{calls}" ;; esac
 """
 
-FAKE_UV = """\
-#!/bin/sh
-[ -z "$PIP_FAILS" ] || exit 1
-echo "uv $*" >> "{calls}"
-"""
-
 pytestmark = pytest.mark.skipif(shutil.which("sh") is None, reason="needs a POSIX shell")
 
 
@@ -101,39 +95,6 @@ def test_an_interrupted_installation_goes_on(clone):
     assert clone.calls() == FULL[1:]
 
 
-def test_the_constraints_are_kept_and_their_change_is_installed(clone):
-    (clone.root / "constraints.txt").write_text("six==1\n", encoding="utf-8")
-    assert clone.setup().returncode == 0
-    assert clone.calls() == [*FULL[:2], "pip install -r requirements.txt -c ./constraints.txt", FULL[-1]]
-    (clone.root / "constraints.txt").write_text("six==2\n", encoding="utf-8")
-    assert clone.setup().returncode == 0
-    assert "pip install -r requirements.txt -c ./constraints.txt" in clone.calls()
-
-
-def test_uv_installs_where_it_is_there(clone):
-    uv = clone.path / "uv"
-    uv.write_text(FAKE_UV.format(calls=clone.calls_file), encoding="utf-8")
-    uv.chmod(0o755)
-    failed = clone.setup(PIP_FAILS="1")
-    assert failed.returncode == 1 and "uv could not" in failed.stderr and clone.calls() == ["venv .venv"]
-    assert clone.setup().returncode == 0
-    into = "uv pip install --python .venv/bin/python --quiet"
-    assert clone.calls() == [f"{into} -r requirements.txt", f"{into} --no-deps -e ."]
-    assert clone.setup().returncode == 0 and clone.calls() == []
-
-
-def test_an_extra_is_installed_where_it_is_asked_for(clone):
-    text = 'torch==1\na==1 ; extra == "one"  # why\nb==2 ; python_version < "3.12" and extra == "one"\n'
-    (clone.root / "requirements.txt").write_text(text + 'c==3 ; extra == "other"\n', encoding="utf-8")
-    assert clone.setup().returncode == 0 and clone.calls() == FULL
-    for calls in (["pip install -r .venv/s2f-extra.txt"], []):
-        assert clone.setup(S2F_EXTRA="one").returncode == 0 and clone.calls() == calls
-    part = (clone.root / ".venv" / "s2f-extra.txt").read_text(encoding="utf-8")
-    assert part == 'a==1  # why\nb==2 ; python_version < "3.12"\n'
-    failed = clone.setup(S2F_EXTRA="nonsense")
-    assert failed.returncode == 1 and "nothing as of the extra nonsense" in failed.stderr
-
-
 @pytest.mark.parametrize("version", ["3.10", "3.15", "2.7"])
 def test_an_unsuitable_python_is_refused_in_one_line(tmp_path, version):
     clone = Clone(tmp_path, python3=version)
@@ -144,13 +105,6 @@ def test_an_unsuitable_python_is_refused_in_one_line(tmp_path, version):
         assert version in result.stderr and "3.11 to 3.14" in result.stderr
     assert not (clone.root / ".venv").exists()
     assert clone.calls() == []
-
-
-def test_another_python_is_found_when_python3_is_too_old(tmp_path):
-    clone = Clone(tmp_path, python3="3.9", python3_13="3.13")
-    result = clone.setup()
-    assert result.returncode == 0, result.stderr
-    assert "Python 3.13.0" in result.stdout
 
 
 def test_a_folder_that_is_no_environment_is_left_alone(clone):

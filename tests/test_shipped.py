@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils import cli, inference, models, weights
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.pictures.remarks import Remark
 from s2f_utils.weights.download import sha256_of
-from tests.test_cli import command, said
+from tests.test_cli import command
 from tests.test_translate import rgb
 
 
@@ -84,18 +84,6 @@ def test_many_answers_have_other_colours_and_the_same_shape(strangers, kind):
     assert edges[0] < 0.75 * edges[1]  # eight faces by chance differ more in where things are
 
 
-def test_the_shipped_generator_paints_many_different_faces_and_one_mean_face():
-    model = inference.load_styles("faces-64", "cpu")
-    spread = [model.decode(model.draw(32, seed=1, psi=psi)).astype(float).std(axis=0).mean() for psi in (0, 0.5, 1)]
-    true = np.stack([draw_face(n, size_px=64, seed=992).photo for n in range(32)]).astype(float).std(axis=0).mean()
-    assert spread[0] == 0 and 0.2 * true < spread[1] < spread[2] < 1.3 * true and spread[2] > 0.7 * true
-
-
-def test_both_halves_of_the_pair_are_of_one_training():
-    _, meta = checkpoints.load_network(weights.shipped("sketch-to-photo-detail"))
-    assert meta["structure_sha256"] == sha256_of(weights.shipped("sketch-to-photo-faithful"))
-
-
 @pytest.fixture(scope="module")
 def drawn():
     """Ten drawn faces that no training saw, aligned as the models know them: sketches and photos."""
@@ -155,27 +143,6 @@ def test_offline_in_one_command(no_detector, tmp_path):
     assert names == {"candidates", "rendered", "expected", "faithful", "variation"} and "leaves much open" in err
 
 
-def test_options_that_do_not_apply_are_refused_before_anything_is_done(tmp_path, capsys):
-    path, out = images.save(tmp_path / "a.png", drawings.example("glasses")), tmp_path / "out"
-    beyond = ["--eyes", "3000,2300,3200,2300", "--mouth", "3100,2500"]
-    for asked, hint in (
-        ([path, "--detail", "3"], "--detail. Must be <= 1"),
-        ([path, "--eyes", "1,2,3,4"], "belong together"),
-        ([path, *beyond], "outside of the picture, which is 420 x 510"),
-        ([path, "--fit", "pad"], "--fit is for a model of your own, named before the drawings"),
-        ([path, "--direction", "photo-to-sketch", "--detail", "1"], "--direction goes without --detail"),
-        (["photo-to-sketch"], "name the drawings after it"),
-        (["photo-to-sketch", path, "--detail", "0.5", "--align"], "--align goes without --detail"),
-        ([path, "photo-to-sketch"], "a model, which comes first"),
-        (["sketch-to-photo-detail", path], "leave the model out"),
-    ):
-        assert cli.main(["translate", *map(str, asked), "--out", str(out)]) == 2
-        assert hint in said(capsys), asked
-    assert cli.main(["translate", str(tmp_path), "--out", str(tmp_path)]) == 2
-    assert "is the folder of the drawings" in said(capsys)
-    assert not out.exists()
-
-
 def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without_a_detector(
     no_detector, tmp_path, capsys
 ):
@@ -195,31 +162,3 @@ def test_a_shipped_model_warns_of_what_it_does_not_know_and_finds_a_face_without
     assert drawn.shape == (256, 256, 3)
     with pytest.raises(models.UnknownNetworkError, match="only adds detail"):
         inference.load("sketch-to-photo-detail", "cpu")
-
-
-def test_a_direction_is_enough_for_the_shipped_models(no_detector, tmp_path, capsys):
-    photo = images.save(tmp_path / "anna.png", draw_face(3, size_px=256).photo)
-    named, mine, process = (tmp_path / name for name in ("named", "mine", "process"))
-    back = ["--direction", "photo-to-sketch", "--device", "cpu"]
-    assert cli.main(["translate", "photo-to-sketch", str(photo), "--out", str(named), "--device", "cpu"]) == 0
-    assert cli.main(["translate", str(photo), *back, "--out", str(mine)]) == 0
-    status, out, err = command("translate", photo, *back, "--out", process)
-    assert status == 0 and "1 of 1 picture translated" in out, err
-    for out in (mine, process):
-        assert [path.name for path in out.iterdir()] == ["anna-sketch.png"]
-        assert np.array_equal(images.load_rgb(out / "anna-sketch.png"), images.load_rgb(named / "anna-sketch.png"))
-    assert cli.main(["translate", str(photo), *back, "--fit", "pad", "--align", "--out", str(mine)]) == 0
-    assert (mine / "anna-sketch-2.png").is_file()
-    drawing = images.save(tmp_path / "drawing.png", drawings.example("glasses"))
-    asked = ["--direction", "sketch-to-photo", "--device", "cpu", "--out", str(tmp_path / "faces")]
-    assert cli.main(["translate", str(drawing), *asked]) == 0
-    assert (tmp_path / "faces" / "drawing-candidates.png").is_file()
-
-
-def test_scores_of_a_shipped_model_are_not_written_into_the_package(faces_manifest, tmp_path, monkeypatch, capsys):
-    data = faces_manifest.resolve()
-    monkeypatch.chdir(tmp_path)
-    before = sorted(weights.SHIPPED_FOLDER.rglob("*"))
-    assert cli.main(["evaluate", "photo-to-sketch", "--data", str(data), "--device", "cpu", "--metrics", "l1"]) == 0
-    assert (tmp_path / "runs" / "evaluation-photo-to-sketch-test" / "metrics.json").is_file()
-    assert sorted(weights.SHIPPED_FOLDER.rglob("*")) == before

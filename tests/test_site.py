@@ -51,15 +51,6 @@ def test_every_notebook_and_document_is_in_a_toctree():
     assert set(entries) - {"notebooks/**"} <= pages
 
 
-def test_a_folder_that_is_no_site_stays_as_it_is(tmp_path, capsys):
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "mine.txt").write_text("mine")
-    assert build_site.main([str(tmp_path / "site")]) == 2
-    assert "is no site" in capsys.readouterr().err and (tmp_path / "site" / "mine.txt").read_text() == "mine"
-    assert build_site.main([str(tmp_path / "new"), "--draw", str(tmp_path / "none")]) == 2
-    assert "s2f export page" in capsys.readouterr().err and not (tmp_path / "new").exists()
-
-
 class Asked(HTMLParser):
     """What a page loads: scripts, styles, fonts, pictures; and where its links lead."""
 

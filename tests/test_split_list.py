@@ -10,7 +10,7 @@ import pytest
 from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.sources.layout import Candidate
-from data_prep.sources.split_list import normal, read_split_list
+from data_prep.sources.split_list import read_split_list
 from data_prep.sources.tree import Picture
 from tests.test_data_prep import by_split, put, read
 
@@ -24,12 +24,6 @@ def candidate(path, identity=""):
 def splits(listed, pairs, root="src"):
     kept, remarks = listed.divide(pairs, [pair.identity for pair in pairs], [root] * len(pairs))
     return {pair.photo.shown: pair.split for pair in kept}, remarks
-
-
-def test_names_are_compared_without_case_suffix_zeros_and_folders_of_sides():
-    assert normal("AR/Testing Photos/001.JPG") == normal("ar/1") == "ar/1"
-    assert normal(r"AR\photos\1.png") == "ar/1" and normal("f-005-01") == normal("F-5-1.jpg")
-    assert normal("AR/1") != normal("AR/10") and normal("anna.v2") != normal("anna")
 
 
 @pytest.mark.parametrize("first_student", [0, 1])
@@ -71,17 +65,6 @@ def test_a_file_divides_a_set_and_what_it_does_not_name_is_left_out(tmp_path, fa
         make_pairs(src, tmp_path / "out", size_px=32, split_list=file)
     rows = read(make_pairs(src, tmp_path / "rest", size_px=32, split_list=file).parent)
     assert by_split(rows) == {"train": ["anna"], "val": [], "test": ["ben", "cleo", "dan", "eve"]}
-
-
-def test_a_list_may_name_people(tmp_path, faces):
-    names = [(f"sketches/{p}_{n}.png", f"photos/{p}_{n}.png") for p in ("ann", "bob") for n in range(3)]
-    src, file = put(tmp_path / "src", faces, names), tmp_path / "people.csv"
-    file.write_text("test,ann\ntrain,bob\n", encoding="utf-8")
-    rows = read(make_pairs(src, tmp_path / "out", size_px=32, split_list=file, identity="^([a-z]+)_").parent)
-    assert by_split(rows) == {"train": ["bob_0", "bob_1", "bob_2"], "val": [], "test": ["ann_0", "ann_1", "ann_2"]}
-    file.write_text("test,ann_0\ntrain,*\n", encoding="utf-8")
-    with pytest.raises(DataPrepError, match="1 identities are in more than one split"):
-        make_pairs(src, tmp_path / "never", size_px=32, split_list=file, identity="^([a-z]+)_")
 
 
 @pytest.mark.parametrize(

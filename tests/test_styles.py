@@ -11,11 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import cli, inference, models
 from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.drawn.synthetic import draw_face
-from s2f_utils.pictures.remarks import Remark
 
 SMALL = {"size_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16, "channel_multiplier": 1.0}
 
@@ -100,22 +99,6 @@ def test_parts_are_painted_in_the_published_order():
         masks.join_parts({"skin": box(1, 1), "nose": np.zeros((8, 8), np.uint8)})
 
 
-def test_maps_go_through_colours_planes_and_sizes():
-    labels = draw_face(5, size_px=64).mask
-    assert np.array_equal(masks.from_colours(masks.colour(labels)), labels)
-    planes = masks.one_hot(labels)
-    assert planes.shape == (19, 64, 64) and (planes.sum(0) == 1).all() and np.array_equal(planes.argmax(0), labels)
-    assert set(np.unique(masks.resize(labels, 32))) <= set(np.unique(labels))
-    with pytest.raises(masks.MaskError, match="a part's picture"):
-        masks.one_hot(np.where(labels > 0, 255, 0).astype(np.uint8))
-    with pytest.raises(masks.MaskError, match="no class has the number 40"):
-        masks.colour(np.array([[0, 40]], np.uint8))
-    noisy = masks.colour(labels)
-    noisy[:10] += 3
-    with pytest.raises(masks.MaskError, match="use PNG, not JPEG"):
-        masks.from_colours(noisy)
-
-
 @pytest.mark.parametrize("mean", ["one", "each", "none"])
 def test_a_file_as_psps_authors_save_theirs_is_read_with_its_mean_style(load, tmp_path, mean):
     net = load("map").net
@@ -153,32 +136,6 @@ def test_a_pickle_is_never_opened(tmp_path):
         inference.load_styles(tmp_path / "network.pkl")
 
 
-def test_what_is_given_to_the_wrong_encoder_is_said(load, tmp_path):
-    face = draw_face(5, size_px=256)
-    sketch = np.repeat(face.sketch[..., None], 3, 2)
-    reader = load("sketch")
-    small = [np.repeat(draw_face(seed, size_px=64).sketch[..., None], 3, 2) for seed in range(10)]
-    assert [reader.advice(picture) for picture in small] == 10 * [None]
-    assert reader.advice(sketch) is None and reader.advice(face.photo) == Remark("photo-for-sketches")
-    assert "reads sketches: draw it first" in str(reader.advice(face.photo))
-    assert "reads photos" in str(load("photo").advice(sketch)) and load("photo").advice(face.photo) is None
-    Image.fromarray(face.mask).save(tmp_path / "numbers.png")
-    Image.fromarray(masks.colour(face.mask)).save(tmp_path / "colours.png")
-    assert np.array_equal(masks.load(tmp_path / "numbers.png"), face.mask)
-    assert np.array_equal(masks.load(tmp_path / "colours.png"), face.mask)
-    order = np.random.default_rng(0).permutation(19).astype(np.uint8)  # as drawing programs number their colours
-    indexed = Image.fromarray(np.argsort(order).astype(np.uint8)[face.mask], "P")
-    indexed.putpalette(masks.PALETTE[order].tobytes())
-    indexed.save(tmp_path / "indexed.png")
-    assert np.array_equal(masks.load(tmp_path / "indexed.png"), face.mask)
-    Image.fromarray(face.mask > 0).save(tmp_path / "person.png")
-    with pytest.raises(masks.MaskError, match="two values, like a mask of the person"):
-        masks.load(tmp_path / "person.png")
-    Image.fromarray(face.photo).save(tmp_path / "photo.png")
-    with pytest.raises(masks.MaskError, match="not a map of CelebAMask-HQ's classes"):
-        masks.load(tmp_path / "photo.png")
-
-
 def test_faces_on_the_command_line(load, tmp_path, capsys):
     for reads in ("", "sketch", "map", "sketch and map"):
         load(reads)
@@ -210,22 +167,6 @@ def test_faces_on_the_command_line(load, tmp_path, capsys):
         assert s2f("sketch", *more) == 2
         assert message in capsys.readouterr().err
     assert s2f("map", tmp_path / "photo.png") == 2 and "not a map" in capsys.readouterr().err
-
-
-def test_planes_in_the_network_are_those_of_the_map():
-    face = draw_face(5, size_px=32)
-    net = models.build(
-        "psp",
-        kind="small",
-        encoder={"in_channels": 19, "num_styles": 8, "style_dim": 16, "input_px": 32},
-        decoder=SMALL,
-    )
-    x = torch.from_numpy(masks.colour(face.mask)).permute(2, 0, 1)[None].float() / 127.5 - 1
-    assert np.array_equal(net.planes(x)[0].numpy(), masks.one_hot(face.mask))
-    with pytest.raises(ValueError, match="takes \\(N, 3, H, W\\)"):
-        net(torch.zeros(1, 1, 32, 32))
-    with pytest.raises(ValueError, match="take the encoder that was trained for it"):
-        models.build("psp", kind="small", encoder={"num_styles": 10}, decoder=SMALL)
 
 
 def test_sliders_over_the_answers_to_one_drawing(load):

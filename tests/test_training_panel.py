@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import re
+import io
 import time
-from xml.etree import ElementTree
 
 import pytest
 
 from s2f_utils.data import read_manifest
-from s2f_utils.notebook import TrainingPanel, curves, train_live
+from s2f_utils.notebook import TrainingPanel, train_live
+from s2f_utils.pictures import images, viz
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
 from s2f_utils.training.tracking import read_log
@@ -25,19 +24,6 @@ def run(tiny, faces_manifest, tmp_path, monkeypatch):
     monkeypatch.setattr("s2f_utils.notebook.panel.SHARE", 1e9)  # every point is drawn
     manifest = read_manifest(faces_manifest)
     return open_run(tiny(sample_every_images=8), manifest, tmp_path, resume="never", device="cpu", progress=False)
-
-
-def charts(panel):
-    """What the curves show: {title without its value: (points of the raw line, of the smoothed one)}, and the notes."""
-    tree = ElementTree.fromstring(f"<body>{panel.curves.value}</body>")
-    lines = {}
-    for chart in tree.iter("svg"):
-        found = [
-            [tuple(map(float, p.split(","))) for p in line.get("points").split()] for line in chart.iter("polyline")
-        ]
-        lines[chart.find("text").text.rpartition(": ")[0]] = found
-    notes = tree.findall("div")[1:]
-    return lines, "".join(notes[0].itertext()) if notes else ""
 
 
 def after(run, images, action):
@@ -72,35 +58,26 @@ def test_everything_that_may_change_has_a_slider(page, run):  # noqa: F811
     assert run.live["batch_size"] == pytest.approx(3.6)
 
 
-def test_curves_samples_and_marks_follow_the_training(polled, run, monkeypatch):  # noqa: F811
+def test_curves_samples_and_changes_follow_the_training(polled, run):  # noqa: F811
     panel = TrainingPanel(run)
     panel.show()
     shown = []
     let_page_act(polled, [
-        after(run, 8, lambda: shown.append(charts(panel))),
+        after(run, 8, lambda: shown.append(panel.curves.value)),
         after(run, 8, lambda: panel.sliders["lambda_l1"].set_trait("value", 50.0)),
-        after(run, 16, lambda: shown.append(charts(panel))),
     ])  # fmt: skip
     assert train_live(train, run, panel) == "done"
-    (early, nothing), (later, told) = shown[0], charts(panel)
-    losses = {"d loss", "gan loss", "l1 loss"}
-    assert set(early) == set(later) == losses | {"SSIM of the samples ↑", "PSNR of the samples, dB ↑"}
-    assert nothing == "" and told == "1 lambda_l1 100 → 50"
-    for name in losses:
-        raw, smoothed = later[name]
-        assert len(raw) == len(smoothed) == 12 and len(early[name][0]) < 12 and raw != smoothed
-        assert [x for x, _ in raw] == sorted({x for x, _ in raw}) and raw[-1][0] == curves.WIDTH - curves.RIGHT
+    early, later = (images.load_rgb(io.BytesIO(png)) for png in (shown[0], panel.curves.value))
+    assert early.std() > 5 and (early.shape != later.shape or (early != later).any())
     rows, events = read_log(run.folder)
-    assert [r["loss_l1"] for r in panel.rows] == [r["loss_l1"] for r in rows] and panel.num_drawn > 3
+    assert [r["loss_l1"] for r in panel.rows] == [r["loss_l1"] for r in rows]
     (change,) = [e for e in events if e["event"] == "change" and e["source"] == "widget"]
     assert (change["name"], change["new"]) == ("lambda_l1", 50.0)
-    across = curves.WIDTH - curves.LEFT - curves.RIGHT
-    at = re.search(r"M([\d.]+) [^>]*stroke-dasharray", panel.curves.value)[1]
-    assert float(at) == pytest.approx(curves.LEFT + across * change["images"] / 24, abs=0.1)
+    assert viz.change_marks(panel.events, 1.0) == [(change["images"], "lambda_l1 100 → 50")]
     sheets = sorted((run.folder / "samples").glob("*.png"))
     assert panel.sheets == sheets and panel.through_time.max == len(sheets) - 1 == panel.through_time.value
     assert panel.picture.value == sheets[-1].read_bytes() and panel.when.value == "24 images"
-    assert "GB" in panel.memory.value and "24 of 24 images" in panel.progress.value
+    assert "24 of 24 images" in panel.progress.value
 
 
 def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
@@ -145,25 +122,23 @@ def test_a_resumed_run_shows_what_was_before(polled, run, tiny, faces_manifest, 
     assert panel.when.value == "8 images"
 
 
-def test_what_later_cells_need_is_trained_to_its_end_where_the_page_cannot_be_asked(page, run):  # noqa: F811
-    panel = TrainingPanel(run)
-    assert train_live(train, run, panel, chunk_s=0.0) == "chunk" and run.images_seen == 2
-    assert "in chunks" in panel.status.value
-    told = []
+def test_where_the_page_cannot_be_asked_the_cell_again_goes_on(page, run):  # noqa: F811
+    panel, told = TrainingPanel(run), []
 
     class Watch:
         def on_step(self, run):
             told.append(panel.status.value)
 
-    assert train_live(train, run, panel, chunk_s=math.inf, callbacks=[Watch()]) == "done"
-    assert run.images_seen == 24 and "controls.json steers it" in told[0]
-    assert panel.status.value == "ended: done" and (run.folder / "generator.safetensors").is_file()
+    assert train_live(train, run, panel, max_seconds=0.0) == "chunk" and run.images_seen == 2
+    assert train_live(train, run, panel, callbacks=[Watch()]) == "done"
+    assert "controls.json" in told[0] and panel.status.value == "ended: done" and run.images_seen == 24
+    assert (run.folder / "generator.safetensors").is_file()
 
 
 def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
     panel = TrainingPanel(run)
     assert train_live(train, run, panel, progress=False) == "done"
-    assert panel.box is None and panel.num_drawn == 0 and len(read_log(run.folder)[0]) == 12
+    assert panel.box is None and len(read_log(run.folder)[0]) == 12
     assert repr(panel).startswith("TrainingPanel(lr_g 0.0002")
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""
@@ -171,54 +146,20 @@ def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
 
 def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa: F811
     monkeypatch.undo()  # the true share
-    clock = [0.0]
+    clock, drawn = [0.0], []
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     panel = TrainingPanel(run)
     panel.rows = [{"images": 1, "loss_l1": 1.0}, {"images": 2, "loss_l1": 0.5}]
     panel._build()
 
-    def slow(rows, events, original=curves.draw, **options):
+    def slow(logs, original=viz.curves, **options):
         clock[0] += 0.1
-        return original(rows, events, **options)
+        drawn.append(clock[0])
+        return original(logs, **options)
 
-    monkeypatch.setattr(curves, "draw", slow)
-    panel.mode, panel.num_drawn, begun = "polling", 0, clock[0]
-    while clock[0] - begun < 40:
+    monkeypatch.setattr(viz, "curves", slow)
+    while clock[0] < 40:
         clock[0] += 0.05
         panel._stale = True
         panel.on_step(run)
-    assert 6 <= panel.num_drawn <= 9  # a tenth of a second each: two of a hundred
-
-
-def height(point):
-    return curves.HEIGHT - curves.BOTTOM - point[1]
-
-
-def test_a_logarithmic_scale_makes_equal_steps_of_equal_ratios(polled, run):  # noqa: F811
-    panel = TrainingPanel(run)
-    panel.rows = [{"images": n, "loss_l1": 10.0**-n} for n in range(1, 5)]
-    panel._build()
-    (raw, _) = charts(panel)[0]["l1 loss"]
-    steps = [height(a) - height(b) for a, b in zip(raw, raw[1:], strict=False)]
-    assert steps[0] > 5 * steps[1] > 25 * steps[2] > 0
-    panel.log_scale.value = True
-    (raw, _) = charts(panel)[0]["l1 loss"]
-    steps = [height(a) - height(b) for a, b in zip(raw, raw[1:], strict=False)]
-    assert steps == pytest.approx([steps[0]] * 3, abs=0.11) and steps[0] > 20
-
-
-def test_curves_hold_for_constants_negative_values_and_many_rows():
-    rows = [{"images": n, "loss_d": 1.0, "loss_wgan": (-1.0) ** n * n, "loss_l1": 0.0} for n in range(1, 5_001)]
-    rows[2_345]["loss_d"] = 7.0
-    for log in (False, True):
-        text = curves.draw(rows, (), log=log)
-        tree = ElementTree.fromstring(text)
-        assert len(list(tree.iter("svg"))) == 3 and "nan" not in text and len(text) < 60_000
-        for chart in tree.iter("svg"):
-            for line in chart.iter("polyline"):
-                points = [tuple(map(float, p.split(","))) for p in line.get("points").split()]
-                assert all(0 <= x <= curves.WIDTH and 0 <= y <= curves.HEIGHT for x, y in points)
-                assert len(points) <= curves.MOST_POINTS + 1
-        raw = next(tree.iter("polyline")).get("points").split()
-        assert min(float(p.split(",")[1]) for p in raw) < 50  # a single peak is still there
-    assert curves.draw([], ()) == ""
+    assert 9 <= len(drawn) <= 13  # a tenth of a second each: three of a hundred

@@ -7,13 +7,13 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.faces.translate import translate_drawing
 from s2f_utils import models
 from s2f_utils.inference.engine import TorchEngine
 from s2f_utils.inference.stages import of_two
 from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import faces, images
-from s2f_utils.pictures.drawn.synthetic import draw_face
 
 SIZE = 64
 POINTS = [(84, 102), (170, 102), (127, 190)]  # eyes and mouth of a 256 px drawing

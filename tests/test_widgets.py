@@ -10,9 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
-from s2f_utils.notebook import controls, gauges, panel, stills
+from s2f_utils.notebook import controls, panel, stills
 from s2f_utils.notebook.panel import TrainingPanel, train_live
 from s2f_utils.training.live import LiveValues, Range
 
@@ -30,8 +29,7 @@ def make_live(folder):
 def make_run(folder):
     """As far as a panel knows a run."""
     return SimpleNamespace(
-        live=make_live(folder), images_seen=0, total_images=80, folder=folder, images_per_second=4.0,
-        precision=SimpleNamespace(device=torch.device("cpu")),
+        live=make_live(folder), images_seen=0, total_images=80, folder=folder, images_per_second=4.0
     )  # fmt: skip
 
 
@@ -45,9 +43,6 @@ def page(monkeypatch):
     """As if a page were there, with a kernel that cannot be polled."""
     monkeypatch.setattr(panel, "has_page", lambda: True)
     monkeypatch.setattr(panel, "current_kernel", lambda: None)
-    monkeypatch.setattr(TrainingPanel, "polling_works", None)
-    for name in ("VSCODE_PID", "VSCODE_CWD"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture()
@@ -99,20 +94,17 @@ def test_importing_costs_no_ipywidgets():
     assert answer.stdout.split() == ["False", "False"]
 
 
-def test_unknown_name_or_mode_is_refused(run):
+def test_an_unknown_name_is_refused(run):
     with pytest.raises(ValueError, match="'lr_x'.*lr_g, lambda_l1"):
         TrainingPanel(run, ["lr_x"])
-    with pytest.raises(ValueError, match="mode must be auto, polling, chunks, off, got 'live'"):
-        TrainingPanel(run, mode="live")
 
 
 def test_sliders_set_live_values_within_their_range(page, run):
     assert TrainingPanel(run).names == ("lr_g", "lambda_l1", "augment", "batch_size", "sample_every")
-    sliders = TrainingPanel(run, ["lr_g", "lambda_l1", "augment"], {"lr_g": "learning rate"})
+    sliders = TrainingPanel(run, ["lr_g", "lambda_l1", "augment"])
     assert sliders.show()
     rate, weight, _ = sliders.sliders.values()
     assert (type(rate).__name__, type(weight).__name__) == ("FloatLogSlider", "FloatSlider")
-    assert rate.description == "learning rate"
     weight.value = 42.0
     rate.value = 10**rate.min * (1 - 1e-12)  # a rounding error below the limit
     changes = {change.name: change for change in run.live.poll()}
@@ -122,96 +114,16 @@ def test_sliders_set_live_values_within_their_range(page, run):
     assert run.live["lambda_l1"] == 200.0
 
 
-def test_buttons_act_only_while_there_is_something_to_act_on(polled, run, tmp_path):
+def test_an_error_is_shown(page, run):
     sliders = TrainingPanel(run)
-    sliders.show()
-    sliders.buttons["stop"].click()
-    assert not run.live.asked("stop")
-    seen = []
-
-    def note():
-        seen.append((run.live.asked("pause"), sliders.buttons["pause"].description))
-
-    press = {name: button.click for name, button in sliders.buttons.items()}
-    polled.events += [press["pause"], note, press["pause"], note, press["sample"], press["stop"]]
-    (tmp_path / "00000008.png").write_bytes(b"png")
-    assert train_live(train, run, sliders) == "stopped"
-    assert seen == [(True, "Resume"), (False, "Pause")]
-    assert run.images_seen == 8 and run.live.asked("sample")
-    assert TrainingPanel.polling_works
-    assert "ended: stopped" in sliders.status.value and "l1 loss: 0.25" in sliders.curves.value
-    assert sliders.progress.value == "8 of 80 images · 4 images/s · 0:18 left"
-    sliders.on_sample(run, tmp_path / "00000008.png")
-    assert sliders.picture.value == b"png"
-
-
-def test_without_polling_it_trains_in_chunks(page, run):
-    sliders = TrainingPanel(run)
-    assert train_live(train, run, sliders) == "chunk"
-    assert run.images_seen == 16 and "Continue" in sliders.status.value
-    assert sliders.buttons["continue"].layout.display == "" and not sliders.buttons["continue"].disabled
-    sliders.sliders["lambda_l1"].value = 5.0
-    sliders.buttons["continue"].click()
-    assert run.images_seen == 32 and run.live["lambda_l1"] == 5.0
-    assert train_live(train, run, sliders) == "chunk"  # the cell again
-    sliders.buttons["stop"].click()
-    assert run.images_seen == 48 and "ended: stopped" in sliders.status.value
-    assert sliders.buttons["continue"].layout.display == "none"
-
-
-def test_an_error_in_a_chunk_is_shown(page, run):
-    sliders = TrainingPanel(run)
-    train_live(train, run, sliders, at_step=lambda step: 1 / (run.images_seen - 24))
     with pytest.raises(ZeroDivisionError):
-        sliders.go_on()
+        train_live(train, run, sliders, at_step=lambda step: 1 / (run.images_seen - 24))
     assert "ZeroDivisionError" in sliders.status.value and sliders._thread is None
-
-
-def test_an_answer_after_the_cell_means_chunks_next_time(polled, run, monkeypatch):
-    monkeypatch.setattr(panel, "PROOF_TIMEOUT_S", -1.0)
-    sliders = TrainingPanel(run)
-    assert train_live(train, run, sliders, at_step=lambda step: sliders._draw(run)) == "done"
-    assert TrainingPanel.polling_works is None
-    sliders.probe._view_count = 1  # what a page does when it has drawn the probe
-    assert TrainingPanel.polling_works is False
-    assert TrainingPanel(run).needs_chunks() is False  # not shown: there is nothing to wait for
-    run.images_seen = 0
-    assert train_live(train, run, TrainingPanel(run)) == "chunk"
 
 
 def test_a_kernel_that_breaks_polling_does_not_break_training(polled, run):
     polled.events += [lambda: 1 / 0]
-    sliders = TrainingPanel(run)
-    assert train_live(train, run, sliders) == "done"
-    assert TrainingPanel.polling_works is False and sliders.needs_chunks()
-
-
-def test_in_vscode_the_first_chunk_shows_whether_polling_works(polled, run, monkeypatch):
-    monkeypatch.setenv("VSCODE_PID", "1")
-    assert train_live(train, run, TrainingPanel(run)) == "chunk"
-    sliders = TrainingPanel(run)
-    polled.events += [lambda: setattr(sliders.probe, "_view_count", 1)]
-    assert train_live(train, run, sliders) == "done"
-
-
-def test_without_a_kernel_it_just_trains(run, capsys):
-    sliders = TrainingPanel(run, ["lr_g", "lambda_l1", "augment"])
-    assert train_live(train, run, sliders, callbacks=[]) == "done"
-    assert sliders.mode == "off" and sliders.box is None
-    sliders._ipython_display_()
-    assert "lr_g 0.0002, lambda_l1 100, augment 1; controls.json only" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("images", "rate", "text"),
-    [
-        (0, None, "0 of 4,000 images"),
-        (4000, 2.0, "4,000 of 4,000 images · 2 images/s · 0:00 left"),
-        (400, 1 / 3, "400 of 4,000 images · 0.333 images/s · 3 h 00 min left"),
-    ],
-)
-def test_progress_text(images, rate, text):
-    assert gauges.progress_text(images, 4000, rate) == text
+    assert train_live(train, run, TrainingPanel(run)) == "done"
 
 
 # In a real kernel
@@ -303,10 +215,8 @@ def test_a_slider_acts_while_the_cell_runs(kernel):
     assert [m["content"]["execution_state"] for m in handled] == ["busy", "idle"]
     # The next cells of "Run all" were neither run early nor lost.
     assert [kernel.finish(cell)[0] for cell in later] == ["later 0 7.0\n", "later 1 7.0\n"]
-    text, _ = kernel.finish(
-        kernel.start("print(len(times), times.index(7.0) < 55, sliders.mode, TrainingPanel.polling_works)")
-    )
-    assert text == "60 True polling True\n"
+    text, _ = kernel.finish(kernel.start("print(len(times), times.index(7.0) < 55)"))
+    assert text == "60 True\n"
 
 
 def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
@@ -325,9 +235,9 @@ def test_an_interrupt_arrives_and_the_kernel_survives_two(kernel):
 
 
 def test_where_nobody_looks_a_still_is_all_that_is_left(kernel):
-    code = "sliders = TrainingPanel(run); print(go(5), sliders.mode, sliders.box)"
+    code = "sliders = TrainingPanel(run); print(go(5), sliders.box)"
     text, messages = kernel.finish(kernel.start(code, page=False))
-    assert text == "done off None\n"
+    assert text == "done None\n"
     assert not {m["msg_type"] for m in messages} & {"comm_open", "comm_msg"}
     (left,) = [m["content"]["data"] for m in messages if m["msg_type"] == "display_data"]
     assert set(left) == {"image/jpeg", "text/plain"}

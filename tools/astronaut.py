@@ -38,7 +38,7 @@ def main() -> None:
         candidates.Candidate("its sketch", sketch, 0.0, 0),
         *candidates.candidates(inference.load(device="cpu"), sketch),
     ]
-    shown = drawings.Prepared(photo, whole, matrix, face, domain.verdict(whole), ())
+    shown = drawings.Drawing(photo, whole, matrix, face, domain.verdict(whole), ())
     print(images.save(args.out, candidates.sheet(shown, found, first="a photo"), generated=True))
     how = degradations.Degradation((2.2, 2.2), 0.0, 2.5, 7.0, 70)
     bad = degradations.stages(whole, how, np.random.default_rng(4))["degraded"]

@@ -1,6 +1,6 @@
 """Train the expected face: `python tools/train_expected.py DATA RUN [--minutes N] [--fold K] [--init FILE]`.
 
-DATA as tools/pack_portraits.py leaves it. The same command goes on where it stopped, after a rest at a lower learning
+DATA as data_prep.make.packing leaves it. The same command goes on where it stopped, after a rest at a lower learning
 rate too, which falls to nothing over the minutes given. `--fold K` leaves out the people of fold K: what such a network
 expects of them is what tools/train_portrait.py learns from. In RUN: generator.safetensors, state.pt, curve.csv. The
 loss and its weights are those of `s2f train expect`.
@@ -16,9 +16,9 @@ import time
 from pathlib import Path
 
 import torch
-from packed import Packed, learned_from, read, write_row
 from torch import Tensor
 
+from data_prep.make.packed import Packed, learned_from, read, write_row
 from s2f_studio.faces.method import ExpectConfig, ExpectMethod
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import ModelCard

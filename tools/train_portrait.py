@@ -1,6 +1,6 @@
 """Train the generator of portraits: `python tools/train_portrait.py DATA RUN --expect FOLD0 FOLD1 [--minutes N]`.
 
-DATA as tools/pack_portraits.py leaves it; FOLD0 and FOLD1 are expected faces that have not seen the people of that fold
+DATA as data_prep.make.packing leaves it; FOLD0 and FOLD1 are expected faces that have not seen the people of that fold
 (tools/train_expected.py --fold), so that the generator meets expectations as wrong as they are for a stranger. The same
 command goes on where it stopped, and may begin with another run (--init). On a GPU if there is one, with batches of 64;
 else with 16. `--finish` lets the learning rates fall over the last third. In RUN: state.pt (everything, every two
@@ -23,13 +23,13 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from changes import Change, spoiled
-from packed import learned_from, read, write_row
 from PIL import Image
 from recorded import Recorded
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from data_prep.make.packed import learned_from, read, write_row
 from s2f_studio.faces.method import half_known, hidden, misfit, other_pen, skin_area, sometimes
 from s2f_studio.faces.networks.portrait import ATTRIBUTES, CODE_DIM, SIZE_PX, pooled_places, with_known
 from s2f_utils import models

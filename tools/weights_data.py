@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from data_prep.make.drawn import synthetic
 from s2f_studio.drawings import background
 from s2f_utils.data import COLUMNS
 from s2f_utils.pictures import duplicates, faces, images, sketches
-from s2f_utils.pictures.drawn import synthetic
 
 SIZE_PX = 256
 NUM_TEST, NUM_VAL = 100, 20
@@ -128,7 +128,7 @@ def add_portraits(folder: Path, to_photo: Writer, to_sketch: Writer) -> None:
 
 def add_drawn(to_photo: Writer, to_sketch: Writer) -> None:
     """Drawn faces in the portraits' frame, with the pencil lines they are drawn with."""
-    drawn = synthetic.draw_faces(NUM_DRAWN, size_px=SIZE_PX, seed=5)
+    drawn = (synthetic.draw_face(index, size_px=SIZE_PX, seed=5) for index in range(NUM_DRAWN))
     for number, face in enumerate(tqdm(drawn, total=NUM_DRAWN, desc="drawn faces", unit="face")):
         matrix = faces.alignment(face.landmarks, SIZE_PX)
         photo = faces.warp(face.photo, matrix, SIZE_PX)

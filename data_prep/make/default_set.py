@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.errors import DataPrepError, printable
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.gallery import OUR_LABELS, OUR_POINTS, SIZE_PX, Gallery, sitters_of
 from data_prep.make.synthetic_set import make_synthetic, profile_of
 from data_prep.make.write import SetPlan, describe_counts, write_set
@@ -19,7 +20,6 @@ from data_prep.sources import download
 from s2f_studio.drawings import mesh
 from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, sketches
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.weights import cache_folder
 
 CHOICES = ("auto", "portraits", "drawn")

@@ -10,13 +10,13 @@ import numpy as np
 
 from data_prep.errors import DataPrepError
 from data_prep.make.default_set import CHOICES, CREDIT, SHOWN, portraits_folder
+from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.gallery import Sitter, sitters_of
 from data_prep.make.synthetic_set import profile_of
 from data_prep.messages import say
 from data_prep.sources import download
 from s2f_studio.drawings import mesh
 from s2f_utils.pictures import images, sketches
-from s2f_utils.pictures.drawn.synthetic import draw_face
 from s2f_utils.weights import cache_folder
 
 RAW_PX = 512  # height and width

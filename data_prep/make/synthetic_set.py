@@ -25,7 +25,7 @@ PROFILES: dict[str, dict[str, int]] = {
 
 def draw_pictures(index: int, size_px: int, seed: int) -> dict[str, np.ndarray]:
     """Draw one face: {"sketch" (S, S), "photo" (S, S, 3), "mask" (S, S)}, uint8; the mask holds class numbers."""
-    from s2f_utils.pictures.drawn.synthetic import draw_face
+    from data_prep.make.drawn.synthetic import draw_face
 
     face = draw_face(index, size_px=size_px, seed=seed)
     return {"sketch": face.sketch, "photo": face.photo, "mask": face.mask}
@@ -54,7 +54,7 @@ def make_synthetic(
     for impossible options or a folder that holds something else, and OSError when the disk is full or may not be
     written.
     """
-    from s2f_utils.pictures.drawn import synthetic
+    from data_prep.make.drawn import synthetic
 
     _, chosen = profile_of(profile)
     num, size_px = chosen["num"] if num is None else num, chosen["size_px"] if size_px is None else size_px

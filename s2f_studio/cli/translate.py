@@ -17,7 +17,7 @@ POINTS_HINT = "(--eyes x,y,x,y --mouth x,y)"
 OWN_WORDS = {
     "rough-face": f"{WORDS['rough-face']} {POINTS_HINT}",
     "no-face": f"{WORDS['no-face']} {POINTS_HINT}",
-    "faces": f"{WORDS['faces']} (--face left, right, a number, or a box X,Y,WIDTH,HEIGHT)",
+    "faces": f"{WORDS['faces']} (--face left, right, or a number)",
     "cut": f"{WORDS['cut']} (--clean whole)",
     "crude": "the drawing leaves much open: 'rendered' is a photo of the face that it means; 'faithful' keeps"
     " every line",
@@ -85,8 +85,7 @@ class OfAll:
         seed: of what is invented (default: 1 for the variation, else 0)
         eyes: eye on the left, eye on the right, in pixels as shown
         mouth: middle of the mouth; with --eyes
-        face: of several: left, right, the number from the left, or a box X,Y,WIDTH,HEIGHT in pixels as shown; default:
-            the largest, most central
+        face: of several: left, right, or the number from the left; default: the largest, most central
         large: twice as many pixels a side: 512
     """
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from s2f_utils.pictures.images import luminance, rounded
 
+LINES_BELOW = 200  # grey levels; what is lighter on cleaned paper is no line
 GRID = 24  # blocks along each side, from which the paper's brightness is estimated
 SHADOWS = ("soft", "hard")
 SHEET_PX = 400  # the longer side at which a sheet is looked for

@@ -95,15 +95,18 @@ def verdict(picture: np.ndarray) -> Verdict:
     balanced = np.clip(small / np.maximum(paper, 1.0), 0, 1)
     chroma = np.hypot(*np.moveaxis(lab(255 * balanced)[..., 1:], -1, 0))
     lightness = float(1 - (light - middle) / max(light - dark, 1.0))
-    may_be_negative = lightness < INVERTED_BELOW and likeness(255 - grey) <= 0
+    even, tones_inverted = flatten_paper(grey), 1.0
+    if lightness < INVERTED_BELOW:
+        negative = flatten_paper(255 - grey)
+        tones_inverted = _tones(negative[0]) if likeness(255 - grey, negative) <= 0 else 1.0
     return Verdict(
         lightness=lightness,
         contrast=float(contrast),
-        tones=_tones(grey),
-        tones_inverted=_tones(255 - grey) if may_be_negative else 1.0,
+        tones=_tones(even[0]),
+        tones_inverted=tones_inverted,
         coloured=float(np.mean(chroma >= COLOURED_CHROMA)),
         white=float(np.mean(grey >= light - 16)),
-        photo=likeness(grey),
+        photo=likeness(grey, even),
     )
 
 
@@ -115,23 +118,26 @@ def looked_at(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return small, luminance(small)
 
 
-def likeness(grey: np.ndarray) -> float:
-    """The logarithm of the odds that a grey picture, uint8 (H, W), `SIDE_PX` its longer side, is a photo."""
-    found = traits(grey)
+def likeness(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> float:
+    """The logarithm of the odds that a grey picture, uint8 (H, W), `SIDE_PX` its longer side, is a photo.
+
+    even: what `flatten_paper` makes of it, where that is known.
+    """
+    found = traits(grey, even)
     if found["white"] > MOST_WHITE:
         return OF_PAPER
     return BIAS + sum(weight * (found[name] - mean) / spread for name, (mean, spread, weight) in TRAITS.items())
 
 
-def traits(grey: np.ndarray) -> dict[str, float]:
-    """What tells the greys of photos from those of drawings, of a picture as in `likeness`; names as in `TRAITS`.
+def traits(grey: np.ndarray, even: tuple[np.ndarray, float] | None = None) -> dict[str, float]:
+    """What tells the greys of photos from those of drawings, as in `likeness`; names as in `TRAITS`.
 
     Shares of pixels in tones, of paper, of weak and strong gradients; thin dark and thin light lines; the same of the
     picture before its light was evened out (`…_given`), and how uneven that was.
     """
     import cv2
 
-    flat, ratio = flatten_paper(grey)
+    flat, ratio = even or flatten_paper(grey)
     x, given = _stretched(flat), _stretched(grey)
     soft = cv2.GaussianBlur(x, (0, 0), 0.7)
     gradient = np.hypot(cv2.Sobel(soft, -1, 1, 0), cv2.Sobel(soft, -1, 0, 1)) / 8
@@ -181,9 +187,8 @@ def _ink_contrast(image: Image.Image, light: float) -> float:
     return light - float(np.median(ink)) if ink.size >= LINES_SHARE * grey.size else 0.0
 
 
-def _tones(grey: np.ndarray) -> float:
-    """The share of smooth places that are much darker than the paper, after the light was evened out."""
-    flat = flatten_paper(grey)[0]
+def _tones(flat: np.ndarray) -> float:
+    """The share of smooth places that are much darker than the paper, of a picture in even light."""
     return _smooth_below(flat, np.percentile(flat, 80) - TONE)
 
 

@@ -1,5 +1,6 @@
-"""A model by its graphs: those of a folder that `writing.export` wrote, or those that come along. PyTorch is not
-needed.
+"""A model by its graphs, which onnxruntime runs: those of a folder that `s2f export` wrote, or those that come along.
+
+PyTorch is not needed. `open_model` and `open_restorer` are what `s2f_utils.inference` asks for.
 """
 
 from __future__ import annotations
@@ -7,11 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from s2f_studio.engines import choice
 from s2f_studio.engines.engine_onnx import DESCRIPTION, OnnxEngine, described_in, description, graph_of
-from s2f_studio.faces.expecting import ChoosingModel, ExpectModel, RenderModel
+from s2f_studio.faces.choosing import ChoosingModel
+from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
+from s2f_utils.inference.asking import Model
 from s2f_utils.inference.engine import EngineError
+from s2f_utils.inference.restorers import Restorer
 from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
 from s2f_utils.models.card import UnknownNetworkError
@@ -22,6 +27,36 @@ KINDS = {
 }
 RESTORER = "Restorer"
 SHARED = "look"  # the finder's stage: those that come along are served by one (`understanding.finder`)
+
+
+def open_model(
+    model: str | Path, device: str, engine: str, *, direction: str | None, values: str, at_once: int, name: str
+) -> Model | None:
+    """As `inference.load`; None where PyTorch runs the model. Raises EngineError, and ValueError for a direction that
+    is not the model's.
+    """
+    comes_along = has_graphs(model) and values == "signed"
+    usual = comes_along and (is_all(model) or not choice.is_there(choice.TORCH))
+    wanted = choice.chosen(choice.ONNX if is_exported(model) else engine, device, has_graphs=usual)
+    if wanted == choice.TORCH:
+        return None
+    if not (is_exported(model) or comes_along):
+        raise EngineError(f"{model}: has no graphs: write them where PyTorch is ('s2f export {model} FOLDER')")
+    found = load_exported(model, name=name or str(model), at_once=at_once)
+    if direction not in (None, found.direction):
+        raise ValueError(f"{model}: goes {found.direction}, not {direction}: leave the direction out")
+    return found
+
+
+def open_restorer(restorer: str | Path, device: str, engine: str) -> Restorer | None:
+    """As `restorers.load`; None where PyTorch runs it. Raises EngineError."""
+    comes_along = has_graphs(restorer)
+    wanted = choice.chosen(choice.ONNX if is_exported(restorer) else engine, device, has_graphs=comes_along)
+    if wanted == choice.TORCH:
+        return None
+    if not (is_exported(restorer) or comes_along):
+        raise EngineError(f"{restorer}: has no graphs: write them with 's2f export {restorer} FOLDER'")
+    return Restorer(*restorer_parts(restorer))
 
 
 def is_exported(model: str | Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from s2f_studio.drawings.prepare import Prepared, framed
+from s2f_studio.drawings.prepare import Drawing, framed
 from s2f_studio.faces import restored
 from s2f_utils import models
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask, Model
@@ -91,7 +91,7 @@ def check_several(model: Model) -> None:
 
 
 def sheet(
-    prepared: Prepared, found: list[Candidate], *, frame: str = "square", first: str = "your drawing"
+    prepared: Drawing, found: list[Candidate], *, frame: str = "square", first: str = "your drawing"
 ) -> np.ndarray:
     """The drawing and the candidates, with their names and the note that they are generated: uint8 RGB, up to six in
     a row.

@@ -14,12 +14,10 @@ import numpy as np
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
-from s2f_studio.faces.choosing import EXPECTED, FAITHFUL, RENDERED, advised, answer_to
 from s2f_studio.faces.words import ADDED, ADDED_GUIDANCE, guidance
 from s2f_utils.inference.asking import ASKED, Ask, Facts
-from s2f_utils.inference.translator import DetailModel, Translator, one_way, parts_of
+from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
-from s2f_utils.pictures.remarks import Remark
 
 NOT_DRAWN = 0.5  # of the finder's flags, below
 # The finder takes hair that is drawn down to the brows for a hat; how much of what is above them is hair, tells.
@@ -235,55 +233,3 @@ class RenderModel(ExpectModel):
 def traits_of(ask: Ask) -> np.ndarray:
     """What is said that is seen in the texture, as `TEXTURED`: float32 (3,), from -1 to 1, NaN where nothing is."""
     return np.array([ask.person.get(name, np.nan) for name in TEXTURED], np.float32)
-
-
-@dataclass
-class ChoosingModel(DetailModel):
-    """A faithful model that adds detail, and beside it the face that is meant: a drawing gets a photo of that, unless
-    the question says otherwise (`Ask.answer`). Made by `load`.
-    """
-
-    hint_method = ASKED
-
-    @functools.cached_property
-    def expect(self) -> ExpectModel:
-        """The model of what is expected."""
-        return self._part(ExpectModel, EXPECTED)
-
-    @functools.cached_property
-    def render(self) -> RenderModel:
-        """The model of what is rendered."""
-        return self._part(RenderModel, RENDERED)
-
-    def _part(self, kind: type[ExpectModel], name: str) -> ExpectModel:
-        return kind(self.engine, name, frozenset(), self.direction, FACE_PX, name=self.name, at_once=self.at_once)
-
-    def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
-        """As `DetailModel.answer_squares`."""
-        ways = [answer_to(square, ask, self.engine) for square, ask in zip(squares, asks, strict=True)]
-        made: dict[int, np.ndarray] = {}
-        both = (EXPECTED, self.expect.answer_squares), (RENDERED, self.render.answer_squares)
-        for way, answer in ((FAITHFUL, super().answer_squares), *both):
-            mine = [n for n, own in enumerate(ways) if own == way]
-            if mine:
-                made |= zip(mine, answer(squares[mine], [asks[n] for n in mine]), strict=True)
-        return [made[n] for n in range(len(squares))]
-
-    @functools.cached_property
-    def facts(self) -> Facts:
-        """As `Translator.facts`."""
-        alone = super().facts
-        return replace(alone, knows=alone.knows | {"answer", "likely", "person"})
-
-    def knows_person(self, picture: np.ndarray, ask: Ask) -> bool:
-        """As `Model.knows_person`: not of the faithful answer."""
-        return self.chosen(picture, ask) != FAITHFUL
-
-    def chosen(self, picture: np.ndarray, ask: Ask) -> str:
-        """As `Model.chosen`, of a drawing, uint8 (H, W, 3)."""
-        return answer_to(self._square(self._checked(picture), ask), ask, self.engine)
-
-    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
-        """As `advised`, of a drawing, uint8 (H, W, 3)."""
-        ask = ask or Ask()
-        return advised(self._square(self._checked(picture), ask), ask, self.engine)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings.prepare import FRAMES, Prepared, framed, prepare
+from s2f_studio.drawings.prepare import FRAMES, Drawing, framed, prepare
 from s2f_studio.faces import candidates
 from s2f_utils import runtime
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
@@ -26,7 +26,7 @@ _shipped = functools.lru_cache(maxsize=1)(load)  # threads and callers may share
 class Translated:
     """What became of one drawing: how it was prepared, the candidates, and the files that were written."""
 
-    prepared: Prepared
+    prepared: Drawing
     candidates: list[candidates.Candidate]
     files: tuple[Path, ...]
     remarks: tuple[Remark, ...] = ()  # about the answers

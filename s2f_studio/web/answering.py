@@ -15,8 +15,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_studio.drawings import domain, mesh
-from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.drawings.preparing import prepared_for
+from s2f_studio.drawings.prepare import Drawing, understand
 from s2f_studio.faces import hints
 from s2f_studio.faces.choosing import FAITHFUL
 from s2f_studio.query import Query
@@ -122,35 +121,24 @@ def _advice(picture: np.ndarray, query: Query, facts: Facts) -> tuple[Remark, ..
 
 
 def _aligned(picture: np.ndarray, query: Query, facts: Facts, points: np.ndarray | None) -> Ready:
-    ready = prepared_for(facts, picture, points=points, clean=query.clean, align=True, face=_which(query.face, picture))
+    ready = understand(picture, facts, points=points, clean=query.clean, align=True, face=query.face)
     if Remark("no-lines") in ready.warnings:
         raise Refusal(422, f"{Remark('no-lines')}: draw a face first")
     codes = {remark.code for remark in ready.warnings}
     if points is None and not query.insist:
-        _check_face(ready.given, codes, facts)
+        _check_face(ready, codes, facts)
     as_given = not {"turned", "cut"} & codes
     where = _shares(ready.face.landmarks, picture.shape) if as_given or facts.reads == "photo" else None
-    return Ready(ready.given, ready.warnings, ready.face.method not in ("centre", "cascade"), where)
+    return Ready(ready.image, ready.warnings, ready.face.method not in ("centre", "cascade"), where)
 
 
-def _check_face(given: np.ndarray, codes: set[str], facts: Facts) -> None:
+def _check_face(drawing: Drawing, codes: set[str], facts: Facts) -> None:
     """Raise Refusal for a picture in which there seems to be no face: a house, a wall, a scrawl."""
     if "no-face" in codes and "no-detector" not in codes:
         raise Refusal(422, NO_FACE, "no-face")
-    if facts.reads == "sketch" and facts.layout == "aligned" and codes & {"no-face", "rough-face"}:
-        from s2f_studio.drawings.understanding import understood
-
-        found = understood(images.resize(given, FACE_PX, "stretch"))
-        if found.off.mean() > VAGUE * mesh.eye_distance(found.points):
-            raise Refusal(422, NO_FACE, "no-face")
-
-
-def _which(face: str, picture: np.ndarray) -> faces.Which:
-    """The face that is asked for, a box in pixels."""
-    which = faces.checked(face)
-    if not isinstance(which, tuple):
-        return which
-    return tuple(float(share * side) for share, side in zip(which, picture.shape[1::-1] * 2, strict=True))
+    is_unsure = facts.reads == "sketch" and facts.layout == "aligned" and bool(codes & {"no-face", "rough-face"})
+    if is_unsure and drawing.shows.off.mean() > VAGUE * mesh.eye_distance(drawing.shows.points):
+        raise Refusal(422, NO_FACE, "no-face")
 
 
 def _shares(landmarks: np.ndarray, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:

@@ -15,7 +15,7 @@ from typing import Any
 from s2f_studio.engines import choice as engines
 from s2f_studio.engines.engine_onnx import DESCRIPTION, description
 from s2f_studio.export.exported import RESTORER
-from s2f_studio.faces.expecting import ChoosingModel
+from s2f_studio.faces.choosing import ChoosingModel
 from s2f_studio.query import WAYS
 from s2f_studio.web.answering import FOLDERS
 from s2f_studio.web.uploads import Refusal

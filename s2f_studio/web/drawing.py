@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.preparing import laid
+from s2f_studio.drawings.prepare import laid
 from s2f_studio.faces import hints
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.inference import Facts
 from s2f_utils.pictures import faces, images, masks
-from s2f_utils.pictures.drawn import synthetic
 from s2f_utils.pictures.remarks import Remark
 
 DRAWING_PX, MAP_PX = 512, 256
-DRAWN = tuple(f"drawn face {n}" for n in (3, 5, 8, 10, 17, 21))  # of synthetic.draw_face's endless series
+FOLDER = Path(__file__).with_name("examples")  # faces that data_prep.make.drawn draws, and their label maps
+MAPS = ("map-3", "map-8", "map-17")
 # What a pad begins with, by where its model expects the face: a layout of drawings, or "map".
-STARTS = {"aligned": (*drawings.EXAMPLES, *DRAWN), "drawn": (*drawings.EXAMPLES, *DRAWN), "map": DRAWN}
+STARTS = {"aligned": drawings.EXAMPLES, "drawn": drawings.EXAMPLES, "map": MAPS}
 INK_BELOW = 200  # grey level
 START = "long-hair"
 
@@ -74,16 +75,12 @@ def start_of(kind: str, name: str) -> np.ndarray:
         raise ValueError(f"there is no start {name!r} for this model: {', '.join(STARTS[kind])}")
     if name in drawings.EXAMPLES:
         return _example(name, kind, weights.find("yunet") is not None)
-    return drawn_face(kind, int(name.split()[-1]))
+    return example_map(name)
 
 
-def drawn_face(kind: str, number: int) -> np.ndarray:
-    """A face of `synthetic.draw_face`, as `start_of` gives them."""
-    if kind == "map":
-        return synthetic.draw_face(number, size_px=MAP_PX).mask
-    face = synthetic.draw_face(number, size_px=DRAWING_PX)
-    sketch = np.repeat(face.sketch[..., None], 3, axis=2)
-    return sketch if kind == "drawn" else laid(sketch, face.landmarks, kind, DRAWING_PX)
+def example_map(name: str) -> np.ndarray:
+    """One of `MAPS`, class numbers, uint8 (P, P)."""
+    return images.load_labels(FOLDER / f"{name}.png")
 
 
 def own(picture: np.ndarray, facts: Facts) -> tuple[np.ndarray, tuple[Remark, ...]]:

@@ -13,7 +13,6 @@ from s2f_studio.query import defaults
 from s2f_studio.web import drawing
 from s2f_utils.inference.asking import LAYOUTS
 from s2f_utils.pictures import images, masks
-from s2f_utils.pictures.drawn import synthetic
 
 STATIC = Path(__file__).with_name("static")
 INDEX = STATIC / "index.html"
@@ -22,9 +21,8 @@ TYPES = {
     ".json": "application/json",
 }  # fmt: skip
 FILES = {path.name: path for path in sorted(STATIC.rglob("*")) if path.suffix in TYPES and path != INDEX}
-FACES = (3, 5, 8, 10, 17, 21)  # of synthetic.draw_face's series
-PHOTOS, MAPS = (tuple(f"{kind}-{number}" for number in FACES) for kind in ("photo", "map"))
-EXAMPLES = (*drawings.EXAMPLES, *PHOTOS, *MAPS)
+PHOTOS = tuple(f"photo-{number}" for number in (3, 8, 17))
+EXAMPLES = (*drawings.EXAMPLES, *PHOTOS, *drawing.MAPS)
 MOST_VERSIONS = 6
 PREVIEW = "expected"  # while a stroke is drawn: what is rendered takes three times as long
 CANDIDATES = 3  # that the upload page asks for, side by side
@@ -36,12 +34,12 @@ LABELS = (
 
 
 def example(name: str) -> np.ndarray:
-    """One of `EXAMPLES`: a drawing, a drawn face, uint8 (H, W, 3), or a label map in its colours."""
+    """One of `EXAMPLES`: a drawing, a face drawn by code, uint8 (H, W, 3), or its label map in its colours."""
     if name in drawings.EXAMPLES:
         return drawings.example(name)
-    kind, _, number = name.partition("-")
-    face = synthetic.draw_face(int(number), size_px=256)
-    return face.photo if kind == "photo" else masks.colour(face.mask)
+    if name in drawing.MAPS:
+        return masks.colour(drawing.example_map(name))
+    return images.load_rgb(drawing.FOLDER / f"{name}.webp")
 
 
 def about(notice: str = "") -> dict[str, Any]:
@@ -51,7 +49,7 @@ def about(notice: str = "") -> dict[str, Any]:
     """
     return {
         "note": images.GENERATED_NOTE, "travels": notice, "query": defaults(), "candidates": CANDIDATES,
-        "drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": list(MAPS), "takes_photos": True,
+        "drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": list(drawing.MAPS), "takes_photos": True,
         "start": drawing.START, "starts": {kind: list(names) for kind, names in drawing.STARTS.items()},
         "guides": {name: layout.tolist() for name, layout in LAYOUTS.items()}, "preview": PREVIEW,
         "most_versions": MOST_VERSIONS,

@@ -46,7 +46,7 @@ class SketchPad:
         self,
         model: Any = None,
         *,
-        start: str | int | np.ndarray | None = drawing.START,
+        start: str | np.ndarray | None = drawing.START,
         models: Sequence[Any] = (),
         restorer: str | Path = weights.RESTORER,
         device: str = "auto",
@@ -98,17 +98,16 @@ class SketchPad:
         self.given, self.start = drawing.as_given(given, self.facts.reads).copy(), ""
         self._tell()
 
-    def begin_with(self, start: str | int | np.ndarray) -> None:
-        """Begin with one of `starts()`, with face number `start` of `synthetic.draw_face`, or with a drawing of one's
-        own, uint8 (H, W, 3), which is cleaned and laid so that the face is where the model expects it.
+    def begin_with(self, start: str | np.ndarray) -> None:
+        """Begin with one of `starts()`, or with a drawing of one's own, uint8 (H, W, 3), which is cleaned and
+        laid so that the face is where the model expects it.
 
         Raises ValueError for an unknown name or no drawing.
         """
-        kind = drawing.kind_of(self.facts)
         if isinstance(start, np.ndarray):
             self.given = drawing.own(start, self.facts)[0]
         else:
-            self.given = drawing.drawn_face(kind, start) if isinstance(start, int) else drawing.start_of(kind, start)
+            self.given = drawing.start_of(drawing.kind_of(self.facts), start)
         self.start = start if isinstance(start, str) else ""
         self._tell()
 

@@ -63,7 +63,7 @@ def enhance(
 
     def work(path: Path) -> None:
         done = enhanced(
-            images.load_any(path), network, strength=strength, largest_only=largest, upscale=upscale,
+            images.load_rgb(path), network, strength=strength, largest_only=largest, upscale=upscale,
             background=background, aligned=aligned, seed=seed,
         )  # fmt: skip
         _write(out, path.stem, done, network.name, faces)

@@ -21,7 +21,6 @@ REMOVED = {  # (command, argument) → what to use instead
     ("weights", "sd15-scribble"): PUBLISHED,
     ("weights", "--agree"): PUBLISHED,
     ("train", "scribble-lora"): PUBLISHED,
-    ("train", "--no-report"): "there is no report any more; --no-scores leaves the scores out",
     ("train", "--gpus"): TORCHRUN,
     ("train", "--nproc"): TORCHRUN,
     ("train", "--nproc-per-node"): TORCHRUN,

@@ -1,4 +1,4 @@
-"""The command `s2f train`: a network trained on a data set, and its scores."""
+"""The command `s2f train`: a network trained on a data set, and a report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def train(
     init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     device: Device = "auto",
     mode: Modes = (),
-    no_scores: bool = False,
+    no_report: bool = False,
     dry_run: bool = False,
 ) -> int:
     """Train a network on a data set; leaves a run folder.
@@ -55,7 +55,7 @@ def train(
         name: name of the run, after its number; default: METHOD-PROFILE
         resume: auto: go on with the newest unfinished run of the same settings; never: a new run; or a run
         init: begin with this model (fine-tuning): a shipped name, run or file
-        no_scores: do not score the model on the validation split
+        no_report: do not score the model on the validation split and write report.html
         dry_run: print what would be done, with the origin of each value
     """
     if list_settings:
@@ -87,9 +87,10 @@ def train(
             return 130
         if not distributed.is_rank_zero():
             return 0
-        if run.model.data != "photos" and not no_scores:
-            _score(run.folder, manifest, mode or ["deterministic"], device)
-        print(f"model: {run.folder / 'generator.safetensors'}")
+        if run.model.data == "photos" or no_report:
+            print(f"model: {run.folder / 'generator.safetensors'}")
+        else:
+            print(f"report: {_report(run.folder, manifest, mode or ['deterministic'], device)}")
         return 0
 
 
@@ -175,26 +176,28 @@ def _announced(run: TrainingRun, profile: str, device: str, counts: str) -> str:
     return f"{run.folder} {how}: {run.method}, {length}; {shown}"
 
 
-def _score(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> None:
-    """Score a run in each of its directions on the validation split, and print the tables."""
+def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> Path:
+    """Score a run in each of its directions on the validation split, print the tables, and write its report."""
     from s2f_utils.data import DataError
     from s2f_utils.inference import load, ways_of
     from s2f_utils.metrics.evaluation import evaluate
+    from s2f_utils.training.report import write_report
 
-    if not manifest.split("val"):
-        print(f"not scored: {NO_VALIDATION}")
-        return
-    ways = ways_of(folder)
-    for direction in ways:
-        out = folder / (SCORES if direction == ways[0] else f"{SCORES}-{direction}")
+    found, ways = [], ways_of(folder)
+    not_scored = "" if manifest.split("val") else NO_VALIDATION
+    for direction in ways if not not_scored else ():
         translator = load(folder, device, direction=direction)
+        name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if found else SCORES
         try:
-            name = translator.meta.get("method", "model")
-            scores = evaluate(translator, manifest, out, split="val", modes=modes, name=name)
+            found.append(evaluate(translator, manifest, folder / out, split="val", modes=modes, name=name))
         except DataError as error:
-            print(f"not scored: {error}")
+            not_scored = str(error)
             continue
         if len(ways) > 1:
             print(f"{direction.replace('-to-', ' → ')}:")
-        print(scores.table())
+        print(found[-1].table())
+    if found:
         print("scored on the validation split; 's2f evaluate' scores the test split")
+    if not_scored:
+        print(f"not scored: {not_scored}")
+    return write_report(folder, *found, not_scored=not_scored).resolve()

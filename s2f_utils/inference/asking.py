@@ -32,8 +32,8 @@ LAYOUTS = {
     "aligned": faces.TEMPLATE,
     "drawn": np.array([[0.383, 0.467], [0.596, 0.468], [0.488, 0.598], [0.398, 0.687], [0.588, 0.688]]),
 }
-# What a package adds that prepares drawings: objects with `prepared_for(facts, picture, **options)`, which gives the
-# picture as the model expects it, and `advice_on(picture, reads)`, a `Remark` or None. The first one is used.
+# What a package adds that prepares drawings: objects with `understand(picture, facts, **options)`, whose `image` is the
+# picture as the model reads it, and `advice_on(picture, reads)`, a `Remark` or None. The first one is used.
 PREPARERS: list[Any] = []
 
 
@@ -224,7 +224,7 @@ def prepared_for(facts: Facts, picture: str | Path | np.ndarray, **options: Any)
     """
     extend("answers")
     if PREPARERS:
-        return PREPARERS[0].prepared_for(facts, picture, **options).given
+        return PREPARERS[0].understand(picture, facts, **options).image
     if facts.layout and facts.reads != "map":
         raise ValueError(f"{facts.name}: aligned pictures are needed, and s2f_studio, which aligns them, is not there")
     if facts.reads == "map":

@@ -63,15 +63,14 @@ def enhance(
     seed: int = 0,
     found: list[Face] | None = None,
 ) -> Enhanced:
-    """A photo with its faces restored, of the same type and channels, U times as large.
+    """A photo with its faces restored, U times as large.
 
-    image: uint8 or uint16, (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) with transparency, which is kept; a
-    photo without colour stays without. restorer: or its name (`restorers.load`). strength: 1 adds all that the restorer
-    changed, 0 leaves the photo. upscale: 1, 2, 3 or 4; at 1 every pixel without a face is as it was. A face with more
-    pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one upright face that fills it
-    as in FFHQ, and is restored whole. largest_only: no other face is touched. background: what enlarges the rest,
-    "lanczos" or "realesrgan". seed: of the noise that restorers of GFPGAN's kind paint detail with; the same seed gives
-    the same picture. found: the faces, where they are known.
+    image: uint8 (H, W, 3); a photo without colour stays without. restorer: or its name (`restorers.load`). strength: 1
+    adds all that the restorer changed, 0 leaves the photo. upscale: 1, 2, 3 or 4; at 1 every pixel without a face is as
+    it was. A face with more pixels than the restorer's crop keeps the detail beyond them. aligned: the picture is one
+    upright face that fills it as in FFHQ, and is restored whole. largest_only: no other face is touched. background:
+    what enlarges the rest, "lanczos" or "realesrgan". seed: of the noise that restorers of GFPGAN's kind paint detail
+    with; the same seed gives the same picture. found: the faces, where they are known.
 
     Raises FaceError where no face is found, RestoreError where the restorer fails, ValueError for anything that is no
     such picture or setting, WeightsError where weights are needed that are not to be had.
@@ -80,30 +79,28 @@ def enhance(
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
     enlarger = load_background(restorer.engine.device) if background == "realesrgan" else None
     clock: dict[str, float] = dict.fromkeys(("detect", "restore", "background", "paste"), 0.0)
-    top = _top(image)
-    rgb = _as_rgb(image, top)
 
     with _timed(clock, "detect"):
         if aligned:
-            matrices, where = [], [faces.centre_face(rgb.shape[:2])]
+            matrices, where = [], [faces.centre_face(image.shape[:2])]
         else:
-            where = _restorable(faces.detect_all(rgb, max_side_px=LOOK_PX) if found is None else found)
+            where = _restorable(faces.detect_all(image, max_side_px=LOOK_PX) if found is None else found)
             where = where[:1] if largest_only else where
             matrices = [faces.alignment(face.landmarks, restorer.size_px) for face in where]
-        crops = [faces.warp(rgb, matrix, restorer.size_px) for matrix in matrices]
-        crops = crops or [images.resize(rgb, restorer.size_px, "stretch")]
+        crops = [faces.warp(image, matrix, restorer.size_px) for matrix in matrices]
+        crops = crops or [images.resize(image, restorer.size_px, "stretch")]
     with _timed(clock, "restore"):
         made = [restorer.restore(crop, seed) for crop in crops]
-        if not _has_colour(rgb):
+        if not _has_colour(image):
             made = [_toned(before, after) for before, after in zip(crops, made, strict=True)]
     with _timed(clock, "background"):
         out = _enlarged(image, upscale, enlarger)
     with _timed(clock, "paste"):
         changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
         if aligned:
-            _add_whole(out, changes[0], strength, top)
+            _add_whole(out, changes[0], strength)
         else:
-            _paste_all(out, changes, [_scaled(matrix, upscale) for matrix in matrices], strength, top)
+            _paste_all(out, changes, [_scaled(matrix, upscale) for matrix in matrices], strength)
     done = [EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)]
     return Enhanced(out, tuple(done), {name: round(seconds, 4) for name, seconds in clock.items()})
 
@@ -146,12 +143,8 @@ class Enhancer(Model):
 
 def _check(image: np.ndarray, strength: float, upscale: int, background: str, aligned: bool) -> None:
     shape = image.shape
-    channels = shape[2] if image.ndim == 3 else 1
-    if image.dtype not in (np.uint8, np.uint16) or image.ndim not in (2, 3) or channels not in (1, 3, 4):
-        raise ValueError(
-            f"image must be uint8 or uint16, (H, W) or (H, W, 1, 3 or 4), got {image.dtype} {shape}:"
-            " images.load_any reads a file as that"
-        )
+    if image.dtype != np.uint8 or image.ndim != 3 or shape[2] != 3:
+        raise ValueError(f"image must be uint8 (H, W, 3), got {image.dtype} {shape}: images.load_rgb reads a file so")
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be from 0 (the photo) to 1 (the restored face), got {strength}")
     if upscale not in UPSCALES:
@@ -180,25 +173,6 @@ def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
     clock[name] += time.perf_counter() - begun
 
 
-def _top(image: np.ndarray) -> int:
-    """The white of a picture: 255, or of 16 bits, where cameras fill 10 to 14 of them, the next 2^n - 1."""
-    if image.dtype == np.uint8:
-        return 255
-    return max(255, (1 << int(image.max(initial=1)).bit_length()) - 1)
-
-
-def _as_rgb(image: np.ndarray, top: int) -> np.ndarray:
-    """What a restorer is shown: uint8 (H, W, 3), transparent parts laid over white paper."""
-    image = image if image.dtype == np.uint8 else np.rint(image * np.float32(255 / top)).astype(np.uint8)
-    image = image[..., None] if image.ndim == 2 else image
-    if image.shape[2] == 1:
-        return np.repeat(image, 3, axis=2)
-    if image.shape[2] == 3:
-        return image
-    paper = Image.new("RGBA", (image.shape[1], image.shape[0]), (255, 255, 255, 255))
-    return np.asarray(Image.alpha_composite(paper, Image.fromarray(image)).convert("RGB"))
-
-
 def _has_colour(rgb: np.ndarray) -> bool:
     """Whether a picture, uint8 (H, W, 3), is more than one tone: whether its colours are not told by its greys, as they
     are in black and white, sepia and blueprints.
@@ -218,36 +192,12 @@ def _toned(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def _enlarged(image: np.ndarray, upscale: int, enlarger: Background | None) -> np.ndarray:
-    """The photo U times as large, a copy, of its own type and channels; by Lanczos where there is no network for it."""
+    """The photo U times as large, a copy; by Lanczos where there is no network for it."""
     if upscale == 1:
         return image.copy()
+    large = image if enlarger is None else enlarger.enlarge(image)
     size = (image.shape[1] * upscale, image.shape[0] * upscale)
-    planes = image if image.ndim == 3 else image[..., None]
-    if enlarger is not None:
-        top = _top(image)
-        large = enlarger.enlarge(_as_rgb(planes[..., :3], top))
-        large = np.stack([_resized(large[..., n], size) for n in range(3)], axis=2)
-        if planes.shape[2] == 1:
-            large = images.luminance(large)[..., None]
-        large = large if top == 255 else np.rint(large * np.float32(top / 255)).astype(image.dtype)
-    elif planes.shape[2] == 4:  # what is transparent has no colour to give to its neighbours
-        share = planes[..., 3:].astype(np.float32)
-        total = _resized(share[..., 0], size)
-        heavy = [_resized(planes[..., n] * share[..., 0], size) / np.maximum(total, 1.0) for n in range(3)]
-        large = np.clip(np.rint(np.stack(heavy, axis=2)), 0, _top(image)).astype(image.dtype)
-    else:
-        large = np.stack([_resized(planes[..., n], size) for n in range(planes.shape[2])], axis=2)
-    if planes.shape[2] == 4:
-        large = np.dstack([large, _resized(planes[..., 3], size)])
-    return np.array(large if image.ndim == 3 else large[..., 0])
-
-
-def _resized(plane: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """One channel, uint8, uint16 or float32 (h, w), at another size, by Lanczos."""
-    if plane.dtype == np.uint8:
-        return np.array(Image.fromarray(plane).resize(size, Image.Resampling.LANCZOS))
-    large = np.array(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.LANCZOS))
-    return large if plane.dtype == np.float32 else np.clip(np.rint(large), 0, 65535).astype(np.uint16)
+    return np.array(Image.fromarray(large).resize(size, Image.Resampling.LANCZOS))
 
 
 def _scaled(matrix: np.ndarray, upscale: int) -> np.ndarray:
@@ -264,9 +214,7 @@ def feathered_mask(size_px: int, feather: float = FEATHER) -> np.ndarray:
     return np.outer(ramp, ramp).astype(np.float32)
 
 
-def _paste_all(
-    out: np.ndarray, changes: list[np.ndarray], matrices: list[np.ndarray], strength: float, top: int
-) -> None:
+def _paste_all(out: np.ndarray, changes: list[np.ndarray], matrices: list[np.ndarray], strength: float) -> None:
     """Add what a restorer changed in its crops, float32 (S, S, 3), to the photo, in place.
 
     The change alone, so that a face with more pixels than the crop keeps what the restorer could not see. Where crops
@@ -286,7 +234,7 @@ def _paste_all(
             warped = part.warped(part.left, part.right, *rows)
             cover = warped[..., 3] + sum(other.warped(part.left, part.right, *rows, mask_only=True) for other in others)
             change = warped[..., :3] / np.maximum(cover, 1.0)[..., None] if others else warped[..., :3]
-            _add(out[rows[0] : rows[1], part.left : part.right], strength * change, top)
+            _add(out[rows[0] : rows[1], part.left : part.right], strength * change)
 
 
 class _Part:
@@ -321,18 +269,13 @@ class _Part:
         return cv2.warpAffine(layers, back, (right - left, below - above), flags=cv2.INTER_CUBIC)
 
 
-def _add_whole(out: np.ndarray, change: np.ndarray, strength: float, top: int) -> None:
+def _add_whole(out: np.ndarray, change: np.ndarray, strength: float) -> None:
     import cv2
 
     size, how = (out.shape[1], out.shape[0]), cv2.INTER_CUBIC if len(out) > len(change) else cv2.INTER_AREA
-    _add(out, strength * cv2.resize(change, size, interpolation=how), top)
+    _add(out, strength * cv2.resize(change, size, interpolation=how))
 
 
-def _add(region: np.ndarray, change: np.ndarray, top: int) -> None:
-    """Grey levels of [0, 255], float32 (h, w, 3), added to a part of a photo, in place; its fourth channel stays."""
-    channels = 1 if region.ndim == 2 else min(3, region.shape[2])
-    if channels == 1:  # of a grey photo, whose faces are grey
-        change = change[..., :1]
-    plain = region[..., None] if region.ndim == 2 else region
-    mixed = plain[..., :channels] + change * (top / 255.0)
-    plain[..., :channels] = np.clip(np.rint(mixed), 0, top).astype(region.dtype)
+def _add(region: np.ndarray, change: np.ndarray) -> None:
+    """Grey levels, float32 (h, w, 3), added to a part of a photo, in place."""
+    region[:] = images.rounded(region + change)

@@ -126,6 +126,11 @@ def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
         net.train()
 
 
+def as_published(net: nn.Module, precision: runtime.Precision, values: str) -> Translated:
+    """The stage of a network that answers as its publication's test script does."""
+    return Translated(OneByOne(precision.prepare(paper_copy(net))), values, precision.images)
+
+
 class Structure(nn.Module):
     """In: picture uint8 (N, S, S, 3); hint (N, 3, 4, 4) in [-1, 1], colours, NaN for those to be expected. Out: base
     (N, 3, S, S), about [-1, 1].

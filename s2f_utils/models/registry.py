@@ -14,6 +14,7 @@ from s2f_utils.models.gfpgan import GFPGAN
 from s2f_utils.models.irse50 import IRSE50
 from s2f_utils.models.network import Network
 from s2f_utils.models.patchgan import PatchGAN, PixelGAN
+from s2f_utils.models.projected import ProjectedDiscriminator
 from s2f_utils.models.psp import PSP, PSPEncoder, SmallPSPEncoder
 from s2f_utils.models.resnet import ResNet, SeedGenerator
 from s2f_utils.models.resunet import ResUNet
@@ -32,6 +33,7 @@ NETWORKS: dict[str, type[Network]] = {
     "patchgan": PatchGAN,
     "pixelgan": PixelGAN,
     "dense": DenseDiscriminator,
+    "projected": ProjectedDiscriminator,
     "irse50": IRSE50,
     "stylegan2": StyleGAN2,
     "stylegan2-disc": StyleGAN2Discriminator,

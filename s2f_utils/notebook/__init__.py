@@ -7,7 +7,7 @@ _PLACES = {
     "check": "session", "start": "session", "zip_results": "session",
     "TrainingPanel": "panel", "train_live": "panel",
     "upload_box": "controls", "click_face": "controls", "detail_slider": "controls", "face_sliders": "controls",
-    "divider": "enhance", "still": "enhance", "strength_slider": "enhance", "table": "tables",
+    "divider": "controls", "strength_slider": "controls", "table": "tables",
 }  # fmt: skip
 __all__ = list(_PLACES)
 

@@ -1,4 +1,4 @@
-"""Notebook controls over pictures of one's own: upload them, click on eyes and mouth, slide through the answers."""
+"""Notebook controls over pictures: upload them, click on eyes and mouth, compare two, slide through the answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import io
 import os
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +19,12 @@ from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import atomic_path
 
 if TYPE_CHECKING:
+    from s2f_utils.inference.restorers import Restorer
     from s2f_utils.inference.styles import StyleModel
     from s2f_utils.inference.translator import DetailModel
 
 STATIC = Path(__file__).with_name("static")
-MOST_PX = 640  # larger drawings are shown smaller; points are always in the drawing's own pixels
+CLICKED_PX, COMPARED_PX = 640, 768  # larger pictures are shown smaller
 POINT_NAMES = ("the eye on the left", "the eye on the right", "the middle of the mouth")
 NUM = 8  # faces by their styles
 LEAST_WIDE_PX = 96  # of a face as shown
@@ -70,12 +71,29 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
     return button, folder
 
 
+def _shrunk(picture: np.ndarray, most_px: int) -> tuple[str, float]:
+    """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side; and by how much it was scaled."""
+    scale = min(1.0, most_px / max(picture.shape[:2]))
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    small = Image.fromarray(picture) if scale == 1 else Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
+    return images.picture_uri(np.asarray(small)), scale
+
+
+def _picture_at(address: str) -> np.ndarray:
+    return images.load_rgb(io.BytesIO(b64decode(address.partition(",")[2])))
+
+
 @functools.cache
-def _click_class() -> type:
+def _classes() -> dict[str, type]:
+    """The widgets with a page of their own."""
     import anywidget
     import traitlets
 
-    class ClickFace(anywidget.AnyWidget):
+    class WithStill(anywidget.AnyWidget):
+        def _ipython_display_(self, **_options: Any) -> None:
+            stills.show(self, self.still())
+
+    class ClickFace(WithStill):
         """A drawing to click on; `points` are the three points in the drawing's pixels, None until all are set."""
 
         _esm = (STATIC / "click_face.js").read_text(encoding="utf-8")
@@ -91,17 +109,29 @@ def _click_class() -> type:
             return [((x + 0.5) / self.scale - 0.5, (y + 0.5) / self.scale - 0.5) for x, y in self.shown]
 
         def still(self) -> np.ndarray:
-            with Image.open(io.BytesIO(b64decode(self.source.partition(",")[2]))) as picture:
-                marked = picture.convert("RGB")
+            marked = Image.fromarray(_picture_at(self.source))
             draw = ImageDraw.Draw(marked)
             for x, y in self.shown:
                 draw.ellipse((x - 5, y - 5, x + 5, y + 5), outline=(220, 30, 30), width=3)
             return stills.framed(np.asarray(marked))
 
-        def _ipython_display_(self, **_options: Any) -> None:
-            stills.show(self, self.still())
+    class Divider(WithStill):
+        """Two pictures, one over the other, and a line between them that is dragged; `at` is where it is, 0 to 1."""
 
-    return ClickFace
+        _esm = (STATIC / "divider.js").read_text(encoding="utf-8")
+        before = traitlets.Unicode().tag(sync=True)
+        after = traitlets.Unicode().tag(sync=True)
+        labels = traitlets.List(["before", "after"]).tag(sync=True)
+        at = traitlets.Float(0.5).tag(sync=True)
+
+        def still(self) -> np.ndarray:
+            left, right = _picture_at(self.before), _picture_at(self.after)
+            column = round(self.at * left.shape[1])
+            out = np.concatenate([left[:, :column], right[:, column:]], axis=1)
+            out[:, max(0, column - 1) : column + 1] = 255
+            return out
+
+    return {"click": ClickFace, "divider": Divider}
 
 
 def click_face(drawing: np.ndarray) -> Any:
@@ -110,9 +140,50 @@ def click_face(drawing: np.ndarray) -> Any:
     Its `points` are what `drawings.prepare` takes: three (x, y) in the drawing's pixels, or None as long as not all are
     set, so that "Run all" goes on with the detector.
     """
-    scale = min(1.0, MOST_PX / max(drawing.shape[:2]))
-    size = (max(1, round(drawing.shape[1] * scale)), max(1, round(drawing.shape[0] * scale)))
-    return _click_class()(source=images.picture_uri(np.asarray(Image.fromarray(drawing).resize(size))), scale=scale)
+    source, scale = _shrunk(drawing, CLICKED_PX)
+    return _classes()["click"](source=source, scale=scale)
+
+
+def divider(before: np.ndarray, after: np.ndarray, labels: Sequence[str] = ("before", "after")) -> Any:
+    """A widget with a line to drag between two pictures of one shape, uint8 (H, W, 3).
+
+    Left of the line is `before`. Raises ValueError where the shapes differ.
+    """
+    if before.shape != after.shape:
+        raise ValueError(f"both pictures must be of one shape, got {before.shape} and {after.shape}: resize one")
+    addresses = [_shrunk(picture, COMPARED_PX)[0] for picture in (before, after)]
+    return _classes()["divider"](before=addresses[0], after=addresses[1], labels=list(labels))
+
+
+def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **options: Any) -> Any:
+    """A slider from the photo to what is invented, over a divider.
+
+    photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`. The widget's `picture` is what is shown at
+    right, `strength` the slider.
+    """
+    import ipywidgets
+
+    from s2f_utils.inference import restorers
+    from s2f_utils.inference.enhance import enhance
+
+    restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
+    done = enhance(photo, restorer, **(options | {"strength": 1.0}))
+    whole, plain = done.image, photo
+    if whole.shape != photo.shape:
+        found = [face.face for face in done.faces]
+        plain = enhance(photo, restorer, **(options | {"strength": 0.0, "found": found})).image
+    strength = ipywidgets.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
+    ends = ipywidgets.HTML("<small>0: the photo · 1: invented detail</small>")
+    shown = divider(plain, plain)
+
+    def draw() -> np.ndarray:
+        picture = images.rounded(plain + strength.value * (whole.astype(np.float32) - plain))
+        shown.after = _shrunk(picture, COMPARED_PX)[0]
+        return picture
+
+    box = _following([strength], [strength, ends, shown], draw)
+    box.strength, box.divider = strength, shown
+    return box
 
 
 def detail_slider(model: DetailModel, prepared: Any) -> Any:
@@ -120,30 +191,21 @@ def detail_slider(model: DetailModel, prepared: Any) -> Any:
 
     The widget's `picture` is what is shown, uint8 (S, S, 3).
     """
-    import ipywidgets
+    import ipywidgets as w
 
-    detail = ipywidgets.FloatSlider(
-        value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail"
-    )
-    seed = ipywidgets.IntSlider(value=0, min=0, max=50, description="seed")
+    detail = w.FloatSlider(value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail")
+    seed = w.IntSlider(value=0, min=0, max=50, description="seed")
     knows_colours = "colours" in model.facts.knows
-    colours = ipywidgets.Checkbox(value=False, description="colours at random, too", disabled=not knows_colours)
-    for control in (detail, seed):
-        control.continuous_update = False  # an answer takes a moment: one when the slider is let go
-        control.style.description_width = "initial"
-    shown = ipywidgets.Image(format="png", width=2 * model.size_px)
-    note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")
-    box = stills.box_class()([detail, seed, colours, shown, note])
+    colours = w.Checkbox(value=False, description="colours at random, too", disabled=not knows_colours)
+    shown = w.Image(format="png", width=2 * model.size_px)
 
-    def draw(_change: object = None) -> None:
-        box.picture = model.translate(
-            prepared.image, detail=detail.value, seed=seed.value, colours=colours.value, answer="faithful"
-        )
-        shown.value = images.png_of(box.picture)
+    def draw() -> np.ndarray:
+        asked = {"detail": detail.value, "seed": seed.value, "colours": colours.value}
+        picture = model.translate(prepared.image, answer="faithful", **asked)
+        shown.value = images.png_of(picture)
+        return picture
 
-    for control in (detail, seed, colours):
-        control.observe(draw, names="value")
-    draw()
+    box = _following([detail, seed, colours], [detail, seed, colours, shown], draw)
     box.detail, box.seed, box.colours = detail, seed, colours
     return box
 
@@ -153,38 +215,48 @@ def face_sliders(model: StyleModel, own: np.ndarray, given: np.ndarray) -> Any:
 
     given: what was encoded, uint8 (S, S, 3), shown first. The widget's `faces` are the answers, uint8 (8, S, S, 3).
     """
+    import ipywidgets as w
+
+    last, first = model.num_layers - 1, model.open_layers.start
+    strength = w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength")
+    layers = w.IntRangeSlider(value=(first, last), min=0, max=last, description="layers from chance")
+    psi = w.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="truncation")
+    seed = w.IntSlider(value=0, min=0, max=200, description="seed")
+    noise = w.IntSlider(value=-1, min=-1, max=50, description="noise (-1: stored)")
+    wide = max(LEAST_WIDE_PX, min(model.size_px, 256))
+    shown = w.Image(format="png", width=(NUM // 2 + 1) * wide)
+    drawing = images.resize(given, model.size_px, "stretch")[None]
+
+    def draw() -> np.ndarray:
+        start, stop = layers.value
+        asked = {"seed": seed.value, "strength": strength.value, "psi": psi.value}
+        found = model.variants(own, NUM, layers=range(start, stop + 1), **asked)
+        faces = model.decode(found, noise=None if noise.value < 0 else noise.value)
+        rows = [np.concatenate([drawing, faces[: NUM // 2]]), np.concatenate([model.decode(own), faces[NUM // 2 :]])]
+        shown.value = images.png_of(viz.sheet(rows))
+        return faces
+
+    controls = [strength, layers, psi, seed, noise]
+    box = _following(controls, [*controls, shown], draw, "faces")
+    box.strength, box.layers, box.psi, box.seed, box.noise = controls
+    return box
+
+
+def _following(
+    controls: Sequence[Any], children: Sequence[Any], draw: Callable[[], np.ndarray], name: str = "picture"
+) -> Any:
+    """A box whose attribute `name` is what `draw` gave last: now, and whenever a control was let go."""
     import ipywidgets
 
-    last, layers = model.num_layers - 1, model.open_layers
-    box = stills.box_class()()
-    box.strength = ipywidgets.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="mixing strength")
-    box.layers = ipywidgets.IntRangeSlider(
-        value=(layers.start, last), min=0, max=last, description="layers from chance"
-    )
-    box.psi = ipywidgets.FloatSlider(value=1.0, min=0.0, max=1.0, step=0.05, description="truncation")
-    box.seed = ipywidgets.IntSlider(value=0, min=0, max=200, description="seed")
-    box.noise = ipywidgets.IntSlider(value=-1, min=-1, max=50, description="noise (-1: stored)")
-    controls = [box.strength, box.layers, box.psi, box.seed, box.noise]
+    box = stills.box_class()([*children, ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")])
+
+    def follow(_change: object = None) -> None:
+        setattr(box, name, draw())
+
     for control in controls:
-        control.continuous_update = False  # an answer takes a moment: one when the slider is let go
+        if hasattr(control, "continuous_update"):
+            control.continuous_update = False  # an answer takes a moment: one when the slider is let go
         control.style.description_width = "initial"
-    wide = max(LEAST_WIDE_PX, min(model.size_px, 256))
-    shown = ipywidgets.Image(format="png", width=(NUM // 2 + 1) * wide)
-    note = ipywidgets.HTML(f"<small>{images.GENERATED_NOTE}</small>")
-    box.children = [*controls, shown, note]
-    first = images.resize(given, model.size_px, "stretch")[None]
-
-    def draw(_change: object = None) -> None:
-        start, stop = box.layers.value
-        found = model.variants(
-            own, NUM, seed=box.seed.value, strength=box.strength.value, layers=range(start, stop + 1), psi=box.psi.value
-        )
-        box.faces = model.decode(found, noise=None if box.noise.value < 0 else box.noise.value)
-        alone = model.decode(own)
-        rows = [np.concatenate([first, box.faces[: NUM // 2]]), np.concatenate([alone, box.faces[NUM // 2 :]])]
-        shown.value = images.png_of(viz.sheet(rows))
-
-    for control in controls:
-        control.observe(draw, names="value")
-    draw()
+        control.observe(follow, names="value")
+    follow()
     return box

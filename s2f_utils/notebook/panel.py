@@ -1,8 +1,7 @@
 """The panel beside a training in a notebook: everything that may change, live curves, samples through time.
 
 Its sliders and buttons act while training runs in the foreground cell: the page's messages are read between two steps
-(`poller`); where that cannot work, `train_live` trains in short chunks. What was tried, and with which versions, stands
-in docs/live-widgets.md. Needs ipywidgets 7.7 or 8.
+(`poller`). What was tried, and with which versions, stands in docs/live-widgets.md. Needs ipywidgets 7.7 or 8.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import inspect
+import io
 import math
 import sys
 import threading
@@ -20,28 +20,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from s2f_utils.notebook import curves, stills
-from s2f_utils.notebook.gauges import WIDTH, make_slider, memory_text, progress_text, still_of
-from s2f_utils.notebook.poller import PagePoller, current_kernel, has_page, in_vscode
-from s2f_utils.training.live import COMMANDS
+import numpy as np
+
+from s2f_utils.notebook import stills
+from s2f_utils.notebook.poller import PagePoller, current_kernel, has_page
+from s2f_utils.pictures import images, viz
+from s2f_utils.training.live import COMMANDS, Range
 from s2f_utils.training.tracking import read_log
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
 REDRAW_EVERY_S = 1.0  # a change of a slider or a press of a button is drawn at once
-PROOF_TIMEOUT_S = 5.0  # a page that shows the controls answers within about a second
-MODES = {
-    "polling": "live: polling (a moved slider acts from the next step on)",
-    "chunks": "in chunks: press Continue, or run the cell again; a moved slider acts in the next chunk",
-    "off": "controls.json only",
-}
-NO_ANSWER = (
-    "live: polling, but this page has not answered yet. If the sliders do nothing, interrupt, make them anew with "
-    'mode="chunks" and go on, or edit controls.json'
-)
-UNASKED = "this page cannot be asked while a cell runs: training goes to its end, and controls.json steers it"
-SHARE = 0.02  # of the time of training that drawing the curves may take
+SHARE = 0.03  # of the time of training that drawing the curves may take
 LEAST_S = 1.0  # between two drawings of the curves
+DPI = 80  # of the curves
+WIDTH = "27em"  # of a slider with its label
 LAST = ("batch_size", "sample_every")  # live values that come last; they count images
+STEERED = "a moved slider acts from the next step on; if not on this page, edit controls.json in the run's folder"
+NOT_STEERED = "this page cannot be asked while a cell runs: edit controls.json in the run's folder"
 
 
 class TrainingPanel:
@@ -49,50 +44,34 @@ class TrainingPanel:
 
     Train by `train_live(train, run, panel)`, which shows it; so do `show()` and the last line of a cell. Without a page
     it draws nothing and costs nothing. names: the live values to show, all by default: a learning rate for each
-    network, each loss's weight, strength of augmentation, sampling interval. labels: what is written beside them. mode:
-    "auto", "polling", "chunks" or "off". Raises ValueError where one is unknown.
+    network, each loss's weight, strength of augmentation, sampling interval. Raises ValueError where one is unknown.
     """
 
     BUTTONS: ClassVar[dict[str, str]] = {
         "pause": "Pause", "step": "One step", "sample": "Sample now", "save": "Save", "stop": "Stop",
-        "continue": "Continue",
     }  # fmt: skip
-    polling_works: ClassVar[bool | None] = None  # in this kernel; None until a page has answered, in time or too late
 
-    def __init__(
-        self,
-        run: Any,
-        names: Sequence[str] | None = None,
-        labels: Mapping[str, str] | None = None,
-        mode: str = "auto",
-    ) -> None:
+    def __init__(self, run: Any, names: Sequence[str] | None = None) -> None:
         ranges = run.live.ranges
         names = [*(n for n in ranges if n not in LAST), *LAST] if names is None else names
         unknown = [name for name in names if name not in ranges]
         if unknown:
             raise ValueError(f"there is no live value {unknown[0]!r}: the names are {', '.join(ranges)}")
-        if mode != "auto" and mode not in MODES:
-            raise ValueError(f"mode must be auto, {', '.join(MODES)}, got {mode!r}")
-        self.run, self.live, self.names, self.labels = run, run.live, tuple(names), dict(labels or {})
-        self.wanted_mode, self.mode = mode, "off"
-        self.to_the_end = False  # whether there is one chunk only
+        self.run, self.live, self.names = run, run.live, tuple(names)
         self.rows, self.events = read_log(run.folder)
         self.sheets = sorted((run.folder / "samples").glob("*.png"))
-        self.num_drawn = 0  # times that the curves were drawn
         self.sliders: dict[str, Any] = {}
         self.buttons: dict[str, Any] = {}
         self.box: Any = None  # all widgets, once they are made
         self._shown_as = ""  # the output that it is shown in, once it is
-        self.go_on: Callable[[], Any] | None = None  # what Continue does, while training waits between two chunks
         self._poller: PagePoller | None = None
         self._thread: threading.Thread | None = None  # the one that trains at the moment
         self._inbox: deque[tuple[str, Any]] = deque()  # events that came in another thread (ipykernel 7.0 to 7.3)
         self._drawing, self._stale = False, True
-        self._started = self._lasted = self._next_poll = self._next_draw = self._next_curves = 0.0
+        self._next_poll = self._next_draw = self._next_curves = 0.0
 
     def __repr__(self) -> str:
-        values = ", ".join(f"{name} {self.live[name]:g}" for name in self.names)
-        return f"{type(self).__name__}({values}; {MODES[self.mode]})"
+        return f"{type(self).__name__}({', '.join(f'{name} {self.live[name]:g}' for name in self.names)})"
 
     def _ipython_display_(self) -> None:
         if not self.show():
@@ -107,7 +86,7 @@ class TrainingPanel:
         except ImportError:
             return False
         self._shown_as = uuid.uuid4().hex
-        stills.show(self.box, None, self._shown_as)
+        stills.show(self.box, None, display_id=self._shown_as)
         return True
 
     def leave_still(self) -> None:
@@ -118,63 +97,78 @@ class TrainingPanel:
         if current_kernel() is None or not self.rows:
             return
         if not self._shown_as:
-            stills.show_alone(still_of(self))
+            stills.show(None, self.still())
         elif "google.colab" not in sys.modules:
-            stills.replace(self.box, still_of(self), self._shown_as)
+            stills.show(self.box, self.still(), display_id=self._shown_as, update=True)
+
+    def still(self) -> np.ndarray:
+        """Live values, curves and newest samples as they are now, uint8 (H, W, 3)."""
+        parts = [stills.text_line(", ".join(f"{name} {self.live[name]:.4g}" for name in self.names))]
+        parts.append(stills.text_line(f"{self.run.images_seen:,} of {self.run.total_images:,} images"))
+        parts.append(stills.figure(viz.curves({"": (self.rows, self.events)})))
+        if self.sheets:
+            parts.append(stills.text_line(f"samples at {int(self.sheets[-1].stem):,} images"))
+            parts.append(stills.fitted(images.load_rgb(self.sheets[-1])))
+        return stills.stacked(parts)
+
+    # The widgets
 
     def _build(self) -> None:
         if self.box is not None:
             return
         import ipywidgets as w
 
-        self._build_controls()
-        self._build_pictures()
-        for line in (self.progress, self.memory, self.status):
-            line.layout.margin = "0 2px"
-        row = w.HBox(list(self.buttons.values()), layout=w.Layout(flex_flow="row wrap"))
-        first = w.VBox([w.VBox(list(self.sliders.values())), row, self.bar, self.progress, self.memory, self.status])
-        first.layout = w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em")
-        second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0"))
-        top = w.HBox([first, second], layout=w.Layout(flex_flow="row wrap"))
-        self.box = w.VBox([top, self.time_row, self.picture, self.probe])
-        self._draw()
-        self._follow_sheets()
-        self._redraw_curves()
-
-    def _build_controls(self) -> None:
-        import ipywidgets as w
-
-        longest = max((len(self.labels.get(name, name)) for name in self.names), default=0)
+        longest = max((len(name) for name in self.names), default=0)
         for name in self.names:
-            limits, value = self.live.ranges[name], self.live[name]
-            if name == "sample_every":  # its own range ends far beyond any training
-                limits = dataclasses.replace(limits, high=min(limits.high, max(self.run.total_images, value)))
-            label, label_width = self.labels.get(name, name), f"{0.55 * longest + 1:.1f}em"
-            slider = make_slider(limits, value, label, label_width, whole=name in LAST)
+            slider = self._make_slider(name, f"{0.55 * longest + 1:.1f}em")
             slider.observe(lambda change, name=name: self._receive(name, change["new"]), "value")
             self.sliders[name] = slider
         for name, text in self.BUTTONS.items():
             self.buttons[name] = w.Button(description=text, layout=w.Layout(width="auto"))
             self.buttons[name].on_click(lambda _button, name=name: self._receive(name, True))
         self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout=w.Layout(width=WIDTH, max_width="99%"))
-        self.progress, self.memory, self.status = w.HTML(), w.HTML(), w.HTML()
-        self.probe = w.Label(layout=w.Layout(height="0"))
-
-    def _build_pictures(self) -> None:
-        import ipywidgets as w
-
-        self.curves = w.HTML(layout=w.Layout(width="100%"))
+        self.progress, self.status = w.HTML(), w.HTML()
+        self.curves = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
         self.log_scale = w.ToggleButton(False, description="log scale", layout=w.Layout(width="8em"))
         self.log_scale.observe(lambda _: self._redraw_curves(), "value")
-        wide, style = w.Layout(width="100%", max_width="60em"), {"description_width": "7em"}
-        self.through_time = w.IntSlider(
-            0, min=0, max=0, description="samples at", readout=False, layout=wide, style=style
-        )
-        self.through_time.observe(lambda change: self._show_sheet(), "value")
+        self.through_time = w.IntSlider(0, min=0, max=0, description="samples at", readout=False)
+        self.through_time.observe(lambda _: self._show_sheet(), "value")
         self.when = w.Label()
         self.time_row = w.HBox([self.through_time, self.when], layout=w.Layout(display="none"))
         layout = w.Layout(display="none", max_width="100%", align_self="flex-start")
         self.picture = w.Image(format="png", layout=layout)
+        wrap, narrow = w.Layout(flex_flow="row wrap"), w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em")
+        row = w.HBox(list(self.buttons.values()), layout=wrap)
+        lines = [*self.sliders.values(), row, self.bar, self.progress, self.status]
+        second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0"))
+        top = w.HBox([w.VBox(lines, layout=narrow), second], layout=wrap)
+        self.box = w.VBox([top, self.time_row, self.picture])
+        self._draw()
+        self._follow_sheets()
+        self._redraw_curves()
+
+    def _make_slider(self, name: str, label_width: str) -> Any:
+        """A slider for one live value, logarithmic where its range says so; it reports when it is let go."""
+        import ipywidgets as w
+
+        limits, value, whole = self._limits(name), self.live[name], name in LAST
+        layout, style = w.Layout(width=WIDTH, max_width="99%"), {"description_width": label_width}
+        common = {"description": name, "continuous_update": False, "layout": layout, "style": style}
+        if limits.log and limits.low > 0:
+            low, high = math.log10(limits.low), math.log10(limits.high)
+            shape = ",.0f" if whole else ".2"
+            return w.FloatLogSlider(
+                value, base=10, min=low, max=high, step=(high - low) / 200, readout_format=shape, **common
+            )
+        step, shape = (1.0, ".0f") if whole else ((limits.high - limits.low) / 200, ".4")
+        return w.FloatSlider(value, min=limits.low, max=limits.high, step=step, readout_format=shape, **common)
+
+    def _limits(self, name: str) -> Range:
+        limits = self.live.ranges[name]
+        if name != "sample_every":
+            return limits
+        # its own range ends far beyond any training
+        return dataclasses.replace(limits, high=min(limits.high, max(self.run.total_images, self.live[name])))
 
     # What the person does
 
@@ -187,67 +181,39 @@ class TrainingPanel:
             self._inbox.append((name, value))  # obeyed between two steps
 
     def _obey(self, name: str, value: Any) -> None:
-        if self._thread is not None and self.mode == "polling":
-            TrainingPanel.polling_works = True  # an event acted while the cell runs
-        elif name == "probe" and value and self._lasted > PROOF_TIMEOUT_S and not self.polling_works:
-            TrainingPanel.polling_works = False  # the page's answer came only after the cell
         if name in self.live.ranges:
             limits = self.live.ranges[name]  # 10 ** log10(low) may miss the limit by a rounding error
             self.live.set(name, min(max(float(value), limits.low), limits.high), "widget")
-        elif name in COMMANDS and (self._thread or self.go_on):  # else the click came too late
+        elif name in COMMANDS and self._thread:  # else the click came too late
             self.live.set(name, name != "pause" or not self.live.asked("pause"), "widget")
         self._draw()
-        if name in ("continue", "stop") and self._thread is None and self.go_on is not None:
-            self.go_on()  # stopping too: the loop saves and says so
 
     # What the training loop calls
 
     def on_start(self, run: Any) -> None:
-        """Take up what the run has logged; choose the mode; ask the page for an answer, which shows whether polling
-        works.
-        """
+        """Take up what the run has logged, and the page's messages."""
         self.rows, self.events = read_log(run.folder)
-        self._thread, self._started, self.go_on = threading.current_thread(), time.monotonic(), None
-        self.mode, self._poller = self._choose_mode()
+        self._thread, self._poller = threading.current_thread(), None
         self._next_poll = self._next_draw = 0.0
-        if self.mode == "polling" and not self.polling_works:
-            # A page reports every new view of a widget that counts its views: an answer without a person.
-            import ipywidgets
-
-            self.probe = ipywidgets.Label(layout=ipywidgets.Layout(height="0"))
-            self.probe._view_count = 0
-            self.probe.observe(lambda change: self._receive("probe", change["new"]), "_view_count")
-            self.box.children = [*self.box.children[:-1], self.probe]
+        if self.box is not None and has_page():
+            try:
+                self._poller = PagePoller(current_kernel())
+            except RuntimeError:
+                self._poller = None
         self._draw(run)
         self._follow_sheets()
         self._stale = True
 
-    def _choose_mode(self) -> tuple[str, PagePoller | None]:
-        if self.box is None or self.wanted_mode == "off" or not has_page():
-            return "off", None
-        if self.wanted_mode == "chunks" or (self.wanted_mode == "auto" and self.polling_works is False):
-            return "chunks", None
-        try:
-            return "polling", PagePoller(current_kernel())
-        except RuntimeError:
-            return "chunks", None
-
-    def needs_chunks(self) -> bool:
-        """Whether the sliders act only between chunks, as far as it is known by now."""
-        mode, _ = self._choose_mode()
-        doubtful = self.wanted_mode == "auto" and self.polling_works is None and in_vscode()
-        return mode == "chunks" or (mode == "polling" and doubtful)
-
     def on_step(self, run: Any) -> None:
         """Between two steps: let the page's messages act, and draw when that is affordable."""
-        if self.mode == "off":
+        if self.box is None:
             return
         now = time.monotonic()
         if self._poller is not None and now >= self._next_poll:
             try:
                 self._poller.poll()
             except Exception:  # an unknown kernel: training matters more
-                self._poller, TrainingPanel.polling_works = None, False
+                self._poller = None
             self._next_poll = time.monotonic() + POLL_EVERY_S
         while self._inbox:
             self._obey(*self._inbox.popleft())
@@ -277,16 +243,13 @@ class TrainingPanel:
         if path not in self.sheets:
             self.sheets.append(Path(path))
         self._stale = True
-        if self.mode != "off":
-            self._follow_sheets()
+        self._follow_sheets()
 
     def on_end(self, run: Any, reason: str) -> None:
         """Say why training ended."""
         self._thread = self._poller = None
-        self._lasted = time.monotonic() - self._started
-        if self.mode != "off":
-            self._draw(run, reason)
-            self._redraw_curves()
+        self._draw(run, reason)
+        self._redraw_curves()
 
     # Drawing
 
@@ -298,36 +261,25 @@ class TrainingPanel:
             if not math.isclose(slider.value, self.live[name], rel_tol=1e-9, abs_tol=1e-12):
                 slider.value = self.live[name]  # controls.json moved it, or a resumed run
         self._drawing = False
-        waiting = self.go_on is not None
-        self.buttons["pause"].description = "Resume" if self.live.asked("pause") else "Pause"
-        self.buttons["pause"].layout.display = "none" if self.mode == "chunks" else ""
-        self.buttons["continue"].layout.display = "" if waiting else "none"
+        paused = self.live.asked("pause")
+        self.buttons["pause"].description = "Resume" if paused else "Pause"
         for button in self.buttons.values():
-            button.disabled = self._thread is None and not waiting
-        self.buttons["step"].disabled |= not self.live.asked("pause")
+            button.disabled = self._thread is None
+        self.buttons["step"].disabled |= not paused
         if run is not None:
             self.bar.value = run.images_seen / max(1, run.total_images)
             self.progress.value = progress_text(run.images_seen, run.total_images, run.images_per_second)
-            self.memory.value = html.escape(memory_text(run.precision.device))
-        self.status.value = html.escape("; ".join(filter(None, (self._state(ended), self.live.problem))))
-
-    def _state(self, ended: str) -> str:
-        """In words: how it is steered, or why it ended."""
-        if ended and ended != "chunk":
-            return f"ended: {ended}"
-        text = MODES[self.mode]
-        if self.mode == "chunks" and self.to_the_end and not ended:
-            text = UNASKED
-        elif self.mode == "polling" and not self.polling_works and time.monotonic() - self._started > PROOF_TIMEOUT_S:
-            text = NO_ANSWER
-        return f"{text}; paused" if self.live.asked("pause") and not ended else text
+        state = f"ended: {ended}" if ended else STEERED if self._poller else NOT_STEERED if self._thread else ""
+        state = f"{state}; paused" if paused and not ended else state
+        self.status.value = html.escape("; ".join(filter(None, (state, self.live.problem))))
 
     def _redraw_curves(self) -> None:
-        if not self.rows:
+        if self.box is None or not self.rows:
             return
         begun = time.monotonic()
-        self.curves.value = curves.draw(self.rows, self.events, log=self.log_scale.value)
-        self.num_drawn += 1
+        file = io.BytesIO()
+        viz.curves({"": (self.rows, self.events)}, log=self.log_scale.value).savefig(file, format="png", dpi=DPI)
+        self.curves.value = file.getvalue()
         self._stale = False
         took = time.monotonic() - begun
         self._next_curves = time.monotonic() + max(LEAST_S, took / SHARE)
@@ -353,35 +305,28 @@ class TrainingPanel:
         self.when.value = f"{int(path.stem):,} images"
 
 
-def train_live(
-    train: Callable[..., str], run: Any, panel: TrainingPanel, *, chunk_s: float = 20.0, **options: Any
-) -> str:
+def progress_text(images_seen: int, total_images: int, images_per_second: float | None) -> str:
+    """One line: images seen of all, images a second, time left."""
+    text = f"{images_seen:,} of {total_images:,} images"
+    if not images_per_second:
+        return text
+    minutes, seconds = divmod(round(max(0, total_images - images_seen) / images_per_second), 60)
+    left = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes}:{seconds:02d}"
+    return f"{text} · {images_per_second:.3g} images/s · {left} left"
+
+
+def train_live(train: Callable[..., str], run: Any, panel: TrainingPanel, **options: Any) -> str:
     """Show `panel` and train; returns the loop's reason for ending.
 
-    `train(run, callbacks=[…], max_seconds=…, **options)` is the loop. Where polling works it is called once. Where not,
-    this returns "chunk" after `chunk_s` seconds, and the Continue button, or a second call, goes on with the values as
-    they are then; with math.inf it trains to the end all the same, for what comes after needs it. Without a page it
-    trains to the end.
+    `train(run, callbacks=[…], **options)` is the loop. Where the page cannot be asked while a cell runs, max_seconds=20
+    trains for so long, and the cell again goes on with the values as they are then.
     """
-    panel.to_the_end = math.isinf(chunk_s)
-    callbacks = [*options.pop("callbacks", ()), panel]
-
-    def go() -> str:
-        reason = ""
-        try:
-            while not reason or (reason == "chunk" and not panel.needs_chunks()):  # polling proved to work meanwhile
-                max_seconds = chunk_s if panel.needs_chunks() else None
-                reason = train(run, callbacks=callbacks, max_seconds=max_seconds, **options)
-        except BaseException as error:  # the Continue button has no cell that could show it
-            panel.on_end(run, f"{type(error).__name__}: {error}")
-            raise
-        if reason == "chunk":
-            panel.go_on, panel.mode = go, "chunks"
-            panel._draw(run, reason)
-        else:
-            panel.leave_still()
-        return reason
-
     if panel.show() and "progress" in inspect.signature(train).parameters:
         options.setdefault("progress", False)  # one bar is enough
-    return go()
+    try:
+        reason = train(run, callbacks=[*options.pop("callbacks", ()), panel], **options)
+    except BaseException as error:
+        panel.on_end(run, f"{type(error).__name__}: {error}")
+        raise
+    panel.leave_still()
+    return reason

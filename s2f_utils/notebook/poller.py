@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import sys
 import threading
 from typing import Any
@@ -27,11 +26,6 @@ def has_page() -> bool:
     """Whether a person may be looking: pages let a cell ask for input, nbclient, nbval and papermill do not."""
     kernel = current_kernel()
     return kernel is not None and (bool(getattr(kernel, "_allow_stdin", False)) or "google.colab" in sys.modules)
-
-
-def in_vscode() -> bool:
-    """Whether VS Code started this kernel; polling is reported not to work there (jupyter-ui-poll issue 56)."""
-    return "VSCODE_PID" in os.environ or "VSCODE_CWD" in os.environ
 
 
 class PagePoller:

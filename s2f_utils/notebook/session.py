@@ -68,15 +68,11 @@ def check(condition: bool, lesson: str) -> None:
 def mount_drive(folder: Path) -> None:
     """Mount Google Drive at `DRIVE` if `folder` lies there and it is not mounted yet.
 
-    Raises ValueError outside of Colab, where there is no Drive, and for a folder beside Drive's own; FileNotFoundError
-    where mounting did not help, which would otherwise put results on a disk that goes with the session.
+    Raises ValueError outside of Colab, where there is no Drive; FileNotFoundError where mounting did not help, which
+    would otherwise put results on a disk that goes with the session.
     """
-    if DRIVE not in (folder, *folder.parents):
-        return
-    inside = (DRIVE / "MyDrive", DRIVE / "Shareddrives")
-    if not any(place in (folder, *folder.parents) for place in inside):
-        raise ValueError(f"{folder}: is not in a Drive: give a folder under {inside[0]}, such as {inside[0]}/faces")
-    if any(place.is_dir() for place in inside):
+    inside = DRIVE / "MyDrive"
+    if DRIVE not in (folder, *folder.parents) or inside.is_dir():
         return
     if "google.colab" not in sys.modules:
         raise ValueError(f"{folder}: Google Drive is there in Colab only: give a folder of this machine")
@@ -89,8 +85,6 @@ def mount_drive(folder: Path) -> None:
             f"{folder}: Google Drive could not be mounted ({error}): run the cell again and allow it, or leave FOLDER"
             " empty"
         ) from error
-    if not any(place.is_dir() for place in inside):
-        raise FileNotFoundError(f"{folder}: Google Drive was mounted, but {inside[0]} is not there: mount it by hand")
 
 
 def _light_figures() -> None:
@@ -112,7 +106,7 @@ def zip_results(folder: str | os.PathLike) -> Path:
     folder = Path(folder)
     target = folder.with_name(folder.name + ".zip")
     data = {path.parent for path in folder.rglob("manifest.csv")}
-    left_out: dict[str, int] = {}
+    left_out: set[str] = set()
     num = 0
     with runtime.atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*")):
@@ -120,12 +114,12 @@ def zip_results(folder: str | os.PathLike) -> Path:
             if not path.is_file() or any(part.startswith(".") for part in inside.parts):
                 continue
             if why := _not_packed(path, data):
-                left_out[why] = left_out.get(why, 0) + path.stat().st_size
+                left_out.add(why)
             else:
                 archive.write(path, Path(folder.name) / inside)
                 num += 1
-    without = ", ".join(f"{why} {_megabytes(size)}" for why, size in sorted(left_out.items()))
-    print(f"{num} files, {_megabytes(target.stat().st_size)}" + (f"; left out: {without}" if without else ""))
+    size = f"{num} files, {target.stat().st_size / 1e6:.1f} MB"
+    print(f"{size}; left out: {', '.join(sorted(left_out))}" if left_out else size)
     return target
 
 
@@ -137,7 +131,3 @@ def _not_packed(path: Path, data: set[Path]) -> str:
         return "data sets"
     is_wandb = any(place.name == "wandb" and (place.parent / "config.json").is_file() for place in path.parents)
     return "W&B's files" if is_wandb else ""
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:,.0f} MB"

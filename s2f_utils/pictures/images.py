@@ -6,17 +6,18 @@ At the edges an image is RGB uint8, HWC, [0, 255]; inside the networks it is flo
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import os
 import struct
 import warnings
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from s2f_utils.runtime import atomic_path
 
@@ -97,44 +98,13 @@ def load_rgb(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -
     Returns uint8 (H, W, 3) in [0, 255]. Raises FileNotFoundError when there is no such file and ImageError when it
     is no picture, is cut off, or has more than `MAX_PIXELS` pixels.
     """
-    return _load(source, name, lambda picture: np.array(_to_rgb(picture), dtype=np.uint8))
+    with _opened(source, name or str(source)) as picture:
+        return rgb_of(picture)
 
 
-def load_any(source: str | os.PathLike | BinaryIO) -> np.ndarray:
-    """Read a picture file with what `load_rgb` takes away: transparency as a fourth channel, greys without colours, 16
-    bits where Pillow reads them (grey pictures), colours as their profile means them (converted to sRGB).
-
-    Returns uint8 (H, W), (H, W, 3) or (H, W, 4), or uint16 (H, W). source and errors: as of `load_rgb`.
-    """
-    return _load(source, None, _as_it_is)
-
-
-def _in_srgb(picture: Image.Image) -> Image.Image:
-    """A picture with a colour profile of its own (Display P3, Adobe RGB) in sRGB, as screens take it without one."""
-    profile = picture.info.get("icc_profile")
-    if not profile or picture.mode not in ("RGB", "RGBA"):
-        return picture
-    try:
-        own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(picture, own, srgb) or picture
-    except (ImageCms.PyCMSError, OSError):
-        return picture  # a profile that is none
-
-
-def _as_it_is(picture: Image.Image) -> np.ndarray:
-    picture = _in_srgb(picture)
-    if picture.mode in ("I;16", "I;16L", "I;16B"):
-        deep = np.asarray(picture).astype(np.uint16)
-        return deep if deep.max(initial=0) > 255 else deep.astype(np.uint8)
-    if picture.mode in ("I", "F"):
-        return np.array(_to_rgb(picture))[..., 0]
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        return np.array(picture.convert("RGBA"))
-    return np.array(picture.convert("L" if picture.mode in ("L", "1") else "RGB"))
-
-
-def _load(source: str | os.PathLike | BinaryIO, name: str | None, convert: Callable) -> np.ndarray:
-    shown = name or str(source)
+@contextlib.contextmanager
+def _opened(source: str | os.PathLike | BinaryIO, shown: str) -> Iterator[Image.Image]:
+    """An opened picture; whatever is wrong with its file, also where it is decoded, is an error that says so."""
     if isinstance(source, str | os.PathLike) and not Path(source).is_file():
         raise FileNotFoundError(f"{shown}: no such picture file")
     if shown.lower().endswith(HEIC_SUFFIXES):
@@ -149,18 +119,18 @@ def _load(source: str | os.PathLike | BinaryIO, name: str | None, convert: Calla
                     f"{shown}: {picture.width}x{picture.height} pixels are more than the {MAX_PIXELS // 10**6} million"
                     " that are read: save a smaller copy"
                 )
-            return convert(ImageOps.exif_transpose(picture))
+            yield picture
+    except ImageError:
+        raise
     except UnidentifiedImageError:
         if isinstance(source, str | os.PathLike) and not os.path.getsize(source):
             raise ImageError(f"{shown}: is empty: copy or download it again") from None
         raise ImageError(f"{shown}: not a picture that Pillow can read: convert it to PNG or JPEG") from None
     except Image.DecompressionBombError:
         raise ImageError(f"{shown}: too many pixels: save a smaller copy") from None
+    except PermissionError:
+        raise ImageError(f"{shown}: may not be read: check its permissions") from None
     except DAMAGED as error:
-        if isinstance(error, ImageError):
-            raise
-        if isinstance(error, PermissionError):
-            raise ImageError(f"{shown}: may not be read: check its permissions") from None
         raise ImageError(f"{shown}: damaged or cut off ({error}): copy or download it again") from None
 
 
@@ -185,18 +155,15 @@ def save(
 ) -> Path:
     """Write a picture, complete or not at all; the suffix chooses the format.
 
-    `image` is uint8, (H, W, 3) RGB or (H, W) grey; in a PNG also (H, W, 4), or uint16 (H, W). With `generated`, a PNG's
-    metadata say that a network made it; with `content` (left, top, width, height), where the picture lies in its
-    padding; `notes` are further words by key, which `read_notes` gives back.
+    `image` is uint8, (H, W, 3) RGB or (H, W) grey. With `generated`, a PNG's metadata say that a network made it; with
+    `content` (left, top, width, height), where the picture lies in its padding; `notes` are further words by key, which
+    `read_notes` gives back.
     """
     path = Path(path)
     image = np.asarray(image)
     file_format = Image.registered_extensions().get(path.suffix.lower())
-    is_png, deep = file_format == "PNG", image.dtype == np.uint16 and image.ndim == 2
-    channels = {2: 3, 3: image.shape[-1]}.get(image.ndim)
-    if not (image.dtype == np.uint8 or (deep and is_png)) or channels not in ((3, 4) if is_png else (3,)):
-        also = ", or in a PNG (H, W, 4) or uint16 (H, W)"
-        raise ValueError(f"image must be uint8 (H, W, 3) or (H, W){also}, got {image.dtype} {image.shape}")
+    if image.dtype != np.uint8 or image.shape[2:] not in ((), (3,)) or image.ndim < 2:
+        raise ValueError(f"image must be uint8 (H, W, 3) or (H, W), got {image.dtype} {image.shape}")
     if file_format is None:
         raise ValueError(f"{path}: unknown picture format {path.suffix!r}: use .png or .jpg")
     options: dict = {}
@@ -286,17 +253,10 @@ def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None
     picture, or has colours instead of labels.
     """
     shown = name or str(source)
-    try:
-        with Image.open(source) as picture:
-            if picture.mode not in ("L", "P", "1", "I", "I;16"):
-                raise ImageError(f"{shown}: a label map has one channel or a palette, got mode {picture.mode}")
-            labels = np.asarray(ImageOps.exif_transpose(picture))
-    except FileNotFoundError:
-        raise
-    except (*DAMAGED, Image.DecompressionBombError) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"{shown}: not a label map that can be read: save it as PNG") from None
+    with _opened(source, shown) as picture:
+        if picture.mode not in ("L", "P", "1", "I", "I;16"):
+            raise ImageError(f"{shown}: a label map has one channel or a palette, got mode {picture.mode}")
+        labels = np.asarray(ImageOps.exif_transpose(picture))
     if labels.max(initial=0) > 255:
         raise ImageError(f"{shown}: labels must be from 0 to 255, got {labels.max()}")
     return labels.astype(np.uint8)

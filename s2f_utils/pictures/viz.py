@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,6 @@ def curve_names(rows: Entries, events: Entries = ()) -> list[str]:
     return sorted(columns, key=lambda name: not name.startswith("loss_")) + scores
 
 
-def loss_curves(rows: Entries, changes: Entries = ()) -> Figure:
-    """The losses of a run's log over images seen, raw and smoothed, with a mark for every live change; four a row."""
-    names = [name for name in curve_names(rows) if name.startswith("loss_")]
-    return curves({"": (rows, changes)}, only=names)
-
-
 def curves(
     runs: Mapping[str, tuple[Entries, Entries]],
     *,
@@ -71,35 +66,44 @@ def curves(
     `curve_names` gives them; none: every loss, and SSIM and PSNR of the samples. x: "images", "seconds" or "epoch".
     log: losses on a logarithmic scale (symmetric around 0 where one is 0 or less). share: see `smooth`.
     """
-    import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    names = list(only) or list(dict.fromkeys(name for logs in runs.values() for name in curve_names(*logs)))
-    if not only:
-        names = [name for name in names if name.startswith("loss_") or name in ("ssim", "psnr")]
+    names = list(only) or [
+        name
+        for name in dict.fromkeys(name for logs in runs.values() for name in curve_names(*logs))
+        if name.startswith("loss_") or name in ("ssim", "psnr")
+    ]
     down = max(1, -(-len(names) // 4))
     across = max(1, -(-len(names) // down))
     figure = Figure(figsize=(3.6 * across, 2.6 * down), layout="constrained")
-    drawn: list[Any] = []
-    for place in range(len(names)):
-        drawn.append(figure.add_subplot(down, across, place + 1, sharex=drawn[0] if drawn else None))
-    many = matplotlib.colormaps["turbo"]
-    colours = [f"C{n}" if len(runs) <= 10 else many((n + 0.5) / len(runs)) for n in range(len(runs))]
-    marks, end = [], max((_along(rows, x)(row["images"]) for rows, _ in runs.values() for row in rows), default=0.0)
+    panels = list(figure.subplots(down, across, squeeze=False).flat)
+    for axes in panels[len(names) :]:
+        axes.remove()
+    panels = panels[: len(names)]
+    colours = [f"C{n}" for n in range(len(runs))]
+    end = max((_along(rows, x)(row["images"]) for rows, _ in runs.values() for row in rows), default=0.0)
+    marks: list[tuple[float, Any, str]] = []
     for (rows, events), colour in zip(runs.values(), colours, strict=True):
         along = _along(rows, x)
-        for axes, name in zip(drawn, names, strict=True):
+        for axes, name in zip(panels, names, strict=True):
             _draw_curve(axes, name, rows, events, along, colour, share)
         of_mark = colour if len(runs) > 1 else "0.35"
         marks += [(at, of_mark, text) for at, text in change_marks(events, MARK_GAP * end, along)]
     marks.sort(key=lambda mark: mark[0])
-    for place, (axes, name) in enumerate(zip(drawn, names, strict=True)):
-        room = _draw_marks(axes, marks, MARK_GAP * end)
-        axes.set_title(SCORES.get(name, name), fontsize=10, pad=4 + room)
-        _dress(axes, log and name not in SCORES)
+    for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        _dress(axes, name, marks, log and name not in SCORES)
         if place + across >= len(names):  # nothing below it
             axes.set_xlabel(X_NAMES[x], fontsize=9)
-    _legends(figure, list(runs), colours, [f"{n}: {text}" for n, (_, _, text) in enumerate(marks, start=1)])
+    if len(runs) > 1:
+        lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours]
+        figure.legend(lines, list(runs), loc="outside upper center", ncols=across, fontsize=8, frameon=False)
+    elif any(runs):
+        figure.suptitle(next(iter(runs)), fontsize=10)
+    if marks:
+        told = [f"{n}: {text}".replace(" ", "\u00a0") for n, (_, _, text) in enumerate(marks, start=1)]
+        text = textwrap.fill("live changes   " + "   ".join(told), 65 * across, break_long_words=False)
+        figure.supxlabel(text, fontsize=7.5, color="0.3")
     return figure
 
 
@@ -119,10 +123,8 @@ def _draw_curve(
     """A column of the rows, raw as a thin line and smoothed as a bold one; a score of the samples as it is, as these
     are always the same pictures.
     """
-    if name in SCORES:
-        known = [event for event in events if event.get("event") == "sample" and name in event]
-    else:
-        known = [row for row in rows if name in row]  # a loss of weight 0 may be left out
+    entries = [event for event in events if event.get("event") == "sample"] if name in SCORES else rows
+    known = [entry for entry in entries if name in entry]  # a loss of weight 0 may be left out
     x, y = [along(entry["images"]) for entry in known], [entry[name] for entry in known]
     if name in SCORES:
         axes.plot(x, y, linewidth=1.8, marker=".", markersize=5, color=colour, gid="raw")
@@ -147,66 +149,20 @@ def change_marks(events: Entries, gap: float, along: Callable[[float], float] = 
     return [(at, ", ".join(texts)) for (at, _), texts in zip(groups, told, strict=True)]
 
 
-def _draw_marks(axes: Any, marks: Sequence[tuple[float, Any, str]], gap: float) -> int:
-    """A line and, above the axis, a number for each; numbers that would meet stand one over the other. Returns how much
-    room they take, in points.
-    """
-    last: list[float] = []  # the newest number of each height
-    for number, (at, colour, _) in enumerate(marks, start=1):
-        level = next((n for n, before in enumerate(last) if at - before > 2 * gap), len(last))
-        last[level : level + 1] = [at]
-        axes.axvline(at, color=colour, linewidth=0.7, linestyle="--", zorder=1, gid="mark")
-        axes.annotate(
-            str(number), (at, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 1 + 8 * level), color=colour,
-            textcoords="offset points", ha="center", va="bottom", fontsize=7, annotation_clip=False,
-        )  # fmt: skip
-    return 8 * len(last)
-
-
-def thousands(value: float) -> str:
-    """A number as short as on an axis: 1500 → 1.5k."""
-    divisor, unit = next((pair for pair in ((1e6, "M"), (1e3, "k")) if abs(value) >= pair[0]), (1, ""))
-    return f"{value / divisor:g}{unit}"
-
-
-def _dress(axes: Any, log: bool) -> None:
-    """Scale, ticks, grid."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: bool) -> None:
+    """Title, scale, grid, and a numbered line for each mark."""
+    from matplotlib.ticker import EngFormatter
 
     if log:
-        values = [value for line in axes.lines if line.get_gid() == "raw" for value in line.get_ydata()]
-        if min(values, default=1.0) > 0:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5), numticks=8))
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            axes.yaxis.set_minor_formatter(NullFormatter())
-        else:
-            axes.set_yscale("symlog")
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(lambda value, _: thousands(value))
+        values = [value for line in axes.lines for value in line.get_ydata()]
+        axes.set_yscale("log" if min(values, default=1.0) > 0 else "symlog")
+    for number, (at, colour, _) in enumerate(marks, start=1):
+        axes.axvline(at, color=colour, linewidth=0.7, linestyle="--", zorder=1, gid="mark")
+        axes.text(at, 1.0, number, transform=axes.get_xaxis_transform(), color=colour, fontsize=7, ha="center")
+    axes.set_title(SCORES.get(name, name), fontsize=10, pad=12 if marks else 4)
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.tick_params(labelsize=8)
     axes.grid(alpha=0.25, linewidth=0.5)
-    axes.margins(x=0.02)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _legends(figure: Figure, labels: Sequence[str], colours: Sequence[Any], notes: Sequence[str]) -> None:
-    """Above: which run it is, or which colour is which. Below: what the numbers of the marks stand for."""
-    import textwrap
-
-    from matplotlib.lines import Line2D
-
-    width = figure.get_figwidth()
-    if len(labels) > 1:
-        lines = [Line2D([], [], color=colour, linewidth=2) for colour in colours]
-        across = max(1, int(width * 72 / (36 + 5 * max(map(len, labels)))))
-        figure.legend(lines, labels, loc="outside upper center", ncols=across, fontsize=8, frameon=False)
-    elif any(labels):
-        figure.suptitle(labels[0], fontsize=10)
-    if notes:
-        told = "   ".join(note.replace(" ", "\u00a0") for note in notes)  # a line is broken between two notes
-        text = textwrap.fill(f"live changes   {told}", int(width * 18), break_on_hyphens=False, break_long_words=False)
-        figure.supxlabel(text, fontsize=7.5, color="0.3")
 
 
 def perception_distortion(points: Mapping[str, tuple[float, float, str]], floor: float | None = None) -> Figure:
@@ -229,8 +185,8 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]], floor:
     axes.text(0.02, 0.51, "coin toss", transform=axes.get_yaxis_transform(), fontsize=9, color="0.3")
     if floor is not None:
         axes.axhline(floor, color="C3", linewidth=1, linestyle="--")
-        axes.text(0.98, floor + 0.01, "true pictures of others", transform=axes.get_yaxis_transform(), fontsize=9,
-                  color="C3", ha="right")  # fmt: skip
+        place = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": "C3", "ha": "right"}
+        axes.text(0.98, floor + 0.01, "true pictures of others", **place)
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
     axes.set_ylim(min(0.4, 0.5 if floor is None else floor - 0.1), 1.05)
     axes.margins(x=0.1)
@@ -275,58 +231,3 @@ def titled(pictures: Sequence[tuple[str, np.ndarray]], across: int = 6) -> Figur
         axis.imshow(picture, cmap="gray")
         axis.set_title(title, fontsize=10)
     return figure
-
-
-Shapes = Sequence[tuple[str, tuple[int, ...]]]
-
-
-def psp_diagram(levels: Shapes, styles: Sequence[tuple[int, int]], layers: Shapes) -> Figure:
-    """An encoder, its pyramid, its styles, and the generator that they steer, as a drawing with the shapes.
-
-    levels: name and shape (C, H, W) of what goes in and of the encoder's maps, from fine to coarse. styles: for each
-    style the place in `levels` that it is read from, and the place in `layers` that it steers. layers: name and shape
-    of the generator's maps.
-    """
-    from matplotlib.figure import Figure
-
-    tall = max(len(styles), len(layers)) + 1
-    figure = Figure(figsize=(9, 0.42 * tall + 0.8), layout="constrained")
-    axis = figure.add_subplot()
-    places = {
-        "encoder": _column(axis, 0.0, levels, tall, "C0"),
-        "styles": _column(axis, 4.2, [(f"style {n}", ()) for n in range(len(styles))], tall, "C1"),
-        "generator": _column(axis, 7.2, layers, tall, "C2"),
-    }
-    pairs = [((0.0, places["encoder"][n]), (0.0, places["encoder"][n + 1])) for n in range(len(levels) - 1)]
-    pairs += [((7.2, places["generator"][n]), (7.2, places["generator"][n + 1])) for n in range(len(layers) - 1)]
-    for (x, start), (_, end) in pairs:
-        axis.annotate("", (x, end + 0.33), (x, start - 0.33), arrowprops={"arrowstyle": "->", "color": "0.4"})
-    pyramid = sorted({level for level, _ in styles})
-    for fine, coarse in zip(pyramid, pyramid[1:], strict=False):  # enlarged and added, from the coarsest up
-        ends = (-1.1, places["encoder"][fine]), (-1.1, places["encoder"][coarse])
-        curved = {"arrowstyle": "->", "color": "C0", "linestyle": "--", "connectionstyle": "arc3,rad=-0.6"}
-        axis.annotate("", *ends, arrowprops=curved)
-        axis.text(-1.75, np.mean([y for _, y in ends]), "×2, +", fontsize=9, color="C0", ha="center", va="center")
-    for n, (level, layer) in enumerate(styles):
-        y = places["styles"][n]
-        for start, end, colour in (
-            ((1.05, places["encoder"][level]), (3.75, y), "C0"),
-            ((4.65, y), (6.2, places["generator"][layer]), "C1"),
-        ):
-            axis.annotate("", end, start, arrowprops={"arrowstyle": "->", "color": colour, "alpha": 0.6})
-    for x, name in ((0.0, "encoder and pyramid"), (4.2, "styles, added to the mean style"), (7.2, "generator")):
-        axis.text(x, tall - 0.2, name, ha="center", fontsize=9, weight="bold")
-    axis.set(xlim=(-2.0, 8.4), ylim=(-0.3, tall + 0.2))
-    axis.axis("off")
-    return figure
-
-
-def _column(axis: Any, x: float, boxes: Shapes, tall: int, colour: str) -> list[float]:
-    """Boxes with name and shape from top to bottom; returns their heights."""
-    step = (tall - 0.6) / max(1, len(boxes))
-    heights = [tall - 0.6 - step * (n + 0.5) for n in range(len(boxes))]
-    for y, (name, shape) in zip(heights, boxes, strict=True):
-        text = f"{name}  {'×'.join(map(str, shape))}" if shape else name
-        style = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": colour}
-        axis.text(x, y, text, ha="center", va="center", fontsize=9, bbox=style)
-    return heights

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn import synthetic
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn import synthetic
 from tests import hostile
 from tests.hostile import house
 
@@ -317,7 +317,7 @@ def test_history_brings_a_picture_and_its_answers_back_and_is_forgotten(page):
 
 
 def test_photo_to_sketch_and_map_to_face(page):
-    for way, example in (("photo → sketch", "photo-3"), ("label map → face", "map-5")):
+    for way, example in (("photo → sketch", "photo-3"), ("label map → face", "map-8")):
         choose_way(page, way)
         page.get_by_role("button", name=f"example {example}").click()
         until(page, "document.querySelector('.s2f-result').offsetParent !== null")

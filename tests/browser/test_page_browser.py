@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_prep.make.drawn import synthetic
 from s2f_studio import query
 from s2f_studio.drawings import prepare as drawings
-from s2f_studio.drawings.preparing import prepared_for
+from s2f_studio.drawings.prepare import understand
 from s2f_studio.web import drawing as paper
 from s2f_utils import inference, weights
 from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import images
-from s2f_utils.pictures.drawn import synthetic
 from tests.hostile import house
 
 pytest.importorskip("playwright")
@@ -342,12 +342,12 @@ def test_a_face_is_found_cut_out_and_answered_as_in_python(page, model, folder, 
     if not (folder / "models" / "yunet.onnx").is_file():
         pytest.skip("the detector is not in this page: S2F_WEIGHTS names a folder that has it")
     drawing = drawings.example(name)
-    told, ready = uploaded(page, drawing), prepared_for(pad_facts(), drawing)
+    told, ready = uploaded(page, drawing), understand(drawing, pad_facts())
     points = np.array(told["points"]) * drawing.shape[1::-1] - 0.5
     eyes_and_mouth = [*ready.face.landmarks[:2], ready.face.landmarks[3:].mean(axis=0)]
     assert told["face_found"] and np.abs(points - eyes_and_mouth).max() < 1
     given = pixels_of(told["given"])
-    assert np.abs(given - ready.given).mean() < 0.5
+    assert np.abs(given - ready.image).mean() < 0.5
     wanted = model.translate(given.astype(np.uint8), detail=0.5)
     assert np.abs(pixels_of(told["pictures"][0]["png"]) - wanted).max() <= LEVELS
 
@@ -359,8 +359,8 @@ def test_with_points_by_hand_the_answer_is_pythons(page, model, way):
     face = np.array([[0.36, 0.4], [0.62, 0.42], [0.49, 0.66]])
     told = uploaded(page, picture, direction=way, points=",".join(f"{value:g}" for value in face.ravel()), large=True)
     facts = pad_facts() if is_drawing else Facts("photo-to-sketch", way, 256)
-    ready = prepared_for(facts, picture, points=face * picture.shape[1::-1] - 0.5, align=True)
-    assert np.abs(pixels_of(told["given"]) - ready.given).max() <= LEVELS
+    ready = understand(picture, facts, points=face * picture.shape[1::-1] - 0.5, align=True)
+    assert np.abs(pixels_of(told["given"]) - ready.image).max() <= LEVELS
     answering = model if is_drawing else inference.load(way, "cpu", engine="torch")
     wanted = answering.translate(pixels_of(told["given"]).astype(np.uint8), detail=0.5, large=True)
     assert wanted.shape == (512, 512, 3)

@@ -24,7 +24,7 @@ CELL = """import sys
 sys.path.insert(0, {root!r})
 import s2f_utils
 from s2f_studio.web.widget import sketch_pad
-pad = sketch_pad(start="drawn face 5", device="cpu")
+pad = sketch_pad(start="long-hair", device="cpu")
 print(s2f_utils.__file__)
 pad"""
 pytestmark = [

@@ -146,7 +146,7 @@ def even(points: np.ndarray, spacing: float) -> np.ndarray:
 
 def curve(points: np.ndarray, *, closed: bool = False, per: int = 5) -> np.ndarray:
     """A smooth curve through points (N, 2): Catmull-Rom, `per` points a segment."""
-    from s2f_utils.pictures.drawn.curves import spline
+    from data_prep.make.drawn.curves import spline
 
     return spline(points, per, closed)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings import bending, cleanup, domain, likely, mesh, understanding
+from s2f_studio.drawings import bending, cleanup, domain, face, likely, mesh, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import choosing, expecting, words
 from s2f_studio.web import drawing, page
@@ -72,7 +72,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "trusted": yunet.TRUSTED_IN_DRAWINGS, "blurs": list(yunet.DRAWING_BLURS), "refine_px": yunet.REFINE_PX,
             "least_share": yunet.MIN_FACE_SHARE, "side_px": yunet.SIDE_PX, "overlap": yunet.OVERLAP,
             "most": yunet.MOST, "enough": choosing_faces.ENOUGH, "large_enough": choosing_faces.LARGE_ENOUGH,
-            "as_large": choosing_faces.AS_LARGE, "surer": drawings.SURER, "rather_sure": drawings.RATHER_SURE,
+            "as_large": choosing_faces.AS_LARGE, "surer": face.SURER, "rather_sure": face.RATHER_SURE,
             "sure_score": yunet.SURE_SCORE,
         },
     }  # fmt: skip
@@ -86,14 +86,14 @@ def _meaning() -> dict[str, Any]:
     )  # fmt: skip
     told = {name.lower(): getattr(expecting, name) for name in names}
     told |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
-    return told | {"crude_from": choosing.CRUDE_FROM, "photo_from": choosing.PHOTO_FROM}
+    return told | {"crude_from": choosing.CRUDE_FROM, "photo_from": understanding.PHOTO_FROM}
 
 
 def _cleaning() -> dict[str, Any]:
     """Of paper: when it is cleaned, and how."""
     return {
         "even_paper": drawings.EVEN_PAPER, "white_paper": drawings.WHITE_PAPER, "grid": cleanup.GRID,
-        "ink_below": drawings.INK_BELOW,
+        "ink_below": face.INK_BELOW,
     }  # fmt: skip
 
 

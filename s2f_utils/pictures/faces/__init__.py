@@ -3,7 +3,7 @@
 Detector → five landmarks → similarity transform (turn, scale, shift; nothing is squeezed) → square crop.
 """
 
-from s2f_utils.pictures.faces.choosing import Which, all_faces, checked, choose, in_box, look_into
+from s2f_utils.pictures.faces.choosing import Which, all_faces, checked, choose
 from s2f_utils.pictures.faces.crop import align, uniform_crop, warp, warp_labels
 from s2f_utils.pictures.faces.finding import DETECTORS, FALLBACKS, find_face
 from s2f_utils.pictures.faces.geometry import (
@@ -36,6 +36,6 @@ __all__ = [
     "DETECTORS", "DRAWING_SCORE", "FALLBACKS", "FIT_WEIGHTS", "Face", "FaceError", "LOWEST_SCORE", "METHODS",
     "TEMPLATE", "TRUSTED_IN_DRAWINGS", "Which", "align", "alignment", "all_faces", "centre_face", "check_inside",
     "checked", "choose", "detect", "detect_all", "detect_drawn", "detect_turned", "detector_problem",
-    "face_from_points", "find_face", "in_box", "inverse", "look_into", "refined", "similarity", "transform",
+    "face_from_points", "find_face", "inverse", "refined", "similarity", "transform",
     "uniform_crop", "warp", "warp_labels",
 ]  # fmt: skip

@@ -49,6 +49,11 @@ class Face:
         return cls(landmarks, (x - side / 2, y - 0.6 * side, side, 1.25 * side), score, method, turn)
 
     @property
+    def middle(self) -> np.ndarray:
+        """The mean of the landmarks, (x, y) in pixels."""
+        return self.landmarks.mean(axis=0)
+
+    @property
     def eye_distance(self) -> float:
         """Between the eyes, in pixels."""
         return float(np.hypot(*(self.landmarks[1] - self.landmarks[0])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -141,13 +142,18 @@ def detect_all(image: np.ndarray, *, max_side_px: int = 1280, min_share: float =
     claims = [(face.score + 0.03, face) for face in upright]
     if not upright or min(face.score for face in upright) < SURE_SCORE:
         claims += [(face.score, face) for face in _turned(image, **options)]
-    kept: list[Face] = []
-    for _, face in sorted(claims, key=lambda claim: -claim[0]):
-        middle = face.landmarks.mean(axis=0)
-        apart = (np.hypot(*(middle - other.landmarks.mean(axis=0))) for other in kept)
-        if all(far > 1.5 * max(face.eye_distance, other.eye_distance) for far, other in zip(apart, kept, strict=True)):
-            kept.append(face)
+    kept = apart([face for _, face in sorted(claims, key=lambda claim: -claim[0])])
     return [refined(image, face, False) for face in sorted(kept, key=lambda face: -face.box[2] * face.box[3])]
+
+
+def apart(found: Sequence[Face]) -> list[Face]:
+    """Faces without those that lie where one before them does: the same face, found again."""
+    kept: list[Face] = []
+    for face in found:
+        reach = [1.5 * max(face.eye_distance, other.eye_distance) for other in kept]
+        if all(np.hypot(*(face.middle - k.middle)) > far for k, far in zip(kept, reach, strict=True)):
+            kept.append(face)
+    return kept
 
 
 def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
@@ -173,8 +179,7 @@ def detect_drawn(image: np.ndarray, *, views: int = 6) -> Face | None:
     if not answers:
         return None
     best = max(answers, key=lambda face: face.score)
-    middle = best.landmarks.mean(axis=0)
-    agree = [f.landmarks for f in answers if np.abs(f.landmarks.mean(axis=0) - middle).max() < 0.5 * best.eye_distance]
+    agree = [f.landmarks for f in answers if np.abs(f.middle - best.middle).max() < 0.5 * best.eye_distance]
     points = np.median(agree, axis=0)
     return Face.around(points, best.score, "yunet") if is_plausible(points) else best
 
@@ -190,9 +195,7 @@ def refined(image: np.ndarray, face: Face, drawing: bool, *, alone: bool = True)
     if again is None or again.score < face.score - 0.05:
         return face
     points = transform(again.landmarks, inverse(matrix))
-    if (
-        not (drawing and alone)
-        and np.hypot(*(points.mean(axis=0) - face.landmarks.mean(axis=0))) > 0.5 * face.eye_distance
-    ):
+    away = np.hypot(*(points.mean(axis=0) - face.middle))
+    if away > 0.5 * face.eye_distance and not (drawing and alone):
         return face  # a larger one beside it
     return Face(points, face.box, max(face.score, again.score), face.method, face.turn)

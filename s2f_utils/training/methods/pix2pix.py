@@ -16,6 +16,7 @@ from s2f_utils.runtime import Precision
 from s2f_utils.training.live import Range
 from s2f_utils.training.losses import adversarial_loss, discriminator_loss, l1_loss, perceptual_loss
 from s2f_utils.training.method import Live, Method, frozen, weighted
+from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need, need_patches, setting
 
 
@@ -27,10 +28,19 @@ class Pix2PixConfig(TrainConfig):
     num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
     norm: str = setting("batch", known=("batch", "instance"))  # batch or instance, in both networks
     dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
-    discriminator: str = setting("patchgan", known=("patchgan", "pixelgan"))  # patchgan, or pixelgan (1x1 pixels)
-    disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer
+    discriminator: str = setting(
+        "patchgan", known=("patchgan", "pixelgan", "projected")
+    )  # patchgan, pixelgan, or projected: through pretrained features (Sauer et al. 2021)
+    augment_disc: str = setting(
+        "shared", known=AUGMENTATIONS
+    )  # or none: true and made pictures change alike before a projected discriminator
+    disc_filters: int = setting(
+        64, above=0
+    )  # channels of the discriminator's first layer, or of a projected one's heads
     disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
-    gan_loss: str = setting("vanilla", known=("vanilla", "lsgan"))  # vanilla (cross entropy) or lsgan (squares)
+    gan_loss: str = setting(
+        "vanilla", known=("vanilla", "lsgan")
+    )  # vanilla (cross entropy) or lsgan (squares); projected: always hinge
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 100.0  # weight of the L1 loss
     lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
@@ -97,15 +107,20 @@ class Pix2Pix(Method):
         net_g = models.build(
             "unet", num_downs=num_downs, base_filters=config.base_filters, norm=config.norm, dropout=config.dropout
         )
-        disc_args = {"num_layers": config.disc_layers} if config.discriminator == "patchgan" else {}
-        net_d = models.build(
-            config.discriminator, in_channels=6, base_filters=config.disc_filters, norm=config.norm, **disc_args
-        )
+        if config.discriminator == "projected":
+            net_d = models.build("projected", width=config.disc_filters, seed=config.seed)
+        else:
+            disc_args = {"num_layers": config.disc_layers} if config.discriminator == "patchgan" else {}
+            net_d = models.build(
+                config.discriminator, in_channels=6, base_filters=config.disc_filters, norm=config.norm, **disc_args
+            )
         if config.lambda_perceptual:
             pretrained.check()
         betas = (config.beta1, config.beta2)
         self.net_g, self.opt_g = self.add("net_g", models.init_weights(net_g), "lr_g", betas=betas)
-        self.net_d, self.opt_d = self.add("net_d", models.init_weights(net_d), "lr_d", betas=betas)
+        if config.discriminator != "projected":  # spectral norm sets its scale
+            net_d = models.init_weights(net_d)
+        self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
 
     @classmethod
     def memory_format(cls, config: Pix2PixConfig, device: torch.device) -> str:
@@ -118,6 +133,8 @@ class Pix2Pix(Method):
 
         The discriminator goes first, then the generator against the new discriminator: Isola et al. 2017, section 3.
         """
+        if self.config.discriminator == "projected":
+            return self._step_projected(a, b, live)
         kind = self.config.gan_loss
         fake_b = self.net_g(a)  # (B, 3, H, W)
 
@@ -133,6 +150,21 @@ class Pix2Pix(Method):
             losses = {"loss_gan": loss_gan, "loss_l1": l1_loss(fake_b, b)}
             if self.config.lambda_perceptual:
                 losses["loss_perceptual"] = perceptual_loss(fake_b, b)
+            self.descend(weighted(losses, live), self.opt_g)
+
+        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}
+
+    def _step_projected(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+        """The same against a projected discriminator: it sees (a, b) and (a, G(a)) through pretrained features."""
+        fake_b = self.net_g(a)
+        pair = ProjectedPair(self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast)
+        loss_d = pair.loss_d()
+        self.descend(loss_d, self.opt_d)
+
+        with frozen(self.net_d):
+            losses = {"loss_gan": pair.loss_gan(), "loss_l1": l1_loss(fake_b, b)}
+            if self.config.lambda_perceptual:
+                losses["loss_perceptual"] = pair.loss_perceptual()
             self.descend(weighted(losses, live), self.opt_g)
 
         return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}

@@ -28,8 +28,9 @@ from s2f_utils.training.losses import (
     ssim_loss,
     to_grey,
 )
-from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.method import Live, Method, frozen, weighted
 from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, colour_hint, sizes_of
+from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
 from s2f_utils.training.settings import need, setting
 
 COLOUR_GAIN = 4.0  # colours are small beside brightness
@@ -75,9 +76,17 @@ class RealisticConfig(FaithfulConfig):
     lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
     lr_g: float = 6e-4
     lr_d: float = 1e-3  # Adam's learning rate for the discriminators
+    discriminator: str = setting(
+        "patchgan", known=("patchgan", "projected")
+    )  # or projected: one that looks through pretrained features (Sauer et al. 2021)
+    augment_disc: str = setting(
+        "shared", known=AUGMENTATIONS
+    )  # or none: true and made pictures change alike before a projected discriminator
     beta1: float = 0.5
-    disc_filters: int = setting(32, above=0)  # channels of the discriminators' first layers
-    disc_crop_px: int = 96  # discriminators see random parts of this size; 0: whole pictures
+    disc_filters: int = setting(
+        32, above=0
+    )  # channels of the discriminators' first layers, or of a projected one's heads
+    disc_crop_px: int = 96  # discriminators of patches see random parts of this size; 0: whole pictures
     disc_crops: int = setting(3, above=0)  # such parts of each picture
     disc_steps: int = setting(2, above=0)  # steps of the discriminators for one of the generator
     disc_layers: str = "2,3"  # a discriminator of brightness each: 2 looks at patches of 34 px, 3 at 70 px
@@ -86,6 +95,10 @@ class RealisticConfig(FaithfulConfig):
     def validate(self) -> None:
         super().validate()
         self.need_sizes("detail_")
+        need(
+            self.discriminator == "patchgan" or not self.lambda_features,
+            "lambda_features must be 0 with discriminator=projected, whose features are fixed: use lambda_perceptual",
+        )
         deepest = max(num_layers for num_layers, _ in self.discriminators)
         least_px = 2 ** (deepest + 1) + 8  # so that two patches or more are left, for the norm
         need(
@@ -141,7 +154,10 @@ class Realistic(Method):
         self.net_g, self.opt_g = self.add(
             "net_g", net_g, "lr_g", torch.optim.AdamW, part=net_g.detail, betas=betas, weight_decay=config.weight_decay
         )
-        net_d = Discriminators(config.disc_filters, config.discriminators)
+        if config.discriminator == "projected":
+            net_d = models.build("projected", width=config.disc_filters, seed=config.seed)
+        else:
+            net_d = Discriminators(config.disc_filters, config.discriminators)
         if config.lambda_perceptual:
             pretrained.check()
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
@@ -171,6 +187,9 @@ class Realistic(Method):
         otherwise lag behind. True and made pictures go through them together, as crops at the same places.
         """
         fake_b = self.net_g(a, colour_hint(b, self.config.hint_share))
+        if self.config.discriminator == "projected":
+            return self._step_projected(a, b, fake_b, live)
+
         for _ in range(self.config.disc_steps):
             judged = self.net_d(*self._crops(a, b, fake_b.detach()))
             loss_d = sum(discriminator_loss(*logits.chunk(2), "hinge") for logits in judged)
@@ -188,6 +207,20 @@ class Realistic(Method):
                 loss = loss + live["lambda_perceptual"] * losses["loss_perceptual"]
             self.descend(loss, self.opt_g, self.config.max_norm)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _step_projected(self, a: Tensor, b: Tensor, fake_b: Tensor, live: Live) -> dict[str, Tensor]:
+        """The same against a projected discriminator, which looks at whole pictures through pretrained features."""
+        pair = ProjectedPair(self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast)
+        for _ in range(self.config.disc_steps):
+            loss_d = pair.loss_d()
+            self.descend(loss_d, self.opt_d)
+
+        with frozen(self.net_d):
+            losses = {"loss_l1": l1_loss(fake_b, b), "loss_ssim": ssim_loss(fake_b, b), "loss_gan": pair.loss_gan()}
+            if self.config.lambda_perceptual:
+                losses["loss_perceptual"] = pair.loss_perceptual()
+            self.descend(weighted(losses, live), self.opt_g, self.config.max_norm)
+        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}
 
     def _crops(self, a: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """K = disc_crops random places of each pair, S = disc_crop_px: the grey sketch there, (2·K·B, 1, S, S), and the

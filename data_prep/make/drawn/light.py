@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.board import Scene
-from s2f_utils.pictures.drawn.curves import bell
+from data_prep.make.drawn.board import Scene
+from data_prep.make.drawn.curves import bell
 
 
 def lin(rgb) -> np.ndarray:

@@ -8,13 +8,12 @@ Every part paints the photo, labels the mask, and draws its pencil lines from th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_utils.pictures.drawn import body, eyes, hair, head, light, mouth, person, worn
-from s2f_utils.pictures.drawn.board import Scene
+from data_prep.make.drawn import body, eyes, hair, head, light, mouth, person, worn
+from data_prep.make.drawn.board import Scene
 
 MIN_SIZE_PX, MAX_SIZE_PX = 32, 512
 
@@ -73,9 +72,3 @@ def draw_face(index: int, *, size_px: int = 256, seed: int = 0) -> Face:
     if p.hat:
         worn.draw_hat(s)
     return Face(s.photo(), s.sketch(), s.mask, s.landmarks(), p.attributes)
-
-
-def draw_faces(num: int, *, size_px: int = 256, seed: int = 0, start: int = 0) -> Iterator[Face]:
-    """Yield the `num` faces `start`, `start` + 1, ... of series `seed`; arguments and errors as in `draw_face`."""
-    for index in range(start, start + num):
-        yield draw_face(index, size_px=size_px, seed=seed)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.board import CLOTH, L_EAR, NECK, NECK_L, R_EAR, SKIN, Scene
-from s2f_utils.pictures.drawn.curves import bell, spline
-from s2f_utils.pictures.drawn.light import flesh_shadow, skin_light
+from data_prep.make.drawn.board import CLOTH, L_EAR, NECK, NECK_L, R_EAR, SKIN, Scene
+from data_prep.make.drawn.curves import bell, spline
+from data_prep.make.drawn.light import flesh_shadow, skin_light
 
 _EAR = [(0.0, -0.1), (0.08, -0.2), (0.165, -0.16), (0.19, -0.02), (0.165, 0.14), (0.12, 0.26), (0.1, 0.38),
         (0.05, 0.45), (0.0, 0.42), (-0.06, 0.2)]  # fmt: skip

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.board import BARE, EAR_R, EYE_G, HAIR, HAT, L_EYE, NOSE, R_BROW, SKIN, Scene
-from s2f_utils.pictures.drawn.curves import ellipse, mirrored, resample, spline, strips
-from s2f_utils.pictures.drawn.head import face_outline, jaw_shift
-from s2f_utils.pictures.drawn.light import dome_light, lin
+from data_prep.make.drawn.board import BARE, EAR_R, EYE_G, HAIR, HAT, L_EYE, NOSE, R_BROW, SKIN, Scene
+from data_prep.make.drawn.curves import ellipse, mirrored, resample, spline, strips
+from data_prep.make.drawn.head import face_outline, jaw_shift
+from data_prep.make.drawn.light import dome_light, lin
 
 
 def draw_glasses(s: Scene) -> None:

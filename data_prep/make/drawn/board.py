@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.curves import ramp, resample, strips, taper
+from data_prep.make.drawn.curves import ramp, resample, strips, taper
 
 # The labels of CelebAMask-HQ, in the order of `masks.CLASSES`.
 SKIN, NOSE, EYE_G, L_EYE, R_EYE, L_BROW, R_BROW, L_EAR, R_EAR = range(1, 10)

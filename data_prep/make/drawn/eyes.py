@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.board import L_BROW, L_EYE, R_BROW, R_EYE, Scene
-from s2f_utils.pictures.drawn.curves import bell, ellipse, mix, strips
-from s2f_utils.pictures.drawn.light import flesh_shadow, lin
+from data_prep.make.drawn.board import L_BROW, L_EYE, R_BROW, R_EYE, Scene
+from data_prep.make.drawn.curves import bell, ellipse, mix, strips
+from data_prep.make.drawn.light import flesh_shadow, lin
 
 
 def draw_eye(s: Scene, k: int) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.board import L_LIP, MOUTH, NOSE, SKIN, U_LIP, Scene
-from s2f_utils.pictures.drawn.curves import bell, ellipse, mirrored, mix, spline
-from s2f_utils.pictures.drawn.light import lin
+from data_prep.make.drawn.board import L_LIP, MOUTH, NOSE, SKIN, U_LIP, Scene
+from data_prep.make.drawn.curves import bell, ellipse, mirrored, mix, spline
+from data_prep.make.drawn.light import lin
 
 
 def draw_mouth(s: Scene) -> None:

@@ -1,4 +1,4 @@
-"""Portraits as tools/pack_portraits.py packs them, read for a training."""
+"""Portraits as data_prep.make.packing packs them, read for a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -52,7 +51,7 @@ def read(folder: Path, device: torch.device) -> Packed:
     """All parts of a folder."""
     files = sorted(folder.glob("part-*.npz"))
     if not files:
-        raise SystemExit(f"{folder}: no part-*.npz; tools/pack_portraits.py makes them")
+        raise SystemExit(f"{folder}: no part-*.npz; data_prep.make.packing makes them")
     photos, parts, drawings, columns = [], [], [], {}
     for file in files:
         with np.load(file) as part:
@@ -81,6 +80,8 @@ def _picture(data: bytes) -> np.ndarray:
 
 def lips_area() -> Tensor:
     """Where the lips of the mean shape lie, without what is between them: bool (S, S)."""
+    import cv2
+
     mean, mask = mesh.mean_shape(SIZE_PX), np.zeros((SIZE_PX, SIZE_PX), np.uint8)
     for part, value in (("lips", 1), ("mouth", 0)):
         cv2.fillPoly(mask, [np.rint(mean[mesh.PARTS[part]]).astype(np.int32)], value)

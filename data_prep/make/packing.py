@@ -1,4 +1,4 @@
-"""Pack the open portraits for a training elsewhere: `python tools/pack_portraits.py PORTRAITS OUT`.
+"""Pack the open portraits for a training elsewhere: `python -m data_prep.make.packing PORTRAITS OUT`.
 
 PORTRAITS as `python -m data_prep download open-portraits` leaves them; OUT becomes a folder of parts of at most 15 MB,
 for tools/train_expected.py and tools/train_portrait.py. Each portrait in colour that is for training is bent to the
@@ -17,7 +17,6 @@ import io
 from collections import Counter
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
@@ -47,6 +46,8 @@ def chosen(folder: Path) -> list[Sitter]:
 
 def bent(picture: np.ndarray, points: np.ndarray, border: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A picture of 256 px in the mean shape's frame, 128 px, and the field that bent it."""
+    import cv2
+
     where = bending.field_by(FIELD, MEAN, (points + 0.5) / 2 - 0.5, SIZE_PX)
     fine = cv2.resize(where, (2 * SIZE_PX, 2 * SIZE_PX), interpolation=cv2.INTER_LINEAR) * 2 + 0.5
     made = bending.bend(picture, fine.astype(np.float32), border=border)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.board import CLOTH, NECK, NECK_L, Scene
-from s2f_utils.pictures.drawn.curves import bell, ellipse, mirrored, mix, resample, spline, strips
-from s2f_utils.pictures.drawn.light import lin, skin_light
+from data_prep.make.drawn.board import CLOTH, NECK, NECK_L, Scene
+from data_prep.make.drawn.curves import bell, ellipse, mirrored, mix, resample, spline, strips
+from data_prep.make.drawn.light import lin, skin_light
 
 
 def draw_neck(s: Scene) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_utils.pictures.drawn.board import BARE, CLOTH, HAIR, L_EAR, NECK, R_EAR, SKIN, Scene
-from s2f_utils.pictures.drawn.curves import bell, ellipse, mirrored, mix, resample, spline, strips, taper
-from s2f_utils.pictures.drawn.head import face_outline
-from s2f_utils.pictures.drawn.light import dome_light, hair_tone
+from data_prep.make.drawn.board import BARE, CLOTH, HAIR, L_EAR, NECK, R_EAR, SKIN, Scene
+from data_prep.make.drawn.curves import bell, ellipse, mirrored, mix, resample, spline, strips, taper
+from data_prep.make.drawn.head import face_outline
+from data_prep.make.drawn.light import dome_light, hair_tone
 
 
 @dataclass
