@@ -16,7 +16,7 @@ from s2f_utils.data import DataError, Manifest, read_manifest, stores
 from s2f_utils.data.stores import UnpairedData, unpaired_rows
 from s2f_utils.models import checkpoints
 from s2f_utils.notebook import profiles
-from s2f_utils.pictures import images, sides
+from s2f_utils.pictures import images
 from s2f_utils.training import losses
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import make_batch, train
@@ -435,19 +435,6 @@ def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, 
     with pytest.raises(DataError, match="colourful and dark, the photos are not: give the two folders the other"):
         start(manifest, exchanged / "runs")
     assert not (exchanged / "runs").exists()
-
-
-def test_sides_that_are_as_they_should_be_are_not_remarked_on(drawn):
-    looked = [
-        np.stack([sides.features(np.asarray(images.Image.fromarray(p).resize((128, 128)))) for p in side])
-        for side in drawn
-    ]
-    assert sides.problems(looked[0][:12], looked[1][12:]) == []
-    grey = looked[1].copy()
-    grey[:, sides.COLOUR] = 0
-    assert sides.problems(looked[0][:12], grey[12:]) == []
-    assert sides.problems(grey[:12], looked[0][12:]) != []
-    assert sides.problems(looked[1][:12], looked[1][12:]) != []
 
 
 @pytest.mark.parametrize("ahead", [0, 4])

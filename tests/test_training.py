@@ -76,7 +76,7 @@ def run_of(method, manifest, folder, resume="never", **changes):
     }  # fmt: skip
     init = None
     if method == "realistic":
-        values |= {"disc_filters": 4, "disc_layers": "1,2", "disc_crop_px": 24, "lambda_features": 0.1}
+        values |= {"disc_filters": 4, "disc_layers": "1,2", "disc_crop_px": 24}
         values |= {"detail_widths": "8,16", "detail_fine": "8,8"}
         torch.manual_seed(0)
         first = models.build("resunet", widths=(16, 24), fine=(8, 8), blocks=1)
@@ -508,44 +508,6 @@ def test_resume_refuses_another_setup_and_auto_starts_anew(tiny, manifest, tmp_p
     assert start(tiny, fewer, tmp_path, resume="auto").folder != run.folder
 
 
-def test_a_disk_that_fills_up_on_the_way_loses_nothing(tiny, manifest, tmp_path, monkeypatch, capsys):
-    """torch and safetensors do not raise OSError when they cannot write; training goes on and saves when it can."""
-    from safetensors import SafetensorError
-
-    full = [False]
-
-    def failing(real, error):
-        def write(*args, **kwargs):
-            if full[0]:
-                raise error
-            return real(*args, **kwargs)
-
-        return write
-
-    import safetensors.torch
-
-    monkeypatch.setattr(torch, "save", failing(torch.save, RuntimeError("unexpected pos 704 vs 598")))
-    save_file = failing(safetensors.torch.save_file, SafetensorError("No space left on device"))
-    monkeypatch.setattr(safetensors.torch, "save_file", save_file)
-
-    class Fill:
-        def on_step(self, run):
-            full[0] = 4 <= run.images_seen < 12
-
-    run = start(tiny, manifest, tmp_path, save_every_s=0.0, num_snapshots=3)
-    assert train(run, callbacks=[Fill()], progress=False) == "done"
-    problems = [e["message"] for e in read_log(run.folder)[1] if e["event"] == "problem"]
-    unsaved = [p for p in problems if p.startswith("could not save at image") and p.endswith("training goes on")]
-    assert [p.split("image ")[1].split(":")[0] for p in unsaved] == ["6", "8", "10", "12"]
-    assert len([p for p in problems if "could not keep a snapshot" in p]) == 2 == len(problems) - len(unsaved)
-    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] == 24
-    assert not list(run.folder.rglob("*.part"))
-    full[0] = True
-    other = start(tiny, manifest, tmp_path, total_images=4)
-    with pytest.raises(OSError, match="could not be written"):
-        train(other, progress=False)
-
-
 def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
     class Break:
         def on_step(self, run):
@@ -559,14 +521,6 @@ def test_weights_that_are_not_finite_are_not_saved(tiny, manifest, tmp_path):
         train(run, callbacks=[Break()], progress=False)
     state = checkpoints.load_torch_file(run.resume_path)
     assert state["images_seen"] == 8 and all(torch.isfinite(v).all() for v in state["nets"]["net_g"].values())
-
-
-def test_chunks_shorter_than_the_saving_interval_save_all_the_same(tiny, manifest, tmp_path):
-    run = start(tiny, manifest, tmp_path, save_every_s=0.2, total_images=10**6)
-    deadline = time.monotonic() + 30
-    while not run.resume_path.exists() and time.monotonic() < deadline:
-        assert train(run, max_seconds=0.05, progress=False) == "chunk"
-    assert checkpoints.load_torch_file(run.resume_path)["images_seen"] > 0
 
 
 def test_short_trainings_fall_with_every_image(tiny, manifest, tmp_path):
@@ -618,19 +572,16 @@ def test_few_pairs_are_shown_no_more_often_than_max_epochs(tiny, manifest, tmp_p
     assert (again.folder, again.images_seen, again.total_images) == (first.folder, 2, num)
 
 
-def test_time_budget_plans_shorter_where_the_machine_is_slow(tiny, manifest, tmp_path):
-    roomy = start(tiny, manifest, tmp_path, time_budget_s=1000.0)
-    assert roomy.total_images == 24
+def test_a_time_budget_is_kept_over_an_interruption(tiny, manifest, tmp_path):
+    assert start(tiny, manifest, tmp_path, time_budget_s=1000.0).total_images == 24
     tight = start(tiny, manifest, tmp_path, total_images=10**9, time_budget_s=0.5)
-    assert 2 <= tight.total_images < 10**4
     began = time.monotonic()
     assert train(tight, callbacks=[StopAt(2)], progress=False) == "stopped"
     again = start(tiny, manifest, tmp_path, total_images=10**9, time_budget_s=0.5, resume="auto")
-    assert (again.folder, again.total_images, again.images_seen) == (tight.folder, tight.total_images, 2)
+    assert (again.folder, again.images_seen, again.spent_s) == (tight.folder, 2, tight.spent_s)
     assert train(again, progress=False) == "done" and time.monotonic() - began < 30
-    weights = [p.clone() for p in start(tiny, manifest, tmp_path, time_budget_s=9e9).model.net_g.parameters()]
-    plain = start(tiny, manifest, tmp_path).model.net_g.parameters()
-    assert all(torch.equal(a, b) for a, b in zip(weights, plain, strict=True))  # measuring changes no starting weight
+    settings = tiny(total_images=10**9, time_budget_s=0.5)
+    assert finished(settings, manifest, tmp_path) == again.folder
 
 
 def test_ema_has_the_half_life_that_it_is_given(tiny, manifest, tmp_path):
@@ -677,6 +628,6 @@ def test_a_judge_of_colours_has_no_say_in_the_brightness():
     sketch, photo = torch.rand(2, 1, 48, 48), (torch.rand(2, 3, 48, 48) * 2 - 1).requires_grad_()
     brighter = torch.ones(1, 3, 1, 1)
     for index, what in enumerate(judges.sees):
-        (slope,) = torch.autograd.grad(judges(sketch, photo)[index][-1].sum(), photo)
+        (slope,) = torch.autograd.grad(judges(sketch, photo)[index].sum(), photo)
         along = (slope * brighter).sum(dim=1).abs().max()
         assert (along < 1e-5) == (what == "colour") and slope.abs().max() > 1e-4

@@ -21,10 +21,6 @@ _rank, _world_size = 0, 1  # of the process group
 _share = 0  # how many pictures of the present batch are this rank's; 0 outside of `local_batch`
 
 
-class RankFailedError(ConnectionError):
-    """Another rank has ended."""
-
-
 def rank() -> int:
     """The number of this process among those that train together, from 0."""
     return _rank
@@ -66,22 +62,12 @@ def process_group(device: str = "auto") -> Iterator[str]:
         _rank, _world_size = 0, 1
 
 
-@contextlib.contextmanager
-def _peers_alive() -> Iterator[None]:
-    """Within the block, an error of torch's means that another rank has ended."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise RankFailedError("another rank has ended; what was saved last is still there") from error
-
-
 def broadcast(value: T) -> T:
     """Rank zero's value, on all ranks."""
     if _world_size == 1:
         return value
     box = [value]
-    with _peers_alive():
-        dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+    dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
     return box[0]
 
 
@@ -150,8 +136,7 @@ class _AllReduce(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, value: Tensor) -> Tensor:
         total = value.contiguous().clone()
-        with _peers_alive():
-            dist.all_reduce(total)
+        dist.all_reduce(total)
         return total
 
     @staticmethod

@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import difflib
 import inspect
-import io
-import textwrap
-import tokenize
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +19,7 @@ from s2f_utils.models import checkpoints
 from s2f_utils.runtime import TRAINING_PROFILES, ConfigError
 from s2f_utils.training.method import Method
 from s2f_utils.training.methods import METHODS
-from s2f_utils.training.settings import TrainConfig
+from s2f_utils.training.settings import TrainConfig, limits_of
 
 TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 REMOVED = {  # until the next release
@@ -146,20 +143,16 @@ def meanings(kind: type) -> dict[str, str]:
     """What each field of a dataclass means: name → the comment beside it, in the order of the fields.
 
     Where a class declares a field anew, its comment (mostly why the value is another) follows the one of the class that
-    the field comes from. "" where none says anything. Raises OSError where there is no source to read.
+    the field comes from, and the words that it may be. "" where none says anything. Raises OSError where there is no
+    source to read.
     """
     said: dict[str, list[str]] = {field.name: [] for field in dataclasses.fields(kind)}
     for base in filter(dataclasses.is_dataclass, reversed(kind.__mro__)):
-        for name, comment in _comments(base).items():
+        for name, comment in re.findall(r"^ +(\w+): .*?  # (.+)$", inspect.getsource(base), flags=re.MULTILINE):
             if name in said:  # or it is no field, but a class variable
                 said[name].append(comment)
+    for name, comments in said.items():
+        known = getattr(limits_of(kind, name), "known", ())
+        if not all(word in "; ".join(comments) for word in known):
+            comments.append(f"one of {', '.join(known)}")
     return {name: "; ".join(comments) for name, comments in said.items()}
-
-
-def _comments(kind: type) -> dict[str, str]:
-    """The comments at the ends of the fields that this class itself declares."""
-    source = textwrap.dedent(inspect.getsource(kind))
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    said = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    fields = [node for node in ast.parse(source).body[0].body if isinstance(node, ast.AnnAssign)]
-    return {field.target.id: said[field.end_lineno] for field in fields if field.end_lineno in said}

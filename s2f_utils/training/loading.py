@@ -39,21 +39,21 @@ def answering(init: str | Path, direction: str) -> nn.Module:
 
 
 SIZES = "widths, blocks, fine; or size_px, base_filters, num_blocks, norm"  # settings that say how large a network is
+FACES = "direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder"  # of StyleGAN2 and pSp
 
 
-def load_into(wanted: nn.Module, given: nn.Module, path: str | Path, settings: str = SIZES) -> None:
-    """Load a network into another of the same kind and arguments, dropout apart; CheckpointError where they differ.
+def load_into(wanted: nn.Module, given: nn.Module, path: str | Path | None, settings: str = SIZES) -> None:
+    """Load a network into another of the same class and arguments, dropout apart; CheckpointError where they differ.
 
     settings: those to choose otherwise then.
     """
-    name, given_name = wanted.name or "resunet", given.name or "resunet"  # the parts of a "twostage" have none
-    if (given_name, _without_dropout(given.args)) != (name, _without_dropout(wanted.args)):
+    if type(given) is not type(wanted) or _without_dropout(given.args) != _without_dropout(wanted.args):
         raise checkpoints.CheckpointError(
-            f"{path}: is a {given_name} of {given.args}, but this run's generator is a {name} of {wanted.args}:"
-            f" choose the settings of the checkpoint ({settings})"
+            f"{path}: is a {given.name} of {given.args}, but this run needs a {wanted.name or given.name} of"
+            f" {wanted.args}: choose the settings of the checkpoint ({settings})"
         )
     state = given.state_dict()
-    if name == "resnet":
+    if given.name == "resnet":
         state = with_dropout_keys(state, wanted.args["dropout"] > 0)
     wanted.load_state_dict(state)
 
@@ -62,17 +62,6 @@ def _without_dropout(args: Mapping[str, Any]) -> dict[str, Any]:
     """A network's arguments but for dropout, which has no weights."""
     inside = {k: _without_dropout(v) if isinstance(v, Mapping) else v for k, v in args.items()}
     return {k: v for k, v in inside.items() if k != "dropout"}
-
-
-def take(mine: nn.Module, given: nn.Module, path: str | Path | None) -> None:
-    """Load a network of faces into another of the same kind and arguments; CheckpointError where they differ."""
-    name = mine.name or "stylegan2"  # pSp's generator, which it makes itself, has none
-    if (given.name, given.args) != (name, mine.args):
-        raise checkpoints.CheckpointError(
-            f"{path}: is a {given.name} of {given.args}, but this run needs a {name} of {mine.args}: choose the"
-            " checkpoint's settings (direction, decoder_px, style_dim, num_mlp, width, channel_multiplier, encoder)"
-        )
-    mine.load_state_dict(given.state_dict())
 
 
 def discriminator_of(init: str | Path) -> Path:

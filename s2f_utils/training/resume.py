@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils import runtime
-from s2f_utils.inference import find_generator, folder_of, generator_file
+from s2f_utils.inference import find_generator
 from s2f_utils.models import checkpoints
-from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.training.config import Resolved
 from s2f_utils.training.settings import MAY_DIFFER, TrainConfig
 from s2f_utils.weights.download import sha256_of
 
 VERSION = 2  # of the resume file
+BEGINS = ("init", "init_sha256")
 
 
 def why_not(state: Mapping[str, Any], method: str, config: TrainConfig, ids: Sequence[str]) -> str:
@@ -78,20 +78,12 @@ def read_resume(folder: Path) -> Mapping[str, Any]:
     return state
 
 
-def facts_of(config: TrainConfig, init: str | Path | None) -> dict[str, str | None]:
-    """What a run begins with, for its config.json: the model's name and the checksums of the files."""
-    given = {"init": init, "detail_init": getattr(config, "detail_init", "")}
-    sums = {f"{key}_sha256": sha256_of(find_generator(path)) if path else None for key, path in given.items()}
-    if init is not None:  # a run that learned both directions has a second generator
-        others = [folder_of(init) / generator_file(way) for way in DIRECTIONS]
-        sums |= {f"{other.stem}_sha256": sha256_of(other) for other in others if other.is_file()}
-    return {"init": str(init) if init else None, **sums}
+def facts_of(init: str | Path | None) -> dict[str, str | None]:
+    """What a run begins with, for its config.json: the model's name and its file's checksum."""
+    return {"init": str(init), "init_sha256": sha256_of(find_generator(init))} if init else dict.fromkeys(BEGINS)
 
 
 def begins_alike(folder: Path, facts: Mapping[str, str | None]) -> bool:
-    """Whether a run began with the same models as they are now (by name where it knows no checksums)."""
+    """Whether a run began with the same model as it is now."""
     theirs = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    keys = [key for key in facts if key.endswith("sha256")]
-    if not set(keys) <= set(theirs):
-        return theirs.get("init") == facts["init"]
-    return all(theirs[key] == facts[key] for key in keys)
+    return theirs.get("init_sha256") == facts["init_sha256"]

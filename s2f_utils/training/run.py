@@ -32,13 +32,6 @@ from s2f_utils.training.tracking import RunLog
 CARD = "learned_from.json"  # in a run's folder
 
 
-def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
-    """Raise what `open_run` would raise for the model that a new run begins with; nothing is written."""
-    _check_init(resolved.method, init)
-    precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
-    find_method(resolved.method)(resolved.config, precision).begin_with(init)
-
-
 def _check_init(method: str, init: str | Path | None) -> None:
     needed = find_method(method).needs_init
     if init is None and needed:
@@ -78,7 +71,7 @@ def open_run(
     # The run to go on with. Rank zero alone reads and writes files; the others take up its state at the end.
     folder, state, begins = None, {}, {}
     if is_first:
-        begins = facts_of(config, init) if resume in ("auto", "never") or init else {}
+        begins = facts_of(init) if resume in ("auto", "never") or init else {}
         folder, state = find_resume(resume, Path(runs), name or resolved.method, resolved, total, ids, begins)
     folder = distributed.broadcast(folder)
     is_new = folder is None
@@ -249,7 +242,7 @@ def finished(
     end = state["total_images"] if config.time_budget_s else _length(config, pass_length(config, kind.data, rows))
     done = state["images_seen"] >= end == state["total_images"]
     fits = done and not why_not(state, resolved.method, config, [row.id for row in rows])
-    return folder if fits and begins_alike(folder, facts_of(config, init)) else None
+    return folder if fits and begins_alike(folder, facts_of(init)) else None
 
 
 def _length(config: TrainConfig, num_pairs: int) -> int:

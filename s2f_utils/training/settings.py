@@ -96,23 +96,17 @@ class TrainConfig:
     shift_px: float = 0.0  # random shift up to this many pixels, either way, along both axes
     shear_deg: float = setting(0.0, 0)  # random shear up to this angle, either way
     scale: float = setting(0.0, 0, below=0.5)  # random enlargement up to this share, either way
-    elastic: float = setting(
-        0.0, 0, 0.1
-    )  # random bending: standard deviation of a 6x6 grid's shifts, a share of the width
+    elastic: float = setting(0.0, 0, 0.1)  # random bending: spread of a 6x6 grid's shifts, a share of the width
     ema_half_life_images: float = setting(0.0, 0)  # half-life of the averaged generator's memory; 0: no average
     seed: int = setting(0, 0)  # weights, order of the data, augmentation, dropout
-    precision: str = setting(
-        "auto", known=("auto", "float32", "bfloat16", "float16")
-    )  # auto, float32, bfloat16, float16
+    precision: str = setting("auto", known=("auto", "float32", "bfloat16", "float16"))  # auto: the fastest
     memory_format: str = setting("auto", known=("auto", "channels_last", "contiguous"))  # auto: what measures faster
     log_every_images: int = setting(0, 0)  # a row of log.jsonl every so many images; 0: 200 rows a run
     sample_every_images: int = setting(0, 0)  # a sheet of samples every so many images; 0: 20 sheets a run
     num_samples: int = setting(8, 1)  # sketches on that sheet
     save_every_s: float = setting(300.0, 0)  # seconds between two saves of the resume file
     num_snapshots: int = setting(0, 0)  # generators kept along the way, evenly spread, beside the last
-    tracker: str = setting(
-        "none", known=("none", "wandb", "tensorboard")
-    )  # or wandb (Weights & Biases), or tensorboard: where the log also goes
+    tracker: str = setting("none", known=("none", "wandb", "tensorboard"))  # where the log also goes
 
     def validate(self) -> None:
         """Raise ConfigError with what is wrong and what would be right, or return quietly."""

@@ -33,9 +33,7 @@ class CGANConfig(TrainConfig):
     base_filters: int = setting(32, above=0)  # channels of the generator's first layer
     num_blocks: int = setting(6, above=0)  # of its residual form: what is added is the first convolution's output
     disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer
-    gan_loss: str = setting(
-        "vanilla", known=("vanilla", "sigmoid", "lsgan")
-    )  # vanilla (cross entropy of the logits) or sigmoid (of their sigmoid, as project 5)
+    gan_loss: str = setting("vanilla", known=("vanilla", "sigmoid", "lsgan"))  # sigmoid: as project 5
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 0.0  # weight of an L1 loss, which project 5 has not
     lr_g: float = 2e-4  # Adam's learning rate for the generator

@@ -18,17 +18,17 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface, crop_box
 from s2f_utils.metrics.perceptual import lpips_net
-from s2f_utils.models import checkpoints, pretrained
+from s2f_utils.models import checkpoints
 from s2f_utils.models.card import TO_FACES
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import find_discriminator, take
-from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
+from s2f_utils.training.loading import FACES, find_discriminator, load_into
+from s2f_utils.training.losses import judged_distance, style_norm
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.methods.stylegan2 import faces_args
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
-LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
+LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +45,18 @@ class PSPConfig(TrainConfig):
     total_images: int = 4_000_000
     constant_share: float = 1.0
     flip: float = 0.0
-    encoder: str = setting(
-        "psp", known=("psp", "small")
-    )  # psp: IR-SE50 at 256 px, as published; small: the same structure, at most 5 M parameters
+    encoder: str = setting("psp", known=("psp", "small"))  # psp: as published; small: at most 5 M parameters
     decoder_px: int = 1024  # the generator's size
     style_dim: int = setting(512, above=0)  # and its other arguments: values of a style
     num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
     width: int = setting(512, above=0)  # most channels of a layer
     channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on
-    perceptual: str = setting(
-        "lpips", known=("lpips", "discriminator", "efficientnet")
-    )  # or the distance of other features, which need no download: discriminator, efficientnet
+    perceptual: str = setting("lpips", known=("lpips", "discriminator"))  # whose features
     lambda_l2: float = 1.0  # weight of the mean squared error
     lambda_lpips: float = 0.8  # weight of LPIPS, or of what stands in for it
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
     lambda_w: float = 0.005  # weight of the styles' distance from the mean style
-    mixing: float = setting(
-        0.0, 0, 1
-    )  # share of faces whose later styles are drawn by chance, so that the encoder leaves them open
+    mixing: float = setting(0.0, 0, 1)  # share of faces whose later styles are drawn, so that they stay open
     mix_from: int = 0  # the first of those styles; 0: 8 of 18, as published, or the seventh in smaller generators
     lr_g: float = 1e-4  # Adam's learning rate for the encoder
     beta1: float = 0.95  # Adam's momentum
@@ -190,16 +184,16 @@ class PSP(Method):
         given, meta = checkpoints.load_network(find_generator(init))
         if given.name == "stylegan2":
             given = given.to(device)
-            take(self.net_g.decoder, given, init)
+            load_into(self.net_g.decoder, given, init, FACES)
             if config.encoder == "psp":
                 _begin_with_arcface(self.net_g.encoder, device)
             self.net_g.latent_avg.copy_(given.mean_latent().expand_as(self.net_g.latent_avg))
         else:
-            take(self.net_g, given, init)
+            load_into(self.net_g, given, init, FACES)
         if self.net_d is not None:
-            take(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init)
+            load_into(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES)
         elif config.lambda_lpips:  # before a run is begun, rather than in its first step
-            pretrained.check() if config.perceptual == "efficientnet" else lpips_net("alex", device)
+            lpips_net("alex", device)
         if config.lambda_id:
             arcface(device)
 
@@ -253,8 +247,6 @@ class PSP(Method):
         return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
-        if self.config.perceptual == "efficientnet":
-            return perceptual_loss(fake, real)
         if self.net_d is None:
             return lpips_net("alex", fake.device)(fake, real).mean()
         with self.precision.autocast():

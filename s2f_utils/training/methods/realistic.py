@@ -22,7 +22,6 @@ from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.loading import answering, load_into
 from s2f_utils.training.losses import (
     discriminator_loss,
-    feature_loss,
     generator_loss,
     l1_loss,
     perceptual_loss,
@@ -54,17 +53,14 @@ class Discriminators(nn.Module):
         nets = [models.build("patchgan", in_channels=self.CHANNELS[what], num_layers=n, **common) for n, what in kinds]
         self.judges = nn.ModuleList(nets)  # their name in resume files
 
-    def forward(self, sketch: Tensor, photo: Tensor) -> list[list[Tensor]]:
-        """Of each discriminator the features of its layers and, last, its logits (B, 1, h, w).
+    def forward(self, sketch: Tensor, photo: Tensor) -> list[Tensor]:
+        """Of each discriminator its logits (B, 1, h, w).
 
         sketch: (B, 1, H, W); photo: (B, 3, H, W).
         """
         grey = to_grey(photo).to(photo.dtype)
         views = {"grey": (grey,), "colour": (grey.detach(), COLOUR_GAIN * (photo - grey))}
-        return [
-            net.features(torch.cat([sketch, *views[what]], dim=1))
-            for net, what in zip(self.judges, self.sees, strict=True)
-        ]
+        return [net(torch.cat([sketch, *views[what]], dim=1)) for net, what in zip(self.judges, self.sees, strict=True)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +74,6 @@ class RealisticConfig(FaithfulConfig):
     detail_init: str = ""  # a name, run or file: begin with the network that adds detail there; "": with none
     lambda_ssim: float = 0.8
     lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
-    lambda_features: float = 0.0  # weight of the distance between true and made pictures' features in net_d
     lr_g: float = 6e-4
     lr_d: float = 1e-3  # Adam's learning rate for the discriminators
     discriminator: str = setting(
@@ -197,23 +192,19 @@ class Realistic(Method):
 
         for _ in range(self.config.disc_steps):
             judged = self.net_d(*self._crops(a, b, fake_b.detach()))
-            loss_d = sum(discriminator_loss(*levels[-1].chunk(2), "hinge") for levels in judged)
+            loss_d = sum(discriminator_loss(*logits.chunk(2), "hinge") for logits in judged)
             self.descend(loss_d, self.opt_d)
 
         loss_l1, loss_ssim = l1_loss(fake_b, b), ssim_loss(fake_b, b)
         loss = live["lambda_l1"] * loss_l1 + live["lambda_ssim"] * loss_ssim
         losses = {"loss_d": loss_d, "loss_l1": loss_l1, "loss_ssim": loss_ssim}
         with frozen(self.net_d):
-            judged = [[level.chunk(2) for level in levels] for levels in self.net_d(*self._crops(a, b, fake_b))]
-            losses["loss_gan"] = sum(generator_loss(levels[-1][1], "hinge") for levels in judged)
+            judged = self.net_d(*self._crops(a, b, fake_b))
+            losses["loss_gan"] = sum(generator_loss(logits.chunk(2)[1], "hinge") for logits in judged)
             loss = loss + live["lambda_gan"] * losses["loss_gan"]
             if self.config.lambda_perceptual:
                 losses["loss_perceptual"] = perceptual_loss(fake_b, b)
                 loss = loss + live["lambda_perceptual"] * losses["loss_perceptual"]
-            if live["lambda_features"]:
-                apart = [feature_loss([f for _, f in levels[:-1]], [r for r, _ in levels[:-1]]) for levels in judged]
-                losses["loss_features"] = sum(apart)
-                loss = loss + live["lambda_features"] * losses["loss_features"]
             self.descend(loss, self.opt_g, self.config.max_norm)
         return {name: value.detach() for name, value in losses.items()}
 

@@ -20,20 +20,20 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface
 from s2f_utils.metrics.perceptual import vgg19
-from s2f_utils.models import checkpoints, pretrained
+from s2f_utils.models import checkpoints
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import discriminator_of, take
-from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, perceptual_loss, style_distance
+from s2f_utils.training.loading import FACES, discriminator_of, load_into
+from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, style_distance
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.methods.psp import identity_loss
 from s2f_utils.training.methods.stylegan2 import lazy_betas, r1_penalty
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 WORKERS = 4
-_WEIGHT_OF = dict.fromkeys(("loss_vgg", "loss_judged", "loss_perceptual"), "lambda_perceptual")
+_WEIGHT_OF = dict.fromkeys(("loss_vgg", "loss_judged"), "lambda_perceptual")
 _WEIGHT_OF["loss_style"] = "lambda_style"
 
 
@@ -53,19 +53,13 @@ class RestoreConfig(TrainConfig):
     num_style_feat: int = setting(512, above=0)  # values of a style
     num_mlp: int = setting(8, above=0)  # layers that GFPGAN's decoder keeps from StyleGAN2, and does not use
     narrow: float = setting(1.0, above=0)  # share of the published width
-    channel_multiplier: float = setting(
-        2.0, above=0
-    )  # channels from 64 px on; the published files have 2, the published training 1
+    channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on; the published files have 2
     residual: bool = False  # what is painted is added to the damaged face; not published, for a network that can paint
-    discriminator: str = setting(
-        "stylegan2", known=("stylegan2", "patchgan")
-    )  # or patchgan, which judges patches of 34 px and learns from far fewer photos
+    discriminator: str = setting("stylegan2", known=("stylegan2", "patchgan"))  # patchgan: patches of 34 px
     disc_width: int = setting(512, above=0)  # most channels of a layer of the discriminator
     disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
     damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
-    perceptual: str = setting(
-        "vgg", known=("vgg", "discriminator", "efficientnet")
-    )  # or the distance of other features, which need no download: discriminator, efficientnet
+    perceptual: str = setting("vgg", known=("vgg", "discriminator"))  # whose features
     lambda_l1: float = 0.1  # weight of the L1 loss
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
     pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
@@ -79,9 +73,7 @@ class RestoreConfig(TrainConfig):
     lr_d: float = 2e-3  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # Adam's second decay rate
-    max_norm: float = setting(
-        0.0, 0
-    )  # longer gradients of the restorer are scaled down to this; 0: never, as published
+    max_norm: float = setting(0.0, 0)  # longer gradients of the restorer are scaled down to this; 0: never
 
     def validate(self) -> None:
         super().validate()
@@ -198,13 +190,11 @@ class Restore(Method):
             if anew:
                 begun.residual = begun.args["residual"] = True
                 begun.paint_nothing()
-            take(self.net_g, begun, init)
+            load_into(self.net_g, begun, init, FACES)
             if (beside := discriminator_of(init)).is_file():
-                take(self.net_d, checkpoints.load_network(beside)[0], init)
+                load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
         if self.config.perceptual == "vgg":
             vgg19(self.precision.device)
-        elif self.config.perceptual == "efficientnet":
-            pretrained.check()
         if self.config.lambda_id:
             arcface(self.precision.device)
 
@@ -278,8 +268,6 @@ class Restore(Method):
 
     def _seen(self, fake_b: Tensor, b: Tensor) -> dict[str, Tensor]:
         """How far the pictures are apart in the eyes of VGG-19, in content and style, or of what stands in for it."""
-        if self.config.perceptual == "efficientnet":
-            return {"loss_perceptual": perceptual_loss(fake_b, b)}
         with self.precision.autocast():
             if self.config.perceptual == "discriminator":
                 fake, real = (self.net_d.features(self.shown(pictures)) for pictures in (fake_b, b))

@@ -22,7 +22,7 @@ from s2f_utils.models.card import FROM_NOISE
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.ada import AdaptiveP, augmented
 from s2f_utils.training.live import Range
-from s2f_utils.training.loading import discriminator_of, take
+from s2f_utils.training.loading import FACES, discriminator_of, load_into
 from s2f_utils.training.method import Live, Method, frozen, slope_at
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
@@ -47,14 +47,10 @@ class StyleGAN2Config(TrainConfig):
     width: int = setting(512, above=0)  # most channels of a layer, in both networks
     channel_multiplier: float = setting(1.0, above=0)  # channels from 64 px on: 2 in the paper's large models
     mixing: float = setting(0.9, 0, 1)  # share of made photos whose styles come from two draws
-    noise_from_images: int = setting(
-        0, 0
-    )  # before so many images the noise has no say: small generators take it for detail
+    noise_from_images: int = setting(0, 0)  # noise begins at this image: small generators take it for detail
     augment_disc: str = setting("ada", known=("ada", "none"))  # what the discriminator is shown: ada, or none
     ada_target: float = setting(0.6, -1, 1)  # how sure of real photos the discriminator should be
-    ada_images: float = setting(
-        500_000.0, above=0
-    )  # the augmentation's probability moves at most from 0 to 1 within so many images
+    ada_images: float = setting(500_000.0, above=0)  # of these at least from no augmentation to the full one
     lambda_gan: float = 1.0  # weight of the adversarial loss (logistic)
     r1_gamma: float = setting(1.0, 0)  # weight of the discriminator's squared slope at real photos
     r1_every: int = setting(16, 0)  # steps between two looks at it; 0: never
@@ -147,9 +143,9 @@ class StyleGAN2(Method):
         """A generator of as many pixels, and its discriminator where that lies beside it."""
         if init is None:
             return
-        take(self.net_g, checkpoints.load_network(find_generator(init))[0], init)
+        load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, FACES)
         if (beside := discriminator_of(init)).is_file():
-            take(self.net_d, checkpoints.load_network(beside)[0], init)
+            load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
