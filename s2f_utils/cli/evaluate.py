@@ -34,8 +34,8 @@ def evaluate(
         out: folder for the results; default: a new one beside the model, or in runs
         by: column of manifest.csv for each of whose values the means are printed, too (default: SSIM and sharpness of
             the model for each column of two to six values)
-        metrics: with commas; all, project1 (with its published errors), sets (FID, KID, …), faces (inside of the face,
-            stroke residue, …), or features (perceptual, Fréchet, precision, recall), too
+        metrics: with commas; all, project1 (with its published errors), sets (FID, KID, …), or features (perceptual,
+            Fréchet, precision, recall), too
     """
     from s2f_utils import runtime
     from s2f_utils.data import read_manifest

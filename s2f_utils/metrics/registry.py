@@ -25,7 +25,7 @@ QUESTIONS = {
     "real": "Real: does it look like a photo?",
     "who": "Who: is it the same person?",
 }
-GROUPS = ("all", "project1", "sets", "faces", "features")
+GROUPS = ("all", "project1", "sets", "features")
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,12 @@ class Reference:
 
     pictures: N of them; picture n of every set of outputs is an answer to the same input. people: who is in each.
     seeds, steps: how often a metric that trains networks is repeated, and for how many steps (None: the protocol's).
-    inputs: what the outputs are answers to, of the same size, for metrics that look for traces of them; None: unknown.
     """
 
     pictures: Pictures
     people: Sequence[str]
     seeds: int = 1
     steps: int | None = None
-    inputs: Pictures | None = None
 
 
 @dataclass
@@ -145,8 +143,7 @@ def group(name: str) -> tuple[str, ...]:
     """The metrics of a group, by question and then as they were registered, which is the order of the tables.
 
     "all": those of pairs that compare models; "project1": a published protocol with its errors; "sets": those of sets;
-    "faces": what is inside of the face, and how photos look; "features": of pairs and sets in pretrained features. The
-    last two are measured where they are asked for.
+    "features": of pairs and sets in pretrained features, measured where they are asked for.
     """
     questions = list(QUESTIONS)
     found = [metric for metric in METRICS.values() if metric.group == name]

@@ -65,7 +65,7 @@ class ScoredPairs:
     def reference(self, seeds: int = 1, steps: int | None = None) -> metrics.Reference:
         """The true outputs, for metrics of sets."""
         people = [pair.identity for pair in self.pairs]
-        return metrics.Reference(self.cut(self.truths), people, seeds, steps, self.cut(self.inputs))
+        return metrics.Reference(self.cut(self.truths), people, seeds, steps)
 
     def measure(
         self,
