@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_utils import runtime
-from s2f_utils.metrics.bootstrap import Repeated
+from s2f_utils.metrics.bootstrap import (
+    Interval,
+    Repeated,
+    bootstrap_mean,
+    bootstrap_repeated,
+    paired_difference,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -53,6 +59,34 @@ class SetScores:
     values: dict[str, np.ndarray] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     repeated: dict[str, Repeated] = field(default_factory=dict)
+
+    def interval(self, name: str) -> Interval | None:
+        """A mean and its 95 % interval over images, and over networks of a metric that trains them; None where no image
+        has a value.
+        """
+        if name in self.repeated:
+            return bootstrap_repeated(self.repeated[name])
+        found = self.values.get(name, np.empty(0))
+        return None if np.isnan(found).all() else bootstrap_mean(found)
+
+    def mean(self, name: str) -> float:
+        """The mean over the images that have a value; NaN where there are none."""
+        found = self.interval(name)
+        return found.mean if found else float("nan")
+
+    def minus(self, other: SetScores, name: str) -> Interval:
+        """The mean difference to other scores of the same images, and its 95 % interval."""
+        if name in self.repeated:
+            return bootstrap_repeated(self.repeated[name] - other.repeated[name])
+        return paired_difference(self.values[name], other.values[name])
+
+    def cell(self, name: str) -> str:
+        """A table's cell: mean and interval, the number of a metric of sets, or a dash."""
+        digits = METRICS[name].digits
+        if name in self.figures:
+            return f"{self.figures[name]:.{digits}f}"
+        found = self.interval(name)
+        return found.text(digits) if found else "–"
 
 
 def always(height: int, width: int) -> str:

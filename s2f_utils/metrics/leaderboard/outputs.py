@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,24 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils.data import DataError, Row
-from s2f_utils.metrics.scored import digest_of, digest_of_pairs
+from s2f_utils.metrics.leaks import Standing
+from s2f_utils.metrics.scored import digest_of_pairs
 from s2f_utils.pictures import images
-from s2f_utils.weights import sha256_of
 
 
 @dataclass(frozen=True)
 class Entry:
     """Saved outputs: the model's name, seed and inference mode ("" when there is one), {id: PNG}.
 
-    models: the files of the networks that made them. unknown: why it is not known which made them, "" where it is.
+    standing: what the training of the model that made them means for their scores, as `evaluate` wrote it.
     """
 
     name: str
     seed: int | None
     mode: str
     files: Mapping[str, Path]
-    models: tuple[Path, ...] = ()
-    unknown: str = ""
+    standing: Standing = Standing()
 
     @property
     def label(self) -> str:
@@ -43,7 +41,7 @@ def find_outputs(
 
     One entry for each inference mode; of a run that learned both directions, those of `direction`; of several
     evaluations the newest, and where the `pairs` are given, the newest that was made of these. Name and seed come
-    from the run's `config.json` where there is one, the model's files from what `evaluate` wrote beside its outputs.
+    from the run's `config.json` where there is one.
     Raises DataError when there are no outputs, when some are missing, go the other way or were made of other pictures,
     or when they are JPEG files, whose blocks and blurs would be scored too.
     """
@@ -55,8 +53,9 @@ def find_outputs(
         raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
     modes = _modes(path, ids, direction, pairs)
     name, seed = _named(path)
+    standing = Standing.from_json(_facts(modes[0].parent.parent))
     return [
-        Entry(given or name, seed, place.name if len(modes) > 1 else "", _files(place, ids, pairs), *made_by(place))
+        Entry(given or name, seed, place.name if len(modes) > 1 else "", _files(place, ids, pairs), standing)
         for place in modes
     ]
 
@@ -144,25 +143,3 @@ def _named(path: Path) -> tuple[str, int | None]:
             run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             return re.sub(r"^\d{4}-", "", folder.resolve().name), run.get("config", {}).get("seed")
     return path.resolve().name, None
-
-
-def made_by(outputs: Path) -> tuple[tuple[Path, ...], str]:
-    """The files of the model that made the pictures in this folder, as `evaluate` left it, and why that is not known,
-    "" where it is: pictures alone say nothing, and pictures or models that have changed since do not belong together.
-    """
-    place = outputs.parent.parent  # of outputs/<mode>
-    facts = _facts(place)
-    if not facts.get("made_by"):
-        return (), "its pictures do not say which model made them"
-    if facts.get("outputs", {}).get(outputs.name) != digest_of(outputs):
-        return (), "its pictures are not those that were made when the model was scored"
-    files = []
-    for known in facts["made_by"]:
-        path = Path(os.path.normpath(place.resolve() / known["file"]))
-        if not path.is_file() or sha256_of(path) != known["sha256"]:
-            return (
-                (),
-                f"{path.name}, which made its pictures, is gone or has changed: score it again with 's2f evaluate'",
-            )
-        files.append(path)
-    return tuple(files), ""
