@@ -6,7 +6,6 @@ Pictures are uint8 RGB, (H, W, 3), in [0, 255]; many of them are an array (N, H,
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -275,11 +274,8 @@ def measure_sets(
     for of_sets, own in asked.items():
         titles = ", ".join(METRICS[name].short for name in own)
         score = of_sets(reference, own)
-        began = time.monotonic()
-        for place, (key, pictures) in enumerate(made.items()):
-            left = (time.monotonic() - began) / place * (len(made) - place) / 60 if place else 0.0
-            soon = f", about {left:.0f} min left of these" if left >= 1 else ""
-            say(f"{key}: {titles} of {len(pictures)} images{soon}")
+        for key, pictures in made.items():
+            say(f"{key}: {titles} of {len(pictures)} images")
             found = score(pictures)
             scores[key].values |= found.values
             scores[key].repeated |= found.repeated
