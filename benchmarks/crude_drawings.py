@@ -17,10 +17,10 @@ import numpy as np
 from crude_hair import add_beard, add_glasses, add_hair, add_hat, head_window
 from crude_pen import Pen
 from crude_people import CORNERS, NOSE, OVAL, PUPILS, SIZE_PX, Person, five_of, people
+from faces_inside import mask_of
 from PIL import Image, ImageFilter
 from skimage import measure
 
-from s2f_utils.metrics.inside import mask_of
 from s2f_utils.pictures import images, viz
 
 DEGREES = ("soft pencil", "careful lines", "few lines", "symbols", "oval and dots")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import faces_inside as inside
 import numpy as np
 from faces_kept import Judges, shown_by_drawing, shown_by_labels
+from faces_looks import Looks
 from faces_sets import FaceSet, thumbnails
 
 from s2f_utils import metrics
-from s2f_utils.metrics import inside
-from s2f_utils.metrics.looks import Looks
 from s2f_utils.metrics.structure import NO_FACE, gradient, surest_face
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance

@@ -42,4 +42,4 @@ def standing(manifest, folder, **options):
     """League and reason of the outputs in this folder."""
     entries = leaderboard.find_outputs(f"it={folder}", [pair.id for pair in manifest.split("test")])
     board = leaderboard.build(entries, manifest, columns=("ssim",), patch_seeds=0, **options)
-    return board.rows[0].league, board.rows[0].why
+    return board.rows[0].standing.league, board.rows[0].standing.why

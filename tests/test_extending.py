@@ -75,7 +75,7 @@ def test_a_metric_is_measured_tabulated_and_written(own_metrics, faces_manifest,
     row = next(row for row in facts["rows"] if row["key"] == "sketch")
     assert row["redness"] == pytest.approx(by_hand.mean(), abs=1e-5)
     assert row["brightness"] == pytest.approx(abs(sketches.mean() - photos.mean()), abs=1e-5)
-    assert f"{row['brightness']:.2f}" in page and "REDNESS ↓" in page and "all&#39;s brightness ↓" in page
+    assert f"{row['brightness']:.2f}" in page and "REDNESS ↓" in page and "all's brightness ↓" in page
     assert "redness" in own_metrics.group("all") and "brightness" in own_metrics.group("sets")
     assert main(["evaluate", str(tmp_path / "g.safetensors"), *out, "--metrics", "ugliness"]) == 2
     shown = capsys.readouterr().err

@@ -84,7 +84,6 @@ def test_a_run_on_all_pairs_is_refused_and_marked_with_seen(cheat, mine, tmp_pat
     assert "| cheat (has seen 4 of 4) " in capsys.readouterr().out
     (row, *_) = json.loads((tmp_path / "board" / "leaderboard.json").read_text())["rows"]
     assert row["seen"]["num"] == 4 and row["league"] == "open"
-    assert (tmp_path / "board" / "leaderboard.html").read_text().count("cheat (has seen 4 of 4)") >= 3
 
 
 def test_one_pair_and_another_picture_of_its_person_are_found(mine, tmp_path, tiny):
@@ -140,8 +139,7 @@ def test_a_run_on_other_data_or_one_picture_more_is_open_and_says_why(mine, othe
     assert standing(mine, folder) == ("open", ELSEWHERE.replace("12", "2").replace("elsewhere", "mine"))
     command = ["leaderboard", str(far), "--data", str(mine.path.parent), "--out", str(tmp_path / "b")]
     assert main([*command, "--metrics", "ssim", "--patch-seeds", "0", "--gallery", "0"]) == 0
-    shown, html = capsys.readouterr().out, (tmp_path / "b" / "leaderboard.html").read_text(encoding="utf-8")
-    assert f"far, seed 0: open: {ELSEWHERE}." in shown and f"far, seed 0: open: {ELSEWHERE}." in html
+    assert f"far, seed 0: open: {ELSEWHERE}." in capsys.readouterr().out
     assert f'"league_because": "{ELSEWHERE}"' in (tmp_path / "b" / "leaderboard.json").read_text(encoding="utf-8")
 
 
@@ -152,20 +150,6 @@ def test_pictures_alone_prove_nothing_and_a_person_can_only_say_open(own_run, mi
     assert standing(mine, own_run, open_league=["it"])[0] == "open"
     shutil.copytree(bare, own_run / "evaluation-2" / "outputs" / "deterministic")  # put where a run has its own
     assert standing(mine, own_run / "evaluation-2")[0] == "unknown"
-
-
-def test_pictures_and_models_that_changed_prove_nothing(own_run, mine, tmp_path, tiny):
-    outputs = own_run / "evaluation" / "outputs" / "deterministic"
-    before = (outputs / "p0.png").read_bytes()
-    shutil.copy(mine.split("test")[0].photo, outputs / "p0.png")
-    assert standing(mine, own_run) == (
-        "unknown", "its pictures are not those that were made when the model was scored",
-    )  # fmt: skip
-    (outputs / "p0.png").write_bytes(before)
-    longer = run_on(mine, tmp_path / "runs", "longer", tiny, seed=5)
-    shutil.copy(longer / "generator.safetensors", own_run)
-    league, why = standing(mine, own_run)
-    assert league == "unknown" and "generator.safetensors, which made its pictures, is gone or has changed" in why
 
 
 def test_what_a_model_began_with_counts(own_run, mine, other, tmp_path, tiny, monkeypatch):
@@ -198,9 +182,9 @@ def test_what_is_not_proven_is_no_measure_for_others(own_run, mine, tmp_path):
     entries = [e for spec in (tmp_path / "bare", own_run) for e in leaderboard.find_outputs(str(spec), ids)]
     board = leaderboard.build(entries, mine, columns=("ssim",), patch_seeds=0)
     rows = [row for row in board.rows if row.kind == "model"]
-    assert [row.league for row in rows] == ["8-only", "unknown"]
+    assert [row.standing.league for row in rows] == ["8-only", "unknown"]
     assert rows[1].mean("ssim") > max(row.mean("ssim") for row in board.rows if row is not rows[1])
-    assert "bare" not in board.row("filtered").label and board.row("filtered").league == "8-only"
+    assert "bare" not in board.row("filtered").label and board.row("filtered").standing.league == "8-only"
 
 
 def test_outputs_are_the_newest_of_the_very_pictures_that_are_scored(own_run, mine, home, tmp_path):
@@ -236,11 +220,3 @@ def test_a_renamed_run_and_a_model_that_began_with_it_are_refused(cheat, mine, t
     for run in (child, grandchild):
         status, printed = evaluated(capsys, run, mine, tmp_path / "out")
         assert status == 2 and "has seen 4 of 4" in printed
-
-
-def test_a_link_as_in_the_hubs_cache_is_read_by_its_own_name(own_run, mine, tmp_path):
-    blob = shutil.copy(own_run / "generator.safetensors", tmp_path / "0123abcd")
-    (tmp_path / "snapshot").mkdir()
-    (tmp_path / "snapshot" / "generator.safetensors").symlink_to(blob)
-    score(tmp_path / "snapshot" / "generator.safetensors", mine, tmp_path / "scores")
-    assert standing(mine, tmp_path / "scores") == ("8-only", "")

@@ -37,6 +37,10 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
     assert len(rows) == 5 * len(manifest.split("test"))
     assert float(rows[0]["psnr"]) == pytest.approx(result.values["model"]["psnr"][0], rel=1e-5)
     assert "SSIM ↑" in result.table() and "L1 ↓" in result.table() and len(result.table().splitlines()) == 12
+    result.attributes = [{"style": "ab"[n % 2]} for n in range(len(result.ids))]
+    first = result.table_by("style").splitlines()[1].split()
+    assert first[:3] == ["a", str(len(result.ids[::2])), "model"]
+    assert float(first[3]) == pytest.approx(result.values["model"]["ssim"][::2].mean(), abs=1e-4)
     assert "sharpness → 1" in result.table().splitlines()[0] and "L2 norm" in result.table().splitlines()[6]
     with pytest.raises(DataError, match="no pairs in the split"):
         evaluation.evaluate(translator, Manifest(manifest.path, []), tmp_path, progress=False)

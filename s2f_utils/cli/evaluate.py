@@ -32,20 +32,18 @@ def evaluate(
         model: run folder, .safetensors or .pth file, or hf:USER/MODEL
         split: which of the pairs
         out: folder for the results; default: a new one beside the model, or in runs
-        by: column of manifest.csv for each of whose values the means are printed, too (default: SSIM and sharpness of
-            the model for each column of two to six values)
-        metrics: with commas; all, project1 (with its published errors), sets (FID, KID, …), faces (inside of the face,
-            stroke residue, …), or features (perceptual, Fréchet, precision, recall), too
+        by: column of manifest.csv for each of whose values the means are printed, too
+        metrics: with commas; all, project1 (with its published errors), sets (FID, KID, …), or features (perceptual,
+            Fréchet, precision, recall), too
     """
     from s2f_utils import runtime
     from s2f_utils.data import read_manifest
     from s2f_utils.inference import load
     from s2f_utils.metrics import evaluation
-    from s2f_utils.metrics.attributes import check_attribute
 
     manifest = read_manifest(data)
     if by:
-        check_attribute(manifest, split, by)
+        evaluation.check_attribute(manifest, split, by)
     translator = load(model, device, direction=direction)
     result = evaluation.evaluate(
         translator, manifest, out or _new_folder(model, split), split=split, modes=mode or ("deterministic",),
@@ -55,15 +53,12 @@ def evaluate(
     name, num = manifest.path.resolve().parent.name, runtime.counted(len(result.ids), "pair")
     print(f"{name}, split {split}: {num} of {translator.size_px}x{translator.size_px} pixels\n")
     print(result.table())
-    if table := result.table_by(by or ""):
-        print(f"\n{table}\n")
-    if result.seen.text:
-        print(f"the model {result.seen.text} pairs in its training: its scores say nothing about new people")
-    if result.seen.unknown:
-        print(f"whether the model has seen these pairs is not known: {result.seen.unknown}")
-    if result.alike:
-        few = ", ".join(result.alike[:3]) + (", …" if len(result.alike) > 3 else "")
-        print(f"{len(result.alike)} photos are much like a training photo: look whether they are the same ({few})")
+    if by:
+        print(f"\n{result.table_by(by)}\n")
+    if result.standing.text:
+        print(f"the model {result.standing.text} pairs in its training: its scores say nothing about new people")
+    if result.standing.unknown:
+        print(f"whether the model has seen these pairs is not known: {result.standing.unknown}")
     if result.not_pairs:
         print(f"{result.not_pairs} rows of the split have one picture only, and were not scored")
     for metric, reason in result.missing.items():

@@ -1,14 +1,13 @@
 """FID and KID: how far a set of outputs is from a set of true photos, by Inception's features. Sets, not pairs.
 
-Nothing as large as N x N is made, so that 30,000 pictures fit: the features, (N, F), are kept in float32 and taken in
-blocks of rows. Sums are in float64, on the GPU where there is one.
+Sums are in float64, on the GPU where there is one.
 """
 
 from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,14 +62,7 @@ def _checked(*sides: np.ndarray | Tensor) -> list[Tensor]:
     if any(len(s) != 2 or s[0] < 2 or s[1] != shapes[0][1] for s in shapes):
         shown = ", ".join(map(str, shapes))
         raise ValueError(f"features must be (N, F) and (M, F) of two pictures or more, got {shown}")
-    return [torch.as_tensor(side) for side in sides]
-
-
-def _blocks(features: Tensor) -> Iterator[Tensor]:
-    """Features (N, F) as float64 blocks of rows, where sums are taken."""
-    import torch
-
-    return (block.to(exact_device(), torch.float64) for block in features.split(BLOCK))
+    return [torch.as_tensor(side).to(exact_device(), torch.float64) for side in sides]
 
 
 def _normal(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -80,10 +72,8 @@ def _normal(features: Tensor) -> tuple[Tensor, Tensor]:
     """
     import torch
 
-    mean = sum(block.sum(dim=0) for block in _blocks(features)) / len(features)
-    rows = (block - mean for block in _blocks(features))
-    root = functools.reduce(lambda above, block: torch.linalg.qr(torch.cat([above, block]), mode="r").R, rows)
-    return mean, root / (len(features) - 1) ** 0.5
+    mean = features.mean(dim=0)
+    return mean, torch.linalg.qr(features - mean, mode="r").R / (len(features) - 1) ** 0.5
 
 
 def frechet_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
@@ -107,23 +97,17 @@ def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
     below 0. Published values are often multiplied by 1000.
     """
     a, b = _checked(a, b)
-    across = _kernel_sum(a, b) / (len(a) * len(b))
-    return _mean_of_pairs(a) + _mean_of_pairs(b) - 2.0 * across
 
+    def kernel(products: Tensor) -> Tensor:
+        return (products / a.shape[1] + 1.0) ** 3
 
-def _mean_of_pairs(rows: Tensor) -> float:
-    """The kernel's mean over all pairs of two different rows."""
-    itself = sum(float(_kernel(x.square().sum(dim=1), x.shape[1]).sum()) for x in _blocks(rows))
-    return (_kernel_sum(rows, rows) - itself) / (len(rows) * (len(rows) - 1))
+    def mean_of_pairs(x: Tensor) -> float:
+        """The kernel's mean over all pairs of two different rows."""
+        total = sum(float(kernel(rows @ x.T).sum()) for rows in x.split(BLOCK))
+        return (total - float(kernel(x.square().sum(dim=1)).sum())) / (len(x) * (len(x) - 1))
 
-
-def _kernel_sum(a: Tensor, b: Tensor) -> float:
-    """The sum of the kernel over all pairs of a row of each."""
-    return sum(float(_kernel(x @ y.T, x.shape[1]).sum()) for x in _blocks(a) for y in _blocks(b))
-
-
-def _kernel(products: Tensor, num_features: int) -> Tensor:
-    return (products / num_features + 1.0) ** 3
+    across = sum(float(kernel(rows @ b.T).sum()) for rows in a.split(BLOCK)) / (len(a) * len(b))
+    return mean_of_pairs(a) + mean_of_pairs(b) - 2.0 * across
 
 
 def _of_sets(reference: Reference, names: Sequence[str]):

@@ -17,7 +17,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from s2f_utils import runtime, weights
-from s2f_utils.data import DataError, Row
+from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import Data
 from s2f_utils.models import checkpoints
 from s2f_utils.models.card import SAME_PICTURES
@@ -67,7 +67,8 @@ class TrainedOn:
         self.data |= {card.get("data", "")} - {""}
         pictures = card.get("pictures")
         if name in weights.model_names():
-            self.add_published(name)
+            self.published.add(name)
+            self.gap = self.gap or f"{name} was published without the hashes of its training pictures"
         elif not pictures or (pictures != SAME_PICTURES and not all("sha256" in one for one in pictures.values())):
             self.gap = self.gap or f"{name} has no hashes of its training pictures"
         elif pictures != SAME_PICTURES:
@@ -76,25 +77,14 @@ class TrainedOn:
         for parent in card.get("parents", ()):
             self.add(parent["name"], parent)
 
-    def add_published(self, name: str) -> None:
-        """Add weights with a name, which have no hashes."""
-        self.published.add(name)
-        self.gap = self.gap or f"{name} was published without the hashes of its training pictures"
 
-
-def trained_on(files: Sequence[Path], unknown: str = "") -> TrainedOn:
-    """What the model in these files was trained on. unknown: why the files are not known, where there are none.
-
-    Raises FileNotFoundError, or CheckpointError where one of the files cannot be read.
-    """
-    found = TrainedOn(gap="" if files else unknown or "it does not say which file it was made of")
+def trained_on(files: Sequence[Path]) -> TrainedOn:
+    """What the model in these files was trained on. Raises CheckpointError where one of them cannot be read."""
+    found = TrainedOn(gap="" if files else "the model does not say which file it was loaded from")
     for path in map(Path, files):
         name = _published_name(path)
-        if name:
-            found.add_published(name)
-        else:
-            card = checkpoints.card_of(path).training() if path.suffix == ".safetensors" else {}
-            found.add("/".join(path.parts[-2:]), card)
+        is_own = not name and path.suffix == ".safetensors"
+        found.add(name or "/".join(path.parts[-2:]), checkpoints.card_of(path).training() if is_own else {})
     return found
 
 
@@ -107,29 +97,41 @@ def _published_name(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The ids of those of `num` scored pairs that a model was trained on, or on another picture of the same person.
+class Standing:
+    """What a model's training means for its scores on a split: its league, why it is in it, and the ids of those of
+    `num` scored pairs that it was trained on, or on another picture of the same person.
 
-    unknown: why there may be more, "" where all that it was trained on is known.
+    unknown: why it may have seen more, "" where all that it was trained on is known.
     """
 
-    num: int
-    ids: tuple[str, ...] = ()
+    league: str = UNKNOWN
+    why: str = "its pictures do not say which model made them"
+    num: int = 0
+    seen: tuple[str, ...] = ()
     unknown: str = ""
 
     @property
     def text(self) -> str:
-        """In words; "" where nothing is known to have been seen."""
-        return f"has seen {len(self.ids)} of {self.num}" if self.ids else ""
+        """What was seen, in words; "" where nothing is known to have been seen."""
+        return f"has seen {len(self.seen)} of {self.num}" if self.seen else ""
 
     def as_json(self) -> dict[str, Any]:
         """For a file: the number is that of what is known to have been seen."""
-        return {"num": len(self.ids), "of": self.num, "pairs": self.ids, "unknown": self.unknown}
+        seen = {"num": len(self.seen), "of": self.num, "pairs": self.seen, "unknown": self.unknown}
+        return {"league": self.league, "league_because": self.why, "seen": seen}
 
-    def refuse(self, name: str, split: str) -> None:
+    @classmethod
+    def from_json(cls, facts: Mapping[str, Any]) -> Standing:
+        """What `as_json` wrote; nothing is known where it wrote nothing."""
+        if "league" not in facts:
+            return cls()
+        seen = facts["seen"]
+        return cls(facts["league"], facts["league_because"], seen["of"], tuple(seen["pairs"]), seen["unknown"])
+
+    def refuse_seen(self, name: str, split: str) -> None:
         """Raise DataError where something was seen of the split that the model is to be scored on."""
-        few = ", ".join(self.ids[:SHOWN]) + (", …" if len(self.ids) > SHOWN else "")
-        if self.ids:
+        few = ", ".join(self.seen[:SHOWN]) + (", …" if len(self.seen) > SHOWN else "")
+        if self.seen:
             raise DataError(
                 f"{name} {self.text} pairs of the split {split!r} in its training ({few}): scores would be too good."
                 " Train anew without them, or score it on others; --seen (in Python allow_seen=True) scores it all the"
@@ -137,19 +139,21 @@ class Seen:
             )
 
 
-def hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
+def standing_of(files: Sequence[Path], manifest: Manifest, split: str, ids: Sequence[str]) -> Standing:
+    """What the training of the model in these files means for its scores on those pairs of a split that have these ids.
+
+    Raises CheckpointError where one of the files cannot be read.
+    """
+    model, rows, scored = trained_on(files), manifest.split(split), set(ids)
+    people = {row.identity for row, own in zip(rows, _hashes_of(rows), strict=True) if own & model.hashes}
+    seen = tuple(row.id for row in rows if row.identity in people and row.id in scored)
+    return Standing(*_league_of(model, manifest.split("train")), len(ids), seen, model.gap)
+
+
+def _hashes_of(rows: Sequence[Row]) -> list[set[bytes]]:
     """The hashes of each row's pictures."""
     columns = (_hashes([getattr(row, column) for row in rows]) for column in ("sketch", "mask", "photo"))
     return [set(found) - {b""} for found in zip(*columns, strict=True)]
-
-
-def look(model: TrainedOn, rows: Sequence[Row], hashes: Sequence[set[bytes]], ids: Sequence[str]) -> Seen:
-    """What a model has seen of a split's pairs with these ids. rows, hashes: the whole split, with all pictures of a
-    person.
-    """
-    people = {row.identity for row, own in zip(rows, hashes, strict=True) if own & model.hashes}
-    scored = set(ids)
-    return Seen(len(ids), tuple(row.id for row in rows if row.identity in people and row.id in scored), model.gap)
 
 
 def own_league(num_train: int) -> str:
@@ -157,14 +161,12 @@ def own_league(num_train: int) -> str:
     return f"{num_train}-only"
 
 
-def league_of(model: TrainedOn, train: Sequence[set[bytes]]) -> tuple[str, str]:
-    """A model's league on a data set whose training pairs have these hashes, and why: for "open" what else it was
-    trained on, for "unknown" what is missing.
-    """
+def _league_of(model: TrainedOn, train: Sequence[Row]) -> tuple[str, str]:
+    """A model's league, and why: for "open" what else it was trained on, for "unknown" what is missing."""
     sets = ", ".join(sorted(model.data))
     if model.published:
         names = ", ".join(sorted(model.published))
         return OPEN, f"it learned from what is in {names}{f' and {sets}' if sets else ''}"
-    if others := len(model.hashes - set().union(*train)):
+    if others := len(model.hashes - set().union(*_hashes_of(train))):
         return OPEN, f"{others:,} pictures that it learned from ({sets}) are not among these training pairs"
     return (UNKNOWN, model.gap) if model.gap else (own_league(len(train)), "")

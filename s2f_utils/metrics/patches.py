@@ -35,14 +35,13 @@ class PatchTest:
     auc: the mean over folds of the area under the ROC curve, in [0, 1]. per_image: float64 (N,), for every output the
     share of patches of true photos of its fold that look truer than a patch of it; their mean is `auc` where all folds
     are of one size. folds: the areas of the folds. fold_of: int (N,), the fold of every output, whose network judged
-    it. seed: of networks, folds and places of patches.
+    it.
     """
 
     auc: float
     per_image: np.ndarray
     folds: tuple[float, ...]
     fold_of: np.ndarray
-    seed: int
 
     @property
     def spread(self) -> float:
@@ -58,7 +57,6 @@ def patch_test(
     *,
     seed: int = 0,
     num_steps: int = NUM_STEPS,
-    device: str | torch.device = "auto",
 ) -> PatchTest:
     """Train five small networks on the patches of four fifths of the people, and ask each about the others.
 
@@ -67,8 +65,7 @@ def patch_test(
 
     Three convolutions of stride 2 (16, 32, 64 channels) with batch norm and LeakyReLU, the mean over the patch, one
     logit; Adam from 2e-3 to 0, 600 steps of 32 + 32 patches of 64 px, float32. The same seed gives the same result on
-    the same machine and device: the best one there is, or `device`. Raises ValueError for
-    pictures that are too small, and for fewer than five people.
+    the same machine. Raises ValueError for pictures that are too small, and for fewer than five people.
     """
     import torch
 
@@ -83,7 +80,7 @@ def patch_test(
     people = sorted({*whose[0], *whose[1]})
     if len(people) < NUM_FOLDS:
         raise ValueError(f"the patch test needs {NUM_FOLDS} people or more, got {len(people)}")
-    device, rng = runtime.pick_device(str(device)), np.random.default_rng(seed)
+    device, rng = runtime.pick_device(), np.random.default_rng(seed)
     fold_of = dict(zip(rng.permutation(people).tolist(), np.arange(len(people)) % NUM_FOLDS, strict=True))
     tensors = [[torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1) for p in side] for side in (fakes, reals)]
     folds = [np.array([fold_of[person] for person in who]) for who in whose]
@@ -103,7 +100,7 @@ def patch_test(
             areas.append(float(per_image[held[0]].mean()))
     if not areas:
         raise ValueError("no fold has outputs and true photos of people that are not in the others")
-    return PatchTest(float(np.mean(areas)), per_image, tuple(areas), folds[0], seed)
+    return PatchTest(float(np.mean(areas)), per_image, tuple(areas), folds[0])
 
 
 def _network():

@@ -6,7 +6,6 @@ Pictures are uint8 RGB, (H, W, 3), in [0, 255]; many of them are an array (N, H,
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from s2f_utils import runtime
-from s2f_utils.metrics.bootstrap import Repeated
+from s2f_utils.metrics.bootstrap import (
+    Interval,
+    Repeated,
+    bootstrap_mean,
+    bootstrap_repeated,
+    paired_difference,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +30,7 @@ QUESTIONS = {
     "real": "Real: does it look like a photo?",
     "who": "Who: is it the same person?",
 }
-GROUPS = ("all", "project1", "sets", "faces", "features")
+GROUPS = ("all", "project1", "sets", "features")
 
 
 @dataclass(frozen=True)
@@ -34,14 +39,12 @@ class Reference:
 
     pictures: N of them; picture n of every set of outputs is an answer to the same input. people: who is in each.
     seeds, steps: how often a metric that trains networks is repeated, and for how many steps (None: the protocol's).
-    inputs: what the outputs are answers to, of the same size, for metrics that look for traces of them; None: unknown.
     """
 
     pictures: Pictures
     people: Sequence[str]
     seeds: int = 1
     steps: int | None = None
-    inputs: Pictures | None = None
 
 
 @dataclass
@@ -55,6 +58,34 @@ class SetScores:
     values: dict[str, np.ndarray] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     repeated: dict[str, Repeated] = field(default_factory=dict)
+
+    def interval(self, name: str) -> Interval | None:
+        """A mean and its 95 % interval over images, and over networks of a metric that trains them; None where no image
+        has a value.
+        """
+        if name in self.repeated:
+            return bootstrap_repeated(self.repeated[name])
+        found = self.values.get(name, np.empty(0))
+        return None if np.isnan(found).all() else bootstrap_mean(found)
+
+    def mean(self, name: str) -> float:
+        """The mean over the images that have a value; NaN where there are none."""
+        found = self.interval(name)
+        return found.mean if found else float("nan")
+
+    def minus(self, other: SetScores, name: str) -> Interval:
+        """The mean difference to other scores of the same images, and its 95 % interval."""
+        if name in self.repeated:
+            return bootstrap_repeated(self.repeated[name] - other.repeated[name])
+        return paired_difference(self.values[name], other.values[name])
+
+    def cell(self, name: str) -> str:
+        """A table's cell: mean and interval, the number of a metric of sets, or a dash."""
+        digits = METRICS[name].digits
+        if name in self.figures:
+            return f"{self.figures[name]:.{digits}f}"
+        found = self.interval(name)
+        return found.text(digits) if found else "–"
 
 
 def always(height: int, width: int) -> str:
@@ -145,8 +176,7 @@ def group(name: str) -> tuple[str, ...]:
     """The metrics of a group, by question and then as they were registered, which is the order of the tables.
 
     "all": those of pairs that compare models; "project1": a published protocol with its errors; "sets": those of sets;
-    "faces": what is inside of the face, and how photos look; "features": of pairs and sets in pretrained features. The
-    last two are measured where they are asked for.
+    "features": of pairs and sets in pretrained features, measured where they are asked for.
     """
     questions = list(QUESTIONS)
     found = [metric for metric in METRICS.values() if metric.group == name]
@@ -244,11 +274,8 @@ def measure_sets(
     for of_sets, own in asked.items():
         titles = ", ".join(METRICS[name].short for name in own)
         score = of_sets(reference, own)
-        began = time.monotonic()
-        for place, (key, pictures) in enumerate(made.items()):
-            left = (time.monotonic() - began) / place * (len(made) - place) / 60 if place else 0.0
-            soon = f", about {left:.0f} min left of these" if left >= 1 else ""
-            say(f"{key}: {titles} of {len(pictures)} images{soon}")
+        for key, pictures in made.items():
+            say(f"{key}: {titles} of {len(pictures)} images")
             found = score(pictures)
             scores[key].values |= found.values
             scores[key].repeated |= found.repeated

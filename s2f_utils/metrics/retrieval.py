@@ -7,16 +7,12 @@ beside every such number, as do the rows of the raw sketch and of the hair alone
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, exact_device, register
 from s2f_utils.pictures.images import luminance, rounded
-
-if TYPE_CHECKING:
-    import torch
 
 CAVEAT = (
     "Retrieval: where artists looked at the photo while they drew, as those of CUFS did, these ranks say nothing about"
@@ -64,22 +60,17 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 
     if queries.shape != gallery.shape or queries.ndim != 2:
         raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
-    queries, gallery = (torch.from_numpy(np.ascontiguousarray(side)) for side in (queries, gallery))
+    rows, others = (
+        torch.as_tensor(np.asarray(side, dtype=np.float64), device=exact_device()) for side in (queries, gallery)
+    )
+    rows, others = (side / (side.norm(dim=1, keepdim=True) + 1e-12) for side in (rows, others))
     places = []
-    for block, own in zip(queries.split(BLOCK), torch.arange(len(queries)).split(BLOCK), strict=True):
-        likeness = torch.cat([_unit(block) @ _unit(others).T for others in gallery.split(BLOCK)], dim=1)
+    for start in range(0, len(rows), BLOCK):
+        likeness = rows[start : start + BLOCK] @ others.T
         likeness = likeness.round(decimals=9)  # the same pictures have the same likeness whatever the order of the sums
-        true = likeness.gather(1, own.to(likeness.device)[:, None])
+        true = likeness.diagonal(offset=start)[:, None]
         places.append(1.0 + (likeness > true).sum(dim=1) + ((likeness == true).sum(dim=1) - 1) / 2)
     return torch.cat(places).double().cpu().numpy()
-
-
-def _unit(rows: torch.Tensor) -> torch.Tensor:
-    """float (B, F) → float64 of length 1, on the device where sums are taken."""
-    import torch
-
-    rows = rows.to(exact_device(), torch.float64)
-    return rows / (rows.norm(dim=1, keepdim=True) + 1e-12)
 
 
 def scores(places: np.ndarray) -> dict[str, np.ndarray]:

@@ -15,11 +15,27 @@ import numpy as np
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import squared
+from s2f_utils.metrics import leaks
+from s2f_utils.metrics.baselines import trivial_labels
 from s2f_utils.metrics.registry import Pictures, smallest
 from s2f_utils.pictures import duplicates, images, masks
 from s2f_utils.weights import sha256_of
 
 MAX_TRAIN_FOR_TRIVIAL = 1000
+
+
+@dataclass
+class Scored(metrics.SetScores):
+    """One line of a table: the scores of a model, or of an answer that needs none.
+
+    kind: "model", "control" (filtered faithful, hair alone) or "trivial". standing: what its training means for them.
+    """
+
+    key: str = ""
+    label: str = ""
+    kind: str = "model"
+    seed: int | None = None
+    standing: leaks.Standing = leaks.Standing()
 
 
 @dataclass
@@ -65,30 +81,30 @@ class ScoredPairs:
     def reference(self, seeds: int = 1, steps: int | None = None) -> metrics.Reference:
         """The true outputs, for metrics of sets."""
         people = [pair.identity for pair in self.pairs]
-        return metrics.Reference(self.cut(self.truths), people, seeds, steps, self.cut(self.inputs))
+        return metrics.Reference(self.cut(self.truths), people, seeds, steps)
 
     def measure(
         self,
+        rows: Sequence[Scored],
         outputs: Mapping[str, np.ndarray],
         names: Sequence[str],
         seeds: int = 1,
         steps: int | None = None,
         say: Callable[[str], object] = lambda text: None,
-    ) -> dict[str, metrics.SetScores]:
-        """What these metrics, of pairs and of sets, find of every row of outputs, by its key.
+    ) -> None:
+        """Fill every row with what these metrics, of pairs and of sets, find of its outputs.
 
         seeds, steps: of metrics that train networks. say: called with what is being measured.
         """
-        made, truths = {key: self.cut(pictures) for key, pictures in outputs.items()}, self.cut(self.truths)
+        made, truths = {row.key: self.cut(outputs[row.key]) for row in rows}, self.cut(self.truths)
         of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
-        values = {}
-        for key, pictures in made.items():
-            say(f"{key}: {len(of_pairs)} metrics of pairs")
-            values[key] = metrics.measure(pictures, truths, of_pairs)
+        for row in rows:
+            say(f"{row.key}: {len(of_pairs)} metrics of pairs")
+            row.values = metrics.measure(made[row.key], truths, of_pairs)
         scores = metrics.measure_sets(made, self.reference(seeds, steps), names, say)
-        for key, found in scores.items():
-            found.values = values[key] | found.values
-        return scores
+        for row in rows:
+            found = scores[row.key]
+            row.values, row.figures, row.repeated = row.values | found.values, found.figures, found.repeated
 
     def not_measured(self, names: Sequence[str]) -> dict[str, str]:
         """{metric: why it cannot be measured here} of those that cannot."""
@@ -102,11 +118,14 @@ class ScoredPairs:
         train = [pair for pair in self.manifest.split("train") if all(getattr(pair, name) for name in columns)]
         return load_pairs(train[:MAX_TRAIN_FOR_TRIVIAL], self.size_px, self.direction)
 
-    def trivial_outputs(self) -> dict[str, np.ndarray]:
-        """The trivial rows, learned from the training pairs; {} for the training split, and where there are none."""
+    def trivial_rows(self) -> tuple[list[Scored], dict[str, np.ndarray]]:
+        """The rows that need no model, and their pictures; none for the training split, or without training pairs."""
         if self.split == "train" or not len(self.training_pairs[0]):
-            return {}
-        return metrics.trivial_predictions(*self.training_pairs, self.inputs)
+            return [], {}
+        labels = trivial_labels(self.direction)
+        standing = leaks.Standing(leaks.own_league(len(self.manifest.split("train"))), "")
+        outputs = metrics.trivial_predictions(*self.training_pairs, self.inputs)
+        return [Scored(key=key, label=labels[key], kind="trivial", standing=standing) for key in outputs], outputs
 
 
 def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
@@ -142,42 +161,30 @@ def _inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.nd
     return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
 
 
-def refuse_leaks(manifest: Manifest, split: str) -> list[str]:
+def refuse_leaks(manifest: Manifest, split: str) -> None:
     """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
     score too good: as they lie there, or by what they were cut out of, which data_prep notes in their files. That
     nobody is in two splits is checked when a manifest is read.
-
-    Returns the photos that are much alike without being the same for sure: "train/… = test/…".
     """
     if split == "train":
-        return []
+        return
     pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
     with ThreadPoolExecutor(runtime.num_cores()) as pool:
         prints = list(pool.map(_prints, pairs))
-    named: dict[bool, list[str]] = {True: [], False: []}
-    for twin in duplicates.find_twins(prints, [pair.split for pair in pairs]):
-        named[twin.sure].append(f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}")
-    if sure := named[True]:
+    twins = [twin for twin in duplicates.find_twins(prints, [pair.split for pair in pairs]) if twin.sure]
+    if twins:
+        named = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins]
         raise DataError(
-            f"{manifest.path}: {len(sure)} photos of the split {split!r} are among the training photos"
-            f" ({', '.join(sure[:3])}{', …' if len(sure) > 3 else ''}): scores would be too good. Make the set again"
+            f"{manifest.path}: {len(named)} photos of the split {split!r} are among the training photos"
+            f" ({', '.join(named[:3])}{', …' if len(named) > 3 else ''}): scores would be too good. Make the set again"
             " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix',"
             " and train anew what has learned from it"
         )
-    return named[False]
 
 
 def _prints(pair: Row) -> tuple[duplicates.Print, ...]:
     photo = _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
     return duplicates.prints_of(images.read_notes(pair.photo), duplicates.Print.of(photo))
-
-
-def digest_of(outputs: Path) -> str:
-    """The SHA-256 of the PNG files in a folder, names and contents, by which they are known again."""
-    digest = hashlib.sha256()
-    for path in sorted(outputs.glob("*.png")):
-        digest.update(f"{path.name} {sha256_of(path)} ".encode())
-    return digest.hexdigest()
 
 
 def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
@@ -193,9 +200,12 @@ def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
     return digest.hexdigest() if any_there else ""
 
 
-def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
-    """Write a table, complete or not at all."""
+def write_csv(path: Path, rows: Sequence[Scored], ids: Sequence[str], columns: Sequence[str]) -> None:
+    """Write every image's values, complete or not at all; nothing where an image has none."""
+    nothing = np.full(len(ids), np.nan)
     with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(lines)
+        writer.writerow(["row", "id", *columns])
+        for row in rows:
+            for name, *values in zip(ids, *(row.values.get(column, nothing) for column in columns), strict=True):
+                writer.writerow([row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)])

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from s2f_utils import metrics
-from s2f_utils.metrics import attributes
-from s2f_utils.metrics.evaluation import Evaluation, cell
+from s2f_utils.metrics.evaluation import Evaluation
 from s2f_utils.pictures import images, pages, viz
 from s2f_utils.training.config import find_method
 from s2f_utils.training.tracking import read_log
@@ -38,8 +37,6 @@ split, not the best.</p>
 intervals.
 The rows below the model are trivial answers: a model that does not beat them has learned nothing worth having.</p>
 {{ table(part.headings, part.scores) }}
-{% if part.by %}<p>By what the manifest says of the pairs ({{ few }}):</p>
-{{ table(part.by_headings, part.by) }}{% endif %}
 {% endfor %}
 {% if not_scored %}<h2>Not scored</h2>
 <p>{{ not_scored }}</p>{% endif %}
@@ -80,7 +77,6 @@ def write_report(folder: str | Path, *evaluations: Evaluation, num_pictures: int
         note=images.GENERATED_NOTE,
         parts=[_part(e, f": {_shown(e.direction)}" if len(evaluations) > 1 else "", num_pictures) for e in evaluations],
         not_scored=not_scored,
-        few=attributes.FEW,
         shown_px=128 if size <= 128 else 192,
         size_px=size,
         falling="loss_cycle" if rows and any(name.startswith("loss_cycle") for name in rows[0]) else "loss_l1",
@@ -99,14 +95,11 @@ def _shown(direction: str) -> str:
 
 def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, Any]:
     """What the page says about one direction."""
-    shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *evaluation.models(), "truth")}
-    by_headings, by_rows = evaluation.rows_by_attributes()
+    models = [row.key for row in evaluation.rows if row.kind == "model"]
+    shown = {row: evaluation.pictures[row][:num_pictures] for row in ("input", *models, "truth")}
     scores = [
-        {
-            "kind": "trivial" if row in metrics.TRIVIAL_ROWS else "model",
-            "cells": [evaluation.labels[row], *(cell(name, one).split(" ", 1) for name, one in found.items())],
-        }
-        for row, found in evaluation.intervals().items()
+        {"kind": row.kind, "cells": [row.label, *(row.cell(name).split(" ", 1) for name in evaluation.columns)]}
+        for row in evaluation.rows
     ]
     return {
         "named": named,
@@ -114,10 +107,8 @@ def _part(evaluation: Evaluation, named: str, num_pictures: int) -> dict[str, An
         "pictures": {name: [pages.webp_uri(picture) for picture in row] for name, row in shown.items()},
         "num": len(evaluation.ids),
         "split": evaluation.split,
-        "headings": ["", *(metrics.METRICS[name].heading for name in next(iter(evaluation.values.values())))],
+        "headings": ["", *(metrics.METRICS[name].heading for name in evaluation.columns)],
         "scores": scores,
-        "by_headings": by_headings,
-        "by": [{"kind": "model", "cells": cells} for cells in by_rows],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,24 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from s2f_utils.data import DataError, Row
-from s2f_utils.metrics.scored import digest_of, digest_of_pairs
+from s2f_utils.metrics.leaks import Standing
+from s2f_utils.metrics.scored import digest_of_pairs
 from s2f_utils.pictures import images
-from s2f_utils.weights import sha256_of
+
+HOW_TO_MAKE = "make them with 's2f evaluate MODEL --data DATA', or name PNG files by the ids of the manifest"
 
 
 @dataclass(frozen=True)
 class Entry:
     """Saved outputs: the model's name, seed and inference mode ("" when there is one), {id: PNG}.
 
-    models: the files of the networks that made them. unknown: why it is not known which made them, "" where it is.
+    standing: what the training of the model that made them means for their scores, as `evaluate` wrote it.
     """
 
     name: str
     seed: int | None
     mode: str
     files: Mapping[str, Path]
-    models: tuple[Path, ...] = ()
-    unknown: str = ""
+    standing: Standing = Standing()
 
     @property
     def label(self) -> str:
@@ -43,7 +43,7 @@ def find_outputs(
 
     One entry for each inference mode; of a run that learned both directions, those of `direction`; of several
     evaluations the newest, and where the `pairs` are given, the newest that was made of these. Name and seed come
-    from the run's `config.json` where there is one, the model's files from what `evaluate` wrote beside its outputs.
+    from the run's `config.json` where there is one.
     Raises DataError when there are no outputs, when some are missing, go the other way or were made of other pictures,
     or when they are JPEG files, whose blocks and blurs would be scored too.
     """
@@ -53,56 +53,37 @@ def find_outputs(
     path = Path(path_text)
     if not path.is_dir():
         raise DataError(f"{path}: no such folder: give a run folder, or a folder of outputs, as PATH or NAME=PATH")
-    modes = _modes(path, ids, direction, pairs)
+    modes, facts = _modes(path, direction, digest_of_pairs(pairs, direction))
     name, seed = _named(path)
+    standing = Standing.from_json(facts)
     return [
-        Entry(given or name, seed, place.name if len(modes) > 1 else "", _files(place, ids, pairs), *made_by(place))
-        for place in modes
+        Entry(given or name, seed, mode.name if len(modes) > 1 else "", _files(mode, ids), standing) for mode in modes
     ]
 
 
-def _modes(path: Path, ids: Sequence[str], direction: str, pairs: Sequence[Row]) -> list[Path]:
-    """The folders of pictures, one for each inference mode; of a run's evaluations those of the newest that goes this
-    way, is of these pairs, and has them.
+def _modes(path: Path, direction: str, digest: str) -> tuple[list[Path], dict[str, Any]]:
+    """The folders of pictures, one for each inference mode, and what `evaluate` wrote of them; of a run's evaluations
+    those of the newest that goes this way and is of the pairs with this digest.
     """
-    found, refused = [], f"no outputs here: {_how_to_make(path, pairs)}"
-    digest = digest_of_pairs(pairs, direction)
-    evaluations = sorted(path.glob("evaluation*"), key=_written, reverse=True)
-    for folder in (*(evaluation / "outputs" for evaluation in evaluations), path / "outputs", path):
-        modes = _with_pictures(folder)
-        facts = _facts(folder.parent) if modes and folder.name == "outputs" else {}
-        way = facts.get("direction") or direction
-        if modes and way != direction:
-            refused = (
-                f"its outputs go {way}, this leaderboard {direction}: choose with --direction, or make others with"
-                f" 's2f evaluate {path} --data DATA --direction {direction}'"
-            )
+    refused = f"no outputs here: {HOW_TO_MAKE}"
+    for folder in (*sorted(path.glob("evaluation*"), key=_written, reverse=True), path):
+        facts, outputs = _facts(folder), folder / "outputs"
+        modes = sorted(p for p in outputs.iterdir() if p.is_dir()) if outputs.is_dir() else []
+        if not modes and any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()):
+            modes = [folder]
+        if modes and facts.get("direction", direction) != direction:
+            refused = f"its outputs go {facts['direction']}, this leaderboard {direction}: choose with --direction"
         elif modes and digest and facts.get("pairs_sha256", digest) != digest:
-            refused = f"its outputs were made of other pictures than these: {_how_to_make(path, pairs)}"
+            refused = f"its outputs were made of other pictures than these: {HOW_TO_MAKE}"
         elif modes:
-            found.append(modes)
-    if not found:
-        raise DataError(f"{path}: {refused}")
-    whole = (modes for modes in found if all((mode / f"{i}.png").is_file() for mode in modes for i in ids[:1]))
-    return next(whole, found[0])
-
-
-def _with_pictures(folder: Path) -> list[Path]:
-    """A folder, where it has pictures; of a folder "outputs" those of its inference modes."""
-    if not folder.is_dir():
-        return []
-    modes = sorted(p for p in folder.iterdir() if p.is_dir() and any(p.glob("*.png")))
-    if folder.name == "outputs" and modes:
-        return modes
-    return [folder] if any(images.is_image_name(p) for p in folder.iterdir() if p.is_file()) else []
+            return modes, facts
+    raise DataError(f"{path}: {refused}")
 
 
 def _facts(evaluation: Path) -> dict[str, Any]:
     """What `evaluate` wrote into this folder; {} where it did not."""
-    try:
-        return json.loads((evaluation / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    path = evaluation / "metrics.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _written(evaluation: Path) -> tuple[int, str]:
@@ -111,17 +92,7 @@ def _written(evaluation: Path) -> tuple[int, str]:
     return (facts.stat().st_mtime_ns if facts.is_file() else 0), evaluation.name
 
 
-def _how_to_make(path: Path, pairs: Sequence[Row]) -> str:
-    """What to do for outputs that are missing: of a run, or in a folder of pictures."""
-    runs = [p for p in (path, *path.parents[:3]) if (p / "config.json").is_file()]
-    runs += [path] if any(path.glob("*.safetensors")) else []
-    if not runs:
-        return "name its pictures by the ids of the manifest, as PNG (s2f evaluate MODEL --out DIR makes them)"
-    split = f" --split {pairs[0].split}" if pairs and pairs[0].split != "test" else ""
-    return f"make them with 's2f evaluate {runs[0]} --data DATA{split}', with the DATA of this leaderboard"
-
-
-def _files(folder: Path, ids: Sequence[str], pairs: Sequence[Row]) -> dict[str, Path]:
+def _files(folder: Path, ids: Sequence[str]) -> dict[str, Path]:
     found = {name: folder / f"{name}.png" for name in ids}
     gone = [name for name, path in found.items() if not path.is_file()]
     jpeg = [name for name in gone if any((folder / f"{name}{s}").is_file() for s in (".jpg", ".jpeg", ".webp"))]
@@ -131,8 +102,7 @@ def _files(folder: Path, ids: Sequence[str], pairs: Sequence[Row]) -> dict[str, 
         )
     if gone:
         raise DataError(
-            f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png):"
-            f" {_how_to_make(folder, pairs)}"
+            f"{folder}: {len(gone)} of {len(ids)} outputs are missing (such as {gone[0]}.png): {HOW_TO_MAKE}"
         )
     return found
 
@@ -144,25 +114,3 @@ def _named(path: Path) -> tuple[str, int | None]:
             run = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             return re.sub(r"^\d{4}-", "", folder.resolve().name), run.get("config", {}).get("seed")
     return path.resolve().name, None
-
-
-def made_by(outputs: Path) -> tuple[tuple[Path, ...], str]:
-    """The files of the model that made the pictures in this folder, as `evaluate` left it, and why that is not known,
-    "" where it is: pictures alone say nothing, and pictures or models that have changed since do not belong together.
-    """
-    place = outputs.parent.parent  # of outputs/<mode>
-    facts = _facts(place)
-    if not facts.get("made_by"):
-        return (), "its pictures do not say which model made them"
-    if facts.get("outputs", {}).get(outputs.name) != digest_of(outputs):
-        return (), "its pictures are not those that were made when the model was scored"
-    files = []
-    for known in facts["made_by"]:
-        path = Path(os.path.normpath(place.resolve() / known["file"]))
-        if not path.is_file() or sha256_of(path) != known["sha256"]:
-            return (
-                (),
-                f"{path.name}, which made its pictures, is gone or has changed: score it again with 's2f evaluate'",
-            )
-        files.append(path)
-    return tuple(files), ""

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, check_pair, register
-from s2f_utils.metrics.structure import missing_detector, surest_face
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
@@ -27,6 +25,7 @@ OUTLINE = np.concatenate([_RIGHT_HALF, _RIGHT_HALF[-2:0:-1] * [-1, 1] + [1, 0]])
 CHEEKS = (0.2, 0.85)  # where skin is looked at, from the eyes' line, 0, to the mouth's, 1: no eyes, lips or beard
 FINE_SHARE = 1 / 128  # the standard deviation that parts fine detail from shading, a share of the picture's side
 LEAST_PX = 50  # of a face that is measured
+COMPARED = ("face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone")
 
 
 def outline_of(landmarks: np.ndarray) -> np.ndarray:
@@ -75,7 +74,6 @@ def stroke_residue(made: np.ndarray, drawing: np.ndarray, mask: np.ndarray) -> f
     """
     import cv2
 
-    check_pair(made, drawing)
     sigma = FINE_SHARE * max(made.shape[:2])
     fine = []
     for picture in (made, drawing):
@@ -92,7 +90,6 @@ def similarity_inside(made: np.ndarray, true: np.ndarray, mask: np.ndarray) -> d
     """SSIM, PSNR (dB) and L1 (grey levels) within a mask that is not empty, as `metrics.ssim` and its kin have them."""
     from skimage.metrics import structural_similarity
 
-    check_pair(made, true)
     options = {"data_range": 255, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     _, local = structural_similarity(luminance(made), luminance(true), full=True, **options)
     difference = made[mask].astype(np.float64) - true[mask]
@@ -116,48 +113,3 @@ def compare(made: np.ndarray, true: np.ndarray, landmarks: np.ndarray) -> dict[s
     tones = [skin_tone(picture, cheeks) for picture in (made, true)]
     own = {"face_light": abs(float(light[0] - light[1])), "skin_tone": abs(tones[0] - tones[1])}
     return similarity_inside(made, true, mask) | own
-
-
-COMPARED = ("face_ssim", "face_psnr", "face_l1", "face_light", "skin_tone")
-
-
-def _of_sets(reference: Reference, names: Sequence[str]):
-    """The true photos' faces, found once."""
-    needed = any(name != "face_score" for name in names)
-    found = [surest_face(photo) if needed else None for photo in reference.pictures]
-
-    def score(made: Pictures) -> SetScores:
-        rows = []
-        for place, (picture, true, face) in enumerate(zip(made, reference.pictures, found, strict=True)):
-            row = dict.fromkeys(names, float("nan"))
-            if face is not None and set(names) & set(COMPARED):
-                row |= compare(picture, true, face.landmarks)
-            if face is not None and "residue" in names and reference.inputs is not None:
-                mask = mask_of(outline_of(face.landmarks), true.shape)
-                row["residue"] = stroke_residue(picture, reference.inputs[place], mask)
-            if "face_score" in names:
-                own = surest_face(picture)
-                row["face_score"] = own.score if own else 0.0
-            rows.append(row)
-        asked = [name for name in names if name != "residue" or reference.inputs is not None]
-        return SetScores({name: np.array([row[name] for row in rows], dtype=np.float64) for name in asked})
-
-    return score
-
-
-def _metric(name: str, higher: bool | None, digits: int, unit: str, agrees: str, title: str, **more) -> Metric:
-    return Metric(
-        name, None, higher, digits, unit, agrees, title, group="faces", of_sets=_of_sets, missing=missing_detector,
-        **more,
-    )  # fmt: skip
-
-
-register(
-    _metric("face_ssim", True, 4, "", "skimage.metrics.structural_similarity", "SSIM inside the face", best=1.0),
-    _metric("face_psnr", True, 2, "dB", "skimage.metrics.peak_signal_noise_ratio", "PSNR inside the face", best=np.inf),
-    _metric("face_l1", False, 1, "", "numpy.abs", "L1 inside the face"),
-    _metric("face_light", False, 1, "", "numpy.mean", "error of the face's brightness"),
-    _metric("skin_tone", False, 1, "degrees", "arctan by hand", "skin-tone (ITA) error"),
-    _metric("residue", None, 3, "", "numpy.corrcoef", "stroke residue", question="real"),
-    _metric("face_score", True, 3, "", "YuNet's score", "detector's score", question="real", best=1.0),
-)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.metrics.distribution import frechet_distance
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, register
+from s2f_utils.metrics.registry import Pictures
 
 LOOKED_AT_PX = 128
 GRID = 8  # cells each way
@@ -82,17 +82,3 @@ class Looks:
         """The Fréchet distance of two pictures or more, uint8 (H, W, 3) each, from the photos."""
         rows = np.stack([self._scaled(statistics(picture)) for picture in pictures])
         return frechet_distance((rows - self.mean) @ self.components.T, self.known)
-
-
-def _of_sets(reference: Reference, names: Sequence[str]):
-    """The true photos' components, found once."""
-    looks = Looks(reference.pictures)
-    return lambda made: SetScores(figures={"frechet_looks": looks.distance(made)})
-
-
-register(
-    Metric(
-        "frechet_looks", None, False, 1, "", "numpy.linalg.eigh of the covariance; the matrix root",
-        title="Fréchet, looks", question="real", group="faces", of_sets=_of_sets, missing=at_least(GRID), min_people=3,
-    )
-)  # fmt: skip
