@@ -25,9 +25,8 @@ from s2f_studio.faces.stages.lay import WALL, Laid
 from s2f_utils import models
 from s2f_utils.data import read_manifest
 from s2f_utils.inference import load
-from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.engine import TorchEngine
-from s2f_utils.pictures import faces, images, sketches
+from s2f_utils.pictures import images
 from s2f_utils.pictures.attributes import TOLD
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
@@ -307,14 +306,6 @@ def test_a_person_who_is_there_twice_is_in_one_half(people, tmp_path):
 # Which answer
 
 
-def careful() -> np.ndarray:
-    """A drawing in soft pencil with all tones, of scikit-image's astronaut, uint8 (256, 256, 3)."""
-    from skimage import data
-
-    photo = faces.align(data.astronaut(), faces.face_from_points([(206, 117), (246, 111), (229, 152)]), 256)
-    return np.repeat(sketches.pencil(photo)[..., None], 3, axis=2)
-
-
 def drawn_by(name: str) -> np.ndarray:
     return drawings.prepare(drawings.example(name)).image
 
@@ -328,25 +319,6 @@ def test_a_small_drawing_on_much_paper_is_found_as_a_large_one():
     apart = np.abs(found.points - ((whole.points + 0.5) / 2 - 0.5 + [20, 300]))
     assert apart.mean() < 0.05 * mesh.eye_distance(found.points)
     assert found.parts["person"].shape == (512, 512) and found.parts["person"][:250].max() < 0.5
-
-
-def test_drawings_get_a_rendered_face_and_of_few_lines_it_is_said():
-
-    model, answers = load("sketch-to-photo"), ("auto", "faithful", "expected", "rendered")
-    for drawing, said in ((drawn_by("few-lines"), "crude"), (careful(), "")):
-        by_name = dict(zip(answers, model.answer([drawing] * 4, [Ask(answer=a) for a in answers]), strict=True))
-        assert np.array_equal(by_name["auto"], by_name["rendered"])
-        apart = [np.abs(by_name[a].astype(int) - by_name["rendered"]).mean() for a in ("faithful", "expected")]
-        assert min(apart) > 1
-        advice = model.advice(drawing)
-        assert (advice.code if advice else "") == said
-    for name, answer in (("sketch-to-photo-expected", "expected"), ("sketch-to-photo-rendered", "rendered")):
-        alone = load(name)
-        assert alone.facts.size_px == 256
-        assert np.array_equal(alone.translate(drawing), model.translate(drawing, answer=answer))
-        assert alone.translate(np.full((200, 100, 3), 255, np.uint8)).shape == (256, 128, 3)
-    with pytest.raises(ValueError, match="answer must be one of auto, faithful, expected, rendered, got 'best'"):
-        Ask(answer="best")
 
 
 def test_the_expected_face_has_no_lines_of_the_drawing():

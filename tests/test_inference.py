@@ -13,7 +13,7 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import candidates
 from s2f_utils import inference, models
 from s2f_utils.models import checkpoints
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import images
 
 
 @pytest.fixture()
@@ -61,13 +61,6 @@ def test_any_aspect_ratio_comes_back(translator, fit, height, width):
     out = translator.translate(image, fit=fit)
     scale = 64 / max(height, width)
     assert out.shape == (round(height * scale), round(width * scale), 3) and out.dtype == np.uint8
-
-
-def test_pictures_that_cannot_be_used_are_named(translator):
-    with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
-        translator.translate(np.zeros((64, 64), np.uint8))
-    with pytest.raises(images.ImageError, match="1x1 pixels shows no face"):
-        translator.translate(np.zeros((1, 1, 3), np.uint8))
 
 
 def test_published_checkpoint_by_file_name(net, tmp_path):
@@ -118,13 +111,6 @@ def test_one_picture_is_looked_at_once_however_much_is_asked():
         assert np.array_equal(one.picture, model.answer([square], [ask])[0])
 
 
-def test_a_question_out_of_range_is_refused():
-    with pytest.raises(ValueError, match="detail must be from 0 to 1, got 2"):
-        inference.Ask(detail=2.0)
-    with pytest.raises(ValueError, match="mode must be one of deterministic, paper"):
-        inference.Ask(mode="fast")
-
-
 def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):
     import s2f_utils as s2f
 
@@ -150,15 +136,3 @@ def test_a_model_of_drawn_faces_sees_paper_beside_a_narrow_drawing(net, tmp_path
     model, narrow = inference.load(path, "cpu"), np.full((64, 32, 3), 200, np.uint8)
     whole = model.translate(np.full((64, 64, 3), 200, np.uint8))
     assert np.array_equal(model.translate(narrow), whole[:, 16:48])
-
-
-def test_what_a_model_cannot_do_is_refused_and_not_left_out():
-    square = np.full((64, 64, 3), 255, np.uint8)
-    for name in ("sketch-to-photo", "sketch-to-face-64"):
-        with pytest.raises(ValueError, match="has one way to answer"):
-            inference.load(name, "cpu").translate(square, mode="paper")
-        with pytest.raises(ValueError, match="is for published CycleGANs"):
-            inference.load(name, "cpu", values="unit")
-    face = draw_face(3, size_px=64)
-    with pytest.raises(ValueError, match="a segmentation map was given"):
-        inference.load("sketch-to-face-64", "cpu").translate(masks.colour(face.mask))

@@ -209,9 +209,7 @@ def test_a_folder_that_cannot_be_run_says_what_to_do(tmp_path, capsys):
     for change, message in (
         (lambda at: (at / "translate.onnx").unlink(), "translate.onnx is missing"),
         (lambda at: (at / "translate.onnx").write_bytes(b"no graph"), "cannot be run by onnxruntime"),
-        (lambda at: (at / "model.json").write_text("{"), "is damaged"),
         (lambda at: (at / "model.json").write_text(json.dumps(told | {"format": 9})), "is of format 9"),
-        (lambda at: (at / "model.json").write_text(json.dumps(told | {"kind": "Oracle"})), "is a Oracle"),
     ):
         with pytest.raises(EngineError, match=message):
             inference.load(broken(change)).translate(np.full((64, 64, 3), 255, np.uint8))

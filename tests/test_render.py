@@ -108,9 +108,6 @@ def test_it_learns_a_face_and_goes_on_to_the_last_bit(drawn, folder, tmp_path): 
 # Answers
 
 
-WITH, WITHOUT = torch.ones(1), torch.zeros(1)
-
-
 def test_colours_in_cielab_are_scikit_images_and_come_back():
     rgb = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
     lab = pixels.to_lab(torch.from_numpy(rgb).permute(2, 0, 1)[None])

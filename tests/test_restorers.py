@@ -13,7 +13,6 @@ from data_prep.make.drawn.synthetic import draw_face
 from s2f_utils import cli, models, weights
 from s2f_utils.inference import enhance, restorers
 from s2f_utils.inference.restorers import with_colours_of
-from s2f_utils.models import checkpoints
 from s2f_utils.pictures import images
 from s2f_utils.weights import table
 from tests import test_download
@@ -63,21 +62,6 @@ def test_a_published_restorer_is_fetched_by_name_and_restores(offered, capsys):
     assert [path.name for path in folder.iterdir()] == ["GFPGANv1.4.pth"]
     offered("missing")  # it is here: nothing is asked for again
     assert restorers.load("auto", "cpu").name == "gfpgan-1.4"
-
-
-def test_what_is_no_restorer_is_refused(tmp_path, published):
-    with pytest.raises(
-        FileNotFoundError, match="no such restorer: give a run folder, a file, hf:USER/MODEL, or one of restorer-256"
-    ):
-        restorers.load(tmp_path / "gone.pth")
-    with pytest.raises(models.UnknownNetworkError, match="is a stylegan2, which restores no faces"):
-        restorers.load("faces-64")
-    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(models.UnknownNetworkError, match="none of the networks known here"):
-        restorers.load(tmp_path / "other.pth")
-    (tmp_path / "broken.pth").write_bytes(published.read_bytes()[:-500])
-    with pytest.raises(checkpoints.CheckpointError, match="damaged"):
-        restorers.load(tmp_path / "broken.pth")
 
 
 @pytest.mark.slow

@@ -70,9 +70,7 @@ def test_a_file_divides_a_set_and_what_it_does_not_name_is_left_out(tmp_path, fa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("anna\n", "line 1 is not train, val or test"),
         ("train,anna\ntest,Anna.png\n", "line 2: Anna.png has another split above"),
-        ("# nothing\n", "has no lines"),
         ("train,zoe\n", "names none of these pictures: it has zoe, here is AR/photos/1.png"),
         ("train,1\ntest,*\n", "1 may be AR/photos/1.png or XM2VTS/photos/1.png: write the folder before it"),
     ],

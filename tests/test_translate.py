@@ -86,13 +86,3 @@ def test_back_into_the_papers_frame(own, drawing, tmp_path):
     assert above[1] > 4 and np.array_equal(laid[: above[1]], drawing[: above[1]])  # the paper beside it is as it was
     made = done.candidates[0].picture[SIZE // 2, SIZE // 2]
     assert np.abs(laid[centre[1], centre[0]].astype(int) - made).max() < 40
-
-
-@pytest.mark.parametrize(
-    ("change", "said_"),
-    [({"frame": "round"}, "frame must be"), ({"detail": 2.0}, "from 0"), ({"clean": "wash"}, "clean must be")],
-)
-def test_what_cannot_be_asked_for_is_refused_and_nothing_is_written(own, drawing, tmp_path, change, said_):
-    with pytest.raises(ValueError, match=said_):
-        translate_drawing(drawing, tmp_path / "out", pair=own, points=points_on_the_sheet(), **change)
-    assert not (tmp_path / "out").exists()

@@ -12,7 +12,7 @@ from data_prep.make.drawn.synthetic import draw_face
 from s2f_studio.drawings import cleanup, domain
 from s2f_studio.drawings import prepare as drawings
 from s2f_utils.cli.main import main
-from s2f_utils.pictures import faces, images
+from s2f_utils.pictures import images
 from tests.test_drawings import on_a_desk, rgb
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -165,17 +165,11 @@ def test_two_faces_are_told_and_one_can_be_chosen(couple):
 
 
 @pytest.mark.detector
-def test_a_face_that_is_not_there_is_refused_and_a_single_one_is_not_remarked_on(couple):
+def test_a_single_face_is_not_remarked_on():
     drawing = drawings.example("plain-man")
     for which in (None, "left", "right", 1):
         ready = drawings.prepare(drawing, face=which)
         assert ready.warnings == () and np.array_equal(ready.image, drawings.prepare(drawing).image)
-    with pytest.raises(faces.FaceError, match="there is no face 2: 1 found"):
-        drawings.prepare(drawing, face=2)
-    with pytest.raises(faces.FaceError, match="there is no face 3: 2 found, counted from the left"):
-        drawings.prepare(couple[0], face=3)
-    with pytest.raises(ValueError, match="a face is meant by left, right, or its number"):
-        drawings.prepare(drawing, face="both")
 
 
 @pytest.mark.detector
