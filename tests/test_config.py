@@ -93,7 +93,7 @@ def test_configuration_cannot_be_changed_and_travels_through_json():
         ("stylegan2", {"mixing": 2.0}, "mixing must be between 0 and 1"),
         ("stylegan2", {"batch_size": 6}, "multiple of 4"),
         ("psp", {"direction": "map-to-photo", "rotate_deg": 2.0}, "must be 0 with maps"),
-        ("restore", {"perceptual": "discriminator"}, "lambda_style must be 0 with perceptual=discriminator"),
+        ("restore", {"perceptual": "efficientnet"}, "lambda_style must be 0 with perceptual=efficientnet"),
     ],
 )
 def test_impossible_values_are_refused(method, change, message):

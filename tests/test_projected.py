@@ -9,12 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from s2f_utils import models
+from s2f_utils import models, runtime
 from s2f_utils.data import read_manifest
 from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.training import losses
 from s2f_utils.training.ada import SharedChange
-from s2f_utils.training.config import resolve
+from s2f_utils.training.config import find_method, resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.run import open_run
@@ -228,6 +228,18 @@ def test_a_perceptual_loss_is_lowered_and_none_is_loaded_by_default(method, mani
     train(run, progress=False)
     found = [row["loss_perceptual"] for row in read_log(run.folder)[0]]
     assert sum(found[-10:]) < 0.98 * sum(found[:10])
+
+
+@pytest.mark.parametrize("method", ["psp", "restore"])
+def test_psp_and_restore_take_pretrained_features_in_place_of_lpips_and_vgg(method):
+    chosen = {"perceptual": "efficientnet"} | ({"lambda_style": 0.0} if method == "restore" else {})
+    config = resolve(method, "fast", chosen).config
+    torch.manual_seed(0)
+    model = find_method(method)(config, runtime.pick_precision(torch.device("cpu"), "float32"))
+    size = config.size_px
+    live = model.live_values()
+    found = model.step(pictures(2, size, size), pictures(2, size, size), live)
+    assert found["loss_perceptual"] > 0 and not {"loss_lpips", "loss_judged", "loss_vgg"} & set(found)
 
 
 @pytest.mark.parametrize("changes", [{"discriminator": "projected"}, {"lambda_perceptual": 1.0}])

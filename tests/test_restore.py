@@ -218,7 +218,7 @@ def test_vgg19_answers_before_its_relus_and_trains(manifest, tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"perceptual": "lpips"}, "perceptual must be one of vgg, discriminator"),
+        ({"perceptual": "lpips"}, "perceptual must be one of vgg, discriminator, efficientnet"),
         ({"lambda_style": 1.0}, "lambda_style must be 0 with perceptual=discriminator"),
         ({"narrow": 0.01}, "narrow must leave a number of channels"),
         ({"direction": "sketch-to-photo"}, "direction must be one of damaged-to-photo"),

@@ -18,17 +18,17 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface, crop_box
 from s2f_utils.metrics.perceptual import lpips_net
-from s2f_utils.models import checkpoints
+from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.card import TO_FACES
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, find_discriminator, load_into
-from s2f_utils.training.losses import judged_distance, style_norm
+from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
 from s2f_utils.training.method import Live, Method
 from s2f_utils.training.methods.stylegan2 import faces_args
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
-LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged"}
+LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ class PSPConfig(TrainConfig):
     num_mlp: int = setting(8, above=0)  # layers of the network that turns noise into styles
     width: int = setting(512, above=0)  # most channels of a layer
     channel_multiplier: float = setting(2.0, above=0)  # channels from 64 px on
-    perceptual: str = setting("lpips", known=("lpips", "discriminator"))  # whose features
+    perceptual: str = setting("lpips", known=("lpips", "discriminator", "efficientnet"))  # whose features
     lambda_l2: float = 1.0  # weight of the mean squared error
     lambda_lpips: float = 0.8  # weight of LPIPS, or of what stands in for it
     lambda_id: float = 0.0  # weight of the identity loss (published: 0.1 for photos)
@@ -193,7 +193,7 @@ class PSP(Method):
         if self.net_d is not None:
             load_into(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES)
         elif config.lambda_lpips:  # before a run is begun, rather than in its first step
-            lpips_net("alex", device)
+            pretrained.check() if config.perceptual == "efficientnet" else lpips_net("alex", device)
         if config.lambda_id:
             arcface(device)
 
@@ -247,6 +247,8 @@ class PSP(Method):
         return {"a": given[:, :3], **({"map": given[:, 3:]} if given.shape[1] > 3 else {}), **rows}
 
     def _distance(self, fake: Tensor, real: Tensor) -> Tensor:
+        if self.config.perceptual == "efficientnet":
+            return perceptual_loss(fake, real)
         if self.net_d is None:
             return lpips_net("alex", fake.device)(fake, real).mean()
         with self.precision.autocast():

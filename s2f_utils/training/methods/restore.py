@@ -20,20 +20,20 @@ from s2f_utils import models
 from s2f_utils.inference import find_generator
 from s2f_utils.metrics.identity import arcface
 from s2f_utils.metrics.perceptual import vgg19
-from s2f_utils.models import checkpoints
+from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
 from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, discriminator_of, load_into
-from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, style_distance
+from s2f_utils.training.losses import feature_distance, judged_distance, l1_loss, perceptual_loss, style_distance
 from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.methods.psp import identity_loss
 from s2f_utils.training.methods.stylegan2 import lazy_betas, r1_penalty
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 WORKERS = 4
-_WEIGHT_OF = dict.fromkeys(("loss_vgg", "loss_judged"), "lambda_perceptual")
+_WEIGHT_OF = dict.fromkeys(("loss_vgg", "loss_judged", "loss_perceptual"), "lambda_perceptual")
 _WEIGHT_OF["loss_style"] = "lambda_style"
 
 
@@ -59,7 +59,7 @@ class RestoreConfig(TrainConfig):
     disc_width: int = setting(512, above=0)  # most channels of a layer of the discriminator
     disc_multiplier: float = setting(1.0, above=0)  # and StyleGAN2's channels from 64 px on
     damage: float = setting(1.0, 0, 1)  # share of the published ranges of degradation
-    perceptual: str = setting("vgg", known=("vgg", "discriminator"))  # whose features
+    perceptual: str = setting("vgg", known=("vgg", "discriminator", "efficientnet"))  # whose features
     lambda_l1: float = 0.1  # weight of the L1 loss
     lambda_pyramid: float = 1.0  # weight of the L1 losses of the U-Net's own pictures, from 8 px on
     pyramid_images: int = setting(600_000, 0)  # images after which that loss is left out
@@ -195,6 +195,8 @@ class Restore(Method):
                 load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
         if self.config.perceptual == "vgg":
             vgg19(self.precision.device)
+        elif self.config.perceptual == "efficientnet":
+            pretrained.check()
         if self.config.lambda_id:
             arcface(self.precision.device)
 
@@ -268,6 +270,8 @@ class Restore(Method):
 
     def _seen(self, fake_b: Tensor, b: Tensor) -> dict[str, Tensor]:
         """How far the pictures are apart in the eyes of VGG-19, in content and style, or of what stands in for it."""
+        if self.config.perceptual == "efficientnet":
+            return {"loss_perceptual": perceptual_loss(fake_b, b)}
         with self.precision.autocast():
             if self.config.perceptual == "discriminator":
                 fake, real = (self.net_d.features(self.shown(pictures)) for pictures in (fake_b, b))
