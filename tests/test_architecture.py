@@ -56,11 +56,11 @@ ROOMS = {
 }
 # Lines of Python, as they are; the limits to come are beside them. A change that makes one smaller lowers it here.
 LINES = {
-    "s2f_utils": 19_700,  # 15,000
+    "s2f_utils": 18_550,  # 15,000
     "s2f_studio": 8_120,  # 7,500, without old
     "data_prep": 10_000,  # 10,000
-    "tests": 22_500,  # 18,000
-    "benchmarks": 3_150,  # 3,500
+    "tests": 19_700,  # 18,000
+    "benchmarks": 3_350,  # 3,500
     "tools": 2_500,  # 2,500
 }
 LINES_OF_A_FILE = 400
