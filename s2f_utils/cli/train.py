@@ -65,13 +65,15 @@ def train(
     from s2f_utils.data import read_manifest
     from s2f_utils.runtime import distributed
     from s2f_utils.training.loop import train as train_run
-    from s2f_utils.training.run import open_run
+    from s2f_utils.training.run import check_beginning, open_run
 
     with distributed.process_group(device) as device:
         profile, resolved, found = _resolve(method, profile, settings, init, device)
         manifest = read_manifest(data)
         counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
         if dry_run:
+            if resume in ("auto", "never"):
+                check_beginning(resolved, init)
             print(f"{method}, profile {profile}, on {found.type}; pairs: {counts}; nothing is written")
             for setting, origin in resolved.origin.items():
                 shown = "default" if origin == "paper" else origin  # not every method has a paper

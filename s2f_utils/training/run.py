@@ -32,6 +32,13 @@ from s2f_utils.training.tracking import RunLog
 CARD = "learned_from.json"  # in a run's folder
 
 
+def check_beginning(resolved: Resolved, init: str | Path | None) -> None:
+    """Raise what `open_run` would raise for the model that a new run begins with; nothing is written."""
+    _check_init(resolved.method, init)
+    precision = runtime.pick_precision(runtime.pick_device("cpu"), "float32")
+    find_method(resolved.method)(resolved.config, precision).begin_with(init)
+
+
 def _check_init(method: str, init: str | Path | None) -> None:
     needed = find_method(method).needs_init
     if init is None and needed:

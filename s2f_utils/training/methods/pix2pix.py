@@ -28,19 +28,11 @@ class Pix2PixConfig(TrainConfig):
     num_downs: int = 0  # levels of the U-Net, 5 or more; 0: down to one pixel, as published
     norm: str = setting("batch", known=("batch", "instance"))  # batch or instance, in both networks
     dropout: float = 0.5  # in the U-Net's middle; the paper's only source of chance
-    discriminator: str = setting(
-        "patchgan", known=("patchgan", "pixelgan", "projected")
-    )  # patchgan, pixelgan, or projected: through pretrained features (Sauer et al. 2021)
-    augment_disc: str = setting(
-        "shared", known=AUGMENTATIONS
-    )  # or none: true and made pictures change alike before a projected discriminator
-    disc_filters: int = setting(
-        64, above=0
-    )  # channels of the discriminator's first layer, or of a projected one's heads
+    discriminator: str = setting("patchgan", known=("patchgan", "pixelgan", "projected"))  # projected: Sauer et al.
+    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # how pictures change before a projected one
+    disc_filters: int = setting(64, above=0)  # channels of the discriminator's first layer, or of projected heads
     disc_layers: int = setting(3, above=0)  # 3: each logit judges 70x70 pixels
-    gan_loss: str = setting(
-        "vanilla", known=("vanilla", "lsgan")
-    )  # vanilla (cross entropy) or lsgan (squares); projected: always hinge
+    gan_loss: str = setting("vanilla", known=("vanilla", "lsgan"))  # projected: always hinge
     lambda_gan: float = 1.0  # weight of the adversarial loss
     lambda_l1: float = 100.0  # weight of the L1 loss
     lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)

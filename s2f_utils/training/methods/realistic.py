@@ -76,16 +76,10 @@ class RealisticConfig(FaithfulConfig):
     lambda_gan: float = 0.008  # weight of the adversarial loss (hinge)
     lr_g: float = 6e-4
     lr_d: float = 1e-3  # Adam's learning rate for the discriminators
-    discriminator: str = setting(
-        "patchgan", known=("patchgan", "projected")
-    )  # or projected: one that looks through pretrained features (Sauer et al. 2021)
-    augment_disc: str = setting(
-        "shared", known=AUGMENTATIONS
-    )  # or none: true and made pictures change alike before a projected discriminator
+    discriminator: str = setting("patchgan", known=("patchgan", "projected"))  # projected: Sauer et al. 2021
+    augment_disc: str = setting("shared", known=AUGMENTATIONS)  # how pictures change before a projected one
     beta1: float = 0.5
-    disc_filters: int = setting(
-        32, above=0
-    )  # channels of the discriminators' first layers, or of a projected one's heads
+    disc_filters: int = setting(32, above=0)  # channels of the discriminators' first layers, or of projected heads
     disc_crop_px: int = 96  # discriminators of patches see random parts of this size; 0: whole pictures
     disc_crops: int = setting(3, above=0)  # such parts of each picture
     disc_steps: int = setting(2, above=0)  # steps of the discriminators for one of the generator
@@ -95,10 +89,6 @@ class RealisticConfig(FaithfulConfig):
     def validate(self) -> None:
         super().validate()
         self.need_sizes("detail_")
-        need(
-            self.discriminator == "patchgan" or not self.lambda_features,
-            "lambda_features must be 0 with discriminator=projected, whose features are fixed: use lambda_perceptual",
-        )
         deepest = max(num_layers for num_layers, _ in self.discriminators)
         least_px = 2 ** (deepest + 1) + 8  # so that two patches or more are left, for the norm
         need(
