@@ -15,7 +15,6 @@ from s2f_utils.metrics.patches import PatchTest, patch_test
 from s2f_utils.metrics.registry import (
     GROUPS,
     METRICS,
-    QUESTIONS,
     Metric,
     Reference,
     SetScores,
@@ -32,7 +31,6 @@ __all__ = [
     "DEFAULT_METRICS",
     "GROUPS",
     "METRICS",
-    "QUESTIONS",
     "TRIVIAL_ROWS",
     "Interval",
     "Metric",

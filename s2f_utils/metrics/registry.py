@@ -25,11 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 Pictures = Sequence[np.ndarray] | np.ndarray
-QUESTIONS = {
-    "faithful": "Faithful: is it near the true photo?",
-    "real": "Real: does it look like a photo?",
-    "who": "Who: is it the same person?",
-}
+QUESTIONS = ("faithful", "real", "who")  # is it near the true photo, does it look like a photo, is it the same person
 GROUPS = ("all", "project1", "sets", "features")
 
 
@@ -112,7 +108,7 @@ class Metric:
     that share their work share the function. A metric of pairs may have of_sets as well, for further facts.
 
     best: the value for identical pictures. higher_is_better: None where the best value lies between worse ones.
-    question: a key of `QUESTIONS`. group: one of `GROUPS`, "" for none. missing: for pictures of (height, width), why
+    question: one of `QUESTIONS`. group: one of `GROUPS`, "" for none. missing: for pictures of (height, width), why
     this cannot be measured here, with the way to get it; "" when it can. min_people: how many different people it
     needs. trains: it trains networks, so that its answer depends on a seed.
     """
@@ -178,9 +174,8 @@ def group(name: str) -> tuple[str, ...]:
     "all": those of pairs that compare models; "project1": a published protocol with its errors; "sets": those of sets;
     "features": of pairs and sets in pretrained features, measured where they are asked for.
     """
-    questions = list(QUESTIONS)
     found = [metric for metric in METRICS.values() if metric.group == name]
-    return tuple(metric.name for metric in sorted(found, key=lambda metric: questions.index(metric.question)))
+    return tuple(metric.name for metric in sorted(found, key=lambda metric: QUESTIONS.index(metric.question)))
 
 
 def check_pair(fake: np.ndarray, real: np.ndarray) -> None:
