@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 import tomllib
 from pathlib import Path
@@ -131,6 +132,7 @@ def test_the_ranges_leave_colab_alone():
         assert core[name][0].specifier.contains(versions[name]), f"Colab's {name} {versions[name]}: {core[name][0]}"
 
 
+@functools.cache
 def imported(path: Path) -> set[str]:
     """The top-level names of what a Python file imports, inside functions too."""
     return imported_by(ast.parse(path.read_text(encoding="utf-8")))
