@@ -23,13 +23,10 @@ NOT_DRAWN = 0.5  # of the finder's flags, below
 # The finder takes hair that is drawn down to the brows for a hat; how much of what is above them is hair, tells.
 HAT_IN_DOUBT = 0.05  # of its "hat", from there
 # Of a hat, in careful and in crude drawings (of 49 crude hats 45 are inside).
-HAT_FROM, MOST_HAIR = (0.3, 0.9), (0.45, 0.1)
+HAT_FROM, MOST_HAIR = (0.7, 0.9), (0.45, 0.1)
 SURELY, HAT_SURE = 0.95, 0.5
 SCRAWLED_FROM = 0.4  # of its "crude": such a drawing
 BEARD_FROM = 0.15  # of its "beard"
-# Between the lips, in widths of the mouth; how crude a drawing may be. Of portraits drawn in pencil or lines two thirds
-# of those with closed lips are inside, and one in twelve of those with teeth.
-CLOSED_BELOW, CLOSED_UNTIL = 0.1, 0.8
 
 
 @dataclass
@@ -150,8 +147,7 @@ def tones_of(ask: Ask) -> np.ndarray:
 
 def meant(ask: Ask, found: Understood) -> Ask:
     """The question, with what the drawing seems to say where the question says nothing of it: hair that is drawn down
-    to the brows is no hat; a beard is one, for a drawn beard is weak in the answer; closed lips are closed, for most
-    photos show teeth.
+    to the brows is no hat; a beard is one, for a drawn beard is weak in the answer.
     """
     said = {}
     if found.flags["hat"] > HAT_IN_DOUBT:
@@ -163,15 +159,7 @@ def meant(ask: Ask, found: Understood) -> Ask:
             said["hat"] = 1.0
     if found.flags["beard"] > BEARD_FROM:
         said["beard"] = 1.0
-    if found.flags["crude"] < CLOSED_UNTIL and between_lips(found.points) < CLOSED_BELOW:
-        said["smile"] = -1.0
     return replace(ask, person=said | dict(ask.person)) if said else ask
-
-
-def between_lips(points: np.ndarray) -> float:
-    """How far the lips of a face, (164, 2), are open, in widths of the mouth."""
-    left, low, right, top = points[mesh.PARTS["mouth"][[0, 5, 10, 15]]]
-    return float(np.hypot(*(top - low)) / np.hypot(*(right - left)))
 
 
 def wears_hat(ask: Ask, found: Understood) -> bool:

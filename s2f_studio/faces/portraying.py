@@ -9,7 +9,7 @@ import numpy as np
 from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
-from s2f_studio.faces.expecting import ExpectModel, between_lips, meant, told_of, tones_of
+from s2f_studio.faces.expecting import ExpectModel, meant, told_of, tones_of
 from s2f_utils.inference.asking import Ask
 from s2f_utils.inference.translator import one_way, parts_of
 from s2f_utils.pictures.attributes import PORTRAIT_ATTRIBUTES, TOLD
@@ -67,3 +67,9 @@ def attributes_of(found: Understood, ask: Ask) -> np.ndarray:
     values = {"skin": tones[:3], "hair": tones[3:], "lips": np.full(3, np.nan)}
     out = [values.get(name, [told.get(WORD_OF.get(name, name), np.nan)]) for name in PORTRAIT_ATTRIBUTES]
     return np.concatenate(out).astype(np.float32)
+
+
+def between_lips(points: np.ndarray) -> float:
+    """How far the lips of a face, (164, 2), are open, in widths of the mouth."""
+    left, low, right, top = points[mesh.PARTS["mouth"][[0, 5, 10, 15]]]
+    return float(np.hypot(*(top - low)) / np.hypot(*(right - left)))

@@ -82,7 +82,6 @@ def _meaning() -> dict[str, Any]:
     """What is decided between the graphs of what is meant."""
     names = (
         "NOT_DRAWN", "HAT_IN_DOUBT", "HAT_FROM", "MOST_HAIR", "SURELY", "HAT_SURE", "SCRAWLED_FROM", "BEARD_FROM",
-        "CLOSED_BELOW", "CLOSED_UNTIL",
     )  # fmt: skip
     told = {name.lower(): getattr(expecting, name) for name in names}
     told |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}

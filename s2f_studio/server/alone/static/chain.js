@@ -6,7 +6,7 @@ import { FACTS } from "./facts.js";
 import { resized, rounded } from "./pixels.js";
 import { coarseField, likely } from "./shapes.js";
 import { pictureOf, tensor } from "./tensors.js";
-import { answerTo, betweenLips, hairAbove, turnedBy, understood } from "./understanding.js";
+import { answerTo, hairAbove, turnedBy, understood } from "./understanding.js";
 
 const { meaning, told } = FACTS;
 const FACE_PX = FACTS.looking.look_px, HINT = [1, 3, 4, 4];
@@ -27,7 +27,6 @@ export function meant(ask, found) {
     else if (flags.hat < meaning.surely) said.hat = 1;
   }
   if (flags.beard > meaning.beard_from) said.beard = 1;
-  if (flags.crude < meaning.closed_until && betweenLips(found.points) < meaning.closed_below) said.smile = -1;
   return { ...ask, person: { ...said, ...ask.person } };
 }
 

@@ -70,12 +70,6 @@ export function hairAbove({ points, parts, size }) {
   return mean(parts.hair) / Math.max(mean(parts.person), 0.05);
 }
 
-// How far the lips are open, in widths of the mouth.
-export function betweenLips(points) {
-  const [left, low, right, top] = [0, 5, 10, 15].map((n) => points[mesh.parts.mouth[n]]);
-  return away(low, top) / away(left, right);
-}
-
 // By how much the head is turned, in standard deviations of shapes.
 export const turnedBy = ({ points, offByHand }) => coordinates(points, offByHand)[0];
 
