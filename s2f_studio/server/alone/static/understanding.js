@@ -3,7 +3,7 @@
 import { FACTS } from "./facts.js";
 import { kindOf } from "./domain.js";
 import { darkest, paperColour } from "./pixels.js";
-import { alignment, away, coordinates, eyeDistance, five } from "./shapes.js";
+import { alignment, coordinates, eyeDistance, five } from "./shapes.js";
 import { tensor } from "./tensors.js";
 
 const { looking, mesh, meaning, told } = FACTS;
