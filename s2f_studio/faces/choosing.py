@@ -18,7 +18,7 @@ from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures.remarks import Remark
 
 _, FAITHFUL, EXPECTED, RENDERED = ANSWERS
-CRUDE_FROM = 0.3  # of the finder's "crude", 0 to 1 (docs/drawings.md)
+CRUDE_FROM = 0.25  # of the finder's "crude", 0 to 1 (docs/drawings.md)
 
 
 def answer_to(square: np.ndarray, ask: Ask, finding: Engine | None = None) -> str:
