@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from s2f_studio.drawings import prepare as drawings  # noqa: E402
 from s2f_utils import inference, runtime  # noqa: E402  (the clone's)
 
-STATIC = ROOT / "s2f_utils" / "app" / "static"
+STATIC = ROOT / "s2f_studio" / "web" / "static"
 SHOWN_PX, QUALITY = 192, 82
 # example, what is asked, and what is said of it
 GOOD = (
