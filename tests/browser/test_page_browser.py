@@ -25,7 +25,7 @@ from s2f_studio.web import drawing as paper
 from s2f_utils import inference, weights
 from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import images
-from tests.hostile import house
+from tests.hostile import scrawl
 
 pytest.importorskip("playwright")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -408,7 +408,7 @@ def test_an_example_is_answered_and_saved(page):
 
 def test_of_what_is_no_face_none_is_made_until_somebody_insists(page):
     tab(page, "Upload")
-    upload(page, house(), "house.png")
+    upload(page, scrawl(), "scrawl.png")
     wrong = page.locator(".s2f-upload .s2f-wrong")
     wrong.wait_for()
     assert "no face was found" in wrong.inner_text()
