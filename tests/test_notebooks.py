@@ -16,6 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("[0-9]*.ipynb"))
 MAX_CODE_LINES = 15
 MOST_CELLS, MOST_SECTIONS, MOST_WORDS = 35, 10, 1_900  # of the main path: 25 minutes of reading
+REPOSITORY = "https://github.com/sketch-to-face/sketch-to-face/blob/main"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -43,7 +44,7 @@ def test_it_opens_with_its_result(path):
     assert cells[0].source.startswith(f"# {number} ") and "colab-badge.svg" in cells[0].source
     assert f"](../docs/titles/{number}.jpg)" in cells[0].source
     assert (ROOT / "docs" / "titles" / f"{number}.jpg").stat().st_size < 80_000
-    assert "](../docs/glossary.md)" in cells[0].source
+    assert f"]({REPOSITORY}/docs/glossary.md)" in cells[0].source
     assert "You will" in cells[0].source and "not measured" not in cells[0].source
     form = cells[1]
     assert form.metadata["cellView"] == "form" and form.metadata["tags"] == ["setup", "parameters"]
@@ -153,5 +154,16 @@ def test_notebook_03_runs_on_two_piles_of_ones_own(tmp_path):
 
 def test_every_notebook_asks_colab_for_a_gpu():
     """Half of them once opened without one, and trained on a processor."""
-    asked = {path.name: nbformat.read(path, 4)["metadata"].get("accelerator") for path in (*NOTEBOOKS, *SOLUTIONS)}
-    assert set(asked.values()) == {"GPU"}, asked
+    asked = {path.name: nbformat.read(path, 4)["metadata"] for path in (*NOTEBOOKS, *SOLUTIONS)}
+    asked = {name: (data.get("accelerator"), data.get("colab", {}).get("gpuType")) for name, data in asked.items()}
+    assert set(asked.values()) == {("GPU", "T4")}, asked
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=lambda p: p.name)
+def test_links_lead_somewhere_from_a_copy_in_colab(path):
+    """A copy in Drive has no folder beside it: links are whole addresses. Title pictures are the site's, too."""
+    text = "\n".join(cell.source for cell in load(path).cells if cell.cell_type == "markdown")
+    links = re.findall(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)", text)
+    assert all(link.startswith("https://") for link in links), links
+    ours = [link.removeprefix(f"{REPOSITORY}/") for link in links if link.startswith(REPOSITORY)]
+    assert [name for name in ours if not (ROOT / name).is_file()] == []
