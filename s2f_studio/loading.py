@@ -7,14 +7,13 @@ from pathlib import Path
 from torch import nn
 
 from s2f_studio.drawings.mesh import FACE_PX
-from s2f_studio.faces.choosing import ChoosingModel
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_studio.faces.stages import expect, lay, portray
 from s2f_studio.old import stage as render
 from s2f_utils import runtime, weights
 from s2f_utils.inference.finding import find_generator
-from s2f_utils.inference.loading import DETAILED, KINDS, NAMED, Kind, stages_of
+from s2f_utils.inference.loading import KINDS, Kind, stages_of
 from s2f_utils.inference.translator import LARGER
 
 
@@ -31,10 +30,6 @@ def add_kinds() -> None:
             beside=lambda model: (find_generator(expected_by(model)),),
         ),
     ]  # fmt: skip
-    NAMED[weights.DEFAULT] = Kind(
-        DETAILED.fits, ChoosingModel, _chosen, aligned=True,
-        beside=lambda model: (find_generator(weights.RENDER), find_generator(weights.EXPECT)),
-    )  # fmt: skip
 
 
 def expected_by(model: str | Path) -> str | Path:
@@ -57,8 +52,3 @@ def _rendered(net: nn.Module, precision: runtime.Precision, _values: str, model:
 def _portrayed(net: nn.Module, precision: runtime.Precision, _values: str, model: str | Path) -> dict[str, nn.Module]:
     placed = {"place": portray.Placed(FACE_PX), "place_large": portray.Placed(LARGER * FACE_PX)}
     return {"portray": portray.Portrayed(precision.prepare(net))} | placed | stages_of(expected_by(model), precision)
-
-
-def _chosen(net: nn.Module, precision: runtime.Precision, values: str, model: str | Path) -> dict[str, nn.Module]:
-    exact = runtime.pick_precision(precision.device, "float32")  # less shows in fine detail
-    return DETAILED.stages(net, precision, values, model) | stages_of(weights.RENDER, exact)

@@ -17,9 +17,9 @@ from s2f_utils.pictures import faces
 from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD
 
 WAYS = ("sketch-to-photo", "photo-to-sketch", "map-to-photo")
+_, EXPECTED, RENDERED = ANSWERS
 ALIGN = ("auto", "always", "never")
 MOST_SEED = 2**31 - 1
-FAITHFUL = ANSWERS[1]
 TEXT_OF = {  # fields that are no numbers or words by themselves: how they are written
     "likely": {"type": "string", "maxLength": 100, "default": f"{LIKELY:g}"},
     "person": {"type": "string", "maxLength": 300},
@@ -94,11 +94,10 @@ class Query(BaseModel):
     strength: Share = Field(0.5, description="of enhance: 0 leaves the photo, 1 invents most")
     restorer: Name = Field("", description="an id of GET /api/models; default: our own")
     seed: int = Field(0, ge=0, le=MOST_SEED, description="0, or another answer")
-    detail: Share = Field(DETAIL_OF_DRAWINGS, description="0: faithful, 1: realistic, which is invented")
-    colours: bool = Field(False, description="draw the colours at random, where every line is kept")
+    detail: Share = Field(DETAIL_OF_DRAWINGS, description="of a run of realistic: how much of the detail is added")
     answer: Literal[ANSWERS] = Field(
-        ANSWERS[0], description="faithful keeps every line, expected is what such a drawing means on average, rendered"
-        " a photo of somebody like that",
+        ANSWERS[0], description="expected is what such a drawing means on average, rendered, as auto, a photo of"
+        " somebody like that",
     )  # fmt: skip
     likely: Likely = Field(
         LIKELY, description="of expected and rendered: 0: the shape as it is drawn, 1: one that people have; or by"
@@ -127,26 +126,26 @@ class Query(BaseModel):
 
         facts: of the model.
         """
-        knows_detail, chooses = "detail" in facts.knows, "answer" in facts.knows
-        has_several = bool({"detail", "styles"} & facts.knows)
-        detail = self.detail if knows_detail else 0.0
+        chooses = "answer" in facts.knows
+        has_several = bool({"answer", "detail", "styles"} & facts.knows)
         common = {
-            "square": has_several, "answer": self.answer, "likely": self.likely, "person": self.person,
-            "large": self.large,
+            "square": has_several, "likely": self.likely, "person": self.person, "large": self.large,
+            "detail": self.detail if "detail" in facts.knows else 0.0,
+            "answer": RENDERED if chooses and self.answer == ANSWERS[0] else self.answer,
         }  # fmt: skip
-        first = Ask(self.seed, detail, self.colours, **common)
+        first = Ask(self.seed, **common)
+        found = [(first.answer if chooses else "answer", first)]
         if self.candidates == 1 or not has_several:
-            return [("answer", first)]
-        found = [("answer", first)]
-        if knows_detail:
-            is_meant = chooses and self.answer not in (ANSWERS[0], FAITHFUL)
-            found = [("realistic", first)] if detail > 0 or is_meant else []
-            found.append(("faithful", Ask(self.seed, 0.0, self.colours, **{**common, "answer": FAITHFUL})))
+            return found
+        if first.answer == RENDERED:
+            found.append((EXPECTED, Ask(self.seed, **common | {"answer": EXPECTED})))
+        elif first.detail > 0:
+            found = [("realistic", first), ("faithful", Ask(self.seed, **common | {"detail": 0.0}))]
         num = len(found)
         for n in range(num, self.candidates):
             seed = (self.seed + 1 + n - num) % (MOST_SEED + 1)
-            found.append((f"variation {n - num + 1}", Ask(seed, detail, knows_detail or self.colours, **common)))
-        return found[: self.candidates]
+            found.append((f"variation {n - num + 1}", Ask(seed, **common)))
+        return found
 
 
 def asked(fields: Mapping[str, Any]) -> Query:

@@ -105,26 +105,24 @@ def test_the_answer_is_that_of_the_command_line(client):
     assert apart.max() <= APART and apart.mean() < 0.5
 
 
-def test_few_lines_get_the_face_that_is_meant_unless_every_line_is_to_be_kept(client):
+def test_few_lines_get_a_photo_unless_the_average_is_asked_for(client):
     drawn = images.png_of(drawings.example("few-lines"))
     sent = {"files": {"file": ("few.png", drawn, "image/png")}, "headers": AS_JSON}
     found = {
         kind: client.post("/api/translate", data={"answer": kind}, **sent).json()
-        for kind in ("auto", "faithful", "expected", "rendered")
+        for kind in ("auto", "expected", "rendered")
     }
     pictures = {kind: shown(one["pictures"][0]["png"]) for kind, one in found.items()}
     assert np.array_equal(pictures["auto"], pictures["rendered"])
     assert not np.array_equal(pictures["auto"], pictures["expected"])
-    assert not np.array_equal(pictures["auto"], pictures["faithful"])
     told = {kind: sum("leaves much open" in one for one in answer["warnings"]) for kind, answer in found.items()}
-    assert told == {"auto": 1, "faithful": 0, "expected": 0, "rendered": 0}
+    assert told == {"auto": 1, "expected": 0, "rendered": 0}
     notes = {kind: one["pictures"][0]["notes"] for kind, one in found.items()}
-    assert {kind: (one["answer"], one.get("detail")) for kind, one in notes.items()} == {
-        "auto": ("rendered", None), "faithful": ("faithful", "0.5"), "expected": ("expected", None),
-        "rendered": ("rendered", None),
-    }  # fmt: skip
-    refused = client.post("/api/translate", data={"answer": "best"}, **sent)
-    assert refused.status_code == 422 and "answer" in refused.json()["detail"]
+    kinds = {"auto": "rendered", "expected": "expected", "rendered": "rendered"}
+    assert {kind: one["answer"] for kind, one in notes.items()} == kinds
+    for gone in ("best", "faithful"):
+        refused = client.post("/api/translate", data={"answer": gone}, **sent)
+        assert refused.status_code == 422 and "answer" in refused.json()["detail"]
     models = {one["id"]: one["chooses"] for one in client.get("/api/models").json()["models"]}
     assert models["sketch-to-photo"] and not models["photo-to-sketch"]
 
@@ -132,11 +130,8 @@ def test_few_lines_get_the_face_that_is_meant_unless_every_line_is_to_be_kept(cl
 @pytest.mark.parametrize(
     ("fields", "names", "said"),
     [
-        ({}, ["rendered", "faithful", "variation 1"], 1),
-        ({"answer": "expected"}, ["expected", "faithful", "variation 1"], 0),
-        ({"answer": "expected", "detail": "0"}, ["expected", "faithful", "variation 1"], 0),
-        ({"answer": "faithful"}, ["realistic", "faithful", "variation 1"], 0),
-        ({"detail": "0"}, ["faithful", "variation 1", "variation 2"], 0),  # nothing is invented
+        ({}, ["rendered", "expected", "variation 1"], 1),
+        ({"answer": "expected"}, ["expected", "variation 1", "variation 2"], 0),
     ],
 )
 def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, said):
@@ -146,16 +141,15 @@ def test_each_of_several_answers_is_named_for_what_it_is(client, fields, names, 
     assert [one["name"] for one in found["pictures"]] == names
     assert sum("leaves much open" in one for one in found["warnings"]) == said
     kinds = {one["name"]: one["notes"]["answer"] for one in found["pictures"]}
-    meant = names[0] if names[0] in ("expected", "rendered") else "faithful"
-    assert kinds == {name: "faithful" if name in ("realistic", "faithful") else meant for name in names}
+    assert kinds == {name: "expected" if name == "expected" else names[0] for name in names}
     by_name = {one["name"]: shown(one["png"]) for one in found["pictures"]}
-    alone = ask(client, upload, headers=AS_JSON, **{"answer": kinds[names[0]], "detail": "0.5", **fields}).json()
+    alone = ask(client, upload, headers=AS_JSON, **{"answer": kinds[names[0]], **fields}).json()
     assert np.array_equal(by_name[names[0]], shown(alone["pictures"][0]["png"]))
 
 
 @pytest.mark.detector
 def test_points_are_found_on_the_upload_and_can_be_given(client):
-    found = ask(client, headers=AS_JSON, answer="faithful").json()
+    found = ask(client, headers=AS_JSON, answer="expected").json()
     assert found["face_found"] and not found["warnings"]
     (left, right, mouth) = found["points"]
     assert 0.2 < left[0] < mouth[0] < right[0] < 0.8 and left[1] < mouth[1]
@@ -357,11 +351,8 @@ def test_odd_runs_do_not_hide_the_others(tmp_path):
 
 
 def test_a_run_that_adds_detail_gets_faces_as_its_faithful_model_knows_them(tmp_path):
-    from s2f_utils.models.twostage import TwoStage
-
-    first, _ = checkpoints.load_network(weights.shipped("sketch-to-photo-faithful"))
-    second, _ = checkpoints.load_network(weights.shipped("sketch-to-photo-detail"))
-    run_folder(tmp_path, "0001-realistic", TwoStage.of(first, second), method="realistic", size_px=256)
+    small = {"widths": (16, 24), "blocks": 1, "fine": (8, 8)}
+    run_folder(tmp_path, "0001-realistic", models.build("twostage", structure=small, detail=small), method="realistic")
     choice = Catalogue(tmp_path).list()["run:0001-realistic"]
     assert choice.detail and choice.layout == "aligned"
 
@@ -438,7 +429,7 @@ FEW = images.png_of(drawings.example("few-lines"))
 ANOTHER = {  # a value of every field that changes the answer to some picture
     "direction": ("photo-to-sketch", {}), "model": ("sketch-to-face-64", {}), "enhance": ("true", {}),
     "strength": ("1", {"enhance": "true"}), "restorer": ("restorer-256", None), "seed": ("3", {}),
-    "detail": ("1", {"answer": "faithful"}), "colours": ("true", {"answer": "faithful", "seed": "3"}),
+    "detail": ("1", None),
     "answer": ("expected", {}), "likely": ("0", {}), "person": ("age=1", {}), "large": ("true", {}),
     "candidates": ("2", {}), "clean": ("always", None), "align": ("never", {"model": "sketch-to-face-64"}),
     "face": ("left", None), "insist": ("true", None), "points": ("0.2,0.2,0.4,0.2,0.3,0.4", {}),
@@ -508,17 +499,6 @@ def test_values_out_of_range_are_refused_by_name(client, fields, status, word):
     answer = ask(client, **fields)
     assert answer.status_code == status, answer.text
     assert word in answer.json()["detail"] and "Traceback" not in answer.text and "pydantic" not in answer.text
-
-
-def test_tones_are_taken_by_every_answer(client):
-    """Where every line is kept, the part is recoloured; the wall stays."""
-    plain, toned = (
-        shown(ask(client, FEW, headers=AS_JSON, answer="faithful", **more).json()["pictures"][0]["png"]).astype(int)
-        for more in ({}, {"person": "skin=#5a3a28"})
-    )
-    assert np.abs(plain - toned).mean() > 1 and np.array_equal(plain[:20, :20], toned[:20, :20])
-    large = ask(client, FEW, answer="faithful", person="skin=#5a3a28", large="true")
-    assert picture(large).shape == (512, 512, 3)
 
 
 def test_what_is_no_form_is_refused(client):

@@ -265,10 +265,10 @@ def test_bad_full_disk(faces_manifest, tmp_path):
 
 def test_dry_run_refuses_what_the_run_would(faces_manifest, tmp_path, capsys):
     base = ["train", "realistic", "--data", str(faces_manifest), "--runs", str(tmp_path / "r"), "--dry-run"]
-    for extra, message in (([], "give it with --init"), (["--init", "sketch-to-photo-detail"], "only adds detail")):
+    for extra, message in (([], "give it with --init"), (["--init", "sketch-to-photo-detail"], "is gone: use")):
         assert cli.main([*base, *extra]) == 2
         assert message in said(capsys)
-    assert cli.main([*base, "--init", "sketch-to-photo-faithful"]) == 0
+    assert cli.main([*base, "--init", "photo-to-sketch"]) == 0
     assert not (tmp_path / "r").exists()
 
 

@@ -78,7 +78,7 @@ def test_a_version_that_does_not_fit_is_bad_in_an_extra_too(asked, monkeypatch):
 def test_a_model_that_is_not_there_is_bad(asked, monkeypatch, tmp_path):
     monkeypatch.setattr(weights.table, "SHIPPED_FOLDER", tmp_path)
     status, told = asked()
-    assert status == 1 and told["own models"][0] == "BAD" and weights.FAITHFUL in told["own models"][1]
+    assert status == 1 and told["own models"][0] == "BAD" and weights.EXPECT in told["own models"][1]
 
 
 def test_the_face_detector_is_looked_for(asked, no_detector):

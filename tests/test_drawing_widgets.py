@@ -47,9 +47,6 @@ def test_the_picture_follows_the_sliders(own, drawing):  # noqa: F811
     box.detail.value = 0.0
     assert np.array_equal(box.picture, own.translate(ready.image, detail=0.0))
     box.detail.value, box.seed.value = 1.0, 7
-    seeded = box.picture
-    assert np.array_equal(seeded, own.translate(ready.image, detail=1.0, seed=7))
-    box.colours.value = True
-    assert not np.array_equal(box.picture, seeded)
+    assert np.array_equal(box.picture, own.translate(ready.image, detail=1.0, seed=7))
     png = next(child.value for child in box.children if getattr(child, "format", "") == "png")
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(png))), box.picture)

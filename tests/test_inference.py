@@ -77,10 +77,10 @@ def test_published_checkpoint_by_file_name(net, tmp_path):
 
 @pytest.mark.parametrize("name", ["sketch-to-photo", "sketch-to-face-64"])
 def test_threads_share_one_model_and_each_gets_its_own_answer(name):
-    """Eight at once, with other seeds, details and colours, as one after the other, bit for bit."""
+    """Eight at once, with other seeds, as one after the other, bit for bit."""
     pictures = [drawings.prepare(drawings.example(name)).image for name in ("beard", "curls")]
     model = inference.load(name, "cpu", engine="torch")
-    asks = [inference.Ask(seed, detail=seed / 8, colours=seed % 3 == 1) for seed in range(8)]
+    asks = [inference.Ask(seed) for seed in range(8)]
 
     def answer(ask):
         return model.answer([pictures[ask.seed % 2]], [ask])[0]
@@ -98,15 +98,11 @@ def test_threads_share_one_model_and_each_gets_its_own_answer(name):
 def test_one_picture_is_looked_at_once_however_much_is_asked():
     model = inference.load(device="cpu", engine="torch")
     looked = []
-    model.net.structure.register_forward_hook(lambda *_: looked.append(1))
+    model.net.register_forward_hook(lambda *_: looked.append(1))
     square = drawings.prepare(drawings.example("hat")).image
     found = candidates.candidates(model, square)
-    assert [one.name for one in found] == ["rendered", "expected", "faithful", "variation"]
-    assert len(looked) == 1  # for the faithful one
-    asks = [
-        inference.Ask(detail=one.detail, seed=one.seed, colours=one.name == "variation", answer=one.answer)
-        for one in found
-    ]
+    assert [one.name for one in found] == ["rendered", "expected", "variation"] and len(looked) == 2
+    asks = [inference.Ask(seed=one.seed, answer=one.answer) for one in found]
     for one, ask in zip(found, asks, strict=True):
         assert np.array_equal(one.picture, model.answer([square], [ask])[0])
 
@@ -119,9 +115,9 @@ def test_the_door_takes_a_path_or_an_array_and_gives_a_picture(tmp_path):
     model = s2f.load("sketch-to-photo", "cpu")
     face = model(path, seed=3)
     assert face.shape == (256, 256, 3) and face.dtype == np.uint8
-    assert np.array_equal(face, model(drawing, seed=3, detail=0.5)) and not np.array_equal(face, model(drawing, seed=4))
+    assert np.array_equal(face, model(drawing, seed=3)) and not np.array_equal(face, model(drawing, seed=4))
     square = drawings.prepare(drawing).image  # cleaned and aligned on the way
-    assert np.array_equal(face, model.translate(square, seed=3, detail=0.5, colours=True))
+    assert np.array_equal(face, model.translate(square, seed=3))
     sketch = s2f.load("photo-to-sketch", "cpu")(draw_face(3, size_px=300).photo)
     assert sketch.shape == (256, 256, 3)
     face = s2f.load("map-to-face-64", "cpu")(draw_face(3, size_px=128).mask, seed=1)

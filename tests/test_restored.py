@@ -36,8 +36,8 @@ def test_it_is_one_more_candidate_with_its_terms(restorer):
     ready = drawings.prepare(drawings.example("plain-man")).image
     plain = candidates.candidates(model, ready)
     found = candidates.candidates(model, ready, restorer=restorer)
-    assert [one.name for one in found] == ["rendered", "expected", "faithful", "restored", "variation"]
-    assert [one.name for one in plain] == ["rendered", "expected", "faithful", "variation"]
+    assert [one.name for one in found] == ["rendered", "expected", "restored", "variation"]
+    assert [one.name for one in plain] == ["rendered", "expected", "variation"]
     (own,) = [one for one in found if one.name == "restored"]
     assert "non-commercial use only" in own.notes["terms"] and own.notes["answer"] == "expected"
     assert not any(one.terms for one in plain)

@@ -1,9 +1,11 @@
-"""The residual U-Net: shapes, noise that a seed decides, colour hints; and two of them in a row."""
+"""The residual U-Net: shapes, noise that a seed decides; and two of them in a row."""
 
 from __future__ import annotations
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from s2f_utils import models
 from s2f_utils.models import checkpoints
@@ -29,8 +31,7 @@ def alive(net):
 def test_shapes_gradients_and_round_trip(net, tmp_path):
     alive(net).train()
     x = torch.rand(2, 3, 32, 48) * 2 - 1
-    hint = torch.rand(2, 3, 4, 4)
-    out = net(x, hint)
+    out = net(x)
     assert out.shape == (2, 3, 32, 48) and net.multiple_px == 8
     out.square().mean().backward()
     silent = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -39,7 +40,7 @@ def test_shapes_gradients_and_round_trip(net, tmp_path):
     again = checkpoints.load_network(tmp_path / "net.safetensors")[0]
     assert again.name == "resunet" and again.args == net.args
     with torch.no_grad():
-        assert torch.equal(again(x, hint), net.eval()(x, hint))
+        assert torch.equal(again(x), net.eval()(x))
 
 
 def test_bad_input_is_refused(net):
@@ -72,24 +73,18 @@ def test_noise_begins_at_zero_and_is_new_in_training_and_seeded_in_eval(net):
         assert torch.equal(net(x), first)
 
 
-def test_hints_are_drawn_as_training_showed_them(net):
-    with pytest.raises(ValueError, match="without colour hints"):
-        net.draw_hint(0)
-    torch.manual_seed(1)
-    shared = torch.randn(4000, 1, 1, 1) * 0.2  # all cells of a picture light, or all dark
-    for batch in (0.1 + shared).expand(4000, 3, 4, 4).split(8):
-        net.learn_hints(batch)
-    drawn = torch.cat([net.draw_hint(seed, 1.0) for seed in range(300)])
-    assert drawn.shape == (300, 3, 4, 4) and torch.equal(net.draw_hint(7), net.draw_hint(7))
-    assert drawn.mean().item() == pytest.approx(0.1, abs=0.06)
-    assert drawn.flatten(1).mean(dim=1).std().item() == pytest.approx(0.2, abs=0.06)
-    assert drawn.flatten(1).std(dim=1).mean() < 0.03
-    picture = torch.full((1, 3, 32, 32), -0.4)
-    picture[:, 0] = 0.5
-    near = torch.cat([net.draw_hint(seed, around=picture) for seed in range(300)]).mean(dim=(0, 2, 3))
-    assert near.tolist() == pytest.approx([0.5, -0.4, -0.4], abs=0.05)
-    usual = torch.cat([net.draw_hint(seed) for seed in range(300)])
-    assert usual.flatten(1).mean(dim=1).std() < 0.8 * drawn.flatten(1).mean(dim=1).std()
+def test_a_file_of_an_earlier_release_opens(net, tmp_path):
+    """It also has what its training knew of colour hints."""
+    alive(net).eval()
+    path = checkpoints.save_generator(tmp_path / "net.safetensors", net, {})
+    state = load_file(path)
+    with safe_open(path, "pt") as file:
+        about = file.metadata()
+    save_file(state | {"hint_mean": torch.zeros(48), "hint_spread": torch.zeros(48, 48)}, path, about)
+    again = checkpoints.load_network(path)[0]
+    x = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(again(x), net(x))
 
 
 @pytest.fixture()

@@ -25,13 +25,12 @@ def rgb(grey):
 
 @pytest.fixture(scope="module")
 def own():
-    """A pair of small networks with weights at random, which were shown colour hints."""
+    """A pair of small networks with weights at random."""
     torch.manual_seed(0)
     small = {"widths": (16, 24), "fine": (8, 8), "blocks": 1, "dropout": 0.0}
     net = models.build("twostage", structure=small, detail=small)
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.05)
-    net.structure.learn_hints(torch.rand(64, 3, 4, 4) * 2 - 1, momentum=1.0)
     engine = TorchEngine(of_two(net.eval()))
     return DetailModel(engine, net.name, net.card.knows, "sketch-to-photo", SIZE)
 
@@ -48,7 +47,7 @@ def points_on_the_sheet():
 
 
 def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing, tmp_path):
-    done = translate_drawing(drawing, tmp_path, "anna", pair=own, points=points_on_the_sheet())
+    done = translate_drawing(drawing, tmp_path, "anna", model=own, points=points_on_the_sheet())
     assert [c.name for c in done.candidates] == ["faithful", "realistic", "variation"]
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "anna-candidates.png", "anna-faithful.png", "anna-realistic.png", "anna-variation.png",
@@ -64,21 +63,21 @@ def test_three_candidates_and_a_sheet_that_says_they_are_generated(own, drawing,
 
 
 def test_nothing_is_overwritten(own, drawing, tmp_path):
-    first = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet())
+    first = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet())
     before = first.sheet.read_bytes()
-    second = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), seed=9)
+    second = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), seed=9)
     assert not set(first.files) & set(second.files) and first.sheet.read_bytes() == before
-    third = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), num_variations=3)
+    third = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), num_variations=3)
     assert [p.name.partition("-2-")[0] for p in second.files] == ["drawing"] * 4  # one number for all of an answer
     assert all(p.name.startswith("drawing-3-") for p in third.files) and len(third.files) == 6
 
 
 def test_back_into_the_papers_frame(own, drawing, tmp_path):
-    done = translate_drawing(drawing, tmp_path, pair=own, points=points_on_the_sheet(), frame="paper")
+    done = translate_drawing(drawing, tmp_path, model=own, points=points_on_the_sheet(), frame="paper")
     laid = images.load_rgb(done.files[1])
     assert laid.shape == drawing.shape
     tall = translate_drawing(np.pad(drawing, ((0, 2400), (0, 0), (0, 0)), constant_values=255), tmp_path, "tall",
-                             pair=own, points=points_on_the_sheet(), frame="paper")  # fmt: skip
+                             model=own, points=points_on_the_sheet(), frame="paper")  # fmt: skip
     height, width = images.load_rgb(tall.sheet).shape[:2]
     assert width >= ImageDraw.Draw(Image.new("RGB", (1, 1))).textlength(images.GENERATED_NOTE) and height > 1000
     back = faces.inverse(done.prepared.matrix)

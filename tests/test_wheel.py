@@ -83,7 +83,7 @@ def test_it_translates_outside_of_a_clone(run, installed, tmp_path):
     drawing = min((installed / "s2f_studio" / "drawings" / "examples").glob("*.png"))
     run("translate", drawing, "--engine", "onnx", "--out", tmp_path / "answers")
     assert list((tmp_path / "answers").glob("*.png"))
-    assert str(installed) in run("weights").partition(weights.FAITHFUL)[2].partition("\n")[0]
+    assert str(installed) in run("weights").partition(weights.EXPECT)[2].partition("\n")[0]
 
 
 def test_its_app_answers_outside_of_a_clone(run):

@@ -25,7 +25,6 @@ from s2f_utils.inference.enhance import Enhancer
 from s2f_utils.weights.expanded import tensors_of
 
 CONSTANTS = "constants.safetensors"
-NO_MODEL = weights.DETAIL  # adds detail to another one's answer
 
 
 class Store:
@@ -80,9 +79,8 @@ def main() -> int:
         folder = Path(temporary) / "graphs"
         folder.mkdir()
         for name in (weights.DEFAULT, *weights.SHIPPED, *weights.SHIPPED_RESTORERS):
-            if name != NO_MODEL:
-                runtime.write_json(folder / f"{name}.json", written(name, folder, store, known))
-                print(name, flush=True)
+            runtime.write_json(folder / f"{name}.json", written(name, folder, store, known))
+            print(name, flush=True)
         save_file(store.constants, folder / CONSTANTS)
         (folder / CONSTANTS).chmod(0o644)
         shutil.rmtree(weights.GRAPHS, ignore_errors=True)

@@ -54,13 +54,6 @@ JUDGED = {
 CODES, FOLDS = "codes", ("expected-fold-0", "expected-fold-1")
 # name → method, data set, model to begin with, settings; a name that is not shipped is a step on the way
 RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
-    "sketch-to-photo-faithful": (
-        "faithful", "sketch-to-photo", None, {"total_images": 32_000, "hint_share": 0.5, **WARPS}
-    ),
-    "sketch-to-photo-detail": (
-        "realistic", "sketch-to-photo", "sketch-to-photo-faithful",
-        {"total_images": 10_000, "hint_share": 0.5, "lr_g": 8e-4, "lambda_gan": 0.012, **WARPS},
-    ),
     "expected-first": ("expect", "scribbles", None, {"total_images": 72_000}),
     "expected-second": ("expect", "scribbles", "expected-first", {"total_images": 73_000, "lr_g": 6e-4}),
     "expected-third": ("expect", "scribbles", "expected-second", {"total_images": 60_000, "lr_g": 6e-4}),
@@ -137,9 +130,6 @@ def make(name: str, data: Path, runs: Path) -> Path:
         seconds += checkpoints.load_torch_file(earlier / "resume.pt")["seconds"]
         before = RECIPES[before][2]
     net, meta = checkpoints.load_network(trained / "generator.safetensors")
-    if net.name == "twostage":  # its first stage is a file of its own
-        net = net.detail
-        net.name = "resunet"
     meta |= {
         "name": name,
         "trained": datetime.date.fromtimestamp((trained / "generator.safetensors").stat().st_mtime).isoformat(),

@@ -19,8 +19,7 @@ OWN_WORDS = {
     "no-face": f"{WORDS['no-face']} {POINTS_HINT}",
     "faces": f"{WORDS['faces']} (--face left, right, or a number)",
     "cut": f"{WORDS['cut']} (--clean whole)",
-    "crude": "the drawing leaves much open: 'rendered' is a photo of the face that it means; 'faithful' keeps"
-    " every line",
+    "crude": "the drawing leaves much open: 'rendered' is one photo of the face that it means; 'expected' invents less",
     "photo": f"{WORDS['photo']}, with --align; a drawing is cleaned up nevertheless with --clean always",
 }
 
@@ -42,11 +41,11 @@ class OfCandidates:
 
     Args:
         clean: clean the paper up (default: auto); whole: as auto, but no sheet is cut out of the picture
-        detail: invented detail, from 0 to 1 (default: 0.5)
+        detail: of a run of realistic: invented detail, from 0 to 1 (default: 0.5)
         likely: from 0, the shape as drawn, to 1, one that people have (default: 0.8)
         person: what is known, as age=0.5,hair=#332211: skin, hair; glasses, beard, hat, age, smile, hair_length, curls
             from -1 to 1
-        variations: how many with other colours (default: 1)
+        variations: how many other answers (default: 1)
         frame: paper: lay the picture back onto the drawing; person: without the wall behind the person
     """
 
@@ -144,7 +143,10 @@ def translate(
     if asked.eyes and len(paths) > 1:
         raise ValueError(f"--eyes and --mouth are of one drawing, but {len(paths)} were given")
     runtime.seed_everything(asked.seed or 0)
-    work = _with_pair(model, asked, face, given) if given or not model else _with_model(model, asked, face, of_models)
+    if given or not model:
+        work = _with_candidates(model, asked, face, given)
+    else:
+        work = _with_model(model, asked, face, of_models)
     return options.each_picture(paths, work, f"translated into {asked.out}")
 
 
@@ -154,7 +156,7 @@ def _given(asked: Any) -> dict[str, Any]:
 
 
 def _model_and_inputs(inputs: list[str], direction: str | None) -> tuple[str | None, list[str]]:
-    """The model (None: the shipped pair, for drawings) and the pictures."""
+    """The model (None: the shipped one, for drawings) and the pictures."""
     from s2f_utils.inference import is_model
     from s2f_utils.weights import DEFAULT
 
@@ -168,15 +170,11 @@ def _model_and_inputs(inputs: list[str], direction: str | None) -> tuple[str | N
 
 def _check(model: str | None, of_candidates: dict[str, Any], of_models: dict[str, Any]) -> None:
     """Raise ValueError for options that do not go together."""
-    from s2f_utils.weights import DETAIL, FAITHFUL
-
     wrong = [name for name in of_models if model or name != "direction"]  # sketch-to-photo, as without it
     if wrong and (of_candidates or not model):
         reasons = [] if model else ["is for a model of your own, named before the drawings"]
         reasons += [f"goes without {', '.join(f'--{name}' for name in of_candidates)}"] if of_candidates else []
         raise ValueError(f"--{wrong[0]} {', and '.join(reasons)}")
-    if model == DETAIL:
-        raise ValueError(f"{DETAIL} only adds detail to {FAITHFUL}: leave the model out, and both are used")
 
 
 def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable[[Path], None]:
@@ -210,8 +208,8 @@ def _with_model(model: str, asked: OfAll, face: Any, more: OfModels) -> Callable
     return work
 
 
-def _with_pair(model: str | None, asked: OfAll, face: Any, given: dict[str, Any]) -> Callable[[Path], None]:
-    """What is done with each drawing where a faithful model and one that adds detail make candidates."""
+def _with_candidates(model: str | None, asked: OfAll, face: Any, given: dict[str, Any]) -> Callable[[Path], None]:
+    """What is done with each drawing where a model makes candidates."""
     from tqdm.auto import tqdm
 
     from s2f_studio.faces import restored
@@ -222,9 +220,9 @@ def _with_pair(model: str | None, asked: OfAll, face: Any, given: dict[str, Any]
     from s2f_utils.pictures import images
     from s2f_utils.weights import DEFAULT
 
-    pair = load(model or DEFAULT, asked.device, engine=asked.engine)
-    check_several(pair)
-    query = {"pair": pair, "points": asked.points, "face": face, "seed": 1 if asked.seed is None else asked.seed}
+    opened = load(model or DEFAULT, asked.device, engine=asked.engine)
+    check_several(opened)
+    query = {"model": opened, "points": asked.points, "face": face, "seed": 1 if asked.seed is None else asked.seed}
     query |= {"num_variations" if name == "variations" else name: value for name, value in given.items()}
     query |= {"person": person_of(given["person"])} if "person" in given else {}
     query |= {"large": True} if asked.large else {}

@@ -10,7 +10,6 @@ from typing import Any
 
 from s2f_studio.engines import choice
 from s2f_studio.engines.engine_onnx import DESCRIPTION, OnnxEngine, described_in, description, graph_of
-from s2f_studio.faces.choosing import ChoosingModel
 from s2f_studio.faces.expecting import ExpectModel, RenderModel
 from s2f_studio.faces.portraying import PortraitModel
 from s2f_utils import weights
@@ -21,10 +20,7 @@ from s2f_utils.inference.styles import StyleModel
 from s2f_utils.inference.translator import DetailModel, Translator
 from s2f_utils.models.card import UnknownNetworkError
 
-KINDS = {
-    kind.__name__: kind
-    for kind in (Translator, DetailModel, ExpectModel, RenderModel, PortraitModel, ChoosingModel, StyleModel)
-}
+KINDS = {kind.__name__: kind for kind in (Translator, DetailModel, ExpectModel, RenderModel, PortraitModel, StyleModel)}
 RESTORER = "Restorer"
 SHARED = "look"  # the finder's stage: those that come along are served by one (`understanding.finder`)
 
@@ -115,7 +111,7 @@ def restorer_parts(model: str | Path) -> tuple[str, OnnxEngine, int, dict[str, A
 def _networks(model: str | Path, engine: OnnxEngine) -> tuple[Path, ...]:
     """The files of a model that comes along, its own first; of an exported folder nobody says them."""
     used = {path for paths in engine.weights.values() for path in paths if path.parent == weights.SHIPPED_FOLDER}
-    first = weights.FAITHFUL if str(model) == weights.DEFAULT else str(model)
+    first = weights.RENDER if str(model) == weights.DEFAULT else str(model)
     return tuple(sorted(used, key=lambda path: (path.stem != first, path.name)))
 
 

@@ -1,7 +1,5 @@
-"""Several answers to one drawing: faithful, realistic, and seeded variations.
-
-A faithful model answers first, a second one adds detail to that, as much of it as a slider asks for. A sketch does not
-say how light the skin, the hair or the wall is: a variation draws such colours at random.
+"""Several answers to one drawing: a photo of somebody like that, what is expected, and other people; or, by a run of
+`realistic`, a faithful answer and ones with detail.
 """
 
 from __future__ import annotations
@@ -14,10 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from s2f_studio.drawings.prepare import Drawing, framed
 from s2f_studio.faces import restored
+from s2f_studio.faces.expecting import EXPECTED, RENDERED
 from s2f_utils import models
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Ask, Model
+from s2f_utils.inference.asking import ANSWERS, DETAIL_OF_DRAWINGS, Ask, Model
 from s2f_utils.inference.restorers import Restorer
-from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import images
 
 TILE_PX = 256  # of a sheet of candidates
@@ -26,8 +24,8 @@ MOST_IN_A_ROW, MOST_WIDE_PX = 6, 3072  # of its tiles
 
 @dataclass(frozen=True)
 class Candidate:
-    """One answer: its name, the picture, uint8 (S, S, 3), and how it came about. answer: as `Model.chosen` says. terms:
-    under which it may be used, where they are not those of the project.
+    """One answer: its name, the picture, uint8 (S, S, 3), and how it came about. answer: "expected" or "rendered", of a
+    model that has both. terms: under which it may be used, where they are not those of the project.
     """
 
     name: str
@@ -41,13 +39,13 @@ class Candidate:
     def notes(self) -> dict[str, str]:
         """What its file says beside that it is generated."""
         answer = {"answer": self.answer} if self.answer else {}
-        detail = {"detail": f"{self.detail:g}"} if self.answer in ("", "faithful") else {}
+        detail = {} if self.answer else {"detail": f"{self.detail:g}"}
         terms = {"terms": self.terms} if self.terms else {}
         return {"candidate": self.name, **answer, **detail, "seed": str(self.seed), **terms}
 
 
 def candidates(
-    model: DetailModel,
+    model: Model,
     image: np.ndarray,
     seed: int = 1,
     num_variations: int = 1,
@@ -56,34 +54,34 @@ def candidates(
     restorer: Restorer | None = None,
     **asked: Any,
 ) -> list[Candidate]:
-    """Answers to one square drawing, uint8 (S, S, 3): rendered, expected and faithful, of a model that has them, else
-    faithful and realistic (as far as `detail` goes); and variations: other people, or other fine detail and, where the
-    model knows them, other colours.
+    """Answers to one square drawing, uint8 (S, S, 3): rendered and expected, of a model that has them, else faithful
+    and realistic (as far as `detail` goes); and variations: other people, or other fine detail.
 
     restorer: where it is given, the expected face is restored by it, as one more answer (`restored`). asked: further
     fields of `Ask`, of them all. Raises UnknownNetworkError for a model that answers only once.
     """
     check_several(model)
-    asks = {"faithful": Ask(0, 0.0, answer="faithful"), "realistic": Ask(0, detail, answer="faithful")}
-    if model.chosen(image, Ask(detail=max(detail, 0.01))) not in ("", "faithful"):
-        asks = {name: Ask(0, 0.0, answer=name, **asked) for name in ("rendered", "expected", "faithful")}
+    asks = {"faithful": Ask(0, 0.0), "realistic": Ask(0, detail)}
+    if "answer" in model.facts.knows:
+        asks = {name: Ask(0, answer=name, **asked) for name in (RENDERED, EXPECTED)}
+        asked = {"answer": RENDERED} | asked
     for n in range(num_variations):
         name = "variation" if num_variations == 1 else f"variation {n + 1}"
-        asks[name] = Ask(seed + n, detail, colours=True, **asked)
+        asks[name] = Ask(seed + n, detail, **asked)
     made = model.answer([image] * len(asks), list(asks.values()))
     found = [
-        Candidate(name, made[n], ask.detail, ask.seed, model.chosen(image, ask))
+        Candidate(name, made[n], ask.detail, ask.seed, "" if ask.answer == ANSWERS[0] else ask.answer)
         for n, (name, ask) in enumerate(asks.items())
     ]
-    if restorer is not None and "expected" in asks:
-        face = restored.restored(made[list(asks).index("expected")], restorer)
-        found.insert(3, Candidate("restored", face, 0.0, 0, "expected", restored.terms_of(restorer.name)))
+    if restorer is not None and EXPECTED in asks:
+        face = restored.restored(made[list(asks).index(EXPECTED)], restorer)
+        found.insert(2, Candidate("restored", face, 0.0, 0, EXPECTED, restored.terms_of(restorer.name)))
     return found
 
 
 def check_several(model: Model) -> None:
     """Raise UnknownNetworkError for a model that answers only once."""
-    if "detail" not in model.facts.knows:
+    if not {"detail", "answer"} & model.facts.knows:
         raise models.UnknownNetworkError(
             f"a {model.network} answers only once, without --detail, --variations, --clean or --frame: these"
             " are for a run of 'realistic', which adds detail, and for no model at all"

@@ -15,10 +15,13 @@ from s2f_studio.drawings import bending, likely, mesh
 from s2f_studio.drawings.mesh import FACE_PX
 from s2f_studio.drawings.understanding import Understood, understood
 from s2f_studio.faces.words import ADDED, ADDED_GUIDANCE, guidance
-from s2f_utils.inference.asking import ASKED, Ask, Facts
+from s2f_utils.inference.asking import ANSWERS, Ask, Facts
 from s2f_utils.inference.translator import Translator, one_way, parts_of
 from s2f_utils.pictures.attributes import COLOURED, TEXTURED, TOLD, WORN, as_tone
+from s2f_utils.pictures.remarks import Remark
 
+_, EXPECTED, RENDERED = ANSWERS
+CRUDE_FROM = 0.25  # of the finder's "crude", 0 to 1, much is left open (docs/drawings.md)
 NOT_DRAWN = 0.5  # of the finder's flags, below
 # The finder takes hair that is drawn down to the brows for a hat; how much of what is above them is hair, tells.
 HAT_IN_DOUBT = 0.05  # of its "hat", from there
@@ -36,8 +39,6 @@ class ExpectModel(Translator):
     A drawing is understood, bent to the mean shape, answered there, and the answer is bent back.
     """
 
-    hint_method = ASKED
-
     def __post_init__(self) -> None:
         self.size_px = FACE_PX  # of the drawings that are given; the network's own pictures are smaller
 
@@ -46,10 +47,6 @@ class ExpectModel(Translator):
         """As `Translator.facts`."""
         alone = super().facts
         return replace(alone, knows=alone.knows | {"likely", "person"})
-
-    def knows_person(self, picture: np.ndarray, ask: Ask) -> bool:
-        """As `Model.knows_person`: always."""
-        return True
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
         """As `Translator.answer_squares`; S is FACE_PX."""
@@ -73,9 +70,9 @@ class ExpectModel(Translator):
         """
         coarse = bending.coarse_field(points, mesh.mean_shape(FACE_PX), FACE_PX).astype(np.float32)
         stage = "lay_large" if ask.large else "lay"
-        return self.engine.run(stage, person[None], coarse[None], np.array([self.wall(ask.seed)]))[0][0]
+        return self.engine.run(stage, person[None], coarse[None], np.array([self.wall(ask)]))[0][0]
 
-    def wall(self, seed: int) -> int:
+    def wall(self, ask: Ask) -> int:
         """Which wall is behind the person, as `stages.lay.backdrop` numbers them."""
         return -1
 
@@ -126,7 +123,7 @@ class ExpectModel(Translator):
         told = np.stack([told_of(one, ask) for one, ask in zip(found, asks, strict=True)])
         drawn = np.array([[name in names for name in ADDED] for names in added], np.float32)
         tones = np.stack([tones_of(ask) for ask in asks])
-        seeds = np.array([ask.seed if ask.colours or ask.seed else -1 for ask in asks])
+        seeds = np.array([ask.seed or -1 for ask in asks])
         return self.engine.run("expect", squares, points, told, drawn, tones, seeds)
 
 
@@ -183,11 +180,38 @@ def untold_of(ask: Ask, found: Understood, words: Collection[str] = TOLD) -> tup
 
 @dataclass
 class RenderModel(ExpectModel):
-    """People who might exist, made of what is expected: another one for every seed; made by `load`."""
+    """People who might exist, made of what is expected: another one for every seed; made by `load`.
+
+    A question may ask for what is expected instead (`Ask.answer`).
+    """
+
+    @functools.cached_property
+    def facts(self) -> Facts:
+        """As `Translator.facts`."""
+        alone = super().facts
+        return replace(alone, knows=alone.knows | {"answer"})
+
+    def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
+        """Says that a drawing, uint8 (H, W, 3), leaves much open, where the question leaves the answer open."""
+        ask = ask or Ask()
+        if ask.answer != ANSWERS[0]:
+            return None
+        degree = understood(self._square(self._checked(picture), ask), self.engine).flags["crude"]
+        return Remark("crude", {"degree": degree}) if degree > CRUDE_FROM else None
 
     def people(self, squares: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]) -> np.ndarray:
         """As `ExpectModel.people`: photos of people who might exist, others for other seeds."""
-        expected, _, tones = self.expected(squares, found, asks)
+        expected, people, tones = self.expected(squares, found, asks)
+        now = [n for n, ask in enumerate(asks) if ask.answer != EXPECTED]
+        if now:
+            asked = [asks[n] for n in now]
+            people[now] = self.rendered(expected[now], tones[now], [found[n] for n in now], asked)
+        return people
+
+    def rendered(
+        self, expected: np.ndarray, tones: np.ndarray, found: Sequence[Understood], asks: Sequence[Ask]
+    ) -> np.ndarray:
+        """People of what is expected, (N, 5, 128, 128), and the tones that were taken, (N, 6): (N, 4, P, P)."""
         seeds = np.array([ask.seed for ask in asks])
         traits = np.stack([traits_of(meant(ask, one)) for ask, one in zip(asks, found, strict=True)])
         people, hair = self.engine.run("render", expected, seeds, traits)
@@ -213,9 +237,9 @@ class RenderModel(ExpectModel):
             person = stage.of_styles(stage.with_outline(expected), style, nobody)[0].cpu().numpy()
         return self.laid(person, likely.likely(found.points, ask.likely, found.off_by_hand), ask)
 
-    def wall(self, seed: int) -> int:
-        """As `ExpectModel.wall`: as in a studio."""
-        return seed
+    def wall(self, ask: Ask) -> int:
+        """As `ExpectModel.wall`: as in a studio, behind people who are rendered."""
+        return -1 if ask.answer == EXPECTED else ask.seed
 
 
 def traits_of(ask: Ask) -> np.ndarray:

@@ -13,9 +13,8 @@ import numpy as np
 from s2f_studio.drawings.prepare import FRAMES, Drawing, framed, prepare
 from s2f_studio.faces import candidates
 from s2f_utils import runtime
-from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
+from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS, Model
 from s2f_utils.inference.loading import load
-from s2f_utils.inference.translator import DetailModel
 from s2f_utils.pictures import faces, images
 from s2f_utils.pictures.remarks import Remark
 
@@ -42,7 +41,7 @@ def translate_drawing(
     out: str | Path,
     stem: str = "drawing",
     *,
-    pair: DetailModel | None = None,
+    model: Model | None = None,
     points: np.ndarray | Sequence | None = None,
     clean: str = "auto",
     face: faces.Which = None,
@@ -54,15 +53,15 @@ def translate_drawing(
 ) -> Translated:
     """Prepare a drawing, uint8 (H, W, 3), make the candidates, write them and a sheet of them into the folder `out`.
 
-    pair: the models (None: the shipped ones). points, clean, face: as in `drawings.prepare`. frame: as in
+    model: None for the shipped one. points, clean, face: as in `drawings.prepare`. frame: as in
     `drawings.framed`. detail: of the realistic answers, from 0 to 1. asked: further fields of `Ask`. Files that are
     there are never overwritten. Raises what `prepare` raises, and OSError where nothing can be written.
     """
     if frame not in FRAMES:
         raise ValueError(f"frame must be one of {', '.join(FRAMES)}, got {frame!r}")
-    pair = pair or _shipped()
-    ready = prepare(drawing, size_px=pair.size_px, points=points, clean=clean, face=face)
-    found = candidates.candidates(pair, ready.image, seed, num_variations, detail=detail, **asked)
+    model = model or _shipped()
+    ready = prepare(drawing, size_px=model.facts.size_px, points=points, clean=clean, face=face)
+    found = candidates.candidates(model, ready.image, seed, num_variations, detail=detail, **asked)
     out, names = Path(out), ["candidates", *(candidate.name.replace(" ", "-") for candidate in found)]
     stem = runtime.free_stem(out, stem, [f"-{name}.png" for name in names])
     sheet = candidates.sheet(ready, found, frame=frame)
@@ -70,5 +69,5 @@ def translate_drawing(
     for candidate, name in zip(found, names[1:], strict=True):
         picture = framed(candidate.picture, ready, frame)
         files.append(images.save(out / f"{stem}-{name}.png", picture, generated=True, notes=candidate.notes))
-    advice = pair.advice(ready.image)
+    advice = model.advice(ready.image)
     return Translated(ready, found, tuple(files), (advice,) if advice else ())

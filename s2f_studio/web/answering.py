@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from s2f_studio.drawings import domain, mesh
 from s2f_studio.drawings.prepare import Drawing, understand
-from s2f_studio.faces import hints
-from s2f_studio.faces.choosing import FAITHFUL
 from s2f_studio.query import Query
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
@@ -156,53 +153,9 @@ def answers(
 ) -> tuple[list[tuple[str, Ask, np.ndarray]], tuple[Remark, ...]]:
     """What a model makes of a prepared picture, [(name, what was asked, uint8 (H, W, 3))], and what there is to say."""
     asks = query.asks(model.facts)
-    made = [model.answer([given], [_at_its_size(model, given, ask)])[0] for _, ask in asks]
-    remarks: tuple[Remark, ...] = ()
-    if "answer" in model.facts.knows:
-        remark = model.advice(given, asks[0][1])
-        remarks, asks = (remark,) if remark else (), _named(asks, model.chosen(given, asks[0][1]))
-    done = []
-    for (name, ask), picture in zip(asks, made, strict=True):
-        toned, more = _toned(model, given, ask, picture)
-        remarks = (*remarks, *(one for one in more if one not in remarks))
-        done.append((name, ask, toned))
-    return done, remarks
-
-
-def _needs_tones(model: Model, given: np.ndarray, ask: Ask) -> bool:
-    return bool(set(COLOURED) & set(ask.person)) and model.facts.makes == "photo" and not model.knows_person(given, ask)
-
-
-def _at_its_size(model: Model, given: np.ndarray, ask: Ask) -> Ask:
-    """Parts are found in faces of the model's own size."""
-    return replace(ask, large=False) if _needs_tones(model, given, ask) else ask
-
-
-def _toned(model: Model, given: np.ndarray, ask: Ask, made: np.ndarray) -> tuple[np.ndarray, tuple[Remark, ...]]:
-    """The answer with hair and skin in the tones that were said, by a model that knows nothing of the person."""
-    if not _needs_tones(model, given, ask):
-        return made, ()
-    tones, remarks = {part: as_tone(ask.person[part]) for part in COLOURED if part in ask.person}, ()
-    if model.facts.reads == "sketch" and hints.is_framed(given):
-        remarks = (Remark("framed"),)
-    elif len(made) == made.shape[1] == model.facts.size_px:
-        parts = hints.parts_of(model, given, made)
-        remarks = tuple(Remark("no-part", {"part": part}) for part in tones if not hints.is_there(parts[part]))
-        made = hints.with_hints(model, given, made, tones)
-    if ask.large:
-        made = np.asarray(
-            Image.fromarray(made).resize((2 * made.shape[1], 2 * made.shape[0]), Image.Resampling.BICUBIC)
-        )
-    return made, remarks
-
-
-def _named(asks: list[tuple[str, Ask]], kind: str) -> list[tuple[str, Ask]]:
-    """What was asked of a model with several answers, by what it gave. kind: of the first answer."""
-    named = []
-    for name, ask in asks:
-        given = FAITHFUL if name == FAITHFUL else kind
-        named.append((given if name == "realistic" and given != FAITHFUL else name, replace(ask, answer=given)))
-    return named
+    made = [(name, ask, model.answer([given], [ask])[0]) for name, ask in asks]
+    remark = model.advice(given, Ask(answer=query.answer)) if "answer" in model.facts.knows else None
+    return made, (remark,) if remark else ()
 
 
 def restored(restorer: Model, picture: np.ndarray, query: Query) -> np.ndarray:
@@ -241,24 +194,25 @@ def finish(
         if query.enhance and restorer is not None:
             notes["restorer"] = f"{restorer}, strength {query.strength:g}"
         found.append(Made(name, picture, images.png_of(picture, generated=True, notes=notes), notes))
-    if query.candidates > 1 and len(found) == 1 and not {"detail", "styles"} & facts.knows:
+    if query.candidates > 1 and len(found) == 1:
         remarks = (*remarks, Remark("one-answer", {"model": facts.name}))
     return Answer(ready, tuple(found), (*ready.remarks, *remarks))
 
 
 def _notes(ask: Ask, facts: Facts) -> dict[str, str]:
-    notes, chooses = {"model": facts.name, "seed": str(ask.seed)}, "answer" in facts.knows
-    if chooses:
+    notes = {"model": facts.name, "seed": str(ask.seed)}
+    if "answer" in facts.knows:
         notes["answer"] = ask.answer
-    if "detail" in facts.knows and (not chooses or ask.answer == FAITHFUL):
+    if "detail" in facts.knows:
         notes["detail"] = f"{ask.detail:g}"
-    if "likely" in facts.knows and ask.answer != FAITHFUL:
+    if "likely" in facts.knows:
         amounts = ask.likely if isinstance(ask.likely, Mapping) else {"": ask.likely}
         notes |= {f"likely {part}".strip(): f"{own:g}" for part, own in amounts.items() if own != LIKELY}
-    if "person" in facts.knows and ask.answer != FAITHFUL:
+    if "person" in facts.knows:
+        tones = {part: as_tone(ask.person[part]).colour for part in COLOURED if part in ask.person}
         notes |= {name: f"{value:g}" for name, value in ask.person.items() if name not in COLOURED}
-    tones = {part: as_tone(ask.person[part]).colour for part in COLOURED if part in ask.person}
-    return notes | {part: "#{:02x}{:02x}{:02x} by ".format(*tone) + facts.hint_method for part, tone in tones.items()}
+        notes |= {part: "#{:02x}{:02x}{:02x}".format(*tone) for part, tone in tones.items()}
+    return notes
 
 
 def as_json(given: Answer, facts: Facts, seconds: Mapping[str, float] | None = None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from s2f_studio.engines import choice as engines
 from s2f_studio.engines.engine_onnx import DESCRIPTION, description
 from s2f_studio.export.exported import RESTORER
-from s2f_studio.faces.choosing import ChoosingModel
+from s2f_studio.faces.expecting import RenderModel
 from s2f_studio.query import WAYS
 from s2f_studio.web.answering import FOLDERS
 from s2f_studio.web.uploads import Refusal
@@ -249,16 +249,16 @@ def _of_folder(folder: Path, told: dict[str, Any]) -> Choice | None:
     if told["direction"] not in WAYS:
         return None
     two, knows = "detail" in told["knows"], set(told["knows"])
-    common |= {"chooses": told["kind"] == ChoosingModel.__name__, "answers": 8 if knows & {"detail", "styles"} else 1}
+    common |= {"chooses": told["kind"] == RenderModel.__name__, "answers": 8 if knows & {"seed", "styles"} else 1}
     return Choice(f"run:{name}", title, direction=told["direction"], detail=two, layout=told["layout"], **common)
 
 
 def _shipped() -> list[Choice]:
     names = (*weights.SHIPPED, *weights.SHIPPED_RESTORERS, *weights.FINDERS)
     mb = {name: weights.shipped(name).stat().st_size / 1e6 for name in names}
-    both = sum(mb[name] for name in (weights.FAITHFUL, weights.DETAIL, weights.EXPECT, weights.RENDER, weights.FINDER))
+    both = sum(mb[name] for name in (weights.EXPECT, weights.RENDER, weights.FINDER))
     return [
-        Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo", detail=True,
+        Choice(weights.DEFAULT, TITLES[weights.DEFAULT], "shipped", direction="sketch-to-photo",
                chooses=True, answers=8, size_mb=both),
         Choice("photo-to-sketch", "photo → sketch, 256 px", "shipped", direction="photo-to-sketch",
                size_mb=mb["photo-to-sketch"]),

@@ -27,7 +27,7 @@ NOW_SET = "set a field of the question: pad.set({})"
 REMOVED = {  # what a pad had before its page carried its state, and what is there instead
     "set_likely": NOW_SET.format("likely={'mouth': 0.0}"), "say": NOW_SET.format("person={'age': 1.0}"),
     "apply_hint": NOW_SET.format("person={'hair': '#b05a28'}"), "seed": NOW_SET.format("seed=3"),
-    "detail": NOW_SET.format("detail=0.0"), "answer": NOW_SET.format("answer='faithful'"),
+    "detail": NOW_SET.format("detail=0.0"), "answer": NOW_SET.format("answer='expected'"),
     "strength": NOW_SET.format("enhance=True, strength=0.5"), "choose": NOW_SET.format("seed=3"),
     "variants": "ask for several: pad.answers(8)", "set_region": "regions are drawn in the pad's page",
     "keep_version": "versions are kept in the pad's page", "back_to": "versions are kept in the pad's page",
@@ -116,7 +116,7 @@ class SketchPad:
         return drawing.STARTS[drawing.kind_of(self.facts)]
 
     def set(self, **changes: Any) -> None:
-        """Change fields of the question (`Query`): `pad.set(answer="faithful", person={"age": 1.0})`.
+        """Change fields of the question (`Query`): `pad.set(answer="expected", person={"age": 1.0})`.
 
         Raises ValueError for an unknown field, or a value out of range.
         """
@@ -240,7 +240,7 @@ class SketchPad:
         return page.about() | {"models": rows}
 
     def reply(self, content: dict[str, Any]) -> dict[str, Any]:
-        """What the page is answered: `translate`, `drawing`, `tones`, `start`, or `shown`, by `kind`. Raises Refusal,
+        """What the page is answered: `translate`, `drawing`, `start`, or `shown`, by `kind`. Raises Refusal,
         ValueError.
         """
         kind = content.get("kind")
@@ -249,8 +249,6 @@ class SketchPad:
         picture = uploads.picture_in(content["picture"])
         if kind == "drawing":
             return drawing.told(picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]})
-        if kind == "tones":
-            return drawing.tones_of(picture)
         if kind == "shown":
             self.face = picture
             return {}
@@ -272,7 +270,7 @@ def _row(facts: Facts) -> dict[str, Any]:
     return {
         "id": facts.name, "title": facts.name, "kind": "model", "direction": facts.direction, "reads": facts.reads,
         "size_px": facts.size_px, "detail": "detail" in knows, "chooses": "answer" in knows, "state": "ready",
-        "answers": 8 if {"detail", "styles"} & knows else 1, "layout": facts.layout,
+        "answers": 8 if {"answer", "detail", "styles"} & knows else 1, "layout": facts.layout,
     }  # fmt: skip
 
 

@@ -21,11 +21,10 @@ from s2f_utils.pictures.attributes import COLOURED, FACE_PARTS, TOLD, as_tone
 from s2f_utils.pictures.remarks import Remark
 
 MODES = ("deterministic", "paper")
-ANSWERS = ("auto", "faithful", "expected", "rendered")  # which answer is given, where a model has several
+ANSWERS = ("auto", "expected", "rendered")  # which answer is given, where a model has several
 LEAST_PX = 16  # of a picture that can show a face
 LIKELY = 0.8  # usually: most of the way to a likely face
 DETAIL_OF_DRAWINGS = 0.5  # more of it glitters on lines and smooth paper; portraits in soft pencil bear 1
-MIXED, TRANSFERRED, ASKED = "style mixing", "colour transfer", "the person's own tone"  # how a model takes a hint
 # Where eyes, nose and mouth's corners are, as shares of the side: of aligned photos, and of the faces that
 # `synthetic.draw_face` draws, which our models of 64 px have learned from.
 LAYOUTS = {
@@ -42,8 +41,8 @@ class Facts:
     """What a model is, without its network.
 
     name: as a person calls it. direction: the way it goes. size_px: S. knows: what it makes of a question: "seed",
-    "detail", "colours", "styles", "answer" (it has all of `ANSWERS`), "likely", "person". layout: where it expects
-    faces, a key of `LAYOUTS`, or "" for a model that takes pictures as they are. hint_method: how it takes hints.
+    "detail", "styles", "answer" (it has all of `ANSWERS`), "likely", "person". layout: where it expects
+    faces, a key of `LAYOUTS`, or "" for a model that takes pictures as they are.
     """
 
     name: str
@@ -51,7 +50,6 @@ class Facts:
     size_px: int
     knows: frozenset[str] = frozenset()
     layout: str = "aligned"
-    hint_method: str = TRANSFERRED
 
     @property
     def reads(self) -> str:
@@ -88,23 +86,20 @@ class Ask:
     """What is asked of a model beside the picture; what a model does not know is left out of its answer.
 
     seed: 0, or another answer, where the model knows seeds. detail: from 0, faithful, to 1, realistic, where it knows
-    detail; it is invented. colours: whether they are drawn at random, where it knows colours. style: (1, L, D), those
-    of a chosen variant, for a model that knows styles. labels: the map beside a sketch, for a model that reads both.
-    strength: of a restorer, from 0, the picture as it is, to 1. mode: "deterministic", or "paper" (`generate`). answer:
-    "faithful", where every line is kept, "expected", what a photo of such a drawing looks like on average, "rendered",
-    a believable photo of somebody like that, or "auto", by how crude it is; faithful without detail, for then nothing
-    is to be invented.
-    likely: of the last two, from 0, the shape as it is drawn, to 1, a shape that people have; one number, or one for
-    each of `FACE_PARTS`. person: what is known of the person beside the drawing: "skin" and "hair" as a colour
-    (`as_tone`), "glasses", "beard" and "hat" from -1 (no) to 1, "age" (young to old), "smile" (closed to teeth),
-    "hair_length" (bald to long), "curls" from -1 to 1. fit: how a picture becomes a square, "stretch" or "pad"; None:
-    as the model was trained. square: an oblong picture is stretched, and its answer stays a square. large: an answer
-    with twice as many pixels a side as models of up to 256 pixels give.
+    detail; it is invented. style: (1, L, D), those of a chosen variant, for a model that knows styles. labels: the map
+    beside a sketch, for a model that reads both. strength: of a restorer, from 0, the picture as it is, to 1. mode:
+    "deterministic", or "paper" (`generate`). answer: "expected", what a photo of such a drawing looks like on average,
+    "rendered", a believable photo of somebody like that, or "auto", which is rendered. likely: of both, from 0, the
+    shape as it is drawn, to 1, a shape that people have; one number, or one for each of `FACE_PARTS`. person: what is
+    known of the person beside the drawing: "skin" and "hair" as a colour (`as_tone`), "glasses", "beard" and "hat" from
+    -1 (no) to 1, "age" (young to old), "smile" (closed to teeth), "hair_length" (bald to long), "curls" from -1 to 1.
+    fit: how a picture becomes a square, "stretch" or "pad"; None: as the model was trained. square: an oblong picture
+    is stretched, and its answer stays a square. large: an answer with twice as many pixels a side as models of up to
+    256 pixels give.
     """
 
     seed: int = 0
     detail: float = 1.0
-    colours: bool = False
     style: np.ndarray | None = None
     labels: np.ndarray | None = None
     strength: float = 1.0
@@ -123,7 +118,8 @@ class Ask:
         if self.mode not in MODES:
             raise ValueError(f"mode must be one of {', '.join(MODES)}, got {self.mode!r}")
         if self.answer not in ANSWERS:
-            raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}")
+            gone = "; faithful is gone: expected invents least" if self.answer == "faithful" else ""
+            raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}{gone}")
         amounts_of(self.likely)
         for name, value in self.person.items():
             if name in COLOURED:
@@ -179,17 +175,9 @@ class Model(ABC):
     def num_bytes(self) -> int:
         """How much memory its weights take."""
 
-    def chosen(self, picture: np.ndarray, ask: Ask) -> str:
-        """Which of its answers a picture gets, one of `ANSWERS` but "auto"; "" of a model that has one alone."""
-        return ""
-
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """What there is to say about a picture as this model reads it, and its answer; None where there is nothing."""
         return None
-
-    def knows_person(self, picture: np.ndarray, ask: Ask) -> bool:
-        """Whether the answer to a picture follows the description of the person (`Ask.person`)."""
-        return False
 
     def translate(self, picture: np.ndarray, **asked: Any) -> np.ndarray:
         """One picture, as the model reads it, to its answer; asked: the fields of `Ask`."""
@@ -207,14 +195,13 @@ class Model(ABC):
         """A picture in, its translation out, uint8 RGB (H, W, 3): `model("drawing.jpg", seed=3)`.
 
         picture: a path, or an array, uint8 (H, W, 3); a drawing is cleaned and aligned, a photo is aligned. points,
-        clean, face: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, and colours at random
-        with a seed, unless it says otherwise. Raises what `prepare`, `Ask` and `answer` raise.
+        clean, face: as in `drawings.prepare`. asked: the fields of `Ask`; half of the detail, unless it says otherwise.
+        Raises what `prepare`, `Ask` and `answer` raise.
         """
         if "labels" in asked and self.facts.layout:
             raise ValueError("the sketch would be aligned and its map not: align both, and use translate")
         prepared = prepared_for(self.facts, picture, points=points, clean=clean, face=face)
-        usual = {"detail": DETAIL_OF_DRAWINGS, "colours": asked.get("seed", 0) > 0}
-        return self.translate(prepared, **usual | asked)
+        return self.translate(prepared, **{"detail": DETAIL_OF_DRAWINGS} | asked)
 
 
 def prepared_for(facts: Facts, picture: str | Path | np.ndarray, **options: Any) -> np.ndarray:

@@ -28,7 +28,9 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
     client.
     """
     if str(model) == weights.DEFAULT and not Path(model).exists():
-        raise FileNotFoundError(f"{model}: is two networks: name one, {weights.FAITHFUL} or {weights.DETAIL}")
+        model = weights.RENDER
+    if instead := weights.GONE.get(str(model)):
+        raise FileNotFoundError(f"{model}: is gone: use {instead}, or train faithful and realistic on your own pairs")
     if str(model) in weights.model_names() and not weights.shipped(str(model)):
         return weights.get(str(model))
     path = weights.shipped(str(model)) or folder_of(model)
@@ -67,7 +69,7 @@ def is_model(name: str | Path) -> bool:
     folder, or one that `s2f export` wrote.
     """
     path = Path(name)
-    named = str(name) in weights.model_names() or weights.hub.is_name(name)
+    named = str(name) in (*weights.model_names(), *weights.GONE) or weights.hub.is_name(name)
     if named or path.suffix in (".safetensors", ".pth", ".pt"):
         return True
     return any((path / name).is_file() for name in ("generator.safetensors", "resume.pt", "model.json"))

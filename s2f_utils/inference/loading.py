@@ -49,9 +49,9 @@ def load(
     """A model that answers pictures, from a name, a run folder, a `.safetensors` file of ours, a published file, or a
     folder that `s2f export` wrote, whose answers onnxruntime makes, on the CPU.
 
-    The name "sketch-to-photo" stands for the shipped faithful model, the one that adds detail to its answers, and the
-    one that answers drawings of few lines. "hf:user/model", with "@revision" where one is meant, is a model on the
-    Hugging Face hub (`weights.hub`); it is then called by the commit that was loaded.
+    The name "sketch-to-photo" stands for the shipped model that renders faces, and what is expected beside it.
+    "hf:user/model", with "@revision" where one is meant, is a model on the Hugging Face hub (`weights.hub`); it is then
+    called by the commit that was loaded.
     precision: as in `runtime.pick_precision`. direction: "sketch-to-photo" or "photo-to-sketch"; which generator of a
     CycleGAN run is meant, and which way a published CycleGAN file goes: it does not say so itself. values: of
     `VALUES`. at_once: pictures in one pass of the network; more than one may differ from one by rounding. name:
@@ -88,10 +88,6 @@ def load_for_drawings(model: str | Path | Model | None = None, device: str = "au
 
     Raises ValueError for a model that reads photos, or chance alone, or a sketch and a map at once.
     """
-    if isinstance(model, str | Path) and str(model) in (weights.FAITHFUL, weights.DETAIL):
-        raise ValueError(
-            f"{model}: is one half of {weights.DEFAULT!r}: choose that, and detail 0 for the faithful half alone"
-        )
     if model is not None and not isinstance(model, str | Path | Model):
         raise ValueError(
             f"a model is a name, a folder, a file, or what inference.load gives, got {type(model).__name__}"
@@ -127,7 +123,7 @@ def _load_by_torch(
     net, meta = _network(model, direction)
     about = net.card
     size_px = int(meta.get("size_px") or about.size_px or net.usual_px or net.multiple_px)
-    kind = NAMED.get(str(model), kind_of(net))
+    kind = kind_of(net)
     chosen = runtime.pick_precision(runtime.pick_device(device), kind.precision or precision)
     if values != VALUES[0] and kind is not PLAIN:
         raise ValueError(f"values={values} is for published CycleGANs: a {net.name} takes {VALUES[0]}")
@@ -175,7 +171,6 @@ def _plain(net: nn.Module, precision: runtime.Precision, values: str, _model: st
 PLAIN = Kind(lambda net: True, Translator, _plain)
 DETAILED = Kind(lambda net: "detail" in net.card.knows, DetailModel, _of_two, aligned=True)
 KINDS = [Kind(lambda net: "styles" in net.card.knows, StyleModel, _of_styles), DETAILED]  # the first that fits
-NAMED: dict[str, Kind] = {}  # those of models that are known by their names
 
 
 def kind_of(net: nn.Module) -> Kind:
@@ -197,12 +192,7 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
     pictures by itself.
     """
     from s2f_utils.models import checkpoints
-    from s2f_utils.models.twostage import TwoStage
 
-    if str(model) == weights.DEFAULT and not Path(model).exists():
-        structure, meta = checkpoints.load_network(find_generator(weights.FAITHFUL))
-        detail, _ = checkpoints.load_network(find_generator(weights.DETAIL))
-        return TwoStage.of(structure, detail), {**meta, "method": weights.DEFAULT}
     path = find_generator(model, direction)
     net, meta = checkpoints.load_network(path)
     does = net.card.does
@@ -210,8 +200,7 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
         raise UnknownNetworkError(f"{path}: is a GFPGAN, which restores photos: use it with 's2f enhance'")
     if does == ADDS_DETAIL:
         raise UnknownNetworkError(
-            f"{model}: only adds detail to the answer of another model: give {weights.FAITHFUL}, or a run of"
-            " 'realistic'"
+            f"{model}: only adds detail to the answer of another model: give a run of 'realistic'"
         )
     if does not in (TRANSLATES, DRAWS, RENDERS):
         raise UnknownNetworkError(f"{path}: is a {net.name}, which judges pictures: give a generator")
@@ -220,8 +209,6 @@ def _network(model: str | Path, direction: str | None) -> tuple[nn.Module, dict[
 
 def _files(model: str | Path, direction: str | None) -> tuple[Path, ...]:
     """The files that a model's networks come from."""
-    if str(model) == weights.DEFAULT and not Path(model).exists():
-        return find_generator(weights.FAITHFUL), find_generator(weights.DETAIL)
     return (find_generator(model, direction),)
 
 

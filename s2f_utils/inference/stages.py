@@ -23,7 +23,7 @@ from s2f_utils import runtime
 from s2f_utils.inference.asking import MODES
 from s2f_utils.models.noise import normal
 from s2f_utils.models.psp import PSP
-from s2f_utils.models.resunet import HINT_PX, ResUNet
+from s2f_utils.models.resunet import ResUNet
 from s2f_utils.models.stylegan2 import StyleGAN2
 from s2f_utils.models.twostage import TwoStage, on_colours
 
@@ -132,34 +132,17 @@ def as_published(net: nn.Module, precision: runtime.Precision, values: str) -> T
 
 
 class Structure(nn.Module):
-    """In: picture uint8 (N, S, S, 3); hint (N, 3, 4, 4) in [-1, 1], colours, NaN for those to be expected. Out: base
-    (N, 3, S, S), about [-1, 1].
-    """
+    """In: picture uint8 (N, S, S, 3). Out: base (N, 3, S, S), about [-1, 1]."""
 
-    inputs = {"picture": (U8, "H", "W", 3), "hint": (F32, 3, HINT_PX, HINT_PX)}
+    inputs = {"picture": (U8, "H", "W", 3)}
     outputs = ("base",)
 
     def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
         super().__init__()
         self.net, self.images = net, images
 
-    def forward(self, picture: Tensor, hint: Tensor) -> Tensor:
-        return self.net(self.images(signed(picture)), hint).float()
-
-
-class Coloured(nn.Module):
-    """In: base (N, 3, S, S); seed int64 (N,). Out: hint (N, 3, 4, 4): colours at random, around the base's own."""
-
-    inputs = {"base": (F32, 3, "H", "W"), "seed": (I64,)}
-    outputs = ("hint",)
-
-    def __init__(self, net: ResUNet) -> None:
-        super().__init__()
-        self.register_buffer("root", net.hint_root(), persistent=False)
-        self.net = net
-
-    def forward(self, base: Tensor, seed: Tensor) -> Tensor:
-        return self.net.draw_hint(seed, around=base, root=self.root)
+    def forward(self, picture: Tensor) -> Tensor:
+        return self.net(self.images(signed(picture))).float()
 
 
 class Detailed(nn.Module):
@@ -181,13 +164,7 @@ class Detailed(nn.Module):
 
 def of_two(net: TwoStage, images: Callable[[Tensor], Tensor] = _same) -> dict[str, nn.Module]:
     """The stages of a network of two."""
-    stages: dict[str, nn.Module] = {
-        "structure": Structure(net.structure, images),
-        "detail": Detailed(net.detail, images),
-    }
-    if net.hint_spread.any():
-        stages["colours"] = Coloured(net.structure)
-    return stages
+    return {"structure": Structure(net.structure, images), "detail": Detailed(net.detail, images)}
 
 
 class Encoded(nn.Module):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_utils.inference.asking import MIXED, TRANSFERRED, Ask, advice_on
+from s2f_utils.inference.asking import Ask, advice_on
 from s2f_utils.inference.translator import Translator, one_way
 from s2f_utils.models.card import COARSE, MIDDLE
 from s2f_utils.pictures import images, masks
@@ -28,11 +28,6 @@ class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
 
     in_batches = False
-
-    @property
-    def hint_method(self) -> str:
-        """How it takes hints: styles that have the tone are searched for with gradients, which PyTorch alone has."""
-        return TRANSFERRED if self.net is None else MIXED
 
     @property
     def reads(self) -> str:

@@ -10,19 +10,18 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from s2f_utils.inference.asking import LEAST_PX, MODES, TRANSFERRED, Ask, Facts, Model
+from s2f_utils.inference.asking import LEAST_PX, MODES, Ask, Facts, Model
 from s2f_utils.inference.engine import Engine
 from s2f_utils.pictures import images, masks
 
 LARGER = 2  # times the usual side, where a large answer is asked for
 SMALL_PX = 256  # larger answers are large already
 NAMELESS = "a model of your own"
-NO_HINT = np.full((3, 4, 4), np.nan, np.float32)  # colours are those to be expected
 
 
 @dataclass
@@ -47,13 +46,12 @@ class Translator(Model):
     net: Any = None
     precision: Any = None
     files: tuple[Path, ...] = ()
-    hint_method: ClassVar[str] = TRANSFERRED
 
     @functools.cached_property
     def facts(self) -> Facts:
         """What this model is."""
         layout = "drawn" if self.reads_map else self.layout
-        return Facts(self.name, self.direction, self.size_px, self.knows, layout, self.hint_method)
+        return Facts(self.name, self.direction, self.size_px, self.knows, layout)
 
     @property
     def reads_map(self) -> bool:
@@ -142,9 +140,6 @@ class Translator(Model):
 class DetailModel(Translator):
     """A faithful model, and one that adds detail to its answers: as much of it as is asked for, from a seed; made by
     `load`.
-
-    A sketch does not say how light the skin, the hair or the wall is: colours can be drawn at random, around those that
-    are to be expected.
     """
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> Sequence[np.ndarray]:
@@ -156,10 +151,6 @@ class DetailModel(Translator):
         sources, places = _distinct(squares)
         expected = np.concatenate([self._structure(part) for part in parts_of(sources, self.at_once)])
         base = expected[places]  # (N, 3, S, S)
-        coloured = [n for n, ask in enumerate(asks) if ask.colours and "colours" in self.facts.knows]
-        for part in parts_of(coloured, self.at_once):
-            (hint,) = self.engine.run("colours", base[part], np.array([asks[n].seed for n in part]))
-            base[part] = self._structure(squares[part], hint)
         made = images.shown(base)
         detailed = [n for n, ask in enumerate(asks) if ask.detail > 0]
         for part in parts_of(detailed, self.at_once):
@@ -174,9 +165,8 @@ class DetailModel(Translator):
         seeds, amounts = np.zeros(len(batch), np.int64), np.ones(len(batch), np.float32)
         return self.engine.run("detail", batch, self._structure(batch), amounts, seeds)[0]
 
-    def _structure(self, squares: np.ndarray, hint: np.ndarray | None = None) -> np.ndarray:
-        hint = np.broadcast_to(NO_HINT, (len(squares), *NO_HINT.shape)) if hint is None else hint
-        return self.engine.run("structure", squares, hint)[0]
+    def _structure(self, squares: np.ndarray) -> np.ndarray:
+        return self.engine.run("structure", squares)[0]
 
 
 def one_way(network: str, asks: Sequence[Ask]) -> None:

@@ -21,7 +21,7 @@ from s2f_utils.models.unet import check_images
 from s2f_utils.runtime import distributed
 
 GROUPS = 8
-PATCH_PX, HINT_PX = 4, 4
+PATCH_PX = 4
 NOISE_GAIN = 10.0  # the noise weights learn as if their learning rate were ten times as high
 
 
@@ -73,9 +73,8 @@ class ResUNet(Network):
     full size only grey detail is added, so that no opponent can ask for coloured fringes. Everything is enlarged
     smoothly: rearranged channels (pixel shuffle) leave a grid as soon as an opponent asks for detail.
 
-    Beside the sketch the network sees where it is (two planes of coordinates) and, where one is given, a `hint`
-    (N, 3, 4, 4) in [-1, 1]: the photo's colours at 4×4 pixels; without one (`None`) it answers with the colours to be
-    expected. Noise enters at every level on the way up; its weights are 0 until adversarial training uses it.
+    Beside the sketch the network sees where it is (two planes of coordinates). Noise
+    enters at every level on the way up; its weights are 0 until adversarial training uses it.
     """
 
     def __init__(
@@ -121,22 +120,19 @@ class ResUNet(Network):
         self.full_join = conv(full + in_channels, full)
         self.detail = conv(full, 1)
         self.noises = nn.ModuleList([Noise(width) for width in (*reversed(widths[:-1]), half, full)])
-        num_colours = out_channels * HINT_PX**2
-        self.register_buffer("hint_mean", torch.zeros(num_colours))  # of the hints that training showed,
-        self.register_buffer("hint_spread", torch.zeros(num_colours, num_colours))  # and their covariance
 
     @classmethod
     def describe(cls, args: Mapping[str, Any]) -> ModelCard:
         """One that sees another model's answer beside the sketch adds detail to that (`TwoStage`)."""
         return ModelCard(ADDS_DETAIL) if args.get("in_channels", 3) > 3 else ModelCard()
 
-    def forward(self, x: Tensor, hint: Tensor | None = None, seed: int | Sequence[int] | Tensor = 0) -> Tensor:
+    def forward(self, x: Tensor, seed: int | Sequence[int] | Tensor = 0) -> Tensor:
         """seed: of the noise in eval mode, one for all pictures or one for each: another seed, another answer, where
         training has given the noise weight.
         """
         seeds = as_seeds(seed, x.device)
         check_images(x, self.in_channels, self.multiple_px)
-        features = self.stem(torch.cat([x, self._beside(x, hint)], dim=1))  # (N, widths[0], H/4, W/4)
+        features = self.stem(torch.cat([x, self._beside(x)], dim=1))  # (N, widths[0], H/4, W/4)
         kept = []
         for block, down in zip(self.down_blocks, self.downs, strict=True):
             features = block(features)
@@ -158,57 +154,18 @@ class ResUNet(Network):
         features = torch.cat([twice(F.silu(self.full_up(features))), x], dim=1)  # (N, full + 3, H, W)
         return colours + self.detail(F.silu(noisy(self.full_join(features))))
 
-    def _beside(self, x: Tensor, hint: Tensor | None) -> Tensor:
-        """What goes in beside the sketch: (N, 2 + 3 + 1, H, W), coordinates, the hint, and whether there is one.
-
-        A row of the hint that is NaN is none.
+    def _beside(self, x: Tensor) -> Tensor:
+        """What goes in beside the sketch: (N, 2 + 3 + 1, H, W): coordinates, and zeros, where earlier releases gave
+        hints of colours.
         """
         num, _, height, width = x.shape
         axes = (torch.arange(n, dtype=torch.float32, device=x.device) for n in (height, width))
         rows, columns = ((2 * axis / axis.amax(0) - 1).to(x.dtype) for axis in axes)  # from -1 to 1
         rows, columns = rows.view(1, 1, -1, 1), columns.view(1, 1, 1, -1)
         where = torch.cat([rows.expand(num, 1, height, width), columns.expand(num, 1, height, width)], dim=1)
-        if hint is None:
-            return torch.cat([where, x.new_zeros(num, self.out_channels + 1, height, width)], dim=1)
-        known = hint.isfinite().all(dim=(1, 2, 3)).to(x.dtype).view(-1, 1, 1, 1)
-        hint = F.interpolate(hint.nan_to_num(0.0).to(x.dtype), size=(height, width), mode="bilinear")
-        return torch.cat([where, hint * known, known.expand(num, 1, height, width)], dim=1)
+        return torch.cat([where, x.new_zeros(num, self.out_channels + 1, height, width)], dim=1)
 
-    @torch.no_grad()
-    def learn_hints(self, hint: Tensor, momentum: float = 0.01) -> None:
-        """Let running means of training's hints, (N, 3, 4, 4), follow, so that `draw_hint` knows what is usual."""
-        flat = hint.float().flatten(1)
-        self.hint_mean.lerp_(flat.mean(dim=0), momentum)
-        away = flat - self.hint_mean
-        self.hint_spread.lerp_(away.T @ away / len(flat), momentum)
-
-    @torch.no_grad()
-    def draw_hint(
-        self,
-        seed: int | Sequence[int] | Tensor,
-        temperature: float = 0.6,
-        around: Tensor | None = None,
-        root: Tensor | None = None,
-    ) -> Tensor:
-        """Colours at random: (N, 3, 4, 4), from a normal distribution as wide as training's, the same for a seed.
-
-        temperature: 1 for all the variety of training, less to stay nearer to the centre. around: pictures (N, 3, H, W)
-        whose colours are the centre, such as the answer without a hint, so that dark hair does not come out as fog;
-        None: training's mean. root: `hint_root`, where it is at hand. Raises ValueError where the network was trained
-        without hints.
-        """
-        root = self.hint_root() if root is None else root
-        drawn = normal(as_seeds(seed, root.device), len(root)) @ root
-        centre = self.hint_mean
-        if around is not None:
-            num, channels, height, width = around.shape
-            blocks = around.float().view(num, channels, HINT_PX, height // HINT_PX, HINT_PX, width // HINT_PX)
-            centre = blocks.mean((3, 5)).flatten(1)
-        return (centre + temperature * drawn).clamp(-1, 1).view(-1, self.out_channels, HINT_PX, HINT_PX)
-
-    def hint_root(self) -> Tensor:
-        """The symmetric square root of the hints' covariance, (48, 48). Raises ValueError as `draw_hint`."""
-        if not self.hint_spread.any():
-            raise ValueError("this network was trained without colour hints (hint_share)")
-        values, vectors = torch.linalg.eigh(self.hint_spread.double().cpu())
-        return ((vectors * values.clamp_min(0).sqrt()) @ vectors.T).to(self.hint_mean.device, torch.float32)
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        for name in ("hint_mean", "hint_spread"):  # of earlier releases
+            state_dict.pop(prefix + name, None)
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -5,7 +5,6 @@ Shapes: N images, C channels, H and W pixels, both multiples of `multiple_px`.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,20 +60,9 @@ class TwoStage(Network):
     CARD = ModelCard(knows=frozenset({"seed", "detail"}))
 
     @property
-    def card(self) -> ModelCard:
-        """It knows colours where its structure was trained with colour hints."""
-        knows = self.CARD.knows | ({"colours"} if self.hint_spread.any() else frozenset())
-        return dataclasses.replace(self.CARD, knows=knows)
-
-    @property
     def multiple_px(self) -> int:
         """What height and width have to be multiples of."""
         return max(self.structure.multiple_px, self.detail.multiple_px)
-
-    @property
-    def hint_spread(self) -> Tensor:
-        """Covariance of the colour hints that the structure was trained with."""
-        return self.structure.hint_spread
 
     @classmethod
     def of(cls, structure: ResUNet, detail: ResUNet) -> TwoStage:
@@ -98,9 +86,9 @@ class TwoStage(Network):
         self.structure.eval()
         return self
 
-    def forward(self, x: Tensor, hint: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """All of the detail, with seed 0 in eval mode."""
-        return self.with_detail(x, self.structure(x, hint))
+        return self.with_detail(x, self.structure(x))
 
     def with_detail(
         self, x: Tensor, base: Tensor, amount: float | Tensor = 1.0, seed: int | Sequence[int] | Tensor = 0
@@ -111,9 +99,3 @@ class TwoStage(Network):
         """
         added = self.detail(torch.cat([x, base.to(x.dtype)], dim=1), seed=seed)
         return base + amount * on_colours(base, added)
-
-    def draw_hint(
-        self, seed: int | Sequence[int] | Tensor, temperature: float = 0.6, around: Tensor | None = None
-    ) -> Tensor:
-        """Colours at random, as `ResUNet.draw_hint`."""
-        return self.structure.draw_hint(seed, temperature, around)

@@ -195,18 +195,15 @@ def detail_slider(model: DetailModel, prepared: Any) -> Any:
 
     detail = w.FloatSlider(value=DETAIL_OF_DRAWINGS, min=0.0, max=1.0, step=0.05, description="invented detail")
     seed = w.IntSlider(value=0, min=0, max=50, description="seed")
-    knows_colours = "colours" in model.facts.knows
-    colours = w.Checkbox(value=False, description="colours at random, too", disabled=not knows_colours)
     shown = w.Image(format="png", width=2 * model.size_px)
 
     def draw() -> np.ndarray:
-        asked = {"detail": detail.value, "seed": seed.value, "colours": colours.value}
-        picture = model.translate(prepared.image, answer="faithful", **asked)
+        picture = model.translate(prepared.image, detail=detail.value, seed=seed.value)
         shown.value = images.png_of(picture)
         return picture
 
-    box = _following([detail, seed, colours], [detail, seed, colours, shown], draw)
-    box.detail, box.seed, box.colours = detail, seed, colours
+    box = _following([detail, seed], [detail, seed, shown], draw)
+    box.detail, box.seed = detail, seed
     return box
 
 

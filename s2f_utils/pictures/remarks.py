@@ -27,17 +27,14 @@ WORDS: dict[str, str] = {
     "no-face": "no face was found, so it is taken to fill the picture: give the eyes and the mouth by hand",
     "no-detector": "YuNet, which finds drawn faces best, cannot be used: {problem}: 's2f weights yunet' fetches it, or"
     " S2F_WEIGHTS names a folder that has it",
-    # Which answer a drawing gets (`ChoosingModel`).
+    # About answers.
     "crude": "the drawing leaves much open: this is a photo of the face that it means, not of its lines, and others"
-    " would do as well; choose the faithful answer to keep every line",
+    " would do as well",
     "one-answer": "{model} has one answer to a picture: choose another model for several",
-    # A picture for a model that reads something else (`StyleModel.advice`), and a hint (`pad`).
+    # A picture for a model that reads something else (`StyleModel.advice`).
     "drawing-for-photos": "this looks like a drawing, but this model reads photos: choose one for sketches",
     "photo-for-sketches": "this looks like a photo, but this model reads sketches: draw it first"
     " (photo-to-sketch does)",
-    "framed": "lines go around the drawing, so the wall cannot be told from the person, and no tone was changed: erase"
-    " the frame, or choose the answer 'a photo of the face that is meant'",
-    "no-part": "no {part} was found whose tone could be changed",
     # Two sides of a set (`sides`).
     "exchanged": "the sketches are colourful and dark, the photos are not: give the two folders the other way round",
     "dark-sketches": "the sketches are darker than the photos, which is unusual: are the two folders exchanged?",

@@ -27,6 +27,7 @@ REMOVED = {  # until the next release
     **dict.fromkeys(("input_brightness", "input_contrast", "input_lines"), "change the pictures before training"),
     "track_checkpoints": "generators lie in the run's folder",
     "keep_best": "num_snapshots keeps generators along the way, and 's2f evaluate --split val' scores them",
+    "hint_share": "answers are given no colours any more; leave it out",
     "lambda_features": "use lambda_perceptual",
     "accumulate": "take a smaller batch_size",
     "keep_last": "the state that was saved last is always whole",

@@ -33,7 +33,7 @@ def answering(init: str | Path, direction: str) -> nn.Module:
     if given.card.does == ADDS_DETAIL:
         raise checkpoints.CheckpointError(
             f"{init}: only adds detail to the answer of another model: begin with one that answers a sketch"
-            " (sketch-to-photo-faithful, or a run)"
+            " (a run of faithful, or one of realistic)"
         )
     return given
 

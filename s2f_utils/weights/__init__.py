@@ -6,12 +6,11 @@ from s2f_utils.weights import hub
 from s2f_utils.weights.download import sha256_of
 from s2f_utils.weights.table import (
     DEFAULT,
-    DETAIL,
     EXPECT,
     FACES,
-    FAITHFUL,
     FINDER,
     FINDERS,
+    GONE,
     GRAPHS,
     OWN_TERMS,
     RENDER,
@@ -33,7 +32,7 @@ from s2f_utils.weights.table import (
 )
 
 __all__ = [
-    "DEFAULT", "DETAIL", "EXPECT", "FACES", "FAITHFUL", "FINDER", "FINDERS", "GRAPHS", "OWN_TERMS", "RENDER",
+    "DEFAULT", "EXPECT", "FACES", "FINDER", "FINDERS", "GONE", "GRAPHS", "OWN_TERMS", "RENDER",
     "RESTORER", "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
     "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "hub", "model_names", "places",
     "problem", "sha256_of", "shipped",

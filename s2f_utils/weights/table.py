@@ -53,14 +53,13 @@ WEIGHTS: dict[str, WeightsFile] = _published()
 SHIPPED_FOLDER = Path(__file__).with_name("shipped")
 GRAPHS = SHIPPED_FOLDER / "graphs"  # of them, as ONNX, without weights: tools/ship_graphs.py writes them
 FACES = "faces-64"
-FAITHFUL, DETAIL = "sketch-to-photo-faithful", "sketch-to-photo-detail"
 EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
-DEFAULT = "sketch-to-photo"  # the two of them together
+DEFAULT = "sketch-to-photo"  # RENDER, and EXPECT beside it
+# What earlier releases had, and what to use now.
+GONE = dict.fromkeys(("sketch-to-photo-faithful", "sketch-to-photo-detail"), EXPECT)
 OWN_TERMS = "MIT, comes with the project"
 SHIPPED: dict[str, str] = {
-    FAITHFUL: "what is to be expected of a drawn face, soft",
-    DETAIL: "the detail of photos that is added to it, invented",
-    EXPECT: "the face that a drawing of few lines means, soft",
+    EXPECT: "the face that a drawing means on average, soft",
     RENDER: "a believable photo of that face",
     "photo-to-sketch": "a pencil and ink drawing of a photographed face",
     FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.models import pretrained
-from s2f_utils.models.resunet import HINT_PX, ResUNet
-from s2f_utils.runtime import Precision, distributed, sent
+from s2f_utils.runtime import Precision
 from s2f_utils.training.losses import l1_loss, perceptual_loss, ssim_loss
 from s2f_utils.training.method import Live, Method, weighted
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
-HINT_SHARE = 0.5  # of a run that begins with a model that knows colour hints
 # Our own methods at 128 px, and as small as a test needs them.
 _SMALL: dict[str, Any] = {
     "size_px": 128, "load_size_px": 128, "widths": "32,64,96,128", "fine": "24,12", "shift_px": 2.0,
@@ -31,20 +28,6 @@ _SMALL: dict[str, Any] = {
 _TINY: dict[str, Any] = FAST | {
     "size_px": 64, "load_size_px": 64, "widths": "16,24,32", "fine": "8,8", "blocks": 1, "shift_px": 1.0,
 }  # fmt: skip
-
-
-def colour_hint(photos: Tensor, share: float, net: ResUNet | None = None) -> Tensor | None:
-    """The photos' colours at 4×4 pixels, (B, 3, H, W) → (B, 3, 4, 4), for this share of them; NaN for the others.
-
-    net: the network that learns by the way which colours are usual.
-    """
-    if not share:
-        return None
-    hint = F.adaptive_avg_pool2d(photos.float(), HINT_PX)
-    if net is not None:
-        net.learn_hints(distributed.gather(hint))
-    hidden = distributed.rand(len(photos)) >= share
-    return hint.masked_fill(sent(hidden, hint.device).view(-1, 1, 1, 1), torch.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +48,6 @@ class FaithfulConfig(TrainConfig):
     blocks: int = setting(2, above=0)  # residual blocks a level, on the way down and on the way up
     fine: str = "32,16"  # channels at half and at full size
     dropout: float = setting(0.1, 0, 1)  # share of a block's channels
-    hint_share: float = setting(0.0, 0, 1)  # share of the pairs that are shown with their photo's colours at 4x4 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_ssim: float = 1.0  # weight of (1 - SSIM) / 2
     lambda_perceptual: float = 0.0  # weight of the L1 distance of pretrained features (models/pretrained.py)
@@ -139,13 +121,12 @@ class Faithful(Method):
 
     @classmethod
     def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The residual U-Net's widths, its way and size; colour hints, where it knows them."""
-        found = sizes_of(net.args) | super().settings_from(net, meta)
-        return found | ({"hint_share": HINT_SHARE} if net.hint_spread.any() else {})  # else it would forget them
+        """The residual U-Net's widths, its way and size."""
+        return sizes_of(net.args) | super().settings_from(net, meta)
 
     def step(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
         """One step on a batch of pairs, (B, 3, H, W) each, in [-1, 1]; returns the losses, detached."""
-        fake_b = self.net_g(a, colour_hint(b, self.config.hint_share, self.net_g))
+        fake_b = self.net_g(a)
         losses = {"loss_l1": l1_loss(fake_b, b), "loss_ssim": ssim_loss(fake_b, b)}
         if self.config.lambda_perceptual:
             losses["loss_perceptual"] = perceptual_loss(fake_b, b)

@@ -29,7 +29,7 @@ from s2f_utils.training.losses import (
     to_grey,
 )
 from s2f_utils.training.method import Live, Method, frozen, weighted
-from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, colour_hint, sizes_of
+from s2f_utils.training.methods.faithful import Faithful, FaithfulConfig, sizes_of
 from s2f_utils.training.projected import AUGMENTATIONS, ProjectedPair
 from s2f_utils.training.settings import need, setting
 
@@ -119,13 +119,7 @@ class Realistic(Method):
     settings = RealisticConfig
     gpu_format = "contiguous"
     profiles = {
-        # The network that adds detail knows portraits already: half the step, less weight for the discriminators.
-        "small": {
-            "total_images": 4_000,
-            "detail_init": "sketch-to-photo-detail",
-            "lr_g": 4e-4,
-            "lambda_gan": 0.006,
-        },
+        "small": {"total_images": 4_000, "lr_g": 4e-4, "lambda_gan": 0.006},
         "demo": Faithful.profiles["demo"]
         | {"detail_widths": "24,48,72", "detail_fine": "24,12", "total_images": 12_000, "disc_crop_px": 64},
         "demo on a CPU": {"total_images": 8_000, "time_budget_s": 90.0},
@@ -176,7 +170,7 @@ class Realistic(Method):
         The discriminators go first, `disc_steps` times with new crops of the same pictures; on 88 pairs they would
         otherwise lag behind. True and made pictures go through them together, as crops at the same places.
         """
-        fake_b = self.net_g(a, colour_hint(b, self.config.hint_share))
+        fake_b = self.net_g(a)
         if self.config.discriminator == "projected":
             return self._step_projected(a, b, fake_b, live)
 
