@@ -3,7 +3,7 @@ the face detector is not here, as at a first start without a network.
 
     python benchmarks/app_load.py                                  (2,000 requests from 16 clients, for each case)
     python benchmarks/app_load.py --requests 100 --clients 4       (a short try)
-    python benchmarks/app_load.py --answer faithful                (the rows of another answer)
+    python benchmarks/app_load.py --answer expected                (the rows of another answer)
     python benchmarks/app_load.py --engine torch                   (and of another engine)
     python benchmarks/app_load.py --detector here                  (not also without it)
 
@@ -169,7 +169,7 @@ def table(found: dict) -> str:
         ms, memory = r["ms"], r["memory_mb"]
         rows.append(
             [
-                {"auto": "the face that is meant", "faithful": "every line kept"}[r["answer"]],
+                {"auto": "the face that is meant", "expected": "the average of such faces"}[r["answer"]],
                 r["engine"],
                 "here" if r["detector"] else "not here",
                 f"up to {r['most_batch']}" if r["most_batch"] > 1 else "each alone",

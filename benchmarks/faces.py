@@ -1,6 +1,6 @@
 """How far drawings become faces: crude drawings, artists' sketches (FS2K), and CUHK's, by any model.
 
-`python benchmarks/faces.py --data ../shared/data --work /tmp/faces-work` measures the shipped model, faithful at three
+`python benchmarks/faces.py --data ../shared/data --work /tmp/faces-work` measures the shipped model's answers,
 amounts of detail and expected, beside answers that need none; some hours on one core, and it goes on where it was
 stopped. `--model "LABEL=MODEL?detail=.5"` measures another: a name, a run folder, a file, or `package.module:function`,
 which takes a drawing, uint8 (256, 256, 3), and gives an answer of that size. `--num 100` is a quick look, whose rows
@@ -32,7 +32,6 @@ from s2f_utils import inference, metrics, runtime
 from s2f_utils.pictures import images
 
 DEFAULT = [
-    *(f"faithful, detail {d}=sketch-to-photo?answer=faithful&detail={d}" for d in ("0", "0.5", "1")),
     "expected=sketch-to-photo?answer=expected",
     "rendered=sketch-to-photo?answer=rendered",
     "rendered, a person each=sketch-to-photo?answer=rendered&seed=each",
@@ -84,8 +83,8 @@ class Named:
         return inference.load(self.source, device="cpu").translate
 
     def varied(self, drawing: np.ndarray, seed: int) -> np.ndarray:
-        """One of many answers to a drawing, in other colours where the model knows them."""
-        return self(drawing, seed=seed, colours=True)
+        """One of many answers to a drawing."""
+        return self(drawing, seed=seed)
 
     def trained_by(self) -> dict[str, Any]:
         """{"run": how it was trained} of a run's folder; {} of another model."""
@@ -98,7 +97,7 @@ class Named:
             self._model = self._found()
         facts = getattr(getattr(self._model, "__self__", None), "facts", None)
         known = facts.knows if facts is not None else set()
-        return "colours" in known or ("seed" in known and self.asks.get("detail", 1) > 0)
+        return "seed" in known and self.asks.get("detail", 1) > 0
 
 
 def answers(named: Named, chosen: FaceSet, work: Path, num: int | None) -> np.ndarray:

@@ -246,7 +246,6 @@ def _detail_of(path: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     given, meta = checkpoints.load_network(find_generator(path))
     if given.name != "twostage" and given.card.does != ADDS_DETAIL:
         raise checkpoints.CheckpointError(
-            f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic', or"
-            " sketch-to-photo-detail"
+            f"{path}: is a model that adds no detail to another's answer: give a run of 'realistic'"
         )
     return (given.detail if given.name == "twostage" else given), meta
