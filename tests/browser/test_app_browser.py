@@ -419,7 +419,7 @@ def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
     upload(other, hostile.GOOD["PNG"]())
     new_answers(other, [], lambda: None)
     assert other.locator(".s2f-preview").is_visible()
-    assert len(new_answers(other, answers(other), lambda: slide(other, "Detail", "0"))) == 3
+    assert len(new_answers(other, answers(other), lambda: slide(other, "Shape", "0.1"))) == 3
     assert other.locator(".s2f-upload").get_by_label("model", exact=True).input_value() == "sketch-to-photo"
     other.close()
 

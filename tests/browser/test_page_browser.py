@@ -190,7 +190,7 @@ def test_strokes_seeds_and_undo(page):
 
 def test_kinds_of_answers_shape_and_words(page):
     pad = page.locator(".s2f-pad")
-    for kind in ("expected", "faithful", "rendered"):
+    for kind in ("expected", "rendered"):
         another_face(page, lambda kind=kind: pad.get_by_label("kind of answer").select_option(kind))
         assert picture_of(page.evaluate(FACE)).text["s2f:answer"] == kind
     another_face(page, lambda: slide(page, "Shape", "0.2", pad))
@@ -295,11 +295,9 @@ def model():
 # What the page is asked, which is what the model is asked in Python (`Query.asks`).
 QUESTIONS = {
     "rendered": {},
-    "another": {"seed": 3, "colours": True},
+    "another": {"seed": 3},
     "large": {"seed": 1, "large": True},
     "expected": {"answer": "expected", "likely": "eyes=0.2,brows=0.2,nose=0.2,mouth=0.2,outline=0.2"},
-    "faithful": {"answer": "faithful", "detail": 0},
-    "detailed": {"answer": "faithful", "detail": 0.7, "seed": 4, "colours": True},
     "said": {"seed": 2, "person": "age=1,glasses=1,smile=-1,hair=#a0582c"},
     "hat": {"person": "hat=1,beard=1"},
 }

@@ -24,8 +24,6 @@ from s2f_utils.pictures.faces import yunet
 from s2f_utils.pictures.remarks import WORDS
 
 MODELS = (weights.DEFAULT, "photo-to-sketch")
-TONES = "a face of somebody with this tone; where every line is kept, tones change nothing on this page"
-NO_TONES = "tones are for the face that is meant: where every line is kept, this page changes none"
 
 
 def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
@@ -33,7 +31,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
     mean, components, spread = likely.shapes()
     listed = Catalogue(None, official=False).list()
     return {
-        "about": page.about() | {"maps": [], "takes_photos": False, "tone_words": TONES},
+        "about": page.about() | {"maps": [], "takes_photos": False},
         "note_prefix": images.NOTE_PREFIX, "hair_at_rim": images.HAIR_AT_RIM, "has_detector": has_detector,
         "models": [listed[name].listed() for name in MODELS],
         "mesh": {
@@ -63,7 +61,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
         "pad": {"drawing_px": drawing.DRAWING_PX, "words": WORDS | IN_PAD},
         "upload": {
             "most_px": KEPT_PX, "least_px": LEAST_SIDE_PX, "no_face": NO_FACE, "check": CHECK, "unsure": UNSURE,
-            "words": WORDS | HERE | {"no-tone": NO_TONES},
+            "words": WORDS | HERE,
         },
         "cleaning": _cleaning(),
         "domain": _domain(),
@@ -85,7 +83,7 @@ def _meaning() -> dict[str, Any]:
     )  # fmt: skip
     told = {name.lower(): getattr(expecting, name) for name in names}
     told |= {"guidance": words.GUIDANCE, "added_guidance": words.ADDED_GUIDANCE, "vague": VAGUE}
-    return told | {"crude_from": choosing.CRUDE_FROM, "photo_from": understanding.PHOTO_FROM}
+    return told | {"crude_from": choosing.CRUDE_FROM}
 
 
 def _cleaning() -> dict[str, Any]:

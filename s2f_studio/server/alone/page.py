@@ -42,7 +42,7 @@ ABOUT = (
         '<p>For programs: <code>POST /api/translate</code>; <a href="docs">the interface\'s description</a>.</p>',
         "<p>The app on a machine of your own (<code>s2f app</code>) does more. This page cuts no sheet of paper out of"
         " its picture, evens out soft shadows alone, restores no faces, takes no label maps, and takes no tones from a"
-        " photo; where every line is kept, it changes no tones.</p>",
+        " photo.</p>",
     ),
 )
 # What stands in the app's page, and what stands here instead.

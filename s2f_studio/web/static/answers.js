@@ -5,7 +5,7 @@ import { make } from "./dom.js";
 import { saveAs, sideBySide } from "./png.js";
 
 const MOST_KEPT = 12;
-const CALLED = { rendered: "the face that is meant", expected: "its average", faithful: "every line kept", realistic: "every line, detail added" };
+const CALLED = { rendered: "the face that is meant", expected: "its average" };
 
 function called(name) { return CALLED[name] || name.replace("variation", "somebody else,"); }
 

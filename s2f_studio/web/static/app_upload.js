@@ -203,8 +203,7 @@ class Upload {
     if (!told.face_found && !this.placed && this.hasPoints) { this.shown = true; this.showPoints(); }
     const wait = Object.values(told.seconds).reduce((sum, value) => sum + value, 0);
     this.say([`answered in ${Math.round(1000 * wait)} ms`, ...told.warnings].join(" · "));
-    const keepLines = ["Keep every line", () => this.choices.takeAnswer("faithful")];
-    this.offer([...this.offerOtherWay(told.codes), ...(told.codes.includes("crude") ? [keepLines] : [])]);
+    this.offer(this.offerOtherWay(told.codes));
   }
 
   // This visit

@@ -27,7 +27,7 @@ export function choices({ query, candidates }, shown, later) {
   const numbers = [1, 2, 3, 4, 6, 8].map((n) => [n, n === 1 ? "one" : `${n} side by side`]);
   const several = make("select", { "aria-label": "number of answers", onchange: () => later(0) }, ...options(numbers, candidates));
   const clean = make("select", { "aria-label": "paper", onchange: () => later(0) }, ...options(PAPER, query.clean));
-  const answer = make("select", { "aria-label": "kind of answer", onchange: () => { shown(); later(0); } }, ...options(ANSWERS, query.answer));
+  const answer = make("select", { "aria-label": "kind of answer", onchange: () => later(0) }, ...options(ANSWERS, query.answer));
   const face = make("select", { "aria-label": "face", onchange: () => later(0) });
   const changed = () => { shown(); later(); };
   const asked = { likely: Object.fromEntries(PARTS.map((part) => [part, query.likely])), person: {}, hints: {} };
@@ -71,22 +71,20 @@ export function choices({ query, candidates }, shown, later) {
       faceBox.hidden = num < 2;
     },
     show(way) {
-      detail.box.hidden = !chosen().detail || (chosen().chooses && answer.value !== "faithful");
-      shape.box.hidden = said.box.hidden = !chosen().chooses || answer.value === "faithful";
+      detail.box.hidden = !chosen().detail || chosen().chooses;
+      shape.box.hidden = said.box.hidden = answerBox.hidden = !chosen().chooses;
       largeBox.hidden = chosen().size_px !== 256;
-      answerBox.hidden = !chosen().chooses;
       severalBox.hidden = chosen().answers === 1;
       cleanBox.hidden = way !== "sketch-to-photo";
       enhanceBox.hidden = way === "photo-to-sketch" || !restorer.length;
       strength.box.hidden = restorer.hidden = !enhance.checked;
     },
-    takeAnswer(name) { answer.value = name; shown(); later(0); },
     takeFace(number) { face.value = number; later(0); },
     // The fields of a request to the app.
     fields() {
       const told = { model: model.value, candidates: this.hasSeveral ? several.value : 1 };
       told.enhance = enhance.checked && !enhanceBox.hidden;
-      if (chosen().detail) told.detail = detail.input.value;
+      if (!detail.box.hidden) told.detail = detail.input.value;
       if (told.enhance) Object.assign(told, { strength: strength.input.value, restorer: restorer.value });
       if (!answerBox.hidden) told.answer = answer.value;
       if (!shape.box.hidden) told.likely = listed(asked.likely);

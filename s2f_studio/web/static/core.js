@@ -3,14 +3,13 @@
 
 import { blobOf, dataUri } from "./files.js";
 import { blended } from "./regions.js";
-import { PARTS } from "./settings.js";
+import { ANSWERS, PARTS } from "./settings.js";
 
 const PAD = "pad", BEFORE = "before"; // what the browser keeps: the pad now, and as it was before it was begun anew
 const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"];
 const QUICK_PX = 256; // variants of faces up to this size follow each stroke; larger ones are made when asked for
 const VARIANTS = { seed: 1, candidates: 8 };
 const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint", "photo", "choose"];
-const NOTHING = { warnings: [], codes: [] };
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
@@ -54,21 +53,21 @@ export class Core {
 
   get given() { return this.drawings[this.one.reads]; }
 
-  get hasVariants() { return this.one.answers > 1 && !this.one.detail; }
+  get hasVariants() { return this.one.answers > 1 && !this.one.detail && !this.one.chooses; }
 
   get hasLarge() { return !this.region && this.strength === 0 && !!this.face && this.one.chooses; }
 
   get settings() { return Object.fromEntries(SET.map((name) => [name, this[name]])); }
 
   get state() {
-    const { about, one, said, variants, versions } = this;
+    const { about, one, warnings, variants, versions } = this;
     return {
       ...this.settings, models: this.models.map(({ id, title }) => [id, title]), reads: one.reads, face_px: one.size_px,
-      has_detail: one.detail, has_seed: one.answers > 1, has_variants: this.hasVariants, has_answer: one.chooses,
-      has_likely: one.chooses, has_person: one.chooses, has_large: this.hasLarge, restorer: this.restorer,
-      starts: about.starts[this.kind] ?? [], takes_photos: about.takes_photos, tone_words: about.tone_words,
+      has_detail: one.detail && !one.chooses, has_seed: one.answers > 1, has_variants: this.hasVariants, chooses: one.chooses,
+      has_large: this.hasLarge, restorer: this.restorer,
+      starts: about.starts[this.kind] ?? [], takes_photos: about.takes_photos,
       region: !!this.region, variants, versions,
-      warnings: said.warnings, offers_lines: said.codes.includes("crude"), is_example: !!this.given.start,
+      warnings, is_example: !!this.given.start,
       guide: about.guides[one.layout || "aligned"], labels: about.labels, note: about.note,
     };
   }
@@ -92,7 +91,7 @@ export class Core {
     Object.assign(this, { model: this.models[0].id, detail, answer, seed, strength: 0, likely, person: {}, hints: {} });
     Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", variants: [], versions: [] });
     Object.assign(this, { region: null, outside: "", seedOutside: null });
-    Object.assign(this, { said: NOTHING, uploaded: [], isPreview: false });
+    Object.assign(this, { warnings: [], uploaded: [], isPreview: false });
     const isThere = this.models.some((one) => one.id === kept?.model);
     if (kept?.drawings) this.restore(isThere ? kept : { ...kept, model: this.model });
     if (!this.given.uri) await this.beginWith(this.one.reads === "map" ? this.about.starts.map[1] : start);
@@ -100,6 +99,7 @@ export class Core {
 
   restore(kept) {
     for (const name of [...SET, "drawings", "versions"]) if (kept[name] !== undefined) this[name] = kept[name];
+    if (!ANSWERS.some(([name]) => name === this.answer)) this.answer = this.about.query.answer; // one of an older page
     this.face = kept.face ?? "";
   }
 
@@ -210,7 +210,7 @@ export class Core {
     this.within(null);
     Object.assign(this, settings);
     this.draw(given);
-    Object.assign(this, { face, uploaded: [], variants: [], said: NOTHING });
+    Object.assign(this, { face, uploaded: [], variants: [], warnings: [] });
   }
 
   // Asking
@@ -219,7 +219,7 @@ export class Core {
     const { model, seed, detail, strength, isPreview } = this, { direction } = this.one;
     const answer = isPreview && ["auto", "rendered"].includes(this.answer) ? this.about.preview : this.answer;
     return {
-      direction, model, seed, detail, colours: seed > 0, answer, strength, enhance: strength > 0 && !isPreview,
+      direction, model, seed, detail, answer, strength, enhance: strength > 0 && !isPreview,
       likely: listed(this.likely), person: listed({ ...this.person, ...this.hints }),
       align: "never", clean: "never", ...more,
     };
@@ -241,7 +241,7 @@ export class Core {
     }
     const told = await this.ask(), made = told.pictures[0].png;
     this.face = this.region ? await blended(this.outside, made, this.region) : made;
-    this.said = { warnings: [...this.uploaded, ...told.warnings], codes: told.codes };
+    this.warnings = [...this.uploaded, ...told.warnings];
     if (this.region) this.host.shown?.(this.face);
     if (this.hasVariants && this.one.size_px <= QUICK_PX) await this.vary();
   }

@@ -4,8 +4,8 @@ import { button, make, slider } from "./dom.js";
 import { picker } from "./files.js";
 import { fillSelect } from "./tools.js";
 
-const TONES_ARE = "a face of somebody with this tone; where every line is kept, it is recoloured";
-export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"], ["faithful", "every line kept"],
+const TONES_ARE = "a face of somebody with this tone";
+export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"],
   ["expected", "the average of such faces, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
 
@@ -66,8 +66,8 @@ function worn(text, tell) {
   };
 }
 
-// What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said. more: further nodes of
-// the row of tones.
+// What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said. more: nodes beside the
+// tones.
 export function person(pad, ...more) {
   const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
@@ -82,11 +82,9 @@ export function person(pad, ...more) {
   let said = 0;
   return {
     box,
-    // hasWords: whether anything but tones can be said.
-    show(values, hints, hasWords) {
+    show(values, hints) {
       each.forEach((one, n) => one.set(values[SAID[n][0]] ?? 0));
       for (const one of tones) one.show(hints);
-      sliders.hidden = !hasWords;
       const num = Object.keys(values).length + Object.keys(hints).length;
       if (num > said) box.open = true; // what was said before a reload is in sight
       said = num;
@@ -102,29 +100,25 @@ export function settings(pad) {
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
   const photo = picker("upload", "From a photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
-  const method = make("small", { class: "s2f-method" });
-  const shape = likely(pad), said = person(pad, ...photo, method);
+  const shape = likely(pad), said = person(pad, ...photo, make("small", { class: "s2f-method" }, TONES_ARE));
   const more = make("details", { class: "s2f-parts s2f-more" }, make("summary", {}, "More"),
     make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box);
   let model = null;
   return {
     box: make("div", { class: "s2f-settings" }, answer, shape.box, said.box, more),
     show(state) {
-      const hasAnswer = state.has_answer && state.answer !== "faithful";
       fillSelect(models, state.models, state.model);
-      answer.hidden = !state.has_answer;
+      answer.hidden = shape.box.hidden = said.box.hidden = !state.chooses;
       fillSelect(answers, ANSWERS, state.answer);
-      shape.box.hidden = !state.has_likely || !hasAnswer;
       shape.show(state.likely);
-      said.show(state.person, state.hints, state.has_person && hasAnswer);
-      detail.box.hidden = !state.has_detail || hasAnswer;
+      said.show(state.person, state.hints);
+      detail.box.hidden = !state.has_detail;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
       strength.box.hidden = !state.restorer;
       strength.box.title = `by ${state.restorer}`;
       for (const one of photo) one.hidden = one.type === "file" || !state.takes_photos;
-      method.textContent = state.tone_words || TONES_ARE; // a host that does less says so
-      if (model !== state.model) more.open = more.open || !state.has_answer; // where there is little else to set
+      if (model !== state.model) more.open = more.open || !state.chooses; // where there is little else to set
       model = state.model;
     },
   };

@@ -161,8 +161,8 @@ class Pad {
     whole.hidden = !region && !state.region;
   }
 
-  say(text, wrong = false, ...offers) {
-    this.status.replaceChildren(text, ...offers);
+  say(text, wrong = false) {
+    this.status.textContent = text;
     this.status.classList.toggle("s2f-wrong", wrong);
   }
 
@@ -174,8 +174,7 @@ class Pad {
     const { model, state } = this, problem = model.get("problem");
     if (problem) return this.say(problem, !this.isEmpty);
     const answered = `${state.face_px} px, answered in ${Math.round(1000 * model.get("seconds"))} ms`;
-    const keep = make("button", { type: "button", class: "s2f-offer", onclick: () => this.ask("set", { answer: "faithful" }) }, "Keep every line");
-    this.say([answered, ...state.warnings].join(" · "), false, ...(state.offers_lines ? [keep] : []));
+    this.say([answered, ...state.warnings].join(" · "));
   }
 
   // What the state says

@@ -10,7 +10,7 @@ const STEPS = [
   [".s2f-paper", "Draw here, with mouse, pen or finger. Where nothing is drawn, faint lines show where eyes, nose and mouth are expected."],
   [".s2f-bar", "Tools: pencil, shading, eraser; Mirror draws both sides at once; Undo takes back. Start from a drawing, or upload one."],
   [".s2f-face", "The guess follows: soft while the pencil moves, in full when it is lifted. It is one of many, and no evidence."],
-  [".s2f-settings", "How much is yours: Answer makes a photo of the face that is meant, or keeps every line. Shape goes from your lines to a likely face."],
+  [".s2f-settings", "How much is yours: Answer makes a photo of the face that is meant, or their average. Shape goes from your lines to a likely face."],
   [".s2f-person", "What you know of the person: tones, age, glasses, a beard. Open it, and say what the drawing cannot."],
   [".s2f-right", "Another: somebody else who fits the drawing. Keep: up to six versions to compare. Save the face, or both side by side."],
 ];

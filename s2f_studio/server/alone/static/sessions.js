@@ -6,7 +6,7 @@ import { expanded } from "./safetensors.js";
 
 const { runtime } = FACTS;
 const MOST_THREADS = 4;
-const ON_CARD = new Set(["look", "expect", "render", "structure", "detail", "translate"]); // networks; the rest is small
+const ON_CARD = new Set(["look", "expect", "render", "translate"]); // networks; the rest is small
 const ALIKE = 2e-3; // of the largest number of an answer, or a grey level: a card that is further off is not used
 const ROUNDS = 2; // in which both compute: the first builds what the card runs, the second tells which is quicker
 const QUIET = 3; // errors alone are told of

@@ -1,8 +1,7 @@
 // What a drawing shows: where each point of the face is meant to be, how sure that is, and what else is drawn.
 
 import { FACTS } from "./facts.js";
-import { kindOf } from "./domain.js";
-import { darkest, paperColour } from "./pixels.js";
+import { paperColour } from "./pixels.js";
 import { alignment, coordinates, eyeDistance, five } from "./shapes.js";
 import { tensor } from "./tensors.js";
 
@@ -77,17 +76,8 @@ export const turnedBy = ({ points, offByHand }) => coordinates(points, offByHand
 export const isVague = ({ points, off }) =>
   off.reduce((a, b) => a + b, 0) / off.length > meaning.vague * eyeDistance(points);
 
-// Which answer a drawing gets.
-export async function answerTo(engine, given, ask) {
-  if (ask.answer !== "auto") return ask.answer;
-  if (!(ask.detail > 0) || darkest(given.data) > looking.lines_below) return "faithful";
-  const { photo } = (await understood(engine, given)).flags;
-  return photo >= meaning.photo_from || kindOf(given) === "photo" ? "faithful" : "rendered";
-}
-
 // How crude a drawing is, where that is to be said; else null.
-export async function crudeness(engine, given, ask) {
-  if (ask.answer !== "auto" || (await answerTo(engine, given, ask)) !== "rendered") return null;
+export async function crudeness(engine, given) {
   const { crude } = (await understood(engine, given)).flags;
   return crude > meaning.crude_from ? crude : null;
 }

@@ -1,7 +1,7 @@
 // Pictures that a person gives: cleaned, their face found and laid as the models know it, answered, written as PNG.
 
 import { FACTS } from "./facts.js";
-import { answer, sketched, usual } from "./chain.js";
+import { answer, sketched } from "./chain.js";
 import { cleaned, needsCleaning } from "./cleaning.js";
 import { warped } from "./crop.js";
 import { kindOf } from "./domain.js";
@@ -9,7 +9,7 @@ import { faceOf, sharesOf, worded } from "./finding.js";
 import { darkest, square } from "./pixels.js";
 import { addressOf, decoded } from "./pictures.js";
 import { alignment } from "./shapes.js";
-import { answerTo, crudeness, isVague, understood } from "./understanding.js";
+import { crudeness, isVague, understood } from "./understanding.js";
 
 const { about, looking, models, pad: bounds, shapes, upload } = FACTS;
 const { note, query: usually } = about;
@@ -38,29 +38,19 @@ const namedOf = (text) => Object.fromEntries(text.split(",").filter(Boolean).map
 function askOf(fields) {
   const parts = Object.keys(shapes.parts), likely = fields.likely ? namedOf(fields.likely) : {};
   const person = Object.entries(namedOf(fields.person || "")).map(([name, value]) => [name, value.startsWith("#") ? value : Number(value)]);
+  const kind = fields.answer || usually.answer;
   return {
-    ...usual(), seed: Number(fields.seed ?? usually.seed), detail: Number(fields.detail ?? usually.detail), answer: fields.answer || usually.answer,
-    colours: fields.colours === true, large: fields.large === true, person: Object.fromEntries(person),
+    seed: Number(fields.seed ?? usually.seed), answer: kind === "auto" ? "rendered" : kind, large: fields.large === true,
+    person: Object.fromEntries(person),
     likely: Object.fromEntries(parts.map((part) => [part, Number(likely[part] ?? (fields.likely ? 0 : usually.likely))])),
   };
 }
 
-// What is asked of the model, [name, question].
+// What is asked of the model, [name, question]: another seed for each further answer.
 function asksOf(fields) {
   const ask = askOf(fields), num = Number(fields.candidates ?? usually.candidates);
-  if (num === 1) return [["answer", ask]];
-  const isMeant = !["auto", "faithful"].includes(ask.answer), found = ask.detail > 0 || isMeant ? [["realistic", ask]] : [];
-  found.push(["faithful", { ...ask, detail: 0, answer: "faithful" }]);
-  const first = found.length;
-  for (let n = first; n < num; n++) found.push([`variation ${n - first + 1}`, { ...ask, seed: (ask.seed + 1 + n - first) % MOST_SEED, colours: true }]);
-  return found.slice(0, num);
-}
-
-function namedBy(asks, kind) {
-  return asks.map(([name, ask]) => {
-    const given = name === "faithful" ? name : kind;
-    return [name === "realistic" && given !== "faithful" ? given : name, { ...ask, answer: given }];
-  });
+  return Array.from({ length: num }, (_, n) =>
+    [n ? `variation ${n}` : ask.answer, { ...ask, seed: (ask.seed + n) % MOST_SEED }]);
 }
 
 // {ok, told}: what was made, or why there is nothing.
@@ -114,18 +104,15 @@ export class Uploads {
     const picture = await decoded(file), ready = await this.prepared(picture, way, fields);
     if (ready.face && !fields.points && !fields.insist) await this.checkFace(ready, way);
     const prepared = performance.now(), isDrawing = way === "sketch-to-photo";
-    let asks = isDrawing ? asksOf(fields) : [["answer", askOf(fields)]], remarks = ready.remarks;
-    const made = [];
+    const asks = isDrawing ? asksOf(fields) : [["answer", askOf(fields)]], made = [];
+    let { remarks } = ready;
     for (const [, ask] of asks) {
       signal();
       made.push(isDrawing ? await answer(engine, ready.given, ask) : await sketched(engine, ready.given, ask));
     }
-    if (isDrawing) {
-      const degree = await crudeness(engine, ready.given, asks[0][1]);
+    if (isDrawing && (fields.answer || usually.answer) === "auto") {
+      const degree = await crudeness(engine, ready.given);
       if (degree !== null) remarks = [...remarks, { code: "crude", data: { degree } }];
-      const way = await answerTo(engine, ready.given, asks[0][1]), { person } = asks[0][1];
-      if (way === "faithful" && COLOURED.some((part) => part in person)) remarks = [...remarks, { code: "no-tone" }];
-      asks = namedBy(asks, way);
     }
     const pictures = await Promise.all(made.map(async (one, n) => {
       const notes = notesOf(model, asks[n][1], isDrawing);
@@ -140,9 +127,8 @@ const short = (value) => String(Number(value.toPrecision(6)));
 
 function notesOf(model, ask, isDrawing) {
   const notes = { model: model.id, seed: String(ask.seed) };
-  if (isDrawing) notes.answer = ask.answer;
-  if (isDrawing && ask.answer === "faithful") notes.detail = short(ask.detail);
-  if (!isDrawing || ask.answer === "faithful") return notes;
+  if (!isDrawing) return notes;
+  notes.answer = ask.answer;
   for (const [part, own] of Object.entries(ask.likely)) if (own !== usually.likely) notes[`likely ${part}`] = short(own);
   for (const [name, value] of Object.entries(ask.person)) notes[name] = COLOURED.includes(name) ? `${value} by ${TONED}` : short(value);
   return notes;
