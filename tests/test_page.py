@@ -17,7 +17,7 @@ from s2f_studio.drawings import likely as shapes
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.server.alone import ort
 from s2f_studio.server.alone.facts import facts_of_page, script_of
-from s2f_studio.server.alone.ort import BUILDS, PACKAGE, VERSION, RuntimeMissingError
+from s2f_studio.server.alone.ort import BINARY, PACKAGE, SCRIPT, VERSION, RuntimeMissingError
 from s2f_studio.server.alone.page import HERE, STATIC, export_page, page_html
 from s2f_studio.web import page as served
 from s2f_utils import weights
@@ -35,9 +35,8 @@ def package(folder: Path, version: str = VERSION) -> Path:
     """A folder like the one that onnxruntime-web unpacks to."""
     (folder / "dist").mkdir(parents=True)
     (folder / "package.json").write_text(json.dumps({"name": PACKAGE, "version": version}))
-    for script, binary in BUILDS.values():
-        (folder / "dist" / script).write_text("// a script")
-        (folder / "dist" / binary).write_bytes(b"\0asm" * 500)
+    (folder / "dist" / SCRIPT).write_text("// a script")
+    (folder / "dist" / BINARY).write_bytes(b"\0asm" * 500)
     return folder
 
 
@@ -63,10 +62,7 @@ def test_the_folder_holds_all_that_the_page_asks_for(folder):
         assert (folder / "files" / name["drawing"]).is_file()
     facts = facts_in(folder)
     runtime = facts["runtime"]
-    files = [
-        *runtime["graphs"].values(),
-        *(file for build in ("card", "processor") for file in runtime[build].values()),
-    ]
+    files = [*runtime["graphs"].values(), runtime["script"], runtime["binary"]]
     files += [file for names in runtime["weights"].values() for file in names]
     detector = {"yunet"} if weights.find("yunet") else set()  # it comes along where it is here
     assert {"look", "translate", "lay_large"} <= set(runtime["graphs"]) == set(runtime["weights"]) | detector
@@ -136,7 +132,7 @@ def test_a_script_says_what_it_is_and_imports_what_is_there(path):
 
 
 def test_what_scripts_read_of_the_facts_is_there():
-    given = facts_of_page(has_detector=True) | {"runtime": dict.fromkeys(("graphs", "weights", "bytes", *BUILDS))}
+    given = facts_of_page(has_detector=True) | {"runtime": dict.fromkeys(("graphs", "weights", "bytes", "script", "binary"))}
     facts = json.loads(script_of(given).partition("export const FACTS = ")[2].rstrip(";\n"))
     read = 0
     for path in SCRIPTS:

@@ -4,7 +4,7 @@ import { FACTS } from "./facts.js";
 
 export const GONE = "the models stopped: reload the page; your drawing is kept";
 
-const worker = new Worker(new URL(`./worker.js${location.search}`, import.meta.url), { type: "module" });
+const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 const asked = new Map(); // {id: {done, fail}}
 let number = 0, loading = "", broken = false;
 
