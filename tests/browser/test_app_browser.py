@@ -229,24 +229,6 @@ def test_the_mirror_draws_both_sides_and_the_shade_is_soft(page):
         settled(page)
 
 
-def test_the_tour_goes_through_the_pad(page):
-    page.get_by_role("button", name="One-minute tour").click()
-    card, steps = page.get_by_role("dialog", name="tour"), 0
-    while card.count():
-        steps += 1
-        assert page.locator(".s2f-toured").count() == 1 and len(card.inner_text()) > 40
-        box = card.bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= page.viewport_size["width"]
-        told_of = page.locator(".s2f-toured").bounding_box()
-        apart = box["y"] >= told_of["y"] + told_of["height"] or box["y"] + box["height"] <= told_of["y"]
-        assert apart or told_of["height"] > 0.4 * page.viewport_size["height"]
-        card.get_by_role("button").first.click()
-    assert steps == 6 and page.locator(".s2f-toured").count() == 0
-    page.get_by_role("button", name="One-minute tour").click()
-    page.keyboard.press("Escape")
-    assert card.count() == 0
-
-
 def test_upload_shows_several_answers_and_the_divider_moves(page):
     tab(page, "Upload")
     page.wait_for_selector(".s2f-examples img")
