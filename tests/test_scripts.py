@@ -116,21 +116,6 @@ def test_an_area_is_filled_to_its_borders():
     assert told == 2 * [[1, 1, 2, 7, 2, 2, 7, 7, 1, 1, 2, 7]]
 
 
-@needs_node
-def test_a_region_is_a_box_or_what_was_drawn_around_it():
-    told = run_node(
-        "overlay.js",
-        """
-        const points = [{ x: 10, y: -5 }, { x: 20, y: 90 }, { x: 80, y: 60 }];
-        tell(outline(points, 100, "box"), outline(points, 100, "lasso"));
-        tell(isLarge([[0.1, 0.1], [0.2, 0.2]]), isLarge([[0.1, 0.1], [0.2, 0.11]]));
-        """,
-    )
-    assert told[0] == [[0.1, 0], [0.8, 0], [0.8, 0.6], [0.1, 0.6]]
-    assert told[1] == [[0.1, 0], [0.2, 0.9], [0.8, 0.6]]
-    assert told[2:] == [True, False]
-
-
 # A host that notes what it is asked, and refuses what `refuses` says; a model that chooses, and one of variants.
 PAD = """
 globalThis.addEventListener = () => {};
@@ -250,11 +235,18 @@ def test_versions_variants_and_a_reload():
 
 @needs_node
 def test_a_region_rises_from_its_rim_and_leaves_the_rest():
-    (share,) = run_node("regions.js", "tell([...feathered([[0.25, 0.5], [0.75, 0.5], [0.75, 1], [0.25, 1]], 64)]);")
-    rows = [share[64 * n : 64 * (n + 1)] for n in range(64)]
-    assert not any(value for row in rows[:32] for value in row) and not any(row[n] for row in rows for n in (15, 48))
-    assert rows[48][32] == 1 and 0 < rows[33][32] < rows[34][32] < 1
-    assert rows[63][32] == 1  # the picture's own edge is no rim
+    told = run_node(
+        "regions.js",
+        """
+        tell(rectangle({ x: 80, y: 60 }, { x: 10, y: -5 }, 100), rectangle({ x: 10, y: 10 }, { x: 20, y: 11 }, 100));
+        const region = [0.25, 0.5, 0.75, 1], at = (x, y) => redrawn(x, y, region);
+        tell(at(0.5, 0.49), at(0.24, 0.7), at(0.76, 0.7), at(0.5, 0.75), at(0.5, 0.999));
+        tell(at(0.5, 0.51), at(0.5, 0.52), redrawn(0.5, 0.52, [0.4, 0.5, 0.6, 0.54]));
+        """,
+    )
+    assert told[:2] == [[0.1, 0, 0.8, 0.6], None]
+    assert told[2:7] == [0, 0, 0, 1, 1]  # the picture's own edge is no rim
+    assert 0 < told[7] < told[8] < 1 and told[9] == 1  # in the middle of a narrow one
 
 
 # As much of a document as controls need that nobody has touched.

@@ -164,7 +164,7 @@ export class Core {
         this.uploaded = warnings;
       }
       this.within(null);
-    } else if (kind === "region") this.within(content.points ?? null);
+    } else if (kind === "region") this.within(content.region ?? null);
     else if (kind === "choose") this.seed = number === null ? 0 : VARIANTS.seed + number;
     else if (kind === "keep") this.keep();
     else if (kind === "drop") this.versions = this.versions.filter((_, n) => n !== number);
@@ -188,11 +188,11 @@ export class Core {
     else if (this.given.start && this.kind !== before && this.kind !== "map") await this.beginWith(this.given.start);
   }
 
-  // From now on redraw this outline's inside alone, in shares of the side; null: the whole face.
-  within(points) {
-    if (points && !this.face) throw new Error("there is no face yet to keep: draw one first");
+  // From now on redraw this region alone; null: the whole face.
+  within(region) {
+    if (region && !this.face) throw new Error("there is no face yet to keep: draw one first");
     const seed = this.seedOutside ?? this.seed; // of the person, who stays
-    if (points) Object.assign(this, { region: points, outside: this.face, seedOutside: seed });
+    if (region) Object.assign(this, { region, outside: this.face, seedOutside: seed });
     else Object.assign(this, { seed, region: null, outside: "", seedOutside: null });
   }
 

@@ -3,9 +3,10 @@
 import { button, make } from "./dom.js";
 import { blobOf } from "./files.js";
 import { line } from "./line.js";
-import { drawGuide, drawMirror, drawRegion } from "./overlay.js";
+import { drawGuide, drawMirror } from "./overlay.js";
 import { Paper } from "./paper.js";
 import { saveAs, sideBySide } from "./png.js";
+import { drawRegion } from "./regions.js";
 import { settings, variants, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
 import { palette, toolbar, toolOfKey } from "./tools.js";
@@ -146,7 +147,7 @@ class Pad {
     anew.setAttribute("aria-label", anew.title);
   }
 
-  // The outline of the region that is redrawn, in shares of the side; null: the whole face.
+  // The region that is redrawn; null: the whole face.
   mark(region) { this.region = region; this.drawOver(); }
 
   drawOver() {
