@@ -2,7 +2,6 @@
 
 import { plainButton } from "./common.js";
 import { make } from "./dom.js";
-import { saveAs, sideBySide } from "./png.js";
 
 const MOST_KEPT = 12;
 const CALLED = { rendered: "the face that is meant", expected: "its average" };
@@ -27,19 +26,14 @@ export function answers(again) {
   const compare = divider();
   const tiles = make("div", { class: "s2f-answers", role: "group", "aria-label": "answers" });
   const save = make("a", { class: "s2f-plain" }, "Download PNG");
-  let shown = null; // the answer that is picked
-  const both = plainButton("Both side by side", async () => {
-    saveAs(await sideBySide(shown.given, shown.made), save.download.replace(".png", "-both.png"));
-  });
   const others = plainButton("Other answers", again);
-  const actions = make("div", { class: "s2f-actions" }, save, both, others);
+  const actions = make("div", { class: "s2f-actions" }, save, others);
   const box = make("div", { class: "s2f-result", hidden: true }, compare.box, actions, tiles);
   function pick(told, n) {
     picked = n;
     compare.show(told.given, told.pictures[n].png);
     save.href = told.pictures[n].png;
     save.download = `${told.direction}.png`;
-    shown = { given: told.given, made: told.pictures[n].png };
     [...tiles.children].forEach((one, at) => one.setAttribute("aria-pressed", at === n));
   }
   return {

@@ -5,7 +5,7 @@ import { blobOf } from "./files.js";
 import { line } from "./line.js";
 import { drawGuide, drawMirror } from "./overlay.js";
 import { Paper } from "./paper.js";
-import { saveAs, sideBySide } from "./png.js";
+import { saveAs } from "./png.js";
 import { drawRegion } from "./regions.js";
 import { settings, variants, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
@@ -23,8 +23,7 @@ function pictures(pad) {
   const leaveRegion = () => { pad.mark(null); pad.ask("region"); };
   const whole = make("button", { type: "button", class: "s2f-whole", hidden: true, onclick: leaveRegion },
     "region only · back to the whole face");
-  const save = button("save", "Save", "Save the face as PNG; its metadata say that it is generated", () => pad.save(false));
-  const both = button("both", "Both", "Save the drawing and the face side by side, as one PNG", () => pad.save(true));
+  const save = button("save", "Save", "Save the face as PNG; its metadata say that it is generated", () => pad.save());
   const another = () => pad.ask("set", { seed: (pad.state.seed || 0) + 1 });
   const again = button("dice", "Another", "Another answer to the same drawing", another);
   const keep = button("keep", "Keep", "Keep this version, to compare it with others", () => pad.keep());
@@ -34,7 +33,7 @@ function pictures(pad) {
   const title = make("b", {}, "Your drawing");
   const figure = (name, beside, shown) => make("figure", {}, make("figcaption", {}, name, beside), shown);
   const box = make("div", { class: "s2f-views" }, figure(title, make("span", { class: "s2f-right" }, whole, lines), paper),
-    figure(make("b", {}, "The guess"), make("span", { class: "s2f-right" }, again, keep, save, both), stage));
+    figure(make("b", {}, "The guess"), make("span", { class: "s2f-right" }, again, keep, save), stage));
   const small = make("img", { class: "s2f-mini", alt: "", hidden: true, "aria-hidden": "true" }); // where the face is out of sight
   new IntersectionObserver(([seen]) => { small.hidden = seen.isIntersecting || !small.src; }).observe(stage);
   return {
@@ -45,7 +44,7 @@ function pictures(pad) {
     },
     showFace(uri) {
       face.style.visibility = uri ? "visible" : "hidden";
-      save.disabled = both.disabled = !uri;
+      save.disabled = !uri;
       if (uri) face.src = small.src = uri;
     },
   };
@@ -112,10 +111,9 @@ class Pad {
     this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty(), preview: true }));
   }
 
-  // Save the face, or the drawing and it side by side: with more pixels where there are any.
-  save(both) {
-    const { model } = this, name = `${this.state.reads}-to-photo`, drawing = this.pictures.canvas.toDataURL("image/png");
-    const saved = async (face) => saveAs(both ? await sideBySide(drawing, face) : blobOf(face), `${name}${both ? "-both" : ""}.png`);
+  // Save the face, with more pixels where there are any.
+  save() {
+    const { model } = this, saved = (face) => saveAs(blobOf(face), `${this.state.reads}-to-photo.png`);
     if (!this.state.has_large) saved(model.get("face"));
     else this.ask("save", {}, () => saved(model.get(model.get("problem") ? "face" : "large")));
   }
