@@ -1,6 +1,6 @@
-// The upload page: a picture that is given, what may be chosen, the answers, and this visit's history.
+// The upload page: a picture that is given, what may be chosen, and the answers.
 
-import { answers, history } from "./answers.js";
+import { answers } from "./answers.js";
 import { choices } from "./choices.js";
 import { plainButton, whenSeen } from "./common.js";
 import { make } from "./dom.js";
@@ -38,7 +38,6 @@ class Upload {
     });
     this.choices = choices(about, () => this.show(), (wait) => this.later(wait));
     this.answers = answers(() => { this.seed += this.choices.num; this.later(0); });
-    this.history = history((then) => this.back(then));
     this.examples = make("div", { class: "s2f-examples", role: "group", "aria-label": "examples" });
     const ways = Object.entries(WAYS).filter(([, { examples }]) => about[examples].length); // those that this host goes
     this.radios = ways.map(([value, { name }]) => {
@@ -49,7 +48,7 @@ class Upload {
     const right = make("div", { class: "s2f-right-side" }, this.status, this.offers, this.retry, this.answers.box);
     const two = make("div", { class: "s2f-two" }, this.given.box, right, this.choices.box);
     const examples = make("div", {}, make("b", {}, "Examples"), this.examples);
-    el.replaceChildren(make("div", { class: "s2f-upload" }, directions, two, examples, this.history.box));
+    el.replaceChildren(make("div", { class: "s2f-upload" }, directions, two, examples));
     this.choices.fillFaces(1);
     this.show(); this.showPoints(); this.showExamples();
     whenSeen(el, () => this.refresh());
@@ -169,7 +168,7 @@ class Upload {
       const { ok, told } = await host.translate(this.file, this.fields(), asking.signal);
       if (asking !== this.asking) return;
       this.endWaiting();
-      if (ok) { this.showAnswer(told); this.keep(told); } else this.showRefusal(told);
+      if (ok) this.showAnswer(told); else this.showRefusal(told);
     } catch (error) {
       if (asking === this.asking) this.endWaiting();
       if (error.name !== "AbortError") this.say(host.GONE, true);
@@ -204,28 +203,6 @@ class Upload {
     const wait = Object.values(told.seconds).reduce((sum, value) => sum + value, 0);
     this.say([`answered in ${Math.round(1000 * wait)} ms`, ...told.warnings].join(" · "));
     this.offer(this.offerOtherWay(told.codes));
-  }
-
-  // This visit
-
-  keep(told) {
-    const { file, way, seed, placed } = this;
-    const then = { told, file, way, seed, placed, model: this.choices.model.value, at: this.given.points.all() };
-    this.history.keep(then, WAYS[way].name, told.pictures[0].png);
-  }
-
-  back(then) { // the picture, the direction and the points of then, and its answers
-    this.file = null;
-    if (then.way !== this.way) this.setWay(then.way); else this.stop();
-    this.chosen++;
-    this.take(then.file);
-    this.choices.model.value = then.model;
-    this.seed = then.seed; this.placed = this.shown = then.placed;
-    this.answers.begin();
-    this.given.points.set(then.at);
-    this.show(); this.showPoints();
-    this.showAnswer(then.told);
-    this.say("from this visit");
   }
 
   async refresh() { // new runs, models that were downloaded, an app that was started again
