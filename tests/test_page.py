@@ -132,7 +132,8 @@ def test_a_script_says_what_it_is_and_imports_what_is_there(path):
 
 
 def test_what_scripts_read_of_the_facts_is_there():
-    given = facts_of_page(has_detector=True) | {"runtime": dict.fromkeys(("graphs", "weights", "bytes", "script", "binary"))}
+    runtime = dict.fromkeys(("graphs", "weights", "bytes", "script", "binary"))
+    given = facts_of_page(has_detector=True) | {"runtime": runtime}
     facts = json.loads(script_of(given).partition("export const FACTS = ")[2].rstrip(";\n"))
     read = 0
     for path in SCRIPTS:

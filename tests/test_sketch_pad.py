@@ -311,17 +311,6 @@ def test_the_page_gets_what_its_controls_need(page, pad):
     assert len(page.about["labels"]) == len(masks.CLASSES) and page.about["note"] == images.GENERATED_NOTE
 
 
-@pytest.mark.detector
-def test_a_photo_of_a_person_gives_its_tones(page):
-    photo = pytest.importorskip("skimage.data").astronaut()
-    ok, told = asked(page, {"kind": "tones", "picture": picture_uri(photo)})
-    assert ok and set(told) == {"hair", "skin"}
-    r, g, b = as_tone(told["skin"]).colour
-    assert r > g > b
-    ok, told = asked(page, {"kind": "tones", "picture": picture_uri(np.full((200, 200, 3), 120, np.uint8))})
-    assert not ok and "no face was found" in told["detail"]
-
-
 def test_the_page_waits_for_a_cell_that_translates(page, pad):
     asks = threading.Thread(target=asked, args=(page, question(pad, seed=3)))
     with pad.busy:  # as `translate` holds it

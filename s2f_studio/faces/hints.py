@@ -11,7 +11,6 @@ from collections.abc import Mapping, MutableMapping
 import numpy as np
 
 from s2f_studio.drawings import background
-from s2f_studio.drawings import prepare as drawings
 from s2f_utils.inference.asking import MIXED, Model
 from s2f_utils.pictures import faces, images, masks
 from s2f_utils.pictures.attributes import Tone
@@ -178,22 +177,6 @@ def transfer(picture: np.ndarray, part: np.ndarray, tone: Tone) -> np.ndarray:
     rgb = 255 * np.clip(cv2.cvtColor(moved.astype(np.float32), cv2.COLOR_LAB2RGB), 0, 1)
     mixed = picture + part[..., None] * (rgb - picture)
     return np.where(part[..., None] > 0, images.rounded(mixed), picture)
-
-
-def tones_of_photo(photo: np.ndarray) -> dict[str, Tone]:
-    """The tones of hair and skin of a reference photo, uint8 (H, W, 3); a part that is not found is left out.
-
-    Raises FaceError where no face is found in it.
-    """
-    face, _ = drawings.find_any(photo, drawing=False)
-    if face.method == "centre":
-        raise faces.FaceError(
-            "no face was found in the reference photo: give one that looks into the camera, or a colour"
-        )
-    crop = faces.align(photo, face, 256)
-    found = find_parts(crop, faces.TEMPLATE * 256 - 0.5)
-    tones = {part: tone_of(crop, inside) for part, inside in found.items()}
-    return {part: tone for part, tone in tones.items() if tone is not None}
 
 
 def parts_of(model: Model, given: np.ndarray, face: np.ndarray) -> dict[str, np.ndarray]:

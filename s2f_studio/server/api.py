@@ -14,7 +14,7 @@ from s2f_studio.query import asked, schema
 from s2f_studio.server.docs import docs_page
 from s2f_studio.server.engine import Engine
 from s2f_studio.server.gate import Gate
-from s2f_studio.web import drawing, page, uploads
+from s2f_studio.web import drawing, page
 from s2f_studio.web.uploads import MOST_BYTES, Refusal
 from s2f_utils.pictures import images
 
@@ -161,13 +161,6 @@ def _add_answers(app: Any, engine: Engine) -> None:
         """An upload for the sketch pad: cleaned, its face laid where the model expects it."""
         content, fields = await read_form(request)
         work = engine.in_pool(engine.drawing_of, content, fields.get("model", ""))
-        return JSONResponse(await while_there(request, engine.in_time(work)))
-
-    @app.post("/app/tones", include_in_schema=False)
-    async def tones(request: Request) -> JSONResponse:
-        """The tones of hair and skin of a reference photo."""
-        content, _ = await read_form(request)
-        work = engine.in_pool(lambda: drawing.tones_of(uploads.read_picture(content)))
         return JSONResponse(await while_there(request, engine.in_time(work)))
 
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import laid
-from s2f_studio.faces import hints
 from s2f_studio.web.uploads import Refusal
 from s2f_utils import weights
 from s2f_utils.inference import Facts
@@ -102,15 +101,6 @@ def told(picture: np.ndarray, facts: Facts, words: Mapping[str, str]) -> dict[st
         raise Refusal(422, str(error)) from None
     said = [text for one in remarks if (text := one.worded(words))]
     return {"drawing": images.picture_uri(shown(drawing)), "warnings": said, "codes": [one.code for one in remarks]}
-
-
-def tones_of(photo: np.ndarray) -> dict[str, str]:
-    """The tones of hair and skin of a reference photo, uint8 (H, W, 3): {part: "#rrggbb"}. Raises Refusal."""
-    try:
-        found = hints.tones_of_photo(photo)
-    except (faces.FaceError, ValueError) as error:
-        raise Refusal(422, str(error)) from None
-    return {part: "#{:02x}{:02x}{:02x}".format(*tone.colour) for part, tone in found.items()}
 
 
 @functools.lru_cache(maxsize=16)

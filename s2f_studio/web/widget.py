@@ -240,8 +240,9 @@ class SketchPad:
         return page.about() | {"models": rows}
 
     def reply(self, content: dict[str, Any]) -> dict[str, Any]:
-        """What the page is answered: `translate`, `drawing`, `tones`, `start`, or `shown`, by `kind`. Raises Refusal,
-        ValueError.
+        """What the page is answered: `translate`, `drawing`, `start`, or `shown`, by `kind`.
+
+        Raises Refusal, ValueError.
         """
         kind = content.get("kind")
         if kind == "start":
@@ -249,8 +250,6 @@ class SketchPad:
         picture = uploads.picture_in(content["picture"])
         if kind == "drawing":
             return drawing.told(picture, self._opened(content["model"]).facts, {"crude": answering.HERE["crude"]})
-        if kind == "tones":
-            return drawing.tones_of(picture)
         if kind == "shown":
             self.face = picture
             return {}

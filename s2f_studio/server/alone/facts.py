@@ -31,7 +31,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
     mean, components, spread = likely.shapes()
     listed = Catalogue(None, official=False).list()
     return {
-        "about": page.about() | {"maps": [], "takes_photos": False},
+        "about": page.about() | {"maps": []},
         "note_prefix": images.NOTE_PREFIX, "hair_at_rim": images.HAIR_AT_RIM, "has_detector": has_detector,
         "models": [listed[name].listed() for name in MODELS],
         "mesh": {

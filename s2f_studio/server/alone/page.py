@@ -42,8 +42,7 @@ ABOUT = (
     (
         '<p>For programs: <code>POST /api/translate</code>; <a href="docs">the interface\'s description</a>.</p>',
         "<p>The app on a machine of your own (<code>s2f app</code>) does more. This page cuts no sheet of paper out of"
-        " its picture, evens out soft shadows alone, restores no faces, takes no label maps, and takes no tones from a"
-        " photo.</p>",
+        " its picture, evens out soft shadows alone, restores no faces, and takes no label maps.</p>",
     ),
 )
 # What stands in the app's page, and what stands here instead.
@@ -133,9 +132,7 @@ def _each(names: tuple[str, ...], folder: Path, made: Callable[[str], np.ndarray
         images.save(folder / f"{name.replace(' ', '-')}.png", picture[..., 0] if is_grey else picture)
 
 
-def _write_scripts(
-    folder: Path, build: dict[str, str], graphs: dict[str, str], held: dict[str, list[str]]
-) -> None:
+def _write_scripts(folder: Path, build: dict[str, str], graphs: dict[str, str], held: dict[str, list[str]]) -> None:
     """The scripts, styles and pictures of the page; the facts that they read."""
     own = {path.name: path for path in STATIC.iterdir()}
     for name, path in ({name: p for name, p in page.FILES.items() if name not in LEFT_OUT} | own).items():

@@ -9,7 +9,7 @@ const PAD = "pad", BEFORE = "before"; // what the browser keeps: the pad now, an
 const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"];
 const QUICK_PX = 256; // variants of faces up to this size follow each stroke; larger ones are made when asked for
 const VARIANTS = { seed: 1, candidates: 8 };
-const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint", "photo", "choose"];
+const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint", "choose"];
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
@@ -65,7 +65,7 @@ export class Core {
       ...this.settings, models: this.models.map(({ id, title }) => [id, title]), reads: one.reads, face_px: one.size_px,
       has_detail: one.detail && !one.chooses, has_seed: one.answers > 1, has_variants: this.hasVariants, chooses: one.chooses,
       has_large: this.hasLarge, restorer: this.restorer,
-      starts: about.starts[this.kind] ?? [], takes_photos: about.takes_photos,
+      starts: about.starts[this.kind] ?? [],
       region: !!this.region, variants, versions,
       warnings, is_example: !!this.given.start,
       guide: about.guides[one.layout || "aligned"], labels: about.labels, note: about.note,
@@ -153,9 +153,7 @@ export class Core {
       this.likely = { ...this.likely, ...Object.fromEntries(parts.map((part) => [part, share(content.amount)])) };
     } else if (kind === "person") this.person = without(this.person, content.name, content.value);
     else if (kind === "hint") this.hints = without(this.hints, content.part, content.colour);
-    else if (kind === "photo") {
-      this.hints = { ...this.hints, ...(await this.told(this.host.tones(blobOf(content.picture)))) };
-    } else if (kind === "model") await this.choose(content.name);
+    else if (kind === "model") await this.choose(content.name);
     else if (kind === "start" || kind === "upload") {
       if (kind === "start") await this.beginWith(content.name);
       else {

@@ -1,10 +1,8 @@
 // What stands beside the pictures: the kind of answer, its shape, the person, the model; variants, and the versions that were kept.
 
 import { button, make, slider } from "./dom.js";
-import { picker } from "./files.js";
 import { fillSelect } from "./tools.js";
 
-const TONES_ARE = "a face of somebody with this tone";
 export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"],
   ["expected", "the average of such faces, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
@@ -66,9 +64,8 @@ function worn(text, tell) {
   };
 }
 
-// What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said. more: nodes beside the
-// tones.
-export function person(pad, ...more) {
+// What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said.
+export function person(pad) {
   const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
     const tell = (value) => pad.ask("person", { name, value: value === 0 ? null : value });
@@ -78,7 +75,7 @@ export function person(pad, ...more) {
   });
   const sliders = make("div", { class: "s2f-many" }, ...each.map((one) => one.box));
   const box = make("details", { class: "s2f-parts s2f-person" }, make("summary", {}, "The person"),
-    make("div", { class: "s2f-row" }, ...tones.map((one) => one.box), ...more), sliders);
+    make("div", { class: "s2f-row" }, ...tones.map((one) => one.box)), sliders);
   let said = 0;
   return {
     box,
@@ -99,8 +96,7 @@ export function settings(pad) {
   const answer = make("label", { class: "s2f-slider" }, make("span", {}, "Answer"), answers);
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
-  const photo = picker("upload", "From a photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
-  const shape = likely(pad), said = person(pad, ...photo, make("small", { class: "s2f-method" }, TONES_ARE));
+  const shape = likely(pad), said = person(pad);
   const more = make("details", { class: "s2f-parts s2f-more" }, make("summary", {}, "More"),
     make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box);
   let model = null;
@@ -117,7 +113,6 @@ export function settings(pad) {
       strength.input.value = state.strength;
       strength.box.hidden = !state.restorer;
       strength.box.title = `by ${state.restorer}`;
-      for (const one of photo) one.hidden = one.type === "file" || !state.takes_photos;
       if (model !== state.model) more.open = more.open || !state.chooses; // where there is little else to set
       model = state.model;
     },

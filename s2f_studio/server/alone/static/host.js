@@ -68,9 +68,6 @@ export async function download() { return { ok: false, told: { detail: "nothing 
 // {ok, told}: a person's picture for the pad, {drawing, warnings}.
 export async function drawing(file) { return ask("drawing", [file]); }
 
-// {ok, told}: this page takes no tones from a photo.
-export async function tones() { return { ok: false, told: { detail: "this page takes no tones from a photo" } }; }
-
 // The picture that a pad begins with.
 export async function startFile(_kind, name) {
   const answer = await fetch(`starts/${name.replaceAll(" ", "-")}.png`).catch(() => null);
