@@ -22,6 +22,7 @@ from s2f_studio import query
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.drawings.prepare import understand
 from s2f_studio.web import drawing as paper
+from s2f_studio.web import page as served
 from s2f_utils import inference, weights
 from s2f_utils.inference.asking import Facts
 from s2f_utils.pictures import images
@@ -37,6 +38,7 @@ from tests.browser.hands import (  # noqa: E402
     PAPER,
     answers,
     changed_by_stroke,
+    choose_way,
     keep_picture,
     new_answers,
     picture_of,
@@ -412,6 +414,21 @@ def test_of_what_is_no_face_none_is_made_until_somebody_insists(page):
     assert "no face was found" in wrong.inner_text()
     before = answers(page)
     new_answers(page, before, lambda: page.get_by_role("button", name="Make a face anyway").click())
+
+
+@pytest.mark.parametrize(("way", "name"), [("sketch → photo", "photo-3"), ("photo → sketch", "hat")])
+def test_a_photo_and_a_drawing_are_told_apart(page, way, name):
+    tab(page, "Upload")
+    picture = drawings.example(name) if name == "hat" else served.example(name)
+    choose_way(page, way)
+    upload(page, images.png_of(picture))
+    offer = page.get_by_role("button", name="switch to")
+    offer.wait_for()
+    offer.click()
+    until(page, "document.querySelector('.s2f-result').offsetParent !== null")
+    settled(page)
+    assert offer.count() == 0
+    choose_way(page, "sketch → photo")
 
 
 def test_what_is_no_picture_is_said(page):

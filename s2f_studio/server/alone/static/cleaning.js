@@ -85,6 +85,12 @@ export function needsCleaning(given) {
   return percentile(means, 80) < cleaning.white_paper || flattened(luminance(given)).ratio > cleaning.even_paper;
 }
 
+// Whether lines are there, but hardly darker than their paper.
+export function isFaint(given) {
+  const { data } = luminance(given), light = percentileOfBytes(data, 98);
+  return data.filter((value) => value < light - cleaning.faint_below).length < cleaning.lines_share * data.length;
+}
+
 // The paper white, and the darkest lines nearly black.
 function stretched({ width, height, data }) {
   const paper = percentileOfBytes(data, 75), near = data.filter((value) => value >= paper - 25);

@@ -3,7 +3,7 @@
 import { FACTS } from "./facts.js";
 import { warped } from "./crop.js";
 import { allFaces, chosen, detectTurned, faceAround, isPlausible, refined, surestTurn } from "./detecting.js";
-import { darkest, paperColour, picture, square } from "./pixels.js";
+import { hasLines, paperColour, picture, square } from "./pixels.js";
 import { alignment, five, inverse, moved, similarity } from "./shapes.js";
 import { isVague, understood } from "./understanding.js";
 
@@ -62,7 +62,7 @@ async function amongOthers(engine, given, isDrawing, number) {
 // turned. number: which face, counted from the left.
 export async function faceOf(engine, given, { isDrawing, points = null, number = 0 }) {
   if (points) return { picture: given, face: faceFromPoints(points), remarks: [] };
-  if (!hasDetector || (isDrawing && darkest(given.data) > looking.lines_below)) return { picture: given, ...(await foundByOwn(engine, given, isDrawing)) };
+  if (!hasDetector || (isDrawing && !hasLines(given))) return { picture: given, ...(await foundByOwn(engine, given, isDrawing)) };
   let picture = given, quarters = 0, [found, remarks] = await amongOthers(engine, given, isDrawing, number);
   if (!found && isDrawing) {
     ({ picture, quarters, face: found } = await surestTurn(engine, given));

@@ -2,7 +2,7 @@
 
 import { FACTS } from "./facts.js";
 import { paperColour } from "./pixels.js";
-import { alignment, coordinates, eyeDistance, five } from "./shapes.js";
+import { alignment, coordinates, eyeDistance, five, pairs } from "./shapes.js";
 import { tensor } from "./tensors.js";
 
 const { looking, mesh, meaning, told } = FACTS;
@@ -32,8 +32,6 @@ function framed({ width, data }) {
   const scale = looking.look_px / side;
   return [[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]];
 }
-
-const pairs = (values) => Array.from({ length: values.length / 2 }, (_, n) => [values[2 * n], values[2 * n + 1]]);
 
 // {points, off, flags, parts, offByHand} of a square picture of FACTS.looking.look_px; the last ones are remembered.
 export async function understood(engine, given) {
