@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings import bending, cleanup, domain, face, likely, mesh, understanding
+from s2f_studio.drawings import bending, cleanup, domain, likely, mesh, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import choosing, expecting, words
 from s2f_studio.web import drawing, page
@@ -69,8 +69,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "trusted": yunet.TRUSTED_IN_DRAWINGS, "blurs": list(yunet.DRAWING_BLURS), "refine_px": yunet.REFINE_PX,
             "least_share": yunet.MIN_FACE_SHARE, "side_px": yunet.SIDE_PX, "overlap": yunet.OVERLAP,
             "most": yunet.MOST, "enough": choosing_faces.ENOUGH, "large_enough": choosing_faces.LARGE_ENOUGH,
-            "as_large": choosing_faces.AS_LARGE, "surer": face.SURER, "rather_sure": face.RATHER_SURE,
-            "sure_score": yunet.SURE_SCORE,
+            "as_large": choosing_faces.AS_LARGE,
         },
     }  # fmt: skip
 

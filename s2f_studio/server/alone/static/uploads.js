@@ -76,9 +76,9 @@ export class Uploads {
   async laid(picture, isDrawing, fields, sizePx) {
     const points = fields.points ? pairs(fields.points.split(",").map(Number)) : null;
     const at = points?.map(([x, y]) => [x * picture.width - 0.5, y * picture.height - 0.5]);
-    const found = await faceOf(this.engine, picture, { isDrawing, points: at, number: Number(fields.face) || 0 });
-    const { picture: paper, face, remarks } = found, map = alignment(face.landmarks, sizePx);
-    const given = warped(paper, map, sizePx, isDrawing ? "paper" : "reflect"), isEmpty = !hasLines(given) && hasLines(paper);
+    const { face, remarks } = await faceOf(this.engine, picture, { isDrawing, points: at, number: Number(fields.face) || 0 });
+    const given = warped(picture, alignment(face.landmarks, sizePx), sizePx, isDrawing ? "paper" : "reflect");
+    const isEmpty = !hasLines(given) && hasLines(picture);
     return { given, face, remarks: isDrawing && isEmpty ? [{ code: "empty" }, ...remarks] : remarks };
   }
 
@@ -145,9 +145,8 @@ const isSure = (face) => face?.method !== "finder";
 // Where the face is, and which others there are.
 function toldOf({ face, remarks }, picture) {
   const several = remarks.find((one) => one.code === "faces")?.data ?? { num: 1, boxes: [], taken: 1 };
-  const isTurned = remarks.some((one) => one.code === "turned"); // what is shown as given is not
-  const points = isTurned || !face ? null : sharesOf(face.landmarks, picture), faces = isTurned ? [] : several.boxes;
-  return { points, face_found: isSure(face), num_faces: several.num, faces, taken: several.taken, sheet: null };
+  const points = face ? sharesOf(face.landmarks, picture) : null, { num, boxes, taken } = several;
+  return { points, face_found: isSure(face), num_faces: num, faces: boxes, taken, sheet: null };
 }
 
 function saidOf(remarks, face) {
