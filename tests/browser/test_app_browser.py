@@ -143,7 +143,6 @@ def test_a_map_is_painted_with_the_label_brush(page):
     stroke(page, (0.3, 0.2), (0.7, 0.2), (0.5, 0.15))
     until(page, f"before => {FACE} !== before", arg=before)
     settled(page)
-    assert page.locator(".s2f-strip .s2f-tile").count() >= 8
     keep_picture(page, "map")
     page.get_by_role("button", name="Go back to version 1").click()
     page.wait_for_selector('.s2f-pad[data-reads="sketch"]')

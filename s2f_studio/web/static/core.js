@@ -7,9 +7,7 @@ import { ANSWERS, PARTS } from "./settings.js";
 
 const PAD = "pad", BEFORE = "before"; // what the browser keeps: the pad now, and as it was before it was begun anew
 const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"];
-const QUICK_PX = 256; // variants of faces up to this size follow each stroke; larger ones are made when asked for
-const VARIANTS = { seed: 1, candidates: 8 };
-const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint", "choose"];
+const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint"];
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
@@ -53,20 +51,18 @@ export class Core {
 
   get given() { return this.drawings[this.one.reads]; }
 
-  get hasVariants() { return this.one.answers > 1 && !this.one.detail && !this.one.chooses; }
-
   get hasLarge() { return !this.region && this.strength === 0 && !!this.face && this.one.chooses; }
 
   get settings() { return Object.fromEntries(SET.map((name) => [name, this[name]])); }
 
   get state() {
-    const { about, one, warnings, variants, versions } = this;
+    const { about, one, warnings, versions } = this;
     return {
       ...this.settings, models: this.models.map(({ id, title }) => [id, title]), reads: one.reads, face_px: one.size_px,
-      has_detail: one.detail && !one.chooses, has_seed: one.answers > 1, has_variants: this.hasVariants, chooses: one.chooses,
+      has_detail: one.detail && !one.chooses, has_seed: one.answers > 1, chooses: one.chooses,
       has_large: this.hasLarge, restorer: this.restorer,
       starts: about.starts[this.kind] ?? [],
-      region: !!this.region, variants, versions,
+      region: !!this.region, versions,
       warnings, is_example: !!this.given.start,
       guide: about.guides[one.layout || "aligned"], labels: about.labels, note: about.note,
     };
@@ -89,7 +85,7 @@ export class Core {
     const { query, start } = this.about, blank = { uri: "", isEmpty: true, start: "" };
     const { detail, answer, seed } = query, likely = Object.fromEntries(PARTS.map((part) => [part, query.likely]));
     Object.assign(this, { model: this.models[0].id, detail, answer, seed, strength: 0, likely, person: {}, hints: {} });
-    Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", variants: [], versions: [] });
+    Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", versions: [] });
     Object.assign(this, { region: null, outside: "", seedOutside: null });
     Object.assign(this, { warnings: [], uploaded: [], isPreview: false });
     const isThere = this.models.some((one) => one.id === kept?.model);
@@ -124,7 +120,6 @@ export class Core {
       const isWanted = kind === "hello" ? !this.face : ANSWERED.includes(kind) && !this.given.isEmpty;
       if (isWanted || kind === "draw") await this.refresh();
       if (kind === "save") this.large = (await this.ask({ large: true })).pictures[0].png;
-      if (kind === "variants") await this.vary();
     } catch (error) {
       if (!(error instanceof EmptyError) && kind !== "draw") Object.assign(this, before);
       problem = error instanceof TypeError ? this.host.GONE : error.message;
@@ -163,7 +158,6 @@ export class Core {
       }
       this.within(null);
     } else if (kind === "region") this.within(content.region ?? null);
-    else if (kind === "choose") this.seed = number === null ? 0 : VARIANTS.seed + number;
     else if (kind === "keep") this.keep();
     else if (kind === "drop") this.versions = this.versions.filter((_, n) => n !== number);
     else if (kind === "back") this.back(this.versions[number]);
@@ -181,7 +175,7 @@ export class Core {
     const before = this.kind;
     if (!this.models.some((one) => one.id === name)) throw new Error(`${name} takes no drawings: choose another model`);
     this.within(null);
-    Object.assign(this, { model: name, face: "", variants: [] });
+    Object.assign(this, { model: name, face: "" });
     if (!this.given.uri) await this.beginWith(this.about.starts[this.kind].at(this.kind === "map" ? 1 : 0));
     else if (this.given.start && this.kind !== before && this.kind !== "map") await this.beginWith(this.given.start);
   }
@@ -208,7 +202,7 @@ export class Core {
     this.within(null);
     Object.assign(this, settings);
     this.draw(given);
-    Object.assign(this, { face, uploaded: [], variants: [], warnings: [] });
+    Object.assign(this, { face, uploaded: [], warnings: [] });
   }
 
   // Asking
@@ -234,17 +228,14 @@ export class Core {
 
   async refresh() {
     if (this.given.isEmpty) {
-      Object.assign(this, { face: "", variants: [] });
+      this.face = "";
       throw new EmptyError(EMPTY);
     }
     const told = await this.ask(), made = told.pictures[0].png;
     this.face = this.region ? await blended(this.outside, made, this.region) : made;
     this.warnings = [...this.uploaded, ...told.warnings];
     if (this.region) this.host.shown?.(this.face);
-    if (this.hasVariants && this.one.size_px <= QUICK_PX) await this.vary();
   }
-
-  async vary() { this.variants = (await this.ask(VARIANTS)).pictures.map((one) => one.png); }
 
   // Begin anew, with nothing kept; what was can be brought back until something is drawn.
 

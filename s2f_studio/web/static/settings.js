@@ -1,6 +1,6 @@
-// What stands beside the pictures: the kind of answer, its shape, the person, the model; variants, and the versions that were kept.
+// What stands beside the pictures: the kind of answer, its shape, the person, the model; and the versions that were kept.
 
-import { button, make, slider } from "./dom.js";
+import { make, slider } from "./dom.js";
 import { fillSelect } from "./tools.js";
 
 export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"],
@@ -119,34 +119,15 @@ export function settings(pad) {
   };
 }
 
-function tile(uris, text, label, act) {
-  return make("button", { type: "button", class: "s2f-tile", "aria-label": label, title: label, onclick: act },
-    make("div", {}, ...uris.map((uri) => make("img", { src: uri, alt: "", draggable: "false" }))), make("span", {}, text));
-}
-
-function strip(name) { return make("div", { class: "s2f-strip", "aria-label": name, role: "group" }); }
-
-export function variants(pad) {
-  const box = strip("variants"), choose = (number) => () => pad.ask("choose", { number });
-  return {
-    box,
-    show(state) {
-      box.hidden = !state.has_variants;
-      const made = state.variants.map((uri, n) => tile([uri], `${n + 1}`, `Go on with variant ${n + 1}`, choose(n)));
-      const last = made.length
-        ? button("undo", "own colours", "own colours: back to the drawing's own styles", choose(null))
-        : button("dice", "Make eight", "Make eight variants", () => pad.ask("variants"));
-      box.replaceChildren(make("b", {}, "Variants"), ...made, last);
-    },
-  };
-}
-
 export function versions(pad) {
-  const box = strip("versions");
+  const box = make("div", { class: "s2f-strip", "aria-label": "versions", role: "group" });
+  const picture = (uri) => make("img", { src: uri, alt: "", draggable: "false" });
   function version(one, n) {
     const back = () => { pad.mark(null); pad.ask("back", { number: n }); };
     const hint = `Drop ${one.name}`, drop = () => pad.ask("drop", { number: n });
-    return make("div", { class: "s2f-version" }, tile([one.given, one.face], one.name, `Go back to ${one.name}`, back),
+    const shown = [make("div", {}, picture(one.given), picture(one.face)), make("span", {}, one.name)], title = `Go back to ${one.name}`;
+    return make("div", { class: "s2f-version" },
+      make("button", { type: "button", class: "s2f-tile", "aria-label": title, title, onclick: back }, ...shown),
       make("button", { type: "button", class: "s2f-drop", "aria-label": hint, title: hint, onclick: drop }, "×"));
   }
   return {

@@ -7,7 +7,7 @@ import { drawGuide, drawMirror } from "./overlay.js";
 import { Paper } from "./paper.js";
 import { saveAs } from "./png.js";
 import { drawRegion } from "./regions.js";
-import { settings, variants, versions } from "./settings.js";
+import { settings, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
 import { palette, toolbar, toolOfKey } from "./tools.js";
 
@@ -63,7 +63,7 @@ class Pad {
     this.sheet = new Paper(this.pictures.canvas);
     this.strokes = new Strokes(this, this.pictures.paper, this.pictures.stages);
     this.versions = versions(this);
-    const parts = [palette(this), settings(this), variants(this), this.versions];
+    const parts = [palette(this), settings(this), this.versions];
     const [labels, set, ...below] = parts.map((part) => part.box);
     this.parts = [this.toolbar, this.pictures, ...parts];
     const left = make("div", {}, this.pictures.box, this.status, this.note);
@@ -106,7 +106,7 @@ class Pad {
 
   // While the pencil moves, a quick answer now and then, where the last one is there.
   preview() {
-    if (this.busy || this.state.has_variants || performance.now() < this.nextPreview) return;
+    if (this.busy || !this.state.chooses || performance.now() < this.nextPreview) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
     this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty(), preview: true }));
   }
