@@ -98,24 +98,6 @@ def test_one_request_at_a_time_and_the_newest_drawing_waits():
     ]]  # fmt: skip
 
 
-@needs_node
-def test_an_area_is_filled_to_its_borders():
-    told = run_node(
-        "paper.js",
-        """
-        const cells = [1, 1, 2, 1,
-                       2, 2, 1, 1,
-                       1, 1, 2, 1];
-        flood(cells, 4, 3, 7);
-        tell(cells);
-        flood(cells, 4, 3, 7);  // as it is
-        flood(cells, 4, 99, 7);  // outside
-        tell(cells);
-        """,
-    )
-    assert told == 2 * [[1, 1, 2, 7, 2, 2, 7, 7, 1, 1, 2, 7]]
-
-
 # A host that notes what it is asked, and refuses what `refuses` says; a model that chooses, and one that does not.
 PAD = """
 globalThis.addEventListener = () => {};

@@ -49,14 +49,12 @@ export class Strokes {
     this.pointer = event.pointerId;
     stage.setPointerCapture(this.pointer);
     const at = this.place(event, stage);
-    const erases = pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0, fills = pad.tool === "fill" && this.isMap;
-    this.stroke = { points: [at], erases, fills };
-    if (fills) pad.sheet.fill(at, pad.colour(pad.label));
-    else if (!this.isRegion) this.mark("segment", at, { x: at.x + 0.01, y: at.y }, at);
+    this.stroke = { points: [at], erases: pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0 };
+    if (!this.isRegion) this.mark("segment", at, { x: at.x + 0.01, y: at.y }, at);
   }
 
   moved(event, stage) {
-    if (event.pointerId !== this.pointer || !this.stroke || this.stroke.fills) return;
+    if (event.pointerId !== this.pointer || !this.stroke) return;
     const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const one of all.length ? all : [event]) {
       const point = this.place(one, stage);
