@@ -201,15 +201,15 @@ def test_versions_and_a_reload():
       tell(again.model, again.versions.length, again.get("waits"), again.given.uri);
       await pad.anew();
       tell(pad.versions.length, pad.model);
-      await pad.bringBack();
-      tell(pad.versions.length, pad.model);
-      for (let n = 0; n < 6; n++) tell(await say("keep"));
+      tell(await say("keep"));
+      await say("draw", { picture: png });
+      for (let n = 0; n < 7; n++) tell(await say("keep"));
     """)
     assert told[:4] == [True, 2, 3, "aligned long-hair"]
     assert told[4:6] == ["aligned long-hair", 2]  # somebody's version is no start that is laid anew
     assert told[6:10] == ["styles", 1, True, "aligned long-hair"]
-    assert told[10:14] == [0, "first", 1, "styles"]
-    assert told[14:19] == 5 * [""] and "6 versions are kept" in told[19]
+    assert told[10:12] == [0, "first"] and "no face yet" in told[12]
+    assert told[13:19] == 6 * [""] and "6 versions are kept" in told[19]
 
 
 @needs_node

@@ -5,7 +5,7 @@ import { blobOf, dataUri } from "./files.js";
 import { blended } from "./regions.js";
 import { ANSWERS, PARTS } from "./settings.js";
 
-const PAD = "pad", BEFORE = "before"; // what the browser keeps: the pad now, and as it was before it was begun anew
+const PAD = "pad"; // under which the browser keeps what is drawn and set
 const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"];
 const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint"];
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
@@ -237,26 +237,11 @@ export class Core {
     if (this.region) this.host.shown?.(this.face);
   }
 
-  // Begin anew, with nothing kept; what was can be brought back until something is drawn.
-
-  get before() { return this.store?.kept(BEFORE); }
-
-  set before(what) { this.store?.keep(BEFORE, what); }
-
+  // Begin with nothing kept.
   async anew() {
-    const before = this.snapshot();
     await this.begin(null);
+    this.show({ isNew: true });
     this.store.keep(PAD, null);
-    this.before = before;
-    this.show({ isNew: true });
-  }
-
-  async bringBack() {
-    await this.begin(this.before);
-    this.before = null;
-    await this.refresh().catch(() => {});
-    this.show({ isNew: true });
-    this.store.keep(PAD, this.snapshot());
   }
 }
 

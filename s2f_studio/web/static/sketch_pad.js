@@ -99,7 +99,6 @@ class Pad {
 
   send() {
     this.look();
-    if (this.model.before && !this.isEmpty) { this.model.before = null; this.showAnew(); }
     this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty() }));
     if (this.busy) this.tellBusy(true, false); // a preview is under way, of which nothing was said
   }
@@ -122,27 +121,15 @@ class Pad {
 
   keep() { this.ask("keep", {}, () => this.versions.box.scrollIntoView({ block: "nearest", behavior: "smooth" })); }
 
-  // Where what was is kept, it can be left behind, and brought back until something is drawn.
-  get canBeginAnew() { return !!this.model.anew; }
-
+  // Empty paper, and nothing of what the browser kept.
   async anew() {
-    const { model } = this, back = !!model.before;
+    if (!confirm("Put away the drawing, the settings and the versions?")) return;
     this.mark(null);
-    await (back ? model.bringBack() : model.anew());
-    this.showAnew();
-    this.say("");
-    if (back || this.reads === "map") return;
+    await this.model.anew();
     await this.loading; // the example that a host begins with
     this.sheet.clear();
     this.sheet.push();
     this.send();
-  }
-
-  showAnew() {
-    const { anew } = this.toolbar, text = this.model.before ? "Bring back what was" : "Start anew";
-    anew.lastChild.textContent = text;
-    anew.title = this.model.before ? text : "Start anew: put away the drawing, the settings and the versions";
-    anew.setAttribute("aria-label", anew.title);
   }
 
   // The region that is redrawn; null: the whole face.
@@ -206,7 +193,6 @@ class Pad {
     };
     for (const [event, act] of Object.entries(heard)) model.on(event, act);
     showFace();
-    this.showAnew();
     this.load();
     if (model.get("answered") > 0 || model.get("waits")) this.ask("hello"); // waits: its face is still to be made
     return () => { for (const [event, act] of Object.entries(heard)) model.off(event, act); };

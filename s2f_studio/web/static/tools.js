@@ -67,13 +67,13 @@ export function toolbar(pad) {
     set(tools.pencil, tools.shade, tools.brush, tools.eraser, mirror), width.box, set(undo, redo, clear), set(tools.box),
     set(starts, ...upload, guide, anew));
   return {
-    box, tools, undo, redo, mirror, anew,
+    box, tools, undo, redo, mirror,
     width: () => Number(width.input.value),
     begin: (reads) => width.begin(WIDTHS[reads]),
     choose(name) { for (const [key, node] of Object.entries(tools)) node.setAttribute("aria-pressed", key === name); },
     show(state) {
       tools.pencil.hidden = tools.shade.hidden = state.reads === "map";
-      anew.hidden = !pad.canBeginAnew;
+      anew.hidden = !pad.model.anew;
       tools.brush.hidden = state.reads !== "map";
       fillSelect(starts, [["", "Start from …"], ...state.starts.map((name) => [name, name])], "");
     },
