@@ -59,7 +59,7 @@ def test_node_can_read_a_script(path, tmp_path):
 def test_joined_scripts_are_one_text_with_every_file_once():
     text = page.joined(page.STATIC / "widget.js")
     assert re.findall(r"^(?:import|export)\b.*$", text, flags=re.M) == ["export default { render };"]
-    for name in ("core.js", "host_widget.js", "line.js", "paper.js", "regions.js", "settings.js", "strokes.js"):
+    for name in ("core.js", "host_widget.js", "paper.js", "regions.js", "settings.js", "strokes.js"):
         own = (page.STATIC / name).read_text(encoding="utf-8")
         assert text.count(own.partition("\n")[0]) == 1, name
         assert set(re.findall(DECLARED, own, flags=re.M)) < set(re.findall(DECLARED, text, flags=re.M))
@@ -70,32 +70,6 @@ def test_joined_scripts_are_one_text_with_every_file_once():
 @needs_node
 def test_joined_scripts_run():
     assert run_node("widget.js", "tell(typeof render, typeof make, typeof Paper);") == 3 * ["function"]
-
-
-@needs_node
-def test_one_request_at_a_time_and_the_newest_drawing_waits():
-    told = run_node(
-        "line.js",
-        """
-        const sent = [], heard = {}, values = { answered: 3 };
-        const on = (event, act) => { heard[event] = act; };
-        const model = { get: (key) => values[key], send: (one) => sent.push(one), on };
-        const answer = (n) => { values.answered = n; heard["change:answered"](); };
-        const ask = line(model, () => {});
-        ask("draw", { picture: 1 }); ask("draw", { picture: 2 }); ask("draw", () => ({ picture: 3 }));
-        ask("set", { detail: 0 }); ask("set", { seed: 5 }); ask("set", { detail: 1 });
-        ask("keep"); ask("keep");
-        tell(sent.length);
-        answer(3);  // an older one's
-        tell(sent.length);
-        for (let n = 4; n < 9; n++) answer(n);
-        tell(sent);
-        """,
-    )
-    assert told == [1, 1, [
-        {"kind": "draw", "n": 4, "picture": 1}, {"kind": "draw", "n": 5, "picture": 3},
-        {"kind": "set", "n": 6, "detail": 1, "seed": 5}, {"kind": "keep", "n": 7}, {"kind": "keep", "n": 8},
-    ]]  # fmt: skip
 
 
 # A host that notes what it is asked, and refuses what `refuses` says; a model that chooses, and one that does not.
@@ -127,12 +101,30 @@ const store = {
 };
 const pad = new Core(host, store);
 await pad.open();
-const say = async (kind, more = {}) => { await pad.send({ kind, n: 1, ...more }); return pad.get("problem"); };
+const say = async (kind, more = {}) => { await pad.send({ kind, ...more }); return pad.problem; };
 """
 
 
 def on_pad(code: str) -> list:
     return run_node("core.js", PAD.replace("ABOUT", json.dumps(page.about())) + code)
+
+
+@needs_node
+def test_one_request_at_a_time_and_the_newest_drawing_waits():
+    told = on_pad("""
+      const sent = [];
+      pad.send = async (one) => { sent.push(one); };
+      pad.ask("draw", { picture: 1 }); pad.ask("draw", { picture: 2 }); pad.ask("draw", () => ({ picture: 3 }));
+      pad.ask("set", { detail: 0 }); pad.ask("set", { seed: 5 }); pad.ask("set", { detail: 1 });
+      pad.ask("keep");
+      tell(sent.length);
+      await pad.ask("keep");
+      tell(sent);
+    """)
+    assert told == [1, [
+        {"kind": "draw", "picture": 1}, {"kind": "draw", "picture": 3}, {"kind": "set", "detail": 1, "seed": 5},
+        {"kind": "keep"}, {"kind": "keep"},
+    ]]  # fmt: skip
 
 
 @needs_node
@@ -146,7 +138,7 @@ def test_all_that_is_set_on_the_pad_is_in_the_next_question():
       await say("hint", { part: "hair", colour: "#b05a28" });
       tell(asked.at(-1));
       await say("draw", { picture: png + "x", preview: true });
-      tell(asked.at(-1).enhance, pad.get("state").is_example);
+      tell(asked.at(-1).enhance, pad.state.is_example);
       await say("set", { answer: "auto" });
       await say("draw", { picture: png + "y", preview: true });
       tell(asked.at(-1).answer, asked.length);
@@ -168,15 +160,15 @@ def test_all_that_is_set_on_the_pad_is_in_the_next_question():
 def test_what_is_refused_is_taken_back_but_for_strokes():
     told = on_pad("""
       await say("hello");
-      const before = JSON.stringify(pad.get("state"));
+      const before = JSON.stringify(pad.state);
       refuses = "not now";
       tell(await say("set", { detail: 1, seed: 9 }), await say("start", { name: "beard" }));
       tell(await say("model", { name: "styles" }));
-      tell(JSON.stringify(pad.get("state")) === before, await say("model", { name: "photo-to-sketch" }));
+      tell(JSON.stringify(pad.state) === before, await say("model", { name: "photo-to-sketch" }));
       tell(await say("draw", { picture: png + "mine" }), pad.given.uri, pad.face);
       refuses = "";
       tell(await say("draw", { picture: png, empty: true }), pad.face, await say("keep"));
-      tell(await say("set", { detail: 0.75 }), pad.get("state").detail);
+      tell(await say("set", { detail: 0.75 }), pad.state.detail);
     """)
     png = "data:image/png;base64,AAAA"
     assert told[:4] == ["not now"] * 3 + [True] and "takes no drawings" in told[4]
@@ -198,7 +190,7 @@ def test_versions_and_a_reload():
       tell(pad.given.uri, asked.at(-1).seed);
       const again = new Core(host, store);
       await again.open();
-      tell(again.model, again.versions.length, again.get("waits"), again.given.uri);
+      tell(again.model, again.versions.length, again.waits, again.given.uri);
       await pad.anew();
       tell(pad.versions.length, pad.model);
       tell(await say("keep"));

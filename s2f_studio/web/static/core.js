@@ -8,6 +8,7 @@ import { ANSWERS, PARTS } from "./settings.js";
 const PAD = "pad"; // under which the browser keeps what is drawn and set
 const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"];
 const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint"];
+const SLOW_MS = 1500; // then the page says what is waited for
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
@@ -23,33 +24,22 @@ const share = (value) => Math.min(1, Math.max(0, Number(value)));
 export class Core {
   // store: {keep, kept} of what the browser keeps, or null; waiting(model, say) says what is waited for, until it ends.
   constructor(host, store = null, waiting = () => () => {}) {
-    Object.assign(this, { host, store, waiting, listeners: {}, isKept: true, loaded: 0 });
-    this.values = { slow_ms: 1500 };
+    Object.assign(this, { host, store, waiting, isKept: true, queue: [], isBusy: false });
+    Object.assign(this, { problem: "", seconds: 0, slowText: "" });
+    this.view = { shown() {}, tellBusy() {} }; // the page, once it is there
     if (!store) this.anew = null; // nothing is kept that could be left behind
     addEventListener("beforeunload", (event) => { if (!this.isKept) event.preventDefault(); });
   }
 
   // What the page reads
 
-  get(key) { return this.values[key]; }
-
-  on(event, act) { (this.listeners[event] ??= []).push(act); }
-
-  off(event, act) { this.listeners[event] = (this.listeners[event] || []).filter((other) => other !== act); }
-
-  take(changed) {
-    Object.assign(this.values, changed);
-    const names = Object.keys(changed).filter((key) => key !== "answered");
-    for (const key of [...names, "answered"]) {
-      if (key in changed) for (const act of this.listeners[`change:${key}`] || []) act();
-    }
-  }
-
   get one() { return this.models.find((one) => one.id === this.model); }
 
   get kind() { return this.one.reads === "map" ? "map" : this.one.layout || "aligned"; } // of what it begins with
 
   get given() { return this.drawings[this.one.reads]; }
+
+  get waits() { return !this.face && !this.given.isEmpty; } // its face is still to be made
 
   get hasLarge() { return !this.region && this.strength === 0 && !!this.face && this.one.chooses; }
 
@@ -78,7 +68,7 @@ export class Core {
     this.models = ready.filter((one) => one.kind === "model" && ["sketch", "map"].includes(one.reads));
     this.restorer = ready.find((one) => one.kind === "restorer")?.id ?? "";
     await this.begin(now ?? this.store?.kept(PAD));
-    this.show({ isNew: true, answered: 0 });
+    this.view.shown(true);
   }
 
   async begin(kept) {
@@ -110,30 +100,51 @@ export class Core {
     this.uploaded = [];
   }
 
-  // Messages of the page: each is obeyed as a whole, or not at all; but a drawing stays, for the page shows it.
+  // What the page asks for: one thing at a time; of drawings and settings only the newest waits. content: or a function that
+  // gives it when its turn comes.
+  ask(kind, content = {}) {
+    const last = this.queue.at(-1), isSame = last?.kind === kind && ["draw", "set"].includes(kind);
+    if (isSame) this.queue.pop();
+    const wanted = isSame && kind === "set" ? { ...last.content, ...content } : content;
+    return new Promise((done) => {
+      this.queue.push({ kind, content: wanted, done });
+      if (!this.isBusy) this.next();
+    });
+  }
+
+  async next() {
+    const { kind, content, done } = this.queue.shift(), slow = setInterval(() => this.view.tellBusy(true, true), this.slowMs);
+    this.isBusy = true;
+    this.view.tellBusy(true);
+    await this.send({ kind, ...(typeof content === "function" ? content() : content) });
+    clearInterval(slow);
+    this.isBusy = false;
+    this.view.tellBusy(false);
+    done();
+    if (this.queue.length && !this.isBusy) this.next();
+  }
+
+  get slowMs() { return this.host.slow_ms ?? SLOW_MS; }
+
+  // Each is obeyed as a whole, or not at all; but a drawing stays, for the page shows it.
   async send(content) {
     const begun = performance.now(), before = { ...this }, { kind } = content;
-    const end = this.waiting(this.model, (text) => { this.values.slow_text = `${text}; your drawing is kept`; });
+    const end = this.waiting(this.model, (text) => { this.slowText = `${text}; your drawing is kept`; });
     let problem = "";
     try {
       await this.obey(content);
       const isWanted = kind === "hello" ? !this.face : ANSWERED.includes(kind) && !this.given.isEmpty;
       if (isWanted || kind === "draw") await this.refresh();
-      if (kind === "save") this.large = (await this.ask({ large: true })).pictures[0].png;
+      if (kind === "save") this.large = (await this.answers({ large: true })).pictures[0].png;
     } catch (error) {
       if (!(error instanceof EmptyError) && kind !== "draw") Object.assign(this, before);
       problem = error instanceof TypeError ? this.host.GONE : error.message;
     } finally { end(); }
     const { reads } = this.one, wasOther = reads !== this.models.find((one) => one.id === before.model).reads;
     const isNew = kind !== "draw" && (wasOther || this.given.uri !== before.drawings[reads].uri);
-    const seconds = (performance.now() - begun) / 1000;
-    this.show({ isNew, problem, seconds, answered: content.n, large: this.large });
+    Object.assign(this, { problem, seconds: (performance.now() - begun) / 1000 });
+    this.view.shown(isNew);
     if (this.store) this.isKept = this.store.keep(PAD, this.snapshot());
-  }
-
-  show({ isNew, ...more }) {
-    const drawn = isNew ? { drawing: this.given.uri, loaded: ++this.loaded } : {}, { face, state } = this;
-    this.take({ problem: "", ...drawn, face, state, waits: !face && !this.given.isEmpty, ...more });
   }
 
   async obey(content) {
@@ -224,14 +235,14 @@ export class Core {
     return told;
   }
 
-  ask(more = {}) { return this.told(this.host.translate(blobOf(this.given.uri), this.fields(more))); }
+  answers(more = {}) { return this.told(this.host.translate(blobOf(this.given.uri), this.fields(more))); }
 
   async refresh() {
     if (this.given.isEmpty) {
       this.face = "";
       throw new EmptyError(EMPTY);
     }
-    const told = await this.ask(), made = told.pictures[0].png;
+    const told = await this.answers(), made = told.pictures[0].png;
     this.face = this.region ? await blended(this.outside, made, this.region) : made;
     this.warnings = [...this.uploaded, ...told.warnings];
     if (this.region) this.host.shown?.(this.face);
@@ -240,7 +251,7 @@ export class Core {
   // Begin with nothing kept.
   async anew() {
     await this.begin(null);
-    this.show({ isNew: true });
+    this.view.shown(true);
     this.store.keep(PAD, null);
   }
 }

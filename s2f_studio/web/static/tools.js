@@ -73,7 +73,7 @@ export function toolbar(pad) {
     choose(name) { for (const [key, node] of Object.entries(tools)) node.setAttribute("aria-pressed", key === name); },
     show(state) {
       tools.pencil.hidden = tools.shade.hidden = state.reads === "map";
-      anew.hidden = !pad.model.anew;
+      anew.hidden = !pad.core.anew;
       tools.brush.hidden = state.reads !== "map";
       fillSelect(starts, [["", "Start from …"], ...state.starts.map((name) => [name, name])], "");
     },
