@@ -132,24 +132,23 @@ def test_all_that_is_set_on_the_pad_is_in_the_next_question():
     told = on_pad("""
       await say("hello");
       tell(asked[0]);
-      await say("set", { detail: 0.25, answer: "expected", seed: 4, strength: 0.5 });
+      await say("set", { answer: "expected", seed: 4, strength: 0.5 });
       await say("likely", { part: "mouth", amount: 0 });
       await say("person", { name: "age", value: 1 });
       await say("hint", { part: "hair", colour: "#b05a28" });
       tell(asked.at(-1));
       await say("draw", { picture: png + "x", preview: true });
-      tell(asked.at(-1).enhance, pad.state.is_example);
+      tell("enhance" in asked.at(-1), pad.state.is_example);
       await say("set", { answer: "auto" });
       await say("draw", { picture: png + "y", preview: true });
       tell(asked.at(-1).answer, asked.length);
     """)
     usual = Query().model_dump(mode="json")
     first, last, *others = told
-    assert {name: first[name] for name in ("detail", "answer", "seed", "enhance", "person")} == {
-        "detail": usual["detail"], "answer": usual["answer"], "seed": usual["seed"], "enhance": False, "person": "",
-    }  # fmt: skip
+    assert (first["answer"], first["seed"], first["person"]) == (usual["answer"], usual["seed"], "")
+    assert "enhance" not in first
     query = asked(last)
-    assert (query.detail, query.answer, query.seed, query.strength) == (0.25, "expected", 4, 0.5)
+    assert (query.answer, query.seed, query.strength) == ("expected", 4, 0.5)
     assert query.enhance and query.person == {"age": 1.0, "hair": "#b05a28"}
     assert query.likely == dict.fromkeys(FACE_PARTS, usual["likely"]) | {"mouth": 0.0}
     assert asked(first).likely == dict.fromkeys(FACE_PARTS, usual["likely"]) and query.align == query.clean == "never"
@@ -229,7 +228,8 @@ class Element {
   replaceChildren(...more) { this.children = more; }
   addEventListener() {}
   get length() { return this.children.length; }
-  get checked() { return "checked" in this.attributes; }
+  get checked() { return this.isChecked ?? "checked" in this.attributes; }
+  set checked(value) { this.isChecked = value; }
   get value() {
     const chosen = this.children.find((one) => one.attributes && "selected" in one.attributes) ?? this.children[0];
     return this.set ?? (this.tag === "select" ? chosen?.attributes.value ?? "" : this.attributes.value);
@@ -247,15 +247,11 @@ def test_what_the_upload_page_asks_at_first_are_the_defaults_of_every_front_end(
       const box = choices({json.dumps(page.about())}, () => {{}}, () => {{}});
       box.take({json.dumps(listed)});
       box.fillFaces(1);
-      for (const way of {json.dumps(WAYS)}) {{ box.fillModels(way); box.show(way); tell(box.fields()); }}
+      for (const way of {json.dumps(WAYS)}) {{ box.show(way); tell(box.fields()); }}
     """
     for told in run_node("choices.js", DOCUMENT + code):
         query = asked({name: value for name, value in told.items() if value != ""})
-        own = {
-            "model": query.model,
-            "candidates": query.candidates,
-            "large": query.large,
-        }  # the page's: three, and large
+        own = {name: getattr(query, name) for name in ("direction", "model", "candidates", "large")}  # three, and large
         assert query.candidates in (1, page.CANDIDATES)
         likely = dict.fromkeys(FACE_PARTS, Query().likely) if "likely" in told else Query().likely
         assert query == Query(likely=likely, **own), told

@@ -380,7 +380,7 @@ def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
     new_answers(other, [], lambda: None)
     assert other.locator(".s2f-preview").is_visible()
     assert len(new_answers(other, answers(other), lambda: slide(other, "Shape", "0.1"))) == 3
-    assert other.locator(".s2f-upload").get_by_label("model", exact=True).input_value() == "sketch-to-photo"
+    assert other.locator(".s2f-upload .s2f-model select").input_value() == "sketch-to-photo"
     other.close()
 
 
@@ -424,7 +424,7 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.getAttribute('aria-label')"))
-    assert {"s2f-file", "model"} <= reached
+    assert {"s2f-file", "kind of answer"} <= reached
 
 
 def test_text_can_be_read_in_this_theme(page):

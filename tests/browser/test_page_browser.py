@@ -394,7 +394,8 @@ def test_an_example_is_answered_and_saved(page):
     assert len(found) == len(set(found)) == 3
     assert page.locator(".s2f-upload .s2f-status").inner_text().startswith("answered in")
     names = page.locator(".s2f-ways label").all_inner_texts()
-    assert names == ["sketch → photo", "photo → sketch"] and not page.get_by_text("Enhance", exact=True).is_visible()
+    assert names == ["sketch → photo", "photo → sketch"]
+    assert not page.locator(".s2f-upload").get_by_label("Enhancement").is_visible()
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Download PNG").click()
     picture = Image.open(waiting.value.path())

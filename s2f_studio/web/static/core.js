@@ -3,23 +3,14 @@
 
 import { blobOf, dataUri } from "./files.js";
 import { blended } from "./regions.js";
-import { ANSWERS, PARTS } from "./settings.js";
+import { ANSWERS, CHANGES, begun, fieldsOf, shownOf } from "./question.js";
 
 const PAD = "pad"; // under which the browser keeps what is drawn and set
-const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"];
 const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint"];
 const SLOW_MS = 1500; // then the page says what is waited for
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
-
-// "age=0.5,hair=#332211", of what is not null.
-export function listed(values) {
-  const said = Object.entries(values).filter(([, value]) => value !== null);
-  return said.map(([name, value]) => `${name}=${value}`).join(",");
-}
-
-const share = (value) => Math.min(1, Math.max(0, Number(value)));
 
 export class Core {
   // store: {keep, kept} of what the browser keeps, or null; waiting(model, say) says what is waited for, until it ends.
@@ -43,17 +34,14 @@ export class Core {
 
   get hasLarge() { return !this.region && this.strength === 0 && !!this.face && this.one.chooses; }
 
-  get settings() { return Object.fromEntries(SET.map((name) => [name, this[name]])); }
+  get settings() { return Object.fromEntries(Object.keys(begun(this.about.query)).map((name) => [name, this[name]])); }
 
   get state() {
     const { about, one, warnings, versions } = this;
     return {
-      ...this.settings, models: this.models.map(({ id, title }) => [id, title]), reads: one.reads, face_px: one.size_px,
-      has_detail: one.detail && !one.chooses, has_seed: one.answers > 1, chooses: one.chooses,
-      has_large: this.hasLarge, restorer: this.restorer,
-      starts: about.starts[this.kind] ?? [],
-      region: !!this.region, versions,
-      warnings, is_example: !!this.given.start,
+      ...shownOf(this.settings, one, this.restorers), models: this.models.map(({ id, title }) => [id, title]),
+      reads: one.reads, face_px: one.size_px, has_seed: one.answers > 1, starts: about.starts[this.kind] ?? [],
+      region: !!this.region, warnings, versions, is_example: !!this.given.start,
       guide: about.guides[one.layout || "aligned"], labels: about.labels, note: about.note,
     };
   }
@@ -66,15 +54,14 @@ export class Core {
     this.about = about;
     const ready = models.filter((one) => one.state === "ready");
     this.models = ready.filter((one) => one.kind === "model" && ["sketch", "map"].includes(one.reads));
-    this.restorer = ready.find((one) => one.kind === "restorer")?.id ?? "";
+    this.restorers = ready.filter((one) => one.kind === "restorer");
     await this.begin(now ?? this.store?.kept(PAD));
     this.view.shown(true);
   }
 
   async begin(kept) {
     const { query, start } = this.about, blank = { uri: "", isEmpty: true, start: "" };
-    const { detail, answer, seed } = query, likely = Object.fromEntries(PARTS.map((part) => [part, query.likely]));
-    Object.assign(this, { model: this.models[0].id, detail, answer, seed, strength: 0, likely, person: {}, hints: {} });
+    Object.assign(this, begun(query), { model: this.models[0].id });
     Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", versions: [] });
     Object.assign(this, { region: null, outside: "", seedOutside: null });
     Object.assign(this, { warnings: [], uploaded: [], isPreview: false });
@@ -84,7 +71,7 @@ export class Core {
   }
 
   restore(kept) {
-    for (const name of [...SET, "drawings", "versions"]) if (kept[name] !== undefined) this[name] = kept[name];
+    for (const name of [...Object.keys(this.settings), "drawings", "versions"]) if (kept[name] !== undefined) this[name] = kept[name];
     if (!ANSWERS.some(([name]) => name === this.answer)) this.answer = this.about.query.answer; // one of an older page
     this.face = kept.face ?? "";
   }
@@ -153,12 +140,7 @@ export class Core {
     if (kind === "draw") {
       const { uri, start } = this.given;
       this.draw(content.picture, content.empty, content.picture === uri ? start : "");
-    } else if (kind === "set") this.set(content);
-    else if (kind === "likely") {
-      const parts = content.part ? [content.part] : PARTS;
-      this.likely = { ...this.likely, ...Object.fromEntries(parts.map((part) => [part, share(content.amount)])) };
-    } else if (kind === "person") this.person = without(this.person, content.name, content.value);
-    else if (kind === "hint") this.hints = without(this.hints, content.part, content.colour);
+    } else if (kind in CHANGES) Object.assign(this, CHANGES[kind](this, content));
     else if (kind === "model") await this.choose(content.name);
     else if (kind === "start" || kind === "upload") {
       if (kind === "start") await this.beginWith(content.name);
@@ -172,13 +154,6 @@ export class Core {
     else if (kind === "keep") this.keep();
     else if (kind === "drop") this.versions = this.versions.filter((_, n) => n !== number);
     else if (kind === "back") this.back(this.versions[number]);
-  }
-
-  set({ detail, strength, answer, seed }) {
-    this.detail = share(detail ?? this.detail);
-    this.strength = share(strength ?? this.strength);
-    this.answer = answer ?? this.answer;
-    this.seed = seed ?? this.seed;
   }
 
   // Another model; a start that nobody has drawn on is laid anew, as the model knows faces.
@@ -219,13 +194,8 @@ export class Core {
   // Asking
 
   fields(more) {
-    const { model, seed, detail, strength, isPreview } = this, { direction } = this.one;
-    const answer = isPreview && ["auto", "rendered"].includes(this.answer) ? this.about.preview : this.answer;
-    return {
-      direction, model, seed, detail, answer, strength, enhance: strength > 0 && !isPreview,
-      likely: listed(this.likely), person: listed({ ...this.person, ...this.hints }),
-      align: "never", clean: "never", ...more,
-    };
+    const asked = this.isPreview ? { ...this.settings, answer: this.about.preview, strength: 0 } : this.settings;
+    return { ...fieldsOf(asked, this.one), align: "never", clean: "never", ...more };
   }
 
   // What a host says, once it is good.
@@ -254,10 +224,4 @@ export class Core {
     this.view.shown(true);
     this.store.keep(PAD, null);
   }
-}
-
-// The values with another one of this name; null or undefined takes it away.
-function without(values, name, value) {
-  const { [name]: _, ...others } = values;
-  return value === null || value === undefined ? others : { ...others, [name]: value };
 }

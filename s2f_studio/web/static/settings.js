@@ -1,10 +1,9 @@
 // What stands beside the pictures: the kind of answer, its shape, the person, the model; and the versions that were kept.
 
 import { make, slider } from "./dom.js";
+import { ANSWERS, PARTS } from "./question.js";
 import { fillSelect } from "./tools.js";
 
-export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"],
-  ["expected", "the average of such faces, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
 
 const TONES = Object.keys(FIRST_TONES);
@@ -25,14 +24,13 @@ function hint(pad, part) {
   };
 }
 
-export const PARTS = ["eyes", "brows", "nose", "mouth", "outline"];
 // Of a person: name, what it is called, and what its ends mean.
 const SAID = [["age", "Age", "young", "old"], ["smile", "Mouth", "closed", "smiling"], ["hair_length", "Hair", "short", "long"],
   ["curls", "Curls", "straight", "curly"], ["glasses", "Glasses"], ["beard", "Beard"], ["hat", "Hat"]];
 const WORN = [["no", -1], ["not said", 0], ["yes", 1]]; // of what has no ends
 
 // How far each part goes from the lines to a likely face: one slider for all, and one each.
-export function likely(pad) {
+function likely(pad) {
   const all = slider("Shape", "my lines", "a likely face", () => pad.ask("likely", { amount: Number(all.input.value) }));
   const each = PARTS.map((part) => {
     const own = slider(part, "", "", () => pad.ask("likely", { part, amount: Number(own.input.value) }));
@@ -65,7 +63,7 @@ function worn(text, tell) {
 }
 
 // What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said.
-export function person(pad) {
+function person(pad) {
   const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
     const tell = (value) => pad.ask("person", { name, value: value === 0 ? null : value });
@@ -89,6 +87,7 @@ export function person(pad) {
   };
 }
 
+// The controls of a question. pad.ask(kind, content) is told what changes, pad.mark(null) that another model is chosen.
 export function settings(pad) {
   const choose = () => { pad.mark(null); pad.ask("model", { name: models.value }); };
   const models = make("select", { "aria-label": "model", onchange: choose });
@@ -96,9 +95,10 @@ export function settings(pad) {
   const answer = make("label", { class: "s2f-slider" }, make("span", {}, "Answer"), answers);
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
+  const restorers = make("select", { "aria-label": "restorer", onchange: () => pad.ask("set", { restorer: restorers.value }) });
   const shape = likely(pad), said = person(pad);
   const more = make("details", { class: "s2f-parts s2f-more" }, make("summary", {}, "More"),
-    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box);
+    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box, restorers);
   let model = null;
   return {
     box: make("div", { class: "s2f-settings" }, answer, shape.box, said.box, more),
@@ -111,9 +111,10 @@ export function settings(pad) {
       detail.box.hidden = !state.has_detail;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
-      strength.box.hidden = !state.restorer;
-      strength.box.title = `by ${state.restorer}`;
-      if (model !== state.model) more.open = more.open || !state.chooses; // where there is little else to set
+      strength.box.hidden = !state.restorers.length;
+      fillSelect(restorers, state.restorers, state.restorer || state.restorers[0]?.[0]);
+      restorers.hidden = state.restorers.length < 2;
+      if (model !== state.model) more.open = more.open || (!!state.model && !state.chooses); // where there is little else to set
       model = state.model;
     },
   };
