@@ -106,7 +106,6 @@ def test_an_upload_is_laid_for_the_pad(client):
     assert picture_in(given(labels, model="map-to-face-64").json()["drawing"]).shape == (256, 256, 3)
     assert given(b"words").status_code == 415 and given(hostile.png(10_000, 10_000, depth=1)).status_code == 413
     assert given(labels, model="nobody").status_code == 404
-    assert client.post("/app/tones", files={"file": ("a", b"words")}).status_code == 415
 
 
 def test_no_file_is_written(client, monkeypatch):

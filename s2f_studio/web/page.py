@@ -49,7 +49,7 @@ def about(notice: str = "") -> dict[str, Any]:
     """
     return {
         "note": images.GENERATED_NOTE, "travels": notice, "query": defaults(), "candidates": CANDIDATES,
-        "drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": list(drawing.MAPS), "takes_photos": True,
+        "drawings": list(drawings.EXAMPLES), "photos": list(PHOTOS), "maps": list(drawing.MAPS),
         "start": drawing.START, "starts": {kind: list(names) for kind, names in drawing.STARTS.items()},
         "guides": {name: layout.tolist() for name, layout in LAYOUTS.items()}, "preview": PREVIEW,
         "most_versions": MOST_VERSIONS,

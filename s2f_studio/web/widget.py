@@ -240,8 +240,9 @@ class SketchPad:
         return page.about() | {"models": rows}
 
     def reply(self, content: dict[str, Any]) -> dict[str, Any]:
-        """What the page is answered: `translate`, `drawing`, `start`, or `shown`, by `kind`. Raises Refusal,
-        ValueError.
+        """What the page is answered: `translate`, `drawing`, `start`, or `shown`, by `kind`.
+
+        Raises Refusal, ValueError.
         """
         kind = content.get("kind")
         if kind == "start":

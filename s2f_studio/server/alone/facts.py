@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_studio.drawings import bending, cleanup, domain, face, likely, mesh, understanding
+from s2f_studio.drawings import bending, cleanup, domain, likely, mesh, understanding
 from s2f_studio.drawings import prepare as drawings
 from s2f_studio.faces import expecting, words
 from s2f_studio.web import drawing, page
@@ -31,7 +31,7 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
     mean, components, spread = likely.shapes()
     listed = Catalogue(None, official=False).list()
     return {
-        "about": page.about() | {"maps": [], "takes_photos": False},
+        "about": page.about() | {"maps": []},
         "note_prefix": images.NOTE_PREFIX, "hair_at_rim": images.HAIR_AT_RIM, "has_detector": has_detector,
         "models": [listed[name].listed() for name in MODELS],
         "mesh": {
@@ -64,14 +64,12 @@ def facts_of_page(*, has_detector: bool) -> dict[str, Any]:
             "words": WORDS | HERE,
         },
         "cleaning": _cleaning(),
-        "domain": _domain(),
         "yunet": {
             "photo_score": yunet.PHOTO_SCORE, "drawing_score": yunet.DRAWING_SCORE, "lowest_score": yunet.LOWEST_SCORE,
             "trusted": yunet.TRUSTED_IN_DRAWINGS, "blurs": list(yunet.DRAWING_BLURS), "refine_px": yunet.REFINE_PX,
             "least_share": yunet.MIN_FACE_SHARE, "side_px": yunet.SIDE_PX, "overlap": yunet.OVERLAP,
             "most": yunet.MOST, "enough": choosing_faces.ENOUGH, "large_enough": choosing_faces.LARGE_ENOUGH,
-            "as_large": choosing_faces.AS_LARGE, "surer": face.SURER, "rather_sure": face.RATHER_SURE,
-            "sure_score": yunet.SURE_SCORE,
+            "as_large": choosing_faces.AS_LARGE,
         },
     }  # fmt: skip
 
@@ -90,24 +88,8 @@ def _cleaning() -> dict[str, Any]:
     """Of paper: when it is cleaned, and how."""
     return {
         "even_paper": drawings.EVEN_PAPER, "white_paper": drawings.WHITE_PAPER, "grid": cleanup.GRID,
-        "ink_below": face.INK_BELOW,
+        "faint_below": domain.FAINT_BELOW, "lines_share": domain.LINES_SHARE,
     }  # fmt: skip
-
-
-def _domain() -> dict[str, Any]:
-    """Of what tells drawings from photos."""
-    names = (
-        "SIDE_PX", "LINES_PX", "LINES_SHARE", "TONE", "SMOOTH", "COLOURED_CHROMA", "INVERTED_BELOW", "FAINT_BELOW",
-        "TONES_FROM", "COLOURED_FROM", "WHITE_FROM", "MOST_WHITE", "OF_PAPER", "BIAS", "DOUBTFUL",
-    )  # fmt: skip
-    told = {name.lower(): getattr(domain, name) for name in names}
-    told |= {"traits": {name: list(own) for name, own in domain.TRAITS.items()}}
-    return told | {"to_xyz": [list(row) for row in TO_XYZ], "lab_white": list(LAB_WHITE)}
-
-
-# Of CIELAB, as OpenCV has it (`images.lab`): sRGB, D65.
-TO_XYZ = (0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227)
-LAB_WHITE = 0.950456, 1.0, 1.088754
 
 
 def script_of(facts: dict[str, Any]) -> str:

@@ -21,11 +21,7 @@ PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 ADDRESS = f"https://registry.npmjs.org/{PACKAGE}/-/{PACKAGE}-{VERSION}.tgz"
 SHA256 = "d2228df7e4616bc3348bf504ee888f3bec43789a273f0a63f3e68d203ce3bf71"
 SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="  # npm's integrity
-# What computes → its script, and its WebAssembly, which lies in the folder packed: a quarter of the bytes.
-BUILDS = {
-    "processor": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
-    "card": ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
-}
+SCRIPT, BINARY = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 NPM_S = 300.0  # how long npm may take
 WHAT_TO_DO = f"give --ort the file that 'npm pack {PACKAGE}@{VERSION}' writes, or the folder that it unpacks to"
 
@@ -34,21 +30,18 @@ class RuntimeMissingError(ValueError):
     """onnxruntime-web cannot be had, or is another one than is tested; the message says what to do."""
 
 
-def write_runtime(folder: Path, given: str | Path | None = None) -> dict[str, dict[str, str]]:
-    """Write the scripts and the packed WebAssembly into a folder that is there: {what computes: {"script": its file's
-    name, "binary": that of its WebAssembly}}.
+def write_runtime(folder: Path, given: str | Path | None = None) -> dict[str, str]:
+    """Write the script and its WebAssembly, packed to a quarter of the bytes, into a folder that is there: {"script":
+    its file's name, "binary": that of its WebAssembly}.
 
     given: the package's .tgz, or the folder that it unpacks to; None: npm, where it is installed, or the registry is
     asked. Raises RuntimeMissingError, OSError.
     """
     read = _reader(given)
-    told = {}
-    for name, (script, binary) in BUILDS.items():
-        (folder / script).write_bytes(read(f"dist/{script}"))
-        packed = f"{binary}.gz"
-        (folder / packed).write_bytes(gzip.compress(read(f"dist/{binary}"), 9, mtime=0))
-        told[name] = {"script": script, "binary": packed}
-    return told
+    packed = f"{BINARY}.gz"
+    (folder / SCRIPT).write_bytes(read(f"dist/{SCRIPT}"))
+    (folder / packed).write_bytes(gzip.compress(read(f"dist/{BINARY}"), 9, mtime=0))
+    return {"script": SCRIPT, "binary": packed}
 
 
 def _reader(given: str | Path | None) -> Callable[[str], bytes]:

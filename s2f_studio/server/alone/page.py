@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,14 +77,14 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
         folder = Path(temporary) / "page"
         for name in ("files", "models", "ort", "examples", "starts"):
             (folder / name).mkdir(parents=True)
-        builds = write_runtime(folder / "ort", ort)  # first: what may be missing
+        build = write_runtime(folder / "ort", ort)  # first: what may be missing
         graphs, held = _write_models(folder / "models")
         detector = weights.find(DETECTOR)
         if detector is not None:
             shutil.copyfile(detector, folder / "models" / "yunet.onnx")
             graphs["yunet"] = "models/yunet.onnx"
         _write_pictures(folder)
-        _write_scripts(folder, builds, graphs, held)
+        _write_scripts(folder, build, graphs, held)
         (folder / "index.html").write_text(page_html(), encoding="utf-8")
         (folder / "LICENSES.txt").write_text(_licences(has_detector=detector is not None), encoding="utf-8")
         (folder / ".nojekyll").touch()  # GitHub Pages serves it as it is
@@ -131,16 +132,13 @@ def _each(names: tuple[str, ...], folder: Path, made: Callable[[str], np.ndarray
         images.save(folder / f"{name.replace(' ', '-')}.png", picture[..., 0] if is_grey else picture)
 
 
-def _write_scripts(
-    folder: Path, builds: dict[str, dict[str, str]], graphs: dict[str, str], held: dict[str, list[str]]
-) -> None:
+def _write_scripts(folder: Path, build: dict[str, str], graphs: dict[str, str], held: dict[str, list[str]]) -> None:
     """The scripts, styles and pictures of the page; the facts that they read."""
     own = {path.name: path for path in STATIC.iterdir()}
     for name, path in ({name: p for name, p in page.FILES.items() if name not in LEFT_OUT} | own).items():
         shutil.copyfile(path, folder / "files" / name)
-    runtime = {name: {what: f"ort/{file}" for what, file in build.items()} for name, build in builds.items()}
-    files = {*graphs.values(), *(one for names in held.values() for one in names)}
-    files |= {build["binary"] for build in runtime.values()}
+    runtime: dict[str, Any] = {what: f"ort/{file}" for what, file in build.items()}
+    files = {*graphs.values(), *(one for names in held.values() for one in names), runtime["binary"]}
     sizes = {name: (folder / name).stat().st_size for name in sorted(files)}
     runtime |= {"graphs": graphs, "weights": held, "bytes": sizes}
     facts = facts_of_page(has_detector="yunet" in graphs) | {"runtime": runtime}

@@ -1,11 +1,9 @@
-// What comes back: the answers, a divider between one of them and what was given, and the history of this visit.
+// What comes back: the answers, and a divider between one of them and what was given.
 
 import { plainButton } from "./common.js";
 import { make } from "./dom.js";
-import { saveAs, sideBySide } from "./png.js";
 
-const MOST_KEPT = 12;
-const CALLED = { rendered: "the face that is meant", expected: "its average", faithful: "every line kept", realistic: "every line, detail added" };
+const CALLED = { rendered: "the face that is meant", expected: "its average" };
 
 function called(name) { return CALLED[name] || name.replace("variation", "somebody else,"); }
 
@@ -27,19 +25,14 @@ export function answers(again) {
   const compare = divider();
   const tiles = make("div", { class: "s2f-answers", role: "group", "aria-label": "answers" });
   const save = make("a", { class: "s2f-plain" }, "Download PNG");
-  let shown = null; // the answer that is picked
-  const both = plainButton("Both side by side", async () => {
-    saveAs(await sideBySide(shown.given, shown.made), save.download.replace(".png", "-both.png"));
-  });
   const others = plainButton("Other answers", again);
-  const actions = make("div", { class: "s2f-actions" }, save, both, others);
+  const actions = make("div", { class: "s2f-actions" }, save, others);
   const box = make("div", { class: "s2f-result", hidden: true }, compare.box, actions, tiles);
   function pick(told, n) {
     picked = n;
     compare.show(told.given, told.pictures[n].png);
     save.href = told.pictures[n].png;
     save.download = `${told.direction}.png`;
-    shown = { given: told.given, made: told.pictures[n].png };
     [...tiles.children].forEach((one, at) => one.setAttribute("aria-pressed", at === n));
   }
   return {
@@ -52,23 +45,6 @@ export function answers(again) {
         make("img", { src: one.png, alt: "" }), make("span", {}, called(one.name)))));
       tiles.hidden = told.pictures.length < 2;
       pick(told, Math.min(picked, told.pictures.length - 1));
-    },
-  };
-}
-
-// back(then) goes back to what was kept.
-export function history(back) {
-  const kept = make("div", { class: "s2f-kept", role: "group", "aria-label": "history of this visit" });
-  const forget = plainButton("Forget", () => { kept.replaceChildren(); box.hidden = true; });
-  const box = make("div", { class: "s2f-history", hidden: true }, make("b", {}, "This visit"), forget, kept);
-  return {
-    box,
-    keep(then, way, png) {
-      const number = Number(kept.firstChild?.dataset.number || 0) + 1, name = `go back to number ${number}, ${way}`;
-      box.hidden = false;
-      const told = { type: "button", "data-number": number, "aria-label": name, title: name, onclick: () => back(then) };
-      kept.prepend(make("button", told, make("img", { src: png, alt: "" })));
-      while (kept.children.length > MOST_KEPT) kept.lastChild.remove();
     },
   };
 }

@@ -10,11 +10,7 @@ import * as host from "./host.js";
 import { keep, kept } from "./store.js";
 import { mountSketchPad } from "./sketch_pad.js";
 import { tabs } from "./tabs.js";
-import { tour } from "./tour.js";
 import { waitingFor } from "./waiting.js";
-
-const guide = tour();
-document.querySelector(".s2f-start").append(guide.start);
 
 async function mountPad(el) {
   el.textContent = "loading the model …";
@@ -38,8 +34,6 @@ async function sayWhereItRuns() {
 const PARTS = { draw: mountPad, upload: mountUpload, models: mountModels, gallery: mountGallery };
 const mounted = new Set();
 tabs((name) => {
-  guide.end();
-  guide.start.hidden = name !== "draw";
   if (mounted.has(name) || !PARTS[name]) return;
   mounted.add(name);
   PARTS[name](document.getElementById(name));

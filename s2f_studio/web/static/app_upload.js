@@ -1,6 +1,6 @@
-// The upload page: a picture that is given, what may be chosen, the answers, and this visit's history.
+// The upload page: a picture that is given, what may be chosen, and the answers.
 
-import { answers, history } from "./answers.js";
+import { answers } from "./answers.js";
 import { choices } from "./choices.js";
 import { plainButton, whenSeen } from "./common.js";
 import { make } from "./dom.js";
@@ -20,12 +20,12 @@ const SWITCH = {
   "not-a-photo": { from: "photo-to-sketch", to: "sketch-to-photo", text: "This is a drawing: switch to sketch → photo" },
 };
 const LARGE_BYTES = 4e6; // files from this size on are made smaller before they are sent
-const WAIT_MS = 250; // after a slider or a point was moved
+const WAIT_MS = 250; // after something was changed
 
 class Upload {
   constructor(el, about) {
     // chosen counts the pictures that were chosen, so that a slow one does not come after a later one.
-    Object.assign(this, { el, about, file: null, seed: about.query.seed, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
+    Object.assign(this, { el, about, file: null, way: "sketch-to-photo", asking: null, chosen: 0, timer: 0 });
     this.placed = this.shown = this.insists = false; // the points: by the visitor, in sight; a face at any rate
     this.endWaiting = () => {};
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
@@ -36,9 +36,8 @@ class Upload {
       moved: () => { this.placed = true; this.later(); },
       place: () => this.place(), seen: (shown) => this.seen(shown),
     });
-    this.choices = choices(about, () => this.show(), (wait) => this.later(wait));
-    this.answers = answers(() => { this.seed += this.choices.num; this.later(0); });
-    this.history = history((then) => this.back(then));
+    this.choices = choices(about, () => this.show(), () => this.later());
+    this.answers = answers(() => this.choices.another());
     this.examples = make("div", { class: "s2f-examples", role: "group", "aria-label": "examples" });
     const ways = Object.entries(WAYS).filter(([, { examples }]) => about[examples].length); // those that this host goes
     this.radios = ways.map(([value, { name }]) => {
@@ -49,7 +48,7 @@ class Upload {
     const right = make("div", { class: "s2f-right-side" }, this.status, this.offers, this.retry, this.answers.box);
     const two = make("div", { class: "s2f-two" }, this.given.box, right, this.choices.box);
     const examples = make("div", {}, make("b", {}, "Examples"), this.examples);
-    el.replaceChildren(make("div", { class: "s2f-upload" }, directions, two, examples, this.history.box));
+    el.replaceChildren(make("div", { class: "s2f-upload" }, directions, two, examples));
     this.choices.fillFaces(1);
     this.show(); this.showPoints(); this.showExamples();
     whenSeen(el, () => this.refresh());
@@ -88,7 +87,6 @@ class Upload {
     this.insists = false;
     this.answers.begin();
     for (const label of this.radios) label.firstChild.checked = label.firstChild.value === way;
-    this.choices.fillModels(way);
     if (!keeps) { this.file = null; this.placed = this.shown = false; this.given.stage.hidden = true; }
     this.answers.box.hidden = true;
     this.say("");
@@ -108,18 +106,15 @@ class Upload {
     const number = ++this.chosen, isLarge = this.hasPoints && file.size >= LARGE_BYTES; // a map's classes do not mix
     const ready = isLarge ? await smaller(file) : file;
     if (number !== this.chosen) return; // another one was chosen meanwhile
-    this.placed = this.shown = this.insists = false; this.seed = this.about.query.seed;
+    this.placed = this.shown = this.insists = false;
+    this.choices.asked.seed = this.about.query.seed;
     this.answers.begin();
     this.given.points.set(null);
-    this.take(ready);
+    this.file = ready;
+    this.given.showFile(ready);
+    this.choices.fillFaces(1);
     this.showPoints();
     this.translate();
-  }
-
-  take(file) { // what is shown as given, and asked for from now on
-    this.file = file;
-    this.given.showFile(file);
-    this.choices.fillFaces(1);
   }
 
   seen(shown) {
@@ -132,7 +127,7 @@ class Upload {
     this.shown = !this.shown;
     this.placed = false;
     this.showPoints();
-    if (undone) this.later(0); // the detector's own again
+    if (undone) this.later(); // the detector's own again
   }
 
   // Asking
@@ -145,13 +140,13 @@ class Upload {
     this.el.firstChild.classList.remove("s2f-waits");
   }
 
-  later(wait = WAIT_MS) {
+  later() {
     clearTimeout(this.timer);
-    if (this.file) this.timer = setTimeout(() => this.translate(), wait);
+    if (this.file) this.timer = setTimeout(() => this.translate(), WAIT_MS);
   }
 
   fields() {
-    const fields = { direction: this.way, seed: this.seed, ...this.choices.fields() };
+    const fields = this.choices.fields();
     if (this.placed && this.hasPoints) fields.points = this.given.points.text();
     if (this.insists) fields.insist = true;
     return fields;
@@ -164,12 +159,12 @@ class Upload {
     const asking = this.asking = new AbortController();
     this.el.firstChild.classList.add("s2f-waits");
     this.offer([]);
-    this.endWaiting = waitingFor(this.choices.model.value, (text) => this.say(text));
+    this.endWaiting = waitingFor(this.choices.asked.model, (text) => this.say(text));
     try {
       const { ok, told } = await host.translate(this.file, this.fields(), asking.signal);
       if (asking !== this.asking) return;
       this.endWaiting();
-      if (ok) { this.showAnswer(told); this.keep(told); } else this.showRefusal(told);
+      if (ok) this.showAnswer(told); else this.showRefusal(told);
     } catch (error) {
       if (asking === this.asking) this.endWaiting();
       if (error.name !== "AbortError") this.say(host.GONE, true);
@@ -203,30 +198,7 @@ class Upload {
     if (!told.face_found && !this.placed && this.hasPoints) { this.shown = true; this.showPoints(); }
     const wait = Object.values(told.seconds).reduce((sum, value) => sum + value, 0);
     this.say([`answered in ${Math.round(1000 * wait)} ms`, ...told.warnings].join(" · "));
-    const keepLines = ["Keep every line", () => this.choices.takeAnswer("faithful")];
-    this.offer([...this.offerOtherWay(told.codes), ...(told.codes.includes("crude") ? [keepLines] : [])]);
-  }
-
-  // This visit
-
-  keep(told) {
-    const { file, way, seed, placed } = this;
-    const then = { told, file, way, seed, placed, model: this.choices.model.value, at: this.given.points.all() };
-    this.history.keep(then, WAYS[way].name, told.pictures[0].png);
-  }
-
-  back(then) { // the picture, the direction and the points of then, and its answers
-    this.file = null;
-    if (then.way !== this.way) this.setWay(then.way); else this.stop();
-    this.chosen++;
-    this.take(then.file);
-    this.choices.model.value = then.model;
-    this.seed = then.seed; this.placed = this.shown = then.placed;
-    this.answers.begin();
-    this.given.points.set(then.at);
-    this.show(); this.showPoints();
-    this.showAnswer(then.told);
-    this.say("from this visit");
+    this.offer(this.offerOtherWay(told.codes));
   }
 
   async refresh() { // new runs, models that were downloaded, an app that was started again
@@ -238,7 +210,6 @@ class Upload {
     }
     this.retry.hidden = true;
     if (this.status.textContent === host.GONE) this.say("");
-    this.choices.fillModels(this.way);
     this.show();
   }
 }

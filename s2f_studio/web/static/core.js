@@ -3,50 +3,26 @@
 
 import { blobOf, dataUri } from "./files.js";
 import { blended } from "./regions.js";
-import { PARTS } from "./settings.js";
+import { ANSWERS, CHANGES, begun, fieldsOf, shownOf } from "./question.js";
 
-const PAD = "pad", BEFORE = "before"; // what the browser keeps: the pad now, and as it was before it was begun anew
-const SET = ["model", "detail", "answer", "strength", "seed", "likely", "person", "hints"];
-const QUICK_PX = 256; // variants of faces up to this size follow each stroke; larger ones are made when asked for
-const VARIANTS = { seed: 1, candidates: 8 };
-const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint", "photo", "choose"];
-const NOTHING = { warnings: [], codes: [] };
+const PAD = "pad"; // under which the browser keeps what is drawn and set
+const ANSWERED = ["set", "likely", "person", "model", "start", "upload", "hint"];
+const SLOW_MS = 1500; // then the page says what is waited for
 const EMPTY = "the drawing is empty: draw a face, or start from one of the list";
 
 class EmptyError extends Error {}
 
-// "age=0.5,hair=#332211", of what is not null.
-export function listed(values) {
-  const said = Object.entries(values).filter(([, value]) => value !== null);
-  return said.map(([name, value]) => `${name}=${value}`).join(",");
-}
-
-const share = (value) => Math.min(1, Math.max(0, Number(value)));
-
 export class Core {
   // store: {keep, kept} of what the browser keeps, or null; waiting(model, say) says what is waited for, until it ends.
   constructor(host, store = null, waiting = () => () => {}) {
-    Object.assign(this, { host, store, waiting, listeners: {}, isKept: true, loaded: 0 });
-    this.values = { slow_ms: 1500 };
+    Object.assign(this, { host, store, waiting, isKept: true, queue: [], isBusy: false });
+    Object.assign(this, { problem: "", seconds: 0, slowText: "" });
+    this.view = { shown() {}, tellBusy() {} }; // the page, once it is there
     if (!store) this.anew = null; // nothing is kept that could be left behind
     addEventListener("beforeunload", (event) => { if (!this.isKept) event.preventDefault(); });
   }
 
   // What the page reads
-
-  get(key) { return this.values[key]; }
-
-  on(event, act) { (this.listeners[event] ??= []).push(act); }
-
-  off(event, act) { this.listeners[event] = (this.listeners[event] || []).filter((other) => other !== act); }
-
-  take(changed) {
-    Object.assign(this.values, changed);
-    const names = Object.keys(changed).filter((key) => key !== "answered");
-    for (const key of [...names, "answered"]) {
-      if (key in changed) for (const act of this.listeners[`change:${key}`] || []) act();
-    }
-  }
 
   get one() { return this.models.find((one) => one.id === this.model); }
 
@@ -54,21 +30,18 @@ export class Core {
 
   get given() { return this.drawings[this.one.reads]; }
 
-  get hasVariants() { return this.one.answers > 1 && !this.one.detail; }
+  get waits() { return !this.face && !this.given.isEmpty; } // its face is still to be made
 
   get hasLarge() { return !this.region && this.strength === 0 && !!this.face && this.one.chooses; }
 
-  get settings() { return Object.fromEntries(SET.map((name) => [name, this[name]])); }
+  get settings() { return Object.fromEntries(Object.keys(begun(this.about.query)).map((name) => [name, this[name]])); }
 
   get state() {
-    const { about, one, said, variants, versions } = this;
+    const { about, one, warnings, versions } = this;
     return {
-      ...this.settings, models: this.models.map(({ id, title }) => [id, title]), reads: one.reads, face_px: one.size_px,
-      has_detail: one.detail, has_seed: one.answers > 1, has_variants: this.hasVariants, has_answer: one.chooses,
-      has_likely: one.chooses, has_person: one.chooses, has_large: this.hasLarge, restorer: this.restorer,
-      starts: about.starts[this.kind] ?? [], takes_photos: about.takes_photos, tone_words: about.tone_words,
-      region: !!this.region, variants, versions,
-      warnings: said.warnings, offers_lines: said.codes.includes("crude"), is_example: !!this.given.start,
+      ...shownOf(this.settings, one, this.restorers), models: this.models.map(({ id, title }) => [id, title]),
+      reads: one.reads, face_px: one.size_px, has_seed: one.answers > 1, starts: about.starts[this.kind] ?? [],
+      region: !!this.region, warnings, versions, is_example: !!this.given.start,
       guide: about.guides[one.layout || "aligned"], labels: about.labels, note: about.note,
     };
   }
@@ -81,25 +54,25 @@ export class Core {
     this.about = about;
     const ready = models.filter((one) => one.state === "ready");
     this.models = ready.filter((one) => one.kind === "model" && ["sketch", "map"].includes(one.reads));
-    this.restorer = ready.find((one) => one.kind === "restorer")?.id ?? "";
+    this.restorers = ready.filter((one) => one.kind === "restorer");
     await this.begin(now ?? this.store?.kept(PAD));
-    this.show({ isNew: true, answered: 0 });
+    this.view.shown(true);
   }
 
   async begin(kept) {
     const { query, start } = this.about, blank = { uri: "", isEmpty: true, start: "" };
-    const { detail, answer, seed } = query, likely = Object.fromEntries(PARTS.map((part) => [part, query.likely]));
-    Object.assign(this, { model: this.models[0].id, detail, answer, seed, strength: 0, likely, person: {}, hints: {} });
-    Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", variants: [], versions: [] });
+    Object.assign(this, begun(query), { model: this.models[0].id });
+    Object.assign(this, { drawings: { sketch: blank, map: blank }, face: "", large: "", versions: [] });
     Object.assign(this, { region: null, outside: "", seedOutside: null });
-    Object.assign(this, { said: NOTHING, uploaded: [], isPreview: false });
+    Object.assign(this, { warnings: [], uploaded: [], isPreview: false });
     const isThere = this.models.some((one) => one.id === kept?.model);
     if (kept?.drawings) this.restore(isThere ? kept : { ...kept, model: this.model });
     if (!this.given.uri) await this.beginWith(this.one.reads === "map" ? this.about.starts.map[1] : start);
   }
 
   restore(kept) {
-    for (const name of [...SET, "drawings", "versions"]) if (kept[name] !== undefined) this[name] = kept[name];
+    for (const name of [...Object.keys(this.settings), "drawings", "versions"]) if (kept[name] !== undefined) this[name] = kept[name];
+    if (!ANSWERS.some(([name]) => name === this.answer)) this.answer = this.about.query.answer; // one of an older page
     this.face = kept.face ?? "";
   }
 
@@ -114,31 +87,51 @@ export class Core {
     this.uploaded = [];
   }
 
-  // Messages of the page: each is obeyed as a whole, or not at all; but a drawing stays, for the page shows it.
+  // What the page asks for: one thing at a time; of drawings and settings only the newest waits. content: or a function that
+  // gives it when its turn comes.
+  ask(kind, content = {}) {
+    const last = this.queue.at(-1), isSame = last?.kind === kind && ["draw", "set"].includes(kind);
+    if (isSame) this.queue.pop();
+    const wanted = isSame && kind === "set" ? { ...last.content, ...content } : content;
+    return new Promise((done) => {
+      this.queue.push({ kind, content: wanted, done });
+      if (!this.isBusy) this.next();
+    });
+  }
+
+  async next() {
+    const { kind, content, done } = this.queue.shift(), slow = setInterval(() => this.view.tellBusy(true, true), this.slowMs);
+    this.isBusy = true;
+    this.view.tellBusy(true);
+    await this.send({ kind, ...(typeof content === "function" ? content() : content) });
+    clearInterval(slow);
+    this.isBusy = false;
+    this.view.tellBusy(false);
+    done();
+    if (this.queue.length && !this.isBusy) this.next();
+  }
+
+  get slowMs() { return this.host.slow_ms ?? SLOW_MS; }
+
+  // Each is obeyed as a whole, or not at all; but a drawing stays, for the page shows it.
   async send(content) {
     const begun = performance.now(), before = { ...this }, { kind } = content;
-    const end = this.waiting(this.model, (text) => { this.values.slow_text = `${text}; your drawing is kept`; });
+    const end = this.waiting(this.model, (text) => { this.slowText = `${text}; your drawing is kept`; });
     let problem = "";
     try {
       await this.obey(content);
       const isWanted = kind === "hello" ? !this.face : ANSWERED.includes(kind) && !this.given.isEmpty;
       if (isWanted || kind === "draw") await this.refresh();
-      if (kind === "save") this.large = (await this.ask({ large: true })).pictures[0].png;
-      if (kind === "variants") await this.vary();
+      if (kind === "save") this.large = (await this.answers({ large: true })).pictures[0].png;
     } catch (error) {
       if (!(error instanceof EmptyError) && kind !== "draw") Object.assign(this, before);
       problem = error instanceof TypeError ? this.host.GONE : error.message;
     } finally { end(); }
     const { reads } = this.one, wasOther = reads !== this.models.find((one) => one.id === before.model).reads;
     const isNew = kind !== "draw" && (wasOther || this.given.uri !== before.drawings[reads].uri);
-    const seconds = (performance.now() - begun) / 1000;
-    this.show({ isNew, problem, seconds, answered: content.n, large: this.large });
+    Object.assign(this, { problem, seconds: (performance.now() - begun) / 1000 });
+    this.view.shown(isNew);
     if (this.store) this.isKept = this.store.keep(PAD, this.snapshot());
-  }
-
-  show({ isNew, ...more }) {
-    const drawn = isNew ? { drawing: this.given.uri, loaded: ++this.loaded } : {}, { face, state } = this;
-    this.take({ problem: "", ...drawn, face, state, waits: !face && !this.given.isEmpty, ...more });
   }
 
   async obey(content) {
@@ -147,15 +140,8 @@ export class Core {
     if (kind === "draw") {
       const { uri, start } = this.given;
       this.draw(content.picture, content.empty, content.picture === uri ? start : "");
-    } else if (kind === "set") this.set(content);
-    else if (kind === "likely") {
-      const parts = content.part ? [content.part] : PARTS;
-      this.likely = { ...this.likely, ...Object.fromEntries(parts.map((part) => [part, share(content.amount)])) };
-    } else if (kind === "person") this.person = without(this.person, content.name, content.value);
-    else if (kind === "hint") this.hints = without(this.hints, content.part, content.colour);
-    else if (kind === "photo") {
-      this.hints = { ...this.hints, ...(await this.told(this.host.tones(blobOf(content.picture)))) };
-    } else if (kind === "model") await this.choose(content.name);
+    } else if (kind in CHANGES) Object.assign(this, CHANGES[kind](this, content));
+    else if (kind === "model") await this.choose(content.name);
     else if (kind === "start" || kind === "upload") {
       if (kind === "start") await this.beginWith(content.name);
       else {
@@ -164,18 +150,10 @@ export class Core {
         this.uploaded = warnings;
       }
       this.within(null);
-    } else if (kind === "region") this.within(content.points ?? null);
-    else if (kind === "choose") this.seed = number === null ? 0 : VARIANTS.seed + number;
+    } else if (kind === "region") this.within(content.region ?? null);
     else if (kind === "keep") this.keep();
     else if (kind === "drop") this.versions = this.versions.filter((_, n) => n !== number);
     else if (kind === "back") this.back(this.versions[number]);
-  }
-
-  set({ detail, strength, answer, seed }) {
-    this.detail = share(detail ?? this.detail);
-    this.strength = share(strength ?? this.strength);
-    this.answer = answer ?? this.answer;
-    this.seed = seed ?? this.seed;
   }
 
   // Another model; a start that nobody has drawn on is laid anew, as the model knows faces.
@@ -183,16 +161,16 @@ export class Core {
     const before = this.kind;
     if (!this.models.some((one) => one.id === name)) throw new Error(`${name} takes no drawings: choose another model`);
     this.within(null);
-    Object.assign(this, { model: name, face: "", variants: [] });
+    Object.assign(this, { model: name, face: "" });
     if (!this.given.uri) await this.beginWith(this.about.starts[this.kind].at(this.kind === "map" ? 1 : 0));
     else if (this.given.start && this.kind !== before && this.kind !== "map") await this.beginWith(this.given.start);
   }
 
-  // From now on redraw this outline's inside alone, in shares of the side; null: the whole face.
-  within(points) {
-    if (points && !this.face) throw new Error("there is no face yet to keep: draw one first");
+  // From now on redraw this region alone; null: the whole face.
+  within(region) {
+    if (region && !this.face) throw new Error("there is no face yet to keep: draw one first");
     const seed = this.seedOutside ?? this.seed; // of the person, who stays
-    if (points) Object.assign(this, { region: points, outside: this.face, seedOutside: seed });
+    if (region) Object.assign(this, { region, outside: this.face, seedOutside: seed });
     else Object.assign(this, { seed, region: null, outside: "", seedOutside: null });
   }
 
@@ -210,19 +188,14 @@ export class Core {
     this.within(null);
     Object.assign(this, settings);
     this.draw(given);
-    Object.assign(this, { face, uploaded: [], variants: [], said: NOTHING });
+    Object.assign(this, { face, uploaded: [], warnings: [] });
   }
 
   // Asking
 
   fields(more) {
-    const { model, seed, detail, strength, isPreview } = this, { direction } = this.one;
-    const answer = isPreview && ["auto", "rendered"].includes(this.answer) ? this.about.preview : this.answer;
-    return {
-      direction, model, seed, detail, colours: seed > 0, answer, strength, enhance: strength > 0 && !isPreview,
-      likely: listed(this.likely), person: listed({ ...this.person, ...this.hints }),
-      align: "never", clean: "never", ...more,
-    };
+    const asked = this.isPreview ? { ...this.settings, answer: this.about.preview, strength: 0 } : this.settings;
+    return { ...fieldsOf(asked, this.one), align: "never", clean: "never", ...more };
   }
 
   // What a host says, once it is good.
@@ -232,47 +205,23 @@ export class Core {
     return told;
   }
 
-  ask(more = {}) { return this.told(this.host.translate(blobOf(this.given.uri), this.fields(more))); }
+  answers(more = {}) { return this.told(this.host.translate(blobOf(this.given.uri), this.fields(more))); }
 
   async refresh() {
     if (this.given.isEmpty) {
-      Object.assign(this, { face: "", variants: [] });
+      this.face = "";
       throw new EmptyError(EMPTY);
     }
-    const told = await this.ask(), made = told.pictures[0].png;
+    const told = await this.answers(), made = told.pictures[0].png;
     this.face = this.region ? await blended(this.outside, made, this.region) : made;
-    this.said = { warnings: [...this.uploaded, ...told.warnings], codes: told.codes };
+    this.warnings = [...this.uploaded, ...told.warnings];
     if (this.region) this.host.shown?.(this.face);
-    if (this.hasVariants && this.one.size_px <= QUICK_PX) await this.vary();
   }
 
-  async vary() { this.variants = (await this.ask(VARIANTS)).pictures.map((one) => one.png); }
-
-  // Begin anew, with nothing kept; what was can be brought back until something is drawn.
-
-  get before() { return this.store?.kept(BEFORE); }
-
-  set before(what) { this.store?.keep(BEFORE, what); }
-
+  // Begin with nothing kept.
   async anew() {
-    const before = this.snapshot();
     await this.begin(null);
+    this.view.shown(true);
     this.store.keep(PAD, null);
-    this.before = before;
-    this.show({ isNew: true });
   }
-
-  async bringBack() {
-    await this.begin(this.before);
-    this.before = null;
-    await this.refresh().catch(() => {});
-    this.show({ isNew: true });
-    this.store.keep(PAD, this.snapshot());
-  }
-}
-
-// The values with another one of this name; null or undefined takes it away.
-function without(values, name, value) {
-  const { [name]: _, ...others } = values;
-  return value === null || value === undefined ? others : { ...others, [name]: value };
 }

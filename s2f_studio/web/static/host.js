@@ -46,9 +46,6 @@ export function download(model) { return json("api/models/download", { method: "
 // {ok, told}: a person's picture for the pad of a model, {drawing, warnings}.
 export function drawing(file, model) { return json("app/drawing", { method: "POST", body: form({ model }, file) }); }
 
-// {ok, told}: the tones of hair and skin of a photo.
-export function tones(file) { return json("app/tones", { method: "POST", body: form({}, file) }); }
-
 // The picture that a pad begins with. kind: where its model expects the face.
 export async function startFile(kind, name) {
   const answer = await fetch(`app/starts/${kind}/${encodeURIComponent(name)}`);

@@ -28,7 +28,6 @@ export function widgetHost(model) {
     models: async () => ({ models: model.get("about").models }),
     async translate(file, fields) { return ask("translate", { picture: await dataUri(file), fields }); },
     async drawing(file, name) { return ask("drawing", { picture: await dataUri(file), model: name }); },
-    async tones(file) { return ask("tones", { picture: await dataUri(file) }); },
     async startFile(kind, name) {
       const { ok, told } = await ask("start", { start: kind, name });
       if (!ok) throw new Error(told.detail);

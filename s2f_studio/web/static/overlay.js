@@ -1,28 +1,4 @@
-// What lies over the pictures: the guide, which shows where the model expects the face, and the outline of a region.
-
-const LEAST = 0.03; // of the side: a smaller region is a slip of the hand
-
-// A region's corners in shares of the side, from the points that a pointer passed.
-export function outline(points, side, tool) {
-  const shares = points.map(({ x, y }) => [x / side, y / side].map((v) => Math.min(1, Math.max(0, v))));
-  if (tool === "lasso") return shares;
-  const [a, b] = [shares[0], shares[shares.length - 1]];
-  return [[a[0], a[1]], [b[0], a[1]], [b[0], b[1]], [a[0], b[1]]];
-}
-
-export function isLarge(region) {
-  return [0, 1].every((n) => {
-    const values = region.map((point) => point[n]);
-    return Math.max(...values) - Math.min(...values) > LEAST;
-  });
-}
-
-export function drawRegion(pen, size, region) {
-  for (const [colour, dash] of [["#fff", []], ["#d81b60", [9, 7]]]) {
-    pen.strokeStyle = colour; pen.lineWidth = 3; pen.setLineDash(dash);
-    pen.beginPath(); region.forEach(([x, y]) => pen.lineTo(x * size, y * size)); pen.closePath(); pen.stroke();
-  }
-}
+// What lies over the drawing: the guide, which shows where the model expects the face, and the mirror's axis.
 
 export function drawMirror(pen, size) {
   pen.strokeStyle = "#1a8cff"; pen.lineWidth = 1; pen.setLineDash([4, 6]);

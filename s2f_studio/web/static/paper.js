@@ -13,20 +13,6 @@ function same(one, other) {
   return a.length === b.length && a.every((value, n) => value === b[n]);
 }
 
-// Gives a cell and all that it touches and that are like it another value, in rows of this width.
-export function flood(cells, width, start, value) {
-  const old = cells[start], open = [start];
-  if (old === value || old === undefined) return;
-  while (open.length) {
-    const cell = open.pop();
-    if (cells[cell] !== old) continue;
-    cells[cell] = value;
-    if (cell % width) open.push(cell - 1);
-    if ((cell + 1) % width) open.push(cell + 1);
-    open.push(cell - width, cell + width);
-  }
-}
-
 export class Paper {
   constructor(canvas) {
     this.canvas = canvas;
@@ -141,12 +127,5 @@ export class Paper {
       }
     }
     pen.putImageData(part, left, top);
-  }
-
-  fill(at, colour) {
-    const { width, height } = this.canvas, whole = this.pen.getImageData(0, 0, width, height);
-    const [value] = new Uint32Array(new Uint8ClampedArray([...rgbOf(colour), 255]).buffer);
-    flood(cellsOf(whole), width, Math.floor(at.y) * width + Math.floor(at.x), value);
-    this.pen.putImageData(whole, 0, 0);
   }
 }

@@ -1,8 +1,7 @@
-// Pictures put together as one PNG, with the notes of another in its metadata.
+// A PNG that is made here, with the notes of another in its metadata.
 
 import { blobOf } from "./files.js";
 
-const HALF_PX = 512;
 const SIGNATURE = 8; // bytes before the first chunk of a PNG
 const AROUND = 12; // of a chunk: its length, its type, its checksum
 
@@ -31,20 +30,6 @@ export async function pngOf(canvas, noted) {
   const bytes = await bytesOf(await new Promise((done) => canvas.toBlob(done, "image/png"))), [header, ...others] = chunksOf(bytes);
   const notes = chunksOf(await bytesOf(blobOf(noted))).filter((one) => ["tEXt", "iTXt"].includes(one.type));
   return new Blob([bytes.subarray(0, SIGNATURE), ...[header, ...notes, ...others].map((one) => one.bytes)], { type: "image/png" });
-}
-
-// A PNG's blob: what was given at the left, what was made at the right; both are data addresses, the second of a PNG.
-export async function sideBySide(given, made) {
-  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
-  [canvas.width, canvas.height] = [2 * HALF_PX, HALF_PX];
-  pen.fillStyle = "#fff"; pen.fillRect(0, 0, canvas.width, canvas.height);
-  for (const [n, one] of (await Promise.all([given, made].map(decoded))).entries()) {
-    const scale = HALF_PX / Math.max(one.naturalWidth, one.naturalHeight);
-    const [width, height] = [one.naturalWidth * scale, one.naturalHeight * scale];
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(one, n * HALF_PX + (HALF_PX - width) / 2, (HALF_PX - height) / 2, width, height);
-  }
-  return pngOf(canvas, made);
 }
 
 // Have the browser save a blob under a name.

@@ -49,8 +49,6 @@ export class Points {
     this.draw();
   }
 
-  all() { return this.at.map((point) => [...point]); }
-
   text() { return this.at.flat().map((value) => Math.round(1e4 * value) / 1e4).join(","); }
 
   show(shown) { this.dots.forEach((dot) => { dot.hidden = !shown; }); }

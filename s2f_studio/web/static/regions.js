@@ -1,39 +1,38 @@
-// A part of the face that is redrawn: from its outline to how much of each pixel is new.
+// A part of the face that is redrawn: a rectangle, [left, top, right, bottom] in shares of the side.
 
 import { dataUri } from "./files.js";
 import { decoded, pngOf } from "./png.js";
 
+const LEAST = 0.03; // of the side: a smaller region is a slip of the hand
 const FEATHER = 0.05; // width of the soft rim, a share of the side; it lies inside the region
 
-// How far a place is from a line between two others.
-function distance(x, y, [ax, ay], [bx, by]) {
-  const [u, v] = [bx - ax, by - ay], share = ((x - ax) * u + (y - ay) * v) / (u * u + v * v || 1);
-  const along = Math.min(1, Math.max(0, share));
-  return Math.hypot(x - ax - along * u, y - ay - along * v);
+// The rectangle between two places on a canvas of this side; null where it is too small.
+export function rectangle(from, to, side) {
+  const between = (a, b) => [a, b].map((value) => Math.min(1, Math.max(0, value / side))).sort((one, other) => one - other);
+  const [left, right] = between(from.x, to.x), [top, bottom] = between(from.y, to.y);
+  return Math.min(right - left, bottom - top) > LEAST ? [left, top, right, bottom] : null;
 }
 
-// Whether a line lies on the picture's own edge, which is no rim.
-const isEdge = (a, b) => [0, 1].some((n) => a[n] === b[n] && (a[n] === 0 || a[n] === 1));
-
-// How much of each pixel is redrawn, Float32Array, 0 outside, rising inside; in a region that is narrower than two rims
-// to 1 in the middle. outline: corners in shares of the side.
-export function feathered(outline, side) {
-  const lines = outline.map((point, n) => [point, outline[(n + 1) % outline.length]]);
-  const rims = lines.filter(([a, b]) => !isEdge(a, b));
-  const isCut = (x, y) => ([[ax, ay], [bx, by]]) =>
-    (ay > y) !== (by > y) && x < ax + ((y - ay) / (by - ay)) * (bx - ax);
-  const depth = Float32Array.from({ length: side * side }, (_, n) => {
-    const x = ((n % side) + 0.5) / side, y = (Math.floor(n / side) + 0.5) / side;
-    const isInside = lines.filter(isCut(x, y)).length % 2 === 1;
-    return isInside ? Math.min(1, ...rims.map(([a, b]) => distance(x, y, a, b))) : 0;
-  });
-  const most = depth.reduce((a, b) => Math.max(a, b)), rim = Math.min(FEATHER, most);
-  if (!most) throw new Error("the region is too small: draw a larger one");
-  return depth.map((own) => Math.min(1, own / rim)).map((rise) => rise * rise * (3 - 2 * rise));
+export function drawRegion(pen, size, region) {
+  const [left, top, right, bottom] = region.map((share) => share * size);
+  pen.lineWidth = 3;
+  for (const [colour, dash] of [["#fff", []], ["#d81b60", [9, 7]]]) {
+    pen.strokeStyle = colour;
+    pen.setLineDash(dash);
+    pen.strokeRect(left, top, right - left, bottom - top);
+  }
 }
 
-// Two faces, data addresses of PNGs, as one: the second inside the outline, with its notes.
-export async function blended(outside, inside, outline) {
+// How much of a place is redrawn: 0 outside, rising to 1 inside. The picture's own edge is no rim.
+export function redrawn(x, y, [left, top, right, bottom]) {
+  const rim = Math.min(FEATHER, (right - left) / 2, (bottom - top) / 2);
+  const inside = [left > 0 ? x - left : 1, right < 1 ? right - x : 1, top > 0 ? y - top : 1, bottom < 1 ? bottom - y : 1];
+  const rise = Math.min(1, Math.max(0, Math.min(...inside) / rim));
+  return rise * rise * (3 - 2 * rise);
+}
+
+// Two faces, data addresses of PNGs, as one: the second inside the region, with its notes.
+export async function blended(outside, inside, region) {
   const [below, above] = await Promise.all([outside, inside].map(decoded)), side = below.naturalWidth;
   const [canvas, pixels] = [document.createElement("canvas"), []];
   canvas.width = canvas.height = side;
@@ -42,8 +41,11 @@ export async function blended(outside, inside, outline) {
     pen.drawImage(one, 0, 0, side, side);
     pixels.push(pen.getImageData(0, 0, side, side));
   }
-  const [made, kept] = pixels, share = feathered(outline, side);
-  for (let n = 0; n < kept.data.length; n++) kept.data[n] += share[n >> 2] * (made.data[n] - kept.data[n]);
+  const [made, kept] = pixels;
+  for (let n = 0; n < kept.data.length; n++) {
+    const at = n >> 2, share = redrawn(((at % side) + 0.5) / side, (Math.floor(at / side) + 0.5) / side, region);
+    kept.data[n] += share * (made.data[n] - kept.data[n]);
+  }
   pen.putImageData(kept, 0, 0);
   return dataUri(await pngOf(canvas, inside));
 }

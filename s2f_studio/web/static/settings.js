@@ -1,12 +1,9 @@
-// What stands beside the pictures: the kind of answer, its shape, the person, the model; variants, and the versions that were kept.
+// What stands beside the pictures: the kind of answer, its shape, the person, the model; and the versions that were kept.
 
-import { button, make, slider } from "./dom.js";
-import { picker } from "./files.js";
+import { make, slider } from "./dom.js";
+import { ANSWERS, PARTS } from "./question.js";
 import { fillSelect } from "./tools.js";
 
-const TONES_ARE = "a face of somebody with this tone; where every line is kept, it is recoloured";
-export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"], ["faithful", "every line kept"],
-  ["expected", "the average of such faces, soft"]];
 const FIRST_TONES = { hair: "#a0582c", skin: "#c68e66" };
 
 const TONES = Object.keys(FIRST_TONES);
@@ -27,14 +24,13 @@ function hint(pad, part) {
   };
 }
 
-export const PARTS = ["eyes", "brows", "nose", "mouth", "outline"];
 // Of a person: name, what it is called, and what its ends mean.
 const SAID = [["age", "Age", "young", "old"], ["smile", "Mouth", "closed", "smiling"], ["hair_length", "Hair", "short", "long"],
   ["curls", "Curls", "straight", "curly"], ["glasses", "Glasses"], ["beard", "Beard"], ["hat", "Hat"]];
 const WORN = [["no", -1], ["not said", 0], ["yes", 1]]; // of what has no ends
 
 // How far each part goes from the lines to a likely face: one slider for all, and one each.
-export function likely(pad) {
+function likely(pad) {
   const all = slider("Shape", "my lines", "a likely face", () => pad.ask("likely", { amount: Number(all.input.value) }));
   const each = PARTS.map((part) => {
     const own = slider(part, "", "", () => pad.ask("likely", { part, amount: Number(own.input.value) }));
@@ -66,9 +62,8 @@ function worn(text, tell) {
   };
 }
 
-// What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said. more: further nodes of
-// the row of tones.
-export function person(pad, ...more) {
+// What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said.
+function person(pad) {
   const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
     const tell = (value) => pad.ask("person", { name, value: value === 0 ? null : value });
@@ -78,15 +73,13 @@ export function person(pad, ...more) {
   });
   const sliders = make("div", { class: "s2f-many" }, ...each.map((one) => one.box));
   const box = make("details", { class: "s2f-parts s2f-person" }, make("summary", {}, "The person"),
-    make("div", { class: "s2f-row" }, ...tones.map((one) => one.box), ...more), sliders);
+    make("div", { class: "s2f-row" }, ...tones.map((one) => one.box)), sliders);
   let said = 0;
   return {
     box,
-    // hasWords: whether anything but tones can be said.
-    show(values, hints, hasWords) {
+    show(values, hints) {
       each.forEach((one, n) => one.set(values[SAID[n][0]] ?? 0));
       for (const one of tones) one.show(hints);
-      sliders.hidden = !hasWords;
       const num = Object.keys(values).length + Object.keys(hints).length;
       if (num > said) box.open = true; // what was said before a reload is in sight
       said = num;
@@ -94,6 +87,7 @@ export function person(pad, ...more) {
   };
 }
 
+// The controls of a question. pad.ask(kind, content) is told what changes, pad.mark(null) that another model is chosen.
 export function settings(pad) {
   const choose = () => { pad.mark(null); pad.ask("model", { name: models.value }); };
   const models = make("select", { "aria-label": "model", onchange: choose });
@@ -101,63 +95,40 @@ export function settings(pad) {
   const answer = make("label", { class: "s2f-slider" }, make("span", {}, "Answer"), answers);
   const detail = slider("Detail", "faithful", "invented detail", () => pad.ask("set", { detail: Number(detail.input.value) }));
   const strength = slider("Enhancement", "off", "invented detail", () => pad.ask("set", { strength: Number(strength.input.value) }));
-  const photo = picker("upload", "From a photo", "Take hair and skin tone from a reference photo", (content) => pad.ask("photo", content));
-  const method = make("small", { class: "s2f-method" });
-  const shape = likely(pad), said = person(pad, ...photo, method);
+  const restorers = make("select", { "aria-label": "restorer", onchange: () => pad.ask("set", { restorer: restorers.value }) });
+  const shape = likely(pad), said = person(pad);
   const more = make("details", { class: "s2f-parts s2f-more" }, make("summary", {}, "More"),
-    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box);
+    make("label", { class: "s2f-slider s2f-model" }, make("span", {}, "Model"), models), detail.box, strength.box, restorers);
   let model = null;
   return {
     box: make("div", { class: "s2f-settings" }, answer, shape.box, said.box, more),
     show(state) {
-      const hasAnswer = state.has_answer && state.answer !== "faithful";
       fillSelect(models, state.models, state.model);
-      answer.hidden = !state.has_answer;
+      answer.hidden = shape.box.hidden = said.box.hidden = !state.chooses;
       fillSelect(answers, ANSWERS, state.answer);
-      shape.box.hidden = !state.has_likely || !hasAnswer;
       shape.show(state.likely);
-      said.show(state.person, state.hints, state.has_person && hasAnswer);
-      detail.box.hidden = !state.has_detail || hasAnswer;
+      said.show(state.person, state.hints);
+      detail.box.hidden = !state.has_detail;
       detail.input.value = state.detail;
       strength.input.value = state.strength;
-      strength.box.hidden = !state.restorer;
-      strength.box.title = `by ${state.restorer}`;
-      for (const one of photo) one.hidden = one.type === "file" || !state.takes_photos;
-      method.textContent = state.tone_words || TONES_ARE; // a host that does less says so
-      if (model !== state.model) more.open = more.open || !state.has_answer; // where there is little else to set
+      strength.box.hidden = !state.restorers.length;
+      fillSelect(restorers, state.restorers, state.restorer || state.restorers[0]?.[0]);
+      restorers.hidden = state.restorers.length < 2;
+      if (model !== state.model) more.open = more.open || (!!state.model && !state.chooses); // where there is little else to set
       model = state.model;
     },
   };
 }
 
-function tile(uris, text, label, act) {
-  return make("button", { type: "button", class: "s2f-tile", "aria-label": label, title: label, onclick: act },
-    make("div", {}, ...uris.map((uri) => make("img", { src: uri, alt: "", draggable: "false" }))), make("span", {}, text));
-}
-
-function strip(name) { return make("div", { class: "s2f-strip", "aria-label": name, role: "group" }); }
-
-export function variants(pad) {
-  const box = strip("variants"), choose = (number) => () => pad.ask("choose", { number });
-  return {
-    box,
-    show(state) {
-      box.hidden = !state.has_variants;
-      const made = state.variants.map((uri, n) => tile([uri], `${n + 1}`, `Go on with variant ${n + 1}`, choose(n)));
-      const last = made.length
-        ? button("undo", "own colours", "own colours: back to the drawing's own styles", choose(null))
-        : button("dice", "Make eight", "Make eight variants", () => pad.ask("variants"));
-      box.replaceChildren(make("b", {}, "Variants"), ...made, last);
-    },
-  };
-}
-
 export function versions(pad) {
-  const box = strip("versions");
+  const box = make("div", { class: "s2f-strip", "aria-label": "versions", role: "group" });
+  const picture = (uri) => make("img", { src: uri, alt: "", draggable: "false" });
   function version(one, n) {
     const back = () => { pad.mark(null); pad.ask("back", { number: n }); };
     const hint = `Drop ${one.name}`, drop = () => pad.ask("drop", { number: n });
-    return make("div", { class: "s2f-version" }, tile([one.given, one.face], one.name, `Go back to ${one.name}`, back),
+    const shown = [make("div", {}, picture(one.given), picture(one.face)), make("span", {}, one.name)], title = `Go back to ${one.name}`;
+    return make("div", { class: "s2f-version" },
+      make("button", { type: "button", class: "s2f-tile", "aria-label": title, title, onclick: back }, ...shown),
       make("button", { type: "button", class: "s2f-drop", "aria-label": hint, title: hint, onclick: drop }, "×"));
   }
   return {

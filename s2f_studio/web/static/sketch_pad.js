@@ -2,11 +2,11 @@
 
 import { button, make } from "./dom.js";
 import { blobOf } from "./files.js";
-import { line } from "./line.js";
-import { drawGuide, drawMirror, drawRegion } from "./overlay.js";
+import { drawGuide, drawMirror } from "./overlay.js";
 import { Paper } from "./paper.js";
-import { saveAs, sideBySide } from "./png.js";
-import { settings, variants, versions } from "./settings.js";
+import { saveAs } from "./png.js";
+import { drawRegion } from "./regions.js";
+import { settings, versions } from "./settings.js";
 import { Strokes } from "./strokes.js";
 import { palette, toolbar, toolOfKey } from "./tools.js";
 
@@ -22,8 +22,7 @@ function pictures(pad) {
   const leaveRegion = () => { pad.mark(null); pad.ask("region"); };
   const whole = make("button", { type: "button", class: "s2f-whole", hidden: true, onclick: leaveRegion },
     "region only · back to the whole face");
-  const save = button("save", "Save", "Save the face as PNG; its metadata say that it is generated", () => pad.save(false));
-  const both = button("both", "Both", "Save the drawing and the face side by side, as one PNG", () => pad.save(true));
+  const save = button("save", "Save", "Save the face as PNG; its metadata say that it is generated", () => pad.save());
   const another = () => pad.ask("set", { seed: (pad.state.seed || 0) + 1 });
   const again = button("dice", "Another", "Another answer to the same drawing", another);
   const keep = button("keep", "Keep", "Keep this version, to compare it with others", () => pad.keep());
@@ -33,7 +32,7 @@ function pictures(pad) {
   const title = make("b", {}, "Your drawing");
   const figure = (name, beside, shown) => make("figure", {}, make("figcaption", {}, name, beside), shown);
   const box = make("div", { class: "s2f-views" }, figure(title, make("span", { class: "s2f-right" }, whole, lines), paper),
-    figure(make("b", {}, "The guess"), make("span", { class: "s2f-right" }, again, keep, save, both), stage));
+    figure(make("b", {}, "The guess"), make("span", { class: "s2f-right" }, again, keep, save), stage));
   const small = make("img", { class: "s2f-mini", alt: "", hidden: true, "aria-hidden": "true" }); // where the face is out of sight
   new IntersectionObserver(([seen]) => { small.hidden = seen.isIntersecting || !small.src; }).observe(stage);
   return {
@@ -44,26 +43,26 @@ function pictures(pad) {
     },
     showFace(uri) {
       face.style.visibility = uri ? "visible" : "hidden";
-      save.disabled = both.disabled = !uri;
+      save.disabled = !uri;
       if (uri) face.src = small.src = uri;
     },
   };
 }
 
-// What the page holds; `model` is its state (core.js).
+// What the page holds; `core` is its state.
 class Pad {
-  constructor(model) {
-    Object.assign(this, { model, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, mirrors: false, isEmpty: false, reads: "", busy: false, nextPreview: 0 });
+  constructor(core) {
+    Object.assign(this, { core, state: core.state, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, mirrors: false, isEmpty: false, reads: "", nextPreview: 0 });
     this.root = make("div", { class: "s2f-pad", role: "group", "aria-label": "sketch pad", "data-lm-suppress-shortcuts": "true" });
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
     this.note = make("div", { class: "s2f-note", role: "note" });
-    this.ask = line(model, (busy, slow) => this.tellBusy(busy, slow));
+    this.ask = (kind, content) => core.ask(kind, content);
     this.toolbar = toolbar(this);
     this.pictures = pictures(this);
     this.sheet = new Paper(this.pictures.canvas);
     this.strokes = new Strokes(this, this.pictures.paper, this.pictures.stages);
     this.versions = versions(this);
-    const parts = [palette(this), settings(this), variants(this), this.versions];
+    const parts = [palette(this), settings(this), this.versions];
     const [labels, set, ...below] = parts.map((part) => part.box);
     this.parts = [this.toolbar, this.pictures, ...parts];
     const left = make("div", {}, this.pictures.box, this.status, this.note);
@@ -71,8 +70,6 @@ class Pad {
     set.prepend(this.pictures.small);
     this.root.addEventListener("keydown", (event) => this.obeyKey(event));
   }
-
-  get state() { return this.model.get("state"); }
 
   get width() { return this.toolbar.width(); }
 
@@ -99,54 +96,43 @@ class Pad {
 
   send() {
     this.look();
-    if (this.model.before && !this.isEmpty) { this.model.before = null; this.showAnew(); }
     this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty() }));
-    if (this.busy) this.tellBusy(true, false); // a preview is under way, of which nothing was said
+    this.tellBusy(true); // a preview may be under way, of which nothing was said
   }
 
   // While the pencil moves, a quick answer now and then, where the last one is there.
   preview() {
-    if (this.busy || this.state.has_variants || performance.now() < this.nextPreview) return;
+    if (this.core.isBusy || !this.state.chooses || performance.now() < this.nextPreview) return;
     this.nextPreview = performance.now() + PREVIEW_MS;
     this.ask("draw", () => ({ picture: this.sheet.uri(), empty: this.sheet.isEmpty(), preview: true }));
   }
 
-  // Save the face, or the drawing and it side by side: with more pixels where there are any.
-  save(both) {
-    const { model } = this, name = `${this.state.reads}-to-photo`, drawing = this.pictures.canvas.toDataURL("image/png");
-    const saved = async (face) => saveAs(both ? await sideBySide(drawing, face) : blobOf(face), `${name}${both ? "-both" : ""}.png`);
-    if (!this.state.has_large) saved(model.get("face"));
-    else this.ask("save", {}, () => saved(model.get(model.get("problem") ? "face" : "large")));
+  // Save the face, with more pixels where there are any.
+  async save() {
+    const { core } = this;
+    if (core.hasLarge) await this.ask("save");
+    saveAs(blobOf(core.hasLarge && !core.problem ? core.large : core.face), `${this.state.reads}-to-photo.png`);
   }
 
   saveDrawing() { saveAs(blobOf(this.pictures.canvas.toDataURL("image/png")), "drawing.png"); }
 
-  keep() { this.ask("keep", {}, () => this.versions.box.scrollIntoView({ block: "nearest", behavior: "smooth" })); }
+  async keep() {
+    await this.ask("keep");
+    this.versions.box.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  }
 
-  // Where what was is kept, it can be left behind, and brought back until something is drawn.
-  get canBeginAnew() { return !!this.model.anew; }
-
+  // Empty paper, and nothing of what the browser kept.
   async anew() {
-    const { model } = this, back = !!model.before;
+    if (!confirm("Put away the drawing, the settings and the versions?")) return;
     this.mark(null);
-    await (back ? model.bringBack() : model.anew());
-    this.showAnew();
-    this.say("");
-    if (back || this.reads === "map") return;
+    await this.core.anew();
     await this.loading; // the example that a host begins with
     this.sheet.clear();
     this.sheet.push();
     this.send();
   }
 
-  showAnew() {
-    const { anew } = this.toolbar, text = this.model.before ? "Bring back what was" : "Start anew";
-    anew.lastChild.textContent = text;
-    anew.title = this.model.before ? text : "Start anew: put away the drawing, the settings and the versions";
-    anew.setAttribute("aria-label", anew.title);
-  }
-
-  // The outline of the region that is redrawn, in shares of the side; null: the whole face.
+  // The region that is redrawn; null: the whole face.
   mark(region) { this.region = region; this.drawOver(); }
 
   drawOver() {
@@ -161,63 +147,43 @@ class Pad {
     whole.hidden = !region && !state.region;
   }
 
-  say(text, wrong = false, ...offers) {
-    this.status.replaceChildren(text, ...offers);
+  say(text, wrong = false) {
+    this.status.textContent = text;
     this.status.classList.toggle("s2f-wrong", wrong);
   }
 
-  tellBusy(busy, slow) {
-    this.busy = busy;
+  // slow: for so long that it is said what is waited for.
+  tellBusy(busy, slow = false) {
     if (this.strokes.stroke) return; // a preview: nothing is said
     this.root.classList.toggle("s2f-busy", busy);
-    if (busy) return this.say(slow ? this.model.get("slow_text") || SLOW : "translating …");
-    const { model, state } = this, problem = model.get("problem");
-    if (problem) return this.say(problem, !this.isEmpty);
-    const answered = `${state.face_px} px, answered in ${Math.round(1000 * model.get("seconds"))} ms`;
-    const keep = make("button", { type: "button", class: "s2f-offer", onclick: () => this.ask("set", { answer: "faithful" }) }, "Keep every line");
-    this.say([answered, ...state.warnings].join(" · "), false, ...(state.offers_lines ? [keep] : []));
+    if (busy) return this.say(slow ? this.core.slowText || SLOW : "translating …");
+    const { core, state } = this;
+    if (core.problem) return this.say(core.problem, !this.isEmpty);
+    const answered = `${state.face_px} px, answered in ${Math.round(1000 * core.seconds)} ms`;
+    this.say([answered, ...state.warnings].join(" · "));
   }
 
-  // What the state says
-
-  showState() {
-    const { state } = this, { reads } = state;
+  // Show the state as it is now. isNew: with another drawing.
+  shown(isNew) {
+    const state = this.state = this.core.state, { reads } = state;
     if (this.sheet.begin(reads, state.labels.map((one) => one[1])) || this.reads !== reads) {
       this.reads = this.root.dataset.reads = reads;
       this.toolbar.begin(reads);
       this.choose(reads === "map" ? "brush" : "pencil");
     }
     for (const part of this.parts) part.show(state);
+    this.pictures.showFace(this.core.face);
     this.note.textContent = state.note;
     if (!state.region && !this.strokes.stroke) this.region = null;
     this.drawOver();
-  }
-
-  load() {
-    this.showState();
-    this.loading = this.sheet.load(this.model.get("drawing")).then(() => this.look());
-  }
-
-  // Follow the state; gives a function that ends it.
-  begin() {
-    const { model } = this;
-    const showFace = () => this.pictures.showFace(model.get("face"));
-    const heard = {
-      "change:state": () => this.showState(), "change:face": showFace, "change:loaded": () => this.load(),
-      "change:answered": () => { if (model.get("problem")) this.showState(); }, // what was refused is shown as it is
-    };
-    for (const [event, act] of Object.entries(heard)) model.on(event, act);
-    showFace();
-    this.showAnew();
-    this.load();
-    if (model.get("answered") > 0 || model.get("waits")) this.ask("hello"); // waits: its face is still to be made
-    return () => { for (const [event, act] of Object.entries(heard)) model.off(event, act); };
+    if (isNew) this.loading = this.sheet.load(this.core.given.uri).then(() => this.look());
   }
 }
 
-// Show a pad of this state (core.js) in an element; gives a function that ends it.
-export function mountSketchPad(model, el) {
-  const pad = new Pad(model);
+// Show a pad of this state (core.js) in an element.
+export function mountSketchPad(core, el) {
+  const pad = core.view = new Pad(core);
   el.append(pad.root);
-  return pad.begin();
+  pad.shown(true);
+  if (core.waits) pad.ask("hello");
 }

@@ -1,4 +1,4 @@
-// What the browser keeps of this page, in its own storage: the pad's drawing and settings, and whether the tour was seen.
+// What the browser keeps of this page, in its own storage: the pad's drawing and settings.
 
 const NAME = "sketch-to-face";
 

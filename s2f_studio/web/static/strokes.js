@@ -1,6 +1,6 @@
 // Strokes of a mouse, a pen or a finger: on the paper, or around a region.
 
-import { isLarge, outline } from "./overlay.js";
+import { rectangle } from "./regions.js";
 
 const ERASER_TIMES = 3; // as wide as the pencil
 const SHADE_TIMES = 5;
@@ -20,7 +20,7 @@ export class Strokes {
     }
   }
 
-  get isRegion() { return ["box", "lasso"].includes(this.pad.tool); }
+  get isRegion() { return this.pad.tool === "box"; }
 
   get isMap() { return this.pad.reads === "map"; }
 
@@ -49,20 +49,18 @@ export class Strokes {
     this.pointer = event.pointerId;
     stage.setPointerCapture(this.pointer);
     const at = this.place(event, stage);
-    const erases = pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0, fills = pad.tool === "fill" && this.isMap;
-    this.stroke = { points: [at], erases, fills };
-    if (fills) pad.sheet.fill(at, pad.colour(pad.label));
-    else if (!this.isRegion) this.mark("segment", at, { x: at.x + 0.01, y: at.y }, at);
+    this.stroke = { points: [at], erases: pad.tool === "eraser" || (event.buttons & PEN_ERASER) > 0 };
+    if (!this.isRegion) this.mark("segment", at, { x: at.x + 0.01, y: at.y }, at);
   }
 
   moved(event, stage) {
-    if (event.pointerId !== this.pointer || !this.stroke || this.stroke.fills) return;
+    if (event.pointerId !== this.pointer || !this.stroke) return;
     const all = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     for (const one of all.length ? all : [event]) {
       const point = this.place(one, stage);
-      if (this.isRegion) this.stroke.points.push(point); else this.extend(point);
+      if (this.isRegion) this.stroke.points[1] = point; else this.extend(point);
     }
-    if (this.isRegion) this.pad.mark(this.outline(this.stroke)); else this.pad.preview();
+    if (this.isRegion) this.pad.mark(this.region(this.stroke)); else this.pad.preview();
   }
 
   extend(point) {
@@ -95,17 +93,17 @@ export class Strokes {
       this.mark("segment", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, b, b);
     }
     this.pointer = this.stroke = null;
-    if (this.isRegion) return this.enclose(this.outline(stroke));
+    if (this.isRegion) return this.enclose(this.region(stroke));
     pad.sheet.push();
     pad.send();
   }
 
-  outline({ points }) { return outline(points, this.pad.sheet.canvas.width, this.pad.tool); }
+  region({ points: [from, to = from] }) { return rectangle(from, to, this.pad.sheet.canvas.width); }
 
-  enclose(points) {
+  enclose(region) {
     const { pad } = this;
-    pad.mark(isLarge(points) ? points : null);
-    pad.ask("region", isLarge(points) ? { points } : {});
-    if (isLarge(points)) pad.choose(this.isMap ? "brush" : "pencil");
+    pad.mark(region);
+    pad.ask("region", { region });
+    if (region) pad.choose(this.isMap ? "brush" : "pencil");
   }
 }

@@ -8,10 +8,8 @@ const TOOLS = [
   ["pencil", "Pencil", "Pencil: draw (P)"],
   ["shade", "Shade", "Shade: a soft, light brush (S); go over a place again to make it darker"],
   ["brush", "Brush", "Brush: paint the chosen part (P)"],
-  ["fill", "Fill", "Fill an area with the chosen part (F)"],
   ["eraser", "Eraser", "Eraser (E)"],
   ["box", "Region", "Region: drag a rectangle (R), which is redrawn; the rest of the face stays"],
-  ["lasso", "Lasso", "Lasso: draw around a region (L), which is redrawn; the rest of the face stays"],
 ];
 
 const LESSON = "Lesson: "; // so the titles of small models begin, which show how others work
@@ -66,17 +64,17 @@ export function toolbar(pad) {
     (content) => { pad.mark(null); pad.ask("upload", content); });
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
-    set(tools.pencil, tools.shade, tools.brush, tools.fill, tools.eraser, mirror), width.box, set(undo, redo, clear), set(tools.box, tools.lasso),
+    set(tools.pencil, tools.shade, tools.brush, tools.eraser, mirror), width.box, set(undo, redo, clear), set(tools.box),
     set(starts, ...upload, guide, anew));
   return {
-    box, tools, undo, redo, mirror, anew,
+    box, tools, undo, redo, mirror,
     width: () => Number(width.input.value),
     begin: (reads) => width.begin(WIDTHS[reads]),
     choose(name) { for (const [key, node] of Object.entries(tools)) node.setAttribute("aria-pressed", key === name); },
     show(state) {
       tools.pencil.hidden = tools.shade.hidden = state.reads === "map";
-      anew.hidden = !pad.canBeginAnew;
-      tools.brush.hidden = tools.fill.hidden = state.reads !== "map";
+      anew.hidden = !pad.core.anew;
+      tools.brush.hidden = state.reads !== "map";
       fillSelect(starts, [["", "Start from …"], ...state.starts.map((name) => [name, name])], "");
     },
   };
@@ -113,6 +111,6 @@ export function toolOfKey({ tools, undo, redo, mirror }, event, reads) {
   if (control && key === "z") return event.shiftKey ? redo : undo;
   if (control && key === "y") return redo;
   if (control || event.altKey || typing) return null;
-  const isMap = reads === "map", { pencil, shade, brush, fill, eraser: e, box: r, lasso: l } = tools;
-  return { p: isMap ? brush : pencil, s: !isMap && shade, f: isMap && fill, e, r, l, m: mirror }[key];
+  const isMap = reads === "map", { pencil, shade, brush, eraser: e, box: r } = tools;
+  return { p: isMap ? brush : pencil, s: !isMap && shade, e, r, m: mirror }[key];
 }

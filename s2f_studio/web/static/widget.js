@@ -6,11 +6,10 @@ import { mountSketchPad } from "./sketch_pad.js";
 
 async function render({ model, el }) {
   const host = widgetHost(model), state = new Core(host);
-  state.values.slow_ms = host.slow_ms;
   await state.open(model.get("pad"));
-  const end = mountSketchPad(state, el);
+  mountSketchPad(state, el);
   const changed = () => state.open({ ...model.get("pad"), versions: state.versions }); // by a cell
   model.on("change:pad", changed);
-  return () => { model.off("change:pad", changed); host.end(); end(); };
+  return () => { model.off("change:pad", changed); host.end(); };
 }
 export default { render };

@@ -1,20 +1,15 @@
-// From a drawing to an answer: which graphs run, and what is decided between them; as in Python (s2f_utils/inference).
+// From a drawing to an answer: which graphs run, and what is decided between them; as in Python (s2f_studio/faces).
 //
-// A question, `ask`, is {seed, detail, colours, answer, likely, person, large}, as `Ask` in Python.
+// A question, `ask`, is {seed, answer, likely, person, large}, as `Ask` in Python.
 
 import { FACTS } from "./facts.js";
-import { resized, rounded } from "./pixels.js";
+import { resized } from "./pixels.js";
 import { coarseField, likely } from "./shapes.js";
 import { pictureOf, tensor } from "./tensors.js";
-import { answerTo, hairAbove, turnedBy, understood } from "./understanding.js";
+import { hairAbove, turnedBy, understood } from "./understanding.js";
 
 const { meaning, told } = FACTS;
-const FACE_PX = FACTS.looking.look_px, HINT = [1, 3, 4, 4];
-
-export const usual = () => ({
-  seed: 0, detail: 1, colours: false, answer: "auto", person: {}, large: false,
-  likely: Object.fromEntries(Object.keys(FACTS.shapes.parts).map((part) => [part, FACTS.about.query.likely])),
-});
+const FACE_PX = FACTS.looking.look_px;
 
 const without = (values, names) => Object.fromEntries(Object.entries(values).filter(([name]) => !names.has(name)));
 
@@ -57,7 +52,7 @@ function answered(engine, given, ask, found, added) {
     "expect", tensor.pictures(given), tensor.floats(found.points.flat(), [1, found.points.length, 2]),
     tensor.floats(knownOf(ask, found), [1, told.told.length]),
     tensor.floats(told.added.map((name) => Number(added.has(name))), [1, told.added.length]),
-    tensor.floats(tonesOf(ask), [1, 6]), tensor.whole(ask.colours || ask.seed ? ask.seed : -1),
+    tensor.floats(tonesOf(ask), [1, 6]), tensor.whole(ask.seed || -1),
   );
 }
 
@@ -93,40 +88,15 @@ async function rendered(engine, given, found, ask) {
   return (await engine.run("finish", people, hair, tones, tensor.floats([Number(hat)], [1]))).finished;
 }
 
-async function laid(engine, given, ask, way) {
-  const found = await understood(engine, given), isRendered = way === "rendered";
+// The answer to a square drawing, of FACE_PX or, where it is large, of twice that.
+export async function answer(engine, drawing, ask) {
+  const given = drawing.width === FACE_PX ? drawing : resized(drawing, FACE_PX, FACE_PX);
+  const found = await understood(engine, given), isRendered = ask.answer === "rendered";
   const person = isRendered ? await rendered(engine, given, found, ask) : (await expected(engine, given, found, ask)).people;
   const points = likely(found.points, ask.likely, found.offByHand), coarse = coarseField(points);
   const side = Math.sqrt(coarse.length / 2), wall = tensor.whole(isRendered ? ask.seed : -1);
   const stage = ask.large ? "lay_large" : "lay";
   return pictureOf((await engine.run(stage, person, tensor.floats(coarse, [1, side, side, 2]), wall)).picture);
-}
-
-// A photo in which every line is kept, with detail where that is asked for.
-async function faithful(engine, given, ask) {
-  const picture = tensor.pictures(given);
-  const structure = (hint) => engine.run("structure", picture, hint);
-  let { base } = await structure(tensor.floats(new Float32Array(48).fill(NaN), HINT));
-  if (ask.colours) {
-    const { hint } = await engine.run("colours", base, tensor.whole(ask.seed));
-    ({ base } = await structure(hint));
-  }
-  if (ask.detail > 0) {
-    return pictureOf((await engine.run("detail", picture, base, tensor.floats([ask.detail], [1]), tensor.whole(ask.seed))).made);
-  }
-  const [, , height, width] = base.dims, data = new Uint8Array(3 * height * width);
-  for (let n = 0; n < height * width; n++) {
-    for (let c = 0; c < 3; c++) data[3 * n + c] = rounded(Math.fround(127.5 * Math.fround(base.data[c * height * width + n] + 1)));
-  }
-  return { width, height, data };
-}
-
-// The answer to a square drawing, of FACE_PX or, where it is large, of twice that.
-export async function answer(engine, given, ask) {
-  const small = given.width === FACE_PX ? given : resized(given, FACE_PX, FACE_PX), way = await answerTo(engine, small, ask);
-  if (way !== "faithful") return laid(engine, small, ask, way);
-  const made = await faithful(engine, small, ask);
-  return ask.large ? resized(made, 2 * FACE_PX, 2 * FACE_PX) : made;
 }
 
 // The sketch of an aligned photo.

@@ -1,4 +1,5 @@
-// Paper made white and even, lines made dark: as s2f_studio/drawings/cleanup.py does for soft shadows. No sheet is cut out.
+// Paper made white and even, lines made dark: as s2f_studio/drawings/cleanup.py does for soft shadows. No sheet is cut out,
+// and what stands along the edges stays.
 
 import { FACTS } from "./facts.js";
 import { percentile, percentileOfBytes, rounded } from "./pixels.js";
@@ -85,6 +86,12 @@ export function needsCleaning(given) {
   return percentile(means, 80) < cleaning.white_paper || flattened(luminance(given)).ratio > cleaning.even_paper;
 }
 
+// Whether lines are there, but hardly darker than their paper.
+export function isFaint(given) {
+  const { data } = luminance(given), light = percentileOfBytes(data, 98);
+  return data.filter((value) => value < light - cleaning.faint_below).length < cleaning.lines_share * data.length;
+}
+
 // The paper white, and the darkest lines nearly black.
 function stretched({ width, height, data }) {
   const paper = percentileOfBytes(data, 75), near = data.filter((value) => value >= paper - 25);
@@ -95,60 +102,9 @@ function stretched({ width, height, data }) {
   return { width, height, data: data.map((value) => rounded(15 + 240 * Math.min(1, Math.max(0, (value - black) / (white - black))))) };
 }
 
-// Ink, grown so that small gaps are closed, in pieces that hang together: the number of each pixel's, and their boxes.
-function piecesOf({ width, height, data }) {
-  const gap = Math.max(1, Math.round(0.006 * Math.max(width, height))), first = -Math.floor(gap / 2);
-  const grown = new Uint8Array(width * height), labels = new Int32Array(width * height), boxes = [null];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (data[y * width + x] >= 200) continue;
-      for (let v = Math.max(0, y + first); v < Math.min(height, y + first + gap); v++) {
-        grown.fill(1, v * width + Math.max(0, x + first), v * width + Math.min(width, x + first + gap));
-      }
-    }
-  }
-  for (let start = 0; start < grown.length; start++) {
-    if (!grown[start] || labels[start]) continue;
-    const open = [start], box = { left: width, top: height, right: 0, bottom: 0 };
-    labels[start] = boxes.length;
-    while (open.length) {
-      const at = open.pop(), x = at % width, y = Math.floor(at / width);
-      Object.assign(box, { left: Math.min(box.left, x), top: Math.min(box.top, y), right: Math.max(box.right, x + 1), bottom: Math.max(box.bottom, y + 1) });
-      for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
-        for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
-          if (!grown[v * width + u] || labels[v * width + u]) continue;
-          labels[v * width + u] = boxes.length;
-          open.push(v * width + u);
-        }
-      }
-    }
-    boxes.push(box);
-  }
-  return { labels, boxes };
-}
-
-// Without what lies in the strip along the edges as a whole, handwriting, and without the sheet's own edges.
-function withoutRim(lines) {
-  const { width, height } = lines, { labels, boxes } = piecesOf(lines), [across, down] = [0.1 * width, 0.1 * height];
-  const isGone = boxes.map((box) => box && (box.right <= across || box.left >= width - across || box.bottom <= down || box.top >= height - down));
-  const data = lines.data.map((value, n) => (isGone[labels[n]] ? 255 : value)), edge = Math.max(1, Math.round(0.012 * Math.max(width, height)));
-  const sides = [[width, edge, (n, k) => k * width + n], [width, edge, (n, k) => (height - 1 - k) * width + n],
-    [height, edge, (n, k) => n * width + k], [height, edge, (n, k) => n * width + width - 1 - k]];
-  for (const [long, wide, at] of sides) {
-    let inked = 0;
-    for (let n = 0; n < long; n++) {
-      let least = 255;
-      for (let k = 0; k < wide; k++) least = Math.min(least, data[at(n, k)]);
-      inked += least < 200;
-    }
-    if (inked / long > 0.4) for (let n = 0; n < long; n++) for (let k = 0; k < wide; k++) data[at(n, k)] = 255;
-  }
-  return { width, height, data };
-}
-
 // A drawing with its paper cleaned, as a picture in greys.
 export function cleaned(given) {
-  const { width, height, data } = withoutRim(stretched(flattened(luminance(given)).flat)), made = new Uint8Array(3 * data.length);
+  const { width, height, data } = stretched(flattened(luminance(given)).flat), made = new Uint8Array(3 * data.length);
   data.forEach((value, n) => made.fill(value, 3 * n, 3 * n + 3));
   return { width, height, data: made };
 }

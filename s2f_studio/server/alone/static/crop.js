@@ -55,9 +55,9 @@ export function warped(whole, map, sizePx, beyond = "paper") {
   return beyond === "paper" ? crop : softened(crop, given, back);
 }
 
-// The weights of a Gaussian blur, as many as OpenCV takes. deviations: how far it reaches.
-function bell(sigma, deviations) {
-  const wide = Math.round(2 * deviations * sigma + 1) | 1, reach = (wide - 1) / 2;
+// The weights of a Gaussian blur, as many as OpenCV takes.
+function bell(sigma) {
+  const wide = Math.round(6 * sigma + 1) | 1, reach = (wide - 1) / 2;
   const own = Float64Array.from({ length: wide }, (_, n) => Math.exp(-0.5 * ((n - reach) / sigma) ** 2)), total = own.reduce((a, b) => a + b, 0);
   return own.map((value) => value / total);
 }
@@ -76,13 +76,13 @@ function inBytes(kernel) {
   return made;
 }
 
-// Rows of pixels with so many channels, weighed along rows and columns; edges are mirrored.
-function weighed(values, width, height, kernel, channels) {
+// Rows of pixels, weighed along rows and columns; edges are mirrored.
+function weighed(values, width, height, kernel) {
   const wide = kernel.length, reach = (wide - 1) / 2;
   function pass(from, num, long, lines, step) {
     const made = new Float64Array(from.length), line = new Float64Array(long + 2 * reach);
-    for (let at = 0; at < num * channels; at++) {
-      const start = Math.floor(at / channels) * lines + (at % channels);
+    for (let at = 0; at < 3 * num; at++) {
+      const start = Math.floor(at / 3) * lines + (at % 3);
       for (let n = -reach; n < long + reach; n++) line[n + reach] = from[start + mirrored(n, long) * step];
       for (let n = 0; n < long; n++) {
         let sum = 0;
@@ -92,15 +92,12 @@ function weighed(values, width, height, kernel, channels) {
     }
     return made;
   }
-  return pass(pass(values, height, width, channels * width, channels), width, height, channels, channels * width);
+  return pass(pass(values, height, width, 3 * width, 3), width, height, 3, 3 * width);
 }
-
-// Single values, blurred, as OpenCV blurs float32.
-export const blurredValues = (values, width, height, sigma) => weighed(values, width, height, bell(sigma, 4), 1);
 
 // A picture, blurred, as OpenCV blurs bytes.
 export function blurred({ width, height, data }, sigma) {
-  const sums = weighed(data, width, height, inBytes(bell(sigma, 3)), 3);
+  const sums = weighed(data, width, height, inBytes(bell(sigma)));
   return { width, height, data: Uint8Array.from(sums, (sum) => Math.floor(sum / 65536 + 0.5)) };
 }
 

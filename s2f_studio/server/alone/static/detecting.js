@@ -104,11 +104,10 @@ function mirrored({ width, height, data }) {
   return { width, height, data: made };
 }
 
-// The face of a drawing, looked at in six ways where the first is not sure: its lines softened twice, each mirrored. views: 1
-// for the first alone.
-export async function detectDrawn(engine, given, views = 6) {
+// The face of a drawing, looked at in six ways where the first is not sure: its lines softened twice, each mirrored.
+export async function detectDrawn(engine, given) {
   const answers = await detect(engine, given, yunet.lowest_score), surest = surestOf(answers);
-  if (views === 1 || (surest && surest.score >= yunet.drawing_score)) return surest;
+  if (surest && surest.score >= yunet.drawing_score) return surest;
   for (const sigma of [0, ...yunet.blurs]) {
     const soft = sigma ? blurred(given, sigma * Math.max(given.width, given.height)) : given;
     if (sigma) answers.push(...(await detect(engine, soft, yunet.lowest_score)));
@@ -123,46 +122,6 @@ export async function detectDrawn(engine, given, views = 6) {
   const agree = answers.map((face) => face.landmarks).filter((points) => middleOf(points).every((value, n) => Math.abs(value - at[n]) < reach));
   const points = best.landmarks.map((_, k) => [0, 1].map((axis) => median(agree.map((own) => own[k][axis]))));
   return isPlausible(points) ? faceAround(points, best.score) : best;
-}
-
-// A picture turned counterclockwise, by so many quarters.
-export function turned({ width, height, data }, quarters) {
-  const [wide, high] = quarters % 2 ? [height, width] : [width, height], made = new Uint8Array(data.length);
-  for (let y = 0; y < high; y++) {
-    for (let x = 0; x < wide; x++) {
-      const [u, v] = [[x, y], [width - 1 - y, x], [width - 1 - x, height - 1 - y], [y, height - 1 - x]][quarters], from = 3 * (v * width + u), to = 3 * (y * wide + x);
-      made[to] = data[from]; made[to + 1] = data[from + 1]; made[to + 2] = data[from + 2];
-    }
-  }
-  return { width: wide, height: high, data: made };
-}
-
-// By how many quarters a drawing has to be turned, where the detector is surer of a face than as it lies: {picture, quarters,
-// face}.
-export async function surestTurn(engine, given) {
-  const upright = await detectDrawn(engine, given);
-  if (upright && upright.score >= yunet.drawing_score) return { picture: given, quarters: 0, face: upright };
-  let best = { picture: given, quarters: 0, face: upright }, beat = upright ? upright.score + yunet.surer : 0;
-  for (const quarters of [1, 2, 3]) {
-    const picture = turned(given, quarters), face = await detectDrawn(engine, picture, upright && upright.score >= yunet.rather_sure ? 1 : 6);
-    if (face && face.score > beat) [best, beat] = [{ picture, quarters, face }, face.score];
-  }
-  return best;
-}
-
-// The face of a photo that may lie on its side or stand on its head, in the pixels of the photo as it is.
-export async function detectTurned(engine, given) {
-  const upright = await detect(engine, given), sure = surestOf(upright), { width, height } = given;
-  if (sure && sure.score >= yunet.sure_score) return upright[0];
-  let best = sure, beat = Math.max(yunet.sure_score, sure ? sure.score + 0.03 : 0);
-  for (const quarters of [1, 2, 3]) {
-    for (const face of await detect(engine, turned(given, quarters), yunet.sure_score)) {
-      if (face.score <= beat) continue;
-      const points = face.landmarks.map(([x, y]) => [[width - 1 - y, x], [width - 1 - x, height - 1 - y], [y, height - 1 - x]][quarters - 1]);
-      [best, beat] = [faceAround(points, face.score), face.score];
-    }
-  }
-  return best;
 }
 
 // The same face with its landmarks found once more, in its upright crop.

@@ -2,8 +2,8 @@
 
 import { FACTS } from "./facts.js";
 import { warped } from "./crop.js";
-import { allFaces, chosen, detectTurned, faceAround, isPlausible, refined, surestTurn } from "./detecting.js";
-import { darkest, paperColour, picture, square } from "./pixels.js";
+import { allFaces, chosen, detect, detectDrawn, faceAround, isPlausible, refined } from "./detecting.js";
+import { hasLines, paperColour, picture, square } from "./pixels.js";
 import { alignment, five, inverse, moved, similarity } from "./shapes.js";
 import { isVague, understood } from "./understanding.js";
 
@@ -58,24 +58,15 @@ async function amongOthers(engine, given, isDrawing, number) {
   return [faces[taken], aboutFaces(faces, taken, given)];
 }
 
-// The face of a drawing or a photo, and what there is to say: {picture, face, remarks}; a drawing that lies on its side is
-// turned. number: which face, counted from the left.
+// The face of a drawing or a photo, and what there is to say: {face, remarks}. number: which face, counted from the left.
 export async function faceOf(engine, given, { isDrawing, points = null, number = 0 }) {
-  if (points) return { picture: given, face: faceFromPoints(points), remarks: [] };
-  if (!hasDetector || (isDrawing && darkest(given.data) > looking.lines_below)) return { picture: given, ...(await foundByOwn(engine, given, isDrawing)) };
-  let picture = given, quarters = 0, [found, remarks] = await amongOthers(engine, given, isDrawing, number);
-  if (!found && isDrawing) {
-    ({ picture, quarters, face: found } = await surestTurn(engine, given));
-    if (quarters) {
-      const [other, about] = await amongOthers(engine, picture, true, number);
-      [found, remarks] = [other ?? found, [{ code: "turned" }, ...about]];
-    }
-  }
-  found ??= isDrawing ? null : await detectTurned(engine, given);
-  if (!found) return { picture: given, ...(await foundByOwn(engine, given, isDrawing)) };
-  const isAlone = !remarks.some((one) => one.code === "faces");
-  const face = { ...(await refined(engine, picture, found, isDrawing, isAlone)), method: "yunet" };
-  return { picture, face, remarks: isDrawing && face.score < yunet.trusted ? [...remarks, { code: "rough-face" }] : remarks };
+  if (points) return { face: faceFromPoints(points), remarks: [] };
+  if (!hasDetector || (isDrawing && !hasLines(given))) return foundByOwn(engine, given, isDrawing);
+  const [one, remarks] = await amongOthers(engine, given, isDrawing, number), isAlone = !remarks.length;
+  const found = one ?? (isDrawing ? await detectDrawn(engine, given) : (await detect(engine, given))[0]);
+  if (!found) return foundByOwn(engine, given, isDrawing);
+  const face = { ...(await refined(engine, given, found, isDrawing, isAlone)), method: "yunet" };
+  return { face, remarks: isDrawing && face.score < yunet.trusted ? [...remarks, { code: "rough-face" }] : remarks };
 }
 
 // What is said of a remark.

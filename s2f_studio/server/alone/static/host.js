@@ -4,7 +4,7 @@ import { FACTS } from "./facts.js";
 
 export const GONE = "the models stopped: reload the page; your drawing is kept";
 
-const worker = new Worker(new URL(`./worker.js${location.search}`, import.meta.url), { type: "module" });
+const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 const asked = new Map(); // {id: {done, fail}}
 let number = 0, loading = "", broken = false;
 
@@ -67,9 +67,6 @@ export async function download() { return { ok: false, told: { detail: "nothing 
 
 // {ok, told}: a person's picture for the pad, {drawing, warnings}.
 export async function drawing(file) { return ask("drawing", [file]); }
-
-// {ok, told}: this page takes no tones from a photo.
-export async function tones() { return { ok: false, told: { detail: "this page takes no tones from a photo" } }; }
 
 // The picture that a pad begins with.
 export async function startFile(_kind, name) {

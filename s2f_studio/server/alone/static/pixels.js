@@ -113,8 +113,5 @@ export function rounded(value) {
   return clipped(over > 0.5 || (over === 0.5 && low % 2 !== 0) ? low + 1 : low);
 }
 
-export function darkest(data) {
-  let least = 255;
-  for (const value of data) if (value < least) least = value;
-  return least;
-}
+// Whether anything is drawn on a picture.
+export const hasLines = ({ data }) => data.some((value) => value <= FACTS.looking.lines_below);

@@ -1,14 +1,11 @@
-// Graphs run by onnxruntime-web, in this worker: on the graphics card where the browser has WebGPU, else by WebAssembly.
-// Files are fetched when they are needed first, and told of while they come.
+// Graphs run by onnxruntime-web, in this worker, by WebAssembly. Files are fetched when they are needed first, and told of
+// while they come.
 
 import { FACTS } from "./facts.js";
 import { expanded } from "./safetensors.js";
 
 const { runtime } = FACTS;
 const MOST_THREADS = 4;
-const ON_CARD = new Set(["look", "expect", "render", "structure", "detail", "translate"]); // networks; the rest is small
-const ALIKE = 2e-3; // of the largest number of an answer, or a grey level: a card that is further off is not used
-const ROUNDS = 2; // in which both compute: the first builds what the card runs, the second tells which is quicker
 const QUIET = 3; // errors alone are told of
 
 const nameOf = (file) => file.slice(file.lastIndexOf("/") + 1);
@@ -29,39 +26,13 @@ async function fetched(file, told) {
   return new Uint8Array(await (isPacked ? new Response(whole.stream().pipeThrough(new DecompressionStream("gzip"))) : whole).arrayBuffer());
 }
 
-// Whether there is a graphics card, and, unless `any`, not a processor that does as if it were one.
-async function hasCard(any) {
-  try {
-    const found = await navigator.gpu?.requestAdapter();
-    return !!found && (any || !(found.info?.isFallbackAdapter ?? found.isFallbackAdapter));
-  } catch { return false; }
-}
-
 const threads = () => (self.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1);
 
-// Whether two answers of a graph are the same, but for rounding.
-function isAlike(one, other) {
-  return Object.keys(other).every((name) => {
-    const [a, b] = [one[name].data, other[name].data];
-    let most = 0, size = 1e-6;
-    for (let n = 0; n < b.length; n++) {
-      most = Math.max(most, Math.abs(Number(a[n]) - Number(b[n])));
-      size = Math.max(size, Math.abs(Number(b[n])));
-    }
-    return other[name].type === "uint8" ? most <= 1 : most <= ALIKE * size; // of NaN neither is true
-  });
-}
-
-async function timed(work) {
-  const begun = performance.now(), made = await work();
-  return { made, took: performance.now() - begun };
-}
-
-// What runs graphs by their names. changed(text) is told what is loaded, and "" when nothing is. computes: "processor", "card",
-// or "", whichever is quicker.
+// What runs graphs by their names. changed(text) is told what is loaded, and "" when nothing is.
 export class Engine {
-  constructor(changed, computes = "") {
-    Object.assign(this, { changed, computes, sessions: new Map(), files: new Map(), judged: new Map(), card: false, queue: Promise.resolve(), come: 0, expected: 0, loading: 0 });
+  constructor(changed) {
+    Object.assign(this, { changed, sessions: new Map(), files: new Map(), queue: Promise.resolve() });
+    Object.assign(this, { come: 0, expected: 0, loading: 0 });
   }
 
   // A file's content, fetched once.
@@ -98,8 +69,7 @@ export class Engine {
   }
 
   async begin() {
-    this.card = this.computes !== "processor" && (await hasCard(this.computes === "card"));
-    const { script, binary } = runtime[this.card ? "card" : "processor"];
+    const { script, binary } = runtime;
     const [ort, wasmBinary] = await Promise.all([import(at(script)), this.file(binary)]);
     Object.assign(ort.env.wasm, { wasmBinary: wasmBinary.buffer, numThreads: threads(), proxy: false });
     ort.env.logLevel = "error";
@@ -108,23 +78,23 @@ export class Engine {
   }
 
   // The session of a graph, whose weights lie in files beside it.
-  async openStage(name, provider) {
+  async openStage(name) {
     const ort = await this.begun(), content = await this.file(runtime.graphs[name]);
     const weights = runtime.weights[name] ?? [], data = await Promise.all(weights.map((file) => this.file(file)));
     const externalData = weights.map((file, n) => ({ path: nameOf(file), data: expanded(data[n]) }));
-    const session = await ort.InferenceSession.create(content, { executionProviders: [provider], externalData, logSeverityLevel: QUIET });
-    if (!this.card) for (const file of [runtime.graphs[name], ...weights.filter(isOfOne)]) this.files.delete(file); // else there are two sessions
+    const options = { executionProviders: ["wasm"], externalData, logSeverityLevel: QUIET };
+    const session = await ort.InferenceSession.create(content, options);
+    for (const file of [runtime.graphs[name], ...weights.filter(isOfOne)]) this.files.delete(file);
     return session;
   }
 
-  async session(name, provider) {
-    const key = `${name} ${provider}`;
-    if (!this.sessions.has(key)) {
-      const opening = this.openStage(name, provider);
-      opening.catch(() => this.sessions.delete(key));
-      this.sessions.set(key, opening);
+  session(name) {
+    if (!this.sessions.has(name)) {
+      const opening = this.openStage(name);
+      opening.catch(() => this.sessions.delete(name));
+      this.sessions.set(name, opening);
     }
-    return this.sessions.get(key);
+    return this.sessions.get(name);
   }
 
   // A graph's outputs by name, for its inputs in their order; one graph at a time.
@@ -135,20 +105,8 @@ export class Engine {
   }
 
   async ran(stage, given) {
-    const ort = await this.begun();
-    const by = async (provider) => {
-      const session = await this.session(stage, provider);
-      const feeds = session.inputNames.map((name, n) => [name, new ort.Tensor(given[n].type, given[n].data, given[n].dims)]);
-      const made = await session.run(Object.fromEntries(feeds));
-      return Object.fromEntries(session.outputNames.map((name) => [name, { type: made[name].type, data: made[name].data, dims: made[name].dims }]));
-    };
-    if (!this.card || !ON_CARD.has(stage)) return by("wasm");
-    const judged = this.judged.get(stage) ?? { rounds: 0, use: null };
-    this.judged.set(stage, judged);
-    if (judged.use) return by(judged.use);
-    const sure = await timed(() => by("wasm")), quick = await timed(() => by("webgpu").catch(() => null));
-    if (!quick.made || !isAlike(quick.made, sure.made)) judged.use = "wasm";
-    else if (++judged.rounds === ROUNDS) judged.use = this.computes || quick.took < sure.took ? "webgpu" : "wasm";
-    return sure.made;
+    const ort = await this.begun(), session = await this.session(stage);
+    const feeds = session.inputNames.map((name, n) => [name, new ort.Tensor(given[n].type, given[n].data, given[n].dims)]);
+    return session.run(Object.fromEntries(feeds));
   }
 }

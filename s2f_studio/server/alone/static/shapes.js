@@ -7,6 +7,8 @@ import { FACTS } from "./facts.js";
 const { mesh, shapes, bending, aligned } = FACTS;
 const UNIT_PX = 1024; // of the spline's kernel: squared, 32 pixels
 
+export const pairs = (values) => Array.from({ length: values.length / 2 }, (_, n) => [values[2 * n], values[2 * n + 1]]);
+
 export const five = (points) => mesh.five.map((n) => points[n]);
 
 export const away = ([ax, ay], [bx, by]) => Math.hypot(bx - ax, by - ay);

@@ -1,9 +1,8 @@
 // What a drawing shows: where each point of the face is meant to be, how sure that is, and what else is drawn.
 
 import { FACTS } from "./facts.js";
-import { kindOf } from "./domain.js";
-import { darkest, paperColour } from "./pixels.js";
-import { alignment, coordinates, eyeDistance, five } from "./shapes.js";
+import { paperColour } from "./pixels.js";
+import { alignment, coordinates, eyeDistance, five, pairs } from "./shapes.js";
 import { tensor } from "./tensors.js";
 
 const { looking, mesh, meaning, told } = FACTS;
@@ -33,8 +32,6 @@ function framed({ width, data }) {
   const scale = looking.look_px / side;
   return [[scale, 0, (0.5 - left) * scale - 0.5], [0, scale, (0.5 - top) * scale - 0.5]];
 }
-
-const pairs = (values) => Array.from({ length: values.length / 2 }, (_, n) => [values[2 * n], values[2 * n + 1]]);
 
 // {points, off, flags, parts, offByHand} of a square picture of FACTS.looking.look_px; the last ones are remembered.
 export async function understood(engine, given) {
@@ -77,17 +74,8 @@ export const turnedBy = ({ points, offByHand }) => coordinates(points, offByHand
 export const isVague = ({ points, off }) =>
   off.reduce((a, b) => a + b, 0) / off.length > meaning.vague * eyeDistance(points);
 
-// Which answer a drawing gets.
-export async function answerTo(engine, given, ask) {
-  if (ask.answer !== "auto") return ask.answer;
-  if (!(ask.detail > 0) || darkest(given.data) > looking.lines_below) return "faithful";
-  const { photo } = (await understood(engine, given)).flags;
-  return photo >= meaning.photo_from || kindOf(given) === "photo" ? "faithful" : "rendered";
-}
-
 // How crude a drawing is, where that is to be said; else null.
-export async function crudeness(engine, given, ask) {
-  if (ask.answer !== "auto" || (await answerTo(engine, given, ask)) !== "rendered") return null;
+export async function crudeness(engine, given) {
   const { crude } = (await understood(engine, given)).flags;
   return crude > meaning.crude_from ? crude : null;
 }

@@ -1,20 +1,19 @@
 // Pictures that a person gives: cleaned, their face found and laid as the models know it, answered, written as PNG.
 
 import { FACTS } from "./facts.js";
-import { answer, sketched, usual } from "./chain.js";
-import { cleaned, needsCleaning } from "./cleaning.js";
+import { answer, sketched } from "./chain.js";
+import { cleaned, isFaint, needsCleaning } from "./cleaning.js";
 import { warped } from "./crop.js";
-import { kindOf } from "./domain.js";
 import { faceOf, sharesOf, worded } from "./finding.js";
-import { darkest, square } from "./pixels.js";
+import { hasLines, square } from "./pixels.js";
 import { addressOf, decoded } from "./pictures.js";
-import { alignment } from "./shapes.js";
-import { answerTo, crudeness, isVague, understood } from "./understanding.js";
+import { alignment, pairs } from "./shapes.js";
+import { crudeness, isVague, understood } from "./understanding.js";
 
 const { about, looking, models, pad: bounds, shapes, upload } = FACTS;
 const { note, query: usually } = about;
 const FACE_PX = looking.look_px, MOST_SEED = 2 ** 31;
-const PAPER = ["drawing", "faint", "coloured"]; // of what is no such, nothing would be left
+const PHOTO_FROM = 0.5; // of what the finder says: of 100 portraits 99 are above, of 200 artists' sketches 4
 const ABOUT_FACE = ["rough-face", "no-face"];
 const { coloured: COLOURED } = FACTS.told, TONED = "the person's own tone";
 
@@ -22,15 +21,7 @@ class Refusal extends Error {
   constructor(text, code = "") { super(text); this.code = code; }
 }
 
-// The paper, cleaned where that is wished and leaves something of it, and what is to be said about it.
-function onPaper(given, clean) {
-  const kind = kindOf(given), said = kind === "drawing" ? [] : [{ code: kind }];
-  const isDirty = () => kind === "faint" || needsCleaning(given);
-  if (!(clean === "always" || (clean !== "never" && PAPER.includes(kind) && isDirty()))) return [given, said];
-  const made = cleaned(given), hasLines = darkest(made.data) <= looking.lines_below;
-  if (kind === "faint") return [made, [{ code: hasLines ? "strengthened" : "no-lines" }]];
-  return hasLines ? [made, said] : [given, [...said, { code: "not-cleaned" }]];
-}
+const withRemark = (ready, code) => ({ ...ready, remarks: [{ code }, ...ready.remarks] });
 
 // Numbers by name, of "eyes=1,mouth=0.5"; one number is for all of FACTS.shapes.parts.
 const namedOf = (text) => Object.fromEntries(text.split(",").filter(Boolean).map((one) => one.split("=")));
@@ -38,29 +29,19 @@ const namedOf = (text) => Object.fromEntries(text.split(",").filter(Boolean).map
 function askOf(fields) {
   const parts = Object.keys(shapes.parts), likely = fields.likely ? namedOf(fields.likely) : {};
   const person = Object.entries(namedOf(fields.person || "")).map(([name, value]) => [name, value.startsWith("#") ? value : Number(value)]);
+  const kind = fields.answer || usually.answer;
   return {
-    ...usual(), seed: Number(fields.seed ?? usually.seed), detail: Number(fields.detail ?? usually.detail), answer: fields.answer || usually.answer,
-    colours: fields.colours === true, large: fields.large === true, person: Object.fromEntries(person),
+    seed: Number(fields.seed ?? usually.seed), answer: kind === "auto" ? "rendered" : kind, large: fields.large === true,
+    person: Object.fromEntries(person),
     likely: Object.fromEntries(parts.map((part) => [part, Number(likely[part] ?? (fields.likely ? 0 : usually.likely))])),
   };
 }
 
-// What is asked of the model, [name, question].
+// What is asked of the model, [name, question]: another seed for each further answer.
 function asksOf(fields) {
   const ask = askOf(fields), num = Number(fields.candidates ?? usually.candidates);
-  if (num === 1) return [["answer", ask]];
-  const isMeant = !["auto", "faithful"].includes(ask.answer), found = ask.detail > 0 || isMeant ? [["realistic", ask]] : [];
-  found.push(["faithful", { ...ask, detail: 0, answer: "faithful" }]);
-  const first = found.length;
-  for (let n = first; n < num; n++) found.push([`variation ${n - first + 1}`, { ...ask, seed: (ask.seed + 1 + n - first) % MOST_SEED, colours: true }]);
-  return found.slice(0, num);
-}
-
-function namedBy(asks, kind) {
-  return asks.map(([name, ask]) => {
-    const given = name === "faithful" ? name : kind;
-    return [name === "realistic" && given !== "faithful" ? given : name, { ...ask, answer: given }];
-  });
+  return Array.from({ length: num }, (_, n) =>
+    [n ? `variation ${n}` : ask.answer, { ...ask, seed: (ask.seed + n) % MOST_SEED }]);
 }
 
 // {ok, told}: what was made, or why there is nothing.
@@ -76,19 +57,34 @@ async function told(work) {
 export class Uploads {
   constructor(engine) { this.engine = engine; }
 
-  // A picture as a model expects it: {given, paper, face, remarks}; one that is to be taken as it is has no face.
+  // A picture as a model expects it, its paper cleaned where that is needed: {given, face, remarks}; one that is to be taken
+  // as it is has no face.
   async prepared(picture, way, fields, sizePx = FACE_PX) {
-    if (fields.align === "never") return { given: square(picture, sizePx), paper: picture, face: null, remarks: [] };
-    const isDrawing = way === "sketch-to-photo", [clean, said] = isDrawing ? onPaper(picture, fields.clean || usually.clean) : [picture, this.adviceOn(picture)];
-    const points = fields.points ? fields.points.split(",").map(Number).reduce((all, value, n) => (n % 2 ? all.at(-1).push(value) : all.push([value]), all), []) : null;
-    const at = points?.map(([x, y]) => [x * picture.width - 0.5, y * picture.height - 0.5]);
-    const { picture: paper, face, remarks } = await faceOf(this.engine, clean, { isDrawing, points: at, number: Number(fields.face) || 0 });
-    const given = warped(paper, alignment(face.landmarks, sizePx), sizePx, isDrawing ? "paper" : "reflect"), all = [...said, ...remarks];
-    if (isDrawing && darkest(given.data) > looking.lines_below && darkest(paper.data) <= looking.lines_below) all.splice(said.length, 0, { code: "empty" });
-    return { given, paper, face, remarks: all };
+    if (fields.align === "never") return { given: square(picture, sizePx), face: null, remarks: [] };
+    const isDrawing = way === "sketch-to-photo", clean = fields.clean || usually.clean;
+    const ready = await this.laid(picture, isDrawing, fields, sizePx), isPhoto = await this.isPhoto(ready.given);
+    if (!isDrawing) return isPhoto ? ready : withRemark(ready, "not-a-photo");
+    const faint = !isPhoto && isFaint(picture), isDirty = faint || (!isPhoto && needsCleaning(picture));
+    if (clean === "never" || !(clean === "always" || isDirty)) return isPhoto ? withRemark(ready, "photo") : ready;
+    const paper = cleaned(picture);
+    if (!hasLines(paper)) return withRemark(ready, faint ? "no-lines" : "not-cleaned");
+    const cleaner = await this.laid(paper, true, fields, sizePx);
+    return faint ? withRemark(cleaner, "strengthened") : cleaner;
   }
 
-  adviceOn(picture) { return ["drawing", "faint", "inverted"].includes(kindOf(picture)) ? [{ code: "not-a-photo" }] : []; }
+  // The same, its face found and laid upright.
+  async laid(picture, isDrawing, fields, sizePx) {
+    const points = fields.points ? pairs(fields.points.split(",").map(Number)) : null;
+    const at = points?.map(([x, y]) => [x * picture.width - 0.5, y * picture.height - 0.5]);
+    const { face, remarks } = await faceOf(this.engine, picture, { isDrawing, points: at, number: Number(fields.face) || 0 });
+    const given = warped(picture, alignment(face.landmarks, sizePx), sizePx, isDrawing ? "paper" : "reflect");
+    const isEmpty = !hasLines(given) && hasLines(picture);
+    return { given, face, remarks: isDrawing && isEmpty ? [{ code: "empty" }, ...remarks] : remarks };
+  }
+
+  async isPhoto(given) {
+    return (await understood(this.engine, square(given, FACE_PX))).flags.photo >= PHOTO_FROM;
+  }
 
   // {ok, told}: a person's picture for a pad, {drawing, warnings}.
   drawing(file) {
@@ -114,18 +110,15 @@ export class Uploads {
     const picture = await decoded(file), ready = await this.prepared(picture, way, fields);
     if (ready.face && !fields.points && !fields.insist) await this.checkFace(ready, way);
     const prepared = performance.now(), isDrawing = way === "sketch-to-photo";
-    let asks = isDrawing ? asksOf(fields) : [["answer", askOf(fields)]], remarks = ready.remarks;
-    const made = [];
+    const asks = isDrawing ? asksOf(fields) : [["answer", askOf(fields)]], made = [];
+    let { remarks } = ready;
     for (const [, ask] of asks) {
       signal();
       made.push(isDrawing ? await answer(engine, ready.given, ask) : await sketched(engine, ready.given, ask));
     }
-    if (isDrawing) {
-      const degree = await crudeness(engine, ready.given, asks[0][1]);
+    if (isDrawing && (fields.answer || usually.answer) === "auto") {
+      const degree = await crudeness(engine, ready.given);
       if (degree !== null) remarks = [...remarks, { code: "crude", data: { degree } }];
-      const way = await answerTo(engine, ready.given, asks[0][1]), { person } = asks[0][1];
-      if (way === "faithful" && COLOURED.some((part) => part in person)) remarks = [...remarks, { code: "no-tone" }];
-      asks = namedBy(asks, way);
     }
     const pictures = await Promise.all(made.map(async (one, n) => {
       const notes = notesOf(model, asks[n][1], isDrawing);
@@ -140,9 +133,8 @@ const short = (value) => String(Number(value.toPrecision(6)));
 
 function notesOf(model, ask, isDrawing) {
   const notes = { model: model.id, seed: String(ask.seed) };
-  if (isDrawing) notes.answer = ask.answer;
-  if (isDrawing && ask.answer === "faithful") notes.detail = short(ask.detail);
-  if (!isDrawing || ask.answer === "faithful") return notes;
+  if (!isDrawing) return notes;
+  notes.answer = ask.answer;
   for (const [part, own] of Object.entries(ask.likely)) if (own !== usually.likely) notes[`likely ${part}`] = short(own);
   for (const [name, value] of Object.entries(ask.person)) notes[name] = COLOURED.includes(name) ? `${value} by ${TONED}` : short(value);
   return notes;
@@ -153,9 +145,8 @@ const isSure = (face) => face?.method !== "finder";
 // Where the face is, and which others there are.
 function toldOf({ face, remarks }, picture) {
   const several = remarks.find((one) => one.code === "faces")?.data ?? { num: 1, boxes: [], taken: 1 };
-  const isTurned = remarks.some((one) => one.code === "turned"); // what is shown as given is not
-  const points = isTurned || !face ? null : sharesOf(face.landmarks, picture), faces = isTurned ? [] : several.boxes;
-  return { points, face_found: isSure(face), num_faces: several.num, faces, taken: several.taken, sheet: null };
+  const points = face ? sharesOf(face.landmarks, picture) : null, { num, boxes, taken } = several;
+  return { points, face_found: isSure(face), num_faces: num, faces: boxes, taken, sheet: null };
 }
 
 function saidOf(remarks, face) {

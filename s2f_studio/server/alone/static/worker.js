@@ -5,8 +5,7 @@ import { Engine } from "./sessions.js";
 import { Uploads } from "./uploads.js";
 
 const FIRST = ["look", "expect", "guide", "settle", "render", "finish", "lay"]; // of the usual answer
-const wanted = new URL(self.location).searchParams; // of the page's own address
-const engine = new Engine((loading) => postMessage({ loading }), ["processor", "card"].find((one) => wanted.has(one)));
+const engine = new Engine((loading) => postMessage({ loading }));
 const uploads = new Uploads(engine);
 
 const ACTS = {
