@@ -38,11 +38,6 @@ WORDS: dict[str, str] = {
     "framed": "lines go around the drawing, so the wall cannot be told from the person, and no tone was changed: erase"
     " the frame, or choose the answer 'a photo of the face that is meant'",
     "no-part": "no {part} was found whose tone could be changed",
-    # Two sides of a set (`sides`).
-    "exchanged": "the sketches are colourful and dark, the photos are not: give the two folders the other way round",
-    "dark-sketches": "the sketches are darker than the photos, which is unusual: are the two folders exchanged?",
-    "wrong-side": "{num} of {total} {side} that were looked at look like {other}",
-    "alike": "sketches and photos look much alike: are both folders of the same kind, or mixed?",
 }
 
 
