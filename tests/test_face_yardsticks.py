@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import csv
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import crude_people  # noqa: E402
 import faces as faces_benchmark  # noqa: E402
 import faces_measures  # noqa: E402
-import faces_sets  # noqa: E402
 
-from s2f_utils.metrics import baselines  # noqa: E402
 from s2f_utils.pictures import faces  # noqa: E402
 
 # --- the drawings ---
@@ -31,16 +26,6 @@ def test_it_shares_nothing_with_sketches_to_train_on():
             if isinstance(node, ast.ImportFrom) and node.module.startswith(("s2f_", "data_prep")):
                 assert node.module in ("s2f_utils.pictures",), path
                 assert {alias.name for alias in node.names} <= {"faces", "images", "viz", "mask_of"}, path
-
-
-def test_the_labels_are_those_of_the_portraits():
-    with open(crude_people.LABELS, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert Counter(row["split"] for row in rows) == {"train": 471, "val": 20, "test": 100}
-    split = {row["name"]: row["split"] for row in rows}
-    twins = ("edward-lamont", "ned-lamont", "mike-dewine", "michael-dewine", "mike-parson", "michael-parson")
-    assert all(split[f"governors-{name}"] == "train" for name in twins)
-    assert len(crude_people.labels_of("test")) == 100
 
 
 # --- what is measured ---
@@ -58,16 +43,6 @@ def test_landmark_error_by_hand():
     assert faces_measures.meant_error(faces.Face.around(moved_nose, 0.9, "yunet"), noseless) == pytest.approx(5 / eyes)
     assert faces_measures.meant_error(None, five) == 1
     assert faces_measures.meant_error(faces.Face.around(five + 500, 0.9, "yunet"), five) == 1
-
-
-def test_trivial_rows_agree_with_the_librarys():
-    rng = np.random.default_rng(0)
-    sides = [rng.integers(0, 256, (n, 64, 64, 3), dtype=np.uint8) for n in (5, 5, 3)]
-    chosen = faces_sets.FaceSet("x", list("abc"), ["s"] * 3, sides[2], sides[2], sides[1], sides[0])
-    expected, found = baselines.trivial_predictions(*sides), chosen.trivial()
-    for mine, theirs in (("mean photo", "mean"), ("nearest", "nearest"), ("the drawing itself", "sketch")):
-        np.testing.assert_array_equal(found[mine], expected[theirs])
-    assert np.abs(found["ridge"].astype(int) - expected["ridge"]).max() <= 1
 
 
 # --- the command ---

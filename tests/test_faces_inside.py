@@ -35,16 +35,6 @@ def textures(num: int, seed: int, size_px: int = 64) -> list[np.ndarray]:
 # --- how photos look ---
 
 
-def test_the_same_set_is_at_no_distance_and_others_are():
-    photos = textures(24, 0)
-    found = looks.Looks(photos)
-    assert found.known.shape == (24, 16)
-    assert found.distance(photos) == pytest.approx(0, abs=1e-6)
-    alike, tinted = found.distance(textures(24, 1)), found.distance([p // 2 for p in photos])
-    flat = found.distance([np.full_like(p, p.mean()) for p in photos])
-    assert 0 < alike < 0.5 * min(tinted, flat)
-
-
 def test_distance_agrees_with_eigenvectors_and_the_matrix_root():
     photos, others = textures(20, 0), textures(15, 3)
 
@@ -65,21 +55,6 @@ def test_distance_agrees_with_eigenvectors_and_the_matrix_root():
 
 
 # --- inside of the face ---
-
-
-def test_the_outline_encloses_the_landmarks_and_moves_with_them():
-    points = landmarks_at()
-    outline = inside.outline_of(points)
-    assert outline.shape == (36, 2)
-    np.testing.assert_allclose(outline, inside.OUTLINE * 256 - 0.5, atol=1e-9)
-    mask = inside.mask_of(outline, (256, 256, 3))
-    assert all(mask[round(y), round(x)] for x, y in points) and 0.2 < mask.mean() < 0.35
-    np.testing.assert_allclose(inside.outline_of(points / 2 + [7, -3]), outline / 2 + [7, -3], atol=1e-9)
-    cheeks = inside.cheeks_of(points, outline, mask.shape)
-    assert cheeks.any() and not (cheeks & ~mask).any()
-    eyes, nose, mouth = points[:2], points[2], points[3:]
-    assert cheeks[round(nose[1]), round(nose[0])]
-    assert not any(cheeks[round(y), round(x)] for x, y in (*eyes, *mouth))
 
 
 def test_skin_tone_by_hand():
