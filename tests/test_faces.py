@@ -151,16 +151,6 @@ def test_the_cascade_is_tried_before_the_centre():
     assert error(guessed, ASTRONAUT) < 0.35
 
 
-def test_without_the_detector_there_are_points_and_fallbacks(drawn):
-    photo = drawn[0].photo
-    with pytest.raises(faces.FaceError, match="without a detector"):
-        faces.find_face(photo, detector="none")
-    assert faces.find_face(photo, detector="none", fallback="centre").method == "centre"
-    assert faces.find_face(photo, detector="none", points=drawn[0].landmarks).method == "points"
-    with pytest.raises(ValueError, match="yunet, none"):
-        faces.find_face(photo, detector="mtcnn")
-
-
 @pytest.mark.detector
 def test_large_and_small_pictures_and_bad_input():
     from skimage import data

@@ -18,7 +18,6 @@ from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.recipe import PairTask, Recipe, make_pair
-from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, masks
 from tests.test_data_prep import by_split, put, read
 
@@ -141,21 +140,6 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
         make_pairs([feret, students], tmp_path / "never", size_px=64)
 
 
-@pytest.mark.detector
-def test_a_data_set_is_a_source_too(tmp_path, drawn):
-    for n, face in enumerate(drawn):
-        images.save(tmp_path / "raw" / "sketches" / f"{n}.png", face.sketch)
-        images.save(tmp_path / "raw" / "photos" / f"{n}.png", face.photo)
-        images.save(tmp_path / "raw" / "masks" / f"{n}.png", face.mask)
-    first = make_pairs(tmp_path / "raw", tmp_path / "one", size_px=SIZE, val_share=0.2)
-    aligned = make_pairs(tmp_path / "one", tmp_path / "two", recipe=Recipe(size_px=96, align="face"))
-    a, b = (read_manifest(m).pairs for m in (first, aligned))
-    assert [(p.id, p.split, p.identity) for p in a] == [(p.id, p.split, p.identity) for p in b]
-    assert all(p.mask for p in b)
-    labels = images.load_labels(b[0].mask)
-    assert labels.shape == (96, 96) and set(np.unique(labels)) <= set(range(19))
-
-
 # Recipes
 
 
@@ -257,23 +241,6 @@ def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn,
     shutil.rmtree(tmp_path / "src" / "person5")
     make_pairs(tmp_path / "src", tmp_path / "batches", recipe=recipe)
     assert "batches, not for people (else: --identity)" in capsys.readouterr().out
-
-
-def test_leaks_are_dropped_by_person_and_without_making_the_pictures_again(tmp_path, drawn, capsys):
-    names = [("a_1", 0), ("a_2", 1), ("b_1", 2), ("c_1", 3), ("d_1", 0)]  # d is a, under another name
-    for name, n in names:
-        split = "test" if name == "d_1" else "train"
-        images.save(tmp_path / "src" / split / "photos" / f"{name}.png", drawn[n].photo)
-    recipe = Recipe(size_px=64, styles=("pencil",))
-    options = {"recipe": recipe, "identity": "^([a-z])_"}
-    make_pairs(tmp_path / "src", tmp_path / "out", **options)
-    assert len(read(tmp_path / "out")) == 5 and "test/d_1 = train/a_1" in capsys.readouterr().err
-    stamp = (tmp_path / "out" / "photos" / "b_1.png").stat().st_mtime_ns
-    make_pairs(tmp_path / "src", tmp_path / "out", drop_leaks=True, **options)
-    assert {row["id"] for row in read(tmp_path / "out")} == {"b_1", "c_1", "d_1"}
-    assert (tmp_path / "out" / "photos" / "b_1.png").stat().st_mtime_ns == stamp
-    make_pairs(tmp_path / "src", tmp_path / "out", drop_leaks=True, **options)
-    assert "already complete" in capsys.readouterr().out
 
 
 def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path, folders):

@@ -23,7 +23,6 @@ from s2f_utils.weights import download
 SETS = {"congress-118": 22, "18f-team": 8}
 BOX = (10, 20, 50, 70)  # left, top, right, bottom
 SCALE = 0.5
-RESEARCH = {"eu-meps", "fr-deputes", "fr-senateurs", "london", "mx-diputados"}
 
 
 class Server(BaseHTTPRequestHandler):
@@ -174,17 +173,3 @@ def test_a_changed_and_a_missing_original_are_named_and_the_rest_is_there(publis
     assert "another SHA-256" in lines[changed] and "404" in lines[missing]
     assert "2 of 31 portraits are missing" in shown.err
     assert "congress-118: 21 of 22" in shown.out and "18f-team: 7 of 8" in shown.out
-
-
-def test_the_list_has_the_seven_open_sets_and_no_other():
-    sets = open_portraits.open_sets()
-    portraits = open_portraits.listed(sets)
-    assert len(portraits) == len({portrait.file for portrait in portraits}) == 2755
-    assert {portrait.set for portrait in portraits} | {"portraits"} == set(sets)
-    assert not RESEARCH & set(sets)
-    assert len(named_sets.portrait_files()) + len(portraits) == 3346
-    for entry in sets.values():
-        num = sum(portrait.set == entry.name for portrait in portraits) or len(named_sets.portrait_files())
-        assert entry.what.startswith(f"{num} ") and entry.terms and entry.credit
-    assert "CC BY 3.0" in sets["uk-mps-2017"].terms and "Chris McAndrew" in sets["uk-mps-2017"].credit
-    assert "Stable Diffusion 3" in sets["faker-portraits"].credit

@@ -63,22 +63,6 @@ def test_curves_of_one_run(tmp_path):
     assert "1: lr_g 0.0002 → 0.0001   2: lambda_l1 100 → 50" in told
 
 
-def test_curves_of_several_runs_share_axes_and_differ_in_colour(tmp_path):
-    logs = {name: read_log(log_of(tmp_path / name, speed=speed)) for name, speed in (("a", 4.0), ("b", 2.0))}
-    figure = viz.curves(logs, only=["loss_l1", "images_per_second"], x="seconds", log=True)
-    loss, rate = figure.axes
-    assert [axes.get_title() for axes in figure.axes] == ["loss_l1", "images_per_second"]
-    first, second = lines_of(loss, "smoothed")
-    assert first.get_color() != second.get_color()
-    assert list(first.get_xdata())[-1] == 50.0 and list(second.get_xdata())[-1] == 100.0
-    assert loss.get_yscale() == "log" and loss.get_xlabel() == "seconds of training"
-    assert sorted(line.get_xdata()[0] for line in lines_of(loss, "mark")) == [12.5, 25.0, 30.0, 60.0]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
-    below_zero = [row | {"loss_l1": -1.0} for row in logs["a"][0]]
-    assert viz.curves({"a": (below_zero, [])}, log=True).axes[1].get_yscale() == "symlog"
-    assert len(viz.curves({"empty": ([], [])}).axes) == 0  # a panel before the first row
-
-
 def test_plot_writes_pictures(tmp_path, capsys, monkeypatch):
     from PIL import Image
 

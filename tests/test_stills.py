@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.notebook import divider, stills, table
+from s2f_utils.notebook import stills, table
 from s2f_utils.pictures import images
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,13 +51,6 @@ def test_a_box_is_drawn_with_what_is_in_it_and_without_what_is_hidden():
     assert stills.drawn(box).shape[0] == whole.shape[0] - 40 - stills.GAP_PX
     assert ink(stills.drawn(ipywidgets.HTML("<b>told</b>"))) > 0
     assert ink(stills.drawn(ipywidgets.HTML("<b></b>"))) == 0
-
-
-def test_a_divider_is_drawn_with_both_pictures():
-    black, white = np.zeros((50, 80, 3), np.uint8), np.full((50, 80, 3), 255, np.uint8)
-    shown = divider(black, white)
-    shown.at = 0.25
-    assert (shown.still() == 0).all(axis=2).mean() == pytest.approx(0.25, abs=0.02)
 
 
 def test_the_output_holds_both_forms(monkeypatch):

@@ -36,22 +36,6 @@ def shrink(img: np.ndarray, times: int) -> np.ndarray:
     return img.reshape(h, times, w, times, -1).mean((1, 3))
 
 
-def same(a: Face, b: Face) -> bool:
-    return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("photo", "sketch", "mask", "landmarks")) and (
-        a.attributes == b.attributes
-    )
-
-
-def test_classes_are_celebamask_hq_in_its_order():
-    order = "background skin nose eye_g l_eye r_eye l_brow r_brow l_ear r_ear mouth u_lip l_lip "
-    assert (order + "hair hat ear_r neck_l neck cloth").split() == list(CLASSES)
-
-
-def test_same_index_and_seed_give_the_same_bytes_in_any_order(faces):
-    assert same(draw_face(17, size_px=64), faces[17])
-    assert same(draw_face(3, size_px=64), faces[3])
-
-
 @pytest.mark.parametrize("size_px", [32, 100, 512])
 def test_shapes_types_and_ranges_at_any_size(size_px):
     face = draw_face(5, size_px=size_px)

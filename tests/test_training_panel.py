@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 
@@ -142,24 +141,3 @@ def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
     assert repr(panel).startswith("TrainingPanel(lr_g 0.0002")
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""
-
-
-def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa: F811
-    monkeypatch.undo()  # the true share
-    clock, drawn = [0.0], []
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    panel = TrainingPanel(run)
-    panel.rows = [{"images": 1, "loss_l1": 1.0}, {"images": 2, "loss_l1": 0.5}]
-    panel._build()
-
-    def slow(logs, original=viz.curves, **options):
-        clock[0] += 0.1
-        drawn.append(clock[0])
-        return original(logs, **options)
-
-    monkeypatch.setattr(viz, "curves", slow)
-    while clock[0] < 40:
-        clock[0] += 0.05
-        panel._stale = True
-        panel.on_step(run)
-    assert 16 <= len(drawn) <= 20  # a tenth of a second each: five of a hundred
