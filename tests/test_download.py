@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from data_prep.sources.download import portrait_files
 from s2f_utils import weights
 from s2f_utils.weights.download import DownloadError, NoAnswerError, fetch
 
@@ -193,13 +191,3 @@ def test_weights_without_a_published_digest_are_checked_by_size_and_their_digest
         weights.get("w")
     assert len(Server.seen) == before, "not asked again at once"
     assert not list((tmp_path / "sketch-to-face").iterdir())
-
-
-def test_the_portraits_are_listed_with_address_and_digest():
-    files = portrait_files()
-    assert len(files) == len({file.name for file in files}) == 591
-    first = next(file for file in files if file.name.startswith("house-"))
-    assert first.urls[0].startswith(
-        "https://github.com/CivilServiceUSA/us-house/raw/abf6d4d9/images/headshots/512x512/"
-    )
-    assert all(re.fullmatch("[0-9a-f]{64}", file.sha256) for file in files)

@@ -108,19 +108,6 @@ def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
     assert panel.buttons["stop"].disabled and "ended: stopped" in panel.status.value
 
 
-def test_a_resumed_run_shows_what_was_before(polled, run, tiny, faces_manifest, tmp_path):  # noqa: F811
-    let_page_act(polled, [after(run, 10, lambda: run.live.set("stop", True, "test"))])
-    first = TrainingPanel(run)
-    first.show()
-    assert train_live(train, run, first) == "stopped"
-    again = open_run(tiny(sample_every_images=8), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
-    assert again.folder == run.folder and again.images_seen == 10
-    panel = TrainingPanel(again)
-    panel.show()
-    assert panel.curves.value and [row["images"] for row in panel.rows] == [2, 4, 6, 8, 10]
-    assert panel.when.value == "8 images"
-
-
 def test_where_the_page_cannot_be_asked_the_cell_again_goes_on(page, run):  # noqa: F811
     panel, told = TrainingPanel(run), []
 
