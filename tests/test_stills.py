@@ -91,7 +91,7 @@ def test_the_saved_notebook_keeps_the_pictures_and_not_the_widgets():
 def test_a_table_is_html_and_text():
     made = table({"U-Net": [0.76543, 12], "a <b>": [1234.5, "–"]}, ["network", "SSIM", "n"], "held-out faces")
     page = made._repr_html_()
-    assert "<caption>held-out faces</caption>" in page and "<td>0.765</td><td>12</td>" in page
+    assert "<caption>held-out faces</caption>" in page and "<td>0.765 </td><td>12 </td>" in page
     assert "a &lt;b&gt;" in page and "1,234" in page
     assert repr(made).splitlines()[0].split() == ["network", "SSIM", "n"]
     with pytest.raises(ValueError, match="3 values"):
