@@ -316,7 +316,7 @@ KINDS = {
     "alpha.png": (lambda path, photo: Image.fromarray(photo).convert("RGBA").save(path), ""),
     "animated.gif": (_animation, ""),
     "turned.jpg": (_by_exif, ""),
-    "phone.heic": (lambda path, photo: path.write_bytes(b"\0\0\0\x18ftypheic"), "pillow-heif"),
+    "phone.heic": (lambda path, photo: path.write_bytes(b"\0\0\0\x18ftypheic"), "convert it to PNG or JPEG"),
     "point.png": (lambda path, photo: Image.fromarray(photo[:1, :1]).save(path), "too few for a face"),
     "large.png": (_large, "save a smaller copy"),
     "grey.webp": (lambda path, photo: Image.fromarray(photo).convert("L").save(path, quality=95), ""),
