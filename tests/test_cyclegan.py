@@ -516,10 +516,9 @@ def test_an_old_resume_file_is_refused_in_words(manifest, tmp_path):
         start(manifest, tmp_path, resume=run.folder)
 
 
-@pytest.mark.parametrize("profile", ["full", "demo", "fast"])
-def test_what_notebooks_train_on_a_cpu_are_settings_of_the_method(profile):
-    """Notebooks 03 and 03b lay them over the profile's own; a name that is none would stop them."""
-    changes = profiles.CYCLE_ON_A_CPU[profile]
-    chosen = resolve("cyclegan", profile, changes, has_gpu=False).config
-    assert {name: getattr(chosen, name) for name in changes} == changes
-    assert profiles.TRIAL_IMAGES[profile] > 0
+@pytest.mark.parametrize("method", ["pix2pix", "faithful", "realistic", "cyclegan"])
+def test_what_notebooks_train_on_a_cpu_are_settings_of_the_method(method):
+    """They lay them over the profile's own; a name that is none would stop them."""
+    changes = profiles.short_settings(method, "demo", has_gpu=False)
+    chosen = resolve(method, "demo", changes, has_gpu=False).config
+    assert changes and {name: getattr(chosen, name) for name in changes} == changes
