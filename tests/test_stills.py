@@ -28,7 +28,7 @@ def test_a_slider_says_its_label_and_value(monkeypatch):
     import ipywidgets
 
     said = []
-    monkeypatch.setattr(stills, "text_line", lambda text, wide_px: said.append(text) or np.zeros((30, 30, 3), np.uint8))
+    monkeypatch.setattr(stills, "text_line", lambda text: said.append(text) or np.zeros((30, 30, 3), np.uint8))
     for widget in (
         ipywidgets.FloatSlider(value=0.2, min=0.0, max=1.0, description="detail"),
         ipywidgets.IntRangeSlider(value=(4, 9), max=10, description="layers"),

@@ -161,11 +161,10 @@ def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: b
     axes.grid(alpha=0.25, linewidth=0.5)
 
 
-def perception_distortion(points: Mapping[str, tuple[float, float, str]], floor: float | None = None) -> Figure:
-    """Each answer as a point: SSIM across, the patch test's area downwards to the floor, which is where photos are.
+def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
+    """Each answer as a point: SSIM across, the patch test's area downwards (Blau and Michaeli 2018).
 
-    points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial" (Blau and Michaeli
-    2018). floor: the area of true pictures of other people; no answer can be expected below it.
+    points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial".
     """
     from matplotlib.figure import Figure
 
@@ -178,10 +177,8 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]], floor:
         aside = (9, 9) if number % 2 else (9, -9)  # two points on one place have their numbers above and below
         axes.annotate(str(number), (x, y), aside, textcoords="offset points", ha="center", va="center", fontsize=9)
     axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":", label="coin toss")
-    if floor is not None:
-        axes.axhline(floor, color="C3", linewidth=1, linestyle="--", label="true pictures of others")
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
-    axes.set_ylim(min(0.4, 0.5 if floor is None else floor - 0.1), 1.05)
+    axes.set_ylim(0.4, 1.05)
     axes.margins(x=0.1)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
     return figure
