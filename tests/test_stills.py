@@ -1,13 +1,10 @@
-"""Widgets leave a picture of themselves; tables are HTML; the tool that saves notebooks keeps the pictures."""
+"""Widgets leave a picture of themselves; tables are HTML."""
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from base64 import b64decode
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,7 +12,6 @@ from PIL import Image
 from s2f_utils.notebook import stills, table
 from s2f_utils.pictures import images
 
-ROOT = Path(__file__).resolve().parents[1]
 pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
 
 
@@ -67,25 +63,6 @@ def test_the_output_holds_both_forms(monkeypatch):
         assert picture.width == stills.WIDE_PX
     stills.show(box, None)
     assert "image/jpeg" not in published[1][0] and stills.VIEW in published[1][0]
-
-
-def test_the_saved_notebook_keeps_the_pictures_and_not_the_widgets():
-    spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
-    run_notebooks = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run_notebooks)
-    v4 = nbformat.v4
-    view = {"version_major": 2, "version_minor": 0, "model_id": "a"}
-    outputs = [
-        v4.new_output("display_data", {stills.VIEW: view, "text/plain": "Box", "image/jpeg": "AAAA"}),
-        v4.new_output("display_data", {stills.VIEW: view, "text/plain": "a progress bar"}),
-        v4.new_output("stream", name="stderr", text="10 %"),
-        v4.new_output("stream", name="stdout", text="✓"),
-    ]
-    notebook = v4.new_notebook(cells=[v4.new_code_cell("1", outputs=outputs)], metadata={"widgets": {"state": 1}})
-    run_notebooks.as_it_is_read(notebook)
-    (picture, text) = notebook.cells[0].outputs
-    assert set(picture.data) == {"text/plain", "image/jpeg"} and text.text == "✓"
-    assert "widgets" not in notebook.metadata
 
 
 def test_a_table_is_html_and_text():
