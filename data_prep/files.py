@@ -164,7 +164,7 @@ def notes_of(path: str | os.PathLike) -> dict[str, str]:
 
 def without_padding(image: np.ndarray, path: str | os.PathLike) -> np.ndarray:
     """The part of a picture that is not padding, by its file's metadata; the picture itself if it is not padded."""
-    if images.CONTENT_KEY.removeprefix(images.NOTE_PREFIX) not in notes_of(path):
+    if "content" not in notes_of(path):
         return image
     left, top, width, height = images.read_content_box(path)
     return image[top : top + height, left : left + width]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import tomllib
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "sketch-to-face"
@@ -29,11 +29,6 @@ def enable_custom_widget_manager():
 """
 
 
-def canonical(name: str) -> str:
-    """A distribution's name as pip compares it: `Jinja2` → `jinja2`, `jupyter_client` → `jupyter-client`."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def parse_pins(text: str) -> dict[str, str]:
     """`name==version` lines, of `pip freeze` or of colab.txt, as {canonical name: version}."""
     pins = {}
@@ -41,10 +36,10 @@ def parse_pins(text: str) -> dict[str, str]:
         line = line.partition("#")[0].strip()
         if "==" in line:
             name, _, version = line.partition("==")
-            pins[canonical(name)] = version.strip()
+            pins[canonicalize_name(name)] = version.strip()
         elif " @ " in line:
             name, _, address = line.partition(" @ ")
-            pins[canonical(name)] = address.strip()
+            pins[canonicalize_name(name)] = address.strip()
     return pins
 
 
@@ -61,20 +56,6 @@ def pip(*arguments: str) -> str:
     """Run pip in this environment and return what it printed."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
     return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
-
-
-def baseline(pins: dict[str, str]) -> dict[str, str]:
-    """The environment as tests/colab.txt (`pins`) made it; what earlier runs of this script added is taken out."""
-    record, stamp = Path(sys.prefix) / "pip-freeze-before.txt", Path(sys.prefix) / ".s2f-packages"
-    if not record.exists() or (stamp.exists() and stamp.stat().st_mtime > record.stat().st_mtime):
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        required = [*project["dependencies"], *project["optional-dependencies"]["train"]]
-        needed = {canonical(re.match(r"[\w.-]+", requirement)[0]) for requirement in required}
-        pip("uninstall", "--quiet", "--yes", PACKAGE, *sorted(needed - set(pins)))
-        record.write_text(pip("freeze", "--all"), encoding="utf-8")
-    before = parse_pins(record.read_text(encoding="utf-8"))
-    restore(before)
-    return before
 
 
 def restore(before: dict[str, str]) -> None:
@@ -133,7 +114,7 @@ def check_notebook(source: Path, before: dict[str, str], execute) -> list[str]:
 def main() -> int:
     """0 when every notebook ran and no version changed."""
     pins = parse_pins((ROOT / "tests" / "colab.txt").read_text(encoding="utf-8"))
-    before = baseline(pins)
+    before = parse_pins(pip("freeze", "--all"))
     wrong = changes(pins, before)
     if wrong:
         print("this environment is not that of tests/colab.txt:", *wrong, sep="\n  ", file=sys.stderr)

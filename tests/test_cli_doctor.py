@@ -7,7 +7,7 @@ from importlib import metadata
 import pytest
 from packaging.utils import canonicalize_name
 
-from s2f_utils import cli, weights
+from s2f_utils import cli
 
 
 @pytest.fixture()
@@ -73,14 +73,3 @@ def test_a_version_that_does_not_fit_is_bad_in_an_extra_too(asked, monkeypatch):
     state, text = told["extra train"]
     assert (status, state) == (1, "BAD")
     assert "ipywidgets is 9.1.0, <9,>=7.7 is needed" in text and "torch is 2.5.1+cu124, >=2.6 is needed" in text
-
-
-def test_a_model_that_is_not_there_is_bad(asked, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights.table, "SHIPPED_FOLDER", tmp_path)
-    status, told = asked()
-    assert status == 1 and told["own models"][0] == "BAD" and weights.EXPECT in told["own models"][1]
-
-
-def test_the_face_detector_is_looked_for(asked, no_detector):
-    status, told = asked()
-    assert status == 0 and told["face detector"][0] == "--" and "s2f weights yunet" in told["face detector"][1]

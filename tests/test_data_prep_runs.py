@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import functools
 import signal
 import subprocess
 import sys
@@ -119,21 +118,6 @@ def test_sigkill_leaves_no_manifest_and_the_next_run_completes(tmp_path):
     make_synthetic(tmp_path / "out", num=24, size_px=32)
     make_synthetic(tmp_path / "whole", num=24, size_px=32)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
-
-
-def leave_half_a_picture(number: int, folder: Path) -> dict[str, np.ndarray]:
-    """Makes a picture beside one that looks as if another worker had been killed while it wrote."""
-    (folder / f".face-{number}.png.abc.part").write_bytes(b"half")
-    return {"photo": np.zeros((8, 8, 3), np.uint8)}
-
-
-def test_what_a_lost_worker_left_half_written_is_gone_at_the_end(tmp_path):
-    rows = [{"split": "train", "id": f"face-{n}", "identity": str(n), "source": "test"} for n in range(3)]
-    folder = tmp_path / "out" / "photos"
-    make = functools.partial(leave_half_a_picture, folder=folder)
-    plan = data_prep.make.write.SetPlan(rows, tasks=[0, 1, 2], make=make, parts=("photo",), settings={})
-    data_prep.make.write.write_set(tmp_path / "out", plan, workers=1, progress=False)
-    assert sorted(path.name for path in folder.iterdir()) == ["face-0.png", "face-1.png", "face-2.png"]
 
 
 def test_a_complete_set_is_left_alone_and_a_deleted_picture_comes_back(folders, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The set that a notebook trains with: portraits where they can be had, else drawn faces."""
+"""What a notebook begins with, a set or raw people: portraits where they can be had, else drawn faces."""
 
 from __future__ import annotations
 
@@ -73,3 +73,19 @@ def test_a_few_photos_are_portraits_of_the_test_split_drawn_faces_or_a_sets_own(
     monkeypatch.setenv("S2F_PORTRAITS", str(collection))
     assert data_prep.default_photos(4, profile="demo").shape == (4, 256, 256, 3)
     assert "© 2017 Civil Services" in capsys.readouterr().out
+
+
+def test_portraits_stand_beside_drawn_faces_and_only_those_used_are_fetched(alone, monkeypatch):
+    def save_all(files, folder, progress):
+        fetched.extend(file.name for file in files)
+        for file in files:
+            images.save(folder / file.name, draw_face(1, size_px=128).photo)
+
+    fetched: list[str] = []
+    monkeypatch.setattr(download, "first_of", lambda files, folder: None)
+    monkeypatch.setattr(download, "fetch_files", save_all)
+    people = data_prep.raw_people(6, profile="demo", progress=False)
+    assert [person.is_drawn for person in people] == [False, False, True] * 2
+    assert len(fetched) == 4 and not [name for name in fetched if name.startswith("governors")]
+    again = data_prep.raw_people(6, profile="demo", progress=False)
+    assert len(fetched) == 4 and [person.name for person in again] == [person.name for person in people]

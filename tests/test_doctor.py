@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +24,6 @@ from tests.broken import FAULTS, Pair
 
 NEED_DETECTOR = ("tiny face", "on its side")
 NUM, SIZE = 40, 128
-CUFS = Path(__file__).resolve().parents[2] / "shared" / "data" / "cufs"
 
 
 @pytest.fixture(scope="module")
@@ -166,15 +164,3 @@ def test_sides_that_are_exchanged_as_a_whole_stop_training(good, tmp_path):
             shutil.copytree(good / split / side, tmp_path / "set" / split / other)
     diagnosis = diagnose(tmp_path / "set", progress=False)
     assert "exchanged" in diagnosis.counts() and not diagnosis.may_train
-
-
-@pytest.mark.data
-@pytest.mark.detector
-@pytest.mark.skipif(not CUFS.is_dir(), reason="no ../shared/data/cufs")
-def test_cufs_is_healthy_and_every_fault_put_into_it_is_found(tmp_path):
-    assert diagnose(CUFS, progress=False).findings == []
-    where = broken_copy(CUFS, tmp_path / "cufs")
-    diagnosis = diagnose(tmp_path / "cufs", progress=False)
-    for fault, (expected, _) in FAULTS.items():
-        found = {f.kind for f in diagnosis.findings if any(where[fault].lower() in n.lower() for n in (f.id, *f.files))}
-        assert expected <= found, f"{fault}: found only {found}"

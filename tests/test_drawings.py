@@ -96,16 +96,6 @@ def alike(one, other):
     return np.corrcoef(soft[0].ravel(), soft[1].ravel())[0, 1]
 
 
-@pytest.mark.detector
-def test_a_sheet_on_a_desk_is_cut_out_straightened_and_cleaned():
-    drawing = drawings.example("glasses")
-    ready = drawings.prepare(on_a_desk(drawing)[0])
-    assert ready.verdict.kind == "drawing" and ready.face.method == "yunet"
-    assert [remark.code for remark in ready.warnings] == ["cut"]
-    assert np.percentile(ready.paper, 50) > 240 and np.percentile(ready.image, 60) > 240
-    assert alike(ready.image, drawings.prepare(drawing).image) > 0.8  # the same face at the same place
-
-
 def test_few_lines_on_a_large_grey_sheet_stay():
     share = 0.2
     drawing = Image.fromarray(drawings.example("few-lines")[20:430, 40:380])

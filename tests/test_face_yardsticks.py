@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import ast
-import csv
 import sys
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import crude_people  # noqa: E402
 import faces as faces_benchmark  # noqa: E402
+import faces_inside as inside  # noqa: E402
 import faces_measures  # noqa: E402
-import faces_sets  # noqa: E402
 
-from s2f_utils.metrics import baselines  # noqa: E402
 from s2f_utils.pictures import faces  # noqa: E402
 
-# --- the drawings ---
-
+FIVE = faces.TEMPLATE * 256 - 0.5
 
 def test_it_shares_nothing_with_sketches_to_train_on():
     for path in (ROOT / "benchmarks").glob("crude_*.py"):
@@ -33,21 +29,8 @@ def test_it_shares_nothing_with_sketches_to_train_on():
                 assert {alias.name for alias in node.names} <= {"faces", "images", "viz", "mask_of"}, path
 
 
-def test_the_labels_are_those_of_the_portraits():
-    with open(crude_people.LABELS, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert Counter(row["split"] for row in rows) == {"train": 471, "val": 20, "test": 100}
-    split = {row["name"]: row["split"] for row in rows}
-    twins = ("edward-lamont", "ned-lamont", "mike-dewine", "michael-dewine", "mike-parson", "michael-parson")
-    assert all(split[f"governors-{name}"] == "train" for name in twins)
-    assert len(crude_people.labels_of("test")) == 100
-
-
-# --- what is measured ---
-
-
 def test_landmark_error_by_hand():
-    five = faces.TEMPLATE * 256 - 0.5
+    five = FIVE
     eyes = np.hypot(*(five[1] - five[0]))
     face = faces.Face.around(five + [3, 4], 0.9, "yunet")
     assert faces_measures.meant_error(face, five) == pytest.approx(5 / eyes)
@@ -58,19 +41,6 @@ def test_landmark_error_by_hand():
     assert faces_measures.meant_error(faces.Face.around(moved_nose, 0.9, "yunet"), noseless) == pytest.approx(5 / eyes)
     assert faces_measures.meant_error(None, five) == 1
     assert faces_measures.meant_error(faces.Face.around(five + 500, 0.9, "yunet"), five) == 1
-
-
-def test_trivial_rows_agree_with_the_librarys():
-    rng = np.random.default_rng(0)
-    sides = [rng.integers(0, 256, (n, 64, 64, 3), dtype=np.uint8) for n in (5, 5, 3)]
-    chosen = faces_sets.FaceSet("x", list("abc"), ["s"] * 3, sides[2], sides[2], sides[1], sides[0])
-    expected, found = baselines.trivial_predictions(*sides), chosen.trivial()
-    for mine, theirs in (("mean photo", "mean"), ("nearest", "nearest"), ("the drawing itself", "sketch")):
-        np.testing.assert_array_equal(found[mine], expected[theirs])
-    assert np.abs(found["ridge"].astype(int) - expected["ridge"]).max() <= 1
-
-
-# --- the command ---
 
 
 def test_a_model_against_ridge_by_hand(tmp_path):
@@ -84,3 +54,42 @@ def test_a_model_against_ridge_by_hand(tmp_path):
     for name, (mean, low, high) in faces_benchmark.over_ridge(mine, tmp_path, "fs2k-trained-all").items():
         assert mean == pytest.approx((mine[name] - ridge[name]).mean(), abs=1e-4)
         assert 0.09 < low < mean < high < 0.11  # pair by pair: the values themselves are much further apart
+
+
+def test_residue_is_one_for_the_drawing_and_none_for_its_shading():
+    rng = np.random.default_rng(0)
+    drawing = np.full((256, 256, 3), 255, np.uint8)
+    for row in rng.integers(60, 230, 12):
+        drawing[row : row + 2, 80:180] = 30
+    mask = inside.mask_of(inside.outline_of(FIVE), drawing.shape)
+    ramp = np.repeat(np.linspace(60, 200, 256)[:, None, None], 256, axis=1).repeat(3, axis=2).astype(np.uint8)
+    copied = np.clip(ramp.astype(int) + (drawing.astype(int) - 255) // 4, 0, 255).astype(np.uint8)
+    noise = rng.integers(0, 256, drawing.shape, dtype=np.uint8)
+    assert inside.stroke_residue(drawing, drawing, mask) == pytest.approx(1)
+    assert inside.stroke_residue(255 - drawing, drawing, mask) == pytest.approx(-1, abs=1e-3)
+    assert inside.stroke_residue(copied, drawing, mask) > 0.95
+    assert abs(inside.stroke_residue(ramp, drawing, mask)) < 0.1
+    assert abs(inside.stroke_residue(noise, drawing, mask)) < 0.1
+    assert np.isnan(inside.stroke_residue(noise, np.full_like(drawing, 255), mask))
+    assert inside.stroke_residue(np.full_like(drawing, 9), drawing, mask) == 0
+
+
+def test_only_the_inside_counts():
+    rng = np.random.default_rng(2)
+    true = rng.integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    points = FIVE
+    mask = inside.mask_of(inside.outline_of(points), true.shape)
+    same = inside.compare(true, true, points)
+    assert same == {"face_ssim": pytest.approx(1), "face_psnr": np.inf, "face_l1": 0, "face_light": 0, "skin_tone": 0}
+    other_wall = np.where(mask[..., None], true, 0).astype(np.uint8)
+    around = inside.compare(other_wall, true, points)  # but for SSIM's window at the rim
+    assert around | {"face_ssim": 1} == same | {"face_ssim": 1} and around["face_ssim"] > 0.9
+    darker = np.where(mask[..., None], true // 2, true).astype(np.uint8)
+    found = inside.compare(darker, true, points)
+    assert found["face_l1"] == pytest.approx((true[mask] - (true // 2)[mask]).mean())
+    assert found["face_psnr"] == pytest.approx(
+        skimage.metrics.peak_signal_noise_ratio(true[mask], darker[mask], data_range=255)
+    )
+    assert found["face_light"] > 50 and found["skin_tone"] > 1
+    outside = inside.compare(true, true, points + 1000)
+    assert all(np.isnan(v) for v in outside.values()) and set(outside) == set(inside.COMPARED)

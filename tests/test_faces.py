@@ -100,18 +100,6 @@ def test_an_identity_warp_changes_nothing_and_a_smaller_one_does_not_alias(drawn
     assert np.abs(small[8:56, 8:56].astype(int) - 127).max() < 12
 
 
-def test_beyond_the_edge_a_crop_fades_into_the_pictures_colour(drawn):
-    image = drawn[1].photo
-    out = faces.warp(image, np.array([[1.0, 0, 96], [0, 1, 96]]), 320)  # 96 px are missing on two sides
-    np.testing.assert_array_equal(out[140:300, 140:300], image[44:204, 44:204])
-    corner = np.median(image.reshape(-1, 3), axis=0)
-    np.testing.assert_allclose(out[0, 0], corner, atol=2)
-    seam = np.abs(np.diff(out[200].astype(int), axis=0)).max()
-    assert seam <= np.abs(np.diff(image[104].astype(int), axis=0)).max() + 2  # no hard edge where the picture ends
-    paper = faces.warp(np.full((64, 64, 3), 240, np.uint8), np.array([[1.0, 0, 30], [0, 1, 30]]), 96, border="paper")
-    assert (paper == 240).all()
-
-
 def test_hand_given_points_are_taken_as_they_are(drawn):
     true = drawn[2].landmarks
     mouth = true[3:].mean(axis=0)
@@ -149,16 +137,6 @@ def test_the_cascade_is_tried_before_the_centre():
     guessed = faces.find_face(data.astronaut(), fallback="cascade", detector="none")
     assert guessed.method == "cascade"
     assert error(guessed, ASTRONAUT) < 0.35
-
-
-def test_without_the_detector_there_are_points_and_fallbacks(drawn):
-    photo = drawn[0].photo
-    with pytest.raises(faces.FaceError, match="without a detector"):
-        faces.find_face(photo, detector="none")
-    assert faces.find_face(photo, detector="none", fallback="centre").method == "centre"
-    assert faces.find_face(photo, detector="none", points=drawn[0].landmarks).method == "points"
-    with pytest.raises(ValueError, match="yunet, none"):
-        faces.find_face(photo, detector="mtcnn")
 
 
 @pytest.mark.detector

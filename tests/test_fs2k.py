@@ -1,6 +1,6 @@
 """FS2K and what it taught: attributes, leaks that alignment hides, shapes, borders, and a doctor that leaves it whole.
 
-The made-up set has FS2K's layout; the tests marked "data" look at the real one, where it is.
+The made-up set has FS2K's layout; the test marked "data" looks at the real one, where it is.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_prep import DataPrepError, Recipe, make_pairs
+from data_prep import Recipe, make_pairs
 from data_prep.__main__ import main
 from data_prep.doctor import diagnose, run_doctor
-from data_prep.doctor.findings import KINDS
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.sources.layout import LayoutOptions
 from data_prep.sources.layouts import fs2k
@@ -33,22 +32,6 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/data/fs2
 ATTRIBUTES = {
     "style", "hair", "hair_color", "gender", "earring", "smile", "frontal_face", "skin_color", "lip_color", "eye_color"
 }  # fmt: skip
-LEAKS = {  # training id → testing id
-    "photo1-image0291": "photo1-image1530",
-    "photo3-image0044": "photo3-image0359",
-    "photo3-image0060": "photo3-image0382",
-    "photo3-image0116": "photo3-image0158",
-    "photo3-image0119": "photo3-image0449",
-    "photo3-image0120": "photo3-image0206",
-    "photo3-image0199": "photo3-image0444",
-}
-
-
-FREE = {  # pairs that do fit, although their lines run differently
-    "photo1-image0104", "photo1-image0612", "photo1-image0972", "photo1-image1065", "photo3-image0055",
-    "photo3-image0253", "photo3-image0324",
-}  # fmt: skip
-DRAWN_TWICE = {"photo3-image0190", "photo3-image0430"}  # one photo of two sketches, both for testing
 
 
 def rows_of(folder):
@@ -196,75 +179,6 @@ def test_one_photo_of_two_sketches_is_no_copy_and_stays(tmp_path):
     assert not {"12", "13"} & set(rows_of(tmp_path / "strict"))
 
 
-# The real set
-
-
-@needs_real
-@pytest.mark.data
-def test_the_real_set_has_its_split_its_styles_and_its_attributes():
-    pairs = fs2k.collect(scan(REAL), LayoutOptions()).pairs
-    assert Counter(pair.split for pair in pairs) == {"train": 1058, "test": 1046}
-    assert len({pair.id for pair in pairs}) == 2104 and all(pair.id.startswith("photo") for pair in pairs)
-    styles = Counter(pair.attributes["style"] for pair in pairs)
-    assert styles == {"0": 976, "1": 731, "2": 397}
-    assert sum(pair.attributes["style"] != str(int(pair.id[5]) - 1) for pair in pairs) == 1009
-    assert all(set(pair.attributes) == ATTRIBUTES for pair in pairs)
-    counted = Counter((key, text) for pair in pairs for key, text in pair.attributes.items())
-    assert counted["gender", "male"] == 1206 and counted["smile", "yes"] == 1315 and counted["hair", "no"] == 100
-    skin = np.array([pair.attributes["skin_color"].split() for pair in pairs if pair.attributes["skin_color"]], int)
-    assert len(skin) == 2103 and np.mean((skin[:, 0] > skin[:, 1]) & (skin[:, 0] - skin[:, 2] > 15)) > 0.95
-
-
-@pytest.fixture(scope="module")
-def part(tmp_path_factory):
-    """Of the real set the leaking pairs, some that are freely drawn, and every twelfth of the others; as links."""
-    root = tmp_path_factory.mktemp("part") / "FS2K"
-    chosen = {*LEAKS, *LEAKS.values(), *FREE, *DRAWN_TWICE}
-    for place, pair in enumerate(fs2k.collect(scan(REAL), LayoutOptions()).pairs):
-        if pair.id in chosen or place % 12 == 0:
-            for picture in (pair.sketch, pair.photo):
-                target = root / picture.shown
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.symlink_to(picture.path)
-    for name in ("anno_train.json", "anno_test.json"):
-        (root / name).symlink_to(REAL / name)
-    return root
-
-
-@pytest.fixture(scope="module")
-def aligned(part):
-    recipe = Recipe(size_px=128, align="face")
-    return make_pairs(part, part.parent / "aligned", recipe=recipe, progress=False).parent
-
-
-@needs_real
-@pytest.mark.data
-@pytest.mark.detector
-def test_the_seven_leaks_of_the_real_set_are_found_after_alignment_and_nothing_else_is(part, aligned, tmp_path):
-    with pytest.raises(DataPrepError, match=r"different shapes \(250x250, 475x340, 223x318"):
-        make_pairs(part, tmp_path / "never", progress=False)
-    settings = json.loads((aligned / "settings.json").read_text(encoding="utf-8"))
-    found = {frozenset(text.split(" = ")) for text in settings["in_two_splits"]}
-    assert found == {frozenset((f"train/{a}", f"test/{b}")) for a, b in LEAKS.items()}
-    assert "alike_in_two_splits" not in settings
-    with pytest.raises(DataError, match="7 photos of the split 'test' are among the training photos"):
-        refuse_leaks(read_manifest(aligned), "test")
-    dropped = make_pairs(aligned, tmp_path / "dropped", size_px=64, drop_leaks=True, progress=False)
-    refuse_leaks(read_manifest(dropped), "test")
-    assert not set(LEAKS) & set(rows_of(dropped.parent))
-
-
-@needs_real
-@pytest.mark.data
-@pytest.mark.detector
-@pytest.mark.parametrize("which", ["part", "aligned"])
-def test_the_doctor_stops_on_nothing_in_the_real_set_but_its_leaks(which, request):
-    found = diagnose(request.getfixturevalue(which), progress=False)
-    assert Counter(f.kind for f in found.findings if KINDS[f.kind].stops) == {"leak": 7}
-    out = [f for f in found.findings if KINDS[f.kind].drops and f.drop]
-    assert {name for f in out for name in f.drop} == set(LEAKS)  # --fix leaves the official testing pairs whole
-
-
 def test_training_and_scoring_do_not_squeeze_pictures_of_a_set_that_was_not_made_square(tmp_path, drawn):  # noqa: F811
     import torch
 
@@ -284,3 +198,22 @@ def test_the_paper_of_a_sketch_whose_rim_is_hair_is_not_black():
     assert images.paper_colour(sketch) == (240, 240, 240)
     assert images.paper_colour(255 - sketch) == (225, 225, 225)
     assert images.paper_colour(np.zeros((60, 60, 3), np.uint8)) == (0, 0, 0)
+
+
+# The real set
+
+
+@needs_real
+@pytest.mark.data
+def test_the_real_set_has_its_split_its_styles_and_its_attributes():
+    pairs = fs2k.collect(scan(REAL), LayoutOptions()).pairs
+    assert Counter(pair.split for pair in pairs) == {"train": 1058, "test": 1046}
+    assert len({pair.id for pair in pairs}) == 2104 and all(pair.id.startswith("photo") for pair in pairs)
+    styles = Counter(pair.attributes["style"] for pair in pairs)
+    assert styles == {"0": 976, "1": 731, "2": 397}
+    assert sum(pair.attributes["style"] != str(int(pair.id[5]) - 1) for pair in pairs) == 1009
+    assert all(set(pair.attributes) == ATTRIBUTES for pair in pairs)
+    counted = Counter((key, text) for pair in pairs for key, text in pair.attributes.items())
+    assert counted["gender", "male"] == 1206 and counted["smile", "yes"] == 1315 and counted["hair", "no"] == 100
+    skin = np.array([pair.attributes["skin_color"].split() for pair in pairs if pair.attributes["skin_color"]], int)
+    assert len(skin) == 2103 and np.mean((skin[:, 0] > skin[:, 1]) & (skin[:, 0] - skin[:, 2] > 15)) > 0.95

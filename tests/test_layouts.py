@@ -18,7 +18,6 @@ from data_prep import DataPrepError, make_pairs
 from data_prep.__main__ import main
 from data_prep.make.drawn.synthetic import draw_face
 from data_prep.make.recipe import PairTask, Recipe, make_pair
-from s2f_utils.data import read_manifest
 from s2f_utils.pictures import faces, images, masks
 from tests.test_data_prep import by_split, put, read
 
@@ -141,21 +140,6 @@ def test_several_sources_become_one_set_with_one_crop(tmp_path, drawn, faces):
         make_pairs([feret, students], tmp_path / "never", size_px=64)
 
 
-@pytest.mark.detector
-def test_a_data_set_is_a_source_too(tmp_path, drawn):
-    for n, face in enumerate(drawn):
-        images.save(tmp_path / "raw" / "sketches" / f"{n}.png", face.sketch)
-        images.save(tmp_path / "raw" / "photos" / f"{n}.png", face.photo)
-        images.save(tmp_path / "raw" / "masks" / f"{n}.png", face.mask)
-    first = make_pairs(tmp_path / "raw", tmp_path / "one", size_px=SIZE, val_share=0.2)
-    aligned = make_pairs(tmp_path / "one", tmp_path / "two", recipe=Recipe(size_px=96, align="face"))
-    a, b = (read_manifest(m).pairs for m in (first, aligned))
-    assert [(p.id, p.split, p.identity) for p in a] == [(p.id, p.split, p.identity) for p in b]
-    assert all(p.mask for p in b)
-    labels = images.load_labels(b[0].mask)
-    assert labels.shape == (96, 96) and set(np.unique(labels)) <= set(range(19))
-
-
 # Recipes
 
 
@@ -259,23 +243,6 @@ def test_a_person_with_a_folder_is_in_one_split_in_every_layout(tmp_path, drawn,
     assert "batches, not for people (else: --identity)" in capsys.readouterr().out
 
 
-def test_leaks_are_dropped_by_person_and_without_making_the_pictures_again(tmp_path, drawn, capsys):
-    names = [("a_1", 0), ("a_2", 1), ("b_1", 2), ("c_1", 3), ("d_1", 0)]  # d is a, under another name
-    for name, n in names:
-        split = "test" if name == "d_1" else "train"
-        images.save(tmp_path / "src" / split / "photos" / f"{name}.png", drawn[n].photo)
-    recipe = Recipe(size_px=64, styles=("pencil",))
-    options = {"recipe": recipe, "identity": "^([a-z])_"}
-    make_pairs(tmp_path / "src", tmp_path / "out", **options)
-    assert len(read(tmp_path / "out")) == 5 and "test/d_1 = train/a_1" in capsys.readouterr().err
-    stamp = (tmp_path / "out" / "photos" / "b_1.png").stat().st_mtime_ns
-    make_pairs(tmp_path / "src", tmp_path / "out", drop_leaks=True, **options)
-    assert {row["id"] for row in read(tmp_path / "out")} == {"b_1", "c_1", "d_1"}
-    assert (tmp_path / "out" / "photos" / "b_1.png").stat().st_mtime_ns == stamp
-    make_pairs(tmp_path / "src", tmp_path / "out", drop_leaks=True, **options)
-    assert "already complete" in capsys.readouterr().out
-
-
 def test_ids_that_leave_the_folder_or_are_there_twice_become_file_names(tmp_path, folders):
     manifest = make_pairs(folders, tmp_path / "set", size_px=32)
     table = manifest.read_text(encoding="utf-8")
@@ -309,24 +276,9 @@ def test_a_folder_of_drawings_is_cleaned_and_gone_on_with(tmp_path, capsys):
 # Files of every kind
 
 
-def _sixteen_bits(path, photo):
-    Image.fromarray(photo[..., 0].astype(np.uint16) * 257).save(path)
-
-
 def _animation(path, photo):
     frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
-
-
-def _palette(path, photo):
-    picture = Image.fromarray(photo).quantize(64)
-    picture.save(path, transparency=0)
-
-
-def _by_exif(path, photo):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be shown turned by 90° clockwise
-    Image.fromarray(np.ascontiguousarray(np.rot90(photo))).save(path, exif=exif, quality=95)
 
 
 def _cut(path, photo):
@@ -343,17 +295,10 @@ KINDS = {
     "text.jpg": (lambda path, photo: path.write_text("a letter"), "not a picture"),
     "empty.png": (lambda path, photo: path.write_bytes(b""), "is empty"),
     "cut.jpg": (_cut, "damaged"),
-    "cmyk.jpg": (lambda path, photo: Image.fromarray(photo).convert("CMYK").save(path, quality=95), ""),
-    "deep.png": (_sixteen_bits, ""),
-    "palette.png": (_palette, ""),
-    "alpha.png": (lambda path, photo: Image.fromarray(photo).convert("RGBA").save(path), ""),
     "animated.gif": (_animation, ""),
-    "turned.jpg": (_by_exif, ""),
-    "phone.heic": (lambda path, photo: path.write_bytes(b"\0\0\0\x18ftypheic"), "pillow-heif"),
+    "phone.heic": (lambda path, photo: path.write_bytes(b"\0\0\0\x18ftypheic"), "convert it to PNG or JPEG"),
     "point.png": (lambda path, photo: Image.fromarray(photo[:1, :1]).save(path), "too few for a face"),
     "large.png": (_large, "save a smaller copy"),
-    "grey.webp": (lambda path, photo: Image.fromarray(photo).convert("L").save(path, quality=95), ""),
-    "bits.bmp": (lambda path, photo: Image.fromarray(photo).convert("1").save(path), ""),
     "strip.png": (lambda path, photo: Image.fromarray(photo[:4]).save(path), "too few for a face"),
     "packed.ppm.bz2": (lambda path, photo: path.write_bytes(bz2.compress(ppm(photo))), ""),
     "halfpacked.ppm.bz2": (lambda path, photo: path.write_bytes(bz2.compress(ppm(photo))[:500]), "bzip2"),
@@ -384,10 +329,7 @@ def test_files_of_every_kind_work_or_get_one_clear_line(tmp_path, drawn, capsys)
         assert expected[name] in reason and "\n" not in reason, (name, reason)
     truth = np.asarray(Image.fromarray(drawn[4].photo).resize((64, 64), Image.Resampling.BICUBIC)).astype(float)
     for row in read(tmp_path / "out"):
-        made = images.load_rgb(tmp_path / "out" / row["photo"]).astype(float)
-        grey = row["id"] in ("deep", "grey", "bits")
-        error = np.abs(made.mean(2) - truth.mean(2)).mean() if grey else np.abs(made - truth).mean()
-        assert error < (90 if row["id"] in ("bits", "palette") else 30 if grey else 16), row["id"]
+        assert np.abs(images.load_rgb(tmp_path / "out" / row["photo"]) - truth).mean() < 16, row["id"]
     assert "Traceback" not in capsys.readouterr().err
     assert not list(tmp_path.rglob("*.part"))
 

@@ -1,15 +1,12 @@
-"""Sets as people have them: other folder and file names, stray folders, odd shapes, paper and walls."""
+"""Sets as people have them: other folder and file names, stray folders and pictures."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from data_prep import DataPrepError, make_pairs
-from data_prep.make.drawn.synthetic import draw_face
-from data_prep.make.recipe import PairTask, Recipe, make_pair
-from s2f_utils.pictures import faces as finder
+from data_prep.make.recipe import Recipe
 from s2f_utils.pictures import images
 from tests.test_data_prep import by_split, put, read
 
@@ -90,39 +87,3 @@ def test_stray_folders_are_passed_over(tmp_path, faces, capsys, stray, where):
     assert len(rows_of(tmp_path, faces, names)) == 5 and "no partner" not in capsys.readouterr().err
     recipe = Recipe(size_px=32, styles=("pencil",))
     assert len(read(make_pairs(tmp_path / "src", tmp_path / "made", recipe=recipe).parent)) == 5
-
-
-# Pictures: what docs/data.md says to do about them
-
-
-@pytest.fixture(scope="module")
-def face():
-    return draw_face(5, size_px=256)
-
-
-def made(tmp_path, photo, sketch, **recipe):
-    images.save(tmp_path / "p.png", photo)
-    images.save(tmp_path / "s.png", sketch)
-    return make_pair(PairTask(str(tmp_path / "s.png"), str(tmp_path / "p.png"), "", Recipe(size_px=128, **recipe)))
-
-
-def wide(sketch):
-    sheet = Image.new("L", (400, 256), 255)
-    sheet.paste(Image.fromarray(sketch), (90, 0))
-    return np.asarray(sheet)
-
-
-def far(a, b):
-    return float(np.abs(a.astype(float) - b.astype(float)).mean())
-
-
-def apart(pair):
-    """How far the face's points in the sketch are from the photo's, at most: a share of the width."""
-    points = finder.find_face(pair["photo"]).landmarks, finder.find_face(pair["sketch"], drawing=True).landmarks
-    return float(np.hypot(*(points[0] - points[1]).T).max()) / 128
-
-
-@pytest.mark.detector
-def test_a_sheet_of_another_shape_is_aligned_by_its_own_face(tmp_path, face):
-    assert apart(made(tmp_path, face.photo, wide(face.sketch), align="face", each=True)) < 0.05
-    assert apart(made(tmp_path, face.photo, wide(face.sketch), align="face")) > 0.08  # stretched onto the photo

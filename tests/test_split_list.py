@@ -41,15 +41,6 @@ def test_cufs_is_split_as_its_papers_say_whatever_the_folders(first_student, fol
     assert len(remarks) == 2 and "1 names in it are no picture's here" in remarks[1]
 
 
-def test_cufs_by_its_own_names_keeps_the_official_students():
-    rows = ["CUHK/photos/f-038-01.jpg", "CUHK/photos/f-039-01.jpg", "CUHK/photos/m-008-01.jpg"]
-    rows += ["AR/photos/m-008-1.jpg", "AR/photos/w-059-1.jpg", "XM2VTS/photos/109_1_1.jpg", "XM2VTS/photos/110_1_1.jpg"]
-    found, _ = splits(read_split_list("cufs-268-338-by-name"), [candidate(row) for row in rows])
-    assert list(found.values()) == ["train", "test", "train", "train", "test", "train", "test"]
-    count = Counter(read_split_list("cufs-268-338-by-name").split_of.values())
-    assert count == {"train": 88 + 80 + 100, "test": 100 + 2}
-
-
 def test_a_file_divides_a_set_and_what_it_does_not_name_is_left_out(tmp_path, faces, capsys):
     names = [(f"test/sketches/{n}.png", f"test/photos/{n}.png") for n in ("anna", "ben", "cleo", "dan", "eve")]
     src = put(tmp_path / "src", faces, names)

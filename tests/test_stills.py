@@ -1,21 +1,17 @@
-"""Widgets leave a picture of themselves; tables are HTML; the tool that saves notebooks keeps the pictures."""
+"""Widgets leave a picture of themselves; tables are HTML."""
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from base64 import b64decode
-from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from s2f_utils.notebook import divider, stills, table
+from s2f_utils.notebook import stills, table
 from s2f_utils.pictures import images
 
-ROOT = Path(__file__).resolve().parents[1]
 pytest.importorskip("ipywidgets", reason="ipywidgets is not installed")
 
 
@@ -28,7 +24,7 @@ def test_a_slider_says_its_label_and_value(monkeypatch):
     import ipywidgets
 
     said = []
-    monkeypatch.setattr(stills, "text_line", lambda text, wide_px: said.append(text) or np.zeros((30, 30, 3), np.uint8))
+    monkeypatch.setattr(stills, "text_line", lambda text: said.append(text) or np.zeros((30, 30, 3), np.uint8))
     for widget in (
         ipywidgets.FloatSlider(value=0.2, min=0.0, max=1.0, description="detail"),
         ipywidgets.IntRangeSlider(value=(4, 9), max=10, description="layers"),
@@ -53,13 +49,6 @@ def test_a_box_is_drawn_with_what_is_in_it_and_without_what_is_hidden():
     assert ink(stills.drawn(ipywidgets.HTML("<b></b>"))) == 0
 
 
-def test_a_divider_is_drawn_with_both_pictures():
-    black, white = np.zeros((50, 80, 3), np.uint8), np.full((50, 80, 3), 255, np.uint8)
-    shown = divider(black, white)
-    shown.at = 0.25
-    assert (shown.still() == 0).all(axis=2).mean() == pytest.approx(0.25, abs=0.02)
-
-
 def test_the_output_holds_both_forms(monkeypatch):
     import ipywidgets
 
@@ -76,29 +65,10 @@ def test_the_output_holds_both_forms(monkeypatch):
     assert "image/jpeg" not in published[1][0] and stills.VIEW in published[1][0]
 
 
-def test_the_saved_notebook_keeps_the_pictures_and_not_the_widgets():
-    spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
-    run_notebooks = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(run_notebooks)
-    v4 = nbformat.v4
-    view = {"version_major": 2, "version_minor": 0, "model_id": "a"}
-    outputs = [
-        v4.new_output("display_data", {stills.VIEW: view, "text/plain": "Box", "image/jpeg": "AAAA"}),
-        v4.new_output("display_data", {stills.VIEW: view, "text/plain": "a progress bar"}),
-        v4.new_output("stream", name="stderr", text="10 %"),
-        v4.new_output("stream", name="stdout", text="✓"),
-    ]
-    notebook = v4.new_notebook(cells=[v4.new_code_cell("1", outputs=outputs)], metadata={"widgets": {"state": 1}})
-    run_notebooks.as_it_is_read(notebook)
-    (picture, text) = notebook.cells[0].outputs
-    assert set(picture.data) == {"text/plain", "image/jpeg"} and text.text == "✓"
-    assert "widgets" not in notebook.metadata
-
-
 def test_a_table_is_html_and_text():
     made = table({"U-Net": [0.76543, 12], "a <b>": [1234.5, "–"]}, ["network", "SSIM", "n"], "held-out faces")
     page = made._repr_html_()
-    assert "<caption>held-out faces</caption>" in page and "<td>0.765</td><td>12</td>" in page
+    assert "<caption>held-out faces</caption>" in page and "<td>0.765 </td><td>12 </td>" in page
     assert "a &lt;b&gt;" in page and "1,234" in page
     assert repr(made).splitlines()[0].split() == ["network", "SSIM", "n"]
     with pytest.raises(ValueError, match="3 values"):

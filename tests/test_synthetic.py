@@ -23,33 +23,9 @@ def share(face: Face, *names: str) -> float:
     return float(np.isin(face.mask, [LABEL[name] for name in names]).mean())
 
 
-def edges(mask: np.ndarray) -> np.ndarray:
-    """Pixels whose right or lower neighbour has another label."""
-    out = np.zeros(mask.shape, bool)
-    out[:, :-1] |= mask[:, 1:] != mask[:, :-1]
-    out[:-1] |= mask[1:] != mask[:-1]
-    return out
-
-
 def shrink(img: np.ndarray, times: int) -> np.ndarray:
     h, w = img.shape[0] // times, img.shape[1] // times
     return img.reshape(h, times, w, times, -1).mean((1, 3))
-
-
-def same(a: Face, b: Face) -> bool:
-    return all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("photo", "sketch", "mask", "landmarks")) and (
-        a.attributes == b.attributes
-    )
-
-
-def test_classes_are_celebamask_hq_in_its_order():
-    order = "background skin nose eye_g l_eye r_eye l_brow r_brow l_ear r_ear mouth u_lip l_lip "
-    assert (order + "hair hat ear_r neck_l neck cloth").split() == list(CLASSES)
-
-
-def test_same_index_and_seed_give_the_same_bytes_in_any_order(faces):
-    assert same(draw_face(17, size_px=64), faces[17])
-    assert same(draw_face(3, size_px=64), faces[3])
 
 
 @pytest.mark.parametrize("size_px", [32, 100, 512])
@@ -119,17 +95,3 @@ def test_skin_tones_are_spread_evenly(faces):
     assert np.corrcoef(tone, light)[0, 1] < -0.95
     assert light.min() < 60 and light.max() > 200
     assert (np.histogram(light, 4, (50, 210))[0] > 20).all()
-
-
-def test_pencil_lines_follow_the_edges_of_the_labels(large):
-    ratios = []
-    for face in large:
-        depth = 255.0 - face.sketch
-        edge = edges(face.mask)
-        near = edge.copy()
-        for shift in (-2, -1, 1, 2):
-            near |= np.roll(edge, shift, 0) | np.roll(edge, shift, 1)
-        assert depth[near].mean() > 1.5 * depth[~near].mean()
-        ratios.append(depth[near].mean() / depth[np.roll(near, (9, 9), (0, 1))].mean())
-    # The same edges moved by 9 pixels hit far fewer lines; hatched hair and skin are dark on both.
-    assert min(ratios) > 1.05 and np.median(ratios) > 1.4

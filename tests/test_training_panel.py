@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import pytest
 
@@ -109,19 +108,6 @@ def test_pause_one_step_save_and_stop(polled, run):  # noqa: F811
     assert panel.buttons["stop"].disabled and "ended: stopped" in panel.status.value
 
 
-def test_a_resumed_run_shows_what_was_before(polled, run, tiny, faces_manifest, tmp_path):  # noqa: F811
-    let_page_act(polled, [after(run, 10, lambda: run.live.set("stop", True, "test"))])
-    first = TrainingPanel(run)
-    first.show()
-    assert train_live(train, run, first) == "stopped"
-    again = open_run(tiny(sample_every_images=8), read_manifest(faces_manifest), tmp_path, device="cpu", progress=False)
-    assert again.folder == run.folder and again.images_seen == 10
-    panel = TrainingPanel(again)
-    panel.show()
-    assert panel.curves.value and [row["images"] for row in panel.rows] == [2, 4, 6, 8, 10]
-    assert panel.when.value == "8 images"
-
-
 def test_where_the_page_cannot_be_asked_the_cell_again_goes_on(page, run):  # noqa: F811
     panel, told = TrainingPanel(run), []
 
@@ -142,24 +128,3 @@ def test_without_a_page_it_trains_logs_and_draws_nothing(run, capsys):
     assert repr(panel).startswith("TrainingPanel(lr_g 0.0002")
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""
-
-
-def test_drawing_takes_no_more_than_its_share(polled, run, monkeypatch):  # noqa: F811
-    monkeypatch.undo()  # the true share
-    clock, drawn = [0.0], []
-    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    panel = TrainingPanel(run)
-    panel.rows = [{"images": 1, "loss_l1": 1.0}, {"images": 2, "loss_l1": 0.5}]
-    panel._build()
-
-    def slow(logs, original=viz.curves, **options):
-        clock[0] += 0.1
-        drawn.append(clock[0])
-        return original(logs, **options)
-
-    monkeypatch.setattr(viz, "curves", slow)
-    while clock[0] < 40:
-        clock[0] += 0.05
-        panel._stale = True
-        panel.on_step(run)
-    assert 16 <= len(drawn) <= 20  # a tenth of a second each: five of a hundred

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -14,8 +12,6 @@ from s2f_studio.drawings import prepare as drawings
 from s2f_utils.cli.main import main
 from s2f_utils.pictures import images
 from tests.test_drawings import on_a_desk, rgb
-
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def codes(remarks):
@@ -102,26 +98,6 @@ def test_drawings_with_smudged_tones_are_drawings(some):
     assert [verdict.kind for verdict in seen].count("drawing") >= 6
 
 
-@pytest.mark.parametrize("share", [0.15, 0.3])
-def test_small_drawings_on_large_sheets_are_no_photos_and_not_inverted(share, some):
-    for face in some:
-        wide = round(620 * share)
-        sheet = np.full((877, 620), 255, np.uint8)
-        sheet[40 : 40 + wide, 20 : 20 + wide] = cv2.resize(face.sketch, (wide, wide), interpolation=cv2.INTER_AREA)
-        assert domain.verdict(rgb(sheet)).kind in (("drawing", "faint") if share < 0.2 else ("drawing",))
-
-
-def share_of(kinds, files):
-    return np.mean([domain.verdict(images.load_rgb(path)).kind in kinds for path in files])
-
-
-@pytest.mark.skipif(not (SHARED / "fs2k").is_dir(), reason="no ../shared/data/fs2k")
-def test_fs2ks_sketches_are_drawings_and_its_photos_photos():
-    for side, kind, least in (("sketch", "drawing", 1.0), ("photo", "photo", 0.97)):
-        files = sorted(path for path in (SHARED / "fs2k" / side).rglob("*") if images.is_image_name(path))
-        assert share_of({kind}, files[::7]) >= least
-
-
 # --- several faces ---
 
 
@@ -162,14 +138,6 @@ def test_two_faces_are_told_and_one_can_be_chosen(couple):
     alone = drawings.prepare(np.ascontiguousarray(sheet[:, starts[1] :]))  # the same landmarks as without the other one
     away = drawings.prepare(sheet, face="right").face.landmarks - alone.face.landmarks - [starts[1], 0]
     assert np.hypot(*away.T).max() < 0.1 * alone.face.eye_distance
-
-
-@pytest.mark.detector
-def test_a_single_face_is_not_remarked_on():
-    drawing = drawings.example("plain-man")
-    for which in (None, "left", "right", 1):
-        ready = drawings.prepare(drawing, face=which)
-        assert ready.warnings == () and np.array_equal(ready.image, drawings.prepare(drawing).image)
 
 
 @pytest.mark.detector

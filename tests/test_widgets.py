@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,20 +81,6 @@ def train(run, callbacks=(), max_seconds=None, images=8, at_step=None):
     for callback in callbacks:
         callback.on_end(run, reason)
     return reason
-
-
-def test_importing_costs_no_ipywidgets():
-    code = (
-        "import sys; from s2f_utils.notebook import TrainingPanel, divider, start, train_live, upload_box\n"
-        "print('ipywidgets' in sys.modules, 'IPython' in sys.modules)"
-    )
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert answer.stdout.split() == ["False", "False"]
-
-
-def test_an_unknown_name_is_refused(run):
-    with pytest.raises(ValueError, match="'lr_x'.*lr_g, lambda_l1"):
-        TrainingPanel(run, ["lr_x"])
 
 
 def test_sliders_set_live_values_within_their_range(page, run):

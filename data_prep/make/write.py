@@ -192,8 +192,8 @@ def make_pictures(make: Callable[[Any], Mapping[str, np.ndarray]], task: Any, pa
         if suffix_of(part) == ".npy":
             _save_points(path, made[part])
             continue
-        notes = made.get("notes") if part == "photo" else None
-        images.save(path, made[part], content=made.get("content"), notes=notes)
+        box = {"content": ",".join(map(str, made["content"]))} if made.get("content") else {}
+        images.save(path, made[part], notes=box | made.get("notes", {}) if part == "photo" else box)
     return ""
 
 

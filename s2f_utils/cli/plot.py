@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from cyclopts.validators import Number
 
 
 def plot(
@@ -17,7 +16,6 @@ def plot(
     only: Annotated[tuple[str, ...], Parameter(metavar="NAME", consume_multiple=True)] = (),
     x: Literal["images", "seconds", "epoch"] = "images",
     log: bool = False,
-    smooth: Annotated[float, Parameter(validator=Number(gte=0, lt=1))] = 0.87,
 ) -> None:
     """Draw the curves of one run, or of several to compare.
 
@@ -34,7 +32,6 @@ def plot(
         only: only these curves
         x: along images seen, seconds or epochs
         log: losses on a logarithmic scale
-        smooth: share of the old mean that each row keeps, from 0 (not smoothed) to less than 1
     """
     from s2f_utils import runtime
     from s2f_utils.pictures import viz
@@ -49,7 +46,7 @@ def plot(
     known = list(dict.fromkeys(name for entries in logs.values() for name in viz.curve_names(*entries)))
     if unknown := [name for name in only if name not in known]:
         raise ValueError(f"--only {unknown[0]}: there is no such curve: the names are {', '.join(known)}")
-    figure = viz.curves(logs, only=only, x=x, log=log, share=smooth)
+    figure = viz.curves(logs, only=only, x=x, log=log)
     with runtime.atomic_path(out) as temporary:
         figure.savefig(temporary, format=kind, dpi=150)
     print(out)

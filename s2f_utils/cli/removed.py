@@ -24,6 +24,7 @@ REMOVED = {  # (command, argument) → what to use instead
     ("train", "--gpus"): TORCHRUN,
     ("train", "--nproc"): TORCHRUN,
     ("train", "--nproc-per-node"): TORCHRUN,
+    ("plot", "--smooth"): "every curve is drawn both as it is and smoothed",
 }
 
 

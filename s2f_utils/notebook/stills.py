@@ -22,6 +22,7 @@ from s2f_utils.pictures import images
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 WIDE_PX = 900  # of a still: what a page's column shows without making it smaller
+HIGH_PX = 400  # of pictures beside each other
 GAP_PX, LINE_PX, FONT_PX = 8, 30, 17
 QUALITY = 62
 DPI = 100  # of figures
@@ -60,29 +61,29 @@ def box_class() -> type:
 # Drawing a tree of widgets
 
 
-def drawn(widget: Any, wide_px: int = WIDE_PX) -> np.ndarray:
-    """A picture of a widget and its children as they are now, uint8 (H, wide_px, 3).
+def drawn(widget: Any) -> np.ndarray:
+    """A picture of a widget and its children as they are now, uint8 (H, 900, 3).
 
     Pictures as they are; sliders, checkboxes and text as lines of text; and whatever has a `still()` of its own, uint8
     (H, W, 3). Buttons are left out.
     """
-    return stacked(_parts(widget, wide_px), wide_px)
+    return stacked(_parts(widget))
 
 
-def _parts(widget: Any, wide_px: int) -> list[np.ndarray]:
+def _parts(widget: Any) -> list[np.ndarray]:
     if getattr(getattr(widget, "layout", None), "display", None) == "none":
         return []
     if hasattr(widget, "still"):
-        return [fitted(widget.still(), wide_px)]
+        return [fitted(widget.still())]
     if hasattr(widget, "children"):
-        return [part for child in widget.children for part in _parts(child, wide_px)]
+        return [part for child in widget.children for part in _parts(child)]
     value = getattr(widget, "value", None)
     if isinstance(value, bytes | memoryview):
-        return [_picture(widget, wide_px)] if value else []
+        return [_picture(widget)] if value else []
     text = str(value) if isinstance(value, str) else _numbers(value)
     text = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))).strip()
     label = getattr(widget, "description", "")
-    return [text_line(f"{label}: {text}" if label else text, wide_px)] if text else []
+    return [text_line(f"{label}: {text}" if label else text)] if text else []
 
 
 def _numbers(value: Any) -> str:
@@ -93,19 +94,19 @@ def _numbers(value: Any) -> str:
     return " to ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
 
 
-def _picture(widget: Any, wide_px: int) -> np.ndarray:
+def _picture(widget: Any) -> np.ndarray:
     picture = images.load_rgb(io.BytesIO(bytes(widget.value)))
     asked = str(widget.width).removesuffix("px")
     if asked.isdigit() and 0 < int(asked) != picture.shape[1]:
         size = (int(asked), round(picture.shape[0] * int(asked) / picture.shape[1]))
         picture = np.asarray(Image.fromarray(picture).resize(size))
-    return fitted(framed(picture), wide_px)
+    return fitted(framed(picture))
 
 
-def stacked(parts: Sequence[np.ndarray], wide_px: int = WIDE_PX) -> np.ndarray:
-    """Pictures below each other at the left, uint8 (H, W, 3) each, W at most `wide_px`, on white."""
+def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures below each other at the left, uint8 (H, W, 3) each, W at most 900, on white."""
     height = sum(part.shape[0] + GAP_PX for part in parts) + GAP_PX
-    out = np.full((height, wide_px, 3), 255, np.uint8)
+    out = np.full((height, WIDE_PX, 3), 255, np.uint8)
     top = GAP_PX
     for part in parts:
         out[top : top + part.shape[0], : part.shape[1]] = part
@@ -113,17 +114,17 @@ def stacked(parts: Sequence[np.ndarray], wide_px: int = WIDE_PX) -> np.ndarray:
     return out
 
 
-def side_by_side(parts: Sequence[np.ndarray], high_px: int = 400) -> np.ndarray:
+def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures beside each other, uint8 (H, W, 3) each, brought to one height, with white between them."""
-    even = [np.asarray(Image.fromarray(p).resize((round(p.shape[1] * high_px / p.shape[0]), high_px))) for p in parts]
-    gap = np.full((high_px, GAP_PX, 3), 255, np.uint8)
+    even = [np.asarray(Image.fromarray(p).resize((round(p.shape[1] * HIGH_PX / p.shape[0]), HIGH_PX))) for p in parts]
+    gap = np.full((HIGH_PX, GAP_PX, 3), 255, np.uint8)
     return np.concatenate([piece for part in even for piece in (part, gap)][:-1], axis=1)
 
 
-def fitted(picture: np.ndarray, wide_px: int = WIDE_PX) -> np.ndarray:
-    """A picture, uint8 (H, W, 3), no wider than this; a smaller one stays as it is."""
-    scale = min(1.0, wide_px / picture.shape[1])
-    size = (wide_px, round(picture.shape[0] * scale))
+def fitted(picture: np.ndarray) -> np.ndarray:
+    """A picture, uint8 (H, W, 3), no wider than 900 pixels; a smaller one stays as it is."""
+    scale = min(1.0, WIDE_PX / picture.shape[1])
+    size = (WIDE_PX, round(picture.shape[0] * scale))
     return picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
 
 
@@ -134,18 +135,18 @@ def framed(picture: np.ndarray) -> np.ndarray:
     return np.asarray(edged)
 
 
-def figure(made: Any, wide_px: int = WIDE_PX) -> np.ndarray:
-    """A matplotlib figure as a picture, uint8 (H, wide_px, 3), its letters as large as they are meant."""
-    made.set_size_inches(wide_px / DPI, made.get_figheight())
+def figure(made: Any) -> np.ndarray:
+    """A matplotlib figure as a picture, uint8 (H, 900, 3), its letters as large as they are meant."""
+    made.set_size_inches(WIDE_PX / DPI, made.get_figheight())
     file = io.BytesIO()
     made.savefig(file, format="png", dpi=DPI)
     return images.load_rgb(file)
 
 
-def text_line(text: str, wide_px: int = WIDE_PX) -> np.ndarray:
-    """Text on white, in as many lines as it needs; uint8 (H, wide_px, 3)."""
-    lines = textwrap.wrap(text, max(20, int(wide_px / (0.5 * FONT_PX)))) or [""]
-    canvas = Image.new("RGB", (wide_px, LINE_PX * len(lines)), "white")
+def text_line(text: str) -> np.ndarray:
+    """Text on white, in as many lines as it needs; uint8 (H, 900, 3)."""
+    lines = textwrap.wrap(text, int(WIDE_PX / (0.5 * FONT_PX))) or [""]
+    canvas = Image.new("RGB", (WIDE_PX, LINE_PX * len(lines)), "white")
     draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(FONT_PX)
     for number, line in enumerate(lines):
         draw.text((2, LINE_PX * (number + 0.5)), line, INK, font, anchor="lm")

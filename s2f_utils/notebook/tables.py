@@ -15,14 +15,15 @@ class Table:
 
     def _repr_html_(self) -> str:
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in self.head)
-        rows = "".join(f"<tr>{''.join(f'<td>{html.escape(v)}</td>' for v in row)}</tr>" for row in self.rows)
-        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return self._as("html").replace("<table>", f"<table>{caption}", 1)
 
     def __repr__(self) -> str:
-        lines = [self.head, *self.rows]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(self.head))]
-        return "\n".join("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+        return self._as("plain")
+
+    def _as(self, form: str) -> str:
+        import tabulate
+
+        return tabulate.tabulate(self.rows, self.head, tablefmt=form, disable_numparse=True)
 
 
 def table(rows: Sequence[Sequence[Any]] | Mapping[Any, Sequence[Any]], head: Sequence[str], caption: str = "") -> Table:

@@ -12,6 +12,7 @@ import numpy as np
 
 from s2f_utils.pictures.images import rounded
 
+SHORTEST = 0.04  # edge that `contour` draws
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as PIL's "L"
 
 
@@ -83,14 +84,13 @@ def contour(
     strength: float = 1.0,
     width: float = 0.005,
     smoothing: float = 0.005,
-    shortest: float = 0.04,
     simplify: float = 0.003,
 ) -> np.ndarray:
     """A line drawing: Canny's edges (Canny 1986), short ones left out, the others straightened and drawn as strokes.
 
     strength: how weak an edge may be and still be drawn, 0 (none) to 3. width: of the strokes, 0.002 to 0.03.
-    smoothing: sigma before the edges are looked for, 0 to 0.05. shortest: the shortest edge that stays, 0 to 0.5.
-    simplify: how far a stroke may leave its edge (Douglas-Peucker), 0 to 0.05. Lengths are shares of the longer side.
+    smoothing: sigma before the edges are looked for, 0 to 0.05. simplify: how far a stroke may leave its edge
+    (Douglas-Peucker), 0 to 0.05. Lengths are shares of the longer side.
     """
     import cv2
 
@@ -101,7 +101,7 @@ def contour(
     if strength == 0:
         return paper
     edges = _edges(smooth, 43.0 / strength * 256 / side)  # pixel by pixel, an edge is flatter in a larger picture
-    length = 2 * _in_range("shortest", shortest, 0, 0.5) * side  # a contour runs around its line, there and back
+    length = 2 * SHORTEST * side  # a contour runs around its line, there and back
     tolerance = _in_range("simplify", simplify, 0, 0.05) * side
     strokes = [cv2.approxPolyDP(edge, tolerance, True) for edge in edges if cv2.arcLength(edge, True) >= length]
     return _draw(paper, strokes, _in_range("width", width, 0.002, 0.03) * side)

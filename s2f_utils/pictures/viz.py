@@ -24,17 +24,14 @@ def sheet(rows: Sequence[np.ndarray], gap_px: int = 4) -> np.ndarray:
     return out
 
 
-def smooth(values: Sequence[float], share: float = 0.87) -> list[float]:
-    """An exponential moving average over rows, corrected for its start, as TensorBoard draws it.
+KEPT = 0.87  # of the old mean by each row of `smooth`: five rows later a row weighs half
 
-    share: of the old mean that each row keeps, from 0 (the values themselves) to less than 1; 0.87 halves what a row
-    weighs after five more. ValueError for others.
-    """
-    if not 0 <= share < 1:
-        raise ValueError(f"the share that smoothing keeps must be from 0 to less than 1, got {share:g}")
+
+def smooth(values: Sequence[float]) -> list[float]:
+    """An exponential moving average over rows, corrected for its start, as TensorBoard draws it."""
     mean, weight, out = 0.0, 0.0, []
     for value in values:
-        mean, weight = share * mean + (1 - share) * value, share * weight + (1 - share)
+        mean, weight = KEPT * mean + (1 - KEPT) * value, KEPT * weight + (1 - KEPT)
         out.append(mean / weight)
     return out
 
@@ -58,13 +55,12 @@ def curves(
     only: Sequence[str] = (),
     x: str = "images",
     log: bool = False,
-    share: float = 0.87,
 ) -> Figure:
     """The curves of runs, an axis for each, raw (thin) and smoothed (bold), and marks where live values changed.
 
     runs: {label: (rows, events)} as `tracking.read_log` gives them; with several, each has its colour. only: names as
     `curve_names` gives them; none: every loss, and SSIM and PSNR of the samples. x: "images", "seconds" or "epoch".
-    log: losses on a logarithmic scale (symmetric around 0 where one is 0 or less). share: see `smooth`.
+    log: losses on a logarithmic scale (symmetric around 0 where one is 0 or less).
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -87,7 +83,7 @@ def curves(
     for (rows, events), colour in zip(runs.values(), colours, strict=True):
         along = _along(rows, x)
         for axes, name in zip(panels, names, strict=True):
-            _draw_curve(axes, name, rows, events, along, colour, share)
+            _draw_curve(axes, name, rows, events, along, colour)
         of_mark = colour if len(runs) > 1 else "0.35"
         marks += [(at, of_mark, text) for at, text in change_marks(events, MARK_GAP * end, along)]
     marks.sort(key=lambda mark: mark[0])
@@ -118,7 +114,7 @@ def _along(rows: Entries, x: str) -> Callable[[float], float]:
 
 
 def _draw_curve(
-    axes: Any, name: str, rows: Entries, events: Entries, along: Callable[[float], float], colour: Any, share: float
+    axes: Any, name: str, rows: Entries, events: Entries, along: Callable[[float], float], colour: Any
 ) -> None:
     """A column of the rows, raw as a thin line and smoothed as a bold one; a score of the samples as it is, as these
     are always the same pictures.
@@ -130,7 +126,7 @@ def _draw_curve(
         axes.plot(x, y, linewidth=1.8, marker=".", markersize=5, color=colour, gid="raw")
         return
     axes.plot(x, y, alpha=0.35, linewidth=0.8, marker="." if len(y) < 2 else "", color=colour, gid="raw")
-    axes.plot(x, smooth(y, share), linewidth=1.8, color=colour, gid="smoothed")
+    axes.plot(x, smooth(y), linewidth=1.8, color=colour, gid="smoothed")
 
 
 def change_marks(events: Entries, gap: float, along: Callable[[float], float] = float) -> list[tuple[float, str]]:
@@ -165,11 +161,10 @@ def _dress(axes: Any, name: str, marks: Sequence[tuple[float, Any, str]], log: b
     axes.grid(alpha=0.25, linewidth=0.5)
 
 
-def perception_distortion(points: Mapping[str, tuple[float, float, str]], floor: float | None = None) -> Figure:
-    """Each answer as a point: SSIM across, the patch test's area downwards to the floor, which is where photos are.
+def perception_distortion(points: Mapping[str, tuple[float, float, str]]) -> Figure:
+    """Each answer as a point: SSIM across, the patch test's area downwards (Blau and Michaeli 2018).
 
-    points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial" (Blau and Michaeli
-    2018). floor: the area of true pictures of other people; no answer can be expected below it.
+    points: {label: (ssim, patch_auc, kind)}, kind "model", "other model", "control" or "trivial".
     """
     from matplotlib.figure import Figure
 
@@ -177,18 +172,13 @@ def perception_distortion(points: Mapping[str, tuple[float, float, str]], floor:
     axes = figure.add_subplot()
     colours = {"model": "C0", "other model": "C2", "control": "C1", "trivial": "0.45"}
     for number, (label, (x, y, kind)) in enumerate(points.items(), start=1):
-        short = label if len(label) < 40 else label[:38] + "…"
+        short = textwrap.shorten(label, 40, placeholder=" …")
         axes.scatter(x, y, color=colours[kind], s=70, zorder=3, edgecolors="white", label=f"{number}  {short}")
         aside = (9, 9) if number % 2 else (9, -9)  # two points on one place have their numbers above and below
         axes.annotate(str(number), (x, y), aside, textcoords="offset points", ha="center", va="center", fontsize=9)
-    axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":")
-    axes.text(0.02, 0.51, "coin toss", transform=axes.get_yaxis_transform(), fontsize=9, color="0.3")
-    if floor is not None:
-        axes.axhline(floor, color="C3", linewidth=1, linestyle="--")
-        place = {"transform": axes.get_yaxis_transform(), "fontsize": 9, "color": "C3", "ha": "right"}
-        axes.text(0.98, floor + 0.01, "true pictures of others", **place)
+    axes.axhline(0.5, color="0.3", linewidth=0.8, linestyle=":", label="coin toss")
     axes.set(xlabel="SSIM: nearer to the true photo →", ylabel="patch test: ↓ harder to tell from photos")
-    axes.set_ylim(min(0.4, 0.5 if floor is None else floor - 0.1), 1.05)
+    axes.set_ylim(0.4, 1.05)
     axes.margins(x=0.1)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9, frameon=False)
     return figure

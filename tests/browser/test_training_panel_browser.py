@@ -42,14 +42,12 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with two copies of notebook 02, without the outputs that it comes with."""
+    """A folder with a copy of notebook 02, without the outputs that it comes with."""
     folder = tmp_path_factory.mktemp("steer")
     notebook = nbformat.read(ROOT / "notebooks" / "02_pix2pix.ipynb", as_version=4)
     for cell in notebook.cells:
         cell.update({"outputs": []} if cell.cell_type == "code" else {})
-    for name in ("demo", "fast"):
-        (folder / name).mkdir()
-        nbformat.write(notebook, folder / name / "02.ipynb")
+    nbformat.write(notebook, folder / "02.ipynb")
     return folder
 
 
@@ -64,12 +62,12 @@ def browser():
 class Steered:
     """A page with a notebook that runs, and what its run writes down meanwhile."""
 
-    def __init__(self, browser, address, folder, profile):
+    def __init__(self, browser, address, folder):
         self.page = browser.new_page(viewport={"width": 1400, "height": 1400})
         self.page.set_default_timeout(1000 * SLOWEST_S)
-        self.folder, self.errors = folder / profile, []
+        self.folder, self.errors = folder, []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        run_all(self.page, FRONT, address, f"{profile}/02.ipynb")
+        run_all(self.page, FRONT, address, "02.ipynb")
         self.begun = time.monotonic()
 
     def log(self, name):
@@ -122,18 +120,6 @@ class Steered:
         text = self.panel().get_by_text(re.compile(r"^[\d,]+ of [\d,]+ images")).inner_text()
         return int(text.partition(" ")[0].replace(",", ""))
 
-    def ended(self):
-        """What the panels say that ended by themselves; JupyterLab has in the page what is in sight alone."""
-        found = set()
-        self.page.mouse.move(700, 700)
-        for _ in range(60):
-            for text in self.page.get_by_text(re.compile(r"^[\d,]+ of [\d,]+ images")).all_inner_texts():
-                if whole := re.match(r"([\d,]+) of \1 images", text):
-                    found.add(whole[0])
-            self.page.mouse.wheel(0, -500)
-            self.page.wait_for_timeout(100)
-        return found
-
     def shown(self, name):
         self.page.screenshot(path=self.folder / f"{FRONT}-{name}.png")
 
@@ -146,7 +132,7 @@ class Steered:
 def test_notebook_02_is_steered_while_it_trains(folder, browser):
     """The demo profile, which is the default: its training, until Stop; then the next cells run."""
     with jupyter(folder, FRONT) as address:
-        steered = Steered(browser, address, folder, "demo")
+        steered = Steered(browser, address, folder)
         page = steered.page
         page.wait_for_selector(CURVES, state="attached")
         first_curve = time.monotonic() - steered.begun
@@ -227,27 +213,3 @@ def check_whole(folder, images_seen):
     made = inference.load(run, "cpu").translate_batch(np.full((1, 64, 64, 3), 200, np.uint8))
     assert made.shape == (1, 64, 64, 3) and made.std() > 0
     assert json.loads((run / "controls.json").read_text())["stop"] is False
-
-
-def test_notebook_02_runs_to_its_end_in_a_page(folder, browser):
-    """The fast profile: every cell, panels that end by themselves, and the pad."""
-    with jupyter(folder, FRONT, S2F_PROFILE="fast", S2F_STRICT="1") as address:
-        steered = Steered(browser, address, folder, "fast")
-        page = steered.page
-        page.get_by_text("✓ everything is in one file").wait_for(timeout=240_000)
-        assert len(steered.ended()) == 2
-        page.wait_for_function("() => document.querySelectorAll('.s2f-pad').length > 0")
-        pad = page.locator(".s2f-pad")
-        pad.scroll_into_view_if_needed()
-        page.wait_for_function("document.querySelector('.s2f-face').src.startsWith('data:image/png')")
-        face = page.evaluate("document.querySelector('.s2f-face').src")
-        paper = page.locator(".s2f-paper").bounding_box()
-        page.mouse.move(paper["x"] + 0.3 * paper["width"], paper["y"] + 0.5 * paper["height"])
-        page.mouse.down()
-        page.mouse.move(paper["x"] + 0.7 * paper["width"], paper["y"] + 0.55 * paper["height"], steps=8)
-        page.mouse.up()
-        page.wait_for_function("face => document.querySelector('.s2f-face').src !== face", arg=face)
-        steered.shown("pad")
-        assert page.locator(".output_error, .jp-RenderedText[data-mime-type*='error']").count() == 0
-    assert steered.errors == []
-    page.close()
