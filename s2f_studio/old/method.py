@@ -32,6 +32,7 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.loading import discriminator_of, load_into
 from s2f_utils.training.losses import feature_loss, generator_loss
 from s2f_utils.training.method import Live, Method, frozen
+from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need
 
 BLOCK = 4  # pixels that the judge takes together: it is to see them cut in all four ways
@@ -71,6 +72,8 @@ class RenderConfig(TrainConfig):
     lambda_features: float = 4.0  # weight of the distance of true and made photos' features in the judge
     lambda_coarse: float = 2.0  # weight of the L1 loss of colours over 8 × 8 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
+    lambda_projected: float = 0.0  # weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none
+    free_share: float = 0.5  # of the faces that it sees with codes at random, which no other loss sees
     lambda_person: float = 0.5  # weight of the L1 loss of the person's outline
     r1_gamma: float = 0.5  # weight of the judge's squared slope at true photos
     r1_every: int = 16  # steps between two looks at it; 0: never
@@ -116,6 +119,7 @@ class RenderMethod(Method):
     needs_init = "render"
     begins_with = ("render",)
     live_ranges = {"r1_gamma": Range(1e-3, 100.0, log=True)}
+    fixed_at_0 = ("lambda_projected",)
     data = "own"
     given_channels, target_channels, target_scale = CHANNELS + 1, 5, 2  # the drawing's, and the fold
     own_data = functools.partial(ShapedData, larger=target_scale, folded=True)
@@ -129,6 +133,9 @@ class RenderMethod(Method):
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=betas)
         loaded = [checkpoints.load_network(find_generator(name))[0] for name in config.experts]
         self.experts = [precision.prepare(net.requires_grad_(False)) for net in loaded]
+        if config.lambda_projected:
+            projected = models.build("projected", width=64, sketch_channels=3)
+            self.net_p, self.opt_p = self.add("net_p", projected, "lr_d", betas=(0.0, 0.99))
         self.cycle = max(1, config.r1_every)
         self.steps = 0
 
@@ -183,16 +190,25 @@ class RenderMethod(Method):
         """
         config = self.config
         expected, true, style = self.given(a, b)
+        free = round(config.free_share * len(a)) if config.lambda_projected else 0
+        style[:free, : self.net_g.num_codes] = sent(self._codes(free), style.device).to(style.dtype)
         small = F.avg_pool2d(expected, 2)
         made = self.net_g(self.precision.images(expected), style)
         walls, by = sent(self._walls(len(a)), made.device), torch.randint(BLOCK, (2,)).tolist()
         fake, real = (seen(x[:, :3], p, walls, by) for x, p in ((made, made[:, 3:].clamp(-1, 1)), (true, true[:, 3:])))
         real = self.precision.images(real)
+        losses, pair = {}, None
+        if config.lambda_projected:
+            shown = F.interpolate(small[:, :3].float(), scale_factor=4)
+            pair = ProjectedPair(self.net_p, shown, real, fake)
+            losses["loss_d_projected"] = pair.loss_d()
+            self.descend(losses["loss_d_projected"], self.opt_p)
+        fake, real, made, true, small = (x[free:] for x in (fake, real, made, true, small))
 
         judged_fake, judged_real = self.net_d(fake.detach(), small)[0], self.net_d(real, small)[0]
         judged = zip(judged_fake, judged_real, strict=True)
         loss_d = _mean(generator_loss(-made_up) + generator_loss(genuine) for made_up, genuine in judged)
-        losses = {"loss_d": loss_d}
+        losses["loss_d"] = loss_d
         if config.r1_every and self.steps % config.r1_every == 0:
             penalty = self._slope(real, small)
             loss_d = loss_d + 0.5 * config.r1_every * live["r1_gamma"] * penalty
@@ -209,6 +225,10 @@ class RenderMethod(Method):
             losses["loss_l1"] = F.l1_loss(fake, real.float())
             losses["loss_person"] = F.l1_loss(made[:, 3:], true[:, 3:4])
             weighted = ("gan", "features", "coarse", "l1", "person")
+            if pair is not None:
+                with frozen(self.net_p):
+                    losses["loss_projected"] = pair.loss_gan()
+                weighted = (*weighted, "projected")
             self.descend(sum(live[f"lambda_{n}"] * losses[f"loss_{n}"] for n in weighted), self.opt_g, config.max_norm)
         self.steps += 1
         return {name: value.detach() for name, value in losses.items()}
@@ -237,6 +257,12 @@ class RenderMethod(Method):
         known = sent(distributed.rand(num, len(places)), b.device) < config.trait_share
         shown = told[:, places, 0, 0].float()
         return expected, true, torch.cat([codes, shown * known, known.float()], dim=1)
+
+    def _codes(self, num: int) -> Tensor:
+        """Codes at random, (num, C): of half of the faces all, of the others those that a seed draws."""
+        drawn = distributed.randn(num, self.net_g.num_codes).clamp(-render.MOST, render.MOST)
+        few = (distributed.rand(num, 1) < 0.5) & (torch.arange(drawn.shape[1]) >= render.NUM_DRAWN)
+        return drawn * torch.where(few, 0.0, 1.0) * (0.3 + 0.7 * distributed.rand(num, 1))
 
     def _outlined(self, parts: Tensor, true: Tensor) -> Tensor:
         """Person and hair as they are expected (B, 2, 128, 128), and the photo's person (B, 1, 256, 256), in [0, 1] →
