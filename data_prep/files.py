@@ -122,17 +122,13 @@ def _size(source: BinaryIO | Path, *, name: str) -> tuple[int, int]:
 
 
 def load_labels(path: str | os.PathLike) -> np.ndarray:
-    """A label map as uint8 (H, W), wherever it lies; as `images.load_labels`, but whatever fails is an ImageError.
+    """A label map as uint8 (H, W), wherever it lies; as `masks.read`, but whatever fails is an ImageError.
 
     A name that ends in `ALL_PARTS` stands for a face's part files of CelebAMask-HQ, which are joined.
     """
     path = Path(path)
     if not path.name.endswith(ALL_PARTS):
-        try:
-            return _load(images.load_labels, path)
-        except images.ImageError as error:
-            hint = ": if these are the classes' colours, python -m data_prep doctor SRC --fix DIR writes class numbers"
-            raise images.ImageError(f"{error}{hint if 'got mode RGB' in str(error) else ''}") from None
+        return _load(masks.read, path)
     start = path.name.removesuffix(ALL_PARTS)
     files = {name: path.with_name(f"{start}_{name}.png") for name in masks.CLASSES[1:]}
     parts = {name: _load(_load_part, file) for name, file in files.items() if size_of(file) >= 0}
@@ -140,15 +136,6 @@ def load_labels(path: str | os.PathLike) -> np.ndarray:
         return masks.join_parts(parts)
     except masks.MaskError as error:
         raise images.ImageError(f"{path}: {error}") from None
-
-
-def as_map(path: str | os.PathLike) -> tuple[np.ndarray, bool]:
-    """A label map, uint8 (H, W), and whether its file is a picture in CelebAMask-HQ's colours instead.
-
-    Raises ImageError for any other file.
-    """
-    path = Path(path)
-    return (load_labels(path), False) if path.name.endswith(ALL_PARTS) else _load(masks.read, path)
 
 
 def _load_part(source: BinaryIO | Path, *, name: str) -> np.ndarray:

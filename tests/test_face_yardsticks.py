@@ -21,6 +21,7 @@ from s2f_utils.pictures import faces  # noqa: E402
 
 FIVE = faces.TEMPLATE * 256 - 0.5
 
+
 def test_it_shares_nothing_with_sketches_to_train_on():
     for path in (ROOT / "benchmarks").glob("crude_*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -95,7 +95,7 @@ def test_a_label_map_is_turned_as_its_photo_is(turn, tmp_path):
     for name in ("l", "p"):
         assert np.array_equal(images.load_labels(tmp_path / f"{name}.png"), upright)
     for name in ("l", "p", "rgb"):
-        assert np.array_equal(masks.read(tmp_path / f"{name}.png")[0], upright)
+        assert np.array_equal(masks.read(tmp_path / f"{name}.png"), upright)
     assert np.array_equal(files.load_labels(tmp_path / f"7{files.ALL_PARTS}"), upright)
 
 

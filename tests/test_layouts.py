@@ -117,6 +117,9 @@ def test_celebamasks_parts_become_one_map(tmp_path, drawn, capsys, monkeypatch):
             packed.write(path, path.relative_to(tmp_path).as_posix())
     other = make_pairs(tmp_path / "CelebAMask-HQ.zip", tmp_path / "other", size_px=SIZE).parent
     assert (other / "masks" / "3.png").read_bytes() == (out / "masks" / "3.png").read_bytes()
+    images.save(out / "masks" / "3.png", masks.colour(drawn[3].mask))  # as others write them
+    again = make_pairs(out, tmp_path / "again", size_px=SIZE).parent
+    assert (again / "masks" / "3.png").read_bytes() == (other / "masks" / "3.png").read_bytes()
 
 
 # Archives, several sources

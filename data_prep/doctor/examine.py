@@ -84,14 +84,12 @@ def examine(subject: Subject) -> dict[str, PictureFacts]:
 def _problem_of_map(path: str, size: tuple[int, int]) -> tuple[str, str] | None:
     """The kind of finding and what was seen, None where all is well. size: the photo's, (width, height)."""
     try:
-        labels, coloured = files.as_map(path)
+        labels = files.load_labels(path)
     except (images.ImageError, OSError) as error:
         return "unreadable", printable(str(error).removeprefix(f"{path}: "))
     height, width = labels.shape
     if abs(np.log(width / height * size[1] / size[0])) > MAP_SHAPE_OFF:
         return "map_shape", f"{width}x{height}, its photo is {size[0]}x{size[1]}"
-    if coloured:
-        return "map_colours", "a picture in CelebAMask-HQ's colours"
     if labels.max() >= len(masks.CLASSES):
         return "map_labels", masks.unknown_labels(labels)
     return None

@@ -84,10 +84,6 @@ KINDS: dict[str, Kind] = {
         "name the folders with --sketches and --photos, or the --sketch-side",
         "nothing: name the sides first", False,
     ),
-    "map_colours": Kind(
-        "maps in colours instead of class numbers", True, "have them converted by --fix",
-        "they are written as class numbers", False
-    ),
     "map_shape": Kind(
         "maps of another shape than their photo", True, "crop both alike, or get the photo's own map", LEAVE_OUT
     ),
@@ -107,7 +103,7 @@ KINDS: dict[str, Kind] = {
     ),
 }  # fmt: skip
 # What --fix mends by changing the pictures; every other kind, except "kind", by leaving the pair out.
-CHANGES = ("inverted", "swapped", "turned", "map_colours")
+CHANGES = ("inverted", "swapped", "turned")
 UNMENDED = tuple(name for name, kind in KINDS.items() if kind.stops and not kind.drops and name not in CHANGES)
 
 

@@ -248,7 +248,7 @@ def _maps(diagnosis: Diagnosis) -> None:
     if len(problems) == num_masks and all("black and white" in detail for _, detail in problems.values()):
         return  # where the person is: no maps, and not meant as such
     for n, (kind, detail) in problems.items():
-        _add(diagnosis, kind, n, ("mask",), detail, drop=kind != "map_colours")
+        _add(diagnosis, kind, n, ("mask",), detail)
 
 
 def _fit(diagnosis: Diagnosis) -> None:

@@ -46,7 +46,7 @@ def mend_pair(task: MendTask) -> dict[str, object]:
         sketch, photo = halves(photo, task.half)
     else:
         sketch = load(task.sketch)
-    made: dict[str, object] = {"mask": files.as_map(task.mask)[0]} if task.mask else {}
+    made: dict[str, object] = {"mask": files.load_labels(task.mask)} if task.mask else {}
     if "swapped" in task.changes:
         sketch, photo = photo, sketch
     if "inverted" in task.changes:

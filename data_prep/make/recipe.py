@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -147,12 +148,12 @@ def make_pair(task: PairTask) -> dict[str, object]:
     if recipe.align == "face":
         _align(recipe, pictures, face, task)
     elif recipe.align == "crop":
-        _square(pictures, lambda image: faces.uniform_crop(image, recipe.crop, recipe.size_px), recipe)
+        _square(pictures, lambda image: faces.uniform_crop(image, recipe.crop, recipe.size_px))
     else:
         if recipe.fit == "pad":  # scores are taken inside of this box (track B)
             made["content"] = images.content_box(pictures.photo.shape[:2], recipe.size_px)
         fit = recipe.fit or "stretch"
-        _square(pictures, lambda image: images.resize(image, recipe.size_px, fit, fill=(0, 0, 0)), recipe)
+        _square(pictures, lambda image: images.resize(image, recipe.size_px, fit, fill=(0, 0, 0)))
     left, top, width, height = made.get("content", (0, 0, recipe.size_px, recipe.size_px))
     own = duplicates.Print.of(pictures.photo[top : top + height, left : left + width])
     pictures.notes[duplicates.OWN_NOTE] = own.as_note()
@@ -263,12 +264,10 @@ def _paint_background(recipe: Recipe, pictures: _Pictures, face: faces.Face | No
     pictures.photo = background.replace_background(pictures.photo, mask)
 
 
-def _square(pictures: _Pictures, make_square, recipe: Recipe) -> None:
-    pictures.photo = make_square(pictures.photo)
-    pictures.sketch = None if pictures.sketch is None else make_square(pictures.sketch)
-    if pictures.mask is not None:
-        fit = recipe.fit or "stretch"
-        pictures.mask = images.resize_labels(pictures.mask, recipe.size_px, fit, recipe.crop)
+def _square(pictures: _Pictures, make_square: Callable[[np.ndarray], np.ndarray]) -> None:
+    for part in ("photo", "sketch", "mask"):
+        if (picture := getattr(pictures, part)) is not None:
+            setattr(pictures, part, make_square(picture))
 
 
 def _draw(task: PairTask, pictures: _Pictures) -> dict[str, np.ndarray]:

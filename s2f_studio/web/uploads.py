@@ -80,7 +80,7 @@ def read_map(content: bytes) -> np.ndarray:
         if picture.width * picture.height > KEPT_PX**2:
             raise Refusal(413, f"a label map may have {KEPT_PX} x {KEPT_PX} pixels at most: the model reads 256")
     try:
-        labels, _ = masks.read(io.BytesIO(content), name="the map")
+        labels = masks.read(io.BytesIO(content), name="the map")
         masks.resize(labels, LEAST_SIDE_PX)
     except (images.ImageError, masks.MaskError) as error:
         raise Refusal(422, f"no label map: {str(error).removeprefix('the map: ')}") from None

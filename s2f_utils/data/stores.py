@@ -284,7 +284,7 @@ def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tu
 def _map_picture(path: Path, size_px: int) -> np.ndarray:
     """A 19-class map in its colours, uint8 (S, S, 3); DataError where it is none."""
     try:
-        return masks.colour(masks.resize(images.load_labels(path), size_px))
+        return masks.colour(masks.resize(masks.read(path), size_px))
     except masks.MaskError as error:
         raise DataError(f"{path}: {error}") from None
 

@@ -153,7 +153,7 @@ def columns_of(direction: str) -> tuple[str, str]:
 
 def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
     if column == "mask":
-        return masks.colour(masks.resize(images.load_labels(path), size_px))
+        return masks.colour(masks.resize(masks.read(path), size_px))
     return squared(path, images.load_rgb(path), size_px)
 
 

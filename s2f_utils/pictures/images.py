@@ -196,21 +196,24 @@ def paper_colour(image: np.ndarray) -> tuple[int, int, int]:
 
 
 def resize(image: np.ndarray, size_px: int, fit: str = "stretch", *, fill: tuple | None = None) -> np.ndarray:
-    """Make a picture square, `size_px` x `size_px`, with PIL's bicubic filter.
+    """Make a picture square, `size_px` x `size_px`, with PIL's bicubic filter; a label map by nearest neighbour.
 
     "stretch" changes the aspect ratio (track A of the protocol: 200x250 becomes 256x256). "pad" keeps it: a smaller
     picture keeps its pixels too and is centred on `fill` (track B: black), a larger one is first shrunk to fit.
-    `image` is uint8 (H, W, 3); `fill` defaults to the paper's colour.
+    `image` is uint8 (H, W, 3), or (H, W) for a label map, whose padding is class 0; `fill` defaults to the paper's
+    colour.
     """
     if fit not in FITS:
         raise ValueError(f"fit must be one of {', '.join(FITS)}, got {fit!r}")
-    picture = Image.fromarray(image)
+    picture, is_map = Image.fromarray(image), image.ndim == 2
+    how = Image.Resampling.NEAREST if is_map else Image.Resampling.BICUBIC
     if fit == "stretch":
-        return np.asarray(picture.resize((size_px, size_px), Image.Resampling.BICUBIC))
+        return np.asarray(picture.resize((size_px, size_px), how))
     left, top, width, height = content_box(image.shape[:2], size_px)
     if (width, height) != picture.size:
-        picture = picture.resize((width, height), Image.Resampling.BICUBIC)
-    square = Image.new("RGB", (size_px, size_px), paper_colour(image) if fill is None else fill)
+        picture = picture.resize((width, height), how)
+    colour = 0 if is_map else paper_colour(image) if fill is None else fill
+    square = Image.new(picture.mode, (size_px, size_px), colour)
     square.paste(picture, (left, top))
     return np.asarray(square)
 
@@ -240,28 +243,6 @@ def load_labels(source: str | os.PathLike | BinaryIO, *, name: str | None = None
     if labels.max(initial=0) > 255:
         raise ImageError(f"{shown}: labels must be from 0 to 255, got {labels.max()}")
     return labels.astype(np.uint8)
-
-
-def resize_labels(
-    labels: np.ndarray,
-    size_px: int,
-    fit: str = "stretch",
-    crop: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0),
-) -> np.ndarray:
-    """Make a label map square as `resize` makes its photo, by nearest neighbour; padding gets class 0.
-
-    labels: uint8 (H, W). crop: the part that is used, (left, top, right, bottom) as shares. Returns uint8
-    (size_px, size_px).
-    """
-    height, width = labels.shape
-    edges = (crop[0] * width, crop[1] * height, crop[2] * width, crop[3] * height)
-    picture = Image.fromarray(labels)
-    if fit == "stretch":
-        return np.asarray(picture.resize((size_px, size_px), Image.Resampling.NEAREST, box=edges))
-    left, top, wide, high = content_box(labels.shape, size_px)
-    square = np.zeros((size_px, size_px), np.uint8)
-    square[top : top + high, left : left + wide] = picture.resize((wide, high), Image.Resampling.NEAREST)
-    return square
 
 
 def read_content_box(path: str | os.PathLike) -> tuple[int, int, int, int] | None:

@@ -115,7 +115,7 @@ def load(path: str | os.PathLike) -> np.ndarray:
     Raises FileNotFoundError, or MaskError where it is no map.
     """
     try:
-        labels, _ = read(path)
+        labels = read(path)
         _check(labels)
         if labels.max() < 2:
             raise MaskError("it has but two values, like a mask of the person")
@@ -125,8 +125,8 @@ def load(path: str | os.PathLike) -> np.ndarray:
     return labels
 
 
-def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> tuple[np.ndarray, bool]:
-    """The numbers in a map's file, uint8 (H, W), and whether they had to be read from the data set's colours.
+def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> np.ndarray:
+    """The numbers in a map's file, uint8 (H, W), of class numbers or in the data set's colours.
 
     Colours count where there are no numbers, and in a palette whose order is not that of the classes. source, name: as
     in `images.load_labels`. Raises FileNotFoundError, or ImageError where it is neither.
@@ -139,10 +139,9 @@ def read(source: str | os.PathLike | BinaryIO, *, name: str | None = None) -> tu
     except images.ImageError:
         if not is_coloured(picture):
             raise
-        return from_colours(picture), True
-    if is_coloured(picture) and labels.max() < len(CLASSES) and (PALETTE[labels] != picture).any():
-        return from_colours(picture), True
-    return labels, False
+        return from_colours(picture)
+    is_other_order = is_coloured(picture) and labels.max() < len(CLASSES) and (PALETTE[labels] != picture).any()
+    return from_colours(picture) if is_other_order else labels
 
 
 def one_hot(labels: np.ndarray, num: int = len(CLASSES)) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils.pictures.faces.geometry import Face, alignment, inverse
-from s2f_utils.pictures.images import paper_colour, rounded
+from s2f_utils.pictures.images import paper_colour, resize, rounded
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "reflect") -> np.ndarray:
@@ -73,7 +73,7 @@ def align(
 def uniform_crop(image: np.ndarray, box: Sequence[float], size_px: int) -> np.ndarray:
     """The same part of every picture, without a detector (project 3): crop, then resize to a square.
 
-    box: (left, top, right, bottom) as shares of width and height, 0 to 1. Returns uint8 (size_px, size_px, 3), bicubic.
+    box: (left, top, right, bottom) as shares of width and height, 0 to 1. Resized as by `images.resize`.
     """
     left, top, right, bottom = box
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
@@ -81,5 +81,5 @@ def uniform_crop(image: np.ndarray, box: Sequence[float], size_px: int) -> np.nd
     height, width = image.shape[:2]
     rows = slice(min(height - 1, round(top * height)), max(1, round(bottom * height)))
     columns = slice(min(width - 1, round(left * width)), max(1, round(right * width)))
-    part = Image.fromarray(np.ascontiguousarray(image[rows, columns]))  # Pillow's own `box` looks beyond its edges
-    return np.asarray(part.resize((size_px, size_px), Image.Resampling.BICUBIC))
+    part = np.ascontiguousarray(image[rows, columns])  # Pillow's own `box` looks beyond its edges
+    return resize(part, size_px, "stretch")
