@@ -1,9 +1,4 @@
-// What lies over the drawing: the guide, which shows where the model expects the face, and the mirror's axis.
-
-export function drawMirror(pen, size) {
-  pen.strokeStyle = "#1a8cff"; pen.lineWidth = 1; pen.setLineDash([4, 6]);
-  pen.beginPath(); pen.moveTo(size / 2, 0); pen.lineTo(size / 2, size); pen.stroke();
-}
+// What lies over the drawing: the guide, which shows where the model expects the face.
 
 // landmarks: both eyes, the nose, the corners of the mouth, in shares of the side; dark: from 0 to 1.
 export function drawGuide(pen, size, landmarks, dark) {

@@ -75,14 +75,11 @@ export class Strokes {
 
   shades({ erases }) { return this.pad.tool === "shade" && !erases && !this.isMap; }
 
-  // What a stroke leaves on the paper, here and, where that is wished, on the other side.
+  // What a stroke leaves on the paper.
   mark(shape, ...points) {
-    const { sheet, mirrors } = this.pad, at = points.pop(), { stroke } = this;
-    const width = this.width(stroke, at), other = ({ x, y }) => ({ x: sheet.canvas.width - x, y });
-    for (const places of mirrors ? [points, points.map(other)] : [points]) {
-      if (this.shades(stroke)) sheet.shade(places[0], places[1], SHADE_TIMES * width);
-      else sheet[shape](...places, width, this.ink(stroke));
-    }
+    const { sheet } = this.pad, at = points.pop(), { stroke } = this, width = this.width(stroke, at);
+    if (this.shades(stroke)) sheet.shade(points[0], points[1], SHADE_TIMES * width);
+    else sheet[shape](...points, width, this.ink(stroke));
   }
 
   up(event) {

@@ -52,10 +52,6 @@ export function toolbar(pad) {
     pad.guide = !pad.guide; guide.setAttribute("aria-pressed", pad.guide); pad.drawOver();
   });
   guide.setAttribute("aria-pressed", "false");
-  const mirror = button("mirror", "Mirror", "Mirror: draw both sides at once (M)", () => {
-    pad.mirrors = !pad.mirrors; mirror.setAttribute("aria-pressed", pad.mirrors); pad.drawOver();
-  });
-  mirror.setAttribute("aria-pressed", "false");
   const anew = button("anew", "Start anew", "Start anew: put away the drawing, the settings and the versions", () => pad.anew());
   const starts = make("select", { "aria-label": "start from a drawn face", onchange: () => {
     if (starts.value) { pad.mark(null); pad.ask("start", { name: starts.value }); starts.value = ""; }
@@ -64,10 +60,10 @@ export function toolbar(pad) {
     (content) => { pad.mark(null); pad.ask("upload", content); });
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
-    set(tools.pencil, tools.shade, tools.brush, tools.eraser, mirror), width.box, set(undo, redo, clear), set(tools.box),
+    set(tools.pencil, tools.shade, tools.brush, tools.eraser), width.box, set(undo, redo, clear), set(tools.box),
     set(starts, ...upload, guide, anew));
   return {
-    box, tools, undo, redo, mirror,
+    box, tools, undo, redo,
     width: () => Number(width.input.value),
     begin: (reads) => width.begin(WIDTHS[reads]),
     choose(name) { for (const [key, node] of Object.entries(tools)) node.setAttribute("aria-pressed", key === name); },
@@ -105,12 +101,12 @@ export function palette(pad) {
 }
 
 // The tool that a key stands for, or nothing.
-export function toolOfKey({ tools, undo, redo, mirror }, event, reads) {
+export function toolOfKey({ tools, undo, redo }, event, reads) {
   const typing = event.target.matches("select, input:not([type=range]):not([type=checkbox])");
   const key = event.key.toLowerCase(), control = event.ctrlKey || event.metaKey;
   if (control && key === "z") return event.shiftKey ? redo : undo;
   if (control && key === "y") return redo;
   if (control || event.altKey || typing) return null;
   const isMap = reads === "map", { pencil, shade, brush, eraser: e, box: r } = tools;
-  return { p: isMap ? brush : pencil, s: !isMap && shade, e, r, m: mirror }[key];
+  return { p: isMap ? brush : pencil, s: !isMap && shade, e, r }[key];
 }
