@@ -378,7 +378,7 @@ def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
 
 def test_the_note_is_always_in_sight_and_nothing_is_cut_off(page):
     width, height = page.viewport_size["width"], page.viewport_size["height"]
-    for name in ("Draw", "Upload", "Gallery", "Models", "About"):
+    for name in ("Draw", "Upload", "Gallery", "About"):
         tab(page, name)
         page.wait_for_timeout(300)
         note = page.locator(".s2f-always")
@@ -400,7 +400,7 @@ def test_the_note_is_always_in_sight_and_nothing_is_cut_off(page):
 
 
 def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
-    for name in ("Draw", "Upload", "Models"):
+    for name in ("Draw", "Upload"):
         tab(page, name)
         page.wait_for_timeout(300)
         unnamed = page.evaluate(
@@ -421,7 +421,7 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
 
 def test_text_can_be_read_in_this_theme(page):
     """Contrast of words against what is behind them: 4.5 and more (WCAG AA)."""
-    for name in ("Draw", "Upload", "Gallery", "Models", "About"):
+    for name in ("Draw", "Upload", "Gallery", "About"):
         tab(page, name)
         page.wait_for_timeout(300)
         low = page.evaluate(CONTRAST)
