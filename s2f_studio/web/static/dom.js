@@ -14,7 +14,6 @@ const ICONS = {
   save: "M12 4v12 M7 11l5 5 5-5 M4 20h16",
   dice: "M5 5h14v14H5z M9 9h.01 M15 9h.01 M12 12h.01 M9 15h.01 M15 15h.01",
   keep: "M7 4h10v16l-5-4-5 4z",
-  guide: "M12 3c5 0 7 4 7 8 0 5-3 10-7 10s-7-5-7-10c0-4 2-8 7-8z M8 11h2 M14 11h2 M10 16h4",
 };
 
 export function make(tag, attributes = {}, ...children) {

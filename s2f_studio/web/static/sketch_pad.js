@@ -52,7 +52,7 @@ function pictures(pad) {
 // What the page holds; `core` is its state.
 class Pad {
   constructor(core) {
-    Object.assign(this, { core, state: core.state, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, isEmpty: false, reads: "", nextPreview: 0 });
+    Object.assign(this, { core, state: core.state, tool: "pencil", label: FIRST_LABEL, region: null, isEmpty: false, reads: "", nextPreview: 0 });
     this.root = make("div", { class: "s2f-pad", role: "group", "aria-label": "sketch pad", "data-lm-suppress-shortcuts": "true" });
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
     this.note = make("div", { class: "s2f-note", role: "note" });
@@ -140,7 +140,7 @@ class Pad {
     overlays.forEach((over, n) => {
       const pen = over.getContext("2d"), size = over.width;
       pen.clearRect(0, 0, size, size);
-      if (n === 0 && state.guide && (this.guide || this.isEmpty)) drawGuide(pen, size, state.guide, this.guide ? 0.75 : 0.4);
+      if (n === 0 && state.guide && this.isEmpty) drawGuide(pen, size, state.guide);
       if (region) drawRegion(pen, size, region);
     });
     whole.hidden = !region && !state.region;

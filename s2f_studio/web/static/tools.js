@@ -1,4 +1,4 @@
-// The tools above the drawing: pencil, brush, eraser, regions, undo, starts, the guide; and the parts of a face to paint.
+// The tools above the drawing: pencil, brush, eraser, regions, undo, starts; and the parts of a face to paint.
 
 import { button, make } from "./dom.js";
 import { picker } from "./files.js";
@@ -48,10 +48,6 @@ export function toolbar(pad) {
   const undo = button("undo", "", "Undo (Ctrl+Z)", () => pad.sheet.undo() && pad.send());
   const redo = button("redo", "", "Redo (Ctrl+Shift+Z)", () => pad.sheet.redo() && pad.send());
   const clear = button("clear", "", "Clear the drawing", () => { pad.sheet.clear(); pad.sheet.push(); pad.send(); });
-  const guide = button("guide", "Guide", "Guide: show where the model expects the eyes, the nose and the mouth", () => {
-    pad.guide = !pad.guide; guide.setAttribute("aria-pressed", pad.guide); pad.drawOver();
-  });
-  guide.setAttribute("aria-pressed", "false");
   const anew = button("anew", "Start anew", "Start anew: put away the drawing, the settings and the versions", () => pad.anew());
   const starts = make("select", { "aria-label": "start from a drawn face", onchange: () => {
     if (starts.value) { pad.mark(null); pad.ask("start", { name: starts.value }); starts.value = ""; }
@@ -61,7 +57,7 @@ export function toolbar(pad) {
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
     set(tools.pencil, tools.shade, tools.brush, tools.eraser), width.box, set(undo, redo, clear), set(tools.box),
-    set(starts, ...upload, guide, anew));
+    set(starts, ...upload, anew));
   return {
     box, tools, undo, redo,
     width: () => Number(width.input.value),
