@@ -1,9 +1,8 @@
 // The web app's page: fills each panel when it is opened first.
 
 import { mountUpload } from "./app_upload.js";
-import { plainButton } from "./common.js";
 import { Core } from "./core.js";
-import { make } from "./dom.js";
+import { make, plainButton } from "./dom.js";
 import { mountGallery } from "./gallery.js";
 import * as host from "./host.js";
 import { keep, kept } from "./store.js";

@@ -46,3 +46,12 @@ export function slider(text, left, right, onchange, value) {
   const ends = make("small", {}, make("span", {}, left), make("span", {}, right));
   return { input, box: make("label", { class: "s2f-slider" }, make("span", {}, text), input, ends) };
 }
+
+// Whenever a part of the page comes into sight: a tab that is opened.
+export function whenSeen(el, act) {
+  new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) act(); }).observe(el);
+}
+
+export function plainButton(text, onclick, more = {}) {
+  return make("button", { type: "button", class: "s2f-plain", onclick, ...more }, text);
+}
