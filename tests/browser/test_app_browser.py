@@ -198,20 +198,6 @@ def test_an_empty_pad_shows_where_a_face_goes(page):
     settled(page)
 
 
-def test_the_shade_is_soft(page):
-    pad = page.locator(".s2f-pad")
-    pad.press("s")
-    before = page.evaluate(PAPER)
-    changed_by_stroke(page, (0.85, 0.1), (0.9, 0.1))
-    greys = page.evaluate(
-        "[...new Set(document.querySelector('.s2f-paper canvas').getContext('2d').getImageData(410, 40, 60, 25).data)]"
-    )
-    assert page.evaluate(PAPER) != before and len(greys) > 10  # of many tones
-    pad.press("p")
-    pad.press("Control+z")
-    settled(page)
-
-
 def test_upload_shows_several_answers_and_the_divider_moves(page):
     tab(page, "Upload")
     page.wait_for_selector(".s2f-examples img")

@@ -6,7 +6,6 @@ import { picker } from "./files.js";
 const WIDTHS = { sketch: { most: 40, first: 4 }, map: { most: 60, first: 16 } }; // of a line
 const TOOLS = [
   ["pencil", "Pencil", "Pencil: draw (P)"],
-  ["shade", "Shade", "Shade: a soft, light brush (S); go over a place again to make it darker"],
   ["brush", "Brush", "Brush: paint the chosen part (P)"],
   ["eraser", "Eraser", "Eraser (E)"],
   ["box", "Region", "Region: drag a rectangle (R), which is redrawn; the rest of the face stays"],
@@ -56,7 +55,7 @@ export function toolbar(pad) {
     (content) => { pad.mark(null); pad.ask("upload", content); });
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
-    set(tools.pencil, tools.shade, tools.brush, tools.eraser), width.box, set(undo, redo, clear), set(tools.box),
+    set(tools.pencil, tools.brush, tools.eraser), width.box, set(undo, redo, clear), set(tools.box),
     set(starts, ...upload, anew));
   return {
     box, tools, undo, redo,
@@ -64,7 +63,7 @@ export function toolbar(pad) {
     begin: (reads) => width.begin(WIDTHS[reads]),
     choose(name) { for (const [key, node] of Object.entries(tools)) node.setAttribute("aria-pressed", key === name); },
     show(state) {
-      tools.pencil.hidden = tools.shade.hidden = state.reads === "map";
+      tools.pencil.hidden = state.reads === "map";
       anew.hidden = !pad.core.anew;
       tools.brush.hidden = state.reads !== "map";
       fillSelect(starts, [["", "Start from …"], ...state.starts.map((name) => [name, name])], "");
@@ -103,6 +102,6 @@ export function toolOfKey({ tools, undo, redo }, event, reads) {
   if (control && key === "z") return event.shiftKey ? redo : undo;
   if (control && key === "y") return redo;
   if (control || event.altKey || typing) return null;
-  const isMap = reads === "map", { pencil, shade, brush, eraser: e, box: r } = tools;
-  return { p: isMap ? brush : pencil, s: !isMap && shade, e, r }[key];
+  const isMap = reads === "map", { pencil, brush, eraser: e, box: r } = tools;
+  return { p: isMap ? brush : pencil, e, r }[key];
 }
