@@ -33,10 +33,8 @@ function pictures(pad) {
   const figure = (name, beside, shown) => make("figure", {}, make("figcaption", {}, name, beside), shown);
   const box = make("div", { class: "s2f-views" }, figure(title, make("span", { class: "s2f-right" }, whole, lines), paper),
     figure(make("b", {}, "The guess"), make("span", { class: "s2f-right" }, again, keep, save), stage));
-  const small = make("img", { class: "s2f-mini", alt: "", hidden: true, "aria-hidden": "true" }); // where the face is out of sight
-  new IntersectionObserver(([seen]) => { small.hidden = seen.isIntersecting || !small.src; }).observe(stage);
   return {
-    box, canvas, overlays, whole, paper, small, stages: [paper, stage],
+    box, canvas, overlays, whole, paper, stages: [paper, stage],
     show(state) {
       again.hidden = !state.has_seed;
       title.textContent = state.is_example ? "An example: draw on it" : "Your drawing";
@@ -44,7 +42,7 @@ function pictures(pad) {
     showFace(uri) {
       face.style.visibility = uri ? "visible" : "hidden";
       save.disabled = !uri;
-      if (uri) face.src = small.src = uri;
+      if (uri) face.src = uri;
     },
   };
 }
@@ -67,7 +65,6 @@ class Pad {
     this.parts = [this.toolbar, this.pictures, ...parts];
     const left = make("div", {}, this.pictures.box, this.status, this.note);
     this.root.append(this.toolbar.box, labels, make("div", { class: "s2f-desk" }, left, set), ...below);
-    set.prepend(this.pictures.small);
     this.root.addEventListener("keydown", (event) => this.obeyKey(event));
   }
 

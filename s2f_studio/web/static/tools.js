@@ -11,39 +11,19 @@ const TOOLS = [
   ["box", "Region", "Region: drag a rectangle (R), which is redrawn; the rest of the face stays"],
 ];
 
-const LESSON = "Lesson: "; // so the titles of small models begin, which show how others work
-
-// Options of a select, as [value, text, disabled], lessons apart.
-export function optionsOf(rows) {
-  const one = ([value, text, disabled]) => make("option", { value, disabled }, text.replace(LESSON, ""));
-  const lessons = rows.filter(([, text]) => text.startsWith(LESSON)), others = rows.filter((row) => !lessons.includes(row));
-  if (!lessons.length) return others.map(one);
-  return [...others.map(one), make("optgroup", { label: "Lessons: small faces, to learn from" }, ...lessons.map(one))];
-}
-
 // The options of a select, made anew only where they are others.
 export function fillSelect(select, options, value) {
   const wanted = JSON.stringify(options);
   if (select.dataset.options !== wanted) {
-    select.replaceChildren(...optionsOf(options));
+    select.replaceChildren(...options.map(([value, text]) => make("option", { value }, text)));
     select.dataset.options = wanted;
   }
   select.value = value;
 }
 
-function lineWidth() {
-  const input = make("input", { type: "range", min: 1, max: 40, step: 1, value: 4, "aria-label": "line width", title: "line width" });
-  const dot = make("span", { class: "s2f-dot", "aria-hidden": "true" });
-  const draw = () => { dot.style.width = dot.style.height = `${Math.min(22, 2 + input.value / 2)}px`; };
-  input.addEventListener("input", draw);
-  const shown = make("span", { class: "s2f-dotbox" }, dot);
-  const box = make("label", { class: "s2f-set s2f-width" }, make("span", {}, "Width"), input, shown);
-  return { box, input, begin({ most, first }) { input.max = most; input.value = first; draw(); } };
-}
-
 export function toolbar(pad) {
   const tools = Object.fromEntries(TOOLS.map(([name, text, hint]) => [name, button(name, text, hint, () => pad.choose(name))]));
-  const width = lineWidth();
+  const width = make("input", { type: "range", min: 1, "aria-label": "line width", title: "line width" });
   const undo = button("undo", "", "Undo (Ctrl+Z)", () => pad.sheet.undo() && pad.send());
   const redo = button("redo", "", "Redo (Ctrl+Shift+Z)", () => pad.sheet.redo() && pad.send());
   const clear = button("clear", "", "Clear the drawing", () => { pad.sheet.clear(); pad.sheet.push(); pad.send(); });
@@ -55,12 +35,12 @@ export function toolbar(pad) {
     (content) => { pad.mark(null); pad.ask("upload", content); });
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
-    set(tools.pencil, tools.brush, tools.eraser), width.box, set(undo, redo, clear), set(tools.box),
+    set(tools.pencil, tools.brush, tools.eraser), make("label", { class: "s2f-set s2f-width" }, make("span", {}, "Width"), width), set(undo, redo, clear), set(tools.box),
     set(starts, ...upload, anew));
   return {
     box, tools, undo, redo,
-    width: () => Number(width.input.value),
-    begin: (reads) => width.begin(WIDTHS[reads]),
+    width: () => Number(width.value),
+    begin(reads) { width.max = WIDTHS[reads].most; width.value = WIDTHS[reads].first; },
     choose(name) { for (const [key, node] of Object.entries(tools)) node.setAttribute("aria-pressed", key === name); },
     show(state) {
       tools.pencil.hidden = state.reads === "map";
