@@ -35,7 +35,8 @@ export function toolbar(pad) {
     (content) => { pad.mark(null); pad.ask("upload", content); });
   const set = (...children) => make("div", { class: "s2f-set" }, ...children);
   const box = make("div", { class: "s2f-bar", role: "toolbar", "aria-label": "drawing tools" },
-    set(tools.pencil, tools.brush, tools.eraser), make("label", { class: "s2f-set s2f-width" }, make("span", {}, "Width"), width), set(undo, redo, clear), set(tools.box),
+    set(tools.pencil, tools.brush, tools.eraser), make("label", { class: "s2f-set s2f-width" }, "Width", width),
+    set(undo, redo, clear), set(tools.box),
     set(starts, ...upload, anew));
   return {
     box, tools, undo, redo,
