@@ -154,8 +154,8 @@ class Catalogue:
         if not choice.here:
             raise Refusal(
                 409,
-                f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched when"
-                " somebody agrees to that, on the page, or with POST /api/models/download",
+                f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched by"
+                f" 's2f weights {choice.id}', or with POST /api/models/download",
             )
         return choice
 

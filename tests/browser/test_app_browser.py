@@ -198,28 +198,6 @@ def test_an_empty_pad_shows_where_a_face_goes(page):
     settled(page)
 
 
-def test_the_mirror_draws_both_sides_and_the_shade_is_soft(page):
-    pad = page.locator(".s2f-pad")
-    left, right = (page.evaluate(DARK, side) for side in (0, 1))
-    pad.press("m")
-    assert pad.get_by_role("button", name="Mirror").get_attribute("aria-pressed") == "true"
-    changed_by_stroke(page, (0.1, 0.2), (0.1, 0.5))
-    more = [page.evaluate(DARK, side) - before for side, before in ((0, left), (1, right))]
-    assert more[0] > 0 and abs(more[0] - more[1]) < 0.15 * more[0]
-    pad.press("m")
-    pad.press("s")
-    before = page.evaluate(PAPER)
-    changed_by_stroke(page, (0.85, 0.1), (0.9, 0.1))
-    greys = page.evaluate(
-        "[...new Set(document.querySelector('.s2f-paper canvas').getContext('2d').getImageData(410, 40, 60, 25).data)]"
-    )
-    assert page.evaluate(PAPER) != before and len(greys) > 10  # of many tones
-    pad.press("p")
-    for _ in range(2):
-        pad.press("Control+z")
-        settled(page)
-
-
 def test_upload_shows_several_answers_and_the_divider_moves(page):
     tab(page, "Upload")
     page.wait_for_selector(".s2f-examples img")
@@ -386,7 +364,7 @@ def test_a_picture_may_be_chosen_before_the_models_are_known(page, address):
 
 def test_the_note_is_always_in_sight_and_nothing_is_cut_off(page):
     width, height = page.viewport_size["width"], page.viewport_size["height"]
-    for name in ("Draw", "Upload", "Gallery", "Models", "About"):
+    for name in ("Draw", "Upload", "Gallery", "About"):
         tab(page, name)
         page.wait_for_timeout(300)
         note = page.locator(".s2f-always")
@@ -408,7 +386,7 @@ def test_the_note_is_always_in_sight_and_nothing_is_cut_off(page):
 
 
 def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
-    for name in ("Draw", "Upload", "Models"):
+    for name in ("Draw", "Upload"):
         tab(page, name)
         page.wait_for_timeout(300)
         unnamed = page.evaluate(
@@ -429,7 +407,7 @@ def test_every_control_has_a_name_and_can_be_reached_by_keyboard(page):
 
 def test_text_can_be_read_in_this_theme(page):
     """Contrast of words against what is behind them: 4.5 and more (WCAG AA)."""
-    for name in ("Draw", "Upload", "Gallery", "Models", "About"):
+    for name in ("Draw", "Upload", "Gallery", "About"):
         tab(page, name)
         page.wait_for_timeout(300)
         low = page.evaluate(CONTRAST)

@@ -54,8 +54,6 @@ CHANGES = (
         "<p>Draw or upload a face; a network guesses a photo.</p>",
         f'<p class="s2f-here">{HERE} <span>Draw or upload a face; a network guesses a photo.</span></p>',
     ),
-    ('<button type="button" role="tab" data-panel="models" aria-controls="models">Models</button>\n', ""),
-    ('<section role="tabpanel" id="models" aria-label="Models" hidden></section>\n', ""),
     *ABOUT,
 )  # fmt: skip
 

@@ -1,7 +1,6 @@
 // What comes back: the answers, and a divider between one of them and what was given.
 
-import { plainButton } from "./common.js";
-import { make } from "./dom.js";
+import { make, plainButton } from "./dom.js";
 
 const CALLED = { rendered: "the face that is meant", expected: "its average" };
 

@@ -1,10 +1,8 @@
 // The web app's page: fills each panel when it is opened first.
 
-import { mountModels } from "./app_models.js";
 import { mountUpload } from "./app_upload.js";
-import { plainButton } from "./common.js";
 import { Core } from "./core.js";
-import { make } from "./dom.js";
+import { make, plainButton } from "./dom.js";
 import { mountGallery } from "./gallery.js";
 import * as host from "./host.js";
 import { keep, kept } from "./store.js";
@@ -31,7 +29,7 @@ async function sayWhereItRuns() {
   place.hidden = !travels;
 }
 
-const PARTS = { draw: mountPad, upload: mountUpload, models: mountModels, gallery: mountGallery };
+const PARTS = { draw: mountPad, upload: mountUpload, gallery: mountGallery };
 const mounted = new Set();
 tabs((name) => {
   if (mounted.has(name) || !PARTS[name]) return;

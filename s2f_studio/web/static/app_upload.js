@@ -2,8 +2,7 @@
 
 import { answers } from "./answers.js";
 import { choices } from "./choices.js";
-import { plainButton, whenSeen } from "./common.js";
-import { make } from "./dom.js";
+import { make, plainButton, whenSeen } from "./dom.js";
 import { smaller } from "./files.js";
 import { given } from "./given.js";
 import * as host from "./host.js";

@@ -1,7 +1,6 @@
 // A frame of the visitor's camera.
 
-import { plainButton } from "./common.js";
-import { make } from "./dom.js";
+import { make, plainButton } from "./dom.js";
 
 // A PNG's blob, null where the visitor closes the dialog; raises where there is no camera, or none is allowed.
 export async function snapshot() {

@@ -5,8 +5,6 @@ const ICONS = {
   eraser: "M8 20l-5-5L14 4l6 6-10 10H8z M9 9l6 6 M8 20h12",
   brush: "M20 4L10 14 M10 14c-3 0-4 2-4 4-1 1-2 1-3 1 2 2 8 2 9-2 0-2-1-3-2-3z",
   box: "M4 5h16v14H4z",
-  shade: "M4 18c3-8 6-11 9-11s5 3 7 2 M5 21c3-5 6-7 9-7s4 1 6 0 M12 3l2 4",
-  mirror: "M12 3v18 M9 8l-6 4 6 4z M15 8l6 4-6 4z",
   anew: "M4 12a8 8 0 108-8 M12 4H7 M7 1v6 M9 12h6 M12 9v6",
   undo: "M9 6L4 11l5 5 M4 11h10a6 6 0 010 9h-3",
   redo: "M15 6l5 5-5 5 M20 11H10a6 6 0 000 9h3",
@@ -15,7 +13,6 @@ const ICONS = {
   save: "M12 4v12 M7 11l5 5 5-5 M4 20h16",
   dice: "M5 5h14v14H5z M9 9h.01 M15 9h.01 M12 12h.01 M9 15h.01 M15 15h.01",
   keep: "M7 4h10v16l-5-4-5 4z",
-  guide: "M12 3c5 0 7 4 7 8 0 5-3 10-7 10s-7-5-7-10c0-4 2-8 7-8z M8 11h2 M14 11h2 M10 16h4",
 };
 
 export function make(tag, attributes = {}, ...children) {
@@ -47,4 +44,13 @@ export function slider(text, left, right, onchange, value) {
   const input = make("input", { type: "range", min: 0, max: 1, step: 0.05, value, "aria-label": text, onchange });
   const ends = make("small", {}, make("span", {}, left), make("span", {}, right));
   return { input, box: make("label", { class: "s2f-slider" }, make("span", {}, text), input, ends) };
+}
+
+// Whenever a part of the page comes into sight: a tab that is opened.
+export function whenSeen(el, act) {
+  new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) act(); }).observe(el);
+}
+
+export function plainButton(text, onclick, more = {}) {
+  return make("button", { type: "button", class: "s2f-plain", onclick, ...more }, text);
 }

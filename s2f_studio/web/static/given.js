@@ -1,8 +1,7 @@
 // What is given: a picture by drop, paste, camera or file, shown with the points that may be placed on it.
 
 import { snapshot } from "./camera.js";
-import { plainButton } from "./common.js";
-import { make } from "./dom.js";
+import { make, plainButton } from "./dom.js";
 import { Points } from "./points.js";
 
 const TYPES = ["png", "jpeg", "webp", "bmp", "tiff"].map((name) => `image/${name}`).join(",");

@@ -38,10 +38,8 @@ export function translate(file, fields, signal) {
 // {waiting, models}: how many requests are worked on, and what is in memory.
 export async function health() { return (await json("health")).told; }
 
-// {models, downloads}
+// {models}
 export async function models() { return (await json("api/models")).told; }
-
-export function download(model) { return json("api/models/download", { method: "POST", body: form({ model, agree: "yes" }) }); }
 
 // {ok, told}: a person's picture for the pad of a model, {drawing, warnings}.
 export function drawing(file, model) { return json("app/drawing", { method: "POST", body: form({ model }, file) }); }

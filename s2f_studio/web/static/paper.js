@@ -95,19 +95,6 @@ export class Paper {
     pen.beginPath(); path(pen); pen.stroke();
   }
 
-  // A soft stain along a line: grey in the middle, nothing at the rim.
-  shade(from, to, width) {
-    const { pen } = this, step = Math.max(1, width / 4), parts = Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y) / step));
-    for (let n = 1; n <= parts; n++) {
-      const x = from.x + (n / parts) * (to.x - from.x), y = from.y + (n / parts) * (to.y - from.y);
-      const soft = pen.createRadialGradient(x, y, 0, x, y, width);
-      soft.addColorStop(0, "rgb(40 40 40 / 5%)");
-      soft.addColorStop(1, "rgb(40 40 40 / 0%)");
-      pen.fillStyle = soft;
-      pen.fillRect(x - width, y - width, 2 * width, 2 * width);
-    }
-  }
-
   isEmpty() {
     const [first, ...rest] = cellsOf(this.pen.getImageData(0, 0, this.canvas.width, this.canvas.height));
     return rest.every((value) => value === first);

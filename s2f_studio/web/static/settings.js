@@ -26,8 +26,8 @@ function hint(pad, part) {
 
 // Of a person: name, what it is called, and what its ends mean.
 const SAID = [["age", "Age", "young", "old"], ["smile", "Mouth", "closed", "smiling"], ["hair_length", "Hair", "short", "long"],
-  ["curls", "Curls", "straight", "curly"], ["glasses", "Glasses"], ["beard", "Beard"], ["hat", "Hat"]];
-const WORN = [["no", -1], ["not said", 0], ["yes", 1]]; // of what has no ends
+  ["curls", "Curls", "straight", "curly"],
+  ["glasses", "Glasses", "no", "yes"], ["beard", "Beard", "no", "yes"], ["hat", "Hat", "no", "yes"]];
 
 // How far each part goes from the lines to a likely face: one slider for all, and one each.
 function likely(pad) {
@@ -48,27 +48,13 @@ function likely(pad) {
   };
 }
 
-// Something that is worn, or not, or of which nothing is said.
-function worn(text, tell) {
-  const name = `s2f-${text}-${Math.random().toString(36).slice(2)}`;
-  const each = WORN.map(([word, value]) => {
-    const input = make("input", { type: "radio", name, "aria-label": `${text}: ${word}`, onchange: () => tell(value) });
-    return { input, value, box: make("label", {}, input, make("span", {}, word)) };
-  });
-  const row = make("div", { class: "s2f-three", role: "radiogroup", "aria-label": text }, ...each.map((one) => one.box));
-  return {
-    box: make("div", { class: "s2f-slider" }, make("span", {}, text), row),
-    set(value) { for (const one of each) one.input.checked = Math.sign(value) === one.value; },
-  };
-}
-
 // What is known of the person beside the drawing: tones, and sliders on whose middle nothing is said.
 function person(pad) {
   const tones = TONES.map((part) => hint(pad, part));
   const each = SAID.map(([name, text, left, right]) => {
     const tell = (value) => pad.ask("person", { name, value: value === 0 ? null : value });
-    if (!left) return worn(text, tell);
     const own = slider(text, left, right, () => tell(Math.round(20 * Number(own.input.value) - 10) / 10), 0.5);
+    if (left === "no") own.input.setAttribute("step", 0.5); // or not said
     return { box: own.box, set(value) { own.input.value = 0.5 + 0.5 * value; } };
   });
   const sliders = make("div", { class: "s2f-many" }, ...each.map((one) => one.box));

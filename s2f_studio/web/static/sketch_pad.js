@@ -2,7 +2,7 @@
 
 import { button, make } from "./dom.js";
 import { blobOf } from "./files.js";
-import { drawGuide, drawMirror } from "./overlay.js";
+import { drawGuide } from "./overlay.js";
 import { Paper } from "./paper.js";
 import { saveAs } from "./png.js";
 import { drawRegion } from "./regions.js";
@@ -33,10 +33,8 @@ function pictures(pad) {
   const figure = (name, beside, shown) => make("figure", {}, make("figcaption", {}, name, beside), shown);
   const box = make("div", { class: "s2f-views" }, figure(title, make("span", { class: "s2f-right" }, whole, lines), paper),
     figure(make("b", {}, "The guess"), make("span", { class: "s2f-right" }, again, keep, save), stage));
-  const small = make("img", { class: "s2f-mini", alt: "", hidden: true, "aria-hidden": "true" }); // where the face is out of sight
-  new IntersectionObserver(([seen]) => { small.hidden = seen.isIntersecting || !small.src; }).observe(stage);
   return {
-    box, canvas, overlays, whole, paper, small, stages: [paper, stage],
+    box, canvas, overlays, whole, paper, stages: [paper, stage],
     show(state) {
       again.hidden = !state.has_seed;
       title.textContent = state.is_example ? "An example: draw on it" : "Your drawing";
@@ -44,7 +42,7 @@ function pictures(pad) {
     showFace(uri) {
       face.style.visibility = uri ? "visible" : "hidden";
       save.disabled = !uri;
-      if (uri) face.src = small.src = uri;
+      if (uri) face.src = uri;
     },
   };
 }
@@ -52,7 +50,7 @@ function pictures(pad) {
 // What the page holds; `core` is its state.
 class Pad {
   constructor(core) {
-    Object.assign(this, { core, state: core.state, tool: "pencil", label: FIRST_LABEL, region: null, guide: false, mirrors: false, isEmpty: false, reads: "", nextPreview: 0 });
+    Object.assign(this, { core, state: core.state, tool: "pencil", label: FIRST_LABEL, region: null, isEmpty: false, reads: "", nextPreview: 0 });
     this.root = make("div", { class: "s2f-pad", role: "group", "aria-label": "sketch pad", "data-lm-suppress-shortcuts": "true" });
     this.status = make("div", { class: "s2f-status", role: "status", "aria-live": "polite" });
     this.note = make("div", { class: "s2f-note", role: "note" });
@@ -67,7 +65,6 @@ class Pad {
     this.parts = [this.toolbar, this.pictures, ...parts];
     const left = make("div", {}, this.pictures.box, this.status, this.note);
     this.root.append(this.toolbar.box, labels, make("div", { class: "s2f-desk" }, left, set), ...below);
-    set.prepend(this.pictures.small);
     this.root.addEventListener("keydown", (event) => this.obeyKey(event));
   }
 
@@ -140,8 +137,7 @@ class Pad {
     overlays.forEach((over, n) => {
       const pen = over.getContext("2d"), size = over.width;
       pen.clearRect(0, 0, size, size);
-      if (n === 0 && state.guide && (this.guide || this.isEmpty)) drawGuide(pen, size, state.guide, this.guide ? 0.75 : 0.4);
-      if (n === 0 && this.mirrors) drawMirror(pen, size);
+      if (n === 0 && state.guide && this.isEmpty) drawGuide(pen, size, state.guide);
       if (region) drawRegion(pen, size, region);
     });
     whole.hidden = !region && !state.region;

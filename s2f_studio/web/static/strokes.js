@@ -3,7 +3,6 @@
 import { rectangle } from "./regions.js";
 
 const ERASER_TIMES = 3; // as wide as the pencil
-const SHADE_TIMES = 5;
 const PEN_ERASER = 32; // of a pointer's buttons
 
 export class Strokes {
@@ -68,27 +67,21 @@ export class Strokes {
     if (Math.hypot(point.x - last.x, point.y - last.y) < 0.3) return;
     points.push(point);
     const [a, b, c] = points.slice(-3);
-    if (this.isMap || this.shades(this.stroke)) this.mark("segment", last, point, point);
+    if (this.isMap) this.mark("segment", last, point, point);
     else if (c) this.mark("curve", a, b, c, point);
     else this.mark("segment", a, { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, point);
   }
 
-  shades({ erases }) { return this.pad.tool === "shade" && !erases && !this.isMap; }
-
-  // What a stroke leaves on the paper, here and, where that is wished, on the other side.
+  // What a stroke leaves on the paper.
   mark(shape, ...points) {
-    const { sheet, mirrors } = this.pad, at = points.pop(), { stroke } = this;
-    const width = this.width(stroke, at), other = ({ x, y }) => ({ x: sheet.canvas.width - x, y });
-    for (const places of mirrors ? [points, points.map(other)] : [points]) {
-      if (this.shades(stroke)) sheet.shade(places[0], places[1], SHADE_TIMES * width);
-      else sheet[shape](...places, width, this.ink(stroke));
-    }
+    const at = points.pop(), { stroke } = this;
+    this.pad.sheet[shape](...points, this.width(stroke, at), this.ink(stroke));
   }
 
   up(event) {
     if (event.pointerId !== this.pointer) return;
     const { pad, stroke } = this;
-    if (!this.isRegion && !this.isMap && !this.shades(stroke) && stroke.points.length > 1) {
+    if (!this.isRegion && !this.isMap && stroke.points.length > 1) {
       const [a, b] = stroke.points.slice(-2); // in whose middle the curve ended
       this.mark("segment", { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 }, b, b);
     }

@@ -2,11 +2,11 @@
 // and what stands along the edges stays.
 
 import { FACTS } from "./facts.js";
+import { cubicAt } from "./crop.js";
 import { percentile, percentileOfBytes, rounded } from "./pixels.js";
 import { solved } from "./shapes.js";
 
 const { cleaning } = FACTS;
-const A = -0.75; // of OpenCV's cubic
 const FITS = 12;
 const POWERS = [0, 1, 2, 3].flatMap((i) => Array.from({ length: 4 - i }, (_, j) => [i, j]));
 
@@ -56,9 +56,7 @@ function surfaceOf(blocks) {
 function tapsOf(from, to) {
   return Array.from({ length: to }, (_, n) => {
     const at = ((n + 0.5) * from) / to - 0.5, first = Math.floor(at), x = at - first;
-    const far = (t) => A * t ** 3 - 5 * A * t ** 2 + 8 * A * t - 4 * A, near = (t) => (A + 2) * t ** 3 - (A + 3) * t ** 2 + 1;
-    const weights = [far(1 + x), near(x), near(1 - x), far(2 - x)];
-    return weights.map((weight, k) => [Math.min(from - 1, Math.max(0, first - 1 + k)), weight]);
+    return cubicAt(x).map((weight, k) => [Math.min(from - 1, Math.max(0, first - 1 + k)), weight]);
   });
 }
 

@@ -8,7 +8,7 @@ const SHRUNK_FROM = 0.95, LEAST_PX = 8;
 const BLUR = 0.02, FADES = 0.3, RIM = 0.05; // beyond a photo's edge: shares of the side
 
 // The weights of four pixels for a place this far from the second to the third.
-function weightsAt(x) {
+export function cubicAt(x) {
   const first = ((A * (x + 1) - 5 * A) * (x + 1) + 8 * A) * (x + 1) - 4 * A;
   const second = ((A + 2) * x - (A + 3)) * x * x + 1, third = ((A + 2) * (1 - x) - (A + 3)) * (1 - x) * (1 - x) + 1;
   return [first, second, third, 1 - first - second - third];
@@ -37,7 +37,7 @@ export function warped(whole, map, sizePx, beyond = "paper") {
     for (let x = 0; x < sizePx; x++) {
       const u = back[0][0] * x + back[0][1] * y + back[0][2], v = back[1][0] * x + back[1][1] * y + back[1][2];
       const left = Math.floor(u) - 1, top = Math.floor(v) - 1;
-      const across = weightsAt(u - left - 1), down = weightsAt(v - top - 1);
+      const across = cubicAt(u - left - 1), down = cubicAt(v - top - 1);
       sums.fill(0);
       for (let j = 0; j < 4; j++) {
         for (let i = 0; i < 4; i++) {

@@ -60,10 +60,8 @@ export async function health() {
   return { waiting: asked.size, models: FACTS.models.map((one) => one.id), loading };
 }
 
-// {models, downloads}
-export async function models() { return { models: FACTS.models, downloads: false }; }
-
-export async function download() { return { ok: false, told: { detail: "nothing is downloaded by this page" } }; }
+// {models}
+export async function models() { return { models: FACTS.models }; }
 
 // {ok, told}: a person's picture for the pad, {drawing, warnings}.
 export async function drawing(file) { return ask("drawing", [file]); }

@@ -1,12 +1,12 @@
 // Pictures from files and to files, with a canvas: decoded on white paper, written as PNG with notes.
 
 import { FACTS } from "./facts.js";
+import { dataUri } from "./files.js";
 import { resized } from "./pixels.js";
 
 const { about, upload, note_prefix: prefix } = FACTS;
 const MOST_PIXELS = 32e6;
 const HEADER = 33; // bytes of a PNG before its second chunk
-const PART = 0x8000; // bytes that one call takes
 
 const canvasOf = (width, height) => new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
 
@@ -60,12 +60,6 @@ function textChunk(key, text) {
   return made;
 }
 
-function base64(bytes) {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += PART) text += String.fromCharCode(...bytes.subarray(at, at + PART));
-  return btoa(text);
-}
-
 // A picture as a PNG in a data address; notes: {key: text}, with which it says that it is generated, null for none.
 export async function addressOf({ width, height, data }, notes = null) {
   const pen = canvasOf(width, height), shown = pen.createImageData(width, height);
@@ -76,6 +70,5 @@ export async function addressOf({ width, height, data }, notes = null) {
   const bytes = new Uint8Array(await (await pen.canvas.convertToBlob({ type: "image/png" })).arrayBuffer());
   const said = notes ? { Description: about.note, ...Object.fromEntries(Object.entries(notes).map(([key, text]) => [prefix + key, text])) } : {};
   const chunks = Object.entries(said).map(([key, text]) => textChunk(key, text));
-  const blob = new Blob([bytes.subarray(0, HEADER), ...chunks, bytes.subarray(HEADER)]);
-  return `data:image/png;base64,${base64(new Uint8Array(await blob.arrayBuffer()))}`;
+  return dataUri(new Blob([bytes.subarray(0, HEADER), ...chunks, bytes.subarray(HEADER)], { type: "image/png" }));
 }
