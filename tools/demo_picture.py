@@ -36,17 +36,17 @@ def demo(run: Path, data: Path, num: int) -> np.ndarray:
 
 
 def drawn() -> np.ndarray:
-    """Drawings, photos of somebody like that and of two others, what is expected, the faithful answer, in rows."""
+    """Drawings, photos of somebody like that and of two others, what is expected, in rows."""
     model = inference.load(device="cpu")
     inputs = [drawings.prepare(drawings.example(name)).image for name in SHOWN]
     found = [{c.name: c.picture for c in candidates.candidates(model, one, 3, 2)} for one in inputs]
-    names = ("rendered", "variation 1", "variation 2", "expected", "faithful")
+    names = ("rendered", "variation 1", "variation 2", "expected")
     return viz.sheet([np.stack(inputs), *(np.stack([by_name[name] for by_name in found]) for name in names)])
 
 
 def front(sheet: np.ndarray) -> np.ndarray:
     """Of the sheet of `drawn`, half as large, the drawings, a photo of each, and another one."""
-    row, gap = sheet.shape[0] // 6, np.full((2, sheet.shape[1], 3), 255, np.uint8)
+    row, gap = sheet.shape[0] // 5, np.full((2, sheet.shape[1], 3), 255, np.uint8)
     return np.concatenate([part for place in (0, 1, 3) for part in (sheet[place * row + 2 : (place + 1) * row], gap)])
 
 

@@ -60,7 +60,12 @@ RECIPES: dict[str, tuple[str, str, str | None, dict]] = {
     "sketch-to-photo-expected": ("expect", "scribbles", "expected-third", {"total_images": 40_000, "lr_g": 5e-4}),
     "expected-fold-0": ("expect", "scribbles/manifest-fold-0.csv", None, {"total_images": 20_000}),
     "expected-fold-1": ("expect", "scribbles/manifest-fold-1.csv", None, {"total_images": 20_000}),
-    "sketch-to-photo-rendered": ("render", "scribbles", CODES, {"expected_by": ",".join(FOLDS)}),
+    "rendered-first": ("render", "scribbles", CODES, {"expected_by": ",".join(FOLDS)}),
+    "sketch-to-photo-rendered": (
+        "render", "scribbles", "rendered-first",
+        {"total_images": 24_000, "lr_g": 2e-4, "lr_d": 3e-4, "constant_share": 0.6, "ema_half_life_images": 1_000.0,
+         "lambda_projected": 0.3},
+    ),
     "photo-to-sketch": (
         "faithful", "photo-to-sketch", None,
         {"total_images": 10_000, "direction": "photo-to-sketch", "widths": "32,64,96,128", **WARPS},

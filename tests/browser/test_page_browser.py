@@ -192,9 +192,9 @@ def test_strokes_seeds_and_undo(page):
 
 def test_kinds_of_answers_shape_and_words(page):
     pad = page.locator(".s2f-pad")
-    for kind in ("expected", "rendered"):
+    for kind, given in (("expected", "expected"), ("auto", "rendered")):
         another_face(page, lambda kind=kind: pad.get_by_label("kind of answer").select_option(kind))
-        assert picture_of(page.evaluate(FACE)).text["s2f:answer"] == kind
+        assert picture_of(page.evaluate(FACE)).text["s2f:answer"] == given
     another_face(page, lambda: slide(page, "Shape", "0.2", pad))
     pad.get_by_text("The person", exact=True).click()
     another_face(page, lambda: slide(page, "Age", "1", pad))

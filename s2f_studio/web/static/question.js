@@ -1,8 +1,7 @@
 // What is asked beside a picture, the same on the pad and under Upload (s2f_studio/query.py).
 
 export const PARTS = ["eyes", "brows", "nose", "mouth", "outline"];
-export const ANSWERS = [["auto", "chosen by the drawing"], ["rendered", "a photo of the face that is meant"],
-  ["expected", "the average of such faces, soft"]];
+export const ANSWERS = [["auto", "a photo of the face that is meant"], ["expected", "the average of such faces, soft"]];
 const RESTORED = ["sketch-to-photo", "map-to-photo"]; // photos of faces
 
 // The question at first. query: the defaults of every front end.
