@@ -43,7 +43,7 @@ def enhance(
     Args:
         photos: pictures or folders of pictures; one that cannot be used is reported and left out
         restorer: auto: gfpgan-1.4 where its file is here, else ours, restorer-256; or gfpgan-1.2, gfpgan-1.3,
-            restoreformer, codeformer, a run of 's2f train restore', or a file
+            restoreformer, a run of 's2f train restore', or a file
         strength: 0: the photo as it is, 1: as much as can be invented
         upscale: so many times as large
         background: what enlarges the rest

@@ -1,5 +1,5 @@
-"""Restorers of aligned faces by name: GFPGAN in its published versions, RestoreFormer, CodeFormer, and ours; and what
-enlarges the rest of a photo.
+"""Restorers of aligned faces by name: GFPGAN in its published versions, RestoreFormer, and ours; and what enlarges the
+rest of a photo.
 
 Shapes: S pixels of a restorer's square crop, H, W of a photo.
 """
@@ -7,7 +7,6 @@ Shapes: S pixels of a restorer's square crop, H, W of a photo.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,8 +114,6 @@ def load(
         if (opened := opener.open_restorer(restorer, device, engine)) is not None:
             return opened
     chosen = runtime.pick_precision(runtime.pick_device(device), precision)
-    if str(restorer) == "codeformer":
-        _need_codeformer()
     net, meta = _network(restorer)
     if entry := weights.WEIGHTS.get(str(restorer)):
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
@@ -175,33 +172,15 @@ def _file_of(restorer: str | Path) -> Path:
     return path
 
 
-def _need_codeformer() -> None:
-    """Raise CheckpointError where the package with CodeFormer's code is not installed."""
-    if importlib.util.find_spec("spandrel_extra_arches") is None:
-        from s2f_utils.models.checkpoints import CheckpointError
-
-        raise CheckpointError(
-            "CodeFormer needs a further package, whose code is for non-commercial use: pip install"
-            " spandrel-extra-arches"
-        )
-
-
 def _by_spandrel(path: Path) -> Any | None:
     """What spandrel makes of a published file, None where it knows no face restorer in it."""
     from spandrel import ModelLoader, UnsupportedModelError
 
     from s2f_utils.models import checkpoints
 
-    if importlib.util.find_spec("spandrel_extra_arches"):  # CodeFormer's code has other terms than spandrel
-        import spandrel_extra_arches
-
-        spandrel_extra_arches.install(ignore_duplicates=True)
-    tensors = dict(checkpoints.state_dict_of(path))
     try:
-        descriptor = ModelLoader().load_from_state_dict(tensors)
+        descriptor = ModelLoader().load_from_state_dict(dict(checkpoints.state_dict_of(path)))
     except UnsupportedModelError:
-        if "position_emb" in tensors and any(key.startswith("fuse_convs_dict") for key in tensors):
-            _need_codeformer()
         return None
     return descriptor if descriptor.purpose == "FaceSR" else None
 

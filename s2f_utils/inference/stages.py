@@ -268,7 +268,7 @@ class _Called(nn.Module):
 
 
 class ThroughSpandrel(nn.Module):
-    """RestoreFormer or CodeFormer as spandrel loads them, over [-1, 1] instead of [0, 1]: (N, 3, S, S) → the same."""
+    """RestoreFormer as spandrel loads it, over [-1, 1] instead of [0, 1]: (N, 3, S, S) → the same."""
 
     size_px = 512
 
