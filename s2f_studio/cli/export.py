@@ -38,7 +38,7 @@ def export(
         out: a new folder
         format: of a model
         precision: of the weights; float16: files of half the size, computed in float32
-        ort: of the page: the npm package onnxruntime-web, a .tgz or a folder (default: fetched)
+        ort: of the page: the npm package onnxruntime-web, a .tgz (default: fetched)
     """
     if model == PAGE:
         if direction:
