@@ -29,7 +29,7 @@ from s2f_utils.pictures import images
 OPSET = 20
 BATCH, MOST = 2, 1024  # traced with; at most
 LARGE = 4096  # numbers; constants that are smaller are worked out beforehand, and weights stay as they are
-NO_GRAPH = ("paper", "again")  # answers by chance, from torch's own generator; another number format
+NO_GRAPH = ("paper",)  # answers by chance, from torch's own generator
 
 
 class ExportError(ValueError):

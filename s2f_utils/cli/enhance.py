@@ -29,7 +29,6 @@ def enhance(
     seed: Seed = 0,
     device: Device = "auto",
     engine: Engine = "auto",
-    precision: Literal["float32", "auto"] = "float32",
 ) -> int:
     """Restore the faces of photos (GFPGAN and others).
 
@@ -51,7 +50,6 @@ def enhance(
         largest: restore the largest face only
         faces: also write each face before and after
         seed: of the noise that detail is painted with
-        precision: auto: half on GPUs, float32 where it fails
     """
     from s2f_utils.inference import find_pictures, restorers
     from s2f_utils.inference.enhance import enhance as enhanced
@@ -59,7 +57,7 @@ def enhance(
 
     options.check_out(out, photos, "photos")
     paths = find_pictures(photos)
-    network = restorers.load(restorer, device, precision, engine=engine)
+    network = restorers.load(restorer, device, engine=engine)
 
     def work(path: Path) -> None:
         done = enhanced(

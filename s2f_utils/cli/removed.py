@@ -23,6 +23,7 @@ REMOVED = {  # (command, argument) → what to use instead
     ("weights", "--agree"): PUBLISHED,
     ("enhance", "codeformer"): CODEFORMER,
     ("weights", "codeformer"): CODEFORMER,
+    ("enhance", "--precision"): "restorers compute in float32: leave it out",
     ("export", "--precision"): "files are float32: leave it out",
     ("train", "scribble-lora"): PUBLISHED,
     ("train", "--gpus"): TORCHRUN,

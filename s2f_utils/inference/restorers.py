@@ -55,17 +55,14 @@ class Restorer:
     def restore(self, crop: np.ndarray, seed: int = 0) -> np.ndarray:
         """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that detail is painted with.
 
-        Half precision that ends in NaN or a flat picture (GFPGAN is known for it) is done again in float32. Raises
-        RestoreError where that fails, too, ValueError for another shape.
+        Raises RestoreError for an answer of NaN or of one colour, ValueError for another shape.
         """
         if crop.dtype != np.uint8 or crop.shape != (self.size_px, self.size_px, 3):
             raise ValueError(
                 f"{self.name} takes uint8 ({self.size_px}, {self.size_px}, 3), got {crop.dtype} {crop.shape}"
             )
         x = crop / np.float32(127.5) - 1
-        restored = self._run("restore", crop, seed)
-        if _is_nothing(restored, x) and self.engine.has("again"):
-            restored = self._run("again", crop, seed)
+        restored = self.engine.run("restore", crop[None], np.array([seed]))[0][0]  # float32 (S, S, 3), about [-1, 1]
         if _is_nothing(restored, x):
             raise RestoreError(
                 f"{self.name}: answered with {'a flat picture' if np.isfinite(restored).all() else 'NaN'}: its file may"
@@ -74,10 +71,6 @@ class Restorer:
         if self.meta.get("method") == "restore":  # ours never learned to mend colours; the published ones did
             restored = with_colours_of(x, restored)
         return images.rounded(127.5 * (restored + 1))
-
-    def _run(self, stage: str, crop: np.ndarray, seed: int) -> np.ndarray:
-        """uint8 (S, S, 3) → float32 (S, S, 3), about [-1, 1]."""
-        return self.engine.run(stage, crop[None], np.array([seed]))[0][0]
 
 
 def with_colours_of(x: np.ndarray, restored: np.ndarray) -> np.ndarray:
@@ -98,9 +91,7 @@ def _is_nothing(restored: np.ndarray, x: np.ndarray) -> bool:
     return bool(spread < LEAST_SPREAD and before > 2 * LEAST_SPREAD)
 
 
-def load(
-    restorer: str | Path = AUTO, device: str = "auto", precision: str = "float32", *, engine: str = "auto"
-) -> Restorer:
+def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "auto") -> Restorer:
     """A restorer by name, here or on the hub ("hf:user/model"), or a run folder or file of 's2f train restore', or a
     published file, or a folder of `s2f export`.
 
@@ -113,28 +104,20 @@ def load(
     for opener in OPENERS:
         if (opened := opener.open_restorer(restorer, device, engine)) is not None:
             return opened
-    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
+    chosen = runtime.pick_device(device)
     net, meta = _network(restorer)
     if entry := weights.WEIGHTS.get(str(restorer)):
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
     return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, {**meta, **terms_of(restorer)})
 
 
-def restorer_of(
-    name: str, net: nn.Module, precision: runtime.Precision, meta: dict[str, Any] | None = None
-) -> Restorer:
-    """A network that restores, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in this precision, and again in
-    float32 where that ends in nothing.
-    """
-    import torch
-
+def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str, Any] | None = None) -> Restorer:
+    """A network that restores, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in float32."""
     from s2f_utils.inference.stages import Restored
 
-    stages = {"restore": Restored(precision.prepare(net))}
-    if precision.dtype != torch.float32:
-        stages["again"] = Restored(net, plain=True)
-    size_px = stages["restore"].inputs["picture"][1]
-    return Restorer(name, TorchEngine(stages, precision), size_px, meta or {}, net)
+    precision = runtime.pick_precision(device, "float32")
+    stage = Restored(precision.prepare(net))
+    return Restorer(name, TorchEngine({"restore": stage}, precision), stage.inputs["picture"][1], meta or {}, net)
 
 
 def _network(restorer: str | Path) -> tuple[nn.Module, dict[str, Any]]:
