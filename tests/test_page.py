@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import re
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -31,20 +34,24 @@ MADE = ("facts.js",)  # by the export
 needs_node = pytest.mark.skipif(NODE is None, reason="no node: apt install nodejs")
 
 
-def package(folder: Path, version: str = VERSION) -> Path:
-    """A folder like the one that onnxruntime-web unpacks to."""
-    (folder / "dist").mkdir(parents=True)
-    (folder / "package.json").write_text(json.dumps({"name": PACKAGE, "version": version}))
-    (folder / "dist" / SCRIPT).write_text("// a script")
-    (folder / "dist" / BINARY).write_bytes(b"\0asm" * 500)
-    return folder
+@pytest.fixture(scope="module")
+def package(tmp_path_factory) -> Path:
+    """A file like npm's of onnxruntime-web, but small."""
+    path = tmp_path_factory.mktemp("ort") / "ort.tgz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in ((SCRIPT, b"// a script"), (BINARY, b"\0asm" * 500)):
+            about = tarfile.TarInfo(f"package/dist/{name}")
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ort, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+        yield path
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(package, tmp_path_factory) -> Path:
     """The page with an onnxruntime-web that is none, so that nothing is fetched."""
-    root = tmp_path_factory.mktemp("page")
-    return export_page(root / "site", ort=package(root / "ort"))
+    return export_page(tmp_path_factory.mktemp("page") / "site", ort=package)
 
 
 def facts_in(folder: Path) -> dict:
@@ -93,26 +100,27 @@ def test_licences_name_what_lies_in_the_folder(folder, tmp_path, monkeypatch):
 # What is refused
 
 
-def test_nothing_is_written_over_or_half_written(tmp_path, monkeypatch):
+def test_nothing_is_written_over_or_half_written(package, tmp_path, monkeypatch):
     full = tmp_path / "full"
     full.mkdir()
     (full / "mine.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="holds something already"):
         export_page(full)
-    with pytest.raises(RuntimeMissingError, match="no such file or folder.*npm pack onnxruntime-web@"):
+    with pytest.raises(RuntimeMissingError, match="no such file.*npm pack onnxruntime-web@"):
         export_page(tmp_path / "new", ort=tmp_path / "nowhere.tgz")
-    broken = package(tmp_path / "ort")
+    (tmp_path / "other.tgz").write_bytes(b"another")
+    with pytest.raises(RuntimeMissingError, match="its SHA-256 differs"):
+        export_page(tmp_path / "new", ort=tmp_path / "other.tgz")
     monkeypatch.setattr(weights, "GRAPHS", tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError):
-        export_page(tmp_path / "new", ort=broken)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "ort"]
+        export_page(tmp_path / "new", ort=package)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "other.tgz"]
 
 
-def test_without_npm_and_network_it_is_said_what_to_do(tmp_path, monkeypatch):
+def test_without_network_it_is_said_what_to_do(tmp_path, monkeypatch):
     def fetch(url, *_given, **_options):
         raise DownloadError(f"{url}: the server cannot be reached")
 
-    monkeypatch.setattr(ort.shutil, "which", lambda _name: None)
     monkeypatch.setattr(ort, "fetch", fetch)
     with pytest.raises(RuntimeMissingError, match="cannot be had .*the server cannot be reached.*give --ort the file"):
         export_page(tmp_path / "new")

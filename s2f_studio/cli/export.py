@@ -18,7 +18,6 @@ def export(
     /,
     *,
     format: Literal["onnx"] = "onnx",
-    precision: Literal["float32", "float16"] = "float32",
     direction: Direction | None = None,
     ort: Annotated[Path | None, Parameter(metavar="PACKAGE")] = None,
 ) -> None:
@@ -37,8 +36,7 @@ def export(
         model: a name, a run folder, a .safetensors or .pth file, or page
         out: a new folder
         format: of a model
-        precision: of the weights; float16: files of half the size, computed in float32
-        ort: of the page: the npm package onnxruntime-web, a .tgz or a folder (default: fetched)
+        ort: of the page: the npm package onnxruntime-web, a .tgz (default: fetched)
     """
     if model == PAGE:
         if direction:
@@ -50,12 +48,12 @@ def export(
     elif ort:
         raise ValueError(f"--ort is for the page alone: 's2f export {PAGE} {out}'")
     else:
-        made, use = _of_model(model, out, precision, direction)
+        made, use = _of_model(model, out, direction)
     size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
     print(f"{made}: {size / 1e6:.0f} MB; {use}")
 
 
-def _of_model(name: str, out: Path, precision: str, direction: str | None) -> tuple[Path, str]:
+def _of_model(name: str, out: Path, direction: str | None) -> tuple[Path, str]:
     """Where a model was written, and how to use it."""
     from s2f_studio.export import writing
     from s2f_utils.inference import load, restorers
@@ -66,5 +64,5 @@ def _of_model(name: str, out: Path, precision: str, direction: str | None) -> tu
         model, use = Enhancer(restorers.load(name, "cpu", engine="torch")), "s2f enhance photo.jpg --restorer {}"
     else:
         model, use = load(name, "cpu", direction=direction, engine="torch"), "s2f translate {} drawing.jpg"
-    made = writing.export(model, out, precision=precision)
+    made = writing.export(model, out)
     return made, f"use it with '{use.format(made)}'"

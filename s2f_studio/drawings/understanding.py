@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_studio.drawings import domain, mesh
+from s2f_studio.drawings import mesh
 from s2f_studio.drawings.cleanup import LINES_BELOW
 from s2f_studio.engines import choice
 from s2f_utils import weights
@@ -25,7 +25,6 @@ REMEMBERED = 16  # pictures that were understood last
 INKED = 0.5  # a share of the pixels that only a photo exceeds
 SMALL, FILLED = 0.75, 0.9  # a drawing below this share of the picture's side is enlarged, to this share
 BY_HAND = 4.0  # times the cruder: points of a part are off together, by one stroke; best on validation people
-PHOTO_FROM = 0.5  # of the finder's "photo"; some photos, small faces above all, seem crude
 LOOKS = 2  # at the picture as it is, and with the face laid as the first look found it
 
 
@@ -35,20 +34,13 @@ class Understood:
 
     points: float64 (164, 2), pixels of the picture, as `faces.mesh` orders them. off: float64 (164,), by how many
     pixels each is expected to be off. flags: {"photo", "crude", "glasses", "beard", "hat": from 0 to 1}; "crude" is how
-    abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}. picture: what was looked at, uint8
-    (S, S, 3).
+    abstract a drawing is. parts: {"person", "hair": float32 (S, S) in [0, 1]}.
     """
 
     points: np.ndarray
     off: np.ndarray
     flags: dict[str, float]
     parts: dict[str, np.ndarray]
-    picture: np.ndarray | None = None
-
-    @functools.cached_property
-    def is_photo(self) -> bool:
-        """Whether this is a photo, by the network, or by its colours and tones (`domain.verdict`)."""
-        return self.flags["photo"] >= PHOTO_FROM or domain.verdict(self.picture).kind == "photo"
 
     @property
     def off_by_hand(self) -> np.ndarray:
@@ -67,11 +59,6 @@ class Understood:
         )
         hair, person = (self.parts[name][top : bottom + 1, left : right + 1].mean() for name in ("hair", "person"))
         return float(hair / max(person, 0.05))
-
-    @property
-    def five(self) -> np.ndarray:
-        """Eyes, nose and corners of the mouth, float64 (5, 2), as a face detector gives them."""
-        return mesh.five_of(self.points)
 
 
 @functools.lru_cache(maxsize=2)
@@ -173,7 +160,6 @@ def _alike(pictures: Sequence[np.ndarray], finding: Engine) -> list[Understood]:
             off[n].astype(np.float64) * share,
             {name: float(flag) for name, flag in zip(FOUND_FLAGS, flags[n], strict=True)},
             {name: _enlarged(part, size_px) for name, part in zip(FOUND_PARTS, parts[n], strict=True)},
-            pictures[n],
         )
         for n in range(len(pictures))
     ]

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -27,27 +26,23 @@ from s2f_utils.inference.translator import Translator
 from s2f_utils.models.card import made_by, read_by
 from s2f_utils.pictures import images
 
-PRECISIONS = ("float32", "float16")
 OPSET = 20
 BATCH, MOST = 2, 1024  # traced with; at most
 LARGE = 4096  # numbers; constants that are smaller are worked out beforehand, and weights stay as they are
-NO_GRAPH = ("paper", "again")  # answers by chance, from torch's own generator; another number format
+NO_GRAPH = ("paper",)  # answers by chance, from torch's own generator
 
 
 class ExportError(ValueError):
     """A model that cannot be written as ONNX; the message says why."""
 
 
-def export(model: Model, out: str | Path, *, precision: str = "float32") -> Path:
+def export(model: Model, out: str | Path) -> Path:
     """Write a model, or a restorer (`Enhancer`), into the new folder `out`: a graph for each stage, and model.json.
     Returns the folder.
 
-    precision: of the weights in the files; float16 files are half as large, and computed in float32 all the same.
     Raises ExportError for a model that has no stages, ImportError with what to install, FileExistsError where the
     folder holds something, and OSError; nothing is left half written.
     """
-    if precision not in PRECISIONS:
-        raise ExportError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     check_installed()
     out = Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -59,8 +54,6 @@ def export(model: Model, out: str | Path, *, precision: str = "float32") -> Path
         folder.mkdir()
         for name, stage in stages.items():
             graph = graph_of(stage, _said_of(model, name))
-            if precision == "float16":
-                halve(graph)
             (folder / f"{name}.onnx").write_bytes(graph.SerializeToString())
         runtime.write_json(folder / DESCRIPTION, described(model, stages))
         if out.is_dir():
@@ -181,20 +174,3 @@ def _exported(stage: nn.Module) -> torch.onnx.ONNXProgram:
                 reason = str(error).strip().splitlines()[0][:200]
                 raise ExportError(f"{type(stage).__name__}: cannot be written as ONNX ({reason})") from error
     raise AssertionError
-
-
-def halve(graph: Any) -> None:
-    """Keep large float32 weights of a graph as float16, with a cast behind each, which is worked out when it is
-    loaded.
-    """
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for weight in graph.graph.initializer:
-        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) >= LARGE:
-            values = numpy_helper.to_array(weight).astype(np.float16)
-            name = weight.name
-            weight.CopyFrom(numpy_helper.from_array(values, f"{name}.half"))
-            casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    for node in reversed(casts):
-        graph.graph.node.insert(0, node)

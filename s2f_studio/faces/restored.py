@@ -1,6 +1,6 @@
 """The cheapest believable answer: the expected face, made small, restored by a published restorer, and laid over.
 
-GFPGAN and CodeFormer have seen 70,000 photos of faces, and fill in what such faces have. Whoever looks at the answer
+GFPGAN and RestoreFormer have seen 70,000 photos of faces, and fill in what such faces have. Whoever looks at the answer
 sees those faces more than the drawing.
 """
 
@@ -14,7 +14,7 @@ from s2f_utils.pictures import images
 
 SMALL_PX = 96  # the expected face is soft: smaller, restorers take it for a photo of few pixels, not for a blurred one
 STRENGTH = 0.8  # from 0, the face as it is, to 1, the restored one
-USUAL = ("gfpgan-1.4", "codeformer", "restoreformer", "gfpgan-1.3", "gfpgan-1.2")
+USUAL = ("gfpgan-1.4", "restoreformer", "gfpgan-1.3", "gfpgan-1.2")
 
 
 def here() -> str:

@@ -29,7 +29,6 @@ def enhance(
     seed: Seed = 0,
     device: Device = "auto",
     engine: Engine = "auto",
-    precision: Literal["float32", "auto"] = "float32",
 ) -> int:
     """Restore the faces of photos (GFPGAN and others).
 
@@ -43,7 +42,7 @@ def enhance(
     Args:
         photos: pictures or folders of pictures; one that cannot be used is reported and left out
         restorer: auto: gfpgan-1.4 where its file is here, else ours, restorer-256; or gfpgan-1.2, gfpgan-1.3,
-            restoreformer, codeformer, a run of 's2f train restore', or a file
+            restoreformer, a run of 's2f train restore', or a file
         strength: 0: the photo as it is, 1: as much as can be invented
         upscale: so many times as large
         background: what enlarges the rest
@@ -51,7 +50,6 @@ def enhance(
         largest: restore the largest face only
         faces: also write each face before and after
         seed: of the noise that detail is painted with
-        precision: auto: half on GPUs, float32 where it fails
     """
     from s2f_utils.inference import find_pictures, restorers
     from s2f_utils.inference.enhance import enhance as enhanced
@@ -59,7 +57,7 @@ def enhance(
 
     options.check_out(out, photos, "photos")
     paths = find_pictures(photos)
-    network = restorers.load(restorer, device, precision, engine=engine)
+    network = restorers.load(restorer, device, engine=engine)
 
     def work(path: Path) -> None:
         done = enhanced(

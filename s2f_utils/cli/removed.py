@@ -8,6 +8,7 @@ PUBLISHED = (
     "published diffusion models are not part of this library any more: notebooks/08_published_models.ipynb uses one"
     " through diffusers"
 )
+CODEFORMER = "CodeFormer is not part of this library any more: use restoreformer or gfpgan-1.4"
 TORCHRUN = "torchrun starts several processes: torchrun --nproc-per-node 2 -m s2f_utils train …"
 REMOVED = {  # (command, argument) → what to use instead
     ("translate", "sd-turbo-scribble"): PUBLISHED,
@@ -20,6 +21,10 @@ REMOVED = {  # (command, argument) → what to use instead
     ("weights", "sd-turbo-scribble"): PUBLISHED,
     ("weights", "sd15-scribble"): PUBLISHED,
     ("weights", "--agree"): PUBLISHED,
+    ("enhance", "codeformer"): CODEFORMER,
+    ("weights", "codeformer"): CODEFORMER,
+    ("enhance", "--precision"): "restorers compute in float32: leave it out",
+    ("export", "--precision"): "files are float32: leave it out",
     ("train", "scribble-lora"): PUBLISHED,
     ("train", "--gpus"): TORCHRUN,
     ("train", "--nproc"): TORCHRUN,

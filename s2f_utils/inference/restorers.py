@@ -1,5 +1,5 @@
-"""Restorers of aligned faces by name: GFPGAN in its published versions, RestoreFormer, CodeFormer, and ours; and what
-enlarges the rest of a photo.
+"""Restorers of aligned faces by name: GFPGAN in its published versions, RestoreFormer, and ours; and what enlarges the
+rest of a photo.
 
 Shapes: S pixels of a restorer's square crop, H, W of a photo.
 """
@@ -7,7 +7,6 @@ Shapes: S pixels of a restorer's square crop, H, W of a photo.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,17 +55,14 @@ class Restorer:
     def restore(self, crop: np.ndarray, seed: int = 0) -> np.ndarray:
         """An aligned face, uint8 (S, S, 3) → restored, the same shape. seed: of the noise that detail is painted with.
 
-        Half precision that ends in NaN or a flat picture (GFPGAN is known for it) is done again in float32. Raises
-        RestoreError where that fails, too, ValueError for another shape.
+        Raises RestoreError for an answer of NaN or of one colour, ValueError for another shape.
         """
         if crop.dtype != np.uint8 or crop.shape != (self.size_px, self.size_px, 3):
             raise ValueError(
                 f"{self.name} takes uint8 ({self.size_px}, {self.size_px}, 3), got {crop.dtype} {crop.shape}"
             )
         x = crop / np.float32(127.5) - 1
-        restored = self._run("restore", crop, seed)
-        if _is_nothing(restored, x) and self.engine.has("again"):
-            restored = self._run("again", crop, seed)
+        restored = self.engine.run("restore", crop[None], np.array([seed]))[0][0]  # float32 (S, S, 3), about [-1, 1]
         if _is_nothing(restored, x):
             raise RestoreError(
                 f"{self.name}: answered with {'a flat picture' if np.isfinite(restored).all() else 'NaN'}: its file may"
@@ -75,10 +71,6 @@ class Restorer:
         if self.meta.get("method") == "restore":  # ours never learned to mend colours; the published ones did
             restored = with_colours_of(x, restored)
         return images.rounded(127.5 * (restored + 1))
-
-    def _run(self, stage: str, crop: np.ndarray, seed: int) -> np.ndarray:
-        """uint8 (S, S, 3) → float32 (S, S, 3), about [-1, 1]."""
-        return self.engine.run(stage, crop[None], np.array([seed]))[0][0]
 
 
 def with_colours_of(x: np.ndarray, restored: np.ndarray) -> np.ndarray:
@@ -99,9 +91,7 @@ def _is_nothing(restored: np.ndarray, x: np.ndarray) -> bool:
     return bool(spread < LEAST_SPREAD and before > 2 * LEAST_SPREAD)
 
 
-def load(
-    restorer: str | Path = AUTO, device: str = "auto", precision: str = "float32", *, engine: str = "auto"
-) -> Restorer:
+def load(restorer: str | Path = AUTO, device: str = "auto", *, engine: str = "auto") -> Restorer:
     """A restorer by name, here or on the hub ("hf:user/model"), or a run folder or file of 's2f train restore', or a
     published file, or a folder of `s2f export`.
 
@@ -114,30 +104,20 @@ def load(
     for opener in OPENERS:
         if (opened := opener.open_restorer(restorer, device, engine)) is not None:
             return opened
-    chosen = runtime.pick_precision(runtime.pick_device(device), precision)
-    if str(restorer) == "codeformer":
-        _need_codeformer()
+    chosen = runtime.pick_device(device)
     net, meta = _network(restorer)
     if entry := weights.WEIGHTS.get(str(restorer)):
         print(f"{entry.what}; licence: {entry.licence}", file=sys.stderr)
     return restorer_of(str(restorer), net.requires_grad_(False).eval(), chosen, {**meta, **terms_of(restorer)})
 
 
-def restorer_of(
-    name: str, net: nn.Module, precision: runtime.Precision, meta: dict[str, Any] | None = None
-) -> Restorer:
-    """A network that restores, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in this precision, and again in
-    float32 where that ends in nothing.
-    """
-    import torch
-
+def restorer_of(name: str, net: nn.Module, device: torch.device, meta: dict[str, Any] | None = None) -> Restorer:
+    """A network that restores, (N, 3, S, S) in [-1, 1] → the same, S is its `size_px`, in float32."""
     from s2f_utils.inference.stages import Restored
 
-    stages = {"restore": Restored(precision.prepare(net))}
-    if precision.dtype != torch.float32:
-        stages["again"] = Restored(net, plain=True)
-    size_px = stages["restore"].inputs["picture"][1]
-    return Restorer(name, TorchEngine(stages, precision), size_px, meta or {}, net)
+    precision = runtime.pick_precision(device, "float32")
+    stage = Restored(precision.prepare(net))
+    return Restorer(name, TorchEngine({"restore": stage}, precision), stage.inputs["picture"][1], meta or {}, net)
 
 
 def _network(restorer: str | Path) -> tuple[nn.Module, dict[str, Any]]:
@@ -175,33 +155,15 @@ def _file_of(restorer: str | Path) -> Path:
     return path
 
 
-def _need_codeformer() -> None:
-    """Raise CheckpointError where the package with CodeFormer's code is not installed."""
-    if importlib.util.find_spec("spandrel_extra_arches") is None:
-        from s2f_utils.models.checkpoints import CheckpointError
-
-        raise CheckpointError(
-            "CodeFormer needs a further package, whose code is for non-commercial use: pip install"
-            " spandrel-extra-arches"
-        )
-
-
 def _by_spandrel(path: Path) -> Any | None:
     """What spandrel makes of a published file, None where it knows no face restorer in it."""
     from spandrel import ModelLoader, UnsupportedModelError
 
     from s2f_utils.models import checkpoints
 
-    if importlib.util.find_spec("spandrel_extra_arches"):  # CodeFormer's code has other terms than spandrel
-        import spandrel_extra_arches
-
-        spandrel_extra_arches.install(ignore_duplicates=True)
-    tensors = dict(checkpoints.state_dict_of(path))
     try:
-        descriptor = ModelLoader().load_from_state_dict(tensors)
+        descriptor = ModelLoader().load_from_state_dict(dict(checkpoints.state_dict_of(path)))
     except UnsupportedModelError:
-        if "position_emb" in tensors and any(key.startswith("fuse_convs_dict") for key in tensors):
-            _need_codeformer()
         return None
     return descriptor if descriptor.purpose == "FaceSR" else None
 

@@ -231,24 +231,22 @@ def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision) -> dict[str, n
 class Restored(nn.Module):
     """In: picture uint8 (1, S, S, 3); seed int64 (1,), of the noise of fine detail. Out: made (1, S, S, 3), about
     [-1, 1].
-
-    plain: past the wrapper that `Precision.prepare` puts around the network, in float32.
     """
 
     outputs = ("made",)
     batch = 1  # the published code makes a convolution of its own for each picture
 
-    def __init__(self, net: nn.Module, plain: bool = False) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net, self.plain = net, plain
+        self.net = net
         size_px = getattr(net, "size_px", 0) or net.card.size_px
         self.inputs = {"picture": (U8, size_px, size_px, 3), "seed": (I64,)}
         stored = ((name.removeprefix(NOISE), noise) for name, noise in net.named_buffers() if name.startswith(NOISE))
         self.noises = {int(number): tuple(noise.shape) for number, noise in stored}
 
     def forward(self, picture: Tensor, seed: Tensor) -> Tensor:
-        drawn = {f"net.{NOISE}{n}": self._noise(seed, n) for n in self.noises}
-        made = torch.func.functional_call(_Called(self.net, self.plain), drawn, (signed(picture),))
+        drawn = {f"{NOISE}{n}": self._noise(seed, n) for n in self.noises}
+        made = torch.func.functional_call(self.net, drawn, (signed(picture),))
         return made.permute(0, 2, 3, 1).float()
 
     def _noise(self, seed: Tensor, layer: int) -> Tensor:
@@ -256,19 +254,8 @@ class Restored(nn.Module):
         return normal(seed, shape[-1] * shape[-2], layer).view(shape)
 
 
-class _Called(nn.Module):
-    """A network that is called, as it is or as its class says."""
-
-    def __init__(self, net: nn.Module, plain: bool) -> None:
-        super().__init__()
-        self.net, self.plain = net, plain
-
-    def forward(self, x: Tensor) -> Tensor:
-        return type(self.net).forward(self.net, x) if self.plain else self.net(x)
-
-
 class ThroughSpandrel(nn.Module):
-    """RestoreFormer or CodeFormer as spandrel loads them, over [-1, 1] instead of [0, 1]: (N, 3, S, S) → the same."""
+    """RestoreFormer as spandrel loads it, over [-1, 1] instead of [0, 1]: (N, 3, S, S) → the same."""
 
     size_px = 512
 

@@ -1,7 +1,7 @@
 """The app's page without a server in Chromium, with the network cut: what it draws, saves and keeps, and whether its
 answers are Python's.
 
-It needs playwright, a Chromium, and onnxruntime-web (from npm, or the registry); without them it is skipped.
+It needs playwright, a Chromium, and onnxruntime-web (from npm's registry); without them it is skipped.
 S2F_PAGE=folder takes a page that is exported already, S2F_ORT the package. With S2F_SCREENSHOTS=folder the pages are
 saved there, to be looked at.
 """

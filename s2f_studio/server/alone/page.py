@@ -62,7 +62,7 @@ def export_page(out: str | Path, *, ort: str | Path | None = None) -> Path:
     """Write the page into the new folder `out`, complete or not at all; returns the folder.
 
     It needs no server: any host of static files serves it, such as `python -m http.server`. ort: the npm package
-    onnxruntime-web, as a .tgz or a folder; None: fetched. The face detector comes along where it is on this machine.
+    onnxruntime-web, as a .tgz; None: fetched. The face detector comes along where it is on this machine.
 
     Raises FileExistsError where the folder holds something, RuntimeMissingError where onnxruntime-web cannot be had,
     OSError.
