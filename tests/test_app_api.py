@@ -29,7 +29,7 @@ from s2f_studio.server.engine import Engine, Limits  # noqa: E402
 from s2f_studio.web import catalogue, page  # noqa: E402
 from s2f_studio.web.catalogue import Catalogue  # noqa: E402
 from s2f_studio.web.uploads import picture_in as shown  # noqa: E402
-from s2f_utils import inference, models, runtime, weights  # noqa: E402
+from s2f_utils import inference, models, runtime  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.pictures import images  # noqa: E402
 from tests import hostile  # noqa: E402
@@ -256,18 +256,6 @@ def test_models_of_the_runs_folder_answer_and_new_ones_appear(client, engine, ru
     assert "run:0009-new" in client.get("/api/models").text
 
 
-def test_nothing_is_downloaded_without_a_yes(client, engine):
-    assert client.post("/api/models/download", files={"model": (None, "psp-sketch")}).status_code == 422
-    form = {"model": (None, "psp-sketch"), "agree": (None, "no")}
-    assert client.post("/api/models/download", files=form).status_code == 422
-    form = {"model": (None, "sketch-to-photo"), "agree": (None, "yes")}
-    assert client.post("/api/models/download", files=form).status_code == 404
-    assert engine.catalogue.state(engine.catalogue.list()["psp-sketch"]) == "not here"
-    shared = TestClient(api.create_api(engine, downloads=False))
-    form = {"model": (None, "psp-sketch"), "agree": (None, "yes")}
-    assert shared.post("/api/models/download", files=form).status_code == 403
-
-
 def test_a_body_without_a_length_is_stopped_at_the_limit(client):
     def endless():
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + DRAWING
@@ -388,40 +376,6 @@ def test_what_has_no_face_in_it_is_refused(client):
     assert ask(client, images.png_of(grey), direction="map-to-photo").status_code == 422
 
 
-def test_a_download_that_was_agreed_to_arrives_and_is_offered(client, monkeypatch, tmp_path):
-    """From a server on this machine; what came is no restorer, which is said when it is asked for, without a path."""
-    import dataclasses
-    import functools
-    import hashlib
-    import http.server
-
-    content = np.random.default_rng(5).bytes(300_000)
-    (tmp_path / "file").write_bytes(content)
-    quiet = type("Quiet", (http.server.SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
-    handler = functools.partial(quiet, directory=tmp_path)
-    digest = hashlib.sha256(content).hexdigest()
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/file"
-        entry = dataclasses.replace(
-            weights.WEIGHTS["gfpgan-1.2"], urls=(url,), size=len(content), sha256=digest, rounded=False
-        )
-        monkeypatch.setitem(weights.WEIGHTS, "gfpgan-1.2", entry)
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        monkeypatch.setattr(catalogue, "RESCAN_S", 0.0)
-        form = {"model": (None, "gfpgan-1.2"), "agree": (None, "yes")}
-        assert client.post("/api/models/download", files=form).status_code == 202
-
-        def state():
-            return next(one["state"] for one in client.get("/api/models").json()["models"] if one["id"] == "gfpgan-1.2")
-
-        wait_until(lambda: state() != "downloading")
-        server.shutdown()
-    assert state() == "ready" and weights.find("gfpgan-1.2").read_bytes() == content
-    answer = ask(client, enhance="1", restorer="gfpgan-1.2")
-    assert answer.status_code == 422 and "cannot be loaded" in answer.text and str(tmp_path) not in answer.text
-
-
 # A question
 
 
@@ -515,7 +469,7 @@ def test_what_is_no_form_is_refused(client):
 
 def test_the_description_is_complete_and_needs_nothing_from_elsewhere(client):
     spec = client.get("/openapi.json").json()
-    assert set(spec["paths"]) == {"/api/translate", "/api/models", "/api/models/download", "/health"}
+    assert set(spec["paths"]) == {"/api/translate", "/api/models", "/health"}
     told = client.get("/docs").text
     assert "<script" not in told and "//" not in re.sub(r"http://127\.0\.0\.1:5000", "", told)
     assert all(path in told for path in spec["paths"]) and "0 to 2147483647<" in told

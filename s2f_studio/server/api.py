@@ -32,23 +32,16 @@ REFUSALS = {
     for status, why in REASONS.items()
 }
 FILE = {"type": "string", "format": "binary", "description": "a drawing, photo or label map"}
-AGREE = {
-    "model": {"type": "string", "maxLength": 200},
-    "agree": {"type": "string", "description": "yes: to the terms that GET /api/models shows"},
-}
 
 
 def create_api(
     engine: Engine,
     *,
-    downloads: bool = True,
     notice: str = "",
     local_only: bool = False,
     behind_proxy: bool = False,
 ) -> Any:
-    """The FastAPI app. downloads: whether visitors may let official models be downloaded. notice: a sentence that stays
-    in sight on the page. local_only, behind_proxy: as in `gate.Gate`.
-    """
+    """The FastAPI app. notice: a sentence that stays in sight on the page. local_only, behind_proxy: as in `gate.Gate`."""
     from fastapi import FastAPI
     from fastapi.requests import Request
     from fastapi.responses import JSONResponse
@@ -75,7 +68,7 @@ def create_api(
 
     app.add_exception_handler(Refusal, refused)
     _add_answers(app, engine)
-    _add_models(app, engine, downloads)
+    _add_models(app, engine)
     _add_page(app, engine, page.about(notice))
     app.add_middleware(Gate, engine=engine, local_only=local_only, behind_proxy=behind_proxy)
     app.state.engine = engine
@@ -164,8 +157,7 @@ def _add_answers(app: Any, engine: Engine) -> None:
         return JSONResponse(await while_there(request, engine.in_time(work)))
 
 
-def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
-    from fastapi.requests import Request
+def _add_models(app: Any, engine: Engine) -> None:
     from fastapi.responses import JSONResponse
 
     good = {"description": "the models", "content": OBJECT}
@@ -174,22 +166,8 @@ def _add_models(app: Any, engine: Engine, downloads: bool) -> None:
     async def models() -> JSONResponse:
         """The models and restorers: shipped, of the runs folder, and official ones with size and terms."""
         found = await engine.in_pool(engine.catalogue.list)
-        rows = [choice.listed(engine.catalogue.state(choice)) for choice in found.values()]
-        return JSONResponse({"models": rows, "downloads": downloads, "note": images.GENERATED_NOTE})
-
-    @app.post(
-        "/api/models/download", openapi_extra=_form(AGREE, "model", "agree"), response_class=JSONResponse,
-        status_code=202, responses={202: {"description": "it has begun, or it is here", "content": OBJECT}} | REFUSALS,
-    )  # fmt: skip
-    async def download(request: Request) -> JSONResponse:
-        """Download an official model, when a person has seen its size and terms and agrees."""
-        _, fields = await read_form(request, with_file=False)
-        if not downloads:
-            raise Refusal(403, "nothing is downloaded here: ask whoever runs the app")
-        if fields.get("agree") != "yes":
-            raise Refusal(422, "agree must be yes: GET /api/models shows the size and the terms")
-        state = await asyncio.to_thread(engine.catalogue.fetch, fields.get("model", ""))
-        return JSONResponse({"model": fields["model"], "state": state}, 202)
+        rows = [choice.listed() for choice in found.values()]
+        return JSONResponse({"models": rows, "note": images.GENERATED_NOTE})
 
     @app.get("/health", response_class=JSONResponse, responses={200: {"description": "alive", "content": OBJECT}})
     async def health() -> JSONResponse:

@@ -42,7 +42,6 @@ def create(
     device: str = "auto",
     engine: str = "auto",
     limits: Limits | None = None,
-    downloads: bool = True,
     notice: str = "",
     offline: bool = True,
     local_only: bool = False,
@@ -50,17 +49,16 @@ def create(
 ) -> Any:
     """The whole app, ready for a server; `app.state.engine` is what works in it.
 
-    runs: the folder of run folders whose models are offered, or None. engine: as in `choice.chosen`. downloads:
-    whether a visitor may have official models downloaded. notice: a sentence that stays in sight, beside the note that
-    faces are guesses. offline: nothing else is downloaded from now on in this process (S2F_OFFLINE), not even the face
-    detector. local_only: answer only who asks for localhost or for an address in numbers. behind_proxy: as in
-    `gate.Gate`. Raises ValueError where a package is missing.
+    runs: the folder of run folders whose models are offered, or None. engine: as in `choice.chosen`. notice: a sentence
+    that stays in sight, beside the note that faces are guesses. offline: nothing is downloaded from now on in this
+    process (S2F_OFFLINE), not even the face detector. local_only: answer only who asks for localhost or for an address
+    in numbers. behind_proxy: as in `gate.Gate`. Raises ValueError where a package is missing.
     """
     check_installed()
     if offline:
         os.environ.setdefault("S2F_OFFLINE", "1")
     work = Engine(Catalogue(runs), limits or Limits(), device, engine)
-    return api.create_api(work, downloads=downloads, notice=notice, local_only=local_only, behind_proxy=behind_proxy)
+    return api.create_api(work, notice=notice, local_only=local_only, behind_proxy=behind_proxy)
 
 
 def server_of(app: Any, host: str, port: int) -> Any:

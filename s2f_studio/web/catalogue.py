@@ -73,12 +73,13 @@ class Choice:
         """ "sketch", "photo" or "map"; restorers read photos."""
         return SPEAKS.get(self.direction, "photo")
 
-    def listed(self, state: str = "ready") -> dict[str, Any]:
+    def listed(self) -> dict[str, Any]:
         """The model as a page lists it: never with its path."""
         return {
             "id": self.id, "title": self.title, "source": self.source, "kind": self.kind, "direction": self.direction,
             "reads": self.reads, "size_px": self.size_px, "detail": self.detail, "chooses": self.chooses,
-            "answers": self.answers, "layout": self.layout, "state": state, "size_mb": round(self.size_mb, 1),
+            "answers": self.answers, "layout": self.layout,
+            "state": "ready" if self.here else "not here", "size_mb": round(self.size_mb, 1),
             "terms": self.terms,
         }  # fmt: skip
 
@@ -107,8 +108,7 @@ def load(choice: Choice, device: str = "auto", at_once: int = 1, engine: str = "
 
 
 class Catalogue:
-    """The list of models: shipped ones, those of a runs folder, and official ones, which are downloaded only when a
-    person agrees.
+    """The list of models: shipped ones, those of a runs folder, and official ones, which `s2f weights` downloads.
 
     runs: a folder of run folders, or None. official: whether published models are listed.
     """
@@ -117,7 +117,6 @@ class Catalogue:
         self.runs, self.official = Path(runs) if runs else None, official
         self._lock, self._listed, self._at = threading.Lock(), {}, 0.0
         self._headers: dict[tuple, dict[str, Any]] = {}
-        self._fetching: dict[str, str] = {}  # {id: "downloading", or why it failed}
 
     def list(self) -> dict[str, Choice]:
         """{id: Choice}, as things are now, give or take five seconds."""
@@ -155,37 +154,9 @@ class Catalogue:
             raise Refusal(
                 409,
                 f"{choice.id} is not on this machine ({choice.size_mb:,.0f} MB; {choice.terms}): it is fetched by"
-                f" 's2f weights {choice.id}', or with POST /api/models/download",
+                f" 's2f weights {choice.id}'",
             )
         return choice
-
-    def state(self, choice: Choice) -> str:
-        """ "ready", "not here", "downloading", or "failed: why"."""
-        return "ready" if choice.here else self._fetching.get(choice.id, "not here")
-
-    def fetch(self, name: str) -> str:
-        """Begin to download an official model or restorer, in a thread of its own; its state. Raises Refusal."""
-        choice = self.list().get(name)
-        if choice is None or choice.source != "official":
-            raise Refusal(404, "there is no such model to download: GET /api/models lists them")
-        with self._lock:
-            if choice.here or self._fetching.get(name) == "downloading":
-                return self.state(choice)
-            self._fetching[name] = "downloading"
-        threading.Thread(target=self._fetch, args=(name,), daemon=True, name=f"fetch {name}").start()
-        return "downloading"
-
-    def _fetch(self, name: str) -> None:
-        try:
-            weights.get(name, offline=False)
-            state = ""
-        except Exception as error:  # whatever it is, the page says it
-            state = f"failed: {str(error).replace(str(weights.cache_folder()), 'the cache')}"
-        with self._lock:
-            self._fetching.pop(name)
-            if state:
-                self._fetching[name] = state
-            self._listed = {}
 
     def _exported(self) -> list[Choice]:
         """Folders of `s2f export` among the runs, for which PyTorch is not needed."""

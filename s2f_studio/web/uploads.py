@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import struct
 import warnings
 
 import numpy as np
@@ -21,13 +20,11 @@ MOST_PIXELS = 32_000_000
 MOST_SIDE_PX, LEAST_SIDE_PX = 16_000, 16
 KEPT_PX = 1600  # larger pictures are made smaller: a face of 256 px needs no more
 MOST_SCANS = 100  # of a progressive JPEG: each is a pass over all pixels
-TAIL = 65_557  # where the end of a zip archive is looked for
 TAKEN = "PNG, JPEG, WebP, BMP and TIFF"
 STARTS = {
     b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"II*\x00": "TIFF", b"MM\x00*": "TIFF",
 }  # fmt: skip
 OTHERS = {b"%PDF": "a PDF", b"GIF8": "a GIF", b"8BPS": "a Photoshop file", b"PK\x03\x04": "a zip archive or a document"}
-PNG_ENDS = b"\0\0\0\0IEND"  # and four bytes more
 
 
 class Refusal(ValueError):
@@ -114,7 +111,6 @@ class _opened:
         except (*BROKEN, Image.DecompressionBombError) as error:
             raise _damaged(name, error) from None
         _check_size(*self.picture.size)
-        _check_ends(self.content, name)
         if name != "JPEG" and self._frames(name) > 1:  # phones' JPEGs hold a preview as well
             raise Refusal(422, f"this {name} holds several pictures: save the one that is meant by itself")
         if name == "JPEG" and self.content.count(b"\xff\xda") > MOST_SCANS:
@@ -167,32 +163,6 @@ def _check_size(width: int, height: int) -> None:
         raise Refusal(
             422, f"the picture has {width} x {height} pixels: {LEAST_SIDE_PX} are needed each way, 256 are better"
         )
-
-
-def _check_ends(content: bytes, name: str) -> None:
-    """Refuse files that are two things at once: a picture with an archive, a document or a script behind or in it."""
-    rest = b""
-    if name == "PNG":
-        rest = content.partition(PNG_ENDS)[2][4:]
-    elif name == "WEBP":
-        rest = content[8 + struct.unpack("<I", content[4:8])[0] :]
-    elif name == "JPEG":
-        end = content.rfind(b"\xff\xd9")
-        rest = content[end + 2 :] if end > 0 else b""
-        rest = rest if any(mark in rest[:4096].lower() for mark in (b"<html", b"<script", b"<?php", b"%pdf-")) else b""
-    if rest.strip(b"\x00\r\n"):
-        raise Refusal(
-            422, f"{len(rest):,} bytes follow the end of this {name} that belong to no picture: save it again"
-        )
-    at = content.rfind(b"PK\x05\x06", max(0, len(content) - TAIL))
-    if (
-        at >= 0
-        and len(content) >= at + 22
-        and at + 22 + struct.unpack("<H", content[at + 20 : at + 22])[0] == len(content)
-    ):
-        raise Refusal(422, f"this {name} is a zip archive as well: save the picture by itself")
-    if b"%PDF-" in content[:1024]:
-        raise Refusal(422, f"this {name} is a PDF as well: save the picture by itself")
 
 
 def _smaller(picture: Image.Image) -> Image.Image:
