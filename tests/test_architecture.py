@@ -56,13 +56,14 @@ ROOMS = {
 }
 # Lines of Python, as they are; the limits to come are beside them. A change that makes one smaller lowers it here.
 LINES = {
-    "s2f_utils": 18_550,  # 15,000
-    "s2f_studio": 8_120,  # 7,500, without old
+    "s2f_utils": 18_150,  # 15,000
+    "s2f_studio": 7_500,  # 7,500, without old
     "data_prep": 10_000,  # 10,000
-    "tests": 19_750,  # 18,000
+    "tests": 18_350,  # 18,000
     "benchmarks": 3_350,  # 3,500
     "tools": 2_500,  # 2,500
 }
+LINES_OF_THE_PAGE = 3_500  # JavaScript, CSS and HTML
 LINES_OF_A_FILE = 400
 
 
@@ -122,6 +123,11 @@ def test_no_package_is_larger_than_its_limit(record_property):
         record_property(folder, found)
         print(f"{folder}: {found:,} lines of {most:,}")
         assert found <= most, f"{folder} has {found:,} lines of Python, and {most:,} are the limit"
+
+
+def test_the_page_has_so_many_lines_at_most():
+    page = [path for path in (ROOT / "s2f_studio").rglob("*") if path.suffix in (".js", ".css", ".html")]
+    assert sum(map(lines_of, page)) <= LINES_OF_THE_PAGE
 
 
 def test_no_file_is_longer_than_400_lines():

@@ -41,7 +41,7 @@ def create_api(
     local_only: bool = False,
     behind_proxy: bool = False,
 ) -> Any:
-    """The FastAPI app. notice: a sentence that stays in sight on the page. local_only, behind_proxy: as in `gate.Gate`."""
+    """The FastAPI app. notice: a sentence that stays in sight. local_only, behind_proxy: as in `gate.Gate`."""
     from fastapi import FastAPI
     from fastapi.requests import Request
     from fastapi.responses import JSONResponse
