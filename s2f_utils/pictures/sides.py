@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from s2f_utils.pictures.remarks import Remark
+
 FEATURES_PX = 128  # `features` wants pictures of this size
 COLOUR = 24  # the place in `features` that says how colourful a picture is
 MIN_TO_COMPARE = 12  # fewer pictures of a side say nothing about what is usual
+DARKER = 25.0  # grey levels by which sketches are never darker than photos
+ALIKE = 0.85  # share of pictures on their own side below which the two sides cannot be told apart
 WRONG_SIDE = 0.35  # discriminant beyond which a picture belongs to the other side
 
 
@@ -67,3 +71,28 @@ def _margins(drawn: np.ndarray, photographed: np.ndarray) -> np.ndarray:
     hat = np.einsum("ij,ji->i", x, np.linalg.solve(gram, x.T))
     fitted = x @ np.linalg.solve(gram, x.T @ y)
     return (fitted - hat * y) / (1 - np.minimum(hat, 0.99)) * y
+
+
+def problems(sketches: np.ndarray, photos: np.ndarray) -> list[Remark]:
+    """What seems wrong with two sides that a model is to learn to translate into each other; [] if nothing.
+
+    sketches, photos: `features` of some of each, (N, 28) and (M, 28).
+    """
+    if are_exchanged(sketches, photos):
+        return [Remark("exchanged")]
+    levels = [float(np.median(_level(side))) for side in (sketches, photos)]
+    if levels[0] < levels[1] - DARKER:
+        return [Remark("dark-sketches")]
+    wrong = list(on_wrong_side(sketches, photos))
+    # Many photos among the sketches spoil the discriminant; their colours still tell.
+    plain, colourful = np.percentile(_colour(sketches), 10), np.percentile(_colour(photos), 75)
+    if colourful > 2 * plain + 0.1:
+        wrong[0] = wrong[0] | (_colour(sketches) > plain + 0.6 * (colourful - plain))
+    comparable = min(len(sketches), len(photos)) >= MIN_TO_COMPARE and not wrong[0].sum() > 0.3 * len(sketches)
+    if comparable and np.mean(_margins(sketches, photos) > 0) < ALIKE:
+        return [Remark("alike")]
+    return [
+        Remark("wrong-side", {"num": int(flags.sum()), "total": len(flags), "side": side, "other": other})
+        for side, other, flags in zip(("sketches", "photos"), ("photos", "sketches"), wrong, strict=True)
+        if flags.any()
+    ]

@@ -1,24 +1,30 @@
-"""What a training looks at: pairs, or two sides without pairs."""
+"""What a training looks at: pairs, or two sides without pairs; and a look at both sides before it begins."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from s2f_utils.data import Manifest, Row
+from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import GIVEN, Data, PairedData, Pairs, PhotoData, UnpairedData, unpaired_rows
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images
+from s2f_utils.pictures.remarks import Remark
+from s2f_utils.pictures.sides import FEATURES_PX, features, problems
 from s2f_utils.runtime import sent
 from s2f_utils.training.augment import crop_and_flip
 from s2f_utils.training.settings import TrainConfig
 
 if TYPE_CHECKING:
     from s2f_utils.training.state import TrainingRun
+
+LOOKED_AT = 200  # pictures of each side
 
 
 def training_data(
@@ -113,3 +119,21 @@ def pass_length(config: TrainConfig, kind: str, rows: list[Row]) -> int:
     if kind != "piles":
         return sum(row.photo is not None for row in rows) if kind == "photos" else len(rows)
     return max(len(side) for side in unpaired_rows(rows, config.apart, config.seed))
+
+
+def remarks_on_sides(data: Data) -> list[Remark]:
+    """What seems wrong with the two sides, by a look at some pictures of each; DataError where they are exchanged and
+    no pairs: what a pair's sides are called, is its owner's affair.
+    """
+    some = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
+    remarks = problems(*map(features_of, some))
+    if remarks and remarks[0].code == "exchanged" and isinstance(data, UnpairedData):
+        raise DataError(str(remarks[0]))
+    return remarks
+
+
+def features_of(paths: Sequence[Path]) -> np.ndarray:
+    """`sides.features` of these pictures, (N, 28)."""
+    size = (FEATURES_PX, FEATURES_PX)
+    pictures = (Image.fromarray(images.load_rgb(path)).resize(size, Image.Resampling.BOX) for path in paths)
+    return np.stack([features(np.asarray(picture)) for picture in pictures])

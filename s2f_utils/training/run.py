@@ -17,10 +17,10 @@ from s2f_utils.data import DataError, Manifest, terms_of
 from s2f_utils.inference import find_generator
 from s2f_utils.metrics import leaks
 from s2f_utils.models import checkpoints
-from s2f_utils.models.card import SAME_PICTURES, ModelCard
+from s2f_utils.models.card import DIRECTIONS, SAME_PICTURES, ModelCard
 from s2f_utils.runtime import ConfigError, distributed
 from s2f_utils.training.config import Resolved, find_method
-from s2f_utils.training.data import pass_length, training_data
+from s2f_utils.training.data import pass_length, remarks_on_sides, training_data
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
 from s2f_utils.training.resume import begins_alike, facts_of, find_resume, read_resume, why_not
@@ -92,6 +92,7 @@ def open_run(
 
     # The folder: a new one when the pictures have been read, and nothing speaks against the run.
     if is_first:
+        remarks = remarks_on_sides(data) if is_new and config.direction in DIRECTIONS else []
         states = 2 if is_new else 1  # one is written while the one before it is still there
         check_space(folder or Path(runs), model, copies=4 * states + 2)  # weights, Adam's moments, average; generators
         known = {} if is_new else read_card(folder)
@@ -113,6 +114,8 @@ def open_run(
             _go_on(run, state)
         _write_card(run, manifest, pictures)
         run.live.write_controls()
+        for remark in remarks:
+            run.log.problem(f"warning: {remark}; 'python -m data_prep doctor' names them")
     run.follow()
     return run
 
