@@ -33,7 +33,7 @@ SETTINGS = {
         "base_filters": 4, "disc_filters": 4, "num_blocks": 1, "disc_layers": 1, "pool_size": 4, "dropout": 0.3,
     },
     "faithful": LENGTH | {
-        "size_px": 32, "load_size_px": 32, "widths": "16,24", "fine": "8,8", "blocks": 1, "hint_share": 0.5,
+        "size_px": 32, "load_size_px": 32, "widths": "16,24", "fine": "8,8", "blocks": 1,
         "dropout": 0.2, "shift_px": 2.0,
     },
     "stylegan2": {
