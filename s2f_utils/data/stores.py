@@ -217,7 +217,7 @@ class UnpairedData(Data):
     """Sketches and photos in an order of their own each, so that a batch's are not of the same faces.
 
     pairs: rows with a sketch, a photo, or both. apart: of a person the sketches or the photos are used, never both
-    (`split_apart`). One pass shows the larger side once. Raises DataError where a side is empty.
+    (`unpaired_rows`). One pass shows the larger side once. Raises DataError where a side is empty.
     """
 
     def __init__(

@@ -128,7 +128,7 @@ class ModelCard:
     does: it "translates" a picture, "adds detail" to another network's answer or "renders" it, "draws" faces from
     chance, "restores" aligned faces, or "judges" or "measures" pictures.
     direction: the way that its arguments fix, "" where they do not. either_way: its published files go one way or the
-    other, and do not say which. knows: what a question may ask beside the picture: "seed", "detail", "colours",
+    other, and do not say which. knows: what a question may ask beside the picture: "seed", "detail",
     "styles". size_px: of its pictures, where its arguments fix that; else 0.
 
     network, args: its key in `models.NETWORKS`, and its arguments. fit: how oblong pictures become square, "stretch" or

@@ -39,7 +39,7 @@ class Expect(Network):
     hair, NaN where they are not known.
     """
 
-    CARD = ModelCard(direction="sketch-to-photo", knows=frozenset({"colours"}), size_px=SIDE_PX)
+    CARD = ModelCard(direction="sketch-to-photo", size_px=SIDE_PX)
 
     def __init__(
         self,
