@@ -159,9 +159,11 @@ class Finished(nn.Module):
 
 
 def _colours(people: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """People's colours, (N, 3, P, P), in CIELAB, too, and 1 where the person is, (N, 1, P, P)."""
+    """People's colours, (N, 3, P, P), in CIELAB, too, and 1 where the person is, (N, 1, P, P); the rim is no step, for
+    engines round otherwise.
+    """
     colours = (people[:, :3] / people[:, 3:].clamp_min(1e-3)).clamp(0, 1)
-    return colours, pixels.to_lab(colours), (people[:, 3:] > PERSON).float()
+    return colours, pixels.to_lab(colours), (4 * (people[:, 3:] - PERSON) + 0.5).clamp(0, 1)
 
 
 def _with(people: Tensor, colours: Tensor) -> Tensor:
