@@ -1,9 +1,8 @@
-"""The data that the shipped weights are trained on: portraits with sketches in many styles, and drawn faces.
+"""The data that photo-to-sketch and the restorer are trained on: portraits with sketches, and drawn faces.
 
 `python tools/weights_data.py PORTRAITS OUT`, PORTRAITS as `python -m data_prep download portraits` leaves them. Writes
-two data sets, OUT/sketch-to-photo and OUT/photo-to-sketch. 100 people are for testing, 20 for validation; who is there
-twice is for training. Sketches are drawn from the person before a softened background, as artists draw them; the photo
-to be made has that background, the photo that is given its own.
+the data set OUT/photo-to-sketch. 100 people are for testing, 20 for validation; who is there twice is for training.
+Sketches are drawn from the person before a softened background, as artists draw them; the photo has its own.
 """
 
 from __future__ import annotations
@@ -25,18 +24,7 @@ from s2f_utils.pictures import duplicates, faces, images, sketches
 
 SIZE_PX = 256
 NUM_TEST, NUM_VAL = 100, 20
-STYLES = ("pencil", "xdog", "contour", "strokes", "strokes", "mixture")  # of each portrait, with random parameters
-EXACT = ("pencil", "xdog")  # with the styles' own parameters: what the test people are measured with
 NUM_DRAWN = 500
-
-
-def random_sketch(photo: np.ndarray, style: str, seed: int) -> np.ndarray:
-    """A sketch in this style with random parameters, uint8 (H, W)."""
-    if style == "mixture":
-        return sketches.mixture(photo, seed)
-    rng = np.random.default_rng(seed)
-    parameters = {key: float(np.exp(rng.uniform(*np.log(span)))) for key, span in sketches.RANDOM[style].items()}
-    return sketches.make_sketch(photo, style, **parameters, **({"seed": seed} if style == "strokes" else {}))
 
 
 def artist(photo: np.ndarray) -> np.ndarray:
@@ -97,8 +85,8 @@ def splits_of(photos: Sequence[np.ndarray]) -> list[str]:
     return [split[n] for n in range(len(photos))]
 
 
-def add_portraits(folder: Path, to_photo: Writer, to_sketch: Writer) -> None:
-    """Align the portraits, soften their backgrounds, draw the sketches."""
+def add_portraits(folder: Path, to_sketch: Writer) -> None:
+    """Align the portraits, and draw them before softened backgrounds."""
     found = []
     for path in tqdm(sorted(folder.glob("*.jpg")), desc="aligning", unit="portrait"):
         try:
@@ -111,36 +99,22 @@ def add_portraits(folder: Path, to_photo: Writer, to_sketch: Writer) -> None:
         mask = background.person_mask(photo, face=face)
         soft = soften_background(photo, mask)
         found.append((path.stem, faces.warp(photo, matrix, SIZE_PX), faces.warp(soft, matrix, SIZE_PX)))
-    for number, ((name, own, soft), split) in enumerate(
-        zip(tqdm(found, desc="drawing", unit="portrait"), splits_of([f[1] for f in found]), strict=True)
-    ):
-        styles = STYLES if split == "train" else EXACT
-        path: np.ndarray | str = soft
-        for index, style in enumerate(styles):
-            sketch = (
-                random_sketch(soft, style, 100 * number + index)
-                if split == "train"
-                else sketches.make_sketch(soft, style)
-            )
-            path = to_photo.add(split, f"{name}-{index}-{style}", name, sketch, path, f"portraits {style}")
+    splits = splits_of([own for _, own, _ in found])
+    for (name, own, soft), split in zip(tqdm(found, desc="drawing", unit="portrait"), splits, strict=True):
         to_sketch.add(split, name, name, artist(soft), own, "portraits artist")
 
 
-def add_drawn(to_photo: Writer, to_sketch: Writer) -> None:
-    """Drawn faces in the portraits' frame, with the pencil lines they are drawn with."""
-    drawn = (synthetic.draw_face(index, size_px=SIZE_PX, seed=5) for index in range(NUM_DRAWN))
-    for number, face in enumerate(tqdm(drawn, total=NUM_DRAWN, desc="drawn faces", unit="face")):
-        matrix = faces.alignment(face.landmarks, SIZE_PX)
-        photo = faces.warp(face.photo, matrix, SIZE_PX)
-        lines = faces.warp(np.repeat(face.sketch[..., None], 3, axis=2), matrix, SIZE_PX, border="paper")[..., 0]
+def add_drawn(to_sketch: Writer) -> None:
+    """Every fourth of the drawn faces, in the portraits' frame."""
+    for number in tqdm(range(0, NUM_DRAWN, 4), desc="drawn faces", unit="face"):
+        face = synthetic.draw_face(number, size_px=SIZE_PX, seed=5)
+        photo = faces.warp(face.photo, faces.alignment(face.landmarks, SIZE_PX), SIZE_PX)
         name = f"face-{number:05d}"
-        to_photo.add("train", name, name, lines, photo, "synthetic")
-        if number % 4 == 0:
-            to_sketch.add("train", name, name, artist(photo), photo, "synthetic")
+        to_sketch.add("train", name, name, artist(photo), photo, "synthetic")
 
 
 def main() -> None:
-    """Make both data sets; a folder that is there is left as it is."""
+    """Make the data set; a folder that is there is left as it is."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("portraits", type=Path)
     parser.add_argument("out", type=Path)
@@ -150,13 +124,12 @@ def main() -> None:
         return
     partial = args.out.with_name(args.out.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    to_photo, to_sketch = Writer(partial / "sketch-to-photo"), Writer(partial / "photo-to-sketch")
-    add_portraits(args.portraits, to_photo, to_sketch)
-    add_drawn(to_photo, to_sketch)
-    to_photo.finish()
+    to_sketch = Writer(partial / "photo-to-sketch")
+    add_portraits(args.portraits, to_sketch)
+    add_drawn(to_sketch)
     to_sketch.finish()
     partial.rename(args.out)
-    print(f"{args.out}: {len(to_photo.rows)} pairs of sketch → photo, {len(to_sketch.rows)} of photo → sketch")
+    print(f"{args.out}: {len(to_sketch.rows)} pairs of photo → sketch")
 
 
 if __name__ == "__main__":

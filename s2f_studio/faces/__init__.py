@@ -1,1 +1,1 @@
-"""What face a drawing means: the expected face, candidates, hints; their networks, stages and training."""
+"""What face a drawing means: the expected face, candidates; their networks, stages and training."""

@@ -1,4 +1,4 @@
-"""The user's door: a trained network answers pictures; candidates, styles, hints, and faces restored.
+"""The user's door: a trained network answers pictures; candidates, styles, and faces restored.
 
 What needs torch is imported when it is asked for, not before.
 """

@@ -64,22 +64,6 @@ class TwoStage(Network):
         """What height and width have to be multiples of."""
         return max(self.structure.multiple_px, self.detail.multiple_px)
 
-    @classmethod
-    def of(cls, structure: ResUNet, detail: ResUNet) -> TwoStage:
-        """Put two trained networks together. Raises ValueError where the second does not go with the first."""
-        made = structure.out_channels
-        want = structure.in_channels + made
-        if detail.in_channels != want or detail.out_channels != made:
-            raise ValueError(
-                f"the second network takes {detail.in_channels} channels and makes {detail.out_channels}: it should"
-                f" take {want} (sketch and first answer) and make {made}"
-            )
-        net = cls.build(structure=structure.args, detail=detail.args)
-        net.structure.load_state_dict(structure.state_dict())
-        net.detail.load_state_dict(detail.state_dict())
-        net.name = "twostage"
-        return net.eval()
-
     def train(self, mode: bool = True) -> TwoStage:
         """As usual, but the structure answers as in use: without dropout and without new noise."""
         super().train(mode)
