@@ -24,9 +24,9 @@ class WeightsError(ValueError):
 class WeightsFile:
     """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
 
-    Where nobody published a SHA-256 it is empty and the size is rounded.
+    Where nobody published a SHA-256 it is empty. Some sizes are rounded.
     use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss" of a training, or
-    "background" of an enlarged photo. rounded: only the size is not known to the byte.
+    "background" of an enlarged photo.
     """
 
     name: str
@@ -37,7 +37,6 @@ class WeightsFile:
     licence: str
     what: str
     use: str = "metric"
-    rounded: bool = False
 
 
 def _published() -> dict[str, WeightsFile]:
@@ -71,9 +70,8 @@ FINDERS: dict[str, str] = {FINDER: "the points of a face in a drawing or a photo
 RESTORER = "restorer-256"
 SHIPPED_RESTORERS: dict[str, str] = {RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"}
 
-SHOW_PROGRESS_FROM = 5_000_000  # bytes
 RETRY_AFTER_S = 300.0  # a download that failed is not tried again at once, for every picture of a set
-_failed: dict[tuple[str, Path], tuple[float, str]] = {}
+_failed: dict[Path, tuple[float, str]] = {}
 
 
 def cache_folder() -> Path:
@@ -117,8 +115,7 @@ def find(name: str) -> Path | None:
     for place in places():
         path = place / entry.file_name
         if path.is_file():
-            sized = entry.rounded or path.stat().st_size == entry.size
-            if entry.sha256 and not (sized and sha256_of(path) == entry.sha256):
+            if entry.sha256 and sha256_of(path) != entry.sha256:
                 raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
             return path
     return None
@@ -137,65 +134,40 @@ def problem(*names: str) -> str:
     return f"its weights are not here ({size:,.{0 if size >= 10 else 1}f} MB): s2f weights {listed}"
 
 
-def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3, offline: bool | None = None) -> Path:
+def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
     """The file of these weights, downloaded into the cache if it is not on this machine.
 
     The terms are printed before a download. Raises WeightsError when no address delivers it, saying where to put the
     file by hand; for five minutes after that it is raised again without another try; and at once where S2F_OFFLINE
-    is set, which forbids downloads (`offline` says otherwise, whatever is set).
+    is set, which forbids downloads.
     """
     if path := find(name):
         return path
-    if offline or (offline is None and os.environ.get("S2F_OFFLINE")):
+    if os.environ.get("S2F_OFFLINE"):
         raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
     entry = entry_of(name)
     target = cache_folder() / entry.file_name
-    failed_at, message = _failed.get((name, target), (-RETRY_AFTER_S, ""))
+    failed_at, message = _failed.get(target, (-RETRY_AFTER_S, ""))
     if time.monotonic() - failed_at < RETRY_AFTER_S and message:
         raise WeightsError(message)
     about = f"{entry.size / 1e6:,.1f} MB): {entry.what}; licence: {entry.licence}"
     print(f"downloading {entry.file_name} ({about}", file=sys.stderr)
-    try:
-        return _download(entry, target, timeout_s, attempts)
-    except DownloadError as error:
-        message = (
-            f"{entry.file_name} could not be downloaded ({error}). Get it by hand, put it into a folder, and name that"
-            " folder in S2F_WEIGHTS"
-        )
-        _failed[(name, target)] = (time.monotonic(), message)
-        raise WeightsError(message) from None
-
-
-def _download(entry: WeightsFile, target: Path, timeout_s: float, attempts: int) -> Path:
-    """Fetch the file from the first address that delivers it; DownloadError says why none did.
-
-    Raises WeightsError where the file cannot be written.
-    """
-    options = {"timeout_s": timeout_s, "attempts": attempts, "progress": entry.size >= SHOW_PROGRESS_FROM}
+    options = {"timeout_s": timeout_s, "attempts": attempts, "progress": entry.size > 5_000_000}
     reasons = []
     for url in entry.urls:
         try:
             fetch(url, target, sha256=entry.sha256 or None, **options)
-            if not entry.sha256:
-                _check_unpublished(entry, url, target)
-            return target
-        except OSError as error:
-            raise WeightsError(
-                f"{target}: cannot be written ({error.strerror}): free some space, or name another folder in"
-                " XDG_CACHE_HOME"
-            ) from None
-        except DownloadError as error:
+        except (DownloadError, OSError) as error:  # OSError: the cache cannot be written
             reasons.append(str(error))
-    raise DownloadError("; ".join(reasons))
-
-
-def _check_unpublished(entry: WeightsFile, url: str, path: Path) -> None:
-    """Check the rough size of a file without a published SHA-256, and print its SHA-256."""
-    size = path.stat().st_size
-    if size < entry.size / 2:
-        path.unlink()
-        raise DownloadError(
-            f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login, Google Drive's"
-            " quota): open the address in a browser"
-        )
-    print(f"no SHA-256 was published; that of what came is {sha256_of(path)}", file=sys.stderr)
+            continue
+        size = target.stat().st_size
+        if entry.sha256 or size > entry.size / 2:
+            return target
+        target.unlink()
+        reasons.append(f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login)")
+    message = (
+        f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
+        " name that folder in S2F_WEIGHTS"
+    )
+    _failed[target] = (time.monotonic(), message)
+    raise WeightsError(message)
