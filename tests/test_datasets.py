@@ -63,10 +63,10 @@ def test_missing_folder_and_manifest(tmp_path):
 
 def test_batches_are_the_pictures(faces_manifest, monkeypatch):
     pairs = read_manifest(faces_manifest).split("train")
-    resident = stores.PairedData(pairs, 64, CPU)
+    resident = stores.paired_data(pairs, 64, CPU)
     assert resident.resident
     monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
-    streamed = stores.PairedData(pairs, 64, CPU)
+    streamed = stores.paired_data(pairs, 64, CPU)
     assert not streamed.resident
     for data in (resident, streamed):
         sketches, photos = data.batch([3, 0, 3])

@@ -190,7 +190,7 @@ def _check(model: str, path: Path, file: RepoSibling) -> None:
 
 @contextlib.contextmanager
 def _explained(model: str) -> Iterator[None]:
-    """Turn what the client raises into a WeightsError that begins with `model`, says what the hub said, and what to do."""
+    """Turn what the client raises into a WeightsError that begins with `model`: what the hub said, and what to do."""
     from huggingface_hub import errors
 
     http_error = errors.HfHubHTTPError.__bases__[0]  # httpx's, or httpx2's
