@@ -21,11 +21,6 @@ _rank, _world_size = 0, 1  # of the process group
 _share = 0  # how many pictures of the present batch are this rank's; 0 outside of `local_batch`
 
 
-def rank() -> int:
-    """The number of this process among those that train together, from 0."""
-    return _rank
-
-
 def world_size() -> int:
     """How many processes train together."""
     return _world_size
