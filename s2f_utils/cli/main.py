@@ -91,9 +91,7 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | ConnectionError):
-        return str(error)
-    if isinstance(error, TrainingDiverged | MemoryFullError):
+    if isinstance(error, ValueError | OSError | TrainingDiverged | MemoryFullError):
         return str(error)
     if is_out_of_memory(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"
