@@ -18,7 +18,7 @@ pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed:
 
 from huggingface_hub import ModelCard, close_session, constants  # noqa: E402
 
-from s2f_utils import cli, inference, weights  # noqa: E402
+from s2f_utils import cli, inference  # noqa: E402
 from s2f_utils.data.manifest import CUFS_TERMS  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.weights import WeightsError  # noqa: E402
@@ -103,7 +103,7 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
     assert f"downloading {NAME}, commit {repo.refs['main']} (" in told and "licence: none-chosen" in told
     assert model.facts.name == f"{NAME}@{repo.refs['main']}"  # the commit is said
     np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
-    there = weights.hub.folder(NAME)
+    there = door.folder(NAME)
     assert [path.name for path in there.iterdir()] == ["generator.safetensors"]
 
 

@@ -17,8 +17,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from s2f_utils.weights.download import sha256_of
-from s2f_utils.weights.table import WeightsError
+from s2f_utils.weights import WeightsError, sha256_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
