@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from s2f_utils.data.manifest import DataError, Row
 from s2f_utils.pictures import images, masks
@@ -58,12 +59,9 @@ class PictureStore:
     def decode(self, indices: Sequence[int], progress: bool = False) -> Tensor:
         """These pictures, read from their files, on the CPU."""
         out = np.empty((len(indices), self.channels, self.size_px, self.size_px), np.uint8)
-        pictures = _readers().map(self._read, indices)
-        if progress:
-            from tqdm.auto import tqdm
-
-            pictures = tqdm(pictures, total=len(indices), desc="reading pictures", unit="picture", leave=False)
-        for place, picture in enumerate(pictures):
+        read = _readers().map(self._read, indices)
+        bar = tqdm(read, "reading pictures", len(indices), leave=False, unit="picture", disable=not progress)
+        for place, picture in enumerate(bar):
             out[place] = picture.transpose(2, 0, 1)
         return torch.from_numpy(out)
 

@@ -8,6 +8,7 @@ learns. Outside of `local_batch`, and in a single process, nothing is exchanged.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -110,14 +111,12 @@ def draw(sample: Callable[[int], Tensor], num: int, dim: int = 0) -> Tensor:
     return by_rank.select(dim + 1, _rank).flatten(dim, dim + 1)
 
 
-def rand(num: int, *shape: int) -> Tensor:
-    """As `torch.rand`, for `num` pictures of this rank."""
-    return draw(lambda n: torch.rand(n, *shape), num)
+def _drawn(kind: Callable[..., Tensor], num: int, *shape: int, **options: Any) -> Tensor:
+    return draw(lambda n: kind(n, *shape, **options), num)
 
 
-def randn(num: int, *shape: int, **options: Any) -> Tensor:
-    """As `torch.randn`, for `num` pictures of this rank."""
-    return draw(lambda n: torch.randn(n, *shape, **options), num)
+rand = functools.partial(_drawn, torch.rand)  # as torch's, for `num` pictures of this rank
+randn = functools.partial(_drawn, torch.randn)
 
 
 def randint(low: int, high: int, num: int, *shape: int) -> Tensor:
