@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.models.card import ModelCard
-from s2f_utils.models.compact import packed, unpacked
 from s2f_utils.runtime import atomic_path
+from s2f_utils.weights.compact import packed, unpacked
 
 TRAINING = "learned_from"  # the part of a header that says what a model was trained on
 
