@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from s2f_utils.data.manifest import DataError, Row
+from s2f_utils.data import DataError, Row
 from s2f_utils.pictures import images, masks
 from s2f_utils.runtime import ready_for, sent
 
