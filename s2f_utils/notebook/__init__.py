@@ -6,7 +6,7 @@ _PLACES = {
     "check": "session", "start": "session", "zip_results": "session",
     "TrainingPanel": "panel", "train_live": "panel",
     "upload_box": "controls", "click_face": "controls", "detail_slider": "controls", "face_sliders": "controls",
-    "divider": "controls", "strength_slider": "controls", "table": "tables",
+    "divider": "controls", "strength_slider": "controls", "table": "session",
 }  # fmt: skip
 __all__ = list(_PLACES)
 __getattr__ = lazily({name: f"{__name__}.{place}" for name, place in _PLACES.items()})

@@ -66,12 +66,8 @@ class TrainingPanel:
         self.show()
 
     def show(self) -> bool:
-        """Display the controls in this cell; False where there is no page, or no ipywidgets."""
+        """Display the controls in this cell; False where there is no page."""
         if not has_page():
-            return False
-        try:
-            import ipywidgets  # noqa: F401
-        except ImportError:
             return False
         if self.box is None:
             self._build()

@@ -1,16 +1,20 @@
-"""A notebook's session: device, profile and folder; checks that say what a reader learns; results in one zip."""
+"""A notebook's session: device, profile and folder; checks and tables that say what a reader learns; results in one
+zip.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import html
 import os
 import re
 import sys
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from s2f_utils import runtime
 
@@ -122,3 +126,40 @@ def zip_results(folder: str | os.PathLike) -> Path:
     size = f"{num} files, {target.stat().st_size / 1e6:.1f} MB"
     print(f"{size}; left out: {', '.join(sorted(left_out))}" if left_out else size)
     return target
+
+
+class Table:
+    """Rows under heads; a page shows it as HTML, anything else as text."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]], head: Sequence[str], caption: str = "") -> None:
+        self.rows, self.head, self.caption = [[_text(value) for value in row] for row in rows], list(head), caption
+
+    def _repr_html_(self) -> str:
+        caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
+        return self._as("html").replace("<table>", f"<table>{caption}", 1)
+
+    def __repr__(self) -> str:
+        return self._as("plain")
+
+    def _as(self, form: str) -> str:
+        import tabulate
+
+        return tabulate.tabulate(self.rows, self.head, tablefmt=form, disable_numparse=True)
+
+
+def table(rows: Sequence[Sequence[Any]] | Mapping[Any, Sequence[Any]], head: Sequence[str], caption: str = "") -> Table:
+    """A table as a cell's last line. rows: of values, or {first value: the others}; floats are shown with three
+    significant digits, other values as they print. Raises ValueError where a row is not as long as the head.
+    """
+    if isinstance(rows, Mapping):
+        rows = [[name, *values] for name, values in rows.items()]
+    for row in rows:
+        if len(row) != len(head):
+            raise ValueError(f"each row must have {len(head)} values, as the head has, got {len(row)}: {row!r}")
+    return Table(rows, head, caption)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) or hasattr(value, "dtype"):
+        return f"{float(value):,.3g}" if abs(float(value)) < 1000 else f"{float(value):,.0f}"
+    return str(value)
