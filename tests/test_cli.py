@@ -107,30 +107,6 @@ def test_translate_a_folder_of_drawings_that_have_no_photos(trained, tmp_path, c
     assert "not evidence" in Image.open(out / "b-photo.png").text["Description"]
 
 
-def test_interrupted_from_the_keyboard_says_how_to_go_on(faces_manifest, tmp_path):
-    import signal
-    import time
-
-    args = ["train", "pix2pix", "--data", faces_manifest, "--runs", tmp_path, *TINY, "--set", "log_every_images=4"]
-    args += ["--set", "total_images=100000"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "s2f_utils", *map(str, args)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    log = tmp_path / "0001-pix2pix-full" / "log.jsonl"
-    deadline = time.monotonic() + 120
-    while not (log.exists() and "loss_l1" in log.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "; all is saved in " in err and "To go on, run the same command or cell again" in err
-    assert "Traceback" not in err
-    status, out, err = command(*args[:-1], "total_images=100002", "--dry-run")
-    assert status == 0 and "nothing is written" in out
-    assert torch.load(log.with_name("resume.pt"), weights_only=True)["images_seen"] > 0
-
-
 # Ten bad inputs: one clear line or a working answer, no traceback, nothing half written.
 
 

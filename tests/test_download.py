@@ -121,11 +121,21 @@ def test_a_file_that_is_there_is_kept(server, tmp_path):
     assert path.read_bytes() == b"my own"
 
 
-def test_weights_are_found_by_name_in_the_order_of_the_documentation(tmp_path, monkeypatch):
-    entry = weights.WeightsFile("w", "file.bin", ("http://127.0.0.1:9/x",), len(CONTENT), DIGEST, "MIT", "a test")
-    monkeypatch.setitem(weights.WEIGHTS, "w", entry)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+@pytest.fixture()
+def published(monkeypatch, tmp_path):
+    """Publishes a file under the name "w", at these addresses and with this digest."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("S2F_WEIGHTS", raising=False)
+
+    def publish(*urls, digest=DIGEST):
+        entry = weights.WeightsFile("w", "file.bin", urls, 300_000, digest, "MIT", "a test", use="model")
+        monkeypatch.setitem(weights.WEIGHTS, "w", entry)
+
+    return publish
+
+
+def test_weights_are_found_by_name_in_the_order_of_the_documentation(tmp_path, published, monkeypatch):
+    published("http://127.0.0.1:9/x")
     assert weights.find("w") is None
     cached = weights.cache_folder() / "file.bin"
     cached.parent.mkdir(parents=True)
@@ -145,19 +155,6 @@ def test_weights_are_found_by_name_in_the_order_of_the_documentation(tmp_path, m
         weights.find("w")
     with pytest.raises(weights.WeightsError, match="the names are"):
         weights.find("yolo")
-
-
-@pytest.fixture()
-def published(monkeypatch, tmp_path):
-    """Publishes a file under the name "w", at these addresses and with this digest."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.delenv("S2F_WEIGHTS", raising=False)
-
-    def publish(*urls, digest=DIGEST):
-        entry = weights.WeightsFile("w", "file.bin", urls, 300_000, digest, "MIT", "a test", use="model")
-        monkeypatch.setitem(weights.WEIGHTS, "w", entry)
-
-    return publish
 
 
 def test_weights_are_downloaded_into_the_cache(server, tmp_path, published, capsys):

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from s2f_utils.data import DataError, Row
 from s2f_utils.pictures import images, masks
-from s2f_utils.runtime import ready_for, sent
+from s2f_utils.runtime import sent
 
 # what a method that learns from pairs is given → the columns of the manifest that it needs
 GIVEN: dict[str, tuple[str, ...]] = {
@@ -131,8 +131,7 @@ class Data:
         return sent(sketches, self.device), sent(photos, self.device)
 
     def _decode(self, sketches: np.ndarray, photos: np.ndarray) -> tuple[Tensor, Tensor]:
-        sides = self.sketches.decode(sketches), self.photos.decode(photos)
-        return tuple(ready_for(side, self.device) for side in sides)
+        return self.sketches.decode(sketches), self.photos.decode(photos)
 
 
 def paired_data(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks
 TRAINING_PROFILES = ("full", "small", "demo", "fast")  # "small" can only be asked for
-PAGEABLE = 60_000  # bytes
+PAGEABLE = 60_000  # bytes: so much CUDA copies aside at once
 EVERYTHING = "sketch-to-face[train]"  # as pip knows the project with all that it uses
 
 
@@ -149,14 +149,10 @@ def pick_precision(device: torch.device, precision: str = "auto", memory_format:
 
 def sent(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
     """What the CPU has drawn, on the device; a GPU's queue of work is not waited for."""
-    return ready_for(drawn, device).to(device, non_blocking=device.type == "cuda")
-
-
-def ready_for(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
-    """What the CPU has drawn, in memory from which a GPU fetches it by itself."""
-    if device.type != "cuda" or drawn.device.type != "cpu" or drawn.nbytes <= PAGEABLE:
-        return drawn  # CUDA copies little aside at once
-    return drawn.pin_memory()
+    on_gpu = device.type == "cuda"
+    if on_gpu and drawn.device.type == "cpu" and drawn.nbytes > PAGEABLE:
+        drawn = drawn.pin_memory()  # from which a GPU fetches it by itself
+    return drawn.to(device, non_blocking=on_gpu)
 
 
 @contextlib.contextmanager
