@@ -1,8 +1,8 @@
-"""A believable photo of the face that is to be expected: learned against a judge of patches that knows the place.
+"""A believable photo of the face that is to be expected: learned against a PatchGAN that knows the place.
 
 What is expected is soft, for many faces would do. The network is given it, and a code that says along a few principal
 components how the true photo differs from it; so the one true photo can be asked for, and the loss does not fight with
-the judge. Codes at random then are other people. What is expected of a person comes from a network that has not
+the discriminator. Codes at random then are other people. What is expected of a person comes from a network that has not
 learned from them (cross-fitting): of its own people, a network expects too much. Shapes: B pairs in a batch.
 """
 
@@ -35,16 +35,16 @@ from s2f_utils.training.method import Live, Method, frozen
 from s2f_utils.training.projected import ProjectedPair
 from s2f_utils.training.settings import FAST, TrainConfig, need
 
-BLOCK = 4  # pixels that the judge takes together: it is to see them cut in all four ways
+BLOCK = 4  # pixels that the discriminator takes together: it is to see them cut in all four ways
 DARKER, LIGHTER = -1.5, 0.2  # how far the blackest wall and the whitest lie from the usual one
 DECIDED = 0.35, 0.7  # between these shares an outline is decided
 COARSE = 8  # pixels over which colours are compared
-PENALTY_IN = 1000.0  # the judge's slope at a picture of 256 px, mean logit, is some thousandths
+PENALTY_IN = 1000.0  # the discriminator's slope at a picture of 256 px, mean logit, is some thousandths
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderConfig(TrainConfig):
-    """A photo from the expected face, against a judge of patches with R1 (Mescheder et al. 2018) and feature matching
+    """A photo from the expected face, against a PatchGAN with R1 (Mescheder et al. 2018) and feature matching
     (Wang et al. 2018). Ours.
     """
 
@@ -57,7 +57,7 @@ class RenderConfig(TrainConfig):
     ema_half_life_images: float = 1_500.0
     expected_by: str = ""  # a name, run or file; or two: of fold 0, and of fold 1; "": the shipped one
     widths: str = "64,96,160"  # channels at 64, 32 and 16 pixels
-    judge_widths: str = "64,128,192"  # the judge's channels at 64, 32 and 16 pixels
+    judge_widths: str = "64,128,192"  # the discriminator's channels at 64, 32 and 16 pixels
     misfit_px: float = 1.2  # by how much points found in a drawing are off
     pen: float = 1.0  # how much pressure, paper and focus vary
     tone_share: float = 0.6  # of the faces of whose skin, and of whose hair, the tone is told
@@ -69,19 +69,19 @@ class RenderConfig(TrainConfig):
     outline_share: float = 0.35  # of the faces that are given the photo's own outline
     whole_share: float = 0.75  # of the faces whose code is told in full; of the others, a part
     lambda_gan: float = 1.0  # weight of the adversarial loss
-    lambda_features: float = 4.0  # weight of the distance of true and made photos' features in the judge
+    lambda_features: float = 4.0  # weight of the distance of true and made photos' features in the discriminator
     lambda_coarse: float = 2.0  # weight of the L1 loss of colours over 8 × 8 pixels
     lambda_l1: float = 1.0  # weight of the L1 loss
     lambda_projected: float = 0.0  # weight of a projected discriminator's loss (Sauer et al. 2021); 0: there is none
     free_share: float = 0.5  # of the faces that it sees with codes at random, which no other loss sees
     lambda_person: float = 0.5  # weight of the L1 loss of the person's outline
-    r1_gamma: float = 0.5  # weight of the judge's squared slope at true photos
+    r1_gamma: float = 0.5  # weight of the discriminator's squared slope at true photos
     r1_every: int = 16  # steps between two looks at it; 0: never
     lr_g: float = 3e-4  # Adam's learning rate for the generator
-    lr_d: float = 4e-4  # and for the judge
+    lr_d: float = 4e-4  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # and second decay rate
-    max_norm: float = 1.0  # longer gradients of the generator are scaled down to this, of the judge to twice this
+    max_norm: float = 1.0  # longer gradients of the generator are scaled down to this, of the discriminator to twice this
 
     def validate(self) -> None:
         super().validate()
@@ -108,7 +108,7 @@ class RenderConfig(TrainConfig):
 
 
 class RenderMethod(Method):
-    """The network, its judge, and what says which face is expected, which is not changed."""
+    """The network, its discriminator, and what says which face is expected, which is not changed."""
 
     settings = RenderConfig
     profiles = {
@@ -145,7 +145,7 @@ class RenderMethod(Method):
         return {"widths": ",".join(map(str, net.args["widths"]))}
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A network that renders, whose components stay as they are, and its judge where that lies beside it."""
+        """A network that renders, whose components stay as they are, and its discriminator where that lies beside it."""
         if init is None:
             return
         load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, "widths")
@@ -156,7 +156,7 @@ class RenderMethod(Method):
 
     @property
     def kept(self) -> dict[str, nn.Module]:
-        """The judge; and what says which face is expected, for whoever uses the generator."""
+        """The discriminator; and what says which face is expected, for whoever uses the generator."""
         expected = {"expected": self.experts[0]} if len(self.experts) == 1 else {}
         return {"discriminator": self.net_d} | expected
 
@@ -285,7 +285,7 @@ class RenderMethod(Method):
         )
 
     def _slope(self, real: Tensor, small: Tensor) -> Tensor:
-        """The judge's mean squared slope at true photos, every second one of the batch; a scalar."""
+        """The discriminator's mean squared slope at true photos, every second one of the batch; a scalar."""
         rows = sent(torch.arange(0, len(real), 2), real.device)
         some = real[rows].detach().requires_grad_()
         logits, _ = self.net_d(some, small[rows])
@@ -318,7 +318,7 @@ def before_wall(colours: Tensor, parts: Tensor) -> Tensor:
 
 
 def seen(colours: Tensor, person: Tensor, walls: Tensor, by: list[int]) -> Tensor:
-    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], as the judge sees them: before another wall, moved."""
+    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], as the discriminator sees them: before another wall, moved."""
     return torch.roll(colours + (0.5 - 0.5 * person) * walls, by, (2, 3))
 
 
