@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items):
 
     missing = {}
     if not weights.find("yunet"):
-        missing["detector"] = "the face detector is not on this machine: see S2F_WEIGHTS in weights/table.py"
+        missing["detector"] = "the face detector is not on this machine: see S2F_WEIGHTS in weights/__init__.py"
     if any(item.get_closest_marker("gpu") for item in items):
         import torch
 

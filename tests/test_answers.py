@@ -14,7 +14,6 @@ from s2f_studio.web import answering
 from s2f_utils import inference, weights
 from s2f_utils.inference.asking import Ask
 from s2f_utils.pictures import images
-from s2f_utils.weights import table
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +65,12 @@ def test_pictures_of_any_size_get_an_answer_of_their_shape(model, size):
 
 @pytest.mark.parametrize("content", [None, b"", b"no weights"])
 def test_without_the_finder_it_is_said_what_to_do(crude, content, tmp_path, monkeypatch):
-    for path in table.SHIPPED_FOLDER.iterdir():
+    for path in weights.SHIPPED_FOLDER.iterdir():
         (tmp_path / path.name).symlink_to(path)
     (tmp_path / f"{weights.FINDER}.safetensors").unlink()
     if content is not None:
         (tmp_path / f"{weights.FINDER}.safetensors").write_bytes(content)
-    monkeypatch.setattr(table, "SHIPPED_FOLDER", tmp_path)
+    monkeypatch.setattr(weights, "SHIPPED_FOLDER", tmp_path)
     understanding.finder.cache_clear()
     understanding._remembered.cache_clear()
     model = inference.load(device="cpu")

@@ -20,8 +20,7 @@ BELOW = {"s2f_utils": set(), "s2f_studio": {"s2f_utils"}, "data_prep": {"s2f_uti
 BASE = {"data", "pictures", "weights", "runtime", "extensions"}
 ROOMS = {
     "s2f_utils": {
-        "cli": {"doctor", "notebook", "training", "metrics", "inference", "models", *BASE},
-        "doctor": {"weights"},
+        "cli": {"notebook", "training", "metrics", "inference", "models", *BASE},
         "notebook": {"training", "metrics", "inference", "models", *BASE},
         "training": {"metrics", "inference", "models", *BASE},
         "metrics": {"inference", "models", *BASE},

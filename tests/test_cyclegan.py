@@ -13,7 +13,7 @@ import torch
 from data_prep.make.recipe import Recipe
 from s2f_utils import inference, models, runtime
 from s2f_utils.data import DataError, Manifest, read_manifest, stores
-from s2f_utils.data.stores import UnpairedData, unpaired_rows
+from s2f_utils.data.stores import unpaired_rows
 from s2f_utils.models import checkpoints
 from s2f_utils.notebook import profiles
 from s2f_utils.pictures import images
@@ -190,7 +190,8 @@ def test_the_loop_feeds_minus_one_to_one_and_draws_both_sides_apart(manifest, tm
     run = start(manifest, tmp_path, load_size_px=32, flip=0.0)
     a, b = make_batch(run, 4)
     assert a.min() >= -1 and a.max() > 0.9 and b.min() < -0.5 and a.mean() > b.mean() + 0.3
-    people = [{row.identity for row in side} for side in (run.data.sketch_rows, run.data.photo_rows)]
+    rows, (sketches, photos) = manifest.split("train"), (run.data.sketches.paths, run.data.photos.paths)
+    people = {row.identity for row in rows if row.sketch in sketches}, {r.identity for r in rows if r.photo in photos}
     assert not people[0] & people[1] and len(people[0]) + len(people[1]) == len(manifest.split("train"))
     assert abs(len(people[0]) - len(people[1])) <= 1
 
@@ -398,7 +399,9 @@ def test_two_folders_of_different_people_become_a_set_and_are_trained_on(tmp_pat
     }
     assert counts == {"train": [8, 11], "val": [2, 3]}
     run = start(manifest, tmp_path / "runs", num_samples=3)
-    assert {p.split for p in (*run.samples.sketch_rows, *run.samples.photo_rows)} == {"val"}
+    assert {p.sketch or p.photo for p in manifest.split("val")} >= {
+        *run.samples.sketches.paths, *run.samples.photos.paths
+    }  # fmt: skip
     assert len(run.data) == 11 and train(run, progress=False) == "done"
     assert "ssim" not in [e for e in read_log(run.folder)[1] if e["event"] == "sample"][-1]  # there is no truth
     with pytest.raises(DataError, match="has no sketch: this method learns from pairs.*cyclegan"):
@@ -440,19 +443,21 @@ def test_photos_among_the_sketches_are_noticed_before_training(tmp_path, drawn, 
 @pytest.mark.parametrize("ahead", [0, 4])
 def test_reading_from_disk_and_ahead_change_nothing(ahead, manifest, monkeypatch):
     rows = manifest.split("train")
-    kept = [UnpairedData(rows, 64, CPU), stores.PairedData(rows, 64, CPU)]
+    sides = unpaired_rows(rows)
+
+    def sets() -> list[stores.Data]:
+        return [stores.unpaired_data(*sides, 64, CPU), stores.paired_data(rows, 64, CPU)]
+
+    kept = sets()
     monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
-    if ahead:  # as on a GPU; else what a processor does
-        monkeypatch.setattr(stores.Data, "AHEAD", {"cpu": ahead})
-    streamed = [UnpairedData(rows, 64, CPU), stores.PairedData(rows, 64, CPU)]
-    for resident, from_disk in zip(kept, streamed, strict=True):
+    for resident, from_disk in zip(kept, sets(), strict=True):
+        from_disk.ahead = ahead  # 4 as on a GPU; 0 as on a processor
         assert resident.resident and not from_disk.resident
         for position, num in ((0, 3), (3, 3), (6, 3), (9, 2), (40, 4), (44, 4)):  # other sizes and leaps too
             for one, other in zip(
                 resident.batch_at(position, num, 1, 5), from_disk.batch_at(position, num, 1, 5), strict=True
             ):
                 assert torch.equal(one, other)
-        assert len(from_disk._coming) == ahead
 
 
 def test_people_with_several_pictures_are_on_one_side_only(manifest):

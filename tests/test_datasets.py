@@ -53,20 +53,16 @@ def test_further_columns_are_kept_as_attributes(tmp_path):
 def test_missing_folder_and_manifest(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such data set"):
         read_manifest(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=f"no manifest.csv in this folder.* pairs SRC {tmp_path}'"):
-        read_manifest(tmp_path)
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "a.png").touch()
-    with pytest.raises(DataError, match=f"no manifest.csv in this folder.* pairs {tmp_path} OUT'"):
+    with pytest.raises(DataError, match="no manifest.csv in this folder.* pairs SRC OUT'"):
         read_manifest(tmp_path)
 
 
 def test_batches_are_the_pictures(faces_manifest, monkeypatch):
     pairs = read_manifest(faces_manifest).split("train")
-    resident = stores.PairedData(pairs, 64, CPU)
+    resident = stores.paired_data(pairs, 64, CPU)
     assert resident.resident
     monkeypatch.setattr(stores, "free_bytes", lambda device: 0)
-    streamed = stores.PairedData(pairs, 64, CPU)
+    streamed = stores.paired_data(pairs, 64, CPU)
     assert not streamed.resident
     for data in (resident, streamed):
         sketches, photos = data.batch([3, 0, 3])

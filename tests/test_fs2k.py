@@ -187,7 +187,7 @@ def test_training_and_scoring_do_not_squeeze_pictures_of_a_set_that_was_not_made
             images.save(tmp_path / "raw" / side / f"{n}.png", picture[:96])
     run_doctor(tmp_path / "raw", fix=tmp_path / "mended", progress=False)
     with pytest.raises(DataError, match="128x96 pixels are not square.*--align face"):
-        stores.PairedData(read_manifest(tmp_path / "mended").split("train"), 32, torch.device("cpu"))
+        stores.paired_data(read_manifest(tmp_path / "mended").split("train"), 32, torch.device("cpu"))
     with pytest.raises(DataError, match="128x96 pixels are not square"):
         load_pairs(read_manifest(tmp_path / "mended").split("train"), 32, "sketch-to-photo")
 

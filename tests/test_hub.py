@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 import sys
 import time
@@ -17,7 +18,7 @@ pytest.importorskip("huggingface_hub", reason="the extra 'hub' is not installed:
 
 from huggingface_hub import ModelCard, close_session, constants  # noqa: E402
 
-from s2f_utils import cli, inference, weights  # noqa: E402
+from s2f_utils import cli, inference  # noqa: E402
 from s2f_utils.data.manifest import CUFS_TERMS  # noqa: E402
 from s2f_utils.models import checkpoints  # noqa: E402
 from s2f_utils.weights import WeightsError  # noqa: E402
@@ -60,7 +61,7 @@ def hub(monkeypatch, tmp_path):
 
 def forget():
     """As in a new process."""
-    door._found.clear()
+    door._find.cache_clear()
 
 
 def push(run, *more: str) -> int:
@@ -102,7 +103,7 @@ def test_what_was_pushed_is_loaded_and_answers_with_the_same_pixels(hub, trained
     assert f"downloading {NAME}, commit {repo.refs['main']} (" in told and "licence: none-chosen" in told
     assert model.facts.name == f"{NAME}@{repo.refs['main']}"  # the commit is said
     np.testing.assert_array_equal(model.translate(PICTURE), answer(trained))
-    there = weights.hub.folder(NAME)
+    there = door.folder(NAME)
     assert [path.name for path in there.iterdir()] == ["generator.safetensors"]
 
 
@@ -188,42 +189,36 @@ def test_a_file_with_a_wrong_hash_is_refused_and_does_not_stay(hub, trained, tmp
     ("token", "repo", "message"),
     [
         ("", "user/faces", "no token for the hub"),
-        (hub_server.NOBODY, "user/faces", "the hub does not know this token"),
-        (hub_server.READER, "user/faces", "this token may not do that"),
+        (hub_server.NOBODY, "user/faces", "Invalid credentials.*log in"),
+        (hub_server.READER, "user/faces", "You don't have the rights to write to user/faces: .*log in"),
         (hub_server.WRITER, "somebody/faces", "You don't have the rights to write to somebody/faces"),
     ],
 )
 def test_without_a_token_that_may_write_nothing_is_sent(hub, trained, monkeypatch, capsys, token, repo, message):
     monkeypatch.setenv("HF_TOKEN", token)
     assert cli.main(["push", str(trained), repo, "--yes"]) == 2
-    assert message in said(capsys) and hub.repos == {}
+    assert re.search(message, said(capsys)) and hub.repos == {}
 
 
 def test_what_cannot_be_read_is_told(hub, trained, monkeypatch):
     push(trained, "--private")
     monkeypatch.setenv("HF_TOKEN", hub_server.NOBODY)
-    with pytest.raises(WeightsError, match="the hub does not know this token"):
+    with pytest.raises(WeightsError, match="Invalid credentials.*log in"):
         answer(NAME)
     monkeypatch.setenv("HF_TOKEN", hub_server.READER)
     np.testing.assert_array_equal(answer(NAME), answer(trained))
-    with pytest.raises(WeightsError, match="hf:user/none: there is no such model at http.*or it is private"):
+    with pytest.raises(WeightsError, match="hf:user/none: Repository not found: check the name, or log in"):
         answer("hf:user/none")
-    with pytest.raises(WeightsError, match="hf:user/faces@v9: there is no such revision"):
+    with pytest.raises(WeightsError, match="hf:user/faces@v9: Invalid rev id: v9: check the name"):
         answer(f"{NAME}@v9")
-    monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(WeightsError, match="or it is private: check its name, or log in: 'hf auth login', or HF_TOKEN"):
-        answer(f"{NAME}@main2")
     for name in ("hf:faces", "hf:user/../faces", "hf:a/b@../c", "hf:", "hf:a/b/c"):
         with pytest.raises(WeightsError, match="is named hf:USER/MODEL"):
             answer(name)
 
 
-def test_pickles_alone_are_refused_and_not_fetched(hub):
-    hub.add("user/faces", {"model.pth": b"a pickle", "README.md": b"---\nlicense: mit\n---\n"})
-    with pytest.raises(WeightsError, match=r"has pickles only \(model.pth\), which may run code.*is not fetched"):
-        answer(NAME)
+def test_a_repository_of_others_is_refused_and_not_fetched(hub):
     hub.add("user/faces", {"model.safetensors": b"another's", "model.pth": b"a pickle"})
-    with pytest.raises(WeightsError, match=r"has no generator.safetensors \(there is .*not a model of this project"):
+    with pytest.raises(WeightsError, match=r"has no generator.safetensors \(there is .*model.pth.*no other file is"):
         answer(NAME)
     assert not [path for path in hub.asked() if "resolve" in path]
 
@@ -249,7 +244,7 @@ def test_offline_what_was_fetched_is_there_and_nothing_else_is(hub, trained, mon
     capsys.readouterr()
     np.testing.assert_array_equal(answer(NAME), answer(trained))
     told = capsys.readouterr().err
-    reason = f"{how} is set" if "OFFLINE" in how else "the hub answers 503" if how == "down" else "cannot be reached"
+    reason = "forbids to fetch it" if "OFFLINE" in how else "out of order" if how == "down" else "try again later"
     if "OFFLINE" not in how:
         assert (
             f"the hub cannot be reached; taken is what is here, commit {hub.repos['user/faces'].refs['main']}" in told

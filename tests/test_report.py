@@ -71,7 +71,7 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
 def test_training_scores_the_validation_split_alone(faces_manifest, tmp_path, capsys):
     command = ["train", "pix2pix", "--data", str(faces_manifest), "--runs", str(tmp_path / "runs"), *TINY]
     assert main(command) == 0
-    assert "scored on the validation split; 's2f evaluate' scores the test split" in capsys.readouterr().out
+    assert "on the validation split; 's2f evaluate' scores the test split" in capsys.readouterr().out
     (run,) = (tmp_path / "runs").iterdir()
     facts = json.loads((run / "evaluation-val" / "metrics.json").read_text())
     shown = {path.stem for path in (run / "evaluation-val" / "outputs" / "deterministic").iterdir()}

@@ -14,7 +14,6 @@ from s2f_utils import cli, models, weights
 from s2f_utils.inference import enhance, restorers
 from s2f_utils.inference.restorers import with_colours_of
 from s2f_utils.pictures import images
-from s2f_utils.weights import table
 from tests import test_download
 
 SIZE_PX = 32
@@ -47,7 +46,7 @@ def offered(published, server, monkeypatch, tmp_path):
             hashlib.sha256(content).hexdigest(), entry.licence, entry.what, use="restorer",
         )  # fmt: skip
         monkeypatch.setitem(weights.WEIGHTS, entry.name, changed)
-        table._failed.clear()
+        weights._failed.clear()
         return tmp_path / "sketch-to-face"
 
     return offer

@@ -16,7 +16,7 @@ import torch
 
 from s2f_studio.drawings import bending, mesh
 from s2f_utils.data.manifest import DataError, Manifest, Row
-from s2f_utils.data.stores import Pairs, PictureStore, squared
+from s2f_utils.data.stores import Data, PictureStore, squared
 from s2f_utils.pictures import images, masks
 from s2f_utils.pictures.attributes import TRAITS
 
@@ -112,7 +112,7 @@ class BentPhotos(BentFaces):
         return np.dstack([photo, bending.bend(parts, where)])
 
 
-class ShapedData(Pairs):
+class ShapedData(Data):
     """The pairs of one split, bent to the mean shape: batches of (B, 10, S, S) and (B, 5, S, S), uint8.
 
     larger: how much larger the photos are than the drawings. folded: another plane, the person's fold, as the column
@@ -145,7 +145,7 @@ class ShapedData(Pairs):
         sketches = BentSketches([pair.sketch for pair in pairs], drawn, told, size_px, device)
         people = [pair.mask for pair in pairs]
         photos = BentPhotos([pair.photo for pair in pairs], true, people, larger * size_px, device)
-        super().__init__(pairs, sketches, photos, progress)
+        super().__init__(sketches, photos, progress=progress)
 
 
 def softened(parts: np.ndarray) -> np.ndarray:

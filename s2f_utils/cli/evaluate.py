@@ -71,8 +71,9 @@ def _new_folder(model: str, split: str) -> Path:
     from s2f_utils import weights
     from s2f_utils.inference import find_generator
     from s2f_utils.runtime import free_stem
+    from s2f_utils.weights import hub
 
-    if model in weights.model_names() or weights.hub.is_name(model):  # nothing is written into the project or a cache
+    if model in weights.model_names() or hub.is_name(model):  # nothing is written into the project or a cache
         parent, name = Path("runs"), f"evaluation-{re.sub(r'[^A-Za-z0-9._-]', '-', model)}-{split}"
     else:
         parent, name = find_generator(model).parent, f"evaluation-{split}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +13,6 @@ from s2f_utils.cli.options import Device, Engine, Out, Seed, Share, between, eac
 if TYPE_CHECKING:
     import numpy as np
 
-MOST = 256  # faces in one call
-
 
 def faces(
     model: str,
@@ -22,7 +21,7 @@ def faces(
     *,
     label_map: Annotated[Path | None, Parameter("--map")] = None,
     out: Out = Path("faces"),
-    num: Annotated[int, between(0, MOST)] = 8,
+    num: Annotated[int, between(0, 256)] = 8,
     seed: Seed = 0,
     psi: Annotated[float | None, between(0, 2)] = None,
     strength: Share = 1.0,
@@ -61,8 +60,7 @@ def faces(
         raise ValueError("--num 0 and no picture: nothing to do")
     net = inference.load_styles(model, device, engine=engine)
     if not paths:
-        made = net.decode(net.draw(num, seed, 0.7 if psi is None else psi))
-        _write(out, f"seed-{seed}", made, None)
+        _write(out, f"seed-{seed}", net.decode(net.draw(num, seed, 0.7 if psi is None else psi)), None)
         print_done(f"{counted(num, 'face')} in {out}")
         return 0
     chosen = net.layers_of(layers)
@@ -71,33 +69,29 @@ def faces(
         given = masks.load(path) if net.reads == "map" else images.load_rgb(path)
         if advice := net.advice(given):
             warn(f"{path.name}: {advice}")
-        own = net.encode(given, masks.load(label_map) if label_map else None)
-        psi_of = 1.0 if psi is None else psi
-        others = net.variants(own, num, seed=seed, strength=strength, layers=chosen, psi=psi_of)
-        made = net.decode(own) if num == 0 else _joined(net.decode(own), net.decode(others))
+        styles = [net.encode(given, masks.load(label_map) if label_map else None)]
+        if num:
+            mixed = {"strength": strength, "layers": chosen, "psi": 1.0 if psi is None else psi}
+            styles.append(net.variants(styles[0], num, seed=seed, **mixed))
         shown = masks.picture_of(given) if net.reads == "map" else given
+        made = [face for some in styles for face in net.decode(some)]
         _write(out, path.stem, made, images.resize(shown, net.size_px, "stretch"))
 
     return each_picture(paths, answer, f"answered in {out}")
 
 
-def _joined(*batches: np.ndarray) -> np.ndarray:
+def _write(folder: Path, stem: str, made: Sequence[np.ndarray], given: np.ndarray | None) -> None:
+    """Each face as a PNG, and a sheet of all, beginning with what was given; nothing is overwritten."""
     import numpy as np
 
-    return np.concatenate(batches)
-
-
-def _write(folder: Path, stem: str, made: np.ndarray, given: np.ndarray | None) -> None:
-    """Each face as a PNG, and a sheet of all, beginning with what was given; nothing is overwritten."""
     from s2f_utils.pictures import images, viz
     from s2f_utils.runtime import free_stem
 
-    names = ["face", *(f"face-{n}" for n in range(1, len(made)))]
-    if given is None:
-        names = [f"face-{n + 1}" for n in range(len(made))]
+    first = 1 if given is None else 0
+    names = [f"face-{n}" if n else "face" for n in range(first, first + len(made))]
     stem = free_stem(folder, stem, [f"-{name}.png" for name in (*names, "faces")])
     for name, face in zip(names, made, strict=True):
         images.save(folder / f"{stem}-{name}.png", face, generated=True)
-    tiles = made if given is None else _joined(given[None], made)
+    tiles = np.stack(made if given is None else [given, *made])
     rows = [tiles[n : n + 8] for n in range(0, len(tiles), 8)]
     images.save(folder / f"{stem}-faces.png", viz.sheet(rows), generated=True)

@@ -15,16 +15,10 @@ from s2f_utils.extensions import extend
 READER_LEFT = 141  # exit status where stdout is closed, as of a program that ends by SIGPIPE
 EXAMPLES = """Examples:
 
-    s2f train pix2pix --data data/my-pairs --profile demo
-    s2f train cyclegan --data data/unpaired --profile demo
-    s2f train pix2pix --data data/cuhk --set epochs=50 --set batch_size=8
-    s2f train pix2pix --data data/my-pairs --resume runs/0003-pix2pix-demo
     s2f translate drawing.jpg
-    s2f translate runs/0003-pix2pix-demo drawing.jpg more-drawings/ --out photos
-    s2f evaluate runs/0003-pix2pix-demo --data data/cuhk
-    s2f plot runs/0003-pix2pix-demo
+    s2f train pix2pix --data data/my-pairs --profile demo
+    s2f evaluate runs/0003-pix2pix-demo --data data/my-pairs
     s2f app
-    s2f doctor
 
 Data sets are made by 'python -m data_prep'; see its --help."""
 
@@ -91,9 +85,7 @@ def _explain(error: Exception) -> str | None:
         return what_to_do(error)
     if isinstance(error, ImportError):
         return what_to_install(error)
-    if isinstance(error, ValueError | FileNotFoundError | FileExistsError | ConnectionError):
-        return str(error)
-    if isinstance(error, TrainingDiverged | MemoryFullError):
+    if isinstance(error, ValueError | OSError | TrainingDiverged | MemoryFullError):
         return str(error)
     if is_out_of_memory(error):
         return "out of memory: use a smaller batch (--set batch_size=…) or size"

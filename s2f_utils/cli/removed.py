@@ -21,6 +21,7 @@ REMOVED = {  # (command, argument) → what to use instead
     ("weights", "sd-turbo-scribble"): PUBLISHED,
     ("weights", "sd15-scribble"): PUBLISHED,
     ("weights", "--agree"): PUBLISHED,
+    ("weights", "--publish"): "use 's2f push', which leaves the hashes of training pictures out",
     ("enhance", "codeformer"): CODEFORMER,
     ("weights", "codeformer"): CODEFORMER,
     ("enhance", "--precision"): "restorers compute in float32: leave it out",

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Device, Modes
+from s2f_utils.cli.options import Device
 
 if TYPE_CHECKING:
     import torch
 
     from s2f_utils.data import Manifest
     from s2f_utils.training.config import Resolved
-    from s2f_utils.training.state import TrainingRun
 
 SCORES = "evaluation-val"
 NO_VALIDATION = (
@@ -38,7 +37,6 @@ def train(
     resume: Annotated[str, Parameter(metavar="auto|never|RUN")] = "auto",
     init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     device: Device = "auto",
-    mode: Modes = (),
     no_report: bool = False,
     dry_run: bool = False,
 ) -> int:
@@ -58,22 +56,22 @@ def train(
         no_report: do not score the model on the validation split and write report.html
         dry_run: print what would be done, with the origin of each value
     """
+    if method is None or (data is None and not list_settings):
+        raise ValueError("train needs METHOD and --data: s2f train METHOD --data DIR")
     if list_settings:
-        return _list_settings(method, profile, settings, init, device)
-    if missing := [what for what, value in (("METHOD", method), ("--data", data)) if value is None]:
-        raise ValueError(f"train needs {' and '.join(missing)}: s2f train METHOD --data DIR")
+        return _list_settings(method, *_resolve(method, profile, settings, init, device))
     from s2f_utils.data import read_manifest
-    from s2f_utils.runtime import distributed
+    from s2f_utils.runtime import counted, distributed
     from s2f_utils.training.loop import train as train_run
     from s2f_utils.training.run import check_beginning, open_run
 
     with distributed.process_group(device) as device:
         profile, resolved, found = _resolve(method, profile, settings, init, device)
         manifest = read_manifest(data)
-        counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
         if dry_run:
             if resume in ("auto", "never"):
                 check_beginning(resolved, init)
+            counts = ", ".join(f"{len(manifest.split(s))} {s}" for s in ("train", "val", "test"))
             print(f"{method}, profile {profile}, on {found.type}; pairs: {counts}; nothing is written")
             for setting, origin in resolved.origin.items():
                 shown = "default" if origin == "paper" else origin  # not every method has a paper
@@ -84,7 +82,12 @@ def train(
             device=str(found) if device == "auto" else device,
         )  # fmt: skip
         if distributed.is_rank_zero():
-            print(_announced(run, profile, found.type, counts))
+            how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
+            limit = f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
+            where = f"{distributed.world_size()} x {found.type}, {run.precision.name}"
+            shown = f"{counted(len(run.data.sketches), 'sketch')}, {counted(len(run.data.photos), 'photo')}"
+            length = f"{run.total_images:,} images{limit}"
+            print(f"{run.folder} {how}: {method}, profile {profile}, {length}, on {where}; {shown}")
         if train_run(run) == "interrupted":
             return 130
         if not distributed.is_rank_zero():
@@ -92,7 +95,7 @@ def train(
         if run.model.data == "photos" or no_report:
             print(f"model: {run.folder / 'generator.safetensors'}")
         else:
-            print(f"report: {_report(run.folder, manifest, mode or ['deterministic'], device)}")
+            print(f"report: {_report(run.folder, manifest, device)}")
         return 0
 
 
@@ -131,24 +134,14 @@ def _overrides(method: str, settings: Sequence[str]) -> dict[str, Any]:
     return out
 
 
-def _list_settings(
-    method: str | None, profile: str | None, settings: Sequence[str], init: str | None, device: str
-) -> int:
+def _list_settings(method: str, profile: str, resolved: Resolved, device: torch.device) -> int:
     """Print a method's settings: the paper's values, those of this command line where they differ, and meanings."""
     from s2f_utils.training.config import meanings
-    from s2f_utils.training.methods import METHODS
 
-    if method is None:
-        print("the methods:")
-        for name, kind in METHODS.items():
-            print(f"  {name:<13} {_first_line(kind.settings)}")
-        print("s2f train METHOD --list-settings prints a method's settings")
-        return 0
-    profile, resolved, found = _resolve(method, profile, settings, init, device)
     kind, changed = type(resolved.config), resolved.changed()
     paper = kind()
-    print(f"{method}: {_first_line(kind)}")
-    differs = f"the one here (profile {profile}, {found.type}) if it differs"
+    print(f"{method}: {inspect.getdoc(kind).splitlines()[0]}")
+    differs = f"the one here (profile {profile}, {device.type}) if it differs"
     print(f"NAME = the default (the paper's, where there is one), {differs}, and what it means")
     for name, meaning in meanings(kind).items():
         value, origin = changed.get(name, (None, ""))
@@ -157,28 +150,7 @@ def _list_settings(
     return 0
 
 
-def _first_line(kind: type) -> str:
-    return inspect.getdoc(kind).splitlines()[0]
-
-
-def _announced(run: TrainingRun, profile: str, device: str, counts: str) -> str:
-    """What begins or goes on, and what the run is shown; counts: of the pairs in each split."""
-    from s2f_utils.runtime import counted, distributed
-
-    how = f"goes on at image {run.images_seen:,}" if run.images_seen else "begins"
-    several = f" in {distributed.world_size()} processes" if distributed.world_size() > 1 else ""
-    limit = f", {run.config.time_budget_s:.0f} s at most" if run.config.time_budget_s else ""
-    length = f"{run.total_images:,} images{limit}, profile {profile}, {device}{several}, {run.precision.name}"
-    shown = f"pairs: {counts}"
-    if run.model.data == "photos":
-        shown = counted(len(run.data), "photo")
-    elif run.model.data == "piles":
-        shown = f"{counted(len(run.data.sketches), 'sketch')} and {counted(len(run.data.photos), 'photo')}"
-        shown += ", of different people" if run.config.apart else ""
-    return f"{run.folder} {how}: {run.method}, {length}; {shown}"
-
-
-def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> Path:
+def _report(folder: Path, manifest: Manifest, device: str) -> Path:
     """Score a run in each of its directions on the validation split, print the tables, and write its report."""
     from s2f_utils.data import DataError
     from s2f_utils.inference import load, ways_of
@@ -191,15 +163,12 @@ def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str)
         translator = load(folder, device, direction=direction)
         name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if found else SCORES
         try:
-            found.append(evaluate(translator, manifest, folder / out, split="val", modes=modes, name=name))
+            found.append(evaluate(translator, manifest, folder / out, split="val", name=name))
         except DataError as error:
             not_scored = str(error)
             continue
-        if len(ways) > 1:
-            print(f"{direction.replace('-to-', ' → ')}:")
+        print(f"{direction.replace('-to-', ' → ')}, on the validation split; 's2f evaluate' scores the test split:")
         print(found[-1].table())
-    if found:
-        print("scored on the validation split; 's2f evaluate' scores the test split")
     if not_scored:
         print(f"not scored: {not_scored}")
     return write_report(folder, *found, not_scored=not_scored).resolve()

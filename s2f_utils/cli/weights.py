@@ -10,25 +10,17 @@ from cyclopts import Parameter
 def weights(
     names: Annotated[tuple[str, ...], Parameter(metavar="NAME")] = (),
     /,
-    *,
-    publish: Annotated[tuple[str, str] | None, Parameter(metavar="MODEL FILE")] = None,
 ) -> None:
-    """List or fetch the weights that some metrics and models need; publish your own.
+    """List or fetch the weights that some metrics and models need.
 
     Without a name, list the weights and whether they are here. With names, fetch them.
 
     Args:
         names: of weights, or all that metrics need
-        publish: copy your own model (a run or file) to FILE (.safetensors), without the hashes of its training pictures
     """
     from s2f_utils import weights as table
 
-    if publish:
-        from s2f_utils.inference import find_generator
-        from s2f_utils.models import checkpoints
-
-        print(f"model: {checkpoints.publish(find_generator(publish[0]), publish[1])}")
-    elif names:
+    if names:
         of_metrics = [name for name, entry in table.WEIGHTS.items() if entry.use == "metric"]
         asked = of_metrics if names == ("all",) else names
         for name in asked:  # before the first is fetched

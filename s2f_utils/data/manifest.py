@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from s2f_utils.pictures import images
 
 COLUMNS = ("split", "id", "identity", "sketch", "photo", "mask", "source")
 SPLITS = ("train", "val", "test")
@@ -73,13 +70,9 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
     if path.is_dir():
         path = path / "manifest.csv"
     if not path.is_file():
-        folder = path.parent  # of pictures, or for what is going to be made of them
-        looked_at = itertools.islice(folder.rglob("*"), 10_000)  # it may be somebody's whole disk
-        has_pictures = any(images.is_image_name(found) for found in looked_at)
-        command = (
-            f"python -m data_prep pairs {folder} OUT" if has_pictures else f"python -m data_prep pairs SRC {folder}"
+        raise DataError(
+            f"{path.parent}: no manifest.csv in this folder: make a data set with 'python -m data_prep pairs SRC OUT'"
         )
-        raise DataError(f"{folder}: no manifest.csv in this folder: make a data set with '{command}'")
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import functools
 import os
-from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from s2f_utils.data.manifest import DataError, Row
 from s2f_utils.pictures import images, masks
@@ -35,27 +34,20 @@ class PictureStore:
     """Pictures of one domain as uint8 batches (B, C, S, S): 3 channels of `paths`, 3 of `maps` (19-class maps, in their
     colours), or 6 of both.
 
-    Where `resident` is set, all are decoded once and kept on the device; else anew for every batch.
+    After `load` all are decoded and kept on the device; without it each is read anew for every batch.
     """
 
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        size_px: int,
-        device: torch.device,
-        maps: Sequence[Path] = (),
-    ) -> None:
+    def __init__(self, paths: Sequence[Path], size_px: int, device: torch.device, maps: Sequence[Path] = ()) -> None:
         self.paths, self.maps, self.size_px, self.device = list(paths), list(maps), size_px, device
         self.channels = 6 if paths and maps else 3
-        self.resident = False
         self._tensor: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.paths or self.maps)
 
     def load(self, progress: bool = False) -> None:
-        """Decode all pictures and keep them, where they are to be resident."""
-        if self.resident and len(self):
+        """Decode all pictures and keep them."""
+        if len(self):
             self._tensor = self.decode(range(len(self)), progress).to(self.device)
 
     def batch(self, indices: Sequence[int]) -> Tensor:
@@ -67,12 +59,9 @@ class PictureStore:
     def decode(self, indices: Sequence[int], progress: bool = False) -> Tensor:
         """These pictures, read from their files, on the CPU."""
         out = np.empty((len(indices), self.channels, self.size_px, self.size_px), np.uint8)
-        pictures = _readers().map(self._read, indices)
-        if progress:
-            from tqdm.auto import tqdm
-
-            pictures = tqdm(pictures, total=len(indices), desc="reading pictures", unit="picture", leave=False)
-        for place, picture in enumerate(pictures):
+        read = _readers().map(self._read, indices)
+        bar = tqdm(read, "reading pictures", len(indices), leave=False, unit="picture", disable=not progress)
+        for place, picture in enumerate(bar):
             out[place] = picture.transpose(2, 0, 1)
         return torch.from_numpy(out)
 
@@ -91,157 +80,100 @@ def _readers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="read")
 
 
-class Data(ABC):
-    """Sketches and photos in two stores; what follows in the order of a training is read ahead where it is not kept and
-    the processor has nothing better to do.
+class Data:
+    """Sketches and photos in two stores: those of one index belong together, or, where it is not `paired`, each side
+    comes in an order of its own, so that a batch's are not of the same faces. Either side may be empty.
+
+    A set that fits is decoded once and kept on the device; of a larger one a GPU's next batches are read ahead.
     """
 
-    AHEAD: ClassVar[dict[str, int]] = {"cpu": 0, "cuda": 4}  # batches, where training runs on this device
-
-    def __init__(self, sketches: PictureStore, photos: PictureStore, progress: bool) -> None:
-        self.sketches, self.photos, self.device = sketches, photos, photos.device
+    def __init__(
+        self, sketches: PictureStore, photos: PictureStore, *, paired: bool = True, progress: bool = False
+    ) -> None:
+        self.sketches, self.photos, self.paired, self.device = sketches, photos, paired, photos.device
         need = sum(len(store) * store.channels * store.size_px**2 for store in (sketches, photos))
         self.resident = need < 0.4 * free_bytes(self.device)
         for store in (sketches, photos):
-            store.resident = self.resident
-            store.load(progress)
+            if self.resident:
+                store.load(progress)
+        self.ahead = 0 if self.device.type == "cpu" else 4  # batches: a CPU has nothing better to do meanwhile
         self._coming: dict[tuple[int, int], Future] = {}
-        self._reader: ThreadPoolExecutor | None = None
-
-    def batch_at(
-        self, position: int, num: int, copies: int, seed: int, share: slice = slice(None)
-    ) -> tuple[Tensor, Tensor]:
-        """The `num` sketches and photos that follow after `position` images of a training with this seed: two uint8
-        tensors (num, 3, S, S) on the device. share: those of them that are wanted here.
-        """
-        where = self._where(position, num, copies, seed)
-        if self.resident:
-            return self.sketches.batch(where[0][share]), self.photos.batch(where[1][share])
-        ready = self._coming.pop((position, num), None)
-        self._read_ahead(position + num, num, copies, seed, share)
-        where = where[0][share], where[1][share]
-        sketches, photos = ready.result() if ready else self._decode(where)
-        return sent(sketches, self.device), sent(photos, self.device)
-
-    @abstractmethod
-    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which sketches and which photos come at this place of a training."""
-
-    def _decode(self, where: tuple[np.ndarray, np.ndarray]) -> tuple[Tensor, Tensor]:
-        return tuple(
-            ready_for(store.decode(indices), self.device)
-            for store, indices in zip((self.sketches, self.photos), where, strict=True)
-        )
-
-    def _read_ahead(self, position: int, num: int, copies: int, seed: int, share: slice) -> None:
-        """Keep the next batches coming, in a thread of their own; what was read for another place is dropped."""
-        self._reader = self._reader or ThreadPoolExecutor(1, thread_name_prefix="ahead")
-        wanted = [(position + n * num, num) for n in range(self.AHEAD.get(self.device.type, 4))]
-        for key in set(self._coming) - set(wanted):
-            self._coming.pop(key).cancel()
-        for key in wanted:
-            if key not in self._coming:
-                sketches, photos = self._where(*key, copies, seed)
-                self._coming[key] = self._reader.submit(self._decode, (sketches[share], photos[share]))
-
-
-class Pairs(Data):
-    """Sketches and photos with the same index."""
-
-    def __init__(self, pairs: Sequence[Row], sketches: PictureStore, photos: PictureStore, progress: bool) -> None:
-        self.pairs = list(pairs)
-        super().__init__(sketches, photos, progress)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="ahead")
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        """How many images one pass shows: every picture of the larger side once."""
+        return max(len(self.sketches), len(self.photos))
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Sketches and photos of these pairs on the device: two uint8 tensors (B, C, S, S)."""
         return self.sketches.batch(indices), self.photos.batch(indices)
 
-    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        indices = indices_at(position, num, len(self), copies, seed)
-        return indices, indices
+    def batch_at(
+        self, position: int, num: int, copies: int, seed: int, share: slice = slice(None)
+    ) -> tuple[Tensor, Tensor]:
+        """The `num` sketches and photos that follow after `position` images of a training with this seed: two uint8
+        tensors (num, C, S, S) on the device. share: those of them that are wanted here.
+        """
+
+        def chosen(position: int) -> list[np.ndarray]:
+            other = int(not self.paired and len(self.sketches) > 0)
+            sides = (self.sketches, 0), (self.photos, other)
+            return [indices_at(position, num, len(store), copies, seed, stream)[share] for store, stream in sides]
+
+        if self.resident:
+            sketches, photos = chosen(position)
+            return self.sketches.batch(sketches), self.photos.batch(photos)
+        wanted = [(position + n * num, num) for n in range(1 + self.ahead)]
+        self._coming = {
+            key: self._coming.get(key) or self._reader.submit(self._decode, *chosen(key[0])) for key in wanted
+        }
+        sketches, photos = self._coming[wanted[0]].result()
+        return sent(sketches, self.device), sent(photos, self.device)
+
+    def _decode(self, sketches: np.ndarray, photos: np.ndarray) -> tuple[Tensor, Tensor]:
+        sides = self.sketches.decode(sketches), self.photos.decode(photos)
+        return tuple(ready_for(side, self.device) for side in sides)
 
 
-class PairedData(Pairs):
+def paired_data(
+    pairs: Sequence[Row], size_px: int, device: torch.device, *, given: str = "sketch", progress: bool = False
+) -> Data:
     """The pairs of one split as uint8 batches (B, 3, S, S), sketches and photos with the same index.
 
-    A set that fits is decoded once and kept on the device; a larger one is read while training. given: what stands in
-    the sketch's place, a key of `GIVEN`: maps are pictures in CelebAMask-HQ's colours, "both" has six channels.
-    Raises DataError where a row lacks what is needed.
+    given: what stands in the sketch's place, a key of `GIVEN`: maps are pictures in CelebAMask-HQ's colours, "both" has
+    six channels. Raises DataError where a row lacks what is needed.
     """
-
-    def __init__(
-        self,
-        pairs: Sequence[Row],
-        size_px: int,
-        device: torch.device,
-        *,
-        given: str = "sketch",
-        progress: bool = False,
-    ) -> None:
-        for pair in pairs:
-            lacking = [what for what in (*GIVEN[given], "photo") if getattr(pair, what) is None]
-            if lacking:
-                hint = "; or train cyclegan, which needs no pairs" if given == "sketch" else ""
-                raise DataError(
-                    f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave the row out{hint}"
-                )
-        first, maps = ([getattr(p, what) for p in pairs] if what in GIVEN[given] else [] for what in ("sketch", "mask"))
-        photos = [pair.photo for pair in pairs]
-        sketches = PictureStore(photos if given == "photo" else first, size_px, device, maps)
-        super().__init__(pairs, sketches, PictureStore(photos, size_px, device), progress)
+    for pair in pairs:
+        lacking = [what for what in (*GIVEN[given], "photo") if getattr(pair, what) is None]
+        if lacking:
+            hint = "; or train cyclegan, which needs no pairs" if given == "sketch" else ""
+            raise DataError(
+                f"pair {pair.id} has no {lacking[0]}: this method learns from pairs; leave the row out{hint}"
+            )
+    first, maps = ([getattr(p, what) for p in pairs] if what in GIVEN[given] else [] for what in ("sketch", "mask"))
+    photos = [pair.photo for pair in pairs]
+    sketches = PictureStore(photos if given == "photo" else first, size_px, device, maps)
+    return Data(sketches, PictureStore(photos, size_px, device), progress=progress)
 
 
-class PhotoData(Data):
+def photo_data(rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False) -> Data:
     """Photos alone, for a method that learns from nothing else: batches of no sketches and as many photos.
 
     Raises DataError where no row has a photo.
     """
-
-    def __init__(self, rows: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False) -> None:
-        paths = [row.photo for row in rows if row.photo]
-        if not paths:
-            raise DataError(f"there are no photos among the {len(rows)} rows: this method learns from photos")
-        super().__init__(PictureStore([], size_px, device), PictureStore(paths, size_px, device), progress)
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        return np.empty(0, np.int64), indices_at(position, num, len(self), copies, seed)
+    paths = [row.photo for row in rows if row.photo]
+    if not paths:
+        raise DataError(f"there are no photos among the {len(rows)} rows: this method learns from photos")
+    stores = PictureStore([], size_px, device), PictureStore(paths, size_px, device)
+    return Data(*stores, paired=False, progress=progress)
 
 
-class UnpairedData(Data):
-    """Sketches and photos in an order of their own each, so that a batch's are not of the same faces.
-
-    pairs: rows with a sketch, a photo, or both. apart: of a person the sketches or the photos are used, never both
-    (`unpaired_rows`). One pass shows the larger side once. Raises DataError where a side is empty.
-    """
-
-    def __init__(
-        self,
-        pairs: Sequence[Row],
-        size_px: int,
-        device: torch.device,
-        *,
-        apart: bool = True,
-        seed: int = 0,
-        progress: bool = False,
-    ) -> None:
-        self.sketch_rows, self.photo_rows = unpaired_rows(pairs, apart, seed)
-        sides = [row.sketch for row in self.sketch_rows], [row.photo for row in self.photo_rows]
-        super().__init__(*(PictureStore(side, size_px, device) for side in sides), progress)
-
-    def __len__(self) -> int:
-        return max(len(self.sketches), len(self.photos))
-
-    def _where(self, position: int, num: int, copies: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(
-            indices_at(position, num, len(store), copies, seed, stream)
-            for stream, store in enumerate((self.sketches, self.photos))
-        )
+def unpaired_data(
+    sketches: Sequence[Row], photos: Sequence[Row], size_px: int, device: torch.device, *, progress: bool = False
+) -> Data:
+    """The sketches of some rows and the photos of others (`unpaired_rows`), in an order of their own each."""
+    sides = [row.sketch for row in sketches], [row.photo for row in photos]
+    return Data(*(PictureStore(side, size_px, device) for side in sides), paired=False, progress=progress)
 
 
 def unpaired_rows(pairs: Sequence[Row], apart: bool = True, seed: int = 0) -> tuple[list[Row], list[Row]]:
@@ -321,7 +253,12 @@ def epoch_order(num_items: int, copies: int, seed: int, epoch: int, stream: int 
 def indices_at(
     images_seen: int, batch_size: int, num_items: int, copies: int, seed: int, stream: int = 0
 ) -> np.ndarray:
-    """Which items the batch after `images_seen` images holds: the place in the data follows from that one number."""
+    """Which items the batch after `images_seen` images holds: the place in the data follows from that one number.
+
+    Of no items it is an empty batch.
+    """
+    if num_items == 0:
+        return np.empty(0, np.int64)
     length = num_items * copies
     parts = []
     position = images_seen

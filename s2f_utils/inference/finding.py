@@ -8,6 +8,7 @@ from pathlib import Path
 from s2f_utils import weights
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images
+from s2f_utils.weights import hub
 
 VALUES = ("signed", "unit")  # what a network is given: [-1, 1], or [0, 1], as project 2's app does by mistake
 
@@ -52,7 +53,7 @@ def find_generator(model: str | Path, direction: str | None = None) -> Path:
 
 def folder_of(model: str | Path) -> Path:
     """A model's path; of one on the hub, which is downloaded now, the folder in the cache. Raises as `hub.folder`."""
-    return weights.hub.folder(model) if weights.hub.is_name(model) else Path(model)
+    return hub.folder(model) if hub.is_name(model) else Path(model)
 
 
 def ways_of(run: str | Path) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ def is_model(name: str | Path) -> bool:
     folder, or one that `s2f export` wrote.
     """
     path = Path(name)
-    named = str(name) in (*weights.model_names(), *weights.GONE) or weights.hub.is_name(name)
+    named = str(name) in (*weights.model_names(), *weights.GONE) or hub.is_name(name)
     if named or path.suffix in (".safetensors", ".pth", ".pt"):
         return True
     return any((path / name).is_file() for name in ("generator.safetensors", "resume.pt", "model.json"))

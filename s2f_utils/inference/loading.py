@@ -25,6 +25,7 @@ from s2f_utils.models.card import (
     TRANSLATES,
     UnknownNetworkError,
 )
+from s2f_utils.weights import hub
 
 if TYPE_CHECKING:
     from torch import nn
@@ -136,7 +137,7 @@ def _load_by_torch(
         size_px=about.size_px if kind.model is StyleModel else size_px,
         fit=meta.get("fit", "stretch"),
         meta={**meta, **terms_of(model, direction)},
-        name=name or (weights.hub.pinned(model) if weights.hub.is_name(model) else str(model)),
+        name=name or (hub.pinned(model) if hub.is_name(model) else str(model)),
         layout=_layout(str(model), meta, kind),
         at_once=at_once,
         net=net,

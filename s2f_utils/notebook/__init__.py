@@ -1,7 +1,6 @@
 """What notebooks show: session, training panel, curves, and dividers as widgets."""
 
-import importlib
-from typing import Any
+from s2f_utils.runtime import lazily
 
 _PLACES = {
     "check": "session", "start": "session", "zip_results": "session",
@@ -10,10 +9,4 @@ _PLACES = {
     "divider": "controls", "strength_slider": "controls", "table": "tables",
 }  # fmt: skip
 __all__ = list(_PLACES)
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, from its file, which is loaded when a cell asks for it."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__ = lazily({name: f"{__name__}.{place}" for name, place in _PLACES.items()})

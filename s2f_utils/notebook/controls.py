@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from s2f_utils.inference.asking import DETAIL_OF_DRAWINGS
 from s2f_utils.notebook import stills
 from s2f_utils.pictures import images, viz
-from s2f_utils.runtime import atomic_path
+from s2f_utils.runtime import atomic_path, free_stem
 
 if TYPE_CHECKING:
     from s2f_utils.inference.restorers import Restorer
@@ -35,12 +35,9 @@ def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
 
     Names come from another machine, and are cut to their last part.
     """
-    if isinstance(value, Mapping):
-        entries = [(name, entry["content"]) for name, entry in value.items()]
-    else:
-        entries = [(entry["name"], entry["content"]) for entry in value]
-    names = [name.replace("\\", "/").rpartition("/")[2].lstrip(".") or "upload" for name, _ in entries]
-    return [(name, bytes(content)) for name, (_, content) in zip(names, entries, strict=True)]
+    entries = [{"name": name, **one} for name, one in value.items()] if isinstance(value, Mapping) else value
+    names = [one["name"].replace("\\", "/").rpartition("/")[2].lstrip(".") or "upload" for one in entries]
+    return [(name, bytes(one["content"])) for name, one in zip(names, entries, strict=True)]
 
 
 def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple[Any, Path]:
@@ -56,16 +53,13 @@ def upload_box(folder: str | os.PathLike, accept: str = "image/*,.zip") -> tuple
 
     def save(change: Mapping[str, Any]) -> None:
         for name, content in uploaded_files(change["new"]):
-            target, number = folder / name, 1
-            while target.exists():
-                if target.is_file() and target.read_bytes() == content:
-                    target.touch()  # it is the latest again
-                    break
-                number += 1
-                target = folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
-            else:
-                with atomic_path(target) as temporary:
-                    temporary.write_bytes(content)
+            same = [path for path in folder.iterdir() if path.is_file() and path.read_bytes() == content]
+            if same:
+                same[0].touch()  # it is the latest again
+                continue
+            suffix = Path(name).suffix
+            with atomic_path(folder / f"{free_stem(folder, Path(name).stem, [suffix])}{suffix}") as temporary:
+                temporary.write_bytes(content)
 
     button.observe(save, names="value")
     return button, folder
@@ -75,8 +69,8 @@ def _shrunk(picture: np.ndarray, most_px: int) -> tuple[str, float]:
     """A picture, uint8 (H, W, 3), as an address, at most so many pixels a side; and by how much it was scaled."""
     scale = min(1.0, most_px / max(picture.shape[:2]))
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    small = Image.fromarray(picture) if scale == 1 else Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS)
-    return images.picture_uri(np.asarray(small)), scale
+    small = picture if scale == 1 else np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    return images.picture_uri(small), scale
 
 
 def _picture_at(address: str) -> np.ndarray:
@@ -89,11 +83,7 @@ def _classes() -> dict[str, type]:
     import anywidget
     import traitlets
 
-    class WithStill(anywidget.AnyWidget):
-        def _ipython_display_(self, **_options: Any) -> None:
-            stills.show(self, self.still())
-
-    class ClickFace(WithStill):
+    class ClickFace(stills.WithStill, anywidget.AnyWidget):
         """A drawing to click on; `points` are the three points in the drawing's pixels, None until all are set."""
 
         _esm = (STATIC / "click_face.js").read_text(encoding="utf-8")
@@ -115,7 +105,7 @@ def _classes() -> dict[str, type]:
                 draw.ellipse((x - 5, y - 5, x + 5, y + 5), outline=(220, 30, 30), width=3)
             return stills.framed(np.asarray(marked))
 
-    class Divider(WithStill):
+    class Divider(stills.WithStill, anywidget.AnyWidget):
         """Two pictures, one over the other, and a line between them that is dragged; `at` is where it is, 0 to 1."""
 
         _esm = (STATIC / "divider.js").read_text(encoding="utf-8")
@@ -158,8 +148,8 @@ def divider(before: np.ndarray, after: np.ndarray, labels: Sequence[str] = ("bef
 def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **options: Any) -> Any:
     """A slider from the photo to what is invented, over a divider.
 
-    photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`. The widget's `picture` is what is shown at
-    right, `strength` the slider.
+    photo: uint8 (H, W, 3). restorer, options: as of `enhance.enhance`, without enlarging. The widget's `picture` is
+    what is shown at right, `strength` the slider.
     """
     import ipywidgets
 
@@ -167,17 +157,13 @@ def strength_slider(photo: np.ndarray, restorer: Restorer | str | Path, **option
     from s2f_utils.inference.enhance import enhance
 
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
-    done = enhance(photo, restorer, **(options | {"strength": 1.0}))
-    whole, plain = done.image, photo
-    if whole.shape != photo.shape:
-        found = [face.face for face in done.faces]
-        plain = enhance(photo, restorer, **(options | {"strength": 0.0, "found": found})).image
+    whole = enhance(photo, restorer, **(options | {"strength": 1.0})).image.astype(np.float32)
     strength = ipywidgets.FloatSlider(value=0.5, min=0.0, max=1.0, step=0.05, description="strength")
     ends = ipywidgets.HTML("<small>0: the photo · 1: invented detail</small>")
-    shown = divider(plain, plain)
+    shown = divider(photo, photo)
 
     def draw() -> np.ndarray:
-        picture = images.rounded(plain + strength.value * (whole.astype(np.float32) - plain))
+        picture = images.rounded(photo + strength.value * (whole - photo))
         shown.after = _shrunk(picture, COMPARED_PX)[0]
         return picture
 

@@ -6,35 +6,32 @@ Its sliders and buttons act while training runs in the foreground cell: the page
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import inspect
 import io
 import math
 import sys
-import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from tqdm import tqdm
 
 from s2f_utils.notebook import stills
 from s2f_utils.notebook.poller import PagePoller, current_kernel, has_page
 from s2f_utils.pictures import images, viz
-from s2f_utils.training.live import COMMANDS, Range
 from s2f_utils.training.tracking import read_log
 
 POLL_EVERY_S = 0.1  # a poll costs about 0.1 ms, a message about 1 ms
-REDRAW_EVERY_S = 1.0  # a change of a slider or a press of a button is drawn at once
-SHARE = 0.05  # of the time of training that drawing the curves may take
-LEAST_S, MOST_S = 2.0, 15.0  # between two drawings of the curves
+REDRAW_EVERY_S = 1.0
+SHARE, LEAST_S = 0.05, 2.0  # of the time of training that drawing the curves may take; between two drawings of them
 DPI = 80  # of the curves
 WIDTH = "27em"  # of a slider with its label
 LAST = ("batch_size", "sample_every")  # live values that come last; they count images
+PROGRESS = "{n_fmt} of {total_fmt} images · {rate_fmt} · {remaining} left"
 STEERED = "a moved slider acts from the next step on; if not on this page, edit controls.json in the run's folder"
 NOT_STEERED = "this page cannot be asked while a cell runs: edit controls.json in the run's folder"
 
@@ -53,21 +50,16 @@ class TrainingPanel:
 
     def __init__(self, run: Any, names: Sequence[str] | None = None) -> None:
         ranges = run.live.ranges
-        names = [*(n for n in ranges if n not in LAST), *LAST] if names is None else names
-        unknown = [name for name in names if name not in ranges]
-        if unknown:
-            raise ValueError(f"there is no live value {unknown[0]!r}: the names are {', '.join(ranges)}")
-        self.run, self.live, self.names = run, run.live, tuple(names)
+        self.names = tuple([*(n for n in ranges if n not in LAST), *LAST] if names is None else names)
+        if unknown := set(self.names) - set(ranges):
+            raise ValueError(f"there is no live value {min(unknown)!r}: the names are {', '.join(ranges)}")
+        self.run, self.live, self.ranges = run, run.live, ranges
         self.rows, self.events = read_log(run.folder)
         self.sheets = sorted((run.folder / "samples").glob("*.png"))
-        self.sliders: dict[str, Any] = {}
-        self.buttons: dict[str, Any] = {}
         self.box: Any = None  # all widgets, once they are made
         self._shown_as = ""  # the output that it is shown in, once it is
         self._poller: PagePoller | None = None
-        self._thread: threading.Thread | None = None  # the one that trains at the moment
-        self._inbox: deque[tuple[str, Any]] = deque()  # events that came in another thread (ipykernel 7.0 to 7.3)
-        self._drawing, self._stale = False, True
+        self._trains, self._stale = False, True
         self._next_poll = self._next_draw = self._next_curves = 0.0
 
     def __repr__(self) -> str:
@@ -82,9 +74,11 @@ class TrainingPanel:
         if not has_page():
             return False
         try:
-            self._build()
+            import ipywidgets  # noqa: F401
         except ImportError:
             return False
+        if self.box is None:
+            self._build()
         self._shown_as = uuid.uuid4().hex
         stills.show(self.box, None, display_id=self._shown_as)
         return True
@@ -111,22 +105,17 @@ class TrainingPanel:
             parts.append(stills.fitted(images.load_rgb(self.sheets[-1])))
         return stills.stacked(parts)
 
-    # The widgets
+    # The widgets, and what the person does
 
     def _build(self) -> None:
-        if self.box is not None:
-            return
         import ipywidgets as w
         import matplotlib.figure  # noqa: F401  (so that the first drawing takes no longer than the others)
 
-        longest = max((len(name) for name in self.names), default=0)
-        for name in self.names:
-            slider = self._make_slider(name, f"{0.55 * longest + 1:.1f}em")
-            slider.observe(lambda change, name=name: self._receive(name, change["new"]), "value")
-            self.sliders[name] = slider
+        self.sliders = {name: self._make_slider(name) for name in self.names}
+        self.buttons = {}
         for name, text in self.BUTTONS.items():
             self.buttons[name] = w.Button(description=text, layout=w.Layout(width="auto"))
-            self.buttons[name].on_click(lambda _button, name=name: self._receive(name, True))
+            self.buttons[name].on_click(lambda _button, name=name: self._press(name))
         self.bar = w.FloatProgress(0.0, min=0.0, max=1.0, layout=w.Layout(width=WIDTH, max_width="99%"))
         self.progress, self.status = w.HTML(), w.HTML()
         self.curves = w.Image(format="png", layout=w.Layout(max_width="100%", object_fit="contain"))
@@ -135,75 +124,65 @@ class TrainingPanel:
         self.through_time = w.IntSlider(0, min=0, max=0, description="samples at", readout=False)
         self.through_time.observe(lambda _: self._show_sheet(), "value")
         self.when = w.Label()
-        self.time_row = w.HBox([self.through_time, self.when], layout=w.Layout(display="none"))
-        layout = w.Layout(display="none", max_width="100%", align_self="flex-start")
-        self.picture = w.Image(format="png", layout=layout)
+        self.picture = w.Image(format="png", layout=w.Layout(max_width="100%", align_self="flex-start"))
+        times = w.HBox([self.through_time, self.when])
+        self.samples = w.VBox([times, self.picture], layout=w.Layout(display="none"))  # until there are some
         wrap, narrow = w.Layout(flex_flow="row wrap"), w.Layout(flex=f"1 1 {WIDTH}", min_width="0", max_width="32em")
         row = w.HBox(list(self.buttons.values()), layout=wrap)
-        lines = [*self.sliders.values(), row, self.bar, self.progress, self.status]
+        first = w.VBox([*self.sliders.values(), row, self.bar, self.progress, self.status], layout=narrow)
         second = w.VBox([self.curves, self.log_scale], layout=w.Layout(flex="2 1 24em", min_width="0"))
-        top = w.HBox([w.VBox(lines, layout=narrow), second], layout=wrap)
-        self.box = w.VBox([top, self.time_row, self.picture])
+        self.box = w.VBox([w.HBox([first, second], layout=wrap), self.samples])
         self._draw()
         self._follow_sheets()
         self._redraw_curves()
 
-    def _make_slider(self, name: str, label_width: str) -> Any:
+    def _make_slider(self, name: str) -> Any:
         """A slider for one live value, logarithmic where its range says so; it reports when it is let go."""
         import ipywidgets as w
 
-        limits, value, whole = self._limits(name), self.live[name], name in LAST
-        layout, style = w.Layout(width=WIDTH, max_width="99%"), {"description_width": label_width}
-        common = {"description": name, "continuous_update": False, "layout": layout, "style": style}
-        if limits.log and limits.low > 0:
-            low, high = math.log10(limits.low), math.log10(limits.high)
-            shape = ",.0f" if whole else ".2"
-            return w.FloatLogSlider(
-                value, base=10, min=low, max=high, step=(high - low) / 200, readout_format=shape, **common
-            )
-        step, shape = (1.0, ".0f") if whole else ((limits.high - limits.low) / 200, ".4")
-        return w.FloatSlider(value, min=limits.low, max=limits.high, step=step, readout_format=shape, **common)
-
-    def _limits(self, name: str) -> Range:
-        limits = self.live.ranges[name]
-        if name != "sample_every":
-            return limits
-        # its own range ends far beyond any training
-        return dataclasses.replace(limits, high=min(limits.high, max(self.run.total_images, self.live[name])))
-
-    # What the person does
-
-    def _receive(self, name: str, value: Any) -> None:
-        if self._drawing:
-            return  # our own change of a slider
-        if self._thread in (None, threading.current_thread()):
-            self._obey(name, value)
+        limits, value = self.ranges[name], self.live[name]
+        low, high, whole = limits.low, limits.high, name in LAST
+        if name == "sample_every":  # its own range ends far beyond any training
+            high = min(high, max(self.run.total_images, value))
+        label = f"{0.55 * max(map(len, self.names)) + 1:.1f}em"
+        common = {
+            "description": name, "continuous_update": False, "style": {"description_width": label},
+            "layout": w.Layout(width=WIDTH, max_width="99%"),
+        }  # fmt: skip
+        if limits.log and low > 0:
+            first, last = math.log10(low), math.log10(high)
+            scale = {"base": 10, "min": first, "max": last, "step": (last - first) / 200}
+            slider = w.FloatLogSlider(value, readout_format=",.0f" if whole else ".2", **scale, **common)
         else:
-            self._inbox.append((name, value))  # obeyed between two steps
+            step = 1.0 if whole else (high - low) / 200
+            readout = ".0f" if whole else ".4"
+            slider = w.FloatSlider(value, min=low, max=high, step=step, readout_format=readout, **common)
+        slider.observe(lambda change: self._move(name, change["new"]), "value")
+        return slider
 
-    def _obey(self, name: str, value: Any) -> None:
-        if name in self.live.ranges:
-            limits = self.live.ranges[name]  # 10 ** log10(low) may miss the limit by a rounding error
-            self.live.set(name, min(max(float(value), limits.low), limits.high), "widget")
-        elif name in COMMANDS and self._thread:  # else the click came too late
+    def _move(self, name: str, value: float) -> None:
+        limits = self.ranges[name]  # 10 ** log10(low) may miss the limit by a rounding error
+        self.live.set(name, min(max(value, limits.low), limits.high), "widget")
+
+    def _press(self, name: str) -> None:
+        if self._trains:  # else the click came too late
             self.live.set(name, name != "pause" or not self.live.asked("pause"), "widget")
-        self._draw()
+            self._draw()
 
     # What the training loop calls
 
     def on_start(self, run: Any) -> None:
         """Take up what the run has logged, and the page's messages."""
         self.rows, self.events = read_log(run.folder)
-        self._thread, self._poller = threading.current_thread(), None
+        self._trains, self._poller, self._stale = True, None, True
         self._next_poll = self._next_draw = 0.0
         if self.box is not None and has_page():
             try:
                 self._poller = PagePoller(current_kernel())
             except RuntimeError:
                 self._poller = None
-        self._draw(run)
+        self._draw()
         self._follow_sheets()
-        self._stale = True
 
     def on_step(self, run: Any) -> None:
         """Between two steps: let the page's messages act, and draw when that is affordable."""
@@ -216,11 +195,8 @@ class TrainingPanel:
             except Exception:  # an unknown kernel: training matters more
                 self._poller = None
             self._next_poll = time.monotonic() + POLL_EVERY_S
-        while self._inbox:
-            self._obey(*self._inbox.popleft())
-            self._next_draw = now  # a change is shown at once
         if now >= self._next_draw:
-            self._draw(run)
+            self._draw()
             self._next_draw = time.monotonic() + REDRAW_EVERY_S
         if self._stale and time.monotonic() >= self._next_curves:
             self._redraw_curves()
@@ -239,40 +215,37 @@ class TrainingPanel:
 
     def on_sample(self, run: Any, path: Path) -> None:
         """Another sheet of samples; shown, if the newest one was shown before."""
-        scores = getattr(run, "scores", {})
-        self.events.append({"event": "sample", "images": run.images_seen, "file": f"samples/{path.name}", **scores})
+        self.events.append({"event": "sample", "images": run.images_seen, "file": f"samples/{path.name}", **run.scores})
         if path not in self.sheets:
-            self.sheets.append(Path(path))
+            self.sheets.append(path)
         self._stale = True
         self._follow_sheets()
 
     def on_end(self, run: Any, reason: str) -> None:
         """Say why training ended."""
-        self._thread = self._poller = None
-        self._draw(run, reason)
+        self._trains, self._poller = False, None
+        self._draw(reason)
         self._redraw_curves()
 
     # Drawing
 
-    def _draw(self, run: Any = None, ended: str = "") -> None:
+    def _draw(self, ended: str = "") -> None:
         if self.box is None:
             return
-        self._drawing = True
         for name, slider in self.sliders.items():
             if not math.isclose(slider.value, self.live[name], rel_tol=1e-9, abs_tol=1e-12):
                 slider.value = self.live[name]  # controls.json moved it, or a resumed run
-        self._drawing = False
         paused = self.live.asked("pause")
         self.buttons["pause"].description = "Resume" if paused else "Pause"
-        for button in self.buttons.values():
-            button.disabled = self._thread is None
-        self.buttons["step"].disabled |= not paused
-        if run is not None:
-            self.bar.value = run.images_seen / max(1, run.total_images)
-            self.progress.value = progress_text(run.images_seen, run.total_images, run.images_per_second)
-        state = f"ended: {ended}" if ended else STEERED if self._poller else NOT_STEERED if self._thread else ""
-        state = f"{state}; paused" if paused and not ended else state
-        self.status.value = html.escape("; ".join(filter(None, (state, self.live.problem))))
+        for name, button in self.buttons.items():
+            button.disabled = not self._trains or (name == "step" and not paused)
+        seen, total = self.run.images_seen, self.run.total_images
+        self.bar.value = seen / max(1, total)
+        rate = self.run.images_per_second
+        self.progress.value = tqdm.format_meter(seen, total, 0, rate=rate, unit=" images", bar_format=PROGRESS)
+        state = f"ended: {ended}" if ended else STEERED if self._poller else NOT_STEERED if self._trains else ""
+        paused_too = "paused" if paused and not ended else ""
+        self.status.value = html.escape("; ".join(filter(None, (state, paused_too, self.live.problem))))
 
     def _redraw_curves(self) -> None:
         if self.box is None or not self.rows:
@@ -282,8 +255,8 @@ class TrainingPanel:
         viz.curves({"": (self.rows, self.events)}, log=self.log_scale.value).savefig(file, format="png", dpi=DPI)
         self.curves.value = file.getvalue()
         self._stale = False
-        took = time.monotonic() - begun
-        self._next_curves = time.monotonic() + min(MOST_S, max(LEAST_S, took / SHARE))
+        now = time.monotonic()
+        self._next_curves = now + max(LEAST_S, (now - begun) / SHARE)
 
     def _follow_sheets(self) -> None:
         """The slider through time reaches to the newest sheet, and stays there if it was at its end."""
@@ -291,29 +264,15 @@ class TrainingPanel:
             return
         at_end = self.through_time.value == self.through_time.max
         self.through_time.max = len(self.sheets) - 1
-        self.time_row.layout.display = ""
+        self.samples.layout.display = ""
         if at_end:
             self.through_time.value = self.through_time.max
         self._show_sheet()
 
     def _show_sheet(self) -> None:
-        path = self.sheets[min(self.through_time.value, len(self.sheets) - 1)]
-        try:
-            self.picture.value = path.read_bytes()
-        except OSError:  # removed by hand
-            return
-        self.picture.layout.display = ""
+        path = self.sheets[self.through_time.value]
+        self.picture.value = path.read_bytes()
         self.when.value = f"{int(path.stem):,} images"
-
-
-def progress_text(images_seen: int, total_images: int, images_per_second: float | None) -> str:
-    """One line: images seen of all, images a second, time left."""
-    text = f"{images_seen:,} of {total_images:,} images"
-    if not images_per_second:
-        return text
-    minutes, seconds = divmod(round(max(0, total_images - images_seen) / images_per_second), 60)
-    left = f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes}:{seconds:02d}"
-    return f"{text} · {images_per_second:.3g} images/s · {left} left"
 
 
 def train_live(train: Callable[..., str], run: Any, panel: TrainingPanel, **options: Any) -> str:

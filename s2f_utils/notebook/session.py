@@ -71,8 +71,7 @@ def mount_drive(folder: Path) -> None:
     Raises ValueError outside of Colab, where there is no Drive; FileNotFoundError where mounting did not help, which
     would otherwise put results on a disk that goes with the session.
     """
-    inside = DRIVE / "MyDrive"
-    if DRIVE not in (folder, *folder.parents) or inside.is_dir():
+    if DRIVE not in (folder, *folder.parents) or (DRIVE / "MyDrive").is_dir():
         return
     if "google.colab" not in sys.modules:
         raise ValueError(f"{folder}: Google Drive is there in Colab only: give a folder of this machine")
@@ -81,10 +80,8 @@ def mount_drive(folder: Path) -> None:
     try:
         drive.mount(str(DRIVE))
     except Exception as error:  # declined, or no page to ask on: Colab raises several kinds
-        raise FileNotFoundError(
-            f"{folder}: Google Drive could not be mounted ({error}): run the cell again and allow it, or leave FOLDER"
-            " empty"
-        ) from error
+        message = f"{folder}: Google Drive could not be mounted ({error}): allow it, or leave FOLDER empty"
+        raise FileNotFoundError(message) from error
 
 
 def _light_figures() -> None:
@@ -113,21 +110,15 @@ def zip_results(folder: str | os.PathLike) -> Path:
             inside = path.relative_to(folder)
             if not path.is_file() or any(part.startswith(".") for part in inside.parts):
                 continue
-            if why := _not_packed(path, data):
-                left_out.add(why)
+            if re.fullmatch(r"resume(-\d+)?\.pt", path.name):
+                left_out.add("resume files")
+            elif data & set(path.parents):
+                left_out.add("data sets")
+            elif any(place.name == "wandb" and (place.parent / "config.json").is_file() for place in path.parents):
+                left_out.add("W&B's files")
             else:
                 archive.write(path, Path(folder.name) / inside)
                 num += 1
     size = f"{num} files, {target.stat().st_size / 1e6:.1f} MB"
     print(f"{size}; left out: {', '.join(sorted(left_out))}" if left_out else size)
     return target
-
-
-def _not_packed(path: Path, data: set[Path]) -> str:
-    """Why a file is no part of the results, in a word; empty where it is one."""
-    if re.fullmatch(r"resume(-\d+)?\.pt", path.name):
-        return "resume files"
-    if data & set(path.parents):
-        return "data sets"
-    is_wandb = any(place.name == "wandb" and (place.parent / "config.json").is_file() for place in path.parents)
-    return "W&B's files" if is_wandb else ""

@@ -46,16 +46,19 @@ def show(widget: Any, still: np.ndarray | None, **options: Any) -> None:
     display(bundle, raw=True, **options)
 
 
+class WithStill:
+    """Beside a class of widgets: one that leaves a still when it is displayed."""
+
+    def _ipython_display_(self, **_options: Any) -> None:
+        show(self, drawn(self))
+
+
 @functools.cache
 def box_class() -> type:
     """A VBox (ipywidgets) that leaves a still of its children, as they are when it is displayed."""
     import ipywidgets
 
-    class StillBox(ipywidgets.VBox):
-        def _ipython_display_(self, **_options: Any) -> None:
-            show(self, drawn(self))
-
-    return StillBox
+    return type("StillBox", (WithStill, ipywidgets.VBox), {})
 
 
 # Drawing a tree of widgets
@@ -80,18 +83,13 @@ def _parts(widget: Any) -> list[np.ndarray]:
     value = getattr(widget, "value", None)
     if isinstance(value, bytes | memoryview):
         return [_picture(widget)] if value else []
-    text = str(value) if isinstance(value, str) else _numbers(value)
-    text = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))).strip()
+    if not isinstance(value, str):
+        values = value if isinstance(value, tuple) else (value,)
+        numbers = all(isinstance(v, int | float) for v in values)
+        value = " to ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values) if numbers else ""
+    text = html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", value))).strip()
     label = getattr(widget, "description", "")
     return [text_line(f"{label}: {text}" if label else text)] if text else []
-
-
-def _numbers(value: Any) -> str:
-    """What a slider or a checkbox says, empty for other values."""
-    values = value if isinstance(value, tuple) else (value,)
-    if not all(isinstance(v, int | float) for v in values):
-        return ""
-    return " to ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
 
 
 def _picture(widget: Any) -> np.ndarray:
@@ -105,20 +103,15 @@ def _picture(widget: Any) -> np.ndarray:
 
 def stacked(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures below each other at the left, uint8 (H, W, 3) each, W at most 900, on white."""
-    height = sum(part.shape[0] + GAP_PX for part in parts) + GAP_PX
-    out = np.full((height, WIDE_PX, 3), 255, np.uint8)
-    top = GAP_PX
-    for part in parts:
-        out[top : top + part.shape[0], : part.shape[1]] = part
-        top += part.shape[0] + GAP_PX
-    return out
+    wide = [np.pad(p, ((GAP_PX, 0), (0, WIDE_PX - p.shape[1]), (0, 0)), constant_values=255) for p in parts]
+    return np.concatenate([*wide, np.full((GAP_PX, WIDE_PX, 3), 255, np.uint8)])
 
 
 def side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
     """Pictures beside each other, uint8 (H, W, 3) each, brought to one height, with white between them."""
     even = [np.asarray(Image.fromarray(p).resize((round(p.shape[1] * HIGH_PX / p.shape[0]), HIGH_PX))) for p in parts]
-    gap = np.full((HIGH_PX, GAP_PX, 3), 255, np.uint8)
-    return np.concatenate([piece for part in even for piece in (part, gap)][:-1], axis=1)
+    gapped = [np.pad(part, ((0, 0), (GAP_PX, 0), (0, 0)), constant_values=255) for part in even]
+    return np.concatenate(gapped, axis=1)[:, GAP_PX:]
 
 
 def fitted(picture: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ import os
 import platform
 import random
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +25,7 @@ if TYPE_CHECKING:
 
 PROFILE_NAMES = ("full", "demo", "fast")  # of notebooks
 TRAINING_PROFILES = ("full", "small", "demo", "fast")  # "small" can only be asked for
-
-
 PAGEABLE = 60_000  # bytes
-
 EVERYTHING = "sketch-to-face[train]"  # as pip knows the project with all that it uses
 
 
@@ -58,13 +54,10 @@ def pick_device(wanted: str = "auto") -> torch.device:
     import torch
 
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted == "auto":
-        return torch.device(next(name for name, there in available.items() if there))
-    kind = wanted.split(":")[0]
-    if not available.get(kind, False):
-        there = ", ".join(name for name, is_there in available.items() if is_there)
-        raise ValueError(f"device {wanted!r} is not available here: use one of auto, {there}")
-    return torch.device(wanted)
+    there = [name for name, is_there in available.items() if is_there]
+    if wanted != "auto" and wanted.split(":")[0] not in there:
+        raise ValueError(f"device {wanted!r} is not available here: use one of auto, {', '.join(there)}")
+    return torch.device(there[0] if wanted == "auto" else wanted)
 
 
 def cpu_has_bfloat16() -> bool:
@@ -156,15 +149,14 @@ def pick_precision(device: torch.device, precision: str = "auto", memory_format:
 
 def sent(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
     """What the CPU has drawn, on the device; a GPU's queue of work is not waited for."""
-    if device.type != "cuda" or drawn.device.type != "cpu":
-        return drawn.to(device)
-    return ready_for(drawn, device).to(device, non_blocking=True)
+    return ready_for(drawn, device).to(device, non_blocking=device.type == "cuda")
 
 
 def ready_for(drawn: torch.Tensor, device: torch.device) -> torch.Tensor:
     """What the CPU has drawn, in memory from which a GPU fetches it by itself."""
-    fetched = device.type == "cuda" and drawn.nbytes > PAGEABLE  # less than that CUDA copies aside at once
-    return drawn.pin_memory() if fetched else drawn
+    if device.type != "cuda" or drawn.device.type != "cpu" or drawn.nbytes <= PAGEABLE:
+        return drawn  # CUDA copies little aside at once
+    return drawn.pin_memory()
 
 
 @contextlib.contextmanager
@@ -175,10 +167,8 @@ def tuned(device: torch.device) -> Iterator[None]:
     import torch
 
     cudnn = torch.backends.cudnn
-    if device.type != "cuda" or cudnn.deterministic or torch.are_deterministic_algorithms_enabled():
-        yield
-        return
-    before, cudnn.benchmark = cudnn.benchmark, True
+    before, repeatable = cudnn.benchmark, cudnn.deterministic or torch.are_deterministic_algorithms_enabled()
+    cudnn.benchmark = before or (device.type == "cuda" and not repeatable)
     try:
         yield
     finally:
@@ -254,10 +244,8 @@ def new_run_folder(root: str | os.PathLike, name: str) -> Path:
 
 def last_run_folder(root: str | os.PathLike, name: str) -> Path | None:
     """The newest folder of this name under `root` that holds a resume file, or None."""
-    folders = sorted(Path(root).iterdir()) if Path(root).is_dir() else []
-    mine = [f for f in folders if re.fullmatch(rf"\d+-{re.escape(name)}", f.name)]
-    saved = [f for f in mine if (f / "resume.pt").is_file()]
-    return saved[-1] if saved else None
+    saved = [file.parent for file in Path(root).glob("*/resume.pt")]
+    return max((f for f in saved if re.fullmatch(rf"\d+-{re.escape(name)}", f.name)), default=None)
 
 
 def machine_facts() -> dict[str, str]:
@@ -270,7 +258,7 @@ def machine_facts() -> dict[str, str]:
         processor = next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
     import psutil
 
-    facts = {
+    return {
         "processor": f"{processor}, {os.cpu_count()} cores",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
@@ -280,7 +268,6 @@ def machine_facts() -> dict[str, str]:
         "numpy": np.__version__,
         "system": platform.system(),
     }
-    return facts
 
 
 @contextlib.contextmanager
@@ -321,12 +308,9 @@ def what_to_do(error: OSError, folder: Path | None = None) -> str:
     if folder is not None and not folder.is_dir():
         return f"{folder} is gone: bring it back (in Colab, mount Drive again)"
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        free = f"{shutil.disk_usage(folder).free / 1e6:.0f} MB are free; " if folder else ""
-        return f"no space left in {where}: the disk is full ({free}{reason}): delete what is not needed on that disk"
+        return f"no space left in {where}: the disk is full ({reason}): delete what is not needed on that disk"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         return f"{where} may not be written to, or read: no permission ({reason}): allow it, or choose another folder"
-    if error.errno == errno.ENAMETOOLONG:
-        return f"{where}: the path is too long for this file system: choose a shorter one"
     return f"{where}: {reason}" + (": see that the disk is still there (in Colab, mount Drive again)" if folder else "")
 
 

@@ -8,6 +8,7 @@ learns. Outside of `local_batch`, and in a single process, nothing is exchanged.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -19,11 +20,6 @@ from torch import Tensor, nn
 T = TypeVar("T")
 _rank, _world_size = 0, 1  # of the process group
 _share = 0  # how many pictures of the present batch are this rank's; 0 outside of `local_batch`
-
-
-def rank() -> int:
-    """The number of this process among those that train together, from 0."""
-    return _rank
 
 
 def world_size() -> int:
@@ -115,14 +111,12 @@ def draw(sample: Callable[[int], Tensor], num: int, dim: int = 0) -> Tensor:
     return by_rank.select(dim + 1, _rank).flatten(dim, dim + 1)
 
 
-def rand(num: int, *shape: int) -> Tensor:
-    """As `torch.rand`, for `num` pictures of this rank."""
-    return draw(lambda n: torch.rand(n, *shape), num)
+def _drawn(kind: Callable[..., Tensor], num: int, *shape: int, **options: Any) -> Tensor:
+    return draw(lambda n: kind(n, *shape, **options), num)
 
 
-def randn(num: int, *shape: int, **options: Any) -> Tensor:
-    """As `torch.randn`, for `num` pictures of this rank."""
-    return draw(lambda n: torch.randn(n, *shape, **options), num)
+rand = functools.partial(_drawn, torch.rand)  # as torch's, for `num` pictures of this rank
+randn = functools.partial(_drawn, torch.randn)
 
 
 def randint(low: int, high: int, num: int, *shape: int) -> Tensor:

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from s2f_utils.data import DataError, Manifest, Row
-from s2f_utils.data.stores import GIVEN, Data, PairedData, Pairs, PhotoData, UnpairedData, unpaired_rows
+from s2f_utils.data.stores import GIVEN, Data, paired_data, photo_data, unpaired_data, unpaired_rows
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.pictures import images
 from s2f_utils.pictures.remarks import Remark
@@ -34,7 +34,7 @@ def training_data(
     rows: list[Row],
     device: torch.device,
     progress: bool,
-    own_data: Callable[..., Pairs] | None = None,
+    own_data: Callable[..., Data] | None = None,
 ) -> tuple[Data, Data]:
     """The pictures to train on, and those of the sheets of samples: validation pairs, where there are some.
 
@@ -48,21 +48,19 @@ def training_data(
         return data, own_data(manifest, spread(chosen, num), config.size_px, device)
     if kind == "photos":
         few = [row for row in manifest.split("val") if row.photo] + rows
-        data = PhotoData(rows, config.load_size_px, device, progress=progress)
-        return data, PhotoData(few[:num], config.size_px, device)
+        data = photo_data(rows, config.load_size_px, device, progress=progress)
+        return data, photo_data(few[:num], config.size_px, device)
     if kind == "pairs":
         given = given_to(config)
         fit = [row for row in chosen if row.photo and all(getattr(row, what) for what in GIVEN[given])]
-        data = PairedData(rows, config.load_size_px, device, given=given, progress=progress)
-        return data, PairedData((fit or chosen)[:num], config.size_px, device, given=given)
-    options = {"apart": config.apart, "seed": config.seed}
-    data = UnpairedData(rows, config.load_size_px, device, progress=progress, **options)
+        data = paired_data(rows, config.load_size_px, device, given=given, progress=progress)
+        return data, paired_data((fit or chosen)[:num], config.size_px, device, given=given)
+    drawn, photographed = unpaired_rows(rows, config.apart, config.seed)
+    data = unpaired_data(drawn, photographed, config.load_size_px, device, progress=progress)
     if pairs:
-        return data, PairedData(pairs[:num], config.size_px, device)
-    sides = [[row for row in chosen if getattr(row, side)] for side in ("sketch", "photo")]
-    sides = [mine or all_rows for mine, all_rows in zip(sides, (data.sketch_rows, data.photo_rows), strict=True)]
-    few = [row for side in sides for row in side[:num]]
-    return data, UnpairedData(few, config.size_px, device, apart=False)
+        return data, paired_data(pairs[:num], config.size_px, device)
+    few = [[row for row in chosen if row.sketch] or drawn, [row for row in chosen if row.photo] or photographed]
+    return data, unpaired_data(few[0][:num], few[1][:num], config.size_px, device)
 
 
 def make_batch(run: TrainingRun, num: int, share: slice = slice(None)) -> tuple[Tensor, Tensor]:
@@ -94,10 +92,10 @@ def sample_pictures(samples: Data) -> tuple[Tensor, Tensor]:
     """The sketches and photos of a sheet of samples, uint8 (N, C, S, S) on the device; photos as both, where a method
     learns from these alone.
     """
-    if isinstance(samples, Pairs):
+    if samples.paired:
         return samples.batch(range(len(samples)))
     photos = samples.photos.batch(range(len(samples.photos)))
-    if isinstance(samples, PhotoData):
+    if not len(samples.sketches):
         return photos, photos
     num = min(len(samples.sketches), len(samples.photos))
     return samples.sketches.batch(range(num)), photos[:num]
@@ -127,7 +125,7 @@ def remarks_on_sides(data: Data) -> list[Remark]:
     """
     some = [store.paths[:: -(-len(store) // LOOKED_AT)] for store in (data.sketches, data.photos)]
     remarks = problems(*map(features_of, some))
-    if remarks and remarks[0].code == "exchanged" and isinstance(data, UnpairedData):
+    if remarks and remarks[0].code == "exchanged" and not data.paired:
         raise DataError(str(remarks[0]))
     return remarks
 

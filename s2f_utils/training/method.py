@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.data.stores import Pairs
+from s2f_utils.data.stores import Data
 from s2f_utils.inference import generate
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
@@ -67,7 +67,7 @@ class Method(ABC):
     given_channels = 3  # of the pictures that go in
     target_channels = 3  # and of those to be learned
     target_scale = 1  # how much larger these are
-    own_data: ClassVar[Callable[..., Pairs] | None] = None  # reads its data, where `data` is "own"
+    own_data: ClassVar[Callable[..., Data] | None] = None  # reads its data, where `data` is "own"
 
     cycle = 1  # steps after which their costs repeat, for measurements
     needs_init = ""  # the method whose trained model this one has to begin with

@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 
-from s2f_utils.data.stores import Pairs
 from s2f_utils.metrics import on_device
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
@@ -61,7 +60,7 @@ def write_sheet(run: TrainingRun) -> Path:
     with torch.no_grad():
         rows = run.model.samples(a, b, run.generators)
     run.scores = {}
-    if isinstance(run.samples, Pairs):
+    if run.samples.paired:
         found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
         run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
     path = run.folder / "samples" / f"{run.images_seen:08d}.png"

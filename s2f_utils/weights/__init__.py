@@ -1,39 +1,174 @@
-"""Weights by name: the table of those that come along and those that are published, how they are fetched, and models
-on the Hugging Face hub.
+"""Weights by name: where they come from, under which terms, and a file that is checked before it is used; models on
+the Hugging Face hub are in `hub`.
+
+Our own models are files of the package (`SHIPPED`). Any other name is looked for in the folder that S2F_WEIGHTS names,
+in the cache, and is then downloaded into the cache (`~/.cache/sketch-to-face`, or below XDG_CACHE_HOME).
 """
 
-from s2f_utils.weights import hub
-from s2f_utils.weights.download import sha256_of
-from s2f_utils.weights.table import (
-    DEFAULT,
-    EXPECT,
-    FACES,
-    FINDER,
-    FINDERS,
-    GONE,
-    GRAPHS,
-    OWN_TERMS,
-    RENDER,
-    RESTORER,
-    SHIPPED,
-    SHIPPED_FOLDER,
-    SHIPPED_RESTORERS,
-    WEIGHTS,
-    WeightsError,
-    WeightsFile,
-    cache_folder,
-    entry_of,
-    find,
-    get,
-    model_names,
-    places,
-    problem,
-    shipped,
-)
+from __future__ import annotations
 
-__all__ = [
-    "DEFAULT", "EXPECT", "FACES", "FINDER", "FINDERS", "GONE", "GRAPHS", "OWN_TERMS", "RENDER",
-    "RESTORER", "SHIPPED", "SHIPPED_FOLDER", "SHIPPED_RESTORERS", "WEIGHTS",
-    "WeightsError", "WeightsFile", "cache_folder", "entry_of", "find", "get", "hub", "model_names", "places",
-    "problem", "sha256_of", "shipped",
-]  # fmt: skip
+import os
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from s2f_utils.weights.download import DownloadError, fetch, sha256_of
+
+
+class WeightsError(ValueError):
+    """Weights that are not there, or not what they should be; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A published file: its addresses (the first that answers is taken), size in bytes, SHA-256, and terms.
+
+    Where nobody published a SHA-256 it is empty. Some sizes are rounded.
+    use: "metric" (also finding faces), "model" of faces and "restorer", both used by name, "loss" of a training, or
+    "background" of an enlarged photo.
+    """
+
+    name: str
+    file_name: str
+    urls: tuple[str, ...]
+    size: int
+    sha256: str
+    licence: str
+    what: str
+    use: str = "metric"
+
+
+def _published() -> dict[str, WeightsFile]:
+    """The entries of published.toml, by name."""
+    with open(Path(__file__).with_name("published.toml"), "rb") as file:
+        entries = tomllib.load(file)
+    return {name: WeightsFile(name, **entry | {"urls": tuple(entry["urls"])}) for name, entry in entries.items()}
+
+
+WEIGHTS: dict[str, WeightsFile] = _published()
+
+# Our own, trained by tools/train_weights.py; docs/models.md has their cards.
+SHIPPED_FOLDER = Path(__file__).with_name("shipped")
+GRAPHS = SHIPPED_FOLDER / "graphs"  # of them, as ONNX, without weights: tools/ship_graphs.py writes them
+FACES = "faces-64"
+EXPECT, RENDER, FINDER = "sketch-to-photo-expected", "sketch-to-photo-rendered", "finder"
+DEFAULT = "sketch-to-photo"  # RENDER, and EXPECT beside it
+# What earlier releases had, and what to use now.
+GONE = dict.fromkeys(("sketch-to-photo-faithful", "sketch-to-photo-detail"), EXPECT)
+OWN_TERMS = "MIT, comes with the project"
+SHIPPED: dict[str, str] = {
+    EXPECT: "the face that a drawing means on average, soft",
+    RENDER: "a believable photo of that face",
+    "photo-to-sketch": "a pencil and ink drawing of a photographed face",
+    FACES: "StyleGAN2 that paints drawn faces by chance, 64 px",
+    "sketch-to-face-64": "pSp for it: from a sketch to a drawn face, and many of them",
+    "map-to-face-64": "pSp for it: from a segmentation map to a drawn face, and many of them",
+}
+
+FINDERS: dict[str, str] = {FINDER: "the points of a face in a drawing or a photo, and what else is there"}
+RESTORER = "restorer-256"
+SHIPPED_RESTORERS: dict[str, str] = {RESTORER: "GFPGAN's network, small: faces that are blurred, noisy or too small"}
+
+RETRY_AFTER_S = 300.0  # a download that failed is not tried again at once, for every picture of a set
+_failed: dict[Path, tuple[float, str]] = {}
+
+
+def cache_folder() -> Path:
+    """Where downloaded weights are kept: `sketch-to-face` below XDG_CACHE_HOME, else below ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sketch-to-face"
+
+
+def shipped(name: str) -> Path | None:
+    """The file of one of our own models, None for any other name."""
+    return SHIPPED_FOLDER / f"{name}.safetensors" if name in {**SHIPPED, **SHIPPED_RESTORERS, **FINDERS} else None
+
+
+def model_names() -> list[str]:
+    """The models that can be used by name: our own, and published ones that are downloaded when they are used."""
+    return [DEFAULT, *SHIPPED, *(name for name, entry in WEIGHTS.items() if entry.use == "model")]
+
+
+def entry_of(name: str) -> WeightsFile:
+    """What is known of the weights of this name. Raises WeightsError for an unknown one."""
+    if name not in WEIGHTS:
+        raise WeightsError(f"there are no weights named {name!r}: the names are {', '.join(sorted(WEIGHTS))}")
+    return WEIGHTS[name]
+
+
+def places() -> tuple[Path, ...]:
+    """The folders where weights are looked for, in order: what a loaded network that is kept depends on."""
+    chosen = os.environ.get("S2F_WEIGHTS")
+    return (*([Path(chosen)] if chosen else []), cache_folder())
+
+
+def find(name: str) -> Path | None:
+    """The file of these weights on this machine, None if it is not here; nothing is downloaded.
+
+    Raises WeightsError for an unknown name, for S2F_WEIGHTS that names no folder, and for a file under the right name
+    that is not the published one.
+    """
+    entry = entry_of(name)
+    chosen = os.environ.get("S2F_WEIGHTS")
+    if chosen and not Path(chosen).is_dir():
+        raise WeightsError(f"S2F_WEIGHTS={chosen}: no such folder: name the folder with the weights, or unset it")
+    for place in places():
+        path = place / entry.file_name
+        if path.is_file():
+            if entry.sha256 and sha256_of(path) != entry.sha256:
+                raise WeightsError(f"{path}: not the published file (damaged or another version): delete it")
+            return path
+    return None
+
+
+def problem(*names: str) -> str:
+    """Why these weights cannot be used, with the way to get them; "" when all are here. Nothing is downloaded."""
+    try:
+        gone = [entry_of(name) for name in names if find(name) is None]
+    except WeightsError as error:
+        return str(error)
+    if not gone:
+        return ""
+    size = sum(entry.size for entry in gone) / 1e6
+    listed = " ".join(entry.name for entry in gone)
+    return f"its weights are not here ({size:,.{0 if size >= 10 else 1}f} MB): s2f weights {listed}"
+
+
+def get(name: str, *, timeout_s: float = 30.0, attempts: int = 3) -> Path:
+    """The file of these weights, downloaded into the cache if it is not on this machine.
+
+    The terms are printed before a download. Raises WeightsError when no address delivers it, saying where to put the
+    file by hand; for five minutes after that it is raised again without another try; and at once where S2F_OFFLINE
+    is set, which forbids downloads.
+    """
+    if path := find(name):
+        return path
+    if os.environ.get("S2F_OFFLINE"):
+        raise WeightsError(f"{problem(name)} (nothing is downloaded here: S2F_OFFLINE is set)")
+    entry = entry_of(name)
+    target = cache_folder() / entry.file_name
+    failed_at, message = _failed.get(target, (-RETRY_AFTER_S, ""))
+    if time.monotonic() - failed_at < RETRY_AFTER_S and message:
+        raise WeightsError(message)
+    about = f"{entry.size / 1e6:,.1f} MB): {entry.what}; licence: {entry.licence}"
+    print(f"downloading {entry.file_name} ({about}", file=sys.stderr)
+    options = {"timeout_s": timeout_s, "attempts": attempts, "progress": entry.size > 5_000_000}
+    reasons = []
+    for url in entry.urls:
+        try:
+            fetch(url, target, sha256=entry.sha256 or None, **options)
+        except (DownloadError, OSError) as error:  # OSError: the cache cannot be written
+            reasons.append(str(error))
+            continue
+        size = target.stat().st_size
+        if entry.sha256 or size > entry.size / 2:
+            return target
+        target.unlink()
+        reasons.append(f"{url}: {size:,} bytes came instead of about {entry.size:,}: a web page, perhaps (a login)")
+    message = (
+        f"{entry.file_name} could not be downloaded ({'; '.join(reasons)}). Get it by hand, put it into a folder, and"
+        " name that folder in S2F_WEIGHTS"
+    )
+    _failed[target] = (time.monotonic(), message)
+    raise WeightsError(message)

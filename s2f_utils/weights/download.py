@@ -6,8 +6,6 @@ import hashlib
 import os
 from pathlib import Path
 
-CHUNK_BYTES = 1 << 16
-
 
 class DownloadError(ValueError):
     """A file that cannot be fetched; the message names the address, what came, and what to do."""
@@ -53,22 +51,16 @@ def fetch(
         path.parent, base_url="", registry={path.name: sha256}, urls={path.name: url}, retry_if_failed=attempts - 1
     )
     downloader = pooch.HTTPDownloader(
-        progressbar=progress, chunk_size=CHUNK_BYTES, timeout=timeout_s, headers={"Accept-Encoding": "identity"}
+        progressbar=progress, chunk_size=1 << 16, timeout=timeout_s, headers={"Accept-Encoding": "identity"}
     )
     try:
         return Path(store.fetch(path.name, downloader=downloader))
-    except requests.HTTPError as error:
-        answer = error.response
-        kind = NoAnswerError if answer.status_code >= 500 else DownloadError
-        raise kind(
-            f"{url}: the server answers {answer.status_code} {answer.reason}: check the address in a browser"
-        ) from None
-    except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
-        raise NoAnswerError(
-            f"{url}: the server cannot be reached, stays silent or hangs up: check the network and run this again"
-        ) from None
-    except requests.RequestException as error:  # too many redirects, an invalid address
-        raise DownloadError(f"{url}: cannot be fetched ({error}): check the address in a browser") from None
+    except requests.RequestException as error:
+        if error.response is None:
+            reason = "cannot be reached, stays silent or hangs up: check the network and run this again"
+            raise NoAnswerError(f"{url}: the server {reason}") from None
+        kind = NoAnswerError if error.response.status_code >= 500 else DownloadError
+        raise kind(f"{url}: the server says {error}: check the address in a browser") from None
     except ValueError:  # pooch's, for another hash
         raise DownloadError(
             f"{url}: what came has another SHA-256 than the published file and was thrown away: it is a web page"
