@@ -1,13 +1,13 @@
-"""Weights & Biases and TensorBoard, where a run asks for one (`tracker="wandb"`): losses, samples, live values.
+"""Callbacks of the training loop that show a run elsewhere: Weights & Biases, TensorBoard, a progress bar.
 
-log.jsonl is written in any case. What goes wrong with a tracker is reported once, and training goes on without it.
+A tracker (`tracker="wandb"`) is sent losses, samples and live values; log.jsonl is written in any case. What goes wrong
+with a tracker is reported once, and training goes on without it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import netrc
 import os
 import secrets
 import sys
@@ -18,7 +18,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
 
 from tqdm.auto import tqdm
 
@@ -26,7 +25,6 @@ from s2f_utils import runtime
 from s2f_utils.pictures import images
 from s2f_utils.training.live import Change
 
-PROJECT = "sketch-to-face"  # of W&B, unless WANDB_PROJECT is set
 ID_FILE = "wandb-id.txt"  # in the run folder
 WANDB_OPTIONS = {  # the installed version uses those that it knows
     "console": "off",  # what is printed stays here: a progress bar is not worth uploading
@@ -38,58 +36,44 @@ WANDB_OPTIONS = {  # the installed version uses those that it knows
 
 
 class Tracker:
-    """A callback of the training loop that sends on what the log gets; its x axis is images seen.
+    """Sends on what the log gets, at each event of `loop.train`; its x axis is images seen.
 
     A subclass opens (`_open`), feeds (`_send`) and closes (`_close`) the other program, and may raise what it likes.
     """
 
-    title = ""  # of the other program, as messages name it
-    package = ""  # which it needs, optional
+    title = package = ""  # of the other program, as messages name it, and the package that it needs
 
     def __init__(self) -> None:
         self.handle: Any = None  # the other program's, while it is open; it stays open between chunks
         self.failed = False
 
     def on_start(self, run: Any) -> None:
-        """Open it, unless it still is."""
         if self.handle is None:
             self._attempt(run, "start", lambda: setattr(self, "handle", self._open(run)))
         if run.images_seen == 0:  # later, this step is there already
-            self._log(run, live_values(run))
+            self.on_log(run, {})
 
     def on_log(self, run: Any, row: dict[str, Any]) -> None:
-        """The row, with the live values beside it."""
-        self._log(run, row | live_values(run))
+        self._log(run, row | {f"live/{name}": value for name, value in run.live.values().items()})
 
     def on_change(self, run: Any, change: Change) -> None:
-        """The new value; commands count as 0 and 1."""
         self._log(run, {f"live/{change.name}": float(change.new)})
 
     def on_sample(self, run: Any, path: Path) -> None:
-        """The sheet, and its scores."""
-        scores = {f"samples/{name}": value for name, value in run.scores.items()}
-        self._attempt(run, "send samples", lambda: self._send(run, scores, path))
+        self._log(run, {f"samples/{name}": value for name, value in run.scores.items()}, path)
 
     def on_end(self, run: Any, reason: str) -> None:
-        """Close it, but not between two chunks."""
-        if reason != "chunk":
-            self._end(run, False)
+        if reason == "chunk":
+            return
+        if self.handle is not None:
+            self._attempt(run, "write everything", lambda: self._close(self.handle, reason == "failure"))
+        self.handle, self.failed = None, False
 
     def on_failure(self, run: Any, error: BaseException) -> None:
-        """Close it; the run has failed."""
-        self._end(run, True)
+        self.on_end(run, "failure")
 
-    def _end(self, run: Any, run_failed: bool) -> None:
-        handle, self.handle = self.handle, None
-        if handle is not None and self.failed:
-            with contextlib.suppress(Exception):  # reported already
-                self._close(handle, True)
-        elif handle is not None:
-            self._attempt(run, "write everything", lambda: self._close(handle, run_failed))
-        self.failed = False
-
-    def _log(self, run: Any, values: dict[str, Any]) -> None:
-        self._attempt(run, "log", lambda: self._send(run, values))
+    def _log(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+        self._attempt(run, "log", lambda: self._send(run, values, sheet))
 
     def _attempt(self, run: Any, what: str, action: Callable[[], Any]) -> None:
         """Do something with the other program; the first failure is reported, and nothing is tried after it."""
@@ -103,6 +87,9 @@ class Tracker:
             if isinstance(error, ModuleNotFoundError) and error.name == self.package:
                 why = f"it is not installed: pip install {self.package}"
             run.log.problem(f"{self.title}: could not {what}: {why}; training goes on without it")
+            handle, self.handle = self.handle, None
+            with contextlib.suppress(Exception):
+                self._close(handle, True)
 
 
 class WandbTracker(Tracker):
@@ -118,20 +105,20 @@ class WandbTracker(Tracker):
             with runtime.atomic_path(id_file) as temporary:
                 temporary.write_text(secrets.token_hex(4) + "\n", encoding="utf-8")  # no random number of training's
         described = facts(run)
-        known = getattr(wandb.Settings, "model_fields", WANDB_OPTIONS)
+        options = {name: value for name, value in WANDB_OPTIONS.items() if name in wandb.Settings.model_fields}
         offline = "WANDB_MODE" not in os.environ and not is_logged_in()
         # `mode` alone would not do: without the variable, wandb looks a telemetry host up even offline.
         with mock.patch.dict(os.environ, {"WANDB_MODE": "offline"} if offline else {}):
             handle = wandb.init(
-                project=os.environ.get("WANDB_PROJECT", PROJECT),
+                project=os.environ.get("WANDB_PROJECT", "sketch-to-face"),
                 name=os.environ.get("WANDB_NAME", run.folder.name),
                 id=id_file.read_text(encoding="utf-8").strip(),
                 resume="allow",
                 reinit="finish_previous",  # a cell that was stopped in the middle of its chunks left one open
                 dir=str(run.folder),
-                config={**described.pop("settings"), **described},
+                config=described.pop("settings") | described,
                 allow_val_change=True,
-                settings=wandb.Settings(**{name: value for name, value in WANDB_OPTIONS.items() if name in known}),
+                settings=wandb.Settings(**options),
                 mode=os.environ.get("WANDB_MODE", "online"),
             )
         handle.define_metric("*", step_metric="images")
@@ -142,7 +129,7 @@ class WandbTracker(Tracker):
         tqdm.write(f"Weights & Biases: run {handle.id}, {place}", file=sys.stderr)
         return handle
 
-    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None) -> None:
         if sheet is not None:
             import wandb
 
@@ -155,12 +142,11 @@ class WandbTracker(Tracker):
 
 def is_logged_in() -> bool:
     """Whether there is a W&B key to be found without asking: in the environment or in ~/.netrc."""
+    from requests.utils import get_netrc_auth
+
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).netloc
-    with contextlib.suppress(OSError, netrc.NetrcParseError):
-        return netrc.netrc(os.environ.get("NETRC") or Path("~/.netrc").expanduser()).authenticators(host) is not None
-    return False
+    return get_netrc_auth(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")) is not None
 
 
 class TensorBoardTracker(Tracker):
@@ -168,24 +154,9 @@ class TensorBoardTracker(Tracker):
     another file, whose first event says from which image on the files before it no longer count.
     """
 
-    title = "TensorBoard"
-    package = "tensorboard"
-
-    def on_log(self, run: Any, row: dict[str, Any]) -> None:
-        """The row, without what is the axis."""
-        super().on_log(run, {name: value for name, value in row.items() if name != "images"})
+    title, package = "TensorBoard", "tensorboard"
 
     def _open(self, run: Any) -> Any:
-        writer = self._writer(run, run.images_seen + 1 if run.images_seen else 0)  # image 0 would be repeated as well
-        for title, group in facts(run).items():
-            lines = [f"| {name} | {value} |" for name, value in group.items()]
-            writer.add_text(title, "\n".join(["| name | value |", "| --- | --- |", *lines]), run.images_seen)
-        writer.flush()
-        tqdm.write(f"TensorBoard: 'tensorboard --logdir {run.folder}' shows this run", file=sys.stderr)
-        return writer
-
-    def _writer(self, run: Any, purge_from: int) -> Any:
-        """A new event file; what those before it hold for this image and later ones is no longer shown."""
         import tensorboard
 
         # TensorBoard's own switch, a module that is there: else it loads TensorFlow, which takes seconds.
@@ -199,30 +170,61 @@ class TensorBoardTracker(Tracker):
             pass
         if any(folder.glob("events.out.tfevents.*")):
             time.sleep(1.0)  # their names begin with the second, and they are read in this order
-        return SummaryWriter(str(folder), purge_step=purge_from)
+        purge_from = run.images_seen + 1 if run.images_seen else 0  # image 0 is sent again
+        writer = SummaryWriter(str(folder), purge_step=purge_from)
+        for title, group in facts(run).items():
+            lines = [f"| {name} | {value} |" for name, value in group.items()]
+            writer.add_text(title, "\n".join(["| name | value |", "| --- | --- |", *lines]), run.images_seen)
+        writer.flush()
+        tqdm.write(f"TensorBoard: 'tensorboard --logdir {run.folder}' shows this run", file=sys.stderr)
+        return writer
 
-    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None = None) -> None:
+    def _send(self, run: Any, values: dict[str, Any], sheet: Path | None) -> None:
         if sheet is not None:
             self.handle.add_image("samples/sheet", images.load_rgb(sheet), run.images_seen, dataformats="HWC")
         for name, value in values.items():
-            self.handle.add_scalar(name, value, run.images_seen)
+            if name != "images":  # the axis
+                self.handle.add_scalar(name, value, run.images_seen)
         self.handle.flush()  # a kill loses nothing, and what fails does so here
 
     def _close(self, handle: Any, failed: bool) -> None:
         handle.close()
 
 
-def live_values(run: Any) -> dict[str, float]:
-    """The live values, named as trackers name them."""
-    return {f"live/{name}": value for name, value in run.live.values().items()}
-
-
 def facts(run: Any) -> dict[str, dict[str, Any]]:
     """The settings, what became of them on this machine, and which machine it is."""
-    chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids), "device": run.precision.device.type}
-    chosen |= {"number_format": run.precision.name}
+    chosen = {"length_images": run.total_images, "num_pictures": len(run.data_ids)}
+    chosen |= {"device": run.precision.device.type, "number_format": run.precision.name}
     settings = {"method": run.method, **dataclasses.asdict(run.config)}
     return {"settings": settings, "run": chosen, "machine": runtime.machine_facts()}
 
 
 TRACKERS: dict[str, type[Tracker]] = {"wandb": WandbTracker, "tensorboard": TensorBoardTracker}
+
+
+class ProgressBar:
+    """Images seen, with a rate, the time left, and the newest losses; says how to go on after an interrupt."""
+
+    def __init__(self, run: Any, shown: bool) -> None:
+        often = 1.0 if sys.stderr.isatty() else 10.0  # seconds
+        self.bar = tqdm(
+            total=run.total_images, initial=run.images_seen, desc=run.method, unit="image", disable=not shown,
+            mininterval=often, dynamic_ncols=True,
+        )  # fmt: skip
+
+    def on_step(self, run: Any) -> None:
+        self.bar.total = run.total_images
+        self.bar.update(run.images_seen - self.bar.n)
+
+    def on_log(self, run: Any, row: dict[str, Any]) -> None:
+        losses = {name: f"{value:.3f}" for name, value in row.items() if name.startswith("loss")}
+        self.bar.set_postfix(losses, refresh=False)
+
+    def on_failure(self, run: Any, error: BaseException) -> None:
+        self.bar.close()
+
+    def on_end(self, run: Any, reason: str) -> None:
+        self.bar.close()
+        if reason == "interrupted":
+            done = f"interrupted after {run.images_seen:,} of {run.total_images:,} images; all is saved in {run.folder}"
+            tqdm.write(f"{done}. To go on, run the same command or cell again", file=sys.stderr)

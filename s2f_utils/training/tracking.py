@@ -21,17 +21,16 @@ class RunLog:
         self.path = folder / "log.jsonl"
         self._waiting = ""
 
-    def _append(self, entry: dict[str, Any]) -> None:
-        told, self._waiting = bool(self._waiting), self._waiting + json.dumps(entry) + "\n"
+    def row(self, values: dict[str, Any]) -> None:
+        """A row of losses, or an event."""
+        is_first, self._waiting = not self._waiting, self._waiting + json.dumps(values) + "\n"
         try:
             self._write(self._waiting.encode())
-        except OSError as error:  # a full disk must not end the training that the log is about
-            if not told:
-                print(
-                    f"{self.path}: {error.strerror}; the log is kept in memory until it can be written", file=sys.stderr
-                )
-        else:
             self._waiting = ""
+        except OSError as error:  # a full disk must not end the training that the log is about
+            if is_first:
+                why = f"{error.strerror}; the log is kept in memory until it can be written"
+                print(f"{self.path}: {why}", file=sys.stderr)
 
     def _write(self, text: bytes) -> None:
         """Append the whole text, after a line's end, or nothing of it."""
@@ -48,13 +47,9 @@ class RunLog:
                     file.truncate(size)
                 raise
 
-    def row(self, values: dict[str, Any]) -> None:
-        """A row of losses."""
-        self._append(values)
-
     def event(self, event: str, /, **details: Any) -> None:
         """Something that happened: "change", "sample", "save", "resume", "end", …"""
-        self._append({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
+        self.row({"event": event, "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), **details})
 
     def problem(self, message: str) -> None:
         """A problem that does not end the run: shown, and written down if that is possible."""
@@ -71,13 +66,11 @@ def read_log(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     path = Path(folder) / "log.jsonl"
     entries: list[dict[str, Any]] = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
+        with contextlib.suppress(ValueError):  # a crash cut the line off
             entry = json.loads(line)
-        except ValueError:
-            continue
-        if entry.get("event") == "resume":
-            entries = _until_save(entries, entry["images"])
-        entries.append(entry)
+            if entry.get("event") == "resume":
+                entries = _until_save(entries, entry["images"])
+            entries.append(entry)
     rows = [entry for entry in entries if "event" not in entry and "partial" not in entry]
     return rows, [entry for entry in entries if "event" in entry]
 
