@@ -89,8 +89,8 @@ def open_run(
     live = LiveValues(*_live(model, config, total), controls=folder / "controls.json" if is_first else None)
     trackers = [TRACKERS[config.tracker]()] if config.tracker in TRACKERS and is_first else []
     run = TrainingRun(
-        resolved.method, config, folder, model, [row.id for row in rows], data, samples, live, RunLog(folder), precision,
-        total, total, ema, trackers, fit=manifest.settings.get("fit", "stretch"),
+        resolved.method, config, folder, model, [row.id for row in rows], data, samples, live, RunLog(folder),
+        precision, total, total, ema, trackers, fit=manifest.settings.get("fit", "stretch"),
     )  # fmt: skip
 
     # What a new run says of itself, or the state of an interrupted one.
