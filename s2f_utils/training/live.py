@@ -62,10 +62,6 @@ class LiveValues:
     def __getitem__(self, name: str) -> float:
         return self._values[name]
 
-    def get(self, name: str, default: float) -> float:
-        """The live value `name`, or `default` where the method has no such value."""
-        return self._values.get(name, default)
-
     def values(self) -> dict[str, float]:
         """A copy of all current values by name, without the commands; what the resume file keeps."""
         return {name: self._values[name] for name in self.ranges}

@@ -74,7 +74,7 @@ def open_run(
         ema[direction] = checkpoints.EMA(net, config.ema_half_life_images)
         precision.prepare(ema[direction].net)
     where = torch.device("cpu") if kind.from_cpu else precision.device
-    data, samples = training_data(config, kind.data, manifest, rows, where, progress and is_first, kind.own_data)
+    data, samples = training_data(config, kind, manifest, rows, where, progress and is_first)
 
     # The folder: a new one when the pictures have been read, and nothing speaks against the run.
     if is_first:
