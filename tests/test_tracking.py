@@ -22,8 +22,7 @@ from s2f_utils.pictures import images
 from s2f_utils.training.config import resolve
 from s2f_utils.training.loop import train
 from s2f_utils.training.run import open_run
-from s2f_utils.training.trackers import ID_FILE, is_logged_in
-from s2f_utils.training.tracking import read_log
+from s2f_utils.training.tracking import ID_FILE, is_logged_in, read_log
 
 ROOT = Path(__file__).resolve().parents[1]
 FAST = {

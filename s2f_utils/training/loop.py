@@ -22,7 +22,7 @@ from s2f_utils.training.data import make_batch
 from s2f_utils.training.method import Step
 from s2f_utils.training.saving import attempt, failures_reported, finish, interruptible, save, write_sheet
 from s2f_utils.training.state import TrainingRun
-from s2f_utils.training.trackers import ProgressBar
+from s2f_utils.training.tracking import ProgressBar
 
 
 def train(

@@ -26,8 +26,7 @@ from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.method import Method
 from s2f_utils.training.settings import TrainConfig
 from s2f_utils.training.state import TrainingRun, check_space, why_not
-from s2f_utils.training.trackers import TRACKERS
-from s2f_utils.training.tracking import RunLog
+from s2f_utils.training.tracking import TRACKERS, RunLog
 
 
 def open_run(
