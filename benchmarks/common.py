@@ -165,8 +165,8 @@ def new(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def run_of(folder: str | Path) -> dict[str, Any]:
     """Of a run: method, seed, images seen, settings that are not the method's own, what it began with, and its code."""
+    from s2f_utils.models import checkpoints
     from s2f_utils.training.methods import METHODS
-    from s2f_utils.training.run import read_card
     from s2f_utils.training.tracking import read_log
 
     folder = Path(folder)
@@ -180,7 +180,7 @@ def run_of(folder: str | Path) -> dict[str, Any]:
         "images": log[-1]["images"] if log else 0,
         "settings": {k: without_folders(v) if isinstance(v, str) else v for k, v in changed.items() if k != "seed"},
         "began_with": without_folders(str(told.get("init") or "")),
-        "code": read_card(folder).get("code", ""),
+        "code": checkpoints.card_of(folder / "generator.safetensors").code,
     }
 
 

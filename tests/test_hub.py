@@ -120,9 +120,9 @@ def test_every_door_takes_the_name(hub, trained, faces_manifest, tmp_path, monke
     assert [p.name for p in (tmp_path / "runs").iterdir()] == ["evaluation-hf-user-faces-test"]  # not in the cache
     changes = [*TINY[: TINY.index("--profile")], "--profile", "full"]
     assert cli.main(["train", "pix2pix", *data, *changes, "--init", NAME, "--no-report", "--runs", "own"]) == 0
-    (told,) = (tmp_path / "own").glob("*/learned_from.json")
+    (trained_on,) = (tmp_path / "own").glob("*/generator.safetensors")
     digest = hashlib.sha256(hub.repos["user/faces"].files["generator.safetensors"]).hexdigest()
-    (parent,) = json.loads(told.read_text())["parents"]
+    (parent,) = checkpoints.card_of(trained_on).parents
     assert (parent["name"], parent["sha256"]) == (NAME, digest)
     assert cli.main(["enhance", "drawing.png", "--restorer", NAME, "--aligned"]) == 2
     assert "restores no faces" in capsys.readouterr().err

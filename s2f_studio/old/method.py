@@ -145,7 +145,7 @@ class RenderMethod(Method):
         return {"widths": ",".join(map(str, net.args["widths"]))}
 
     def begin_with(self, init: str | Path | None) -> None:
-        """A network that renders, whose components stay as they are, and its discriminator where that lies beside it."""
+        """A network that renders, whose components stay as they are, and its discriminator if that lies beside it."""
         if init is None:
             return
         load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, "widths")
@@ -318,7 +318,7 @@ def before_wall(colours: Tensor, parts: Tensor) -> Tensor:
 
 
 def seen(colours: Tensor, person: Tensor, walls: Tensor, by: list[int]) -> Tensor:
-    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], as the discriminator sees them: before another wall, moved."""
+    """Colours (B, 3, S, S) and person (B, 1, S, S), in [-1, 1], for the discriminator: before another wall, moved."""
     return torch.roll(colours + (0.5 - 0.5 * person) * walls, by, (2, 3))
 
 
