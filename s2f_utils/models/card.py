@@ -15,7 +15,8 @@ DIRECTIONS = ("sketch-to-photo", "photo-to-sketch")
 FROM_NOISE = "noise-to-photo"
 FROM_DAMAGED = "damaged-to-photo"
 COARSE, MIDDLE = 3, 7  # of a face's styles: the first of the middle level, and of the fine one
-TO_FACES = ("sketch-to-photo", "map-to-photo", "both-to-photo", "photo-to-photo")  # of pSp
+# The ways of pSp, with its encoder's channels: grey, a plane for each class, both, or red, green and blue.
+TO_FACES = {"sketch-to-photo": 1, "map-to-photo": 19, "both-to-photo": 20, "photo-to-photo": 3}
 READS = {"both": "sketch and map", "noise": "", "damaged": "photo"}  # where a direction says it in another word
 TRAINING = ("method", "settings", "seed", "code", "trained", "data", "terms", "pictures", "parents")  # fields
 SAME_PICTURES = "those of the model itself"  # a parent's, where they are those of the model that began with it

@@ -38,7 +38,7 @@ class PSPConfig(TrainConfig):
     Directions: sketch-to-photo, map-to-photo (a 19-class map), both-to-photo, photo-to-photo (inversion).
     """
 
-    directions: ClassVar[tuple[str, ...]] = TO_FACES
+    directions: ClassVar[tuple[str, ...]] = tuple(TO_FACES)
 
     load_size_px: int = 256
     batch_size: int = 8
@@ -96,11 +96,6 @@ class PSPConfig(TrainConfig):
         """The first of the styles that are left open."""
         return self.mix_from or min(8 if self.num_styles >= 14 else 7, self.num_styles - 1)
 
-    @property
-    def channels(self) -> int:
-        """The encoder's channels: grey, 19 classes, both, or red, green and blue."""
-        return dict(zip(TO_FACES, (1, 19, 20, 3), strict=True))[self.direction]
-
 
 class PSP(Method):
     """An encoder and its Adam; the generator and the discriminator that it was trained against are not changed.
@@ -146,7 +141,7 @@ class PSP(Method):
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)
         decoder = {name: getattr(config, name) for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
-        encoder = {"in_channels": config.channels, "num_styles": config.num_styles}
+        encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
         net = models.build(
