@@ -136,7 +136,6 @@ class RenderMethod(Method):
         if config.lambda_projected:
             projected = models.build("projected", width=64, sketch_channels=3)
             self.net_p, self.opt_p = self.add("net_p", projected, "lr_d", betas=(0.0, 0.99))
-        self.cycle = max(1, config.r1_every)
         self.steps = 0
 
     @classmethod

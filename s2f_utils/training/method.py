@@ -69,7 +69,6 @@ class Method(ABC):
     target_scale = 1  # how much larger these are
     own_data: ClassVar[Callable[..., Pairs] | None] = None  # reads its data, where `data` is "own"
 
-    cycle = 1  # steps after which their costs repeat, for measurements
     needs_init = ""  # the method whose trained model this one has to begin with
     # What it learns from: "pairs", "piles" (both sides, but of different faces), "photos", or "own".
     data = "pairs"

@@ -71,7 +71,51 @@ class StyleGAN2Config(TrainConfig):
         )
 
 
-class StyleGAN2(Method):
+class LogisticGAN(Method):
+    """What StyleGAN2 and GFPGAN have in common: photos alone to learn from, and a discriminator that is kept smooth."""
+
+    data = "photos"
+    steps = 0
+
+    @property
+    def kept(self) -> dict[str, nn.Module]:
+        """The discriminator, which a later run may begin with, and whose features pSp's losses use."""
+        return {"discriminator": self.net_d}
+
+    def state_dict(self) -> dict[str, object]:
+        """Steps."""
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        self.steps = state["steps"]
+
+    def begin_with(self, init: str | Path | None) -> None:
+        """A generator of as many pixels, and its discriminator where that lies beside it."""
+        if init is None:
+            return
+        load_into(self.net_g, self.generator_of(init), init, FACES)
+        if (beside := discriminator_of(init)).is_file():
+            load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
+
+    def generator_of(self, init: str | Path) -> nn.Module:
+        """The generator that a run begins with."""
+        return checkpoints.load_network(find_generator(init))[0]
+
+    def shown(self, photos: Tensor) -> Tensor:
+        """Photos (B, 3, S, S) as the discriminator is shown them."""
+        return photos
+
+    def smooth(self, photos: Tensor, live: Live) -> dict[str, Tensor]:
+        """In every `r1_every`-th step, lower the discriminator's slope at real photos (R1), with the more weight."""
+        every = self.config.r1_every
+        if not every or self.steps % every:
+            return {}
+        penalty = r1_penalty(self.net_d, photos, self.shown, self.slope)
+        self.descend(0.5 * live["r1_gamma"] * every * penalty, self.opt_d)
+        return {"loss_r1": self.told(penalty)}
+
+
+class StyleGAN2(LogisticGAN):
     """Generator and discriminator with an Adam each; regularised every few steps, with the more weight."""
 
     settings = StyleGAN2Config
@@ -102,10 +146,7 @@ class StyleGAN2(Method):
         },
     }
     begins_with = ("stylegan2",)
-    data = "photos"
     live_ranges = {
-        "lr_g": Range(1e-5, 1e-2, log=True),
-        "lr_d": Range(1e-5, 1e-2, log=True),
         "r1_gamma": Range(1e-3, 100.0, log=True),
         "mixing": Range(0.0, 1.0),
         "ada_target": Range(0.0, 1.0),
@@ -123,10 +164,8 @@ class StyleGAN2(Method):
             for group in opt.param_groups:  # saved with a run: one from before goes on without it, as it began
                 group["lr_share"] = lazy_share(every)
                 group["lr"] *= group["lr_share"]
-        self.cycle = max(1, config.r1_every)
         self.ada = AdaptiveP(config.ada_images)
         self.noise_weights = [weight for name, weight in net_g.named_parameters() if name.endswith("noise.weight")]
-        self.steps = 0
         self.path_mean = torch.zeros((), device=precision.device)
 
     @property
@@ -139,25 +178,12 @@ class StyleGAN2(Method):
         """The generator's arguments."""
         return faces_args(net) | {"size_px": net.size_px, "load_size_px": net.size_px}
 
-    def begin_with(self, init: str | Path | None) -> None:
-        """A generator of as many pixels, and its discriminator where that lies beside it."""
-        if init is None:
-            return
-        load_into(self.net_g, checkpoints.load_network(find_generator(init))[0], init, FACES)
-        if (beside := discriminator_of(init)).is_file():
-            load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
-
-    @property
-    def kept(self) -> dict[str, nn.Module]:
-        """The discriminator: pSp's losses look through its eyes."""
-        return {"discriminator": self.net_d}
-
     def state_dict(self) -> dict[str, object]:
         """Steps, ADA's probability, the running mean of path lengths."""
-        return {"steps": self.steps, "ada": self.ada.state_dict(), "path_mean": self.path_mean}
+        return super().state_dict() | {"ada": self.ada.state_dict(), "path_mean": self.path_mean}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
-        self.steps = state["steps"]
+        super().load_state_dict(state)
         self.ada.load_state_dict(state["ada"])
         self.path_mean = state["path_mean"].to(self.path_mean)
 
@@ -195,10 +221,7 @@ class StyleGAN2(Method):
             self.ada.look(distributed.gather(logits_real), live["ada_target"])
             losses["ada_p"] = torch.full((), self.ada.p, device=b.device)
 
-        if config.r1_every and self.steps % config.r1_every == 0:
-            penalty = r1_penalty(self.net_d, b, self.shown, self.slope)
-            self.descend(0.5 * live["r1_gamma"] * config.r1_every * penalty, self.opt_d)
-            losses["loss_r1"] = self.told(penalty)
+        losses |= self.smooth(b, live)
 
         with frozen(self.net_d):
             fake_b = self.net_g(self.draw(len(b), live["mixing"]), input_is_latent=True)
