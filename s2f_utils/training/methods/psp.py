@@ -106,34 +106,16 @@ class PSP(Method):
     settings = PSPConfig
     profiles = {
         "demo": {
-            "encoder": "small",
-            "perceptual": "discriminator",
-            "batch_size": 16,
-            "total_images": 200_000,
-            "constant_share": 0.5,
-            "lr_g": 1e-3,
-            "beta1": 0.9,
-            "beta2": 0.99,
-            "ema_half_life_images": 2_000.0,
+            "encoder": "small", "perceptual": "discriminator", "batch_size": 16, "total_images": 200_000,
+            "constant_share": 0.5, "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0,
             "time_budget_s": 300.0,
         },
         "fast": {
-            **FAST,
-            "size_px": 32,
-            "load_size_px": 32,
-            "decoder_px": 32,
-            "style_dim": 16,
-            "num_mlp": 2,
-            "width": 16,
-            "channel_multiplier": 1.0,
-            "encoder": "small",
-            "perceptual": "discriminator",
-            "batch_size": 8,
-            "lr_g": 1e-3,
-            "beta1": 0.9,
-            "beta2": 0.99,
+            **FAST, "size_px": 32, "load_size_px": 32, "decoder_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16,
+            "channel_multiplier": 1.0, "encoder": "small", "perceptual": "discriminator", "batch_size": 8,
+            "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99,
         },
-    }
+    }  # fmt: skip
     needs_init = "stylegan2"
     begins_with = ("stylegan2", "psp")
     live_ranges = {"lambda_w": Range(0.0, 0.1), "mixing": Range(0.0, 1.0)}

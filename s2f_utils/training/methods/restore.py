@@ -90,47 +90,19 @@ class Restore(LogisticGAN):
     settings = RestoreConfig
     profiles = {
         "demo": {
-            "size_px": 128,
-            "load_size_px": 128,
-            "batch_size": 8,
-            "total_images": 60_000,
-            "num_style_feat": 128,
-            "num_mlp": 1,
-            "narrow": 0.25,
-            "channel_multiplier": 1.0,
-            "disc_width": 128,
-            "disc_multiplier": 0.5,
-            "perceptual": "discriminator",
-            "lambda_l1": 1.0,
-            "lambda_pyramid": 0.5,
-            "lambda_perceptual": 0.2,
-            "lambda_style": 0.0,
-            "lambda_id": 0.0,
-            "lambda_gan": 0.02,
-            "r1_gamma": 1.0,
-            "lr_g": 1e-3,
-            "lr_d": 1e-3,
-            "beta1": 0.5,
-            "max_norm": 0.5,
-            "ema_half_life_images": 1_000.0,
-            "time_budget_s": 300.0,
+            "size_px": 128, "load_size_px": 128, "batch_size": 8, "total_images": 60_000, "num_style_feat": 128,
+            "num_mlp": 1, "narrow": 0.25, "channel_multiplier": 1.0, "disc_width": 128, "disc_multiplier": 0.5,
+            "perceptual": "discriminator", "lambda_l1": 1.0, "lambda_pyramid": 0.5, "lambda_perceptual": 0.2,
+            "lambda_style": 0.0, "lambda_id": 0.0, "lambda_gan": 0.02, "r1_gamma": 1.0, "lr_g": 1e-3, "lr_d": 1e-3,
+            "beta1": 0.5, "max_norm": 0.5, "ema_half_life_images": 1_000.0, "time_budget_s": 300.0,
         },
         "demo on a CPU": {"narrow": 0.125, "num_style_feat": 64, "disc_width": 32},
         "fast": {
-            **FAST,
-            "size_px": 32,
-            "load_size_px": 32,
-            "batch_size": 8,
-            "num_style_feat": 16,
-            "num_mlp": 1,
-            "narrow": 0.0625,
-            "channel_multiplier": 1.0,
-            "disc_width": 16,
-            "perceptual": "discriminator",
-            "lambda_style": 0.0,
-            "lambda_id": 0.0,
+            **FAST, "size_px": 32, "load_size_px": 32, "batch_size": 8, "num_style_feat": 16, "num_mlp": 1,
+            "narrow": 0.0625, "channel_multiplier": 1.0, "disc_width": 16, "perceptual": "discriminator",
+            "lambda_style": 0.0, "lambda_id": 0.0,
         },
-    }
+    }  # fmt: skip
     begins_with = ("gfpgan",)
     from_cpu = True  # the next photos are made bad while a GPU is at work on the last ones
     live_ranges = {
@@ -166,7 +138,7 @@ class Restore(LogisticGAN):
         return {name: net.args[name] for name in sizes} | {"load_size_px": net.size_px}
 
     def generator_of(self, init: str | Path) -> nn.Module:
-        """Another restorer; without its colours where only this one is residual, so that it begins by adding nothing."""
+        """Another restorer; without its colours where only this one is residual: it begins by adding nothing."""
         given = super().generator_of(init)
         if self.config.residual and not getattr(given, "residual", True):
             given.residual = given.args["residual"] = True

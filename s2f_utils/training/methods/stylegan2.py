@@ -121,30 +121,15 @@ class StyleGAN2(LogisticGAN):
     settings = StyleGAN2Config
     profiles = {
         "demo": {
-            "size_px": 64,
-            "load_size_px": 64,
-            "batch_size": 16,
-            "total_images": 400_000,
-            "ema_half_life_images": 5_000.0,
-            "style_dim": 128,
-            "num_mlp": 4,
-            "width": 128,
-            "r1_gamma": 0.2,
-            "lambda_path": 0.0,
-            "ada_images": 100_000.0,
-            "time_budget_s": 600.0,
+            "size_px": 64, "load_size_px": 64, "batch_size": 16, "total_images": 400_000,
+            "ema_half_life_images": 5_000.0, "style_dim": 128, "num_mlp": 4, "width": 128, "r1_gamma": 0.2,
+            "lambda_path": 0.0, "ada_images": 100_000.0, "time_budget_s": 600.0,
         },
         "demo on a CPU": {"channel_multiplier": 0.25},
         "fast": {
-            **FAST,
-            "size_px": 32,
-            "load_size_px": 32,
-            "batch_size": 8,
-            "style_dim": 16,
-            "num_mlp": 2,
-            "width": 16,
+            **FAST, "size_px": 32, "load_size_px": 32, "batch_size": 8, "style_dim": 16, "num_mlp": 2, "width": 16,
         },
-    }
+    }  # fmt: skip
     begins_with = ("stylegan2",)
     live_ranges = {
         "r1_gamma": Range(1e-3, 100.0, log=True),
