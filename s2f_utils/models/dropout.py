@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from s2f_utils.runtime import distributed
 
 
-class Dropout(nn.Dropout):
+class _OfTheBatch(nn.Module):
+    """What is left out of the global batch is drawn by all ranks alike."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.p or not distributed.is_shared():
+            return super().forward(x)
+        # In x's memory format, in whose order it is drawn: 0, or what the rest is raised by.
+        last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
+        layout = torch.channels_last if last else torch.contiguous_format
+
+        def draw(num: int) -> Tensor:
+            ones = torch.ones((num, *x.shape[1:]), dtype=x.dtype, device=x.device)
+            return super(_OfTheBatch, self).forward(ones.contiguous(memory_format=layout))
+
+        return x * distributed.draw(draw, len(x))
+
+
+class Dropout(_OfTheBatch, nn.Dropout):
     """`nn.Dropout`: values are left out, of whichever picture they are."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) if _for_oneself(self) else x * _chance(super().forward, x)
 
-
-class Dropout2d(nn.Dropout2d):
+class Dropout2d(_OfTheBatch, nn.Dropout2d):
     """`nn.Dropout2d`: whole channels are left out."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) if _for_oneself(self) else x * _chance(super().forward, x)
-
-
-def _for_oneself(layer: nn.Module) -> bool:
-    return not layer.training or not layer.p or not distributed.is_shared()
-
-
-def _chance(forward: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """What `forward` makes of ones: 0, or what the rest is raised by; in x's memory format, in whose order it draws."""
-    last = x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last) and not x.is_contiguous()
-    layout = torch.channels_last if last else torch.contiguous_format
-
-    def draw(num: int) -> Tensor:
-        ones = torch.ones((num, *x.shape[1:]), dtype=x.dtype, device=x.device)
-        return forward(ones.contiguous(memory_format=layout))
-
-    return distributed.draw(draw, len(x))

@@ -5,7 +5,6 @@ The network is spandrel's copy of the published "clean" version (Wang et al. 202
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +18,6 @@ from s2f_utils.models.network import Network
 WIDTH = 512  # channels of the published decoder's coarse layers; its U-Net has half of them
 
 
-@functools.cache
 def _published() -> type[nn.Module]:
     """spandrel's class; its package loads torchvision and seconds of other networks, so not before it is needed."""
     from spandrel.architectures.GFPGAN import GFPGAN as Published

@@ -108,10 +108,10 @@ class Pix2Pix(Method):
 
         The discriminator goes first, then the generator against the new discriminator: Isola et al. 2017, section 3.
         """
-        if self.config.discriminator == "projected":
-            return self._step_projected(a, b, live)
         kind = self.config.gan_loss
         fake_b = self.net_g(a)  # (B, 3, H, W)
+        if self.config.discriminator == "projected":
+            return self._step_projected(a, b, fake_b, live)
 
         # The discriminator learns to tell (a, b) from (a, G(a)); detach: nothing of this reaches the generator.
         logits_real = self.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
@@ -129,9 +129,8 @@ class Pix2Pix(Method):
 
         return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}
 
-    def _step_projected(self, a: Tensor, b: Tensor, live: Live) -> dict[str, Tensor]:
+    def _step_projected(self, a: Tensor, b: Tensor, fake_b: Tensor, live: Live) -> dict[str, Tensor]:
         """The same against a projected discriminator: it sees (a, b) and (a, G(a)) through pretrained features."""
-        fake_b = self.net_g(a)
         pair = ProjectedPair(self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast)
         loss_d = pair.loss_d()
         self.descend(loss_d, self.opt_d)
