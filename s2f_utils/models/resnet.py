@@ -37,17 +37,12 @@ class ResnetBlock(nn.Module):
     def __init__(self, channels: int, norm: str = "instance", dropout: float = 0.0) -> None:
         super().__init__()
         bias = norm == "instance"
+
+        def conv() -> list[nn.Module]:
+            return [ReflectionPad(1), nn.Conv2d(channels, channels, 3, bias=bias), norm_layer(norm, channels)]
+
         between = [Dropout(dropout)] if dropout else []
-        self.conv_block = nn.Sequential(
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels),
-            nn.ReLU(),
-            *between,
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=bias),
-            norm_layer(norm, channels),
-        )
+        self.conv_block = nn.Sequential(*conv(), nn.ReLU(), *between, *conv())
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv_block(x)
@@ -128,20 +123,12 @@ class SeedGenerator(Network):
     def __init__(self, in_channels: int = 3, out_channels: int = 3, base_filters: int = 64) -> None:
         super().__init__()
         f = base_filters
-        self.model = nn.Sequential(
-            nn.Conv2d(in_channels, f, 7, padding=3),
-            nn.ReLU(),
-            nn.Conv2d(f, 2 * f, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(2 * f, 4 * f, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(4 * f, 2 * f, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(2 * f, f, 3, stride=2, padding=1, output_padding=1),
-            nn.ReLU(),
-            nn.Conv2d(f, out_channels, 7, padding=3),
-            nn.Tanh(),
-        )
+        layers: list[nn.Module] = [nn.Conv2d(in_channels, f, 7, padding=3), nn.ReLU()]
+        for width in (f, 2 * f):
+            layers += [nn.Conv2d(width, 2 * width, 3, stride=2, padding=1), nn.ReLU()]
+        for width in (4 * f, 2 * f):
+            layers += [nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1), nn.ReLU()]
+        self.model = nn.Sequential(*layers, nn.Conv2d(f, out_channels, 7, padding=3), nn.Tanh())
         self.in_channels, self.multiple_px, self.usual_px = in_channels, 4, USUAL_PX
 
     def forward(self, x: Tensor) -> Tensor:
@@ -150,8 +137,7 @@ class SeedGenerator(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        kept = [f"model.{n}.{part}" for n in range(0, 12, 2) for part in ("weight", "bias")]
-        first, last = shapes.get("model.0.weight"), shapes.get("model.10.weight")
-        if sorted(kept) != sorted(shapes) or len(first) != 4 or first[2:] != (7, 7):
+        if set(shapes) != {f"model.{n}.{part}" for n in range(0, 12, 2) for part in ("weight", "bias")}:
             return None
-        return {"in_channels": first[1], "out_channels": last[0], "base_filters": first[0]}
+        first, last = shapes["model.0.weight"], shapes["model.10.weight"]
+        return {"in_channels": first[1], "out_channels": last[0], "base_filters": first[0]} if len(first) == 4 else None
