@@ -90,12 +90,8 @@ class PSPEncoder(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any] | None:
-        if not {"input_layer.0.weight", "latlayer1.weight", "styles.0.linear.weight"} <= set(shapes):
-            return None
-        return {
-            "in_channels": shapes["input_layer.0.weight"][1],
-            "num_styles": sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in shapes),
-        }
+        num_styles = sum(key.startswith("styles.") and key.endswith(".linear.weight") for key in shapes)
+        return {"in_channels": shapes["input_layer.0.weight"][1], "num_styles": num_styles} if num_styles else None
 
 
 class SmallPSPEncoder(Network):

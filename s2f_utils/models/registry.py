@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping
 
@@ -109,19 +110,18 @@ def from_state_dict(state_dict: Mapping[str, Tensor]) -> nn.Module:
     shapes = {key: tuple(value.shape) for key, value in tensors.items()}
     like = []
     for name, network in NETWORKS.items():
-        args = network.args_from(shapes)
-        if args is None:
-            continue
-        try:
-            net = build(name, **args)
-            net.load_state_dict(tensors)
-            return net.eval()
-        except (ValueError, RuntimeError) as error:
-            like.append(f"{name}: {' '.join(str(error).split())[:MOST]}")
-    like = like or [f"nothing; its keys are {', '.join(shapes)}"[:MOST]]
-    raise UnknownNetworkError(
-        f"this state dict of {len(tensors)} tensors is none of the networks known here; it is like {' | '.join(like)}"
-    )
+        with contextlib.suppress(LookupError, ValueError, ZeroDivisionError):
+            args = network.args_from(shapes)
+            if args is None:
+                continue
+            try:
+                net = build(name, **args)
+                net.load_state_dict(tensors)
+                return net.eval()
+            except (ValueError, RuntimeError) as error:
+                like.append(f"{name}: {' '.join(str(error).split())[:MOST]}")
+    what = f"it is like {' | '.join(like)}" if like else f"its keys are {', '.join(shapes)}"[:MOST]
+    raise UnknownNetworkError(f"this state dict of {len(tensors)} tensors is none of the networks known here; {what}")
 
 
 extend("networks")

@@ -89,17 +89,14 @@ class ResNet(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first = shapes.get("model.1.weight")
+        base_filters, in_channels, *_ = shapes["model.1.weight"]
         blocks = {key.split(".")[1] for key in shapes if re.fullmatch(r"model\.\d+\.conv_block\.1\.weight", key)}
-        last = shapes.get(f"model.{len(blocks) + 17}.weight")
-        if first is None or last is None or not blocks or len(first) != 4 or first[2:] != (7, 7):
-            return None
         second = shapes.get("model.10.conv_block.6.weight", ())  # a convolution only where dropout comes before it
         return {
-            "in_channels": first[1],
-            "out_channels": last[0],
+            "in_channels": in_channels,
+            "out_channels": shapes[f"model.{len(blocks) + 17}.weight"][0],
             "num_blocks": len(blocks),
-            "base_filters": first[0],
+            "base_filters": base_filters,
             "norm": "batch" if "model.2.running_mean" in shapes else "instance",
             "dropout": 0.5 if len(second) == 4 else 0.0,
         }
@@ -137,7 +134,6 @@ class SeedGenerator(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        if set(shapes) != {f"model.{n}.{part}" for n in range(0, 12, 2) for part in ("weight", "bias")}:
-            return None
-        first, last = shapes["model.0.weight"], shapes["model.10.weight"]
-        return {"in_channels": first[1], "out_channels": last[0], "base_filters": first[0]} if len(first) == 4 else None
+        base_filters, in_channels, *_ = shapes["model.0.weight"]
+        out_channels = shapes["model.10.weight"][0]
+        return {"in_channels": in_channels, "out_channels": out_channels, "base_filters": base_filters}

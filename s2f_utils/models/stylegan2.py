@@ -303,16 +303,14 @@ class StyleGAN2(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first = shapes.get("input.input")
-        if first is None or "conv1.conv.weight" not in shapes or "style.1.weight" not in shapes:
-            return None
+        width, style_dim = shapes["input.input"][1], shapes["style.1.weight"][1]
         doublings = sum(key.startswith("to_rgbs.") and key.endswith(".conv.weight") for key in shapes)
         size = 4 * 2**doublings
-        last = shapes.get(f"convs.{2 * doublings - 1}.conv.weight", (1, first[1]))[1]
+        last = shapes[f"convs.{2 * doublings - 1}.conv.weight"][1]
         return {
             "size_px": size,
-            "style_dim": shapes["style.1.weight"][1],
+            "style_dim": style_dim,
             "num_mlp": sum(key.startswith("style.") and key.endswith(".weight") for key in shapes),
-            "channel_multiplier": last * size / (32 * first[1]),
-            "width": first[1],
+            "channel_multiplier": last * size / (32 * width),
+            "width": width,
         }

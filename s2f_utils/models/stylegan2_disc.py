@@ -107,13 +107,7 @@ class StyleGAN2Discriminator(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first, last = shapes.get("convs.0.0.weight"), shapes.get("final_conv.0.weight")
-        if first is None or last is None or "final_linear.1.weight" not in shapes:
-            return None
+        (first, in_channels, *_), (width, *_) = shapes["convs.0.0.weight"], shapes["final_conv.0.weight"]
         size = 4 * 2 ** sum(key.endswith(".skip.1.weight") for key in shapes)
-        return {
-            "size_px": size,
-            "channel_multiplier": first[0] * size / (32 * last[0]),
-            "width": last[0],
-            "in_channels": first[1],
-        }
+        multiplier = first * size / (32 * width)
+        return {"size_px": size, "channel_multiplier": multiplier, "width": width, "in_channels": in_channels}

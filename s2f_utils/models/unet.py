@@ -115,15 +115,12 @@ class UNet(Network):
 
     @staticmethod
     def args_from(shapes: Mapping[str, tuple[int, ...]]) -> dict | None:
-        first = shapes.get("model.model.0.weight")
+        base_filters, in_channels, *_ = shapes["model.model.0.weight"]
         downs = [key for key in shapes if re.fullmatch(r"(model\.)+1\.(model\.\d\.)*model\.1\.weight", key)]
-        last = shapes.get("model.model.3.weight")
-        if first is None or last is None or len(first) != 4 or first[2:] != (4, 4) or not downs:
-            return None
         return {
-            "in_channels": first[1],
-            "out_channels": last[1],
+            "in_channels": in_channels,
+            "out_channels": shapes["model.model.3.weight"][1],
             "num_downs": len(downs) + 1,
-            "base_filters": first[0],
+            "base_filters": base_filters,
             "norm": "batch" if any(key.endswith("running_mean") for key in shapes) else "instance",
         }
