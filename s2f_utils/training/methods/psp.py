@@ -25,7 +25,7 @@ from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, find_discriminator, load_into
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
 from s2f_utils.training.method import Live, Method
-from s2f_utils.training.methods.stylegan2 import faces_args
+from s2f_utils.training.methods.stylegan2 import StyleGAN2
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
@@ -65,7 +65,6 @@ class PSPConfig(TrainConfig):
     def validate(self) -> None:
         super().validate()
         size = self.decoder_px
-        need(32 <= size <= 1024 and size & (size - 1) == 0, f"decoder_px must be a power of two up to 1024, got {size}")
         need(
             self.encoder == "small" or self.style_dim == 512,
             f"encoder psp answers with styles of 512 values, the generator takes {self.style_dim}: choose small",
@@ -122,7 +121,7 @@ class PSP(Method):
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        decoder = {name: getattr(config, name) for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
+        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args}
         encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
@@ -145,7 +144,8 @@ class PSP(Method):
         """The arguments of the generator of faces; of another pSp also its encoder's, and what it leaves open."""
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
-        found = faces_args(decoder) | {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
+        found = {name: decoder.args[name] for name in StyleGAN2.same_args}
+        found |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
         if net.name == "stylegan2":
             return found
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}

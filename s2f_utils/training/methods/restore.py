@@ -5,11 +5,11 @@ Shapes: B photos in a batch, S = size_px. The published "simple" training: witho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -104,6 +104,7 @@ class Restore(LogisticGAN):
         },
     }  # fmt: skip
     begins_with = ("gfpgan",)
+    same_args = ("num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
     from_cpu = True  # the next photos are made bad while a GPU is at work on the last ones
     live_ranges = {
         "lambda_style": Range(0.0, 100.0),
@@ -115,8 +116,8 @@ class Restore(LogisticGAN):
 
     def __init__(self, config: RestoreConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier")
-        net_g = models.build("gfpgan", residual=config.residual, **{name: getattr(config, name) for name in sizes})
+        sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
+        net_g = models.build("gfpgan", **sizes)
         if config.residual:
             net_g.paint_nothing()
         if config.discriminator == "patchgan":
@@ -130,12 +131,6 @@ class Restore(LogisticGAN):
             net_d = models.build("stylegan2-disc", channel_multiplier=config.disc_multiplier, **size)
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=(config.beta1, config.beta2))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
-
-    @classmethod
-    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The restorer's arguments."""
-        sizes = ("size_px", "num_style_feat", "num_mlp", "narrow", "channel_multiplier", "residual")
-        return {name: net.args[name] for name in sizes} | {"load_size_px": net.size_px}
 
     def generator_of(self, init: str | Path) -> nn.Module:
         """Another restorer; without its colours where only this one is residual: it begins by adding nothing."""
@@ -240,8 +235,8 @@ def pyramid_loss(levels: list[Tensor], photos: Tensor) -> Tensor:
     """How far the pictures of the U-Net's levels, from 8 px to S, are from the photos made as small; summed, as
     published. levels: (B, 3, s, s) each. photos: (B, 3, S, S).
     """
-    total = photos.new_zeros(())
-    for level in levels:
-        small = F.interpolate(photos, size=level.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
-        total = total + l1_loss(level, small)
-    return total
+
+    def small(size: Sequence[int]) -> Tensor:
+        return F.interpolate(photos, size=size, mode="bilinear", align_corners=False, antialias=True)
+
+    return sum(l1_loss(level, small(level.shape[-2:])) for level in levels)

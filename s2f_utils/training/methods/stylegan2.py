@@ -77,6 +77,11 @@ class LogisticGAN(Method):
     data = "photos"
     steps = 0
 
+    @classmethod
+    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
+        """The generator's arguments and its size, which published files do not name."""
+        return super().settings_from(net, {"size_px": net.size_px})
+
     @property
     def kept(self) -> dict[str, nn.Module]:
         """The discriminator, which a later run may begin with, and whose features pSp's losses use."""
@@ -131,6 +136,7 @@ class StyleGAN2(LogisticGAN):
         },
     }  # fmt: skip
     begins_with = ("stylegan2",)
+    same_args = ("style_dim", "num_mlp", "channel_multiplier", "width")
     live_ranges = {
         "r1_gamma": Range(1e-3, 100.0, log=True),
         "mixing": Range(0.0, 1.0),
@@ -139,9 +145,9 @@ class StyleGAN2(LogisticGAN):
 
     def __init__(self, config: StyleGAN2Config, precision: Precision) -> None:
         super().__init__(config, precision)
-        common = {name: getattr(config, name) for name in ("size_px", "channel_multiplier", "width")}
-        net_g = models.build("stylegan2", style_dim=config.style_dim, num_mlp=config.num_mlp, **common)
-        net_d = models.build("stylegan2-disc", **common)
+        sizes = {name: getattr(config, name) for name in ("size_px", *self.same_args)}
+        net_g = models.build("stylegan2", **sizes)
+        net_d = models.build("stylegan2-disc", **{n: sizes[n] for n in ("size_px", "channel_multiplier", "width")})
         path_every = config.path_every if config.lambda_path else 0
         self.net_g, self.opt_g = self.add("net_g", net_g, "lr_g", betas=lazy_betas(config, path_every))
         self.net_d, self.opt_d = self.add("net_d", net_d, "lr_d", betas=lazy_betas(config, config.r1_every))
@@ -157,11 +163,6 @@ class StyleGAN2(LogisticGAN):
     def generators(self) -> dict[str, nn.Module]:
         """The one generator: it has nothing to go by."""
         return {FROM_NOISE: self.net_g}
-
-    @classmethod
-    def settings_from(cls, net: nn.Module, meta: Mapping[str, Any]) -> dict[str, Any]:
-        """The generator's arguments."""
-        return faces_args(net) | {"size_px": net.size_px, "load_size_px": net.size_px}
 
     def state_dict(self) -> dict[str, object]:
         """Steps, ADA's probability, the running mean of path lengths."""
@@ -243,11 +244,6 @@ class StyleGAN2(LogisticGAN):
         mean = net.mean_latent()
         faces = net(mean + PSI * (net.map(z) - mean), input_is_latent=True, randomize_noise=False).clamp(-1, 1)
         return {"faces": faces[:num], "more faces": faces[num:], "photos": b}
-
-
-def faces_args(net: nn.Module) -> dict[str, Any]:
-    """The arguments of a StyleGAN2 generator, its size apart, as settings."""
-    return {name: net.args[name] for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
 
 
 def lazy_share(every: int) -> float:
