@@ -8,8 +8,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from s2f_utils.models.card import JUDGES, ModelCard
+from s2f_utils.models.layers import check_images, norm_layer
 from s2f_utils.models.network import Network
-from s2f_utils.models.unet import check_images, norm_layer
 
 
 def _layer(conv: nn.Module, channels: int) -> list[nn.Module]:

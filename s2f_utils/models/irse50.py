@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.card import MEASURES, ModelCard
-from s2f_utils.models.dropout import Dropout
+from s2f_utils.models.layers import Dropout
 from s2f_utils.models.network import Network
 
 # (channels, blocks) of the four stages; each begins with stride 2

@@ -9,23 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from s2f_utils.models.card import ModelCard
-from s2f_utils.models.dropout import Dropout
+from s2f_utils.models.layers import Dropout, ReflectionPad, check_images, norm_layer
 from s2f_utils.models.network import Network
-from s2f_utils.models.unet import check_images, norm_layer
 
 USUAL_PX = 256  # what published checkpoints of fully convolutional generators were trained at
-
-
-class ReflectionPad(nn.ReflectionPad2d):
-    """Edges continued by reflection, in the input's own number format: autocast would turn it to float32 and back."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x)
 
 
 class ResnetBlock(nn.Module):

@@ -11,33 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from s2f_utils.models.dropout import Dropout
+from s2f_utils.models.layers import Dropout, check_images, norm_layer
 from s2f_utils.models.network import Network
-
-
-def norm_layer(norm: str, num_channels: int) -> nn.Module:
-    """Batch norm with scale and shift, or instance norm without, as the published networks use them, or none."""
-    if norm == "batch":
-        return nn.BatchNorm2d(num_channels)
-    if norm == "instance":
-        return nn.InstanceNorm2d(num_channels)
-    if norm == "none":
-        return nn.Identity()
-    raise ValueError(f"norm must be 'batch', 'instance' or 'none', got {norm!r}")
-
-
-def check_images(x: Tensor, channels: int, multiple_px: int) -> None:
-    """Raise ValueError, saying what to do, unless x is (N, channels, H, W) with H and W multiples of `multiple_px`."""
-    if x.ndim != 4 or x.shape[1] != channels:
-        raise ValueError(
-            f"input must be (N, {channels}, H, W) in [-1, 1], got {tuple(x.shape)}"
-            + (": add a batch axis" if x.ndim == 3 else "")
-        )
-    if x.shape[2] % multiple_px or x.shape[3] % multiple_px:
-        raise ValueError(
-            f"height and width must be multiples of {multiple_px}, got {x.shape[2]}x{x.shape[3]}: "
-            "inference.translate pads and crops back"
-        )
 
 
 class UNetLevel(nn.Module):
