@@ -79,13 +79,10 @@ class ImagePool:
         for picture in made.detach():
             if len(self.pictures) < self.size:
                 self.pictures.append(picture.clone())
-                judged.append(picture)
             elif torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))
-                judged.append(self.pictures[place])
-                self.pictures[place] = picture.clone()
-            else:
-                judged.append(picture)
+                picture, self.pictures[place] = self.pictures[place], picture.clone()  # noqa: PLW2901
+            judged.append(picture)
         return torch.stack(judged)
 
     def state_dict(self) -> dict[str, object]:

@@ -110,35 +110,28 @@ class Pix2Pix(Method):
         """
         kind = self.config.gan_loss
         fake_b = self.net_g(a)  # (B, 3, H, W)
+        pair = None  # or (a, b) and (a, G(a)) as a projected discriminator sees them, through pretrained features
         if self.config.discriminator == "projected":
-            return self._step_projected(a, b, fake_b, live)
+            pair = ProjectedPair(self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast)
 
         # The discriminator learns to tell (a, b) from (a, G(a)); detach: nothing of this reaches the generator.
-        logits_real = self.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
-        logits_fake = self.net_d(torch.cat([a, fake_b.detach()], dim=1))
-        loss_d = discriminator_loss(logits_real, logits_fake, kind)
+        if pair:
+            loss_d = pair.loss_d()
+        else:
+            logits_real = self.net_d(torch.cat([a, b], dim=1))  # (B, 1, h, w)
+            logits_fake = self.net_d(torch.cat([a, fake_b.detach()], dim=1))
+            loss_d = discriminator_loss(logits_real, logits_fake, kind)
         self.descend(loss_d, self.opt_d)
 
         # The generator learns to pass as real, and to come near the true picture.
         with frozen(self.net_d):
-            loss_gan = adversarial_loss(self.net_d(torch.cat([a, fake_b], dim=1)), True, kind)
+            if pair:
+                loss_gan = pair.loss_gan()
+            else:
+                loss_gan = adversarial_loss(self.net_d(torch.cat([a, fake_b], dim=1)), True, kind)
             losses = {"loss_gan": loss_gan, "loss_l1": l1_loss(fake_b, b)}
             if self.config.lambda_perceptual:
-                losses["loss_perceptual"] = perceptual_loss(fake_b, b)
-            self.descend(weighted(losses, live), self.opt_g)
-
-        return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}
-
-    def _step_projected(self, a: Tensor, b: Tensor, fake_b: Tensor, live: Live) -> dict[str, Tensor]:
-        """The same against a projected discriminator: it sees (a, b) and (a, G(a)) through pretrained features."""
-        pair = ProjectedPair(self.net_d, a, b, fake_b, self.config.augment_disc, self.precision.autocast)
-        loss_d = pair.loss_d()
-        self.descend(loss_d, self.opt_d)
-
-        with frozen(self.net_d):
-            losses = {"loss_gan": pair.loss_gan(), "loss_l1": l1_loss(fake_b, b)}
-            if self.config.lambda_perceptual:
-                losses["loss_perceptual"] = pair.loss_perceptual()
+                losses["loss_perceptual"] = pair.loss_perceptual() if pair else perceptual_loss(fake_b, b)
             self.descend(weighted(losses, live), self.opt_g)
 
         return {name: value.detach() for name, value in ({"loss_d": loss_d} | losses).items()}

@@ -24,7 +24,7 @@ from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, find_discriminator, load_into
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
-from s2f_utils.training.method import Live, Method
+from s2f_utils.training.method import Live, Method, weighted
 from s2f_utils.training.methods.stylegan2 import StyleGAN2
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
@@ -194,16 +194,13 @@ class PSP(Method):
             fake_b = self.net_g.decoder(mixed, input_is_latent=True)
         fake_b = F.adaptive_avg_pool2d(fake_b.float(), b.shape[-1])
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
-        loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
         if live["lambda_lpips"]:
-            name = LOSS_NAMES[self.config.perceptual]
-            losses[name] = self._distance(fake_b, b)
-            loss = loss + live["lambda_lpips"] * losses[name]
+            losses["loss_lpips"] = self._distance(fake_b, b)
         if live["lambda_id"]:
             losses["loss_id"] = identity_loss(fake_b, b)
-            loss = loss + live["lambda_id"] * losses["loss_id"]
-        self.descend(loss, self.opt_g)
-        return {name: value.detach() for name, value in losses.items()}
+        self.descend(weighted(losses, live), self.opt_g)
+        names = {"loss_lpips": LOSS_NAMES[self.config.perceptual]}  # what stands in for LPIPS is not it
+        return {names.get(name, name): value.detach() for name, value in losses.items()}
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
         """Styles (B, L, D), a share of the faces with styles by chance from layer `mix_from` on: what the encoder says
