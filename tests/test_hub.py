@@ -135,8 +135,7 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     path = run / "generator.safetensors"
     net, meta = checkpoints.load_network(path)
     card = checkpoints.card_of(path)
-    more = {"detail_init": "/home/annabell/0003-faithful/generator.safetensors"}
-    more["expected_by"] = "C:\\Users\\annabell\\a,/home/annabell/runs/b"
+    more = {"expected_by": "C:\\Users\\annabell\\a,/home/annabell/0003-b/generator.safetensors"}
     parents = [{"name": "annabell/generator.safetensors", "sha256": "0" * 64}]
     changed = dataclasses.replace(card, settings={**card.settings, **more}, parents=parents)
     checkpoints.save_generator(path, net, meta, changed)
@@ -148,8 +147,8 @@ def test_nothing_else_is_sent(hub, trained, faces_manifest, tmp_path):
     for word in (*hashes, *names, "annabell", str(tmp_path), str(Path.home()), "log.jsonl", "machine"):
         assert word.encode() not in sent, word
     public = checkpoints.card_of(inference.find_generator(NAME))
-    assert public.settings["detail_init"] == "0003-faithful/generator.safetensors"
-    assert public.settings["expected_by"] == "a,b" and public.parents == [{"name": "generator.safetensors"}]
+    assert public.settings["expected_by"] == "a,0003-b/generator.safetensors"
+    assert public.parents == [{"name": "generator.safetensors"}]
 
 
 # broken off, or another file

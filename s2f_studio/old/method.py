@@ -81,7 +81,7 @@ class RenderConfig(TrainConfig):
     lr_d: float = 4e-4  # and for the discriminator
     beta1: float = 0.0  # Adam's momentum
     beta2: float = 0.99  # and second decay rate
-    max_norm: float = 1.0  # longer gradients of the generator are scaled down to this, of the discriminator to twice this
+    max_norm: float = 1.0  # longer gradients of the generator are scaled to this, of the discriminator to twice this
 
     def validate(self) -> None:
         super().validate()
@@ -136,7 +136,6 @@ class RenderMethod(Method):
         if config.lambda_projected:
             projected = models.build("projected", width=64, sketch_channels=3)
             self.net_p, self.opt_p = self.add("net_p", projected, "lr_d", betas=(0.0, 0.99))
-        self.cycle = max(1, config.r1_every)
         self.steps = 0
 
     @classmethod

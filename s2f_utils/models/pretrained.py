@@ -86,11 +86,6 @@ def stride_distance(some: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
     return sum(weight * (f.float() - r.float()).abs().mean(dim=(1, 2, 3)) for weight, f, r in pairs)
 
 
-def pooled(features: list[Tensor]) -> Tensor:
-    """The global averages of the two coarsest features, one vector a picture: (N, C16 + C32)."""
-    return torch.cat([f.float().mean(dim=(2, 3)) for f in features[2:]], dim=1)
-
-
 def missing(name: str) -> str:
     """Why the features `name` are not at hand, with the command that installs what they need; "" where they are."""
     needed = ("timm", BACKBONES[name].module)
@@ -104,6 +99,11 @@ def check(name: str = "efficientnet-lite0") -> None:
         raise ImportError(f"the features of {name}: {why}")
 
 
+def weights_file(backbone: Backbone) -> Path:
+    """The file with the weights, in its package."""
+    return Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
+
+
 def _network(backbone: Backbone) -> nn.Module:
     """timm's network with the package's weights, whose names differ and whose order does not."""
     import timm
@@ -115,11 +115,6 @@ def _network(backbone: Backbone) -> nn.Module:
         raise RuntimeError(f"{backbone.file} does not fit timm's {backbone.timm_name}: install the tested timm")
     net.load_state_dict(dict(zip(own, weights.values(), strict=True)))
     return _Trunk(net.eval())
-
-
-def weights_file(backbone: Backbone) -> Path:
-    """The file with the weights, in its package."""
-    return Path(importlib.import_module(backbone.module).__file__).parent / backbone.file
 
 
 class _Trunk(nn.Module):

@@ -72,7 +72,6 @@ class Method(ABC):
     target_scale = 1  # how much larger these are
 
     gpu_format = "channels_last"  # "contiguous" where a norm of theirs has no other kernel there: instance, group norm
-    cycle = 1  # steps after which their costs repeat, for measurements
     net_g: nn.Module
     notes: Mapping[str, Any] = {}  # what a saved generator says about itself beside its size and direction
     kept: Mapping[str, nn.Module] = {}  # other networks that a later run may begin with, by their files' names

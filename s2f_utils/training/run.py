@@ -271,7 +271,7 @@ def _parents(run: TrainingRun, pictures: Mapping[str, Any]) -> list[dict[str, An
     init = json.loads((run.folder / "config.json").read_text(encoding="utf-8")).get("init") or ""
     experts = (config.expected_by or weights.EXPECT) if hasattr(config, "expected_by") else ""
     found = []
-    for name in filter(None, map(str.strip, (init, getattr(config, "detail_init", ""), *experts.split(",")))):
+    for name in filter(None, map(str.strip, (init, *experts.split(",")))):
         parent: dict[str, Any] = {"name": "/".join(Path(name).parts[-2:])}
         with contextlib.suppress(FileNotFoundError, ImportError, ValueError):  # gone, where an old run is taken up
             path = find_generator(name)

@@ -15,7 +15,7 @@ SCALE = "@scale"  # behind the name of a packed tensor: what one step of its who
 
 def tensors_of(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The floating tensors of a file, by key, in alphabetical order, as float32; whole numbers times their scale, as
-    `models.compact` packs them. Raises FileNotFoundError, or safetensors' error where the file is damaged.
+    `models.checkpoints.packed` has them. Raises FileNotFoundError, or safetensors' error where the file is damaged.
     """
     from safetensors.numpy import load_file
 

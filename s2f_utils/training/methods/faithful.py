@@ -93,19 +93,13 @@ class Faithful(Method):
     # (benchmarks/best_cuhk.py).
     profiles = {
         "small": {
-            "total_images": 7_000,
-            "constant_share": 0.5,
-            "lambda_ssim": 4.0,
-            "dropout": 0.2,
-            "elastic": 0.006,
-            "rotate_deg": 6.0,
-            "scale": 0.06,
-            "shift_px": 6.0,
+            "total_images": 7_000, "constant_share": 0.5, "lambda_ssim": 4.0, "dropout": 0.2, "elastic": 0.006,
+            "rotate_deg": 6.0, "scale": 0.06, "shift_px": 6.0,
         },
         "demo": _SMALL | {"total_images": 24_000},
         "demo on a CPU": {"total_images": 16_000, "time_budget_s": 120.0},
         "fast": _TINY,
-    }
+    }  # fmt: skip
     begins_with = ("resunet",)
     fixed_at_0 = ("lambda_perceptual",)
 

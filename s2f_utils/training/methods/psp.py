@@ -24,8 +24,8 @@ from s2f_utils.runtime import Precision, distributed, sent
 from s2f_utils.training.live import Range
 from s2f_utils.training.loading import FACES, find_discriminator, load_into
 from s2f_utils.training.losses import judged_distance, perceptual_loss, style_norm
-from s2f_utils.training.method import Live, Method
-from s2f_utils.training.methods.stylegan2 import faces_args
+from s2f_utils.training.method import Live, Method, weighted
+from s2f_utils.training.methods.stylegan2 import StyleGAN2
 from s2f_utils.training.settings import FAST, TrainConfig, need, setting
 
 LOSS_NAMES = {"lpips": "loss_lpips", "discriminator": "loss_judged", "efficientnet": "loss_perceptual"}
@@ -38,7 +38,7 @@ class PSPConfig(TrainConfig):
     Directions: sketch-to-photo, map-to-photo (a 19-class map), both-to-photo, photo-to-photo (inversion).
     """
 
-    directions: ClassVar[tuple[str, ...]] = TO_FACES
+    directions: ClassVar[tuple[str, ...]] = tuple(TO_FACES)
 
     load_size_px: int = 256
     batch_size: int = 8
@@ -65,7 +65,6 @@ class PSPConfig(TrainConfig):
     def validate(self) -> None:
         super().validate()
         size = self.decoder_px
-        need(32 <= size <= 1024 and size & (size - 1) == 0, f"decoder_px must be a power of two up to 1024, got {size}")
         need(
             self.encoder == "small" or self.style_dim == 512,
             f"encoder psp answers with styles of 512 values, the generator takes {self.style_dim}: choose small",
@@ -96,11 +95,6 @@ class PSPConfig(TrainConfig):
         """The first of the styles that are left open."""
         return self.mix_from or min(8 if self.num_styles >= 14 else 7, self.num_styles - 1)
 
-    @property
-    def channels(self) -> int:
-        """The encoder's channels: grey, 19 classes, both, or red, green and blue."""
-        return dict(zip(TO_FACES, (1, 19, 20, 3), strict=True))[self.direction]
-
 
 class PSP(Method):
     """An encoder and its Adam; the generator and the discriminator that it was trained against are not changed.
@@ -111,42 +105,24 @@ class PSP(Method):
     settings = PSPConfig
     profiles = {
         "demo": {
-            "encoder": "small",
-            "perceptual": "discriminator",
-            "batch_size": 16,
-            "total_images": 200_000,
-            "constant_share": 0.5,
-            "lr_g": 1e-3,
-            "beta1": 0.9,
-            "beta2": 0.99,
-            "ema_half_life_images": 2_000.0,
+            "encoder": "small", "perceptual": "discriminator", "batch_size": 16, "total_images": 200_000,
+            "constant_share": 0.5, "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99, "ema_half_life_images": 2_000.0,
             "time_budget_s": 300.0,
         },
         "fast": {
-            **FAST,
-            "size_px": 32,
-            "load_size_px": 32,
-            "decoder_px": 32,
-            "style_dim": 16,
-            "num_mlp": 2,
-            "width": 16,
-            "channel_multiplier": 1.0,
-            "encoder": "small",
-            "perceptual": "discriminator",
-            "batch_size": 8,
-            "lr_g": 1e-3,
-            "beta1": 0.9,
-            "beta2": 0.99,
+            **FAST, "size_px": 32, "load_size_px": 32, "decoder_px": 32, "style_dim": 16, "num_mlp": 2, "width": 16,
+            "channel_multiplier": 1.0, "encoder": "small", "perceptual": "discriminator", "batch_size": 8,
+            "lr_g": 1e-3, "beta1": 0.9, "beta2": 0.99,
         },
-    }
+    }  # fmt: skip
     needs_init = "stylegan2"
     begins_with = ("stylegan2", "psp")
     live_ranges = {"lambda_w": Range(0.0, 0.1), "mixing": Range(0.0, 1.0)}
 
     def __init__(self, config: PSPConfig, precision: Precision) -> None:
         super().__init__(config, precision)
-        decoder = {name: getattr(config, name) for name in ("style_dim", "num_mlp", "channel_multiplier", "width")}
-        encoder = {"in_channels": config.channels, "num_styles": config.num_styles}
+        decoder = {name: getattr(config, name) for name in StyleGAN2.same_args}
+        encoder = {"in_channels": TO_FACES[config.direction], "num_styles": config.num_styles}
         if config.encoder == "small":
             encoder |= {"style_dim": config.style_dim, "input_px": min(config.decoder_px, 128)}
         net = models.build(
@@ -168,7 +144,8 @@ class PSP(Method):
         """The arguments of the generator of faces; of another pSp also its encoder's, and what it leaves open."""
         decoder = net if net.name == "stylegan2" else net.decoder
         size = min(decoder.size_px, 256)
-        found = faces_args(decoder) | {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
+        found = {name: decoder.args[name] for name in StyleGAN2.same_args}
+        found |= {"decoder_px": decoder.size_px, "size_px": size, "load_size_px": size}
         if net.name == "stylegan2":
             return found
         kept = {name: meta[name] for name in ("mixing", "mix_from") if name in meta}
@@ -217,16 +194,13 @@ class PSP(Method):
             fake_b = self.net_g.decoder(mixed, input_is_latent=True)
         fake_b = F.adaptive_avg_pool2d(fake_b.float(), b.shape[-1])
         losses = {"loss_l2": F.mse_loss(fake_b, b), "loss_w": style_norm(styles, self.net_g.latent_avg)}
-        loss = live["lambda_l2"] * losses["loss_l2"] + live["lambda_w"] * losses["loss_w"]
         if live["lambda_lpips"]:
-            name = LOSS_NAMES[self.config.perceptual]
-            losses[name] = self._distance(fake_b, b)
-            loss = loss + live["lambda_lpips"] * losses[name]
+            losses["loss_lpips"] = self._distance(fake_b, b)
         if live["lambda_id"]:
             losses["loss_id"] = identity_loss(fake_b, b)
-            loss = loss + live["lambda_id"] * losses["loss_id"]
-        self.descend(loss, self.opt_g)
-        return {name: value.detach() for name, value in losses.items()}
+        self.descend(weighted(losses, live), self.opt_g)
+        names = {"loss_lpips": LOSS_NAMES[self.config.perceptual]}  # what stands in for LPIPS is not it
+        return {names.get(name, name): value.detach() for name, value in losses.items()}
 
     def mixed(self, styles: Tensor, share: float) -> Tensor:
         """Styles (B, L, D), a share of the faces with styles by chance from layer `mix_from` on: what the encoder says
