@@ -119,8 +119,6 @@ def _restorable(where: list[Face]) -> list[Face]:
 class Enhancer(Model):
     """A restorer as a model that answers: photos, uint8 (H, W, 3), square ones taken for aligned faces."""
 
-    in_batches = False
-
     def __init__(self, restorer: Restorer) -> None:
         self.restorer, self.engine, self.meta = restorer, restorer.engine, restorer.meta
         self.facts = Facts(restorer.name, FROM_DAMAGED, restorer.size_px, frozenset({"seed"}))
