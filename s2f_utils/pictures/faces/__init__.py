@@ -17,6 +17,7 @@ from s2f_utils.pictures.faces.geometry import (
     check_inside,
     face_from_points,
     inverse,
+    rescaled,
     similarity,
     transform,
 )
@@ -36,6 +37,6 @@ __all__ = [
     "DETECTORS", "DRAWING_SCORE", "FALLBACKS", "FIT_WEIGHTS", "Face", "FaceError", "LOWEST_SCORE", "METHODS",
     "TEMPLATE", "TRUSTED_IN_DRAWINGS", "Which", "align", "alignment", "all_faces", "centre_face", "check_inside",
     "checked", "choose", "detect", "detect_all", "detect_drawn", "detect_turned", "detector_problem",
-    "face_from_points", "find_face", "inverse", "refined", "similarity", "transform",
+    "face_from_points", "find_face", "inverse", "refined", "rescaled", "similarity", "transform",
     "uniform_crop", "warp", "warp_labels",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from s2f_utils.pictures.faces.geometry import Face, alignment, inverse
+from s2f_utils.pictures.faces.geometry import Face, alignment, inverse, rescaled
 from s2f_utils.pictures.images import paper_colour, resize, rounded
 
 
@@ -28,8 +28,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, size_px: int, *, border: str = "
     if scale < 0.95 and min(small) >= 8:
         ratio = np.array([width / small[0], height / small[1]])
         image = np.asarray(Image.fromarray(image).resize(small, Image.Resampling.LANCZOS))
-        linear = matrix[:, :2] * ratio
-        matrix = np.column_stack([linear, matrix[:, :2] @ (0.5 * ratio - 0.5) + matrix[:, 2]])
+        matrix = rescaled(matrix, ratio)
     mode = {"reflect": cv2.BORDER_REFLECT_101, "paper": cv2.BORDER_CONSTANT}[border]
     size = (size_px, size_px)
     crop = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_CUBIC, borderMode=mode, borderValue=paper_colour(image))

@@ -140,6 +140,12 @@ def inverse(matrix: np.ndarray) -> np.ndarray:
     return np.column_stack([back, -back @ matrix[:, 2]])
 
 
+def rescaled(matrix: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
+    """A (2, 3) matrix for a picture with pixels `ratio` times as large, one number or (x, y); centres lie at halves."""
+    ratio = np.broadcast_to(ratio, 2)
+    return np.column_stack([matrix[:, :2] * ratio, matrix[:, :2] @ (0.5 * ratio - 0.5) + matrix[:, 2]])
+
+
 def alignment(landmarks: np.ndarray, size_px: int, *, method: str = "similarity", zoom: float = 1.0) -> np.ndarray:
     """The (2, 3) matrix from a picture's pixels to those of its aligned crop of `size_px`.
 
