@@ -45,5 +45,6 @@ __all__ = [
     "DETECTORS", "DRAWING_SCORE", "FALLBACKS", "FIT_WEIGHTS", "Face", "FaceError", "LOWEST_SCORE", "METHODS",
     "TEMPLATE", "TRUSTED_IN_DRAWINGS", "Which", "align", "alignment", "all_faces", "centre_face", "check_inside",
     "checked", "choose", "detect", "detect_all", "detect_drawn", "detect_turned", "detector_problem",
-    "face_from_points", "find_face", "inverse", "refined", "rescaled", "similarity", "transform", "uniform_crop", "warp", "warp_labels",
+    "face_from_points", "find_face", "inverse", "refined", "rescaled", "similarity", "transform", "uniform_crop",
+    "warp", "warp_labels",
 ]  # fmt: skip

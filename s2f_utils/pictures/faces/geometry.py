@@ -85,7 +85,7 @@ def face_from_points(points: np.ndarray | Sequence) -> Face:
     """A face from hand-given points, as in `find_face`; what is missing is placed as in the mean face."""
     given = np.asarray(points, dtype=np.float64)
     if given.shape not in ((3, 2), (4, 2), (5, 2)) or not np.isfinite(given).all():
-        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) finite numbers: eyes, mouth; got {points}")
+        raise ValueError(f"points must be (3, 2), (4, 2) or (5, 2) finite numbers: eyes, mouth; got {given.shape}")
     landmarks = given
     if len(given) < 5:
         used = [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 0.5, 0.5]] if len(given) == 3 else np.eye(5)[[0, 1, 3, 4]]
