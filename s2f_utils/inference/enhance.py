@@ -74,6 +74,8 @@ def enhance(
     Raises FaceError where no face is found, RestoreError where the restorer fails, ValueError for anything that is no
     such picture or setting, WeightsError where weights are needed that are not to be had.
     """
+    import cv2
+
     _check(image, strength, upscale, background, aligned)
     restorer = restorers.load(restorer) if isinstance(restorer, str | Path) else restorer
     if aligned:
@@ -94,7 +96,8 @@ def enhance(
         out = np.array(Image.fromarray(larger).resize(size, Image.Resampling.LANCZOS))
     changes = [after.astype(np.float32) - before for before, after in zip(crops, made, strict=True)]
     if aligned:
-        _add_whole(out, changes[0], strength)
+        how = cv2.INTER_CUBIC if len(out) > restorer.size_px else cv2.INTER_AREA
+        out = images.rounded(out + strength * cv2.resize(changes[0], out.shape[1::-1], interpolation=how))
     elif strength > 0:
         _paste_all(out, changes, [faces.rescaled(matrix, 1 / upscale) for matrix in matrices], strength)
     return Enhanced(out, tuple(EnhancedFace(*parts) for parts in zip(where, crops, made, strict=True)))
@@ -219,58 +222,33 @@ def _paste_all(out: np.ndarray, changes: list[np.ndarray], matrices: list[np.nda
     The change alone, so that a face with more pixels than the crop keeps what the restorer could not see. Where crops
     overlap, each has its share. matrices: from the photo's pixels to the crops'.
     """
-    parts = [_Part(out.shape[:2], *one) for one in zip(changes, matrices, strict=True)]
-    for part in parts:
-        others = [other for other in parts if other is not part and other.meets(part)]
-        for top_row in range(part.above, part.below, BAND_ROWS):
-            rows = (top_row, min(top_row + BAND_ROWS, part.below))
-            warped = part.warped(part.left, part.right, *rows)
-            cover = warped[..., 3] + sum(other.warped(part.left, part.right, *rows, mask_only=True) for other in others)
-            change = warped[..., :3] / np.maximum(cover, 1.0)[..., None] if others else warped[..., :3]
-            _add(out[rows[0] : rows[1], part.left : part.right], strength * change)
+    import cv2
 
-
-class _Part:
-    """A crop's change and mask, float32 (S, S, 4), and where they lie in a photo of this (height, width)."""
-
-    def __init__(self, shape: tuple[int, int], change: np.ndarray, matrix: np.ndarray) -> None:
-        import cv2
-
-        size_px, back = len(change), faces.inverse(matrix)
-        mask = feathered_mask(size_px)
-        layers = np.dstack([change * mask[..., None], mask])
+    parts = []
+    for change, matrix in zip(changes, matrices, strict=True):
+        size_px, back, mask = len(change), faces.inverse(matrix), feathered_mask(len(change))
         corners = faces.transform(np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size_px - 0.5, back)
-        edges = [shape[1], shape[0]]
-        self.left, self.above = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, edges).tolist()
-        self.right, self.below = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, edges).tolist()
+        left, above = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, out.shape[1::-1]).tolist()
+        right, below = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, 0, out.shape[1::-1]).tolist()
+        layers = np.dstack([change * mask[..., None], mask])
         scale = float(np.sqrt(abs(np.linalg.det(back[:, :2]))))  # photo's pixels for one of the crop
         if scale < 0.8:  # many of the crop's pixels for one of the photo: average them first
             small = max(8, round(size_px * scale))
             layers = cv2.resize(layers, (small, small), interpolation=cv2.INTER_AREA)
             back = faces.rescaled(back, size_px / small)
-        self.layers, self.back = layers, back
-
-    def meets(self, other: _Part) -> bool:
-        """Whether both lie on some of the same pixels."""
-        across = self.left < other.right and other.left < self.right
-        return across and self.above < other.below and other.above < self.below
-
-    def warped(self, left: int, right: int, above: int, below: int, mask_only: bool = False) -> np.ndarray:
-        """The change and the mask in this part of the photo: float32 (below - above, right - left, 4), or the mask."""
-        import cv2
-
-        back = self.back - [[0, 0, left], [0, 0, above]]
-        layers = self.layers[..., 3] if mask_only else self.layers
-        return cv2.warpAffine(layers, back, (right - left, below - above), flags=cv2.INTER_CUBIC)
-
-
-def _add_whole(out: np.ndarray, change: np.ndarray, strength: float) -> None:
-    import cv2
-
-    how = cv2.INTER_CUBIC if len(out) > len(change) else cv2.INTER_AREA
-    _add(out, strength * cv2.resize(change, out.shape[1::-1], interpolation=how))
-
-
-def _add(region: np.ndarray, change: np.ndarray) -> None:
-    """Grey levels, float32 (h, w, 3), added to a part of a photo, in place."""
-    region[:] = images.rounded(region + change)
+        parts.append((layers, back, (left, above, right, below)))
+    for layers, back, (left, above, right, below) in parts:
+        others = [
+            (other[..., 3], matrix)
+            for other, matrix, (x, y, beside, under) in parts
+            if other is not layers and x < right and left < beside and y < below and above < under
+        ]
+        for top in range(above, below, BAND_ROWS):
+            region, offset = out[top : min(top + BAND_ROWS, below), left:right], [[0, 0, left], [0, 0, top]]
+            size = region.shape[1::-1]
+            warped = cv2.warpAffine(layers, back - offset, size, flags=cv2.INTER_CUBIC)
+            change = warped[..., :3]
+            if others:
+                covers = [cv2.warpAffine(one, by - offset, size, flags=cv2.INTER_CUBIC) for one, by in others]
+                change = change / np.maximum(warped[..., 3] + sum(covers), 1.0)[..., None]
+            region[:] = images.rounded(region + strength * change)
