@@ -7,16 +7,23 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from s2f_utils import metrics, models
+from s2f_utils import metrics, models, runtime
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, Manifest, read_manifest
 from s2f_utils.inference.engine import TorchEngine
-from s2f_utils.inference.stages import Translated
+from s2f_utils.inference.stages import of_one
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics import evaluation
 from tests.scored import drawn_set
 from tests.test_cli import TINY
+
+
+def small_translator(**options):
+    net = models.build("unet", num_downs=5, base_filters=4).eval()
+    precision = runtime.pick_precision(torch.device("cpu"), "float32")
+    return Translator(TorchEngine(of_one(net, precision, "")), size_px=64, **options)
 
 
 @pytest.mark.parametrize("direction", ["sketch-to-photo", "photo-to-sketch"])
@@ -24,8 +31,7 @@ def test_evaluation_measures_what_it_saves(direction, faces_manifest, tmp_path):
 
     from s2f_utils.pictures import images
 
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
-    translator = Translator(TorchEngine({"translate": Translated(net)}), direction=direction, size_px=64)
+    translator = small_translator(direction=direction)
     manifest = read_manifest(faces_manifest)
     result = evaluation.evaluate(translator, manifest, tmp_path, progress=False)
     pair = manifest.split("test")[0]
@@ -58,8 +64,7 @@ def test_track_b_is_scored_inside_of_the_padding(tmp_path):
     manifest = read_manifest(data_prep.make_pairs(tmp_path / "raw", tmp_path / "set", size_px=64, fit="pad"))
     pair = manifest.split("test")[0]
     assert images.read_content_box(pair.photo) == (12, 7, 40, 50)
-    net = models.build("unet", num_downs=5, base_filters=4).eval()
-    translator = Translator(TorchEngine({"translate": Translated(net)}), size_px=64, fit="pad")
+    translator = small_translator(fit="pad")
     result = evaluation.evaluate(translator, manifest, tmp_path / "scores", progress=False)
     inputs, truths = (images.load_rgb(path)[7:57, 12:52] for path in (pair.sketch, pair.photo))
     assert result.values["sketch"]["l1"][0] == pytest.approx(metrics.METRICS["l1"].compute(inputs, truths))

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +23,9 @@ from torch import Tensor, nn
 
 from s2f_utils import runtime
 from s2f_utils.inference.asking import MODES
+from s2f_utils.inference.finding import VALUES, find_generator
+from s2f_utils.inference.styles import StyleModel
+from s2f_utils.inference.translator import DetailModel, Translator
 from s2f_utils.models.noise import normal
 from s2f_utils.models.psp import PSP
 from s2f_utils.models.resunet import ResUNet
@@ -57,44 +62,39 @@ def shown(x: Tensor) -> Tensor:
     return as_pictures(127.5 * (x.float() + 1))
 
 
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
 class Translated(nn.Module):
-    """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3). values: of `loading.VALUES`."""
+    """In: picture uint8 (N, S, S, C). Out: made uint8 (N, S, S, 3). values: of `finding.VALUES`."""
 
     inputs = {"picture": (U8, "H", "W", 3)}
     outputs = ("made",)
 
-    def __init__(self, net: nn.Module, values: str = "signed", images: Callable[[Tensor], Tensor] = _same) -> None:
+    def __init__(self, net: nn.Module, precision: runtime.Precision, values: str = "signed") -> None:
         super().__init__()
-        self.net, self.values, self.images = net, values, images
+        self.net, self.precision, self.values = net, precision, values
 
     def forward(self, picture: Tensor) -> Tensor:
         x = signed(picture)
         if self.values == "unit":
-            return shown(2 * self.net(self.images((x + 1) / 2)).clamp(0, 1) - 1)
-        return shown(self.net(self.images(x)))
+            return shown(2 * self.net(self.precision.images((x + 1) / 2)).clamp(0, 1) - 1)
+        return shown(self.net(self.precision.images(x)))
 
 
-class OneByOne(nn.Module):
-    """A network that answers images (N, C, H, W) each in a pass of its own."""
+class AsPublished(nn.Module):
+    """A copy of a network that answers as the published test script does: images (N, C, H, W) each in a pass of its
+    own, batch norm taking the statistics of what it is given, dropout live (Isola et al. 2017, section 6.1.1).
+
+    Raises ValueError for a network that has neither.
+    """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.net = net
+        self.net = _with_live_layers(net)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([self.net(one) for one in x.split(1)])
 
 
-def paper_copy(net: nn.Module) -> nn.Module:
-    """A copy of a network that answers as the published test script does: batch norm takes the statistics of what it is
-    given, and dropout is live (Isola et al. 2017, section 6.1.1).
-
-    Raises ValueError for a network that has neither.
-    """
+def _with_live_layers(net: nn.Module) -> nn.Module:
     if not any(isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d | nn.Dropout) for module in net.modules()):
         raise ValueError(f"mode paper is for pix2pix: a {net.name or 'network'} has one way to answer")
     twin = copy.deepcopy(net).eval()
@@ -111,24 +111,18 @@ def paper_copy(net: nn.Module) -> nn.Module:
 def generate(net: nn.Module, x: Tensor, mode: str = "deterministic") -> Tensor:
     """Run a generator on images (N, C, H, W) in [-1, 1]; returns (N, 3, H, W) in [-1, 1], the network as it was.
 
-    "deterministic": eval mode, the same answer every time. "paper": as `paper_copy`, image by image, so answers vary.
+    "deterministic": eval mode, the same answer every time. "paper": as `AsPublished`, so that answers vary.
     """
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}, got {mode!r}")
     if mode == "paper":
-        return OneByOne(paper_copy(net))(x)
-    if not net.training:
-        return net(x)
+        return AsPublished(net)(x)
+    training = net.training
     net.eval()
     try:
         return net(x)
     finally:
-        net.train()
-
-
-def as_published(net: nn.Module, precision: runtime.Precision, values: str) -> Translated:
-    """The stage of a network that answers as its publication's test script does."""
-    return Translated(OneByOne(precision.prepare(paper_copy(net))), values, precision.images)
+        net.train(training)
 
 
 class Structure(nn.Module):
@@ -137,12 +131,12 @@ class Structure(nn.Module):
     inputs = {"picture": (U8, "H", "W", 3)}
     outputs = ("base",)
 
-    def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
+    def __init__(self, net: ResUNet, precision: runtime.Precision) -> None:
         super().__init__()
-        self.net, self.images = net, images
+        self.net, self.precision = net, precision
 
     def forward(self, picture: Tensor) -> Tensor:
-        return self.net(self.images(signed(picture))).float()
+        return self.net(self.precision.images(signed(picture))).float()
 
 
 class Detailed(nn.Module):
@@ -153,18 +147,13 @@ class Detailed(nn.Module):
     inputs = {"picture": (U8, "H", "W", 3), "base": (F32, 3, "H", "W"), "amount": (F32,), "seed": (I64,)}
     outputs = ("made",)
 
-    def __init__(self, net: ResUNet, images: Callable[[Tensor], Tensor] = _same) -> None:
+    def __init__(self, net: ResUNet, precision: runtime.Precision) -> None:
         super().__init__()
-        self.net, self.images = net, images
+        self.net, self.precision = net, precision
 
     def forward(self, picture: Tensor, base: Tensor, amount: Tensor, seed: Tensor) -> Tensor:
-        added = self.net(self.images(torch.cat([signed(picture), base], dim=1)), seed=seed)
+        added = self.net(self.precision.images(torch.cat([signed(picture), base], dim=1)), seed=seed)
         return shown(base + amount.view(-1, 1, 1, 1) * on_colours(base, added.float()))
-
-
-def of_two(net: TwoStage, images: Callable[[Tensor], Tensor] = _same) -> dict[str, nn.Module]:
-    """The stages of a network of two."""
-    return {"structure": Structure(net.structure, images), "detail": Detailed(net.detail, images)}
 
 
 class Encoded(nn.Module):
@@ -220,14 +209,6 @@ class Decoded(nn.Module):
             return shown(self.net.synthesis(styles, self.net.noise_of(noise)))
 
 
-def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision) -> dict[str, nn.Module | Callable]:
-    """The stages of a generator, and of the encoder where it has one."""
-    if isinstance(net, StyleGAN2):
-        return {"chance": functools.partial(Chance, net, None), "decode": Decoded(net, precision)}
-    decoder = {"chance": Chance(net.decoder, net.latent_avg), "decode": Decoded(net.decoder, precision)}
-    return {"encode": Encoded(net, precision)} | decoder
-
-
 class Restored(nn.Module):
     """In: picture uint8 (1, S, S, 3); seed int64 (1,), of the noise of fine detail. Out: made (1, S, S, 3), about
     [-1, 1].
@@ -266,3 +247,69 @@ class ThroughSpandrel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return 2 * self.descriptor(0.5 + 0.5 * x) - 1
+
+
+Stages = dict[str, nn.Module | Callable[[], nn.Module]]
+
+
+def of_one(net: nn.Module, precision: runtime.Precision, _model: str | Path, values: str = VALUES[0]) -> Stages:
+    """The stages of a network that translates in one pass; as published where that is asked for."""
+
+    def as_published() -> Translated:
+        published = AsPublished(net)
+        precision.prepare(published.net)
+        return Translated(published, precision, values)
+
+    return {"translate": Translated(precision.prepare(net), precision, values), MODES[1]: as_published}
+
+
+def of_two(net: TwoStage, precision: runtime.Precision, _model: str | Path) -> Stages:
+    """The stages of a network of two."""
+    structure, detail = (precision.prepare(part) for part in (net.structure, net.detail))
+    return {"structure": Structure(structure, precision), "detail": Detailed(detail, precision)}
+
+
+def of_styles(net: PSP | StyleGAN2, precision: runtime.Precision, _model: str | Path) -> Stages:
+    """The stages of a generator, and of the encoder where it has one."""
+    precision.prepare(net)
+    if isinstance(net, StyleGAN2):
+        return {"chance": functools.partial(Chance, net, None), "decode": Decoded(net, precision)}
+    decoder = {"chance": Chance(net.decoder, net.latent_avg), "decode": Decoded(net.decoder, precision)}
+    return {"encode": Encoded(net, precision)} | decoder
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How networks of a kind answer.
+
+    fits: whether a network is of it. model: the class that asks it. stages: from the network, its number format and the
+    model's name to the stages of an answer. aligned: whether it expects aligned faces. precision: the one number format
+    that it takes; "" for any. beside: further files, for a model's name.
+    """
+
+    fits: Callable[[nn.Module], bool]
+    model: type[Translator]
+    stages: Callable[..., Stages]
+    aligned: bool = False
+    precision: str = ""
+    beside: Callable[[str | Path], Sequence[Path]] = lambda model: ()
+
+
+PLAIN = Kind(lambda net: True, Translator, of_one)
+KINDS = [  # the first that fits, else `PLAIN`
+    Kind(lambda net: "styles" in net.card.knows, StyleModel, of_styles),
+    Kind(lambda net: "detail" in net.card.knows, DetailModel, of_two, aligned=True),
+]
+
+
+def kind_of(net: nn.Module) -> Kind:
+    """How a network answers."""
+    return next((kind for kind in KINDS if kind.fits(net)), PLAIN)
+
+
+def stages_of(model: str | Path, precision: runtime.Precision) -> Stages:
+    """The stages of a model that is a part of another one."""
+    from s2f_utils.models import checkpoints
+
+    net, _ = checkpoints.load_network(find_generator(model))
+    return kind_of(net).stages(net.requires_grad_(False), precision, model)

@@ -14,20 +14,16 @@ import numpy as np
 from s2f_utils.inference.asking import Ask, advice_on
 from s2f_utils.inference.translator import Translator, one_way
 from s2f_utils.models.card import COARSE, MIDDLE
-from s2f_utils.pictures import images, masks
+from s2f_utils.pictures import masks
 from s2f_utils.pictures.remarks import Remark
 
 PUBLISHED_MIX_FROM = 8
 PIXELS_AT_ONCE = 1 << 22  # of faces: four of 1024 px
-# What the layers decide in a trained generator: pose and shape; features and hair; colours and light.
-LEVELS = ("coarse", "middle", "fine")
 STORED = -1  # instead of a seed: the noise that the generator keeps
 
 
 class StyleModel(Translator):
     """A generator and, in a pSp model, the encoder; made by `load`. A StyleGAN2 alone reads nothing."""
-
-    in_batches = False
 
     @property
     def reads(self) -> str:
@@ -51,7 +47,9 @@ class StyleModel(Translator):
         return len(self.mean)
 
     def layers(self, which: str) -> range:
-        """The layers of a level: "coarse", "middle" or "fine". Raises ValueError for any other."""
+        """The layers of a level: "coarse" (pose and shape), "middle" (features and hair) or "fine" (colours and light).
+        Raises ValueError for any other.
+        """
         ends = {"coarse": (0, COARSE), "middle": (COARSE, MIDDLE), "fine": (MIDDLE, self.num_layers)}
         if which not in ends:
             raise ValueError(f"which must be one of {', '.join(ends)}, got {which!r}")
@@ -79,19 +77,18 @@ class StyleModel(Translator):
 
     def advice(self, picture: np.ndarray, ask: Ask | None = None) -> Remark | None:
         """What to tell the person who gives this picture, uint8 (H, W, 3), to be encoded; None if all is well."""
-        if self.reads in ("", "map"):
-            return None
-        return advice_on(_picture(picture, self.reads), self.reads)
-
-    def answer(self, pictures: Sequence[np.ndarray], asks: Sequence[Ask]) -> list[np.ndarray]:
-        """As `Translator.answer`. Raises ValueError for a model that reads nothing, or something else."""
-        one_way(self.network, asks)
-        for ask in asks:
-            self._check_reads(ask.labels is not None)
-        return super().answer(pictures, asks)
+        return None if self.reads in ("", "map") else advice_on(_picture(picture, self.reads), self.reads)
 
     def _checked(self, image: np.ndarray) -> np.ndarray:
         return super()._checked(image if self.reads_map else _picture(image, self.reads))
+
+    def _square(self, image: np.ndarray, ask: Ask) -> np.ndarray:
+        if not self.reads:
+            raise ValueError("this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)")
+        if (ask.labels is not None) != (self.reads == "sketch and map"):
+            given = "one picture" if ask.labels is None else "a sketch and a map"
+            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
+        return super()._square(image, ask)
 
     def answer_squares(self, squares: np.ndarray, asks: Sequence[Ask]) -> np.ndarray:
         """As `Translator.answer_squares`: the drawing decides the first styles, a chosen variant or chance the rest."""
@@ -117,19 +114,7 @@ class StyleModel(Translator):
         beside a sketch, for a model that reads both. Raises ValueError for a model without an encoder, or where
         something else was given than it reads.
         """
-        self._check_reads(labels is not None)
-        if self.reads == "map":
-            square = masks.resize(masks.picture_of(picture), self.input_px)
-        else:
-            square = images.resize(_picture(picture, self.reads), self.input_px, "stretch")
-        return self._encoded(square, labels)
-
-    def _check_reads(self, has_labels: bool) -> None:
-        if not self.reads:
-            raise ValueError("this model draws faces by chance and reads nothing: give a pSp model (s2f train psp)")
-        if has_labels != (self.reads == "sketch and map"):
-            given = "a sketch and a map" if has_labels else "one picture"
-            raise ValueError(f"this model reads a {self.reads}, but {given} was given")
+        return self._encoded(self._square(self._checked(picture), Ask(square=True, labels=labels)), labels)
 
     def _encoded(self, square: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         squares = [square]
