@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from s2f_utils.cli.options import Device, Modes
+from s2f_utils.cli.options import Device
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +38,6 @@ def train(
     resume: Annotated[str, Parameter(metavar="auto|never|RUN")] = "auto",
     init: Annotated[str | None, Parameter(metavar="MODEL")] = None,
     device: Device = "auto",
-    mode: Modes = (),
     no_report: bool = False,
     dry_run: bool = False,
 ) -> int:
@@ -92,7 +91,7 @@ def train(
         if run.model.data == "photos" or no_report:
             print(f"model: {run.folder / 'generator.safetensors'}")
         else:
-            print(f"report: {_report(run.folder, manifest, mode or ['deterministic'], device)}")
+            print(f"report: {_report(run.folder, manifest, device)}")
         return 0
 
 
@@ -178,7 +177,7 @@ def _announced(run: TrainingRun, profile: str, device: str, counts: str) -> str:
     return f"{run.folder} {how}: {run.method}, {length}; {shown}"
 
 
-def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str) -> Path:
+def _report(folder: Path, manifest: Manifest, device: str) -> Path:
     """Score a run in each of its directions on the validation split, print the tables, and write its report."""
     from s2f_utils.data import DataError
     from s2f_utils.inference import load, ways_of
@@ -191,7 +190,7 @@ def _report(folder: Path, manifest: Manifest, modes: Sequence[str], device: str)
         translator = load(folder, device, direction=direction)
         name, out = translator.meta.get("method", "model"), f"{SCORES}-{direction}" if found else SCORES
         try:
-            found.append(evaluate(translator, manifest, folder / out, split="val", modes=modes, name=name))
+            found.append(evaluate(translator, manifest, folder / out, split="val", name=name))
         except DataError as error:
             not_scored = str(error)
             continue

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.inference import find_generator
-from s2f_utils.metrics.identity import arcface
-from s2f_utils.metrics.perceptual import vgg19
+from s2f_utils.metrics.perceptual import network
 from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
@@ -194,11 +193,11 @@ class Restore(Method):
             if (beside := discriminator_of(init)).is_file():
                 load_into(self.net_d, checkpoints.load_network(beside)[0], init, FACES)
         if self.config.perceptual == "vgg":
-            vgg19(self.precision.device)
+            network("vgg19", self.precision.device)
         elif self.config.perceptual == "efficientnet":
             pretrained.check()
         if self.config.lambda_id:
-            arcface(self.precision.device)
+            network("arcface", self.precision.device)
 
     @property
     def kept(self) -> dict[str, nn.Module]:
@@ -278,7 +277,7 @@ class Restore(Method):
                 if self.config.discriminator == "patchgan":  # the last are its logits
                     fake, real = fake[:-1], real[:-1]
                 return {"loss_judged": judged_distance(fake, real)}
-            net = vgg19(b.device)
+            net = network("vgg19", b.device)
             fake, real = net(fake_b), net(b)
         return {"loss_vgg": feature_distance(fake, real), "loss_style": style_distance(fake, real)}
 
