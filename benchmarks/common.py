@@ -240,10 +240,10 @@ def score_of(row: Mapping[str, Any], name: str) -> str:
 
 def floor_note(board: Sequence[Mapping[str, Any]]) -> str:
     """A sentence about the floor of a leaderboard's patch test; "" where it was not measured."""
-    from s2f_utils.metrics.leaderboard.tables import floor_told
+    from s2f_utils.metrics import leaderboard
 
     nearest = (row for row in board if row.get("key") == "nearest" and row.get("patch_auc") is not None)
-    return next((floor_told(row["patch_auc"], row["model"]) for row in nearest), "")
+    return next((leaderboard.floor_note(row["patch_auc"], row["model"]) for row in nearest), "")
 
 
 def one_seed(row: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from s2f_utils import metrics
 from s2f_utils.cli.main import main
 from s2f_utils.data import DataError, read_manifest
 from s2f_utils.metrics import leaderboard
-from s2f_utils.metrics.scored import refuse_leaks
+from s2f_utils.metrics.leaks import refuse_leaks
 from s2f_utils.pictures import images
 
 SIZE = 64
@@ -136,7 +136,7 @@ def test_intervals_of_the_patch_test_hold_its_own_training(board):
 
 
 def test_the_command_gives_the_same_table_twice(data, runs, tmp_path, capsys):
-    arguments = ["leaderboard", f"mine={runs[0]}", "--data", str(data), "--patch-seeds", "0", "--gallery", "2"]
+    arguments = ["leaderboard", f"mine={runs[0]}", "--data", str(data), "--patch-seeds", "0"]
     tables = []
     for name in ("a", "b"):
         assert main([*arguments, "--metrics", "l1,sharpness", "--out", str(tmp_path / name), "--open", "mine"]) == 0

@@ -5,8 +5,7 @@ All take and compare uint8 RGB pictures (H, W, 3) in [0, 255], without any align
 
 # isort: off
 # Each adds its metrics to the table, in the order of the columns.
-from s2f_utils.metrics import pixel, structure, perceptual, patches, distribution, identity, retrieval  # noqa: F401
-from s2f_utils.metrics import pretrained  # noqa: F401
+from s2f_utils.metrics import pixel, structure, perceptual, patches, distribution, retrieval  # noqa: F401
 
 # isort: on
 from s2f_utils.metrics.baselines import TRIVIAL_ROWS, filtered, trivial_predictions

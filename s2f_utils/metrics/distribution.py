@@ -1,40 +1,27 @@
-"""FID and KID: how far a set of outputs is from a set of true photos, by Inception's features. Sets, not pairs.
-
-Sums are in float64, on the GPU where there is one.
+"""How far a set of outputs is from a set of true photos: FID and KID in Inception's features; in EfficientNet's the
+Fréchet distance, and how much of each set the other holds. Sums are in float64.
 """
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from s2f_utils import runtime, weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, exact_device, exactly, register
+from s2f_utils import weights
+from s2f_utils.metrics.perceptual import answer, efficientnet, without_efficientnet
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, exact_device, register
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-INPUT_PX = 299
-BLOCK = 2048  # rows of features
+INCEPTION_PX = 299
+BLOCK = 256  # rows of features, each compared with all
 ENOUGH = 2048  # FID is biased by the number of images: below this it compares with no published value
-
-
-@functools.lru_cache(maxsize=1)
-def _net(places: tuple[Path, ...]) -> nn.Module:
-    import torch
-
-    from s2f_utils.models.features import FIDInception
-
-    inception = FIDInception()
-    state = torch.load(weights.get("inception"), map_location="cpu", weights_only=True)
-    inception.net.load_state_dict(state)
-    return inception.eval().requires_grad_(False)
+NEIGHBOURS = 3  # k of Kynkäänniemi et al. 2019
 
 
 def features(pictures: Pictures) -> Tensor:
@@ -45,14 +32,16 @@ def features(pictures: Pictures) -> Tensor:
     """
     import torch
 
-    device = runtime.pick_device()
-    net = _net(weights.places()).to(device)
-    with exactly():
-        return torch.cat([net(runtime.sent(as_batch(_resized(picture)), device)).cpu() for picture in pictures])
+    size, bicubic = (INCEPTION_PX, INCEPTION_PX), Image.Resampling.BICUBIC
+    resized = (np.asarray(Image.fromarray(picture).resize(size, bicubic)) for picture in pictures)
+    return torch.cat([answer("inception", as_batch(picture)).cpu() for picture in resized])
 
 
-def _resized(picture: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(picture).resize((INPUT_PX, INPUT_PX), Image.Resampling.BICUBIC))
+def pooled(pictures: Pictures) -> Tensor:
+    """EfficientNet-lite2's features at stride 32, averaged over all places: uint8 (N, H, W, 3) → float64 (N, 352)."""
+    import torch
+
+    return torch.cat([efficientnet(picture)[-1].mean(dim=(2, 3)).double().cpu() for picture in pictures])
 
 
 def _checked(*sides: np.ndarray | Tensor) -> list[Tensor]:
@@ -101,16 +90,34 @@ def kernel_distance(a: np.ndarray | Tensor, b: np.ndarray | Tensor) -> float:
     def kernel(products: Tensor) -> Tensor:
         return (products / a.shape[1] + 1.0) ** 3
 
+    def total(x: Tensor, y: Tensor) -> float:
+        return sum(float(kernel(rows @ y.T).sum()) for rows in x.split(BLOCK))
+
     def mean_of_pairs(x: Tensor) -> float:
         """The kernel's mean over all pairs of two different rows."""
-        total = sum(float(kernel(rows @ x.T).sum()) for rows in x.split(BLOCK))
-        return (total - float(kernel(x.square().sum(dim=1)).sum())) / (len(x) * (len(x) - 1))
+        return (total(x, x) - float(kernel(x.square().sum(dim=1)).sum())) / (len(x) * (len(x) - 1))
 
-    across = sum(float(kernel(rows @ b.T).sum()) for rows in a.split(BLOCK)) / (len(a) * len(b))
-    return mean_of_pairs(a) + mean_of_pairs(b) - 2.0 * across
+    return mean_of_pairs(a) + mean_of_pairs(b) - 2.0 * total(a, b) / (len(a) * len(b))
 
 
-def _of_sets(reference: Reference, names: Sequence[str]):
+def held(some: np.ndarray | Tensor, others: np.ndarray | Tensor) -> float:
+    """The share of features (M, F) that lie in the manifold of others (N, F), N > 3: within the distance of one of them
+    to its third nearest neighbour among them (Kynkäänniemi et al. 2019, eq. 1 and 2).
+    """
+    import torch
+
+    if len(others) <= NEIGHBOURS or not len(some):
+        raise ValueError(f"one picture, and {NEIGHBOURS + 1} to hold it, are needed, got {len(some)} and {len(others)}")
+    some, others = torch.as_tensor(some), torch.as_tensor(others)
+
+    def apart(rows: Tensor) -> Tensor:
+        return torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")  # exact: 0 to itself
+
+    radii = torch.cat([apart(rows).kthvalue(NEIGHBOURS + 1, dim=1).values for rows in others.split(BLOCK)])
+    return sum(float((apart(rows) <= radii).any(dim=1).sum()) for rows in some.split(BLOCK)) / len(some)
+
+
+def _of_inception(reference: Reference, names: Sequence[str]):
     """FID and KID, from the same features."""
     true = features(reference.pictures)
     distances = {"fid": frechet_distance, "kid": kernel_distance}
@@ -128,12 +135,29 @@ def _of_sets(reference: Reference, names: Sequence[str]):
     return score
 
 
-def _missing(height: int, width: int) -> str:
+def _of_efficientnet(reference: Reference, names: Sequence[str]):
+    """The Fréchet distance, precision and recall, from the same features."""
+    true = pooled(reference.pictures)
+    numbers = {"frechet": frechet_distance, "precision": held, "recall": lambda made, true: held(true, made)}
+
+    def score(pictures: Pictures) -> SetScores:
+        made = pooled(pictures)
+        return SetScores(figures={name: numbers[name](made, true) for name in names})
+
+    return score
+
+
+def _without_inception(height: int, width: int) -> str:
     return weights.problem("inception")
 
 
-_SHARED = {"question": "real", "group": "sets", "of_sets": _of_sets, "missing": _missing}
+_INCEPTION = {"question": "real", "group": "sets", "of_sets": _of_inception, "missing": _without_inception}
+_TIMMS = {"question": "real", "group": "features", "of_sets": _of_efficientnet, "missing": without_efficientnet}
+_MANIFOLD = _TIMMS | {"min_people": NEIGHBOURS + 1, "best": 1.0}
 register(
-    Metric("fid", None, False, 1, "", "pytorch-fid's network; the closed form", title="FID", **_SHARED),
-    Metric("kid", None, False, 4, "", "pytorch-fid's network; the closed form", title="KID", **_SHARED),
-)
+    Metric("fid", None, False, 1, "", "pytorch-fid's network; the closed form", title="FID", **_INCEPTION),
+    Metric("kid", None, False, 4, "", "pytorch-fid's network; the closed form", title="KID", **_INCEPTION),
+    Metric("frechet", None, False, 2, "", "timm's features; the matrix root", title="Fréchet", min_people=2, **_TIMMS),
+    Metric("precision", None, True, 3, "", "timm's features; sorted distances", title="Precision", **_MANIFOLD),
+    Metric("recall", None, True, 3, "", "timm's features; sorted distances", title="Recall", **_MANIFOLD),
+)  # fmt: skip

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,15 +14,7 @@ from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest
 from s2f_utils.inference.translator import Translator
 from s2f_utils.metrics.leaks import Standing, standing_of
-from s2f_utils.metrics.scored import (
-    Scored,
-    ScoredPairs,
-    columns_of,
-    digest_of_pairs,
-    load_pairs,
-    refuse_leaks,
-    write_csv,
-)
+from s2f_utils.metrics.scored import Scored, ScoredSplit, digest_of_pairs, load_pairs
 from s2f_utils.pictures import images
 
 __all__ = ["Evaluation", "cell", "check_attribute", "evaluate", "load_pairs"]
@@ -31,40 +22,24 @@ BATCH = 16
 
 
 @dataclass
-class Evaluation:
-    """What was measured: a row for each inference mode of the model and for each trivial answer."""
+class Evaluation(ScoredSplit):
+    """What was measured: a row for the model and for each trivial answer.
 
-    folder: Path
-    split: str
-    direction: str
-    ids: list[str]
-    rows: list[Scored]
-    pictures: dict[str, np.ndarray]
-    missing: dict[str, str]
-    seconds_per_image: float
-    not_pairs: int  # rows of the split with one picture only
-    attributes: list[dict[str, str]]  # of each image, as the manifest has them
-    standing: Standing  # what the model's training means for its scores
+    standing: what the model's training means for its scores.
+    """
+
+    folder: Path = Path()
+    standing: Standing = Standing()
+    seconds_per_image: float = 0.0
 
     @property
     def labels(self) -> dict[str, str]:
         """{row: its label}."""
         return {row.key: row.label for row in self.rows}
 
-    @property
-    def values(self) -> dict[str, dict[str, np.ndarray]]:
-        """{row: {metric: the value of each image, (N,)}}."""
-        return {row.key: row.values for row in self.rows}
-
-    @property
-    def columns(self) -> list[str]:
-        """The metrics that were measured: those with a value for each image, then those of whole sets."""
-        first = self.rows[0]
-        return [*first.values, *(name for name in first.figures if name in metrics.METRICS)]
-
     def intervals(self) -> dict[str, dict[str, metrics.Interval]]:
         """Mean and 95 % interval of every metric that has a value for each image, in every row."""
-        return {row.key: {n: i for n in row.values if (i := row.interval(n))} for row in self.rows}
+        return {row.key: row.intervals() for row in self.rows}
 
     def table(self) -> str:
         """The table as text for a terminal, five metrics side by side."""
@@ -77,7 +52,7 @@ class Evaluation:
 
     def table_by(self, attribute: str) -> str:
         """The mean of every metric for each value of a column of the manifest, as text."""
-        of_each = np.array([known.get(attribute) or "(none)" for known in self.attributes])
+        of_each = np.array([pair.attributes.get(attribute) or "(none)" for pair in self.pairs])
         names, rows = list(self.rows[0].values), []
         for value in np.unique(of_each):
             here = of_each == value
@@ -113,7 +88,7 @@ def evaluate(
     out: str | Path,
     *,
     split: str = "test",
-    modes: Sequence[str] = ("deterministic",),
+    mode: str = "deterministic",
     metric_names: tuple[str, ...] = metrics.DEFAULT_METRICS,
     name: str = "model",
     allow_seen: bool = False,
@@ -126,47 +101,23 @@ def evaluate(
     one of its pairs or people, as far as its file says, unless it is the training split; allow_seen: score it all the
     same.
     """
-    direction, size_px = translator.direction, translator.size_px
-    rows = manifest.split(split)
-    pairs = [row for row in rows if all(getattr(row, column) for column in columns_of(direction))]
-    if not pairs:
-        raise DataError(f"{manifest.path}: no pairs in the split {split!r}: choose another with --split")
-    refuse_leaks(manifest, split)
-    standing = standing_of(translator.files, manifest, split, [pair.id for pair in pairs])
+    result = Evaluation(manifest, split, translator.direction, translator.size_px, folder=Path(out))
+    result.standing = standing_of(translator.files, manifest, split, result.ids)
     if not allow_seen and split != "train":  # that the training pairs were seen, everybody expects
-        standing.refuse_seen(translator.name, split)
-    scored = ScoredPairs.load(manifest, split, pairs, size_px, direction)
-    out, outputs, seconds = Path(out), {}, 0.0
-    for mode in modes:
-        key = name if len(modes) == 1 else f"{name}, {mode}"
-        began = time.monotonic()
-        outputs[key] = _translate_all(translator, scored.inputs, mode, progress)
-        seconds += (time.monotonic() - began) / (len(pairs) * len(modes))
-        for identity, picture in zip(scored.ids, outputs[key], strict=True):
-            images.save(out / "outputs" / mode / f"{identity}.png", picture, generated=True)
-    trivial, answers = scored.trivial_rows()
-    table = [Scored(key=key, label=key, standing=standing) for key in outputs] + trivial
-    outputs |= answers
-    scored.measure(table, outputs, metric_names)
-    result = Evaluation(
-        folder=out,
-        split=split,
-        direction=direction,
-        ids=scored.ids,
-        rows=table,
-        pictures={"input": scored.inputs, "truth": scored.truths, **outputs},
-        missing=scored.not_measured(metric_names),
-        seconds_per_image=seconds,
-        not_pairs=len(rows) - len(pairs),
-        attributes=[pair.attributes for pair in pairs],
-        standing=standing,
-    )
-    _write(result, size_px, manifest)
+        result.standing.refuse_seen(translator.name, split)
+    began = time.monotonic()
+    result.pictures[name] = _translate_all(translator, result.pictures["input"], mode, progress)
+    result.seconds_per_image = (time.monotonic() - began) / len(result.pairs)
+    for identity, picture in zip(result.ids, result.pictures[name], strict=True):
+        images.save(result.folder / "outputs" / mode / f"{identity}.png", picture, generated=True)
+    result.rows = [Scored(key=name, label=name, standing=result.standing), *result.trivial_rows()]
+    result.measure(result.rows, metric_names)
+    _write(result)
     return result
 
 
 def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progress: bool) -> np.ndarray:
-    """What the model makes of inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
+    """The model's outputs for inputs (N, H, W, 3), uint8 of the same shape: all that scoring asks of a model."""
     from tqdm.auto import tqdm
 
     made = []
@@ -180,19 +131,20 @@ def _translate_all(translator: Translator, inputs: np.ndarray, mode: str, progre
     return np.concatenate(made)
 
 
-def _write(result: Evaluation, size_px: int, manifest: Manifest) -> None:
-    write_csv(result.folder / "per_image.csv", result.rows, result.ids, list(result.rows[0].values))
+def _write(result: Evaluation) -> None:
+    result.write_csv(result.folder / "per_image.csv")
     rows = {
-        row.key: {"label": row.label, **{n: vars(i) for n in row.values if (i := row.interval(n))}}
+        row.key: {"label": row.label, **{name: vars(interval) for name, interval in row.intervals().items()}}
         | {name: row.figures[name] for name in result.columns if name in row.figures}
         for row in result.rows
     }
-    facts: dict[str, Any] = {
+    manifest, split = result.manifest, result.split
+    facts = {
         "data": manifest.path.resolve().parent.name,
-        "split": result.split,
-        "pairs_sha256": digest_of_pairs(manifest.split(result.split), result.direction),
-        "num_images": len(result.ids),
-        "size_px": size_px,
+        "split": split,
+        "pairs_sha256": digest_of_pairs(manifest.split(split), result.direction),
+        "num_images": len(result.pairs),
+        "size_px": result.size_px,
         "fit": manifest.settings.get("fit", "stretch"),
         "direction": result.direction,
         **result.standing.as_json(),

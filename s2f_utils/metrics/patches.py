@@ -14,10 +14,11 @@ import numpy as np
 
 from s2f_utils import runtime
 from s2f_utils.metrics.bootstrap import Repeated
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, at_least, exactly, register
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor, nn
 
 PATCH_PX = 64
 NUM_FOLDS = 5
@@ -43,11 +44,6 @@ class PatchTest:
     folds: tuple[float, ...]
     fold_of: np.ndarray
 
-    @property
-    def spread(self) -> float:
-        """Standard deviation over the folds."""
-        return float(np.std(self.folds))
-
 
 def patch_test(
     fakes: Pictures,
@@ -69,12 +65,10 @@ def patch_test(
     """
     import torch
 
-    reals_who = list(fake_identities) if real_identities is None else list(real_identities)
-    whose = (list(fake_identities), reals_who)
+    whose = (list(fake_identities), list(fake_identities if real_identities is None else real_identities))
     for pictures, who in zip((fakes, reals), whose, strict=True):
-        for p in pictures:
-            if p.dtype != np.uint8 or p.ndim != 3 or p.shape[2] != 3 or min(p.shape[:2]) < PATCH_PX:
-                raise ValueError(f"pictures must be uint8 (H, W, 3) of at least {PATCH_PX} px, got {p.dtype} {p.shape}")
+        if small := [p.shape for p in pictures if p.dtype != np.uint8 or min(p.shape[:2]) < PATCH_PX]:
+            raise ValueError(f"pictures must be uint8 (H, W, 3) of at least {PATCH_PX} px, got {small[0]}")
         if len(pictures) != len(who):
             raise ValueError(f"every picture needs an identity: {len(pictures)} pictures, {len(who)} identities")
     people = sorted({*whose[0], *whose[1]})
@@ -85,9 +79,7 @@ def patch_test(
     tensors = [[torch.from_numpy(np.ascontiguousarray(p)).permute(2, 0, 1) for p in side] for side in (fakes, reals)]
     folds = [np.array([fold_of[person] for person in who]) for who in whose]
     per_image, areas = np.full(len(fakes), np.nan), []
-    gpus = range(torch.cuda.device_count())
-    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
-    with torch.random.fork_rng(devices=gpus), exact:
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), exactly(learns=True):
         for fold in range(NUM_FOLDS):
             held = [np.flatnonzero(f == fold) for f in folds]
             if not all(len(h) for h in held) or not all((f != fold).any() for f in folds):
@@ -103,7 +95,7 @@ def patch_test(
     return PatchTest(float(np.mean(areas)), per_image, tuple(areas), folds[0])
 
 
-def _network():
+def _network() -> nn.Sequential:
     from torch import nn
 
     layers: list[nn.Module] = []
@@ -112,7 +104,7 @@ def _network():
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 1))
 
 
-def _patches(pictures, which):
+def _patches(pictures: Sequence[Tensor], which: Tensor) -> Tensor:
     """A patch at a random place of each picture of `which`: float32 (len(which), 3, 64, 64) in [-1, 1]."""
     import torch
 
@@ -125,7 +117,7 @@ def _patches(pictures, which):
     return patches.contiguous(memory_format=torch.channels_last)
 
 
-def _trained(sides, num_steps: int, device: torch.device):
+def _trained(sides: Sequence[Sequence[Tensor]], num_steps: int, device: torch.device) -> nn.Module:
     """A network that says 1 for a patch of the first pictures and 0 for one of the second."""
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits
@@ -144,7 +136,7 @@ def _trained(sides, num_steps: int, device: torch.device):
     return net.eval()
 
 
-def _logits(net, pictures) -> np.ndarray:
+def _logits(net: nn.Module, pictures: Sequence[Tensor]) -> np.ndarray:
     """float64 (N, PATCHES_AN_IMAGE): how sure the network is that the patches are of outputs."""
     import torch
 
@@ -160,14 +152,8 @@ def _beaten(fake_logits: np.ndarray, real_logits: np.ndarray) -> np.ndarray:
     its part of the area under the ROC curve (Mann and Whitney 1947; ties count half).
     """
     real = np.sort(real_logits.ravel())
-    below = np.searchsorted(real, fake_logits, "left")
-    ties = np.searchsorted(real, fake_logits, "right") - below
-    return (below + 0.5 * ties).mean(axis=1) / len(real)
-
-
-def repeated(tests: Sequence[PatchTest]) -> Repeated:
-    """Patch tests of the same outputs, with several seeds, for `bootstrap_repeated`."""
-    return Repeated(np.stack([test.per_image for test in tests]), np.stack([test.fold_of for test in tests]))
+    below, up_to = (np.searchsorted(real, fake_logits, side) for side in ("left", "right"))
+    return (below + 0.5 * (up_to - below)).mean(axis=1) / len(real)
 
 
 def _of_sets(reference: Reference, names: Sequence[str]):
@@ -175,16 +161,14 @@ def _of_sets(reference: Reference, names: Sequence[str]):
     options = {} if reference.steps is None else {"num_steps": reference.steps}
 
     def score(made: Pictures) -> SetScores:
-        tests = [
-            patch_test(made, reference.pictures, reference.people, seed=seed, **options)
-            for seed in range(reference.seeds)
-        ]
+        seeds = range(reference.seeds)
+        tests = [patch_test(made, reference.pictures, reference.people, seed=seed, **options) for seed in seeds]
         facts = {
             "auc_by_seed": [round(test.auc, 4) for test in tests],
-            "std_over_folds": round(float(np.mean([test.spread for test in tests])), 4),
+            "std_over_folds": round(float(np.mean([np.std(test.folds) for test in tests])), 4),
         }
-        values = np.mean([test.per_image for test in tests], axis=0)
-        return SetScores({"patch_auc": values}, {"patch_test": facts}, {"patch_auc": repeated(tests)})
+        repeated = Repeated(np.stack([test.per_image for test in tests]), np.stack([test.fold_of for test in tests]))
+        return SetScores({"patch_auc": repeated.values.mean(axis=0)}, {"patch_test": facts}, {"patch_auc": repeated})
 
     return score
 

@@ -20,7 +20,6 @@ CAVEAT = (
     " photo too."
 )
 FEATURE_PX = 128
-BLOCK = 512  # pictures whose likeness to all others is held at once
 HOG_CELLS = (8, 16, 32)
 LBP_RADII = (1, 2, 4)
 LBP_GRID = 8
@@ -60,17 +59,16 @@ def ranks(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 
     if queries.shape != gallery.shape or queries.ndim != 2:
         raise ValueError(f"queries and gallery must be (N, F) of the same people, got {queries.shape}, {gallery.shape}")
-    rows, others = (
-        torch.as_tensor(np.asarray(side, dtype=np.float64), device=exact_device()) for side in (queries, gallery)
+    sides = (
+        torch.as_tensor(np.ascontiguousarray(side), dtype=torch.float64, device=exact_device())
+        for side in (queries, gallery)
     )
-    rows, others = (side / (side.norm(dim=1, keepdim=True) + 1e-12) for side in (rows, others))
+    rows, others = (side / (side.norm(dim=1, keepdim=True) + 1e-12) for side in sides)
     places = []
-    for start in range(0, len(rows), BLOCK):
-        likeness = rows[start : start + BLOCK] @ others.T
-        likeness = likeness.round(decimals=9)  # the same pictures have the same likeness whatever the order of the sums
-        true = likeness.diagonal(offset=start)[:, None]
-        places.append(1.0 + (likeness > true).sum(dim=1) + ((likeness == true).sum(dim=1) - 1) / 2)
-    return torch.cat(places).double().cpu().numpy()
+    for row, own in zip(rows, range(len(rows)), strict=True):
+        likeness = (others @ row).round(decimals=9)  # equal pictures are equally alike whatever the order of the sums
+        places.append(1.0 + (likeness > likeness[own]).sum() + ((likeness == likeness[own]).sum() - 1) / 2)
+    return torch.stack(places).double().cpu().numpy()
 
 
 def scores(places: np.ndarray) -> dict[str, np.ndarray]:
@@ -102,7 +100,7 @@ def _of_sets(reference: Reference, names: Sequence[str]):
 
     def score(made: Pictures) -> SetScores:
         found = scores(ranks(features(made), gallery))
-        return SetScores({name: values for name, values in found.items() if name in names})
+        return SetScores({name: found[name] for name in names})
 
     return score
 

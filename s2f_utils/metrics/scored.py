@@ -1,13 +1,14 @@
-"""What is scored: the pairs of a split at one size, inside of their padding, and the trivial answers for them."""
+"""What is scored: the pairs of a split at one size, inside of their padding, with a row of scores for each model and
+for each trivial answer.
+"""
 
 from __future__ import annotations
 
 import csv
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,10 @@ import numpy as np
 from s2f_utils import metrics, runtime
 from s2f_utils.data import DataError, Manifest, Row
 from s2f_utils.data.stores import squared
-from s2f_utils.metrics import leaks
 from s2f_utils.metrics.baselines import trivial_labels
+from s2f_utils.metrics.leaks import Standing, own_league, refuse_leaks
 from s2f_utils.metrics.registry import Pictures, smallest
-from s2f_utils.pictures import duplicates, images, masks
+from s2f_utils.pictures import images, masks
 from s2f_utils.weights import sha256_of
 
 MAX_TRAIN_FOR_TRIVIAL = 1000
@@ -35,111 +36,116 @@ class Scored(metrics.SetScores):
     label: str = ""
     kind: str = "model"
     seed: int | None = None
-    standing: leaks.Standing = leaks.Standing()
+    standing: Standing = Standing()
 
 
 @dataclass
-class ScoredPairs:
-    """Pairs of a split: inputs and true outputs, uint8 (N, size_px, size_px, 3), and where their padding is.
+class ScoredSplit:
+    """The pairs of a split, and the rows of scores on them.
 
-    boxes: (left, top, width, height) of each picture's content, None where it has no padding.
+    missing: {metric: why it was not measured}. pictures: inputs ("input"), true outputs ("truth") and each row's
+    outputs, by its key, uint8 (N, size_px, size_px, 3). Raises DataError where no row of the split has both pictures,
+    when a photo of the split is among the training photos, and when padded pictures were resized.
     """
 
     manifest: Manifest
     split: str
     direction: str
     size_px: int
-    pairs: Sequence[Row]
-    inputs: np.ndarray
-    truths: np.ndarray
-    boxes: list[tuple[int, int, int, int] | None]
+    rows: list[Scored] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
-    @classmethod
-    def load(cls, manifest: Manifest, split: str, pairs: Sequence[Row], size_px: int, direction: str) -> ScoredPairs:
-        """Read the pictures. Raises DataError for a pair that lacks one, and when padded pictures were resized."""
-        inputs, truths = load_pairs(pairs, size_px, direction)
-        boxes = [images.read_content_box(pair.photo) for pair in pairs]
-        made_at = manifest.settings.get("size_px", size_px)
-        if any(boxes) and made_at != size_px:
+    def __post_init__(self) -> None:
+        self.pairs = complete(self.manifest.split(self.split), self.direction)
+        if not self.pairs:
+            raise DataError(f"{self.manifest.path}: no pairs in the split {self.split!r}: choose another with --split")
+        refuse_leaks(self.manifest, self.split)
+        self.boxes = [images.read_content_box(pair.photo) for pair in self.pairs]
+        made_at = self.manifest.settings.get("size_px", self.size_px)
+        if any(self.boxes) and made_at != self.size_px:
             raise DataError(
-                f"{manifest.path}: padded pictures of {made_at} px cannot be scored at {size_px} px:"
-                f" prepare the data with --size {size_px}"
+                f"{self.manifest.path}: padded pictures of {made_at} px cannot be scored at {self.size_px} px:"
+                f" prepare the data with --size {self.size_px}"
             )
-        return cls(manifest, split, direction, size_px, pairs, inputs, truths, boxes)
+        inputs, truths = load_pairs(self.pairs, self.size_px, self.direction)
+        self.pictures |= {"input": inputs, "truth": truths}
 
     @property
     def ids(self) -> list[str]:
         """The names of the pairs."""
         return [pair.id for pair in self.pairs]
 
+    @property
+    def columns(self) -> list[str]:
+        """The metrics that were measured: those with a value for each image, then those of whole sets."""
+        first = self.rows[0]
+        return [*first.values, *(name for name in first.figures if name in metrics.METRICS)]
+
+    def row(self, key: str) -> Scored:
+        """The row of this key. KeyError if there is none."""
+        return {row.key: row for row in self.rows}[key]
+
     def cut(self, pictures: np.ndarray) -> Pictures:
         """Pictures without their padding: track B is scored on the picture itself, not on its black frame."""
         if not any(self.boxes):
             return pictures
-        return [_inside(p, box) for p, box in zip(pictures, self.boxes, strict=True)]
-
-    def reference(self, seeds: int = 1, steps: int | None = None) -> metrics.Reference:
-        """The true outputs, for metrics of sets."""
-        people = [pair.identity for pair in self.pairs]
-        return metrics.Reference(self.cut(self.truths), people, seeds, steps)
+        whole = (0, 0, self.size_px, self.size_px)
+        boxes = (box or whole for box in self.boxes)
+        return [p[y : y + height, x : x + width] for p, (x, y, width, height) in zip(pictures, boxes, strict=True)]
 
     def measure(
         self,
         rows: Sequence[Scored],
-        outputs: Mapping[str, np.ndarray],
         names: Sequence[str],
+        *,
+        truths: np.ndarray | None = None,
         seeds: int = 1,
         steps: int | None = None,
         say: Callable[[str], object] = lambda text: None,
     ) -> None:
-        """Fill every row with what these metrics, of pairs and of sets, find of its outputs.
+        """Fill rows with what these metrics, of pairs and of sets, find of their pictures, and `missing`.
 
-        seeds, steps: of metrics that train networks. say: called with what is being measured.
+        truths: what they are compared with; None: the true outputs. seeds, steps: of metrics that train networks. say:
+        called with what is being measured.
         """
-        made, truths = {row.key: self.cut(outputs[row.key]) for row in rows}, self.cut(self.truths)
-        of_pairs = [name for name in names if metrics.METRICS[name].is_of_pairs]
+        people = [pair.identity for pair in self.pairs]
+        true = self.cut(self.pictures["truth"] if truths is None else truths)
+        outputs = {row.key: self.cut(self.pictures[row.key]) for row in rows}
+        of_pairs = [name for name in names if metrics.METRICS[name].of_pair]
         for row in rows:
             say(f"{row.key}: {len(of_pairs)} metrics of pairs")
-            row.values = metrics.measure(made[row.key], truths, of_pairs)
-        scores = metrics.measure_sets(made, self.reference(seeds, steps), names, say)
+            row.values = metrics.measure(outputs[row.key], true, of_pairs)
+        scores = metrics.measure_sets(outputs, metrics.Reference(true, people, seeds, steps), names, say)
         for row in rows:
             found = scores[row.key]
             row.values, row.figures, row.repeated = row.values | found.values, found.figures, found.repeated
-
-    def not_measured(self, names: Sequence[str]) -> dict[str, str]:
-        """{metric: why it cannot be measured here} of those that cannot."""
-        num_people = len({pair.identity for pair in self.pairs})
-        return metrics.not_measured(names, *smallest(self.cut(self.truths)), num_people)
+        self.missing |= metrics.not_measured(names, *smallest(true), len(set(people)))
 
     @functools.cached_property
     def training_pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and true outputs of at most 1,000 training pairs."""
-        columns = columns_of(self.direction)
-        train = [pair for pair in self.manifest.split("train") if all(getattr(pair, name) for name in columns)]
+        train = complete(self.manifest.split("train"), self.direction)
         return load_pairs(train[:MAX_TRAIN_FOR_TRIVIAL], self.size_px, self.direction)
 
-    def trivial_rows(self) -> tuple[list[Scored], dict[str, np.ndarray]]:
-        """The rows that need no model, and their pictures; none for the training split, or without training pairs."""
+    def trivial_rows(self) -> list[Scored]:
+        """The rows that need no model, to be measured; none for the training split, or without training pairs."""
         if self.split == "train" or not len(self.training_pairs[0]):
-            return [], {}
+            return []
+        standing = Standing(own_league(len(self.manifest.split("train"))), "")
+        self.pictures |= metrics.trivial_predictions(*self.training_pairs, self.pictures["input"])
         labels = trivial_labels(self.direction)
-        standing = leaks.Standing(leaks.own_league(len(self.manifest.split("train"))), "")
-        outputs = metrics.trivial_predictions(*self.training_pairs, self.inputs)
-        return [Scored(key=key, label=labels[key], kind="trivial", standing=standing) for key in outputs], outputs
+        return [Scored(key=key, label=label, kind="trivial", standing=standing) for key, label in labels.items()]
 
-
-def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
-    in CelebAMask-HQ's colours.
-    """
-    columns = columns_of(direction)
-    both = []
-    for pair in pairs:
-        if lacking := [name for name in columns if getattr(pair, name) is None]:
-            raise DataError(f"pair {pair.id} has no {lacking[0]}: scoring needs both")
-        both.append([_shown(getattr(pair, name), name, size_px) for name in columns])
-    stacked = np.asarray(both, dtype=np.uint8).reshape(len(both), 2, size_px, size_px, 3)
-    return stacked[:, 0], stacked[:, 1]
+    def write_csv(self, path: Path) -> None:
+        """Write every image's values, complete or not at all; nothing where an image has none."""
+        columns, nothing = list(self.rows[0].values), np.full(len(self.pairs), np.nan)
+        with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["row", "id", *columns])
+            for row in self.rows:
+                for name, *values in zip(self.ids, *(row.values.get(c, nothing) for c in columns), strict=True):
+                    writer.writerow([row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)])
 
 
 def columns_of(direction: str) -> tuple[str, str]:
@@ -151,61 +157,37 @@ def columns_of(direction: str) -> tuple[str, str]:
     return known[given], known[made]
 
 
+def complete(rows: Iterable[Row], direction: str) -> list[Row]:
+    """Those rows of a manifest that have both pictures."""
+    columns = columns_of(direction)
+    return [row for row in rows if all(getattr(row, column) for column in columns)]
+
+
+def load_pairs(pairs: Sequence[Row], size_px: int, direction: str) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and true outputs of these pairs at `size_px`: two uint8 arrays (N, size_px, size_px, 3); maps are pictures
+    in CelebAMask-HQ's colours. Raises DataError for a pair that lacks one.
+    """
+    columns = columns_of(direction)
+    both = []
+    for pair in pairs:
+        if lacking := [name for name in columns if getattr(pair, name) is None]:
+            raise DataError(f"pair {pair.id} has no {lacking[0]}: scoring needs both")
+        both.append([_shown(getattr(pair, name), name, size_px) for name in columns])
+    stacked = np.asarray(both, dtype=np.uint8).reshape(len(both), 2, size_px, size_px, 3)
+    return stacked[:, 0], stacked[:, 1]
+
+
 def _shown(path: Path, column: str, size_px: int) -> np.ndarray:
     if column == "mask":
         return masks.colour(masks.resize(masks.read(path), size_px))
     return squared(path, images.load_rgb(path), size_px)
 
 
-def _inside(picture: np.ndarray, box: tuple[int, int, int, int] | None) -> np.ndarray:
-    return picture if box is None else picture[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-
-
-def refuse_leaks(manifest: Manifest, split: str) -> None:
-    """DataError when a photo of this split is, the same or nearly, among the training photos, which would make every
-    score too good: as they lie there, or by what they were cut out of, which data_prep notes in their files. That
-    nobody is in two splits is checked when a manifest is read.
-    """
-    if split == "train":
-        return
-    pairs = [pair for name in ("train", split) for pair in manifest.split(name) if pair.photo]
-    with ThreadPoolExecutor(runtime.num_cores()) as pool:
-        prints = list(pool.map(_prints, pairs))
-    twins = [twin for twin in duplicates.find_twins(prints, [pair.split for pair in pairs]) if twin.sure]
-    if twins:
-        named = [f"train/{pairs[twin.first].id} = {split}/{pairs[twin.second].id}" for twin in twins]
-        raise DataError(
-            f"{manifest.path}: {len(named)} photos of the split {split!r} are among the training photos"
-            f" ({', '.join(named[:3])}{', …' if len(named) > 3 else ''}): scores would be too good. Make the set again"
-            " with 'python -m data_prep pairs … --drop-leaks', or mend it with 'python -m data_prep doctor … --fix',"
-            " and train anew what has learned from it"
-        )
-
-
-def _prints(pair: Row) -> tuple[duplicates.Print, ...]:
-    photo = _inside(images.load_rgb(pair.photo), images.read_content_box(pair.photo))
-    return duplicates.prints_of(images.read_notes(pair.photo), duplicates.Print.of(photo))
-
-
 def digest_of_pairs(pairs: Iterable[Row], direction: str) -> str:
     """The SHA-256 of the pairs that are scored in this direction, ids and files, by which a split is known again
     whatever its folder is called; "" where there are none.
     """
-    digest, columns, any_there = hashlib.sha256(), columns_of(direction), False
-    for pair in sorted(pairs, key=lambda pair: pair.id):
-        paths = [getattr(pair, column) for column in columns]
-        if all(paths):
-            any_there = True
-            digest.update(" ".join([pair.id, *map(sha256_of, paths)]).encode() + b"\n")
-    return digest.hexdigest() if any_there else ""
-
-
-def write_csv(path: Path, rows: Sequence[Scored], ids: Sequence[str], columns: Sequence[str]) -> None:
-    """Write every image's values, complete or not at all; nothing where an image has none."""
-    nothing = np.full(len(ids), np.nan)
-    with runtime.atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["row", "id", *columns])
-        for row in rows:
-            for name, *values in zip(ids, *(row.values.get(column, nothing) for column in columns), strict=True):
-                writer.writerow([row.key, name, *("" if np.isnan(v) else f"{v:.6g}" for v in values)])
+    scored = sorted(complete(pairs, direction), key=lambda pair: pair.id)
+    paths = ([getattr(pair, column) for column in columns_of(direction)] for pair in scored)
+    lines = [" ".join([pair.id, *map(sha256_of, both)]) for pair, both in zip(scored, paths, strict=True)]
+    return hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest() if lines else ""

@@ -9,12 +9,11 @@ import numpy as np
 from PIL import Image
 
 from s2f_utils import weights
-from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, at_least, check_pair, register
+from s2f_utils.metrics.registry import Metric, Pictures, Reference, SetScores, as_batch, at_least, register
 from s2f_utils.pictures import faces
 from s2f_utils.pictures.images import luminance
 
-FSIM_SIDE_PX = 24
-SPECTRUM_SIDE_PX = 16
+FSIM_SIDE_PX, SPECTRUM_SIDE_PX = 24, 16
 FINEST_OCTAVE = (0.25, 0.5)  # cycles a pixel; every further octave has half of both
 NUM_OCTAVES = 5
 NO_FACE = 1.0  # an output in which no face is found counts as if all landmarks were an eye distance away
@@ -30,6 +29,13 @@ def fsim(fake: np.ndarray, real: np.ndarray) -> float:
         return float(piq.fsim(as_batch(fake), as_batch(real), data_range=255.0, chromatic=False))
 
 
+def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
+    """Mean colour difference over pixels, CIEDE2000 (Sharma et al. 2005); about 1 is just noticeable side by side."""
+    from skimage.color import deltaE_ciede2000, rgb2lab
+
+    return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
+
+
 def gradient(picture: np.ndarray) -> float:
     """Mean of √(Δx² + Δy²), forward differences of the grey values in [0, 255]: how much there is to see up close."""
     grey = luminance(picture).astype(np.float64)
@@ -42,7 +48,6 @@ def sharpness(fake: np.ndarray, real: np.ndarray) -> float:
 
     Grain raises it as detail does, so that it says nothing alone (../docs/metrics.md).
     """
-    check_pair(fake, real)
     true = gradient(real)
     return gradient(fake) / true if true else float("nan")
 
@@ -68,13 +73,10 @@ def _power(picture: np.ndarray) -> np.ndarray:
 def spectrum_db(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     """How much more power the output has than the truth, in dB for each octave, from the finest: float64 (octaves,).
 
-    The radial power spectrum of the grey picture under a Hann window; octave 0 is 1/4 to 1/2 cycle a pixel, octave 1 is
-    1/8 to 1/4, up to five. Minus: detail of this size is missing; plus: there is too much of it. A quarter of a
-    quantisation step's power is added to both, so that flat pictures have a value.
+    The radial power spectrum of the grey picture, 16 px at least, under a Hann window; octave 0 is 1/4 to 1/2 cycle a
+    pixel, octave 1 is 1/8 to 1/4, up to five. Minus: detail of this size is missing; plus: there is too much of it. A
+    quarter of a quantisation step's power is added to both, so that flat pictures have a value.
     """
-    check_pair(fake, real)
-    if min(real.shape[:2]) < SPECTRUM_SIDE_PX:
-        raise ValueError(f"pictures of at least {SPECTRUM_SIDE_PX} px are needed, got {real.shape[:2]}")
     floor = real.shape[0] * real.shape[1] / 12 / 4
     return 10 * np.log10((_power(fake) + floor) / (_power(real) + floor))
 
@@ -94,27 +96,18 @@ def _octaves_of_sets(reference: Reference, names: Sequence[str]):
     return score
 
 
-def delta_e(fake: np.ndarray, real: np.ndarray) -> float:
-    """Mean colour difference over pixels, CIEDE2000 (Sharma et al. 2005); about 1 is just noticeable side by side."""
-    from skimage.color import deltaE_ciede2000, rgb2lab
-
-    check_pair(fake, real)
-    return float(deltaE_ciede2000(*(rgb2lab(picture).astype(np.float32) for picture in (fake, real))).mean())
-
-
 def surest_face(picture: np.ndarray) -> faces.Face | None:
     """The face of a picture, uint8 (H, W, 3), that the detector is surest of, down to a score of 0.3."""
     given = picture.shape[1::-1]
-    if max(given) < SHOWN_PX:
-        scale = SHOWN_PX / max(given)
-        size = (round(given[0] * scale), round(given[1] * scale))
-        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
-    found = faces.detect(picture, min_score=faces.LOWEST_SCORE)
+    scale = max(1.0, SHOWN_PX / max(given))
+    size = (round(given[0] * scale), round(given[1] * scale))
+    shown = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+    found = faces.detect(shown, min_score=faces.LOWEST_SCORE)
     surest = max(found, key=lambda face: face.score, default=None)
-    if surest is None or picture.shape[1::-1] == given:
+    if surest is None or scale == 1.0:
         return surest
-    back = np.array(given) / picture.shape[1::-1]
-    return faces.Face.around((surest.landmarks + 0.5) * back - 0.5, surest.score, surest.method)
+    landmarks = (surest.landmarks + 0.5) * (np.array(given) / size) - 0.5
+    return faces.Face.around(landmarks, surest.score, surest.method)
 
 
 def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
@@ -123,7 +116,6 @@ def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
     1 also for an output in which no face is found; NaN where none is found in the true photo. Raises WeightsError when
     the detector is not here.
     """
-    check_pair(fake, real)
     true = surest_face(real)
     if true is None:
         return float("nan")
@@ -134,15 +126,12 @@ def landmark_error(fake: np.ndarray, real: np.ndarray) -> float:
     return min(NO_FACE, float(distances.mean()) / true.eye_distance)
 
 
-def missing_detector(height: int, width: int) -> str:
-    """Why faces cannot be found here; "" when they can."""
+def _without_detector(height: int, width: int) -> str:
     return weights.problem("yunet") if faces.detector_problem() else ""  # the same, in fewer words
 
 
 register(
-    Metric(
-        "fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, missing=at_least(FSIM_SIDE_PX),
-    ),
+    Metric("fsim", fsim, True, 4, "", "piq.fsim, piqa.FSIM", best=1.0, missing=at_least(FSIM_SIDE_PX)),
     Metric("delta_e", delta_e, False, 2, "", "skimage.color.deltaE_ciede2000", title="ΔE 2000"),
     Metric("sharpness", sharpness, None, 3, "", "numpy.diff", title="sharpness", question="real", best=1.0),
     Metric(
@@ -151,6 +140,6 @@ register(
     ),
     Metric(
         "landmarks", landmark_error, False, 3, "eye distances", "the known landmarks of drawn faces",
-        title="landmark error", missing=missing_detector,
+        title="landmark error", missing=_without_detector,
     ),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from s2f_utils.metrics import on_device
+from s2f_utils import metrics
 from s2f_utils.pictures import images, viz
 from s2f_utils.runtime import distributed, what_to_do
 from s2f_utils.training.data import sample_pictures
@@ -73,13 +73,14 @@ def write_sheet(run: TrainingRun) -> Path:
     a, b = (sketches, photos) if run.to_photo else (photos, sketches)
     a, b = (run.precision.images(images.to_tensor(side)) for side in (a, b))
     with torch.no_grad():
-        rows = run.model.samples(a, b, run.generators)
+        tensors = run.model.samples(a, b, run.generators)
+    rows = {name: images.to_uint8(pictures) for name, pictures in tensors.items()}
     run.scores = {}
     if run.samples.paired:
-        found = on_device.measure(*(on_device.to_grey_levels(rows[name]) for name in ("fake_b", "b")))
+        found = metrics.measure(rows["fake_b"], rows["b"], ("ssim", "psnr", "mse", "l1"))
         run.scores = {name: round(values.mean().item(), 4) for name, values in found.items()}
     path = run.folder / "samples" / f"{run.images_seen:08d}.png"
-    images.save(path, viz.sheet([images.to_uint8(row) for row in rows.values()]), generated=True)
+    images.save(path, viz.sheet(list(rows.values())), generated=True)
     run.log.event("sample", images=run.images_seen, file=f"samples/{path.name}", **run.scores)
     return path
 

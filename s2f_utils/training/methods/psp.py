@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from s2f_utils import models
 from s2f_utils.inference import find_generator
-from s2f_utils.metrics.identity import arcface, crop_box
-from s2f_utils.metrics.perceptual import lpips_net
+from s2f_utils.metrics.perceptual import crop_box, network
 from s2f_utils.models import checkpoints, pretrained
 from s2f_utils.models.card import TO_FACES
 from s2f_utils.runtime import Precision, distributed, sent
@@ -170,9 +169,9 @@ class PSP(Method):
         if self.net_d is not None:
             load_into(self.net_d, checkpoints.load_network(find_discriminator(init))[0], init, FACES)
         elif config.lambda_lpips:  # before a run is begun, rather than in its first step
-            pretrained.check() if config.perceptual == "efficientnet" else lpips_net("alex", device)
+            pretrained.check() if config.perceptual == "efficientnet" else network("lpips_alex", device)
         if config.lambda_id:
-            arcface(device)
+            network("arcface", device)
 
     @property
     def notes(self) -> dict[str, Any]:
@@ -224,7 +223,7 @@ class PSP(Method):
         if self.config.perceptual == "efficientnet":
             return perceptual_loss(fake, real)
         if self.net_d is None:
-            return lpips_net("alex", fake.device)(fake, real).mean()
+            return network("lpips_alex", fake.device)(fake, real).mean()
         with self.precision.autocast():
             return judged_distance(self.net_d.features(fake), self.net_d.features(real))
 
@@ -236,13 +235,13 @@ def identity_loss(fake: Tensor, real: Tensor) -> Tensor:
     """
     top, left, bottom, right = crop_box(*fake.shape[2:])
     faces = torch.cat([fake, real])[:, :, top:bottom, left:right]
-    made, true = arcface(fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
+    made, true = network("arcface", fake.device)(F.adaptive_avg_pool2d(faces, 112)).chunk(2)
     return 1 - (made * true.detach()).sum(1).mean()
 
 
 def _begin_with_arcface(encoder: nn.Module, device: torch.device) -> None:
     """The body of the published ArcFace network, and its first layer where the encoder reads photos, too."""
-    given = arcface(device)
+    given = network("arcface", device)
     encoder.body.load_state_dict(given.body.state_dict())
     if encoder.args["in_channels"] == 3:
         encoder.input_layer.load_state_dict(given.input_layer.state_dict())

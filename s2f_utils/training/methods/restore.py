@@ -17,8 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.metrics.identity import arcface
-from s2f_utils.metrics.perceptual import vgg19
+from s2f_utils.metrics.perceptual import network
 from s2f_utils.models import pretrained
 from s2f_utils.models.card import FROM_DAMAGED
 from s2f_utils.pictures import degradations, images
@@ -144,11 +143,11 @@ class Restore(LogisticGAN):
         """As `LogisticGAN`; also what the losses need is fetched now: WeightsError where it is not to be had."""
         super().begin_with(init)
         if self.config.perceptual == "vgg":
-            vgg19(self.precision.device)
+            network("vgg19", self.precision.device)
         elif self.config.perceptual == "efficientnet":
             pretrained.check()
         if self.config.lambda_id:
-            arcface(self.precision.device)
+            network("arcface", self.precision.device)
 
     def degraded(self, photos: Tensor, damage: float = 1.0, seeds: list[int] | None = None) -> Tensor:
         """Photos (B, 3, S, S) in [-1, 1], each made bad in its own way, on the device; seeds: from torch's generator
@@ -213,7 +212,7 @@ class Restore(LogisticGAN):
                 if self.config.discriminator == "patchgan":  # the last are its logits
                     fake, real = fake[:-1], real[:-1]
                 return {"loss_judged": judged_distance(fake, real)}
-            net = vgg19(b.device)
+            net = network("vgg19", b.device)
             fake, real = net(fake_b), net(b)
         return {"loss_vgg": feature_distance(fake, real), "loss_style": style_distance(fake, real)}
 
