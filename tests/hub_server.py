@@ -32,13 +32,11 @@ class Repo:
     private: bool = False
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
-    log: list[str] = field(default_factory=list)
 
-    def commit(self, files: dict[str, bytes], branch: str = "main", message: str = "initial commit") -> str:
+    def commit(self, files: dict[str, bytes], branch: str = "main") -> str:
         facts = "".join(f"{name}{git_sha1(content)}" for name, content in sorted(files.items()))
         sha = hashlib.sha1(f"{len(self.commits)}{facts}".encode()).hexdigest()
         self.commits[sha], self.refs[branch] = files, sha
-        self.log.append(message)
         return sha
 
     def find(self, revision: str) -> str | None:
@@ -191,19 +189,18 @@ class Handler(BaseHTTPRequestHandler):
     def commit(self, token, repo, revision):
         if not self.may_write(token, repo):
             return None
-        known, message = self.hub.repos[repo], ""
+        known = self.hub.repos[repo]
         files = dict(known.commits[known.refs[revision]])
         for step in map(json.loads, self.body.splitlines()):
             key, value = step["key"], step["value"]
             if key == "header":
-                message = value["summary"]
                 if value.get("parentCommit") not in (None, known.refs[revision]):
                     return self.refuse(412, "", "A commit has happened since. Please refresh and try again.")
             elif key == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             else:
                 del files[value["path"]]
-        sha = known.commit(files, revision, message)
+        sha = known.commit(files, revision)
         return self.tell({"commitOid": sha, "commitUrl": f"{self.hub.address}/{repo}/commit/{sha}", "success": True})
 
     # reading
