@@ -50,9 +50,9 @@ class ModelCard:
     other, and do not say which. knows: what a question may ask beside the picture: "seed", "detail",
     "styles". size_px: of its pictures, where its arguments fix that; else 0.
 
-    network, args: its key in `models.NETWORKS`, and its arguments. fit: how oblong pictures become square, "stretch" or
-    "pad". settings, seed: of the training. code: the library's version. trained: the date when it began, as ISO 8601.
-    data: the data set's name. terms: what the owners of the training pictures allow; None where nobody wrote it down.
+    network, args: its key in `models.NETWORKS`, and its arguments. settings, seed: of the training. code: the library's
+    version. trained: the date when it began, as ISO 8601. data: the data set's name. terms: what the owners of the
+    training pictures allow; None where nobody wrote it down.
     pictures: {"sketches" or "photos": {"num", "sha256"}}, how many it learned from and their hashes (`metrics.leaks`).
     parents: the models that it began with or learned from, each with "name", "sha256", and "data", "terms", "pictures"
     and "parents" as their cards say.
@@ -66,7 +66,6 @@ class ModelCard:
     network: str = ""
     args: Mapping[str, Any] = field(default_factory=dict)
     method: str = ""
-    fit: str = ""
     images_seen: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
@@ -90,7 +89,7 @@ class ModelCard:
     def with_header(self, meta: Mapping[str, Any], training: Mapping[str, Any]) -> ModelCard:
         """The card with what a file's header says of the network and its training; unknown keys are ignored."""
         known = {name: training[name] for name in TRAINING if name in training}
-        own = ("network", "args", "method", "direction", "size_px", "fit", "images_seen", "trained")
+        own = ("network", "args", "method", "direction", "size_px", "images_seen", "trained")
         known |= {name: meta[name] for name in own if meta.get(name)}
         return dataclasses.replace(self, **known)
 
