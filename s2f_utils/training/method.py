@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils.data.stores import Data
-from s2f_utils.inference import generate
+from s2f_utils.inference.stages import generate
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import LiveValues, Range
 from s2f_utils.training.loading import load_generators

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_utils import models
-from s2f_utils.inference import generate
+from s2f_utils.inference.stages import generate
 from s2f_utils.models.card import DIRECTIONS
 from s2f_utils.runtime import Precision, distributed
 from s2f_utils.training.live import Range
